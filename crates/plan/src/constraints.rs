@@ -1,0 +1,207 @@
+//! One judge of certificates: it decides whether an identity must be made anew, and it checks what was minted.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, HashAlgorithm, KeyAlgorithm};
+use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+
+use crate::finding::Kind;
+use crate::text;
+
+pub(crate) const DAY: i64 = 86_400;
+
+/// Something a certificate does not fulfil.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It does not name its host.
+    NotNamed {
+        /// The names it carries.
+        carries: String,
+        /// The name it must carry.
+        must: String,
+    },
+    /// Its CN is not the FQDN though the role demands it (document 003 L71).
+    CnNotFqdn {
+        /// The CN it has.
+        cn: String,
+        /// The CN it must have.
+        must: String,
+    },
+    /// The key is of another kind or too short.
+    Key {
+        /// What it is.
+        is: String,
+        /// What the role demands.
+        must: String,
+    },
+    /// The signature uses a hash the role does not allow.
+    Signature {
+        /// What it is.
+        is: String,
+        /// What the role demands.
+        must: String,
+    },
+    /// It has ended.
+    Expired {
+        /// When, seconds since 1970.
+        at: i64,
+    },
+    /// It ends within `renew_before`.
+    RenewDue {
+        /// When, seconds since 1970.
+        at: i64,
+        /// Days left.
+        days: i64,
+    },
+    /// It is not valid yet.
+    NotYetValid {
+        /// When it will be, seconds since 1970.
+        from: i64,
+    },
+    /// It has no SAN; browsers and newer clients want one.
+    SanMissing,
+    /// It limits its use and leaves out one the role needs.
+    EkuMissing {
+        /// The usage.
+        usage: String,
+    },
+}
+
+impl Fault {
+    /// Whether only a new certificate mends it (contract §2: the reasons to regenerate).
+    pub fn demands_new(&self) -> bool {
+        match self {
+            Self::NotNamed { .. }
+            | Self::CnNotFqdn { .. }
+            | Self::Key { .. }
+            | Self::Signature { .. }
+            | Self::Expired { .. }
+            | Self::RenewDue { .. } => true,
+            Self::NotYetValid { .. } | Self::SanMissing | Self::EkuMissing { .. } => false,
+        }
+    }
+
+    /// The finding it is reported as.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotNamed { .. } | Self::CnNotFqdn { .. } => Kind::NameMismatch,
+            Self::Key { .. } => Kind::WeakKey,
+            Self::Signature { .. } => Kind::WeakSignature,
+            Self::Expired { .. } => Kind::Expired,
+            Self::RenewDue { .. } => Kind::Expiring,
+            Self::NotYetValid { .. } => Kind::NotYetValid,
+            Self::SanMissing => Kind::SanMissing,
+            Self::EkuMissing { .. } => Kind::EkuMissing,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNamed { carries, must } => write!(f, "it names {carries}, must name {must}"),
+            Self::CnNotFqdn { cn, must } => write!(f, "CN is {cn}, must be {must}"),
+            Self::Key { is, must } => write!(f, "its key is {is}, must be {must}"),
+            Self::Signature { is, must } => write!(f, "it is signed with {is}, must be {must}"),
+            Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
+            Self::RenewDue { at, days } => {
+                write!(f, "it ends on {}, in {}", text::day(*at), text::count(usize::try_from(*days).unwrap_or(0), "day"))
+            }
+            Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
+            Self::SanMissing => f.write_str("it has no subject alternative name"),
+            Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
+        }
+    }
+}
+
+/// The names a certificate carries, for people.
+pub(crate) fn carries(certificate: &Certificate) -> String {
+    let names = certificate.names_carried();
+    if names.is_empty() { "no host at all".to_owned() } else { text::escape(&names.join(", ")) }
+}
+
+/// Whether a certificate names an identity's host, or one of the names the spec adds (contract §1b).
+pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
+    certificate.names_host(identity.id.host.as_str()) || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
+}
+
+/// Everything a certificate does not fulfil, gravest first.
+pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let constraints = &identity.constraints;
+    let must = identity.id.host.as_str();
+    if !names(certificate, identity) {
+        let only_cn = !certificate.has_san() && certificate.common_name().is_some();
+        faults.push(match certificate.common_name() {
+            Some(cn) if only_cn => Fault::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() },
+            _ => Fault::NotNamed { carries: carries(certificate), must: must.to_owned() },
+        });
+    } else if constraints.cn_is_fqdn && !certificate.common_name().is_some_and(|cn| cn.eq_ignore_ascii_case(must)) {
+        let cn = certificate.common_name().map_or_else(|| "absent".to_owned(), text::escape);
+        faults.push(Fault::CnNotFqdn { cn, must: must.to_owned() });
+    }
+    let at = certificate.not_after();
+    let now = now.as_second();
+    if at < now {
+        faults.push(Fault::Expired { at });
+    }
+    if let Some(kind) = constraints.key
+        && !key_fits(certificate, kind)
+    {
+        faults.push(Fault::Key { is: certificate.public_key().to_string(), must: key_text(kind) });
+    }
+    if !constraints.signature.is_empty() && !hash_fits(certificate, &constraints.signature) {
+        let must: Vec<_> = constraints.signature.iter().map(|h| hash_text(*h)).collect();
+        faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
+    }
+    if at >= now && at < now.saturating_add(i64::from(identity.renew_before_days) * DAY) {
+        faults.push(Fault::RenewDue { at, days: (at - now) / DAY });
+    }
+    if certificate.not_before() > now {
+        faults.push(Fault::NotYetValid { from: certificate.not_before() });
+    }
+    if let Some(usages) = certificate.extended_key_usage() {
+        for usage in &constraints.eku {
+            if !usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage") {
+                faults.push(Fault::EkuMissing { usage: usage.clone() });
+            }
+        }
+    }
+    if !certificate.has_san() {
+        faults.push(Fault::SanMissing);
+    }
+    faults
+}
+
+fn key_fits(certificate: &Certificate, kind: KeyKind) -> bool {
+    let key = certificate.public_key();
+    match kind {
+        KeyKind::Rsa(bits) => key.algorithm == KeyAlgorithm::Rsa && key.bits >= bits,
+        KeyKind::Ec(bits) => key.algorithm == KeyAlgorithm::Ec && key.bits >= bits,
+    }
+}
+
+fn key_text(kind: KeyKind) -> String {
+    match kind {
+        KeyKind::Rsa(bits) => format!("RSA {bits} or longer"),
+        KeyKind::Ec(bits) => format!("EC {bits} or longer"),
+    }
+}
+
+fn hash_fits(certificate: &Certificate, allowed: &[SignatureHash]) -> bool {
+    let Some(hash) = certificate.signature().hash else { return false };
+    allowed.iter().any(|a| match a {
+        SignatureHash::Sha256 => hash == HashAlgorithm::Sha256,
+        SignatureHash::Sha384 => hash == HashAlgorithm::Sha384,
+        SignatureHash::Sha512 => hash == HashAlgorithm::Sha512,
+    })
+}
+
+fn hash_text(hash: SignatureHash) -> &'static str {
+    match hash {
+        SignatureHash::Sha256 => "SHA-256",
+        SignatureHash::Sha384 => "SHA-384",
+        SignatureHash::Sha512 => "SHA-512",
+    }
+}

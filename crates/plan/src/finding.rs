@@ -1,0 +1,264 @@
+//! What can be wrong, by the ids people script against (contract §2), and how bad each is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+
+use crate::change::ChangeId;
+
+/// How bad a finding is. The order is the order of weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing, never counted.
+    Info,
+    /// Counted by `drift --strict`.
+    Warning,
+    /// Counted by `drift`.
+    Error,
+    /// Something could not be judged or done.
+    Blocked,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Blocked => "blocked",
+        })
+    }
+}
+
+macro_rules! kinds {
+    ($($severity:ident { $($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)? })+) => {
+        /// The kinds of finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+        pub enum Kind {
+            $($($(#[$doc])* #[serde(rename = $text)] $name,)+)+
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the contract.
+            pub const ALL: &'static [Self] = &[$($(Self::$name,)+)+];
+
+            /// The public id.
+            pub fn as_str(self) -> &'static str {
+                match self { $($(Self::$name => $text,)+)+ }
+            }
+
+            /// How bad it is unless the finding itself says otherwise.
+            pub fn severity(self) -> Severity {
+                match self { $($(Self::$name => Severity::$severity,)+)+ }
+            }
+
+            /// What it means, for people.
+            pub fn meaning(self) -> &'static str {
+                let lines: &[&str] = match self { $($(Self::$name => &[$(kinds!(@doc $doc)),*],)+)+ };
+                lines.first().copied().unwrap_or("").trim()
+            }
+        }
+    };
+    (@doc doc = $text:literal) => { $text };
+}
+
+kinds! {
+    Error {
+        /// A wanted certificate, or an identity's key entry, is not in the store.
+        Missing = "missing",
+        /// The alias holds an older certificate of the subject.
+        Stale = "stale",
+        /// The wanted alias is held by something that is not ours.
+        AliasConflict = "alias-conflict",
+        /// A certificate names only hosts that left the estate.
+        Retired = "retired",
+        /// A certificate the spec distrusts is in the store.
+        Distrusted = "distrusted",
+        /// A certificate does not name its host.
+        NameMismatch = "name-mismatch",
+        /// A certificate has ended.
+        Expired = "expired",
+        /// A certificate is not valid yet.
+        NotYetValid = "not-yet-valid",
+        /// A private key does not open with its store's password.
+        KeyPasswordMismatch = "key-password-mismatch",
+        /// Only a part of a chain is trusted.
+        ChainIncomplete = "chain-incomplete",
+        /// All entries this tool placed are gone at once.
+        StoreReset = "store-reset",
+        /// Another file is used instead of the store.
+        ShadowedStore = "shadowed-store",
+        /// An option beside a store is wrong.
+        OptionWrong = "option-wrong",
+        /// An identity issued by a CA would be replaced by a self-signed one.
+        IssuerMismatch = "issuer-mismatch",
+        /// A rotation waits for a person.
+        RotationWaiting = "rotation-waiting",
+        /// A hand-off waits for a person.
+        HandOffWaiting = "hand-off-waiting",
+    }
+    Warning {
+        /// A certificate ends soon.
+        Expiring = "expiring",
+        /// The right certificate stands under another alias.
+        WrongAlias = "wrong-alias",
+        /// A key is shorter than the role demands.
+        WeakKey = "weak-key",
+        /// A signature uses a hash the role does not allow.
+        WeakSignature = "weak-signature",
+        /// An extended key usage is missing.
+        EkuMissing = "eku-missing",
+        /// A certificate has no subject alternative name.
+        SanMissing = "san-missing",
+        /// Several hosts use one key.
+        SharedKey = "shared-key",
+        /// A private key lies in a trust bundle.
+        PrivateKeyInTrust = "private-key-in-trust",
+        /// A JVM does not see the entry.
+        JvmInvisible = "jvm-invisible",
+        /// A trust is limited by properties of the store.
+        LimitedTrust = "limited-trust",
+        /// What is known of a store is old.
+        ObservationOld = "observation-old",
+        /// A service was not restarted since its store changed.
+        RestartPending = "restart-pending",
+        /// A store holds a newer certificate of a host than the one known here.
+        Ahead = "ahead",
+        /// A service presents another certificate than its store holds.
+        ServedDiffers = "served-differs",
+    }
+    Info {
+        /// An entry nobody declared; it stays.
+        Unmanaged = "unmanaged",
+        /// One certificate stands under several aliases.
+        Duplicate = "duplicate",
+        /// An options file could not be seen.
+        OptionsUnobserved = "options-unobserved",
+    }
+    Blocked {
+        /// The store's password is wrong.
+        WrongPassword = "wrong-password",
+        /// A file cannot be read or understood.
+        Unreadable = "unreadable",
+        /// A file is not of the format the role needs.
+        WrongFormat = "wrong-format",
+        /// The store's file does not exist.
+        StoreMissing = "store-missing",
+        /// The host's disk is not there.
+        Unreachable = "unreachable",
+        /// A subject's certificate is nowhere to be found.
+        SourceMissing = "source-missing",
+        /// Two certificates claim to be a subject's.
+        SourceAmbiguous = "source-ambiguous",
+        /// Two stores are one file.
+        SameFile = "same-file",
+        /// The change needs a store outside the selection.
+        OutsideSelection = "outside-selection",
+        /// A certificate was issued by an authority the spec does not know.
+        UnknownAuthority = "unknown-authority",
+        /// A certificate makes a JVM refuse the whole store.
+        JvmUnloadable = "jvm-unloadable",
+        /// More deletions than allowed without being told.
+        TooManyDeletes = "too-many-deletes",
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// How bad it is here.
+    pub severity: Severity,
+    /// What it is.
+    pub kind: Kind,
+    /// The host it is about.
+    pub host: Option<Fqdn>,
+    /// The store, if it is about one.
+    pub store: Option<StoreId>,
+    /// The identity, if it is about one.
+    pub identity: Option<IdentityId>,
+    /// The alias as stored.
+    pub alias: Option<String>,
+    /// The certificate.
+    pub sha256: Option<Fingerprint>,
+    /// Whether the spec accepts it for now.
+    pub accepted: bool,
+    /// The change that mends it, where there is one.
+    pub change: Option<ChangeId>,
+    /// For people.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding about a store.
+    pub(crate) fn of_store(kind: Kind, store: &StoreId, message: impl Into<String>) -> Self {
+        Self {
+            severity: kind.severity(),
+            kind,
+            host: Some(store.host.clone()),
+            store: Some(store.clone()),
+            identity: None,
+            alias: None,
+            sha256: None,
+            accepted: false,
+            change: None,
+            message: message.into(),
+        }
+    }
+
+    /// A finding about an identity.
+    pub(crate) fn of_identity(kind: Kind, identity: &IdentityId, message: impl Into<String>) -> Self {
+        Self {
+            severity: kind.severity(),
+            kind,
+            host: Some(identity.host.clone()),
+            store: None,
+            identity: Some(identity.clone()),
+            alias: None,
+            sha256: None,
+            accepted: false,
+            change: None,
+            message: message.into(),
+        }
+    }
+
+    /// A finding about a whole host.
+    pub(crate) fn of_host(kind: Kind, host: &Fqdn, message: impl Into<String>) -> Self {
+        Self {
+            severity: kind.severity(),
+            kind,
+            host: Some(host.clone()),
+            store: None,
+            identity: None,
+            alias: None,
+            sha256: None,
+            accepted: false,
+            change: None,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn at(mut self, alias: Option<&str>, sha256: Option<Fingerprint>) -> Self {
+        self.alias = alias.map(str::to_owned);
+        self.sha256 = sha256;
+        self
+    }
+
+    pub(crate) fn as_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// Whether it counts: not accepted.
+    pub fn counts(&self) -> bool {
+        !self.accepted
+    }
+}

@@ -1,0 +1,322 @@
+//! Stores and identities only people change: what they hold as far as anybody saw or said, and what is left to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{Subject, Write};
+
+use crate::change::{Manual, ManualItem, ManualKind, Material};
+use crate::constraints::DAY;
+use crate::diff::{Diff, Verdict};
+use crate::finding::{Finding, Kind, Severity};
+use crate::ledger::{Confirmation, ConfirmationKind};
+use crate::observed::trusted;
+use crate::settle::{Ground, Settled};
+use crate::standing::Standing;
+use crate::text;
+use crate::why::Why;
+
+/// Whether a certificate is in a store nobody here can write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Present,
+    Absent,
+    Unknown,
+}
+
+/// What is known of a store's content.
+struct Known<'a> {
+    /// The mirror's or export's whole listing, if one was seen.
+    listing: Option<BTreeSet<Fingerprint>>,
+    /// What a person said since.
+    said: Option<&'a Confirmation>,
+}
+
+impl Known<'_> {
+    fn presence(&self, fingerprint: Fingerprint) -> Presence {
+        if let Some(said) = self.said {
+            if said.holds.contains(&fingerprint) {
+                return Presence::Present;
+            }
+            if said.gone.contains(&fingerprint) || said.kind == ConfirmationKind::Observed {
+                return Presence::Absent;
+            }
+        }
+        match &self.listing {
+            Some(listing) if listing.contains(&fingerprint) => Presence::Present,
+            Some(_) => Presence::Absent,
+            None => Presence::Unknown,
+        }
+    }
+}
+
+/// The digest that names a pack: what must be there and what must not.
+pub fn pack_digest<'a>(
+    holds: impl IntoIterator<Item = &'a Fingerprint>,
+    gone: impl IntoIterator<Item = &'a Fingerprint>,
+) -> Fingerprint {
+    let mut hash = Sha256::new();
+    let holds: BTreeSet<_> = holds.into_iter().collect();
+    let gone: BTreeSet<_> = gone.into_iter().collect();
+    for (sign, set) in [("+", holds), ("-", gone)] {
+        for fingerprint in set {
+            hash.update(format!("{sign}{fingerprint}\n"));
+        }
+    }
+    Fingerprint::from(<[u8; 32]>::from(hash.finalize()))
+}
+
+/// Compares one hand-off store.
+pub(crate) fn store(
+    ground: &Ground<'_>,
+    standing: &Standing<'_>,
+    settled: &BTreeMap<Subject, Settled>,
+    predecessors: &BTreeMap<Fingerprint, IdentityId>,
+) -> (Diff, Option<Manual>) {
+    let id = &standing.def.id;
+    let wishes: Vec<_> = ground
+        .topology
+        .edges
+        .iter()
+        .enumerate()
+        .filter(|(_, e)| e.store == *id)
+        .filter_map(|(index, edge)| settled.get(&edge.subject).map(|s| (index, edge, s)))
+        .collect();
+    let mut out = Diff::default();
+    if let Some(why) = &standing.blocked {
+        out.blocked = Some(why.clone());
+        out.verdicts = wishes.iter().map(|(i, ..)| (*i, Verdict::Blocked(why.clone()))).collect();
+        return (out, None);
+    }
+    let known = known(ground, standing);
+    let mut manual = Manual {
+        host: id.host.clone(),
+        target: id.clone(),
+        kind: ManualKind::Store,
+        add: Vec::new(),
+        verify: Vec::new(),
+        remove: Vec::new(),
+        steps: standing.def.steps.clone(),
+        restarts: Vec::new(),
+        waiting_since: None,
+    };
+    let mut wanted = BTreeSet::new();
+    for (index, edge, settled) in wishes {
+        let item = |material: &Material| ManualItem {
+            material: material.clone(),
+            subject: edge.subject.to_string(),
+            why: edge.why.clone(),
+            rule: Some(edge.rule.clone()),
+        };
+        let verdict = match &settled.material {
+            Err(why) => Verdict::Blocked(why.clone()),
+            Ok(material @ Material::Minted(_)) => {
+                manual.add.push(item(material));
+                Verdict::Manual(format!("bring the new certificate of {} in", edge.subject))
+            }
+            Ok(material @ Material::Known(fingerprint)) => {
+                wanted.insert(*fingerprint);
+                match known.presence(*fingerprint) {
+                    Presence::Present => Verdict::Held,
+                    Presence::Absent => {
+                        manual.add.push(item(material));
+                        Verdict::Manual(format!("bring the certificate of {} in", edge.subject))
+                    }
+                    Presence::Unknown => {
+                        manual.verify.push(item(material));
+                        Verdict::Unobserved
+                    }
+                }
+            }
+        };
+        out.verdicts.insert(index, verdict);
+    }
+    manual.remove = removals(ground, standing, &known, &wanted, predecessors);
+    if let Some(age) = observation_age(ground, standing, &known) {
+        let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
+        out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
+    }
+    if manual.add.is_empty() && manual.verify.is_empty() && manual.remove.is_empty() {
+        return (out, None);
+    }
+    dedup(&mut manual.add);
+    dedup(&mut manual.verify);
+    waiting(ground, &mut manual, &mut out.findings);
+    (out, Some(manual))
+}
+
+fn dedup(items: &mut Vec<ManualItem>) {
+    let mut seen = BTreeSet::new();
+    items.retain(|i| seen.insert(i.material.clone()));
+}
+
+fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
+    let listing = standing.facts.map(|f| {
+        f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect()
+    });
+    let mirror = standing.facts.map(|f| f.sha256);
+    let said = ground
+        .observed
+        .ledger
+        .handoffs
+        .get(&standing.def.id)
+        .and_then(|h| h.confirmed.as_ref())
+        // A mirror taken after a person's word counts more than the word.
+        .filter(|c| mirror.is_none() || c.mirror == mirror);
+    Known { listing, said }
+}
+
+/// Only what was really seen is ever asked to be removed.
+fn removals(
+    ground: &Ground<'_>,
+    standing: &Standing<'_>,
+    known: &Known<'_>,
+    wanted: &BTreeSet<Fingerprint>,
+    predecessors: &BTreeMap<Fingerprint, IdentityId>,
+) -> Vec<ManualItem> {
+    let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
+    for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
+        let gone = slot.certificate().and_then(|c| {
+            let names = c.names_carried();
+            let retired = !names.is_empty()
+                && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
+            retired.then(|| format!("it names only {}, which left the estate", text::escape(&names.join(", "))))
+        });
+        seen.insert(slot.fingerprint(), gone);
+    }
+    if let Some(said) = known.said.filter(|s| s.kind == ConfirmationKind::Observed) {
+        for fingerprint in &said.holds {
+            seen.entry(*fingerprint).or_insert(None);
+        }
+    }
+    let mut out = Vec::new();
+    for (fingerprint, retired) in seen {
+        if wanted.contains(&fingerprint) || known.presence(fingerprint) != Presence::Present {
+            continue;
+        }
+        let why = ground
+            .topology
+            .distrust
+            .get(&fingerprint)
+            .map(|why| format!("distrusted: {why}"))
+            .or(retired)
+            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
+        if let Some(why) = why {
+            let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
+            out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });
+        }
+    }
+    out
+}
+
+fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
+    let said = known.said.map(|s| s.at.as_second());
+    let seen = standing.facts.and_then(|f| f.modified);
+    let newest = said.into_iter().chain(seen).max()?;
+    let days = ground.now.as_second().saturating_sub(newest) / DAY;
+    (days > i64::from(ground.topology.policy.observation_max_age_days)).then(|| usize::try_from(days).unwrap_or(0))
+}
+
+/// A pack of this very content that was written before is waiting, not new.
+fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>) {
+    let prints = |items: &[ManualItem]| -> Option<Vec<Fingerprint>> {
+        items
+            .iter()
+            .map(|i| match &i.material {
+                Material::Known(f) => Some(*f),
+                Material::Minted(_) => None,
+            })
+            .collect()
+    };
+    let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
+    let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
+    let written = ground
+        .observed
+        .ledger
+        .handoffs
+        .get(&manual.target)
+        .filter(|h| Some(h.pack) == pack)
+        .map(|h| h.written);
+    manual.waiting_since = written;
+    let patience = i64::from(ground.topology.policy.patience_days) * DAY;
+    match written {
+        Some(at) => {
+            let late = ground.now.as_second().saturating_sub(at.as_second()) > patience;
+            let message = format!("a pack waits since {} for a person; afterwards: trustmason confirm {}", at_day(at), manual.target);
+            let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
+            findings.push(if late { finding } else { finding.as_severity(Severity::Info) });
+        }
+        None if !manual.add.is_empty() => {
+            for item in &manual.add {
+                let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
+                findings.push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
+            }
+        }
+        None => {
+            let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
+            findings.push(
+                Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info),
+            );
+        }
+    }
+    if written.is_none() {
+        for item in &manual.remove {
+            findings.push(
+                Finding::of_store(Kind::Stale, &manual.target, format!("a person removes it: {}", item.why))
+                    .at(None, print(&item.material)),
+            );
+        }
+    }
+}
+
+fn print(material: &Material) -> Option<Fingerprint> {
+    match material {
+        Material::Known(f) => Some(*f),
+        Material::Minted(_) => None,
+    }
+}
+
+fn at_day(at: Timestamp) -> String {
+    text::day(at.as_second())
+}
+
+/// Work on identities that people make and export: bad ones anew, missing files again.
+pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Manual> {
+    let wanted: BTreeSet<&Subject> = ground
+        .topology
+        .edges
+        .iter()
+        .filter(|e| ground.standings.get(&e.store).is_some_and(|s| s.selected))
+        .map(|e| &e.subject)
+        .collect();
+    let mut out = Vec::new();
+    for (subject, one) in settled {
+        let Subject::Identity(id) = subject else { continue };
+        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else { continue };
+        let (kind, why, steps) = match (&one.by_hand, &one.material) {
+            (Some((_, reason)), _) => (ManualKind::Identity, reason.clone(), &def.renew_steps),
+            (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
+                (ManualKind::Export, why.to_string(), &def.export_steps)
+            }
+            (None, _) => continue,
+        };
+        let target = StoreId::new(id.host.clone(), id.name.clone());
+        let mut steps = steps.clone();
+        steps.insert(0, format!("{id}: {why}"));
+        out.push(Manual {
+            host: id.host.clone(),
+            target,
+            kind,
+            add: Vec::new(),
+            verify: Vec::new(),
+            remove: Vec::new(),
+            steps,
+            restarts: Vec::new(),
+            waiting_since: None,
+        });
+    }
+    out
+}

@@ -1,0 +1,54 @@
+//! What a new certificate must say. Pure: `host` has the key and the signature made, this says of what.
+
+use jiff::Timestamp;
+use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+
+use crate::constraints::DAY;
+
+/// An order for a self-signed certificate (RFC 5280).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Subject attributes, most specific first: CN, OU, O, L, ST, C.
+    pub subject: Vec<(String, String)>,
+    /// SAN DNS names; the FQDN first.
+    pub names: Vec<String>,
+    /// The key.
+    pub key: KeyKind,
+    /// The signature's hash.
+    pub signature: SignatureHash,
+    /// Extended key usages the role demands; none means the extension is left out.
+    pub eku: Vec<String>,
+    /// Seconds since 1970.
+    pub not_before: i64,
+    /// Seconds since 1970.
+    pub not_after: i64,
+}
+
+/// The order for an identity, as of now.
+pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
+    let fqdn = identity.id.host.to_string();
+    let mut subject = vec![("CN".to_owned(), fqdn.clone())];
+    subject.extend(identity.subject.iter().cloned());
+    let mut names = vec![fqdn];
+    for name in &identity.names {
+        if !names.iter().any(|n| n == name.as_str()) {
+            names.push(name.to_string());
+        }
+    }
+    Order {
+        subject,
+        names,
+        key: identity.key,
+        signature: identity.signature,
+        eku: identity.constraints.eku.clone(),
+        not_before: now.as_second(),
+        not_after: now.as_second().saturating_add(i64::from(identity.validity_days) * DAY),
+    }
+}
+
+/// The subject it will have, in keytool's order, for people.
+pub(crate) fn subject_text(identity: &IdentityDef) -> String {
+    let mut parts = vec![format!("CN={}", identity.id.host)];
+    parts.extend(identity.subject.iter().map(|(k, v)| format!("{k}={v}")));
+    parts.join(", ")
+}

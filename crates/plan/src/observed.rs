@@ -1,0 +1,198 @@
+//! Plain facts about the estate as it is. `host` fills them, the planner only reads them; nothing here is a handle and
+//! "could not tell" is always a state of its own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKind, Fingerprint, Format, Remark};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::topology::Subject;
+
+use crate::ledger::Ledger;
+
+/// Everything one look brought home.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Whether each host's disk is there.
+    pub hosts: BTreeMap<Fqdn, HostLook>,
+    /// Stores and mirrors.
+    pub stores: BTreeMap<StoreId, StoreLook>,
+    /// Certificates that lie in files of their own.
+    pub sources: BTreeMap<Subject, SourceLook>,
+    /// Shadowing files that exist, as the host writes their paths.
+    pub shadows: BTreeMap<StoreId, Vec<String>>,
+    /// Keys minted by an earlier run and not installed yet.
+    pub staging: BTreeMap<IdentityId, StagedLook>,
+    /// What earlier runs remembered.
+    pub ledger: Ledger,
+    /// Everything that was read, with digests; the plan's inputs.
+    pub inputs: Vec<Input>,
+}
+
+/// Whether a host's disk can be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostLook {
+    /// The root is there and holds something.
+    Reachable,
+    /// The root is absent, empty or unreadable; why.
+    Unreachable(String),
+}
+
+/// What was seen of a store.
+#[derive(Clone, Debug)]
+pub enum StoreLook {
+    /// It opened.
+    Readable(Box<StoreFacts>),
+    /// There is no such file.
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+        /// Whether the folder is there.
+        parent: bool,
+    },
+    /// It is there and does not open.
+    Unreadable(ReadFailure),
+    /// A hand-off store without a mirror.
+    Unobserved,
+}
+
+/// Why a store or file did not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFailure {
+    /// The file, where one was found.
+    pub path: Option<PathBuf>,
+    /// The class of failure.
+    pub class: FailureClass,
+    /// The digest of the bytes, where they could be read.
+    pub sha256: Option<Fingerprint>,
+    /// For people: the file, the place, the cause, one thing to try.
+    pub message: String,
+}
+
+/// Classes of failure to open something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureClass {
+    /// The password is wrong, or the secret it comes from could not be had.
+    WrongPassword,
+    /// Another format than declared.
+    WrongFormat,
+    /// Damaged, refused by the system, or two files fit.
+    Unreadable,
+}
+
+/// A store that opened.
+#[derive(Clone, Debug)]
+pub struct StoreFacts {
+    /// The real file (links followed) or folder.
+    pub path: PathBuf,
+    /// Device and inode, or whatever tells one file from another here; `None` where nothing does.
+    pub file: Option<(u64, u64)>,
+    /// SHA-256 over the file's bytes (a folder: over names and digests of its files).
+    pub sha256: Fingerprint,
+    /// The format found.
+    pub format: Format,
+    /// Entries in file order.
+    pub entries: Vec<Entry>,
+    /// What the key entries of declared identities said to the store's password.
+    pub keys: BTreeMap<EntryId, KeyLook>,
+    /// What the reader noticed.
+    pub remarks: Vec<Remark>,
+    /// Last modification, seconds since 1970 (mirrors: the age of the observation).
+    pub modified: Option<i64>,
+}
+
+/// Whether a private key opened with its store's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyLook {
+    /// It did, and belongs to the certificate (or that could not be told).
+    Opens,
+    /// It has another password.
+    OtherPassword,
+    /// It opened and does not belong to its certificate.
+    Mismatch,
+    /// It could not be judged; why.
+    Unknown(String),
+}
+
+/// What was seen of a certificate file.
+#[derive(Clone, Debug)]
+pub enum SourceLook {
+    /// One certificate.
+    Found {
+        /// It.
+        certificate: Arc<Certificate>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// None of the files is there.
+    Missing {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The names tried.
+        names: Vec<String>,
+    },
+    /// Files that hold different certificates.
+    Ambiguous {
+        /// The files.
+        paths: Vec<PathBuf>,
+    },
+    /// A file is there and cannot be used.
+    Unreadable(ReadFailure),
+}
+
+/// A key minted by an earlier run.
+#[derive(Clone, Debug)]
+pub struct StagedLook {
+    /// Its certificate.
+    pub certificate: Arc<Certificate>,
+    /// Whether its key opened with the target's password.
+    pub opens: bool,
+    /// The staging file.
+    pub path: PathBuf,
+}
+
+/// One thing that was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Input {
+    /// What it is.
+    pub kind: InputKind,
+    /// The file.
+    pub path: String,
+    /// Its digest; `None` is absent.
+    pub sha256: Option<Fingerprint>,
+}
+
+/// Kinds of input.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputKind {
+    /// The estate spec.
+    Spec,
+    /// A role profile.
+    Profile,
+    /// A keystore.
+    Store,
+    /// A certificate file.
+    Certificate,
+    /// A hand-off store's mirror.
+    Mirror,
+    /// A CA's reply.
+    Reply,
+    /// An options file beside a store.
+    OptionsFile,
+    /// A staged key.
+    Staging,
+    /// The ledger.
+    Ledger,
+}
+
+/// The certificate of an entry that can be trusted, if it is one.
+pub(crate) fn trusted(entry: &Entry) -> Option<&CertificateSlot> {
+    match &entry.kind {
+        EntryKind::Trusted(slot) => Some(slot),
+        EntryKind::PrivateKey { .. } | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
+    }
+}

@@ -1,0 +1,456 @@
+//! Settles each subject: which certificate an edge asks for. Known (it was seen), minted (this run makes it) or unknown
+//! (blocked). Nothing is diffed here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint};
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
+
+use crate::change::{From, FromKind, IdentityState, Material, Options};
+use crate::constraints::{self, DAY, Fault};
+use crate::finding::{Finding, Kind};
+use crate::observed::{KeyLook, Observed, SourceLook, StoreFacts};
+use crate::standing::{Selection, Standing};
+use crate::text;
+use crate::why::Why;
+
+/// A subject, settled.
+pub(crate) struct Settled {
+    pub state: IdentityState,
+    pub current: Option<Arc<Certificate>>,
+    /// What edges to it ask for.
+    pub material: Result<Material, Why>,
+    /// Where a known one comes from.
+    pub from: Option<From>,
+    /// The certificate this run makes for it.
+    pub renewal: Option<Renewal>,
+    /// Why a person must make it anew (hand-off identities).
+    pub by_hand: Option<(Kind, String)>,
+    pub findings: Vec<Finding>,
+}
+
+/// A certificate this run makes.
+pub(crate) struct Renewal {
+    pub store: StoreId,
+    pub alias: String,
+    pub entry: Option<EntryId>,
+    pub finding: Kind,
+    pub reason: String,
+    pub resumed: Option<Arc<Certificate>>,
+}
+
+/// What settling needs to know.
+pub(crate) struct Ground<'a> {
+    pub topology: &'a Topology,
+    pub observed: &'a Observed,
+    pub standings: &'a BTreeMap<StoreId, Standing<'a>>,
+    pub selection: &'a Selection,
+    pub options: &'a Options,
+    pub now: Timestamp,
+}
+
+/// Settles every identity and every certificate of the spec.
+pub(crate) fn settle(ground: &Ground<'_>) -> BTreeMap<Subject, Settled> {
+    let mut settled = BTreeMap::new();
+    for def in ground.topology.identities.values() {
+        let one = match &def.source {
+            Source::KeyEntry { store, alias } => key_entry(ground, def, store, alias),
+            Source::Exported { .. } | Source::File(_) => exported(ground, def),
+        };
+        settled.insert(Subject::Identity(def.id.clone()), one);
+    }
+    for name in ground.topology.anchors.keys() {
+        settled.insert(Subject::Certificate(name.clone()), anchor(ground, name));
+    }
+    settled
+}
+
+fn unknown(why: Why, findings: Vec<Finding>) -> Settled {
+    Settled {
+        state: IdentityState::Unknown,
+        current: None,
+        material: Err(why),
+        from: None,
+        renewal: None,
+        by_hand: None,
+        findings,
+    }
+}
+
+fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
+    let Some(standing) = ground.standings.get(store) else {
+        let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}") };
+        return unknown(why, Vec::new());
+    };
+    let Some(facts) = standing.facts else {
+        let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
+        return unknown(Why::SourceBlocked { store: store.clone(), finding }, Vec::new());
+    };
+    match find_key(facts, alias) {
+        Held::Key(entry, chain) => present(ground, def, standing, alias, entry, chain),
+        Held::Nothing if facts.entries.is_empty() => {
+            let why = Why::SourceMissing {
+                subject: def.id.to_string(),
+                looked: format!("{store} is empty, which looks like an accident rather than a new installation"),
+            };
+            unknown(why, Vec::new())
+        }
+        Held::Nothing => renew(
+            ground,
+            def,
+            standing,
+            Draft {
+                alias,
+                entry: None,
+                current: None,
+                finding: Kind::Missing,
+                reason: format!("the store has no private key entry `{alias}`"),
+                findings: Vec::new(),
+            },
+        ),
+        Held::Other(what) => {
+            let why = Why::AliasConflict {
+                alias: alias.to_owned(),
+                holder: what,
+                remedy: format!("move it, or override the alias of {} in the spec", def.id),
+            };
+            unknown(why, Vec::new())
+        }
+    }
+}
+
+enum Held<'a> {
+    Key(&'a Entry, &'a [trustmason_keystore::CertificateSlot]),
+    Other(String),
+    Nothing,
+}
+
+/// The last entry of that alias counts, as in the JDK.
+fn find_key<'a>(facts: &'a StoreFacts, alias: &str) -> Held<'a> {
+    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| a.to_lowercase() == alias);
+    match facts.entries.iter().rev().find(folded) {
+        None => Held::Nothing,
+        Some(entry) => match &entry.kind {
+            EntryKind::PrivateKey { chain } => Held::Key(entry, chain),
+            other => Held::Other(describe(other)),
+        },
+    }
+}
+
+/// What an entry is, for people.
+pub(crate) fn describe(kind: &EntryKind) -> String {
+    match kind {
+        EntryKind::Trusted(slot) => match slot.certificate() {
+            Some(c) => format!("a trusted certificate of {}", text::escape(c.subject())),
+            None => "a trusted certificate that does not parse".to_owned(),
+        },
+        EntryKind::PrivateKey { .. } => "a private key entry".to_owned(),
+        EntryKind::SecretKey => "a secret key entry".to_owned(),
+        EntryKind::Untrusted(_) => "a certificate that is no trust anchor".to_owned(),
+        EntryKind::Opaque(what) => format!("an entry of unknown kind ({})", text::escape(what)),
+    }
+}
+
+fn present(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    standing: &Standing<'_>,
+    alias: &str,
+    entry: &Entry,
+    chain: &[trustmason_keystore::CertificateSlot],
+) -> Settled {
+    let Some(current) = chain.first().and_then(|slot| slot.certificate()).cloned() else {
+        let why = Why::SourceUnreadable {
+            subject: def.id.to_string(),
+            class: crate::observed::FailureClass::Unreadable,
+            message: format!("the certificate of entry `{alias}` in {} does not parse", standing.def.id),
+        };
+        return unknown(why, Vec::new());
+    };
+    let mut findings = key_findings(def, standing, entry, &current);
+    let faults = constraints::judge(&current, def, ground.now);
+    let from = From {
+        kind: FromKind::Store,
+        place: format!("{}/{alias}", standing.def.id),
+        sha256: Some(current.fingerprint()),
+    };
+    let asked = ground.options.replace.contains(&def.id);
+    let distrusted = ground.topology.distrust.get(&current.fingerprint());
+    let reason = if let Some(why) = distrusted {
+        Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
+    } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
+        Some((fault.kind(), fault.to_string()))
+    } else {
+        asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
+    };
+    findings.extend(soft_findings(ground, def, &current, &faults));
+    let Some((finding, reason)) = reason else {
+        return Settled {
+            state: IdentityState::Active,
+            material: Ok(Material::Known(current.fingerprint())),
+            current: Some(current),
+            from: Some(from),
+            renewal: None,
+            by_hand: None,
+            findings,
+        };
+    };
+    if !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit {
+        return ca_issued(def, current, &reason, findings);
+    }
+    renew(ground, def, standing, Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings })
+}
+
+/// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
+fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut findings: Vec<Finding>) -> Settled {
+    let why = Why::IssuerMismatch { identity: def.id.clone(), issuer: text::escape(current.issuer()) };
+    findings.push(
+        Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
+            .at(None, Some(current.fingerprint())),
+    );
+    let material = if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
+    let from = From {
+        kind: FromKind::Store,
+        place: def.id.to_string(),
+        sha256: Some(current.fingerprint()),
+    };
+    Settled {
+        state: IdentityState::RenewDue,
+        current: Some(current),
+        material,
+        from: Some(from),
+        renewal: None,
+        by_hand: None,
+        findings,
+    }
+}
+
+fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
+    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else { return Vec::new() };
+    let text = match look {
+        KeyLook::Opens => return Vec::new(),
+        KeyLook::OtherPassword => {
+            "the private key has another password than its store, the service will fail to start with \
+             UnrecoverableKeyException; set it with keytool -keypasswd"
+        }
+        KeyLook::Mismatch => "the private key does not belong to the certificate beside it; make the identity anew",
+        KeyLook::Unknown(why) => {
+            let finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, format!("the private key could not be judged: {why}"));
+            return vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))];
+        }
+    };
+    let mut finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, text);
+    finding.store = Some(standing.def.id.clone());
+    vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))]
+}
+
+/// Findings that do not by themselves demand a new certificate.
+fn soft_findings(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, faults: &[Fault]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = faults
+        .iter()
+        .filter(|f| !f.demands_new())
+        .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
+        .collect();
+    let left = current.not_after().saturating_sub(ground.now.as_second());
+    let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
+    if !due && left >= 0 && left < i64::from(ground.topology.policy.warn_before_days) * DAY {
+        let message = format!("it ends on {}", text::day(current.not_after()));
+        findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
+    }
+    findings
+}
+
+struct Draft<'a> {
+    alias: &'a str,
+    entry: Option<EntryId>,
+    current: Option<Arc<Certificate>>,
+    finding: Kind,
+    reason: String,
+    findings: Vec<Finding>,
+}
+
+fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft: Draft<'_>) -> Settled {
+    let blocked = if let Some(finding) = standing.blocking() {
+        Some(Why::SourceBlocked { store: standing.def.id.clone(), finding })
+    } else if !standing.selected {
+        Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
+    } else {
+        truster_outside(ground, def)
+    };
+    if let Some(why) = blocked {
+        let mut findings = draft.findings;
+        if standing.selected {
+            let message = format!("{}; {why}", draft.reason);
+            let finding = Finding::of_identity(why.finding(), &def.id, message);
+            findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
+        }
+        return Settled {
+            state: IdentityState::RenewDue,
+            current: draft.current,
+            material: Err(why),
+            from: None,
+            renewal: None,
+            by_hand: None,
+            findings,
+        };
+    }
+    let resumed = ground.observed.staging.get(&def.id).filter(|s| s.opens).map(|s| &s.certificate).filter(|c| {
+        let faults = constraints::judge(c, def, ground.now);
+        !faults.iter().any(Fault::demands_new) && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
+    });
+    let material = match resumed {
+        Some(certificate) => Material::Known(certificate.fingerprint()),
+        None => Material::Minted(def.id.clone()),
+    };
+    let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
+    let from = From {
+        kind: FromKind::Generated,
+        place: def.id.to_string(),
+        sha256: resumed.map(|c| c.fingerprint()),
+    };
+    Settled {
+        state,
+        current: draft.current,
+        material: Ok(material),
+        from: Some(from),
+        renewal: Some(Renewal {
+            store: standing.def.id.clone(),
+            alias: draft.alias.to_owned(),
+            entry: draft.entry,
+            finding: draft.finding,
+            reason: draft.reason,
+            resumed: resumed.cloned(),
+        }),
+        by_hand: None,
+        findings: draft.findings,
+    }
+}
+
+/// A new certificate must reach every truster in the same run; one outside the selection would break.
+fn truster_outside(ground: &Ground<'_>, def: &IdentityDef) -> Option<Why> {
+    let subject = Subject::Identity(def.id.clone());
+    ground
+        .topology
+        .edges
+        .iter()
+        .filter(|e| e.subject == subject)
+        .filter_map(|e| ground.standings.get(&e.store))
+        .find(|s| !s.selected && !s.hand_off && !s.unobserved)
+        .map(|s| Why::OutsideSelection { what: format!("{}, which trusts {} and would break,", s.def.id, def.id) })
+}
+
+fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
+    let subject = Subject::Identity(def.id.clone());
+    let (certificate, from) = match found(ground, &subject) {
+        Ok(found) => found,
+        Err(why) => return unknown(why, Vec::new()),
+    };
+    let faults = constraints::judge(&certificate, def, ground.now);
+    let mut findings = soft_findings(ground, def, &certificate, &faults);
+    let fingerprint = certificate.fingerprint();
+    let named = constraints::names(&certificate, def);
+    let material = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
+        Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() })
+    } else if named {
+        Ok(Material::Known(fingerprint))
+    } else {
+        Err(Why::NameMismatch { subject: def.id.to_string(), carries: constraints::carries(&certificate) })
+    };
+    let mut by_hand = None;
+    if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
+        let message = format!("{fault}; its owner makes a new one by hand");
+        findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
+        if def.write == Write::HandOff && ground.selection.takes(ground.topology, &def.id.host) {
+            by_hand = Some((fault.kind(), fault.to_string()));
+        }
+    }
+    Settled {
+        state: if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active },
+        current: Some(certificate),
+        material,
+        from: Some(from),
+        renewal: None,
+        by_hand,
+        findings,
+    }
+}
+
+fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
+    let subject = Subject::Certificate(name.to_owned());
+    let (certificate, from) = match found(ground, &subject) {
+        Ok(found) => found,
+        Err(why) => return unknown(why, Vec::new()),
+    };
+    let fingerprint = certificate.fingerprint();
+    let pinned = ground.topology.anchors.get(name).and_then(|a| a.sha256);
+    if let Some(pinned) = pinned.filter(|p| *p != fingerprint) {
+        return unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint }, Vec::new());
+    }
+    let material = match ground.topology.distrust.get(&fingerprint) {
+        Some(why) => Err(Why::Distrusted { subject: subject.to_string(), why: why.clone() }),
+        None => Ok(Material::Known(fingerprint)),
+    };
+    Settled {
+        state: IdentityState::Active,
+        current: Some(certificate),
+        material,
+        from: Some(from),
+        renewal: None,
+        by_hand: None,
+        findings: Vec::new(),
+    }
+}
+
+fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, From), Why> {
+    let name = subject.to_string();
+    match ground.observed.sources.get(subject) {
+        Some(SourceLook::Found { certificate, path }) => {
+            let from = From {
+                kind: FromKind::File,
+                place: path.display().to_string(),
+                sha256: Some(certificate.fingerprint()),
+            };
+            Ok((certificate.clone(), from))
+        }
+        Some(SourceLook::Missing { folder, names }) => Err(Why::SourceMissing {
+            subject: name,
+            looked: if names.is_empty() {
+                format!("{} does not exist", folder.display())
+            } else {
+                format!("{} has no {}", folder.display(), names.join(" or "))
+            },
+        }),
+        Some(SourceLook::Ambiguous { paths }) => {
+            let files: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
+            Err(Why::SourceAmbiguous { subject: name, files: files.join(", ") })
+        }
+        Some(SourceLook::Unreadable(failure)) => {
+            Err(Why::SourceUnreadable { subject: name, class: failure.class, message: failure.message.clone() })
+        }
+        None => Err(Why::SourceMissing { subject: name, looked: "it was not looked for".to_owned() }),
+    }
+}
+
+/// The certificates that this plan or earlier runs know to be replaced, and by whose new one.
+pub(crate) fn predecessors(
+    observed: &Observed,
+    settled: &BTreeMap<Subject, Settled>,
+) -> BTreeMap<Fingerprint, IdentityId> {
+    let mut all: BTreeMap<Fingerprint, IdentityId> =
+        observed.ledger.predecessors.iter().map(|(f, p)| (*f, p.identity.clone())).collect();
+    for (subject, one) in settled {
+        if let (Subject::Identity(id), Some(current), Some(_)) = (subject, &one.current, &one.renewal) {
+            all.insert(current.fingerprint(), id.clone());
+        }
+    }
+    // What is in use again is nobody's predecessor.
+    for one in settled.values() {
+        if let Ok(Material::Known(fingerprint)) = &one.material {
+            all.remove(fingerprint);
+        }
+    }
+    all
+}

@@ -1,0 +1,208 @@
+//! How every store stands before anything is judged: can it be read, may it be written, is it selected.
+
+use std::collections::BTreeMap;
+
+use globset::{GlobBuilder, GlobMatcher};
+use trustmason_keystore::{Format, Remark};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::{Access, DeclaredFormat, Side, StoreDef, Topology, Write};
+
+use crate::change::Options;
+use crate::finding::Kind;
+use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
+use crate::why::Why;
+
+/// One store's standing.
+pub(crate) struct Standing<'a> {
+    pub def: &'a StoreDef,
+    /// What was read of it, if it could be.
+    pub facts: Option<&'a StoreFacts>,
+    /// Why nothing may be written to it.
+    pub blocked: Option<Why>,
+    /// It does not exist and may be made.
+    pub creatable: bool,
+    /// A person writes it.
+    pub hand_off: bool,
+    /// Nobody can see it.
+    pub unobserved: bool,
+    /// `--host` and `--side` let it be judged.
+    pub selected: bool,
+    /// Where it is, for people.
+    pub path: String,
+}
+
+/// Which hosts were asked for.
+pub(crate) struct Selection {
+    globs: Vec<GlobMatcher>,
+    side: Option<Side>,
+}
+
+impl Selection {
+    pub(crate) fn new(options: &Options) -> Self {
+        let globs = options
+            .hosts
+            .iter()
+            .filter_map(|g| GlobBuilder::new(&g.to_ascii_lowercase()).build().ok())
+            .map(|g| g.compile_matcher())
+            .collect();
+        Self { globs, side: options.side }
+    }
+
+    pub(crate) fn takes(&self, topology: &Topology, host: &Fqdn) -> bool {
+        let by_name = self.globs.is_empty() || self.globs.iter().any(|g| g.is_match(host.as_str()));
+        let by_side = self.side.is_none_or(|side| topology.hosts.get(host).and_then(|h| h.side) == Some(side));
+        by_name && by_side
+    }
+}
+
+/// Takes the standing of every store.
+pub(crate) fn take<'a>(
+    topology: &'a Topology,
+    observed: &'a Observed,
+    selection: &Selection,
+) -> BTreeMap<StoreId, Standing<'a>> {
+    let mut standings: BTreeMap<StoreId, Standing<'a>> = topology
+        .stores
+        .values()
+        .map(|def| (def.id.clone(), one(topology, observed, selection, def)))
+        .collect();
+    block_same_files(&mut standings);
+    standings
+}
+
+fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection, def: &'a StoreDef) -> Standing<'a> {
+    let shown = match &def.place {
+        trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
+        trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
+        trustmason_spec::topology::Place::Windows { location, store } => format!("windows://{location}/{store}"),
+    };
+    let mut standing = Standing {
+        def,
+        facts: None,
+        blocked: None,
+        creatable: false,
+        hand_off: def.write == Write::HandOff,
+        unobserved: false,
+        selected: selection.takes(topology, &def.id.host),
+        path: shown.clone(),
+    };
+    let access = topology.hosts.get(&def.id.host).map(|h| &h.access);
+    if def.write == Write::Never || access == Some(&Access::None) {
+        standing.unobserved = true;
+        return standing;
+    }
+    if !standing.hand_off
+        && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host)
+    {
+        standing.blocked = Some(Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() });
+        return standing;
+    }
+    match observed.stores.get(&def.id) {
+        Some(StoreLook::Readable(facts)) => {
+            standing.path = facts.path.display().to_string();
+            standing.facts = Some(facts);
+            standing.blocked = wrong_format(def, facts).or_else(|| jvm_unloadable(topology, facts));
+        }
+        Some(StoreLook::Absent { path, parent }) => {
+            standing.path = path.display().to_string();
+            if standing.hand_off {
+                standing.unobserved = true;
+            } else if def.create && *parent {
+                standing.creatable = true;
+            } else {
+                standing.blocked = Some(Why::StoreMissing { path: standing.path.clone() });
+            }
+        }
+        Some(StoreLook::Unreadable(failure)) => {
+            if let Some(path) = &failure.path {
+                standing.path = path.display().to_string();
+            }
+            standing.blocked =
+                Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
+        }
+        Some(StoreLook::Unobserved) => standing.unobserved = true,
+        None => {
+            standing.blocked = Some(Why::StoreUnreadable {
+                class: FailureClass::Unreadable,
+                message: format!("{shown} was not looked at"),
+            });
+        }
+    }
+    standing
+}
+
+/// A direct store must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
+fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
+    let fits = match (def.format, facts.format) {
+        (DeclaredFormat::Jks, Format::Jks)
+        | (DeclaredFormat::Jceks, Format::Jceks)
+        | (DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair, Format::Pem | Format::PemDirectory | Format::Der)
+        | (DeclaredFormat::Windows, _) => true,
+        // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
+        (DeclaredFormat::Pkcs12, Format::Jks) => true,
+        _ => def.write == Write::HandOff,
+    };
+    (!fits).then(|| Why::StoreUnreadable {
+        class: FailureClass::WrongFormat,
+        message: format!(
+            "{} is {}, the role needs {}; restore the right file or declare its format in `stores:`",
+            facts.path.display(),
+            facts.format.as_str(),
+            declared(def.format)
+        ),
+    })
+}
+
+fn declared(format: DeclaredFormat) -> &'static str {
+    match format {
+        DeclaredFormat::Jks => "jks",
+        DeclaredFormat::Jceks => "jceks",
+        DeclaredFormat::Pkcs12 => "pkcs12",
+        DeclaredFormat::Pem => "pem",
+        DeclaredFormat::PemDir => "pem-dir",
+        DeclaredFormat::PemPair => "pem-pair",
+        DeclaredFormat::Windows => "windows",
+    }
+}
+
+/// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
+fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
+    facts.remarks.iter().find_map(|remark| {
+        let Remark::JvmUnloadable { entry, why } = remark else { return None };
+        let entry = facts.entries.iter().find(|e| e.id == *entry)?;
+        let slot = crate::observed::trusted(entry);
+        let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
+        if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
+            return None;
+        }
+        Some(Why::JvmUnloadable {
+            alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
+            detail: why.to_string(),
+            sha256: sha256.unwrap_or(facts.sha256),
+        })
+    })
+}
+
+fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
+    let mut seen: BTreeMap<(u64, u64), Vec<StoreId>> = BTreeMap::new();
+    for (id, standing) in standings.iter() {
+        if let Some(file) = standing.facts.and_then(|f| f.file) {
+            seen.entry(file).or_default().push(id.clone());
+        }
+    }
+    for ids in seen.into_values().filter(|ids| ids.len() > 1) {
+        for (i, id) in ids.iter().enumerate() {
+            let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
+            if let Some(standing) = standings.get_mut(id) {
+                standing.blocked = Some(Why::SameFile { other, path: standing.path.clone() });
+            }
+        }
+    }
+}
+
+impl Standing<'_> {
+    /// The finding that blocks it, if it is blocked.
+    pub(crate) fn blocking(&self) -> Option<Kind> {
+        self.blocked.as_ref().map(Why::finding)
+    }
+}

@@ -1,0 +1,231 @@
+//! Why something could not be judged or may not be done. A closed list for branches, its text for people only.
+
+use std::fmt;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+
+use crate::finding::Kind;
+use crate::observed::FailureClass;
+
+/// The reason of a `blocked` verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The host's disk is not there.
+    Unreachable {
+        /// The host.
+        host: Fqdn,
+        /// What is wrong with its root.
+        detail: String,
+    },
+    /// The store's file is absent and may not be made.
+    StoreMissing {
+        /// Where it would be.
+        path: String,
+    },
+    /// The store did not open.
+    StoreUnreadable {
+        /// The class.
+        class: FailureClass,
+        /// The reader's message.
+        message: String,
+    },
+    /// The store is the same file as another.
+    SameFile {
+        /// The other store.
+        other: StoreId,
+        /// The file.
+        path: String,
+    },
+    /// A certificate in it makes a JVM refuse the whole store.
+    JvmUnloadable {
+        /// The alias of the entry.
+        alias: String,
+        /// What is wrong with it.
+        detail: String,
+        /// Its fingerprint, for the `distrust:` line that removes it.
+        sha256: Fingerprint,
+    },
+    /// More deletions than allowed without being told.
+    TooManyDeletes {
+        /// How many there would be.
+        wanted: usize,
+        /// How many are allowed.
+        allowed: usize,
+    },
+    /// No certificate of the subject was found.
+    SourceMissing {
+        /// Whose.
+        subject: String,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// Several different certificates claim to be the subject's.
+    SourceAmbiguous {
+        /// Whose.
+        subject: String,
+        /// The files.
+        files: String,
+    },
+    /// The subject's certificate is there and cannot be read.
+    SourceUnreadable {
+        /// Whose.
+        subject: String,
+        /// The class.
+        class: FailureClass,
+        /// The message.
+        message: String,
+    },
+    /// The subject's own store is blocked.
+    SourceBlocked {
+        /// The store.
+        store: StoreId,
+        /// Its finding.
+        finding: Kind,
+    },
+    /// The subject's certificate does not name its host.
+    NameMismatch {
+        /// Whose.
+        subject: String,
+        /// What it names.
+        carries: String,
+    },
+    /// The pin in the spec and the file differ.
+    PinMismatch {
+        /// The certificate's name.
+        subject: String,
+        /// The pin.
+        pinned: Fingerprint,
+        /// What was found.
+        found: Fingerprint,
+    },
+    /// The alias is held by something that is not ours to move.
+    AliasConflict {
+        /// The alias.
+        alias: String,
+        /// What holds it.
+        holder: String,
+        /// The spec line that resolves it.
+        remedy: String,
+    },
+    /// The wanted certificate is one the spec distrusts.
+    Distrusted {
+        /// Whose.
+        subject: String,
+        /// The reason in the spec.
+        why: String,
+    },
+    /// A JVM would refuse the store with it.
+    JvmRefuses {
+        /// Whose.
+        subject: String,
+        /// Why.
+        detail: String,
+    },
+    /// The change belongs to a store outside `--host` or `--side`.
+    OutsideSelection {
+        /// What is outside.
+        what: String,
+    },
+    /// The identity's certificate comes from a CA and may not become self-signed unasked.
+    IssuerMismatch {
+        /// Whose.
+        identity: IdentityId,
+        /// The present issuer.
+        issuer: String,
+    },
+}
+
+impl Why {
+    /// The finding it stands for.
+    pub fn finding(&self) -> Kind {
+        match self {
+            Self::Unreachable { .. } => Kind::Unreachable,
+            Self::StoreMissing { .. } => Kind::StoreMissing,
+            Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
+            Self::SameFile { .. } => Kind::SameFile,
+            Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
+            Self::TooManyDeletes { .. } => Kind::TooManyDeletes,
+            Self::SourceMissing { .. } => Kind::SourceMissing,
+            Self::SourceAmbiguous { .. } | Self::PinMismatch { .. } => Kind::SourceAmbiguous,
+            Self::SourceBlocked { finding, .. } => *finding,
+            Self::NameMismatch { .. } => Kind::NameMismatch,
+            Self::AliasConflict { .. } => Kind::AliasConflict,
+            Self::Distrusted { .. } => Kind::Distrusted,
+            Self::OutsideSelection { .. } => Kind::OutsideSelection,
+            Self::IssuerMismatch { .. } => Kind::IssuerMismatch,
+        }
+    }
+}
+
+/// The finding a failed read stands for.
+pub(crate) fn class_kind(class: FailureClass) -> Kind {
+    match class {
+        FailureClass::WrongPassword => Kind::WrongPassword,
+        FailureClass::WrongFormat => Kind::WrongFormat,
+        FailureClass::Unreadable => Kind::Unreadable,
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { host, detail } => {
+                write!(f, "{host} cannot be reached: {detail}; mount its disk or correct `access:`")
+            }
+            Self::StoreMissing { path } => {
+                write!(f, "{path} does not exist and is never made here; check the path and the product's installation")
+            }
+            Self::StoreUnreadable { message, .. } | Self::SourceUnreadable { message, .. } => f.write_str(message),
+            Self::SameFile { other, path } => {
+                write!(f, "{path} is also {other}; give the two stores different paths in `stores:`")
+            }
+            Self::JvmUnloadable { alias, detail, sha256 } => write!(
+                f,
+                "a JVM refuses the whole store because of entry `{alias}` ({detail}); to have it removed add \
+                 `distrust: [{{ sha256: '{sha256}', why: … }}]`"
+            ),
+            Self::TooManyDeletes { wanted, allowed } => write!(
+                f,
+                "{wanted} entries would be deleted, more than {allowed}; look at them, then repeat with \
+                 --allow-deletes {wanted}"
+            ),
+            Self::SourceMissing { subject, looked } => {
+                write!(f, "no certificate of {subject} was found: {looked}; export it there")
+            }
+            Self::SourceAmbiguous { subject, files } => write!(
+                f,
+                "these files hold different certificates for {subject}: {files}; keep the one its service presents"
+            ),
+            Self::SourceBlocked { store, finding } => {
+                write!(f, "its certificate is in {store}, which is blocked ({finding})")
+            }
+            Self::NameMismatch { subject, carries } => write!(
+                f,
+                "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
+                 name under `names:`"
+            ),
+            Self::PinMismatch { subject, pinned, found } => write!(
+                f,
+                "{subject} is pinned to {pinned} but the file holds {found}; put the right file there or correct the pin"
+            ),
+            Self::AliasConflict { alias, holder, remedy } => {
+                write!(f, "alias `{alias}` is held by {holder}, which is not ours to touch; {remedy}")
+            }
+            Self::Distrusted { subject, why } => {
+                write!(f, "the certificate of {subject} is distrusted ({why}); its owner needs a new one")
+            }
+            Self::JvmRefuses { subject, detail } => {
+                write!(f, "with the certificate of {subject} a JVM would refuse the whole store: {detail}")
+            }
+            Self::OutsideSelection { what } => {
+                write!(f, "{what} is outside the selection; widen --host or --side")
+            }
+            Self::IssuerMismatch { identity, issuer } => write!(
+                f,
+                "{identity} has a certificate issued by {issuer} and is not replaced by a self-signed one unless \
+                 `issuer: self-signed` is written on that host or identity"
+            ),
+        }
+    }
+}
