@@ -1,1 +1,27 @@
-//! plan
+//! Judgement: what is wanted against what was seen. Everything here is pure: the clock is passed in, files were read by
+//! somebody else, and the same arguments give the same plan, byte for byte.
+//!
+//! [`plan`] is the one entrance. It *settles* each subject (which certificate do edges to it ask for), then compares each
+//! store with the edges that end in it, then puts the pieces together. [`wire`] is the plan as JSON, [`pack`] the folder a
+//! person takes to a store nobody here can write.
+#![forbid(unsafe_code)]
+
+mod assemble;
+pub mod change;
+pub mod constraints;
+mod diff;
+pub mod finding;
+pub mod handoff;
+pub mod ledger;
+pub mod lint;
+pub mod mint;
+pub mod observed;
+pub mod pack;
+mod settle;
+mod standing;
+pub mod text;
+mod why;
+pub mod wire;
+
+pub use assemble::plan;
+pub use why::Why;

@@ -1,0 +1,503 @@
+//! Puts the judgements of all stores together: numbers the changes, gathers findings, restarts and work for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{Issuer, Subject, Topology};
+
+use crate::change::{
+    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Material, Mint, Options, Plan,
+    Restart, StoreState, StoreVerdict, StoreView, Summary,
+};
+use crate::diff::{self, Diff, Draft, Verdict};
+use crate::finding::{Finding, Kind};
+use crate::observed::{HostLook, Observed};
+use crate::settle::{self, Ground, Settled};
+use crate::standing::{self, Selection, Standing};
+use crate::{handoff, lint};
+
+/// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
+pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
+    let judged_at = options.at.unwrap_or(now);
+    let selection = Selection::new(options);
+    let standings = standing::take(topology, observed, &selection);
+    let ground =
+        Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
+    let settled = settle::settle(&ground);
+    let predecessors = settle::predecessors(observed, &settled);
+
+    let mut desk = Desk::new(&ground, &settled);
+    for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
+        let (diff, manual) = if standing.hand_off || standing.unobserved {
+            handoff::store(&ground, standing, &settled, &predecessors)
+        } else {
+            (diff::store(&ground, standing, &settled, &predecessors), None)
+        };
+        desk.take(id, standing, diff, manual);
+    }
+    desk.finish(options, now)
+}
+
+/// Where the pieces come together.
+struct Desk<'a> {
+    ground: &'a Ground<'a>,
+    settled: &'a BTreeMap<Subject, Settled>,
+    changes: Vec<Change>,
+    /// The identity each change waits for.
+    waits: BTreeMap<ChangeId, IdentityId>,
+    stores: Vec<StoreView>,
+    edges: Vec<EdgeView>,
+    findings: Vec<Finding>,
+    manual: Vec<Manual>,
+    blocked_subjects: BTreeSet<&'a Subject>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(ground: &'a Ground<'a>, settled: &'a BTreeMap<Subject, Settled>) -> Self {
+        Self {
+            ground,
+            settled,
+            changes: Vec::new(),
+            waits: BTreeMap::new(),
+            stores: Vec::new(),
+            edges: Vec::new(),
+            findings: Vec::new(),
+            manual: Vec::new(),
+            blocked_subjects: BTreeSet::new(),
+        }
+    }
+
+    fn take(&mut self, id: &StoreId, standing: &Standing<'_>, diff: Diff, manual: Option<Manual>) {
+        let mut order: Vec<usize> = (0..diff.drafts.len()).collect();
+        order.sort_by_key(|i| diff.drafts.get(*i).map(|d| (d.phase, d.alias.clone())));
+        let mut numbers = BTreeMap::new();
+        let mut drafts: Vec<Option<Draft>> = diff.drafts.into_iter().map(Some).collect();
+        for index in order {
+            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else { continue };
+            let number = ChangeId(u32::try_from(self.changes.len() + 1).unwrap_or(u32::MAX));
+            numbers.insert(index, number);
+            self.change(id, number, draft);
+        }
+        let ids: Vec<ChangeId> = numbers.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        self.findings.extend(diff.findings);
+        self.findings.extend(lint::store(standing));
+        for (index, verdict) in diff.verdicts {
+            self.edge(index, verdict, &numbers, diff.blocked.is_some());
+        }
+        let verdict = match diff.blocked {
+            Some(why) => {
+                if !matches!(why, crate::why::Why::Unreachable { .. }) {
+                    self.findings.push(Finding::of_store(why.finding(), id, why.to_string()));
+                }
+                StoreVerdict::Blocked(why)
+            }
+            None if ids.is_empty() => StoreVerdict::InSync,
+            None => StoreVerdict::Change(ids),
+        };
+        self.stores.push(store_view(standing, verdict));
+        self.manual.extend(manual);
+    }
+
+    fn change(&mut self, store: &StoreId, id: ChangeId, draft: Draft) {
+        let edge = draft.edge.and_then(|i| self.ground.topology.edges.get(i));
+        let (rule, source) = match (&draft.deed, edge) {
+            (Deed::Regenerate { identity, .. }, _) => {
+                let def = self.ground.topology.identities.get(identity);
+                (def.map(|d| d.rule.clone()), def.map(|d| d.source_document.clone()))
+            }
+            (_, Some(edge)) => (Some(edge.rule.clone()), Some(edge.source.clone())),
+            (_, None) => (None, None),
+        };
+        let subject = match (&draft.deed, edge) {
+            (Deed::Regenerate { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
+            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => Some(edge.subject.clone()),
+            _ => None,
+        };
+        let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
+        if let Some(identity) = draft.waits {
+            self.waits.insert(id, identity);
+        }
+        let mut finding = Finding::of_store(draft.finding, store, draft.reason.clone());
+        finding.alias.clone_from(&draft.alias);
+        finding.sha256 = draft.before.as_ref().map(|b| b.sha256);
+        finding.change = Some(id);
+        if let Deed::Regenerate { identity, .. } = &draft.deed {
+            finding.identity = Some(identity.clone());
+        }
+        self.findings.push(finding);
+        self.changes.push(Change {
+            id,
+            phase: draft.phase,
+            store: store.clone(),
+            alias: draft.alias,
+            deed: draft.deed,
+            finding: draft.finding,
+            reason: draft.reason,
+            rule,
+            source,
+            before: draft.before,
+            after: draft.after,
+            from,
+            depends_on: Vec::new(),
+        });
+    }
+
+    fn edge(&mut self, index: usize, verdict: Verdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
+        let Some(edge) = self.ground.topology.edges.get(index) else { return };
+        let settled = self.settled.get(&edge.subject);
+        let verdict = match verdict {
+            Verdict::Held => EdgeVerdict::Held,
+            Verdict::Draft(i) => match numbers.get(&i) {
+                Some(id) => EdgeVerdict::Change(*id),
+                None => EdgeVerdict::Unobserved,
+            },
+            Verdict::Manual(what) => EdgeVerdict::Manual(what),
+            Verdict::Unobserved => EdgeVerdict::Unobserved,
+            Verdict::Blocked(why) => {
+                if settled.is_some_and(|s| s.material.is_err()) {
+                    // Said once for the subject, not once for each of its trusters.
+                    self.blocked_subjects.insert(&edge.subject);
+                } else if !store_blocked {
+                    self.findings.push(
+                        Finding::of_store(why.finding(), &edge.store, why.to_string()).at(edge.alias.as_deref(), None),
+                    );
+                }
+                EdgeVerdict::Blocked(why)
+            }
+        };
+        let sha256 = settled.and_then(|s| match &s.material {
+            Ok(Material::Known(f)) => Some(*f),
+            Ok(Material::Minted(_)) | Err(_) => None,
+        });
+        self.edges.push(EdgeView {
+            id: edge.id.clone(),
+            store: edge.store.clone(),
+            alias: edge.alias.clone(),
+            subject: edge.subject.to_string(),
+            rule: edge.rule.clone(),
+            purpose: edge.why.clone(),
+            source: edge.source.clone(),
+            sha256,
+            verdict,
+        });
+    }
+
+    fn finish(mut self, options: &Options, now: Timestamp) -> Plan {
+        let ground = self.ground;
+        self.dependencies();
+        self.subject_findings();
+        self.host_findings();
+        self.findings.extend(lint::shared_keys(ground, self.settled));
+        let mut manual = std::mem::take(&mut self.manual);
+        manual.extend(handoff::identities(ground, self.settled));
+        manual.sort_by(|a, b| (&a.target, a.kind).cmp(&(&b.target, b.kind)));
+        for work in &mut manual {
+            work.restarts = self.manual_restarts(work);
+        }
+        self.edges.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut findings = std::mem::take(&mut self.findings);
+        lint::accept(ground.topology, ground.now, &mut findings);
+        findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
+        findings.dedup();
+        let summary = self.summary(&manual);
+        Plan {
+            estate: ground.topology.estate.clone(),
+            created: now,
+            options: options.clone(),
+            inputs: sorted(&ground.observed.inputs),
+            mints: self.mints(),
+            certificates: self.certificates(),
+            identities: self.identities(),
+            restarts: self.restarts(),
+            stores: self.stores,
+            edges: self.edges,
+            changes: self.changes,
+            forecast: Vec::new(),
+            barriers: Vec::new(),
+            findings,
+            manual,
+            summary,
+        }
+    }
+
+    fn dependencies(&mut self) {
+        let made: BTreeMap<IdentityId, ChangeId> = self
+            .changes
+            .iter()
+            .filter_map(|c| match &c.deed {
+                Deed::Regenerate { identity, .. } => Some((identity.clone(), c.id)),
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
+            })
+            .collect();
+        for change in &mut self.changes {
+            if let Some(id) = self.waits.get(&change.id).and_then(|i| made.get(i)) {
+                change.depends_on.push(*id);
+            }
+        }
+    }
+
+    fn subject_findings(&mut self) {
+        for (subject, one) in self.settled {
+            let judged = match subject {
+                Subject::Identity(id) => self.ground.selection.takes(self.ground.topology, &id.host),
+                Subject::Certificate(_) => true,
+            };
+            if judged {
+                self.findings.extend(one.findings.iter().cloned());
+            }
+            let Err(why) = &one.material else { continue };
+            // A blocked store says it for the identities in it.
+            if !self.blocked_subjects.contains(subject) || matches!(why, crate::why::Why::SourceBlocked { .. }) {
+                continue;
+            }
+            let said = one.findings.iter().any(|f| f.kind == why.finding());
+            if said {
+                continue;
+            }
+            let sha256 = one.current.as_ref().map(|c| c.fingerprint());
+            let finding = match subject {
+                Subject::Identity(id) => Finding::of_identity(why.finding(), id, why.to_string()),
+                Subject::Certificate(_) => Finding {
+                    severity: why.finding().severity(),
+                    kind: why.finding(),
+                    host: None,
+                    store: None,
+                    identity: None,
+                    alias: None,
+                    sha256: None,
+                    accepted: false,
+                    change: None,
+                    message: why.to_string(),
+                },
+            };
+            self.findings.push(finding.at(None, sha256));
+        }
+    }
+
+    fn host_findings(&mut self) {
+        for (host, look) in &self.ground.observed.hosts {
+            let stores = self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
+            if let (HostLook::Unreachable(detail), true) = (look, stores) {
+                let message = format!("{detail}; mount its disk or correct `access:`");
+                self.findings.push(Finding::of_host(Kind::Unreachable, host, message));
+            }
+        }
+        for (store, paths) in &self.ground.observed.shadows {
+            if !self.ground.standings.get(store).is_some_and(|s| s.selected) {
+                continue;
+            }
+            for path in paths {
+                let message = format!("{path} exists and is used instead of this store; move it away");
+                self.findings.push(Finding::of_store(Kind::ShadowedStore, store, message));
+            }
+        }
+    }
+
+    fn summary(&self, manual: &[Manual]) -> Summary {
+        let mut summary = Summary::default();
+        for change in &self.changes {
+            let slot = match change.deed.action() {
+                Action::Import => &mut summary.import,
+                Action::Replace => &mut summary.replace,
+                Action::Rename => &mut summary.rename,
+                Action::Delete => &mut summary.delete,
+                Action::Regenerate => &mut summary.regenerate,
+                Action::Install => &mut summary.install,
+            };
+            *slot += 1;
+        }
+        let waiting: BTreeSet<&StoreId> =
+            manual.iter().filter(|m| m.waiting_since.is_some()).map(|m| &m.target).collect();
+        for edge in &self.edges {
+            let slot = match &edge.verdict {
+                EdgeVerdict::Held => &mut summary.unchanged,
+                EdgeVerdict::Change(_) => continue,
+                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => &mut summary.waiting,
+                EdgeVerdict::Manual(_) => &mut summary.manual,
+                EdgeVerdict::Unobserved => &mut summary.unobserved,
+                EdgeVerdict::Blocked(_) => &mut summary.blocked,
+            };
+            *slot += 1;
+        }
+        for work in manual {
+            let removals_only = work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
+            if removals_only || work.kind == crate::change::ManualKind::Identity {
+                *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
+            }
+        }
+        // Blocked stores that no edge ends in, and identities that nobody trusts yet, count too.
+        let counted: BTreeSet<&StoreId> =
+            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| &e.store).collect();
+        summary.blocked += self
+            .stores
+            .iter()
+            .filter(|s| matches!(&s.verdict, StoreVerdict::Blocked(_)) && !counted.contains(&s.id))
+            .count();
+        summary.blocked += self
+            .settled
+            .iter()
+            .filter(|(subject, one)| match (subject, &one.material) {
+                (Subject::Identity(id), Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. })) => {
+                    self.ground.selection.takes(self.ground.topology, &id.host) && !self.blocked_subjects.contains(subject)
+                }
+                _ => false,
+            })
+            .count();
+        summary
+    }
+
+    fn mints(&self) -> BTreeMap<IdentityId, Mint> {
+        let mut mints = BTreeMap::new();
+        for (subject, one) in self.settled {
+            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else { continue };
+            if !self.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id)) {
+                continue;
+            }
+            let mint = Mint {
+                identity: id.clone(),
+                store: renewal.store.clone(),
+                alias: renewal.alias.clone(),
+                resumed: renewal.resumed.as_ref().map(|c| c.fingerprint()),
+                replaces: one.current.as_ref().map(|c| c.fingerprint()),
+            };
+            mints.insert(id.clone(), mint);
+        }
+        mints
+    }
+
+    fn certificates(&self) -> BTreeMap<Fingerprint, Arc<Certificate>> {
+        let mut all = BTreeMap::new();
+        for one in self.settled.values() {
+            let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
+            for certificate in one.current.iter().chain(resumed) {
+                all.insert(certificate.fingerprint(), certificate.clone());
+            }
+        }
+        // What a person is asked to remove is shown to them too.
+        let removed: BTreeSet<Fingerprint> = self
+            .manual
+            .iter()
+            .flat_map(|m| &m.remove)
+            .filter_map(|i| match &i.material {
+                Material::Known(f) => Some(*f),
+                Material::Minted(_) => None,
+            })
+            .collect();
+        for standing in self.ground.standings.values() {
+            for entry in standing.facts.iter().flat_map(|f| &f.entries) {
+                if let Some(c) = crate::observed::trusted(entry).and_then(|s| s.certificate())
+                    && removed.contains(&c.fingerprint())
+                {
+                    all.insert(c.fingerprint(), c.clone());
+                }
+            }
+        }
+        all
+    }
+
+    fn identities(&self) -> Vec<IdentityView> {
+        let mut views = Vec::new();
+        for (subject, one) in self.settled {
+            let Subject::Identity(id) = subject else { continue };
+            if !self.ground.selection.takes(self.ground.topology, &id.host) {
+                continue;
+            }
+            let issuer = match (&one.current, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
+                (Some(c), _) if c.is_self_issued() => Some("self-signed".to_owned()),
+                (Some(c), _) => Some(c.issuer().to_owned()),
+                (None, Some(Issuer::Authority(name))) => Some(name.clone()),
+                (None, Some(Issuer::SelfSigned) | None) => None,
+            };
+            views.push(IdentityView {
+                id: id.clone(),
+                state: one.state,
+                issuer,
+                sha256: one.current.as_ref().map(|c| c.fingerprint()),
+                not_after: one.current.as_ref().map(|c| c.not_after()),
+                awaits: one.by_hand.as_ref().map(|(_, why)| format!("a person: {why}")),
+            });
+        }
+        views
+    }
+
+    fn restarts(&self) -> Vec<Restart> {
+        let mut because: BTreeMap<&ServiceId, BTreeSet<ChangeId>> = BTreeMap::new();
+        let topology = self.ground.topology;
+        for change in &self.changes {
+            let services = match &change.deed {
+                Deed::Regenerate { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {
+                    topology.stores.get(&change.store).map(|s| &s.restart)
+                }
+            };
+            for service in services.into_iter().flatten() {
+                because.entry(service).or_default().insert(change.id);
+            }
+        }
+        because
+            .into_iter()
+            .map(|(service, ids)| Restart {
+                name: service_name(topology, service),
+                service: service.clone(),
+                because: ids.into_iter().collect(),
+            })
+            .collect()
+    }
+
+    fn manual_restarts(&self, work: &Manual) -> Vec<Restart> {
+        let topology = self.ground.topology;
+        let identity = IdentityId::new(work.target.host.clone(), work.target.name.clone());
+        let services = match work.kind {
+            crate::change::ManualKind::Store => topology.stores.get(&work.target).map(|s| &s.restart),
+            crate::change::ManualKind::Identity => topology.identities.get(&identity).map(|i| &i.restart),
+            crate::change::ManualKind::Export => None,
+        };
+        services
+            .into_iter()
+            .flatten()
+            .map(|s| Restart { service: s.clone(), name: service_name(topology, s), because: Vec::new() })
+            .collect()
+    }
+}
+
+fn service_name(topology: &Topology, service: &ServiceId) -> String {
+    topology.services.get(service).map_or_else(|| service.name.clone(), |s| s.name.clone())
+}
+
+fn sorted(inputs: &[crate::observed::Input]) -> Vec<crate::observed::Input> {
+    let mut all = inputs.to_vec();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
+    let state = match (standing.facts, standing.unobserved, &standing.blocked) {
+        (Some(_), ..) => StoreState::Readable,
+        (None, true, _) => StoreState::Unobserved,
+        (None, false, Some(crate::why::Why::StoreMissing { .. })) => StoreState::Absent,
+        (None, false, Some(_)) => StoreState::Unreadable,
+        (None, false, None) => StoreState::Absent,
+    };
+    let expect = if standing.hand_off || standing.unobserved || standing.blocked.is_some() {
+        None
+    } else {
+        match standing.facts {
+            Some(facts) => Some(Expect::Digest(facts.sha256)),
+            None => standing.creatable.then_some(Expect::Absent),
+        }
+    };
+    StoreView {
+        id: standing.def.id.clone(),
+        path: standing.path.clone(),
+        file: standing.facts.map(|f| f.path.clone()).or_else(|| standing.creatable.then(|| standing.path.clone().into())),
+        format: standing.facts.map(|f| f.format),
+        state,
+        expect,
+        entries: standing.facts.map(|f| f.entries.len()),
+        verdict,
+    }
+}

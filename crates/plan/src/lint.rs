@@ -1,0 +1,99 @@
+//! What the facts of a store tell beyond the edges: remarks of the reader as findings, keys shared by hosts, and which
+//! findings the spec lives with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::Glob;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use trustmason_keystore::{Entry, Remark};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::{Subject, Topology, Write};
+
+use crate::finding::{Finding, Kind};
+use crate::settle::{Ground, Settled};
+use crate::standing::Standing;
+use crate::text;
+
+/// What a reader's remark means for people: the finding and its words, or nothing worth a finding.
+pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String>, String)> {
+    let kind = remark_kind(remark)?;
+    let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
+    Some((kind, alias, remark.to_string()))
+}
+
+/// The findings a store's remarks give.
+pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
+    let Some(facts) = standing.facts else { return Vec::new() };
+    let mut findings: Vec<Finding> = facts
+        .remarks
+        .iter()
+        .filter_map(|r| remark(r, &facts.entries))
+        // The store's own verdict says this one, with what to do about it.
+        .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
+        .map(|(kind, alias, message)| finding(&standing.def.id, kind, alias.as_deref(), message))
+        .collect();
+    if standing.def.write == Write::HandOff {
+        // A mirror is a folder of exports; what a JVM would make of it is beside the point.
+        findings.retain(|f| f.kind != Kind::JvmInvisible);
+    }
+    findings
+}
+
+fn finding(store: &StoreId, kind: Kind, alias: Option<&str>, message: String) -> Finding {
+    Finding::of_store(kind, store, message).at(alias, None)
+}
+
+/// One key under the certificates of several hosts: whoever takes one host has them all (D26).
+pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
+    let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> = BTreeMap::new();
+    for (subject, one) in settled {
+        if let (Subject::Identity(id), Some(current)) = (subject, &one.current) {
+            by_key.entry(current.spki_sha256()).or_default().insert(id);
+        }
+    }
+    let mut findings = Vec::new();
+    for ids in by_key.into_values() {
+        let hosts: BTreeSet<&Fqdn> = ids.iter().map(|i| &i.host).collect();
+        if hosts.len() < 2 {
+            continue;
+        }
+        let all: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        let first = ids.iter().find(|i| ground.selection.takes(ground.topology, &i.host));
+        if let Some(id) = first {
+            let message = format!("one key serves {}; give each host its own", all.join(", "));
+            findings.push(Finding::of_identity(Kind::SharedKey, id, message));
+        }
+    }
+    findings
+}
+
+/// Marks the findings the spec accepts for now. The end day itself still counts as accepted, in UTC.
+pub(crate) fn accept(topology: &Topology, now: Timestamp, findings: &mut [Finding]) {
+    for accept in &topology.accept {
+        let over = accept
+            .until
+            .parse::<Date>()
+            .ok()
+            .and_then(|d| d.tomorrow().ok())
+            .and_then(|d| d.to_zoned(TimeZone::UTC).ok())
+            .is_none_or(|end| end.timestamp() <= now);
+        if over {
+            continue;
+        }
+        let glob = accept.store.as_deref().and_then(|g| Glob::new(g).ok()).map(|g| g.compile_matcher());
+        for finding in findings.iter_mut().filter(|f| f.kind.as_str() == accept.finding) {
+            let store = match (&glob, &finding.store) {
+                (None, _) => accept.store.is_none(),
+                (Some(glob), Some(id)) => glob.is_match(id.to_string()),
+                (Some(_), None) => false,
+            };
+            let print = accept.sha256.is_none() || accept.sha256 == finding.sha256;
+            if store && print && finding.severity != crate::finding::Severity::Blocked {
+                finding.accepted = true;
+                finding.message = format!("{} (accepted until {}: {})", finding.message, accept.until, text::escape(&accept.why));
+            }
+        }
+    }
+}

@@ -1,0 +1,587 @@
+//! The JSON plan (contract §5): a saved plan is a promise to compare with, not a program. Public facts only.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::topology::Side;
+
+use crate::change::{
+    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, ManualKind, Phase, Plan,
+    StoreState, StoreVerdict, Summary, Wait,
+};
+use crate::finding::{Kind, Severity};
+use crate::observed::InputKind;
+use crate::text;
+
+/// Version of the document's layout. A change that old readers would misread raises the first number.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "trustmason plan")]
+pub struct Document {
+    /// Layout of this document.
+    pub format_version: String,
+    /// The version that made it.
+    pub tool_version: String,
+    /// The estate.
+    pub estate: String,
+    /// When, RFC 3339 UTC.
+    pub created: String,
+    /// What was asked.
+    pub options: OptionsDocument,
+    /// Everything it was made from.
+    pub inputs: Vec<InputDocument>,
+    /// Stores by id.
+    pub stores: Vec<StoreDocument>,
+    /// Edges by id.
+    pub edges: Vec<EdgeDocument>,
+    /// Identities by id.
+    pub identities: Vec<IdentityDocument>,
+    /// Changes of the next phase.
+    pub changes: Vec<ChangeDocument>,
+    /// Changes of later phases.
+    pub forecast: Vec<ChangeDocument>,
+    /// What stands between phases.
+    pub barriers: Vec<BarrierDocument>,
+    /// Findings.
+    pub findings: Vec<FindingDocument>,
+    /// Restarts that become needed.
+    pub restarts: Vec<RestartDocument>,
+    /// Work for people.
+    pub manual: Vec<ManualDocument>,
+    /// The numbers of the last line.
+    pub summary: Summary,
+}
+
+macro_rules! documents {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty),+ $(,)? })+) => {
+        $($(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $ty,)+ })+
+    };
+}
+
+documents! {
+    /// What was asked beside the spec.
+    OptionsDocument {
+        /// The spec's path, as given.
+        spec: String,
+        /// `--host` globs.
+        hosts: Vec<String>,
+        /// `--side`.
+        side: Option<String>,
+        /// `--replace`.
+        replace: Vec<String>,
+        /// `--allow-deletes`.
+        allow_deletes: Option<u32>,
+        /// `--at`.
+        at: Option<String>,
+    }
+    /// One thing that was read.
+    InputDocument {
+        /// What it is.
+        kind: InputKind,
+        /// The file.
+        path: String,
+        /// SHA-256 of its bytes, or `absent`.
+        sha256: String,
+    }
+    /// One store.
+    StoreDocument {
+        /// `FQDN/STORE`.
+        store: String,
+        /// The file.
+        path: String,
+        /// The format found.
+        format: Option<String>,
+        /// How it presented itself.
+        state: StoreState,
+        /// SHA-256 of its bytes when it must not change before apply.
+        sha256: Option<String>,
+        /// Number of entries.
+        entries: Option<usize>,
+        /// `in-sync`, `change` or `blocked`.
+        verdict: String,
+        /// Why it is blocked.
+        why: Option<String>,
+    }
+    /// One edge.
+    EdgeDocument {
+        /// Its id.
+        id: String,
+        /// The truster.
+        store: String,
+        /// The alias wanted; null where the store has none.
+        alias: Option<String>,
+        /// The subject.
+        subject: String,
+        /// The rule.
+        rule: String,
+        /// `in-sync`, `change`, `manual`, `blocked` or `unobserved`.
+        verdict: String,
+        /// The change that makes it so.
+        change: Option<u32>,
+        /// What it is for, or why it is blocked.
+        why: String,
+    }
+    /// One identity.
+    IdentityDocument {
+        /// `FQDN/IDENTITY`.
+        id: String,
+        /// Its state.
+        state: IdentityState,
+        /// `self-signed` or the issuer.
+        issuer: Option<String>,
+        /// Its certificate.
+        sha256: Option<String>,
+        /// Its end.
+        not_after: Option<String>,
+        /// What it waits for.
+        awaits: Option<String>,
+    }
+    /// A certificate's public facts.
+    CertificateDocument {
+        /// Subject.
+        subject: String,
+        /// Issuer.
+        issuer: String,
+        /// Serial, hex.
+        serial: String,
+        /// SHA-256 over the DER.
+        sha256: String,
+        /// End of validity.
+        not_after: String,
+    }
+    /// Where a certificate comes from.
+    FromDocument {
+        /// `generated`, `store`, `file` or `reply`.
+        kind: FromKind,
+        /// The identity, store and alias, or file.
+        r#where: String,
+        /// Its fingerprint, once known.
+        sha256: Option<String>,
+    }
+    /// One change.
+    ChangeDocument {
+        /// Its number.
+        id: u32,
+        /// Its phase.
+        phase: Phase,
+        /// The host.
+        host: String,
+        /// The store.
+        store: String,
+        /// The alias as stored.
+        alias: Option<String>,
+        /// What is done.
+        action: Action,
+        /// The finding it mends.
+        finding: Kind,
+        /// For people; deletions begin with their class.
+        reason: String,
+        /// The rule.
+        rule: Option<String>,
+        /// The document.
+        source: Option<String>,
+        /// What stands there now.
+        before: Option<CertificateDocument>,
+        /// What will stand there; fields not known before apply are absent.
+        after: Option<AfterDocument>,
+        /// Names of the fields of `after` that are known after apply.
+        after_unknown: Vec<String>,
+        /// Where it comes from.
+        from: Option<FromDocument>,
+        /// Changes that must have succeeded first.
+        depends_on: Vec<u32>,
+    }
+    /// What stands between two phases.
+    BarrierDocument {
+        /// The phase before it.
+        after_phase: Phase,
+        /// What must have happened.
+        waits_for: Vec<WaitDocument>,
+    }
+    /// One thing a barrier waits for.
+    WaitDocument {
+        /// `restart`, `hand-off` or `reply`.
+        kind: String,
+        /// The host.
+        host: String,
+        /// The service, store or identity.
+        service: String,
+    }
+    /// One finding.
+    FindingDocument {
+        /// Its id.
+        finding: Kind,
+        /// The host.
+        host: Option<String>,
+        /// The store.
+        store: Option<String>,
+        /// The identity.
+        identity: Option<String>,
+        /// The alias as stored.
+        alias: Option<String>,
+        /// The certificate.
+        sha256: Option<String>,
+        /// How bad.
+        severity: Severity,
+        /// Whether the spec lives with it.
+        accepted: bool,
+        /// The change that mends it.
+        change: Option<u32>,
+        /// For people.
+        message: String,
+    }
+    /// A restart.
+    RestartDocument {
+        /// The host.
+        host: String,
+        /// The service's id.
+        service: String,
+        /// Its name.
+        name: String,
+        /// The changes behind it.
+        because: Vec<u32>,
+    }
+    /// Work for a person.
+    ManualDocument {
+        /// The host.
+        host: String,
+        /// The store or identity.
+        store: String,
+        /// The steps.
+        steps: Vec<String>,
+        /// Files of the pack, below its folder.
+        files: Vec<String>,
+    }
+}
+
+/// What stands there afterwards. Which fields are there depends on what is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AfterDocument {
+    /// The alias, where it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
+    /// Subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Serial, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// SHA-256 over the DER.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// End of validity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+}
+
+impl Document {
+    /// The document of a plan.
+    pub fn of(plan: &Plan, tool_version: &str) -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool_version: tool_version.to_owned(),
+            estate: plan.estate.clone(),
+            created: plan.created.to_string(),
+            options: options(plan),
+            inputs: plan
+                .inputs
+                .iter()
+                .map(|i| InputDocument {
+                    kind: i.kind,
+                    path: i.path.clone(),
+                    sha256: i.sha256.map_or_else(|| "absent".to_owned(), |d| d.to_string()),
+                })
+                .collect(),
+            stores: plan.stores.iter().map(store).collect(),
+            edges: plan.edges.iter().map(edge).collect(),
+            identities: plan.identities.iter().map(identity).collect(),
+            changes: plan.changes.iter().map(change).collect(),
+            forecast: plan.forecast.iter().map(change).collect(),
+            barriers: plan.barriers.iter().map(barrier).collect(),
+            findings: plan.findings.iter().map(finding).collect(),
+            restarts: plan
+                .restarts
+                .iter()
+                .map(|r| RestartDocument {
+                    host: r.service.host.to_string(),
+                    service: r.service.name.clone(),
+                    name: r.name.clone(),
+                    because: r.because.iter().map(|c| c.0).collect(),
+                })
+                .collect(),
+            manual: plan
+                .manual
+                .iter()
+                .map(|m| ManualDocument {
+                    host: m.host.to_string(),
+                    store: m.target.to_string(),
+                    steps: m.steps.clone(),
+                    files: crate::pack::file_names(m, &plan.certificates),
+                })
+                .collect(),
+            summary: plan.summary,
+        }
+    }
+
+    /// What differs between a saved plan and one made anew from the same question, one line each. Times and the findings'
+    /// wording are not compared; inputs, changes and the tool's version are.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.format_version != now.format_version || self.tool_version != now.tool_version {
+            lines.push(format!("made by version {}, this is {}", self.tool_version, now.tool_version));
+        }
+        if self.options != now.options {
+            lines.push("the options differ".to_owned());
+        }
+        let then: BTreeSet<_> = self.inputs.iter().map(|i| (i.kind, &i.path, &i.sha256)).collect();
+        let today: BTreeSet<_> = now.inputs.iter().map(|i| (i.kind, &i.path, &i.sha256)).collect();
+        let paths: BTreeSet<_> = then.symmetric_difference(&today).map(|(kind, path, _)| (*kind, *path)).collect();
+        for (kind, path) in paths {
+            let old = then.iter().find(|(k, p, _)| (*k, *p) == (kind, path)).map(|i| i.2.as_str());
+            let new = today.iter().find(|(k, p, _)| (*k, *p) == (kind, path)).map(|i| i.2.as_str());
+            lines.push(match (old, new) {
+                (Some(old), Some(new)) => {
+                    format!("{} {path} changed: {} → {}", kind_text(kind), short(old), short(new))
+                }
+                (Some(_), None) => format!("{} {path} is no longer read", kind_text(kind)),
+                _ => format!("{} {path} is new", kind_text(kind)),
+            });
+        }
+        for (old, new) in paired(&self.changes, &now.changes) {
+            match (old, new) {
+                (Some(old), Some(new)) if old == new => {}
+                (Some(old), None) => lines.push(format!("change no longer needed: {}", line(old))),
+                (None, Some(new)) => lines.push(format!("change not in the saved plan: {}", line(new))),
+                (Some(old), Some(_)) => lines.push(format!("change differs: {}", line(old))),
+                (None, None) => {}
+            }
+        }
+        lines
+    }
+}
+
+type Pair<'a> = (Option<&'a ChangeDocument>, Option<&'a ChangeDocument>);
+
+fn paired<'a>(old: &'a [ChangeDocument], new: &'a [ChangeDocument]) -> Vec<Pair<'a>> {
+    let key = |c: &'a ChangeDocument| (&c.store, &c.alias, c.action);
+    let mut pairs: Vec<Pair<'a>> = old.iter().map(|o| (Some(o), new.iter().find(|n| key(n) == key(o)))).collect();
+    pairs.extend(new.iter().filter(|n| !old.iter().any(|o| key(o) == key(n))).map(|n| (None, Some(n))));
+    pairs
+}
+
+fn line(change: &ChangeDocument) -> String {
+    let alias = change.alias.as_deref().map(text::escape).unwrap_or_default();
+    format!("{} {} in {}", change.action, alias, change.store)
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+fn kind_text(kind: InputKind) -> &'static str {
+    match kind {
+        InputKind::Spec => "spec",
+        InputKind::Profile => "profile",
+        InputKind::Store => "store",
+        InputKind::Certificate => "certificate",
+        InputKind::Mirror => "mirror",
+        InputKind::Reply => "reply",
+        InputKind::OptionsFile => "options file",
+        InputKind::Staging => "staging",
+        InputKind::Ledger => "ledger",
+    }
+}
+
+fn options(plan: &Plan) -> OptionsDocument {
+    let o = &plan.options;
+    OptionsDocument {
+        spec: o.spec.clone(),
+        hosts: o.hosts.clone(),
+        side: o.side.map(|s| match s {
+            Side::A => "a".to_owned(),
+            Side::B => "b".to_owned(),
+        }),
+        replace: o.replace.iter().map(ToString::to_string).collect(),
+        allow_deletes: o.allow_deletes,
+        at: o.at.map(|t| t.to_string()),
+    }
+}
+
+fn hex(fingerprint: Fingerprint) -> String {
+    fingerprint.to_string()
+}
+
+fn store(view: &crate::change::StoreView) -> StoreDocument {
+    let sha256 = match view.expect {
+        Some(crate::change::Expect::Digest(d)) => Some(hex(d)),
+        Some(crate::change::Expect::Absent) | None => None,
+    };
+    let (verdict, why) = match &view.verdict {
+        StoreVerdict::InSync => ("in-sync", None),
+        StoreVerdict::Change(_) => ("change", None),
+        StoreVerdict::Blocked(why) => ("blocked", Some(why.to_string())),
+    };
+    StoreDocument {
+        store: view.id.to_string(),
+        path: view.path.clone(),
+        format: view.format.map(|f| f.as_str().to_owned()),
+        state: view.state,
+        sha256,
+        entries: view.entries,
+        verdict: verdict.to_owned(),
+        why,
+    }
+}
+
+/// The public word for an edge's verdict.
+pub fn verdict_word(verdict: &EdgeVerdict) -> &'static str {
+    match verdict {
+        EdgeVerdict::Held => "in-sync",
+        EdgeVerdict::Change(_) => "change",
+        EdgeVerdict::Manual(_) => "manual",
+        EdgeVerdict::Blocked(_) => "blocked",
+        EdgeVerdict::Unobserved => "unobserved",
+    }
+}
+
+fn edge(view: &crate::change::EdgeView) -> EdgeDocument {
+    let (change, why) = match &view.verdict {
+        EdgeVerdict::Change(id) => (Some(id.0), view.purpose.clone()),
+        EdgeVerdict::Blocked(why) => (None, why.to_string()),
+        EdgeVerdict::Manual(what) => (None, what.clone()),
+        EdgeVerdict::Held | EdgeVerdict::Unobserved => (None, view.purpose.clone()),
+    };
+    EdgeDocument {
+        id: view.id.clone(),
+        store: view.store.to_string(),
+        alias: view.alias.clone(),
+        subject: view.subject.clone(),
+        rule: view.rule.to_string(),
+        verdict: verdict_word(&view.verdict).to_owned(),
+        change,
+        why,
+    }
+}
+
+fn identity(view: &crate::change::IdentityView) -> IdentityDocument {
+    IdentityDocument {
+        id: view.id.to_string(),
+        state: view.state,
+        issuer: view.issuer.clone(),
+        sha256: view.sha256.map(hex),
+        not_after: view.not_after.map(text::time),
+        awaits: view.awaits.clone(),
+    }
+}
+
+fn certificate(view: &CertificateView) -> CertificateDocument {
+    CertificateDocument {
+        subject: view.subject.clone(),
+        issuer: view.issuer.clone(),
+        serial: view.serial.clone(),
+        sha256: hex(view.sha256),
+        not_after: text::time(view.not_after),
+    }
+}
+
+fn change(change: &Change) -> ChangeDocument {
+    let (after, unknown): (_, &[&str]) = match &change.after {
+        After::Gone => (None, &[]),
+        After::Alias(alias) => (Some(AfterDocument { alias: Some(alias.clone()), ..AfterDocument::default() }), &[]),
+        After::Known(view) => {
+            let c = certificate(view);
+            let after = AfterDocument {
+                alias: None,
+                subject: Some(c.subject),
+                issuer: Some(c.issuer),
+                serial: Some(c.serial),
+                sha256: Some(c.sha256),
+                not_after: Some(c.not_after),
+            };
+            (Some(after), &[])
+        }
+        After::Minted { subject } => (
+            Some(AfterDocument { subject: Some(subject.clone()), ..AfterDocument::default() }),
+            &["sha256", "serial", "not_after"],
+        ),
+    };
+    let reason = match &change.deed {
+        Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+            change.reason.clone()
+        }
+    };
+    ChangeDocument {
+        id: change.id.0,
+        phase: change.phase,
+        host: change.store.host.to_string(),
+        store: change.store.to_string(),
+        alias: change.alias.clone(),
+        action: change.deed.action(),
+        finding: change.finding,
+        reason,
+        rule: change.rule.as_ref().map(ToString::to_string),
+        source: change.source.clone(),
+        before: change.before.as_ref().map(certificate),
+        after,
+        after_unknown: unknown.iter().map(|s| (*s).to_owned()).collect(),
+        from: change.from.as_ref().map(|f| FromDocument {
+            kind: f.kind,
+            r#where: f.place.clone(),
+            sha256: f.sha256.map(hex),
+        }),
+        depends_on: change.depends_on.iter().map(|c| c.0).collect(),
+    }
+}
+
+fn barrier(barrier: &crate::change::Barrier) -> BarrierDocument {
+    let waits_for = barrier
+        .waits_for
+        .iter()
+        .map(|w| {
+            let (kind, host, service) = match w {
+                Wait::Restart(id) => ("restart", &id.host, &id.name),
+                Wait::HandOff(id) => ("hand-off", &id.host, &id.name),
+                Wait::Reply(id) => ("reply", &id.host, &id.name),
+            };
+            WaitDocument { kind: kind.to_owned(), host: host.to_string(), service: service.clone() }
+        })
+        .collect();
+    BarrierDocument { after_phase: barrier.after_phase, waits_for }
+}
+
+fn finding(finding: &crate::finding::Finding) -> FindingDocument {
+    FindingDocument {
+        finding: finding.kind,
+        host: finding.host.as_ref().map(ToString::to_string),
+        store: finding.store.as_ref().map(ToString::to_string),
+        identity: finding.identity.as_ref().map(ToString::to_string),
+        alias: finding.alias.clone(),
+        sha256: finding.sha256.map(hex),
+        severity: finding.severity,
+        accepted: finding.accepted,
+        change: finding.change.map(|c| c.0),
+        message: finding.message.clone(),
+    }
+}
+
+/// The kinds of hand-off work, in words.
+pub fn manual_word(kind: ManualKind) -> &'static str {
+    match kind {
+        ManualKind::Store => "trust",
+        ManualKind::Identity => "certificate",
+        ManualKind::Export => "export",
+    }
+}
