@@ -88,7 +88,10 @@ pub(crate) fn store(
     let mut out = Diff::default();
     if let Some(why) = &standing.blocked {
         out.blocked = Some(why.clone());
-        out.verdicts = wishes.iter().map(|(i, ..)| (*i, Verdict::Blocked(why.clone()))).collect();
+        out.verdicts = wishes
+            .iter()
+            .map(|(i, ..)| (*i, Verdict::Blocked(why.clone())))
+            .collect();
         return (out, None);
     }
     let known = known(ground, standing);
@@ -136,8 +139,12 @@ pub(crate) fn store(
     }
     manual.remove = removals(ground, standing, &known, &wanted, predecessors);
     if let Some(age) = observation_age(ground, standing, &known) {
-        let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
-        out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
+        let message = format!(
+            "what is known of it is {} old; export it again",
+            text::count(age, "day")
+        );
+        out.findings
+            .push(Finding::of_store(Kind::ObservationOld, id, message));
     }
     if manual.add.is_empty() && manual.verify.is_empty() && manual.remove.is_empty() {
         return (out, None);
@@ -155,7 +162,11 @@ fn dedup(items: &mut Vec<ManualItem>) {
 
 fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
     let listing = standing.facts.map(|f| {
-        f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect()
+        f.entries
+            .iter()
+            .filter_map(trusted)
+            .map(trustmason_keystore::CertificateSlot::fingerprint)
+            .collect()
     });
     let mirror = standing.facts.map(|f| f.sha256);
     let said = ground
@@ -178,12 +189,24 @@ fn removals(
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
+    for slot in standing
+        .facts
+        .iter()
+        .flat_map(|f| f.entries.iter())
+        .filter_map(trusted)
+    {
         let gone = slot.certificate().and_then(|c| {
             let names = c.names_carried();
             let retired = !names.is_empty()
-                && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
-            retired.then(|| format!("it names only {}, which left the estate", text::escape(&names.join(", "))))
+                && names
+                    .iter()
+                    .all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
+            retired.then(|| {
+                format!(
+                    "it names only {}, which left the estate",
+                    text::escape(&names.join(", "))
+                )
+            })
         });
         seen.insert(slot.fingerprint(), gone);
     }
@@ -203,21 +226,37 @@ fn removals(
             .get(&fingerprint)
             .map(|why| format!("distrusted: {why}"))
             .or(retired)
-            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
+            .or_else(|| {
+                predecessors
+                    .get(&fingerprint)
+                    .map(|id| format!("{id} has another certificate now"))
+            });
         if let Some(why) = why {
-            let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
-            out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });
+            let subject = predecessors
+                .get(&fingerprint)
+                .map_or_else(|| fingerprint.to_string(), ToString::to_string);
+            out.push(ManualItem {
+                material: Material::Known(fingerprint),
+                subject,
+                why,
+                rule: None,
+            });
         }
     }
     out
 }
 
-fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
+fn observation_age(
+    ground: &Ground<'_>,
+    standing: &Standing<'_>,
+    known: &Known<'_>,
+) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
     let seen = standing.facts.and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
     let days = ground.now.as_second().saturating_sub(newest) / DAY;
-    (days > i64::from(ground.topology.policy.observation_max_age_days)).then(|| usize::try_from(days).unwrap_or(0))
+    (days > i64::from(ground.topology.policy.observation_max_age_days))
+        .then(|| usize::try_from(days).unwrap_or(0))
 }
 
 /// A pack of this very content that was written before is waiting, not new.
@@ -231,7 +270,9 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
             })
             .collect()
     };
-    let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
+    let content = prints(&manual.add)
+        .zip(prints(&manual.verify))
+        .zip(prints(&manual.remove));
     let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
     let written = ground
         .observed
@@ -245,28 +286,48 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
     match written {
         Some(at) => {
             let late = ground.now.as_second().saturating_sub(at.as_second()) > patience;
-            let message = format!("a pack waits since {} for a person; afterwards: trustmason confirm {}", at_day(at), manual.target);
+            let message = format!(
+                "a pack waits since {} for a person; afterwards: trustmason confirm {}",
+                at_day(at),
+                manual.target
+            );
             let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
-            findings.push(if late { finding } else { finding.as_severity(Severity::Info) });
+            findings.push(if late {
+                finding
+            } else {
+                finding.as_severity(Severity::Info)
+            });
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
-                let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
-                findings.push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
+                let message = format!(
+                    "{} must be trusted here ({}); a person brings it in",
+                    item.subject, item.why
+                );
+                findings.push(
+                    Finding::of_store(Kind::Missing, &manual.target, message)
+                        .at(None, print(&item.material)),
+                );
             }
         }
         None => {
-            let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
+            let message =
+                "nobody can see this store; apply writes a pack with what to verify".to_owned();
             findings.push(
-                Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info),
+                Finding::of_store(Kind::HandOffWaiting, &manual.target, message)
+                    .as_severity(Severity::Info),
             );
         }
     }
     if written.is_none() {
         for item in &manual.remove {
             findings.push(
-                Finding::of_store(Kind::Stale, &manual.target, format!("a person removes it: {}", item.why))
-                    .at(None, print(&item.material)),
+                Finding::of_store(
+                    Kind::Stale,
+                    &manual.target,
+                    format!("a person removes it: {}", item.why),
+                )
+                .at(None, print(&item.material)),
             );
         }
     }
@@ -294,8 +355,17 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         .collect();
     let mut out = Vec::new();
     for (subject, one) in settled {
-        let Subject::Identity(id) = subject else { continue };
-        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else { continue };
+        let Subject::Identity(id) = subject else {
+            continue;
+        };
+        let Some(def) = ground
+            .topology
+            .identities
+            .get(id)
+            .filter(|d| d.write != Write::Direct)
+        else {
+            continue;
+        };
         let (kind, why, steps) = match (&one.by_hand, &one.material) {
             (Some((_, reason)), _) => (ManualKind::Identity, reason.clone(), &def.renew_steps),
             (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {

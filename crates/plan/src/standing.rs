@@ -45,12 +45,17 @@ impl Selection {
             .filter_map(|g| GlobBuilder::new(&g.to_ascii_lowercase()).build().ok())
             .map(|g| g.compile_matcher())
             .collect();
-        Self { globs, side: options.side }
+        Self {
+            globs,
+            side: options.side,
+        }
     }
 
     pub(crate) fn takes(&self, topology: &Topology, host: &Fqdn) -> bool {
         let by_name = self.globs.is_empty() || self.globs.iter().any(|g| g.is_match(host.as_str()));
-        let by_side = self.side.is_none_or(|side| topology.hosts.get(host).and_then(|h| h.side) == Some(side));
+        let by_side = self
+            .side
+            .is_none_or(|side| topology.hosts.get(host).and_then(|h| h.side) == Some(side));
         by_name && by_side
     }
 }
@@ -70,11 +75,19 @@ pub(crate) fn take<'a>(
     standings
 }
 
-fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection, def: &'a StoreDef) -> Standing<'a> {
+fn one<'a>(
+    topology: &'a Topology,
+    observed: &'a Observed,
+    selection: &Selection,
+    def: &'a StoreDef,
+) -> Standing<'a> {
     let shown = match &def.place {
-        trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
+        trustmason_spec::topology::Place::File(p)
+        | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
         trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
-        trustmason_spec::topology::Place::Windows { location, store } => format!("windows://{location}/{store}"),
+        trustmason_spec::topology::Place::Windows { location, store } => {
+            format!("windows://{location}/{store}")
+        }
     };
     let mut standing = Standing {
         def,
@@ -94,7 +107,10 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
     if !standing.hand_off
         && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host)
     {
-        standing.blocked = Some(Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() });
+        standing.blocked = Some(Why::Unreachable {
+            host: def.id.host.clone(),
+            detail: detail.clone(),
+        });
         return standing;
     }
     match observed.stores.get(&def.id) {
@@ -110,15 +126,19 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
             } else if def.create && *parent {
                 standing.creatable = true;
             } else {
-                standing.blocked = Some(Why::StoreMissing { path: standing.path.clone() });
+                standing.blocked = Some(Why::StoreMissing {
+                    path: standing.path.clone(),
+                });
             }
         }
         Some(StoreLook::Unreadable(failure)) => {
             if let Some(path) = &failure.path {
                 standing.path = path.display().to_string();
             }
-            standing.blocked =
-                Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
+            standing.blocked = Some(Why::StoreUnreadable {
+                class: failure.class,
+                message: failure.message.clone(),
+            });
         }
         Some(StoreLook::Unobserved) => standing.unobserved = true,
         None => {
@@ -136,7 +156,10 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let fits = match (def.format, facts.format) {
         (DeclaredFormat::Jks, Format::Jks)
         | (DeclaredFormat::Jceks, Format::Jceks)
-        | (DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair, Format::Pem | Format::PemDirectory | Format::Der)
+        | (
+            DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair,
+            Format::Pem | Format::PemDirectory | Format::Der,
+        )
         | (DeclaredFormat::Windows, _) => true,
         // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
         (DeclaredFormat::Pkcs12, Format::Jks) => true,
@@ -167,19 +190,26 @@ fn declared(format: DeclaredFormat) -> &'static str {
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
 fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
-    facts.remarks.iter().filter(|r| r.is_jvm_unloadable()).find_map(|remark| {
-        let entry = facts.entries.iter().find(|e| Some(e.id) == remark.entry())?;
-        let slot = crate::observed::trusted(entry);
-        let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
-        if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
-            return None;
-        }
-        Some(Why::JvmUnloadable {
-            alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
-            detail: remark.to_string(),
-            sha256: sha256.unwrap_or(facts.sha256),
+    facts
+        .remarks
+        .iter()
+        .filter(|r| r.is_jvm_unloadable())
+        .find_map(|remark| {
+            let entry = facts
+                .entries
+                .iter()
+                .find(|e| Some(e.id) == remark.entry())?;
+            let slot = crate::observed::trusted(entry);
+            let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
+            if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
+                return None;
+            }
+            Some(Why::JvmUnloadable {
+                alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
+                detail: remark.to_string(),
+                sha256: sha256.unwrap_or(facts.sha256),
+            })
         })
-    })
 }
 
 fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
@@ -193,7 +223,10 @@ fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
         for (i, id) in ids.iter().enumerate() {
             let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
             if let Some(standing) = standings.get_mut(id) {
-                standing.blocked = Some(Why::SameFile { other, path: standing.path.clone() });
+                standing.blocked = Some(Why::SameFile {
+                    other,
+                    path: standing.path.clone(),
+                });
             }
         }
     }
