@@ -9,8 +9,8 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Material,
-    Mint, Options, Plan, Restart, StoreState, StoreVerdict, StoreView, Summary,
+    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Material, Mint, Options, Plan,
+    Restart, StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
@@ -24,14 +24,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
     let standings = standing::take(topology, observed, &selection);
-    let ground = Ground {
-        topology,
-        observed,
-        standings: &standings,
-        selection: &selection,
-        options,
-        now: judged_at,
-    };
+    let ground = Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
     let settled = settle::settle(&ground);
     let predecessors = settle::predecessors(observed, &settled);
 
@@ -40,10 +33,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         let (diff, manual) = if standing.hand_off || standing.unobserved {
             handoff::store(&ground, standing, &settled, &predecessors)
         } else {
-            (
-                diff::store(&ground, standing, &settled, &predecessors),
-                None,
-            )
+            (diff::store(&ground, standing, &settled, &predecessors), None)
         };
         desk.take(id, standing, diff, manual);
     }
@@ -92,12 +82,7 @@ impl<'a> Desk<'a> {
             numbers.insert(index, number);
             self.change(id, number, draft);
         }
-        let ids: Vec<ChangeId> = numbers
-            .values()
-            .copied()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let ids: Vec<ChangeId> = numbers.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
         self.findings.extend(diff.findings);
         self.findings.extend(lint::store(standing));
         for (index, verdict) in diff.verdicts {
@@ -106,8 +91,7 @@ impl<'a> Desk<'a> {
         let verdict = match diff.blocked {
             Some(why) => {
                 if !matches!(why, crate::why::Why::Unreachable { .. }) {
-                    self.findings
-                        .push(Finding::of_store(why.finding(), id, why.to_string()));
+                    self.findings.push(Finding::of_store(why.finding(), id, why.to_string()));
                 }
                 StoreVerdict::Blocked(why)
             }
@@ -123,10 +107,7 @@ impl<'a> Desk<'a> {
         let (rule, source) = match (&draft.deed, edge) {
             (Deed::Regenerate { identity, .. }, _) => {
                 let def = self.ground.topology.identities.get(identity);
-                (
-                    def.map(|d| d.rule.clone()),
-                    def.map(|d| d.source_document.clone()),
-                )
+                (def.map(|d| d.rule.clone()), def.map(|d| d.source_document.clone()))
             }
             (_, Some(edge)) => (Some(edge.rule.clone()), Some(edge.source.clone())),
             (_, None) => (None, None),
@@ -138,9 +119,7 @@ impl<'a> Desk<'a> {
             }
             _ => None,
         };
-        let from = subject
-            .and_then(|s| self.settled.get(&s))
-            .and_then(|s| s.from.clone());
+        let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
         if let Some(identity) = draft.waits {
             self.waits.insert(id, identity);
         }
@@ -169,13 +148,7 @@ impl<'a> Desk<'a> {
         });
     }
 
-    fn edge(
-        &mut self,
-        index: usize,
-        verdict: Verdict,
-        numbers: &BTreeMap<usize, ChangeId>,
-        store_blocked: bool,
-    ) {
+    fn edge(&mut self, index: usize, verdict: Verdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
         let Some(edge) = self.ground.topology.edges.get(index) else {
             return;
         };
@@ -194,8 +167,7 @@ impl<'a> Desk<'a> {
                     self.blocked_subjects.insert(&edge.subject);
                 } else if !store_blocked {
                     self.findings.push(
-                        Finding::of_store(why.finding(), &edge.store, why.to_string())
-                            .at(edge.alias.as_deref(), None),
+                        Finding::of_store(why.finding(), &edge.store, why.to_string()).at(edge.alias.as_deref(), None),
                     );
                 }
                 EdgeVerdict::Blocked(why)
@@ -223,8 +195,7 @@ impl<'a> Desk<'a> {
         self.dependencies();
         self.subject_findings();
         self.host_findings();
-        self.findings
-            .extend(lint::shared_keys(ground, self.settled));
+        self.findings.extend(lint::shared_keys(ground, self.settled));
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (&a.target, a.kind).cmp(&(&b.target, b.kind)));
@@ -263,10 +234,7 @@ impl<'a> Desk<'a> {
             .iter()
             .filter_map(|c| match &c.deed {
                 Deed::Regenerate { identity, .. } => Some((identity.clone(), c.id)),
-                Deed::Import { .. }
-                | Deed::Replace { .. }
-                | Deed::Rename { .. }
-                | Deed::Delete { .. } => None,
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
             })
             .collect();
         for change in &mut self.changes {
@@ -279,9 +247,7 @@ impl<'a> Desk<'a> {
     fn subject_findings(&mut self) {
         for (subject, one) in self.settled {
             let judged = match subject {
-                Subject::Identity(id) => {
-                    self.ground.selection.takes(self.ground.topology, &id.host)
-                }
+                Subject::Identity(id) => self.ground.selection.takes(self.ground.topology, &id.host),
                 Subject::Certificate(_) => true,
             };
             if judged {
@@ -289,9 +255,7 @@ impl<'a> Desk<'a> {
             }
             let Err(why) = &one.material else { continue };
             // A blocked store says it for the identities in it.
-            if !self.blocked_subjects.contains(subject)
-                || matches!(why, crate::why::Why::SourceBlocked { .. })
-            {
+            if !self.blocked_subjects.contains(subject) || matches!(why, crate::why::Why::SourceBlocked { .. }) {
                 continue;
             }
             let said = one.findings.iter().any(|f| f.kind == why.finding());
@@ -320,14 +284,11 @@ impl<'a> Desk<'a> {
 
     fn host_findings(&mut self) {
         for (host, look) in &self.ground.observed.hosts {
-            let stores = self
-                .stores
-                .iter()
-                .any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
+            let stores =
+                self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
             if let (HostLook::Unreachable(detail), true) = (look, stores) {
                 let message = format!("{detail}; mount its disk or correct `access:`");
-                self.findings
-                    .push(Finding::of_host(Kind::Unreachable, host, message));
+                self.findings.push(Finding::of_host(Kind::Unreachable, host, message));
             }
         }
         for (store, paths) in &self.ground.observed.shadows {
@@ -335,10 +296,8 @@ impl<'a> Desk<'a> {
                 continue;
             }
             for path in paths {
-                let message =
-                    format!("{path} exists and is used instead of this store; move it away");
-                self.findings
-                    .push(Finding::of_store(Kind::ShadowedStore, store, message));
+                let message = format!("{path} exists and is used instead of this store; move it away");
+                self.findings.push(Finding::of_store(Kind::ShadowedStore, store, message));
             }
         }
     }
@@ -356,18 +315,13 @@ impl<'a> Desk<'a> {
             };
             *slot += 1;
         }
-        let waiting: BTreeSet<&StoreId> = manual
-            .iter()
-            .filter(|m| m.waiting_since.is_some())
-            .map(|m| &m.target)
-            .collect();
+        let waiting: BTreeSet<&StoreId> =
+            manual.iter().filter(|m| m.waiting_since.is_some()).map(|m| &m.target).collect();
         for edge in &self.edges {
             let slot = match &edge.verdict {
                 EdgeVerdict::Held => &mut summary.unchanged,
                 EdgeVerdict::Change(_) => continue,
-                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved
-                    if waiting.contains(&edge.store) =>
-                {
+                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
                     &mut summary.waiting
                 }
                 EdgeVerdict::Manual(_) => &mut summary.manual,
@@ -377,24 +331,15 @@ impl<'a> Desk<'a> {
             *slot += 1;
         }
         for work in manual {
-            let removals_only = work.kind == crate::change::ManualKind::Store
-                && work.add.is_empty()
-                && work.verify.is_empty();
+            let removals_only =
+                work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
             if removals_only || work.kind == crate::change::ManualKind::Identity {
-                *(if work.waiting_since.is_some() {
-                    &mut summary.waiting
-                } else {
-                    &mut summary.manual
-                }) += 1;
+                *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
             }
         }
         // Blocked stores that no edge ends in, and identities that nobody trusts yet, count too.
-        let counted: BTreeSet<&StoreId> = self
-            .edges
-            .iter()
-            .filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_)))
-            .map(|e| &e.store)
-            .collect();
+        let counted: BTreeSet<&StoreId> =
+            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| &e.store).collect();
         summary.blocked += self
             .stores
             .iter()
@@ -406,10 +351,7 @@ impl<'a> Desk<'a> {
             .filter(|(subject, one)| match (subject, &one.material) {
                 (
                     Subject::Identity(id),
-                    Err(
-                        crate::why::Why::OutsideSelection { .. }
-                        | crate::why::Why::AliasConflict { .. },
-                    ),
+                    Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. }),
                 ) => {
                     self.ground.selection.takes(self.ground.topology, &id.host)
                         && !self.blocked_subjects.contains(subject)
@@ -426,11 +368,7 @@ impl<'a> Desk<'a> {
             let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
                 continue;
             };
-            if !self
-                .changes
-                .iter()
-                .any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id))
-            {
+            if !self.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id)) {
                 continue;
             }
             let mint = Mint {
@@ -484,10 +422,7 @@ impl<'a> Desk<'a> {
             if !self.ground.selection.takes(self.ground.topology, &id.host) {
                 continue;
             }
-            let issuer = match (
-                &one.current,
-                self.ground.topology.identities.get(id).map(|d| &d.issuer),
-            ) {
+            let issuer = match (&one.current, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
                 (Some(c), _) if c.is_self_issued() => Some("self-signed".to_owned()),
                 (Some(c), _) => Some(c.issuer().to_owned()),
                 (None, Some(Issuer::Authority(name))) => Some(name.clone()),
@@ -499,10 +434,7 @@ impl<'a> Desk<'a> {
                 issuer,
                 sha256: one.current.as_ref().map(|c| c.fingerprint()),
                 not_after: one.current.as_ref().map(|c| c.not_after()),
-                awaits: one
-                    .by_hand
-                    .as_ref()
-                    .map(|(_, why)| format!("a person: {why}")),
+                awaits: one.by_hand.as_ref().map(|(_, why)| format!("a person: {why}")),
             });
         }
         views
@@ -513,13 +445,10 @@ impl<'a> Desk<'a> {
         let topology = self.ground.topology;
         for change in &self.changes {
             let services = match &change.deed {
-                Deed::Regenerate { identity, .. } => {
-                    topology.identities.get(identity).map(|i| &i.restart)
+                Deed::Regenerate { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {
+                    topology.stores.get(&change.store).map(|s| &s.restart)
                 }
-                Deed::Import { .. }
-                | Deed::Replace { .. }
-                | Deed::Rename { .. }
-                | Deed::Delete { .. } => topology.stores.get(&change.store).map(|s| &s.restart),
             };
             for service in services.into_iter().flatten() {
                 because.entry(service).or_default().insert(change.id);
@@ -539,31 +468,20 @@ impl<'a> Desk<'a> {
         let topology = self.ground.topology;
         let identity = IdentityId::new(work.target.host.clone(), work.target.name.clone());
         let services = match work.kind {
-            crate::change::ManualKind::Store => {
-                topology.stores.get(&work.target).map(|s| &s.restart)
-            }
-            crate::change::ManualKind::Identity => {
-                topology.identities.get(&identity).map(|i| &i.restart)
-            }
+            crate::change::ManualKind::Store => topology.stores.get(&work.target).map(|s| &s.restart),
+            crate::change::ManualKind::Identity => topology.identities.get(&identity).map(|i| &i.restart),
             crate::change::ManualKind::Export => None,
         };
         services
             .into_iter()
             .flatten()
-            .map(|s| Restart {
-                service: s.clone(),
-                name: service_name(topology, s),
-                because: Vec::new(),
-            })
+            .map(|s| Restart { service: s.clone(), name: service_name(topology, s), because: Vec::new() })
             .collect()
     }
 }
 
 fn service_name(topology: &Topology, service: &ServiceId) -> String {
-    topology
-        .services
-        .get(service)
-        .map_or_else(|| service.name.clone(), |s| s.name.clone())
+    topology.services.get(service).map_or_else(|| service.name.clone(), |s| s.name.clone())
 }
 
 fn sorted(inputs: &[crate::observed::Input]) -> Vec<crate::observed::Input> {

@@ -16,19 +16,7 @@ use crate::observed::Input;
 use crate::why::Why;
 
 /// Number of a change within its plan, from 1.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct ChangeId(pub u32);
 
@@ -56,19 +44,7 @@ pub struct Options {
 }
 
 /// The three steps of every certificate change (contract §3).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Trusters learn the new certificate.
@@ -90,19 +66,7 @@ impl fmt::Display for Phase {
 }
 
 /// What kind of change it is; the public word.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A trusted certificate entry is added.
@@ -245,19 +209,10 @@ impl Deed {
     /// The identity whose minting it waits for.
     pub fn waits_for(&self) -> Option<&IdentityId> {
         match self {
-            Self::Import {
-                material: Material::Minted(id),
-                ..
-            }
-            | Self::Replace {
-                material: Material::Minted(id),
-                ..
-            }
+            Self::Import { material: Material::Minted(id), .. }
+            | Self::Replace { material: Material::Minted(id), .. }
             | Self::Regenerate { identity: id, .. } => Some(id),
-            Self::Import { .. }
-            | Self::Replace { .. }
-            | Self::Rename { .. }
-            | Self::Delete { .. } => None,
+            Self::Import { .. } | Self::Replace { .. } | Self::Rename { .. } | Self::Delete { .. } => None,
         }
     }
 }
@@ -398,9 +353,7 @@ pub enum StoreVerdict {
 }
 
 /// How a store presented itself.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreState {
     /// It opened.
@@ -473,9 +426,7 @@ pub struct EdgeView {
 }
 
 /// The state of an identity (contract §5).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityState {
     /// In use.
@@ -605,9 +556,7 @@ pub struct ManualItem {
 }
 
 /// Numbers for the summary line.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the contract's own words")]
 pub struct Summary {

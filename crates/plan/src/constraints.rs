@@ -123,20 +123,13 @@ impl fmt::Display for Fault {
 /// The names a certificate carries, for people.
 pub(crate) fn carries(certificate: &Certificate) -> String {
     let names = certificate.names_carried();
-    if names.is_empty() {
-        "no host at all".to_owned()
-    } else {
-        text::escape(&names.join(", "))
-    }
+    if names.is_empty() { "no host at all".to_owned() } else { text::escape(&names.join(", ")) }
 }
 
 /// Whether a certificate names an identity's host, or one of the names the spec adds (contract §1b).
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
     certificate.names_host(identity.id.host.as_str())
-        || identity
-            .names
-            .iter()
-            .any(|n| certificate.names_host(n.as_str()))
+        || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
 }
 
 /// Everything a certificate does not fulfil, gravest first.
@@ -147,27 +140,12 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     if !names(certificate, identity) {
         let only_cn = !certificate.has_san() && certificate.common_name().is_some();
         faults.push(match certificate.common_name() {
-            Some(cn) if only_cn => Fault::CnNotFqdn {
-                cn: text::escape(cn),
-                must: must.to_owned(),
-            },
-            _ => Fault::NotNamed {
-                carries: carries(certificate),
-                must: must.to_owned(),
-            },
+            Some(cn) if only_cn => Fault::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() },
+            _ => Fault::NotNamed { carries: carries(certificate), must: must.to_owned() },
         });
-    } else if constraints.cn_is_fqdn
-        && !certificate
-            .common_name()
-            .is_some_and(|cn| cn.eq_ignore_ascii_case(must))
-    {
-        let cn = certificate
-            .common_name()
-            .map_or_else(|| "absent".to_owned(), text::escape);
-        faults.push(Fault::CnNotFqdn {
-            cn,
-            must: must.to_owned(),
-        });
+    } else if constraints.cn_is_fqdn && !certificate.common_name().is_some_and(|cn| cn.eq_ignore_ascii_case(must)) {
+        let cn = certificate.common_name().map_or_else(|| "absent".to_owned(), text::escape);
+        faults.push(Fault::CnNotFqdn { cn, must: must.to_owned() });
     }
     let at = certificate.not_after();
     let now = now.as_second();
@@ -177,42 +155,22 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     if let Some(kind) = constraints.key
         && !key_fits(certificate, kind)
     {
-        faults.push(Fault::Key {
-            is: certificate.public_key().to_string(),
-            must: key_text(kind),
-        });
+        faults.push(Fault::Key { is: certificate.public_key().to_string(), must: key_text(kind) });
     }
     if !constraints.signature.is_empty() && !hash_fits(certificate, &constraints.signature) {
-        let must: Vec<_> = constraints
-            .signature
-            .iter()
-            .map(|h| hash_text(*h))
-            .collect();
-        faults.push(Fault::Signature {
-            is: certificate.signature().name.clone(),
-            must: must.join(" or "),
-        });
+        let must: Vec<_> = constraints.signature.iter().map(|h| hash_text(*h)).collect();
+        faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
     if at >= now && at < now.saturating_add(i64::from(identity.renew_before_days) * DAY) {
-        faults.push(Fault::RenewDue {
-            at,
-            days: (at - now) / DAY,
-        });
+        faults.push(Fault::RenewDue { at, days: (at - now) / DAY });
     }
     if certificate.not_before() > now {
-        faults.push(Fault::NotYetValid {
-            from: certificate.not_before(),
-        });
+        faults.push(Fault::NotYetValid { from: certificate.not_before() });
     }
     if let Some(usages) = certificate.extended_key_usage() {
         for usage in &constraints.eku {
-            if !usages
-                .iter()
-                .any(|u| u == usage || u == "anyExtendedKeyUsage")
-            {
-                faults.push(Fault::EkuMissing {
-                    usage: usage.clone(),
-                });
+            if !usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage") {
+                faults.push(Fault::EkuMissing { usage: usage.clone() });
             }
         }
     }

@@ -88,23 +88,11 @@ pub(crate) fn store<'a>(
         .iter()
         .enumerate()
         .filter(|(_, e)| e.store == *id)
-        .filter_map(|(index, edge)| {
-            settled.get(&edge.subject).map(|settled| Wish {
-                index,
-                edge,
-                settled,
-            })
-        })
+        .filter_map(|(index, edge)| settled.get(&edge.subject).map(|settled| Wish { index, edge, settled }))
         .collect();
     if let Some(why) = &standing.blocked {
-        let mut out = Diff {
-            blocked: Some(why.clone()),
-            ..Diff::default()
-        };
-        out.verdicts = wishes
-            .iter()
-            .map(|w| (w.index, Verdict::Blocked(why.clone())))
-            .collect();
+        let mut out = Diff { blocked: Some(why.clone()), ..Diff::default() };
+        out.verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();
         return out;
     }
     let facts = standing.facts;
@@ -142,31 +130,17 @@ impl<'a> Comparison<'a> {
     }
 
     fn same_alias(&self, stored: &str, wanted: &str) -> bool {
-        if self.folded {
-            fold_alias(stored) == wanted
-        } else {
-            stored == wanted
-        }
+        if self.folded { fold_alias(stored) == wanted } else { stored == wanted }
     }
 
     fn at_alias(&self, wanted: &str) -> Vec<&'a Entry> {
         let entries = self.entries;
-        entries
-            .iter()
-            .filter(|e| {
-                e.alias
-                    .as_deref()
-                    .is_some_and(|a| self.same_alias(a, wanted))
-            })
-            .collect()
+        entries.iter().filter(|e| e.alias.as_deref().is_some_and(|a| self.same_alias(a, wanted))).collect()
     }
 
     fn with_fingerprint(&self, fingerprint: Fingerprint) -> Vec<&'a Entry> {
         let entries = self.entries;
-        entries
-            .iter()
-            .filter(|e| trusted(e).is_some_and(|s| s.fingerprint() == fingerprint))
-            .collect()
+        entries.iter().filter(|e| trusted(e).is_some_and(|s| s.fingerprint() == fingerprint)).collect()
     }
 
     fn settle_edge(&mut self, wish: Wish<'a>, verdict: Verdict) {
@@ -174,11 +148,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn open_wishes(&self) -> Vec<Wish<'a>> {
-        self.wishes
-            .iter()
-            .filter(|w| !self.out.verdicts.contains_key(&w.index))
-            .copied()
-            .collect()
+        self.wishes.iter().filter(|w| !self.out.verdicts.contains_key(&w.index)).copied().collect()
     }
 
     /// A change that serves an edge.
@@ -188,11 +158,7 @@ impl<'a> Comparison<'a> {
             (Subject::Identity(id), Some(_)) => Some(id.clone()),
             (Subject::Identity(_) | Subject::Certificate(_), _) => None,
         };
-        self.out.drafts.push(Draft {
-            edge: Some(wish.index),
-            waits,
-            ..draft
-        });
+        self.out.drafts.push(Draft { edge: Some(wish.index), waits, ..draft });
         self.settle_edge(wish, Verdict::Draft(at));
     }
 
@@ -210,9 +176,7 @@ impl<'a> Comparison<'a> {
             }
             let after = match &renewal.resumed {
                 Some(certificate) => After::Known(CertificateView::of(certificate)),
-                None => After::Minted {
-                    subject: self.future_subject(identity),
-                },
+                None => After::Minted { subject: self.future_subject(identity) },
             };
             self.out.drafts.push(Draft {
                 phase: Phase::Install,
@@ -233,11 +197,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn future_subject(&self, identity: &IdentityId) -> String {
-        self.ground
-            .topology
-            .identities
-            .get(identity)
-            .map_or_else(String::new, crate::mint::subject_text)
+        self.ground.topology.identities.get(identity).map_or_else(String::new, crate::mint::subject_text)
     }
 
     /// The right certificate under the very alias wanted. Blocked edges claim what stands at their aliases: it stays.
@@ -255,9 +215,10 @@ impl<'a> Comparison<'a> {
                     let held = self.with_fingerprint(*fingerprint);
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
-                        Some(alias) => held.into_iter().rev().find(|e| {
-                            e.alias.as_deref() == Some(alias) && self.is_effective(e, alias)
-                        }),
+                        Some(alias) => held
+                            .into_iter()
+                            .rev()
+                            .find(|e| e.alias.as_deref() == Some(alias) && self.is_effective(e, alias)),
                     };
                     if let Some(entry) = exact {
                         self.claimed.insert(entry.id);
@@ -271,34 +232,22 @@ impl<'a> Comparison<'a> {
 
     /// Of several entries with one exact alias the JDK keeps the last.
     fn is_effective(&self, entry: &Entry, alias: &str) -> bool {
-        let last = self
-            .entries
-            .iter()
-            .rev()
-            .find(|e| e.alias.as_deref() == Some(alias));
+        let last = self.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias));
         last.is_some_and(|e| e.id == entry.id)
     }
 
     /// The right certificate under another alias: renamed where it is ours, else adopted.
     fn hold_elsewhere(&mut self) {
         for wish in self.open_wishes() {
-            let (Ok(Material::Known(fingerprint)), Some(alias)) =
-                (&wish.settled.material, &wish.edge.alias)
-            else {
+            let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
                 continue;
             };
-            let candidates: Vec<&Entry> = self
-                .with_fingerprint(*fingerprint)
-                .into_iter()
-                .filter(|e| !self.claimed.contains(&e.id))
-                .collect();
+            let candidates: Vec<&Entry> =
+                self.with_fingerprint(*fingerprint).into_iter().filter(|e| !self.claimed.contains(&e.id)).collect();
             if candidates.is_empty() {
                 continue;
             }
-            let movable = candidates
-                .iter()
-                .copied()
-                .find(|e| self.may_rename(e, wish.edge, *fingerprint));
+            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, *fingerprint));
             if let Some(entry) = movable {
                 if self.clear_slot(wish, alias, Some(entry.id)) {
                     self.rename(wish, entry, alias);
@@ -309,9 +258,8 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             self.claimed.insert(entry.id);
-            let is_ca = trusted(entry)
-                .and_then(|s| s.certificate())
-                .is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
+            let is_ca =
+                trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
             if !is_ca {
                 let stored = entry.alias.as_deref().unwrap_or("");
                 let message = format!(
@@ -334,48 +282,30 @@ impl<'a> Comparison<'a> {
             return false;
         };
         let lower = fold_alias(stored).into_owned();
-        let is_root = trusted(entry)
-            .and_then(|s| s.certificate())
-            .is_some_and(|c| c.is_ca() && !names_subject(c, edge));
+        let is_root =
+            trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
         if is_root {
             return false;
         }
         let by_rule = edge.was.contains(&lower) || edge.alias.as_deref() == Some(lower.as_str());
-        let named = trusted(entry)
-            .and_then(|s| s.certificate())
-            .is_some_and(|c| self.names_host_of(c, edge));
-        (by_rule && named)
-            || self
-                .ground
-                .observed
-                .ledger
-                .placed(self.id(), &lower, fingerprint)
+        let named = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| self.names_host_of(c, edge));
+        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &lower, fingerprint)
     }
 
     fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
         self.claimed.insert(entry.id);
         let stored = entry.alias.clone().unwrap_or_default();
         let reason = if fold_alias(&stored) == to {
-            format!(
-                "a JVM cannot look up `{}` in this format, only lower case",
-                text::escape(&stored)
-            )
+            format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(&stored))
         } else {
-            format!(
-                "`{}` is an older document's alias for {}",
-                text::escape(&stored),
-                wish.edge.subject
-            )
+            format!("`{}` is an older document's alias for {}", text::escape(&stored), wish.edge.subject)
         };
         self.serve(
             wish,
             Draft {
                 phase: Phase::Withdraw,
                 alias: entry.alias.clone(),
-                deed: Deed::Rename {
-                    entry: entry.id,
-                    to: to.to_owned(),
-                },
+                deed: Deed::Rename { entry: entry.id, to: to.to_owned() },
                 finding: Kind::WrongAlias,
                 reason,
                 edge: None,
@@ -389,11 +319,7 @@ impl<'a> Comparison<'a> {
     /// Makes room at an alias for a rename: what stands there leaves if it is ours. Says whether the way is free;
     /// where it is not, the edge keeps its certificate under the other alias.
     fn clear_slot(&mut self, wish: Wish<'a>, alias: &str, mover: Option<EntryId>) -> bool {
-        let holders: Vec<&Entry> = self
-            .at_alias(alias)
-            .into_iter()
-            .filter(|e| Some(e.id) != mover)
-            .collect();
+        let holders: Vec<&Entry> = self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
         match self.judge_slot(wish, &holders) {
             Slot::Free => true,
             Slot::Ours(entries) => {
@@ -453,23 +379,13 @@ impl<'a> Comparison<'a> {
     }
 
     fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
-        let current = wish
-            .settled
-            .current
-            .as_ref()
-            .filter(|c| c.fingerprint() == fingerprint)?;
+        let current = wish.settled.current.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
         let detail = current.jvm_refusal()?.to_string();
-        Some(Why::JvmRefuses {
-            subject: wish.edge.subject.to_string(),
-            detail,
-        })
+        Some(Why::JvmRefuses { subject: wish.edge.subject.to_string(), detail })
     }
 
     fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
-        let reason = format!(
-            "{} must be trusted here: {}",
-            wish.edge.subject, wish.edge.why
-        );
+        let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
         let after = self.after(wish, &material);
         self.serve(
             wish,
@@ -487,13 +403,7 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    fn replace(
-        &mut self,
-        wish: Wish<'a>,
-        entries: &[&'a Entry],
-        alias: String,
-        material: Material,
-    ) {
+    fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {
         self.claimed.extend(entries.iter().map(|e| e.id));
         let last = entries.last().copied();
         let minted = wish.settled.renewal.is_some();
@@ -508,11 +418,7 @@ impl<'a> Comparison<'a> {
             Draft {
                 phase: Phase::Extend,
                 alias: last.and_then(|e| e.alias.clone()),
-                deed: Deed::Replace {
-                    entries: entries.iter().map(|e| e.id).collect(),
-                    alias: Some(alias),
-                    material,
-                },
+                deed: Deed::Replace { entries: entries.iter().map(|e| e.id).collect(), alias: Some(alias), material },
                 finding: Kind::Stale,
                 reason,
                 edge: None,
@@ -524,21 +430,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn after(&self, wish: Wish<'a>, material: &Material) -> After {
-        let resumed = wish
-            .settled
-            .renewal
-            .as_ref()
-            .and_then(|r| r.resumed.as_ref());
+        let resumed = wish.settled.renewal.as_ref().and_then(|r| r.resumed.as_ref());
         match (material, resumed.or(wish.settled.current.as_ref())) {
-            (Material::Known(_), Some(certificate)) => {
-                After::Known(CertificateView::of(certificate))
-            }
-            (Material::Minted(identity), _) => After::Minted {
-                subject: self.future_subject(identity),
-            },
-            (Material::Known(_), None) => After::Minted {
-                subject: wish.edge.subject.to_string(),
-            },
+            (Material::Known(_), Some(certificate)) => After::Known(CertificateView::of(certificate)),
+            (Material::Minted(identity), _) => After::Minted { subject: self.future_subject(identity) },
+            (Material::Known(_), None) => After::Minted { subject: wish.edge.subject.to_string() },
         }
     }
 
@@ -570,15 +466,11 @@ impl<'a> Comparison<'a> {
             };
             let fingerprint = slot.fingerprint();
             let known_old = self.predecessors.contains_key(&fingerprint);
-            let placed = entry.alias.as_deref().is_some_and(|a| {
-                self.ground
-                    .observed
-                    .ledger
-                    .placed(self.id(), &fold_alias(a), fingerprint)
-            });
-            let named = slot
-                .certificate()
-                .is_some_and(|c| self.names_host_of(c, wish.edge));
+            let placed = entry
+                .alias
+                .as_deref()
+                .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
+            let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.only_gone_hosts(c));
             if !(known_old || placed || named || leaves) {
@@ -589,11 +481,7 @@ impl<'a> Comparison<'a> {
             }
             ours.push(*entry);
         }
-        if ours.is_empty() {
-            Slot::Free
-        } else {
-            Slot::Ours(ours)
-        }
+        if ours.is_empty() { Slot::Free } else { Slot::Ours(ours) }
     }
 
     /// Issued later than what is known of a live host: somebody was faster than us (contract §2, `ahead`).
@@ -642,11 +530,7 @@ impl<'a> Comparison<'a> {
         }
         topology.hosts.values().any(|host| {
             let former = host.formerly.iter().any(|f| f.as_str() == name);
-            former
-                && self
-                    .wishes
-                    .iter()
-                    .all(|w| subject_host(w.edge) != Some(&host.fqdn) || w.settled.material.is_ok())
+            former && self.wishes.iter().all(|w| subject_host(w.edge) != Some(&host.fqdn) || w.settled.material.is_ok())
         })
     }
 
@@ -661,10 +545,7 @@ impl<'a> Comparison<'a> {
         self.out.drafts.push(Draft {
             phase: Phase::Withdraw,
             alias: entry.alias.clone(),
-            deed: Deed::Delete {
-                entry: entry.id,
-                because,
-            },
+            deed: Deed::Delete { entry: entry.id, because },
             finding,
             reason,
             edge: wish.map(|w| w.index),
@@ -685,24 +566,12 @@ impl<'a> Comparison<'a> {
             let fingerprint = slot.fingerprint();
             let certificate = slot.certificate();
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
-                self.delete(
-                    entry,
-                    DeleteReason::Distrust,
-                    Kind::Distrusted,
-                    format!("distrusted: {why}"),
-                    None,
-                );
+                self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
             } else if let Some(certificate) = certificate.filter(|c| self.only_gone_hosts(c)) {
-                let reason = format!(
-                    "it names only {}, which left the estate",
-                    crate::constraints::carries(certificate)
-                );
+                let reason =
+                    format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
                 self.delete(entry, DeleteReason::Retired, Kind::Retired, reason, None);
-            } else if let Some(identity) = self
-                .predecessors
-                .get(&fingerprint)
-                .filter(|id| self.is_succeeded(id))
-            {
+            } else if let Some(identity) = self.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id)) {
                 let reason = format!("{identity} has another certificate now");
                 let waits = self.renewing.contains(identity).then(|| identity.clone());
                 self.delete(entry, DeleteReason::Predecessor, Kind::Stale, reason, None);
@@ -713,34 +582,15 @@ impl<'a> Comparison<'a> {
                 if self.is_newer(wish, certificate.map(Arc::as_ref)) {
                     self.keep_newer(wish, entry, fingerprint);
                 } else {
-                    let reason =
-                        format!("a leftover of {} under an older alias", wish.edge.subject);
-                    self.delete(
-                        entry,
-                        DeleteReason::NoLongerWanted,
-                        Kind::Stale,
-                        reason,
-                        None,
-                    );
+                    let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
+                    self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
                 }
             } else if self.placed_by_us(entry, fingerprint) {
                 let reason = "this tool placed it and no rule wants it any more".to_owned();
-                self.delete(
-                    entry,
-                    DeleteReason::NoLongerWanted,
-                    Kind::Stale,
-                    reason,
-                    None,
-                );
+                self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
             } else if self.standing.def.exclusive {
                 let reason = "the store is exclusive and the spec does not declare it".to_owned();
-                self.delete(
-                    entry,
-                    DeleteReason::Exclusive,
-                    Kind::Unmanaged,
-                    reason,
-                    None,
-                );
+                self.delete(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, None);
             } else {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             }
@@ -749,9 +599,7 @@ impl<'a> Comparison<'a> {
 
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
     fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
-        let Some(fingerprint) =
-            trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint)
-        else {
+        let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
             return;
         };
         let Some(why) = self.ground.topology.distrust.get(&fingerprint) else {
@@ -763,13 +611,7 @@ impl<'a> Comparison<'a> {
             Deed::Import { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => false,
         });
         if !already {
-            self.delete(
-                entry,
-                DeleteReason::Distrust,
-                Kind::Distrusted,
-                format!("distrusted: {why}"),
-                None,
-            );
+            self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
         }
     }
 
@@ -778,12 +620,7 @@ impl<'a> Comparison<'a> {
         self.wishes
             .iter()
             .filter(|w| w.edge.subject == Subject::Identity(identity.clone()))
-            .all(|w| {
-                matches!(
-                    self.out.verdicts.get(&w.index),
-                    Some(Verdict::Held | Verdict::Draft(_))
-                )
-            })
+            .all(|w| matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
     }
 
     /// The edge whose alias, past or present, this entry has while naming its host.
@@ -792,23 +629,16 @@ impl<'a> Comparison<'a> {
         let certificate = certificate?;
         self.wishes.iter().copied().find(|w| {
             let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
-            let served = matches!(
-                self.out.verdicts.get(&w.index),
-                Some(Verdict::Held | Verdict::Draft(_))
-            );
+            let served = matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_)));
             alias && served && self.names_host_of(certificate, w.edge)
         })
     }
 
     fn keep_newer(&mut self, wish: Wish<'a>, entry: &Entry, fingerprint: Fingerprint) {
-        let message = format!(
-            "a certificate of {} issued later than the one known here; it stays",
-            wish.edge.subject
-        );
-        self.out.findings.push(
-            Finding::of_store(Kind::Ahead, self.id(), message)
-                .at(entry.alias.as_deref(), Some(fingerprint)),
-        );
+        let message = format!("a certificate of {} issued later than the one known here; it stays", wish.edge.subject);
+        self.out
+            .findings
+            .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)));
     }
 
     fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
@@ -816,36 +646,21 @@ impl<'a> Comparison<'a> {
             Some(alias) => fold_alias(alias).into_owned(),
             None => fingerprint.to_string(),
         };
-        self.ground
-            .observed
-            .ledger
-            .placed(self.id(), &key, fingerprint)
+        self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
     }
 
-    fn unmanaged(
-        &mut self,
-        entry: &Entry,
-        fingerprint: Fingerprint,
-        certificate: Option<&Certificate>,
-    ) {
+    fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {
         let vendor = self.standing.def.vendor_entries && certificate.is_none_or(Certificate::is_ca);
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
         if !vendor {
             let message = format!("nobody declared it, it stays: {}", text::escape(subject));
             self.out.findings.push(
-                Finding::of_store(Kind::Unmanaged, self.id(), message)
-                    .at(entry.alias.as_deref(), Some(fingerprint)),
+                Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)),
             );
         }
-        if let Some(end) = certificate
-            .map(Certificate::not_after)
-            .filter(|end| *end < self.ground.now.as_second())
-        {
-            let message = format!(
-                "nobody declared it, and it expired on {}: {}",
-                text::day(end),
-                text::escape(subject)
-            );
+        if let Some(end) = certificate.map(Certificate::not_after).filter(|end| *end < self.ground.now.as_second()) {
+            let message =
+                format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
                     .at(entry.alias.as_deref(), Some(fingerprint))
@@ -863,16 +678,11 @@ impl<'a> Comparison<'a> {
             }
         }
         for (fingerprint, entries) in by_print.into_iter().filter(|(_, e)| e.len() > 1) {
-            let spare: Vec<_> = entries
-                .iter()
-                .filter(|e| !self.claimed.contains(&e.id))
-                .collect();
+            let spare: Vec<_> = entries.iter().filter(|e| !self.claimed.contains(&e.id)).collect();
             let leaving = spare.iter().all(|e| self.is_deleted(e.id));
             if let (Some(entry), false) = (spare.first(), leaving || spare.is_empty()) {
-                let aliases: Vec<_> = entries
-                    .iter()
-                    .map(|e| format!("`{}`", text::escape(e.alias.as_deref().unwrap_or(""))))
-                    .collect();
+                let aliases: Vec<_> =
+                    entries.iter().map(|e| format!("`{}`", text::escape(e.alias.as_deref().unwrap_or("")))).collect();
                 let message = format!("one certificate under {}", aliases.join(", "));
                 self.out.findings.push(
                     Finding::of_store(Kind::Duplicate, self.id(), message)
@@ -883,58 +693,28 @@ impl<'a> Comparison<'a> {
     }
 
     fn is_deleted(&self, id: EntryId) -> bool {
-        self.out
-            .drafts
-            .iter()
-            .any(|d| matches!(d.deed, Deed::Delete { entry, .. } if entry == id))
+        self.out.drafts.iter().any(|d| matches!(d.deed, Deed::Delete { entry, .. } if entry == id))
     }
 
     /// Everything we placed is gone at once: a Java update or a restored image, not a dozen separate accidents (D20).
     fn store_reset(&mut self) {
-        let Some(placed) = self
-            .ground
-            .observed
-            .ledger
-            .placed
-            .get(self.id())
-            .filter(|p| p.len() >= 2)
-        else {
+        let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
             return;
         };
         let wanted: BTreeSet<Fingerprint> = placed.values().map(|p| p.sha256).collect();
-        let any = self
-            .entries
-            .iter()
-            .filter_map(trusted)
-            .any(|s| wanted.contains(&s.fingerprint()));
+        let any = self.entries.iter().filter_map(trusted).any(|s| wanted.contains(&s.fingerprint()));
         if !any {
-            let message = format!(
-                "none of the {} entries placed here is left; was the store reset by an update?",
-                wanted.len()
-            );
-            self.out
-                .findings
-                .push(Finding::of_store(Kind::StoreReset, self.id(), message));
+            let message =
+                format!("none of the {} entries placed here is left; was the store reset by an update?", wanted.len());
+            self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
         }
     }
 
     fn limit_deletes(mut self) -> Diff {
-        let wanted = self
-            .out
-            .drafts
-            .iter()
-            .filter(|d| matches!(d.deed, Deed::Delete { .. }))
-            .count();
-        let allowed = self
-            .ground
-            .options
-            .allow_deletes
-            .map_or(DELETES_UNASKED, |n| n as usize);
+        let wanted = self.out.drafts.iter().filter(|d| matches!(d.deed, Deed::Delete { .. })).count();
+        let allowed = self.ground.options.allow_deletes.map_or(DELETES_UNASKED, |n| n as usize);
         if wanted > allowed.max(DELETES_UNASKED) {
-            let why = Why::TooManyDeletes {
-                wanted,
-                allowed: allowed.max(DELETES_UNASKED),
-            };
+            let why = Why::TooManyDeletes { wanted, allowed: allowed.max(DELETES_UNASKED) };
             for verdict in self.out.verdicts.values_mut() {
                 if matches!(verdict, Verdict::Draft(_)) {
                     *verdict = Verdict::Blocked(why.clone());
@@ -956,9 +736,7 @@ enum Slot<'a> {
 }
 
 fn view(entry: &Entry) -> Option<CertificateView> {
-    trusted(entry)
-        .and_then(|s| s.certificate())
-        .map(|c| CertificateView::of(c))
+    trusted(entry).and_then(|s| s.certificate()).map(|c| CertificateView::of(c))
 }
 
 fn subject_host(edge: &Edge) -> Option<&trustmason_spec::name::Fqdn> {

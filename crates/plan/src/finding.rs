@@ -9,19 +9,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use crate::change::ChangeId;
 
 /// How bad a finding is. The order is the order of weight.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing, never counted.
@@ -226,11 +214,7 @@ impl Finding {
     }
 
     /// A finding about an identity.
-    pub(crate) fn of_identity(
-        kind: Kind,
-        identity: &IdentityId,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn of_identity(kind: Kind, identity: &IdentityId, message: impl Into<String>) -> Self {
         Self {
             severity: kind.severity(),
             kind,

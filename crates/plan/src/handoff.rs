@@ -88,10 +88,7 @@ pub(crate) fn store(
     let mut out = Diff::default();
     if let Some(why) = &standing.blocked {
         out.blocked = Some(why.clone());
-        out.verdicts = wishes
-            .iter()
-            .map(|(i, ..)| (*i, Verdict::Blocked(why.clone())))
-            .collect();
+        out.verdicts = wishes.iter().map(|(i, ..)| (*i, Verdict::Blocked(why.clone()))).collect();
         return (out, None);
     }
     let known = known(ground, standing);
@@ -139,12 +136,8 @@ pub(crate) fn store(
     }
     manual.remove = removals(ground, standing, &known, &wanted, predecessors);
     if let Some(age) = observation_age(ground, standing, &known) {
-        let message = format!(
-            "what is known of it is {} old; export it again",
-            text::count(age, "day")
-        );
-        out.findings
-            .push(Finding::of_store(Kind::ObservationOld, id, message));
+        let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
+        out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
     }
     if manual.add.is_empty() && manual.verify.is_empty() && manual.remove.is_empty() {
         return (out, None);
@@ -161,13 +154,9 @@ fn dedup(items: &mut Vec<ManualItem>) {
 }
 
 fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts.map(|f| {
-        f.entries
-            .iter()
-            .filter_map(trusted)
-            .map(trustmason_keystore::CertificateSlot::fingerprint)
-            .collect()
-    });
+    let listing = standing
+        .facts
+        .map(|f| f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect());
     let mirror = standing.facts.map(|f| f.sha256);
     let said = ground
         .observed
@@ -189,24 +178,12 @@ fn removals(
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    for slot in standing
-        .facts
-        .iter()
-        .flat_map(|f| f.entries.iter())
-        .filter_map(trusted)
-    {
+    for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
         let gone = slot.certificate().and_then(|c| {
             let names = c.names_carried();
-            let retired = !names.is_empty()
-                && names
-                    .iter()
-                    .all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
-            retired.then(|| {
-                format!(
-                    "it names only {}, which left the estate",
-                    text::escape(&names.join(", "))
-                )
-            })
+            let retired =
+                !names.is_empty() && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
+            retired.then(|| format!("it names only {}, which left the estate", text::escape(&names.join(", "))))
         });
         seen.insert(slot.fingerprint(), gone);
     }
@@ -226,37 +203,21 @@ fn removals(
             .get(&fingerprint)
             .map(|why| format!("distrusted: {why}"))
             .or(retired)
-            .or_else(|| {
-                predecessors
-                    .get(&fingerprint)
-                    .map(|id| format!("{id} has another certificate now"))
-            });
+            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
         if let Some(why) = why {
-            let subject = predecessors
-                .get(&fingerprint)
-                .map_or_else(|| fingerprint.to_string(), ToString::to_string);
-            out.push(ManualItem {
-                material: Material::Known(fingerprint),
-                subject,
-                why,
-                rule: None,
-            });
+            let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
+            out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });
         }
     }
     out
 }
 
-fn observation_age(
-    ground: &Ground<'_>,
-    standing: &Standing<'_>,
-    known: &Known<'_>,
-) -> Option<usize> {
+fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
     let seen = standing.facts.and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
     let days = ground.now.as_second().saturating_sub(newest) / DAY;
-    (days > i64::from(ground.topology.policy.observation_max_age_days))
-        .then(|| usize::try_from(days).unwrap_or(0))
+    (days > i64::from(ground.topology.policy.observation_max_age_days)).then(|| usize::try_from(days).unwrap_or(0))
 }
 
 /// A pack of this very content that was written before is waiting, not new.
@@ -270,17 +231,10 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
             })
             .collect()
     };
-    let content = prints(&manual.add)
-        .zip(prints(&manual.verify))
-        .zip(prints(&manual.remove));
+    let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
     let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
-    let written = ground
-        .observed
-        .ledger
-        .handoffs
-        .get(&manual.target)
-        .filter(|h| Some(h.pack) == pack)
-        .map(|h| h.written);
+    let written =
+        ground.observed.ledger.handoffs.get(&manual.target).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
     let patience = i64::from(ground.topology.policy.patience_days) * DAY;
     match written {
@@ -292,42 +246,25 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
                 manual.target
             );
             let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
-            findings.push(if late {
-                finding
-            } else {
-                finding.as_severity(Severity::Info)
-            });
+            findings.push(if late { finding } else { finding.as_severity(Severity::Info) });
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
-                let message = format!(
-                    "{} must be trusted here ({}); a person brings it in",
-                    item.subject, item.why
-                );
-                findings.push(
-                    Finding::of_store(Kind::Missing, &manual.target, message)
-                        .at(None, print(&item.material)),
-                );
+                let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
+                findings
+                    .push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
             }
         }
         None => {
-            let message =
-                "nobody can see this store; apply writes a pack with what to verify".to_owned();
-            findings.push(
-                Finding::of_store(Kind::HandOffWaiting, &manual.target, message)
-                    .as_severity(Severity::Info),
-            );
+            let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
+            findings.push(Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info));
         }
     }
     if written.is_none() {
         for item in &manual.remove {
             findings.push(
-                Finding::of_store(
-                    Kind::Stale,
-                    &manual.target,
-                    format!("a person removes it: {}", item.why),
-                )
-                .at(None, print(&item.material)),
+                Finding::of_store(Kind::Stale, &manual.target, format!("a person removes it: {}", item.why))
+                    .at(None, print(&item.material)),
             );
         }
     }
@@ -358,12 +295,7 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Subject::Identity(id) = subject else {
             continue;
         };
-        let Some(def) = ground
-            .topology
-            .identities
-            .get(id)
-            .filter(|d| d.write != Write::Direct)
-        else {
+        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
         let (kind, why, steps) = match (&one.by_hand, &one.material) {

@@ -120,9 +120,6 @@ pub struct RunRecord {
 impl Ledger {
     /// Whether this tool placed this very certificate under this alias.
     pub fn placed(&self, store: &StoreId, alias: &str, sha256: Fingerprint) -> bool {
-        self.placed
-            .get(store)
-            .and_then(|p| p.get(alias))
-            .is_some_and(|p| p.sha256 == sha256)
+        self.placed.get(store).and_then(|p| p.get(alias)).is_some_and(|p| p.sha256 == sha256)
     }
 }

@@ -19,21 +19,16 @@ use crate::text;
 /// What a reader's remark means for people: the finding and its words, or nothing worth a finding.
 pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String>, String)> {
     let kind = remark_kind(remark)?;
-    let alias = remark
-        .entry()
-        .and_then(|id| entries.iter().find(|e| e.id == id))
-        .and_then(|e| e.alias.clone());
+    let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
     Some((kind, alias, remark.to_string()))
 }
 
 fn remark_kind(remark: &Remark) -> Option<Kind> {
     match remark {
-        Remark::DuplicateAlias { .. }
-        | Remark::CaseTwins { .. }
-        | Remark::UpperCaseAlias { .. } => Some(Kind::JvmInvisible),
-        Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => {
-            Some(Kind::JvmUnloadable)
+        Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
+            Some(Kind::JvmInvisible)
         }
+        Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
         Remark::BadBlock { .. } => Some(Kind::Unreadable),
@@ -71,12 +66,8 @@ fn finding(store: &StoreId, kind: Kind, alias: Option<&str>, message: String) ->
 }
 
 /// One key under the certificates of several hosts: whoever takes one host has them all (D26).
-pub(crate) fn shared_keys(
-    ground: &Ground<'_>,
-    settled: &BTreeMap<Subject, Settled>,
-) -> Vec<Finding> {
-    let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> =
-        BTreeMap::new();
+pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
+    let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> = BTreeMap::new();
     for (subject, one) in settled {
         if let (Subject::Identity(id), Some(current)) = (subject, &one.current) {
             by_key.entry(current.spki_sha256()).or_default().insert(id);
@@ -89,9 +80,7 @@ pub(crate) fn shared_keys(
             continue;
         }
         let all: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        let first = ids
-            .iter()
-            .find(|i| ground.selection.takes(ground.topology, &i.host));
+        let first = ids.iter().find(|i| ground.selection.takes(ground.topology, &i.host));
         if let Some(id) = first {
             let message = format!("one key serves {}; give each host its own", all.join(", "));
             findings.push(Finding::of_identity(Kind::SharedKey, id, message));
@@ -113,15 +102,8 @@ pub(crate) fn accept(topology: &Topology, now: Timestamp, findings: &mut [Findin
         if over {
             continue;
         }
-        let glob = accept
-            .store
-            .as_deref()
-            .and_then(|g| Glob::new(g).ok())
-            .map(|g| g.compile_matcher());
-        for finding in findings
-            .iter_mut()
-            .filter(|f| f.kind.as_str() == accept.finding)
-        {
+        let glob = accept.store.as_deref().and_then(|g| Glob::new(g).ok()).map(|g| g.compile_matcher());
+        for finding in findings.iter_mut().filter(|f| f.kind.as_str() == accept.finding) {
             let store = match (&glob, &finding.store) {
                 (None, _) => accept.store.is_none(),
                 (Some(glob), Some(id)) => glob.is_match(id.to_string()),
@@ -130,12 +112,8 @@ pub(crate) fn accept(topology: &Topology, now: Timestamp, findings: &mut [Findin
             let print = accept.sha256.is_none() || accept.sha256 == finding.sha256;
             if store && print && finding.severity != crate::finding::Severity::Blocked {
                 finding.accepted = true;
-                finding.message = format!(
-                    "{} (accepted until {}: {})",
-                    finding.message,
-                    accept.until,
-                    text::escape(&accept.why)
-                );
+                finding.message =
+                    format!("{} (accepted until {}: {})", finding.message, accept.until, text::escape(&accept.why));
             }
         }
     }

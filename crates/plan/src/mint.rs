@@ -42,9 +42,7 @@ pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
         signature: identity.signature,
         eku: identity.constraints.eku.clone(),
         not_before: now.as_second(),
-        not_after: now
-            .as_second()
-            .saturating_add(i64::from(identity.validity_days) * DAY),
+        not_after: now.as_second().saturating_add(i64::from(identity.validity_days) * DAY),
     }
 }
 

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_keystore::{
-    Certificate, CertificateSlot, Entry, EntryId, EntryKind, Fingerprint, Format, Remark,
-};
+use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKind, Fingerprint, Format, Remark};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 
@@ -167,16 +165,7 @@ pub struct Input {
 
 /// Kinds of input.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum InputKind {
@@ -204,9 +193,6 @@ pub enum InputKind {
 pub(crate) fn trusted(entry: &Entry) -> Option<&CertificateSlot> {
     match &entry.kind {
         EntryKind::Trusted(slot) => Some(slot),
-        EntryKind::PrivateKey { .. }
-        | EntryKind::SecretKey
-        | EntryKind::Untrusted(_)
-        | EntryKind::Opaque(_) => None,
+        EntryKind::PrivateKey { .. } | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
     }
 }

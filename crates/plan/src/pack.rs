@@ -63,10 +63,7 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(Strin
             files.push((name, pem(certificate).into_bytes()));
         }
     }
-    files.push((
-        "STEPS.md".to_owned(),
-        steps(manual, certificates).into_bytes(),
-    ));
+    files.push(("STEPS.md".to_owned(), steps(manual, certificates).into_bytes()));
     let document = document(manual, certificates);
     let mut json = serde_json::to_vec_pretty(&document).ok()?;
     json.push(b'\n');
@@ -76,15 +73,9 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(Strin
 }
 
 /// The names a pack's files will have, as far as they are known before apply.
-pub(crate) fn file_names(
-    manual: &Manual,
-    known: &BTreeMap<Fingerprint, Arc<Certificate>>,
-) -> Vec<String> {
+pub(crate) fn file_names(manual: &Manual, known: &BTreeMap<Fingerprint, Arc<Certificate>>) -> Vec<String> {
     let minted = BTreeMap::new();
-    let certificates = Resolved {
-        known,
-        minted: &minted,
-    };
+    let certificates = Resolved { known, minted: &minted };
     let mut names: Vec<String> = manual
         .add
         .iter()
@@ -107,16 +98,7 @@ fn file_name(item: &ManualItem, _certificate: &Certificate) -> String {
 
 /// A subject as a file name on any system.
 fn plain(subject: &str) -> String {
-    subject
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
+    subject.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect()
 }
 
 /// A certificate as PEM (RFC 7468), lines of 64.
@@ -141,12 +123,7 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
     // Writing to a String cannot fail.
     let _infallible = writeln!(out, "# {title} {}\n", manual.target);
     section(&mut out, "Add", &manual.add, certificates);
-    section(
-        &mut out,
-        "Verify, add if absent",
-        &manual.verify,
-        certificates,
-    );
+    section(&mut out, "Verify, add if absent", &manual.verify, certificates);
     section(&mut out, "Remove", &manual.remove, certificates);
     if !manual.steps.is_empty() {
         out.push_str("## Steps\n\n");
@@ -163,11 +140,7 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
         out.push('\n');
     }
     if manual.kind == ManualKind::Store {
-        let _infallible = writeln!(
-            out,
-            "## When it is done\n\n    trustmason confirm {}",
-            manual.target
-        );
+        let _infallible = writeln!(out, "## When it is done\n\n    trustmason confirm {}", manual.target);
     }
     out
 }
@@ -222,10 +195,6 @@ fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {
         verify: items(&manual.verify, true),
         remove: items(&manual.remove, false),
         steps: manual.steps.clone(),
-        restarts: manual
-            .restarts
-            .iter()
-            .map(|r| r.service.to_string())
-            .collect(),
+        restarts: manual.restarts.iter().map(|r| r.service.to_string()).collect(),
     }
 }

@@ -82,30 +82,19 @@ fn unknown(why: Why, findings: Vec<Finding>) -> Settled {
 
 fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
     let Some(standing) = ground.standings.get(store) else {
-        let why = Why::SourceMissing {
-            subject: def.id.to_string(),
-            looked: format!("no store {store}"),
-        };
+        let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}") };
         return unknown(why, Vec::new());
     };
     let Some(facts) = standing.facts else {
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
-        return unknown(
-            Why::SourceBlocked {
-                store: store.clone(),
-                finding,
-            },
-            Vec::new(),
-        );
+        return unknown(Why::SourceBlocked { store: store.clone(), finding }, Vec::new());
     };
     match find_key(facts, alias) {
         Held::Key(entry, chain) => present(ground, def, standing, alias, entry, chain),
         Held::Nothing if facts.entries.is_empty() => {
             let why = Why::SourceMissing {
                 subject: def.id.to_string(),
-                looked: format!(
-                    "{store} is empty, which looks like an accident rather than a new installation"
-                ),
+                looked: format!("{store} is empty, which looks like an accident rather than a new installation"),
             };
             unknown(why, Vec::new())
         }
@@ -177,10 +166,7 @@ fn present(
         let why = Why::SourceUnreadable {
             subject: def.id.to_string(),
             class: crate::observed::FailureClass::Unreadable,
-            message: format!(
-                "the certificate of entry `{alias}` in {} does not parse",
-                standing.def.id
-            ),
+            message: format!("the certificate of entry `{alias}` in {} does not parse", standing.def.id),
         };
         return unknown(why, Vec::new());
     };
@@ -194,10 +180,7 @@ fn present(
     let asked = ground.options.replace.contains(&def.id);
     let distrusted = ground.topology.distrust.get(&current.fingerprint());
     let reason = if let Some(why) = distrusted {
-        Some((
-            Kind::Distrusted,
-            format!("its certificate is distrusted: {why}"),
-        ))
+        Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
     } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         Some((fault.kind(), fault.to_string()))
     } else {
@@ -222,42 +205,20 @@ fn present(
         ground,
         def,
         standing,
-        Draft {
-            alias,
-            entry: Some(entry.id),
-            current: Some(current),
-            finding,
-            reason,
-            findings,
-        },
+        Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings },
     )
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
-fn ca_issued(
-    def: &IdentityDef,
-    current: Arc<Certificate>,
-    reason: &str,
-    mut findings: Vec<Finding>,
-) -> Settled {
-    let why = Why::IssuerMismatch {
-        identity: def.id.clone(),
-        issuer: text::escape(current.issuer()),
-    };
+fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut findings: Vec<Finding>) -> Settled {
+    let why = Why::IssuerMismatch { identity: def.id.clone(), issuer: text::escape(current.issuer()) };
     findings.push(
         Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
             .at(None, Some(current.fingerprint())),
     );
-    let material = if constraints::names(&current, def) {
-        Ok(Material::Known(current.fingerprint()))
-    } else {
-        Err(why)
-    };
-    let from = From {
-        kind: FromKind::Store,
-        place: def.id.to_string(),
-        sha256: Some(current.fingerprint()),
-    };
+    let material =
+        if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
+    let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
     Settled {
         state: IdentityState::RenewDue,
         current: Some(current),
@@ -269,12 +230,7 @@ fn ca_issued(
     }
 }
 
-fn key_findings(
-    def: &IdentityDef,
-    standing: &Standing<'_>,
-    entry: &Entry,
-    current: &Certificate,
-) -> Vec<Finding> {
+fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
     let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else {
         return Vec::new();
     };
@@ -284,9 +240,7 @@ fn key_findings(
             "the private key has another password than its store, the service will fail to start with \
              UnrecoverableKeyException; set it with keytool -keypasswd"
         }
-        KeyLook::Mismatch => {
-            "the private key does not belong to the certificate beside it; make the identity anew"
-        }
+        KeyLook::Mismatch => "the private key does not belong to the certificate beside it; make the identity anew",
         KeyLook::Unknown(why) => {
             let finding = Finding::of_identity(
                 Kind::KeyPasswordMismatch,
@@ -302,30 +256,17 @@ fn key_findings(
 }
 
 /// Findings that do not by themselves demand a new certificate.
-fn soft_findings(
-    ground: &Ground<'_>,
-    def: &IdentityDef,
-    current: &Certificate,
-    faults: &[Fault],
-) -> Vec<Finding> {
+fn soft_findings(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, faults: &[Fault]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = faults
         .iter()
         .filter(|f| !f.demands_new())
-        .map(|f| {
-            Finding::of_identity(f.kind(), &def.id, f.to_string())
-                .at(None, Some(current.fingerprint()))
-        })
+        .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
         .collect();
     let left = current.not_after().saturating_sub(ground.now.as_second());
-    let due = faults
-        .iter()
-        .any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
+    let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
     if !due && left >= 0 && left < i64::from(ground.topology.policy.warn_before_days) * DAY {
         let message = format!("it ends on {}", text::day(current.not_after()));
-        findings.push(
-            Finding::of_identity(Kind::Expiring, &def.id, message)
-                .at(None, Some(current.fingerprint())),
-        );
+        findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
     }
     findings
 }
@@ -339,24 +280,11 @@ struct Draft<'a> {
     findings: Vec<Finding>,
 }
 
-fn renew(
-    ground: &Ground<'_>,
-    def: &IdentityDef,
-    standing: &Standing<'_>,
-    draft: Draft<'_>,
-) -> Settled {
+fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft: Draft<'_>) -> Settled {
     let blocked = if let Some(finding) = standing.blocking() {
-        Some(Why::SourceBlocked {
-            store: standing.def.id.clone(),
-            finding,
-        })
+        Some(Why::SourceBlocked { store: standing.def.id.clone(), finding })
     } else if !standing.selected {
-        Some(Why::OutsideSelection {
-            what: format!(
-                "{}, which needs a new certificate ({}),",
-                def.id, draft.reason
-            ),
-        })
+        Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
     } else {
         truster_outside(ground, def)
     };
@@ -365,10 +293,7 @@ fn renew(
         if standing.selected {
             let message = format!("{}; {why}", draft.reason);
             let finding = Finding::of_identity(why.finding(), &def.id, message);
-            findings.push(finding.at(
-                Some(draft.alias),
-                draft.current.as_ref().map(|c| c.fingerprint()),
-            ));
+            findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
         }
         return Settled {
             state: IdentityState::RenewDue,
@@ -380,34 +305,17 @@ fn renew(
             findings,
         };
     }
-    let resumed = ground
-        .observed
-        .staging
-        .get(&def.id)
-        .filter(|s| s.opens)
-        .map(|s| &s.certificate)
-        .filter(|c| {
-            let faults = constraints::judge(c, def, ground.now);
-            !faults.iter().any(Fault::demands_new)
-                && draft
-                    .current
-                    .as_ref()
-                    .is_none_or(|now| now.fingerprint() != c.fingerprint())
-        });
+    let resumed = ground.observed.staging.get(&def.id).filter(|s| s.opens).map(|s| &s.certificate).filter(|c| {
+        let faults = constraints::judge(c, def, ground.now);
+        !faults.iter().any(Fault::demands_new)
+            && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
+    });
     let material = match resumed {
         Some(certificate) => Material::Known(certificate.fingerprint()),
         None => Material::Minted(def.id.clone()),
     };
-    let state = if resumed.is_some() {
-        IdentityState::Minted
-    } else {
-        IdentityState::RenewDue
-    };
-    let from = From {
-        kind: FromKind::Generated,
-        place: def.id.to_string(),
-        sha256: resumed.map(|c| c.fingerprint()),
-    };
+    let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
+    let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
     Settled {
         state,
         current: draft.current,
@@ -436,9 +344,7 @@ fn truster_outside(ground: &Ground<'_>, def: &IdentityDef) -> Option<Why> {
         .filter(|e| e.subject == subject)
         .filter_map(|e| ground.standings.get(&e.store))
         .find(|s| !s.selected && !s.hand_off && !s.unobserved)
-        .map(|s| Why::OutsideSelection {
-            what: format!("{}, which trusts {} and would break,", s.def.id, def.id),
-        })
+        .map(|s| Why::OutsideSelection { what: format!("{}, which trusts {} and would break,", s.def.id, def.id) })
 }
 
 fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
@@ -452,33 +358,22 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
     let material = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
-        Err(Why::Distrusted {
-            subject: def.id.to_string(),
-            why: why.clone(),
-        })
+        Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() })
     } else if named {
         Ok(Material::Known(fingerprint))
     } else {
-        Err(Why::NameMismatch {
-            subject: def.id.to_string(),
-            carries: constraints::carries(&certificate),
-        })
+        Err(Why::NameMismatch { subject: def.id.to_string(), carries: constraints::carries(&certificate) })
     };
     let mut by_hand = None;
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         let message = format!("{fault}; its owner makes a new one by hand");
-        findings
-            .push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
+        findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));
         if def.write == Write::HandOff && ground.selection.takes(ground.topology, &def.id.host) {
             by_hand = Some((fault.kind(), fault.to_string()));
         }
     }
     Settled {
-        state: if by_hand.is_some() {
-            IdentityState::RenewDue
-        } else {
-            IdentityState::Active
-        },
+        state: if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active },
         current: Some(certificate),
         material,
         from: Some(from),
@@ -497,20 +392,10 @@ fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
     let fingerprint = certificate.fingerprint();
     let pinned = ground.topology.anchors.get(name).and_then(|a| a.sha256);
     if let Some(pinned) = pinned.filter(|p| *p != fingerprint) {
-        return unknown(
-            Why::PinMismatch {
-                subject: subject.to_string(),
-                pinned,
-                found: fingerprint,
-            },
-            Vec::new(),
-        );
+        return unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint }, Vec::new());
     }
     let material = match ground.topology.distrust.get(&fingerprint) {
-        Some(why) => Err(Why::Distrusted {
-            subject: subject.to_string(),
-            why: why.clone(),
-        }),
+        Some(why) => Err(Why::Distrusted { subject: subject.to_string(), why: why.clone() }),
         None => Ok(Material::Known(fingerprint)),
     };
     Settled {
@@ -545,20 +430,12 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
         }),
         Some(SourceLook::Ambiguous { paths }) => {
             let files: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-            Err(Why::SourceAmbiguous {
-                subject: name,
-                files: files.join(", "),
-            })
+            Err(Why::SourceAmbiguous { subject: name, files: files.join(", ") })
         }
-        Some(SourceLook::Unreadable(failure)) => Err(Why::SourceUnreadable {
-            subject: name,
-            class: failure.class,
-            message: failure.message.clone(),
-        }),
-        None => Err(Why::SourceMissing {
-            subject: name,
-            looked: "it was not looked for".to_owned(),
-        }),
+        Some(SourceLook::Unreadable(failure)) => {
+            Err(Why::SourceUnreadable { subject: name, class: failure.class, message: failure.message.clone() })
+        }
+        None => Err(Why::SourceMissing { subject: name, looked: "it was not looked for".to_owned() }),
     }
 }
 
@@ -567,16 +444,10 @@ pub(crate) fn predecessors(
     observed: &Observed,
     settled: &BTreeMap<Subject, Settled>,
 ) -> BTreeMap<Fingerprint, IdentityId> {
-    let mut all: BTreeMap<Fingerprint, IdentityId> = observed
-        .ledger
-        .predecessors
-        .iter()
-        .map(|(f, p)| (*f, p.identity.clone()))
-        .collect();
+    let mut all: BTreeMap<Fingerprint, IdentityId> =
+        observed.ledger.predecessors.iter().map(|(f, p)| (*f, p.identity.clone())).collect();
     for (subject, one) in settled {
-        if let (Subject::Identity(id), Some(current), Some(_)) =
-            (subject, &one.current, &one.renewal)
-        {
+        if let (Subject::Identity(id), Some(current), Some(_)) = (subject, &one.current, &one.renewal) {
             all.insert(current.fingerprint(), id.clone());
         }
     }

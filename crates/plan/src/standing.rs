@@ -45,17 +45,12 @@ impl Selection {
             .filter_map(|g| GlobBuilder::new(&g.to_ascii_lowercase()).build().ok())
             .map(|g| g.compile_matcher())
             .collect();
-        Self {
-            globs,
-            side: options.side,
-        }
+        Self { globs, side: options.side }
     }
 
     pub(crate) fn takes(&self, topology: &Topology, host: &Fqdn) -> bool {
         let by_name = self.globs.is_empty() || self.globs.iter().any(|g| g.is_match(host.as_str()));
-        let by_side = self
-            .side
-            .is_none_or(|side| topology.hosts.get(host).and_then(|h| h.side) == Some(side));
+        let by_side = self.side.is_none_or(|side| topology.hosts.get(host).and_then(|h| h.side) == Some(side));
         by_name && by_side
     }
 }
@@ -66,24 +61,15 @@ pub(crate) fn take<'a>(
     observed: &'a Observed,
     selection: &Selection,
 ) -> BTreeMap<StoreId, Standing<'a>> {
-    let mut standings: BTreeMap<StoreId, Standing<'a>> = topology
-        .stores
-        .values()
-        .map(|def| (def.id.clone(), one(topology, observed, selection, def)))
-        .collect();
+    let mut standings: BTreeMap<StoreId, Standing<'a>> =
+        topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, def))).collect();
     block_same_files(&mut standings);
     standings
 }
 
-fn one<'a>(
-    topology: &'a Topology,
-    observed: &'a Observed,
-    selection: &Selection,
-    def: &'a StoreDef,
-) -> Standing<'a> {
+fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection, def: &'a StoreDef) -> Standing<'a> {
     let shown = match &def.place {
-        trustmason_spec::topology::Place::File(p)
-        | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
+        trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
         trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
         trustmason_spec::topology::Place::Windows { location, store } => {
             format!("windows://{location}/{store}")
@@ -107,10 +93,7 @@ fn one<'a>(
     if !standing.hand_off
         && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host)
     {
-        standing.blocked = Some(Why::Unreachable {
-            host: def.id.host.clone(),
-            detail: detail.clone(),
-        });
+        standing.blocked = Some(Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() });
         return standing;
     }
     match observed.stores.get(&def.id) {
@@ -126,19 +109,14 @@ fn one<'a>(
             } else if def.create && *parent {
                 standing.creatable = true;
             } else {
-                standing.blocked = Some(Why::StoreMissing {
-                    path: standing.path.clone(),
-                });
+                standing.blocked = Some(Why::StoreMissing { path: standing.path.clone() });
             }
         }
         Some(StoreLook::Unreadable(failure)) => {
             if let Some(path) = &failure.path {
                 standing.path = path.display().to_string();
             }
-            standing.blocked = Some(Why::StoreUnreadable {
-                class: failure.class,
-                message: failure.message.clone(),
-            });
+            standing.blocked = Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
         }
         Some(StoreLook::Unobserved) => standing.unobserved = true,
         None => {
@@ -190,26 +168,19 @@ fn declared(format: DeclaredFormat) -> &'static str {
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
 fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
-    facts
-        .remarks
-        .iter()
-        .filter(|r| r.is_jvm_unloadable())
-        .find_map(|remark| {
-            let entry = facts
-                .entries
-                .iter()
-                .find(|e| Some(e.id) == remark.entry())?;
-            let slot = crate::observed::trusted(entry);
-            let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
-            if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
-                return None;
-            }
-            Some(Why::JvmUnloadable {
-                alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
-                detail: remark.to_string(),
-                sha256: sha256.unwrap_or(facts.sha256),
-            })
+    facts.remarks.iter().filter(|r| r.is_jvm_unloadable()).find_map(|remark| {
+        let entry = facts.entries.iter().find(|e| Some(e.id) == remark.entry())?;
+        let slot = crate::observed::trusted(entry);
+        let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
+        if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
+            return None;
+        }
+        Some(Why::JvmUnloadable {
+            alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
+            detail: remark.to_string(),
+            sha256: sha256.unwrap_or(facts.sha256),
         })
+    })
 }
 
 fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
@@ -223,10 +194,7 @@ fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
         for (i, id) in ids.iter().enumerate() {
             let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
             if let Some(standing) = standings.get_mut(id) {
-                standing.blocked = Some(Why::SameFile {
-                    other,
-                    path: standing.path.clone(),
-                });
+                standing.blocked = Some(Why::SameFile { other, path: standing.path.clone() });
             }
         }
     }

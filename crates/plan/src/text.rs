@@ -23,8 +23,7 @@ pub fn escape(text: &str) -> String {
 
 /// Seconds since 1970 as RFC 3339 UTC; the few dates outside the calendar's range as what they are.
 pub fn time(seconds: i64) -> String {
-    Timestamp::from_second(seconds)
-        .map_or_else(|_| format!("{seconds}s after 1970"), |t| t.to_string())
+    Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds}s after 1970"), |t| t.to_string())
 }
 
 /// Seconds since 1970 as a day.
@@ -35,9 +34,5 @@ pub fn day(seconds: i64) -> String {
 
 /// `1 store`, `2 stores`.
 pub fn count(n: usize, one: &str) -> String {
-    if n == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{n} {one}s")
-    }
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }

@@ -142,9 +142,7 @@ impl Why {
         match self {
             Self::Unreachable { .. } => Kind::Unreachable,
             Self::StoreMissing { .. } => Kind::StoreMissing,
-            Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => {
-                class_kind(*class)
-            }
+            Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
             Self::TooManyDeletes { .. } => Kind::TooManyDeletes,
@@ -173,31 +171,16 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { host, detail } => {
-                write!(
-                    f,
-                    "{host} cannot be reached: {detail}; mount its disk or correct `access:`"
-                )
+                write!(f, "{host} cannot be reached: {detail}; mount its disk or correct `access:`")
             }
             Self::StoreMissing { path } => {
-                write!(
-                    f,
-                    "{path} does not exist and is never made here; check the path and the product's installation"
-                )
+                write!(f, "{path} does not exist and is never made here; check the path and the product's installation")
             }
-            Self::StoreUnreadable { message, .. } | Self::SourceUnreadable { message, .. } => {
-                f.write_str(message)
-            }
+            Self::StoreUnreadable { message, .. } | Self::SourceUnreadable { message, .. } => f.write_str(message),
             Self::SameFile { other, path } => {
-                write!(
-                    f,
-                    "{path} is also {other}; give the two stores different paths in `stores:`"
-                )
+                write!(f, "{path} is also {other}; give the two stores different paths in `stores:`")
             }
-            Self::JvmUnloadable {
-                alias,
-                detail,
-                sha256,
-            } => write!(
+            Self::JvmUnloadable { alias, detail, sha256 } => write!(
                 f,
                 "a JVM refuses the whole store because of entry `{alias}` ({detail}); to have it removed add \
                  `distrust: [{{ sha256: '{sha256}', why: … }}]`"
@@ -208,55 +191,32 @@ impl fmt::Display for Why {
                  --allow-deletes {wanted}"
             ),
             Self::SourceMissing { subject, looked } => {
-                write!(
-                    f,
-                    "no certificate of {subject} was found: {looked}; export it there"
-                )
+                write!(f, "no certificate of {subject} was found: {looked}; export it there")
             }
             Self::SourceAmbiguous { subject, files } => write!(
                 f,
                 "these files hold different certificates for {subject}: {files}; keep the one its service presents"
             ),
             Self::SourceBlocked { store, finding } => {
-                write!(
-                    f,
-                    "its certificate is in {store}, which is blocked ({finding})"
-                )
+                write!(f, "its certificate is in {store}, which is blocked ({finding})")
             }
             Self::NameMismatch { subject, carries } => write!(
                 f,
                 "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
                  name under `names:`"
             ),
-            Self::PinMismatch {
-                subject,
-                pinned,
-                found,
-            } => write!(
+            Self::PinMismatch { subject, pinned, found } => write!(
                 f,
                 "{subject} is pinned to {pinned} but the file holds {found}; put the right file there or correct the pin"
             ),
-            Self::AliasConflict {
-                alias,
-                holder,
-                remedy,
-            } => {
-                write!(
-                    f,
-                    "alias `{alias}` is held by {holder}, which is not ours to touch; {remedy}"
-                )
+            Self::AliasConflict { alias, holder, remedy } => {
+                write!(f, "alias `{alias}` is held by {holder}, which is not ours to touch; {remedy}")
             }
             Self::Distrusted { subject, why } => {
-                write!(
-                    f,
-                    "the certificate of {subject} is distrusted ({why}); its owner needs a new one"
-                )
+                write!(f, "the certificate of {subject} is distrusted ({why}); its owner needs a new one")
             }
             Self::JvmRefuses { subject, detail } => {
-                write!(
-                    f,
-                    "with the certificate of {subject} a JVM would refuse the whole store: {detail}"
-                )
+                write!(f, "with the certificate of {subject} a JVM would refuse the whole store: {detail}")
             }
             Self::OutsideSelection { what } => {
                 write!(f, "{what} is outside the selection; widen --host or --side")

@@ -8,8 +8,8 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::topology::Side;
 
 use crate::change::{
-    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, ManualKind,
-    Phase, Plan, StoreState, StoreVerdict, Summary, Wait,
+    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, ManualKind, Phase, Plan,
+    StoreState, StoreVerdict, Summary, Wait,
 };
 use crate::finding::{Kind, Severity};
 use crate::observed::InputKind;
@@ -301,9 +301,7 @@ impl Document {
                 .map(|i| InputDocument {
                     kind: i.kind,
                     path: i.path.clone(),
-                    sha256: i
-                        .sha256
-                        .map_or_else(|| "absent".to_owned(), |d| d.to_string()),
+                    sha256: i.sha256.map_or_else(|| "absent".to_owned(), |d| d.to_string()),
                 })
                 .collect(),
             stores: plan.stores.iter().map(store).collect(),
@@ -342,45 +340,20 @@ impl Document {
     pub fn differences(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.format_version != now.format_version || self.tool_version != now.tool_version {
-            lines.push(format!(
-                "made by version {}, this is {}",
-                self.tool_version, now.tool_version
-            ));
+            lines.push(format!("made by version {}, this is {}", self.tool_version, now.tool_version));
         }
         if self.options != now.options {
             lines.push("the options differ".to_owned());
         }
-        let then: BTreeSet<_> = self
-            .inputs
-            .iter()
-            .map(|i| (i.kind, &i.path, &i.sha256))
-            .collect();
-        let today: BTreeSet<_> = now
-            .inputs
-            .iter()
-            .map(|i| (i.kind, &i.path, &i.sha256))
-            .collect();
-        let paths: BTreeSet<_> = then
-            .symmetric_difference(&today)
-            .map(|(kind, path, _)| (*kind, *path))
-            .collect();
+        let then: BTreeSet<_> = self.inputs.iter().map(|i| (i.kind, &i.path, &i.sha256)).collect();
+        let today: BTreeSet<_> = now.inputs.iter().map(|i| (i.kind, &i.path, &i.sha256)).collect();
+        let paths: BTreeSet<_> = then.symmetric_difference(&today).map(|(kind, path, _)| (*kind, *path)).collect();
         for (kind, path) in paths {
-            let old = then
-                .iter()
-                .find(|(k, p, _)| (*k, *p) == (kind, path))
-                .map(|i| i.2.as_str());
-            let new = today
-                .iter()
-                .find(|(k, p, _)| (*k, *p) == (kind, path))
-                .map(|i| i.2.as_str());
+            let old = then.iter().find(|(k, p, _)| (*k, *p) == (kind, path)).map(|i| i.2.as_str());
+            let new = today.iter().find(|(k, p, _)| (*k, *p) == (kind, path)).map(|i| i.2.as_str());
             lines.push(match (old, new) {
                 (Some(old), Some(new)) => {
-                    format!(
-                        "{} {path} changed: {} → {}",
-                        kind_text(kind),
-                        short(old),
-                        short(new)
-                    )
+                    format!("{} {path} changed: {} → {}", kind_text(kind), short(old), short(new))
                 }
                 (Some(_), None) => format!("{} {path} is no longer read", kind_text(kind)),
                 _ => format!("{} {path} is new", kind_text(kind)),
@@ -390,9 +363,7 @@ impl Document {
             match (old, new) {
                 (Some(old), Some(new)) if old == new => {}
                 (Some(old), None) => lines.push(format!("change no longer needed: {}", line(old))),
-                (None, Some(new)) => {
-                    lines.push(format!("change not in the saved plan: {}", line(new)))
-                }
+                (None, Some(new)) => lines.push(format!("change not in the saved plan: {}", line(new))),
                 (Some(old), Some(_)) => lines.push(format!("change differs: {}", line(old))),
                 (None, None) => {}
             }
@@ -405,24 +376,13 @@ type Pair<'a> = (Option<&'a ChangeDocument>, Option<&'a ChangeDocument>);
 
 fn paired<'a>(old: &'a [ChangeDocument], new: &'a [ChangeDocument]) -> Vec<Pair<'a>> {
     let key = |c: &'a ChangeDocument| (&c.store, &c.alias, c.action);
-    let mut pairs: Vec<Pair<'a>> = old
-        .iter()
-        .map(|o| (Some(o), new.iter().find(|n| key(n) == key(o))))
-        .collect();
-    pairs.extend(
-        new.iter()
-            .filter(|n| !old.iter().any(|o| key(o) == key(n)))
-            .map(|n| (None, Some(n))),
-    );
+    let mut pairs: Vec<Pair<'a>> = old.iter().map(|o| (Some(o), new.iter().find(|n| key(n) == key(o)))).collect();
+    pairs.extend(new.iter().filter(|n| !old.iter().any(|o| key(o) == key(n))).map(|n| (None, Some(n))));
     pairs
 }
 
 fn line(change: &ChangeDocument) -> String {
-    let alias = change
-        .alias
-        .as_deref()
-        .map(text::escape)
-        .unwrap_or_default();
+    let alias = change.alias.as_deref().map(text::escape).unwrap_or_default();
     format!("{} {} in {}", change.action, alias, change.store)
 }
 
@@ -539,13 +499,7 @@ fn certificate(view: &CertificateView) -> CertificateDocument {
 fn change(change: &Change) -> ChangeDocument {
     let (after, unknown): (_, &[&str]) = match &change.after {
         After::Gone => (None, &[]),
-        After::Alias(alias) => (
-            Some(AfterDocument {
-                alias: Some(alias.clone()),
-                ..AfterDocument::default()
-            }),
-            &[],
-        ),
+        After::Alias(alias) => (Some(AfterDocument { alias: Some(alias.clone()), ..AfterDocument::default() }), &[]),
         After::Known(view) => {
             let c = certificate(view);
             let after = AfterDocument {
@@ -559,19 +513,15 @@ fn change(change: &Change) -> ChangeDocument {
             (Some(after), &[])
         }
         After::Minted { subject } => (
-            Some(AfterDocument {
-                subject: Some(subject.clone()),
-                ..AfterDocument::default()
-            }),
+            Some(AfterDocument { subject: Some(subject.clone()), ..AfterDocument::default() }),
             &["sha256", "serial", "not_after"],
         ),
     };
     let reason = match &change.deed {
         Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. }
-        | Deed::Replace { .. }
-        | Deed::Rename { .. }
-        | Deed::Regenerate { .. } => change.reason.clone(),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+            change.reason.clone()
+        }
     };
     ChangeDocument {
         id: change.id.0,
@@ -606,17 +556,10 @@ fn barrier(barrier: &crate::change::Barrier) -> BarrierDocument {
                 Wait::HandOff(id) => ("hand-off", &id.host, &id.name),
                 Wait::Reply(id) => ("reply", &id.host, &id.name),
             };
-            WaitDocument {
-                kind: kind.to_owned(),
-                host: host.to_string(),
-                service: service.clone(),
-            }
+            WaitDocument { kind: kind.to_owned(), host: host.to_string(), service: service.clone() }
         })
         .collect();
-    BarrierDocument {
-        after_phase: barrier.after_phase,
-        waits_for,
-    }
+    BarrierDocument { after_phase: barrier.after_phase, waits_for }
 }
 
 fn finding(finding: &crate::finding::Finding) -> FindingDocument {

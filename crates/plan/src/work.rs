@@ -37,66 +37,30 @@ pub fn edits<'a>(
     let mut edits = Edits::default();
     for change in changes {
         let missing = NotMade { change: change.id };
-        let der = |material: &Material| {
-            certificates
-                .get(material)
-                .map(|c| c.der().to_vec())
-                .ok_or(missing.clone())
-        };
+        let der = |material: &Material| certificates.get(material).map(|c| c.der().to_vec()).ok_or(missing.clone());
         match &change.deed {
             Deed::Import { alias, material } => {
-                edits.add.push(NewEntry::Trusted {
-                    alias: alias.clone(),
-                    der: der(material)?,
-                    created_ms,
-                });
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
             }
-            Deed::Replace {
-                entries,
-                alias,
-                material,
-            } => {
+            Deed::Replace { entries, alias, material } => {
                 for entry in entries {
                     edits.disposition.insert(*entry, Disposition::Remove);
                 }
-                edits.add.push(NewEntry::Trusted {
-                    alias: alias.clone(),
-                    der: der(material)?,
-                    created_ms,
-                });
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
             }
             Deed::Rename { entry, to } => {
-                edits
-                    .disposition
-                    .insert(*entry, Disposition::Rename(to.clone()));
+                edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
             }
             Deed::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
             }
-            Deed::Regenerate {
-                entry,
-                alias,
-                identity,
-            } => {
-                let NewIdentity { key, chain } =
-                    identities.get(identity).cloned().ok_or(missing)?;
+            Deed::Regenerate { entry, alias, identity } => {
+                let NewIdentity { key, chain } = identities.get(identity).cloned().ok_or(missing)?;
                 match entry {
                     Some(entry) => {
-                        edits.disposition.insert(
-                            *entry,
-                            Disposition::ReplaceKey {
-                                key,
-                                chain,
-                                created_ms,
-                            },
-                        );
+                        edits.disposition.insert(*entry, Disposition::ReplaceKey { key, chain, created_ms });
                     }
-                    None => edits.add.push(NewEntry::PrivateKey {
-                        alias: alias.clone(),
-                        key,
-                        chain,
-                        created_ms,
-                    }),
+                    None => edits.add.push(NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms }),
                 }
             }
         }
