@@ -224,7 +224,7 @@ hosts:
         .find(|e| e.rule.as_str() == "pcce-12.6/T1")
         .unwrap();
     assert_eq!(edge.was, ["cvp.x.example"]);
-    assert_eq!(topology.profiles, ["pcce-12.5", "pcce-12.6"]);
+    assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5"]);
     assert_eq!(
         topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile,
         "pcce-12.6"
