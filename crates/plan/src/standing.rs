@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use globset::{GlobBuilder, GlobMatcher};
-use trustmason_keystore::{Format, Remark};
+use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Access, DeclaredFormat, Side, StoreDef, Topology, Write};
 
@@ -61,11 +61,8 @@ pub(crate) fn take<'a>(
     observed: &'a Observed,
     selection: &Selection,
 ) -> BTreeMap<StoreId, Standing<'a>> {
-    let mut standings: BTreeMap<StoreId, Standing<'a>> = topology
-        .stores
-        .values()
-        .map(|def| (def.id.clone(), one(topology, observed, selection, def)))
-        .collect();
+    let mut standings: BTreeMap<StoreId, Standing<'a>> =
+        topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, def))).collect();
     block_same_files(&mut standings);
     standings
 }
@@ -74,7 +71,9 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
     let shown = match &def.place {
         trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
         trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
-        trustmason_spec::topology::Place::Windows { location, store } => format!("windows://{location}/{store}"),
+        trustmason_spec::topology::Place::Windows { location, store } => {
+            format!("windows://{location}/{store}")
+        }
     };
     let mut standing = Standing {
         def,
@@ -117,8 +116,7 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
             if let Some(path) = &failure.path {
                 standing.path = path.display().to_string();
             }
-            standing.blocked =
-                Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
+            standing.blocked = Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
         }
         Some(StoreLook::Unobserved) => standing.unobserved = true,
         None => {
@@ -136,7 +134,10 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let fits = match (def.format, facts.format) {
         (DeclaredFormat::Jks, Format::Jks)
         | (DeclaredFormat::Jceks, Format::Jceks)
-        | (DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair, Format::Pem | Format::PemDirectory | Format::Der)
+        | (
+            DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair,
+            Format::Pem | Format::PemDirectory | Format::Der,
+        )
         | (DeclaredFormat::Windows, _) => true,
         // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
         (DeclaredFormat::Pkcs12, Format::Jks) => true,
@@ -167,9 +168,8 @@ fn declared(format: DeclaredFormat) -> &'static str {
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
 fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
-    facts.remarks.iter().find_map(|remark| {
-        let Remark::JvmUnloadable { entry, why } = remark else { return None };
-        let entry = facts.entries.iter().find(|e| e.id == *entry)?;
+    facts.remarks.iter().filter(|r| r.is_jvm_unloadable()).find_map(|remark| {
+        let entry = facts.entries.iter().find(|e| Some(e.id) == remark.entry())?;
         let slot = crate::observed::trusted(entry);
         let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
         if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
@@ -177,7 +177,7 @@ fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
         }
         Some(Why::JvmUnloadable {
             alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
-            detail: why.to_string(),
+            detail: remark.to_string(),
             sha256: sha256.unwrap_or(facts.sha256),
         })
     })
