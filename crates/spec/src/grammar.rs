@@ -1,0 +1,91 @@
+//! The two languages as tables: the estate spec (`docs/spec.md` explains it at length) and the role profile. The reader,
+//! the "did you mean" and the JSON Schemas all come from here.
+
+mod estate;
+mod role;
+
+pub(crate) use estate::SPEC;
+pub(crate) use role::PROFILE;
+
+use crate::lexeme::Lexeme;
+use crate::shape::{Record, Shape, may};
+
+const TEXT: Shape = Shape::Scalar(Lexeme::Text);
+const NAME: Shape = Shape::Scalar(Lexeme::Name);
+const FQDN: Shape = Shape::Scalar(Lexeme::Fqdn);
+const DAYS: Shape = Shape::Scalar(Lexeme::Days);
+const SHA256: Shape = Shape::Scalar(Lexeme::Sha256);
+const PAIR: Shape = Shape::Scalar(Lexeme::Pair);
+const HOST_PATH: Shape = Shape::Scalar(Lexeme::HostPath);
+const VARIABLE: Shape = Shape::Scalar(Lexeme::Variable);
+
+/// Key kinds that can be made.
+pub(crate) const KEYS: &[&str] = &["rsa-2048", "rsa-3072", "rsa-4096", "ec-256", "ec-384"];
+/// Signature hashes.
+pub(crate) const HASHES: &[&str] = &["sha256", "sha384", "sha512"];
+/// Store formats a profile or an override can declare.
+pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair"];
+/// How changes reach a store.
+const WRITES: &[&str] = &["direct", "hand-off"];
+
+/// Every finding there is (`accept:` names one).
+pub(crate) const FINDINGS: &[&str] = &[
+    "missing",
+    "stale",
+    "alias-conflict",
+    "retired",
+    "distrusted",
+    "name-mismatch",
+    "expired",
+    "not-yet-valid",
+    "key-password-mismatch",
+    "chain-incomplete",
+    "store-reset",
+    "shadowed-store",
+    "option-wrong",
+    "issuer-mismatch",
+    "rotation-waiting",
+    "hand-off-waiting",
+    "expiring",
+    "wrong-alias",
+    "weak-key",
+    "weak-signature",
+    "eku-missing",
+    "san-missing",
+    "shared-key",
+    "private-key-in-trust",
+    "jvm-invisible",
+    "limited-trust",
+    "observation-old",
+    "restart-pending",
+    "ahead",
+    "served-differs",
+    "unmanaged",
+    "duplicate",
+    "options-unobserved",
+];
+
+static SECRET: Record = Record {
+    what: "a secret",
+    fields: &[
+        may(
+            "literal",
+            TEXT,
+            "the value itself; only for the public default `changeit`",
+        ),
+        may("env", VARIABLE, "an environment variable"),
+        may("file", TEXT, "a file whose first line it is"),
+        may(
+            "properties",
+            HOST_PATH,
+            "a Java properties file on the store's host",
+        ),
+        may("key", TEXT, "the key in the properties file"),
+        may(
+            "command",
+            Shape::List(&TEXT),
+            "a program and its arguments; the first line it prints",
+        ),
+    ],
+    one_of: &["literal", "env", "file", "properties", "command"],
+};
