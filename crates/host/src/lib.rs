@@ -16,6 +16,7 @@ pub mod look;
 pub mod mint;
 pub mod path;
 mod properties;
+pub mod run;
 pub mod secret;
 pub mod staging;
 pub mod state;
