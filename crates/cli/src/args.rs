@@ -83,7 +83,7 @@ pub(crate) enum Command {
 /// Which stores are judged and written. Everything is still looked at.
 #[derive(Clone, Debug, Default, Group)]
 pub(crate) struct Select {
-    /// Only stores of hosts that match, e.g. 'cvp*.acme.example' (repeatable; the short host name works too)
+    /// Only stores of hosts whose name matches, e.g. 'cvp*' (repeatable)
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub(crate) host: Vec<String>,
     /// Only stores of hosts on this side
