@@ -16,29 +16,52 @@ use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Settled};
+
 use crate::standing::{self, Selection, Standing};
+use crate::why::Why;
 use crate::{handoff, lint};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
-    let standings = standing::take(topology, observed, &selection);
-    let ground =
-        Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
-    let settled = settle::settle(&ground);
-    let predecessors = settle::predecessors(observed, &settled);
-
-    let mut desk = Desk::new(&ground, &settled);
-    for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
-        let (diff, manual) = if standing.hand_off || standing.unobserved {
-            handoff::store(&ground, standing, &settled, &predecessors)
-        } else {
-            (diff::store(&ground, standing, &settled, &predecessors), None)
-        };
-        desk.take(id, standing, diff, manual);
+    let mut standings = standing::take(topology, observed, &selection);
+    loop {
+        let ground =
+            Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
+        let settled = settle::settle(&ground);
+        let predecessors = settle::predecessors(observed, &settled);
+        let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
+        for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
+            let (diff, manual) = if standing.hand_off || standing.unobserved {
+                handoff::store(&ground, standing, &settled, &predecessors)
+            } else {
+                (diff::store(&ground, standing, &settled, &predecessors), None)
+            };
+            diffs.push((id.clone(), diff, manual));
+        }
+        // A store that turns out blocked cannot take a new identity either: judge again knowing that.
+        let newly: Vec<(StoreId, Why)> = diffs
+            .iter()
+            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked.is_none()))
+            .filter(|(id, ..)| settled.values().any(|s| s.renewal.as_ref().is_some_and(|r| r.store == *id)))
+            .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
+            .collect();
+        if newly.is_empty() {
+            let mut desk = Desk::new(&ground, &settled);
+            for (id, diff, manual) in diffs {
+                if let Some(standing) = standings.get(&id) {
+                    desk.take(&id, standing, diff, manual);
+                }
+            }
+            return desk.finish(options, now);
+        }
+        for (id, why) in newly {
+            if let Some(standing) = standings.get_mut(&id) {
+                standing.blocked = Some(why);
+            }
+        }
     }
-    desk.finish(options, now)
 }
 
 /// Where the pieces come together.
@@ -76,7 +99,9 @@ impl<'a> Desk<'a> {
         let mut numbers = BTreeMap::new();
         let mut drafts: Vec<Option<Draft>> = diff.drafts.into_iter().map(Some).collect();
         for index in order {
-            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else { continue };
+            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else {
+                continue;
+            };
             let number = ChangeId(u32::try_from(self.changes.len() + 1).unwrap_or(u32::MAX));
             numbers.insert(index, number);
             self.change(id, number, draft);
@@ -89,7 +114,7 @@ impl<'a> Desk<'a> {
         }
         let verdict = match diff.blocked {
             Some(why) => {
-                if !matches!(why, crate::why::Why::Unreachable { .. }) {
+                if !matches!(why, Why::Unreachable { .. }) {
                     self.findings.push(Finding::of_store(why.finding(), id, why.to_string()));
                 }
                 StoreVerdict::Blocked(why)
@@ -113,7 +138,9 @@ impl<'a> Desk<'a> {
         };
         let subject = match (&draft.deed, edge) {
             (Deed::Regenerate { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
-            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => Some(edge.subject.clone()),
+            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => {
+                Some(edge.subject.clone())
+            }
             _ => None,
         };
         let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
@@ -146,7 +173,9 @@ impl<'a> Desk<'a> {
     }
 
     fn edge(&mut self, index: usize, verdict: Verdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
-        let Some(edge) = self.ground.topology.edges.get(index) else { return };
+        let Some(edge) = self.ground.topology.edges.get(index) else {
+            return;
+        };
         let settled = self.settled.get(&edge.subject);
         let verdict = match verdict {
             Verdict::Held => EdgeVerdict::Held,
@@ -250,7 +279,7 @@ impl<'a> Desk<'a> {
             }
             let Err(why) = &one.material else { continue };
             // A blocked store says it for the identities in it.
-            if !self.blocked_subjects.contains(subject) || matches!(why, crate::why::Why::SourceBlocked { .. }) {
+            if !self.blocked_subjects.contains(subject) || matches!(why, Why::SourceBlocked { .. }) {
                 continue;
             }
             let said = one.findings.iter().any(|f| f.kind == why.finding());
@@ -279,7 +308,8 @@ impl<'a> Desk<'a> {
 
     fn host_findings(&mut self) {
         for (host, look) in &self.ground.observed.hosts {
-            let stores = self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
+            let stores =
+                self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
             if let (HostLook::Unreachable(detail), true) = (look, stores) {
                 let message = format!("{detail}; mount its disk or correct `access:`");
                 self.findings.push(Finding::of_host(Kind::Unreachable, host, message));
@@ -315,7 +345,9 @@ impl<'a> Desk<'a> {
             let slot = match &edge.verdict {
                 EdgeVerdict::Held => &mut summary.unchanged,
                 EdgeVerdict::Change(_) => continue,
-                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => &mut summary.waiting,
+                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
+                    &mut summary.waiting
+                }
                 EdgeVerdict::Manual(_) => &mut summary.manual,
                 EdgeVerdict::Unobserved => &mut summary.unobserved,
                 EdgeVerdict::Blocked(_) => &mut summary.blocked,
@@ -323,7 +355,8 @@ impl<'a> Desk<'a> {
             *slot += 1;
         }
         for work in manual {
-            let removals_only = work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
+            let removals_only =
+                work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
             if removals_only || work.kind == crate::change::ManualKind::Identity {
                 *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
             }
@@ -340,8 +373,9 @@ impl<'a> Desk<'a> {
             .settled
             .iter()
             .filter(|(subject, one)| match (subject, &one.material) {
-                (Subject::Identity(id), Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. })) => {
-                    self.ground.selection.takes(self.ground.topology, &id.host) && !self.blocked_subjects.contains(subject)
+                (Subject::Identity(id), Err(Why::OutsideSelection { .. } | Why::AliasConflict { .. })) => {
+                    self.ground.selection.takes(self.ground.topology, &id.host)
+                        && !self.blocked_subjects.contains(subject)
                 }
                 _ => false,
             })
@@ -352,7 +386,9 @@ impl<'a> Desk<'a> {
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
         let mut mints = BTreeMap::new();
         for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else { continue };
+            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
+                continue;
+            };
             if !self.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id)) {
                 continue;
             }
@@ -401,7 +437,9 @@ impl<'a> Desk<'a> {
     fn identities(&self) -> Vec<IdentityView> {
         let mut views = Vec::new();
         for (subject, one) in self.settled {
-            let Subject::Identity(id) = subject else { continue };
+            let Subject::Identity(id) = subject else {
+                continue;
+            };
             if !self.ground.selection.takes(self.ground.topology, &id.host) {
                 continue;
             }
@@ -478,7 +516,7 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     let state = match (standing.facts, standing.unobserved, &standing.blocked) {
         (Some(_), ..) => StoreState::Readable,
         (None, true, _) => StoreState::Unobserved,
-        (None, false, Some(crate::why::Why::StoreMissing { .. })) => StoreState::Absent,
+        (None, false, Some(Why::StoreMissing { .. })) => StoreState::Absent,
         (None, false, Some(_)) => StoreState::Unreadable,
         (None, false, None) => StoreState::Absent,
     };
@@ -493,7 +531,10 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: standing.facts.map(|f| f.path.clone()).or_else(|| standing.creatable.then(|| standing.path.clone().into())),
+        file: standing
+            .facts
+            .map(|f| f.path.clone())
+            .or_else(|| standing.creatable.then(|| standing.path.clone().into())),
         format: standing.facts.map(|f| f.format),
         state,
         expect,

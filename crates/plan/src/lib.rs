@@ -16,13 +16,14 @@ pub mod ledger;
 pub mod lint;
 pub mod mint;
 pub mod observed;
+pub mod outline;
 pub mod pack;
 mod settle;
 mod standing;
 pub mod text;
 mod why;
-pub mod work;
 pub mod wire;
+pub mod work;
 
 pub use assemble::plan;
 pub use why::Why;
