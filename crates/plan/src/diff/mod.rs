@@ -84,7 +84,7 @@ pub(crate) fn store<'a>(
     predecessors: &'a BTreeMap<Fingerprint, IdentityId>,
 ) -> Diff {
     let id = &standing.def.id;
-    let wishes: Vec<Wish<'a>> = ground
+    let mut wishes: Vec<Wish<'a>> = ground
         .topology
         .edges
         .iter()
@@ -92,6 +92,7 @@ pub(crate) fn store<'a>(
         .filter(|(_, e)| e.store == *id)
         .filter_map(|(index, edge)| settled.get(&edge.subject).map(|settled| Wish { index, edge, settled }))
         .collect();
+    wishes.sort_by(|a, b| a.edge.id.cmp(&b.edge.id));
     if let Some(why) = &standing.blocked {
         let mut out = Diff { blocked: Some(why.clone()), ..Diff::default() };
         out.verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();

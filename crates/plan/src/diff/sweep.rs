@@ -123,7 +123,7 @@ impl<'a> Comparison<'a> {
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
                     .at(entry.alias.as_deref(), Some(fingerprint))
-                    .as_severity(crate::finding::Severity::Info),
+                    .with_severity(crate::finding::Severity::Info),
             );
         }
     }
