@@ -86,31 +86,32 @@ pub fn store(disk: &Disk, state: &State, ledger: &Ledger, run: &str) -> Result<b
     disk.keep(&path, &text, run)
 }
 
-/// Adds what interrupted runs did.
+/// Adds what interrupted runs did, and closes them, so that it happens once: what a person says afterwards stands.
 fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
-    let open: Vec<_> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).map(|r| r.id.clone()).collect();
+    let open: Vec<_> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
     for run in open {
-        let mut at = None;
-        for record in journal::read(state, &run)? {
+        for record in journal::read(state, &run.id)? {
             match record {
-                Record::Begin { at: begun, .. } => at = Some(begun),
                 Record::Intent(intent) => {
                     // Only what really stands there counts: the rename is the deed, not its announcement.
-                    if let Some(at) = at
-                        && digest(&intent.path) == Some(intent.after)
-                    {
-                        remember(&mut loaded.ledger, &intent.store, &intent.memory, &run, at);
+                    if digest(&intent.path) == Some(intent.after) {
+                        remember(&mut loaded.ledger, &intent.store, &intent.memory, &run.id, run.started);
                     }
                 }
                 Record::Pack { target, handoff } => {
-                    let confirmed = loaded.ledger.handoffs.get(&target).and_then(|h| h.confirmed.clone());
-                    let handoff = trustmason_plan::ledger::HandOff { confirmed, ..handoff };
                     loaded.ledger.handoffs.insert(target, handoff);
                 }
-                Record::Staged { .. } | Record::Backup { .. } | Record::Outcome { .. } | Record::End { .. } => {}
+                Record::Begin { .. }
+                | Record::Staged { .. }
+                | Record::Backup { .. }
+                | Record::Outcome { .. }
+                | Record::End { .. } => {}
             }
         }
-        loaded.recovered.push(run);
+        if let Some(record) = loaded.ledger.runs.iter_mut().find(|r| r.id == run.id) {
+            record.finished = Some(run.started);
+        }
+        loaded.recovered.push(run.id);
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl Net<'_> {
                             })
                             .collect(),
                         rule: id.clone(),
-                        why: rule.why.clone(),
+                        why: reason(rule, tweak),
                         source: rule.source.clone(),
                         place: tweak.map_or(truster.spec.place, |t| t.rule.place),
                     };
@@ -402,6 +402,14 @@ struct Draft {
     why: String,
     source: String,
     place: Place,
+}
+
+/// Why a rule's edge is wanted, with what the estate says about it.
+fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
+    match tweak.and_then(|t| t.why.as_ref()) {
+        Some(why) => format!("{}; this estate: {why}", rule.why),
+        None => rule.why.clone(),
+    }
 }
 
 /// What the right side of `LEFT/RIGHT` names.
