@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use trustmason_plan::change::Summary;
+use trustmason_plan::outline::Summary;
 
 /// What happened. Several may be true at once; the gravest decides: 64 > 1 > 3 > 4 > 5 > 2 > 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trustmason_plan::change::Plan;
+use trustmason_plan::outline::Plan;
 use trustmason_plan::finding::{Finding, Severity};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::wire::FindingDocument;

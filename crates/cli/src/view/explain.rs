@@ -1,7 +1,8 @@
 //! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
 
 use trustmason_keystore::{CertificateSlot, Entry, EntryKind, fold_alias};
-use trustmason_plan::change::{Change, EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
+use trustmason_plan::change::Change;
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};

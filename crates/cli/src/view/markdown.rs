@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_plan::change::{After, Change, EdgeVerdict, ManualKind, Plan, StoreVerdict};
+use trustmason_plan::change::{After, Change};
+use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
 use trustmason_plan::text::{day, escape, time};
 use trustmason_spec::name::Fqdn;
 

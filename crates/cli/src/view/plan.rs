@@ -4,10 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
-use trustmason_plan::change::{
-    Action, After, CertificateView, Change, Deed, EdgeVerdict, EdgeView, From, FromKind, Manual, ManualItem, ManualKind,
-    Plan, StoreState, StoreVerdict, StoreView, Summary,
-};
+use trustmason_plan::change::{Action, After, CertificateView, Change, Deed, From, FromKind};
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary};
 use trustmason_plan::finding::{Finding, Severity};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::{Why, wire};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use trustmason_plan::change::{Plan, StoreState};
+use trustmason_plan::outline::{Plan, StoreState};
 use trustmason_plan::finding::{Kind, Severity};
 
 use super::line;
