@@ -52,6 +52,18 @@ pub(crate) struct Ground<'a> {
     pub now: Timestamp,
 }
 
+impl Ground<'_> {
+    /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
+    pub(crate) fn leaves(&self, entry: &Entry) -> bool {
+        let Some(slot) = crate::observed::trusted(entry) else { return false };
+        let retired = slot.certificate().is_some_and(|c| {
+            let names = c.names_carried();
+            !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| r.as_str() == n))
+        });
+        retired || self.topology.distrust.contains_key(&slot.fingerprint())
+    }
+}
+
 /// Settles every identity and every certificate of the spec.
 pub(crate) fn settle(ground: &Ground<'_>) -> BTreeMap<Subject, Settled> {
     let mut settled = BTreeMap::new();
@@ -89,15 +101,8 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
         return unknown(Why::SourceBlocked { store: store.clone(), finding }, Vec::new());
     };
-    match find_key(facts, alias) {
+    match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => present(ground, def, standing, alias, entry, chain),
-        Held::Nothing if facts.entries.is_empty() => {
-            let why = Why::SourceMissing {
-                subject: def.id.to_string(),
-                looked: format!("{store} is empty, which looks like an accident rather than a new installation"),
-            };
-            unknown(why, Vec::new())
-        }
         Held::Nothing => renew(
             ground,
             def,
@@ -128,9 +133,9 @@ enum Held<'a> {
     Nothing,
 }
 
-/// The last entry of that alias counts, as in the JDK.
-fn find_key<'a>(facts: &'a StoreFacts, alias: &str) -> Held<'a> {
-    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias);
+/// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
+fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held<'a> {
+    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias) && !ground.leaves(e);
     match facts.entries.iter().rev().find(folded) {
         None => Held::Nothing,
         Some(entry) => match &entry.kind {

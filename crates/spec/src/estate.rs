@@ -148,7 +148,7 @@ impl IdentitySpec {
 }
 
 /// A certificate file with its pin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AnchorSpec {
     pub(crate) file: String,
     pub(crate) sha256: Option<At<Fingerprint>>,
@@ -226,10 +226,20 @@ pub(crate) struct StoreOverride {
 }
 
 /// A password: a name under `secrets:`, or the way to it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum PasswordSpec {
     Named(String),
     Inline(SecretSpec),
+}
+
+impl std::fmt::Debug for PasswordSpec {
+    /// The name may be the password itself, written in the wrong place, so it is not shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named(_) => f.write_str("Named(…)"),
+            Self::Inline(secret) => f.debug_tuple("Inline").field(secret).finish(),
+        }
+    }
 }
 
 impl PasswordSpec {

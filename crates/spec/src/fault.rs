@@ -318,7 +318,9 @@ pub(crate) fn nearest<'a>(
                 c,
             )
         })
-        .filter(|(distance, c)| *distance <= (c.len().max(written.len()) / 3).max(1))
+        .filter(|(distance, c)| {
+            *distance <= (c.len().max(written.len()) / 3).max(1) && *distance < written.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, c)| c.to_owned())
 }

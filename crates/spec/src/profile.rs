@@ -233,7 +233,7 @@ fn read(text: &str, name: &str) -> Result<Profile, Faults> {
         secrets: root
             .pairs_of("secrets")
             .into_iter()
-            .filter_map(|(k, v)| Some((k.value, pick::secret(v)?)))
+            .map(|(k, v)| (k.value, pick::secret(v)))
             .collect(),
         roles,
         rules: rules.collect(),

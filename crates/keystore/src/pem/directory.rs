@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Found, append, newline, no_certificate, read, take_in, without};
-use crate::edit::{Disposition, Edits, NewEntry, acceptable};
+use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
 use crate::error::{EditError, ReadError};
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, detect, fold_alias};
@@ -82,10 +82,7 @@ fn take_file(
 }
 
 /// The files that change.
-pub(crate) fn edit(
-    store: &Store,
-    edits: &Edits,
-) -> Result<Vec<(String, Option<Vec<u8>>)>, EditError> {
+pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let format = store.format;
     let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut taken = BTreeSet::new();

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Edge, Subject};
+use trustmason_spec::topology::{Edge, Source, Subject};
 
 use crate::change::{After, CertificateView, Deed, DeleteReason, Phase};
 use crate::finding::{Finding, Kind};
@@ -117,6 +117,7 @@ pub(crate) fn store<'a>(
         claimed: BTreeSet::new(),
         out: Diff::default(),
     };
+    work.hold_identity_aliases();
     work.regenerate(settled);
     work.hold_exact();
     work.hold_elsewhere();
@@ -163,6 +164,17 @@ impl<'a> Comparison<'a> {
         };
         self.out.drafts.push(Draft { edge: Some(wish.index), waits, ..draft });
         self.settle_edge(wish, Verdict::Draft(at));
+    }
+
+    /// What stands at the alias of an identity of this store is never cleared away for the identity's sake.
+    fn hold_identity_aliases(&mut self) {
+        for identity in self.ground.topology.identities.values() {
+            let Source::KeyEntry { store, alias } = &identity.source else { continue };
+            if store == self.id() {
+                let held: Vec<_> = self.at_alias(alias).into_iter().filter(|e| !self.ground.leaves(e)).collect();
+                self.claimed.extend(held.iter().map(|e| e.id));
+            }
+        }
     }
 
     /// Identities that live in this store and are made anew.

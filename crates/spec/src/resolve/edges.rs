@@ -371,10 +371,14 @@ impl Net<'_> {
                         "`{alias}` in {} would be the alias of both {other} and {} ({})",
                         edge.store, edge.subject, edge.rule
                     );
-                    let hint = format!(
-                        "give one of them another alias, such as `{}: {{ alias: '{{fqdn}}_{{identity}}' }}` under `rules:`",
-                        edge.rule
-                    );
+                    let hint = if edge.rule.as_str().starts_with("spec/") {
+                        "write another `alias:` in this entry".to_owned()
+                    } else {
+                        format!(
+                            "give one of them another alias under `rules:`, such as `{}: {{ alias: '{{fqdn}}_{{identity}}' }}`",
+                            edge.rule
+                        )
+                    };
                     work.faults
                         .push(work.spec.source.error(place, message).hint(hint));
                 } else {

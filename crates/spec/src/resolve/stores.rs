@@ -403,10 +403,7 @@ impl Secrets {
                 from,
             });
         }
-        let known: Vec<&str> = work
-            .spec
-            .secrets
-            .keys()
+        let known: BTreeSet<&str> = (work.spec.secrets.keys())
             .chain(machine.effective.secrets.keys())
             .map(String::as_str)
             .collect();
@@ -421,7 +418,7 @@ impl Secrets {
                     .suggest(nearest(name, known.iter().copied()))
                     .hint(format!(
                         "name one of {}, or write the way to it: {{ env: VARIABLE }}",
-                        known.join(", ")
+                        known.into_iter().collect::<Vec<_>>().join(", ")
                     )),
             );
         } else if self.missing.insert(name.clone()) {
