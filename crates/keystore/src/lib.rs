@@ -1,1 +1,42 @@
-//! keystore
+//! Bytes ⇄ [`Store`]: the keystore formats that Java and its neighbours trust, read and edited without loss.
+//!
+//! JKS and JCEKS (versions 1 and 2), PEM files, bundles and folders, and DER files. [`Store::open`] detects the format by
+//! content, checks the digest, and gives [`Entry`] values by position: duplicates, case twins and nameless entries are kept
+//! apart. [`Store::edit`] is surgical: entries that are not named in the [`Edits`] keep their bytes exactly, whatever they
+//! hold and whoever knows their password; only edited entries and the digest change.
+//!
+//! The crate knows bytes only. It opens no file, reads no environment and asks no clock; what it cannot read is an error or
+//! a [`Remark`], never a panic, and every length read from a file is bounded by the bytes that are left.
+#![forbid(unsafe_code)]
+
+mod certificate;
+mod der;
+mod edit;
+mod error;
+mod fingerprint;
+mod format;
+mod intern;
+mod jks;
+mod key;
+mod password;
+mod pem;
+mod reader;
+mod remark;
+mod single;
+mod store;
+mod text;
+
+pub use certificate::{
+    Certificate, CertificateError, HashAlgorithm, JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey,
+    Signature, SignatureCheck,
+};
+pub use edit::{Disposition, Edits, Image, NewEntry, NewKey};
+pub use error::{Class, EditError, KeyError, ReadError};
+pub use fingerprint::{Fingerprint, FingerprintError};
+pub use format::{AliasModel, Detected, Format, detect, fold_alias};
+pub use intern::{CertificateSlot, Interner, UnparsedCertificate};
+pub use key::{KeyMatch, OpenedKey, SealedKey};
+pub use password::Password;
+pub use remark::Remark;
+pub use store::{Entry, EntryId, EntryKind, Store, Unlock};
+pub use text::visible;

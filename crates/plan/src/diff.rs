@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, Fingerprint};
+use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Subject};
 
@@ -130,7 +130,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn same_alias(&self, stored: &str, wanted: &str) -> bool {
-        if self.folded { stored.to_lowercase() == wanted } else { stored == wanted }
+        if self.folded { fold_alias(stored) == wanted } else { stored == wanted }
     }
 
     fn at_alias(&self, wanted: &str) -> Vec<&'a Entry> {
@@ -277,7 +277,7 @@ impl<'a> Comparison<'a> {
     /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
     fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
         let Some(stored) = entry.alias.as_deref() else { return false };
-        let lower = stored.to_lowercase();
+        let lower = fold_alias(stored).into_owned();
         let is_root = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
         if is_root {
             return false;
@@ -290,7 +290,7 @@ impl<'a> Comparison<'a> {
     fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
         self.claimed.insert(entry.id);
         let stored = entry.alias.clone().unwrap_or_default();
-        let reason = if stored.to_lowercase() == to {
+        let reason = if fold_alias(&stored) == to {
             format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(&stored))
         } else {
             format!("`{}` is an older document's alias for {}", text::escape(&stored), wish.edge.subject)
@@ -453,7 +453,7 @@ impl<'a> Comparison<'a> {
             let placed = entry
                 .alias
                 .as_deref()
-                .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &a.to_lowercase(), fingerprint));
+                .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
             let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.only_gone_hosts(c));
@@ -594,7 +594,7 @@ impl<'a> Comparison<'a> {
 
     /// The edge whose alias, past or present, this entry has while naming its host.
     fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
-        let stored = entry.alias.as_deref()?.to_lowercase();
+        let stored = fold_alias(entry.alias.as_deref()?).into_owned();
         let certificate = certificate?;
         self.wishes.iter().copied().find(|w| {
             let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
@@ -612,7 +612,7 @@ impl<'a> Comparison<'a> {
 
     fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
         let key = match entry.alias.as_deref().filter(|_| self.folded) {
-            Some(alias) => alias.to_lowercase(),
+            Some(alias) => fold_alias(alias).into_owned(),
             None => fingerprint.to_string(),
         };
         self.ground.observed.ledger.placed(self.id(), &key, fingerprint)

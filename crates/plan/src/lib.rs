@@ -21,6 +21,7 @@ mod settle;
 mod standing;
 pub mod text;
 mod why;
+pub mod work;
 pub mod wire;
 
 pub use assemble::plan;

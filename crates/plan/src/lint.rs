@@ -23,6 +23,22 @@ pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String
     Some((kind, alias, remark.to_string()))
 }
 
+fn remark_kind(remark: &Remark) -> Option<Kind> {
+    match remark {
+        Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => Some(Kind::JvmInvisible),
+        Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
+        Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
+        Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
+        Remark::BadBlock { .. } => Some(Kind::Unreadable),
+        Remark::Unverified
+        | Remark::TrailingBytes { .. }
+        | Remark::AliasNotText { .. }
+        | Remark::UnreadCertificate { .. }
+        | Remark::LoosePem { .. }
+        | Remark::ForeignFile { .. } => None,
+    }
+}
+
 /// The findings a store's remarks give.
 pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
     let Some(facts) = standing.facts else { return Vec::new() };

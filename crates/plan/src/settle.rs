@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint};
+use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
 
@@ -130,7 +130,7 @@ enum Held<'a> {
 
 /// The last entry of that alias counts, as in the JDK.
 fn find_key<'a>(facts: &'a StoreFacts, alias: &str) -> Held<'a> {
-    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| a.to_lowercase() == alias);
+    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias);
     match facts.entries.iter().rev().find(folded) {
         None => Held::Nothing,
         Some(entry) => match &entry.kind {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use globset::{GlobBuilder, GlobMatcher};
-use trustmason_keystore::{Format, Remark};
+use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Access, DeclaredFormat, Side, StoreDef, Topology, Write};
 
@@ -167,9 +167,8 @@ fn declared(format: DeclaredFormat) -> &'static str {
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
 fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
-    facts.remarks.iter().find_map(|remark| {
-        let Remark::JvmUnloadable { entry, why } = remark else { return None };
-        let entry = facts.entries.iter().find(|e| e.id == *entry)?;
+    facts.remarks.iter().filter(|r| r.is_jvm_unloadable()).find_map(|remark| {
+        let entry = facts.entries.iter().find(|e| Some(e.id) == remark.entry())?;
         let slot = crate::observed::trusted(entry);
         let sha256 = slot.map(trustmason_keystore::CertificateSlot::fingerprint);
         if sha256.is_some_and(|s| topology.distrust.contains_key(&s)) {
@@ -177,7 +176,7 @@ fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
         }
         Some(Why::JvmUnloadable {
             alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
-            detail: why.to_string(),
+            detail: remark.to_string(),
             sha256: sha256.unwrap_or(facts.sha256),
         })
     })

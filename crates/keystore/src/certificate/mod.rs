@@ -1,0 +1,536 @@
+//! One X.509 certificate: it exists only if its DER parsed, so whoever holds one can ask anything of it.
+//!
+//! The parser is strict about the encoding (RFC 5280 §4.1, X.690 DER: what the JDK would re-encode on load is refused) and
+//! tolerant about the contents that real trust stores hold (negative or long serials, odd times, any string type, version 1).
+//! What a JVM refuses though it parses here is a fact of the certificate: [`Certificate::jvm_refusal`].
+
+mod algorithm;
+mod extensions;
+mod jvm;
+mod name;
+mod time;
+mod verify;
+
+use std::fmt;
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+pub use algorithm::{HashAlgorithm, KeyAlgorithm, PublicKey, Signature};
+pub(crate) use algorithm::{KeyInfo, bit_length, key_algorithm};
+use extensions::Extensions;
+pub use extensions::KeyUsage;
+pub use jvm::JvmRefusal;
+pub use verify::SignatureCheck;
+
+use crate::der::{self, Der, DerError, Fault, Tlv};
+use crate::fingerprint::Fingerprint;
+
+/// Why bytes are no certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateError {
+    /// The byte where reading stopped, counted from the certificate's first.
+    pub offset: Option<u64>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    /// BER where DER is asked for.
+    NotCanonical(&'static str),
+    /// Bytes after the certificate.
+    Trailing(usize),
+    /// A broken structure.
+    Malformed {
+        part: &'static str,
+        what: &'static str,
+    },
+    /// A known extension that does not parse.
+    Extension {
+        oid: String,
+        critical: bool,
+        what: &'static str,
+    },
+    /// An entry whose certificate type is not X.509.
+    Type(String),
+}
+
+impl CertificateError {
+    /// An entry that says it holds another kind of certificate.
+    pub(crate) fn of_type(name: &str) -> Self {
+        Self {
+            offset: None,
+            kind: Kind::Type(name.to_owned()),
+        }
+    }
+
+    /// Whether the entry at least claims to be X.509.
+    pub(crate) fn is_x509(&self) -> bool {
+        !matches!(self.kind, Kind::Type(_))
+    }
+
+    /// Whether the bytes are BER or carry a tail: the JDK reads such a certificate and re-encodes it, so that its fingerprint
+    /// changes on the way. Re-encode it (`openssl x509 -outform DER`) before use.
+    #[must_use]
+    pub fn is_not_canonical(&self) -> bool {
+        matches!(self.kind, Kind::NotCanonical(_) | Kind::Trailing(_))
+    }
+
+    /// Whether a JVM loads it all the same (JDK 17 and 25 were asked).
+    #[must_use]
+    pub fn jvm_loads(&self) -> bool {
+        match &self.kind {
+            Kind::NotCanonical(_) | Kind::Trailing(_) => true,
+            Kind::Extension { critical, .. } => !critical,
+            Kind::Malformed { .. } | Kind::Type(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::NotCanonical(what) => write!(f, "it is not in canonical form (DER): {what}")?,
+            Kind::Trailing(count) => write!(f, "{count} bytes follow the certificate")?,
+            Kind::Malformed { part, what } => {
+                write!(f, "it is no X.509 certificate: {what} in {part}")?
+            }
+            Kind::Extension {
+                oid,
+                critical,
+                what,
+            } => {
+                let kind = if *critical {
+                    "critical extension"
+                } else {
+                    "extension"
+                };
+                write!(f, "its {kind} {oid} does not parse: {what}")?;
+            }
+            Kind::Type(name) => {
+                write!(f, "its type is `{}`, not X.509", crate::text::visible(name))?
+            }
+        }
+        match self.offset {
+            Some(offset) => write!(f, " (at byte {offset} of the certificate)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+fn malformed(part: &'static str) -> impl Fn(DerError) -> CertificateError {
+    move |error| CertificateError {
+        offset: Some(error.at as u64),
+        kind: Kind::Malformed {
+            part,
+            what: error.fault.what(),
+        },
+    }
+}
+
+/// A parsed X.509 certificate and its DER.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Box<[u8]>,
+    fingerprint: Fingerprint,
+    version: u8,
+    serial: String,
+    subject: String,
+    issuer: String,
+    subject_der: Range<usize>,
+    issuer_der: Range<usize>,
+    spki: Range<usize>,
+    common_name: Option<String>,
+    not_before: i64,
+    not_after: i64,
+    public_key: PublicKey,
+    signature: Signature,
+    extensions: Extensions,
+    jvm_refusal: Option<JvmRefusal>,
+}
+
+impl Certificate {
+    /// Parses exactly one certificate in DER.
+    ///
+    /// # Errors
+    /// [`CertificateError`] when the bytes are no certificate, are BER (T9: the JDK would re-encode them and the fingerprint
+    /// would change), or go on after its end.
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::parse_known(der, Fingerprint::of(der))
+    }
+
+    /// As [`Certificate::parse`], with the fingerprint already computed.
+    pub(crate) fn parse_known(
+        der: &[u8],
+        fingerprint: Fingerprint,
+    ) -> Result<Self, CertificateError> {
+        let outer = canonical(der)?;
+        let mut parts = outer.inner();
+        let at = malformed("its outermost structure");
+        let tbs = parts.expect(der::SEQUENCE).map_err(&at)?;
+        let algorithm = parts.expect(der::SEQUENCE).map_err(&at)?;
+        let signature_value = parts.expect(der::BIT_STRING).map_err(&at)?;
+        parts.end().map_err(&at)?;
+        if signature_value.body.is_empty() {
+            return Err(malformed("its signature")(signature_value.bad()));
+        }
+
+        let mut fields = tbs.inner();
+        let at = malformed("its fields");
+        let version = match fields.optional(0xa0).map_err(&at)? {
+            Some(version) => {
+                let mut inner = version.inner();
+                let number = inner
+                    .expect(der::INTEGER)
+                    .map_err(malformed("its version"))?;
+                inner.end().map_err(malformed("its version"))?;
+                match number.small() {
+                    Ok(value @ 0..=2) => u8::try_from(value).unwrap_or(2) + 1,
+                    _ => return Err(malformed("its version")(number.bad())),
+                }
+            }
+            None => 1,
+        };
+        let serial_number = fields
+            .expect(der::INTEGER)
+            .map_err(malformed("its serial number"))?;
+        if serial_number.body.is_empty() {
+            return Err(malformed("its serial number")(serial_number.bad()));
+        }
+        let inner_algorithm = fields
+            .expect(der::SEQUENCE)
+            .map_err(malformed("its signature algorithm"))?;
+        let issuer_name = fields
+            .expect(der::SEQUENCE)
+            .map_err(malformed("its issuer"))?;
+        let validity = fields
+            .expect(der::SEQUENCE)
+            .map_err(malformed("its validity"))?;
+        let subject_name = fields
+            .expect(der::SEQUENCE)
+            .map_err(malformed("its subject"))?;
+        let spki = fields
+            .expect(der::SEQUENCE)
+            .map_err(malformed("its public key"))?;
+        for unique_id in [0x81, 0x82] {
+            fields.optional(unique_id).map_err(&at)?;
+        }
+        let extensions = match fields.optional(0xa3).map_err(&at)? {
+            Some(wrapped) => Extensions::read(&wrapped)?,
+            None => Extensions::default(),
+        };
+        fields.end().map_err(&at)?;
+
+        let signature =
+            algorithm::signature(&algorithm).map_err(malformed("its signature algorithm"))?;
+        let issuer = name::read(&issuer_name).map_err(malformed("its issuer"))?;
+        let subject = name::read(&subject_name).map_err(malformed("its subject"))?;
+        let key = algorithm::public_key(&spki).map_err(malformed("its public key"))?;
+        let mut times = validity.inner();
+        let mut instant = || {
+            let time = times.next().map_err(malformed("its validity"))?;
+            time::seconds(&time).ok_or_else(|| malformed("its validity")(time.bad()))
+        };
+        let (not_before, not_after) = (instant()?, instant()?);
+        times.end().map_err(malformed("its validity"))?;
+
+        let jvm_refusal = jvm::refusal(&jvm::Facts {
+            version,
+            algorithms_agree: inner_algorithm.raw == algorithm.raw,
+            issuer_is_empty: issuer.is_empty,
+            subject_is_empty: subject.is_empty,
+            spki: &spki,
+            key: &key,
+            extensions: &extensions,
+        });
+        let range = |element: &Tlv<'_>| element.at..element.at + element.raw.len();
+        Ok(Self {
+            der: der.into(),
+            fingerprint,
+            version,
+            serial: serial_text(serial_number.body),
+            subject: subject.text,
+            issuer: issuer.text,
+            subject_der: range(&subject_name),
+            issuer_der: range(&issuer_name),
+            spki: range(&spki),
+            common_name: subject.common_name,
+            not_before,
+            not_after,
+            public_key: PublicKey {
+                algorithm: key.algorithm,
+                bits: key.bits,
+            },
+            signature,
+            extensions,
+            jvm_refusal,
+        })
+    }
+
+    /// The DER encoding.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 over the DER.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The subject in `keytool`'s order (`CN=a, OU=b, O=c, L=d, ST=e, C=US`); unprintable characters are escaped.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The issuer, written as [`Certificate::subject`].
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The subject's encoding, for exact comparison.
+    #[must_use]
+    pub fn subject_der(&self) -> &[u8] {
+        self.der.get(self.subject_der.clone()).unwrap_or_default()
+    }
+
+    /// The issuer's encoding, for exact comparison.
+    #[must_use]
+    pub fn issuer_der(&self) -> &[u8] {
+        self.der.get(self.issuer_der.clone()).unwrap_or_default()
+    }
+
+    /// The serial number in lower-case hex without leading zeros, `-` before a negative one, as `keytool` prints it.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        self.serial.clone()
+    }
+
+    /// The first second of its validity, in seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn not_before(&self) -> i64 {
+        self.not_before
+    }
+
+    /// The last second of its validity, in seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    /// The most specific common name of the subject, unescaped.
+    #[must_use]
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
+    }
+
+    /// The DNS names of its subject alternative name, as written.
+    #[must_use]
+    pub fn dns_names(&self) -> &[String] {
+        &self.extensions.dns_names
+    }
+
+    /// Whether it has a subject alternative name extension at all, of whatever kind.
+    #[must_use]
+    pub fn has_san(&self) -> bool {
+        self.extensions.has_san
+    }
+
+    /// Whether it names this host: a DNS name of its SAN equals the FQDN in any case, or, having no SAN extension, its
+    /// common name does. Wildcards name nobody.
+    #[must_use]
+    pub fn names_host(&self, fqdn: &str) -> bool {
+        if self.has_san() {
+            self.dns_names()
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(fqdn))
+        } else {
+            self.common_name()
+                .is_some_and(|name| name.eq_ignore_ascii_case(fqdn))
+        }
+    }
+
+    /// Every host name it carries, in lower case: the DNS names of its SAN, or its common name when it has no SAN.
+    #[must_use]
+    pub fn names_carried(&self) -> Vec<String> {
+        if self.has_san() {
+            self.dns_names()
+                .iter()
+                .map(|name| name.to_lowercase())
+                .collect()
+        } else {
+            self.common_name()
+                .map(str::to_lowercase)
+                .into_iter()
+                .collect()
+        }
+    }
+
+    /// The public key's algorithm and size.
+    #[must_use]
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// The SubjectPublicKeyInfo's encoding.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        self.der.get(self.spki.clone()).unwrap_or_default()
+    }
+
+    /// SHA-256 over the SubjectPublicKeyInfo: equal for certificates of one key.
+    #[must_use]
+    pub fn spki_sha256(&self) -> [u8; 32] {
+        Sha256::digest(self.spki_der()).into()
+    }
+
+    /// Its signature algorithm.
+    #[must_use]
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Whether basic constraints make it a certificate authority. A version 1 certificate never is one by this measure.
+    #[must_use]
+    pub fn is_ca(&self) -> bool {
+        self.extensions.is_ca
+    }
+
+    /// How many intermediate certificates may follow it, where its basic constraints say.
+    #[must_use]
+    pub fn path_length(&self) -> Option<u64> {
+        self.extensions.path_length
+    }
+
+    /// Whether subject and issuer are the same name, byte for byte.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.subject_der() == self.issuer_der()
+    }
+
+    /// The X.509 version, 1 to 3.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        self.version
+    }
+
+    /// Its key usage, where it restricts it.
+    #[must_use]
+    pub fn key_usage(&self) -> Option<KeyUsage> {
+        self.extensions.key_usage
+    }
+
+    /// Its extended key usages (`serverAuth`, `clientAuth`, …, else the dotted identifier); `None` where it has no such extension.
+    #[must_use]
+    pub fn extended_key_usage(&self) -> Option<&[String]> {
+        self.extensions.extended_key_usage.as_deref()
+    }
+
+    /// The subject key identifier.
+    #[must_use]
+    pub fn subject_key_id(&self) -> Option<&[u8]> {
+        self.extensions.subject_key_id.as_deref()
+    }
+
+    /// The key identifier of its authority key identifier.
+    #[must_use]
+    pub fn authority_key_id(&self) -> Option<&[u8]> {
+        self.extensions.authority_key_id.as_deref()
+    }
+
+    /// Why a JVM would refuse it, and with it the whole store that holds it (T21). `None`: a JVM loads it.
+    #[must_use]
+    pub fn jvm_refusal(&self) -> Option<&JvmRefusal> {
+        self.jvm_refusal.as_ref()
+    }
+
+    /// Whether this certificate's signature was made by the issuer's key. Only the signature is judged, no name and no date.
+    #[must_use]
+    pub fn verify_signed_by(&self, issuer: &Self) -> SignatureCheck {
+        verify::signed_by(self, issuer)
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Certificate({} {})",
+            self.fingerprint.short(),
+            self.subject
+        )
+    }
+}
+
+/// The outermost element, alone and canonical all the way down.
+fn canonical(der: &[u8]) -> Result<Tlv<'_>, CertificateError> {
+    let fault = |error: DerError| match error.fault {
+        Fault::Indefinite | Fault::LongLength => CertificateError {
+            offset: Some(error.at as u64),
+            kind: Kind::NotCanonical(error.fault.what()),
+        },
+        _ => malformed("its encoding")(error),
+    };
+    let mut whole = Der::new(der);
+    if whole.peek().is_some_and(|tag| tag != der::SEQUENCE) {
+        return Err(fault(DerError {
+            fault: Fault::Unexpected,
+            at: 0,
+        }));
+    }
+    let outer = whole.next().map_err(fault)?;
+    der::check_canonical(&outer).map_err(fault)?;
+    if !whole.is_empty() {
+        let kind = Kind::Trailing(der.len() - whole.position());
+        return Err(CertificateError {
+            offset: Some(whole.position() as u64),
+            kind,
+        });
+    }
+    Ok(outer)
+}
+
+/// A serial as `BigInteger.toString(16)` writes it.
+fn serial_text(body: &[u8]) -> String {
+    let negative = body.first().is_some_and(|byte| byte & 0x80 != 0);
+    let magnitude = if negative {
+        // Two's complement: invert and add one.
+        let mut bytes: Vec<u8> = body.iter().map(|byte| !byte).collect();
+        for byte in bytes.iter_mut().rev() {
+            let (sum, carry) = byte.overflowing_add(1);
+            *byte = sum;
+            if !carry {
+                break;
+            }
+        }
+        bytes
+    } else {
+        body.to_vec()
+    };
+    let hex = crate::fingerprint::hex(&magnitude);
+    let digits = match hex.trim_start_matches('0') {
+        "" => "0",
+        digits => digits,
+    };
+    if negative {
+        format!("-{digits}")
+    } else {
+        digits.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

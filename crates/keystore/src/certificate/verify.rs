@@ -1,0 +1,64 @@
+//! Whether one certificate's key signed another, as far as this machine's cryptography can tell.
+
+use x509_parser::error::X509Error;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::Certificate;
+use super::algorithm::KeyAlgorithm;
+
+/// The outcome of checking a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignatureCheck {
+    /// The issuer's key made it.
+    Valid,
+    /// The issuer's key did not make it.
+    Invalid,
+    /// The algorithm, curve or key size is not supported here; the text says which.
+    CannotTell(String),
+}
+
+pub(super) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> SignatureCheck {
+    let signature = certificate.signature();
+    let key = issuer.public_key();
+    let Some(needed) = &signature.key else {
+        return SignatureCheck::CannotTell(format!(
+            "signature algorithm {} is unknown here",
+            signature.name
+        ));
+    };
+    // RSASSA-PSS signatures may come from a plain RSA key.
+    let fits = *needed == key.algorithm
+        || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa);
+    if !fits {
+        return SignatureCheck::Invalid;
+    }
+    let least = if signature.name == "SHA1withRSA" {
+        1024
+    } else {
+        2048
+    };
+    if matches!(key.algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss)
+        && !(least..=8192).contains(&key.bits)
+    {
+        return SignatureCheck::CannotTell(format!(
+            "{} signatures of {key} keys are not verified here",
+            signature.name
+        ));
+    }
+    let (Ok((_, parsed)), Ok((_, signer))) = (
+        X509Certificate::from_der(certificate.der()),
+        X509Certificate::from_der(issuer.der()),
+    ) else {
+        return SignatureCheck::CannotTell(
+            "the verifier does not read this certificate".to_owned(),
+        );
+    };
+    match parsed.verify_signature(Some(signer.public_key())) {
+        Ok(()) => SignatureCheck::Valid,
+        Err(X509Error::SignatureVerificationError) => SignatureCheck::Invalid,
+        Err(_) => SignatureCheck::CannotTell(format!(
+            "{} signatures of {key} keys are not verified here",
+            signature.name
+        )),
+    }
+}

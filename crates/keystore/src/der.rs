@@ -1,0 +1,361 @@
+//! A strict DER reader (ITU-T X.690 §10): definite, minimal lengths, low tag numbers, bounded depth, offsets kept.
+
+use std::fmt::Write as _;
+
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+
+/// How deep constructed values may nest. A certificate needs about ten.
+const DEPTH: usize = 48;
+
+/// What is wrong with an encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The bytes end before the value does.
+    Short,
+    /// BER, not DER: an indefinite length.
+    Indefinite,
+    /// BER, not DER: a length in more bytes than it needs.
+    LongLength,
+    /// A tag number above 30, which no certificate uses.
+    HighTag,
+    /// Another tag than the structure asks for.
+    Unexpected,
+    /// Bytes after the end of the structure.
+    Excess,
+    /// Nested beyond reason.
+    TooDeep,
+    /// A value that its type does not allow.
+    BadValue,
+}
+
+impl Fault {
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Short => "the encoding ends too early",
+            Self::Indefinite => "an indefinite length (BER, not DER)",
+            Self::LongLength => "a length that is not in its shortest form (BER, not DER)",
+            Self::HighTag => "a tag number above 30",
+            Self::Unexpected => "another element than the structure asks for",
+            Self::Excess => "bytes after the end of a structure",
+            Self::TooDeep => "elements nested too deep",
+            Self::BadValue => "a value that its type does not allow",
+        }
+    }
+}
+
+/// A fault and its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DerError {
+    pub(crate) fault: Fault,
+    pub(crate) at: usize,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, DerError>;
+
+/// One element: tag, contents, and the whole encoding.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tlv<'a> {
+    pub(crate) tag: u8,
+    pub(crate) body: &'a [u8],
+    pub(crate) raw: &'a [u8],
+    /// Offset of the tag.
+    pub(crate) at: usize,
+}
+
+impl<'a> Tlv<'a> {
+    /// Offset of the first content byte.
+    pub(crate) fn body_at(&self) -> usize {
+        self.at + (self.raw.len() - self.body.len())
+    }
+
+    /// A reader over the contents.
+    pub(crate) fn inner(&self) -> Der<'a> {
+        Der {
+            rest: self.body,
+            at: self.body_at(),
+        }
+    }
+
+    pub(crate) fn is_constructed(&self) -> bool {
+        self.tag & 0x20 != 0
+    }
+
+    pub(crate) fn bad(&self) -> DerError {
+        DerError {
+            fault: Fault::BadValue,
+            at: self.at,
+        }
+    }
+
+    /// The contents of a BIT STRING of whole bytes.
+    pub(crate) fn bits(&self) -> Result<&'a [u8]> {
+        match self.body.split_first() {
+            Some((0, bytes)) => Ok(bytes),
+            _ => Err(self.bad()),
+        }
+    }
+
+    /// An INTEGER as magnitude bytes without leading zeros; negative ones are faults.
+    pub(crate) fn unsigned(&self) -> Result<&'a [u8]> {
+        match self.body.first() {
+            None => Err(self.bad()),
+            Some(first) if first & 0x80 != 0 => Err(self.bad()),
+            Some(_) => {
+                let zeros = self.body.iter().take_while(|byte| **byte == 0).count();
+                Ok(self.body.get(zeros..).unwrap_or_default())
+            }
+        }
+    }
+
+    /// An INTEGER's bytes without leading zeros, whatever its sign, as the JDK takes RSA numbers.
+    pub(crate) fn magnitude(&self) -> &'a [u8] {
+        let zeros = self.body.iter().take_while(|byte| **byte == 0).count();
+        self.body.get(zeros..).unwrap_or_default()
+    }
+
+    /// A small non-negative INTEGER.
+    pub(crate) fn small(&self) -> Result<u64> {
+        let magnitude = self.unsigned()?;
+        if magnitude.len() > 8 {
+            return Err(self.bad());
+        }
+        Ok(magnitude
+            .iter()
+            .fold(0u64, |value, byte| (value << 8) | u64::from(*byte)))
+    }
+}
+
+/// Reads elements one after another.
+#[derive(Debug, Clone)]
+pub(crate) struct Der<'a> {
+    rest: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Der<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, at: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    fn fail<T>(&self, fault: Fault) -> Result<T> {
+        Err(DerError { fault, at: self.at })
+    }
+
+    /// The tag of the next element, if there is one.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Tlv<'a>> {
+        let (&[tag, first], _) = match self.rest.split_first_chunk::<2>() {
+            Some(parts) => parts,
+            None => return self.fail(Fault::Short),
+        };
+        if tag & 0x1f == 0x1f {
+            return self.fail(Fault::HighTag);
+        }
+        let (header, length) = match first {
+            0..=0x7f => (2, usize::from(first)),
+            0x80 => return self.fail(Fault::Indefinite),
+            _ => {
+                let count = usize::from(first & 0x7f);
+                let Some(bytes) = self.rest.get(2..2 + count) else {
+                    return self.fail(Fault::Short);
+                };
+                let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
+                if significant > 4 {
+                    return self.fail(Fault::Short);
+                }
+                let length = bytes
+                    .iter()
+                    .fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
+                if length < 0x80 || significant != count {
+                    return self.fail(Fault::LongLength);
+                }
+                (2 + count, length)
+            }
+        };
+        let Some(end) = header.checked_add(length) else {
+            return self.fail(Fault::Short);
+        };
+        let Some((raw, rest)) = self.rest.split_at_checked(end) else {
+            return self.fail(Fault::Short);
+        };
+        let body = raw.get(header..).unwrap_or_default();
+        let tlv = Tlv {
+            tag,
+            body,
+            raw,
+            at: self.at,
+        };
+        self.rest = rest;
+        self.at += end;
+        Ok(tlv)
+    }
+
+    /// The next element, which must have this tag.
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Tlv<'a>> {
+        match self.peek() {
+            Some(found) if found == tag => self.next(),
+            Some(_) => self.fail(Fault::Unexpected),
+            None => self.fail(Fault::Short),
+        }
+    }
+
+    /// The next element if it has this tag.
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>> {
+        if self.peek() == Some(tag) {
+            self.next().map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Nothing may follow.
+    pub(crate) fn end(&self) -> Result<()> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            self.fail(Fault::Excess)
+        }
+    }
+}
+
+/// Walks every constructed element and checks that all lengths are definite, minimal and inside their parent.
+pub(crate) fn check_canonical(element: &Tlv<'_>) -> Result<()> {
+    let mut open = vec![element.inner()];
+    while let Some(reader) = open.last_mut() {
+        if reader.is_empty() {
+            open.pop();
+            continue;
+        }
+        let child = reader.next()?;
+        if child.is_constructed() {
+            if open.len() >= DEPTH {
+                return Err(DerError {
+                    fault: Fault::TooDeep,
+                    at: child.at,
+                });
+            }
+            open.push(child.inner());
+        }
+    }
+    Ok(())
+}
+
+/// An OBJECT IDENTIFIER's contents in dotted form; contents that are no OID give `None`.
+pub(crate) fn dotted(body: &[u8]) -> Option<String> {
+    if body.is_empty() || body.len() > 64 || body.last().is_some_and(|byte| byte & 0x80 != 0) {
+        return None;
+    }
+    let mut text = String::new();
+    let mut value: u128 = 0;
+    let mut first = true;
+    for byte in body {
+        if value > u128::MAX >> 7 {
+            return None;
+        }
+        value = (value << 7) | u128::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        // Writing to a String cannot fail.
+        if first {
+            let root = (value / 40).min(2);
+            write!(text, "{root}.{}", value - root * 40).ok();
+            first = false;
+        } else {
+            write!(text, ".{value}").ok();
+        }
+        value = 0;
+    }
+    Some(text)
+}
+
+/// An element in DER.
+pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(body.len() + 6);
+    out.push(tag);
+    match u8::try_from(body.len()) {
+        Ok(short) if short < 0x80 => out.push(short),
+        _ => {
+            let bytes = body.len().to_be_bytes();
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let significant = bytes.get(zeros..).unwrap_or_default();
+            out.push(0x80 | u8::try_from(significant.len()).unwrap_or(8));
+            out.extend_from_slice(significant);
+        }
+    }
+    out.extend_from_slice(body);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn fault(bytes: &[u8]) -> Fault {
+        Der::new(bytes).next().unwrap_err().fault
+    }
+
+    #[test]
+    fn lengths_are_bounded_definite_and_minimal() {
+        assert_eq!(fault(&[0x30]), Fault::Short);
+        assert_eq!(fault(&[0x30, 1]), Fault::Short);
+        assert_eq!(fault(&[0x30, 0x80, 0, 0]), Fault::Indefinite);
+        assert_eq!(fault(&[0x04, 0x81, 1, 0]), Fault::LongLength);
+        assert_eq!(fault(&[0x04, 0x82, 0, 0x80]), Fault::LongLength);
+        assert_eq!(fault(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]), Fault::Short);
+        assert_eq!(
+            fault(&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Fault::Short
+        );
+        assert_eq!(fault(&[0x1f, 1, 0]), Fault::HighTag);
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let mut bytes = Vec::new();
+        for _ in 0..200 {
+            bytes = encode(SEQUENCE, &bytes);
+        }
+        let outer = Der::new(&bytes).next().unwrap();
+        assert_eq!(check_canonical(&outer).unwrap_err().fault, Fault::TooDeep);
+    }
+
+    #[test]
+    fn object_identifiers_are_dotted() {
+        assert_eq!(
+            dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]).unwrap(),
+            "1.2.840.113549"
+        );
+        assert_eq!(dotted(&[0x55, 0x04, 0x03]).unwrap(), "2.5.4.3");
+        assert_eq!(dotted(&[0x88, 0x37, 0x03]).unwrap(), "2.999.3");
+        assert_eq!(dotted(&[0x55, 0x84]), None);
+        assert_eq!(dotted(&[]), None);
+    }
+
+    #[test]
+    fn encoding_reads_back() {
+        for length in [0usize, 1, 127, 128, 255, 256, 65_536] {
+            let bytes = encode(OCTET_STRING, &vec![7; length]);
+            let tlv = Der::new(&bytes).next().unwrap();
+            assert_eq!((tlv.body.len(), tlv.raw.len()), (length, bytes.len()));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What to change: dispositions by position and new entries, all at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::certificate::Certificate;
+use crate::error::EditError;
+use crate::fingerprint::Fingerprint;
+use crate::key::SealedKey;
+use crate::store::{EntryId, Store};
+
+/// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
+#[derive(Debug, Clone, Default)]
+pub struct Edits {
+    /// What becomes of existing entries; those not named are kept.
+    pub disposition: BTreeMap<EntryId, Disposition>,
+    /// New entries, appended in this order.
+    pub add: Vec<NewEntry>,
+}
+
+impl Edits {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty()
+            && self
+                .disposition
+                .values()
+                .all(|what| matches!(what, Disposition::Keep))
+    }
+}
+
+/// What becomes of an entry.
+#[derive(Debug, Clone)]
+pub enum Disposition {
+    /// It stays, bit for bit.
+    Keep,
+    /// It gets another alias (lower-cased as Java does) and stays otherwise, bit for bit.
+    Rename(String),
+    /// It leaves.
+    Remove,
+    /// A private key entry gets another key or chain; alias and position stay.
+    ReplaceKey {
+        /// The key.
+        key: NewKey,
+        /// Its chain in DER, leaf first.
+        chain: Vec<Vec<u8>>,
+        /// The new creation date, in milliseconds since 1970-01-01T00:00:00Z.
+        created_ms: i64,
+    },
+}
+
+/// An entry to add. Aliases are lower-cased as Java does.
+#[derive(Debug, Clone)]
+pub enum NewEntry {
+    /// A trusted certificate.
+    Trusted {
+        /// Its alias; in a folder the file's name (made from the fingerprint when absent); ignored by PEM files and DER.
+        alias: Option<String>,
+        /// The certificate in DER.
+        der: Vec<u8>,
+        /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z; formats without dates ignore it.
+        created_ms: i64,
+    },
+    /// A private key and its chain.
+    PrivateKey {
+        /// Its alias.
+        alias: String,
+        /// The key.
+        key: NewKey,
+        /// Its chain in DER, leaf first.
+        chain: Vec<Vec<u8>>,
+        /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z.
+        created_ms: i64,
+    },
+}
+
+/// A private key to write.
+#[derive(Clone)]
+pub enum NewKey {
+    /// PKCS#8 in the clear; it is protected under the store's password.
+    Plain(Zeroizing<Vec<u8>>),
+    /// A key sealed already in a store of the same format, carried over as it is.
+    Sealed(SealedKey),
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(_) => "Plain(…)",
+            Self::Sealed(_) => "Sealed(…)",
+        })
+    }
+}
+
+/// A store's next content.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Image {
+    /// The whole file.
+    File(Vec<u8>),
+    /// The files of a folder that change: the new content, or `None` for a file to delete.
+    Directory(Vec<(String, Option<Vec<u8>>)>),
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(bytes) => write!(f, "File({} bytes)", bytes.len()),
+            Self::Directory(files) => write!(f, "Directory({} files)", files.len()),
+        }
+    }
+}
+
+/// Every position named must exist.
+pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditError> {
+    match edits.disposition.keys().next_back() {
+        Some(last) if last.0 >= store.entries.len() => Err(EditError::NoSuchEntry {
+            position: last.0,
+            entries: store.entries.len(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A certificate that may be written: canonical, and no JVM refuses it.
+pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
+    let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
+    let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate {
+        alias: name(),
+        cause,
+    })?;
+    match certificate.jvm_refusal() {
+        Some(cause) => Err(EditError::JvmWouldRefuse {
+            alias: name(),
+            cause: cause.clone(),
+        }),
+        None => Ok(certificate),
+    }
+}

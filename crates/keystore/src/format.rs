@@ -1,0 +1,298 @@
+//! The formats, and how a file's content (never its name) tells which one it is.
+
+use std::borrow::Cow;
+
+use crate::der::{self, Der};
+use crate::error::{Class, ReadError};
+
+/// A format that is read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Sun's JKS, `FEEDFEED`, versions 1 and 2.
+    Jks,
+    /// SunJCE's JCEKS, `CECECECE`, versions 1 and 2.
+    Jceks,
+    /// One file of PEM blocks.
+    Pem,
+    /// A folder of certificate files.
+    PemDirectory,
+    /// One file of DER certificates, one after another (usually one).
+    Der,
+}
+
+/// How entries are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliasModel {
+    /// By an alias whose case does not count.
+    Folded,
+    /// Not at all.
+    None,
+    /// By the name of the file they are in.
+    FileName,
+}
+
+impl Format {
+    /// The name in JSON output: `jks`, `jceks`, `pem`, `pem-dir`, `der`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jks => "jks",
+            Self::Jceks => "jceks",
+            Self::Pem => "pem",
+            Self::PemDirectory => "pem-dir",
+            Self::Der => "der",
+        }
+    }
+
+    /// How its entries are named.
+    #[must_use]
+    pub fn alias_model(self) -> AliasModel {
+        match self {
+            Self::Jks | Self::Jceks => AliasModel::Folded,
+            Self::Pem | Self::Der => AliasModel::None,
+            Self::PemDirectory => AliasModel::FileName,
+        }
+    }
+
+    /// Whether it can hold private keys.
+    #[must_use]
+    pub fn holds_keys(self) -> bool {
+        match self {
+            Self::Jks | Self::Jceks => true,
+            Self::Pem | Self::PemDirectory | Self::Der => false,
+        }
+    }
+
+    /// Whether it is written under a password.
+    #[must_use]
+    pub fn needs_password(self) -> bool {
+        self.holds_keys()
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An alias as a JVM looks it up: `String.toLowerCase(Locale.ENGLISH)`.
+#[must_use]
+pub fn fold_alias(alias: &str) -> Cow<'_, str> {
+    let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if alias.bytes().all(folded_already) {
+        Cow::Borrowed(alias)
+    } else {
+        Cow::Owned(alias.to_lowercase())
+    }
+}
+
+/// What a file's first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detected {
+    /// One of the formats read here.
+    Readable(Format),
+    /// Recognised, and not read here.
+    Refused {
+        /// Its name, where it has one.
+        format: Option<&'static str>,
+        /// `Unsupported` for another kind of store, `NotAStore` for anything else.
+        class: Class,
+        /// What it is, and what to do about it.
+        what: &'static str,
+        /// One thing to try.
+        hint: &'static str,
+    },
+}
+
+impl Detected {
+    pub(crate) fn readable(self) -> Result<Format, ReadError> {
+        match self {
+            Self::Readable(format) => Ok(format),
+            Self::Refused {
+                format,
+                class,
+                what,
+                hint,
+            } => {
+                let error = ReadError::new(class, what, hint);
+                Err(match format {
+                    Some(format) => error.format(format),
+                    None => error,
+                })
+            }
+        }
+    }
+}
+
+const fn other(format: &'static str, what: &'static str, hint: &'static str) -> Detected {
+    Detected::Refused {
+        format: Some(format),
+        class: Class::Unsupported,
+        what,
+        hint,
+    }
+}
+
+const fn nothing(what: &'static str, hint: &'static str) -> Detected {
+    Detected::Refused {
+        format: None,
+        class: Class::NotAStore,
+        what,
+        hint,
+    }
+}
+
+/// Tells the format by content alone; the extension lies too often (T7).
+#[must_use]
+pub fn detect(bytes: &[u8]) -> Detected {
+    const RESTORE: &str = "restore it from a backup";
+    const CONVERT: &str = "convert it with keytool -importkeystore -deststoretype JKS";
+    match bytes {
+        [] => nothing("the file is empty", RESTORE),
+        [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
+        [0xce, 0xce, 0xce, 0xce, ..] => Detected::Readable(Format::Jceks),
+        [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => other(
+            "windows-sst",
+            "this is a Windows serialised certificate store (.sst), which is not read here",
+            "export the certificates as Base-64 (.cer) instead",
+        ),
+        // Bouncy Castle: version 1 or 2, then a salt of 20 bytes
+        [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => other(
+            "bks",
+            "this looks like a Bouncy Castle store (BKS or UBER), which is not read here",
+            CONVERT,
+        ),
+        [0x1f, 0x8b, ..] => nothing("this is a gzip archive, not a store", "unpack it first"),
+        [b'P', b'K', 3, 4, ..] => nothing("this is a zip archive, not a store", "unpack it first"),
+        [0xca, 0xfe, 0xba, 0xbe, ..] => {
+            nothing("this is a Java class file, not a store", "check the path")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => nothing(
+            "this is UTF-16 text, not a store",
+            "save it again as plain ASCII or UTF-8",
+        ),
+        _ if bytes.iter().all(|byte| *byte == 0) => nothing(
+            "the file holds nothing but zero bytes, as after a crash or from a sparse copy",
+            RESTORE,
+        ),
+        [0x30, ..] => asn1(bytes),
+        _ if crate::pem::looks_like(bytes) => Detected::Readable(Format::Pem),
+        _ => text(bytes),
+    }
+}
+
+/// PKCS#12, PKCS#7, BCFKS or a certificate, by the first inner elements. BER is recognised as well.
+fn asn1(bytes: &[u8]) -> Detected {
+    const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
+    // Only headers are looked at: the outermost length may be wrong, indefinite or cut.
+    let inner = |bytes: &[u8]| -> Option<usize> {
+        match bytes.get(1)? {
+            length @ 0..=0x80 if *length <= 0x80 => Some(2),
+            length => Some(2 + usize::from(length & 0x7f)),
+        }
+    };
+    let contents = inner(bytes)
+        .and_then(|skip| bytes.get(skip..))
+        .unwrap_or_default();
+    match contents {
+        [der::INTEGER, 1, 0 | 3, der::SEQUENCE, ..] => other(
+            "pkcs12",
+            "this is a PKCS#12 store, which this version does not read",
+            "convert it with keytool -importkeystore -deststoretype JKS",
+        ),
+        [der::OID, 9, rest @ ..] if rest.starts_with(DATA) => match rest.get(DATA.len()) {
+            Some(2) => other(
+                "pkcs7",
+                "this is a PKCS#7 certificate bundle (.p7b), which this version does not read",
+                "convert it with openssl pkcs7 -inform DER -print_certs",
+            ),
+            _ => other(
+                "pkcs7",
+                "this is an encrypted or foreign PKCS#7 message, not a certificate bundle",
+                "check the path",
+            ),
+        },
+        [der::SEQUENCE, ..] => {
+            let first = inner(contents)
+                .and_then(|skip| contents.get(skip..))
+                .unwrap_or_default();
+            // ObjectStore ::= SEQUENCE { SEQUENCE { AlgorithmIdentifier …: a certificate has its version or serial there.
+            if first.first() == Some(&der::SEQUENCE)
+                && Der::new(first)
+                    .next()
+                    .is_ok_and(|id| id.body.first() == Some(&der::OID))
+            {
+                return other(
+                    "bcfks",
+                    "this looks like a Bouncy Castle FIPS store (BCFKS), which is not read here",
+                    "export the certificates with keytool and the BCFIPS provider",
+                );
+            }
+            Detected::Readable(Format::Der)
+        }
+        _ => Detected::Readable(Format::Der),
+    }
+}
+
+fn text(bytes: &[u8]) -> Detected {
+    let text = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
+    let starts = |prefix: &[u8]| {
+        text.get(..prefix.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+    };
+    if starts(b"<!doctype html") || starts(b"<html") {
+        return nothing(
+            "this is a web page, not a store; perhaps a download that failed",
+            "fetch the file again and look at it",
+        );
+    }
+    if starts(b"MII") {
+        return nothing(
+            "this is Base64 without BEGIN and END lines",
+            "put -----BEGIN CERTIFICATE----- before and -----END CERTIFICATE----- after it",
+        );
+    }
+    nothing(
+        "no known store or certificate format begins like this",
+        "check the path and the file's type",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_is_javas() {
+        assert_eq!(fold_alias("MyRootCA"), "myrootca");
+        assert_eq!(fold_alias("ÄÖ"), "äö");
+        assert!(matches!(fold_alias("a-b_1"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_is_refused_says_why() {
+        for (bytes, class) in [
+            (&b""[..], Class::NotAStore),
+            (b"\0\0\0\0\0", Class::NotAStore),
+            (b"\x1f\x8b\x08", Class::NotAStore),
+            (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
+            (b"\0\0\0\0CERT", Class::Unsupported),
+            (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
+            (b"\x30\x80\x02\x01\x03\x30", Class::Unsupported),
+            (
+                b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02",
+                Class::Unsupported,
+            ),
+        ] {
+            let refused = detect(bytes).readable();
+            assert!(
+                matches!(&refused, Err(error) if error.class == class && !error.hint().is_empty()),
+                "{bytes:?}: {refused:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Certificates by fingerprint: parsed once and stored once per run, however many stores hold them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::certificate::{Certificate, CertificateError};
+use crate::fingerprint::Fingerprint;
+
+/// Enough shards that threads reading different stores seldom meet.
+const SHARDS: usize = 32;
+
+/// Every certificate of a run, by fingerprint. Shareable between threads; never iterated, so nothing depends on its order.
+pub struct Interner {
+    shards: [Mutex<HashMap<Fingerprint, CertificateSlot>>; SHARDS],
+}
+
+impl Interner {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+
+    /// The certificate with this encoding: known already, or parsed now.
+    pub fn intern(&self, der: &[u8]) -> CertificateSlot {
+        let fingerprint = Fingerprint::of(der);
+        let shard = fingerprint
+            .as_bytes()
+            .first()
+            .map_or(0, |byte| usize::from(*byte) % SHARDS);
+        let Some(shard) = self.shards.get(shard) else {
+            return CertificateSlot::parse(der, fingerprint);
+        };
+        // A poisoned shard still holds whole slots: they are inserted in one step.
+        if let Some(slot) = shard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&fingerprint)
+        {
+            return slot.clone();
+        }
+        // Parsed outside the lock; if two threads race, the first to come back wins and the other's work is dropped.
+        let slot = CertificateSlot::parse(der, fingerprint);
+        shard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(fingerprint)
+            .or_insert(slot)
+            .clone()
+    }
+}
+
+impl Default for Interner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Interner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interner(…)")
+    }
+}
+
+/// A certificate in a store: parsed, or kept as the bytes it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSlot {
+    /// It parsed.
+    Parsed(Arc<Certificate>),
+    /// It did not; its bytes stay as they are.
+    Unparsed(Arc<UnparsedCertificate>),
+}
+
+impl CertificateSlot {
+    fn parse(der: &[u8], fingerprint: Fingerprint) -> Self {
+        match Certificate::parse_known(der, fingerprint) {
+            Ok(certificate) => Self::Parsed(Arc::new(certificate)),
+            Err(reason) => Self::unparsed(der, fingerprint, reason),
+        }
+    }
+
+    pub(crate) fn unparsed(der: &[u8], fingerprint: Fingerprint, reason: CertificateError) -> Self {
+        Self::Unparsed(Arc::new(UnparsedCertificate {
+            der: der.into(),
+            fingerprint,
+            reason,
+        }))
+    }
+
+    /// SHA-256 over the bytes, parsed or not.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Parsed(certificate) => certificate.fingerprint(),
+            Self::Unparsed(bytes) => bytes.fingerprint,
+        }
+    }
+
+    /// The certificate, if it parsed.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
+        match self {
+            Self::Parsed(certificate) => Some(certificate),
+            Self::Unparsed(_) => None,
+        }
+    }
+
+    /// The bytes, parsed or not.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        match self {
+            Self::Parsed(certificate) => certificate.der(),
+            Self::Unparsed(bytes) => &bytes.der,
+        }
+    }
+}
+
+/// Bytes in the place of a certificate that are none (or none that may be trusted as they are).
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnparsedCertificate {
+    der: Box<[u8]>,
+    fingerprint: Fingerprint,
+    reason: CertificateError,
+}
+
+impl UnparsedCertificate {
+    /// The bytes.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 over the bytes.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Why they did not parse.
+    #[must_use]
+    pub fn reason(&self) -> &CertificateError {
+        &self.reason
+    }
+}
+
+impl std::fmt::Debug for UnparsedCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "UnparsedCertificate({}, {} bytes: {})",
+            self.fingerprint.short(),
+            self.der.len(),
+            self.reason
+        )
+    }
+}

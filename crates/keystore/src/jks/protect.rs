@@ -1,0 +1,237 @@
+//! How JKS and JCEKS protect private keys: an EncryptedPrivateKeyInfo (RFC 5208 §6) under one of Sun's own algorithms.
+//!
+//! JKS: `1.3.6.1.4.1.42.2.17.1.1`, an SHA-1 keystream over the password (`sun.security.provider.KeyProtector`).
+//! JCEKS: `1.3.6.1.4.1.42.2.19.1`, PBEWithMD5AndTripleDES (`com.sun.crypto.provider.PBES1Core`); it also reads JKS's.
+
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
+use des::TdesEde3;
+use md5::{Digest as _, Md5};
+use rand_core::CryptoRng;
+use sha1::Sha1;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::der::{self, Der, DerError, encode};
+use crate::error::KeyError;
+use crate::format::Format;
+use crate::password::Password;
+
+/// OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.17.1.1, contents.
+const JKS_PROTECTOR: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1];
+/// OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.19.1, contents.
+const JCEKS_PROTECTOR: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x13, 1];
+const SALT: usize = 20;
+const CHECK: usize = 20;
+/// JDK 17 writes this count (`jdk.jceks.iterationCount`).
+const WRITTEN_ITERATIONS: u32 = 200_000;
+/// The JDK reads no more than this (`jdk.jceks.iterationCount`'s own limit); each is two MD5 digests.
+const MOST_ITERATIONS: u64 = 5_000_000;
+
+/// Opens a protected key: PKCS#8 in the clear.
+pub(crate) fn open(
+    format: Format,
+    sealed: &[u8],
+    password: &Password,
+) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let (oid, parameters, data) = parts(sealed).map_err(|error: DerError| {
+        KeyError::Corrupt(format!("{} at byte {}", error.fault.what(), error.at))
+    })?;
+    if oid == JKS_PROTECTOR {
+        open_jks(data, password)
+    } else if oid == JCEKS_PROTECTOR && format == Format::Jceks {
+        open_jceks(parameters, data, password)
+    } else {
+        Err(KeyError::Unsupported(
+            der::dotted(oid).unwrap_or_else(|| "an unreadable algorithm".to_owned()),
+        ))
+    }
+}
+
+/// Algorithm, parameters (with header) and data of an EncryptedPrivateKeyInfo.
+fn parts(sealed: &[u8]) -> Result<(&[u8], &[u8], &[u8]), DerError> {
+    let mut outer = Der::new(sealed);
+    let mut fields = outer.expect(der::SEQUENCE)?.inner();
+    outer.end()?;
+    let mut algorithm = fields.expect(der::SEQUENCE)?.inner();
+    let oid = algorithm.expect(der::OID)?;
+    let parameters = if algorithm.is_empty() {
+        &[][..]
+    } else {
+        algorithm.next()?.raw
+    };
+    let data = fields.expect(der::OCTET_STRING)?;
+    fields.end()?;
+    Ok((oid.body, parameters, data.body))
+}
+
+fn info(oid: &[u8], parameters: &[u8], data: &[u8]) -> Vec<u8> {
+    let algorithm = encode(
+        der::SEQUENCE,
+        &[&encode(der::OID, oid), parameters].concat(),
+    );
+    encode(
+        der::SEQUENCE,
+        &[algorithm, encode(der::OCTET_STRING, data)].concat(),
+    )
+}
+
+/// XORs with SHA-1(password ‖ previous), beginning with the salt.
+fn keystream(password: &[u8], salt: &[u8], text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(salt.to_vec());
+    for chunk in text.chunks(CHECK) {
+        block = Zeroizing::new(
+            Sha1::new()
+                .chain_update(password)
+                .chain_update(&*block)
+                .finalize()
+                .to_vec(),
+        );
+        out.extend(chunk.iter().zip(block.iter()).map(|(text, key)| text ^ key));
+    }
+    out
+}
+
+fn open_jks(data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let short = || {
+        KeyError::Corrupt(format!(
+            "{} bytes are too few for a protected key",
+            data.len()
+        ))
+    };
+    let (salt, rest) = data.split_at_checked(SALT).ok_or_else(short)?;
+    let (text, check) = rest
+        .len()
+        .checked_sub(CHECK)
+        .and_then(|at| rest.split_at_checked(at))
+        .ok_or_else(short)?;
+    let password = password.utf16_be();
+    let plain = keystream(&password, salt, text);
+    let expected = Sha1::new()
+        .chain_update(&*password)
+        .chain_update(&*plain)
+        .finalize();
+    if bool::from(expected.as_slice().ct_eq(check)) {
+        Ok(plain)
+    } else {
+        Err(KeyError::WrongPassword)
+    }
+}
+
+/// Protects a key the JKS way.
+pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRng) -> Vec<u8> {
+    let mut salt = [0u8; SALT];
+    rng.fill_bytes(&mut salt);
+    let password = password.utf16_be();
+    let text = keystream(&password, &salt, plain);
+    let check = Sha1::new()
+        .chain_update(&*password)
+        .chain_update(plain)
+        .finalize();
+    let data = [salt.as_slice(), &text, check.as_slice()].concat();
+    info(JKS_PROTECTOR, &[der::NULL, 0], &data)
+}
+
+/// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over.
+fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8; 32]> {
+    let [a, b, c, d, e, f, g, h] = salt;
+    // Equal halves: the JDK means to reverse the first one and mixes it up (`salt[3-1]`); files depend on what it does.
+    let first = if [a, b, c, d] == [e, f, g, h] {
+        [d, a, b, d]
+    } else {
+        [a, b, c, d]
+    };
+    let mut derived = Zeroizing::new([0u8; 32]);
+    let (head, tail) = derived.split_at_mut(16);
+    for (half, out) in [(first, head), ([e, f, g, h], tail)] {
+        let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(half.to_vec());
+        let mut digest = Md5::new();
+        for _ in 0..iterations {
+            digest.update(&*block);
+            digest.update(password.expose().as_bytes());
+            block.resize(16, 0);
+            block.copy_from_slice(&digest.finalize_reset());
+        }
+        out.copy_from_slice(block.get(..16).unwrap_or(&[0; 16]));
+    }
+    derived
+}
+
+fn open_jceks(
+    parameters: &[u8],
+    data: &[u8],
+    password: &Password,
+) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let corrupt = |_: DerError| KeyError::Corrupt("the PBE parameters do not parse".to_owned());
+    let mut fields = Der::new(parameters)
+        .expect(der::SEQUENCE)
+        .map_err(corrupt)?
+        .inner();
+    let salt = fields.expect(der::OCTET_STRING).map_err(corrupt)?.body;
+    let iterations = fields
+        .expect(der::INTEGER)
+        .and_then(|count| count.small())
+        .map_err(corrupt)?;
+    fields.end().map_err(corrupt)?;
+    let Ok(salt) = <[u8; 8]>::try_from(salt) else {
+        return Err(KeyError::Corrupt(format!(
+            "a salt of {} bytes, not 8",
+            salt.len()
+        )));
+    };
+    if iterations == 0 || iterations > MOST_ITERATIONS {
+        return Err(KeyError::Corrupt(format!(
+            "{iterations} iterations, outside 1 to {MOST_ITERATIONS}"
+        )));
+    }
+    if !password.is_printable_ascii() {
+        // The JDK can neither have made nor open such a key.
+        return Err(KeyError::WrongPassword);
+    }
+    let derived = derive(salt, iterations, password);
+    let (key, iv) = derived.split_at(24);
+    let Ok(cipher) = cbc::Decryptor::<TdesEde3>::new_from_slices(key, iv) else {
+        return Err(KeyError::Corrupt(
+            "the derived key has the wrong length".to_owned(),
+        ));
+    };
+    let plain = cipher
+        .decrypt_padded_vec::<Pkcs7>(data)
+        .map(Zeroizing::new)
+        .map_err(|_| KeyError::WrongPassword)?;
+    // Padding is right by chance once in 256: only what parses as a key counts.
+    if crate::key::is_pkcs8(&plain) {
+        Ok(plain)
+    } else {
+        Err(KeyError::WrongPassword)
+    }
+}
+
+/// Protects a key the JCEKS way, with the iteration count that JDK 17 writes. The password must be printable ASCII.
+pub(crate) fn seal_jceks(
+    plain: &[u8],
+    password: &Password,
+    rng: &mut dyn CryptoRng,
+) -> Option<Vec<u8>> {
+    let mut salt = [0u8; 8];
+    rng.fill_bytes(&mut salt);
+    let derived = derive(salt, u64::from(WRITTEN_ITERATIONS), password);
+    let (key, iv) = derived.split_at(24);
+    let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
+    let data = cipher.encrypt_padded_vec::<Pkcs7>(plain);
+    let count: Vec<u8> = [0u8]
+        .into_iter()
+        .chain(WRITTEN_ITERATIONS.to_be_bytes())
+        .skip_while(|byte| *byte == 0)
+        .collect();
+    let parameters = encode(
+        der::SEQUENCE,
+        &[
+            encode(der::OCTET_STRING, &salt),
+            encode(der::INTEGER, &count),
+        ]
+        .concat(),
+    );
+    Some(info(JCEKS_PROTECTOR, &parameters, &data))
+}

@@ -1,0 +1,187 @@
+//! Private keys: what an opened one is, and whether it belongs to a certificate.
+
+use std::fmt;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
+    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _,
+};
+use zeroize::Zeroizing;
+
+use crate::certificate::{Certificate, KeyAlgorithm, KeyInfo, bit_length, key_algorithm};
+use crate::der::{self, Der, DerError, Tlv};
+use crate::error::KeyError;
+use crate::format::Format;
+
+/// Whether a private key belongs to the first certificate of its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyMatch {
+    /// Its public half is the certificate's.
+    Yes,
+    /// Its public half is another one.
+    No,
+    /// There is no certificate, or the public half of this kind of key is not derived here.
+    CannotTell,
+}
+
+/// A private key in the clear. The bytes are wiped when it is dropped.
+pub struct OpenedKey {
+    /// Its algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// Its size in bits; 0 where it cannot be told.
+    pub bits: u32,
+    /// Whether it belongs to the first certificate of its chain.
+    pub matches_certificate: KeyMatch,
+    /// The key, PKCS#8 (RFC 5208, RFC 5958).
+    pub pkcs8: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for OpenedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenedKey({} {}, …)", self.algorithm, self.bits)
+    }
+}
+
+/// A protected key as it stands in a store, to be carried to another store of the same format and password.
+#[derive(Clone)]
+pub struct SealedKey {
+    pub(crate) format: Format,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl SealedKey {
+    /// The format it was sealed in.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+}
+
+impl fmt::Debug for SealedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedKey({}, …)", self.format)
+    }
+}
+
+/// The parts of a PrivateKeyInfo (RFC 5208 §5).
+struct Pkcs8<'a> {
+    info: KeyInfo,
+    key: Tlv<'a>,
+}
+
+fn pkcs8(bytes: &[u8]) -> Result<Pkcs8<'_>, DerError> {
+    let mut outer = Der::new(bytes);
+    let mut fields = outer.expect(der::SEQUENCE)?.inner();
+    outer.end()?;
+    fields.expect(der::INTEGER)?;
+    let mut info = key_algorithm(&fields.expect(der::SEQUENCE)?)?;
+    let key = fields.expect(der::OCTET_STRING)?;
+    // Attributes and a public key may follow.
+    while !fields.is_empty() {
+        fields.next()?;
+    }
+    if matches!(info.algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss) {
+        info.bits = bit_length(rsa_numbers(&key)?.0.magnitude());
+    }
+    Ok(Pkcs8 { info, key })
+}
+
+/// Modulus and public exponent of an RSAPrivateKey (RFC 8017 A.1.2).
+fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
+    let mut numbers = Der::new(key.body).expect(der::SEQUENCE)?.inner();
+    numbers.expect(der::INTEGER)?;
+    Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
+}
+
+/// Whether bytes are a PKCS#8 private key.
+pub(crate) fn is_pkcs8(bytes: &[u8]) -> bool {
+    pkcs8(bytes).is_ok()
+}
+
+/// Describes a key that was opened.
+pub(crate) fn opened(
+    plain: Zeroizing<Vec<u8>>,
+    leaf: Option<&Certificate>,
+) -> Result<OpenedKey, KeyError> {
+    let (algorithm, bits, matches_certificate) = {
+        let parts = pkcs8(&plain).map_err(|error| {
+            KeyError::Corrupt(format!(
+                "what it protects is no PKCS#8 key: {} at byte {}",
+                error.fault.what(),
+                error.at
+            ))
+        })?;
+        let matches = leaf.map_or(KeyMatch::CannotTell, |leaf| compare(&parts, &plain, leaf));
+        (parts.info.algorithm, parts.info.bits, matches)
+    };
+    Ok(OpenedKey {
+        algorithm,
+        bits,
+        matches_certificate,
+        pkcs8: plain,
+    })
+}
+
+/// Whether a new key belongs to the leaf of its chain; an error is what is wrong with the key.
+pub(crate) fn fits(plain: &[u8], leaf: &Certificate) -> Result<KeyMatch, String> {
+    let parts =
+        pkcs8(plain).map_err(|error| format!("{} at byte {}", error.fault.what(), error.at))?;
+    Ok(compare(&parts, plain, leaf))
+}
+
+fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
+    let same_kind = match (&parts.info.algorithm, &leaf.public_key().algorithm) {
+        (KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss) => {
+            true
+        }
+        (key, certificate) => key == certificate,
+    };
+    if !same_kind {
+        return KeyMatch::No;
+    }
+    let Some(wanted) = public_bits(leaf) else {
+        return KeyMatch::CannotTell;
+    };
+    let judge = |same: bool| if same { KeyMatch::Yes } else { KeyMatch::No };
+    match &parts.info.algorithm {
+        KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
+            let numbers = Der::new(wanted)
+                .expect(der::SEQUENCE)
+                .map(|sequence| sequence.inner());
+            let public = numbers.and_then(|mut numbers| Ok((numbers.next()?, numbers.next()?)));
+            match (public, rsa_numbers(&parts.key)) {
+                (Ok((modulus, exponent)), Ok((ours, our_exponent))) => judge(
+                    modulus.magnitude() == ours.magnitude()
+                        && exponent.magnitude() == our_exponent.magnitude(),
+                ),
+                _ => KeyMatch::CannotTell,
+            }
+        }
+        KeyAlgorithm::Ec => {
+            let algorithm = match parts.info.curve.as_deref() {
+                Some("1.2.840.10045.3.1.7") => &ECDSA_P256_SHA256_ASN1_SIGNING,
+                Some("1.3.132.0.34") => &ECDSA_P384_SHA384_ASN1_SIGNING,
+                Some("1.3.132.0.35") => &ECDSA_P521_SHA512_ASN1_SIGNING,
+                Some("1.3.132.0.10") => &ECDSA_P256K1_SHA256_ASN1_SIGNING,
+                _ => return KeyMatch::CannotTell,
+            };
+            match EcdsaKeyPair::from_pkcs8(algorithm, plain) {
+                Ok(pair) => judge(pair.public_key().as_ref() == wanted),
+                Err(_) => KeyMatch::CannotTell,
+            }
+        }
+        KeyAlgorithm::Ed25519 => match Ed25519KeyPair::from_pkcs8_maybe_unchecked(plain) {
+            Ok(pair) => judge(pair.public_key().as_ref() == wanted),
+            Err(_) => KeyMatch::CannotTell,
+        },
+        KeyAlgorithm::Dsa | KeyAlgorithm::Ed448 | KeyAlgorithm::Other(_) => KeyMatch::CannotTell,
+    }
+}
+
+/// The contents of the certificate's subjectPublicKey.
+fn public_bits(certificate: &Certificate) -> Option<&[u8]> {
+    let mut parts = Der::new(certificate.spki_der()).next().ok()?.inner();
+    parts.next().ok()?;
+    parts.next().ok()?.bits().ok()
+}

@@ -1,0 +1,192 @@
+//! A folder of certificate files: an entry is named by its file.
+//!
+//! A file may hold several certificates (PEM or DER); then several entries bear its name. A file that holds none is one opaque
+//! entry and stays. Edits name only the files they touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Found, append, newline, no_certificate, read, take_in, without};
+use crate::edit::{Disposition, Edits, NewEntry, acceptable};
+use crate::error::{EditError, ReadError};
+use crate::fingerprint::Fingerprint;
+use crate::format::{Format, detect, fold_alias};
+use crate::intern::Interner;
+use crate::remark::Remark;
+use crate::single;
+use crate::store::{EntryId, EntryKind, Place, Store};
+
+pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Store {
+    files.sort();
+    let mut store = Store::new(Format::PemDirectory, Vec::new(), false);
+    for (file, (name, bytes)) in files.iter().enumerate() {
+        if let Err(error) = take_file(&mut store, file, name, bytes, certificates) {
+            let entry = EntryId(store.entries.len());
+            let why = error.cause().to_owned();
+            store.remarks.push(Remark::ForeignFile {
+                entry,
+                file: name.clone(),
+                why: why.clone(),
+            });
+            let place = Place {
+                file,
+                whole: 0..bytes.len(),
+                ..Place::default()
+            };
+            store.push(Some(name.clone()), None, EntryKind::Opaque(why), place);
+        }
+    }
+    store.files = files;
+    store
+}
+
+fn take_file(
+    store: &mut Store,
+    file: usize,
+    name: &str,
+    bytes: &[u8],
+    certificates: &Interner,
+) -> Result<(), ReadError> {
+    match detect(bytes).readable()? {
+        Format::Pem => {
+            let found = read(bytes, certificates);
+            if !found.iter().any(Found::is_certificate) {
+                // A key alone in a trust folder is worth saying; the whole file is one opaque entry.
+                let entry = EntryId(store.entries.len());
+                store.remarks.extend(
+                    found
+                        .iter()
+                        .flat_map(|block| block.remarks(entry, Some(name))),
+                );
+                return Err(no_certificate(&found));
+            }
+            take_in(store, found, file, Some(name));
+            Ok(())
+        }
+        Format::Der => {
+            for (range, slot) in single::read(bytes, certificates)? {
+                let place = Place {
+                    file,
+                    whole: range,
+                    ..Place::default()
+                };
+                store.push(Some(name.to_owned()), None, EntryKind::Trusted(slot), place);
+            }
+            Ok(())
+        }
+        other @ (Format::Jks | Format::Jceks | Format::PemDirectory) => Err(ReadError::new(
+            crate::Class::Unsupported,
+            format!("a {other} store inside a folder of certificates"),
+            "open it by itself",
+        )),
+    }
+}
+
+/// The files that change.
+pub(crate) fn edit(
+    store: &Store,
+    edits: &Edits,
+) -> Result<Vec<(String, Option<Vec<u8>>)>, EditError> {
+    let format = store.format;
+    let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    let mut renamed: Vec<(String, Vec<u8>)> = Vec::new();
+    for (index, (name, bytes)) in store.files.iter().enumerate() {
+        let mut cuts = Vec::new();
+        let mut new_name = None;
+        let mut entries = 0usize;
+        for (entry, place) in store
+            .entries
+            .iter()
+            .zip(&store.places)
+            .filter(|(_, place)| place.file == index)
+        {
+            entries += 1;
+            match edits.disposition.get(&entry.id) {
+                None | Some(Disposition::Keep) => {}
+                Some(Disposition::Remove) => cuts.push(place.whole.clone()),
+                Some(Disposition::Rename(alias)) if alias == name => {}
+                Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias)?),
+                Some(Disposition::ReplaceKey { .. }) => {
+                    return Err(EditError::CannotHoldKeys { format });
+                }
+            }
+        }
+        match new_name {
+            Some(new) if fold_alias(&new) == fold_alias(name) => {
+                let why = "only its case would change, which some file systems cannot do; choose another name";
+                return Err(EditError::BadAlias { alias: new, why });
+            }
+            Some(new) if entries == 1 => {
+                image.insert(name.clone(), None);
+                renamed.push((new, bytes.clone()));
+            }
+            Some(new) => {
+                let why = "the file holds more than this entry; split the file first";
+                return Err(EditError::BadAlias { alias: new, why });
+            }
+            None if !cuts.is_empty() && cuts.len() == entries => {
+                image.insert(name.clone(), None);
+            }
+            None => {
+                taken.insert(fold_alias(name).into_owned());
+                if !cuts.is_empty() {
+                    image.insert(name.clone(), Some(without(bytes, &cuts)));
+                }
+            }
+        }
+    }
+    let ending = store
+        .files
+        .first()
+        .map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
+    for new in &edits.add {
+        match new {
+            NewEntry::Trusted { alias, der, .. } => {
+                acceptable(alias.as_deref(), der)?;
+                let name = match alias {
+                    Some(alias) => file_name(alias)?,
+                    None => made_name(der),
+                };
+                let mut bytes = Vec::new();
+                append(&mut bytes, der, ending);
+                renamed.push((name, bytes));
+            }
+            NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
+        }
+    }
+    for (name, bytes) in renamed {
+        if !taken.insert(fold_alias(&name).into_owned()) {
+            return Err(EditError::AliasTaken { alias: name });
+        }
+        image.insert(name, Some(bytes));
+    }
+    Ok(image.into_iter().collect())
+}
+
+/// A name made from the fingerprint's first 16 digits.
+fn made_name(der: &[u8]) -> String {
+    let digits = Fingerprint::of(der).to_string();
+    format!("{}.pem", digits.get(..16).unwrap_or(&digits))
+}
+
+/// A name that is one on Windows and on Unix, and nothing but a name.
+fn file_name(name: &str) -> Result<String, EditError> {
+    let bad = |why| {
+        Err(EditError::BadAlias {
+            alias: name.to_owned(),
+            why,
+        })
+    };
+    let forbidden = |c: char| {
+        c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+    };
+    if name.is_empty() || name.starts_with('.') {
+        bad("a file's name must not be empty or begin with a dot")
+    } else if name.chars().any(forbidden) {
+        bad("it holds a character that no file's name may hold")
+    } else if name.ends_with([' ', '.']) || name.len() > 200 {
+        bad("it ends in a blank or a dot, or is longer than 200 bytes")
+    } else {
+        Ok(name.to_owned())
+    }
+}

@@ -1,0 +1,297 @@
+//! PEM files and bundles (RFC 7468), and folders of them.
+//!
+//! The position of a block is its entry's position. A private key, a revocation list or a block that does not hold what it
+//! says is an entry too, kept as it is: one bad block never hides the good ones, and no block is lost in an edit.
+
+pub(crate) mod directory;
+mod scan;
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+pub(crate) use scan::looks_like;
+
+use crate::der::Der;
+use crate::edit::{Disposition, Edits, NewEntry, acceptable};
+use crate::error::{Class, EditError, ReadError};
+use crate::format::Format;
+use crate::intern::{CertificateSlot, Interner};
+use crate::remark::Remark;
+use crate::store::{EntryId, EntryKind, Place, Store};
+
+/// What a block turned out to be.
+struct Found {
+    kind: EntryKind,
+    range: Range<usize>,
+    at: usize,
+    line: u64,
+    label: String,
+    note: Option<Note>,
+    loose: Option<&'static str>,
+}
+
+enum Note {
+    PrivateKey,
+    Bad(String),
+    LimitedTrust,
+    Unread(String),
+}
+
+impl Found {
+    fn is_certificate(&self) -> bool {
+        matches!(self.kind, EntryKind::Trusted(_))
+    }
+
+    fn remarks(&self, entry: EntryId, file: Option<&str>) -> Vec<Remark> {
+        let line = self.line;
+        let file = || file.map(str::to_owned);
+        let mut remarks = Vec::new();
+        match &self.note {
+            Some(Note::PrivateKey) => remarks.push(Remark::PrivateKeyInTrust {
+                entry,
+                line,
+                file: file(),
+            }),
+            Some(Note::Bad(why)) => remarks.push(Remark::BadBlock {
+                entry,
+                line,
+                file: file(),
+                why: why.clone(),
+            }),
+            Some(Note::LimitedTrust) => remarks.push(Remark::LimitedTrust { entry, line }),
+            Some(Note::Unread(why)) => {
+                remarks.push(Remark::UnreadCertificate {
+                    entry,
+                    alias: file(),
+                    why: why.clone(),
+                });
+            }
+            None => {}
+        }
+        if let Some(what) = self.loose {
+            remarks.push(Remark::LoosePem {
+                line,
+                file: file(),
+                what,
+            });
+        }
+        remarks
+    }
+}
+
+/// Reads every block.
+fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
+    let blocks = scan::blocks(bytes);
+    let found = |block: scan::Block<'_>| {
+        let (kind, note) = match block.label {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+                certificate(&block, certificates)
+            }
+            label if label.ends_with("PRIVATE KEY") => (
+                EntryKind::Opaque(format!("a private key ({label})")),
+                Some(Note::PrivateKey),
+            ),
+            label => {
+                let what = EntryKind::Opaque(format!("a PEM block labelled `{label}`"));
+                (what, block.body.as_ref().err().cloned().map(Note::Bad))
+            }
+        };
+        Found {
+            kind,
+            note,
+            range: block.range,
+            at: block.at,
+            line: block.line,
+            label: block.label.to_owned(),
+            loose: block.loose,
+        }
+    };
+    blocks.into_iter().map(found).collect()
+}
+
+fn certificate(block: &scan::Block<'_>, certificates: &Interner) -> (EntryKind, Option<Note>) {
+    let bad = |why: String| {
+        (
+            EntryKind::Opaque("a damaged certificate".to_owned()),
+            Some(Note::Bad(why)),
+        )
+    };
+    let body = match &block.body {
+        Ok(body) => *body,
+        Err(why) => return bad(why.clone()),
+    };
+    let text: Vec<u8> = body
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let der = match STANDARD.decode(&text) {
+        Ok(der) if der.is_empty() => return bad("it is empty".to_owned()),
+        Ok(der) => der,
+        Err(error) => return bad(format!("its Base64 is damaged ({error})")),
+    };
+    let mut own = der.as_slice();
+    let mut note = None;
+    if block.label == "TRUSTED CERTIFICATE" {
+        // OpenSSL appends what the certificate is trusted for.
+        if let Ok(first) = Der::new(&der).next()
+            && first.raw.len() < der.len()
+        {
+            own = first.raw;
+            note = Some(Note::LimitedTrust);
+        }
+    }
+    let slot = certificates.intern(own);
+    if let CertificateSlot::Unparsed(bytes) = &slot {
+        let why = bytes.reason().to_string();
+        if !bytes.reason().jvm_loads() {
+            return bad(why);
+        }
+        note = Some(Note::Unread(why));
+    }
+    (EntryKind::Trusted(slot), note)
+}
+
+/// Why there is nothing to trust in these blocks.
+fn no_certificate(found: &[Found]) -> ReadError {
+    let first = |wanted: fn(&Found) -> bool| found.iter().find(|block| wanted(block));
+    if let Some(block) = first(|block| matches!(block.note, Some(Note::Bad(_))))
+        && let Some(Note::Bad(why)) = &block.note
+    {
+        let cause = format!("the block at line {} is unreadable: {why}", block.line);
+        return ReadError::new(
+            Class::Corrupt,
+            cause,
+            "export the certificate again as Base-64",
+        )
+        .offset(block.at);
+    }
+    if let Some(block) = first(|block| {
+        matches!(
+            block.label.as_str(),
+            "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA"
+        )
+    }) {
+        let cause = format!(
+            "line {} begins a PKCS#7 bundle, which this version does not read",
+            block.line
+        );
+        return ReadError::new(
+            Class::Unsupported,
+            cause,
+            "convert it with openssl pkcs7 -print_certs",
+        )
+        .offset(block.at);
+    }
+    let cause = match found.first() {
+        Some(block) => format!(
+            "it holds no certificate, only `{}` (line {})",
+            block.label, block.line
+        ),
+        None => "it holds no certificate".to_owned(),
+    };
+    ReadError::new(Class::NotAStore, cause, "check the path")
+}
+
+pub(crate) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
+    let found = read(&bytes, certificates);
+    if !found.iter().any(Found::is_certificate) {
+        return Err(no_certificate(&found).format(Format::Pem.as_str()));
+    }
+    let mut store = Store::new(Format::Pem, bytes, false);
+    take_in(&mut store, found, 0, None);
+    Ok(store)
+}
+
+/// Makes entries and remarks of blocks.
+fn take_in(store: &mut Store, found: Vec<Found>, file: usize, name: Option<&str>) {
+    for block in found {
+        let mut remarks = block.remarks(EntryId(store.entries.len()), name);
+        store.remarks.append(&mut remarks);
+        let place = Place {
+            file,
+            whole: block.range,
+            ..Place::default()
+        };
+        store.push(name.map(str::to_owned), None, block.kind, place);
+    }
+}
+
+/// The next content of the file: the blocks that leave are cut out, new ones are appended, all else stays byte for byte.
+pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
+    let format = store.format;
+    let mut cuts = Vec::new();
+    let mut left = 0usize;
+    for (entry, place) in store.entries.iter().zip(&store.places) {
+        match edits.disposition.get(&entry.id) {
+            None | Some(Disposition::Keep) => {
+                left += usize::from(matches!(entry.kind, EntryKind::Trusted(_)))
+            }
+            Some(Disposition::Remove) => cuts.push(place.whole.clone()),
+            Some(Disposition::Rename(_)) => return Err(EditError::NoAliases { format }),
+            Some(Disposition::ReplaceKey { .. }) => {
+                return Err(EditError::CannotHoldKeys { format });
+            }
+        }
+    }
+    let mut out = without(&store.bytes, &cuts);
+    let newline = newline(&store.bytes);
+    for new in &edits.add {
+        match new {
+            NewEntry::Trusted { der, .. } => {
+                acceptable(None, der)?;
+                append(&mut out, der, newline);
+                left += 1;
+            }
+            NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
+        }
+    }
+    if left == 0 {
+        let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
+        return Err(EditError::NotRepresentable {
+            format,
+            why: why.to_owned(),
+        });
+    }
+    Ok(out)
+}
+
+/// The bytes without these ranges, which do not overlap and are in order.
+fn without(bytes: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 2048);
+    let mut at = 0;
+    for cut in cuts {
+        out.extend_from_slice(bytes.get(at..cut.start).unwrap_or_default());
+        at = cut.end;
+    }
+    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    out
+}
+
+/// The file's own line ending.
+fn newline(bytes: &[u8]) -> &'static [u8] {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(at) if at > 0 && bytes.get(at - 1) == Some(&b'\r') => b"\r\n",
+        _ => b"\n",
+    }
+}
+
+fn append(out: &mut Vec<u8>, der: &[u8], newline: &[u8]) {
+    if !matches!(out.last(), None | Some(b'\n')) {
+        out.extend_from_slice(newline);
+    }
+    let text = STANDARD.encode(der);
+    out.extend_from_slice(b"-----BEGIN CERTIFICATE-----");
+    out.extend_from_slice(newline);
+    for line in text.as_bytes().chunks(64) {
+        out.extend_from_slice(line);
+        out.extend_from_slice(newline);
+    }
+    out.extend_from_slice(b"-----END CERTIFICATE-----");
+    out.extend_from_slice(newline);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Finds PEM blocks (RFC 7468) in whatever surrounds them: comments, text dumps, BOM, indentation, any line ending, missing
+//! line breaks. Each block knows the lines it covers, so that it can be cut out and nothing else changes.
+
+use std::ops::Range;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+/// No label in use is longer.
+const LONGEST_LABEL: usize = 64;
+
+/// One block, good or bad.
+pub(super) struct Block<'a> {
+    pub(super) label: &'a str,
+    /// What to cut to remove it: whole lines where it stands on lines of its own.
+    pub(super) range: Range<usize>,
+    /// Offset of its BEGIN.
+    pub(super) at: usize,
+    /// Line of its BEGIN, counted from 1.
+    pub(super) line: u64,
+    /// The text between BEGIN and END, or why there is none.
+    pub(super) body: Result<&'a [u8], String>,
+    /// A form that `keytool` refuses.
+    pub(super) loose: Option<&'static str>,
+}
+
+/// The first place of `needle` at or after `from`.
+fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
+    let tail = bytes.get(from..)?;
+    tail.windows(needle.len())
+        .position(|window| window == needle)
+        .map(|at| from + at)
+}
+
+fn starts(bytes: &[u8], at: usize, prefix: &[u8]) -> bool {
+    bytes.get(at..).is_some_and(|tail| tail.starts_with(prefix))
+}
+
+/// The label of a marker and the offset after the marker.
+fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
+    let window = bytes.get(at..bytes.len().min(at + LONGEST_LABEL + DASHES.len()))?;
+    let length = window
+        .windows(DASHES.len())
+        .position(|part| part == DASHES)?;
+    let label = std::str::from_utf8(window.get(..length)?).ok()?;
+    let plain = label
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    plain.then_some((label, at + length + DASHES.len()))
+}
+
+/// Whether there is a BEGIN at all.
+pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    find(bytes, BEGIN, 0).is_some()
+}
+
+/// All blocks, in order. One pass; a BEGIN inside a block ends it as a bad one.
+pub(super) fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
+    let mut found = Vec::new();
+    let (mut at, mut line, mut counted) = (0, 1u64, 0);
+    while let Some(begin) = find(bytes, BEGIN, at) {
+        let Some((name, body_start)) = label(bytes, begin + BEGIN.len()) else {
+            at = begin + 1;
+            continue;
+        };
+        let passed = bytes.get(counted..begin).unwrap_or_default();
+        line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        counted = begin;
+        let (start, mut loose) = line_start(bytes, begin);
+        let (body, end) = match closing(bytes, body_start) {
+            Closing::End {
+                at: end,
+                label: other,
+                after,
+            } if other == name => {
+                let (end_of_line, follows) = line_end(bytes, after);
+                if follows {
+                    loose = loose.or(Some("something stands after END on its line"));
+                }
+                (
+                    Ok(bytes.get(body_start..end).unwrap_or_default()),
+                    end_of_line,
+                )
+            }
+            Closing::End {
+                label: other,
+                after,
+                ..
+            } => {
+                let why = format!(
+                    "it begins as `{name}` and ends as `{}`",
+                    crate::text::visible(other)
+                );
+                (Err(why), line_end(bytes, after).0)
+            }
+            Closing::Begin(next) => (
+                Err("another block begins before it ends".to_owned()),
+                line_start(bytes, next).0.max(body_start),
+            ),
+            Closing::Never => (Err("it has no END line".to_owned()), bytes.len()),
+        };
+        at = end.max(body_start);
+        found.push(Block {
+            label: name,
+            range: start..end,
+            at: begin,
+            line,
+            body,
+            loose,
+        });
+    }
+    found
+}
+
+enum Closing<'a> {
+    End {
+        at: usize,
+        label: &'a str,
+        after: usize,
+    },
+    Begin(usize),
+    Never,
+}
+
+/// The next marker after a BEGIN.
+fn closing(bytes: &[u8], from: usize) -> Closing<'_> {
+    let mut at = from;
+    while let Some(dashes) = find(bytes, DASHES, at) {
+        if starts(bytes, dashes, END)
+            && let Some((label, after)) = label(bytes, dashes + END.len())
+        {
+            return Closing::End {
+                at: dashes,
+                label,
+                after,
+            };
+        }
+        if starts(bytes, dashes, BEGIN) && label(bytes, dashes + BEGIN.len()).is_some() {
+            return Closing::Begin(dashes);
+        }
+        at = dashes + 1;
+    }
+    Closing::Never
+}
+
+/// Where the block's lines begin, and what is wrong with what stands before the marker on its line. Looks back over blanks
+/// only, so that a long line of blocks costs no more than a short one.
+fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
+    let head = bytes.get(..marker).unwrap_or_default();
+    let blanks = head
+        .iter()
+        .rev()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let start = marker - blanks;
+    match head.get(..start).unwrap_or_default() {
+        [] | [.., b'\n'] => (start, (blanks > 0).then_some("BEGIN is indented")),
+        b"\xef\xbb\xbf" => (marker, Some("a byte order mark stands before BEGIN")),
+        _ => (marker, Some("something stands before BEGIN on its line")),
+    }
+}
+
+/// Where the block's lines end (after the line break), and whether something else follows on the last line.
+fn line_end(bytes: &[u8], after: usize) -> (usize, bool) {
+    let tail = bytes.get(after..).unwrap_or_default();
+    let blanks = tail
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    match tail.get(blanks..).unwrap_or_default() {
+        [] => (bytes.len(), false),
+        [b'\r', b'\n', ..] => (after + blanks + 2, false),
+        [b'\n' | b'\r', ..] => (after + blanks + 1, false),
+        _ => (after, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    fn shapes(text: &str) -> Vec<(String, u64, bool)> {
+        blocks(text.as_bytes())
+            .iter()
+            .map(|block| (block.label.to_owned(), block.line, block.body.is_ok()))
+            .collect()
+    }
+
+    #[test]
+    fn surroundings_do_not_matter() {
+        let text = "\u{feff}-----BEGIN A-----\r\nx\r\n-----END A-----\r\n# note -----\n  -----BEGIN B-----\n  y\n  -----END B-----\n";
+        assert_eq!(shapes(text), [("A".into(), 1, true), ("B".into(), 5, true)]);
+        let found = blocks(text.as_bytes());
+        assert!(found[0].loose.is_some() && found[1].loose.is_some());
+        assert_eq!(
+            &text[found[1].range.clone()],
+            "  -----BEGIN B-----\n  y\n  -----END B-----\n"
+        );
+        assert_eq!(found[0].range.start, 3, "the byte order mark stays");
+    }
+
+    #[test]
+    fn glued_blocks_are_two() {
+        let text = "-----BEGIN A-----x-----END A----------BEGIN A-----y-----END A-----";
+        assert_eq!(shapes(text), [("A".into(), 1, true), ("A".into(), 1, true)]);
+    }
+
+    #[test]
+    fn a_block_without_end_does_not_swallow_the_next() {
+        let text =
+            "-----BEGIN A-----\nx\n-----BEGIN A-----\ny\n-----END A-----\n-----BEGIN A-----\n";
+        assert_eq!(
+            shapes(text),
+            [
+                ("A".into(), 1, false),
+                ("A".into(), 3, true),
+                ("A".into(), 6, false)
+            ]
+        );
+        assert_eq!(blocks(text.as_bytes())[0].range, 0..20);
+    }
+}

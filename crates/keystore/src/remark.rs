@@ -1,0 +1,263 @@
+//! What a reader should know of a store that opened all the same.
+
+use std::fmt;
+
+use crate::store::EntryId;
+use crate::text::visible;
+
+/// Something odd about a store, said once per place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// Opened without a password: the structure was read, the digest was not checked.
+    Unverified,
+    /// Bytes after the digest. A JVM ignores them; a write keeps them.
+    TrailingBytes {
+        /// How many.
+        count: u64,
+    },
+    /// Two entries with exactly the same alias: a JVM sees the later one only.
+    DuplicateAlias {
+        /// The later entry.
+        entry: EntryId,
+        /// The earlier one, which a JVM does not see.
+        earlier: EntryId,
+        /// The alias.
+        alias: String,
+    },
+    /// Two entries whose aliases differ in case only.
+    CaseTwins {
+        /// The later entry.
+        entry: EntryId,
+        /// The earlier one.
+        earlier: EntryId,
+        /// The later entry's alias.
+        alias: String,
+    },
+    /// An alias that is not in lower case: a JVM folds what it looks up, so it never finds this entry by name (T2).
+    UpperCaseAlias {
+        /// The entry.
+        entry: EntryId,
+        /// Its alias.
+        alias: String,
+    },
+    /// An alias with half a surrogate pair, which no text can show exactly.
+    AliasNotText {
+        /// The entry.
+        entry: EntryId,
+        /// The alias, the broken part replaced.
+        alias: String,
+    },
+    /// A certificate in this entry makes a JVM refuse the whole store (T21).
+    JvmUnloadable {
+        /// The entry.
+        entry: EntryId,
+        /// Its alias.
+        alias: String,
+        /// Why.
+        why: String,
+    },
+    /// An entry whose certificate type no JVM knows; the whole store does not load.
+    UnknownCertificateType {
+        /// The entry.
+        entry: EntryId,
+        /// Its alias.
+        alias: String,
+        /// The type, as written.
+        name: String,
+    },
+    /// A certificate that a JVM loads and this crate does not vouch for (BER, a tail, a broken extension); it stays bytes.
+    UnreadCertificate {
+        /// The entry.
+        entry: EntryId,
+        /// Its alias, where the format has one.
+        alias: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// A private key in a place for trust.
+    PrivateKeyInTrust {
+        /// The entry.
+        entry: EntryId,
+        /// The line of its BEGIN.
+        line: u64,
+        /// The file, in a folder of files.
+        file: Option<String>,
+    },
+    /// A PEM block that does not hold what it says.
+    BadBlock {
+        /// The entry.
+        entry: EntryId,
+        /// The line of its BEGIN.
+        line: u64,
+        /// The file, in a folder of files.
+        file: Option<String>,
+        /// What is wrong.
+        why: String,
+    },
+    /// A TRUSTED CERTIFICATE block: OpenSSL's extra data restricts what it is trusted for, and nobody else sees that.
+    LimitedTrust {
+        /// The entry.
+        entry: EntryId,
+        /// The line of its BEGIN.
+        line: u64,
+    },
+    /// A PEM form that `keytool` refuses though it is read here.
+    LoosePem {
+        /// The line.
+        line: u64,
+        /// The file, in a folder of files.
+        file: Option<String>,
+        /// What is loose.
+        what: &'static str,
+    },
+    /// A file in the folder that is no certificate file. It is left alone.
+    ForeignFile {
+        /// The entry that stands for it.
+        entry: EntryId,
+        /// Its name.
+        file: String,
+        /// What it seems to be.
+        why: String,
+    },
+}
+
+impl Remark {
+    /// The entry it is about, if it is about one.
+    #[must_use]
+    pub fn entry(&self) -> Option<EntryId> {
+        match self {
+            Self::Unverified | Self::TrailingBytes { .. } | Self::LoosePem { .. } => None,
+            Self::DuplicateAlias { entry, .. }
+            | Self::CaseTwins { entry, .. }
+            | Self::UpperCaseAlias { entry, .. }
+            | Self::AliasNotText { entry, .. }
+            | Self::JvmUnloadable { entry, .. }
+            | Self::UnknownCertificateType { entry, .. }
+            | Self::UnreadCertificate { entry, .. }
+            | Self::PrivateKeyInTrust { entry, .. }
+            | Self::BadBlock { entry, .. }
+            | Self::LimitedTrust { entry, .. }
+            | Self::ForeignFile { entry, .. } => Some(*entry),
+        }
+    }
+
+    /// Whether it says that a JVM refuses the whole store because of this entry.
+    #[must_use]
+    pub fn is_jvm_unloadable(&self) -> bool {
+        matches!(
+            self,
+            Self::JvmUnloadable { .. } | Self::UnknownCertificateType { .. }
+        )
+    }
+}
+
+/// `, in <file>` where there is a file.
+struct In<'a>(&'a Option<String>);
+
+impl fmt::Display for In<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(file) => write!(f, " of {}", visible(file)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unverified => {
+                f.write_str("opened without a password: its digest was not checked")
+            }
+            Self::TrailingBytes { count } => {
+                write!(
+                    f,
+                    "{count} bytes follow the digest; a JVM ignores them and a write keeps them"
+                )
+            }
+            Self::DuplicateAlias {
+                alias,
+                earlier,
+                entry,
+            } => write!(
+                f,
+                "alias `{}` is there twice (positions {} and {}); a JVM sees the later entry only",
+                visible(alias),
+                earlier.position(),
+                entry.position()
+            ),
+            Self::CaseTwins {
+                alias,
+                earlier,
+                entry,
+            } => write!(
+                f,
+                "alias `{}` (position {}) differs in case only from the one at position {}",
+                visible(alias),
+                entry.position(),
+                earlier.position()
+            ),
+            Self::UpperCaseAlias { alias, .. } => {
+                write!(
+                    f,
+                    "alias `{}` is not in lower case, so a JVM cannot look it up; rename it",
+                    visible(alias)
+                )
+            }
+            Self::AliasNotText { alias, .. } => {
+                write!(
+                    f,
+                    "alias `{}` holds half a surrogate pair; rename it",
+                    visible(alias)
+                )
+            }
+            Self::JvmUnloadable { alias, why, .. } => {
+                write!(
+                    f,
+                    "entry `{}` makes a JVM refuse the whole store: {why}; remove it",
+                    visible(alias)
+                )
+            }
+            Self::UnknownCertificateType { alias, name, .. } => write!(
+                f,
+                "entry `{}` is of type `{}`, for which a JVM refuses the whole store; remove it",
+                visible(alias),
+                visible(name)
+            ),
+            Self::UnreadCertificate { alias, why, .. } => match alias {
+                Some(alias) => write!(
+                    f,
+                    "the certificate of entry `{}` is kept as bytes: {why}",
+                    visible(alias)
+                ),
+                None => write!(f, "a certificate is kept as bytes: {why}"),
+            },
+            Self::PrivateKeyInTrust { line, file, .. } => write!(
+                f,
+                "line {line}{} begins a private key; it does not belong among trusted certificates",
+                In(file)
+            ),
+            Self::BadBlock {
+                line, file, why, ..
+            } => write!(
+                f,
+                "the block at line {line}{} is unreadable: {why}",
+                In(file)
+            ),
+            Self::LimitedTrust { line, .. } => write!(
+                f,
+                "the TRUSTED CERTIFICATE at line {line} limits what it is trusted for; only OpenSSL sees that"
+            ),
+            Self::LoosePem { line, file, what } => {
+                write!(
+                    f,
+                    "line {line}{}: {what}; keytool refuses such a file",
+                    In(file)
+                )
+            }
+            Self::ForeignFile { file, why, .. } => {
+                write!(f, "{} holds no certificate: {why}", visible(file))
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! An opened store: entries by position, each with its own bytes behind it.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use crate::edit::{Edits, Image};
+use crate::error::{EditError, KeyError, ReadError};
+use crate::format::{AliasModel, Format, detect, fold_alias};
+use crate::intern::{CertificateSlot, Interner};
+use crate::key::{OpenedKey, SealedKey};
+use crate::password::Password;
+use crate::remark::Remark;
+use crate::{jks, pem, single};
+
+/// With what a store is opened.
+#[derive(Debug, Clone, Copy)]
+pub enum Unlock<'a> {
+    /// The store's password: a digest that does not match is [`crate::Class::WrongPassword`]. Formats without a digest ignore it.
+    Password(&'a Password),
+    /// No password: the structure is read, the digest is not checked, [`Store::verified`] is false and a remark says so.
+    Unverified,
+}
+
+/// An entry's position in its store. Aliases name nothing reliably: duplicates, case twins and nameless entries exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub(crate) usize);
+
+impl EntryId {
+    /// The position, counted from 0.
+    #[must_use]
+    pub fn position(self) -> usize {
+        self.0
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its position.
+    pub id: EntryId,
+    /// Its alias exactly as stored (the file's name in a folder); `None` where the format has none.
+    pub alias: Option<String>,
+    /// Its creation date in milliseconds since 1970-01-01T00:00:00Z; `None` where the format has none.
+    pub created_ms: Option<i64>,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+impl Entry {
+    /// All its certificates, leaf first.
+    #[must_use]
+    pub fn certificates(&self) -> &[CertificateSlot] {
+        match &self.kind {
+            EntryKind::Trusted(slot) | EntryKind::Untrusted(slot) => std::slice::from_ref(slot),
+            EntryKind::PrivateKey { chain } => chain,
+            EntryKind::SecretKey | EntryKind::Opaque(_) => &[],
+        }
+    }
+}
+
+/// What an entry is.
+#[derive(Debug, Clone)]
+pub enum EntryKind {
+    /// A certificate that is trusted because it is here.
+    Trusted(CertificateSlot),
+    /// A protected private key and its chain, leaf first.
+    PrivateKey {
+        /// The chain; a JVM allows it to be empty.
+        chain: Vec<CertificateSlot>,
+    },
+    /// A sealed secret key (JCEKS). Never opened.
+    SecretKey,
+    /// A certificate that is in the file but is no trust anchor.
+    Untrusted(CertificateSlot),
+    /// Anything else, kept as it is; the text says what it seems to be.
+    Opaque(String),
+}
+
+impl EntryKind {
+    /// The name in JSON output: `trusted-certificate`, `private-key`, `secret-key`, `untrusted-certificate`, `unknown`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Trusted(_) => "trusted-certificate",
+            Self::PrivateKey { .. } => "private-key",
+            Self::SecretKey => "secret-key",
+            Self::Untrusted(_) => "untrusted-certificate",
+            Self::Opaque(_) => "unknown",
+        }
+    }
+}
+
+/// Where an entry's bytes are.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// Which file of a folder; 0 elsewhere.
+    pub(crate) file: usize,
+    /// All of it.
+    pub(crate) whole: Range<usize>,
+    /// Its alias without the length before it (JKS, JCEKS).
+    pub(crate) alias: Range<usize>,
+    /// Its protected key without the length before it (JKS, JCEKS).
+    pub(crate) key: Option<Range<usize>>,
+}
+
+/// A store and its bytes.
+pub struct Store {
+    pub(crate) format: Format,
+    pub(crate) version: u32,
+    pub(crate) verified: bool,
+    /// Made by [`Store::create`]: there are no bytes yet.
+    pub(crate) fresh: bool,
+    pub(crate) bytes: Vec<u8>,
+    /// Where entries end and the digest begins (JKS, JCEKS).
+    pub(crate) body_end: usize,
+    /// The files of a folder, in the order of their names.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) remarks: Vec<Remark>,
+}
+
+impl Store {
+    /// Opens a store from a file's content. The format is told by the content, never by a name.
+    ///
+    /// # Errors
+    /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
+    pub fn open(
+        bytes: Vec<u8>,
+        unlock: Unlock<'_>,
+        certificates: &Interner,
+    ) -> Result<Self, ReadError> {
+        match detect(&bytes).readable()? {
+            format @ (Format::Jks | Format::Jceks) => {
+                jks::open(format, bytes, unlock, certificates)
+            }
+            Format::Pem => pem::open(bytes, certificates),
+            Format::Der => single::open(bytes, certificates),
+            Format::PemDirectory => Err(ReadError::new(
+                crate::Class::NotAStore,
+                "a folder was given as a file",
+                "open it as a folder",
+            )),
+        }
+    }
+
+    /// Opens a folder of certificate files: names and contents, in any order. A file that holds no certificate becomes an
+    /// [`EntryKind::Opaque`] entry and is kept.
+    ///
+    /// # Errors
+    /// None today; a folder may hold anything. The result leaves room for a limit.
+    pub fn open_directory(
+        files: Vec<(String, Vec<u8>)>,
+        certificates: &Interner,
+    ) -> Result<Self, ReadError> {
+        Ok(pem::directory::open(files, certificates))
+    }
+
+    /// An empty store, to be filled by [`Store::edit`].
+    #[must_use]
+    pub fn create(format: Format) -> Self {
+        Self::new(format, Vec::new(), true)
+    }
+
+    pub(crate) fn new(format: Format, bytes: Vec<u8>, fresh: bool) -> Self {
+        Self {
+            format,
+            version: if format.holds_keys() { 2 } else { 0 },
+            verified: true,
+            fresh,
+            bytes,
+            body_end: 0,
+            files: Vec::new(),
+            entries: Vec::new(),
+            places: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        alias: Option<String>,
+        created_ms: Option<i64>,
+        kind: EntryKind,
+        place: Place,
+    ) -> EntryId {
+        let id = EntryId(self.entries.len());
+        self.entries.push(Entry {
+            id,
+            alias,
+            created_ms,
+            kind,
+        });
+        self.places.push(place);
+        id
+    }
+
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The format's version (JKS and JCEKS: 1 or 2; 0 where there is none). A write keeps it.
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether the content was checked against a digest, or needs no such check.
+    #[must_use]
+    pub fn verified(&self) -> bool {
+        self.verified
+    }
+
+    /// All entries, in the file's order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry at this position.
+    #[must_use]
+    pub fn entry(&self, id: EntryId) -> Option<&Entry> {
+        self.entries.get(id.0)
+    }
+
+    /// What is odd about it.
+    #[must_use]
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
+    /// The file's bytes; empty for a folder and for a store just created.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The files of a folder, in the order of their names; empty for one file.
+    #[must_use]
+    pub fn files(&self) -> &[(String, Vec<u8>)] {
+        &self.files
+    }
+
+    /// All entries of this alias as the format compares aliases; none where it has no aliases.
+    #[must_use]
+    pub fn find(&self, alias: &str) -> Vec<EntryId> {
+        match self.format.alias_model() {
+            AliasModel::None => Vec::new(),
+            AliasModel::Folded | AliasModel::FileName => {
+                let wanted = fold_alias(alias);
+                let same = |entry: &&Entry| {
+                    entry
+                        .alias
+                        .as_deref()
+                        .is_some_and(|alias| fold_alias(alias) == wanted)
+                };
+                self.entries
+                    .iter()
+                    .filter(same)
+                    .map(|entry| entry.id)
+                    .collect()
+            }
+        }
+    }
+
+    /// Opens a private key.
+    ///
+    /// # Errors
+    /// [`KeyError`]: the wrong password, a damaged or unsupported protection, or no private key there.
+    pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
+        let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
+        let chain = self
+            .entry(entry)
+            .map(Entry::certificates)
+            .unwrap_or_default();
+        let plain: Zeroizing<Vec<u8>> = jks::protect::open(self.format, &sealed.bytes, password)?;
+        crate::key::opened(
+            plain,
+            chain
+                .first()
+                .and_then(CertificateSlot::certificate)
+                .map(|leaf| &**leaf),
+        )
+    }
+
+    /// The protected key as it is, to be carried into a store of the same format and password without opening it.
+    #[must_use]
+    pub fn sealed_key(&self, entry: EntryId) -> Option<SealedKey> {
+        let range = self.places.get(entry.0)?.key.clone()?;
+        Some(SealedKey {
+            format: self.format,
+            bytes: self.bytes.get(range)?.to_vec(),
+        })
+    }
+
+    /// Makes the store's next content. The store itself does not change. All edits happen at once, so that names may be
+    /// swapped; entries not named stay as they are, bit for bit.
+    ///
+    /// # Errors
+    /// [`EditError`]; nothing is produced then.
+    pub fn edit(
+        &self,
+        edits: &Edits,
+        password: Option<&Password>,
+        rng: &mut dyn rand_core::CryptoRng,
+    ) -> Result<Image, EditError> {
+        crate::edit::check_positions(self, edits)?;
+        match self.format {
+            Format::Jks | Format::Jceks => {
+                jks::write::edit(self, edits, password, rng).map(Image::File)
+            }
+            Format::Pem => pem::edit(self, edits).map(Image::File),
+            Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
+            Format::Der => single::edit(self, edits).map(Image::File),
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("format", &self.format)
+            .field("version", &self.version)
+            .field("verified", &self.verified)
+            .field("entries", &self.entries)
+            .field("remarks", &self.remarks)
+            .finish_non_exhaustive()
+    }
+}

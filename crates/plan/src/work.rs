@@ -1,0 +1,69 @@
+//! Turns the changes of one store into the edits of its bytes. The plan decides, the executor obeys: nothing is decided
+//! here either, this only says the same thing in the words of the keystore crate.
+
+use std::collections::BTreeMap;
+
+use trustmason_keystore::{Disposition, Edits, NewEntry, NewKey};
+use trustmason_spec::name::IdentityId;
+
+use crate::change::{Change, ChangeId, Deed, Material};
+use crate::pack::Resolved;
+
+/// A key and chain made for an identity, ready to be written into its store.
+#[derive(Clone, Debug)]
+pub struct NewIdentity {
+    /// The key.
+    pub key: NewKey,
+    /// Its chain in DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// A change speaks of a certificate that does not exist (its minting failed).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("change {change} needs a certificate that was not made")]
+pub struct NotMade {
+    /// The change.
+    pub change: ChangeId,
+}
+
+/// The edits for these changes of one store. `created_ms` becomes the creation date of what is new, in milliseconds
+/// since 1970.
+pub fn edits<'a>(
+    changes: impl IntoIterator<Item = &'a Change>,
+    certificates: &Resolved<'_>,
+    identities: &BTreeMap<IdentityId, NewIdentity>,
+    created_ms: i64,
+) -> Result<Edits, NotMade> {
+    let mut edits = Edits::default();
+    for change in changes {
+        let missing = NotMade { change: change.id };
+        let der = |material: &Material| certificates.get(material).map(|c| c.der().to_vec()).ok_or(missing.clone());
+        match &change.deed {
+            Deed::Import { alias, material } => {
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
+            }
+            Deed::Replace { entries, alias, material } => {
+                for entry in entries {
+                    edits.disposition.insert(*entry, Disposition::Remove);
+                }
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
+            }
+            Deed::Rename { entry, to } => {
+                edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
+            }
+            Deed::Delete { entry, because: _ } => {
+                edits.disposition.insert(*entry, Disposition::Remove);
+            }
+            Deed::Regenerate { entry, alias, identity } => {
+                let NewIdentity { key, chain } = identities.get(identity).cloned().ok_or(missing)?;
+                match entry {
+                    Some(entry) => {
+                        edits.disposition.insert(*entry, Disposition::ReplaceKey { key, chain, created_ms });
+                    }
+                    None => edits.add.push(NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms }),
+                }
+            }
+        }
+    }
+    Ok(edits)
+}
