@@ -14,6 +14,7 @@ mod der;
 mod edit;
 mod error;
 mod fingerprint;
+mod fingerprint_text;
 mod format;
 mod intern;
 mod jks;

@@ -24,8 +24,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
     let standings = standing::take(topology, observed, &selection);
-    let ground =
-        Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
+    let ground = Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
     let settled = settle::settle(&ground);
     let predecessors = settle::predecessors(observed, &settled);
 
@@ -76,7 +75,9 @@ impl<'a> Desk<'a> {
         let mut numbers = BTreeMap::new();
         let mut drafts: Vec<Option<Draft>> = diff.drafts.into_iter().map(Some).collect();
         for index in order {
-            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else { continue };
+            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else {
+                continue;
+            };
             let number = ChangeId(u32::try_from(self.changes.len() + 1).unwrap_or(u32::MAX));
             numbers.insert(index, number);
             self.change(id, number, draft);
@@ -113,7 +114,9 @@ impl<'a> Desk<'a> {
         };
         let subject = match (&draft.deed, edge) {
             (Deed::Regenerate { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
-            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => Some(edge.subject.clone()),
+            (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => {
+                Some(edge.subject.clone())
+            }
             _ => None,
         };
         let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
@@ -146,7 +149,9 @@ impl<'a> Desk<'a> {
     }
 
     fn edge(&mut self, index: usize, verdict: Verdict, numbers: &BTreeMap<usize, ChangeId>, store_blocked: bool) {
-        let Some(edge) = self.ground.topology.edges.get(index) else { return };
+        let Some(edge) = self.ground.topology.edges.get(index) else {
+            return;
+        };
         let settled = self.settled.get(&edge.subject);
         let verdict = match verdict {
             Verdict::Held => EdgeVerdict::Held,
@@ -279,7 +284,8 @@ impl<'a> Desk<'a> {
 
     fn host_findings(&mut self) {
         for (host, look) in &self.ground.observed.hosts {
-            let stores = self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
+            let stores =
+                self.stores.iter().any(|s| s.id.host == *host && matches!(&s.verdict, StoreVerdict::Blocked(_)));
             if let (HostLook::Unreachable(detail), true) = (look, stores) {
                 let message = format!("{detail}; mount its disk or correct `access:`");
                 self.findings.push(Finding::of_host(Kind::Unreachable, host, message));
@@ -315,7 +321,9 @@ impl<'a> Desk<'a> {
             let slot = match &edge.verdict {
                 EdgeVerdict::Held => &mut summary.unchanged,
                 EdgeVerdict::Change(_) => continue,
-                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => &mut summary.waiting,
+                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
+                    &mut summary.waiting
+                }
                 EdgeVerdict::Manual(_) => &mut summary.manual,
                 EdgeVerdict::Unobserved => &mut summary.unobserved,
                 EdgeVerdict::Blocked(_) => &mut summary.blocked,
@@ -323,7 +331,8 @@ impl<'a> Desk<'a> {
             *slot += 1;
         }
         for work in manual {
-            let removals_only = work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
+            let removals_only =
+                work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
             if removals_only || work.kind == crate::change::ManualKind::Identity {
                 *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
             }
@@ -340,8 +349,12 @@ impl<'a> Desk<'a> {
             .settled
             .iter()
             .filter(|(subject, one)| match (subject, &one.material) {
-                (Subject::Identity(id), Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. })) => {
-                    self.ground.selection.takes(self.ground.topology, &id.host) && !self.blocked_subjects.contains(subject)
+                (
+                    Subject::Identity(id),
+                    Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. }),
+                ) => {
+                    self.ground.selection.takes(self.ground.topology, &id.host)
+                        && !self.blocked_subjects.contains(subject)
                 }
                 _ => false,
             })
@@ -352,7 +365,9 @@ impl<'a> Desk<'a> {
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
         let mut mints = BTreeMap::new();
         for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else { continue };
+            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
+                continue;
+            };
             if !self.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id)) {
                 continue;
             }
@@ -401,7 +416,9 @@ impl<'a> Desk<'a> {
     fn identities(&self) -> Vec<IdentityView> {
         let mut views = Vec::new();
         for (subject, one) in self.settled {
-            let Subject::Identity(id) = subject else { continue };
+            let Subject::Identity(id) = subject else {
+                continue;
+            };
             if !self.ground.selection.takes(self.ground.topology, &id.host) {
                 continue;
             }
@@ -493,7 +510,10 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: standing.facts.map(|f| f.path.clone()).or_else(|| standing.creatable.then(|| standing.path.clone().into())),
+        file: standing
+            .facts
+            .map(|f| f.path.clone())
+            .or_else(|| standing.creatable.then(|| standing.path.clone().into())),
         format: standing.facts.map(|f| f.format),
         state,
         expect,

@@ -576,8 +576,19 @@ pub struct Summary {
 impl Summary {
     /// Changes in all.
     pub fn changes(&self) -> usize {
-        let Self { import, replace, rename, delete, regenerate, install, unchanged: _, manual: _, blocked: _, unobserved: _, waiting: _ } =
-            *self;
+        let Self {
+            import,
+            replace,
+            rename,
+            delete,
+            regenerate,
+            install,
+            unchanged: _,
+            manual: _,
+            blocked: _,
+            unobserved: _,
+            waiting: _,
+        } = *self;
         import + replace + rename + delete + regenerate + install
     }
 }

@@ -106,7 +106,12 @@ impl fmt::Display for Fault {
             Self::Signature { is, must } => write!(f, "it is signed with {is}, must be {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
             Self::RenewDue { at, days } => {
-                write!(f, "it ends on {}, in {}", text::day(*at), text::count(usize::try_from(*days).unwrap_or(0), "day"))
+                write!(
+                    f,
+                    "it ends on {}, in {}",
+                    text::day(*at),
+                    text::count(usize::try_from(*days).unwrap_or(0), "day")
+                )
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
@@ -123,7 +128,8 @@ pub(crate) fn carries(certificate: &Certificate) -> String {
 
 /// Whether a certificate names an identity's host, or one of the names the spec adds (contract §1b).
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
-    certificate.names_host(identity.id.host.as_str()) || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
+    certificate.names_host(identity.id.host.as_str())
+        || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
 }
 
 /// Everything a certificate does not fulfil, gravest first.
@@ -190,7 +196,9 @@ fn key_text(kind: KeyKind) -> String {
 }
 
 fn hash_fits(certificate: &Certificate, allowed: &[SignatureHash]) -> bool {
-    let Some(hash) = certificate.signature().hash else { return false };
+    let Some(hash) = certificate.signature().hash else {
+        return false;
+    };
     allowed.iter().any(|a| match a {
         SignatureHash::Sha256 => hash == HashAlgorithm::Sha256,
         SignatureHash::Sha384 => hash == HashAlgorithm::Sha384,

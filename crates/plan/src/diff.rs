@@ -165,7 +165,9 @@ impl<'a> Comparison<'a> {
     /// Identities that live in this store and are made anew.
     fn regenerate(&mut self, settled: &'a BTreeMap<Subject, Settled>) {
         for (subject, one) in settled {
-            let (Subject::Identity(identity), Some(renewal)) = (subject, &one.renewal) else { continue };
+            let (Subject::Identity(identity), Some(renewal)) = (subject, &one.renewal) else {
+                continue;
+            };
             if renewal.store != *self.id() {
                 continue;
             }
@@ -240,11 +242,8 @@ impl<'a> Comparison<'a> {
             let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
                 continue;
             };
-            let candidates: Vec<&Entry> = self
-                .with_fingerprint(*fingerprint)
-                .into_iter()
-                .filter(|e| !self.claimed.contains(&e.id))
-                .collect();
+            let candidates: Vec<&Entry> =
+                self.with_fingerprint(*fingerprint).into_iter().filter(|e| !self.claimed.contains(&e.id)).collect();
             if candidates.is_empty() {
                 continue;
             }
@@ -255,9 +254,12 @@ impl<'a> Comparison<'a> {
                 }
                 continue;
             }
-            let Some(entry) = candidates.first().copied() else { continue };
+            let Some(entry) = candidates.first().copied() else {
+                continue;
+            };
             self.claimed.insert(entry.id);
-            let is_ca = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
+            let is_ca =
+                trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
             if !is_ca {
                 let stored = entry.alias.as_deref().unwrap_or("");
                 let message = format!(
@@ -276,9 +278,12 @@ impl<'a> Comparison<'a> {
 
     /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
     fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
-        let Some(stored) = entry.alias.as_deref() else { return false };
+        let Some(stored) = entry.alias.as_deref() else {
+            return false;
+        };
         let lower = fold_alias(stored).into_owned();
-        let is_root = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
+        let is_root =
+            trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
         if is_root {
             return false;
         }
@@ -314,14 +319,19 @@ impl<'a> Comparison<'a> {
     /// Makes room at an alias for a rename: what stands there leaves if it is ours. Says whether the way is free;
     /// where it is not, the edge keeps its certificate under the other alias.
     fn clear_slot(&mut self, wish: Wish<'a>, alias: &str, mover: Option<EntryId>) -> bool {
-        let holders: Vec<&Entry> =
-            self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
+        let holders: Vec<&Entry> = self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
         match self.judge_slot(wish, &holders) {
             Slot::Free => true,
             Slot::Ours(entries) => {
                 for entry in entries {
                     self.claimed.insert(entry.id);
-                    self.delete(entry, DeleteReason::Predecessor, Kind::Stale, format!("an older certificate of {}", wish.edge.subject), Some(wish));
+                    self.delete(
+                        entry,
+                        DeleteReason::Predecessor,
+                        Kind::Stale,
+                        format!("an older certificate of {}", wish.edge.subject),
+                        Some(wish),
+                    );
                 }
                 true
             }
@@ -342,7 +352,9 @@ impl<'a> Comparison<'a> {
     /// Wishes nothing in the store fulfils yet.
     fn fill_slots(&mut self) {
         for wish in self.open_wishes() {
-            let Ok(material) = wish.settled.material.clone() else { continue };
+            let Ok(material) = wish.settled.material.clone() else {
+                continue;
+            };
             if let Material::Known(fingerprint) = &material
                 && let Some(refusal) = self.refused(wish, *fingerprint)
             {
@@ -428,7 +440,9 @@ impl<'a> Comparison<'a> {
 
     fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) {
         self.claimed.insert(entry.id);
-        let Some(held) = trusted(entry).and_then(|s| s.certificate()) else { return };
+        let Some(held) = trusted(entry).and_then(|s| s.certificate()) else {
+            return;
+        };
         let message = format!(
             "the store holds a certificate of {} issued on {}, later than the one known here; export it again",
             wish.edge.subject,
@@ -447,7 +461,9 @@ impl<'a> Comparison<'a> {
             if self.claimed.contains(&entry.id) {
                 return Slot::Taken(self.conflict(wish, entry));
             }
-            let Some(slot) = trusted(entry) else { return Slot::Taken(self.conflict(wish, entry)) };
+            let Some(slot) = trusted(entry) else {
+                return Slot::Taken(self.conflict(wish, entry));
+            };
             let fingerprint = slot.fingerprint();
             let known_old = self.predecessors.contains_key(&fingerprint);
             let placed = entry
@@ -483,7 +499,10 @@ impl<'a> Comparison<'a> {
         let alias = wish.edge.alias.clone().unwrap_or_default();
         Why::AliasConflict {
             holder: settle::describe(&holder.kind),
-            remedy: format!("move it, or give the edge another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}", wish.edge.rule),
+            remedy: format!(
+                "move it, or give the edge another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
+                wish.edge.rule
+            ),
             alias,
         }
     }
@@ -515,7 +534,14 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn delete(&mut self, entry: &'a Entry, because: DeleteReason, finding: Kind, reason: String, wish: Option<Wish<'a>>) {
+    fn delete(
+        &mut self,
+        entry: &'a Entry,
+        because: DeleteReason,
+        finding: Kind,
+        reason: String,
+        wish: Option<Wish<'a>>,
+    ) {
         self.out.drafts.push(Draft {
             phase: Phase::Withdraw,
             alias: entry.alias.clone(),
@@ -542,7 +568,8 @@ impl<'a> Comparison<'a> {
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
                 self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
             } else if let Some(certificate) = certificate.filter(|c| self.only_gone_hosts(c)) {
-                let reason = format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
+                let reason =
+                    format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
                 self.delete(entry, DeleteReason::Retired, Kind::Retired, reason, None);
             } else if let Some(identity) = self.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id)) {
                 let reason = format!("{identity} has another certificate now");
@@ -572,8 +599,12 @@ impl<'a> Comparison<'a> {
 
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
     fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
-        let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else { return };
-        let Some(why) = self.ground.topology.distrust.get(&fingerprint) else { return };
+        let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
+            return;
+        };
+        let Some(why) = self.ground.topology.distrust.get(&fingerprint) else {
+            return;
+        };
         let already = self.out.drafts.iter().any(|d| match &d.deed {
             Deed::Replace { entries, .. } => entries.contains(&entry.id),
             Deed::Delete { entry: e, .. } => *e == entry.id,
@@ -628,7 +659,8 @@ impl<'a> Comparison<'a> {
             );
         }
         if let Some(end) = certificate.map(Certificate::not_after).filter(|end| *end < self.ground.now.as_second()) {
-            let message = format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
+            let message =
+                format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
                     .at(entry.alias.as_deref(), Some(fingerprint))
@@ -666,14 +698,14 @@ impl<'a> Comparison<'a> {
 
     /// Everything we placed is gone at once: a Java update or a restored image, not a dozen separate accidents (D20).
     fn store_reset(&mut self) {
-        let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else { return };
+        let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
+            return;
+        };
         let wanted: BTreeSet<Fingerprint> = placed.values().map(|p| p.sha256).collect();
         let any = self.entries.iter().filter_map(trusted).any(|s| wanted.contains(&s.fingerprint()));
         if !any {
-            let message = format!(
-                "none of the {} entries placed here is left; was the store reset by an update?",
-                wanted.len()
-            );
+            let message =
+                format!("none of the {} entries placed here is left; was the store reset by an update?", wanted.len());
             self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
         }
     }

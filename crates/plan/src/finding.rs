@@ -34,11 +34,11 @@ impl fmt::Display for Severity {
 }
 
 macro_rules! kinds {
-    ($($severity:ident { $($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)? })+) => {
+    ($($severity:ident { $(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)? })+) => {
         /// The kinds of finding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum Kind {
-            $($($(#[$doc])* #[serde(rename = $text)] $name,)+)+
+            $($(#[doc = $doc] #[serde(rename = $text)] $name,)+)+
         }
 
         impl Kind {
@@ -57,12 +57,11 @@ macro_rules! kinds {
 
             /// What it means, for people.
             pub fn meaning(self) -> &'static str {
-                let lines: &[&str] = match self { $($(Self::$name => &[$(kinds!(@doc $doc)),*],)+)+ };
-                lines.first().copied().unwrap_or("").trim()
+                let doc = match self { $($(Self::$name => $doc,)+)+ };
+                doc.trim()
             }
         }
     };
-    (@doc doc = $text:literal) => { $text };
 }
 
 kinds! {

@@ -154,9 +154,9 @@ fn dedup(items: &mut Vec<ManualItem>) {
 }
 
 fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts.map(|f| {
-        f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect()
-    });
+    let listing = standing
+        .facts
+        .map(|f| f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect());
     let mirror = standing.facts.map(|f| f.sha256);
     let said = ground
         .observed
@@ -181,8 +181,8 @@ fn removals(
     for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
         let gone = slot.certificate().and_then(|c| {
             let names = c.names_carried();
-            let retired = !names.is_empty()
-                && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
+            let retired =
+                !names.is_empty() && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
             retired.then(|| format!("it names only {}, which left the estate", text::escape(&names.join(", "))))
         });
         seen.insert(slot.fingerprint(), gone);
@@ -233,33 +233,31 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
     };
     let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
     let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
-    let written = ground
-        .observed
-        .ledger
-        .handoffs
-        .get(&manual.target)
-        .filter(|h| Some(h.pack) == pack)
-        .map(|h| h.written);
+    let written =
+        ground.observed.ledger.handoffs.get(&manual.target).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
     let patience = i64::from(ground.topology.policy.patience_days) * DAY;
     match written {
         Some(at) => {
             let late = ground.now.as_second().saturating_sub(at.as_second()) > patience;
-            let message = format!("a pack waits since {} for a person; afterwards: trustmason confirm {}", at_day(at), manual.target);
+            let message = format!(
+                "a pack waits since {} for a person; afterwards: trustmason confirm {}",
+                at_day(at),
+                manual.target
+            );
             let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
             findings.push(if late { finding } else { finding.as_severity(Severity::Info) });
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
                 let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
-                findings.push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
+                findings
+                    .push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
             }
         }
         None => {
             let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
-            findings.push(
-                Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info),
-            );
+            findings.push(Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info));
         }
     }
     if written.is_none() {
@@ -294,8 +292,12 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         .collect();
     let mut out = Vec::new();
     for (subject, one) in settled {
-        let Subject::Identity(id) = subject else { continue };
-        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else { continue };
+        let Subject::Identity(id) = subject else {
+            continue;
+        };
+        let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
+            continue;
+        };
         let (kind, why, steps) = match (&one.by_hand, &one.material) {
             (Some((_, reason)), _) => (ManualKind::Identity, reason.clone(), &def.renew_steps),
             (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {

@@ -21,8 +21,8 @@ mod settle;
 mod standing;
 pub mod text;
 mod why;
-pub mod work;
 pub mod wire;
+pub mod work;
 
 pub use assemble::plan;
 pub use why::Why;

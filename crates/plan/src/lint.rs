@@ -25,7 +25,9 @@ pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String
 
 fn remark_kind(remark: &Remark) -> Option<Kind> {
     match remark {
-        Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => Some(Kind::JvmInvisible),
+        Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
+            Some(Kind::JvmInvisible)
+        }
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
@@ -41,7 +43,9 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
 
 /// The findings a store's remarks give.
 pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
-    let Some(facts) = standing.facts else { return Vec::new() };
+    let Some(facts) = standing.facts else {
+        return Vec::new();
+    };
     let mut findings: Vec<Finding> = facts
         .remarks
         .iter()
@@ -108,7 +112,8 @@ pub(crate) fn accept(topology: &Topology, now: Timestamp, findings: &mut [Findin
             let print = accept.sha256.is_none() || accept.sha256 == finding.sha256;
             if store && print && finding.severity != crate::finding::Severity::Blocked {
                 finding.accepted = true;
-                finding.message = format!("{} (accepted until {}: {})", finding.message, accept.until, text::escape(&accept.why));
+                finding.message =
+                    format!("{} (accepted until {}: {})", finding.message, accept.until, text::escape(&accept.why));
             }
         }
     }

@@ -201,7 +201,12 @@ fn present(
     if !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit {
         return ca_issued(def, current, &reason, findings);
     }
-    renew(ground, def, standing, Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings })
+    renew(
+        ground,
+        def,
+        standing,
+        Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings },
+    )
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
@@ -211,12 +216,9 @@ fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut fin
         Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
             .at(None, Some(current.fingerprint())),
     );
-    let material = if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
-    let from = From {
-        kind: FromKind::Store,
-        place: def.id.to_string(),
-        sha256: Some(current.fingerprint()),
-    };
+    let material =
+        if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
+    let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
     Settled {
         state: IdentityState::RenewDue,
         current: Some(current),
@@ -229,7 +231,9 @@ fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut fin
 }
 
 fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
-    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else { return Vec::new() };
+    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else {
+        return Vec::new();
+    };
     let text = match look {
         KeyLook::Opens => return Vec::new(),
         KeyLook::OtherPassword => {
@@ -238,7 +242,11 @@ fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, curre
         }
         KeyLook::Mismatch => "the private key does not belong to the certificate beside it; make the identity anew",
         KeyLook::Unknown(why) => {
-            let finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, format!("the private key could not be judged: {why}"));
+            let finding = Finding::of_identity(
+                Kind::KeyPasswordMismatch,
+                &def.id,
+                format!("the private key could not be judged: {why}"),
+            );
             return vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))];
         }
     };
@@ -299,18 +307,15 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
     }
     let resumed = ground.observed.staging.get(&def.id).filter(|s| s.opens).map(|s| &s.certificate).filter(|c| {
         let faults = constraints::judge(c, def, ground.now);
-        !faults.iter().any(Fault::demands_new) && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
+        !faults.iter().any(Fault::demands_new)
+            && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
     });
     let material = match resumed {
         Some(certificate) => Material::Known(certificate.fingerprint()),
         None => Material::Minted(def.id.clone()),
     };
     let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
-    let from = From {
-        kind: FromKind::Generated,
-        place: def.id.to_string(),
-        sha256: resumed.map(|c| c.fingerprint()),
-    };
+    let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
     Settled {
         state,
         current: draft.current,

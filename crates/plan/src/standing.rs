@@ -61,11 +61,8 @@ pub(crate) fn take<'a>(
     observed: &'a Observed,
     selection: &Selection,
 ) -> BTreeMap<StoreId, Standing<'a>> {
-    let mut standings: BTreeMap<StoreId, Standing<'a>> = topology
-        .stores
-        .values()
-        .map(|def| (def.id.clone(), one(topology, observed, selection, def)))
-        .collect();
+    let mut standings: BTreeMap<StoreId, Standing<'a>> =
+        topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, def))).collect();
     block_same_files(&mut standings);
     standings
 }
@@ -74,7 +71,9 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
     let shown = match &def.place {
         trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
         trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
-        trustmason_spec::topology::Place::Windows { location, store } => format!("windows://{location}/{store}"),
+        trustmason_spec::topology::Place::Windows { location, store } => {
+            format!("windows://{location}/{store}")
+        }
     };
     let mut standing = Standing {
         def,
@@ -117,8 +116,7 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
             if let Some(path) = &failure.path {
                 standing.path = path.display().to_string();
             }
-            standing.blocked =
-                Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
+            standing.blocked = Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
         }
         Some(StoreLook::Unobserved) => standing.unobserved = true,
         None => {
@@ -136,7 +134,10 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let fits = match (def.format, facts.format) {
         (DeclaredFormat::Jks, Format::Jks)
         | (DeclaredFormat::Jceks, Format::Jceks)
-        | (DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair, Format::Pem | Format::PemDirectory | Format::Der)
+        | (
+            DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair,
+            Format::Pem | Format::PemDirectory | Format::Der,
+        )
         | (DeclaredFormat::Windows, _) => true,
         // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
         (DeclaredFormat::Pkcs12, Format::Jks) => true,

@@ -217,6 +217,10 @@ pub struct IdentityDef {
     pub write: Write,
     /// What the role demands of it.
     pub constraints: Constraints,
+    /// The key a new one gets.
+    pub key: KeyKind,
+    /// The hash a new one is signed with.
+    pub signature: SignatureHash,
     /// Subject attributes beside the CN, as (short name, value), most specific first (OU, O, L, ST, C).
     pub subject: Vec<(String, String)>,
     /// Who signs it.
