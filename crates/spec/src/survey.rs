@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
-use crate::topology::{Access, HostPath, SecretRef, StoreDef, Subject, Topology};
+use crate::topology::{Access, HostPath, SecretRef, Source, StoreDef, Subject, Topology, Write};
 
 /// Everything one run looks at, in a stable order.
 #[derive(Clone, Debug)]
@@ -71,4 +71,101 @@ pub enum CertificateAt {
     },
     /// Exactly this file.
     File(PathBuf),
+}
+
+impl Survey {
+    /// What a topology needs looked at: each opened host with a store of its own to write, each store or mirror with the
+    /// files that would shadow it, each certificate that lies in a file, the staging of each identity made here, and the
+    /// ledger. Sorted by kind and name, so that the same topology gives the same list.
+    pub fn of(topology: &Topology) -> Self {
+        let mut looks = Vec::new();
+        for host in topology.hosts.values() {
+            let written = topology
+                .stores
+                .values()
+                .any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
+            if let (Access::Root(root), true) = (&host.access, written) {
+                looks.push(Look::Host {
+                    fqdn: host.fqdn.clone(),
+                    root: root.clone(),
+                });
+            }
+        }
+        for store in topology.stores.values() {
+            looks.extend(match store.write {
+                Write::Direct => Some(Look::Store {
+                    store: store.clone(),
+                    keys: keys(topology, &store.id),
+                }),
+                Write::HandOff => Some(Look::Mirror {
+                    store: store.clone(),
+                }),
+                Write::Never => None,
+            });
+        }
+        looks.extend(topology.identities.values().filter_map(|identity| {
+            let at = match &identity.source {
+                Source::KeyEntry { .. } => return None,
+                Source::Exported { names } => CertificateAt::Named {
+                    folder: topology.certificates_dir.clone(),
+                    names: names.clone(),
+                },
+                Source::File(file) => CertificateAt::File(file.clone()),
+            };
+            Some(Look::Certificate {
+                subject: Subject::Identity(identity.id.clone()),
+                at,
+            })
+        }));
+        looks.extend(
+            topology
+                .anchors
+                .iter()
+                .map(|(name, anchor)| Look::Certificate {
+                    subject: Subject::Certificate(name.clone()),
+                    at: CertificateAt::File(anchor.file.clone()),
+                }),
+        );
+        for store in topology
+            .stores
+            .values()
+            .filter(|store| store.write == Write::Direct)
+        {
+            let shadows = store.shadows.iter();
+            looks.extend(shadows.map(|path| Look::Shadow {
+                store: store.id.clone(),
+                path: path.clone(),
+            }));
+        }
+        for identity in topology.identities.values() {
+            if let (Source::KeyEntry { store, .. }, Write::Direct) =
+                (&identity.source, identity.write)
+            {
+                let password = topology
+                    .stores
+                    .get(store)
+                    .and_then(|store| store.password.clone());
+                looks.push(Look::Staging {
+                    identity: identity.id.clone(),
+                    password,
+                });
+            }
+        }
+        looks.push(Look::Ledger);
+        Self { looks }
+    }
+}
+
+/// The aliases of the private key entries that identities have in a store, sorted.
+fn keys(topology: &Topology, id: &StoreId) -> Vec<String> {
+    let mut keys: Vec<String> = topology
+        .identities
+        .values()
+        .filter_map(|identity| match &identity.source {
+            Source::KeyEntry { store, alias } if store == id => Some(alias.clone()),
+            Source::KeyEntry { .. } | Source::Exported { .. } | Source::File(_) => None,
+        })
+        .collect();
+    keys.sort();
+    keys
 }

@@ -217,10 +217,6 @@ pub struct IdentityDef {
     pub write: Write,
     /// What the role demands of it.
     pub constraints: Constraints,
-    /// The key a new one gets.
-    pub key: KeyKind,
-    /// The hash a new one is signed with.
-    pub signature: SignatureHash,
     /// Subject attributes beside the CN, as (short name, value), most specific first (OU, O, L, ST, C).
     pub subject: Vec<(String, String)>,
     /// Who signs it.
@@ -247,6 +243,10 @@ pub struct IdentityDef {
     pub export_steps: Vec<String>,
     /// What a person does to make it anew (hand-off identities), one step a line.
     pub renew_steps: Vec<String>,
+    /// The key a new one gets: the spec's, which satisfies the constraints.
+    pub key: KeyKind,
+    /// The hash a new one is signed with, likewise.
+    pub signature: SignatureHash,
 }
 
 /// Where an identity's certificate is found. There is exactly one authoritative place.
@@ -427,5 +427,24 @@ impl std::fmt::Display for Subject {
             Self::Identity(id) => write!(f, "{id}"),
             Self::Certificate(name) => write!(f, "certificate {name}"),
         }
+    }
+}
+
+impl std::fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "rsa-{bits}"),
+            Self::Ec(bits) => write!(f, "ec-{bits}"),
+        }
+    }
+}
+
+impl std::fmt::Display for SignatureHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        })
     }
 }

@@ -125,22 +125,62 @@ impl fmt::Display for Signature {
     }
 }
 
-/// Named curves: object identifier, field bits, and whether JDK 17 still knows the curve (JDK-8235540 removed the others).
-const CURVES: [(&str, u32, bool); 14] = [
-    ("1.2.840.10045.3.1.1", 192, false),
-    ("1.2.840.10045.3.1.7", 256, true),
-    ("1.3.132.0.33", 224, false),
-    ("1.3.132.0.34", 384, true),
-    ("1.3.132.0.35", 521, true),
-    ("1.3.132.0.10", 256, false),
-    ("1.3.36.3.3.2.8.1.1.3", 192, false),
-    ("1.3.36.3.3.2.8.1.1.5", 224, false),
-    ("1.3.36.3.3.2.8.1.1.7", 256, false),
-    ("1.3.36.3.3.2.8.1.1.9", 320, false),
-    ("1.3.36.3.3.2.8.1.1.11", 384, false),
-    ("1.3.36.3.3.2.8.1.1.13", 512, false),
-    ("1.3.132.0.31", 192, false),
-    ("1.3.132.0.32", 224, false),
+/// The named curves that the JDK loads, and their field bits. JDK 17.0.15 and 25 were asked about every curve OpenSSL 3 knows:
+/// SM2, WAP, the twisted Brainpool curves and some of X9.62 make them refuse the certificate and with it the store.
+const CURVES: [(&str, u32); 53] = [
+    ("1.2.840.10045.3.0.5", 191),   // c2tnb191v1
+    ("1.2.840.10045.3.0.6", 191),   // c2tnb191v2
+    ("1.2.840.10045.3.0.7", 191),   // c2tnb191v3
+    ("1.2.840.10045.3.0.11", 239),  // c2tnb239v1
+    ("1.2.840.10045.3.0.12", 239),  // c2tnb239v2
+    ("1.2.840.10045.3.0.13", 239),  // c2tnb239v3
+    ("1.2.840.10045.3.0.18", 359),  // c2tnb359v1
+    ("1.2.840.10045.3.0.20", 431),  // c2tnb431r1
+    ("1.2.840.10045.3.1.1", 192),   // prime192v1
+    ("1.2.840.10045.3.1.2", 192),   // prime192v2
+    ("1.2.840.10045.3.1.3", 192),   // prime192v3
+    ("1.2.840.10045.3.1.4", 239),   // prime239v1
+    ("1.2.840.10045.3.1.5", 239),   // prime239v2
+    ("1.2.840.10045.3.1.6", 239),   // prime239v3
+    ("1.2.840.10045.3.1.7", 256),   // prime256v1
+    ("1.3.36.3.3.2.8.1.1.1", 160),  // brainpoolP160r1
+    ("1.3.36.3.3.2.8.1.1.3", 192),  // brainpoolP192r1
+    ("1.3.36.3.3.2.8.1.1.5", 224),  // brainpoolP224r1
+    ("1.3.36.3.3.2.8.1.1.7", 256),  // brainpoolP256r1
+    ("1.3.36.3.3.2.8.1.1.9", 320),  // brainpoolP320r1
+    ("1.3.36.3.3.2.8.1.1.11", 384), // brainpoolP384r1
+    ("1.3.36.3.3.2.8.1.1.13", 512), // brainpoolP512r1
+    ("1.3.132.0.1", 163),           // sect163k1
+    ("1.3.132.0.2", 163),           // sect163r1
+    ("1.3.132.0.3", 239),           // sect239k1
+    ("1.3.132.0.4", 113),           // sect113r1
+    ("1.3.132.0.5", 113),           // sect113r2
+    ("1.3.132.0.6", 112),           // secp112r1
+    ("1.3.132.0.7", 112),           // secp112r2
+    ("1.3.132.0.8", 160),           // secp160r1
+    ("1.3.132.0.9", 160),           // secp160k1
+    ("1.3.132.0.10", 256),          // secp256k1
+    ("1.3.132.0.15", 163),          // sect163r2
+    ("1.3.132.0.16", 283),          // sect283k1
+    ("1.3.132.0.17", 283),          // sect283r1
+    ("1.3.132.0.22", 131),          // sect131r1
+    ("1.3.132.0.23", 131),          // sect131r2
+    ("1.3.132.0.24", 193),          // sect193r1
+    ("1.3.132.0.25", 193),          // sect193r2
+    ("1.3.132.0.26", 233),          // sect233k1
+    ("1.3.132.0.27", 233),          // sect233r1
+    ("1.3.132.0.28", 128),          // secp128r1
+    ("1.3.132.0.29", 128),          // secp128r2
+    ("1.3.132.0.30", 160),          // secp160r2
+    ("1.3.132.0.31", 192),          // secp192k1
+    ("1.3.132.0.32", 224),          // secp224k1
+    ("1.3.132.0.33", 224),          // secp224r1
+    ("1.3.132.0.34", 384),          // secp384r1
+    ("1.3.132.0.35", 521),          // secp521r1
+    ("1.3.132.0.36", 409),          // sect409k1
+    ("1.3.132.0.37", 409),          // sect409r1
+    ("1.3.132.0.38", 571),          // sect571k1
+    ("1.3.132.0.39", 571),          // sect571r1
 ];
 
 /// What is read from a SubjectPublicKeyInfo or a PKCS#8 algorithm.
@@ -182,8 +222,8 @@ pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
                 let name = der::dotted(parameters.body).ok_or(parameters.bad())?;
                 bits = CURVES
                     .iter()
-                    .find(|(oid, ..)| *oid == name)
-                    .map_or(0, |(_, bits, _)| *bits);
+                    .find(|(oid, _)| *oid == name)
+                    .map_or(0, |(_, bits)| *bits);
                 curve = Some(name);
             }
             KeyAlgorithm::Ec
@@ -245,9 +285,9 @@ pub(crate) fn public_key(spki: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     Ok(info)
 }
 
-/// Whether JDK 17 knows this named curve.
+/// Whether the JDK knows this named curve.
 pub(super) fn jdk_knows_curve(oid: &str) -> bool {
-    CURVES.iter().any(|(name, _, known)| *name == oid && *known)
+    CURVES.iter().any(|(name, _)| *name == oid)
 }
 
 /// Reads a signature's AlgorithmIdentifier.

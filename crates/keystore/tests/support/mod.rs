@@ -1,0 +1,126 @@
+//! What the integration tests share: the corpus, a repeatable random source, and short ways to say things.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests read files and fail loudly; each test binary uses a part of this module"
+)]
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+
+use rand_core::{TryCryptoRng, TryRng};
+use trustmason_keystore::{
+    CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock,
+};
+
+/// The corpus folder. Unset: said on stderr, and the test has nothing to read. Set and broken: a failure.
+pub fn corpus() -> Option<PathBuf> {
+    let Some(folder) = std::env::var_os("TRUSTMASON_CORPUS") else {
+        eprintln!("TRUSTMASON_CORPUS is not set: no corpus to read");
+        return None;
+    };
+    let folder = PathBuf::from(folder);
+    for part in ["files", "expected.jsonl", "expected.tsv", "mutate.py"] {
+        assert!(
+            folder.join(part).exists(),
+            "TRUSTMASON_CORPUS={} has no {part}",
+            folder.display()
+        );
+    }
+    Some(folder)
+}
+
+/// The repository's fixtures.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+    let path = path.as_ref();
+    std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+pub fn text(path: impl AsRef<Path>) -> String {
+    String::from_utf8(read(path)).expect("UTF-8")
+}
+
+/// Opens with a password, or without one.
+pub fn open(bytes: &[u8], password: Option<&str>) -> Result<Store, ReadError> {
+    let password = password.map(Password::new);
+    let unlock = password
+        .as_ref()
+        .map_or(Unlock::Unverified, Unlock::Password);
+    Store::open(bytes.to_vec(), unlock, &Interner::new())
+}
+
+/// The words the JVM uses for entry kinds.
+pub fn java_kind(kind: &EntryKind) -> &'static str {
+    match kind {
+        EntryKind::Trusted(_) => "trustedCertEntry",
+        EntryKind::PrivateKey { .. } => "PrivateKeyEntry",
+        EntryKind::SecretKey => "SecretKeyEntry",
+        EntryKind::Untrusted(_) => "untrusted",
+        EntryKind::Opaque(_) => "opaque",
+    }
+}
+
+/// A store or its refusal in one line: `ok alias:kind …` in the store's order, or `error class`.
+pub fn summary(result: &Result<Store, ReadError>) -> String {
+    match result {
+        Ok(store) => {
+            let mut words: Vec<String> = store
+                .entries()
+                .iter()
+                .map(|entry| {
+                    let broken = entry
+                        .certificates()
+                        .iter()
+                        .any(|slot| matches!(slot, CertificateSlot::Unparsed(_)));
+                    let alias = entry.alias.as_deref().unwrap_or("-");
+                    format!(
+                        "{alias}:{}{}",
+                        java_kind(&entry.kind),
+                        if broken { "!" } else { "" }
+                    )
+                })
+                .collect();
+            words.sort();
+            format!("ok {}", words.join(" "))
+        }
+        Err(error) => format!("error {}", error.class.as_str()),
+    }
+}
+
+/// A repeatable source of random bytes (SplitMix64). Not secret: for tests only.
+pub struct Dice(pub u64);
+
+impl TryRng for Dice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.try_next_u64().map(|value| (value >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Ok(z ^ (z >> 31))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        for byte in out {
+            *byte = self.try_next_u64()?.to_le_bytes()[0];
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Dice {}

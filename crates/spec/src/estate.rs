@@ -1,0 +1,253 @@
+//! The estate spec as typed data, every value with its place in the file. Nothing is joined with a profile yet.
+
+use std::collections::BTreeMap;
+
+use trustmason_keystore::{Fingerprint, Password};
+
+use crate::fault::{At, Place, Source};
+use crate::name::Fqdn;
+use crate::topology::{DeclaredFormat, KeyKind, Rotation, Side, SignatureHash};
+
+/// An estate spec that was read: [`crate::parse`] makes it, [`crate::resolve`] turns it into a topology.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    pub(crate) source: Source,
+    pub(crate) estate: String,
+    pub(crate) profiles: Vec<At<ProfileRef>>,
+    pub(crate) state: String,
+    pub(crate) certificates_dir: String,
+    pub(crate) access: AccessSpec,
+    pub(crate) secrets: BTreeMap<String, At<SecretSpec>>,
+    pub(crate) identity: IdentitySpec,
+    pub(crate) authorities: BTreeMap<String, At<AuthoritySpec>>,
+    pub(crate) hosts: Vec<HostSpec>,
+    pub(crate) retired: Vec<At<Fqdn>>,
+    pub(crate) distrust: Vec<At<(Fingerprint, String)>>,
+    pub(crate) certificates: BTreeMap<String, At<AnchorSpec>>,
+    pub(crate) trust: Vec<TrustSpec>,
+    pub(crate) rules: Vec<RuleTweak>,
+    pub(crate) stores: Vec<StoreOverride>,
+    pub(crate) accept: Vec<AcceptSpec>,
+    pub(crate) warn_before_days: Option<u32>,
+    pub(crate) patience_days: Option<u32>,
+    pub(crate) observation_max_age_days: Option<u32>,
+}
+
+/// Which profile is meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProfileRef {
+    /// One that comes with the program, by its name.
+    Builtin(String),
+    /// One's own, by its path as written (relative to the spec's folder).
+    Path(String),
+}
+
+impl ProfileRef {
+    /// A text with a slash, a backslash or the ending `.yaml` or `.yml` is a path.
+    pub(crate) fn read(text: &str) -> Self {
+        let ending = std::path::Path::new(text)
+            .extension()
+            .is_some_and(|e| e == "yaml" || e == "yml");
+        if ending || text.contains(['/', '\\']) {
+            Self::Path(text.to_owned())
+        } else {
+            Self::Builtin(text.to_owned())
+        }
+    }
+
+    /// As written.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Builtin(text) | Self::Path(text) => text,
+        }
+    }
+}
+
+/// `access:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AccessSpec {
+    None,
+    Root { root: At2, drive: Option<At2> },
+}
+
+/// A template and its place, comparable by its text.
+#[derive(Clone, Debug)]
+pub(crate) struct At2(pub(crate) At<String>);
+
+impl PartialEq for At2 {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.value == other.0.value
+    }
+}
+
+impl Eq for At2 {}
+
+/// The way to a secret, templates not filled in.
+#[derive(Clone, Debug)]
+pub(crate) enum SecretSpec {
+    Literal(Password, /* whether it is the public default */ bool),
+    Env(String),
+    File(String),
+    Properties { path: At<String>, key: String },
+    Command(Vec<String>),
+}
+
+impl SecretSpec {
+    /// Whether both are the same way. Two literals are never equal: their values are not compared.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Env(a), Self::Env(b)) | (Self::File(a), Self::File(b)) => a == b,
+            (Self::Properties { path: p, key: k }, Self::Properties { path: q, key: l }) => {
+                p.value == q.value && k == l
+            }
+            (Self::Command(a), Self::Command(b)) => a == b,
+            (Self::Literal(_, a), Self::Literal(_, b)) => *a && *b,
+            (
+                Self::Literal(..)
+                | Self::Env(_)
+                | Self::File(_)
+                | Self::Properties { .. }
+                | Self::Command(_),
+                _,
+            ) => false,
+        }
+    }
+}
+
+/// `identity:`; what is `None` is inherited.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IdentitySpec {
+    pub(crate) issuer: Option<At<String>>,
+    pub(crate) subject: Option<Vec<(String, String)>>,
+    pub(crate) key: Option<At<KeyKind>>,
+    pub(crate) signature: Option<At<SignatureHash>>,
+    pub(crate) validity_days: Option<At<u32>>,
+    pub(crate) renew_before_days: Option<At<u32>>,
+    pub(crate) rotation: Option<At<Rotation>>,
+}
+
+impl IdentitySpec {
+    /// This setting over another: what is written here wins, field by field.
+    pub(crate) fn over(&self, below: &Self) -> Self {
+        Self {
+            issuer: self.issuer.clone().or_else(|| below.issuer.clone()),
+            subject: self.subject.clone().or_else(|| below.subject.clone()),
+            key: self.key.clone().or_else(|| below.key.clone()),
+            signature: self.signature.clone().or_else(|| below.signature.clone()),
+            validity_days: self
+                .validity_days
+                .clone()
+                .or_else(|| below.validity_days.clone()),
+            renew_before_days: self
+                .renew_before_days
+                .clone()
+                .or_else(|| below.renew_before_days.clone()),
+            rotation: self.rotation.clone().or_else(|| below.rotation.clone()),
+        }
+    }
+}
+
+/// A certificate file with its pin.
+#[derive(Clone, Debug)]
+pub(crate) struct AnchorSpec {
+    pub(crate) file: String,
+    pub(crate) sha256: Option<At<Fingerprint>>,
+}
+
+/// An entry of `authorities:`.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthoritySpec {
+    pub(crate) root: AnchorSpec,
+    pub(crate) intermediates: Vec<AnchorSpec>,
+    pub(crate) requests_dir: Option<String>,
+    pub(crate) inbox: Option<String>,
+    pub(crate) sign_with: Option<At<String>>,
+}
+
+/// An entry of `hosts:`.
+#[derive(Clone, Debug)]
+pub(crate) struct HostSpec {
+    pub(crate) fqdn: Fqdn,
+    pub(crate) place: Place,
+    pub(crate) roles: Vec<At<String>>,
+    pub(crate) side: Option<Side>,
+    pub(crate) cluster: Option<At<String>>,
+    pub(crate) publisher: Option<At<bool>>,
+    pub(crate) vars: Vec<(At<String>, At<String>)>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) certificates: Vec<(At<String>, HostCertificate)>,
+    pub(crate) identity: IdentitySpec,
+    pub(crate) identities: Vec<(At<String>, IdentitySpec)>,
+    pub(crate) profiles: Option<Vec<At<ProfileRef>>>,
+    pub(crate) formerly: Vec<At<Fqdn>>,
+    pub(crate) access: Option<AccessSpec>,
+}
+
+/// An entry of a host's `certificates:`.
+#[derive(Clone, Debug)]
+pub(crate) struct HostCertificate {
+    pub(crate) file: Option<At<String>>,
+    pub(crate) names: Vec<Fqdn>,
+}
+
+/// An entry of `trust:`.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustSpec {
+    pub(crate) place: Place,
+    pub(crate) stores: Vec<At<String>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) subjects: Vec<At<String>>,
+    pub(crate) alias: Option<At<String>>,
+    pub(crate) was: Vec<At<String>>,
+    pub(crate) why: String,
+}
+
+/// An entry of `rules:`.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleTweak {
+    pub(crate) rule: At<String>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) same: Option<Vec<String>>,
+    pub(crate) alias: Option<At<String>>,
+    pub(crate) why: Option<String>,
+}
+
+/// An entry of `stores:`.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreOverride {
+    pub(crate) pattern: At<String>,
+    pub(crate) path: Option<At<String>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
+    pub(crate) format: Option<At<DeclaredFormat>>,
+    pub(crate) password: Option<At<PasswordSpec>>,
+    pub(crate) exclusive: Option<At<bool>>,
+    pub(crate) create: Option<At<bool>>,
+}
+
+/// A password: a name under `secrets:`, or the way to it.
+#[derive(Clone, Debug)]
+pub(crate) enum PasswordSpec {
+    Named(String),
+    Inline(SecretSpec),
+}
+
+impl PasswordSpec {
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Named(a), Self::Named(b)) => a == b,
+            (Self::Inline(a), Self::Inline(b)) => a.same(b),
+            (Self::Named(_), Self::Inline(_)) | (Self::Inline(_), Self::Named(_)) => false,
+        }
+    }
+}
+
+/// An entry of `accept:`.
+#[derive(Clone, Debug)]
+pub(crate) struct AcceptSpec {
+    pub(crate) finding: String,
+    pub(crate) store: Option<At<String>>,
+    pub(crate) sha256: Option<Fingerprint>,
+    pub(crate) until: String,
+    pub(crate) why: String,
+}

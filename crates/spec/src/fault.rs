@@ -1,0 +1,324 @@
+//! What is wrong with a file, and where. A fault knows its file, line and column, shows the line with a caret below the
+//! place, names the cause, and says one thing to try. A line that may hold a secret is never shown, nor is any of its text.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::veil::Veil;
+
+/// A place in a file: line and column count from 1, in characters; the length is in characters too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+    /// How many characters are meant (at least 1).
+    pub length: usize,
+}
+
+/// A value with the place it was written at.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub place: Place,
+}
+
+impl<T> At<T> {
+    /// Puts a value and its place together.
+    pub fn new(value: T, place: Place) -> Self {
+        Self { value, place }
+    }
+}
+
+/// Whether a fault stops the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing can be done before it is mended.
+    Error,
+    /// Worth a look; the work goes on.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file's name, as the caller gave it.
+    pub file: String,
+    /// The place in it.
+    pub place: Place,
+    /// The text of that line; `None` when it may hold a secret or the file has no such line.
+    pub text: Option<String>,
+    /// The cause, one sentence without a full stop.
+    pub message: String,
+    /// What was probably meant.
+    pub suggestion: Option<String>,
+    /// One thing to try.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// Adds what was probably meant.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// Adds one thing to try.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.place.line.to_string();
+        let margin = " ".repeat(number.len());
+        writeln!(f, "{}: {}", self.severity, self.message)?;
+        writeln!(
+            f,
+            "{margin}--> {}:{}:{}",
+            self.file, self.place.line, self.place.column
+        )?;
+        writeln!(f, "{margin} |")?;
+        let aside = self
+            .suggestion
+            .as_ref()
+            .map(|s| format!(" did you mean `{s}`?"))
+            .unwrap_or_default();
+        if let Some(text) = &self.text {
+            let (shown, before, carets) = window(text, self.place);
+            writeln!(f, "{number} | {shown}")?;
+            writeln!(
+                f,
+                "{margin} | {}{}{aside}",
+                " ".repeat(before),
+                "^".repeat(carets)
+            )?;
+        } else {
+            writeln!(f, "{number} | (line withheld: it may hold a secret)")?;
+            if !aside.is_empty() {
+                writeln!(f, "{margin} |{aside}")?;
+            }
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "{margin} = help: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The widest piece of a line that is shown.
+const WIDTH: usize = 140;
+
+/// The piece of a line around a place, how many characters stand before the carets, and how many carets there are.
+fn window(text: &str, place: Place) -> (String, usize, usize) {
+    let chars: Vec<char> = text
+        .chars()
+        .map(|c| if c == '\t' || c.is_control() { ' ' } else { c })
+        .collect();
+    let column = place.column.saturating_sub(1).min(chars.len());
+    let start = if chars.len() > WIDTH {
+        column.saturating_sub(WIDTH / 3)
+    } else {
+        0
+    };
+    let shown: String = chars.iter().skip(start).take(WIDTH).collect();
+    let room = chars
+        .len()
+        .min(start.saturating_add(WIDTH))
+        .saturating_sub(column)
+        .max(1);
+    let (lead, cut) = if start > 0 { ("…", 1) } else { ("", 0) };
+    (
+        format!("{lead}{}", shown.trim_end()),
+        column - start + cut,
+        place.length.clamp(1, room),
+    )
+}
+
+/// Everything that is wrong, in the order of the files and their lines.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Faults {
+    all: Vec<Fault>,
+}
+
+impl Faults {
+    /// Adds one.
+    pub fn push(&mut self, fault: Fault) {
+        self.all.push(fault);
+    }
+
+    /// Adds what there is.
+    pub(crate) fn all_of(&mut self, faults: impl IntoIterator<Item = Fault>) {
+        self.all.extend(faults);
+    }
+
+    /// Takes over all of another list.
+    pub fn append(&mut self, mut other: Self) {
+        self.all.append(&mut other.all);
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.all.iter()
+    }
+
+    /// Sorted by file and place; the same fault twice counts once.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.all
+            .sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
+        self.all.dedup();
+        self
+    }
+
+    /// The value if there is no fault, else the faults in order.
+    pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.settled())
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, fault) in self.all.iter().enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// A file's name and text, kept so that a fault found late can still show its line. `Debug` shows the name only: the
+/// text may hold secrets.
+#[derive(Clone)]
+pub struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+    veil: Arc<Veil>,
+}
+
+impl Source {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            veil: Arc::new(Veil::over(text)),
+        }
+    }
+
+    /// The file's name, as the caller gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this line may hold a secret.
+    pub(crate) fn veiled(&self, line: usize) -> bool {
+        self.veil.covers(line)
+    }
+
+    pub(crate) fn error(&self, place: Place, message: impl Into<String>) -> Fault {
+        self.fault(Severity::Error, place, message.into())
+    }
+
+    pub(crate) fn warning(&self, place: Place, message: impl Into<String>) -> Fault {
+        self.fault(Severity::Warning, place, message.into())
+    }
+
+    fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
+        let text = if self.veiled(place.line) {
+            None
+        } else {
+            Some(self.line(place.line).to_owned())
+        };
+        Fault {
+            severity,
+            file: self.name.to_string(),
+            place,
+            text,
+            message,
+            suggestion: None,
+            hint: None,
+        }
+    }
+
+    fn line(&self, number: usize) -> &str {
+        self.text
+            .lines()
+            .nth(number.saturating_sub(1))
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.name)
+    }
+}
+
+/// The candidate nearest to what was written, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let folded = written.to_ascii_lowercase();
+    candidates
+        .into_iter()
+        .map(|c| {
+            (
+                strsim::damerau_levenshtein(&folded, &c.to_ascii_lowercase()),
+                c,
+            )
+        })
+        .filter(|(distance, c)| *distance <= (c.len().max(written.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, c)| c.to_owned())
+}

@@ -1,0 +1,289 @@
+//! The kinds of scalar the language knows: what each looks like, in words for people and as a pattern for the schema.
+
+use std::str::FromStr;
+
+use trustmason_keystore::Fingerprint;
+
+use crate::name::Fqdn;
+
+/// A kind of scalar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lexeme {
+    /// Any text of at least one character.
+    Text,
+    /// A short name: letters, digits, `.`, `_`, `-`.
+    Name,
+    /// A fully qualified host name.
+    Fqdn,
+    /// `60d` or `5y`.
+    Days,
+    /// A TCP port.
+    Port,
+    /// A SHA-256 fingerprint in hex, colons allowed.
+    Sha256,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// Two letters (ISO 3166-1 alpha-2).
+    Country,
+    /// `LEFT/RIGHT`.
+    Pair,
+    /// A path on a host, `C:\x` or `/x`; `{VAR}` allowed, `..` not.
+    HostPath,
+    /// The name of an environment variable.
+    Variable,
+}
+
+impl Lexeme {
+    /// What it is, for messages: `a host name`.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Name => "a name",
+            Self::Fqdn => "a host name",
+            Self::Days => "a number of days or years",
+            Self::Port => "a TCP port",
+            Self::Sha256 => "a SHA-256 fingerprint",
+            Self::Date => "a date",
+            Self::Country => "a country code",
+            Self::Pair => "a name of two parts",
+            Self::HostPath => "a path on the host",
+            Self::Variable => "the name of a variable",
+        }
+    }
+
+    /// The pattern of the schema (ECMA 262).
+    pub(crate) fn pattern(self) -> &'static str {
+        match self {
+            Self::Text => r"^[^\u0000-\u001f]+$",
+            Self::Name => r"^[A-Za-z0-9_][A-Za-z0-9._-]*$",
+            Self::Fqdn => {
+                r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)+\.?$"
+            }
+            Self::Days => r"^[0-9]{1,5}[dy]$",
+            Self::Port => r"^[0-9]{1,5}$",
+            Self::Sha256 => r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
+            Self::Date => r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            Self::Country => r"^[A-Z]{2}$",
+            Self::Pair => r"^[^/]+/[^/]+$",
+            Self::HostPath => r"^([A-Za-z]:[\\/]|/|\{).*$",
+            Self::Variable => r"^[A-Za-z_][A-Za-z0-9_]*$",
+        }
+    }
+
+    /// What is wrong with a text of this kind, and one thing to try.
+    pub(crate) fn check(self, text: &str) -> Result<(), Flaw> {
+        match self {
+            Self::Text => Ok(()),
+            Self::Name => {
+                let fits = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                    && text
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+                demand(
+                    fits,
+                    "a name has letters, digits, dots, hyphens and underscores only",
+                    "leave blanks and other signs out",
+                )
+            }
+            Self::Fqdn => Fqdn::parse(text).map(drop).map_err(|error| Flaw {
+                why: error.why(),
+                hint: "write the full name, such as cvp1.acme.example",
+            }),
+            Self::Days => demand(
+                days(text).is_some(),
+                "a duration is a whole number with d for days or y for years, from 1d to 100y",
+                "write it like 60d or 5y",
+            ),
+            Self::Port => demand(
+                port(text).is_some(),
+                "a TCP port is a number from 1 to 65535",
+                "write it like 443",
+            ),
+            Self::Sha256 => demand(
+                fingerprint(text).is_some(),
+                "a SHA-256 fingerprint has 64 hex digits",
+                "openssl x509 -noout -fingerprint -sha256 -in FILE prints it",
+            ),
+            Self::Date => demand(
+                is_date(text),
+                "there is no such day",
+                "write it as YYYY-MM-DD, such as 2027-01-31",
+            ),
+            Self::Country => demand(
+                text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()),
+                "a country code has two capital letters (ISO 3166-1)",
+                "write it like US",
+            ),
+            Self::Pair => demand(
+                text.split_once('/')
+                    .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains('/')),
+                "this name has two parts with one slash between them",
+                "write it like cvp/keystore",
+            ),
+            Self::HostPath => host_path(text),
+            Self::Variable => {
+                let fits = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                demand(
+                    fits,
+                    "a variable has letters, digits and underscores only",
+                    "write it like CVP_HOME",
+                )
+            }
+        }
+    }
+}
+
+/// What is wrong with a scalar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    /// The cause.
+    pub(crate) why: &'static str,
+    /// One thing to try.
+    pub(crate) hint: &'static str,
+}
+
+fn demand(fits: bool, why: &'static str, hint: &'static str) -> Result<(), Flaw> {
+    if fits {
+        Ok(())
+    } else {
+        Err(Flaw { why, hint })
+    }
+}
+
+fn host_path(text: &str) -> Result<(), Flaw> {
+    let mut chars = text.chars();
+    let drive = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && chars.next() == Some(':')
+        && matches!(chars.next(), Some('\\' | '/'));
+    demand(
+        drive || text.starts_with('/') || text.starts_with('{'),
+        "a path on a host starts with a drive, a slash or a {VARIABLE}",
+        r"write it like 'C:\Cisco\CVP' or /tomcat-trust",
+    )?;
+    demand(
+        !text.split(['/', '\\']).any(|step| step == ".."),
+        "a path on a host has no `..` in it",
+        "write the path out",
+    )
+}
+
+/// The days of `60d` or `5y` (a year counts 365 days, as certificate tools do); 1 day to 100 years.
+pub(crate) fn days(text: &str) -> Option<u32> {
+    let (number, factor) = text
+        .strip_suffix('d')
+        .map(|n| (n, 1))
+        .or_else(|| text.strip_suffix('y').map(|n| (n, 365)))?;
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let days = number.parse::<u32>().ok()?.checked_mul(factor)?;
+    (1..=36_500).contains(&days).then_some(days)
+}
+
+/// A TCP port.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    text.parse::<u16>().ok().filter(|port| *port > 0)
+}
+
+/// A fingerprint, colons and case as openssl and keytool print them.
+pub(crate) fn fingerprint(text: &str) -> Option<Fingerprint> {
+    let bare: String = text
+        .chars()
+        .filter(|c| *c != ':')
+        .collect::<String>()
+        .to_ascii_lowercase();
+    if bare.len() == 64 {
+        Fingerprint::from_str(&bare).ok()
+    } else {
+        None
+    }
+}
+
+/// Whether a text is a day of the Gregorian calendar, `YYYY-MM-DD`.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else {
+        return false;
+    };
+    let shaped = year.len() == 4 && month.len() == 2 && day.len() == 2;
+    let number = |t: &str| {
+        t.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| t.parse::<u32>().ok())
+            .flatten()
+    };
+    let (Some(year), Some(month), Some(day)) = (number(year), number(month), number(day)) else {
+        return false;
+    };
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let longest = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => 0,
+    };
+    shaped && year > 0 && (1..=longest).contains(&day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_days_or_years_and_nothing_else() {
+        assert_eq!(days("60d"), Some(60));
+        assert_eq!(days("5y"), Some(1825));
+        for bad in [
+            "60",
+            "d",
+            "0d",
+            "-1d",
+            "+5d",
+            "1.5y",
+            "101y",
+            "99999999999y",
+            "5 y",
+            "5w",
+        ] {
+            assert_eq!(days(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        for good in ["2027-01-31", "2028-02-29", "2000-02-29"] {
+            assert!(is_date(good), "{good}");
+        }
+        for bad in [
+            "2027-02-29",
+            "1900-02-29",
+            "2027-13-01",
+            "2027-00-10",
+            "2027-1-31",
+            "0000-01-01",
+            "2027-04-31",
+            "x",
+        ] {
+            assert!(!is_date(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_with_colons_and_in_any_case() {
+        let plain = "0aff".repeat(16);
+        let dotted = vec!["0A:FF"; 32].join(":");
+        assert_eq!(fingerprint(&plain), fingerprint(&dotted[..95]));
+        assert!(fingerprint(&plain).is_some());
+        assert_eq!(fingerprint(&plain[..62]), None);
+    }
+
+    #[test]
+    fn host_paths_do_not_climb() {
+        assert!(Lexeme::HostPath.check(r"C:\a\..\b").is_err());
+        assert!(Lexeme::HostPath.check("/a/../b").is_err());
+        assert!(Lexeme::HostPath.check(r"{CVP_HOME}\conf\..x").is_ok());
+        assert!(Lexeme::HostPath.check("relative/path").is_err());
+    }
+}

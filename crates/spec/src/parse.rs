@@ -1,0 +1,330 @@
+//! Text → [`Spec`]. Every fault that the file alone can show is found here, in one go.
+
+use std::path::Path;
+
+use crate::estate::{
+    AcceptSpec, AccessSpec, At2, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec,
+    PasswordSpec, RuleTweak, SecretSpec, Spec, StoreOverride, TrustSpec,
+};
+use crate::fault::{At, Faults, Source};
+use crate::name::Fqdn;
+use crate::topology::{Rotation, Side};
+use crate::tree::{Kind, Node};
+use crate::{grammar, lexeme, pick, profile, shape, tree};
+
+/// Reads an estate spec. `name` is the file's name for messages. No file, environment or clock is looked at.
+///
+/// # Errors
+/// All faults of the file, in the order of its lines; a text that is no YAML has just one. When something is wrong and
+/// all profiles are built-in, the faults that only show against the profiles are reported along with the others.
+pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
+    let source = Source::new(name, text);
+    let root = tree::read(&source)?;
+    let mut faults = shape::check(&source, &root, &grammar::SPEC);
+    faults.append(secrets(&source, &root));
+    let spec = build(source, &root);
+    if faults.is_empty() {
+        return Ok(spec);
+    }
+    faults.append(beyond(&spec, &faults));
+    Err(faults.settled())
+}
+
+/// What resolving finds in a file that is already known to be faulty, without the lines that were reported before: one
+/// cause, one fault.
+fn beyond(spec: &Spec, known: &Faults) -> Faults {
+    let mut more = Faults::default();
+    let Ok(profiles) = profile::load(spec, Path::new(""), |_| Err(String::new())) else {
+        return more;
+    };
+    if let Err(found) = crate::resolve(spec, &profiles, Path::new("")) {
+        for fault in &found {
+            let ours = fault.file == spec.source.name();
+            if ours && !known.iter().any(|k| k.place.line == fault.place.line) {
+                more.push(fault.clone());
+            }
+        }
+    }
+    more
+}
+
+/// What the table cannot say about secrets: `key` belongs to `properties`, and a command has a program.
+pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
+    let mut faults = Faults::default();
+    let named = root.pairs_of("secrets").into_iter().map(|(_, node)| node);
+    let inline = root
+        .pairs_of("stores")
+        .into_iter()
+        .filter_map(|(_, node)| node.get("password"));
+    for node in named
+        .chain(inline)
+        .filter(|node| matches!(node.kind, Kind::Map(_)))
+    {
+        match (node.get("properties"), node.get("key")) {
+            (Some(properties), None) => {
+                let fault = source.error(
+                    properties.place,
+                    "a secret in a properties file needs the field `key`",
+                );
+                faults.push(
+                    fault.hint(
+                        "add `key:` with the name of the property, such as Security.keystorePW",
+                    ),
+                );
+            }
+            (None, Some(key)) => {
+                let fault = source.error(
+                    key.place,
+                    "`key` says which property to read, but there is no `properties`",
+                );
+                faults.push(fault.hint("add `properties:` with the file, or leave `key` out"));
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if let Some(command) = node
+            .get("command")
+            .filter(|c| matches!(&c.kind, Kind::List(items) if items.is_empty()))
+        {
+            let fault = source.error(command.place, "a secret's command has no program");
+            faults.push(
+                fault.hint(
+                    "write the program and its arguments as a list: [/usr/bin/pass, show, cvp]",
+                ),
+            );
+        }
+    }
+    faults
+}
+
+fn build(source: Source, root: &Node) -> Spec {
+    let policy = root.get("policy");
+    let days = |field: &str| {
+        policy
+            .and_then(|p| p.read_of(field, lexeme::days))
+            .map(|at| at.value)
+    };
+    Spec {
+        estate: root.text_of("estate").unwrap_or_default(),
+        profiles: pick::profiles(root),
+        state: root
+            .text_of("state")
+            .unwrap_or_else(|| "./.trustmason".to_owned()),
+        certificates_dir: root
+            .text_of("certificates_dir")
+            .unwrap_or_else(|| "./certs".to_owned()),
+        access: access(root).unwrap_or_else(|| AccessSpec::Root {
+            root: At2(At::new("./hosts/{fqdn}".to_owned(), root.place)),
+            drive: None,
+        }),
+        secrets: root
+            .pairs_of("secrets")
+            .into_iter()
+            .filter_map(|(key, node)| Some((key.value, At::new(pick::secret(node)?, key.place))))
+            .collect(),
+        identity: root.get("identity").map(identity).unwrap_or_default(),
+        authorities: root
+            .pairs_of("authorities")
+            .into_iter()
+            .filter_map(|(key, node)| Some((key.value, At::new(authority(node)?, key.place))))
+            .collect(),
+        hosts: root
+            .pairs_of("hosts")
+            .into_iter()
+            .filter_map(|(key, node)| host(&key, node))
+            .collect(),
+        retired: root.hosts_of("retired"),
+        distrust: root
+            .maps_of("distrust")
+            .into_iter()
+            .filter_map(distrust)
+            .collect(),
+        certificates: root
+            .pairs_of("certificates")
+            .into_iter()
+            .filter_map(|(key, node)| Some((key.value, At::new(pick::anchor(node)?, key.place))))
+            .collect(),
+        trust: root.maps_of("trust").into_iter().map(trust).collect(),
+        rules: root
+            .pairs_of("rules")
+            .into_iter()
+            .map(|(rule, node)| tweak(rule, node))
+            .collect(),
+        stores: root
+            .pairs_of("stores")
+            .into_iter()
+            .map(|(pattern, node)| store(pattern, node))
+            .collect(),
+        accept: root
+            .maps_of("accept")
+            .into_iter()
+            .filter_map(accept)
+            .collect(),
+        warn_before_days: days("warn_before"),
+        patience_days: days("patience"),
+        observation_max_age_days: days("observation_max_age"),
+        source,
+    }
+}
+
+fn access(node: &Node) -> Option<AccessSpec> {
+    let access = node.get("access")?;
+    match access.text() {
+        Some("none") => Some(AccessSpec::None),
+        Some(_) => None,
+        None => Some(AccessSpec::Root {
+            root: At2(access.spot_of("root")?),
+            drive: access.spot_of("drive").map(At2),
+        }),
+    }
+}
+
+fn identity(node: &Node) -> IdentitySpec {
+    let subject = node.get("subject").map(|subject| {
+        let present = |name: &str| subject.text_of(name).map(|value| (name.to_owned(), value));
+        ["OU", "O", "L", "ST", "C"]
+            .into_iter()
+            .filter_map(present)
+            .collect()
+    });
+    let rotation = |text: &str| match text {
+        "staged" => Some(Rotation::Staged),
+        "immediate" => Some(Rotation::Immediate),
+        _ => None,
+    };
+    IdentitySpec {
+        issuer: node.spot_of("issuer"),
+        subject,
+        key: node.read_of("key", pick::key_kind),
+        signature: node.read_of("signature", pick::hash),
+        validity_days: node.read_of("validity", lexeme::days),
+        renew_before_days: node.read_of("renew_before", lexeme::days),
+        rotation: node.read_of("rotation", rotation),
+    }
+}
+
+fn authority(node: &Node) -> Option<AuthoritySpec> {
+    Some(AuthoritySpec {
+        root: node.get("root").and_then(pick::anchor)?,
+        intermediates: node
+            .maps_of("intermediates")
+            .into_iter()
+            .filter_map(pick::anchor)
+            .collect(),
+        requests_dir: node.text_of("requests_dir"),
+        inbox: node.text_of("inbox"),
+        sign_with: node.spot_of("sign_with"),
+    })
+}
+
+fn host(key: &At<String>, node: &Node) -> Option<HostSpec> {
+    let side = |text: &str| match text {
+        "a" => Some(Side::A),
+        "b" => Some(Side::B),
+        _ => None,
+    };
+    let certificate = |(key, node): (At<String>, &Node)| {
+        let names = node
+            .hosts_of("names")
+            .into_iter()
+            .map(|at| at.value)
+            .collect();
+        (
+            key,
+            HostCertificate {
+                file: node.spot_of("file"),
+                names,
+            },
+        )
+    };
+    Some(HostSpec {
+        fqdn: Fqdn::parse(&key.value).ok()?,
+        place: key.place,
+        roles: node.spots_of("role"),
+        side: node.read_of("side", side).map(|at| at.value),
+        cluster: node.spot_of("cluster"),
+        publisher: node.flag_of("publisher"),
+        vars: node
+            .pairs_of("vars")
+            .into_iter()
+            .filter_map(|(k, v)| Some((k, v.spot()?)))
+            .collect(),
+        labels: node.text_map_of("labels"),
+        certificates: node
+            .pairs_of("certificates")
+            .into_iter()
+            .map(certificate)
+            .collect(),
+        identity: node.get("identity").map(identity).unwrap_or_default(),
+        identities: node
+            .pairs_of("identities")
+            .into_iter()
+            .map(|(k, v)| (k, identity(v)))
+            .collect(),
+        profiles: node.get("profile").map(|_| pick::profiles(node)),
+        formerly: node.hosts_of("formerly"),
+        access: access(node),
+    })
+}
+
+fn distrust(node: &Node) -> Option<At<(trustmason_keystore::Fingerprint, String)>> {
+    let sha256 = pick::sha256_of(node, "sha256")?;
+    Some(At::new(
+        (sha256.value, node.text_of("why").unwrap_or_default()),
+        sha256.place,
+    ))
+}
+
+fn trust(node: &Node) -> TrustSpec {
+    TrustSpec {
+        place: node.get("store").map_or(node.place, |store| store.place),
+        stores: node.spots_of("store"),
+        certificate: node.spot_of("certificate"),
+        subjects: node.spots_of("subject"),
+        alias: node.spot_of("alias"),
+        was: node.spots_of("was"),
+        why: node.text_of("why").unwrap_or_default(),
+    }
+}
+
+fn tweak(rule: At<String>, node: &Node) -> RuleTweak {
+    RuleTweak {
+        rule,
+        enabled: node.flag_of("enabled").map(|at| at.value),
+        same: node.get("same").map(|_| node.texts_of("same")),
+        alias: node.spot_of("alias"),
+        why: node.text_of("why"),
+    }
+}
+
+fn store(pattern: At<String>, node: &Node) -> StoreOverride {
+    let password = node.get("password").and_then(|at| match at.text() {
+        Some(name) => Some(At::new(PasswordSpec::Named(name.to_owned()), at.place)),
+        None => pick::secret(at)
+            .map(|secret: SecretSpec| At::new(PasswordSpec::Inline(secret), at.place)),
+    });
+    let ownership = |text: &str| match text {
+        "exclusive" => Some(true),
+        "shared" => Some(false),
+        _ => None,
+    };
+    StoreOverride {
+        pattern,
+        path: node.spot_of("path"),
+        certificate: node.spot_of("certificate"),
+        key: node.spot_of("key"),
+        format: node.read_of("format", pick::format),
+        password,
+        exclusive: node.read_of("ownership", ownership),
+        create: node.flag_of("create"),
+    }
+}
+
+fn accept(node: &Node) -> Option<AcceptSpec> {
+    Some(AcceptSpec {
+        finding: node.text_of("finding")?,
+        store: node.spot_of("store"),
+        sha256: pick::sha256_of(node, "sha256").map(|at| at.value),
+        until: node.text_of("until")?,
+        why: node.text_of("why").unwrap_or_default(),
+    })
+}

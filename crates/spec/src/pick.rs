@@ -1,0 +1,181 @@
+//! Typed values out of a checked tree. A value that does not fit was reported by the check already and is simply absent
+//! here, so that the rest of the file can still be judged.
+
+use std::collections::BTreeMap;
+
+use trustmason_keystore::{Fingerprint, Password};
+
+use crate::estate::{AnchorSpec, ProfileRef, SecretSpec};
+use crate::fault::At;
+use crate::lexeme;
+use crate::name::Fqdn;
+use crate::topology::{DeclaredFormat, KeyKind, SignatureHash};
+use crate::tree::{Kind, Node};
+
+impl Node {
+    /// A scalar with its place.
+    pub(crate) fn spot(&self) -> Option<At<String>> {
+        self.text().map(|text| At::new(text.to_owned(), self.place))
+    }
+
+    /// The text of a field.
+    pub(crate) fn text_of(&self, field: &str) -> Option<String> {
+        self.get(field).and_then(Self::text).map(str::to_owned)
+    }
+
+    /// The text of a field, with its place.
+    pub(crate) fn spot_of(&self, field: &str) -> Option<At<String>> {
+        self.get(field).and_then(Self::spot)
+    }
+
+    /// The truth value of a field, with its place.
+    pub(crate) fn flag_of(&self, field: &str) -> Option<At<bool>> {
+        self.spot_of(field).and_then(|at| match at.value.as_str() {
+            "true" => Some(At::new(true, at.place)),
+            "false" => Some(At::new(false, at.place)),
+            _ => None,
+        })
+    }
+
+    /// The texts of a field that holds one or more.
+    pub(crate) fn spots_of(&self, field: &str) -> Vec<At<String>> {
+        self.get(field)
+            .map(Self::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Self::spot)
+            .collect()
+    }
+
+    /// The same without places.
+    pub(crate) fn texts_of(&self, field: &str) -> Vec<String> {
+        self.spots_of(field)
+            .into_iter()
+            .map(|at| at.value)
+            .collect()
+    }
+
+    /// A field read by a function, with its place.
+    pub(crate) fn read_of<T>(
+        &self,
+        field: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<At<T>> {
+        self.spot_of(field)
+            .and_then(|at| read(&at.value).map(|value| At::new(value, at.place)))
+    }
+
+    /// The host names of a field.
+    pub(crate) fn hosts_of(&self, field: &str) -> Vec<At<Fqdn>> {
+        self.spots_of(field)
+            .into_iter()
+            .filter_map(|at| Some(At::new(Fqdn::parse(&at.value).ok()?, at.place)))
+            .collect()
+    }
+
+    /// The entries of a field that is a mapping: key with place, and value.
+    pub(crate) fn pairs_of(&self, field: &str) -> Vec<(At<String>, &Self)> {
+        let entries = self.get(field).map(Self::entries).unwrap_or_default();
+        entries
+            .iter()
+            .filter_map(|(key, value)| Some((key.spot()?, value)))
+            .collect()
+    }
+
+    /// The items of a field that is a list of mappings.
+    pub(crate) fn maps_of(&self, field: &str) -> Vec<&Self> {
+        let items = self.get(field).map(Self::items).unwrap_or_default();
+        items
+            .iter()
+            .filter(|item| matches!(item.kind, Kind::Map(_)))
+            .collect()
+    }
+
+    /// A field that is a mapping of texts.
+    pub(crate) fn text_map_of(&self, field: &str) -> BTreeMap<String, String> {
+        self.pairs_of(field)
+            .into_iter()
+            .filter_map(|(k, v)| Some((k.value, v.text()?.to_owned())))
+            .collect()
+    }
+}
+
+/// `rsa-2048`, `ec-256`.
+pub(crate) fn key_kind(text: &str) -> Option<KeyKind> {
+    let (kind, bits) = text.split_once('-')?;
+    let bits = bits.parse().ok()?;
+    match kind {
+        "rsa" => Some(KeyKind::Rsa(bits)),
+        "ec" => Some(KeyKind::Ec(bits)),
+        _ => None,
+    }
+}
+
+/// `sha256`.
+pub(crate) fn hash(text: &str) -> Option<SignatureHash> {
+    match text {
+        "sha256" => Some(SignatureHash::Sha256),
+        "sha384" => Some(SignatureHash::Sha384),
+        "sha512" => Some(SignatureHash::Sha512),
+        _ => None,
+    }
+}
+
+/// `jks`.
+pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
+    match text {
+        "jks" => Some(DeclaredFormat::Jks),
+        "jceks" => Some(DeclaredFormat::Jceks),
+        "pkcs12" => Some(DeclaredFormat::Pkcs12),
+        "pem" => Some(DeclaredFormat::Pem),
+        "pem-dir" => Some(DeclaredFormat::PemDir),
+        "pem-pair" => Some(DeclaredFormat::PemPair),
+        _ => None,
+    }
+}
+
+/// A fingerprint field.
+pub(crate) fn sha256_of(node: &Node, field: &str) -> Option<At<Fingerprint>> {
+    node.read_of(field, lexeme::fingerprint)
+}
+
+/// A certificate file with its pin.
+pub(crate) fn anchor(node: &Node) -> Option<AnchorSpec> {
+    Some(AnchorSpec {
+        file: node.text_of("file")?,
+        sha256: sha256_of(node, "sha256"),
+    })
+}
+
+/// `profile:`, one or more.
+pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
+    let refs = node.spots_of("profile").into_iter();
+    refs.map(|at| At::new(ProfileRef::read(&at.value), at.place))
+        .collect()
+}
+
+/// The way to a secret.
+pub(crate) fn secret(node: &Node) -> Option<SecretSpec> {
+    if let Some(value) = node.text_of("literal") {
+        let public = value == "changeit";
+        return Some(SecretSpec::Literal(Password::new(value), public));
+    }
+    if let Some(name) = node.text_of("env") {
+        return Some(SecretSpec::Env(name));
+    }
+    if let Some(path) = node.text_of("file") {
+        return Some(SecretSpec::File(path));
+    }
+    if let Some(path) = node.spot_of("properties") {
+        return Some(SecretSpec::Properties {
+            path,
+            key: node.text_of("key")?,
+        });
+    }
+    let command = node.texts_of("command");
+    if command.is_empty() {
+        None
+    } else {
+        Some(SecretSpec::Command(command))
+    }
+}

@@ -1,0 +1,446 @@
+//! Profiles joined: a chain of `extends` becomes one effective profile, and so does a list of profiles side by side.
+//! Every name one part of a profile uses for another is checked here, with its place in the profile's own file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{LoadedProfile, Profile, Role, Rule};
+use crate::estate::{ProfileRef, SecretSpec};
+use crate::fault::{At, Fault, Faults, Place, Source, nearest};
+use crate::resolve::template;
+use crate::topology::DeclaredFormat;
+
+/// All loaded profiles, checked.
+pub(crate) struct Catalog<'p> {
+    by_reference: BTreeMap<&'p ProfileRef, &'p Profile>,
+}
+
+/// One or several profiles with all they extend, as one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Effective {
+    /// What the host shows as its profile: `pcce-12.5`, or names joined with `+`.
+    pub(crate) name: String,
+    /// The names of all profiles in it.
+    pub(crate) members: BTreeSet<String>,
+    pub(crate) needs: BTreeSet<String>,
+    pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    pub(crate) roles: BTreeMap<String, Role>,
+    /// By the profile they are written in, and their id.
+    pub(crate) rules: BTreeMap<(String, String), Rule>,
+}
+
+impl<'p> Catalog<'p> {
+    /// Takes the loaded profiles in and checks each with what it extends.
+    pub(crate) fn new(loaded: &'p [LoadedProfile]) -> Result<Self, Faults> {
+        let mut faults = Faults::default();
+        let mut by_reference = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, &Profile> = BTreeMap::new();
+        for one in loaded {
+            let fresh = by_reference.insert(&one.reference, &one.profile).is_none();
+            if let Some(other) = by_name
+                .insert(&one.profile.name.value, &one.profile)
+                .filter(|_| fresh)
+            {
+                let message = format!(
+                    "`{}` is the name of another profile already ({})",
+                    one.profile.name.value,
+                    other.source.name()
+                );
+                faults.push(
+                    one.profile
+                        .source
+                        .error(one.profile.name.place, message)
+                        .hint("give this profile a name of its own"),
+                );
+            }
+        }
+        let catalog = Self { by_reference };
+        for one in loaded {
+            match catalog.chain(&one.reference) {
+                Ok(chain) => check(&one.profile, &fold(&chain), &mut faults),
+                Err(fault) => faults.all_of(fault.map(|f| *f)),
+            }
+        }
+        faults.or(catalog)
+    }
+
+    /// Several profiles side by side, with all they extend. Equal names must mean equal things.
+    pub(crate) fn effective(
+        &self,
+        wanted: &[At<ProfileRef>],
+        spec: &Source,
+    ) -> Result<Effective, Box<Fault>> {
+        let mut joined: Option<Effective> = None;
+        for at in wanted {
+            let one = fold(
+                &self
+                    .chain(&at.value)
+                    .map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?,
+            );
+            joined = Some(match joined {
+                None => one,
+                Some(before) => beside(before, one).map_err(|why| {
+                    Box::new(
+                        spec.error(at.place, why)
+                            .hint("use one of the two, or a profile of your own that settles it"),
+                    )
+                })?,
+            });
+        }
+        Ok(joined.unwrap_or_default())
+    }
+
+    /// A profile and what it extends, the profile itself last. `None` is a profile that was not loaded.
+    fn chain(&self, reference: &ProfileRef) -> Result<Vec<&'p Profile>, Option<Box<Fault>>> {
+        let Some(first) = self.by_reference.get(reference) else {
+            return Err(None);
+        };
+        let mut chain = vec![*first];
+        let mut current: &Profile = first;
+        while let Some(parent) = &current.extends {
+            let Some(next) = self.by_reference.get(&parent.value) else {
+                return Err(Some(missing(&current.source, parent)));
+            };
+            if chain.iter().any(|p| std::ptr::eq(*p, *next)) {
+                let message = format!(
+                    "the profile `{}` extends itself in a circle",
+                    parent.value.text()
+                );
+                return Err(Some(Box::new(
+                    current
+                        .source
+                        .error(parent.place, message)
+                        .hint("take one `extends` out"),
+                )));
+            }
+            chain.push(next);
+            current = next;
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+}
+
+fn missing(source: &Source, at: &At<ProfileRef>) -> Box<Fault> {
+    let message = format!("the profile `{}` was not loaded", at.value.text());
+    Box::new(
+        source
+            .error(at.place, message)
+            .hint("name a built-in profile, or the path of a file that can be read"),
+    )
+}
+
+/// Later profiles over earlier ones.
+fn fold(chain: &[&Profile]) -> Effective {
+    let mut all = Effective::default();
+    for profile in chain {
+        all.name.clone_from(&profile.name.value);
+        all.members.insert(profile.name.value.clone());
+        all.needs.extend(profile.needs.iter().cloned());
+        all.secrets
+            .extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        for (name, role) in &profile.roles {
+            let target = all.roles.entry(name.clone()).or_default();
+            target.clustered |= role.clustered;
+            target.vars.extend(role.vars.clone());
+            target.stores.extend(role.stores.clone());
+            target.identities.extend(role.identities.clone());
+            target.services.extend(role.services.clone());
+        }
+        for (id, rule) in &profile.rules {
+            all.rules.retain(|(_, known), _| known != id);
+            all.rules
+                .insert((rule.origin.profile.clone(), id.clone()), rule.clone());
+        }
+    }
+    all
+}
+
+/// Two effective profiles side by side; the error names what they disagree on.
+fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
+    let clash = |what: &str, name: &str, left: &str, right: &str| {
+        Err(format!(
+            "the profiles `{left}` and `{right}` both have {what} `{name}`, and not the same"
+        ))
+    };
+    for (name, role) in right.roles {
+        match left.roles.get_mut(&name) {
+            None => drop(left.roles.insert(name, role)),
+            Some(mine) => {
+                if let Err(what) = mine.absorb(&role) {
+                    return clash(
+                        "a role",
+                        &format!("{name}` with `{what}"),
+                        &left.name,
+                        &right.name,
+                    );
+                }
+            }
+        }
+    }
+    for (name, secret) in right.secrets {
+        if left
+            .secrets
+            .get(&name)
+            .is_some_and(|mine| !mine.same(&secret))
+        {
+            return clash("a secret", &name, &left.name, &right.name);
+        }
+        left.secrets.insert(name, secret);
+    }
+    left.name = format!("{}+{}", left.name, right.name);
+    left.members.extend(right.members);
+    left.needs.extend(right.needs);
+    left.rules.extend(right.rules);
+    Ok(left)
+}
+
+impl Role {
+    /// Takes another role in; the error names what the two define differently.
+    pub(crate) fn absorb(&mut self, other: &Self) -> Result<(), String> {
+        for (name, theirs) in &other.stores {
+            match self.stores.get(name) {
+                Some(mine) if !mine.same(theirs) => return Err(format!("store {name}")),
+                Some(_) => {}
+                None => drop(self.stores.insert(name.clone(), theirs.clone())),
+            }
+        }
+        for (name, theirs) in &other.identities {
+            match self.identities.get_mut(name) {
+                Some(mine) if !mine.same(theirs) => return Err(format!("identity {name}")),
+                Some(mine) => {
+                    // Export files are named after roles (ADSx.cer, ICMx.cer); a machine of both may use either.
+                    let more = theirs
+                        .exported_as
+                        .iter()
+                        .filter(|n| !mine.exported_as.contains(n))
+                        .cloned()
+                        .collect::<Vec<_>>();
+                    mine.exported_as.extend(more);
+                }
+                None => drop(self.identities.insert(name.clone(), theirs.clone())),
+            }
+        }
+        for (name, theirs) in &other.vars {
+            match self.vars.get(name) {
+                Some(mine) if mine != theirs => return Err(format!("variable {name}")),
+                Some(_) => {}
+                None => drop(self.vars.insert(name.clone(), theirs.clone())),
+            }
+        }
+        for (name, theirs) in &other.services {
+            match self.services.get(name) {
+                Some(mine) if mine != theirs => return Err(format!("service {name}")),
+                Some(_) => {}
+                None => drop(self.services.insert(name.clone(), theirs.clone())),
+            }
+        }
+        self.clustered |= other.clustered;
+        Ok(())
+    }
+}
+
+impl super::Store {
+    /// Whether both mean the same store; where they were written does not count.
+    fn same(&self, other: &Self) -> bool {
+        let Self {
+            origin: _,
+            spot,
+            format,
+            password,
+            write,
+            create,
+            vendor_entries,
+            shadows,
+            restart,
+            steps,
+        } = self;
+        *spot == other.spot
+            && *format == other.format
+            && *password == other.password
+            && *write == other.write
+            && *create == other.create
+            && *vendor_entries == other.vendor_entries
+            && *shadows == other.shadows
+            && *restart == other.restart
+            && *steps == other.steps
+    }
+}
+
+impl super::Identity {
+    /// Whether both mean the same identity; where they were written and how exports are called does not count.
+    fn same(&self, other: &Self) -> bool {
+        let Self {
+            origin: _,
+            entry,
+            exported_as: _,
+            served_at,
+            constraints,
+            restart,
+            export_steps,
+            renew_steps,
+            source: _,
+        } = self;
+        *entry == other.entry
+            && *served_at == other.served_at
+            && *constraints == other.constraints
+            && *restart == other.restart
+            && *export_steps == other.export_steps
+            && *renew_steps == other.renew_steps
+    }
+}
+
+/// Checks the names within a profile, in what it writes itself.
+fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
+    let source = &profile.source;
+    for name in profile.roles.keys() {
+        let Some(role) = all.roles.get(name) else {
+            continue;
+        };
+        check_role(source, &profile.name.value, role, faults);
+    }
+    for rule in profile.rules.values() {
+        for at in &rule.truster {
+            if let Some((role, store)) = reach(source, all, at, faults) {
+                match role.stores.get(store) {
+                    None => faults.push(dangling(
+                        source,
+                        at.place,
+                        "store",
+                        store,
+                        role.stores.keys(),
+                    )),
+                    Some(found) if rule.alias.is_none() && takes_alias(found.format) => {
+                        let message = format!(
+                            "rule `{}` gives no alias, and the store `{}` needs one",
+                            rule.id, at.value
+                        );
+                        faults.push(
+                            source
+                                .error(rule.origin.place, message)
+                                .hint("add `alias:`, such as '{fqdn}'"),
+                        );
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        for at in &rule.subject {
+            if let Some((role, identity)) = reach(source, all, at, faults)
+                && !role.identities.contains_key(identity)
+            {
+                faults.push(dangling(
+                    source,
+                    at.place,
+                    "identity",
+                    identity,
+                    role.identities.keys(),
+                ));
+            }
+        }
+        for alias in rule.alias.iter() {
+            if let Err(unknown) = template::check(&alias.value, &template::ALIAS) {
+                faults.push(
+                    source
+                        .error(alias.place, unknown)
+                        .hint("an alias may use {fqdn}, {host} and {identity}"),
+                );
+            }
+        }
+    }
+}
+
+fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) {
+    for store in role.stores.values().filter(|s| s.origin.profile == profile) {
+        for service in store
+            .restart
+            .iter()
+            .filter(|s| !role.services.contains_key(*s))
+        {
+            faults.push(dangling(
+                source,
+                store.origin.place,
+                "service",
+                service,
+                role.services.keys(),
+            ));
+        }
+    }
+    for identity in role
+        .identities
+        .values()
+        .filter(|i| i.origin.profile == profile)
+    {
+        for service in identity
+            .restart
+            .iter()
+            .filter(|s| !role.services.contains_key(*s))
+        {
+            faults.push(dangling(
+                source,
+                identity.origin.place,
+                "service",
+                service,
+                role.services.keys(),
+            ));
+        }
+        if let Some((store, _)) = identity
+            .entry
+            .as_ref()
+            .filter(|(store, _)| !role.stores.contains_key(store))
+        {
+            faults.push(dangling(
+                source,
+                identity.origin.place,
+                "store",
+                store,
+                role.stores.keys(),
+            ));
+        }
+    }
+}
+
+/// The role of `ROLE/NAME`, and the name.
+fn reach<'e, 'a>(
+    source: &Source,
+    all: &'e Effective,
+    at: &'a At<String>,
+    faults: &mut Faults,
+) -> Option<(&'e Role, &'a str)> {
+    let (role, name) = at.value.split_once('/')?;
+    let found = all.roles.get(role);
+    if found.is_none() {
+        faults.push(dangling(source, at.place, "role", role, all.roles.keys()));
+    }
+    Some((found?, name))
+}
+
+/// A name that stands for nothing.
+pub(crate) fn dangling<'n>(
+    source: &Source,
+    place: Place,
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'n String>,
+) -> Fault {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let list = if known.is_empty() {
+        "there is none here".to_owned()
+    } else {
+        format!("known: {}", known.join(", "))
+    };
+    source
+        .error(place, format!("there is no {what} `{name}`"))
+        .suggest(nearest(name, known.iter().copied()))
+        .hint(list)
+}
+
+/// Whether entries of such a store have aliases.
+pub(crate) fn takes_alias(format: DeclaredFormat) -> bool {
+    match format {
+        DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => true,
+        DeclaredFormat::Pem
+        | DeclaredFormat::PemDir
+        | DeclaredFormat::PemPair
+        | DeclaredFormat::Windows => false,
+    }
+}

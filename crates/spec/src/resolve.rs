@@ -1,0 +1,112 @@
+//! `Spec` + profiles → `Topology`: every name looked up, every template filled in, every rule turned into edges. Pure:
+//! paths are joined with the spec's folder but nothing is looked at. All faults are collected, each with its place.
+
+mod anchors;
+mod edges;
+mod hosts;
+mod identities;
+mod path;
+mod stores;
+pub(crate) mod template;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::estate::Spec;
+use crate::fault::Faults;
+use crate::profile::{Catalog, LoadedProfile, join};
+use crate::topology::{Accept, Policy, Topology};
+
+/// What resolving gives.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The estate, every name resolved.
+    pub topology: Topology,
+    /// What is worth a look though nothing stops.
+    pub warnings: Faults,
+}
+
+/// The work in progress: the spec, its folder, and what was found wrong.
+pub(crate) struct Work<'s> {
+    pub(crate) spec: &'s Spec,
+    pub(crate) base: &'s Path,
+    pub(crate) faults: Faults,
+    pub(crate) warnings: Faults,
+}
+
+/// Resolves a spec with the profiles it wants ([`crate::profile::load`]). `base` is the spec's folder: relative paths
+/// start there. The same input gives the same topology.
+///
+/// # Errors
+/// Everything that does not fit together, in the order of the file's lines.
+pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<Resolved, Faults> {
+    let catalog = Catalog::new(profiles)?;
+    let mut work = Work {
+        spec,
+        base,
+        faults: Faults::default(),
+        warnings: Faults::default(),
+    };
+    let machines = hosts::machines(&mut work, &catalog);
+    let stores = stores::stores(&mut work, &machines);
+    let (identities, services) = identities::identities(&mut work, &machines);
+    let (anchors, authorities) = anchors::anchors(&mut work, &machines);
+    let edges = edges::edges(&mut work, &machines, &stores, &identities);
+    let Work {
+        faults, warnings, ..
+    } = work;
+    let mut profiles: Vec<String> = Vec::new();
+    for machine in &machines {
+        for name in machine
+            .effective
+            .members
+            .iter()
+            .filter(|name| !profiles.contains(name))
+            .collect::<Vec<_>>()
+        {
+            profiles.push(name.clone());
+        }
+    }
+    let topology = Topology {
+        estate: spec.estate.clone(),
+        state: join(base, &spec.state),
+        certificates_dir: join(base, &spec.certificates_dir),
+        profiles,
+        hosts: machines
+            .into_iter()
+            .map(|machine| (machine.host.fqdn.clone(), machine.host))
+            .collect(),
+        stores,
+        identities,
+        services,
+        anchors,
+        authorities,
+        edges,
+        retired: spec.retired.iter().map(|at| at.value.clone()).collect(),
+        distrust: spec
+            .distrust
+            .iter()
+            .map(|at| at.value.clone())
+            .collect::<BTreeMap<_, _>>(),
+        accept: spec
+            .accept
+            .iter()
+            .map(|one| Accept {
+                finding: one.finding.clone(),
+                store: one.store.as_ref().map(|at| at.value.clone()),
+                sha256: one.sha256,
+                until: one.until.clone(),
+                why: one.why.clone(),
+            })
+            .collect(),
+        policy: Policy {
+            warn_before_days: spec.warn_before_days.unwrap_or(60),
+            patience_days: spec.patience_days.unwrap_or(7),
+            observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
+        },
+    };
+    faults.or(Resolved {
+        topology,
+        warnings: warnings.settled(),
+    })
+}

@@ -1,0 +1,306 @@
+//! Hosts: their roles joined, their variables, how their disks are reached, and their clusters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::Work;
+use super::path::Disks;
+use super::template;
+use crate::estate::{AccessSpec, HostSpec, ProfileRef};
+use crate::fault::{At, Place};
+use crate::profile::dangling;
+use crate::profile::{Catalog, Effective, Role, join};
+use crate::topology::{Access, Host, HostPath};
+
+/// A host on its way: what it is, with everything its roles give it.
+pub(crate) struct Machine<'s> {
+    pub(crate) spec: &'s HostSpec,
+    pub(crate) host: Host,
+    pub(crate) effective: Rc<Effective>,
+    /// All its roles as one.
+    pub(crate) role: Role,
+    pub(crate) disks: Option<Disks>,
+    vars: BTreeMap<String, String>,
+}
+
+impl Machine<'_> {
+    /// Fills a template in with this host's name and variables.
+    pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
+        template::fill(text, &|name| self.value(name))
+    }
+
+    /// A path of this host. `None`: the host is never opened.
+    pub(crate) fn path(&self, text: &str) -> Option<Result<HostPath, String>> {
+        let disks = self.disks.as_ref()?;
+        Some(self.fill(text).and_then(|shown| disks.place(&shown)))
+    }
+
+    /// Whether the host has this role, and what that role is.
+    pub(crate) fn has(&self, role: &str) -> Option<&Role> {
+        if self.host.roles.iter().any(|r| r == role) {
+            self.effective.roles.get(role)
+        } else {
+            None
+        }
+    }
+
+    /// The value of a label for `same:`; `side` and `cluster` are labels every host may have.
+    pub(crate) fn label(&self, label: &str) -> Option<String> {
+        match label {
+            "side" => self.host.side.map(|side| format!("{side:?}")),
+            "cluster" => self.host.cluster.clone(),
+            _ => self.host.labels.get(label).cloned(),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        match name {
+            "fqdn" => Some(self.host.fqdn.as_str().to_owned()),
+            "host" => Some(self.host.fqdn.host().to_owned()),
+            _ => self.vars.get(name).cloned(),
+        }
+    }
+}
+
+/// All hosts, by name. A host whose profile or roles make no sense is reported and left out.
+pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Machine<'s>> {
+    let spec = work.spec;
+    let mut cache: BTreeMap<Vec<ProfileRef>, Option<Rc<Effective>>> = BTreeMap::new();
+    let mut machines = Vec::new();
+    let mut names = BTreeSet::new();
+    for host in &spec.hosts {
+        let wanted: &[At<ProfileRef>] = host.profiles.as_deref().unwrap_or(&spec.profiles);
+        let key: Vec<ProfileRef> = wanted.iter().map(|at| at.value.clone()).collect();
+        let effective =
+            cache
+                .entry(key)
+                .or_insert_with(|| match catalog.effective(wanted, &spec.source) {
+                    Ok(effective) => Some(Rc::new(effective)),
+                    Err(fault) => {
+                        work.faults.push(*fault);
+                        None
+                    }
+                });
+        let Some(effective) = effective.clone() else {
+            continue;
+        };
+        if names.insert(host.fqdn.clone()) {
+            machines.extend(machine(work, host, &effective));
+        }
+    }
+    publishers(work, &mut machines);
+    former(work, &machines);
+    machines.sort_by(|a, b| a.host.fqdn.cmp(&b.host.fqdn));
+    machines
+}
+
+fn machine<'s>(
+    work: &mut Work<'s>,
+    spec: &'s HostSpec,
+    effective: &Rc<Effective>,
+) -> Option<Machine<'s>> {
+    let source = &work.spec.source;
+    let mut role = Role::default();
+    let mut joined: Vec<(&str, &Role)> = Vec::new();
+    for at in &spec.roles {
+        let Some(found) = effective.roles.get(&at.value) else {
+            work.faults.push(dangling(
+                source,
+                at.place,
+                "role",
+                &at.value,
+                effective.roles.keys(),
+            ));
+            continue;
+        };
+        if joined.iter().any(|(name, _)| *name == at.value) {
+            work.faults.push(
+                source
+                    .error(
+                        at.place,
+                        format!("the role `{}` stands here twice", at.value),
+                    )
+                    .hint("keep one"),
+            );
+        } else if let Err(what) = role.absorb(found) {
+            let other = joined
+                .iter()
+                .find(|(_, r)| (*r).clone().absorb(found).is_err())
+                .map_or("", |(name, _)| name);
+            let message = format!(
+                "the roles `{other}` and `{}` of {} define the {what} differently",
+                at.value, spec.fqdn
+            );
+            work.faults.push(source.error(at.place, message).hint("one machine cannot be both; give one role to another host, or write a profile that joins them"));
+        }
+        joined.push((&at.value, found));
+    }
+    if joined.is_empty() {
+        return None;
+    }
+    let mut vars: BTreeMap<String, String> = role
+        .vars
+        .iter()
+        .filter_map(|(k, v)| Some((k.clone(), v.clone()?)))
+        .collect();
+    for (name, value) in &spec.vars {
+        if role.vars.contains_key(&name.value) {
+            vars.insert(name.value.clone(), value.value.clone());
+        } else {
+            work.faults.push(dangling(
+                source,
+                name.place,
+                "variable",
+                &name.value,
+                role.vars.keys(),
+            ));
+        }
+    }
+    let mut machine = Machine {
+        spec,
+        host: Host {
+            fqdn: spec.fqdn.clone(),
+            roles: joined.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            side: spec.side,
+            cluster: spec.cluster.as_ref().map(|at| at.value.clone()),
+            publisher: spec.publisher.as_ref().is_some_and(|at| at.value),
+            labels: spec.labels.clone(),
+            formerly: spec.formerly.iter().map(|at| at.value.clone()).collect(),
+            access: Access::None,
+            profile: effective.name.clone(),
+        },
+        effective: Rc::clone(effective),
+        role,
+        disks: None,
+        vars,
+    };
+    if let AccessSpec::Root { root, drive } = spec.access.as_ref().unwrap_or(&work.spec.access) {
+        let filled = template::fill(&root.0.value, &|name| match name {
+            "fqdn" | "host" => machine.value(name),
+            _ => None,
+        });
+        match filled {
+            Ok(filled) => {
+                let root = join(work.base, &filled);
+                machine.host.access = Access::Root(root.clone());
+                machine.disks = Some(Disks {
+                    root,
+                    drive: drive.as_ref().map(|d| d.0.value.clone()),
+                });
+            }
+            Err(why) => work.faults.push(
+                source
+                    .error(root.0.place, why)
+                    .hint("a root may use {fqdn} and {host}"),
+            ),
+        }
+        if let Some(drive) = drive
+            && let Err(why) = template::check(&drive.0.value, &["letter"])
+        {
+            work.faults.push(
+                source
+                    .error(drive.0.place, why)
+                    .hint("write '{letter}$' for Windows admin shares"),
+            );
+        }
+    }
+    Some(machine)
+}
+
+/// A cluster of several nodes has exactly one publisher; a node alone is its own, unless the spec says otherwise.
+fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
+    let mut clusters: BTreeMap<String, Vec<(String, Place, bool)>> = BTreeMap::new();
+    for machine in &*machines {
+        if let Some(at) = &machine.spec.cluster {
+            let node = (
+                machine.host.fqdn.to_string(),
+                at.place,
+                machine.host.publisher,
+            );
+            clusters.entry(at.value.clone()).or_default().push(node);
+        }
+    }
+    for (name, nodes) in clusters.iter().filter(|(_, nodes)| nodes.len() > 1) {
+        let publishers: Vec<&str> = nodes
+            .iter()
+            .filter(|(_, _, p)| *p)
+            .map(|(fqdn, _, _)| fqdn.as_str())
+            .collect();
+        if publishers.len() == 1 {
+            continue;
+        }
+        let message = if publishers.is_empty() {
+            let all = nodes
+                .iter()
+                .map(|(fqdn, _, _)| fqdn.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
+            format!(
+                "the cluster `{name}` has {} nodes and no publisher ({all})",
+                nodes.len()
+            )
+        } else {
+            format!(
+                "the cluster `{name}` has {} publishers: {}",
+                publishers.len(),
+                publishers.join(", ")
+            )
+        };
+        let place = nodes
+            .first()
+            .map(|(_, place, _)| *place)
+            .unwrap_or_default();
+        work.faults.push(
+            work.spec
+                .source
+                .error(place, message)
+                .hint("write `publisher: true` on exactly one of its nodes"),
+        );
+    }
+    for machine in machines {
+        let alone = machine
+            .spec
+            .cluster
+            .as_ref()
+            .is_none_or(|at| clusters.get(&at.value).is_none_or(|n| n.len() < 2));
+        if machine.role.clustered && alone {
+            machine.host.publisher = machine.spec.publisher.as_ref().is_none_or(|at| at.value);
+        }
+    }
+}
+
+/// A retired or former name is not a live one.
+fn former(work: &mut Work<'_>, machines: &[Machine<'_>]) {
+    let source = &work.spec.source;
+    let live: BTreeMap<_, _> = work
+        .spec
+        .hosts
+        .iter()
+        .map(|host| (&host.fqdn, host.place.line))
+        .collect();
+    for at in &work.spec.retired {
+        if let Some(line) = live.get(&at.value) {
+            let message = format!("{} is retired here and a host on line {line}", at.value);
+            work.faults.push(
+                source
+                    .error(at.place, message)
+                    .hint("take it out of `retired:` or out of `hosts:`"),
+            );
+        }
+    }
+    for machine in machines {
+        for at in &machine.spec.formerly {
+            if let Some(line) = live.get(&at.value) {
+                let message = format!(
+                    "{} is the former name of {} here and a host on line {line}",
+                    at.value, machine.host.fqdn
+                );
+                work.faults.push(
+                    source
+                        .error(at.place, message)
+                        .hint("a name belongs to one host; take it out of `formerly:`"),
+                );
+            }
+        }
+    }
+}

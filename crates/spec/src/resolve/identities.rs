@@ -1,0 +1,335 @@
+//! Identities: where each one's certificate comes from, what its role demands, and how a new one would be made.
+
+use std::collections::BTreeMap;
+
+use super::Work;
+use super::hosts::Machine;
+use super::stores::filled;
+use crate::estate::{HostCertificate, IdentitySpec};
+use crate::fault::{At, Place};
+use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
+use crate::profile::{Identity, dangling, join};
+use crate::topology::{
+    Constraints, IdentityDef, Issuer, KeyKind, Rotation, ServiceDef, SignatureHash, Source, Write,
+};
+
+const VALIDITY_DAYS: u32 = 1825;
+const RENEW_BEFORE_DAYS: u32 = 60;
+
+/// All identities of all hosts, and the services of the hosts that are opened.
+pub(crate) fn identities(
+    work: &mut Work<'_>,
+    machines: &[Machine<'_>],
+) -> (
+    BTreeMap<IdentityId, IdentityDef>,
+    BTreeMap<ServiceId, ServiceDef>,
+) {
+    let mut identities = BTreeMap::new();
+    let mut services = BTreeMap::new();
+    settings(work, &work.spec.identity);
+    for machine in machines {
+        for (name, title) in &machine.role.services {
+            let id = ServiceId::new(machine.host.fqdn.clone(), name.clone());
+            services.insert(
+                id.clone(),
+                ServiceDef {
+                    id,
+                    name: title.clone(),
+                },
+            );
+        }
+        names(work, machine);
+        for (name, identity) in &machine.role.identities {
+            let id = IdentityId::new(machine.host.fqdn.clone(), name.clone());
+            let own = machine
+                .spec
+                .identities
+                .iter()
+                .find(|(at, _)| at.value == *name)
+                .map(|(_, spec)| spec);
+            let own = own
+                .cloned()
+                .unwrap_or_default()
+                .over(&machine.spec.identity);
+            let def = one(work, machine, &id, identity, &own);
+            identities.insert(id, def);
+        }
+    }
+    (identities, services)
+}
+
+/// The names a host uses for its identities, and the settings written on it.
+fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
+    let source = &work.spec.source;
+    let known = &machine.role.identities;
+    let certificates = machine.spec.certificates.iter().map(|(at, _)| at);
+    for at in machine
+        .spec
+        .identities
+        .iter()
+        .map(|(at, _)| at)
+        .chain(certificates)
+    {
+        if !known.contains_key(&at.value) {
+            work.faults.push(dangling(
+                source,
+                at.place,
+                "identity",
+                &at.value,
+                known.keys(),
+            ));
+        }
+    }
+    settings(work, &machine.spec.identity);
+    for (_, spec) in &machine.spec.identities {
+        settings(work, spec);
+    }
+}
+
+/// What is wrong with a setting whatever it is applied to.
+fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
+    let spec = work.spec;
+    let source = &spec.source;
+    if let Some(at) = setting
+        .issuer
+        .as_ref()
+        .filter(|at| at.value != "self-signed")
+    {
+        if spec.authorities.contains_key(&at.value) {
+            let message = format!(
+                "identities issued by an authority (`{}`) are not available in this version",
+                at.value
+            );
+            work.faults.push(
+                source
+                    .error(at.place, message)
+                    .hint("write `issuer: self-signed`"),
+            );
+        } else {
+            let known: Vec<String> = std::iter::once("self-signed".to_owned())
+                .chain(spec.authorities.keys().cloned())
+                .collect();
+            work.faults.push(dangling(
+                source,
+                at.place,
+                "authority",
+                &at.value,
+                known.iter(),
+            ));
+        }
+    }
+    if let Some(at) = setting
+        .rotation
+        .as_ref()
+        .filter(|at| at.value == Rotation::Staged)
+    {
+        let fault = source.error(
+            at.place,
+            "rotation in stages is not available in this version",
+        );
+        work.faults
+            .push(fault.hint("write `rotation: immediate`, or leave the field out"));
+    }
+    if let Some(at) = setting.validity_days.as_ref().filter(|at| at.value == 1895) {
+        let fault = source.warning(
+            at.place,
+            "1895 days are 5.19 years: a known misprint in the vendor's table for five years",
+        );
+        work.warnings.push(fault.hint("five years are 1825d or 5y"));
+    }
+}
+
+fn one(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    id: &IdentityId,
+    identity: &Identity,
+    own: &IdentitySpec,
+) -> IdentityDef {
+    let setting = own.over(&work.spec.identity);
+    let given = machine
+        .spec
+        .certificates
+        .iter()
+        .find(|(at, _)| at.value == id.name)
+        .map(|(_, given)| given);
+    let source = origin(work, machine, id, identity, given);
+    let write = match (&identity.entry, &machine.disks) {
+        (_, None) => Write::Never,
+        (Some(_), Some(_)) => Write::Direct,
+        (None, Some(_)) => Write::HandOff,
+    };
+    let (key, signature) = material(work, id, &identity.constraints, &setting, write);
+    let (validity_days, renew_before_days) = terms(work, id, &setting);
+    let role = machine
+        .host
+        .roles
+        .iter()
+        .filter(|r| {
+            machine
+                .has(r)
+                .is_some_and(|role| role.identities.contains_key(&id.name))
+        })
+        .min();
+    IdentityDef {
+        id: id.clone(),
+        source,
+        write,
+        constraints: identity.constraints.clone(),
+        subject: setting.subject.clone().unwrap_or_default(),
+        issuer: match setting.issuer.as_ref().map(|at| at.value.as_str()) {
+            None | Some("self-signed") => Issuer::SelfSigned,
+            Some(name) => Issuer::Authority(name.to_owned()),
+        },
+        issuer_explicit: own.issuer.is_some(),
+        validity_days,
+        renew_before_days,
+        rotation: setting
+            .rotation
+            .as_ref()
+            .map_or(Rotation::Immediate, |at| at.value),
+        names: given.map(|given| given.names.clone()).unwrap_or_default(),
+        restart: identity
+            .restart
+            .iter()
+            .map(|s| ServiceId::new(id.host.clone(), s.clone()))
+            .collect(),
+        served_at: identity.served_at,
+        rule: RuleId::new(
+            &identity.origin.profile,
+            &format!("{}.{}", role.map_or("", String::as_str), id.name),
+        ),
+        source_document: identity.source.clone(),
+        export_steps: filled(work, machine, &identity.export_steps),
+        renew_steps: filled(work, machine, &identity.renew_steps),
+        key,
+        signature,
+    }
+}
+
+/// The one place the certificate comes from.
+fn origin(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    id: &IdentityId,
+    identity: &Identity,
+    given: Option<&HostCertificate>,
+) -> Source {
+    let file = given.and_then(|given| given.file.as_ref());
+    match (&identity.entry, &machine.disks, file) {
+        (Some((store, alias)), Some(_), file) => {
+            if let Some(at) = file {
+                let message = format!(
+                    "the certificate of {id} is read from its store `{store}`, not from a file"
+                );
+                let fault = work.spec.source.error(at.place, message);
+                work.faults
+                    .push(fault.hint("leave `file` out; `names` may stay"));
+            }
+            Source::KeyEntry {
+                store: StoreId::new(id.host.clone(), store.clone()),
+                alias: alias.clone(),
+            }
+        }
+        (None, _, Some(at)) | (Some(_), None, Some(at)) => Source::File(join(work.base, &at.value)),
+        (None, _, None) | (Some(_), None, None) => {
+            let names = if identity.exported_as.is_empty() {
+                vec![
+                    format!("{}_{}.cer", id.host, id.name),
+                    format!("{}_{}.pem", id.host, id.name),
+                ]
+            } else {
+                filled(work, machine, &identity.exported_as)
+            };
+            Source::Exported { names }
+        }
+    }
+}
+
+/// The key and the hash of a new certificate. What the spec asks for must be what the role accepts, else the identity
+/// would be made anew for ever.
+fn material(
+    work: &mut Work<'_>,
+    id: &IdentityId,
+    constraints: &Constraints,
+    setting: &IdentitySpec,
+    write: Write,
+) -> (KeyKind, SignatureHash) {
+    let key = setting
+        .key
+        .as_ref()
+        .map_or(constraints.key.unwrap_or(KeyKind::Rsa(2048)), |at| at.value);
+    let fallback = constraints
+        .signature
+        .first()
+        .copied()
+        .unwrap_or(SignatureHash::Sha256);
+    let signature = setting.signature.as_ref().map_or(fallback, |at| at.value);
+    if write == Write::Direct {
+        let weak = match (key, constraints.key) {
+            (_, None) => false,
+            (KeyKind::Rsa(has), Some(KeyKind::Rsa(needs)))
+            | (KeyKind::Ec(has), Some(KeyKind::Ec(needs))) => has < needs,
+            (KeyKind::Rsa(_), Some(KeyKind::Ec(_))) | (KeyKind::Ec(_), Some(KeyKind::Rsa(_))) => {
+                true
+            }
+        };
+        if let (true, Some(at), Some(needs)) = (weak, &setting.key, constraints.key) {
+            breaks(work, at, id, &format!("its key must be {needs} or longer"));
+        }
+        if let Some(at) = setting.signature.as_ref().filter(|_| {
+            !constraints.signature.is_empty() && !constraints.signature.contains(&signature)
+        }) {
+            let allowed = constraints
+                .signature
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" or ");
+            breaks(work, at, id, &format!("its signature must be {allowed}"));
+        }
+    }
+    (key, signature)
+}
+
+fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
+    let fault = work.spec.source.error(
+        at.place,
+        format!("this setting breaks what the role of {id} demands: {demand}"),
+    );
+    let hint = format!(
+        "set it for the hosts that allow it only, or leave it out; `{}` is set under `identities:` of its host",
+        id.name
+    );
+    if !work.faults.iter().any(|known| known.place == fault.place) {
+        work.faults.push(fault.hint(hint));
+    }
+}
+
+/// Validity and renewal, in days. A certificate that is due from its first day would be made anew for ever.
+fn terms(work: &mut Work<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
+    let validity = setting
+        .validity_days
+        .as_ref()
+        .map_or(VALIDITY_DAYS, |at| at.value);
+    let renew = setting
+        .renew_before_days
+        .as_ref()
+        .map_or(RENEW_BEFORE_DAYS, |at| at.value);
+    if renew >= validity {
+        let place: Option<Place> = setting
+            .validity_days
+            .as_ref()
+            .or(setting.renew_before_days.as_ref())
+            .map(|at| at.place);
+        let message = format!(
+            "{id} would be due for renewal from its first day: valid {validity} days, renewed {renew} days before its end"
+        );
+        let fault = work.spec.source.error(place.unwrap_or_default(), message);
+        if !work.faults.iter().any(|known| known.place == fault.place) {
+            work.faults
+                .push(fault.hint("make `validity` longer or `renew_before` shorter"));
+        }
+    }
+    (validity, renew)
+}

@@ -1,0 +1,267 @@
+//! YAML text → a tree of nodes that all know their place. Nothing is judged here but the YAML itself: only a true syntax
+//! error (or a text that asks for more memory or depth than any estate needs) stops at the first fault, everything else
+//! is judged on the tree, where all faults can be collected.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::Spanned;
+use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
+
+use crate::fault::{Faults, Place, Source};
+
+/// A node and its place.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+}
+
+/// What a node is.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// Nothing, `null`, `~`.
+    Null,
+    /// A scalar: its value as text; `plain` when written without quotes, with what YAML would take it for.
+    Scalar { text: String, plain: bool },
+    /// `[a, b]`.
+    List(Vec<Node>),
+    /// `{a: b}`, in the order written, also with repeated keys.
+    Map(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// The text of a scalar.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar { text, .. } => Some(text),
+            Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+        }
+    }
+
+    /// The value under a key of a mapping (the first, should there be several).
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entries()
+            .iter()
+            .find(|(k, _)| k.text() == Some(key))
+            .map(|(_, v)| v)
+    }
+
+    /// The entries of a mapping; none for anything else.
+    pub(crate) fn entries(&self) -> &[(Self, Self)] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null | Kind::Scalar { .. } | Kind::List(_) => &[],
+        }
+    }
+
+    /// The items of a list; a single scalar or mapping is a list of itself.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.kind {
+            Kind::List(items) => items,
+            Kind::Null => &[],
+            Kind::Scalar { .. } | Kind::Map(_) => std::slice::from_ref(self),
+        }
+    }
+
+    /// What it is, in a word.
+    pub(crate) fn noun(&self) -> &'static str {
+        match &self.kind {
+            Kind::Null => "nothing",
+            Kind::Scalar { .. } => "text",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads a text. The fault of a text that is no YAML is the only one there is then.
+pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
+    let options = serde_yaml::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
+        strict_booleans: true,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+        with_snippet: false,
+        budget: serde_yaml::budget! {
+            max_depth: 40,
+            max_nodes: 200_000,
+            max_events: 600_000,
+            max_anchors: 500,
+            max_aliases: 2_000,
+            max_documents: 1,
+            max_total_scalar_bytes: 8 * 1024 * 1024,
+        },
+    };
+    let text = source.text();
+    match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
+        Ok(raw) => Ok(Builder { text }.node(raw)),
+        Err(error) => {
+            let mut faults = Faults::default();
+            faults.push(crate::syntax::fault(source, &error));
+            Err(faults)
+        }
+    }
+}
+
+/// What serde tells: the tree before the source text was consulted.
+enum Raw {
+    Null,
+    Scalar(String),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<Self>, Spanned<Self>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Scalar(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element::<Spanned<Raw>>()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry::<Spanned<Raw>, Spanned<Raw>>()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}
+
+/// Turns serde's tree into ours: a plain scalar gets the very text that was written (`0123`, `1.10`, `2027-01-31`), and
+/// merge keys (`<<`) are spread.
+struct Builder<'t> {
+    text: &'t str,
+}
+
+impl Builder<'_> {
+    fn node(&self, raw: Spanned<Raw>) -> Node {
+        let place = self.place(raw.referenced);
+        let kind = match raw.value {
+            Raw::Null => Kind::Null,
+            Raw::Scalar(value) => {
+                let written = self.written(raw.defined);
+                let plain = !written.starts_with(['\'', '"', '|', '>', '!', '&']);
+                let plain = plain && !written.contains('\n') && !written.is_empty();
+                let text = if plain { written.to_owned() } else { value };
+                Kind::Scalar { text, plain }
+            }
+            Raw::List(items) => Kind::List(items.into_iter().map(|item| self.node(item)).collect()),
+            Raw::Map(entries) => Kind::Map(spread(
+                entries
+                    .into_iter()
+                    .map(|(k, v)| (self.node(k), self.node(v)))
+                    .collect(),
+            )),
+        };
+        Node { place, kind }
+    }
+
+    fn written(&self, location: serde_yaml::Location) -> &str {
+        let span = location.span();
+        let Some((start, length)) = span.byte_offset().zip(span.byte_len()) else {
+            return "";
+        };
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+        self.text.get(start..end).unwrap_or_default().trim_end()
+    }
+
+    fn place(&self, location: serde_yaml::Location) -> Place {
+        let length = self
+            .written(location)
+            .lines()
+            .next()
+            .map_or(1, |l| l.trim_end().chars().count());
+        Place {
+            line: usize::try_from(location.line()).unwrap_or(0).max(1),
+            column: usize::try_from(location.column()).unwrap_or(0).max(1),
+            length: length.max(1),
+        }
+    }
+}
+
+/// Spreads `<<: *anchor` (and a list of them): entries of the mapping itself win.
+fn spread(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    if !entries.iter().any(|(k, _)| k.text() == Some("<<")) {
+        return entries;
+    }
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .partition(|(k, _)| k.text() == Some("<<"));
+    for (key, value) in merges {
+        for merged in value.items() {
+            if merged.entries().is_empty() {
+                own.push((key.clone(), merged.clone()));
+            }
+            for (k, v) in merged.entries() {
+                if !own.iter().any(|(mine, _)| mine.text() == k.text()) {
+                    own.push((
+                        Node {
+                            place: value.place,
+                            ..k.clone()
+                        },
+                        v.clone(),
+                    ));
+                }
+            }
+        }
+    }
+    own
+}

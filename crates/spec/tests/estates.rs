@@ -1,0 +1,141 @@
+//! The example estates against the figures of the trust matrix.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use trustmason_spec::topology::{Topology, Write};
+use trustmason_spec::{parse, profile, resolve, survey};
+
+fn topology_of(text: &str) -> Topology {
+    let spec = parse(text, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
+    let profiles = profile::load(&spec, Path::new("/estate"), |path| {
+        std::fs::read_to_string(path).map_err(|e| e.to_string())
+    })
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    let resolved =
+        resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(resolved.warnings.is_empty(), "{}", resolved.warnings);
+    resolved.topology
+}
+
+const LAB: &str = include_str!("../../../specs/lab.yaml");
+const PCCE_2000: &str = include_str!("../../../specs/pcce-2000.yaml");
+
+fn per_rule(topology: &Topology) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for edge in &topology.edges {
+        *counts
+            .entry(edge.rule.as_str().replace("pcce-12.5/", ""))
+            .or_insert(0) += 1;
+    }
+    counts
+}
+
+/// The figures of the trust matrix for rules T1–T16, an ADS trusting its own IIS and DFP included (T6).
+#[test]
+fn the_lab_has_twelve_hosts_and_23_edges() {
+    let topology = topology_of(LAB);
+    assert_eq!(topology.hosts.len(), 12);
+    assert_eq!(topology.edges.len(), 23, "{:#?}", per_rule(&topology));
+    let in_ads = topology
+        .edges
+        .iter()
+        .filter(|e| e.store.to_string() == "awa.lab.example/cacerts")
+        .count();
+    assert_eq!(in_ads, 15);
+}
+
+#[test]
+fn pcce_2000_has_23_hosts_and_98_edges() {
+    let topology = topology_of(PCCE_2000);
+    assert_eq!(topology.hosts.len(), 23);
+    assert_eq!(topology.edges.len(), 98, "{:#?}", per_rule(&topology));
+    for ads in ["awa", "awb"] {
+        let store = format!("{ads}.pcce.example/cacerts");
+        assert_eq!(
+            topology
+                .edges
+                .iter()
+                .filter(|e| e.store.to_string() == store)
+                .count(),
+            29
+        );
+    }
+    let expected = [
+        ("T1", 4),
+        ("T2", 2),
+        ("T3", 4),
+        ("T4", 4),
+        ("T5", 8),
+        ("T6", 8),
+        ("T7", 2),
+        ("T8", 26),
+        ("T9", 4),
+        ("T10", 2),
+        ("T11", 4),
+        ("T12", 2),
+        ("T13", 4),
+        ("T14", 8),
+        ("T15", 8),
+        ("T16", 8),
+    ];
+    let expected: BTreeMap<String, usize> = expected
+        .into_iter()
+        .map(|(rule, n)| (rule.to_owned(), n))
+        .collect();
+    assert_eq!(per_rule(&topology), expected);
+}
+
+#[test]
+fn every_rule_has_an_edge_in_the_lab() {
+    let rules: BTreeSet<String> = per_rule(&topology_of(LAB)).into_keys().collect();
+    let all: BTreeSet<String> = (1..=16).map(|n| format!("T{n}")).collect();
+    assert_eq!(rules, all);
+}
+
+#[test]
+fn aliases_are_unique_per_store_and_lower_case() {
+    for text in [LAB, PCCE_2000] {
+        let topology = topology_of(text);
+        let mut seen = BTreeSet::new();
+        for edge in &topology.edges {
+            let handed = topology.stores[&edge.store].write == Write::HandOff;
+            assert_eq!(edge.alias.is_none(), handed, "{}", edge.id);
+            if let Some(alias) = &edge.alias {
+                assert_eq!(*alias, alias.to_lowercase());
+                assert!(
+                    seen.insert((edge.store.clone(), alias.clone())),
+                    "{} {alias}",
+                    edge.store
+                );
+                assert!(!edge.was.contains(alias), "{}", edge.id);
+            }
+            assert!(
+                !edge.why.is_empty() && !edge.source.is_empty(),
+                "{}",
+                edge.id
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_text_gives_the_same_topology_and_survey() {
+    let (one, two) = (topology_of(PCCE_2000), topology_of(PCCE_2000));
+    assert_eq!(format!("{one:?}"), format!("{two:?}"));
+    assert_eq!(
+        format!("{:?}", survey::Survey::of(&one)),
+        format!("{:?}", survey::Survey::of(&two))
+    );
+    let mut ids: Vec<&String> = one.edges.iter().map(|e| &e.id).collect();
+    let sorted = ids.clone();
+    ids.sort();
+    assert_eq!(ids, sorted);
+}
