@@ -77,10 +77,13 @@ pub(super) fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
                 if follows {
                     loose = loose.or(Some("something stands after END on its line"));
                 }
-                (
-                    Ok(bytes.get(body_start..end).unwrap_or_default()),
-                    end_of_line,
-                )
+                let body = bytes.get(body_start..end).unwrap_or_default();
+                let glued =
+                    |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
+                if glued(body.first()) || glued(body.last()) {
+                    loose = loose.or(Some("there is no line break between BEGIN, body and END"));
+                }
+                (Ok(body), end_of_line)
             }
             Closing::End {
                 label: other,
@@ -204,6 +207,11 @@ mod tests {
     fn glued_blocks_are_two() {
         let text = "-----BEGIN A-----x-----END A----------BEGIN A-----y-----END A-----";
         assert_eq!(shapes(text), [("A".into(), 1, true), ("A".into(), 1, true)]);
+        assert!(
+            blocks(text.as_bytes())
+                .iter()
+                .all(|block| block.loose.is_some())
+        );
     }
 
     #[test]
