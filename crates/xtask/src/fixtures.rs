@@ -13,9 +13,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<(), Failure> {
     for entry in walkdir::WalkDir::new(root.join("fixtures")).sort_by_file_name() {
         let entry = entry?;
         let shown = entry.path().strip_prefix(&root)?.display().to_string();
-        if entry.file_name() != "generate.sh"
-            || filter.is_some_and(|wanted| !shown.contains(wanted))
-        {
+        if entry.file_name() != "generate.sh" || filter.is_some_and(|wanted| !shown.contains(wanted)) {
             continue;
         }
         let folder = entry.path().parent().unwrap_or(&root);
@@ -23,9 +21,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<(), Failure> {
         ran += 1;
     }
     match (ran, filter) {
-        (0, Some(filter)) => {
-            Err(format!("no fixtures/**/generate.sh has `{filter}` in its path").into())
-        }
+        (0, Some(filter)) => Err(format!("no fixtures/**/generate.sh has `{filter}` in its path").into()),
         (0, None) => Err("there is no generate.sh below fixtures/".into()),
         _ => Ok(()),
     }

@@ -1,10 +1,6 @@
 //! Chores of the workspace: `cargo xtask <chore>`. A tool for the people who build trustmason, never a dependency of it.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a chore speaks to the person who started it"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 
 mod fixtures;
 mod process;

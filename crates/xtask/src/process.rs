@@ -23,31 +23,18 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let words = words(command);
     eprintln!("$ {words}");
-    let status = command
-        .status()
-        .map_err(|error| format!("`{words}` did not start: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{words}` failed: {status}").into())
-    }
+    let status = command.status().map_err(|error| format!("`{words}` did not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{words}` failed: {status}").into()) }
 }
 
 /// Runs a command and gives what it printed; a failure carries its diagnostics.
 pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, Failure> {
     let words = words(command);
-    let output = command
-        .output()
-        .map_err(|error| format!("`{words}` did not start: {error}"))?;
+    let output = command.output().map_err(|error| format!("`{words}` did not start: {error}"))?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(format!(
-        "`{words}` failed: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim_end()
-    )
-    .into())
+    Err(format!("`{words}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end()).into())
 }
 
 /// Whether a command starts and ends well; its output is thrown away.
@@ -57,9 +44,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 
 /// A command as a person would type it.
 fn words(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     std::iter::once(program)
         .chain(command.get_args())
         .map(|word| word.to_string_lossy().into_owned())

@@ -39,9 +39,5 @@ pub(crate) fn run(check: bool) -> Result<(), Failure> {
     if differing.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "{} differ from `trustmason schema`; run `cargo xtask schema`",
-        differing.join(", ")
-    )
-    .into())
+    Err(format!("{} differ from `trustmason schema`; run `cargo xtask schema`", differing.join(", ")).into())
 }

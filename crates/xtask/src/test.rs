@@ -6,9 +6,7 @@ use crate::tools;
 
 pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
     if no_judges {
-        eprintln!(
-            "judges are left out: keytool, openssl and the JVM will confirm nothing of this run"
-        );
+        eprintln!("judges are left out: keytool, openssl and the JVM will confirm nothing of this run");
     } else {
         tools::ensure_judges()?;
     }
@@ -22,15 +20,7 @@ pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
         }
         tests.args(runner);
     } else {
-        tests
-            .args([
-                "test",
-                "--workspace",
-                "--all-targets",
-                "--no-fail-fast",
-                "--",
-            ])
-            .args(runner);
+        tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]).args(runner);
         if no_judges {
             tests.args(["--skip", "judge_"]);
         }

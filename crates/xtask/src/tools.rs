@@ -14,47 +14,20 @@ struct Tool {
 }
 
 const JUDGES: &[Tool] = &[
-    Tool {
-        program: "keytool",
-        package: "openjdk-17-jdk-headless",
-        brew: "openjdk@17",
-    },
-    Tool {
-        program: "java",
-        package: "openjdk-17-jdk-headless",
-        brew: "openjdk@17",
-    },
-    Tool {
-        program: "javac",
-        package: "openjdk-17-jdk-headless",
-        brew: "openjdk@17",
-    },
-    Tool {
-        program: "openssl",
-        package: "openssl",
-        brew: "openssl",
-    },
-    Tool {
-        program: "python3",
-        package: "python3",
-        brew: "python3",
-    },
+    Tool { program: "keytool", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "java", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "javac", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "openssl", package: "openssl", brew: "openssl" },
+    Tool { program: "python3", package: "python3", brew: "python3" },
 ];
 
 /// Makes sure that every judge can be started.
 pub(crate) fn ensure_judges() -> Result<(), Failure> {
-    let missing: Vec<&Tool> = JUDGES
-        .iter()
-        .filter(|tool| !on_path(tool.program))
-        .collect();
+    let missing: Vec<&Tool> = JUDGES.iter().filter(|tool| !on_path(tool.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let programs = missing
-        .iter()
-        .map(|tool| tool.program)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
     if !on_path("apt-get") {
         let packages = distinct(missing.iter().map(|tool| tool.brew));
         return Err(format!(
@@ -70,11 +43,7 @@ pub(crate) fn ensure_judges() -> Result<(), Failure> {
     })?;
     match missing.iter().find(|tool| !on_path(tool.program)) {
         None => Ok(()),
-        Some(tool) => Err(format!(
-            "{} was installed and brought no `{}` on PATH",
-            tool.package, tool.program
-        )
-        .into()),
+        Some(tool) => Err(format!("{} was installed and brought no `{}` on PATH", tool.package, tool.program).into()),
     }
 }
 
@@ -96,20 +65,13 @@ pub(crate) fn ensure_nextest() -> bool {
 /// Whether a program of this name is found.
 pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let names = [
-        OsStr::new(program).to_owned(),
-        format!("{program}.exe").into(),
-    ];
+    let names = [OsStr::new(program).to_owned(), format!("{program}.exe").into()];
     std::env::split_paths(&path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
 }
 
 fn install(packages: &[&str]) -> Result<(), Failure> {
     process::run(apt().arg("update"))?;
-    process::run(
-        apt()
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(packages),
-    )
+    process::run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
 }
 
 /// `apt-get`, as root already or through a sudo that asks nothing.
@@ -121,15 +83,10 @@ fn apt() -> Command {
         sudo.args(["-n", "apt-get"]);
         sudo
     };
-    command
-        .arg("--quiet")
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
     command
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    names
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect()
+    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
 }
