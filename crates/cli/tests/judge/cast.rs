@@ -17,7 +17,6 @@ struct Line {
     #[serde(default)]
     publisher: bool,
     cluster: Option<String>,
-    access: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,8 +33,6 @@ pub struct Actor {
     pub roles: Vec<String>,
     /// A node that stands alone is its own publisher.
     pub publisher: bool,
-    /// Whether this machine can see its disk.
-    pub visible: bool,
 }
 
 impl Actor {
@@ -63,7 +60,6 @@ impl Cast {
                 Roles::Several(roles) => roles,
             },
             publisher: line.publisher || line.cluster.is_none(),
-            visible: line.access.as_deref() != Some("none"),
         });
         Self(actors.collect())
     }
