@@ -95,13 +95,16 @@ impl fmt::Debug for NewKey {
     }
 }
 
+/// The files of a folder that change: their new content, or `None` for a file to delete.
+pub type TouchedFiles = Vec<(String, Option<Vec<u8>>)>;
+
 /// A store's next content.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Image {
     /// The whole file.
     File(Vec<u8>),
-    /// The files of a folder that change: the new content, or `None` for a file to delete.
-    Directory(Vec<(String, Option<Vec<u8>>)>),
+    /// The files of a folder that change, in the order of their names.
+    Directory(TouchedFiles),
 }
 
 impl fmt::Debug for Image {

@@ -31,7 +31,7 @@ pub use certificate::{
     Certificate, CertificateError, HashAlgorithm, JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey,
     Signature, SignatureCheck,
 };
-pub use edit::{Disposition, Edits, Image, NewEntry, NewKey};
+pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use error::{Class, EditError, KeyError, ReadError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use format::{AliasModel, Detected, Format, detect, fold_alias};

@@ -128,7 +128,7 @@ fn units(value: &Tlv<'_>) -> Option<Vec<Unit>> {
                 .collect(),
         ),
         // UniversalString
-        0x1c if value.body.len() % 4 == 0 => {
+        0x1c if value.body.len().is_multiple_of(4) => {
             let (quads, _) = value.body.as_chunks::<4>();
             Some(
                 quads
@@ -138,7 +138,7 @@ fn units(value: &Tlv<'_>) -> Option<Vec<Unit>> {
             )
         }
         // BMPString; Java writes surrogate pairs into it
-        0x1e if value.body.len() % 2 == 0 => {
+        0x1e if value.body.len().is_multiple_of(2) => {
             let (pairs, _) = value.body.as_chunks::<2>();
             let characters = char::decode_utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair)));
             Some(

@@ -48,8 +48,11 @@ pub(crate) fn open(
     }
 }
 
-/// Algorithm, parameters (with header) and data of an EncryptedPrivateKeyInfo.
-fn parts(sealed: &[u8]) -> Result<(&[u8], &[u8], &[u8]), DerError> {
+/// Algorithm, parameters (with header) and data.
+type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+/// Takes an EncryptedPrivateKeyInfo apart.
+fn parts(sealed: &[u8]) -> Result<Parts<'_>, DerError> {
     let mut outer = Der::new(sealed);
     let mut fields = outer.expect(der::SEQUENCE)?.inner();
     outer.end()?;
@@ -133,18 +136,23 @@ pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRn
     info(JKS_PROTECTOR, &[der::NULL, 0], &data)
 }
 
+/// The salts that an opened key may really have been made with. The JDK changes the first half of a salt whose halves are equal:
+/// early ones (from JCE 1.2.2 on) by a slip of the pen (`salt[3-1]`) into `[d, a, b, d]`, JDK 17 and 25 into `[d, c, b, a]`.
+fn effective_salts(salt: [u8; 8]) -> Vec<[u8; 8]> {
+    let [a, b, c, d, e, f, g, h] = salt;
+    if [a, b, c, d] == [e, f, g, h] {
+        vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]]
+    } else {
+        vec![salt]
+    }
+}
+
 /// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over.
 fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8; 32]> {
     let [a, b, c, d, e, f, g, h] = salt;
-    // Equal halves: the JDK means to reverse the first one and mixes it up (`salt[3-1]`); files depend on what it does.
-    let first = if [a, b, c, d] == [e, f, g, h] {
-        [d, a, b, d]
-    } else {
-        [a, b, c, d]
-    };
     let mut derived = Zeroizing::new([0u8; 32]);
     let (head, tail) = derived.split_at_mut(16);
-    for (half, out) in [(first, head), ([e, f, g, h], tail)] {
+    for (half, out) in [([a, b, c, d], head), ([e, f, g, h], tail)] {
         let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(half.to_vec());
         let mut digest = Md5::new();
         for _ in 0..iterations {
@@ -156,6 +164,16 @@ fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8;
         out.copy_from_slice(block.get(..16).unwrap_or(&[0; 16]));
     }
     derived
+}
+
+/// `None`: this is not the key (or the data is no whole number of blocks).
+fn decrypt(derived: &[u8; 32], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (key, iv) = derived.split_at(24);
+    let cipher = cbc::Decryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
+    cipher
+        .decrypt_padded_vec::<Pkcs7>(data)
+        .map(Zeroizing::new)
+        .ok()
 }
 
 fn open_jceks(
@@ -189,23 +207,14 @@ fn open_jceks(
         // The JDK can neither have made nor open such a key.
         return Err(KeyError::WrongPassword);
     }
-    let derived = derive(salt, iterations, password);
-    let (key, iv) = derived.split_at(24);
-    let Ok(cipher) = cbc::Decryptor::<TdesEde3>::new_from_slices(key, iv) else {
-        return Err(KeyError::Corrupt(
-            "the derived key has the wrong length".to_owned(),
-        ));
-    };
-    let plain = cipher
-        .decrypt_padded_vec::<Pkcs7>(data)
-        .map(Zeroizing::new)
-        .map_err(|_| KeyError::WrongPassword)?;
-    // Padding is right by chance once in 256: only what parses as a key counts.
-    if crate::key::is_pkcs8(&plain) {
-        Ok(plain)
-    } else {
-        Err(KeyError::WrongPassword)
+    for salt in effective_salts(salt) {
+        // Padding is right by chance once in 256: only what parses as a key counts.
+        match decrypt(&derive(salt, iterations, password), data) {
+            Some(plain) if crate::key::is_pkcs8(&plain) => return Ok(plain),
+            _ => {}
+        }
     }
+    Err(KeyError::WrongPassword)
 }
 
 /// Protects a key the JCEKS way, with the iteration count that JDK 17 writes. The password must be printable ASCII.
@@ -216,6 +225,11 @@ pub(crate) fn seal_jceks(
 ) -> Option<Vec<u8>> {
     let mut salt = [0u8; 8];
     rng.fill_bytes(&mut salt);
+    // Equal halves are treated differently by old and new JDKs: never write them.
+    let [a, b, c, d, e, f, g, h] = &mut salt;
+    if [*a, *b, *c, *d] == [*e, *f, *g, *h] {
+        *h ^= 1;
+    }
     let derived = derive(salt, u64::from(WRITTEN_ITERATIONS), password);
     let (key, iv) = derived.split_at(24);
     let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
@@ -234,4 +248,83 @@ pub(crate) fn seal_jceks(
         .concat(),
     );
     Some(info(JCEKS_PROTECTOR, &parameters, &data))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// Made by `Cipher.getInstance("PBEWithMD5AndTripleDES")` of JDK 17.0.15 and 25, 1000 iterations, equal halves.
+    #[test]
+    fn equal_halves_as_new_jdks_take_them() {
+        let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];
+        let data = hex("c8f2f380cad933e7ed0cd3dae8f834527b4db4669b2bf374");
+        let opened = effective_salts(salt)
+            .into_iter()
+            .filter_map(|salt| decrypt(&derive(salt, 1000, &Password::new("changeit")), &data))
+            .any(|plain| *plain == b"hello world 12345");
+        assert!(opened);
+    }
+
+    #[test]
+    fn equal_halves_are_never_written_and_both_readings_are_tried() {
+        assert_eq!(
+            effective_salts([1, 2, 3, 4, 1, 2, 3, 4]),
+            [[4, 3, 2, 1, 1, 2, 3, 4], [4, 1, 2, 4, 1, 2, 3, 4]]
+        );
+        assert_eq!(
+            effective_salts([1, 2, 3, 4, 1, 2, 3, 5]),
+            [[1, 2, 3, 4, 1, 2, 3, 5]]
+        );
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn too_many_iterations_and_odd_salts_are_refused_before_the_work() {
+        let sealed = |salt: &[u8], count: &[u8]| {
+            let parameters =
+                [encode(der::OCTET_STRING, salt), encode(der::INTEGER, count)].concat();
+            info(
+                JCEKS_PROTECTOR,
+                &encode(der::SEQUENCE, &parameters),
+                &[0; 16],
+            )
+        };
+        let password = Password::new("changeit");
+        for blob in [
+            sealed(&[0; 8], &[0x7f, 0xff, 0xff, 0xff]),
+            sealed(&[0; 8], &[0]),
+            sealed(&[0; 8], &[0xff]),
+            sealed(&[0; 7], &[1]),
+            sealed(&[0; 8], &[1; 9]),
+        ] {
+            assert!(
+                matches!(
+                    open(Format::Jceks, &blob, &password),
+                    Err(KeyError::Corrupt(_))
+                ),
+                "{blob:?}"
+            );
+        }
+        let unsupported = open(Format::Jks, &sealed(&[0; 8], &[1]), &password);
+        assert_eq!(
+            unsupported.err(),
+            Some(KeyError::Unsupported("1.3.6.1.4.1.42.2.19.1".to_owned()))
+        );
+        assert!(matches!(
+            open(
+                Format::Jks,
+                &info(JKS_PROTECTOR, &[5, 0], &[0; 39]),
+                &password
+            ),
+            Err(KeyError::Corrupt(_))
+        ));
+    }
 }

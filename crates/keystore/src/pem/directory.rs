@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Found, append, newline, no_certificate, read, take_in, without};
-use crate::edit::{Disposition, Edits, NewEntry, acceptable};
+use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
 use crate::error::{EditError, ReadError};
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, detect, fold_alias};
@@ -82,24 +82,18 @@ fn take_file(
 }
 
 /// The files that change.
-pub(crate) fn edit(
-    store: &Store,
-    edits: &Edits,
-) -> Result<Vec<(String, Option<Vec<u8>>)>, EditError> {
+pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let format = store.format;
     let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut taken = BTreeSet::new();
     let mut renamed: Vec<(String, Vec<u8>)> = Vec::new();
+    // Entries stand in the order of their files.
+    let mut rest = store.entries.iter().zip(&store.places).peekable();
     for (index, (name, bytes)) in store.files.iter().enumerate() {
         let mut cuts = Vec::new();
         let mut new_name = None;
         let mut entries = 0usize;
-        for (entry, place) in store
-            .entries
-            .iter()
-            .zip(&store.places)
-            .filter(|(_, place)| place.file == index)
-        {
+        while let Some((entry, place)) = rest.next_if(|(_, place)| place.file == index) {
             entries += 1;
             match edits.disposition.get(&entry.id) {
                 None | Some(Disposition::Keep) => {}

@@ -1,0 +1,515 @@
+//! Judges: keytool and a JVM read what we write, and say the same of what we did not touch.
+//!
+//! A missing `keytool` is a failure, unless `TRUSTMASON_JUDGES=off` says that this machine has no judges.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use rand_core::{TryCryptoRng, TryRng};
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::Value;
+use support::{Dice, fixtures, open, read, text};
+use trustmason_keystore::{
+    Disposition, Edits, EntryId, Format, Image, NewEntry, NewKey, Password, Store,
+};
+use zeroize::Zeroizing;
+
+const PASSWORD: &str = "changeit";
+const NOW: i64 = 1_795_000_000_000;
+
+/// One JVM for all questions of a test.
+struct Judge {
+    process: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Judge {
+    /// `None` only where judges are switched off by name.
+    fn start() -> Option<Self> {
+        if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
+            eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
+            return None;
+        }
+        let mut process = Command::new("java")
+            .arg(fixtures().join("judge/KeystoreJudge.java"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
+        let questions = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let mut judge = Self {
+            process,
+            questions,
+            answers,
+        };
+        eprintln!("judge: {}", judge.ask(&["version"]));
+        Some(judge)
+    }
+
+    fn ask(&mut self, fields: &[&str]) -> Value {
+        writeln!(self.questions.as_mut().unwrap(), "{}", fields.join("\t")).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Entries by alias.
+    fn dump(&mut self, kind: &str, path: &Path, passwords: &[&str]) -> BTreeMap<String, Value> {
+        let mut fields = vec!["dump", kind, path.to_str().unwrap()];
+        fields.extend(passwords);
+        let answer = self.ask(&fields);
+        assert_eq!(answer["ok"], true, "{answer}");
+        let entry = |entry: &Value| (entry["alias"].as_str().unwrap().to_owned(), entry.clone());
+        answer["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(entry)
+            .collect()
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        self.questions = None;
+        self.process.wait().ok();
+    }
+}
+
+fn keytool(arguments: &[&str]) -> String {
+    let output = Command::new("keytool")
+        .args(arguments)
+        .output()
+        .expect("keytool is needed here");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "keytool {arguments:?}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+fn fixture(name: &str) -> PathBuf {
+    fixtures().join("keystore").join(name).join("store")
+}
+
+fn certificate(host: &str) -> Vec<u8> {
+    let key = KeyPair::generate().unwrap();
+    CertificateParams::new([host.to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap()
+        .der()
+        .to_vec()
+}
+
+fn identity(host: &str) -> (Zeroizing<Vec<u8>>, Vec<u8>) {
+    let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let certificate = CertificateParams::new([host.to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    (
+        Zeroizing::new(key.serialize_der()),
+        certificate.der().to_vec(),
+    )
+}
+
+fn at(store: &Store, alias: &str) -> EntryId {
+    let found = store.find(alias);
+    assert_eq!(found.len(), 1, "{alias}");
+    found[0]
+}
+
+fn write(store: &Store, edits: &Edits, password: &str, path: &Path) {
+    let image = store
+        .edit(edits, Some(&Password::new(password)), &mut Dice(7))
+        .unwrap();
+    let Image::File(bytes) = image else {
+        panic!("a file")
+    };
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn trusted(alias: &str, der: &[u8]) -> NewEntry {
+    NewEntry::Trusted {
+        alias: Some(alias.to_owned()),
+        der: der.to_vec(),
+        created_ms: NOW,
+    }
+}
+
+#[test]
+fn judge_edits_leave_the_rest_as_it_was() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["JKS", "JCEKS"] {
+        let before_path = fixture(&format!("{}/mixed", kind.to_lowercase()));
+        let before = judge.dump(kind, &before_path, &[PASSWORD, "otherpass"]);
+        let store = open(&read(&before_path), Some(PASSWORD)).unwrap();
+        let (key, leaf) = identity("new.fixture.example");
+        let (fresh, fresh_leaf) = identity("rsa.fixture.example");
+        let added = certificate("added.example");
+        let mut edits = Edits::default();
+        edits.disposition.insert(
+            at(&store, "root"),
+            Disposition::Rename("Renamed-Root".to_owned()),
+        );
+        let replace = Disposition::ReplaceKey {
+            key: NewKey::Plain(fresh),
+            chain: vec![fresh_leaf],
+            created_ms: NOW,
+        };
+        edits.disposition.insert(at(&store, "rsa"), replace);
+        edits.add.push(trusted("Added-😀", &added));
+        let new_key = NewEntry::PrivateKey {
+            alias: "minted".to_owned(),
+            key: NewKey::Plain(key),
+            chain: vec![leaf, added.clone()],
+            created_ms: NOW,
+        };
+        edits.add.push(new_key);
+        let path = folder.path().join(kind);
+        write(&store, &edits, PASSWORD, &path);
+        let after = judge.dump(kind, &path, &[PASSWORD, "otherpass"]);
+
+        for (alias, entry) in &before {
+            match alias.as_str() {
+                "root" => {
+                    let mut renamed = after["renamed-root"].clone();
+                    renamed["alias"] = "root".into();
+                    assert_eq!(&renamed, entry);
+                }
+                "rsa" => {
+                    let replaced = &after["rsa"];
+                    assert_ne!(replaced["key_sha256"], entry["key_sha256"]);
+                    assert_eq!(
+                        (&replaced["key_password"], &replaced["created_ms"]),
+                        (&0.into(), &NOW.into())
+                    );
+                }
+                _ => assert_eq!(&after[alias], entry, "{kind}: {alias} was not touched"),
+            }
+        }
+        assert_eq!(after.len(), before.len() + 2);
+        assert_eq!(after["added-😀"]["kind"], "trusted-certificate");
+        let minted = &after["minted"];
+        assert_eq!(
+            (&minted["key_algorithm"], &minted["key_password"]),
+            (&"RSA".into(), &0.into()),
+            "{minted}"
+        );
+        assert_eq!(minted["certs"].as_array().unwrap().len(), 2);
+        let listed = keytool(&[
+            "-list",
+            "-keystore",
+            path.to_str().unwrap(),
+            "-storepass",
+            PASSWORD,
+        ]);
+        assert!(
+            listed.contains(&format!("contains {} entries", after.len())),
+            "{listed}"
+        );
+        // keytool itself takes the minted key out, under the store's password.
+        let p12 = folder.path().join(format!("{kind}.p12"));
+        keytool(&[
+            "-importkeystore",
+            "-noprompt",
+            "-srckeystore",
+            path.to_str().unwrap(),
+            "-srcstorepass",
+            PASSWORD,
+            "-srcalias",
+            "minted",
+            "-destkeystore",
+            p12.to_str().unwrap(),
+            "-deststorepass",
+            PASSWORD,
+        ]);
+        let taken = judge.dump("PKCS12", &p12, &[PASSWORD]);
+        assert_eq!(taken["minted"]["key_sha256"], minted["key_sha256"]);
+    }
+}
+
+#[test]
+fn judge_n_imports_are_n_keytool_imports() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let certificates: Vec<(String, Vec<u8>)> = (0..4)
+        .map(|n| {
+            (
+                format!("Host{n}.Example"),
+                certificate(&format!("host{n}.example")),
+            )
+        })
+        .collect();
+    for kind in ["JKS", "JCEKS"] {
+        let original = fixture(&format!("{}/mixed", kind.to_lowercase()));
+        let (ours, theirs) = (
+            folder.path().join(format!("ours.{kind}")),
+            folder.path().join(format!("theirs.{kind}")),
+        );
+        std::fs::copy(&original, &theirs).unwrap();
+        for (alias, der) in &certificates {
+            let file = folder.path().join("certificate.der");
+            std::fs::write(&file, der).unwrap();
+            keytool(&[
+                "-importcert",
+                "-noprompt",
+                "-alias",
+                alias,
+                "-file",
+                file.to_str().unwrap(),
+                "-keystore",
+                theirs.to_str().unwrap(),
+                "-storetype",
+                kind,
+                "-storepass",
+                PASSWORD,
+            ]);
+        }
+        let store = open(&read(&original), Some(PASSWORD)).unwrap();
+        let add = certificates
+            .iter()
+            .map(|(alias, der)| trusted(alias, der))
+            .collect();
+        write(
+            &store,
+            &Edits {
+                add,
+                ..Edits::default()
+            },
+            PASSWORD,
+            &ours,
+        );
+        let (mut ours, mut theirs) = (
+            judge.dump(kind, &ours, &[PASSWORD, "otherpass"]),
+            judge.dump(kind, &theirs, &[PASSWORD, "otherpass"]),
+        );
+        for (alias, _) in &certificates {
+            for entries in [&mut ours, &mut theirs] {
+                // Only the date of an import differs.
+                entries.get_mut(&alias.to_lowercase()).unwrap()["created_ms"] = Value::Null;
+            }
+        }
+        assert_eq!(ours, theirs, "{kind}");
+    }
+}
+
+#[test]
+fn judge_swapped_names_odd_aliases_and_odd_passwords() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    for (kind, format) in [("JKS", Format::Jks), ("JCEKS", Format::Jceks)] {
+        let password = "pässwörd-日本-😀";
+        let (a, b) = (certificate("a.example"), certificate("b.example"));
+        let odd = [
+            "nul\0byte",
+            "\u{202e}gnp.exe",
+            "zürich-日本-😀",
+            "line\nbreak",
+        ];
+        let mut add = vec![trusted("a", &a), trusted("b", &b)];
+        add.extend(odd.iter().map(|alias| trusted(alias, &a)));
+        write(
+            &Store::create(format),
+            &Edits {
+                add,
+                ..Edits::default()
+            },
+            password,
+            &path,
+        );
+        let first = judge.dump(kind, &path, &[password]);
+        assert_eq!(first.len(), 6);
+        assert!(
+            odd.iter().all(|alias| first.contains_key(*alias)),
+            "{first:?}"
+        );
+        let store = open(&read(&path), Some(password)).unwrap();
+        let mut edits = Edits::default();
+        edits
+            .disposition
+            .insert(at(&store, "a"), Disposition::Rename("b".to_owned()));
+        edits
+            .disposition
+            .insert(at(&store, "b"), Disposition::Rename("A".to_owned()));
+        write(&store, &edits, password, &path);
+        let second = judge.dump(kind, &path, &[password]);
+        assert_eq!(
+            (&second["a"]["certs"], &second["b"]["certs"]),
+            (&first["b"]["certs"], &first["a"]["certs"])
+        );
+    }
+}
+
+#[test]
+fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    for (kind, name) in [("JKS", "jks/version-1"), ("JCEKS", "jceks/version-1")] {
+        let store = open(&read(fixture(name)), Some(PASSWORD)).unwrap();
+        assert_eq!(store.version(), 1);
+        let (key, leaf) = identity("one.example");
+        let key = NewEntry::PrivateKey {
+            alias: "k".into(),
+            key: NewKey::Plain(key),
+            chain: vec![leaf],
+            created_ms: -1,
+        };
+        let edits = Edits {
+            add: vec![trusted("c", &certificate("c.example")), key],
+            ..Edits::default()
+        };
+        write(&store, &edits, PASSWORD, &path);
+        assert_eq!(read(&path)[4..8], [0, 0, 0, 1]);
+        let after = judge.dump(kind, &path, &[PASSWORD]);
+        assert_eq!(
+            (
+                after["c"]["kind"].as_str(),
+                after["k"]["created_ms"].as_i64()
+            ),
+            (Some("trusted-certificate"), Some(-1))
+        );
+        assert_eq!(after["k"]["key_password"], 0);
+    }
+    let (key, leaf) = identity("two.example");
+    let key = NewEntry::PrivateKey {
+        alias: "k".into(),
+        key: NewKey::Plain(key),
+        chain: vec![leaf],
+        created_ms: NOW,
+    };
+    let edits = Edits {
+        add: vec![key],
+        ..Edits::default()
+    };
+    write(&Store::create(Format::Jks), &edits, "ლ(ಠ益ಠლ)😀", &path);
+    assert_eq!(
+        judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"],
+        0
+    );
+}
+
+/// Gives the same four bytes over and over, so that both halves of a salt are equal.
+struct Equal(u8);
+
+impl TryRng for Equal {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(0)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(0)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        for byte in out {
+            *byte = 0x11 * (self.0 % 4 + 1);
+            self.0 += 1;
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Equal {}
+
+#[test]
+fn judge_a_salt_of_equal_halves_is_never_written() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let (key, leaf) = identity("salt.example");
+    let key = NewEntry::PrivateKey {
+        alias: "k".into(),
+        key: NewKey::Plain(key),
+        chain: vec![leaf],
+        created_ms: NOW,
+    };
+    let edits = Edits {
+        add: vec![key],
+        ..Edits::default()
+    };
+    let image = Store::create(Format::Jceks)
+        .edit(&edits, Some(&Password::new(PASSWORD)), &mut Equal(0))
+        .unwrap();
+    let Image::File(bytes) = image else {
+        panic!("a file")
+    };
+    let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];
+    assert!(
+        !bytes.windows(8).any(|window| window == salt),
+        "old and new JDKs disagree about such a salt"
+    );
+    assert!(
+        bytes.windows(7).any(|window| window == &salt[..7]),
+        "the random source offered it"
+    );
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(
+        judge.dump("JCEKS", &path, &[PASSWORD])["k"]["key_password"],
+        0
+    );
+    let store = open(&bytes, Some(PASSWORD)).unwrap();
+    assert!(
+        store
+            .open_key(at(&store, "k"), &Password::new(PASSWORD))
+            .is_ok()
+    );
+}
+
+#[test]
+fn judge_what_a_jvm_refuses() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    for line in text(fixtures().join("keystore/der/jvm.tsv"))
+        .lines()
+        .skip(1)
+    {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let answer = judge.ask(&["loads", cells[2]]);
+        let verdict = match (answer["ok"].as_bool(), answer["same"].as_bool()) {
+            (Some(true), Some(true)) => "loads",
+            (Some(true), _) => "re-encodes",
+            _ => "refuses",
+        };
+        assert_eq!(
+            verdict, cells[1],
+            "{}: the table is no longer true of this JVM: {answer}",
+            cells[0]
+        );
+    }
+}
