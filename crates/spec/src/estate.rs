@@ -67,20 +67,23 @@ impl ProfileRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessSpec {
     None,
-    Root { root: At2, drive: Option<At2> },
+    Root {
+        root: Template,
+        drive: Option<Template>,
+    },
 }
 
 /// A template and its place, comparable by its text.
 #[derive(Clone, Debug)]
-pub(crate) struct At2(pub(crate) At<String>);
+pub(crate) struct Template(pub(crate) At<String>);
 
-impl PartialEq for At2 {
+impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
         self.0.value == other.0.value
     }
 }
 
-impl Eq for At2 {}
+impl Eq for Template {}
 
 /// The way to a secret, templates not filled in.
 #[derive(Clone, Debug)]
@@ -148,7 +151,7 @@ impl IdentitySpec {
 }
 
 /// A certificate file with its pin.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct AnchorSpec {
     pub(crate) file: String,
     pub(crate) sha256: Option<At<Fingerprint>>,
@@ -226,10 +229,20 @@ pub(crate) struct StoreOverride {
 }
 
 /// A password: a name under `secrets:`, or the way to it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum PasswordSpec {
     Named(String),
     Inline(SecretSpec),
+}
+
+impl std::fmt::Debug for PasswordSpec {
+    /// The name may be the password itself, written in the wrong place, so it is not shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named(_) => f.write_str("Named(…)"),
+            Self::Inline(secret) => f.debug_tuple("Inline").field(secret).finish(),
+        }
+    }
 }
 
 impl PasswordSpec {

@@ -209,6 +209,12 @@ impl Faults {
     }
 }
 
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self { all: vec![fault] }
+    }
+}
+
 impl<'a> IntoIterator for &'a Faults {
     type Item = &'a Fault;
     type IntoIter = std::slice::Iter<'a, Fault>;
@@ -318,7 +324,9 @@ pub(crate) fn nearest<'a>(
                 c,
             )
         })
-        .filter(|(distance, c)| *distance <= (c.len().max(written.len()) / 3).max(1))
+        .filter(|(distance, c)| {
+            *distance <= (c.len().max(written.len()) / 3).max(1) && *distance < written.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, c)| c.to_owned())
 }

@@ -19,6 +19,7 @@ mod parse;
 mod pick;
 pub mod profile;
 mod resolve;
+pub mod schema;
 mod shape;
 pub mod survey;
 mod syntax;

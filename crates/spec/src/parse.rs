@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::estate::{
-    AcceptSpec, AccessSpec, At2, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec,
-    PasswordSpec, RuleTweak, SecretSpec, Spec, StoreOverride, TrustSpec,
+    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec,
+    RuleTweak, Spec, StoreOverride, Template, TrustSpec,
 };
 use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
@@ -20,6 +20,12 @@ use crate::{grammar, lexeme, pick, profile, shape, tree};
 pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     let source = Source::new(name, text);
     let root = tree::read(&source)?;
+    if let (Some(profile), None) = (root.get("trustmason-profile"), root.get("trustmason")) {
+        let fault = source.error(profile.place, "this is a role profile, not an estate spec");
+        return Err(Faults::from(
+            fault.hint("name it under `profile:` of an estate spec, by its path"),
+        ));
+    }
     let mut faults = shape::check(&source, &root, &grammar::SPEC);
     faults.append(secrets(&source, &root));
     let spec = build(source, &root);
@@ -30,7 +36,7 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     Err(faults.settled())
 }
 
-/// What resolving finds in a file that is already known to be faulty, without the lines that were reported before: one
+/// What resolving finds in a file that is already known to be faulty, without the places that were reported before: one
 /// cause, one fault.
 fn beyond(spec: &Spec, known: &Faults) -> Faults {
     let mut more = Faults::default();
@@ -40,7 +46,7 @@ fn beyond(spec: &Spec, known: &Faults) -> Faults {
     if let Err(found) = crate::resolve(spec, &profiles, Path::new("")) {
         for fault in &found {
             let ours = fault.file == spec.source.name();
-            if ours && !known.iter().any(|k| k.place.line == fault.place.line) {
+            if ours && !known.iter().any(|k| k.place == fault.place) {
                 more.push(fault.clone());
             }
         }
@@ -113,19 +119,19 @@ fn build(source: Source, root: &Node) -> Spec {
             .text_of("certificates_dir")
             .unwrap_or_else(|| "./certs".to_owned()),
         access: access(root).unwrap_or_else(|| AccessSpec::Root {
-            root: At2(At::new("./hosts/{fqdn}".to_owned(), root.place)),
+            root: Template(At::new("./hosts/{fqdn}".to_owned(), root.place)),
             drive: None,
         }),
         secrets: root
             .pairs_of("secrets")
             .into_iter()
-            .filter_map(|(key, node)| Some((key.value, At::new(pick::secret(node)?, key.place))))
+            .map(|(key, node)| (key.value, At::new(pick::secret(node), key.place)))
             .collect(),
         identity: root.get("identity").map(identity).unwrap_or_default(),
         authorities: root
             .pairs_of("authorities")
             .into_iter()
-            .filter_map(|(key, node)| Some((key.value, At::new(authority(node)?, key.place))))
+            .map(|(key, node)| (key.value, At::new(authority(node), key.place)))
             .collect(),
         hosts: root
             .pairs_of("hosts")
@@ -141,7 +147,7 @@ fn build(source: Source, root: &Node) -> Spec {
         certificates: root
             .pairs_of("certificates")
             .into_iter()
-            .filter_map(|(key, node)| Some((key.value, At::new(pick::anchor(node)?, key.place))))
+            .map(|(key, node)| (key.value, At::new(pick::anchor(node), key.place)))
             .collect(),
         trust: root.maps_of("trust").into_iter().map(trust).collect(),
         rules: root
@@ -172,8 +178,8 @@ fn access(node: &Node) -> Option<AccessSpec> {
         Some("none") => Some(AccessSpec::None),
         Some(_) => None,
         None => Some(AccessSpec::Root {
-            root: At2(access.spot_of("root")?),
-            drive: access.spot_of("drive").map(At2),
+            root: Template(access.spot_of("root")?),
+            drive: access.spot_of("drive").map(Template),
         }),
     }
 }
@@ -202,18 +208,18 @@ fn identity(node: &Node) -> IdentitySpec {
     }
 }
 
-fn authority(node: &Node) -> Option<AuthoritySpec> {
-    Some(AuthoritySpec {
-        root: node.get("root").and_then(pick::anchor)?,
+fn authority(node: &Node) -> AuthoritySpec {
+    AuthoritySpec {
+        root: node.get("root").map(pick::anchor).unwrap_or_default(),
         intermediates: node
             .maps_of("intermediates")
             .into_iter()
-            .filter_map(pick::anchor)
+            .map(pick::anchor)
             .collect(),
         requests_dir: node.text_of("requests_dir"),
         inbox: node.text_of("inbox"),
         sign_with: node.spot_of("sign_with"),
-    })
+    }
 }
 
 fn host(key: &At<String>, node: &Node) -> Option<HostSpec> {
@@ -297,10 +303,9 @@ fn tweak(rule: At<String>, node: &Node) -> RuleTweak {
 }
 
 fn store(pattern: At<String>, node: &Node) -> StoreOverride {
-    let password = node.get("password").and_then(|at| match at.text() {
-        Some(name) => Some(At::new(PasswordSpec::Named(name.to_owned()), at.place)),
-        None => pick::secret(at)
-            .map(|secret: SecretSpec| At::new(PasswordSpec::Inline(secret), at.place)),
+    let password = node.get("password").map(|at| match at.text() {
+        Some(name) => At::new(PasswordSpec::Named(name.to_owned()), at.place),
+        None => At::new(PasswordSpec::Inline(pick::secret(at)), at.place),
     });
     let ownership = |text: &str| match text {
         "exclusive" => Some(true),

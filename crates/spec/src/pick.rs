@@ -13,9 +13,12 @@ use crate::topology::{DeclaredFormat, KeyKind, SignatureHash};
 use crate::tree::{Kind, Node};
 
 impl Node {
-    /// A scalar with its place.
+    /// A scalar with its place. One with control characters was reported and is left out.
     pub(crate) fn spot(&self) -> Option<At<String>> {
-        self.text().map(|text| At::new(text.to_owned(), self.place))
+        let text = self
+            .text()
+            .filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'))?;
+        Some(At::new(text.to_owned(), self.place))
     }
 
     /// The text of a field.
@@ -140,11 +143,11 @@ pub(crate) fn sha256_of(node: &Node, field: &str) -> Option<At<Fingerprint>> {
 }
 
 /// A certificate file with its pin.
-pub(crate) fn anchor(node: &Node) -> Option<AnchorSpec> {
-    Some(AnchorSpec {
-        file: node.text_of("file")?,
+pub(crate) fn anchor(node: &Node) -> AnchorSpec {
+    AnchorSpec {
+        file: node.text_of("file").unwrap_or_default(),
         sha256: sha256_of(node, "sha256"),
-    })
+    }
 }
 
 /// `profile:`, one or more.
@@ -154,28 +157,23 @@ pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
         .collect()
 }
 
-/// The way to a secret.
-pub(crate) fn secret(node: &Node) -> Option<SecretSpec> {
+/// The way to a secret. What says none (and was reported) still takes its name, so that nobody misses it a second time.
+pub(crate) fn secret(node: &Node) -> SecretSpec {
     if let Some(value) = node.text_of("literal") {
         let public = value == "changeit";
-        return Some(SecretSpec::Literal(Password::new(value), public));
-    }
-    if let Some(name) = node.text_of("env") {
-        return Some(SecretSpec::Env(name));
+        return SecretSpec::Literal(Password::new(value), public);
     }
     if let Some(path) = node.text_of("file") {
-        return Some(SecretSpec::File(path));
+        return SecretSpec::File(path);
     }
     if let Some(path) = node.spot_of("properties") {
-        return Some(SecretSpec::Properties {
+        return SecretSpec::Properties {
             path,
-            key: node.text_of("key")?,
-        });
+            key: node.text_of("key").unwrap_or_default(),
+        };
     }
-    let command = node.texts_of("command");
-    if command.is_empty() {
-        None
-    } else {
-        Some(SecretSpec::Command(command))
+    match node.text_of("env") {
+        Some(name) => SecretSpec::Env(name),
+        None => SecretSpec::Command(node.texts_of("command")),
     }
 }

@@ -191,7 +191,8 @@ impl Checker<'_> {
                         "{quoted} without quotes is a truth value to many YAML readers, {} was expected",
                         lexeme.noun()
                     );
-                    self.push(node.place, message, None, &format!("{QUOTES}: '…'"));
+                    let shown = if quiet { "…" } else { text };
+                    self.push(node.place, message, None, &format!("{QUOTES}: '{shown}'"));
                 } else if text.is_empty() {
                     self.push(
                         node.place,

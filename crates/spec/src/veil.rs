@@ -10,25 +10,36 @@ pub(crate) struct Veil {
 }
 
 impl Veil {
-    /// Finds them. A line is covered when it has a key that sounds like a secret, or lies below such a key (deeper
-    /// indentation, so block scalars and flow mappings over several lines are covered too).
+    /// Finds them. A line is covered when it has a key that sounds like a secret; so are the lines after it until one at
+    /// the same indentation or less that starts something new while every bracket and quote before it is closed.
     pub(crate) fn over(text: &str) -> Self {
         let mut lines = BTreeSet::new();
-        let mut below: Option<usize> = None;
+        let mut run: Option<Run> = None;
         for (index, line) in text.lines().enumerate() {
-            let trimmed = line.trim_start();
-            let indent = line.len() - trimmed.len();
-            if let Some(limit) = below {
-                let closes = trimmed.starts_with(['}', ']', '"', '\'']);
-                if trimmed.is_empty() || indent > limit || closes {
+            let indent = line.len() - line.trim_start().len();
+            let fresh = names_secret(line);
+            if let Some(open) = &mut run {
+                if indent > open.indent || open.unfinished() || !starts_something(line) {
                     lines.insert(index + 1);
+                    open.indent = if fresh {
+                        open.indent.min(indent)
+                    } else {
+                        open.indent
+                    };
+                    open.read(line);
                     continue;
                 }
-                below = None;
+                run = None;
             }
-            if names_secret(line) {
+            if fresh {
                 lines.insert(index + 1);
-                below = Some(indent);
+                let mut open = Run {
+                    indent,
+                    depth: 0,
+                    quote: None,
+                };
+                open.read(line);
+                run = Some(open);
             }
         }
         Self { lines }
@@ -40,24 +51,79 @@ impl Veil {
     }
 }
 
-/// Whether a line has a word that sounds like the key of a secret, also misspelt.
-fn names_secret(line: &str) -> bool {
-    let code = line.trim_start();
-    if code.starts_with('#') {
-        return code.to_ascii_lowercase().contains("pass");
+/// A run of covered lines, and what it left open.
+struct Run {
+    indent: usize,
+    depth: usize,
+    quote: Option<char>,
+}
+
+impl Run {
+    fn unfinished(&self) -> bool {
+        self.depth > 0 || self.quote.is_some()
     }
-    words_before_colon(line).any(|word| sounds_secret(&word))
+
+    /// Counts brackets outside quotes. A quote opens only where a value can start, so that an apostrophe is none; a
+    /// bracket counts only where a value can start or within brackets.
+    fn read(&mut self, line: &str) {
+        let mut before = ' ';
+        for c in line.chars() {
+            let value = matches!(before, ' ' | '\t' | '{' | '[' | ',' | ':');
+            match (self.quote, c) {
+                (Some(quote), c) if c == quote => self.quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') if value => self.quote = Some(c),
+                (None, '#') if matches!(before, ' ' | '\t') => return,
+                (None, '{' | '[') if value || self.depth > 0 => self.depth += 1,
+                (None, '}' | ']') => self.depth = self.depth.saturating_sub(1),
+                (None, _) => {}
+            }
+            before = c;
+        }
+    }
+}
+
+/// Whether a line looks like the start of something: a key, a list item, a comment or a document.
+fn starts_something(line: &str) -> bool {
+    let code = line.trim_start();
+    if code.starts_with(['#', '-']) {
+        return true;
+    }
+    code.split_once(':').is_some_and(|(key, rest)| {
+        let plain = |c: char| c.is_alphanumeric() || "_-./*?'\"".contains(c);
+        !key.is_empty()
+            && key.trim_end().chars().all(plain)
+            && (rest.is_empty() || rest.starts_with([' ', '\t']))
+    })
+}
+
+/// Whether a line has a word that sounds like the key of a secret, also misspelt or without its colon.
+fn names_secret(line: &str) -> bool {
+    let first: String = line
+        .trim_start()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || "_-\"'".contains(*c))
+        .collect();
+    let comment = line.trim_start().starts_with('#') && line.to_lowercase().contains("pass");
+    comment
+        || sounds_secret(first.trim_matches(['"', '\'']).to_lowercase().as_str())
+        || keys(line).any(|key| sounds_secret(&key))
 }
 
 /// Words that are followed by a colon, in lower case and without quotes.
-fn words_before_colon(line: &str) -> impl Iterator<Item = String> + '_ {
+fn keys(line: &str) -> impl Iterator<Item = String> + '_ {
     line.match_indices(':').map(|(at, _)| {
         let before = line.get(..at).unwrap_or_default().trim_end();
         let bare = before.trim_end_matches(['"', '\'']);
-        let start = bare
-            .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-            .map_or(0, |i| i + 1);
-        bare.get(start..).unwrap_or_default().to_lowercase()
+        let inner = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        bare.chars()
+            .rev()
+            .take_while(|c| inner(*c))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<String>()
+            .to_lowercase()
     })
 }
 
@@ -67,8 +133,72 @@ pub(crate) fn sounds_secret(word: &str) -> bool {
     const PART: [&str; 5] = ["pass", "pwd", "secret", "literal", "credential"];
     const LIKE: [&str; 5] = ["password", "passphrase", "secrets", "secret", "literal"];
     WHOLE.contains(&word)
-        || PART.iter().any(|p| word.contains(p))
+        || PART.iter().any(|part| word.contains(part))
         || LIKE
             .iter()
-            .any(|l| word.len() > 2 && strsim::normalized_damerau_levenshtein(word, l) >= 0.7)
+            .any(|like| word.len() > 2 && strsim::normalized_damerau_levenshtein(word, like) >= 0.6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Veil;
+
+    fn covered(text: &str) -> Vec<usize> {
+        let veil = Veil::over(text);
+        (1..=text.lines().count())
+            .filter(|line| veil.covers(*line))
+            .collect()
+    }
+
+    #[test]
+    fn a_section_of_secrets_is_covered_and_what_follows_is_not() {
+        assert_eq!(
+            covered("a: 1\nsecrets:\n  x: { env: Y }\n\n  z: 'w'\nhosts:\n  b: 1\n"),
+            [2, 3, 4, 5]
+        );
+    }
+
+    #[test]
+    fn a_value_on_the_next_line_is_covered() {
+        assert_eq!(covered("x: { password:\nhunter2 }\nb: 1\n"), [1, 2]);
+        assert_eq!(covered("password: >\n  hunter2\nb: 1\n"), [1, 2]);
+        assert_eq!(covered("password: \"hun\nter2\"\nb: 1\n"), [1, 2]);
+        assert_eq!(covered("password: hunt\ner2\nb: 1\n"), [1, 2]);
+    }
+
+    #[test]
+    fn brackets_inside_a_password_do_not_cover_the_rest() {
+        assert_eq!(covered("password: 'a{b'\nb: 1\n"), [1]);
+        assert_eq!(covered("password: a{b[c\nb: 1\n"), [1]);
+        assert_eq!(covered("x: { literal: it's }\nb: 1\n"), [1]);
+    }
+
+    #[test]
+    fn misspelt_keys_count() {
+        for line in [
+            "passwrd: x",
+            "Passwort: x",
+            "litteral: x",
+            "y: { lieral: x }",
+            "\"password\" : x",
+            "secrts:",
+            "secrets",
+            "db_pw: 1, pw: 2",
+        ] {
+            assert_eq!(covered(line), [1], "{line}");
+        }
+        for line in [
+            "alias: '{fqdn}'",
+            "cacerts: x",
+            "store: ads/cacerts",
+            "retired: [a.b]",
+            "trust:",
+            "rules:",
+            "stores:",
+            "state: ./x",
+            "labels: {}",
+        ] {
+            assert!(covered(line).is_empty(), "{line}");
+        }
+    }
 }

@@ -297,10 +297,8 @@ fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
         at.place,
         format!("this setting breaks what the role of {id} demands: {demand}"),
     );
-    let hint = format!(
-        "set it for the hosts that allow it only, or leave it out; `{}` is set under `identities:` of its host",
-        id.name
-    );
+    let hint = "write what the role accepts, or leave the field out; a setting for one host or one identity goes \
+                under its `identity:` or `identities:`";
     if !work.faults.iter().any(|known| known.place == fault.place) {
         work.faults.push(fault.hint(hint));
     }
