@@ -16,28 +16,61 @@ use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Settled};
+
 use crate::standing::{self, Selection, Standing};
+use crate::why::Why;
 use crate::{handoff, lint};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
-    let standings = standing::take(topology, observed, &selection);
-    let ground = Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
-    let settled = settle::settle(&ground);
-    let predecessors = settle::predecessors(observed, &settled);
-
-    let mut desk = Desk::new(&ground, &settled);
-    for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
-        let (diff, manual) = if standing.hand_off || standing.unobserved {
-            handoff::store(&ground, standing, &settled, &predecessors)
-        } else {
-            (diff::store(&ground, standing, &settled, &predecessors), None)
+    let formerly: Vec<_> =
+        topology.hosts.values().flat_map(|h| h.formerly.iter().map(|f| (f.as_str(), &h.fqdn))).collect();
+    let mut standings = standing::take(topology, observed, &selection);
+    loop {
+        let ground = Ground {
+            topology,
+            observed,
+            standings: &standings,
+            selection: &selection,
+            options,
+            now: judged_at,
+            formerly: formerly.clone(),
         };
-        desk.take(id, standing, diff, manual);
+        let settled = settle::settle(&ground);
+        let predecessors = settle::predecessors(observed, &settled);
+        let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
+        for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
+            let (diff, manual) = if standing.hand_off || standing.unobserved {
+                handoff::store(&ground, standing, &settled, &predecessors)
+            } else {
+                (diff::store(&ground, standing, &settled, &predecessors), None)
+            };
+            diffs.push((id.clone(), diff, manual));
+        }
+        // A store that turns out blocked cannot take a new identity either: judge again knowing that.
+        let newly: Vec<(StoreId, Why)> = diffs
+            .iter()
+            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked.is_none()))
+            .filter(|(id, ..)| settled.values().any(|s| s.renewal.as_ref().is_some_and(|r| r.store == *id)))
+            .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
+            .collect();
+        if newly.is_empty() {
+            let mut desk = Desk::new(&ground, &settled);
+            for (id, diff, manual) in diffs {
+                if let Some(standing) = standings.get(&id) {
+                    desk.take(&id, standing, diff, manual);
+                }
+            }
+            return desk.finish(options, now);
+        }
+        for (id, why) in newly {
+            if let Some(standing) = standings.get_mut(&id) {
+                standing.blocked = Some(why);
+            }
+        }
     }
-    desk.finish(options, now)
 }
 
 /// Where the pieces come together.
@@ -90,7 +123,7 @@ impl<'a> Desk<'a> {
         }
         let verdict = match diff.blocked {
             Some(why) => {
-                if !matches!(why, crate::why::Why::Unreachable { .. }) {
+                if !matches!(why, Why::Unreachable { .. }) {
                     self.findings.push(Finding::of_store(why.finding(), id, why.to_string()));
                 }
                 StoreVerdict::Blocked(why)
@@ -255,7 +288,7 @@ impl<'a> Desk<'a> {
             }
             let Err(why) = &one.material else { continue };
             // A blocked store says it for the identities in it.
-            if !self.blocked_subjects.contains(subject) || matches!(why, crate::why::Why::SourceBlocked { .. }) {
+            if !self.blocked_subjects.contains(subject) || matches!(why, Why::SourceBlocked { .. }) {
                 continue;
             }
             let said = one.findings.iter().any(|f| f.kind == why.finding());
@@ -349,10 +382,7 @@ impl<'a> Desk<'a> {
             .settled
             .iter()
             .filter(|(subject, one)| match (subject, &one.material) {
-                (
-                    Subject::Identity(id),
-                    Err(crate::why::Why::OutsideSelection { .. } | crate::why::Why::AliasConflict { .. }),
-                ) => {
+                (Subject::Identity(id), Err(Why::OutsideSelection { .. } | Why::AliasConflict { .. })) => {
                     self.ground.selection.takes(self.ground.topology, &id.host)
                         && !self.blocked_subjects.contains(subject)
                 }
@@ -495,7 +525,7 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     let state = match (standing.facts, standing.unobserved, &standing.blocked) {
         (Some(_), ..) => StoreState::Readable,
         (None, true, _) => StoreState::Unobserved,
-        (None, false, Some(crate::why::Why::StoreMissing { .. })) => StoreState::Absent,
+        (None, false, Some(Why::StoreMissing { .. })) => StoreState::Absent,
         (None, false, Some(_)) => StoreState::Unreadable,
         (None, false, None) => StoreState::Absent,
     };

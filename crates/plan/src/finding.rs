@@ -251,7 +251,7 @@ impl Finding {
         self
     }
 
-    pub(crate) fn as_severity(mut self, severity: Severity) -> Self {
+    pub(crate) fn with_severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }

@@ -246,7 +246,7 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
                 manual.target
             );
             let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
-            findings.push(if late { finding } else { finding.as_severity(Severity::Info) });
+            findings.push(if late { finding } else { finding.with_severity(Severity::Info) });
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
@@ -257,7 +257,8 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
         }
         None => {
             let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
-            findings.push(Finding::of_store(Kind::HandOffWaiting, &manual.target, message).as_severity(Severity::Info));
+            findings
+                .push(Finding::of_store(Kind::HandOffWaiting, &manual.target, message).with_severity(Severity::Info));
         }
     }
     if written.is_none() {

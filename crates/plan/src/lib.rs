@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod lint;
 pub mod mint;
 pub mod observed;
+pub mod outline;
 pub mod pack;
 mod settle;
 mod standing;

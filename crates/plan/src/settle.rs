@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
-use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
 
 use crate::change::{From, FromKind, IdentityState, Material, Options};
@@ -50,6 +50,26 @@ pub(crate) struct Ground<'a> {
     pub selection: &'a Selection,
     pub options: &'a Options,
     pub now: Timestamp,
+    /// Former host names and the hosts that had them.
+    pub formerly: Vec<(&'a str, &'a Fqdn)>,
+}
+
+impl Ground<'_> {
+    /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
+    pub(crate) fn leaves(&self, entry: &Entry) -> bool {
+        let Some(slot) = crate::observed::trusted(entry) else { return false };
+        self.topology.distrust.contains_key(&slot.fingerprint())
+            || slot.certificate().is_some_and(|c| self.is_retired(c))
+    }
+
+    /// Whether every name a certificate carries is a retired host's.
+    pub(crate) fn is_retired(&self, certificate: &Certificate) -> bool {
+        if self.topology.retired.is_empty() {
+            return false;
+        }
+        let names = certificate.names_carried();
+        !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| r.as_str() == n))
+    }
 }
 
 /// Settles every identity and every certificate of the spec.
@@ -89,15 +109,8 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
         return unknown(Why::SourceBlocked { store: store.clone(), finding }, Vec::new());
     };
-    match find_key(facts, alias) {
+    match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => present(ground, def, standing, alias, entry, chain),
-        Held::Nothing if facts.entries.is_empty() => {
-            let why = Why::SourceMissing {
-                subject: def.id.to_string(),
-                looked: format!("{store} is empty, which looks like an accident rather than a new installation"),
-            };
-            unknown(why, Vec::new())
-        }
         Held::Nothing => renew(
             ground,
             def,
@@ -128,9 +141,9 @@ enum Held<'a> {
     Nothing,
 }
 
-/// The last entry of that alias counts, as in the JDK.
-fn find_key<'a>(facts: &'a StoreFacts, alias: &str) -> Held<'a> {
-    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias);
+/// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
+fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held<'a> {
+    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias) && !ground.leaves(e);
     match facts.entries.iter().rev().find(folded) {
         None => Held::Nothing,
         Some(entry) => match &entry.kind {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobMatcher};
 use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{Access, DeclaredFormat, Side, StoreDef, Topology, Write};
+use trustmason_spec::topology::{Access, DeclaredFormat, Side, Source, StoreDef, Topology, Write};
 
 use crate::change::Options;
 use crate::finding::Kind;
@@ -100,7 +100,9 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
         Some(StoreLook::Readable(facts)) => {
             standing.path = facts.path.display().to_string();
             standing.facts = Some(facts);
-            standing.blocked = wrong_format(def, facts).or_else(|| jvm_unloadable(topology, facts));
+            standing.blocked = wrong_format(def, facts)
+                .or_else(|| emptied(topology, def, facts))
+                .or_else(|| jvm_unloadable(topology, facts));
         }
         Some(StoreLook::Absent { path, parent }) => {
             standing.path = path.display().to_string();
@@ -164,6 +166,15 @@ fn declared(format: DeclaredFormat) -> &'static str {
         DeclaredFormat::PemPair => "pem-pair",
         DeclaredFormat::Windows => "windows",
     }
+}
+
+/// Filling an empty identity store with trust would make it look like one that only lost its keys.
+fn emptied(topology: &Topology, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
+    let home = topology
+        .identities
+        .values()
+        .any(|i| i.write == Write::Direct && matches!(&i.source, Source::KeyEntry { store, .. } if *store == def.id));
+    (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.display().to_string() })
 }
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.

@@ -23,6 +23,11 @@ pub enum Why {
         /// Where it would be.
         path: String,
     },
+    /// The store opened and is empty though identities of its host live in it: an accident, not a new installation.
+    StoreEmpty {
+        /// The file.
+        path: String,
+    },
     /// The store did not open.
     StoreUnreadable {
         /// The class.
@@ -141,7 +146,7 @@ impl Why {
     pub fn finding(&self) -> Kind {
         match self {
             Self::Unreachable { .. } => Kind::Unreachable,
-            Self::StoreMissing { .. } => Kind::StoreMissing,
+            Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
@@ -176,6 +181,11 @@ impl fmt::Display for Why {
             Self::StoreMissing { path } => {
                 write!(f, "{path} does not exist and is never made here; check the path and the product's installation")
             }
+            Self::StoreEmpty { path } => write!(
+                f,
+                "{path} holds no entry at all though its host's keys belong there, which looks like an accident rather than \
+                 a new installation; restore it, or make the first key with keytool"
+            ),
             Self::StoreUnreadable { message, .. } | Self::SourceUnreadable { message, .. } => f.write_str(message),
             Self::SameFile { other, path } => {
                 write!(f, "{path} is also {other}; give the two stores different paths in `stores:`")

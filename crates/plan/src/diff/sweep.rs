@@ -1,0 +1,170 @@
+//! Entries no edge asked for: ours and unwanted leaves, everything else stays and is at most said.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::Subject;
+
+use super::{Comparison, Verdict, Wish};
+use crate::change::{Deed, DeleteReason};
+use crate::finding::{Finding, Kind};
+use crate::observed::trusted;
+use crate::text;
+
+impl<'a> Comparison<'a> {
+    /// Entries no edge asked for.
+    pub(super) fn sweep(&mut self) {
+        for entry in self.entries {
+            if self.claimed.contains(&entry.id) {
+                self.distrusted_but_wanted(entry);
+                continue;
+            }
+            let Some(slot) = trusted(entry) else { continue };
+            let fingerprint = slot.fingerprint();
+            let certificate = slot.certificate();
+            if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
+                self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
+            } else if let Some(certificate) = certificate.filter(|c| self.only_gone_hosts(c)) {
+                let reason =
+                    format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
+                self.delete(entry, DeleteReason::Retired, Kind::Retired, reason, None);
+            } else if let Some(identity) = self.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id)) {
+                let reason = format!("{identity} has another certificate now");
+                let waits = self.renewing.contains(identity).then(|| identity.clone());
+                self.delete(entry, DeleteReason::Predecessor, Kind::Stale, reason, None);
+                if let Some(last) = self.out.drafts.last_mut() {
+                    last.waits = waits;
+                }
+            } else if let Some(wish) = self.leftover_of(entry, certificate.map(Arc::as_ref)) {
+                if self.is_newer(wish, certificate.map(Arc::as_ref)) {
+                    self.keep_newer(wish, entry, fingerprint);
+                } else {
+                    let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
+                    self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
+                }
+            } else if self.placed_by_us(entry, fingerprint) {
+                let reason = "this tool placed it and no rule wants it any more".to_owned();
+                self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
+            } else if self.standing.def.exclusive {
+                let reason = "the store is exclusive and the spec does not declare it".to_owned();
+                self.delete(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, None);
+            } else {
+                self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
+            }
+        }
+    }
+
+    /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
+    pub(super) fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
+        let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
+            return;
+        };
+        let Some(why) = self.ground.topology.distrust.get(&fingerprint) else {
+            return;
+        };
+        let already = self.out.drafts.iter().any(|d| match &d.deed {
+            Deed::Replace { entries, .. } => entries.contains(&entry.id),
+            Deed::Delete { entry: e, .. } => *e == entry.id,
+            Deed::Import { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => false,
+        });
+        if !already {
+            self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
+        }
+    }
+
+    /// A predecessor leaves once its successor is known, and not while an edge to its identity is blocked here.
+    pub(super) fn is_succeeded(&self, identity: &IdentityId) -> bool {
+        self.wishes
+            .iter()
+            .filter(|w| w.edge.subject == Subject::Identity(identity.clone()))
+            .all(|w| matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
+    }
+
+    /// The edge whose alias, past or present, this entry has while naming its host.
+    pub(super) fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
+        let stored = fold_alias(entry.alias.as_deref()?).into_owned();
+        let certificate = certificate?;
+        self.wishes.iter().copied().find(|w| {
+            let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
+            let served = matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_)));
+            alias && served && self.names_host_of(certificate, w.edge)
+        })
+    }
+
+    pub(super) fn keep_newer(&mut self, wish: Wish<'a>, entry: &Entry, fingerprint: Fingerprint) {
+        let message = format!("a certificate of {} issued later than the one known here; it stays", wish.edge.subject);
+        self.out
+            .findings
+            .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)));
+    }
+
+    pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
+        let key = match entry.alias.as_deref().filter(|_| self.folded) {
+            Some(alias) => fold_alias(alias).into_owned(),
+            None => fingerprint.to_string(),
+        };
+        self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
+    }
+
+    pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {
+        let vendor = self.standing.def.vendor_entries && certificate.is_none_or(Certificate::is_ca);
+        let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
+        if !vendor {
+            let message = format!("nobody declared it, it stays: {}", text::escape(subject));
+            self.out.findings.push(
+                Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)),
+            );
+        }
+        if let Some(end) = certificate.map(Certificate::not_after).filter(|end| *end < self.ground.now.as_second()) {
+            let message =
+                format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
+            self.out.findings.push(
+                Finding::of_store(Kind::Expired, self.id(), message)
+                    .at(entry.alias.as_deref(), Some(fingerprint))
+                    .with_severity(crate::finding::Severity::Info),
+            );
+        }
+    }
+
+    /// One certificate under several aliases that are not all wanted.
+    pub(super) fn entry_findings(&mut self) {
+        let mut prints: Vec<(Fingerprint, &Entry)> =
+            self.entries.iter().filter_map(|e| trusted(e).map(|s| (s.fingerprint(), e))).collect();
+        prints.sort_by_key(|(print, entry)| (*print, entry.id));
+        for entries in prints.chunk_by(|a, b| a.0 == b.0).filter(|c| c.len() > 1) {
+            let Some((fingerprint, _)) = entries.first().copied() else { continue };
+            let entries: Vec<&Entry> = entries.iter().map(|(_, e)| *e).collect();
+            let spare: Vec<_> = entries.iter().filter(|e| !self.claimed.contains(&e.id)).collect();
+            let leaving = spare.iter().all(|e| self.is_deleted(e.id));
+            if let (Some(entry), false) = (spare.first(), leaving || spare.is_empty()) {
+                let aliases: Vec<_> =
+                    entries.iter().map(|e| format!("`{}`", text::escape(e.alias.as_deref().unwrap_or("")))).collect();
+                let message = format!("one certificate under {}", aliases.join(", "));
+                self.out.findings.push(
+                    Finding::of_store(Kind::Duplicate, self.id(), message)
+                        .at(entry.alias.as_deref(), Some(fingerprint)),
+                );
+            }
+        }
+    }
+
+    pub(super) fn is_deleted(&self, id: EntryId) -> bool {
+        self.out.drafts.iter().any(|d| matches!(d.deed, Deed::Delete { entry, .. } if entry == id))
+    }
+
+    /// Everything we placed is gone at once: a Java update or a restored image, not a dozen separate accidents (D20).
+    pub(super) fn store_reset(&mut self) {
+        let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
+            return;
+        };
+        let wanted: BTreeSet<Fingerprint> = placed.values().map(|p| p.sha256).collect();
+        let any = self.entries.iter().filter_map(trusted).any(|s| wanted.contains(&s.fingerprint()));
+        if !any {
+            let message =
+                format!("none of the {} entries placed here is left; was the store reset by an update?", wanted.len());
+            self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Every wanted edge finds its entry: the very one, one under another alias, or a place for a new one.
+
+use trustmason_keystore::{Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_spec::topology::Edge;
+
+use super::slot::Slot;
+use super::{Comparison, Draft, Verdict, Wish, names_subject, view};
+use crate::change::{After, CertificateView, Deed, DeleteReason, Material, Phase};
+use crate::finding::{Finding, Kind};
+use crate::observed::trusted;
+use crate::text;
+use crate::why::Why;
+
+impl<'a> Comparison<'a> {
+    /// The right certificate under the very alias wanted. Blocked edges claim what stands at their aliases: it stays.
+    pub(super) fn hold_exact(&mut self) {
+        for wish in self.open_wishes() {
+            match &wish.settled.material {
+                Err(why) => {
+                    for alias in wish.edge.alias.iter().chain(&wish.edge.was) {
+                        let held: Vec<_> = self.at_alias(alias).iter().map(|e| e.id).collect();
+                        self.claimed.extend(held);
+                    }
+                    self.settle_edge(wish, Verdict::Blocked(why.clone()));
+                }
+                Ok(Material::Known(fingerprint)) => {
+                    let held = self.with_fingerprint(*fingerprint);
+                    let exact = match &wish.edge.alias {
+                        None => held.first().copied(),
+                        Some(alias) => held
+                            .into_iter()
+                            .rev()
+                            .find(|e| e.alias.as_deref() == Some(alias) && self.is_effective(e, alias)),
+                    };
+                    if let Some(entry) = exact {
+                        self.claimed.insert(entry.id);
+                        self.settle_edge(wish, Verdict::Held);
+                    }
+                }
+                Ok(Material::Minted(_)) => {}
+            }
+        }
+    }
+
+    /// Of several entries with one exact alias the JDK keeps the last.
+    pub(super) fn is_effective(&self, entry: &Entry, alias: &str) -> bool {
+        let last = self.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias));
+        last.is_some_and(|e| e.id == entry.id)
+    }
+
+    /// The right certificate under another alias: renamed where it is ours, else adopted.
+    pub(super) fn hold_elsewhere(&mut self) {
+        for wish in self.open_wishes() {
+            let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
+                continue;
+            };
+            let candidates: Vec<&Entry> =
+                self.with_fingerprint(*fingerprint).into_iter().filter(|e| !self.claimed.contains(&e.id)).collect();
+            if candidates.is_empty() {
+                continue;
+            }
+            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, *fingerprint));
+            if let Some(entry) = movable {
+                if self.clear_slot(wish, alias, Some(entry.id)) {
+                    self.rename(wish, entry, alias);
+                }
+                continue;
+            }
+            let Some(entry) = candidates.first().copied() else {
+                continue;
+            };
+            self.claimed.insert(entry.id);
+            let is_ca =
+                trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
+            if !is_ca {
+                let stored = entry.alias.as_deref().unwrap_or("");
+                let message = format!(
+                    "the certificate of {} stands under `{}`, which is not ours to rename; the profile's alias is `{alias}`",
+                    wish.edge.subject,
+                    text::escape(stored)
+                );
+                self.out.findings.push(
+                    Finding::of_store(Kind::WrongAlias, self.id(), message)
+                        .at(entry.alias.as_deref(), Some(*fingerprint)),
+                );
+            }
+            self.settle_edge(wish, Verdict::Held);
+        }
+    }
+
+    /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
+    pub(super) fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
+        let Some(stored) = entry.alias.as_deref() else {
+            return false;
+        };
+        let lower = fold_alias(stored).into_owned();
+        let is_root =
+            trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
+        if is_root {
+            return false;
+        }
+        let by_rule = edge.was.contains(&lower) || edge.alias.as_deref() == Some(lower.as_str());
+        let named = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| self.names_host_of(c, edge));
+        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &lower, fingerprint)
+    }
+
+    pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
+        self.claimed.insert(entry.id);
+        let stored = entry.alias.clone().unwrap_or_default();
+        let reason = if fold_alias(&stored) == to {
+            format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(&stored))
+        } else {
+            format!("`{}` is an older document's alias for {}", text::escape(&stored), wish.edge.subject)
+        };
+        self.serve(
+            wish,
+            Draft {
+                phase: Phase::Withdraw,
+                alias: entry.alias.clone(),
+                deed: Deed::Rename { entry: entry.id, to: to.to_owned() },
+                finding: Kind::WrongAlias,
+                reason,
+                edge: None,
+                waits: None,
+                before: view(entry),
+                after: After::Alias(to.to_owned()),
+            },
+        );
+    }
+
+    /// Makes room at an alias for a rename: what stands there leaves if it is ours. Says whether the way is free;
+    /// where it is not, the edge keeps its certificate under the other alias.
+    pub(super) fn clear_slot(&mut self, wish: Wish<'a>, alias: &str, mover: Option<EntryId>) -> bool {
+        let holders: Vec<&Entry> = self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
+        match self.judge_slot(wish, &holders) {
+            Slot::Free => true,
+            Slot::Ours(entries) => {
+                for entry in entries {
+                    self.claimed.insert(entry.id);
+                    self.delete(
+                        entry,
+                        DeleteReason::Predecessor,
+                        Kind::Stale,
+                        format!("an older certificate of {}", wish.edge.subject),
+                        Some(wish),
+                    );
+                }
+                true
+            }
+            Slot::Newer(entry) => {
+                self.ahead(wish, entry);
+                false
+            }
+            Slot::Taken(why) => {
+                for holder in holders {
+                    self.claimed.insert(holder.id);
+                }
+                self.settle_edge(wish, Verdict::Blocked(why));
+                false
+            }
+        }
+    }
+
+    /// Wishes nothing in the store fulfils yet.
+    pub(super) fn fill_slots(&mut self) {
+        for wish in self.open_wishes() {
+            let Ok(material) = wish.settled.material.clone() else {
+                continue;
+            };
+            if let Material::Known(fingerprint) = &material
+                && let Some(refusal) = self.refused(wish, *fingerprint)
+            {
+                self.settle_edge(wish, Verdict::Blocked(refusal));
+                continue;
+            }
+            let Some(alias) = wish.edge.alias.clone() else {
+                self.import(wish, None, material);
+                continue;
+            };
+            let holders = self.at_alias(&alias);
+            match self.judge_slot(wish, &holders) {
+                Slot::Free => self.import(wish, Some(alias), material),
+                Slot::Ours(entries) => self.replace(wish, &entries, alias, material),
+                Slot::Newer(entry) => self.ahead(wish, entry),
+                Slot::Taken(why) => {
+                    self.claimed.extend(holders.iter().map(|e| e.id));
+                    self.settle_edge(wish, Verdict::Blocked(why));
+                }
+            }
+        }
+    }
+
+    pub(super) fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
+        let current = wish.settled.current.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
+        let detail = current.jvm_refusal()?.to_string();
+        Some(Why::JvmRefuses { subject: wish.edge.subject.to_string(), detail })
+    }
+
+    pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
+        let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
+        let after = self.after(wish, &material);
+        self.serve(
+            wish,
+            Draft {
+                phase: Phase::Extend,
+                alias: alias.clone(),
+                deed: Deed::Import { alias, material },
+                finding: Kind::Missing,
+                reason,
+                edge: None,
+                waits: None,
+                before: None,
+                after,
+            },
+        );
+    }
+
+    pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {
+        self.claimed.extend(entries.iter().map(|e| e.id));
+        let last = entries.last().copied();
+        let minted = wish.settled.renewal.is_some();
+        let reason = if minted {
+            format!("{} gets a new certificate in this run", wish.edge.subject)
+        } else {
+            format!("{} presents another certificate now", wish.edge.subject)
+        };
+        let after = self.after(wish, &material);
+        self.serve(
+            wish,
+            Draft {
+                phase: Phase::Extend,
+                alias: last.and_then(|e| e.alias.clone()),
+                deed: Deed::Replace { entries: entries.iter().map(|e| e.id).collect(), alias: Some(alias), material },
+                finding: Kind::Stale,
+                reason,
+                edge: None,
+                waits: None,
+                before: last.and_then(view),
+                after,
+            },
+        );
+    }
+
+    pub(super) fn after(&self, wish: Wish<'a>, material: &Material) -> After {
+        let resumed = wish.settled.renewal.as_ref().and_then(|r| r.resumed.as_ref());
+        match (material, resumed.or(wish.settled.current.as_ref())) {
+            (Material::Known(_), Some(certificate)) => After::Known(CertificateView::of(certificate)),
+            (Material::Minted(identity), _) => After::Minted { subject: self.future_subject(identity) },
+            (Material::Known(_), None) => After::Minted { subject: wish.edge.subject.to_string() },
+        }
+    }
+
+    pub(super) fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) {
+        self.claimed.insert(entry.id);
+        let Some(held) = trusted(entry).and_then(|s| s.certificate()) else {
+            return;
+        };
+        let message = format!(
+            "the store holds a certificate of {} issued on {}, later than the one known here; export it again",
+            wish.edge.subject,
+            text::day(held.not_before())
+        );
+        self.out.findings.push(
+            Finding::of_store(Kind::Ahead, self.id(), message.clone())
+                .at(entry.alias.as_deref(), Some(held.fingerprint())),
+        );
+        self.settle_edge(wish, Verdict::Manual(message));
+    }
+}

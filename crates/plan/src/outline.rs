@@ -1,0 +1,359 @@
+//! The whole plan: its changes, and everything a person needs around them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trustmason_keystore::{Certificate, Fingerprint, Format};
+use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
+use trustmason_spec::topology::Side;
+
+use crate::change::{Change, ChangeId, Material, Phase};
+use crate::finding::Finding;
+use crate::observed::Input;
+use crate::why::Why;
+
+/// What a person asked for beside the spec.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The spec, as it was named.
+    pub spec: String,
+    /// `--host` globs; a store is selected if any matches its host.
+    pub hosts: Vec<String>,
+    /// `--side`.
+    pub side: Option<Side>,
+    /// `--replace`.
+    pub replace: Vec<IdentityId>,
+    /// `--allow-deletes`.
+    pub allow_deletes: Option<u32>,
+    /// `--at`: judge dates as of then.
+    pub at: Option<Timestamp>,
+}
+
+/// What a store must be when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No file.
+    Absent,
+    /// A file with this digest.
+    Digest(Fingerprint),
+}
+
+/// A store's verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreVerdict {
+    /// Nothing to do.
+    InSync,
+    /// Changes to make.
+    Change(Vec<ChangeId>),
+    /// Nothing may be written.
+    Blocked(Why),
+}
+
+/// How a store presented itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreState {
+    /// It opened.
+    Readable,
+    /// No file.
+    Absent,
+    /// It did not open.
+    Unreadable,
+    /// A hand-off store without a mirror, or a host never opened.
+    Unobserved,
+}
+
+/// One store of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreView {
+    /// Its id.
+    pub id: StoreId,
+    /// Where it is.
+    pub path: String,
+    /// The real file, for the executor.
+    pub file: Option<PathBuf>,
+    /// The format found, or the one it will be made in.
+    pub format: Option<Format>,
+    /// Its state.
+    pub state: StoreState,
+    /// What it must be when written; `None` if it is never written.
+    pub expect: Option<Expect>,
+    /// Number of entries seen.
+    pub entries: Option<usize>,
+    /// Its verdict.
+    pub verdict: StoreVerdict,
+}
+
+/// An edge's verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EdgeVerdict {
+    /// The store trusts it.
+    Held,
+    /// A change makes it so.
+    Change(ChangeId),
+    /// A person makes it so; what for.
+    Manual(String),
+    /// It cannot be judged or done.
+    Blocked(Why),
+    /// Nobody can see the store.
+    Unobserved,
+}
+
+/// One edge of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeView {
+    /// The edge's id.
+    pub id: String,
+    /// The truster.
+    pub store: StoreId,
+    /// The alias wanted.
+    pub alias: Option<String>,
+    /// The subject.
+    pub subject: String,
+    /// The rule.
+    pub rule: RuleId,
+    /// What it is for.
+    pub purpose: String,
+    /// The document.
+    pub source: String,
+    /// The certificate it asks for, where known.
+    pub sha256: Option<Fingerprint>,
+    /// The verdict.
+    pub verdict: EdgeVerdict,
+}
+
+/// The state of an identity (contract §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdentityState {
+    /// In use.
+    Active,
+    /// A new key waits in staging.
+    Minted,
+    /// A key and a request were made.
+    CsrPending,
+    /// The request is with its CA.
+    AtCa,
+    /// The reply passed its guards.
+    Validated,
+    /// It must be made anew.
+    RenewDue,
+    /// Nothing is known of it.
+    Unknown,
+}
+
+impl IdentityState {
+    /// The public word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Minted => "minted",
+            Self::CsrPending => "csr-pending",
+            Self::AtCa => "at-ca",
+            Self::Validated => "validated",
+            Self::RenewDue => "renew-due",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One identity of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityView {
+    /// Its id.
+    pub id: IdentityId,
+    /// Its state.
+    pub state: IdentityState,
+    /// `self-signed` or the issuer's name.
+    pub issuer: Option<String>,
+    /// Its certificate now.
+    pub sha256: Option<Fingerprint>,
+    /// Its end, seconds since 1970.
+    pub not_after: Option<i64>,
+    /// What it waits for.
+    pub awaits: Option<String>,
+}
+
+/// What stands between two phases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// The phase before it.
+    pub after_phase: Phase,
+    /// What must have happened.
+    pub waits_for: Vec<Wait>,
+}
+
+/// One thing a barrier waits for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wait {
+    /// A service was restarted.
+    Restart(ServiceId),
+    /// A pack was confirmed.
+    HandOff(StoreId),
+    /// A CA replied.
+    Reply(IdentityId),
+}
+
+/// A restart that becomes needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// The service.
+    pub service: ServiceId,
+    /// Its name for people.
+    pub name: String,
+    /// The changes behind it.
+    pub because: Vec<ChangeId>,
+}
+
+/// Work for a person on one store or identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manual {
+    /// The host.
+    pub host: Fqdn,
+    /// The store, or `FQDN/IDENTITY` for an identity a person replaces.
+    pub target: StoreId,
+    /// What kind of work it is.
+    pub kind: ManualKind,
+    /// Certificates that must be there afterwards.
+    pub add: Vec<ManualItem>,
+    /// Certificates to look for, and to add if absent (nobody can see the store).
+    pub verify: Vec<ManualItem>,
+    /// Certificates that must leave.
+    pub remove: Vec<ManualItem>,
+    /// What to do, one step a line.
+    pub steps: Vec<String>,
+    /// Services to restart afterwards.
+    pub restarts: Vec<Restart>,
+    /// Since when a pack of this very content waits.
+    pub waiting_since: Option<Timestamp>,
+}
+
+/// Kinds of work for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ManualKind {
+    /// Bring certificates into a store we cannot write.
+    Store,
+    /// Make an identity anew where we cannot.
+    Identity,
+    /// Export a certificate again: the one known here is older than one in use.
+    Export,
+}
+
+/// One certificate in a person's work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManualItem {
+    /// The certificate.
+    pub material: Material,
+    /// Whose it is.
+    pub subject: String,
+    /// What it is for.
+    pub why: String,
+    /// The rule.
+    pub rule: Option<RuleId>,
+}
+
+/// Numbers for the summary line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the contract's own words")]
+pub struct Summary {
+    pub import: usize,
+    pub replace: usize,
+    pub rename: usize,
+    pub delete: usize,
+    pub regenerate: usize,
+    pub install: usize,
+    pub unchanged: usize,
+    pub manual: usize,
+    pub blocked: usize,
+    pub unobserved: usize,
+    pub waiting: usize,
+}
+
+impl Summary {
+    /// Changes in all.
+    pub fn changes(&self) -> usize {
+        let Self {
+            import,
+            replace,
+            rename,
+            delete,
+            regenerate,
+            install,
+            unchanged: _,
+            manual: _,
+            blocked: _,
+            unobserved: _,
+            waiting: _,
+        } = *self;
+        import + replace + rename + delete + regenerate + install
+    }
+}
+
+/// A key this run makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mint {
+    /// The identity.
+    pub identity: IdentityId,
+    /// The store its key goes to.
+    pub store: StoreId,
+    /// The alias there.
+    pub alias: String,
+    /// A key of an earlier run that is resumed: its certificate.
+    pub resumed: Option<Fingerprint>,
+    /// The certificate it replaces.
+    pub replaces: Option<Fingerprint>,
+}
+
+/// A whole plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The estate.
+    pub estate: String,
+    /// When it was made (the clock that was passed in).
+    pub created: Timestamp,
+    /// What was asked.
+    pub options: Options,
+    /// Everything it was made from.
+    pub inputs: Vec<Input>,
+    /// Stores, by id.
+    pub stores: Vec<StoreView>,
+    /// Edges, by id.
+    pub edges: Vec<EdgeView>,
+    /// Identities, by id.
+    pub identities: Vec<IdentityView>,
+    /// Changes of the next phase (immediate rotation: of all phases), in the order they are reported.
+    pub changes: Vec<Change>,
+    /// Changes of later phases.
+    pub forecast: Vec<Change>,
+    /// What stands between phases.
+    pub barriers: Vec<Barrier>,
+    /// Findings, sorted.
+    pub findings: Vec<Finding>,
+    /// Restarts that become needed.
+    pub restarts: Vec<Restart>,
+    /// Work for people.
+    pub manual: Vec<Manual>,
+    /// Keys to make.
+    pub mints: BTreeMap<IdentityId, Mint>,
+    /// The certificates that changes and packs speak of.
+    pub certificates: BTreeMap<Fingerprint, Arc<Certificate>>,
+    /// The numbers.
+    pub summary: Summary,
+}
+
+impl Plan {
+    /// A change by its number.
+    pub fn change(&self, id: ChangeId) -> Option<&Change> {
+        self.changes.iter().find(|c| c.id == id)
+    }
+
+    /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.
+    pub fn is_settled(&self) -> bool {
+        let s = &self.summary;
+        s.changes() == 0 && s.manual == 0 && s.blocked == 0 && s.unobserved == 0 && s.waiting == 0
+    }
+}

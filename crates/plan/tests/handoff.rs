@@ -1,0 +1,245 @@
+//! Stores and identities only people change: what is known of them, what is asked, what a confirmation settles.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Fingerprint, Interner, Store};
+use trustmason_plan::change::{EdgeVerdict, ManualKind, Plan};
+use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::handoff::pack_digest;
+use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
+use trustmason_plan::observed::{Observed, SourceLook, StoreFacts, StoreLook};
+use trustmason_plan::pack::{self, Resolved};
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, Place, Subject, Write};
+use world::{Disk, NOW, Seed, World, edge, found, host, jks, now, path, pool, store_def};
+
+/// A host whose `tomcat-trust` people fill, trusting h0's `wsm` and `iis`.
+fn estate() -> (World, StoreId) {
+    let mut world = World::new(1);
+    let mut def = store_def(&host(0), "tomcat-trust");
+    def.write = Write::HandOff;
+    def.place = Place::Directory(path(&def.id));
+    def.format = DeclaredFormat::PemDir;
+    def.password = None;
+    def.steps = vec!["Open the page of {fqdn} and upload each file.".to_owned()];
+    let id = def.id.clone();
+    world.topology.stores.insert(id.clone(), def);
+    for name in ["wsm", "iis"] {
+        let subject = Subject::Identity(IdentityId::new(host(0), name));
+        world.topology.edges.push(edge(&id, subject, None, &[]));
+    }
+    let plan = world.plan();
+    world.disk.insert(id.clone(), Disk::Absent);
+    world.apply(&plan);
+    (world, id)
+}
+
+fn wsm() -> &'static world::Pair {
+    &pool().good[0][0]
+}
+
+fn iis() -> &'static world::Pair {
+    &pool().good[0][1]
+}
+
+/// A look with a mirror that holds these certificates.
+fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
+    let files = pairs
+        .iter()
+        .enumerate()
+        .map(|(i, p)| (format!("{i}.pem"), pack::pem(&p.certificate).into_bytes()))
+        .collect::<Vec<_>>();
+    let digest = Fingerprint::of(format!("{files:?}").as_bytes());
+    let store = Store::open_directory(files, &Interner::new()).unwrap();
+    let mut observed = world.look();
+    observed.stores.insert(
+        id.clone(),
+        StoreLook::Readable(Box::new(StoreFacts {
+            path: PathBuf::from("hosts/tomcat-trust"),
+            file: None,
+            sha256: digest,
+            format: store.format(),
+            entries: store.entries().to_vec(),
+            keys: BTreeMap::new(),
+            remarks: Vec::new(),
+            modified: Some(NOW),
+        })),
+    );
+    observed
+}
+
+fn unseen(world: &World, id: &StoreId) -> Observed {
+    let mut observed = world.look();
+    observed.stores.insert(id.clone(), StoreLook::Unobserved);
+    observed
+}
+
+fn judge(world: &World, observed: &Observed) -> Plan {
+    trustmason_plan::plan(&world.topology, observed, &world.options, now())
+}
+
+fn verdicts(plan: &Plan, id: &StoreId) -> Vec<EdgeVerdict> {
+    plan.edges.iter().filter(|e| e.store == *id).map(|e| e.verdict.clone()).collect()
+}
+
+fn confirm(
+    world: &mut World,
+    id: &StoreId,
+    kind: ConfirmationKind,
+    holds: &[&world::Pair],
+    mirror: Option<Fingerprint>,
+) {
+    let holds: std::collections::BTreeSet<Fingerprint> = holds.iter().map(|p| p.print()).collect();
+    let hand_off = HandOff {
+        pack: pack_digest(&holds, []),
+        written: now(),
+        confirmed: Some(Confirmation { at: now(), by: "op".to_owned(), kind, holds, gone: [].into(), mirror }),
+    };
+    world.ledger.handoffs.insert(id.clone(), hand_off);
+}
+
+#[test]
+fn nobody_sees_it_so_the_pack_says_verify_and_asks_nothing_to_be_removed() {
+    let (world, id) = estate();
+    let plan = judge(&world, &unseen(&world, &id));
+    assert_eq!(verdicts(&plan, &id), [EdgeVerdict::Unobserved, EdgeVerdict::Unobserved]);
+    assert_eq!(plan.summary.unobserved, 2);
+    assert!(!plan.is_settled());
+    let manual = &plan.manual[0];
+    assert_eq!((manual.add.len(), manual.verify.len(), manual.remove.len()), (0, 2, 0));
+}
+
+#[test]
+fn a_mirror_tells_what_is_there_and_what_a_person_must_do() {
+    let (mut world, id) = estate();
+    world.topology.distrust.insert(pool().foreign[1].print(), "stolen".to_owned());
+    let seen = mirror(&world, &id, &[wsm(), &pool().foreign[1], &pool().foreign[2], &pool().retired[0]]);
+    let plan = judge(&world, &seen);
+    assert!(
+        matches!(verdicts(&plan, &id)[..], [EdgeVerdict::Manual(_), EdgeVerdict::Held]),
+        "iis is missing, wsm is there"
+    );
+    let manual = &plan.manual[0];
+    assert_eq!(manual.add.len(), 1);
+    let mut why: Vec<_> = manual.remove.iter().map(|i| i.why.clone()).collect();
+    why.sort();
+    assert_eq!(why.len(), 2, "{why:?}");
+    assert!(why[0].contains("stolen") && why[1].contains("gone0.acme.example"), "{why:?}");
+    assert!(plan.findings.iter().any(|f| f.kind == Kind::Missing && f.severity == Severity::Error));
+    assert!(plan.changes.is_empty(), "nothing of it is ever written by us");
+}
+
+#[test]
+fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
+    let (world, id) = estate();
+    let plan = judge(&world, &mirror(&world, &id, &[wsm()]));
+    let minted = BTreeMap::new();
+    let files = pack::render(&plan.manual[0], &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+    let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, ["STEPS.md", "h0.acme.example_iis.pem", "pack.json"]);
+    let steps = String::from_utf8(files[0].1.clone()).unwrap();
+    assert!(steps.contains("upload each file") && steps.contains(&iis().print().to_string()), "{steps}");
+    assert!(steps.contains("trustmason confirm h0.acme.example/tomcat-trust"), "{steps}");
+    assert_eq!(files[1].1, pack::pem(&iis().certificate).into_bytes());
+    let json: serde_json::Value = serde_json::from_slice(&files[2].1).unwrap();
+    assert_eq!(json["add"][0]["sha256"], iis().print().to_string());
+}
+
+#[test]
+fn a_written_pack_waits_and_after_patience_it_is_an_error() {
+    let (mut world, id) = estate();
+    let seen = mirror(&world, &id, &[wsm()]);
+    let hand_off = HandOff { pack: pack_digest([&iis().print()], []), written: now(), confirmed: None };
+    world.ledger.handoffs.insert(id.clone(), hand_off);
+    let mut observed = seen.clone();
+    observed.ledger = world.ledger.clone();
+    let plan = judge(&world, &observed);
+    assert_eq!((plan.summary.waiting, plan.summary.manual), (1, 0));
+    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    assert_eq!(said.severity, Severity::Info);
+    assert!(!plan.findings.iter().any(|f| f.kind == Kind::Missing), "it is waiting, not forgotten");
+    let late = Timestamp::from_second(NOW + 8 * world::DAY).unwrap();
+    let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, late);
+    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    assert_eq!(said.severity, Severity::Error);
+}
+
+#[test]
+fn a_persons_word_settles_what_the_pack_asked_and_no_more() {
+    let (mut world, id) = estate();
+    confirm(&mut world, &id, ConfirmationKind::Claimed, &[iis()], None);
+    let plan = judge(&world, &unseen(&world, &id));
+    assert_eq!(verdicts(&plan, &id), [EdgeVerdict::Held, EdgeVerdict::Unobserved]);
+    confirm(&mut world, &id, ConfirmationKind::Claimed, &[iis(), wsm()], None);
+    assert!(judge(&world, &unseen(&world, &id)).is_settled());
+}
+
+#[test]
+fn an_observed_export_counts_whole() {
+    let (mut world, id) = estate();
+    confirm(&mut world, &id, ConfirmationKind::Observed, &[iis()], None);
+    let plan = judge(&world, &unseen(&world, &id));
+    assert!(matches!(verdicts(&plan, &id)[..], [EdgeVerdict::Held, EdgeVerdict::Manual(_)]));
+}
+
+#[test]
+fn a_mirror_taken_later_counts_more_than_a_word() {
+    let (mut world, id) = estate();
+    let seen = mirror(&world, &id, &[wsm()]);
+    let StoreLook::Readable(facts) = &seen.stores[&id] else { panic!() };
+    confirm(&mut world, &id, ConfirmationKind::Claimed, &[iis()], Some(facts.sha256));
+    let mut observed = seen;
+    observed.ledger = world.ledger.clone();
+    assert!(judge(&world, &observed).is_settled());
+    let later = mirror(&world, &id, &[wsm(), &pool().foreign[0]]);
+    let plan = judge(&world, &later);
+    assert!(matches!(verdicts(&plan, &id)[..], [EdgeVerdict::Manual(_), EdgeVerdict::Held]), "the new export lacks it");
+}
+
+#[test]
+fn what_is_known_grows_old() {
+    let (world, id) = estate();
+    let mut seen = mirror(&world, &id, &[wsm(), iis()]);
+    if let Some(StoreLook::Readable(facts)) = seen.stores.get_mut(&id) {
+        facts.modified = Some(NOW - 31 * world::DAY);
+    }
+    let plan = judge(&world, &seen);
+    assert!(plan.findings.iter().any(|f| f.kind == Kind::ObservationOld && f.message.contains("31 days")));
+}
+
+#[test]
+fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_out() {
+    let (mut world, id) = estate();
+    world.disk.insert(
+        StoreId::new(host(0), "keystore"),
+        Disk::File(jks(&[Seed::Key("wsm".to_owned(), pool().short[0].clone(), "changeit")])),
+    );
+    let seen = mirror(&world, &id, &[&pool().short[0], iis()]);
+    let plan = judge(&world, &seen);
+    assert_eq!(plan.summary.regenerate, 1);
+    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
+    assert_eq!(manual.remove.len(), 1);
+    let minted = BTreeMap::new();
+    let early = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted });
+    assert!(early.is_none(), "a pack without its certificate is never written");
+}
+
+#[test]
+fn identities_of_people_are_asked_for_by_hand() {
+    let (mut world, _) = estate();
+    let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
+    world.sources.insert(subject.clone(), found(&pool().expired[0]));
+    let plan = world.plan();
+    let work = plan.manual.iter().find(|m| m.kind == ManualKind::Identity).unwrap();
+    assert!(work.steps[0].contains("expired") && work.steps[1] == "renew it", "{:?}", work.steps);
+    world.sources.insert(subject, SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
+    let plan = world.plan();
+    let work = plan.manual.iter().find(|m| m.kind == ManualKind::Export).unwrap();
+    assert_eq!(work.steps[1], "export it");
+}

@@ -1,0 +1,321 @@
+//! Laws that hold for every estate, not only for the stories: random stores, random certificates under random aliases,
+//! stores that cannot be read, sources that are missing, memories of earlier runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use trustmason_keystore::{EntryKind, Fingerprint, Store};
+use trustmason_plan::change::{Deed, EdgeVerdict, Plan, StoreVerdict};
+use trustmason_plan::ledger::{Placed, Predecessor};
+use trustmason_plan::observed::SourceLook;
+use trustmason_plan::wire::Document;
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::Subject;
+use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
+
+/// One certificate of the pool.
+#[derive(Clone, Copy, Debug)]
+enum Pick {
+    Good(usize, usize),
+    Short(usize),
+    Expired(usize),
+    Retired(usize),
+    Foreign(usize),
+}
+
+impl Pick {
+    fn pair(self) -> Pair {
+        let p = pool();
+        match self {
+            Self::Good(h, age) => p.good[h][age].clone(),
+            Self::Short(h) => p.short[h].clone(),
+            Self::Expired(h) => p.expired[h].clone(),
+            Self::Retired(i) => p.retired[i].clone(),
+            Self::Foreign(i) => p.foreign[i].clone(),
+        }
+    }
+}
+
+fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![
+        4 => (0..HOSTS, 0..3usize).prop_map(|(h, a)| Pick::Good(h, a)),
+        1 => (0..HOSTS).prop_map(Pick::Short),
+        1 => (0..HOSTS).prop_map(Pick::Expired),
+        1 => (0..2usize).prop_map(Pick::Retired),
+        2 => (0..3usize).prop_map(Pick::Foreign),
+    ]
+}
+
+fn alias() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => (0..HOSTS).prop_map(|i| format!("{}_wsm", host(i))),
+        3 => (0..HOSTS).prop_map(|i| format!("{}_iis", host(i))),
+        3 => (0..HOSTS).prop_map(|i| host(i).to_string()),
+        1 => Just("wsm".to_owned()),
+        1 => Just("aw_cert".to_owned()),
+        2 => (0..4usize).prop_map(|i| format!("somebody {i}")),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct StoreCase {
+    entries: Vec<(String, Pick, bool)>,
+    state: u8,
+}
+
+fn store_case() -> impl Strategy<Value = StoreCase> {
+    (prop::collection::vec((alias(), pick(), prop::bool::weighted(0.1)), 0..7), 0..12u8)
+        .prop_map(|(entries, state)| StoreCase { entries, state })
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    hosts: usize,
+    cacerts: Vec<StoreCase>,
+    keystores: Vec<StoreCase>,
+    wsm: Vec<Option<Pick>>,
+    iis: Vec<Option<Pick>>,
+    unreachable: Vec<bool>,
+    distrust: Vec<Pick>,
+    placed: Vec<(usize, String, Pick)>,
+    predecessors: Vec<(Pick, usize)>,
+    exclusive: bool,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    (
+        2..=HOSTS,
+        prop::collection::vec(store_case(), HOSTS),
+        prop::collection::vec(store_case(), HOSTS),
+        prop::collection::vec(prop::option::weighted(0.9, pick()), HOSTS),
+        prop::collection::vec(prop::option::weighted(0.9, pick()), HOSTS),
+        prop::collection::vec(prop::bool::weighted(0.08), HOSTS),
+        prop::collection::vec(pick(), 0..2),
+        prop::collection::vec((0..HOSTS, alias(), pick()), 0..4),
+        prop::collection::vec((pick(), 0..HOSTS), 0..3),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(
+            |(hosts, cacerts, keystores, wsm, iis, unreachable, distrust, placed, predecessors, exclusive)| Case {
+                hosts,
+                cacerts,
+                keystores,
+                wsm,
+                iis,
+                unreachable,
+                distrust,
+                placed,
+                predecessors,
+                exclusive,
+            },
+        )
+}
+
+fn bytes(case: &StoreCase, key: Option<Pick>) -> Disk {
+    match case.state {
+        0 => return Disk::Absent,
+        1 => return Disk::Unreadable,
+        _ => {}
+    }
+    let mut seeds: Vec<Seed> = key.map(|k| Seed::Key("wsm".to_owned(), k.pair(), "changeit")).into_iter().collect();
+    for (alias, pick, is_key) in &case.entries {
+        seeds.push(if *is_key {
+            Seed::Key(alias.clone(), pick.pair(), "changeit")
+        } else {
+            Seed::Trusted(alias.clone(), pick.pair())
+        });
+    }
+    Disk::File(jks(&seeds))
+}
+
+fn world(case: &Case) -> World {
+    let mut world = World::new(case.hosts);
+    for i in 0..case.hosts {
+        world.disk.insert(StoreId::new(host(i), "cacerts"), bytes(&case.cacerts[i], None));
+        world.disk.insert(StoreId::new(host(i), "keystore"), bytes(&case.keystores[i], case.wsm[i]));
+        let look = match case.iis[i] {
+            Some(pick) => found(&pick.pair()),
+            None => SourceLook::Missing { folder: "certs".into(), names: vec!["x".to_owned()] },
+        };
+        world.sources.insert(Subject::Identity(IdentityId::new(host(i), "iis")), look);
+        if case.unreachable[i] {
+            world.unreachable.insert(host(i));
+        }
+        if case.exclusive {
+            world.topology.stores.get_mut(&StoreId::new(host(i), "keystore")).unwrap().exclusive = true;
+        }
+    }
+    for pick in &case.distrust {
+        world.topology.distrust.insert(pick.pair().print(), "test".to_owned());
+    }
+    for (i, alias, pick) in &case.placed {
+        let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: "r0".to_owned(), at: now() };
+        world.ledger.placed.entry(StoreId::new(host(*i), "cacerts")).or_default().insert(alias.clone(), placed);
+    }
+    for (pick, i) in &case.predecessors {
+        let predecessor = Predecessor {
+            identity: IdentityId::new(host(*i), "wsm"),
+            replaced_by: pick.pair().print(),
+            run: "r0".to_owned(),
+            at: now(),
+        };
+        world.ledger.predecessors.insert(pick.pair().print(), predecessor);
+    }
+    world
+}
+
+fn json(plan: &Plan) -> String {
+    serde_json::to_string(&Document::of(plan, "test")).unwrap()
+}
+
+/// Alias, creation date, kind, certificates, and whether a protected key is there.
+type Line = (Option<String>, Option<i64>, String, Vec<Fingerprint>, bool);
+
+/// What of a store must survive: everything the plan does not name, down to the protected key.
+fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
+    let touched: BTreeSet<usize> = plan
+        .changes
+        .iter()
+        .filter(|c| c.store == *id)
+        .flat_map(|c| match &c.deed {
+            Deed::Replace { entries, .. } => entries.clone(),
+            Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
+            Deed::Regenerate { entry, .. } => entry.iter().copied().collect(),
+            Deed::Import { .. } => Vec::new(),
+        })
+        .map(|e| e.position())
+        .collect();
+    store
+        .entries()
+        .iter()
+        .filter(|e| !touched.contains(&e.id.position()))
+        .map(|e| {
+            let prints = e.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint).collect();
+            (e.alias.clone(), e.created_ms, e.kind.as_str().to_owned(), prints, store.sealed_key(e.id).is_some())
+        })
+        .collect()
+}
+
+/// Whether anything in this case gives leave to remove a certificate.
+fn may_leave(case: &Case, world: &World, id: &StoreId, print: Fingerprint, alias: &str) -> bool {
+    let names = |picks: &mut dyn Iterator<Item = Pick>| picks.map(|p| p.pair().print()).any(|f| f == print);
+    let p = pool();
+    let retired = p.retired.iter().any(|r| r.print() == print);
+    let distrusted = world.topology.distrust.contains_key(&print);
+    let placed = world.ledger.placed(id, alias, print);
+    let predecessor = names(&mut case.predecessors.iter().map(|(pick, _)| *pick));
+    // The certificate an identity has now may be replaced in this plan.
+    let current = names(&mut case.wsm.iter().take(case.hosts).flatten().copied())
+        || names(&mut case.keystores.iter().flat_map(|s| &s.entries).filter(|e| e.0 == "wsm" && e.2).map(|e| e.1));
+    let held = case.exclusive && id.name == "keystore";
+    let host_slot = (0..case.hosts).any(|i| {
+        let own = p.good[i].iter().any(|g| g.print() == print) || p.expired[i].print() == print;
+        let name = host(i);
+        own && (alias.starts_with(name.as_str()) || alias == "aw_cert")
+    });
+    retired || distrusted || placed || predecessor || current || held || host_slot
+}
+
+/// A plan in a few lines.
+fn brief(plan: &Plan) -> String {
+    plan.changes.iter().map(|c| format!("{}: {c} ({})\n", c.store, c.reason)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_estate_converges_and_loses_nothing(case in case()) {
+        let mut world = world(&case);
+        let plan = world.plan();
+
+        // Same input, same plan, to the byte; the order in which edges are listed does not matter.
+        prop_assert_eq!(json(&plan), json(&world.plan()));
+        world.topology.edges.reverse();
+        prop_assert_eq!(json(&plan), json(&world.plan()));
+        world.topology.edges.reverse();
+
+        // Unknown never yields a write.
+        for view in &plan.stores {
+            let seen = matches!(world.disk.get(&view.id), Some(Disk::File(_))) && !world.unreachable.contains(&view.id.host);
+            if !seen {
+                prop_assert!(matches!(view.verdict, StoreVerdict::Blocked(_)));
+                prop_assert!(!plan.changes.iter().any(|c| c.store == view.id));
+            }
+        }
+
+        // Nothing is added that no edge wants.
+        for change in &plan.changes {
+            if let Deed::Import { .. } | Deed::Replace { .. } = change.deed {
+                let wanted = plan.edges.iter().any(|e| e.store == change.store && e.verdict == EdgeVerdict::Change(change.id));
+                prop_assert!(wanted);
+            }
+        }
+
+        // Nothing is removed that is not ours, and no key, ever.
+        for change in &plan.changes {
+            let entries = match &change.deed {
+                Deed::Replace { entries, .. } => entries.clone(),
+                Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
+                Deed::Import { .. } | Deed::Regenerate { .. } => continue,
+            };
+            let store = world.open(&change.store).unwrap();
+            for id in entries {
+                let entry = store.entry(id).unwrap();
+                prop_assert!(matches!(entry.kind, EntryKind::Trusted(_)));
+                let print = entry.certificates()[0].fingerprint();
+                let alias = entry.alias.clone().unwrap_or_default();
+                prop_assert!(may_leave(&case, &world, &change.store, print, &alias), "{} {:?}", change, change.reason);
+            }
+        }
+
+        // Every blocked edge leaves its aliases as they are.
+        for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))) {
+            let touched = plan.changes.iter().any(|c| {
+                c.store == edge.store && c.alias == edge.alias && !matches!(c.deed, Deed::Delete { .. })
+            });
+            prop_assert!(!touched, "{}", edge.id);
+        }
+
+        // Untouched entries stay as they are; keys stay whatever happens.
+        let before: Vec<_> = world.topology.stores.keys().cloned().filter_map(|id| world.open(&id).map(|s| (id, s))).collect();
+        world.apply(&plan);
+        for (id, old) in before {
+            let new = world.open(&id).unwrap();
+            let kept = untouched(&old, &plan, &id);
+            let now: Vec<_> = untouched(&new, &world.plan_of_nothing(), &id);
+            let mut rest = now.iter();
+            for entry in &kept {
+                prop_assert!(rest.any(|e| e == entry), "{id}: {entry:?} is gone or has moved");
+            }
+            for entry in old.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. })) {
+                let regenerated = plan.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { entry: Some(e), .. } if c.store == id && *e == entry.id));
+                if !regenerated {
+                    let key = old.open_key(entry.id, &world::password()).unwrap().pkcs8;
+                    prop_assert!(new.entries().iter().any(|e| e.alias == entry.alias && new.open_key(e.id, &world::password()).is_ok_and(|k| k.pkcs8 == key)));
+                }
+            }
+        }
+
+        // One run is enough: the next plan is empty, and no identity is made anew for ever.
+        let again = world.plan();
+        prop_assert!(again.changes.is_empty(), "left to do: {}\nfirst: {}", brief(&again), brief(&plan));
+        // What was changed is held now.
+        for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Change(_))) {
+            let now = again.edges.iter().find(|e| e.id == edge.id).unwrap();
+            prop_assert_eq!(&now.verdict, &EdgeVerdict::Held);
+        }
+    }
+}
+
+impl World {
+    /// A plan that touches nothing, to list a store whole.
+    fn plan_of_nothing(&self) -> Plan {
+        let mut plan = self.plan();
+        plan.changes.clear();
+        plan
+    }
+}

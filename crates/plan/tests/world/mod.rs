@@ -1,0 +1,501 @@
+//! A whole estate in memory: real keystore bytes, real certificates, a topology made by hand. What `host` does on disk is
+//! done here on byte vectors, with the same plan and the same edits.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use trustmason_keystore::{
+    Certificate, Edits, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+};
+use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
+use trustmason_plan::ledger::{Ledger, Placed, Predecessor};
+use trustmason_plan::observed::{
+    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StoreFacts, StoreLook,
+};
+use trustmason_plan::pack::Resolved;
+use trustmason_plan::work::{NewIdentity, edits};
+use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
+use trustmason_spec::topology::{
+    Access, Anchor, Constraints, DeclaredFormat, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place, Policy,
+    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+};
+
+/// 2026-06-01T00:00:00Z.
+pub const NOW: i64 = 1_780_272_000;
+pub const DAY: i64 = 86_400;
+
+pub fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+pub fn password() -> Password {
+    Password::new("changeit")
+}
+
+pub fn fqdn(name: &str) -> Fqdn {
+    Fqdn::parse(name).unwrap()
+}
+
+/// A certificate and its key.
+#[derive(Clone)]
+pub struct Pair {
+    pub certificate: Arc<Certificate>,
+    pub pkcs8: Vec<u8>,
+}
+
+impl Pair {
+    pub fn print(&self) -> Fingerprint {
+        self.certificate.fingerprint()
+    }
+}
+
+/// A self-signed EC certificate; no SAN if `san` is empty.
+pub fn make(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> Pair {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = rcgen::CertificateParams::new(san.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, cn);
+    let time = |day: i64| {
+        rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(NOW + day * DAY).unwrap())
+    };
+    params.not_before = time(from_day);
+    params.not_after = time(to_day);
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
+}
+
+/// Certificates made once for all cases of a test binary.
+pub struct Pool {
+    /// Of each host: good ones, oldest first.
+    pub good: Vec<Vec<Pair>>,
+    /// Of each host: a short name in the CN, no SAN.
+    pub short: Vec<Pair>,
+    /// Of each host: expired.
+    pub expired: Vec<Pair>,
+    /// Of hosts that left.
+    pub retired: Vec<Pair>,
+    /// Of nobody here.
+    pub foreign: Vec<Pair>,
+}
+
+pub const HOSTS: usize = 4;
+
+pub fn host(i: usize) -> Fqdn {
+    fqdn(&format!("h{i}.acme.example"))
+}
+
+pub fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| {
+        let name = |i: usize| host(i).to_string();
+        Pool {
+            good: (0..HOSTS)
+                .map(|i| (0..3).map(|age| make(&name(i), &[&name(i)], -900 + 200 * age, 900 + age)).collect())
+                .collect(),
+            short: (0..HOSTS).map(|i| make(&format!("h{i}"), &[], -300, 900)).collect(),
+            expired: (0..HOSTS).map(|i| make(&name(i), &[&name(i)], -900, -10)).collect(),
+            retired: (0..2)
+                .map(|i| make(&format!("gone{i}.acme.example"), &[&format!("gone{i}.acme.example")], -300, 900))
+                .collect(),
+            foreign: (0..3).map(|i| make(&format!("Vendor Root {i}"), &[], -900, 900)).collect(),
+        }
+    })
+}
+
+/// Keys ready for minting, so that cases do not wait for key generation.
+fn spare_key(n: usize) -> &'static rcgen::KeyPair {
+    static KEYS: OnceLock<Vec<rcgen::KeyPair>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        (0..16).map(|_| rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap()).collect()
+    });
+    &keys[n % keys.len()]
+}
+
+/// Mints what an order asks for.
+pub fn mint(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
+    let key = spare_key(n);
+    let mut params = rcgen::CertificateParams::new(order.names.clone()).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, order.subject[0].1.as_str());
+    let time = |s: i64| rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(s).unwrap());
+    params.not_before = time(order.not_before);
+    params.not_after = time(order.not_after);
+    params.serial_number = Some(rcgen::SerialNumber::from(u64::try_from(n).unwrap() + 1));
+    let der = params.self_signed(key).unwrap().der().to_vec();
+    Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
+}
+
+/// What a look finds where a store should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disk {
+    File(Vec<u8>),
+    Absent,
+    Unreadable,
+}
+
+pub struct World {
+    pub topology: Topology,
+    pub disk: BTreeMap<StoreId, Disk>,
+    pub sources: BTreeMap<Subject, SourceLook>,
+    pub unreachable: BTreeSet<Fqdn>,
+    pub ledger: Ledger,
+    pub options: Options,
+    minted: usize,
+}
+
+/// An entry to begin with.
+pub enum Seed {
+    Trusted(String, Pair),
+    Key(String, Pair, &'static str),
+}
+
+/// Bytes of a JKS with these entries, in this order, aliases spelled as given.
+pub fn jks(seeds: &[Seed]) -> Vec<u8> {
+    let mut bytes = Store::create(Format::Jks);
+    let mut rng = getrandom::SysRng;
+    let mut rng = rand_core::UnwrapErr(&mut rng);
+    for (n, seed) in seeds.iter().enumerate() {
+        let created_ms = 1_600_000_000_000 + i64::try_from(n).unwrap();
+        let (add, pw) = match seed {
+            Seed::Trusted(alias, pair) => (
+                NewEntry::Trusted { alias: Some(alias.clone()), der: pair.certificate.der().to_vec(), created_ms },
+                password(),
+            ),
+            Seed::Key(alias, pair, _) => (
+                NewEntry::PrivateKey {
+                    alias: alias.clone(),
+                    key: NewKey::Plain(pair.pkcs8.clone().into()),
+                    chain: vec![pair.certificate.der().to_vec()],
+                    created_ms,
+                },
+                password(),
+            ),
+        };
+        let edits = Edits { add: vec![add], ..Edits::default() };
+        let Ok(Image::File(next)) = bytes.edit(&edits, Some(&pw), &mut rng) else { continue };
+        bytes = Store::open(next, Unlock::Password(&password()), &Interner::new()).unwrap();
+    }
+    if bytes.bytes().is_empty() {
+        let Image::File(next) = bytes.edit(&Edits::default(), Some(&password()), &mut rng).unwrap() else { panic!() };
+        return next;
+    }
+    bytes.bytes().to_vec()
+}
+
+pub fn path(id: &StoreId) -> HostPath {
+    HostPath {
+        shown: format!("C:\\stores\\{}", id.name),
+        root: PathBuf::from(format!("hosts/{}", id.host)),
+        steps: vec!["C".to_owned(), "stores".to_owned(), id.name.clone()],
+        fold_case: true,
+    }
+}
+
+pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
+    let id = StoreId::new(host.clone(), name);
+    StoreDef {
+        place: Place::File(path(&id)),
+        format: DeclaredFormat::Jks,
+        password: Some(SecretRef { name: "cacerts".to_owned(), from: SecretSource::Literal(password()) }),
+        write: Write::Direct,
+        create: false,
+        vendor_entries: name == "cacerts",
+        exclusive: false,
+        shadows: Vec::new(),
+        restart: vec![ServiceId::new(host.clone(), "tomcat")],
+        steps: Vec::new(),
+        id,
+    }
+}
+
+pub fn identity_def(host: &Fqdn, name: &str, source: Source, write: Write) -> IdentityDef {
+    IdentityDef {
+        id: IdentityId::new(host.clone(), name),
+        source,
+        write,
+        constraints: Constraints {
+            key: Some(KeyKind::Ec(256)),
+            signature: vec![SignatureHash::Sha256],
+            eku: Vec::new(),
+            cn_is_fqdn: true,
+        },
+        key: KeyKind::Ec(256),
+        signature: SignatureHash::Sha256,
+        subject: vec![("O".to_owned(), "Acme".to_owned())],
+        issuer: Issuer::SelfSigned,
+        issuer_explicit: false,
+        validity_days: 1825,
+        renew_before_days: 60,
+        rotation: Rotation::Immediate,
+        names: Vec::new(),
+        restart: vec![ServiceId::new(host.clone(), name)],
+        served_at: None,
+        rule: RuleId::new("test", &format!("host.{name}")),
+        source_document: "test".to_owned(),
+        export_steps: vec!["export it".to_owned()],
+        renew_steps: vec!["renew it".to_owned()],
+    }
+}
+
+pub fn edge(store: &StoreId, subject: Subject, alias: Option<&str>, was: &[&str]) -> Edge {
+    Edge {
+        id: format!("{store} <- {subject}"),
+        store: store.clone(),
+        subject,
+        anchor: Anchor::ByIssuer,
+        alias: alias.map(str::to_owned),
+        was: was.iter().map(|s| (*s).to_owned()).collect(),
+        rule: RuleId::new("test", "T1"),
+        why: "they talk".to_owned(),
+        source: "test".to_owned(),
+    }
+}
+
+/// Every host has a `cacerts` that trusts every host's `wsm` (alias `{fqdn}_wsm`, was `{fqdn}`) and `iis`, and a
+/// `keystore` with its own `wsm` key that trusts the next host's `wsm` (`{fqdn}`).
+pub fn topology(hosts: usize) -> Topology {
+    let mut t = Topology {
+        estate: "world".to_owned(),
+        state: PathBuf::from("state"),
+        certificates_dir: PathBuf::from("certs"),
+        profiles: vec!["test".to_owned()],
+        hosts: BTreeMap::new(),
+        stores: BTreeMap::new(),
+        identities: BTreeMap::new(),
+        services: BTreeMap::new(),
+        anchors: BTreeMap::new(),
+        authorities: BTreeMap::new(),
+        edges: Vec::new(),
+        retired: [fqdn("gone0.acme.example"), fqdn("gone1.acme.example")].into(),
+        distrust: BTreeMap::new(),
+        accept: Vec::new(),
+        policy: Policy { warn_before_days: 60, patience_days: 7, observation_max_age_days: 30 },
+    };
+    for i in 0..hosts {
+        let name = host(i);
+        t.hosts.insert(
+            name.clone(),
+            Host {
+                fqdn: name.clone(),
+                roles: vec!["ads".to_owned()],
+                side: None,
+                cluster: None,
+                publisher: false,
+                labels: BTreeMap::new(),
+                formerly: BTreeSet::new(),
+                access: Access::Root(PathBuf::from(format!("hosts/{name}"))),
+                profile: "test".to_owned(),
+            },
+        );
+        for store in ["cacerts", "keystore"] {
+            let def = store_def(&name, store);
+            t.stores.insert(def.id.clone(), def);
+        }
+        for service in ["tomcat", "wsm"] {
+            let id = ServiceId::new(name.clone(), service);
+            t.services.insert(id.clone(), ServiceDef { id, name: format!("the {service} service") });
+        }
+        let keystore = StoreId::new(name.clone(), "keystore");
+        let wsm =
+            identity_def(&name, "wsm", Source::KeyEntry { store: keystore, alias: "wsm".to_owned() }, Write::Direct);
+        let iis = identity_def(
+            &name,
+            "iis",
+            Source::Exported { names: vec![format!("ICM{}.cer", name.host())] },
+            Write::HandOff,
+        );
+        t.identities.insert(wsm.id.clone(), wsm);
+        t.identities.insert(iis.id.clone(), iis);
+    }
+    for i in 0..hosts {
+        let cacerts = StoreId::new(host(i), "cacerts");
+        let keystore = StoreId::new(host(i), "keystore");
+        for j in 0..hosts {
+            let subject = host(j);
+            let wsm = Subject::Identity(IdentityId::new(subject.clone(), "wsm"));
+            let iis = Subject::Identity(IdentityId::new(subject.clone(), "iis"));
+            t.edges.push(edge(&cacerts, wsm, Some(&format!("{subject}_wsm")), &[subject.as_str()]));
+            t.edges.push(edge(&cacerts, iis, Some(&format!("{subject}_iis")), &[]));
+        }
+        let next = host((i + 1) % hosts);
+        let wsm = Subject::Identity(IdentityId::new(next.clone(), "wsm"));
+        t.edges.push(edge(&keystore, wsm, Some(next.as_str()), &["aw_cert"]));
+    }
+    t.edges.sort_by(|a, b| a.id.cmp(&b.id));
+    t
+}
+
+impl World {
+    /// Every identity good, every truster empty but for one vendor root.
+    pub fn new(hosts: usize) -> Self {
+        let topology = topology(hosts);
+        let mut disk = BTreeMap::new();
+        let mut sources = BTreeMap::new();
+        for i in 0..hosts {
+            let root = Seed::Trusted("vendor root".to_owned(), pool().foreign[0].clone());
+            disk.insert(StoreId::new(host(i), "cacerts"), Disk::File(jks(&[root])));
+            let key = Seed::Key("wsm".to_owned(), pool().good[i][0].clone(), "changeit");
+            disk.insert(StoreId::new(host(i), "keystore"), Disk::File(jks(&[key])));
+            sources.insert(Subject::Identity(IdentityId::new(host(i), "iis")), found(&pool().good[i][1]));
+        }
+        Self {
+            topology,
+            disk,
+            sources,
+            unreachable: BTreeSet::new(),
+            ledger: Ledger::default(),
+            options: Options { spec: "world.yaml".to_owned(), ..Options::default() },
+            minted: 0,
+        }
+    }
+
+    pub fn open(&self, id: &StoreId) -> Option<Store> {
+        match self.disk.get(id)? {
+            Disk::File(bytes) => {
+                Some(Store::open(bytes.clone(), Unlock::Password(&password()), &Interner::new()).unwrap())
+            }
+            Disk::Absent | Disk::Unreadable => None,
+        }
+    }
+
+    pub fn look(&self) -> Observed {
+        let mut observed =
+            Observed { sources: self.sources.clone(), ledger: self.ledger.clone(), ..Observed::default() };
+        for name in self.topology.hosts.keys() {
+            let look = if self.unreachable.contains(name) {
+                HostLook::Unreachable("its root is empty".to_owned())
+            } else {
+                HostLook::Reachable
+            };
+            observed.hosts.insert(name.clone(), look);
+        }
+        for (n, id) in self.topology.stores.keys().enumerate() {
+            let look = match self.disk.get(id) {
+                Some(Disk::File(bytes)) => {
+                    let store = self.open(id).unwrap();
+                    let keys = store
+                        .entries()
+                        .iter()
+                        .filter(|e| store.open_key(e.id, &password()).is_ok())
+                        .map(|e| (e.id, KeyLook::Opens))
+                        .collect();
+                    StoreLook::Readable(Box::new(StoreFacts {
+                        path: PathBuf::from(id.to_string()),
+                        file: Some((1, n as u64)),
+                        sha256: Fingerprint::of(bytes),
+                        format: store.format(),
+                        entries: store.entries().to_vec(),
+                        keys,
+                        remarks: store.remarks().to_vec(),
+                        modified: Some(NOW),
+                    }))
+                }
+                Some(Disk::Unreadable) => StoreLook::Unreadable(ReadFailure {
+                    path: Some(PathBuf::from(id.to_string())),
+                    class: FailureClass::WrongPassword,
+                    sha256: None,
+                    message: format!("{id}: wrong password"),
+                }),
+                Some(Disk::Absent) | None => StoreLook::Absent { path: PathBuf::from(id.to_string()), parent: true },
+            };
+            observed.stores.insert(id.clone(), look);
+        }
+        observed
+    }
+
+    pub fn plan(&self) -> Plan {
+        trustmason_plan::plan(&self.topology, &self.look(), &self.options, now())
+    }
+
+    /// Does what a plan says, as `host` would.
+    pub fn apply(&mut self, plan: &Plan) {
+        let mut rng = getrandom::SysRng;
+        let mut rng = rand_core::UnwrapErr(&mut rng);
+        let mut minted = BTreeMap::new();
+        let mut identities = BTreeMap::new();
+        for (id, mint_plan) in &plan.mints {
+            assert_eq!(mint_plan.resumed, None, "nothing is staged in this world");
+            self.minted += 1;
+            let pair = mint(&trustmason_plan::mint::order(&self.topology.identities[id], now()), self.minted);
+            let faults = trustmason_plan::constraints::judge(&pair.certificate, &self.topology.identities[id], now());
+            assert!(!faults.iter().any(trustmason_plan::constraints::Fault::demands_new), "{faults:?}");
+            identities.insert(
+                id.clone(),
+                NewIdentity {
+                    key: NewKey::Plain(pair.pkcs8.clone().into()),
+                    chain: vec![pair.certificate.der().to_vec()],
+                },
+            );
+            if let Some(old) = mint_plan.replaces {
+                let predecessor =
+                    Predecessor { identity: id.clone(), replaced_by: pair.print(), run: "r1".to_owned(), at: now() };
+                self.ledger.predecessors.insert(old, predecessor);
+            }
+            minted.insert(id.clone(), pair.certificate);
+        }
+        let certificates = Resolved { known: &plan.certificates, minted: &minted };
+        for view in &plan.stores {
+            let StoreVerdict::Change(ids) = &view.verdict else { continue };
+            let Some(Disk::File(bytes)) = self.disk.get(&view.id) else {
+                panic!("a write to a store that is not there")
+            };
+            assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
+            let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
+            let edits = edits(changes.iter().copied(), &certificates, &identities, NOW * 1000).unwrap();
+            let store = self.open(&view.id).unwrap();
+            let image = store.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
+            let Image::File(next) = image else { panic!("a folder") };
+            self.disk.insert(view.id.clone(), Disk::File(next));
+            let placed = self.ledger.placed.entry(view.id.clone()).or_default();
+            for change in changes {
+                match &change.deed {
+                    Deed::Import { alias: Some(alias), material }
+                    | Deed::Replace { alias: Some(alias), material, .. } => {
+                        let sha256 = certificates.get(material).unwrap().fingerprint();
+                        placed.insert(
+                            alias.clone(),
+                            Placed { sha256, rule: "T1".to_owned(), run: "r1".to_owned(), at: now() },
+                        );
+                    }
+                    Deed::Delete { .. } => {
+                        if let Some(alias) = &change.alias {
+                            placed.remove(&alias.to_lowercase());
+                        }
+                    }
+                    Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {}
+                }
+            }
+        }
+    }
+}
+
+pub fn found(pair: &Pair) -> SourceLook {
+    SourceLook::Found { certificate: pair.certificate.clone(), path: PathBuf::from("certs/file.cer") }
+}
+
+/// Alias, creation date, kind and certificates of an entry.
+pub type Line = (Option<String>, Option<i64>, &'static str, Vec<Fingerprint>);
+
+/// Public facts of every entry of a store, in order.
+pub fn listing(store: &Store) -> Vec<Line> {
+    store
+        .entries()
+        .iter()
+        .map(|e| {
+            let prints = e.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint).collect();
+            (e.alias.clone(), e.created_ms, e.kind.as_str(), prints)
+        })
+        .collect()
+}
