@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 
+mod bench;
 mod fixtures;
 mod process;
 mod schema;
 mod test;
 mod tools;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +33,24 @@ enum Chore {
         #[arg(last = true)]
         runner: Vec<String>,
     },
+    /// Measures CPU time and memory against references in the same run
+    Bench {
+        /// A tenth of the size, for a quick look
+        #[arg(long)]
+        quick: bool,
+        /// Write docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
+        /// Fail if a target is missed
+        #[arg(long)]
+        strict: bool,
+    },
+    /// One measured plan, started by `bench`
+    #[command(hide = true)]
+    BenchProbe {
+        /// The estate
+        spec: PathBuf,
+    },
     /// Makes the checked-in fixtures anew by the scripts that lie beside them
     Fixtures {
         /// Only scripts whose path contains this
@@ -47,6 +67,8 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Test { no_judges, runner } => test::run(no_judges, &runner),
+        Chore::Bench { quick, write, strict } => bench::run(bench::Plan { quick, write, strict }),
+        Chore::BenchProbe { spec } => bench::probe(&spec),
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
     };
