@@ -294,20 +294,43 @@ impl Disk {
             }
             return Err(ReplaceError::Before(error));
         }
-        self.settle(new).map_err(|error| ReplaceError::After(error.into()))
+        self.settle(new.target, new.bytes).map_err(|error| ReplaceError::After(error.into()))
     }
 
     fn prepare(&self, temporary: &Path, new: Replacement<'_>) -> Result<(), DiskError> {
-        let mut file = self.create(temporary)?;
+        let mut file = match self.create(temporary) {
+            // It carries this run's own mark: what is there was left by a run that ended in the same millisecond.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(temporary)?;
+                self.create(temporary)?
+            }
+            other => other?,
+        };
         file.own(new.owner)?;
         file.write(new.bytes)?;
         file.sync()
     }
 
-    fn settle(&self, new: Replacement<'_>) -> Result<(), DiskError> {
-        self.sync_dir(new.target.parent())?;
-        self.take(Step::ReadBack, "read back", new.target, || {
-            if fs::read(new.target)? == new.bytes {
+    /// Makes a file in a folder that is the run's own, where nothing can stand yet: no rename is needed, and what a failure
+    /// leaves is known by nobody.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn place(&self, path: &Path, bytes: &[u8], owner: Owner) -> Result<(), DiskError> {
+        let mut file = self.create(path)?;
+        let done = file.own(owner).and_then(|()| file.write(bytes)).and_then(|()| file.sync());
+        drop(file);
+        done.and_then(|()| self.settle(path, bytes)).inspect_err(|_| {
+            if let Err(litter) = self.remove(path) {
+                tracing::debug!("{litter}");
+            }
+        })
+    }
+
+    fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        self.sync_dir(path.parent())?;
+        self.take(Step::ReadBack, "read back", path, || {
+            if fs::read(path)? == bytes {
                 Ok(())
             } else {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other bytes than were written"))

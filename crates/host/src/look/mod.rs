@@ -19,7 +19,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{Look, Survey};
 use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
-pub use file::{Keys, OpenError, Opening, open};
+pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
 use crate::ledger::{self, Loaded};
 use crate::path::{self, PathError};

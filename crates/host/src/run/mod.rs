@@ -235,6 +235,7 @@ pub fn run(
         && loaded.recovered.is_empty()
         && !packs::due(plan, lock.state(), &loaded.ledger);
     if idle {
+        lock.unsign(hands.disk)?;
         return Ok(Outcomes::default());
     }
     let begun = Instant::now();
@@ -262,13 +263,11 @@ pub fn run(
     running.packs(progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(finished);
-    match lock.unsign(disk) {
-        Ok(()) => Ok(outcomes),
-        Err(error) => {
-            tracing::debug!("{error}");
-            Ok(outcomes)
-        }
+    if let Err(error) = lock.unsign(disk) {
+        // The next run takes it back.
+        tracing::debug!("{error}");
     }
+    Ok(outcomes)
 }
 
 /// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
@@ -316,7 +315,7 @@ impl Running<'_> {
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| write::tidy(work, Some(folder)));
+        let tidied = folders.iter().map(|folder| write::tidy(work, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
         self.outcomes.troubles.extend(troubles);
     }
