@@ -58,7 +58,9 @@ pub enum ConfirmError {
         target: StoreId,
     },
     /// The plan asks for something else than the pack.
-    #[error("the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack")]
+    #[error(
+        "the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack"
+    )]
     MovedOn {
         /// For what.
         target: StoreId,
@@ -144,8 +146,7 @@ fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation
     };
     let mirror = mirror(claim);
     let earlier = handoff.confirmed.as_ref().filter(|earlier| earlier.mirror == mirror);
-    let added: BTreeSet<_> =
-        manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
+    let added: BTreeSet<_> = manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
     let removed: BTreeSet<_> = manual.remove.iter().filter_map(|item| print(&item.material)).collect();
     let mut holds = earlier.map(|e| e.holds.clone()).unwrap_or_default();
     holds.retain(|fingerprint| !removed.contains(fingerprint));

@@ -235,8 +235,7 @@ impl Disk {
     /// # Errors
     /// That it cannot be opened.
     pub fn append(&self, path: &Path) -> Result<Written<'_>, DiskError> {
-        let file =
-            self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
+        let file = self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
         Ok(Written { disk: self, file, path: path.to_owned() })
     }
 

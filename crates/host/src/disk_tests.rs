@@ -94,7 +94,9 @@ fn at_every_step_the_target_is_old_or_new() {
 fn litter_is_told_by_its_run() {
     let beside = temporary(Path::new("/x/my-store"), RUN);
     assert_eq!(left_by(&beside), Some(RUN));
-    for other in ["/x/.trustmason-my-store", "/x/.trustmason-", "/x/store", "/x/.trustmason-20261121T230752.089Z-0f3a9c2-x"] {
+    for other in
+        ["/x/.trustmason-my-store", "/x/.trustmason-", "/x/store", "/x/.trustmason-20261121T230752.089Z-0f3a9c2-x"]
+    {
         assert_eq!(left_by(Path::new(other)), None, "{other}");
     }
 }

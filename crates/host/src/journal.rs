@@ -124,8 +124,9 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// That it is not sure to be there; the deed it announces must not be done then.
     pub fn note(&mut self, record: &Record) -> Result<(), DiskError> {
-        let mut line = serde_json::to_vec(record)
-            .map_err(|error| DiskError::new("describe a step for", std::path::Path::new("the journal"), error.into()))?;
+        let mut line = serde_json::to_vec(record).map_err(|error| {
+            DiskError::new("describe a step for", std::path::Path::new("the journal"), error.into())
+        })?;
         line.push(b'\n');
         self.file.write(&line)?;
         self.file.sync()

@@ -141,10 +141,8 @@ pub(crate) fn remember(ledger: &mut Ledger, store: &StoreId, memory: &Memory, ru
     }
     ledger.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
     for service in restarts {
-        let pending = ledger
-            .restarts
-            .entry(service.clone())
-            .or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });
+        let pending =
+            ledger.restarts.entry(service.clone()).or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });
         run.clone_into(&mut pending.run);
     }
 }

@@ -120,7 +120,9 @@ impl Lock {
 fn held(file: File, state: &State) -> Result<File, LockError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LockError::Held { path: state.lock(), holder: holder(&state.lock_owner()) }),
+        Err(TryLockError::WouldBlock) => {
+            Err(LockError::Held { path: state.lock(), holder: holder(&state.lock_owner()) })
+        }
         Err(TryLockError::Error(cause)) => Err(LockError::Refused { path: state.lock(), cause }),
     }
 }

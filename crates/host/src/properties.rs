@@ -219,7 +219,10 @@ mod tests {
     #[test]
     fn the_last_of_several_counts() {
         assert_eq!(get("k=1\nk=2\n", "k").as_deref(), Some("2"));
-        assert_eq!(get("Security.keystorePW.old=1\nSecurity.keystorePW = 2", "Security.keystorePW").as_deref(), Some("2"));
+        assert_eq!(
+            get("Security.keystorePW.old=1\nSecurity.keystorePW = 2", "Security.keystorePW").as_deref(),
+            Some("2")
+        );
     }
 
     #[test]

@@ -117,7 +117,10 @@ pub fn stage(
     disk.keep(&path, &bytes, run)?;
     let staged = take(&path, password, &Interner::new())?;
     if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
-        return Err(StagingError::Unusable { path, cause: "it holds another certificate than was put there".to_owned() });
+        return Err(StagingError::Unusable {
+            path,
+            cause: "it holds another certificate than was put there".to_owned(),
+        });
     }
     Ok(staged)
 }

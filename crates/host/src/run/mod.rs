@@ -212,7 +212,8 @@ impl Outcomes {
     /// Whether everything that was to be done was done.
     pub fn is_complete(&self) -> bool {
         let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
-        let packs = self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+        let packs =
+            self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
         let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
         stores && packs && changes && self.troubles.is_empty()
     }
@@ -490,9 +491,7 @@ impl Running<'_> {
             *record = RunRecord { finished: Some(finished), written, failed, skipped, ..record.clone() };
         }
         self.trouble(|run| run.journal.note(&Record::End { at: finished }));
-        self.trouble(|run| {
-            ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ())
-        });
+        self.trouble(|run| ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ()));
         self.outcomes.run = Some(self.work.run);
         self.outcomes
     }

@@ -58,11 +58,8 @@ fn stands(state: &State, ledger: &Ledger, target: &StoreId, pack: &Pack) -> bool
 /// What a `pack.json` asks for, whether it says "add" or "verify".
 fn asks(json: &[u8]) -> Option<serde_json::Value> {
     let mut document: serde_json::Map<_, _> = serde_json::from_slice(json).ok()?;
-    let mut items: Vec<_> = ["add", "verify"]
-        .into_iter()
-        .filter_map(|list| document.remove(list)?.as_array().cloned())
-        .flatten()
-        .collect();
+    let mut items: Vec<_> =
+        ["add", "verify"].into_iter().filter_map(|list| document.remove(list)?.as_array().cloned()).flatten().collect();
     items.sort_by_key(ToString::to_string);
     document.insert("hold".to_owned(), items.into());
     Some(document.into())

@@ -165,7 +165,9 @@ fn a_read_only_folder_is_said_plainly_and_stops_nobody_else() {
         step == Step::Create && path.parent() == Some(folder.as_path())
     });
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
-    let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(KEYSTORE)) else { panic!("{outcomes:#?}") };
+    let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(KEYSTORE)) else {
+        panic!("{outcomes:#?}")
+    };
     assert!(error.contains("cannot make file") && error.contains("conf/security/.trustmason-"), "{error}");
     assert!(error.contains("permission denied") && error.contains("let this user write to its folder"), "{error}");
     assert_eq!(fs::read(world.keystore()).unwrap(), before);
@@ -199,8 +201,7 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     host.access = trustmason_spec::topology::Access::Root(root.join("hosts/cvp2.acme.example"));
     world.topology.hosts.insert(host.fqdn.clone(), host);
     let def = store_def(&root, "cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
-    let source =
-        trustmason_spec::topology::Source::KeyEntry { store: def.id.clone(), alias: "wsm_certificate".into() };
+    let source = trustmason_spec::topology::Source::KeyEntry { store: def.id.clone(), alias: "wsm_certificate".into() };
     world.topology.stores.insert(def.id.clone(), def);
     let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
     world.topology.identities.insert(identity.id.clone(), identity);

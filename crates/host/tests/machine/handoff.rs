@@ -9,8 +9,8 @@ use trustmason_host::lock::Lock;
 use trustmason_host::run::PackOutcome;
 use trustmason_host::secret::Secrets;
 use trustmason_keystore::{Format, Interner};
-use trustmason_plan::observed::StoreLook;
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind};
+use trustmason_plan::observed::StoreLook;
 
 use crate::world::*;
 

@@ -2,12 +2,12 @@
 
 use std::fs;
 
+use std::sync::Arc;
 use trustmason_host::disk::Disk;
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::mint::KeySource;
 use trustmason_keystore::Format;
 use trustmason_spec::topology::{KeyKind, SecretSource, SignatureHash};
-use std::sync::Arc;
 
 use crate::world::*;
 

@@ -258,13 +258,7 @@ impl World {
             fs::set_permissions(conf.join(".keystore"), fs::Permissions::from_mode(0o640)).unwrap();
         }
         let topology = topology(&root, format);
-        Self {
-            dir,
-            topology,
-            options: Options::default(),
-            iis: iis.certificate,
-            old_wsm: wsm.certificate.clone(),
-        }
+        Self { dir, topology, options: Options::default(), iis: iis.certificate, old_wsm: wsm.certificate.clone() }
     }
 
     pub fn root(&self) -> PathBuf {
@@ -379,7 +373,13 @@ fn copy(from: &Path, to: &Path) {
 fn topology(root: &Path, format: Format) -> Topology {
     let declared = if format == Format::Jceks { DeclaredFormat::Jceks } else { DeclaredFormat::Jks };
     let stores = [
-        store_def(root, CACERTS, r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts", DeclaredFormat::Jks, Some("changeit")),
+        store_def(
+            root,
+            CACERTS,
+            r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts",
+            DeclaredFormat::Jks,
+            Some("changeit"),
+        ),
         store_def(root, KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
         store_def(root, TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
     ];
