@@ -1,0 +1,34 @@
+//! `plan`: what would change, and why.
+
+use crate::args::{PlanArgs, PlanFormat};
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::{self, Question};
+use crate::stop::Stop;
+use crate::machine::{self, Machine};
+use crate::view;
+
+pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
+    let estate = load::estate(args.spec.as_deref(), console)?;
+    let question =
+        Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
+    let options = estate.options(question)?;
+    let mut sight = Machine::of(&estate).look(&estate, console)?;
+    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
+    if let Some(out) = &args.out {
+        machine::save(out, document.as_bytes())?;
+    }
+    match args.format {
+        PlanFormat::Text => {
+            console.report(&view::plan::plan(&plan, console.verbose()));
+            if let Some(out) = &args.out {
+                console.note(&format!("Saved. To do exactly this: trustmason apply --plan {}", out.display()));
+            }
+        }
+        PlanFormat::Json => console.report(&document),
+        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.state())),
+    }
+    Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
+}
+
