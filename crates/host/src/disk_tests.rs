@@ -1,18 +1,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::convert::Infallible;
-
 use super::*;
 use crate::fault::{Fault, Faulty};
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
 
-enum Never {
+#[derive(Debug)]
+enum Trouble {
     Disk(DiskError),
     Stale,
 }
 
-impl From<DiskError> for Never {
+impl From<DiskError> for Trouble {
     fn from(error: DiskError) -> Self {
         Self::Disk(error)
     }
@@ -55,8 +54,13 @@ fn a_failed_check_leaves_everything_as_it_was() {
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
     let new = Replacement { target: &target, bytes: b"new", owner: Owner::ours(0o600), run: RUN };
-    let result = Disk::new().replace(new, || Err(Never::Stale));
-    assert!(matches!(result, Err(ReplaceError::Before(Never::Stale))));
+    let gate = Faulty::where_it(Fault::Device, |_, step, _| step == Step::Create);
+    let failed = Disk::behind(Arc::new(gate)).replace(new, || Err(Trouble::Stale));
+    assert!(
+        matches!(failed, Err(ReplaceError::Before(Trouble::Disk(error))) if error.to_string().contains("make file"))
+    );
+    let result = Disk::new().replace(new, || Err(Trouble::Stale));
+    assert!(matches!(result, Err(ReplaceError::Before(Trouble::Stale))));
     assert_eq!((fs::read(&target).unwrap(), names(dir.path())), (b"old".to_vec(), vec!["store".to_owned()]));
 }
 
@@ -158,6 +162,4 @@ fn a_read_only_folder_is_said_with_what_to_do() {
         other => panic!("{other:?}"),
     };
     assert!(error.contains("cannot make file") && error.contains("let this user write to its folder"), "{error}");
-    let _unused: Option<Infallible> = None;
-    assert!(matches!(Never::from(DiskError::new("x", &target, io::Error::other("y"))), Never::Disk(_)));
 }

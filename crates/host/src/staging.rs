@@ -30,7 +30,7 @@ pub enum StagingError {
         /// Whose.
         identity: IdentityId,
         /// Why.
-        cause: EditError,
+        cause: Box<EditError>,
     },
     /// The file does not open as it should.
     #[error("the staged key {} cannot be used: {cause}; remove the file to have a new one made", path.display())]
@@ -108,7 +108,7 @@ pub fn stage(
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let image = Store::create(format)
         .edit(&edits, Some(password), &mut random)
-        .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause })?;
+        .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
     let Image::File(bytes) = image else {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     };

@@ -105,7 +105,7 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Ar
     }
     let store = match Store::open(bytes, Unlock::Unverified, certificates) {
         Ok(store) => store,
-        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(fault)))),
+        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };
     let slots: BTreeMap<Fingerprint, &CertificateSlot> =
         store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
