@@ -81,6 +81,12 @@ pub enum ConfirmError {
         /// Why.
         why: String,
     },
+    /// Another run came between the looking and the lock.
+    #[error("{} was written in the meantime; confirm again", ledger.display())]
+    Overtaken {
+        /// The ledger.
+        ledger: PathBuf,
+    },
     /// Another run is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -123,6 +129,10 @@ pub fn confirm(
     ledger.handoffs.insert(target, HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
     let run = state::run_id(claim.now, handoff.pack);
     lock.sign(disk, &run, claim.now)?;
+    if !ledger::is_still(lock.state(), claim.ledger)? {
+        lock.unsign(disk)?;
+        return Err(ConfirmError::Overtaken { ledger: lock.state().ledger() });
+    }
     let stored = ledger::store(disk, lock.state(), &ledger, &run);
     let unsigned = lock.unsign(disk);
     stored?;

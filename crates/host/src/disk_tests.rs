@@ -163,3 +163,34 @@ fn a_read_only_folder_is_said_with_what_to_do() {
     };
     assert!(error.contains("cannot make file") && error.contains("let this user write to its folder"), "{error}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn access_lists_and_attributes_are_kept() {
+    use rustix::fs::{XattrFlags, setxattr};
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("store");
+    fs::write(&target, b"old").unwrap();
+    fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    // acl(5) as the kernel keeps it: version 2, then tag, permissions, id: rw for the owner, r for user 1234, r, mask r, none.
+    let mut acl = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in
+        [(1u16, 6u16, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]
+    {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(permissions.to_le_bytes());
+        acl.extend(id.to_le_bytes());
+    }
+    let mut set = 0;
+    for (name, value) in [("user.origin", b"cvp".as_slice()), ("system.posix_acl_access", &acl)] {
+        match setxattr(&target, name, value, XattrFlags::empty()) {
+            Ok(()) => set += 1,
+            Err(error) => eprintln!("{name} cannot be set in {}: {error}", dir.path().display()),
+        }
+    }
+    let before = attributes(&target).unwrap();
+    assert_eq!(before.len(), set);
+    replace(&Disk::new(), &target, b"new").unwrap();
+    assert_eq!(attributes(&target).unwrap(), before);
+    assert_eq!(Owner::of(&fs::metadata(&target).unwrap()).mode, 0o640);
+}

@@ -68,6 +68,13 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
     Ok(loaded)
 }
 
+/// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
+/// would undo what another run has noted.
+pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
+    let now = disk::read_if_there(&state.ledger())?.map(|bytes| Fingerprint::of(&bytes));
+    Ok(now == loaded.sha256)
+}
+
 /// Looked at before the rest, so that a newer layout is told apart from damage.
 #[derive(serde::Deserialize)]
 struct Version {

@@ -115,6 +115,13 @@ pub fn stage(
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
     disk.keep(&path, &bytes, run)?;
+    // A store that changed its format leaves no older key of it behind.
+    for other in FORMATS.into_iter().filter(|other| *other != format) {
+        let older = state.staging(identity, other);
+        if older.is_file() {
+            disk.remove(&older)?;
+        }
+    }
     let staged = take(&path, password, &Interner::new())?;
     if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
         return Err(StagingError::Unusable {

@@ -77,6 +77,12 @@ pub enum RunError {
     /// Another run is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Another run, or a confirmation, came between the looking and the lock.
+    #[error("{} was written since this plan was made; plan again", ledger.display())]
+    Overtaken {
+        /// The ledger.
+        ledger: PathBuf,
+    },
     /// The state folder cannot be written.
     #[error("nothing was done, since the run could not be recorded: {0}")]
     State(#[from] DiskError),
@@ -249,6 +255,10 @@ pub fn run(
     let state = lock.state().clone();
     let run = new_run(&state, now, digest);
     lock.sign(disk, &run, now)?;
+    if !ledger::is_still(&state, loaded)? {
+        lock.unsign(disk)?;
+        return Err(RunError::Overtaken { ledger: state.ledger() });
+    }
     disk.make_dir(&state.run(&run))?;
     let mut journal = Journal::open(disk, &state, &run)?;
     journal.note(&Record::Begin { run: run.clone(), plan: digest, at: now })?;

@@ -8,7 +8,7 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::{Lock, LockError};
 use trustmason_host::run::{ChangeOutcome, RunError, StoreOutcome};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::Format;
 use trustmason_plan::change::Deed;
 use trustmason_spec::topology::DeclaredFormat;
 
@@ -271,5 +271,43 @@ fn a_folder_of_pem_files_is_written_file_by_file() {
     assert!(world.plan().changes.is_empty(), "{:#?}", world.plan().changes);
     let placed = &world.ledger().ledger.placed[&store_id(id)];
     assert!(placed.contains_key(&world.iis.fingerprint().to_string()), "{placed:?}");
-    let _digest: Fingerprint = trustmason_host::disk::folder_digest(&files);
+}
+
+#[test]
+fn two_runs_at_the_same_moment_do_the_work_once() {
+    for _ in 0..10 {
+        let world = World::new(Format::Jks);
+        let gate = std::sync::Barrier::new(2);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let one = || {
+                gate.wait();
+                world.apply(&Disk::new())
+            };
+            let both = [scope.spawn(one), scope.spawn(one)];
+            both.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for result in &results {
+            match result {
+                Ok(outcomes) => assert!(outcomes.is_complete(), "{outcomes:#?}"),
+                Err(RunError::Lock(LockError::Held { .. }) | RunError::Overtaken { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(results.iter().any(Result::is_ok), "{results:?}");
+        assert!(world.plan().changes.is_empty());
+        assert_eq!(world.ledger().ledger.placed.len(), 2, "nobody's memory was overwritten");
+    }
+}
+
+#[test]
+fn a_run_that_was_overtaken_does_nothing() {
+    let world = World::settled_identity();
+    let (ledger, observed) = world.look();
+    let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, now());
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    let files = world.files();
+    let error = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap_err();
+    assert!(matches!(error, RunError::Overtaken { .. }), "{error}");
+    assert!(error.to_string().contains("plan again"), "{error}");
+    assert_eq!(world.files(), files);
 }

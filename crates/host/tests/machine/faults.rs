@@ -11,6 +11,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Format};
+use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::world::*;
 
@@ -114,5 +115,43 @@ fn a_new_identity_survives_a_fault_at_every_step() {
     for fault in [Fault::ShortWrite, Fault::Denied, Fault::Crash] {
         let steps = campaign(&template, fault);
         assert!(steps > 60, "{steps}");
+    }
+}
+
+#[test]
+fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
+    let id = "ads.acme.example/trust";
+    let mut template = World::settled_identity();
+    let folder = |world: &World| world.root().join("hosts/ads.acme.example/c/trust");
+    fs::create_dir(folder(&template)).unwrap();
+    let vendor = pem(&make("Vendor", &[]).certificate);
+    fs::write(folder(&template).join("vendor.pem"), &vendor).unwrap();
+    for name in ["gone", "left"] {
+        let host = format!("{name}.acme.example");
+        template.topology.retired.insert(fqdn(&host));
+        fs::write(folder(&template).join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
+    }
+    let mut def = store_def(&template.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+    def.write = Write::Direct;
+    template.topology.stores.insert(def.id.clone(), def);
+    template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
+    for step in 0.. {
+        let world = template.copy();
+        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let outcomes = world.apply(&Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(outcomes.unwrap().is_complete() && step > 30);
+            return;
+        };
+        // Whatever stays stands at every moment, and nothing is half written.
+        let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
+        assert!(files.contains(&("vendor.pem".to_owned(), vendor.clone().into_bytes())), "{struck:?}");
+        assert!(files.iter().all(|(_, bytes)| bytes.ends_with(b"-----END CERTIFICATE-----\n")), "{struck:?}");
+        let second = world.apply(&Disk::new()).unwrap();
+        assert!(second.is_complete(), "after {struck:?}: {second:#?}");
+        let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
+        assert_eq!(files.len(), 2, "after {struck:?}");
+        assert!(world.plan().changes.is_empty(), "after {struck:?}");
+        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
     }
 }
