@@ -80,15 +80,7 @@ impl Machine {
         lock: &mut Lock,
         console: Console,
     ) -> Result<Outcomes, Stop> {
-        let json = crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
-        let request = Request {
-            plan,
-            digest: Fingerprint::of(json.as_bytes()),
-            topology: &estate.topology,
-            observed: &sight.observed,
-            ledger: &sight.ledger,
-            now: Timestamp::now(),
-        };
+        let request = request(estate, sight, plan)?;
         let hands =
             Hands { disk: &self.disk, secrets: &self.secrets, certificates: &self.certificates, keys: &Generate };
         let mut progress = crate::progress::running(console, plan);
@@ -97,10 +89,27 @@ impl Machine {
         outcomes.map_err(|e| Stop::refused(format!("{e}; nothing was done")))
     }
 
+    /// Whether carrying a plan out would write nothing at all.
+    pub(crate) fn is_idle(&self, estate: &Estate, sight: &Sight, plan: &Plan) -> Result<bool, Stop> {
+        Ok(run::is_idle(request(estate, sight, plan)?, &self.state))
+    }
+
     /// Where a pack is.
     pub(crate) fn pack(&self, target: &StoreId) -> PathBuf {
         self.state.pack(target)
     }
+}
+
+fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan) -> Result<Request<'a>, Stop> {
+    let json = crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
+    Ok(Request {
+        plan,
+        digest: Fingerprint::of(json.as_bytes()),
+        topology: &estate.topology,
+        observed: &sight.observed,
+        ledger: &sight.ledger,
+        now: Timestamp::now(),
+    })
 }
 
 /// Saves a report of public facts in a file of its own: whole or not at all, for its owner alone (0600).

@@ -42,7 +42,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
         Some(saved) => saved.compare(&plan)?,
         None => show(&plan, args.format, console),
     }
-    if saved.is_none() && !args.auto_approve && has_work(&plan) {
+    if saved.is_none() && !args.auto_approve && !machine.is_idle(&estate, &sight, &plan)? {
         approve(console)?;
     }
     let outcomes = machine.run(&estate, &sight, &plan, &mut lock, console)?;
@@ -66,11 +66,6 @@ fn show(plan: &Plan, format: ReportFormat, console: Console) {
         // The report on stdout is JSON; who approves must still see what.
         ReportFormat::Json => console.note(&text),
     }
-}
-
-/// Whether apply would write anything: a store, or a pack that is not waiting already.
-pub(crate) fn has_work(plan: &Plan) -> bool {
-    !plan.changes.is_empty() || plan.manual.iter().any(|m| m.waiting_since.is_none())
 }
 
 fn approve(console: Console) -> Result<(), Stop> {
