@@ -297,9 +297,9 @@ fn tweak(rule: At<String>, node: &Node) -> RuleTweak {
 }
 
 fn store(pattern: At<String>, node: &Node) -> StoreOverride {
-    let password = node.get("password").and_then(|at| match at.text() {
-        Some(name) => Some(At::new(PasswordSpec::Named(name.to_owned()), at.place)),
-        None => Some(At::new(PasswordSpec::Inline(pick::secret(at)), at.place)),
+    let password = node.get("password").map(|at| match at.text() {
+        Some(name) => At::new(PasswordSpec::Named(name.to_owned()), at.place),
+        None => At::new(PasswordSpec::Inline(pick::secret(at)), at.place),
     });
     let ownership = |text: &str| match text {
         "exclusive" => Some(true),

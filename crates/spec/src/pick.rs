@@ -13,9 +13,12 @@ use crate::topology::{DeclaredFormat, KeyKind, SignatureHash};
 use crate::tree::{Kind, Node};
 
 impl Node {
-    /// A scalar with its place.
+    /// A scalar with its place. One with control characters was reported and is left out.
     pub(crate) fn spot(&self) -> Option<At<String>> {
-        self.text().map(|text| At::new(text.to_owned(), self.place))
+        let text = self
+            .text()
+            .filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'))?;
+        Some(At::new(text.to_owned(), self.place))
     }
 
     /// The text of a field.

@@ -1,0 +1,177 @@
+//! Profiles: the built-in ones, and one's own over them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::path::Path;
+
+use trustmason_spec::profile::{self, LoadedProfile};
+use trustmason_spec::topology::Topology;
+use trustmason_spec::{Faults, ProfileRef, parse, resolve};
+
+/// An estate of one CVP server and one ADS with a profile of its own, by its text.
+fn with_profile(own: &str) -> Result<Topology, Faults> {
+    let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: { role: ads }\n  c.x.example: { role: cvp }\n";
+    let spec = parse(text, "estate.yaml")?;
+    assert_eq!(
+        spec.wanted_profiles(),
+        [ProfileRef::Path("mine.yaml".to_owned())]
+    );
+    let profiles = profile::load(&spec, Path::new("/estate"), |path| match path.to_str() {
+        Some("/estate/mine.yaml") => Ok(own.to_owned()),
+        _ => Err("there is no such file".to_owned()),
+    })?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+fn faults_with(own: &str) -> String {
+    with_profile(own).map(|_| ()).unwrap_err().to_string()
+}
+
+const HEAD: &str = "trustmason-profile: 1\nname: mine\nextends: pcce-12.5\n";
+
+#[test]
+fn built_in_profiles_read_without_fault_and_are_named_as_they_are_asked_for() {
+    let names: Vec<&str> = profile::names().collect();
+    assert_eq!(names, ["pcce-12.5", "pcce-12.6"]);
+    for name in names {
+        let text = profile::builtin(name).unwrap();
+        LoadedProfile::parse(ProfileRef::Builtin(name.to_owned()), text, name)
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        assert!(text.contains(&format!("\nname: {name}\n")));
+    }
+    assert!(profile::builtin("pcce-11").is_none());
+}
+
+#[test]
+fn every_rule_and_identity_of_the_built_in_profiles_says_why_and_where_from() {
+    let text = profile::builtin("pcce-12.5").unwrap();
+    for rule in 1..=16 {
+        let start = text
+            .find(&format!("\n  T{rule}:\n"))
+            .unwrap_or_else(|| panic!("T{rule}"));
+        let body: String = text[start + 1..]
+            .lines()
+            .skip(1)
+            .take_while(|l| l.starts_with("    "))
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(
+            body.contains("why: ") && body.contains("source: ") && body.contains("003 L"),
+            "T{rule}: {body}"
+        );
+    }
+    assert!(text.contains("document 003 L33 is empty; 003 L42-45, L124-133; PCCE 12.5 guide"));
+}
+
+#[test]
+fn ones_own_profile_replaces_what_it_names() {
+    let topology = with_profile(&format!(
+        "{HEAD}roles:\n  cvp:\n    stores:\n      keystore: {{ path: 'E:\\ks', format: pkcs12, password: cvp-keystore }}\nrules:\n  T11: {{ truster: cvp/keystore, subject: ads/iis, alias: 'aw_{{host}}', why: ours, source: ours }}\n"
+    ))
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    let edge = topology
+        .edges
+        .iter()
+        .find(|e| e.rule.as_str() == "mine/T11")
+        .unwrap();
+    assert_eq!(edge.alias.as_deref(), Some("aw_a"));
+    assert!(
+        topology
+            .edges
+            .iter()
+            .any(|e| e.rule.as_str() == "pcce-12.5/T1")
+    );
+    assert_eq!(topology.profiles, ["mine", "pcce-12.5"]);
+}
+
+#[test]
+fn faults_of_a_profile_name_its_file_and_come_together() {
+    let faults = faults_with(&format!(
+        "{HEAD}roles:\n  cvp:\n    stores:\n      one: {{ format: jks }}\n      two: {{ path: 'C:\\x', formt: jks, format: jks }}\n    identities:\n      three: {{ store: keystore, source: ours }}\n"
+    ));
+    assert_eq!(faults.matches("--> mine.yaml:").count(), 3, "{faults}");
+    assert!(faults.contains("the store `one` has no `path`"), "{faults}");
+    assert!(faults.contains("did you mean `format`?"), "{faults}");
+    assert!(faults.contains("the identity `three` lacks"), "{faults}");
+}
+
+#[test]
+fn names_inside_a_profile_must_mean_something() {
+    let faults = faults_with(&format!(
+        "{HEAD}rules:\n  X1: {{ truster: ads/cacert, subject: cvp/wsn, alias: '{{fqdm}}', why: w, source: s }}\n  X2: {{ truster: adds/cacerts, subject: cvp/wsm, alias: x, why: w, source: s }}\n  X3: {{ truster: ads/cacerts, subject: cvp/wsm, why: w, source: s }}\nroles:\n  new:\n    stores: {{ s: {{ path: 'C:\\x', format: pem, restart: [nobody] }} }}\n    identities: {{ i: {{ store: t, alias: a, source: s }} }}\n"
+    ));
+    for expected in [
+        "there is no store `cacert`",
+        "there is no identity `wsn`",
+        "uses {fqdm}",
+        "there is no role `adds`",
+        "rule `X3` gives no alias",
+        "there is no service `nobody`",
+        "there is no store `t`",
+    ] {
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
+}
+
+#[test]
+fn a_profile_that_extends_nothing_known_says_so_in_its_own_file() {
+    let faults = faults_with("trustmason-profile: 1\nname: mine\nextends: pcce-12.7\n");
+    assert!(
+        faults.contains("there is no built-in profile `pcce-12.7`")
+            && faults.contains("--> mine.yaml:3:10"),
+        "{faults}"
+    );
+    let faults = faults_with("trustmason-profile: 1\nname: mine\nextends: mine.yaml\n");
+    assert!(faults.contains("extends itself in a circle"), "{faults}");
+    let faults = faults_with("trustmason-profile: 1\nname: pcce-12.5\nextends: pcce-12.5\n");
+    assert!(
+        faults.contains("is the name of another profile already"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn needed_certificates_must_be_supplied() {
+    let faults = faults_with(&format!(
+        "{HEAD}needs: {{ certificates: [genesys-root] }}\n"
+    ));
+    assert!(
+        faults.contains("needs a certificate `genesys-root`")
+            && faults.contains("--> estate.yaml:5:3"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn profiles_side_by_side_must_agree() {
+    let spec = |list: &str| {
+        format!(
+            "trustmason: 1\nestate: acme\nprofile: {list}\nhosts: {{ a.x.example: {{ role: ads }} }}\n"
+        )
+    };
+    let run = |list: &str, own: &str| {
+        let spec = parse(&spec(list), "estate.yaml").unwrap();
+        let profiles = profile::load(&spec, Path::new("/"), |_| Ok(own.to_owned())).unwrap();
+        resolve(&spec, &profiles, Path::new("/"))
+    };
+    let extra = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { web: { name: W3SVC } } }\n";
+    let topology = run("[pcce-12.5, ./extra.yaml]", extra).unwrap().topology;
+    assert_eq!(
+        topology.hosts.values().next().unwrap().profile,
+        "pcce-12.5+extra"
+    );
+    assert_eq!(topology.services.len(), 2);
+    let clash = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { tomcat: { name: Other } } }\n";
+    let faults = run("[pcce-12.5, ./extra.yaml]", clash)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"),
+        "{faults}"
+    );
+}
