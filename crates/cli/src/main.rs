@@ -1,2 +1,33 @@
-//! cli
-fn main() {}
+//! Words in, words out: the command line of trustmason. It reads arguments, walks the data's way (spec, look, plan, run)
+//! as far as a command needs, renders what came out, and exits with one number.
+
+mod args;
+mod command;
+mod console;
+mod demo;
+mod exit;
+mod load;
+mod nearest;
+mod progress;
+mod stop;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // There is no place left to say that a stream is closed.
+            let _closed = error.print();
+            return if error.use_stderr() { exit::Facts::USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let console = console::Console::open(args.log);
+    match command::run(args.command, console) {
+        Ok(facts) => facts.into(),
+        Err(stop) => stop.say(console).into(),
+    }
+}

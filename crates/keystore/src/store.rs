@@ -244,6 +244,17 @@ impl Store {
         &self.files
     }
 
+    /// An entry's own bytes exactly as they stand in the file: what an edit that does not name it must leave as it is.
+    #[must_use]
+    pub fn raw(&self, id: EntryId) -> Option<&[u8]> {
+        let place = self.places.get(id.0)?;
+        let bytes = match self.format {
+            Format::PemDirectory => &self.files.get(place.file)?.1,
+            Format::Jks | Format::Jceks | Format::Pem | Format::Der => &self.bytes,
+        };
+        bytes.get(place.whole.clone())
+    }
+
     /// All entries of this alias as the format compares aliases; none where it has no aliases.
     #[must_use]
     pub fn find(&self, alias: &str) -> Vec<EntryId> {

@@ -1,0 +1,150 @@
+//! `list`: the entries of any readable keystore. The spec plays no part here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
+use trustmason_host::disk;
+
+use crate::args::{ListArgs, ReportFormat};
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load;
+use crate::stop::Stop;
+use crate::view::list::{self, Listing};
+
+pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
+    let password = password(args)?;
+    match listing(&args.store, password.as_ref()) {
+        Ok(listing) => {
+            if password.is_none() && !args.no_password && !listing.verified {
+                console.note(
+                    "Read without a password: the digest was not checked and no key was opened. \
+                     --password-env or --password-file checks both.",
+                );
+            }
+            let report = match args.format {
+                ReportFormat::Text => list::text(&listing, load::now()),
+                ReportFormat::Json => {
+                    list::json(&listing).map_err(|e| Stop::refused(format!("the listing cannot be written: {e}")))?
+                }
+            };
+            console.report(&report);
+            Ok(Facts::FINE)
+        }
+        Err(failure) => {
+            if args.format == ReportFormat::Json {
+                console.report(&failure.json());
+            }
+            Err(Stop::refused(format!("{}: {}", args.store.display(), failure.message)))
+        }
+    }
+}
+
+/// The password, from where the options say. It is never on the command line and never guessed.
+fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
+    if let Some(name) = &args.password_env {
+        return match std::env::var(name) {
+            Ok(value) => Ok(Some(Password::new(value))),
+            Err(std::env::VarError::NotPresent) => Err(Stop::refused(format!(
+                "the environment variable {name} is not set; set it to the store's password"
+            ))),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(Stop::refused(format!("the environment variable {name} is not Unicode text")))
+            }
+        };
+    }
+    if let Some(path) = &args.password_file {
+        let text = fs_err::read_to_string(path)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|e| Stop::refused(format!("the password file cannot be read: {e}")))?;
+        let line = text.lines().next().unwrap_or_default();
+        return Ok(Some(Password::new(line)));
+    }
+    Ok(None)
+}
+
+/// Why a store could not be listed.
+struct Failure {
+    class: &'static str,
+    format: Option<&'static str>,
+    offset: Option<u64>,
+    message: String,
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Self {
+            class: error.class.as_str(),
+            format: error.format,
+            offset: error.offset,
+            message: error.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    error: ErrorBody<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    class: &'a str,
+    format: Option<&'a str>,
+    offset: Option<u64>,
+    message: &'a str,
+}
+
+impl Failure {
+    fn unreadable(cause: impl std::fmt::Display) -> Self {
+        Self {
+            class: "unreadable",
+            format: None,
+            offset: None,
+            message: format!("{cause}; check the path and its permissions"),
+        }
+    }
+
+    fn json(&self) -> String {
+        let error = ErrorBody { class: self.class, format: self.format, offset: self.offset, message: &self.message };
+        serde_json::to_string_pretty(&ErrorDocument { error }).map_or_else(|_| String::new(), |text| text + "\n")
+    }
+}
+
+fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure> {
+    let certificates = Interner::new();
+    let metadata = std::fs::metadata(path).map_err(Failure::unreadable)?;
+    let store = if metadata.is_dir() {
+        let files = disk::read_folder(path).map_err(Failure::unreadable)?;
+        Store::open_directory(files, &certificates)?
+    } else if metadata.is_file() {
+        let bytes = std::fs::read(path).map_err(Failure::unreadable)?;
+        let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
+        Store::open(bytes, unlock, &certificates)?
+    } else {
+        return Err(Failure::unreadable("neither a file nor a folder"));
+    };
+    let mut keys = BTreeMap::new();
+    if let Some(password) = password {
+        for entry in store.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. })) {
+            let opened = match store.open_key(entry.id, password) {
+                Ok(key) if key.matches_certificate == KeyMatch::No => {
+                    Err("the key opens but belongs to another certificate; make the entry anew".to_owned())
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            };
+            keys.insert(entry.id, opened);
+        }
+    }
+    Ok(Listing {
+        path: path.display().to_string(),
+        format: store.format(),
+        verified: store.verified(),
+        entries: store.entries().to_vec(),
+        keys,
+        remarks: store.remarks().to_vec(),
+    })
+}

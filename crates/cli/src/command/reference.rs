@@ -1,0 +1,51 @@
+//! `profile`, `schema`, `completions`: what the program knows of itself.
+
+use clap::CommandFactory as _;
+use trustmason_spec::{profile as profiles, schema as spec_schema};
+
+use crate::args::{Args, CompletionsArgs, ProfileArgs, ProfileCommand, SchemaArgs, SchemaOf};
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::did_you_mean;
+use crate::stop::Stop;
+
+/// `profile list` and `profile show`.
+pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Stop> {
+    match &args.what {
+        ProfileCommand::List => {
+            let names: String = profiles::names().map(|n| format!("{n}\n")).collect();
+            console.report(&names);
+        }
+        ProfileCommand::Show { name } => match profiles::builtin(name) {
+            Some(text) => console.report(text),
+            None => {
+                let hint = did_you_mean(name, profiles::names());
+                return Err(Stop::refused(format!(
+                    "there is no built-in profile `{name}`{hint} `trustmason profile list` shows them all",
+                    hint = if hint.is_empty() { ";".to_owned() } else { hint }
+                )));
+            }
+        },
+    }
+    Ok(Facts::FINE)
+}
+
+/// `schema`.
+pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop> {
+    let schema = match args.what {
+        SchemaOf::Spec => spec_schema::spec(),
+        SchemaOf::Profile => spec_schema::profile(),
+        SchemaOf::Plan => schemars::schema_for!(trustmason_plan::wire::Document).to_value(),
+    };
+    let text = serde_json::to_string_pretty(&schema).map_err(|e| Stop::refused(format!("the schema cannot be written: {e}")))?;
+    console.report(&format!("{text}\n"));
+    Ok(Facts::FINE)
+}
+
+/// `completions`.
+pub(crate) fn completions(args: &CompletionsArgs, console: Console) -> Facts {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Args::command(), "trustmason", &mut script);
+    console.report(&String::from_utf8_lossy(&script));
+    Facts::FINE
+}

@@ -1,0 +1,296 @@
+//! Lays the demo's estate out on disk: hosts' folders, keystores, exported certificates, mirrors and password files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::civil::Date;
+use jiff::{Span, Timestamp};
+use rand_core::{TryRng as _, UnwrapErr};
+use trustmason_keystore::{Edits, Format, Image, NewEntry, NewKey, Password, Store};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::topology::{
+    DeclaredFormat, Edge, HostPath, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
+};
+use zeroize::Zeroizing;
+
+use super::forge::{self, Made, Wish};
+use super::sins::{SINS, Sin};
+use super::{DemoError, SPEC, SPEC_NAME, failed};
+
+/// How many roots every `cacerts` comes with.
+const ROOTS: usize = 110;
+const DOMAIN: &str = "acme.example";
+
+/// What was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The spec.
+    pub(crate) spec: PathBuf,
+    /// Keystores.
+    pub(crate) stores: usize,
+    /// Certificates exported by hand.
+    pub(crate) exports: usize,
+    /// Roots in each `cacerts`.
+    pub(crate) roots: usize,
+}
+
+/// Writes the whole estate into an existing, empty folder.
+pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
+    let spec = dir.join(SPEC_NAME);
+    put(&spec, SPEC.as_bytes())?;
+    let topology = topology(dir)?;
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut estate = Layout::make(&topology, today)?;
+    estate.now_ms = now.as_millisecond();
+    let mut stores = 0;
+    for def in topology.stores.values() {
+        match &def.place {
+            Place::File(path) => {
+                estate.keystore(def, path)?;
+                stores += 1;
+            }
+            Place::Directory(path) if def.write == Write::HandOff => estate.mirror(def, path)?,
+            Place::Directory(_) | Place::Pair { .. } | Place::Windows { .. } => {}
+        }
+    }
+    let exports = estate.exports()?;
+    Ok(Written { spec, stores, exports, roots: ROOTS })
+}
+
+fn topology(dir: &Path) -> Result<Topology, DemoError> {
+    let spec = trustmason_spec::parse(SPEC, SPEC_NAME).map_err(failed("its spec"))?;
+    let no_file = |path: &Path| Err(format!("{} is not part of the demo", path.display()));
+    let profiles = trustmason_spec::profile::load(&spec, dir, no_file).map_err(failed("its profile"))?;
+    let resolved = trustmason_spec::resolve(&spec, &profiles, dir).map_err(failed("its spec"))?;
+    Ok(resolved.topology)
+}
+
+struct Layout<'a> {
+    topology: &'a Topology,
+    today: Date,
+    now_ms: i64,
+    identities: BTreeMap<IdentityId, Made>,
+    /// Older certificates of identities that were made anew.
+    older: BTreeMap<IdentityId, Made>,
+    /// Certificates of hosts that left, and strangers, by name.
+    others: BTreeMap<&'static str, Made>,
+    roots: Vec<Made>,
+    passwords: BTreeMap<Fqdn, Password>,
+}
+
+impl<'a> Layout<'a> {
+    /// Makes every key and certificate there will be.
+    fn make(topology: &'a Topology, today: Date) -> Result<Self, DemoError> {
+        let (born, dies) = (days(today, -700)?, days(today, 1120)?);
+        let ids: Vec<&IdentityId> = topology.identities.keys().collect();
+        let wishes: Vec<Wish> = ids
+            .iter()
+            .map(|id| {
+                let mut wish = Wish { cn: id.host.to_string(), san: true, from: born, to: dies };
+                for sin in SINS {
+                    match sin {
+                        Sin::ShortName { identity } if is(id, identity) => {
+                            wish.cn = id.host.host().to_owned();
+                            wish.san = false;
+                        }
+                        Sin::Ending { identity, days: left } if is(id, identity) => wish.to = days(today, *left)?,
+                        _ => {}
+                    }
+                }
+                Ok(wish)
+            })
+            .collect::<Result<_, DemoError>>()?;
+        let made = forge::all(&wishes, forge::host)?;
+        let identities: BTreeMap<IdentityId, Made> = ids.into_iter().cloned().zip(made).collect();
+        let mut older = BTreeMap::new();
+        let mut others = BTreeMap::new();
+        for sin in SINS {
+            match sin {
+                Sin::Stale { subject, .. } => {
+                    let Some(id) = identities.keys().find(|id| is(id, subject)).cloned() else { continue };
+                    let wish = Wish { cn: id.host.to_string(), san: true, from: days(today, -1800)?, to: days(today, 25)? };
+                    older.insert(id, forge::host(&wish)?);
+                }
+                Sin::Leftover { host, .. } if !others.contains_key(host) => {
+                    let wish = Wish { cn: format!("{host}.{DOMAIN}"), san: true, from: born, to: dies };
+                    others.insert(*host, forge::host(&wish)?);
+                }
+                Sin::Stranger { alias, cn, .. } => {
+                    others.insert(*alias, forge::root(cn, born, days(today, 3000)?)?);
+                }
+                Sin::ShortName { .. }
+                | Sin::Ending { .. }
+                | Sin::Missing { .. }
+                | Sin::OlderAlias { .. }
+                | Sin::Leftover { .. } => {}
+            }
+        }
+        let names: Vec<String> = (1..=ROOTS).map(|n| format!("Demo Root {n:03}")).collect();
+        let roots = forge::all(&names, |name| {
+            forge::root(name, days(today, -3000)?, days(today, 5000)?)
+        })?;
+        Ok(Self { topology, today, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
+    }
+
+    /// A JKS or JCEKS with everything that is wanted in it, less the sins.
+    fn keystore(&mut self, def: &StoreDef, path: &HostPath) -> Result<(), DemoError> {
+        let password = self.password(def)?;
+        let installed = self.now_ms.saturating_sub(700 * 86_400_000);
+        let mut add = Vec::new();
+        if def.vendor_entries {
+            for (n, root) in self.roots.iter().enumerate() {
+                add.push(trusted(format!("demoroot{:03}", n + 1), &root.der, installed));
+            }
+        }
+        for (id, made) in &self.identities {
+            let identity = self.topology.identities.get(id).map(|d| &d.source);
+            if let Some(Source::KeyEntry { store, alias }) = identity
+                && *store == def.id
+            {
+                add.push(NewEntry::PrivateKey {
+                    alias: alias.clone(),
+                    key: NewKey::Plain(made.key.clone()),
+                    chain: vec![made.der.clone()],
+                    created_ms: installed,
+                });
+            }
+        }
+        for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
+            if let Some((alias, der)) = self.entry(edge) {
+                add.push(trusted(alias, der, installed));
+            }
+        }
+        for sin in SINS {
+            let (store, name, alias) = match sin {
+                Sin::Leftover { store, host } => (store, *host, format!("{host}.{DOMAIN}")),
+                Sin::Stranger { store, alias, .. } => (store, *alias, (*alias).to_owned()),
+                Sin::ShortName { .. }
+                | Sin::Ending { .. }
+                | Sin::Missing { .. }
+                | Sin::Stale { .. }
+                | Sin::OlderAlias { .. } => continue,
+            };
+            if let (true, Some(made)) = (is_store(&def.id, store), self.others.get(name)) {
+                add.push(trusted(alias, &made.der, installed));
+            }
+        }
+        let format = match def.format {
+            DeclaredFormat::Jceks => Format::Jceks,
+            _ => Format::Jks,
+        };
+        let edits = Edits { add, ..Edits::default() };
+        let image = Store::create(format)
+            .edit(&edits, Some(&password), &mut UnwrapErr(getrandom::SysRng))
+            .map_err(failed("a keystore"))?;
+        let Image::File(bytes) = image else { return Err(DemoError("a keystore became a folder".to_owned())) };
+        put(&place(path), &bytes)
+    }
+
+    /// The entry an edge has before the demo begins.
+    fn entry(&self, edge: &Edge) -> Option<(String, &[u8])> {
+        let Subject::Identity(id) = &edge.subject else { return None };
+        let mut alias = edge.alias.clone()?;
+        let mut made = self.identities.get(id)?;
+        for sin in SINS {
+            match sin {
+                Sin::Missing { store, subject } if is_store(&edge.store, store) && is(id, subject) => return None,
+                Sin::Stale { store, subject } if is_store(&edge.store, store) && is(id, subject) => {
+                    made = self.older.get(id)?;
+                }
+                Sin::OlderAlias { store, subject, alias: older } if is_store(&edge.store, store) && is(id, subject) => {
+                    alias = (*older).to_owned();
+                }
+                _ => {}
+            }
+        }
+        Some((alias, &made.der))
+    }
+
+    /// A folder with what a store of another machine holds, as an export would leave it.
+    fn mirror(&self, def: &StoreDef, path: &HostPath) -> Result<(), DemoError> {
+        for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
+            let Subject::Identity(id) = &edge.subject else { continue };
+            if let Some(made) = self.identities.get(id) {
+                put(&place(path).join(format!("{}_{}.pem", id.host, id.name)), pem(&made.der)?.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The certificates a person exported.
+    fn exports(&self) -> Result<usize, DemoError> {
+        let mut n = 0;
+        for (id, def) in &self.topology.identities {
+            let (Source::Exported { names }, Some(made)) = (&def.source, self.identities.get(id)) else { continue };
+            if let Some(name) = names.first() {
+                put(&self.topology.certificates_dir.join(name), pem(&made.der)?.as_bytes())?;
+                n += 1;
+            }
+        }
+        Ok(n)
+    }
+
+    /// A store's password. A CVP has its own, in the file where the product keeps it.
+    fn password(&mut self, def: &StoreDef) -> Result<Password, DemoError> {
+        let Some(secret) = &def.password else { return Err(DemoError(format!("{} has no password", def.id))) };
+        match &secret.from {
+            SecretSource::Literal(password) => Ok(password.clone()),
+            SecretSource::Properties { path, key } => {
+                if let Some(known) = self.passwords.get(&def.id.host) {
+                    return Ok(known.clone());
+                }
+                let made = random_password()?;
+                let text = Zeroizing::new(format!(
+                    "# Written by the demo, as the installer of CVP would\n{key} = {}\n",
+                    made.as_str()
+                ));
+                put(&place(path), text.as_bytes())?;
+                let password = Password::new(made.as_str());
+                self.passwords.insert(def.id.host.clone(), password.clone());
+                Ok(password)
+            }
+            SecretSource::Env(_) | SecretSource::File(_) | SecretSource::Command(_) => {
+                Err(DemoError(format!("the password of {} is not part of the demo", def.id)))
+            }
+        }
+    }
+}
+
+fn random_password() -> Result<Zeroizing<String>, DemoError> {
+    let mut bytes = [0_u8; 12];
+    getrandom::SysRng.try_fill_bytes(&mut bytes).map_err(failed("random bytes"))?;
+    Ok(Zeroizing::new(bytes.iter().map(|b| format!("{b:02x}")).collect()))
+}
+
+fn trusted(alias: String, der: &[u8], created_ms: i64) -> NewEntry {
+    NewEntry::Trusted { alias: Some(alias), der: der.to_vec(), created_ms }
+}
+
+/// Whether an identity is the one a sin means by `host/name`.
+fn is(id: &IdentityId, sin: &str) -> bool {
+    sin.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
+}
+
+fn is_store(id: &StoreId, sin: &str) -> bool {
+    sin.split_once('/').is_some_and(|(host, name)| id.host.host() == host && id.name == name)
+}
+
+fn days(from: Date, n: i32) -> Result<Date, DemoError> {
+    from.checked_add(Span::new().days(n)).map_err(failed("a date"))
+}
+
+fn place(path: &HostPath) -> PathBuf {
+    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
+}
+
+fn pem(der: &[u8]) -> Result<String, DemoError> {
+    let certificate = trustmason_keystore::Certificate::parse(der).map_err(failed("a certificate"))?;
+    Ok(trustmason_plan::pack::pem(&certificate))
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder).map_err(failed("a folder"))?;
+    }
+    fs_err::write(path, bytes).map_err(failed("a file"))
+}

@@ -1,0 +1,59 @@
+//! The demo plays the person of a hand-off: reads the pack that `apply` wrote and does to the mirror what its steps say.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Interner, Store};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{HostPath, Place, Topology};
+
+use super::{DemoError, failed};
+
+#[derive(Deserialize)]
+struct Pack {
+    add: Vec<Item>,
+    remove: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    file: Option<String>,
+    sha256: Option<Fingerprint>,
+}
+
+/// Carries out the pack for one store. Answers how many certificates came in and how many left.
+pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) -> Result<(usize, usize), DemoError> {
+    let text = fs_err::read(folder.join("pack.json")).map_err(failed("a pack"))?;
+    let pack: Pack = serde_json::from_slice(&text).map_err(failed("a pack"))?;
+    let Some(Place::Directory(mirror)) = topology.stores.get(target).map(|s| &s.place) else {
+        return Err(DemoError(format!("{target} has no mirror")));
+    };
+    let mirror = self::path(mirror);
+    let mut gone = 0;
+    for item in pack.remove.iter().filter_map(|i| i.sha256) {
+        for entry in fs_err::read_dir(&mirror).map_err(failed("a mirror"))? {
+            let file = entry.map_err(failed("a mirror"))?.path();
+            if holds(&file, item)? {
+                fs_err::remove_file(&file).map_err(failed("a mirror"))?;
+                gone += 1;
+            }
+        }
+    }
+    let mut come = 0;
+    for name in pack.add.iter().filter_map(|i| i.file.as_ref()) {
+        fs_err::copy(folder.join(name), mirror.join(name)).map_err(failed("a mirror"))?;
+        come += 1;
+    }
+    Ok((come, gone))
+}
+
+fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
+    let bytes = fs_err::read(file).map_err(failed("a mirror"))?;
+    let store = Store::open(bytes, trustmason_keystore::Unlock::Unverified, &Interner::new());
+    Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
+}
+
+fn path(path: &HostPath) -> std::path::PathBuf {
+    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
+}

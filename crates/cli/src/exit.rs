@@ -1,0 +1,101 @@
+//! The exit code, computed in one place from what happened (contract §4).
+
+use std::process::ExitCode;
+
+use trustmason_plan::outline::Summary;
+
+/// What happened. Several may be true at once; the gravest decides: 64 > 1 > 3 > 4 > 5 > 2 > 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The command line was wrong.
+    pub(crate) usage: bool,
+    /// Nothing was done: bad spec, bad plan file, declined, lock held.
+    pub(crate) refused: bool,
+    /// The saved plan no longer holds.
+    pub(crate) outdated: bool,
+    /// Something is blocked, or a store failed.
+    pub(crate) blocked: bool,
+    /// A person must act before more can be done.
+    pub(crate) waiting: bool,
+    /// Drift, or changes pending.
+    pub(crate) pending: bool,
+}
+
+impl Facts {
+    /// All is well.
+    pub(crate) const FINE: Self =
+        Self { usage: false, refused: false, outdated: false, blocked: false, waiting: false, pending: false };
+    /// The command line was wrong.
+    pub(crate) const USAGE: Self = Self { usage: true, ..Self::FINE };
+    /// Nothing was done.
+    pub(crate) const REFUSED: Self = Self { refused: true, ..Self::FINE };
+    /// The saved plan no longer holds.
+    pub(crate) const OUTDATED: Self = Self { outdated: true, ..Self::FINE };
+
+    /// What a plan says to `plan --detailed-exitcode`: everything it leaves for somebody is pending.
+    pub(crate) fn of_plan(summary: &Summary) -> Self {
+        Self {
+            blocked: summary.blocked > 0,
+            pending: summary.changes() + summary.manual + summary.unobserved + summary.waiting > 0,
+            ..Self::FINE
+        }
+    }
+
+    /// What the plan after an apply says. Changes still pending mean that something did not go through.
+    pub(crate) fn of_apply(next: &Summary, failed: bool, barriers: bool) -> Self {
+        Self {
+            blocked: failed || next.blocked > 0 || next.changes() > 0,
+            waiting: barriers || next.manual + next.unobserved + next.waiting > 0,
+            ..Self::FINE
+        }
+    }
+
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        let Self { usage, refused, outdated, blocked, waiting, pending } = self;
+        [(usage, 64), (refused, 1), (outdated, 3), (blocked, 4), (waiting, 5), (pending, 2)]
+            .into_iter()
+            .find_map(|(is, code)| is.then_some(code))
+            .unwrap_or(0)
+    }
+}
+
+impl From<Facts> for ExitCode {
+    fn from(facts: Facts) -> Self {
+        Self::from(facts.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_fact_decides() {
+        let mut facts = Facts { usage: true, refused: true, outdated: true, blocked: true, waiting: true, pending: true };
+        assert_eq!(facts.code(), 64);
+        facts.usage = false;
+        assert_eq!(facts.code(), 1);
+        facts.refused = false;
+        assert_eq!(facts.code(), 3);
+        facts.outdated = false;
+        assert_eq!(facts.code(), 4);
+        facts.blocked = false;
+        assert_eq!(facts.code(), 5);
+        facts.waiting = false;
+        assert_eq!(facts.code(), 2);
+        facts.pending = false;
+        assert_eq!(facts.code(), 0);
+    }
+
+    #[test]
+    fn after_an_apply() {
+        let clean = Summary { unchanged: 9, ..Summary::default() };
+        assert_eq!(Facts::of_apply(&clean, false, false).code(), 0);
+        assert_eq!(Facts::of_apply(&clean, true, false).code(), 4);
+        assert_eq!(Facts::of_apply(&clean, false, true).code(), 5);
+        assert_eq!(Facts::of_apply(&Summary { waiting: 1, ..clean }, false, false).code(), 5);
+        assert_eq!(Facts::of_apply(&Summary { blocked: 1, waiting: 1, ..clean }, false, false).code(), 4);
+        assert_eq!(Facts::of_apply(&Summary { import: 1, ..clean }, false, false).code(), 4);
+    }
+}

@@ -1,0 +1,155 @@
+//! From a spec's name to a plan: read the spec and its profiles, resolve them, look at the estate, judge. Every command
+//! that judges takes this one walk.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use jiff::Timestamp;
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::observed::{Input, InputKind, Observed};
+use trustmason_plan::outline::{Options, Plan};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::profile;
+use trustmason_spec::topology::Topology;
+
+use crate::args::{DEFAULT_SPEC, Select};
+use crate::console::Console;
+use crate::nearest::nearest;
+use crate::stop::Stop;
+
+/// An estate as its spec declares it.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    /// The spec, as it was named.
+    pub(crate) name: String,
+    /// Everything resolved.
+    pub(crate) topology: Topology,
+    /// How many warnings the spec gave; they are said already.
+    pub(crate) warnings: usize,
+    inputs: Vec<Input>,
+}
+
+/// Reads a spec and the profiles it names. Warnings go to stderr.
+pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, Stop> {
+    let path = spec.unwrap_or(Path::new(DEFAULT_SPEC));
+    let name = path.display().to_string();
+    let text = read_text(path).map_err(|error| missing(path, &error))?;
+    let mut inputs = vec![input(InputKind::Spec, &name, text.as_bytes())];
+    let parsed = trustmason_spec::parse(&text, &name)?;
+    let base = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let profiles = profile::load(&parsed, base, |path| {
+        let text = read_text(path).map_err(|e| e.to_string())?;
+        inputs.push(input(InputKind::Profile, &path.display().to_string(), text.as_bytes()));
+        Ok(text)
+    })?;
+    for wanted in parsed.wanted_profiles() {
+        if let Some(text) = profile::builtin(wanted.text()) {
+            inputs.push(input(InputKind::Profile, wanted.text(), text.as_bytes()));
+        }
+    }
+    let resolved = trustmason_spec::resolve(&parsed, &profiles, base)?;
+    for warning in &resolved.warnings {
+        console.rendered(&warning.to_string());
+    }
+    tracing::info!(
+        spec = name,
+        hosts = resolved.topology.hosts.len(),
+        stores = resolved.topology.stores.len(),
+        edges = resolved.topology.edges.len(),
+        "spec read"
+    );
+    Ok(Estate { name, topology: resolved.topology, warnings: resolved.warnings.len(), inputs })
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let bytes = fs_err::read(path)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        std::io::Error::other(format!("{}: not UTF-8 text from byte {at} on; save it as UTF-8", path.display()))
+    })
+}
+
+fn missing(path: &Path, error: &std::io::Error) -> Stop {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        return Stop::refused(format!(
+            "{} not found; name the spec or run `trustmason demo` to see one",
+            path.display()
+        ));
+    }
+    Stop::refused(format!("the spec cannot be read: {error}"))
+}
+
+fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {
+    Input { kind, path: path.to_owned(), sha256: Some(Fingerprint::of(bytes)) }
+}
+
+/// What was asked beside the spec.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Question {
+    pub(crate) select: Select,
+    pub(crate) replace: Vec<IdentityId>,
+    pub(crate) allow_deletes: Option<u32>,
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl Estate {
+    /// The options of a plan. A selection that selects nothing is refused: it would say "No changes." of nothing.
+    pub(crate) fn options(&self, question: Question) -> Result<Options, Stop> {
+        for glob in &question.select.host {
+            let matcher = GlobBuilder::new(glob).build().map(|g| g.compile_matcher());
+            let any = matcher.is_ok_and(|m| self.topology.hosts.keys().any(|h| m.is_match(h.as_str())));
+            if !any {
+                let hint = did_you_mean(glob, self.topology.hosts.keys().map(|h| h.as_str()));
+                return Err(Stop::refused(format!("--host {glob} matches no host of {}{hint}", self.name)));
+            }
+        }
+        for id in &question.replace {
+            if !self.topology.identities.contains_key(id) {
+                let known: Vec<String> = self.topology.identities.keys().map(ToString::to_string).collect();
+                let hint = did_you_mean(&id.to_string(), known.iter().map(String::as_str));
+                return Err(Stop::refused(format!("--replace {id}: {} declares no such identity{hint}", self.name)));
+            }
+        }
+        let side = question.select.side.map(Into::into);
+        if side.is_some() && !self.topology.hosts.values().any(|h| h.side == side) {
+            return Err(Stop::refused(format!("--side: no host of {} is on that side; give hosts a `side:`", self.name)));
+        }
+        Ok(Options {
+            spec: self.name.clone(),
+            hosts: question.select.host,
+            side,
+            replace: question.replace,
+            allow_deletes: question.allow_deletes,
+            at: question.at,
+        })
+    }
+
+    /// Where its state is kept.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.topology.state.clone()
+    }
+
+    /// Judges what was seen. With `--at` the plan is one made then, in everything.
+    pub(crate) fn judge(&self, observed: &mut Observed, options: &Options, now: Timestamp) -> Plan {
+        for input in &self.inputs {
+            if !observed.inputs.contains(input) {
+                observed.inputs.push(input.clone());
+            }
+        }
+        trustmason_plan::plan(&self.topology, observed, options, options.at.unwrap_or(now))
+    }
+}
+
+/// `; did you mean …?`, or nothing.
+pub(crate) fn did_you_mean<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(text, known).map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
+}
+
+/// Now, to the second: plans are for people and tickets.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,60 @@
+//! Why a command ends early: what it means for the exit code, and what is said.
+
+use trustmason_spec::Faults;
+
+use crate::console::Console;
+use crate::exit::Facts;
+
+/// An early end.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    facts: Facts,
+    words: Words,
+}
+
+#[derive(Debug)]
+enum Words {
+    /// One message.
+    Message(String),
+    /// Faults of a file, each with its place.
+    Faults(Faults),
+}
+
+impl Stop {
+    /// Nothing was done.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self { facts: Facts::REFUSED, words: Words::Message(message.into()) }
+    }
+
+    /// The command line was wrong in a way that only shows after reading something.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { facts: Facts::USAGE, words: Words::Message(message.into()) }
+    }
+
+    /// The saved plan no longer holds.
+    pub(crate) fn outdated(message: impl Into<String>) -> Self {
+        Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }
+    }
+
+    /// Says it, and gives the facts for the exit code.
+    pub(crate) fn say(self, console: Console) -> Facts {
+        match self.words {
+            Words::Message(message) => console.error(&message),
+            Words::Faults(faults) => {
+                for fault in &faults {
+                    console.rendered(&fault.to_string());
+                }
+                let n = faults.len();
+                let noun = if n == 1 { "fault" } else { "faults" };
+                console.error(&format!("{n} {noun} in the spec; nothing was done"));
+            }
+        }
+        self.facts
+    }
+}
+
+impl From<Faults> for Stop {
+    fn from(faults: Faults) -> Self {
+        Self { facts: Facts::REFUSED, words: Words::Faults(faults) }
+    }
+}

@@ -1,0 +1,153 @@
+//! Drift as text and JSON: the plan's findings, told as a state instead of as work. Nothing is compared here.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use trustmason_plan::outline::Plan;
+use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::text::{count, day, escape};
+use trustmason_plan::wire::FindingDocument;
+
+use super::{BOLD, DIM, line, paint};
+use crate::exit::Facts;
+
+/// How many findings of each weight count, and how many are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Tally {
+    pub(crate) blocked: usize,
+    pub(crate) error: usize,
+    pub(crate) warning: usize,
+    pub(crate) info: usize,
+    pub(crate) accepted: usize,
+}
+
+impl Tally {
+    /// Counts a plan's findings.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let mut tally = Self::default();
+        for finding in &plan.findings {
+            let slot = match (finding.counts(), finding.severity) {
+                (false, _) => &mut tally.accepted,
+                (true, Severity::Blocked) => &mut tally.blocked,
+                (true, Severity::Error) => &mut tally.error,
+                (true, Severity::Warning) => &mut tally.warning,
+                (true, Severity::Info) => &mut tally.info,
+            };
+            *slot += 1;
+        }
+        tally
+    }
+
+    /// What they mean for the exit code.
+    pub(crate) fn facts(self, strict: bool) -> Facts {
+        Facts {
+            blocked: self.blocked > 0,
+            pending: self.error > 0 || (strict && self.warning > 0),
+            ..Facts::FINE
+        }
+    }
+}
+
+/// The findings as text, gravest first.
+pub(crate) fn text(plan: &Plan, strict: bool, verbose: bool) -> String {
+    let mut out = String::new();
+    let tally = Tally::of(plan);
+    line!(
+        out,
+        "{}: {}, as of {}",
+        paint(BOLD, format!("Estate {}", escape(&plan.estate))),
+        count(plan.stores.len(), "store"),
+        day(plan.options.at.unwrap_or(plan.created).as_second())
+    );
+    out.push('\n');
+    for (severity, title) in [
+        (Severity::Blocked, "Blocked"),
+        (Severity::Error, "Errors"),
+        (Severity::Warning, "Warnings"),
+        (Severity::Info, "For information"),
+    ] {
+        if severity == Severity::Info && !verbose {
+            continue;
+        }
+        let group: Vec<&Finding> = plan.findings.iter().filter(|f| f.counts() && f.severity == severity).collect();
+        section(&mut out, title, &group);
+    }
+    let accepted: Vec<&Finding> = plan.findings.iter().filter(|f| !f.counts()).collect();
+    section(&mut out, "Accepted for now", &accepted);
+    if tally.info > 0 && !verbose {
+        line!(out, "{}", paint(DIM, format!("{} for information only; -v lists them.", count(tally.info, "finding"))));
+        out.push('\n');
+    }
+    line!(out, "{}", paint(BOLD, verdict(plan, tally, strict)));
+    out
+}
+
+fn section(out: &mut String, title: &str, group: &[&Finding]) {
+    if group.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, format!("{title}:")));
+    for finding in group {
+        line!(out, "  {}", super::plan::finding(finding));
+    }
+    out.push('\n');
+}
+
+fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
+    let facts = tally.facts(strict);
+    if !facts.blocked && !facts.pending {
+        return match (tally.warning, plan.is_settled()) {
+            (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
+            (0, false) => "No drift found; something waits or cannot be seen, as listed above and in the plan.".to_owned(),
+            (n, _) => format!("In sync, with {}.", count(n, "warning")),
+        };
+    }
+    format!(
+        "Drift: {}, {}, {} blocked. `trustmason plan` shows what would mend it.",
+        count(tally.error, "error"),
+        count(tally.warning, "warning"),
+        tally.blocked
+    )
+}
+
+#[derive(Serialize)]
+struct DriftDocument<'a> {
+    format_version: &'static str,
+    tool_version: &'static str,
+    estate: &'a str,
+    created: String,
+    in_sync: bool,
+    strict: bool,
+    findings: Vec<FindingDocument>,
+    edges: BTreeMap<&'static str, usize>,
+    summary: Tally,
+}
+
+/// The findings as JSON.
+pub(crate) fn json(plan: &Plan, strict: bool) -> Result<String, serde_json::Error> {
+    let tally = Tally::of(plan);
+    let document = DriftDocument {
+        format_version: "1.0",
+        tool_version: env!("CARGO_PKG_VERSION"),
+        estate: &plan.estate,
+        created: plan.created.to_string(),
+        in_sync: tally.facts(strict) == Facts::FINE,
+        strict,
+        findings: super::plan::document(plan).findings,
+        edges: edges(plan),
+        summary: tally,
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Edges by verdict, every verdict named.
+pub(crate) fn edges(plan: &Plan) -> BTreeMap<&'static str, usize> {
+    let mut counts: BTreeMap<&'static str, usize> =
+        ["in-sync", "change", "manual", "blocked", "unobserved"].into_iter().map(|v| (v, 0)).collect();
+    for edge in &plan.edges {
+        *counts.entry(trustmason_plan::wire::verdict_word(&edge.verdict)).or_default() += 1;
+    }
+    counts
+}

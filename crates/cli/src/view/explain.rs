@@ -1,0 +1,380 @@
+//! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
+
+use trustmason_keystore::{CertificateSlot, Entry, EntryKind, fold_alias};
+use trustmason_plan::change::Change;
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
+use trustmason_plan::observed::{Observed, StoreLook};
+use trustmason_plan::text::{count, day, escape};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::topology::{
+    Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
+};
+
+use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+
+/// Everything an explanation is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) observed: &'a Observed,
+    pub(crate) plan: &'a Plan,
+}
+
+impl<'a> Case<'a> {
+    fn edges_into(self, store: &'a StoreId) -> impl Iterator<Item = &'a Edge> {
+        self.topology.edges.iter().filter(move |e| e.store == *store)
+    }
+
+    fn edges_to(self, identity: &'a IdentityId) -> impl Iterator<Item = &'a Edge> {
+        self.topology.edges.iter().filter(move |e| matches!(&e.subject, Subject::Identity(id) if id == identity))
+    }
+
+    fn view(self, edge: &Edge) -> Option<&'a EdgeView> {
+        self.plan.edges.iter().find(|v| v.id == edge.id)
+    }
+
+    fn entries(self, store: &StoreId) -> &'a [Entry] {
+        match self.observed.stores.get(store) {
+            Some(StoreLook::Readable(facts)) => &facts.entries,
+            Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => &[],
+        }
+    }
+}
+
+/// A whole host.
+pub(crate) fn host(case: Case<'_>, fqdn: &Fqdn) -> String {
+    let mut out = String::new();
+    let Some(host) = case.topology.hosts.get(fqdn) else { return out };
+    line!(out, "{}: {} by profile {}", paint(BOLD, fqdn), host.roles.join(", "), host.profile);
+    let stores: Vec<&StoreDef> = case.topology.stores.values().filter(|s| s.id.host == *fqdn).collect();
+    for def in stores {
+        out.push('\n');
+        store_head(&mut out, case, def);
+        for edge in case.edges_into(&def.id) {
+            edge_line(&mut out, case, edge);
+        }
+    }
+    for def in case.topology.identities.values().filter(|i| i.id.host == *fqdn) {
+        out.push('\n');
+        identity_text(&mut out, case, def);
+    }
+    out
+}
+
+/// A store with everything it should trust.
+pub(crate) fn store(case: Case<'_>, def: &StoreDef) -> String {
+    let mut out = String::new();
+    store_head(&mut out, case, def);
+    for edge in case.edges_into(&def.id) {
+        edge_line(&mut out, case, edge);
+    }
+    for finding in case.plan.findings.iter().filter(|f| f.store.as_ref() == Some(&def.id) && f.change.is_none()) {
+        line!(out, "  {}", super::plan::finding(finding));
+    }
+    out
+}
+
+fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
+    line!(out, "{}  {}", paint(BOLD, format!("store {}", def.id)), paint(DIM, place(&def.place)));
+    let view = case.plan.stores.iter().find(|s| s.id == def.id);
+    if let Some(view) = view {
+        line!(out, "  now       {}", state(view));
+    }
+    let write = match def.write {
+        Write::Direct => "by trustmason",
+        Write::HandOff => "by a person, with a pack",
+        Write::Never => "not at all: the host is never opened",
+    };
+    line!(out, "  written   {write}");
+    if let Some(secret) = &def.password {
+        line!(out, "  password  `{}`, {}", secret.name, secret_source(&secret.from));
+    }
+    let restarts: Vec<&str> = def
+        .restart
+        .iter()
+        .map(|s| case.topology.services.get(s).map_or(s.name.as_str(), |d| d.name.as_str()))
+        .collect();
+    if !restarts.is_empty() {
+        line!(out, "  read by   {} (restart after a change)", restarts.join(", "));
+    }
+    let edges = case.edges_into(&def.id).count();
+    if edges == 0 {
+        line!(out, "  trusts    nobody, by the rules in use");
+    } else {
+        line!(out, "  trusts    {}", count(edges, "certificate"));
+    }
+}
+
+/// Where a secret is found; never what it is.
+fn secret_source(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Literal(_) => "written in the spec".to_owned(),
+        SecretSource::Env(name) => format!("from the environment variable {}", escape(name)),
+        SecretSource::File(path) => format!("from the file {}", escape(&path.display().to_string())),
+        SecretSource::Properties { path, key } => format!("from {} in {}", escape(key), escape(&path.shown)),
+        SecretSource::Command(argv) => {
+            format!("printed by {}", argv.first().map_or_else(|| "a program".to_owned(), |p| escape(p)))
+        }
+    }
+}
+
+fn place(place: &Place) -> String {
+    match place {
+        Place::File(path) | Place::Directory(path) => escape(&path.shown),
+        Place::Pair { certificate, key } => format!("{} and {}", escape(&certificate.shown), escape(&key.shown)),
+        Place::Windows { location, store } => format!("windows://{location}/{store}"),
+    }
+}
+
+fn state(view: &StoreView) -> String {
+    let found = match (view.state, view.entries) {
+        (StoreState::Readable, Some(1)) => "1 entry".to_owned(),
+        (StoreState::Readable, Some(n)) => format!("{n} entries"),
+        (StoreState::Readable, None) => "readable".to_owned(),
+        (StoreState::Absent, _) => "not there".to_owned(),
+        (StoreState::Unreadable, _) => "not readable".to_owned(),
+        (StoreState::Unobserved, _) => "nobody can see it".to_owned(),
+    };
+    match &view.verdict {
+        StoreVerdict::InSync => found,
+        StoreVerdict::Change(ids) => format!("{found}, {} planned", count(ids.len(), "change")),
+        StoreVerdict::Blocked(why) => format!("{found}; {} ({}): {why}", paint(BAD, "blocked"), why.finding()),
+    }
+}
+
+fn edge_line(out: &mut String, case: Case<'_>, edge: &Edge) {
+    let name = edge.alias.as_deref().map_or_else(|| edge.subject.to_string(), escape);
+    line!(
+        out,
+        "  {}  {}  {}",
+        verdict_word(case.view(edge)),
+        paint(BOLD, name),
+        paint(DIM, format!("{}: {}", edge.rule, edge.why))
+    );
+}
+
+fn verdict_word(view: Option<&EdgeView>) -> String {
+    let (style, word) = match view.map(|v| &v.verdict) {
+        Some(EdgeVerdict::Held) => (GOOD, "in-sync"),
+        Some(EdgeVerdict::Change(_)) => (WARN, "change"),
+        Some(EdgeVerdict::Manual(_)) => (WARN, "manual"),
+        Some(EdgeVerdict::Blocked(_)) => (BAD, "blocked"),
+        Some(EdgeVerdict::Unobserved) => (DIM, "unobserved"),
+        None => (DIM, "not judged"),
+    };
+    paint(style, format!("{word:<10}")).to_string()
+}
+
+/// A host's own certificate.
+pub(crate) fn identity(case: Case<'_>, def: &IdentityDef) -> String {
+    let mut out = String::new();
+    identity_text(&mut out, case, def);
+    out
+}
+
+fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
+    line!(out, "{}", paint(BOLD, format!("identity {}", def.id)));
+    line!(out, "  rule      {}", def.rule);
+    line!(out, "  source    {}", escape(&def.source_document));
+    let from = match &def.source {
+        Source::KeyEntry { store, alias } => format!("the key entry `{}` in {store}", escape(alias)),
+        Source::Exported { names } => {
+            format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
+        }
+        Source::File(path) => path.display().to_string(),
+    };
+    line!(out, "  found in  {from}");
+    let write = match def.write {
+        Write::Direct => "by trustmason",
+        Write::HandOff => "by a person",
+        Write::Never => "not at all: the host is never opened",
+    };
+    let issuer = match &def.issuer {
+        Issuer::SelfSigned => "self-signed".to_owned(),
+        Issuer::Authority(name) => format!("by authority {name}"),
+    };
+    line!(out, "  made      {write}, {issuer}, {} {}", def.key, def.signature);
+    if let Some(view) = case.plan.identities.iter().find(|v| v.id == def.id) {
+        let now = match (view.sha256, view.not_after) {
+            (Some(sha256), Some(end)) => format!("sha256 {}, until {}", short(sha256), day(end)),
+            _ => "no certificate known".to_owned(),
+        };
+        line!(out, "  now       {}: {now}", view.state.as_str());
+        if let Some(awaits) = &view.awaits {
+            line!(out, "  awaits    {awaits}");
+        }
+    }
+    for change in case.plan.changes.iter().filter(|c| c.deed.waits_for() == Some(&def.id) && c.depends_on.is_empty()) {
+        change_line(out, change);
+    }
+    for finding in case.plan.findings.iter().filter(|f| f.identity.as_ref() == Some(&def.id) && f.change.is_none()) {
+        line!(out, "  {}", super::plan::finding(finding));
+    }
+    let mut trusters = case.edges_to(&def.id).peekable();
+    if trusters.peek().is_none() {
+        line!(out, "  trusted   by nobody, by the rules in use");
+    }
+    for edge in trusters {
+        line!(
+            out,
+            "  {}  trusted by {} {}",
+            verdict_word(case.view(edge)),
+            edge.store,
+            paint(DIM, format!("{}: {}", edge.rule, edge.why))
+        );
+    }
+}
+
+fn change_line(out: &mut String, change: &Change) {
+    let action = change.deed.action();
+    line!(out, "  planned   {}: {}", paint(super::plan::style(action), change), change.reason);
+}
+
+/// One alias of a store, or one subject of a store that has no aliases; `None` if nobody wants it and nothing is there.
+pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String> {
+    let folded = fold_alias(name);
+    let same = |alias: &str| fold_alias(alias) == folded;
+    let edges: Vec<&Edge> = case
+        .edges_into(&def.id)
+        .filter(|e| {
+            e.alias.as_deref().is_some_and(same) || e.was.iter().any(|w| same(w)) || e.subject.to_string() == name
+        })
+        .collect();
+    let mut out = String::new();
+    for edge in &edges {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        edge_text(&mut out, case, def, edge);
+    }
+    let held: Vec<&Entry> =
+        case.entries(&def.id).iter().filter(|e| e.alias.as_deref().is_some_and(same)).collect();
+    if edges.is_empty() {
+        let identity = case.topology.identities.values().find(
+            |i| matches!(&i.source, Source::KeyEntry { store, alias } if *store == def.id && same(alias)),
+        );
+        match (identity, held.is_empty()) {
+            (Some(identity), _) => identity_text(&mut out, case, identity),
+            (None, true) => return None,
+            (None, false) => unwanted(&mut out, case, def, &held),
+        }
+    }
+    Some(out)
+}
+
+fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
+    line!(out, "{}", paint(BOLD, format!("{} should trust {}", edge.store, edge.subject)));
+    if let Some(alias) = &edge.alias {
+        let was: Vec<String> = edge.was.iter().map(|w| escape(w)).collect();
+        let older = if was.is_empty() { String::new() } else { format!("  (older documents: {})", was.join(", ")) };
+        line!(out, "  alias     {}{older}", escape(alias));
+    }
+    line!(out, "  rule      {}", edge.rule);
+    line!(out, "  why       {}", escape(&edge.why));
+    line!(out, "  source    {}", escape(&edge.source));
+    subject(out, case, &edge.subject);
+    let view = case.view(edge);
+    let verdict = match view.map(|v| &v.verdict) {
+        Some(EdgeVerdict::Held) => "the store holds it".to_owned(),
+        Some(EdgeVerdict::Change(id)) => match case.plan.change(*id) {
+            Some(change) => format!("{change}: {}", change.reason),
+            None => String::new(),
+        },
+        Some(EdgeVerdict::Manual(what)) => format!("a person does it: {what}"),
+        Some(EdgeVerdict::Blocked(why)) => format!("({}) {why}", why.finding()),
+        Some(EdgeVerdict::Unobserved) => "nobody can see this store; apply writes a pack with what to verify".to_owned(),
+        None => "not judged".to_owned(),
+    };
+    line!(out, "  verdict   {}  {verdict}", verdict_word(view).replace("  ", ""));
+    let wanted = view.and_then(|v| v.sha256);
+    let candidates: Vec<&Entry> = case
+        .entries(&def.id)
+        .iter()
+        .filter(|e| {
+            let by_alias = e.alias.as_deref().is_some_and(|a| {
+                let folded = fold_alias(a);
+                edge.alias.as_deref().is_some_and(|w| fold_alias(w) == folded)
+                    || edge.was.iter().any(|w| fold_alias(w) == folded)
+            });
+            let by_print = wanted.is_some_and(|w| e.certificates().iter().any(|s| s.fingerprint() == w));
+            by_alias || by_print
+        })
+        .collect();
+    if candidates.is_empty() && !case.entries(&def.id).is_empty() {
+        line!(out, "  there now no entry under these names, and none with its certificate");
+    }
+    for entry in candidates {
+        line!(out, "  there now {}", entry_line(entry));
+    }
+}
+
+fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
+    match subject {
+        Subject::Identity(id) => {
+            let Some(def) = case.topology.identities.get(id) else { return };
+            let from = match &def.source {
+                Source::KeyEntry { store, alias } => format!("key entry `{}` in {store}", escape(alias)),
+                Source::Exported { names } => {
+                    format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
+                }
+                Source::File(path) => path.display().to_string(),
+            };
+            line!(out, "  subject   {id}, from {from}");
+            if let Some(view) = case.plan.identities.iter().find(|v| v.id == *id) {
+                match (view.sha256, view.not_after) {
+                    (Some(sha256), Some(end)) => {
+                        line!(out, "            {}, sha256 {}, until {}", view.state.as_str(), short(sha256), day(end));
+                    }
+                    _ => line!(out, "            no certificate known"),
+                }
+            }
+        }
+        Subject::Certificate(name) => {
+            let file = case.topology.anchors.get(name).map(|a| a.file.display().to_string()).unwrap_or_default();
+            line!(out, "  subject   certificate {name}, from {file}");
+        }
+    }
+}
+
+fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
+    for entry in held {
+        let name = entry.alias.as_deref().map_or_else(String::new, escape);
+        line!(out, "{}", paint(BOLD, format!("{} holds {name}, and no rule wants it", def.id)));
+        line!(out, "  there now {}", entry_line(entry));
+        let changes: Vec<&Change> =
+            case.plan.changes.iter().filter(|c| c.store == def.id && c.alias == entry.alias).collect();
+        for change in &changes {
+            change_line(out, change);
+        }
+        for finding in case
+            .plan
+            .findings
+            .iter()
+            .filter(|f| f.store.as_ref() == Some(&def.id) && f.alias == entry.alias && f.change.is_none())
+        {
+            line!(out, "  {}", super::plan::finding(finding));
+        }
+        if changes.is_empty() {
+            line!(out, "  It is not ours to touch and stays as it is.");
+        }
+    }
+}
+
+fn entry_line(entry: &Entry) -> String {
+    let name = entry.alias.as_deref().map_or_else(|| format!("entry {}", entry.id.position() + 1), escape);
+    let kind = match &entry.kind {
+        EntryKind::Trusted(_) => "trusted certificate",
+        EntryKind::PrivateKey { .. } => "private key",
+        EntryKind::SecretKey => "secret key",
+        EntryKind::Untrusted(_) => "certificate without trust",
+        EntryKind::Opaque(_) => "unknown entry",
+    };
+    let certificate = match entry.certificates().first() {
+        Some(CertificateSlot::Parsed(c)) => {
+            format!(": {}, until {}, sha256 {}", escape(c.subject()), day(c.not_after()), short(c.fingerprint()))
+        }
+        Some(CertificateSlot::Unparsed(raw)) => format!(": unreadable, sha256 {}", short(raw.fingerprint())),
+        None => String::new(),
+    };
+    format!("`{name}`, {kind}{certificate}")
+}

@@ -1,0 +1,157 @@
+//! The plan for a change ticket: what, where, who restarts what, what is left to a person, how to go back, how to check.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use trustmason_plan::change::{After, Change};
+use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
+use trustmason_plan::text::{day, escape, time};
+use trustmason_spec::name::Fqdn;
+
+use super::{line, short};
+
+/// The whole ticket. `state` is the estate's state folder, where backups and packs go.
+pub(crate) fn ticket(plan: &Plan, state: &Path) -> String {
+    let mut out = String::new();
+    line!(out, "# Certificate trust of estate {}\n", cell(&plan.estate));
+    line!(out, "Planned {} from `{}`.\n", time(plan.created.as_second()), plan.options.spec);
+    line!(out, "**{}**\n", super::plan::summary(plan));
+    changes(&mut out, plan);
+    blocked(&mut out, plan);
+    restarts(&mut out, plan);
+    manual(&mut out, plan, state);
+    rollback(&mut out, plan, state);
+    checks(&mut out, plan);
+    out
+}
+
+fn changes(out: &mut String, plan: &Plan) {
+    let mut by_host: BTreeMap<&Fqdn, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        by_host.entry(&change.store.host).or_default().push(change);
+    }
+    if by_host.is_empty() {
+        return;
+    }
+    line!(out, "## Changes\n");
+    for (host, changes) in by_host {
+        line!(out, "### {host}\n");
+        line!(out, "| # | store | action | alias | why | before | after | rule |");
+        line!(out, "|---|---|---|---|---|---|---|---|");
+        for change in changes {
+            let before = change.before.as_ref().map_or_else(
+                || "–".to_owned(),
+                |b| format!("`{}` until {}", short(b.sha256), day(b.not_after)),
+            );
+            let after = match &change.after {
+                After::Known(view) => format!("`{}` until {}", short(view.sha256), day(view.not_after)),
+                After::Minted { subject } => format!("{} (known after apply)", cell(subject)),
+                After::Alias(alias) => format!("alias `{}`", cell(alias)),
+                After::Gone => "removed".to_owned(),
+            };
+            line!(
+                out,
+                "| {} | {} | {} | {} | {} | {before} | {after} | {} |",
+                change.id,
+                cell(&change.store.name),
+                change.deed.action(),
+                change.alias.as_deref().map_or_else(|| "–".to_owned(), |a| format!("`{}`", cell(a))),
+                cell(&change.reason),
+                change.rule.as_ref().map_or_else(|| "–".to_owned(), |r| cell(r.as_str())),
+            );
+        }
+        out.push('\n');
+    }
+}
+
+fn blocked(out: &mut String, plan: &Plan) {
+    let stores = plan.stores.iter().filter_map(|s| match &s.verdict {
+        StoreVerdict::Blocked(why) => Some(format!("- {}: {}", s.id, cell(&why.to_string()))),
+        StoreVerdict::InSync | StoreVerdict::Change(_) => None,
+    });
+    let whole: Vec<_> = plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Blocked(_))).map(|s| &s.id).collect();
+    let edges = plan.edges.iter().filter(|e| !whole.contains(&&e.store)).filter_map(|e| match &e.verdict {
+        EdgeVerdict::Blocked(why) => Some(format!("- {} in {}: {}", e.subject, e.store, cell(&why.to_string()))),
+        EdgeVerdict::Held | EdgeVerdict::Change(_) | EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved => None,
+    });
+    let lines: Vec<String> = stores.chain(edges).collect();
+    if lines.is_empty() {
+        return;
+    }
+    line!(out, "## Blocked, not part of this change\n");
+    line!(out, "{}\n", lines.join("\n"));
+}
+
+fn restarts(out: &mut String, plan: &Plan) {
+    if plan.restarts.is_empty() {
+        return;
+    }
+    line!(out, "## Restarts\n");
+    line!(out, "One side at a time, never two nodes of a cluster at once.\n");
+    line!(out, "| host | service | because of change |");
+    line!(out, "|---|---|---|");
+    for restart in &plan.restarts {
+        let because: Vec<String> = restart.because.iter().map(ToString::to_string).collect();
+        line!(out, "| {} | {} | {} |", restart.service.host, cell(&restart.name), because.join(", "));
+    }
+    out.push('\n');
+}
+
+fn manual(out: &mut String, plan: &Plan, state: &Path) {
+    if plan.manual.is_empty() {
+        return;
+    }
+    line!(out, "## By hand\n");
+    for work in &plan.manual {
+        line!(out, "### {} ({})\n", work.target, super::plan::work_line(work));
+        for (title, items) in [("Add", &work.add), ("Verify, add if absent", &work.verify), ("Remove", &work.remove)] {
+            for item in items {
+                line!(out, "- {title}: {} ({})", cell(&item.subject), cell(&item.why));
+            }
+        }
+        if !work.steps.is_empty() {
+            out.push('\n');
+        }
+        for (n, step) in work.steps.iter().enumerate() {
+            line!(out, "{}. {}", n + 1, escape(step));
+        }
+        for restart in &work.restarts {
+            line!(out, "- Restart {} on {}", cell(&restart.name), restart.service.host);
+        }
+        out.push('\n');
+        line!(out, "Files: `{}`", state.join("handoff").join(work.target.host.as_str()).join(&work.target.name).display());
+        if work.kind == ManualKind::Store {
+            line!(out, "Afterwards: `trustmason confirm {} {}`", plan.options.spec, work.target);
+        }
+        out.push('\n');
+    }
+}
+
+fn rollback(out: &mut String, plan: &Plan, state: &Path) {
+    line!(out, "## Going back\n");
+    if plan.changes.is_empty() {
+        line!(out, "Nothing is written by this plan, so there is nothing to take back.\n");
+        return;
+    }
+    line!(
+        out,
+        "Before a store is written it is copied to `{}`; the report of `apply` names each copy. To go back: stop the \
+         service, put the copy in the store's place, start the service.\n",
+        state.join("runs").join("RUN").join("backup").display()
+    );
+}
+
+fn checks(out: &mut String, plan: &Plan) {
+    line!(out, "## Checks\n");
+    line!(out, "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: work by hand is left)");
+    line!(out, "- [ ] `trustmason plan {}` says `No changes.`", plan.options.spec);
+    line!(out, "- [ ] `trustmason drift {}` exits 0", plan.options.spec);
+    for restart in &plan.restarts {
+        line!(out, "- [ ] {} on {} is up again", cell(&restart.name), restart.service.host);
+    }
+}
+
+/// Text that may stand in a table cell.
+fn cell(text: &str) -> String {
+    escape(text).replace('|', "\\|").replace('`', "'")
+}

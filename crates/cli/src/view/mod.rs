@@ -1,0 +1,29 @@
+//! Words out: pure functions from plans, outcomes and listings to text. Styles are written as ANSI sequences; the stream
+//! they go to strips them where nobody sees colours.
+
+pub(crate) mod apply;
+pub(crate) mod check;
+pub(crate) mod drift;
+pub(crate) mod explain;
+pub(crate) mod list;
+pub(crate) mod markdown;
+mod paint;
+pub(crate) mod plan;
+pub(crate) mod prometheus;
+
+pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, paint};
+
+/// Appends a line to a text. Writing to a `String` cannot fail, so there is nothing to handle.
+macro_rules! line {
+    ($out:expr) => { $out.push('\n') };
+    ($out:expr, $($arg:tt)*) => {{
+        $out.push_str(&format!($($arg)*));
+        $out.push('\n');
+    }};
+}
+pub(crate) use line;
+
+/// The first digits of a fingerprint, for people; the whole stands in the JSON.
+pub(crate) fn short(fingerprint: impl std::fmt::Display) -> String {
+    fingerprint.to_string().chars().take(16).collect()
+}

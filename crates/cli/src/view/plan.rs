@@ -1,0 +1,383 @@
+//! The plan as text: per host and store what happens to which entry and why, then findings, restarts, work for people, and
+//! the summary line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anstyle::Style;
+use trustmason_plan::change::{Action, After, CertificateView, Change, Deed, From, FromKind};
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary};
+use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::text::{count, day, escape};
+use trustmason_plan::{Why, wire};
+use trustmason_spec::name::Fqdn;
+
+use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+
+/// The whole text.
+pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
+    let mut out = String::new();
+    heading(&mut out, plan);
+    let mut said = BTreeSet::new();
+    hosts(&mut out, plan, &mut said);
+    findings(&mut out, plan, &said, verbose);
+    restarts(&mut out, plan);
+    manual(&mut out, plan);
+    line!(out, "{}", paint(BOLD, summary(plan)));
+    out
+}
+
+fn heading(out: &mut String, plan: &Plan) {
+    let hosts: BTreeSet<&Fqdn> = plan.stores.iter().map(|s| &s.id.host).collect();
+    line!(
+        out,
+        "{}: {} on {}, as of {}",
+        paint(BOLD, format!("Estate {}", escape(&plan.estate))),
+        count(plan.stores.len(), "store"),
+        count(hosts.len(), "host"),
+        day(plan.options.at.unwrap_or(plan.created).as_second()),
+    );
+    let selection: Vec<String> = plan
+        .options
+        .hosts
+        .iter()
+        .map(|g| format!("--host {}", escape(g)))
+        .chain(plan.options.side.map(|s| format!("--side {}", side(s))))
+        .collect();
+    if !selection.is_empty() {
+        line!(out, "Selected: {}; everything else was looked at and is not judged here.", selection.join(" "));
+    }
+    if plan.summary.changes() > 0 || plan.summary.blocked > 0 {
+        line!(
+            out,
+            "{}",
+            paint(DIM, "  + import   ~ replace or regenerate   > rename   - delete   ! blocked")
+        );
+    }
+    out.push('\n');
+}
+
+fn side(side: trustmason_spec::topology::Side) -> char {
+    match side {
+        trustmason_spec::topology::Side::A => 'a',
+        trustmason_spec::topology::Side::B => 'b',
+    }
+}
+
+/// One section per host that has something to say; the rest is one line.
+fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
+    let mut by_host: BTreeMap<&Fqdn, Vec<&StoreView>> = BTreeMap::new();
+    for store in &plan.stores {
+        by_host.entry(&store.id.host).or_default().push(store);
+    }
+    let mut quiet = 0;
+    for (host, stores) in by_host {
+        let unreachable = stores.iter().find_map(|s| match &s.verdict {
+            StoreVerdict::Blocked(why @ Why::Unreachable { .. }) => Some(why),
+            StoreVerdict::Blocked(_) | StoreVerdict::InSync | StoreVerdict::Change(_) => None,
+        });
+        let mut body = String::new();
+        if let Some(why) = unreachable {
+            line!(body, "  {} {}", paint(BAD, "!"), why);
+            mention(said, why);
+        }
+        for view in stores {
+            let blocked: Vec<&EdgeView> = plan
+                .edges
+                .iter()
+                .filter(|e| e.store == view.id && matches!(e.verdict, EdgeVerdict::Blocked(_)))
+                .collect();
+            match &view.verdict {
+                StoreVerdict::Blocked(Why::Unreachable { .. }) => {}
+                StoreVerdict::Blocked(why) => {
+                    store_line(&mut body, view);
+                    line!(body, "    {} nothing may be written ({}): {why}", paint(BAD, "!"), why.finding());
+                    mention(said, why);
+                }
+                StoreVerdict::Change(ids) => {
+                    store_line(&mut body, view);
+                    for change in ids.iter().filter_map(|id| plan.change(*id)) {
+                        entry(&mut body, change);
+                    }
+                    blocked_edges(&mut body, &blocked, said);
+                }
+                StoreVerdict::InSync if blocked.is_empty() => quiet += 1,
+                StoreVerdict::InSync => {
+                    store_line(&mut body, view);
+                    blocked_edges(&mut body, &blocked, said);
+                }
+            }
+        }
+        if !body.is_empty() {
+            line!(out, "{}", paint(BOLD, host));
+            out.push_str(&body);
+            out.push('\n');
+        }
+    }
+    if quiet > 0 && quiet < plan.stores.len() {
+        line!(out, "{}", paint(DIM, format!("{} with nothing to change are not shown.", count(quiet, "store"))));
+        out.push('\n');
+    }
+}
+
+/// Remembers what was said, so that the findings do not say it again.
+fn mention(said: &mut BTreeSet<String>, why: &Why) -> bool {
+    said.insert(why.to_string())
+}
+
+fn store_line(out: &mut String, view: &StoreView) {
+    let mut facts = Vec::new();
+    if let Some(format) = view.format {
+        facts.push(format.as_str().to_owned());
+    }
+    match (view.state, view.entries) {
+        (StoreState::Readable, Some(n)) => facts.push(if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }),
+        (StoreState::Absent, _) => facts.push("not there yet".to_owned()),
+        (StoreState::Unreadable, _) => facts.push("not readable".to_owned()),
+        (StoreState::Unobserved, _) => facts.push("not observed".to_owned()),
+        (StoreState::Readable, None) => {}
+    }
+    line!(
+        out,
+        "  {}  {}  {}",
+        paint(BOLD, &view.id.name),
+        escape(&view.path),
+        paint(DIM, format!("({})", facts.join(", ")))
+    );
+}
+
+fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<String>) {
+    for edge in edges {
+        let EdgeVerdict::Blocked(why) = &edge.verdict else { continue };
+        let name = edge.alias.as_deref().map_or_else(|| edge.subject.clone(), escape);
+        let text = if mention(said, why) { why.to_string() } else { "as said above".to_owned() };
+        line!(out, "    {} {name} is blocked ({}): {text}", paint(BAD, "!"), why.finding());
+        line!(out, "        {}", paint(DIM, format!("for {}: {} · {} · {}", edge.subject, edge.purpose, edge.rule, edge.source)));
+    }
+}
+
+/// The style of an action's symbol.
+pub(crate) fn style(action: Action) -> Style {
+    match action {
+        Action::Import => GOOD,
+        Action::Replace | Action::Rename | Action::Regenerate | Action::Install => WARN,
+        Action::Delete => BAD,
+    }
+}
+
+fn entry(out: &mut String, change: &Change) {
+    let action = change.deed.action();
+    let shown = change.to_string();
+    let words = shown.strip_prefix(action.symbol()).unwrap_or(&shown);
+    line!(out, "    {}{words}", paint(style(action), action.symbol()));
+    let class = match &change.deed {
+        Deed::Delete { because, .. } => format!("{}: ", because.as_str()),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => String::new(),
+    };
+    let rule = match (&change.rule, &change.source) {
+        (Some(rule), Some(source)) => format!("  {}", paint(DIM, format!("[{rule}: {}]", escape(source)))),
+        (Some(rule), None) => format!("  {}", paint(DIM, format!("[{rule}]"))),
+        (None, _) => String::new(),
+    };
+    line!(out, "        {class}{}{rule}", change.reason);
+    let before = change.before.as_ref().map(certificate);
+    match (&before, &change.after) {
+        (before, After::Minted { subject }) => {
+            let after = format!("{}, {}", escape(subject), paint(WARN, "(known after apply)"));
+            transition(out, before.as_deref(), &after);
+        }
+        (before, After::Known(view)) => transition(out, before.as_deref(), &certificate(view)),
+        (Some(before), After::Alias(_) | After::Gone) => line!(out, "        {before}"),
+        (None, After::Alias(_) | After::Gone) => {}
+    }
+    if let Some(from) = &change.from {
+        line!(out, "        {}", paint(DIM, format!("from {}", origin(from))));
+    }
+}
+
+fn transition(out: &mut String, before: Option<&str>, after: &str) {
+    if let Some(before) = before {
+        line!(out, "        {before}");
+        line!(out, "     -> {after}");
+    } else {
+        line!(out, "        {after}");
+    }
+}
+
+/// A certificate in one line.
+fn certificate(view: &CertificateView) -> String {
+    let issuer = if view.issuer == view.subject { String::new() } else { format!(", issued by {}", escape(&view.issuer)) };
+    format!("{}{issuer}, until {}, sha256 {}", escape(&view.subject), day(view.not_after), short(view.sha256))
+}
+
+fn origin(from: &From) -> String {
+    let place = escape(&from.place);
+    match from.kind {
+        FromKind::Generated => format!("a new key made by this run for {place}"),
+        FromKind::Store => format!("the key entry {place}"),
+        FromKind::File => format!("the file {place}"),
+        FromKind::Reply => format!("the reply {place}"),
+    }
+}
+
+/// Findings that no change above speaks of.
+fn findings(out: &mut String, plan: &Plan, said: &BTreeSet<String>, verbose: bool) {
+    let open: Vec<&Finding> = plan
+        .findings
+        .iter()
+        .filter(|f| f.change.is_none())
+        .filter(|f| !said.iter().any(|s| s.contains(&f.message)))
+        .collect();
+    for (severity, title) in
+        [(Severity::Blocked, "Blocked"), (Severity::Error, "Errors"), (Severity::Warning, "Warnings")]
+    {
+        let group: Vec<&&Finding> = open.iter().filter(|f| f.severity == severity && f.counts()).collect();
+        section(out, title, &group);
+    }
+    let quiet: Vec<&&Finding> = open.iter().filter(|f| f.severity == Severity::Info || !f.counts()).collect();
+    if verbose {
+        section(out, "For information", &quiet);
+    } else if !quiet.is_empty() {
+        line!(out, "{}", paint(DIM, format!("{} for information only; -v lists them.", count(quiet.len(), "finding"))));
+        out.push('\n');
+    }
+}
+
+fn section(out: &mut String, title: &str, group: &[&&Finding]) {
+    if group.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, format!("{title}:")));
+    for finding in group {
+        line!(out, "  {}", self::finding(finding));
+    }
+    out.push('\n');
+}
+
+/// A finding in one line.
+pub(crate) fn finding(finding: &Finding) -> String {
+    let style = match (finding.counts(), finding.severity) {
+        (false, _) | (true, Severity::Info) => DIM,
+        (true, Severity::Warning) => WARN,
+        (true, Severity::Error | Severity::Blocked) => BAD,
+    };
+    let place = place(finding);
+    let separator = if place.is_empty() { "" } else { ": " };
+    format!("{} {place}{separator}{}", paint(style, format!("{:<22}", finding.kind.as_str())), finding.message)
+}
+
+/// What a finding is about.
+pub(crate) fn place(finding: &Finding) -> String {
+    let mut place = match (&finding.store, &finding.identity, &finding.host) {
+        (Some(store), ..) => store.to_string(),
+        (None, Some(identity), _) => identity.to_string(),
+        (None, None, Some(host)) => host.to_string(),
+        (None, None, None) => String::new(),
+    };
+    if let Some(alias) = &finding.alias {
+        place.push_str(" entry ");
+        place.push_str(&escape(alias));
+    }
+    place
+}
+
+fn restarts(out: &mut String, plan: &Plan) {
+    if plan.restarts.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "Restart afterwards, one side at a time:"));
+    for restart in &plan.restarts {
+        let because: Vec<String> = restart.because.iter().map(ToString::to_string).collect();
+        let changes = if because.len() == 1 { "change" } else { "changes" };
+        line!(
+            out,
+            "  {}: {} {}",
+            restart.service.host,
+            restart.name,
+            paint(DIM, format!("({changes} {})", because.join(", ")))
+        );
+    }
+    out.push('\n');
+}
+
+fn manual(out: &mut String, plan: &Plan) {
+    if plan.manual.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "By hand (apply writes a pack with files and steps for each):"));
+    for work in &plan.manual {
+        line!(out, "  {}: {}", work.target, work_line(work));
+        items(out, '+', GOOD, &work.add, "");
+        items(out, '?', WARN, &work.verify, " (verify, add if absent)");
+        items(out, '-', BAD, &work.remove, "");
+        if work.kind != ManualKind::Store {
+            for step in &work.steps {
+                line!(out, "    {}", escape(step));
+            }
+        }
+    }
+    out.push('\n');
+}
+
+/// What kind of work it is, and since when it waits.
+pub(crate) fn work_line(work: &Manual) -> String {
+    let what = match work.kind {
+        ManualKind::Store => "bring trust in",
+        ManualKind::Identity => "make a new certificate",
+        ManualKind::Export => "export the certificate",
+    };
+    match work.waiting_since {
+        Some(since) => format!("{what}; its pack waits since {}", day(since.as_second())),
+        None => what.to_owned(),
+    }
+}
+
+fn items(out: &mut String, symbol: char, style: Style, items: &[ManualItem], note: &str) {
+    for item in items {
+        line!(out, "    {} {}{note} {}", paint(style, symbol), item.subject, paint(DIM, escape(&item.why)));
+    }
+}
+
+/// The frozen last line.
+pub(crate) fn summary(plan: &Plan) -> String {
+    let s = &plan.summary;
+    if s.changes() == 0 {
+        return if plan.is_settled() {
+            "No changes. Every store holds what the spec declares.".to_owned()
+        } else {
+            let by_hand = if s.manual > 0 { format!(" {} by hand.", s.manual) } else { String::new() };
+            format!(
+                "No changes to make now. {} blocked, {} unobserved, {} waiting.{by_hand}",
+                s.blocked, s.unobserved, s.waiting
+            )
+        };
+    }
+    let Summary { import, replace, rename, delete, regenerate, install, manual, blocked, .. } = *s;
+    let mut line = format!(
+        "Plan: {import} to import, {replace} to replace, {rename} to rename, {delete} to delete, {regenerate} to regenerate"
+    );
+    if install > 0 {
+        line.push_str(&format!(", {install} to install"));
+    }
+    line.push('.');
+    let rest: Vec<String> = [(manual, "by hand"), (blocked, "blocked")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+    if !rest.is_empty() {
+        line.push_str(&format!(" ({}.)", rest.join(", ")));
+    }
+    line
+}
+
+/// The plan as its JSON document.
+pub(crate) fn json(plan: &Plan) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(&document(plan))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The plan as a document.
+pub(crate) fn document(plan: &Plan) -> wire::Document {
+    wire::Document::of(plan, env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,99 @@
+//! Gates for tests: one that counts steps, and makes a chosen one fail.
+//!
+//! They are part of the library because the crates above prove the same things with them, and because the numbered steps of
+//! [`crate::disk::Disk`] are the only honest place to inject a failure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::disk::{Fate, Gate, Step};
+
+/// What happens at the chosen step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No space is left (`ENOSPC`).
+    NoSpace,
+    /// The device fails (`EIO`).
+    Device,
+    /// It is not allowed (`EACCES`).
+    Denied,
+    /// The file system is read-only (`EROFS`).
+    ReadOnly,
+    /// A write stops half way, then no space is left; other steps fail with `ENOSPC`.
+    ShortWrite,
+    /// The power goes: this step and every later one does nothing. What stands on the disk then is what a crash leaves.
+    Crash,
+}
+
+impl Fault {
+    fn cause(self) -> io::Error {
+        match self {
+            Self::NoSpace | Self::ShortWrite => io::ErrorKind::StorageFull.into(),
+            Self::Device => io::Error::other("input/output error"),
+            Self::Denied => io::ErrorKind::PermissionDenied.into(),
+            Self::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
+            Self::Crash => io::Error::other("the power went"),
+        }
+    }
+}
+
+/// Which steps a fault hits.
+type Aim = Box<dyn Fn(usize, Step, &Path) -> bool + Send + Sync>;
+
+/// Counts the steps taken, and lets the chosen ones fail.
+pub struct Faulty {
+    aim: Aim,
+    fault: Fault,
+    taken: AtomicUsize,
+    struck: Mutex<Option<(Step, PathBuf)>>,
+}
+
+impl std::fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Faulty({:?}, {} steps)", self.fault, self.taken())
+    }
+}
+
+impl Faulty {
+    /// Lets every step pass and only counts.
+    pub fn never() -> Self {
+        Self::where_it(Fault::Device, |_, _, _| false)
+    }
+
+    /// Fails at the step with this number, counted from 0.
+    pub fn at(step: usize, fault: Fault) -> Self {
+        Self::where_it(fault, move |number, _, _| number == step)
+    }
+
+    /// Fails wherever this says so: given the step's number, the step and its path.
+    pub fn where_it(fault: Fault, aim: impl Fn(usize, Step, &Path) -> bool + Send + Sync + 'static) -> Self {
+        Self { aim: Box::new(aim), fault, taken: AtomicUsize::new(0), struck: Mutex::new(None) }
+    }
+
+    /// How many steps were asked for.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// The first step that failed, if one did.
+    pub fn struck(&self) -> Option<(Step, PathBuf)> {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Gate for Faulty {
+    fn pass(&self, step: Step, path: &Path) -> Fate {
+        let number = self.taken.fetch_add(1, Ordering::SeqCst);
+        let mut struck = self.struck.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.fault == Fault::Crash && struck.is_some() {
+            return Fate::Fail(self.fault.cause());
+        }
+        if !(self.aim)(number, step, path) {
+            return Fate::Go;
+        }
+        struck.get_or_insert_with(|| (step, path.to_owned()));
+        if self.fault == Fault::ShortWrite { Fate::Half(self.fault.cause()) } else { Fate::Fail(self.fault.cause()) }
+    }
+}

@@ -1,0 +1,170 @@
+//! One run per estate: an operating system lock on `state/lock`, which dies with its process, so that a crash never leaves a
+//! lock behind. Taking it writes nothing where the file exists; only when there is work to do the run signs who it is
+//! (`state/lock.owner`), and the error another run gets names it.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{self, Disk, DiskError};
+use crate::state::State;
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// The machine it runs on.
+    pub machine: String,
+    /// Since when it writes.
+    pub since: Timestamp,
+}
+
+/// Why the lock was not got.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another run has it.
+    #[error("another run holds {}{}; wait for it to end", path.display(), by(holder.as_ref()))]
+    Held {
+        /// The lock.
+        path: PathBuf,
+        /// Who, if it signed.
+        holder: Option<Holder>,
+    },
+    /// The system would not lock.
+    #[error("cannot lock {}: {cause}; check that the state folder's file system supports locks", path.display())]
+    Refused {
+        /// The lock.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// The file could not be opened or made.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    match holder {
+        Some(h) => format!(" (process {} on {}, since {})", h.pid, h.machine, h.since),
+        None => " (it is still looking and has not said who it is)".to_owned(),
+    }
+}
+
+/// The estate's lock, held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    state: State,
+    /// `None` until there is a lock file.
+    file: Option<File>,
+    signed: bool,
+}
+
+impl Lock {
+    /// Takes the lock without writing anything. Where no run has ever written there is nothing to lock yet;
+    /// [`Lock::sign`] makes the file.
+    ///
+    /// # Errors
+    /// That another run holds it.
+    pub fn take(state: &State) -> Result<Self, LockError> {
+        let path = state.lock();
+        let file = match File::open(&path) {
+            Ok(file) => Some(held(file, state)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(DiskError::new("open", &path, cause).into()),
+        };
+        Ok(Self { state: state.clone(), file, signed: false })
+    }
+
+    /// Says who holds it, before the first thing is written.
+    ///
+    /// # Errors
+    /// That another run was faster, or that the state folder cannot be written.
+    pub fn sign(&mut self, disk: &Disk, run: &str, now: Timestamp) -> Result<(), LockError> {
+        let path = self.state.lock();
+        if self.file.is_none() {
+            disk.make_dir(self.state.root())?;
+            match disk.create(&path) {
+                Ok(_made) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+            let file = File::open(&path).map_err(|cause| DiskError::new("open", &path, cause))?;
+            self.file = Some(held(file, &self.state)?);
+        }
+        let holder = Holder { pid: std::process::id(), machine: machine(), since: now };
+        let text = serde_json::to_vec(&holder)
+            .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
+        disk.keep(&self.state.lock_owner(), &text, run)?;
+        self.signed = true;
+        Ok(())
+    }
+
+    /// Takes the signature back at the end of a run; the lock itself goes with the value.
+    ///
+    /// # Errors
+    /// That the signature is still there, which hurts nobody.
+    pub fn unsign(&mut self, disk: &Disk) -> Result<(), DiskError> {
+        if std::mem::take(&mut self.signed) { disk.remove(&self.state.lock_owner()) } else { Ok(()) }
+    }
+
+    /// The state folder it guards.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+fn held(file: File, state: &State) -> Result<File, LockError> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LockError::Held { path: state.lock(), holder: holder(&state.lock_owner()) }),
+        Err(TryLockError::Error(cause)) => Err(LockError::Refused { path: state.lock(), cause }),
+    }
+}
+
+fn holder(path: &Path) -> Option<Holder> {
+    disk::read_if_there(path).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// This machine's name, for people.
+fn machine() -> String {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    kernel.map(|name| name.trim().to_owned()).or(named).unwrap_or_else(|| "an unnamed machine".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_second_run_learns_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join("state"));
+        let disk = Disk::new();
+        let mut first = Lock::take(&state).unwrap();
+        assert!(!state.root().exists(), "looking makes nothing");
+        first.sign(&disk, "run", Timestamp::UNIX_EPOCH).unwrap();
+        let error = Lock::take(&state).unwrap_err().to_string();
+        let pid = format!("process {}", std::process::id());
+        assert!(error.contains(&pid) && error.contains("1970-01-01T00:00:00Z"), "{error}");
+        first.unsign(&disk).unwrap();
+        let unsigned = Lock::take(&state).unwrap_err().to_string();
+        assert!(unsigned.contains("still looking"), "{unsigned}");
+        drop(first);
+        assert!(Lock::take(&state).is_ok());
+    }
+
+    #[test]
+    fn of_two_runs_in_a_new_estate_one_may_sign() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join("state"));
+        let (mut a, mut b) = (Lock::take(&state).unwrap(), Lock::take(&state).unwrap());
+        a.sign(&Disk::new(), "run", Timestamp::UNIX_EPOCH).unwrap();
+        assert!(matches!(b.sign(&Disk::new(), "run", Timestamp::UNIX_EPOCH), Err(LockError::Held { .. })));
+    }
+}

@@ -1,0 +1,194 @@
+//! One file or folder, opened: the way in that looking and `list` share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use trustmason_keystore::{
+    Class, Detected, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store,
+    Unlock, detect, fold_alias,
+};
+use trustmason_plan::observed::{FailureClass, KeyLook, ReadFailure, StoreFacts};
+
+use crate::disk::{self, DiskError};
+use crate::path::{self, PathError};
+
+/// With what a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub enum Opening<'a> {
+    /// With its password; a format that needs one and got none does not open.
+    Required(Option<&'a Password>),
+    /// Without one: the structure is read, nothing is verified (`--no-password`).
+    Unverified,
+}
+
+/// Whose private keys are tried with the password. That costs something: 400,000 hashes for one key of a JCEKS.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys<'a> {
+    /// Nobody's.
+    None,
+    /// Those of these aliases, in lower case.
+    Of(&'a [String]),
+    /// All.
+    All,
+}
+
+/// Why a file did not open.
+#[derive(Debug)]
+pub struct OpenError {
+    /// The file.
+    pub path: PathBuf,
+    /// The digest of its bytes, where they could be read.
+    pub sha256: Option<Fingerprint>,
+    /// What is wrong.
+    pub cause: OpenFault,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+pub enum OpenFault {
+    /// The system refused it.
+    Disk(DiskError),
+    /// Its path leads nowhere.
+    Path(PathError),
+    /// It is not what it should be.
+    Read(ReadError),
+    /// It needs a password and there is none.
+    NoPassword,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.cause {
+            OpenFault::Disk(error) => write!(f, "{error}"),
+            OpenFault::Path(error) => write!(f, "{error}"),
+            OpenFault::Read(error) => match error.format {
+                Some(format) => write!(f, "{path} ({format}) does not open: {error}"),
+                None => write!(f, "{path} does not open: {error}"),
+            },
+            OpenFault::NoPassword => {
+                write!(f, "{path} does not open without a password; name one for it in the spec")
+            }
+        }
+    }
+}
+
+// The cause stands in the text already.
+impl std::error::Error for OpenError {}
+
+impl From<OpenError> for ReadFailure {
+    fn from(error: OpenError) -> Self {
+        let class = match &error.cause {
+            OpenFault::NoPassword => FailureClass::WrongPassword,
+            OpenFault::Disk(_) | OpenFault::Path(_) => FailureClass::Unreadable,
+            OpenFault::Read(read) => match read.class {
+                Class::WrongPassword => FailureClass::WrongPassword,
+                // A format known by name is another one than the role's; an unknown version of ours is no such thing.
+                Class::Unsupported if !matches!(read.format, Some("jks" | "jceks") | None) => FailureClass::WrongFormat,
+                Class::Unsupported | Class::Corrupt | Class::NotAStore => FailureClass::Unreadable,
+            },
+        };
+        let message = error.to_string();
+        Self { path: Some(error.path), class, sha256: error.sha256, message }
+    }
+}
+
+/// Opens a file, or a folder of certificate files, and takes its facts; its bytes are gone when this returns.
+///
+/// # Errors
+/// [`OpenError`], which tells the causes apart.
+pub fn open(
+    path: &Path,
+    opening: Opening<'_>,
+    keys: Keys<'_>,
+    certificates: &Interner,
+) -> Result<StoreFacts, OpenError> {
+    let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause };
+    let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(error)))?;
+    let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
+    let metadata = std::fs::metadata(&real).map_err(look)?;
+    let (store, sha256, modified) = if metadata.is_dir() {
+        let files = disk::read_folder(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
+        let sha256 = disk::folder_digest(&files);
+        let newest = files.iter().filter_map(|(name, _)| std::fs::metadata(real.join(name)).ok());
+        let modified = newest.filter_map(|m| modified(&m)).chain(modified(&metadata)).max();
+        let store = Store::open_directory(files, certificates);
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(error)))?, sha256, modified)
+    } else {
+        let bytes = disk::read(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
+        let sha256 = Fingerprint::of(&bytes);
+        let unlock = match opening {
+            Opening::Required(Some(password)) => Unlock::Password(password),
+            Opening::Required(None) if needs_password(&bytes) => {
+                return Err(fail(Some(sha256), OpenFault::NoPassword));
+            }
+            Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
+        };
+        let store = Store::open(bytes, unlock, certificates);
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(error)))?, sha256, modified(&metadata))
+    };
+    let password = match opening {
+        Opening::Required(password) => password,
+        Opening::Unverified => None,
+    };
+    Ok(StoreFacts {
+        file: identity(&metadata),
+        sha256,
+        format: store.format(),
+        keys: password.map(|password| try_keys(&store, password, keys)).unwrap_or_default(),
+        entries: store.entries().to_vec(),
+        remarks: store.remarks().to_vec(),
+        modified,
+        path: real,
+    })
+}
+
+fn needs_password(bytes: &[u8]) -> bool {
+    matches!(detect(bytes), Detected::Readable(format) if format.needs_password())
+}
+
+fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {
+    let asked = |entry: &&Entry| {
+        matches!(entry.kind, EntryKind::PrivateKey { .. })
+            && match keys {
+                Keys::None => false,
+                Keys::All => true,
+                Keys::Of(aliases) => {
+                    entry.alias.as_deref().is_some_and(|alias| aliases.iter().any(|a| *a == fold_alias(alias)))
+                }
+            }
+    };
+    store.entries().iter().filter(asked).map(|entry| (entry.id, try_key(store, entry.id, password))).collect()
+}
+
+fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
+    match store.open_key(entry, password) {
+        Ok(key) => match key.matches_certificate {
+            KeyMatch::Yes | KeyMatch::CannotTell => KeyLook::Opens,
+            KeyMatch::No => KeyLook::Mismatch,
+        },
+        Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
+        Err(error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::NotAKey)) => {
+            KeyLook::Unknown(error.to_string())
+        }
+    }
+}
+
+fn modified(metadata: &Metadata) -> Option<i64> {
+    let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Option<(u64, u64)> {
+    None
+}

@@ -1,0 +1,247 @@
+//! Looks at what a survey lists and brings home plain facts. It never fails as a whole: what cannot be seen is a state of its
+//! own item, with the reason in words. Stores are read side by side on all processors and reported in the survey's order.
+//!
+//! A certificate that many stores hold is parsed and kept once ([`Interner`]); the bytes of a store die as soon as its facts
+//! are taken, so that a thousand stores need little more room than the largest of them. Nothing is written, made or waited
+//! for, except the programs that print secrets.
+
+mod file;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use trustmason_keystore::{Fingerprint, Interner, Password};
+use trustmason_plan::observed::{
+    FailureClass, HostLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook,
+};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::survey::{Look, Survey};
+use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
+
+pub use file::{Keys, OpenError, Opening, open};
+
+use crate::ledger::{self, Loaded};
+use crate::path::{self, PathError};
+use crate::secret::Secrets;
+use crate::staging;
+use crate::state::State;
+use crate::{disk, fan};
+
+/// What looking needs beside the survey.
+#[derive(Clone, Copy, Debug)]
+pub struct Eyes<'a> {
+    /// The estate's state folder.
+    pub state: &'a State,
+    /// The passwords of this run.
+    pub secrets: &'a Secrets,
+    /// The certificates of this run.
+    pub certificates: &'a Interner,
+}
+
+/// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.
+pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
+    let mut observed = Observed { ledger: ledger.ledger.clone(), ..Observed::default() };
+    for look in &survey.looks {
+        if let Look::Host { fqdn, root } = look {
+            observed.hosts.insert(fqdn.clone(), host(root));
+        }
+    }
+    let hosts = &observed.hosts;
+    let seen = fan::out(&survey.looks, |look| one(look, hosts, ledger, eyes));
+    for (seen, inputs) in seen {
+        observed.inputs.extend(inputs);
+        match seen {
+            Seen::Nothing => {}
+            Seen::Store(id, look) => {
+                observed.stores.insert(id, look);
+            }
+            Seen::Source(subject, look) => {
+                observed.sources.insert(subject, look);
+            }
+            Seen::Shadow(id, path) => observed.shadows.entry(id).or_default().push(path),
+            Seen::Staged(identity, look) => {
+                observed.staging.insert(identity, look);
+            }
+        }
+    }
+    observed.inputs.sort();
+    observed.inputs.dedup();
+    observed
+}
+
+enum Seen {
+    Nothing,
+    Store(StoreId, StoreLook),
+    Source(Subject, SourceLook),
+    Shadow(StoreId, String),
+    Staged(IdentityId, StagedLook),
+}
+
+fn input(kind: InputKind, path: &Path, sha256: Option<Fingerprint>) -> Input {
+    Input { kind, path: path.display().to_string(), sha256 }
+}
+
+fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
+    match look {
+        Look::Host { .. } => (Seen::Nothing, Vec::new()),
+        Look::Store { store, keys } => {
+            let (look, input) = match hosts.get(&store.id.host) {
+                Some(HostLook::Unreachable(why)) => (unreachable(store, why), None),
+                Some(HostLook::Reachable) | None => self::store(store, Keys::Of(keys), eyes),
+            };
+            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+        }
+        Look::Mirror { store } => {
+            let (look, input) = mirror(store, eyes);
+            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+        }
+        Look::Certificate { subject, at } => {
+            let (look, inputs) = source::look(at, eyes.certificates);
+            (Seen::Source(subject.clone(), look), inputs)
+        }
+        Look::Shadow { store, path } => match hosts.get(&store.host) {
+            Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
+            Some(HostLook::Reachable) | None => (shadow(store, path), Vec::new()),
+        },
+        Look::Staging { identity, password } => staged(identity, password.as_ref(), eyes),
+        Look::Ledger => (Seen::Nothing, vec![input(InputKind::Ledger, &eyes.state.ledger(), ledger.sha256)]),
+    }
+}
+
+/// A mount point nobody mounted is an empty folder: that is no reason to call every store missing.
+fn host(root: &Path) -> HostLook {
+    match std::fs::read_dir(root) {
+        Ok(mut items) => match items.next() {
+            Some(Ok(_)) => HostLook::Reachable,
+            Some(Err(error)) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
+            None => HostLook::Unreachable(format!("{} is empty, as when nothing is mounted there", root.display())),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            HostLook::Unreachable(format!("{} does not exist", root.display()))
+        }
+        Err(error) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
+    }
+}
+
+fn unreachable(store: &StoreDef, why: &str) -> StoreLook {
+    let message = format!("{} cannot be reached: {why}", store.id.host);
+    StoreLook::Unreadable(ReadFailure { path: None, class: FailureClass::Unreadable, sha256: None, message })
+}
+
+fn failed(class: FailureClass, message: String) -> StoreLook {
+    StoreLook::Unreadable(ReadFailure { path: None, class, sha256: None, message })
+}
+
+/// The path of a store that is one file or one folder.
+fn single(place: &Place) -> Result<&HostPath, StoreLook> {
+    let other = |what: String| Err(failed(FailureClass::WrongFormat, what));
+    match place {
+        Place::File(path) | Place::Directory(path) => Ok(path),
+        Place::Pair { certificate, .. } => {
+            other(format!("{} is half of a certificate and key pair, which this version does not open", certificate.shown))
+        }
+        Place::Windows { location, store } => {
+            other(format!("windows://{location}/{store} is a Windows system store, which this version does not open"))
+        }
+    }
+}
+
+fn path_failure(error: &PathError) -> StoreLook {
+    failed(FailureClass::Unreadable, error.to_string())
+}
+
+/// A store we may write.
+fn store(def: &StoreDef, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+    let path = match single(&def.place).map(path::resolve) {
+        Ok(Ok(path::Place::Found(path))) => path,
+        Ok(Ok(path::Place::Absent { path, parent })) => {
+            let input = input(InputKind::Store, &path, None);
+            return (StoreLook::Absent { path, parent }, Some(input));
+        }
+        Ok(Err(error)) => return (path_failure(&error), None),
+        Err(unsupported) => return (unsupported, None),
+    };
+    let look = opened(&path, def.password.as_ref(), keys, eyes);
+    let sha256 = digest(&look);
+    (look, Some(input(InputKind::Store, &path, sha256)))
+}
+
+/// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows
+/// what it was made from.
+fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
+    let password = match secret.map(|secret| eyes.secrets.get(secret)).transpose() {
+        Ok(password) => password,
+        Err(error) => {
+            return StoreLook::Unreadable(ReadFailure {
+                path: Some(path.to_owned()),
+                class: FailureClass::WrongPassword,
+                sha256: ledger::digest(path),
+                message: format!("{} cannot be opened: {error}", path.display()),
+            });
+        }
+    };
+    look_at(path, password.as_ref(), keys, eyes)
+}
+
+fn look_at(path: &Path, password: Option<&Password>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
+    match open(path, Opening::Required(password), keys, eyes.certificates) {
+        Ok(facts) => StoreLook::Readable(Box::new(facts)),
+        Err(error) => StoreLook::Unreadable(error.into()),
+    }
+}
+
+fn digest(look: &StoreLook) -> Option<Fingerprint> {
+    match look {
+        StoreLook::Readable(facts) => Some(facts.sha256),
+        StoreLook::Unreadable(failure) => failure.sha256,
+        StoreLook::Absent { .. } | StoreLook::Unobserved => None,
+    }
+}
+
+/// What a person exported of a store only people write: a folder of certificate files, or one exported store. Absent and
+/// empty are alike: nobody has looked.
+fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+    let host_path = match &def.place {
+        Place::File(path) | Place::Directory(path) => path,
+        Place::Pair { .. } | Place::Windows { .. } => return (StoreLook::Unobserved, None),
+    };
+    match path::resolve(host_path) {
+        Ok(path::Place::Found(path)) => {
+            let look = opened(&path, def.password.as_ref(), Keys::None, eyes);
+            let look = match look {
+                StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
+                other => other,
+            };
+            let sha256 = digest(&look);
+            (look, Some(input(InputKind::Mirror, &path, sha256)))
+        }
+        Ok(path::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
+        Err(error) => (path_failure(&error), None),
+    }
+}
+
+fn nothing(facts: &StoreFacts) -> bool {
+    facts.entries.is_empty()
+}
+
+/// A file that would be used instead of a store. One that cannot be looked at may well be there.
+fn shadow(store: &StoreId, path: &HostPath) -> Seen {
+    match path::resolve(path) {
+        Ok(path::Place::Absent { .. }) => Seen::Nothing,
+        Ok(path::Place::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
+        Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be looked at: {error})", path.shown)),
+    }
+}
+
+/// A key an earlier run left.
+fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
+    let Some(path) = staging::find(eyes.state, identity) else { return (Seen::Nothing, Vec::new()) };
+    let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
+    let sha256 = disk::read(&path).ok().map(|bytes| Fingerprint::of(&bytes));
+    let inputs = vec![input(InputKind::Staging, &path, sha256)];
+    match staging::look(&path, password.as_ref(), eyes.certificates) {
+        Some(look) => (Seen::Staged(identity.clone(), look), inputs),
+        None => (Seen::Nothing, inputs),
+    }
+}

@@ -1,0 +1,120 @@
+//! A certificate that lies in a file of its own: exported by hand, or named in the spec. What it is, its content says.
+//!
+//! A file here holds exactly one certificate (the same one several times is one). Of a file that holds more, nobody can say
+//! which is meant, even where only one names the host: a chain exported in the wrong order would go unnoticed. So it is
+//! unreadable, with a message that says so.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect};
+use trustmason_plan::observed::{FailureClass, Input, InputKind, ReadFailure, SourceLook};
+use trustmason_spec::survey::CertificateAt;
+
+use super::file::{OpenError, OpenFault};
+use crate::disk;
+
+/// Looks for a certificate.
+pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, Vec<Input>) {
+    match at {
+        CertificateAt::File(path) => match disk::read_if_there(path) {
+            Ok(None) => (
+                SourceLook::Missing { folder: path.clone(), names: Vec::new() },
+                vec![super::input(InputKind::Certificate, path, None)],
+            ),
+            Ok(Some(_)) | Err(_) => among(vec![path.clone()], certificates),
+        },
+        CertificateAt::Named { folder, names } => match candidates(folder, names) {
+            Ok(found) if found.is_empty() => {
+                let missing = names.iter().map(|name| super::input(InputKind::Certificate, &folder.join(name), None));
+                (SourceLook::Missing { folder: folder.clone(), names: names.clone() }, missing.collect())
+            }
+            Ok(found) => among(found, certificates),
+            Err(cause) => {
+                let message = disk::DiskError::new("read folder", folder, cause).to_string();
+                let failure =
+                    ReadFailure { path: Some(folder.clone()), class: FailureClass::Unreadable, sha256: None, message };
+                (SourceLook::Unreadable(failure), Vec::new())
+            }
+        },
+    }
+}
+
+/// The files of a folder that have one of these names in any case, sorted.
+fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<PathBuf>> {
+    let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for item in listing {
+        let item = item?;
+        if item.file_name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())) {
+            found.push(item.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Takes the certificate of these files. One that is there and cannot be read counts more than one beside it that can.
+fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
+    let mut inputs = Vec::new();
+    let mut found: BTreeMap<Fingerprint, (Arc<Certificate>, PathBuf)> = BTreeMap::new();
+    let mut failure = None;
+    for path in &paths {
+        let (sha256, one) = read(path, certificates);
+        inputs.push(super::input(InputKind::Certificate, path, sha256));
+        match one {
+            Ok(certificate) => {
+                found.entry(certificate.fingerprint()).or_insert_with(|| (certificate, path.clone()));
+            }
+            Err(fault) => failure = failure.or(Some(fault)),
+        }
+    }
+    let look = match (failure, found.len(), found.into_values().next()) {
+        (Some(failure), _, _) => SourceLook::Unreadable(failure),
+        (None, 1, Some((certificate, path))) => SourceLook::Found { certificate, path },
+        (None, _, _) => SourceLook::Ambiguous { paths },
+    };
+    (look, inputs)
+}
+
+fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
+    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
+    let bytes = match disk::read(path) {
+        Ok(bytes) => bytes,
+        Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
+    };
+    let sha256 = Some(Fingerprint::of(&bytes));
+    let refuse = |class, what: &str| {
+        let message = format!("{} {what}", path.display());
+        Err(ReadFailure { path: Some(path.to_owned()), class, sha256, message })
+    };
+    if let Detected::Readable(format @ (Format::Jks | Format::Jceks)) = detect(&bytes) {
+        let what = format!("is a {format} keystore, not a certificate; export the certificate from it (keytool -exportcert -rfc)");
+        return (sha256, refuse(FailureClass::WrongFormat, &what));
+    }
+    let store = match Store::open(bytes, Unlock::Unverified, certificates) {
+        Ok(store) => store,
+        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(fault)))),
+    };
+    let slots: BTreeMap<Fingerprint, &CertificateSlot> =
+        store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
+    let one = match (slots.len(), slots.into_values().next()) {
+        (1, Some(CertificateSlot::Parsed(certificate))) => Ok(Arc::clone(certificate)),
+        (1, Some(CertificateSlot::Unparsed(bytes))) => {
+            refuse(FailureClass::Unreadable, &format!("holds a certificate that cannot be used: {}; export it again", bytes.reason()))
+        }
+        (0, _) | (_, None) => refuse(FailureClass::Unreadable, "holds no certificate; export it again"),
+        (count, _) => refuse(
+            FailureClass::Unreadable,
+            &format!("holds {count} certificates; leave only the host's own in it, nobody can tell which one is meant"),
+        ),
+    };
+    (sha256, one)
+}

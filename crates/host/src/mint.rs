@@ -1,0 +1,305 @@
+//! Makes keys and self-signed certificates to a planner's order, and refuses what it made if it is not what was ordered.
+//!
+//! The certificate is what `keytool -genkeypair` would make, with two differences that the field asks for: there always is a
+//! subject alternative name, and the signature is always what the order says. Attributes are encoded from C to CN, so that
+//! keytool prints CN first. There is a subject key identifier (RFC 7093 §2 method 1) and, as with keytool, no basic
+//! constraints and no key usage: nothing that a JVM, an IIS or a VOS node could take for a limit. Keys come from a
+//! [`KeySource`], because making RSA keys is what takes the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+use rand_core::TryRng as _;
+use rcgen::{
+    CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
+    PublicKeyData as _, RsaKeySize, SanType, SerialNumber, SignatureAlgorithm,
+};
+use rcgen::string::PrintableString;
+use sha2::{Digest as _, Sha256};
+use trustmason_keystore::Certificate;
+use trustmason_plan::constraints::{self, Fault};
+use trustmason_plan::mint::Order;
+use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Why a certificate could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// A key of this kind and hash is not made here.
+    #[error("{key} with {hash} is not made here; use rsa-2048, rsa-3072, rsa-4096, ec-256, ec-384 or ec-521")]
+    Kind {
+        /// The kind of key.
+        key: String,
+        /// The hash.
+        hash: &'static str,
+    },
+    /// A subject attribute that cannot be encoded.
+    #[error("the subject attribute {name}={value} cannot be used: {why}; correct `subject:` in the spec")]
+    Subject {
+        /// The attribute.
+        name: String,
+        /// Its value.
+        value: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// An extended key usage nobody knows.
+    #[error("the extended key usage {0} is unknown; write serverAuth, clientAuth or a dotted number")]
+    Usage(String),
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {0}; run again")]
+    Random(String),
+    /// The library that makes them failed.
+    #[error("making the {what} failed: {cause}")]
+    Library {
+        /// The key or the certificate.
+        what: &'static str,
+        /// The library's words.
+        cause: String,
+    },
+    /// What was made is not what is needed.
+    #[error("the new certificate would not do: {0}; correct `identity:` in the spec")]
+    Unfit(String),
+}
+
+/// Where private keys come from.
+pub trait KeySource: Sync {
+    /// A key of this kind, PKCS#8.
+    ///
+    /// # Errors
+    /// [`MintError`], that there is none.
+    fn key(&self, kind: KeyKind, hash: SignatureHash) -> Result<Zeroizing<Vec<u8>>, MintError>;
+}
+
+/// New keys, made by aws-lc.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Generate;
+
+impl KeySource for Generate {
+    fn key(&self, kind: KeyKind, hash: SignatureHash) -> Result<Zeroizing<Vec<u8>>, MintError> {
+        let algorithm = algorithm(kind, hash)?;
+        let made = match kind {
+            KeyKind::Rsa(2048) => KeyPair::generate_rsa_for(algorithm, RsaKeySize::_2048),
+            KeyKind::Rsa(3072) => KeyPair::generate_rsa_for(algorithm, RsaKeySize::_3072),
+            KeyKind::Rsa(4096) => KeyPair::generate_rsa_for(algorithm, RsaKeySize::_4096),
+            KeyKind::Rsa(_) => return Err(unknown(kind, hash)),
+            KeyKind::Ec(_) => KeyPair::generate_for(algorithm),
+        };
+        let mut pair = made.map_err(|error| library("key", &error))?;
+        let key = Zeroizing::new(pair.serialized_der().to_vec());
+        pair.zeroize();
+        Ok(key)
+    }
+}
+
+/// Keys made beforehand and handed out in turn, again and again: for tests, in which hundreds of identities need keys and
+/// nobody's security depends on them.
+pub struct Pool {
+    keys: Vec<Zeroizing<Vec<u8>>>,
+    next: AtomicUsize,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({} keys)", self.keys.len())
+    }
+}
+
+impl Pool {
+    /// This many RSA-2048 keys.
+    ///
+    /// # Errors
+    /// That they could not be made.
+    pub fn new(size: usize) -> Result<Self, MintError> {
+        let keys = (0..size).map(|_| Generate.key(KeyKind::Rsa(2048), SignatureHash::Sha256)).collect::<Result<_, _>>()?;
+        Ok(Self { keys, next: AtomicUsize::new(0) })
+    }
+}
+
+impl KeySource for Pool {
+    fn key(&self, kind: KeyKind, hash: SignatureHash) -> Result<Zeroizing<Vec<u8>>, MintError> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.keys.len());
+        match (kind, turn.and_then(|turn| self.keys.get(turn))) {
+            (KeyKind::Rsa(2048), Some(key)) => Ok(key.clone()),
+            (KeyKind::Rsa(_) | KeyKind::Ec(_), _) => Generate.key(kind, hash),
+        }
+    }
+}
+
+/// A certificate and its key.
+pub struct Minted {
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// Its key, PKCS#8.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Minted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Minted({}, …)", self.certificate.fingerprint())
+    }
+}
+
+/// Makes an identity's new key and certificate, as of now.
+///
+/// # Errors
+/// [`MintError`]; in particular that the certificate made would at once have to be made anew, or that a JVM would refuse it.
+pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Result<Minted, MintError> {
+    let order = trustmason_plan::mint::order(identity, now);
+    let key = keys.key(order.key, order.signature)?;
+    let der = sign(&order, &key)?;
+    let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
+    if let Some(refusal) = certificate.jvm_refusal() {
+        return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
+    }
+    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
+        return Err(MintError::Unfit(fault.to_string()));
+    }
+    Ok(Minted { certificate: Arc::new(certificate), key })
+}
+
+fn library(what: &'static str, cause: &dyn std::fmt::Display) -> MintError {
+    MintError::Library { what, cause: cause.to_string() }
+}
+
+fn unknown(kind: KeyKind, hash: SignatureHash) -> MintError {
+    let key = match kind {
+        KeyKind::Rsa(bits) => format!("an RSA key of {bits} bits"),
+        KeyKind::Ec(bits) => format!("an EC key of {bits} bits"),
+    };
+    let hash = match hash {
+        SignatureHash::Sha256 => "SHA-256",
+        SignatureHash::Sha384 => "SHA-384",
+        SignatureHash::Sha512 => "SHA-512",
+    };
+    MintError::Kind { key, hash }
+}
+
+fn algorithm(kind: KeyKind, hash: SignatureHash) -> Result<&'static SignatureAlgorithm, MintError> {
+    match (kind, hash) {
+        (KeyKind::Rsa(_), SignatureHash::Sha256) => Ok(&rcgen::PKCS_RSA_SHA256),
+        (KeyKind::Rsa(_), SignatureHash::Sha384) => Ok(&rcgen::PKCS_RSA_SHA384),
+        (KeyKind::Rsa(_), SignatureHash::Sha512) => Ok(&rcgen::PKCS_RSA_SHA512),
+        (KeyKind::Ec(256), SignatureHash::Sha256) => Ok(&rcgen::PKCS_ECDSA_P256_SHA256),
+        (KeyKind::Ec(384), SignatureHash::Sha384) => Ok(&rcgen::PKCS_ECDSA_P384_SHA384),
+        (KeyKind::Ec(521), SignatureHash::Sha256) => Ok(&rcgen::PKCS_ECDSA_P521_SHA256),
+        (KeyKind::Ec(521), SignatureHash::Sha384) => Ok(&rcgen::PKCS_ECDSA_P521_SHA384),
+        (KeyKind::Ec(521), SignatureHash::Sha512) => Ok(&rcgen::PKCS_ECDSA_P521_SHA512),
+        (KeyKind::Ec(_), SignatureHash::Sha256 | SignatureHash::Sha384 | SignatureHash::Sha512) => {
+            Err(unknown(kind, hash))
+        }
+    }
+}
+
+/// The DER of the certificate ordered, signed with its own key.
+fn sign(order: &Order, key: &[u8]) -> Result<Vec<u8>, MintError> {
+    let mut pair = KeyPair::from_pkcs8_der_and_sign_algo(&key.into(), algorithm(order.key, order.signature)?)
+        .map_err(|error| library("key", &error))?;
+    let made = parameters(order, &pair).and_then(|parameters| {
+        parameters.self_signed(&pair).map_err(|error| library("certificate", &error))
+    });
+    pair.zeroize();
+    made.map(|certificate| certificate.der().to_vec())
+}
+
+fn parameters(order: &Order, pair: &KeyPair) -> Result<CertificateParams, MintError> {
+    let mut parameters = CertificateParams::default();
+    parameters.not_before = moment(order.not_before)?;
+    parameters.not_after = moment(order.not_after)?;
+    parameters.serial_number = Some(serial()?);
+    parameters.distinguished_name = subject(&order.subject)?;
+    for name in &order.names {
+        let name = name.as_str().try_into().map_err(|_| MintError::Unfit(format!("{name} is not ASCII")))?;
+        parameters.subject_alt_names.push(SanType::DnsName(name));
+    }
+    for usage in &order.eku {
+        parameters.extended_key_usages.push(self::usage(usage)?);
+    }
+    parameters.custom_extensions.push(subject_key_identifier(pair));
+    Ok(parameters)
+}
+
+/// rcgen speaks the `time` crate's language; its epoch plus so many seconds spares us that dependency.
+fn moment<T>(seconds: i64) -> Result<T, MintError>
+where
+    T: From<std::time::SystemTime>,
+{
+    let since = u64::try_from(seconds).map_err(|_| MintError::Unfit("it would begin before 1970".to_owned()))?;
+    // The last second that GeneralizedTime can say (RFC 5280 §4.1.2.5): 9999-12-31T23:59:59Z.
+    let since = std::time::Duration::from_secs(since.min(253_402_300_799));
+    Ok(T::from(std::time::UNIX_EPOCH + since))
+}
+
+/// 128 random bits, of which the first two are 0 and 1: positive, never short (RFC 5280 §4.1.2.2).
+fn serial() -> Result<SerialNumber, MintError> {
+    let mut bytes = [0u8; 16];
+    getrandom::SysRng.try_fill_bytes(&mut bytes).map_err(|error| MintError::Random(error.to_string()))?;
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & 0x3f | 0x40;
+    }
+    Ok(SerialNumber::from_slice(&bytes))
+}
+
+fn subject(attributes: &[(String, String)]) -> Result<DistinguishedName, MintError> {
+    let mut name = DistinguishedName::new();
+    for (short, value) in attributes.iter().rev() {
+        let refuse = |why| MintError::Subject { name: short.clone(), value: value.clone(), why };
+        let kind = match short.to_ascii_uppercase().as_str() {
+            "CN" => DnType::CommonName,
+            "OU" => DnType::OrganizationalUnitName,
+            "O" => DnType::OrganizationName,
+            "L" => DnType::LocalityName,
+            "ST" | "S" => DnType::StateOrProvinceName,
+            "C" => DnType::CountryName,
+            _ => return Err(refuse("only CN, OU, O, L, ST and C are known")),
+        };
+        if value.is_empty() {
+            return Err(refuse("it is empty"));
+        }
+        // rcgen would silently keep the last one only.
+        if name.get(&kind).is_some() {
+            return Err(refuse("it is there twice"));
+        }
+        let value = if kind == DnType::CountryName {
+            // RFC 5280 appendix A: X520countryName is a PrintableString of two characters.
+            let printable = PrintableString::try_from(value.as_str()).ok().filter(|_| value.len() == 2);
+            DnValue::PrintableString(printable.ok_or_else(|| refuse("a country is two letters"))?)
+        } else {
+            DnValue::Utf8String(value.clone())
+        };
+        name.push(kind, value);
+    }
+    Ok(name)
+}
+
+fn usage(name: &str) -> Result<ExtendedKeyUsagePurpose, MintError> {
+    Ok(match name {
+        "serverAuth" => ExtendedKeyUsagePurpose::ServerAuth,
+        "clientAuth" => ExtendedKeyUsagePurpose::ClientAuth,
+        "codeSigning" => ExtendedKeyUsagePurpose::CodeSigning,
+        "emailProtection" => ExtendedKeyUsagePurpose::EmailProtection,
+        "timeStamping" => ExtendedKeyUsagePurpose::TimeStamping,
+        "OCSPSigning" => ExtendedKeyUsagePurpose::OcspSigning,
+        "anyExtendedKeyUsage" => ExtendedKeyUsagePurpose::Any,
+        dotted => {
+            let parts: Option<Vec<u64>> = dotted.split('.').map(|part| part.parse().ok()).collect();
+            // yasna takes any two first arcs; X.660 does not.
+            let valid = parts.filter(|p| matches!(p.as_slice(), [0 | 1, 0..=39, _, ..] | [2, _, _, ..]));
+            ExtendedKeyUsagePurpose::Other(valid.ok_or_else(|| MintError::Usage(name.to_owned()))?)
+        }
+    })
+}
+
+/// The leftmost 160 bits of the SHA-256 of the subjectPublicKey (RFC 7093 §2 method 1), as an OCTET STRING.
+fn subject_key_identifier(pair: &KeyPair) -> CustomExtension {
+    const LENGTH: u8 = 20;
+    let digest = Sha256::digest(pair.der_bytes());
+    let mut content = vec![0x04, LENGTH];
+    content.extend(digest.iter().take(usize::from(LENGTH)));
+    CustomExtension::from_oid_content(&[2, 5, 29, 14], content)
+}
+
+#[cfg(test)]
+#[path = "mint_tests.rs"]
+mod tests;

@@ -1,0 +1,143 @@
+//! Finds a host's path on this machine's disk. Each step below the host's root is taken exactly as written, else (on Windows
+//! paths) as the one name that differs in case only; two such names are an error that names both, because nobody can tell
+//! which one the product opens. A link at the end is followed to the real file, so that the file is replaced and not the link.
+//! Nothing is ever made here.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use trustmason_spec::topology::HostPath;
+
+use crate::disk::DiskError;
+
+/// Where a host's path leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// To this file or folder: the real one, links at its end followed.
+    Found(PathBuf),
+    /// To nothing.
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+        /// Whether the folder it would be in is there.
+        parent: bool,
+    },
+}
+
+/// Why a path cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// Two names differ in case only.
+    #[error(
+        "{shown} may mean {} or {}, which differ in case only; rename the one the product does not use",
+        first.display(),
+        second.display()
+    )]
+    Twins {
+        /// The path as the host writes it.
+        shown: String,
+        /// One.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A step is no plain name.
+    #[error("{shown} has the step `{step}`, which is no plain file name; write the path without it")]
+    Step {
+        /// The path as the host writes it.
+        shown: String,
+        /// The step.
+        step: String,
+    },
+    /// A link that leads nowhere.
+    #[error("{} is a link to something that does not exist; mend the link", path.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Follows a host's path.
+///
+/// # Errors
+/// [`PathError`]; that nothing is there is no error.
+pub fn resolve(path: &HostPath) -> Result<Place, PathError> {
+    let mut at = path.root.clone();
+    let mut steps = path.steps.iter().peekable();
+    while let Some(step) = steps.next() {
+        if step.is_empty() || step == "." || step == ".." || step.contains(['/', '\0']) {
+            return Err(PathError::Step { shown: path.shown.clone(), step: step.clone() });
+        }
+        match find(&at, step, path)? {
+            Some(found) => at = found,
+            None => {
+                let parent = steps.peek().is_none() && is_folder(&at)?;
+                at.push(step);
+                at.extend(steps);
+                return Ok(Place::Absent { path: at, parent });
+            }
+        }
+    }
+    real(at).map(Place::Found)
+}
+
+fn find(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
+    let exact = folder.join(step);
+    match fs::symlink_metadata(&exact) {
+        Ok(_) => return Ok(Some(exact)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(DiskError::new("look at", &exact, error).into()),
+    }
+    if !path.fold_case {
+        return Ok(None);
+    }
+    let failed = |cause| DiskError::new("read folder", folder, cause);
+    let listing = match fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error).into()),
+    };
+    let wanted = step.to_lowercase();
+    let mut fits = Vec::new();
+    for item in listing {
+        let item = item.map_err(failed)?;
+        if item.file_name().to_str().is_some_and(|name| name.to_lowercase() == wanted) {
+            fits.push(item.path());
+        }
+    }
+    fits.sort();
+    let mut fits = fits.into_iter();
+    match (fits.next(), fits.next()) {
+        (Some(first), Some(second)) => Err(PathError::Twins { shown: path.shown.clone(), first, second }),
+        (first, _) => Ok(first),
+    }
+}
+
+fn is_folder(path: &Path) -> Result<bool, PathError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::new("look at", path, error).into()),
+    }
+}
+
+/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says.
+pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
+    let metadata = fs::symlink_metadata(&path).map_err(|cause| DiskError::new("look at", &path, cause))?;
+    if !metadata.is_symlink() {
+        return Ok(path);
+    }
+    match fs::canonicalize(&path) {
+        Ok(real) => Ok(real),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PathError::Dangling { path }),
+        Err(cause) => Err(DiskError::new("follow the link", &path, cause).into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "path_tests.rs"]
+mod tests;

@@ -1,0 +1,94 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+use super::*;
+
+fn windows(root: &Path, steps: &[&str]) -> HostPath {
+    HostPath {
+        shown: steps.join("\\"),
+        root: root.to_owned(),
+        steps: steps.iter().map(|s| (*s).to_owned()).collect(),
+        fold_case: true,
+    }
+}
+
+fn unix(root: &Path, steps: &[&str]) -> HostPath {
+    HostPath { fold_case: false, ..windows(root, steps) }
+}
+
+#[test]
+fn blanks_and_unicode_resolve_whatever_their_case() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("c/Program Files (x86)/ÜBER dir");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("CaCerts"), b"x").unwrap();
+    let found = resolve(&windows(dir.path(), &["C", "program files (X86)", "über DIR", "cacerts"])).unwrap();
+    assert_eq!(found, Place::Found(folder.join("CaCerts")));
+}
+
+#[test]
+fn the_exact_name_wins_over_its_twin() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cacerts"), b"a").unwrap();
+    fs::write(dir.path().join("CACERTS"), b"b").unwrap();
+    let found = resolve(&windows(dir.path(), &["CACERTS"])).unwrap();
+    assert_eq!(found, Place::Found(dir.path().join("CACERTS")));
+}
+
+#[test]
+fn two_other_spellings_are_an_error_that_names_both() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("cacerts"), b"a").unwrap();
+    fs::write(dir.path().join("CACERTS"), b"b").unwrap();
+    let error = resolve(&windows(dir.path(), &["CaCerts"])).unwrap_err().to_string();
+    assert!(error.contains("/cacerts") && error.contains("/CACERTS"), "{error}");
+}
+
+#[test]
+fn a_unix_path_is_exact() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("CACERTS"), b"b").unwrap();
+    let found = resolve(&unix(dir.path(), &["cacerts"])).unwrap();
+    assert_eq!(found, Place::Absent { path: dir.path().join("cacerts"), parent: true });
+}
+
+#[test]
+fn absence_says_whether_the_folder_is_there_and_makes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("Conf")).unwrap();
+    let near = resolve(&windows(dir.path(), &["conf", "store"])).unwrap();
+    assert_eq!(near, Place::Absent { path: dir.path().join("Conf/store"), parent: true });
+    let far = resolve(&windows(dir.path(), &["conf", "security", "store"])).unwrap();
+    assert_eq!(far, Place::Absent { path: dir.path().join("Conf/security/store"), parent: false });
+    assert_eq!(fs::read_dir(dir.path().join("Conf")).unwrap().count(), 0);
+}
+
+#[test]
+fn steps_cannot_climb() {
+    let dir = tempfile::tempdir().unwrap();
+    for step in ["..", ".", "", "a/b"] {
+        let error = resolve(&windows(dir.path(), &[step, "x"])).unwrap_err();
+        assert!(matches!(error, PathError::Step { .. }), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_to_the_real_file() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(dir.path()).unwrap();
+    fs::create_dir(root.join("real")).unwrap();
+    fs::write(root.join("real/store"), b"x").unwrap();
+    symlink("real/store", root.join("link")).unwrap();
+    symlink("gone", root.join("dangling")).unwrap();
+    assert_eq!(resolve(&unix(&root, &["link"])).unwrap(), Place::Found(root.join("real/store")));
+    assert!(matches!(resolve(&unix(&root, &["dangling"])), Err(PathError::Dangling { .. })));
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("conf"), b"x").unwrap();
+    let result = resolve(&unix(dir.path(), &["conf", "store"]));
+    assert!(matches!(result, Err(PathError::Disk(_))), "{result:?}");
+}

@@ -1,0 +1,99 @@
+//! In which order stores are written: first those in which an identity changes (one before the other where the second trusts
+//! the first), then all others. Two identity stores may each need the other's new certificate; both exist before the first
+//! store is written, so the circle is cut anywhere, and always at the same place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trustmason_plan::change::{Change, ChangeId, Deed};
+use trustmason_spec::name::StoreId;
+
+/// The changes of each store, in the order the stores are to be written.
+pub(super) fn stores(changes: &[Change]) -> Vec<(StoreId, Vec<&Change>)> {
+    let home: BTreeMap<ChangeId, &StoreId> = changes.iter().map(|c| (c.id, &c.store)).collect();
+    let mut of: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        of.entry(&change.store).or_default().push(change);
+    }
+    let makes = |changes: &[&Change]| changes.iter().any(|c| matches!(c.deed, Deed::Regenerate { .. }));
+    let waits_for = |id: &StoreId, changes: &[&Change], open: &BTreeSet<&StoreId>| {
+        let needed = changes.iter().flat_map(|c| &c.depends_on).filter_map(|d| home.get(d).copied());
+        needed.filter(|other| *other != id).any(|other| open.contains(other))
+    };
+    let (first, rest): (Vec<_>, Vec<_>) = of.into_iter().partition(|(_, changes)| makes(changes));
+    let mut order = Vec::new();
+    for group in [first, rest] {
+        let mut left: BTreeMap<&StoreId, Vec<&Change>> = group.into_iter().collect();
+        while !left.is_empty() {
+            let open: BTreeSet<&StoreId> = left.keys().copied().collect();
+            let free = left.iter().find(|(id, changes)| !waits_for(id, changes, &open)).map(|(id, _)| *id);
+            let Some(next) = free.or_else(|| open.first().copied()) else { break };
+            order.extend(left.remove_entry(next).map(|(id, changes)| (id.clone(), changes)));
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use trustmason_keystore::Fingerprint;
+    use trustmason_plan::change::{After, Material, Phase};
+    use trustmason_plan::finding::Kind;
+    use trustmason_spec::name::IdentityId;
+
+    use super::*;
+
+    fn change(id: u32, store: &str, makes: bool, depends_on: &[u32]) -> Change {
+        let store = StoreId::parse(store).unwrap();
+        let deed = if makes {
+            Deed::Regenerate {
+                entry: None,
+                alias: "a".into(),
+                identity: IdentityId::new(store.host.clone(), "wsm".to_owned()),
+            }
+        } else {
+            Deed::Import { alias: Some("b".into()), material: Material::Known(Fingerprint::of(b"c")) }
+        };
+        Change {
+            id: ChangeId(id),
+            phase: Phase::Extend,
+            store,
+            alias: None,
+            deed,
+            finding: Kind::Missing,
+            reason: String::new(),
+            rule: None,
+            source: None,
+            before: None,
+            after: After::Gone,
+            from: None,
+            depends_on: depends_on.iter().map(|d| ChangeId(*d)).collect(),
+        }
+    }
+
+    fn names(changes: &[Change]) -> Vec<String> {
+        stores(changes).into_iter().map(|(id, _)| id.host.host().to_owned()).collect()
+    }
+
+    #[test]
+    fn identities_come_before_those_who_trust_them() {
+        let changes = [
+            change(1, "ads.x.example/cacerts", false, &[4]),
+            change(2, "cvp1.x.example/keystore", true, &[]),
+            change(3, "cvp1.x.example/keystore", false, &[4]),
+            change(4, "cvp2.x.example/keystore", true, &[]),
+            change(5, "abc.x.example/cacerts", false, &[]),
+        ];
+        assert_eq!(names(&changes), ["cvp2", "cvp1", "abc", "ads"]);
+    }
+
+    #[test]
+    fn a_circle_is_cut_at_the_first_name() {
+        let changes = [
+            change(1, "b.x.example/keystore", true, &[3]),
+            change(2, "c.x.example/keystore", true, &[1]),
+            change(3, "a.x.example/keystore", true, &[2]),
+        ];
+        assert_eq!(names(&changes), ["a", "b", "c"]);
+    }
+}

@@ -1,0 +1,99 @@
+//! Hand-off packs: what a person takes to a store nobody here can write. A pack is written when what is on the disk or in the
+//! ledger is another one, and then as a whole; certificates of an older pack leave its folder, so that nobody imports them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::change::{Manual, Material};
+use trustmason_plan::handoff::pack_digest;
+use trustmason_plan::ledger::{HandOff, Ledger};
+use trustmason_plan::pack::{self, Resolved};
+use trustmason_spec::name::StoreId;
+
+use super::PackOutcome;
+use super::work::Work;
+use crate::disk::{self, DiskError};
+use crate::journal::{Journal, Record};
+use crate::state::State;
+
+/// A pack as it ought to be.
+struct Pack {
+    digest: Fingerprint,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+/// The digest of what a piece of work asks for; `None` while a certificate of it was not made yet.
+pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Fingerprint> {
+    let print = |material: &Material| match material {
+        Material::Known(fingerprint) => Some(*fingerprint),
+        Material::Minted(_) => certificates.get(material).map(|c| c.fingerprint()),
+    };
+    let holds: Option<Vec<_>> = manual.add.iter().chain(&manual.verify).map(|item| print(&item.material)).collect();
+    let gone: Option<Vec<_>> = manual.remove.iter().map(|item| print(&item.material)).collect();
+    Some(pack_digest(&holds?, &gone?))
+}
+
+fn wanted(manual: &Manual, certificates: &Resolved<'_>) -> Option<Pack> {
+    Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates)? })
+}
+
+/// Whether the disk and the ledger already have this pack.
+fn stands(state: &State, ledger: &Ledger, target: &StoreId, pack: &Pack) -> bool {
+    let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
+    told && disk::read_folder(&state.pack(target)).is_ok_and(|files| files == pack.files)
+}
+
+/// Whether any pack of a plan waits to be written.
+pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &Ledger) -> bool {
+    let minted = BTreeMap::new();
+    let certificates = Resolved { known: &plan.certificates, minted: &minted };
+    plan.manual.iter().any(|manual| match wanted(manual, &certificates) {
+        Some(pack) => !stands(state, ledger, &manual.target, &pack),
+        None => true,
+    })
+}
+
+/// Writes one pack if it is another one than is there.
+pub(super) fn write(work: &Work<'_>, journal: &mut Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
+    let target = &manual.target;
+    let folder = work.state.pack(target);
+    let Some(pack) = wanted(manual, &work.resolved()) else {
+        let why = "a certificate it is to hold was not made in this run".to_owned();
+        return PackOutcome::Skipped { why };
+    };
+    if stands(&work.state, ledger, target, &pack) {
+        return PackOutcome::Unchanged { folder };
+    }
+    let earlier = ledger.handoffs.get(target);
+    let handoff = HandOff {
+        pack: pack.digest,
+        written: earlier.filter(|h| h.pack == pack.digest).map_or(work.now, |h| h.written),
+        confirmed: earlier.and_then(|h| h.confirmed.clone()),
+    };
+    match put(work, &folder, &pack) {
+        Ok(()) => {}
+        Err(error) => return PackOutcome::Failed { error: error.to_string() },
+    }
+    if let Err(error) = journal.note(&Record::Pack { target: target.clone(), handoff: handoff.clone() }) {
+        return PackOutcome::Failed { error: error.to_string() };
+    }
+    ledger.handoffs.insert(target.clone(), handoff);
+    PackOutcome::Written { folder }
+}
+
+fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
+    let disk = work.hands.disk;
+    disk.make_dir(folder)?;
+    super::write::tidy(work, Some(folder))?;
+    let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();
+    for (name, _) in disk::read_folder(folder)? {
+        if !names.contains(name.as_str()) {
+            disk.remove(&folder.join(name))?;
+        }
+    }
+    for (name, bytes) in &pack.files {
+        disk.keep(&folder.join(name), bytes, &work.run)?;
+    }
+    Ok(())
+}

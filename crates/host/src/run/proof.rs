@@ -1,0 +1,174 @@
+//! Checks an edit before and after: that it touches no entry the contract forbids to touch, and that the bytes it gave hold
+//! what was planned, every untouched entry bit for bit. The planner and the keystore crate promise both; here it is proved on
+//! the very bytes that are about to be written.
+
+use trustmason_keystore::{
+    AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Image, Interner, KeyMatch, NewEntry,
+    Password, Store, Unlock, fold_alias,
+};
+use trustmason_plan::change::{Change, Deed};
+
+/// Refuses deeds on entries nobody may touch.
+pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> {
+    for change in changes {
+        let trusted: &[EntryId] = match &change.deed {
+            Deed::Import { .. } => &[],
+            Deed::Replace { entries, .. } => entries,
+            Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => std::slice::from_ref(entry),
+            Deed::Regenerate { entry, alias, .. } => {
+                own_key(store, *entry, alias)?;
+                &[]
+            }
+        };
+        for id in trusted {
+            match store.entry(*id).map(|entry| &entry.kind) {
+                Some(EntryKind::Trusted(_)) => {}
+                Some(other) => {
+                    let (what, action) = (other.as_str(), change.deed.action());
+                    return Err(format!("change {} would {action} a {what} entry, which is never done", change.id));
+                }
+                None => return Err(format!("change {} speaks of an entry that is not there", change.id)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A regenerated identity's own entry: a private key under its alias, or nothing there at all.
+fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), String> {
+    let fits = match entry.and_then(|id| store.entry(id)) {
+        Some(entry) => {
+            let own = entry.alias.as_deref().is_some_and(|a| fold_alias(a) == fold_alias(alias));
+            own && matches!(entry.kind, EntryKind::PrivateKey { .. })
+        }
+        None => entry.is_none() && store.find(alias).is_empty(),
+    };
+    if fits { Ok(()) } else { Err(format!("`{alias}` is not the key entry the plan speaks of")) }
+}
+
+/// A folder's files with their contents.
+pub(super) type Files = Vec<(String, Vec<u8>)>;
+
+/// A folder's files after an image was put there.
+pub(super) fn resulting(before: &[(String, Vec<u8>)], image: &[(String, Option<Vec<u8>>)]) -> Files {
+    let touched = |name: &String| image.iter().any(|(n, _)| n == name);
+    let mut files: Files = before.iter().filter(|(name, _)| !touched(name)).cloned().collect();
+    files.extend(image.iter().filter_map(|(name, bytes)| Some((name.clone(), bytes.clone()?))));
+    files.sort();
+    files
+}
+
+/// Decodes what an edit gave and compares it with what was to come of it.
+pub(super) fn holds(
+    before: &Store,
+    edits: &Edits,
+    image: &Image,
+    password: Option<&Password>,
+    certificates: &Interner,
+) -> Result<(), String> {
+    let after = match image {
+        Image::File(bytes) => {
+            let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
+            Store::open(bytes.clone(), unlock, certificates)
+        }
+        Image::Directory(image) => Store::open_directory(resulting(before.files(), image), certificates),
+    }
+    .map_err(|error| format!("the new content does not open again: {error}"))?;
+    if after.format() != before.format() || after.version() != before.version() {
+        return Err("the new content has another format".to_owned());
+    }
+    let wanted = wanted(before, edits);
+    if wanted.len() != after.entries().len() {
+        return Err(format!("the new content has {} entries, {} were planned", after.entries().len(), wanted.len()));
+    }
+    // The order is kept, so that the search nearly always ends where it begins.
+    let mut open: Vec<&Entry> = after.entries().iter().collect();
+    for one in &wanted {
+        let Some(at) = open.iter().position(|entry| one.is(before, &after, entry)) else {
+            return Err(format!("the new content lacks {}", one.name()));
+        };
+        let entry = open.remove(at);
+        if let (Wanted::Key { .. }, Some(password)) = (one, password) {
+            let opens = after.open_key(entry.id, password).is_ok_and(|key| key.matches_certificate != KeyMatch::No);
+            if !opens {
+                return Err(format!("the new key of {} does not open", one.name()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An entry of the planned result.
+enum Wanted<'a> {
+    /// As it was, bit for bit.
+    Kept(&'a Entry),
+    /// As it was under another alias.
+    Renamed(&'a Entry, &'a str),
+    /// A new certificate.
+    Trusted { alias: Option<&'a str>, print: Fingerprint },
+    /// A new key with its chain.
+    Key { alias: Option<&'a str>, chain: Vec<Fingerprint> },
+}
+
+fn prints(entry: &Entry) -> impl Iterator<Item = Fingerprint> {
+    entry.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint)
+}
+
+fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
+    let old = before.entries().iter().filter_map(|entry| match edits.disposition.get(&entry.id) {
+        None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
+        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
+        Some(Disposition::Remove) => None,
+        Some(Disposition::ReplaceKey { chain, .. }) => {
+            Some(Wanted::Key { alias: entry.alias.as_deref(), chain: chain.iter().map(|c| Fingerprint::of(c)).collect() })
+        }
+    });
+    let new = edits.add.iter().map(|entry| match entry {
+        NewEntry::Trusted { alias, der, .. } => {
+            Wanted::Trusted { alias: alias.as_deref(), print: Fingerprint::of(der) }
+        }
+        NewEntry::PrivateKey { alias, chain, .. } => {
+            Wanted::Key { alias: Some(alias), chain: chain.iter().map(|c| Fingerprint::of(c)).collect() }
+        }
+    });
+    old.chain(new).collect()
+}
+
+impl Wanted<'_> {
+    fn is(&self, before: &Store, after: &Store, entry: &Entry) -> bool {
+        let named = |alias: Option<&str>| match after.format().alias_model() {
+            AliasModel::Folded => entry.alias.as_deref().map(fold_alias) == alias.map(fold_alias),
+            // File names are the keystore crate's to choose.
+            AliasModel::None | AliasModel::FileName => true,
+        };
+        match self {
+            Self::Kept(old) => {
+                let (was, is) = (before.raw(old.id), after.raw(entry.id));
+                was.is_some() && was == is && old.alias == entry.alias && old.created_ms == entry.created_ms
+            }
+            Self::Renamed(old, to) => {
+                named(Some(to))
+                    && old.kind.as_str() == entry.kind.as_str()
+                    && old.created_ms == entry.created_ms
+                    && prints(old).eq(prints(entry))
+            }
+            Self::Trusted { alias, print } => {
+                named(*alias) && matches!(&entry.kind, EntryKind::Trusted(slot) if slot.fingerprint() == *print)
+            }
+            Self::Key { alias, chain } => {
+                named(*alias)
+                    && matches!(entry.kind, EntryKind::PrivateKey { .. })
+                    && prints(entry).eq(chain.iter().copied())
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        let quote = |alias: Option<&str>| format!("entry `{}`", trustmason_plan::text::escape(alias.unwrap_or("")));
+        match self {
+            Self::Kept(old) => format!("{} as it was", quote(old.alias.as_deref())),
+            Self::Renamed(_, to) => quote(Some(to)),
+            Self::Trusted { alias, .. } | Self::Key { alias, .. } => quote(*alias),
+        }
+    }
+}

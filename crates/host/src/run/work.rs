@@ -1,0 +1,146 @@
+//! What all parts of a run share, and its first act: every key of the run is made, or taken up again, and rests in staging
+//! before any store is touched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Format, NewKey, Password};
+use trustmason_plan::change::{Mint, Plan};
+use trustmason_plan::observed::Observed;
+use trustmason_plan::pack::Resolved;
+use trustmason_plan::work::NewIdentity;
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, StoreDef, Topology};
+
+use super::{Event, Hands};
+use crate::disk::DiskError;
+use crate::fan;
+use crate::journal::{Journal, Record};
+use crate::mint::{self, Minted};
+use crate::staging::{self, Staged, Target};
+use crate::state::State;
+
+/// A run at work.
+pub(super) struct Work<'a> {
+    pub plan: &'a Plan,
+    pub topology: &'a Topology,
+    pub observed: &'a Observed,
+    pub hands: Hands<'a>,
+    pub state: State,
+    pub run: String,
+    pub now: Timestamp,
+    /// Keys in staging, or why there is none.
+    pub staged: BTreeMap<IdentityId, Result<Staged, String>>,
+    /// The same in the planner's words.
+    pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
+    pub identities: BTreeMap<IdentityId, NewIdentity>,
+}
+
+impl Work<'_> {
+    /// Every certificate the plan speaks of.
+    pub(super) fn resolved(&self) -> Resolved<'_> {
+        Resolved { known: &self.plan.certificates, minted: &self.minted }
+    }
+
+    /// Creation dates of what is new, milliseconds since 1970.
+    pub(super) fn created_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    pub(super) fn store(&self, id: &StoreId) -> Result<&StoreDef, String> {
+        self.topology.stores.get(id).ok_or_else(|| format!("{id} is not in the spec"))
+    }
+
+    /// A store's password, where it has one.
+    pub(super) fn password(&self, def: &StoreDef) -> Result<Option<Password>, String> {
+        let answer = def.password.as_ref().map(|secret| self.hands.secrets.get(secret)).transpose();
+        answer.map_err(|error| error.to_string())
+    }
+
+    /// The format a store has, or will be made in.
+    pub(super) fn format(&self, def: &StoreDef) -> Result<Format, String> {
+        let seen = self.plan.stores.iter().find(|view| view.id == def.id).and_then(|view| view.format);
+        match (seen, def.format) {
+            (Some(format), _) => Ok(format),
+            (None, DeclaredFormat::Jks) => Ok(Format::Jks),
+            (None, DeclaredFormat::Jceks) => Ok(Format::Jceks),
+            (None, DeclaredFormat::Pem) => Ok(Format::Pem),
+            (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
+            (None, DeclaredFormat::Pkcs12 | DeclaredFormat::PemPair | DeclaredFormat::Windows) => {
+                Err(format!("{} is of a format this version does not make", def.id))
+            }
+        }
+    }
+
+    /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
+    pub(super) fn mint(
+        &mut self,
+        journal: &mut Journal<'_>,
+        progress: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), DiskError> {
+        let plan = self.plan;
+        let new: Vec<&Mint> = plan.mints.values().filter(|mint| mint.resumed.is_none()).collect();
+        for mint in &new {
+            progress(Event::Minting { identity: &mint.identity });
+        }
+        // Making RSA keys is what takes the time of a small run: all processors at once.
+        let made = fan::out(&new, |mint| self.make(mint));
+        let mut made: BTreeMap<_, _> = new.iter().map(|mint| &mint.identity).zip(made).collect();
+        for mint in plan.mints.values() {
+            let staged = match made.remove(&mint.identity) {
+                Some(made) => made.and_then(|minted| self.stage(mint, &minted)),
+                None => self.resume(mint),
+            };
+            if let Ok(staged) = &staged {
+                journal.note(&Record::Staged {
+                    identity: mint.identity.clone(),
+                    sha256: staged.certificate.fingerprint(),
+                    path: staged.path.clone(),
+                })?;
+                progress(Event::Staged { identity: &mint.identity, certificate: &staged.certificate });
+                self.minted.insert(mint.identity.clone(), Arc::clone(&staged.certificate));
+                let new = NewIdentity { key: NewKey::Sealed(staged.sealed.clone()), chain: staged.chain.clone() };
+                self.identities.insert(mint.identity.clone(), new);
+            }
+            self.staged.insert(mint.identity.clone(), staged);
+        }
+        Ok(())
+    }
+
+    fn make(&self, mint: &Mint) -> Result<Minted, String> {
+        let def = self.topology.identities.get(&mint.identity);
+        let def = def.ok_or_else(|| format!("{} is not in the spec", mint.identity))?;
+        mint::mint(def, self.hands.keys, self.now).map_err(|error| format!("{}: {error}", mint.identity))
+    }
+
+    fn target_password(&self, mint: &Mint) -> Result<(Password, Format), String> {
+        let def = self.store(&mint.store)?;
+        let password = self.password(def)?;
+        let password = password.ok_or_else(|| format!("{} has no password in the spec; name one for it", mint.store))?;
+        Ok((password, self.format(def)?))
+    }
+
+    fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, String> {
+        let (password, format) = self.target_password(mint)?;
+        let target = Target {
+            identity: &mint.identity,
+            alias: &mint.alias,
+            format,
+            password: &password,
+            created_ms: self.created_ms(),
+        };
+        staging::stage(self.hands.disk, &self.state, &self.run, &target, minted).map_err(|error| error.to_string())
+    }
+
+    fn resume(&self, mint: &Mint) -> Result<Staged, String> {
+        let (password, _) = self.target_password(mint)?;
+        let look = self.observed.staging.get(&mint.identity);
+        let look = look.ok_or_else(|| format!("the staged key of {} is gone; plan again", mint.identity))?;
+        let staged = staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;
+        if Some(staged.certificate.fingerprint()) != mint.resumed {
+            return Err(format!("{} holds another certificate than when it was planned; plan again", look.path.display()));
+        }
+        Ok(staged)
+    }
+}

@@ -1,0 +1,123 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+use super::*;
+
+const CANARY: &str = "kanarienvogel-7";
+
+fn secret(from: SecretSource) -> SecretRef {
+    SecretRef { name: "cvp-keystore".into(), from }
+}
+
+fn get(from: SecretSource) -> Result<String, String> {
+    let secrets = Secrets::new();
+    let answer = secrets.get(&secret(from));
+    if let Err(error) = &answer {
+        assert!(!format!("{error} {error:?} {secrets:?}").contains(CANARY), "{error:?}");
+    }
+    answer.map(|p| p.expose().to_owned()).map_err(|e| e.to_string())
+}
+
+fn argv(args: &[&str]) -> SecretSource {
+    SecretSource::Command(args.iter().map(|a| (*a).to_owned()).collect())
+}
+
+#[test]
+fn a_file_gives_its_first_line_without_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pw");
+    for (content, want) in
+        [("a b \r\nsecond", "a b "), ("x", "x"), ("x\n", "x"), ("\u{feff}pässwort\r\n", "pässwort"), ("a\rb\n", "a\rb")]
+    {
+        std::fs::write(&file, content).unwrap();
+        assert_eq!(get(SecretSource::File(file.clone())).as_deref(), Ok(want), "{content:?}");
+    }
+    std::fs::write(&file, "\nlater").unwrap();
+    assert!(get(SecretSource::File(file)).unwrap_err().contains("empty"));
+    let gone = get(SecretSource::File(dir.path().join("gone"))).unwrap_err();
+    assert!(gone.contains("`cvp-keystore`") && gone.contains("does not exist"), "{gone}");
+}
+
+#[test]
+fn the_environment() {
+    let path = get(SecretSource::Env("PATH".into())).unwrap();
+    assert_eq!(path, std::env::var("PATH").unwrap());
+    let unset = get(SecretSource::Env("TRUSTMASON_SURELY_UNSET".into())).unwrap_err();
+    assert_eq!(
+        unset,
+        "secret `cvp-keystore`: environment variable TRUSTMASON_SURELY_UNSET is not set; export it in the shell that runs this"
+    );
+}
+
+#[test]
+fn a_property_on_the_hosts_disk_whatever_its_case() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("c/Cisco/CVP/conf")).unwrap();
+    let file = dir.path().join("c/Cisco/CVP/conf/security.properties");
+    std::fs::write(&file, format!("# pw\r\nSecurity.keystorePW = {CANARY}\r\nbad=\\u1\r\n")).unwrap();
+    let path = HostPath {
+        shown: r"C:\Cisco\CVP\Conf\security.properties".into(),
+        root: dir.path().to_owned(),
+        steps: ["C", "Cisco", "CVP", "Conf", "security.properties"].map(str::to_owned).to_vec(),
+        fold_case: true,
+    };
+    let ask = |key: &str| get(SecretSource::Properties { path: path.clone(), key: key.into() });
+    assert_eq!(ask("Security.keystorePW").as_deref(), Ok(CANARY));
+    assert!(ask("Security.keystorepw").unwrap_err().contains("has no key Security.keystorepw"));
+    assert!(ask("bad").unwrap_err().contains("line 3"));
+    std::fs::remove_file(file).unwrap();
+    assert!(ask("Security.keystorePW").unwrap_err().contains("does not exist"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_is_run_without_a_shell() {
+    assert_eq!(get(argv(&["printf", "%s\\nnext", "$HOME a"])).as_deref(), Ok("$HOME a"));
+    let unknown = get(argv(&["/no/such/program"])).unwrap_err();
+    assert!(unknown.contains("/no/such/program") && unknown.contains("cannot be started"), "{unknown}");
+    assert!(get(argv(&[])).unwrap_err().contains("command is empty"));
+    assert!(get(argv(&["true"])).unwrap_err().contains("is empty"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_failing_program_is_named_and_its_noise_withheld() {
+    let error = get(argv(&["sh", "-c", &format!("echo {CANARY} >&2; echo {CANARY}; exit 3")])).unwrap_err();
+    assert!(error.contains("`sh` ended with exit status: 3"), "{error}");
+    assert!(error.contains("16 bytes of error output withheld"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_hangs_is_stopped_with_its_children() {
+    let mut child = Command::new("sh");
+    std::os::unix::process::CommandExt::process_group(&mut child, 0);
+    let mut child = child.args(["-c", "sleep 1000 & sleep 1000"]).stdout(Stdio::piped()).spawn().unwrap();
+    let out = child.stdout.take().map(drain);
+    let before = Instant::now();
+    assert!(matches!(wait(&mut child, Duration::from_millis(200), out), Err(Ended::TooSlow)));
+    stop(&mut child);
+    assert!(child.try_wait().unwrap().is_some(), "it is gone and buried");
+    assert!(before.elapsed() < Duration::from_secs(60));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flood_of_output_neither_hangs_nor_fills_memory() {
+    let error = get(argv(&["sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 300000 /dev/zero >&2"]));
+    assert!(error.unwrap_err().contains("longer than any password"));
+}
+
+#[cfg(unix)]
+#[test]
+fn each_source_is_asked_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let secrets = Secrets::new();
+    let ask = secret(argv(&["sh", "-c", &format!("echo x >> '{}'; echo pw", log.display())]));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(secrets.get(&ask).unwrap().expose(), "pw"));
+        }
+    });
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "x\n");
+}

@@ -1,0 +1,196 @@
+//! Where new keys wait: `state/staging/<fqdn>/<identity>.<format>`, a store of the target's own format under the target's own
+//! password, holding the one entry. A key is here before any store hears of its certificate, and until the identity's store
+//! has been written and read back; a run that was interrupted is resumed from here and makes no second key.
+//!
+//! From here the protected key travels into its store as it is: it is opened nowhere on the way.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trustmason_keystore::{
+    Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
+    ReadError, SealedKey, Store, Unlock,
+};
+use trustmason_plan::observed::StagedLook;
+use trustmason_spec::name::IdentityId;
+
+use crate::disk::{self, Disk, DiskError};
+use crate::mint::Minted;
+use crate::state::State;
+
+/// Why a key could not be staged, or a staged one not used.
+#[derive(Debug, thiserror::Error)]
+pub enum StagingError {
+    /// The file.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The store could not be made.
+    #[error("staging the new key of {identity} failed: {cause}")]
+    Edit {
+        /// Whose.
+        identity: IdentityId,
+        /// Why.
+        cause: EditError,
+    },
+    /// The file does not open as it should.
+    #[error("the staged key {} cannot be used: {cause}; remove the file to have a new one made", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A format without keys.
+    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks or jceks store", format.as_str())]
+    NoKeys {
+        /// Whose.
+        identity: IdentityId,
+        /// The format.
+        format: Format,
+    },
+}
+
+/// A key in staging, ready to travel.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    /// Its certificate.
+    pub certificate: Arc<Certificate>,
+    /// Its chain in DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// The protected key.
+    pub sealed: SealedKey,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// The formats that keys are staged in.
+const FORMATS: [Format; 2] = [Format::Jks, Format::Jceks];
+
+/// Where a key is to go in the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Whose key it is.
+    pub identity: &'a IdentityId,
+    /// The alias it will have.
+    pub alias: &'a str,
+    /// The format of its store.
+    pub format: Format,
+    /// The password of its store.
+    pub password: &'a Password,
+    /// When it was made, milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// Stages a new key and reads it back.
+///
+/// # Errors
+/// [`StagingError`]; nothing else may be done with the key then.
+pub fn stage(
+    disk: &Disk,
+    state: &State,
+    run: &str,
+    target: &Target<'_>,
+    minted: &Minted,
+) -> Result<Staged, StagingError> {
+    let Target { identity, alias, format, password, created_ms } = *target;
+    if !FORMATS.contains(&format) {
+        return Err(StagingError::NoKeys { identity: identity.clone(), format });
+    }
+    let edits = Edits {
+        add: vec![NewEntry::PrivateKey {
+            alias: alias.to_owned(),
+            key: NewKey::Plain(minted.key.clone()),
+            chain: vec![minted.certificate.der().to_vec()],
+            created_ms,
+        }],
+        ..Edits::default()
+    };
+    let mut random = rand_core::UnwrapErr(getrandom::SysRng);
+    let image = Store::create(format)
+        .edit(&edits, Some(password), &mut random)
+        .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause })?;
+    let Image::File(bytes) = image else {
+        return Err(StagingError::NoKeys { identity: identity.clone(), format });
+    };
+    let path = state.staging(identity, format);
+    disk.make_dir(&state.staging_of(&identity.host))?;
+    disk.keep(&path, &bytes, run)?;
+    let staged = take(&path, password, &Interner::new())?;
+    if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
+        return Err(StagingError::Unusable { path, cause: "it holds another certificate than was put there".to_owned() });
+    }
+    Ok(staged)
+}
+
+/// Takes a staged key up again; the key must open and belong to its certificate.
+///
+/// # Errors
+/// That it is gone, does not open, or is not one key with its certificate.
+pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result<Staged, StagingError> {
+    let unusable = |cause: String| StagingError::Unusable { path: path.to_owned(), cause };
+    let (store, entry, certificate) =
+        open(path, Unlock::Password(password), certificates).map_err(|failed| failed.into_error(path))?;
+    if !opens(&store, entry, password) {
+        return Err(unusable("its key does not open with the store's password".to_owned()));
+    }
+    let sealed = store.sealed_key(entry).ok_or_else(|| unusable("it holds no key".to_owned()))?;
+    let chain = store.entry(entry).map(|e| e.certificates().iter().map(|slot| slot.der().to_vec()).collect());
+    Ok(Staged { certificate, chain: chain.unwrap_or_default(), sealed, path: path.to_owned() })
+}
+
+/// The staging file of an identity, whatever its format.
+pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
+    FORMATS.iter().map(|format| state.staging(identity, *format)).find(|path| path.is_file())
+}
+
+/// Looks at what an earlier run staged. A file that is no store is as good as none: the key in it is lost.
+pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> Option<StagedLook> {
+    let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
+    let (certificate, opens) = match with_password {
+        Some(((store, entry, certificate), password)) => (certificate, opens(&store, entry, password)),
+        // The password has changed since: still to be seen, no longer to be used.
+        None => (open(path, Unlock::Unverified, certificates).ok()?.2, false),
+    };
+    Some(StagedLook { certificate, opens, path: path.to_owned() })
+}
+
+enum Failed {
+    Disk(DiskError),
+    Read(ReadError),
+    NotOneKey,
+}
+
+impl Failed {
+    fn into_error(self, path: &Path) -> StagingError {
+        let cause = match self {
+            Self::Disk(error) => return StagingError::Disk(error),
+            Self::Read(error) => error.cause().to_owned(),
+            Self::NotOneKey => "it is not one private key with its certificate".to_owned(),
+        };
+        StagingError::Unusable { path: path.to_owned(), cause }
+    }
+}
+
+fn open(
+    path: &Path,
+    unlock: Unlock<'_>,
+    certificates: &Interner,
+) -> Result<(Store, EntryId, Arc<Certificate>), Failed> {
+    let bytes = disk::read(path).map_err(Failed::Disk)?;
+    let store = Store::open(bytes, unlock, certificates).map_err(Failed::Read)?;
+    let found = match store.entries() {
+        [entry] => match &entry.kind {
+            EntryKind::PrivateKey { chain } => {
+                chain.first().and_then(|slot| slot.certificate()).map(|leaf| (entry.id, Arc::clone(leaf)))
+            }
+            EntryKind::Trusted(_) | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
+        },
+        _ => None,
+    };
+    let (id, leaf) = found.ok_or(Failed::NotOneKey)?;
+    Ok((store, id, leaf))
+}
+
+fn opens(store: &Store, entry: EntryId, password: &Password) -> bool {
+    store.open_key(entry, password).is_ok_and(|key| key.matches_certificate != KeyMatch::No)
+}
