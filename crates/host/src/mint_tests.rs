@@ -1,0 +1,141 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use trustmason_keystore::{HashAlgorithm, KeyAlgorithm, SignatureCheck};
+use trustmason_spec::name::{Fqdn, IdentityId, RuleId, StoreId};
+use trustmason_spec::topology::{Constraints, Issuer, Rotation, Source, Write};
+
+use super::*;
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(2).unwrap())
+}
+
+fn now() -> Timestamp {
+    "2026-11-21T23:07:52.089Z".parse().unwrap()
+}
+
+fn identity() -> IdentityDef {
+    let host = Fqdn::parse("cvp1.acme.example").unwrap();
+    let attribute = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+    IdentityDef {
+        id: IdentityId::new(host.clone(), "wsm"),
+        source: Source::KeyEntry { store: StoreId::new(host, "keystore"), alias: "wsm_certificate".into() },
+        write: Write::Direct,
+        constraints: Constraints {
+            key: Some(KeyKind::Rsa(2048)),
+            signature: vec![SignatureHash::Sha256],
+            eku: Vec::new(),
+            cn_is_fqdn: true,
+        },
+        key: KeyKind::Rsa(2048),
+        signature: SignatureHash::Sha256,
+        subject: vec![
+            attribute("OU", "Contact Centre"),
+            attribute("O", "Acmé"),
+            attribute("L", "Boston"),
+            attribute("ST", "MA"),
+            attribute("C", "US"),
+        ],
+        issuer: Issuer::SelfSigned,
+        issuer_explicit: false,
+        validity_days: 1825,
+        renew_before_days: 60,
+        rotation: Rotation::Immediate,
+        names: vec![Fqdn::parse("wsm.acme.example").unwrap()],
+        restart: Vec::new(),
+        served_at: None,
+        rule: RuleId::new("pcce-12.5", "cvp.wsm"),
+        source_document: "003".into(),
+        export_steps: Vec::new(),
+        renew_steps: Vec::new(),
+    }
+}
+
+#[test]
+fn what_is_ordered_is_made() {
+    let minted = mint(&identity(), pool(), now()).unwrap();
+    let made = &minted.certificate;
+    assert_eq!(made.subject(), "CN=cvp1.acme.example, OU=Contact Centre, O=Acmé, L=Boston, ST=MA, C=US");
+    assert_eq!(made.issuer(), made.subject());
+    assert_eq!(made.dns_names(), ["cvp1.acme.example", "wsm.acme.example"]);
+    assert_eq!(made.signature().hash, Some(HashAlgorithm::Sha256));
+    assert_eq!(made.signature().name, "SHA256withRSA");
+    assert_eq!((made.public_key().algorithm.clone(), made.public_key().bits), (KeyAlgorithm::Rsa, 2048));
+    assert_eq!(made.not_before(), now().as_second());
+    assert_eq!(made.not_after() - made.not_before(), 1825 * 86_400);
+    assert_eq!(made.extended_key_usage(), None);
+    assert!(made.subject_key_id().is_some_and(|id| id.len() >= 20));
+    assert!(!made.is_ca());
+    assert!(matches!(made.verify_signed_by(made), SignatureCheck::Valid));
+    assert!(!format!("{minted:?}").contains("key"), "{minted:?}");
+}
+
+#[test]
+fn serials_are_long_positive_and_never_the_same() {
+    let serials: BTreeSet<String> =
+        (0..20).map(|_| mint(&identity(), pool(), now()).unwrap().certificate.serial().to_owned()).collect();
+    assert_eq!(serials.len(), 20);
+    assert!(serials.iter().all(|s| s.trim_start_matches('0').len() == 32), "{serials:?}");
+}
+
+#[test]
+fn usages_are_written_only_when_ordered() {
+    let mut identity = identity();
+    identity.constraints.eku = vec!["serverAuth".into(), "clientAuth".into(), "1.3.6.1.5.5.7.3.17".into()];
+    let minted = mint(&identity, pool(), now()).unwrap();
+    let usages = minted.certificate.extended_key_usage().unwrap();
+    assert!(usages.iter().any(|u| u == "serverAuth") && usages.iter().any(|u| u == "clientAuth"), "{usages:?}");
+    identity.constraints.eku = vec!["serverauth".into()];
+    assert!(matches!(mint(&identity, pool(), now()), Err(MintError::Usage(_))));
+}
+
+#[test]
+fn other_kinds_of_key() {
+    for (key, signature, name) in [
+        (KeyKind::Ec(256), SignatureHash::Sha256, "SHA256withECDSA"),
+        (KeyKind::Ec(384), SignatureHash::Sha384, "SHA384withECDSA"),
+        (KeyKind::Rsa(3072), SignatureHash::Sha512, "SHA512withRSA"),
+    ] {
+        let identity = IdentityDef { key, signature, constraints: Constraints::default(), ..identity() };
+        let minted = mint(&identity, pool(), now()).unwrap();
+        assert_eq!(minted.certificate.signature().name, name);
+        assert!(matches!(minted.certificate.verify_signed_by(&minted.certificate), SignatureCheck::Valid));
+    }
+    for (key, signature) in [(KeyKind::Rsa(1024), SignatureHash::Sha256), (KeyKind::Ec(256), SignatureHash::Sha512)] {
+        let identity = IdentityDef { key, signature, ..identity() };
+        assert!(matches!(mint(&identity, pool(), now()), Err(MintError::Kind { .. })));
+    }
+}
+
+#[test]
+fn what_would_be_renewed_at_once_is_refused() {
+    let short = IdentityDef { validity_days: 30, ..identity() };
+    let error = mint(&short, pool(), now()).unwrap_err().to_string();
+    assert!(error.contains("would not do") && error.contains("identity"), "{error}");
+    let weak = IdentityDef { constraints: Constraints { key: Some(KeyKind::Rsa(4096)), ..identity().constraints }, ..identity() };
+    assert!(matches!(mint(&weak, pool(), now()), Err(MintError::Unfit(_))));
+}
+
+#[test]
+fn subjects_that_would_be_spoilt_are_refused() {
+    let with = |k: &str, v: &str| {
+        let mut identity = identity();
+        identity.subject.push((k.to_owned(), v.to_owned()));
+        mint(&identity, pool(), now()).unwrap_err().to_string()
+    };
+    assert!(with("OU", "second").contains("twice"));
+    assert!(with("DC", "acme").contains("only CN, OU"));
+    let mut country = identity();
+    country.subject = vec![("C".into(), "USA".into())];
+    assert!(mint(&country, pool(), now()).unwrap_err().to_string().contains("two letters"));
+}
+
+#[test]
+fn a_far_end_is_the_last_second_there_is() {
+    let forever = IdentityDef { validity_days: u32::MAX, ..identity() };
+    assert_eq!(mint(&forever, pool(), now()).unwrap().certificate.not_after(), 253_402_300_799);
+}

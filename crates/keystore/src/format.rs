@@ -143,7 +143,7 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
     }
 }
 
-/// Tells the format by content alone; the extension lies too often (T7).
+/// Tells the format by content alone; the extension lies too often.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";

@@ -33,7 +33,7 @@ pub enum Remark {
         /// The later entry's alias.
         alias: String,
     },
-    /// An alias that is not in lower case: a JVM folds what it looks up, so it never finds this entry by name (T2).
+    /// An alias that is not in lower case: a JVM folds what it looks up, so it never finds this entry by name.
     UpperCaseAlias {
         /// The entry.
         entry: EntryId,
@@ -47,7 +47,7 @@ pub enum Remark {
         /// The alias, the broken part replaced.
         alias: String,
     },
-    /// A certificate in this entry makes a JVM refuse the whole store (T21).
+    /// A certificate in this entry makes a JVM refuse the whole store.
     JvmUnloadable {
         /// The entry.
         entry: EntryId,

@@ -25,10 +25,19 @@ use crate::{handoff, lint};
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
+    let formerly: Vec<_> =
+        topology.hosts.values().flat_map(|h| h.formerly.iter().map(|f| (f.as_str(), &h.fqdn))).collect();
     let mut standings = standing::take(topology, observed, &selection);
     loop {
-        let ground =
-            Ground { topology, observed, standings: &standings, selection: &selection, options, now: judged_at };
+        let ground = Ground {
+            topology,
+            observed,
+            standings: &standings,
+            selection: &selection,
+            options,
+            now: judged_at,
+            formerly: formerly.clone(),
+        };
         let settled = settle::settle(&ground);
         let predecessors = settle::predecessors(observed, &settled);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();

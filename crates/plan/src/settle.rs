@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
-use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
 
 use crate::change::{From, FromKind, IdentityState, Material, Options};
@@ -50,17 +50,25 @@ pub(crate) struct Ground<'a> {
     pub selection: &'a Selection,
     pub options: &'a Options,
     pub now: Timestamp,
+    /// Former host names and the hosts that had them.
+    pub formerly: Vec<(&'a str, &'a Fqdn)>,
 }
 
 impl Ground<'_> {
     /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
     pub(crate) fn leaves(&self, entry: &Entry) -> bool {
         let Some(slot) = crate::observed::trusted(entry) else { return false };
-        let retired = slot.certificate().is_some_and(|c| {
-            let names = c.names_carried();
-            !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| r.as_str() == n))
-        });
-        retired || self.topology.distrust.contains_key(&slot.fingerprint())
+        self.topology.distrust.contains_key(&slot.fingerprint())
+            || slot.certificate().is_some_and(|c| self.is_retired(c))
+    }
+
+    /// Whether every name a certificate carries is a retired host's.
+    pub(crate) fn is_retired(&self, certificate: &Certificate) -> bool {
+        if self.topology.retired.is_empty() {
+            return false;
+        }
+        let names = certificate.names_carried();
+        !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| r.as_str() == n))
     }
 }
 

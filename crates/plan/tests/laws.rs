@@ -171,12 +171,11 @@ fn json(plan: &Plan) -> String {
     serde_json::to_string(&Document::of(plan, "test")).unwrap()
 }
 
+/// Alias, creation date, kind, certificates, and whether a protected key is there.
+type Line = (Option<String>, Option<i64>, String, Vec<Fingerprint>, bool);
+
 /// What of a store must survive: everything the plan does not name, down to the protected key.
-fn untouched(
-    store: &Store,
-    plan: &Plan,
-    id: &StoreId,
-) -> Vec<(Option<String>, Option<i64>, String, Vec<Fingerprint>, bool)> {
+fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
     let touched: BTreeSet<usize> = plan
         .changes
         .iter()

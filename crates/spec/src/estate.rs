@@ -67,20 +67,23 @@ impl ProfileRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessSpec {
     None,
-    Root { root: At2, drive: Option<At2> },
+    Root {
+        root: Template,
+        drive: Option<Template>,
+    },
 }
 
 /// A template and its place, comparable by its text.
 #[derive(Clone, Debug)]
-pub(crate) struct At2(pub(crate) At<String>);
+pub(crate) struct Template(pub(crate) At<String>);
 
-impl PartialEq for At2 {
+impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
         self.0.value == other.0.value
     }
 }
 
-impl Eq for At2 {}
+impl Eq for Template {}
 
 /// The way to a secret, templates not filled in.
 #[derive(Clone, Debug)]

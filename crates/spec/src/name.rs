@@ -23,6 +23,16 @@ impl Fqdn {
                 "a fully qualified name has at least one dot",
             ));
         }
+        if lower
+            .rsplit('.')
+            .next()
+            .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
+        {
+            return Err(NameError::new(
+                text,
+                "an address is no name; certificates name hosts",
+            ));
+        }
         for label in lower.split('.') {
             let bad = label.is_empty()
                 || label.len() > 63
@@ -143,7 +153,7 @@ host_scoped! {
     ServiceId
 }
 
-/// A rule of a profile, `PROFILE/RULE`, or `spec/N` for the N-th entry of the estate's own `trust:` list (from 1).
+/// A rule of a profile, `PROFILE/RULE`, or `spec/trust/N` for the N-th entry of the estate's own `trust:` list (from 1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RuleId(String);

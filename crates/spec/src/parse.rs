@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::estate::{
-    AcceptSpec, AccessSpec, At2, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec,
-    PasswordSpec, RuleTweak, Spec, StoreOverride, TrustSpec,
+    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec,
+    RuleTweak, Spec, StoreOverride, Template, TrustSpec,
 };
 use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
@@ -20,6 +20,12 @@ use crate::{grammar, lexeme, pick, profile, shape, tree};
 pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     let source = Source::new(name, text);
     let root = tree::read(&source)?;
+    if let (Some(profile), None) = (root.get("trustmason-profile"), root.get("trustmason")) {
+        let fault = source.error(profile.place, "this is a role profile, not an estate spec");
+        return Err(Faults::from(
+            fault.hint("name it under `profile:` of an estate spec, by its path"),
+        ));
+    }
     let mut faults = shape::check(&source, &root, &grammar::SPEC);
     faults.append(secrets(&source, &root));
     let spec = build(source, &root);
@@ -113,7 +119,7 @@ fn build(source: Source, root: &Node) -> Spec {
             .text_of("certificates_dir")
             .unwrap_or_else(|| "./certs".to_owned()),
         access: access(root).unwrap_or_else(|| AccessSpec::Root {
-            root: At2(At::new("./hosts/{fqdn}".to_owned(), root.place)),
+            root: Template(At::new("./hosts/{fqdn}".to_owned(), root.place)),
             drive: None,
         }),
         secrets: root
@@ -172,8 +178,8 @@ fn access(node: &Node) -> Option<AccessSpec> {
         Some("none") => Some(AccessSpec::None),
         Some(_) => None,
         None => Some(AccessSpec::Root {
-            root: At2(access.spot_of("root")?),
-            drive: access.spot_of("drive").map(At2),
+            root: Template(access.spot_of("root")?),
+            drive: access.spot_of("drive").map(Template),
         }),
     }
 }

@@ -5,6 +5,7 @@
 //! the same name replaces the inherited one as a whole. There are no conditionals: variants are roles or profiles.
 
 mod catalog;
+mod read;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,6 @@ pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
 use crate::estate::{ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, Place, Source};
 use crate::topology::{Constraints, DeclaredFormat, Write};
-use crate::tree::Node;
-use crate::{grammar, lexeme, parse, pick, shape, tree};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 2] = [
@@ -57,7 +56,7 @@ impl LoadedProfile {
     pub fn parse(reference: ProfileRef, text: &str, name: &str) -> Result<Self, Faults> {
         Ok(Self {
             reference,
-            profile: read(text, name)?,
+            profile: read::read(text, name)?,
         })
     }
 
@@ -206,189 +205,6 @@ pub(crate) struct Rule {
     pub(crate) was: Vec<String>,
     pub(crate) why: String,
     pub(crate) source: String,
-}
-
-fn read(text: &str, name: &str) -> Result<Profile, Faults> {
-    let source = Source::new(name, text);
-    let root = tree::read(&source)?;
-    let mut faults = shape::check(&source, &root, &grammar::PROFILE);
-    faults.append(parse::secrets(&source, &root));
-    let name = root
-        .spot_of("name")
-        .unwrap_or_else(|| At::new(String::new(), root.place));
-    let mut roles = BTreeMap::new();
-    for (key, node) in root.pairs_of("roles") {
-        roles.insert(key.value, role(&source, &name.value, node, &mut faults));
-    }
-    let rules = root
-        .pairs_of("rules")
-        .into_iter()
-        .map(|(key, node)| (key.value.clone(), rule(&name.value, &key, node)));
-    let profile = Profile {
-        extends: root.read_of("extends", |text| Some(ProfileRef::read(text))),
-        needs: root
-            .get("needs")
-            .map(|needs| needs.texts_of("certificates"))
-            .unwrap_or_default(),
-        secrets: root
-            .pairs_of("secrets")
-            .into_iter()
-            .map(|(k, v)| (k.value, pick::secret(v)))
-            .collect(),
-        roles,
-        rules: rules.collect(),
-        name,
-        source,
-    };
-    faults.or(profile)
-}
-
-fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Role {
-    let mut role = Role {
-        clustered: node.flag_of("cluster").is_some_and(|at| at.value),
-        vars: node
-            .pairs_of("vars")
-            .into_iter()
-            .map(|(k, v)| (k.value, v.text_of("default")))
-            .collect(),
-        services: node
-            .pairs_of("services")
-            .into_iter()
-            .filter_map(|(k, v)| Some((k.value, v.text_of("name")?)))
-            .collect(),
-        ..Role::default()
-    };
-    for (key, node) in node.pairs_of("stores") {
-        let origin = Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        };
-        match store(origin, node) {
-            Ok(store) => drop(role.stores.insert(key.value, store)),
-            Err(why) => {
-                let fault = source.error(key.place, format!("the store `{}` {why}", key.value));
-                faults.push(
-                    fault.hint("give `path`, or for format pem-pair `certificate` and `key`"),
-                );
-            }
-        }
-    }
-    for (key, node) in node.pairs_of("identities") {
-        let origin = Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        };
-        match identity(origin, node) {
-            Ok(identity) => drop(role.identities.insert(key.value, identity)),
-            Err(why) => {
-                let fault = source.error(key.place, format!("the identity `{}` {why}", key.value));
-                faults.push(
-                    fault.hint("give `store` and `alias`, or `write: hand-off` and `exported_as`"),
-                );
-            }
-        }
-    }
-    role
-}
-
-fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
-    let format = node
-        .read_of("format", pick::format)
-        .map_or(DeclaredFormat::Jks, |at| at.value);
-    let spot = match (
-        node.text_of("path"),
-        node.text_of("certificate"),
-        node.text_of("key"),
-        format,
-    ) {
-        (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => {
-            Spot::Pair { certificate, key }
-        }
-        (Some(_), _, _, DeclaredFormat::PemPair) => return Err("is a pair and has one `path`"),
-        (Some(path), None, None, _) => Spot::Path(path),
-        (None, _, _, DeclaredFormat::PemPair) => {
-            return Err("is a pair and lacks `certificate` or `key`");
-        }
-        (Some(_), _, _, _) => return Err("has `certificate` or `key` beside its `path`"),
-        (None, _, _, _) => return Err("has no `path`"),
-    };
-    Ok(Store {
-        origin,
-        spot,
-        format,
-        password: node.text_of("password"),
-        write: write(node),
-        create: node.flag_of("create").is_some_and(|at| at.value),
-        vendor_entries: node.flag_of("vendor_entries").is_some_and(|at| at.value),
-        shadows: node.texts_of("shadows"),
-        restart: node.texts_of("restart"),
-        steps: node.texts_of("steps"),
-    })
-}
-
-fn write(node: &Node) -> Write {
-    if node.text_of("write").as_deref() == Some("hand-off") {
-        Write::HandOff
-    } else {
-        Write::Direct
-    }
-}
-
-fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
-    let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
-        (Some(store), Some(alias), Write::Direct) => Some((store, alias.to_lowercase())),
-        (None, None, Write::HandOff) if node.get("exported_as").is_some() => None,
-        (None, None, Write::HandOff) => return Err("is made by people and lacks `exported_as`"),
-        (_, _, Write::HandOff) => {
-            return Err("is made by people and names a `store` or an `alias`");
-        }
-        (_, _, Write::Direct | Write::Never) => {
-            return Err("lacks the `store` or the `alias` of its key entry");
-        }
-    };
-    let constraints = node.get("constraints").map(|c| Constraints {
-        key: c.read_of("key", pick::key_kind).map(|at| at.value),
-        signature: c
-            .texts_of("signature")
-            .iter()
-            .filter_map(|t| pick::hash(t))
-            .collect(),
-        eku: c.texts_of("eku"),
-        cn_is_fqdn: c.flag_of("cn_is_fqdn").is_some_and(|at| at.value),
-    });
-    Ok(Identity {
-        origin,
-        entry,
-        exported_as: node.texts_of("exported_as"),
-        served_at: node.read_of("served_at", lexeme::port).map(|at| at.value),
-        constraints: constraints.unwrap_or_default(),
-        restart: node.texts_of("restart"),
-        export_steps: node.texts_of("export_steps"),
-        renew_steps: node.texts_of("renew_steps"),
-        source: node.text_of("source").unwrap_or_default(),
-    })
-}
-
-fn rule(profile: &str, key: &At<String>, node: &Node) -> Rule {
-    Rule {
-        origin: Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        },
-        id: key.value.clone(),
-        truster: node.spots_of("truster"),
-        subject: node.spots_of("subject"),
-        publisher: node
-            .get("where")
-            .and_then(|w| w.flag_of("publisher"))
-            .map(|at| at.value),
-        own: node.flag_of("self").is_some_and(|at| at.value),
-        same: node.texts_of("same"),
-        alias: node.spot_of("alias"),
-        was: node.texts_of("was"),
-        why: node.text_of("why").unwrap_or_default(),
-        source: node.text_of("source").unwrap_or_default(),
-    }
 }
 
 impl Spec {

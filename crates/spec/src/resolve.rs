@@ -5,7 +5,10 @@ mod anchors;
 mod edges;
 mod hosts;
 mod identities;
+mod overrides;
 mod path;
+mod reach;
+mod secrets;
 mod stores;
 pub(crate) mod template;
 
@@ -56,14 +59,11 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
         faults, warnings, ..
     } = work;
     let mut profiles: Vec<String> = Vec::new();
-    for machine in &machines {
-        for name in machine
-            .effective
-            .members
-            .iter()
-            .filter(|name| !profiles.contains(name))
-            .collect::<Vec<_>>()
-        {
+    for name in machines
+        .iter()
+        .flat_map(|machine| &machine.effective.members)
+    {
+        if !profiles.contains(name) {
             profiles.push(name.clone());
         }
     }

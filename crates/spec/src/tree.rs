@@ -96,11 +96,7 @@ pub(crate) fn read(source: &Source) -> Result<Node, Faults> {
     let text = source.text();
     match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(raw) => Ok(Builder { text }.node(raw)),
-        Err(error) => {
-            let mut faults = Faults::default();
-            faults.push(crate::syntax::fault(source, &error));
-            Err(faults)
-        }
+        Err(error) => Err(Faults::from(crate::syntax::fault(source, &error))),
     }
 }
 

@@ -139,3 +139,91 @@ fn the_same_text_gives_the_same_topology_and_survey() {
     ids.sort();
     assert_eq!(ids, sorted);
 }
+
+/// 5 machines with stores of their own; 6 voice nodes with a mirror; IIS and DFP of three Windows machines, ECE's IIS and
+/// 6 tomcat certificates lie in files; 5 keys are made here.
+#[test]
+fn the_survey_of_the_lab_is_complete() {
+    use survey::{CertificateAt, Look};
+    let topology = topology_of(LAB);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for look in survey::Survey::of(&topology).looks {
+        let kind = match &look {
+            Look::Host { .. } => "host",
+            Look::Store { store, keys } => {
+                let expected: &[&str] = match store.id.to_string().as_str() {
+                    "cvpa.lab.example/keystore" => &[
+                        "callserver_certificate",
+                        "vxml_certificate",
+                        "wsm_certificate",
+                    ],
+                    "cvprpt.lab.example/keystore" => &["callserver_certificate", "wsm_certificate"],
+                    _ => &[],
+                };
+                assert_eq!(keys, expected);
+                "store"
+            }
+            Look::Mirror { store } => {
+                assert!(
+                    store
+                        .steps
+                        .iter()
+                        .any(|step| step.contains(store.id.host.as_str())),
+                    "{}",
+                    store.id
+                );
+                "mirror"
+            }
+            Look::Certificate { at, .. } => {
+                let CertificateAt::Named { folder, names } = at else {
+                    panic!("no file is named in the lab")
+                };
+                assert!(folder == Path::new("/estate/certs") && !names.is_empty());
+                "certificate"
+            }
+            Look::Shadow { .. } => "shadow",
+            Look::Staging { password, .. } => {
+                assert!(password.is_some());
+                "staging"
+            }
+            Look::Ledger => "ledger",
+        };
+        *counts.entry(kind).or_insert(0) += 1;
+    }
+    let expected = [
+        ("certificate", 13),
+        ("host", 5),
+        ("ledger", 1),
+        ("mirror", 6),
+        ("shadow", 3),
+        ("staging", 5),
+        ("store", 5),
+    ];
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// The largest inventory the vendor allows, as a mesh far denser than a real one.
+#[test]
+fn a_thousand_machines_resolve() {
+    let roles = [
+        "ads",
+        "rogger",
+        "[pg, cucm-pg]",
+        "cvp",
+        "cvp-reporting",
+        "vvb",
+        "cucm",
+        "finesse",
+        "cuic",
+        "ece",
+    ];
+    let hosts: String = (0..1000)
+        .map(|n| format!("  h{n}.x.example: {{ role: {} }}\n", roles[n % roles.len()]))
+        .collect();
+    let topology = topology_of(&format!(
+        "trustmason: 1\nestate: big\nprofile: pcce-12.5\nhosts:\n{hosts}"
+    ));
+    assert_eq!(topology.hosts.len(), 1000);
+    // Of each kind 100: T1, T2, T3, T4, T7, T9, T10, T11, T12, T14, T15 and T16 pair 100 with 100, T5 and T6 twice, T8 four times.
+    assert_eq!(topology.edges.len(), 20 * 100 * 100);
+}

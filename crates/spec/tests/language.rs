@@ -224,7 +224,7 @@ hosts:
         .find(|e| e.rule.as_str() == "pcce-12.6/T1")
         .unwrap();
     assert_eq!(edge.was, ["cvp.x.example"]);
-    assert_eq!(topology.profiles, ["pcce-12.5", "pcce-12.6"]);
+    assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5"]);
     assert_eq!(
         topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile,
         "pcce-12.6"
@@ -535,5 +535,34 @@ hosts:
     assert_eq!(
         format!("{:?} {:?}", host.side, host.labels),
         "Some(B) {\"site\": \"west\"}"
+    );
+}
+
+/// Every section of the language at once.
+#[test]
+fn an_estate_with_every_section_resolves_without_a_warning() {
+    let all = resolved(include_str!("every-section.yaml"));
+    assert!(all.warnings.is_empty(), "{}", all.warnings);
+    let topology = all.topology;
+    assert_eq!(topology.hosts.len(), 7);
+    assert!(
+        topology
+            .edges
+            .iter()
+            .all(|e| e.rule.as_str() != "pcce-12.5/T7")
+    );
+    let keystore = store(&topology, "cvp1.acme.example/keystore");
+    assert_eq!(shown(keystore), r"E:\ks\.keystore");
+    assert!(
+        keystore.exclusive
+            && matches!(&keystore.password.as_ref().unwrap().from, SecretSource::Env(name) if name == "LAB1_PW")
+    );
+    let authority = &topology.authorities["corp-ca"];
+    assert_eq!(
+        (
+            authority.intermediates.len(),
+            authority.requests_dir.clone()
+        ),
+        (1, Some(PathBuf::from("/estate/csr")))
     );
 }

@@ -326,6 +326,14 @@ impl Running<'_> {
             self.broken = Some(error.to_string());
         }
         self.outcomes.minted = self.work.minted.clone();
+        // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
+        for change in &self.work.plan.changes {
+            if let Deed::Regenerate { .. } = change.deed
+                && let Some(outcome) = self.hindrance(change)
+            {
+                self.outcomes.changes.insert(change.id, outcome);
+            }
+        }
     }
 
     fn stores(&mut self, progress: &mut dyn FnMut(Event<'_>)) {

@@ -1,4 +1,4 @@
-//! What a JVM refuses though it parses: one such certificate makes the whole store unloadable (T21).
+//! What a JVM refuses though it parses: one such certificate makes the whole store unloadable.
 //!
 //! Every case was tried on JDK 17.0.15 and 25 by loading a JKS that holds it. Java reads leniently elsewhere: negative, zero and
 //! long serials, unknown critical extensions, times without seconds, broken UTF-8, version 3 without extensions all load.
@@ -84,8 +84,8 @@ pub(super) fn refusal(facts: &Facts<'_>) -> Option<JvmRefusal> {
     if extensions.san_is_critical && (extensions.san_is_empty || extensions.bad_critical_name) {
         return Some(JvmRefusal::BadCriticalSan);
     }
-    if facts.subject_is_empty {
-        // JDK 17 lets a version 3 certificate without any extension pass; RFC 5280 §4.1.2.6 does not, and neither do we.
+    // Without any extension, versions 2 and 3 pass, though RFC 5280 §4.1.2.6 says otherwise; version 1 does not.
+    if facts.subject_is_empty && (extensions.present || facts.version == 1) {
         if !extensions.has_san || extensions.san_is_empty {
             return Some(JvmRefusal::EmptySubjectWithoutSan);
         }

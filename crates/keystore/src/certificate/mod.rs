@@ -155,7 +155,7 @@ impl Certificate {
     /// Parses exactly one certificate in DER.
     ///
     /// # Errors
-    /// [`CertificateError`] when the bytes are no certificate, are BER (T9: the JDK would re-encode them and the fingerprint
+    /// [`CertificateError`] when the bytes are no certificate, are BER (the JDK would re-encode them and the fingerprint
     /// would change), or go on after its end.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         Self::parse_known(der, Fingerprint::of(der))
@@ -443,7 +443,7 @@ impl Certificate {
         self.extensions.authority_key_id.as_deref()
     }
 
-    /// Why a JVM would refuse it, and with it the whole store that holds it (T21). `None`: a JVM loads it.
+    /// Why a JVM would refuse it, and with it the whole store that holds it. `None`: a JVM loads it.
     #[must_use]
     pub fn jvm_refusal(&self) -> Option<&JvmRefusal> {
         self.jvm_refusal.as_ref()

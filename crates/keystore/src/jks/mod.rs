@@ -230,6 +230,17 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Says the same of an entry once, however long its chain is.
+    fn remark(&mut self, remark: Remark) {
+        let same = |last: &Remark| {
+            last.entry() == remark.entry()
+                && std::mem::discriminant(last) == std::mem::discriminant(&remark)
+        };
+        if !self.store.remarks.last().is_some_and(same) {
+            self.store.remarks.push(remark);
+        }
+    }
+
     fn certificate(&mut self, entry: EntryId, alias: &str) -> Result<CertificateSlot, ReadError> {
         let mut foreign = None;
         if self.store.version == 2 {
@@ -257,7 +268,7 @@ impl Parser<'_> {
             .map_err(cut("a certificate is cut off"))?;
         if let Some(name) = foreign {
             let reason = CertificateError::of_type(&name);
-            self.store.remarks.push(Remark::UnknownCertificateType {
+            self.remark(Remark::UnknownCertificateType {
                 entry,
                 alias: alias.to_owned(),
                 name,
@@ -270,7 +281,7 @@ impl Parser<'_> {
             CertificateSlot::Parsed(certificate) => {
                 if let Some(refusal) = certificate.jvm_refusal() {
                     let why = refusal.to_string();
-                    self.store.remarks.push(Remark::JvmUnloadable {
+                    self.remark(Remark::JvmUnloadable {
                         entry,
                         alias: alias(),
                         why,
@@ -279,7 +290,7 @@ impl Parser<'_> {
             }
             CertificateSlot::Unparsed(bytes) => {
                 let why = bytes.reason().to_string();
-                self.store.remarks.push(if bytes.reason().jvm_loads() {
+                self.remark(if bytes.reason().jvm_loads() {
                     Remark::UnreadCertificate {
                         entry,
                         alias: Some(alias()),

@@ -87,16 +87,13 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
     let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut taken = BTreeSet::new();
     let mut renamed: Vec<(String, Vec<u8>)> = Vec::new();
+    // Entries stand in the order of their files.
+    let mut rest = store.entries.iter().zip(&store.places).peekable();
     for (index, (name, bytes)) in store.files.iter().enumerate() {
         let mut cuts = Vec::new();
         let mut new_name = None;
         let mut entries = 0usize;
-        for (entry, place) in store
-            .entries
-            .iter()
-            .zip(&store.places)
-            .filter(|(_, place)| place.file == index)
-        {
+        while let Some((entry, place)) = rest.next_if(|(_, place)| place.file == index) {
             entries += 1;
             match edits.disposition.get(&entry.id) {
                 None | Some(Disposition::Keep) => {}

@@ -72,6 +72,8 @@ struct Comparison<'a> {
     predecessors: &'a BTreeMap<Fingerprint, IdentityId>,
     /// Identities this plan makes anew, in any store.
     renewing: BTreeSet<&'a IdentityId>,
+    /// Names of hosts that left, and former names of hosts whose edges here are settled.
+    gone: BTreeSet<&'a str>,
     claimed: BTreeSet<EntryId>,
     out: Diff,
 }
@@ -114,9 +116,11 @@ pub(crate) fn store<'a>(
                 Subject::Certificate(_) => None,
             })
             .collect(),
+        gone: BTreeSet::new(),
         claimed: BTreeSet::new(),
         out: Diff::default(),
     };
+    work.gone = work.gone_names();
     work.hold_identity_aliases();
     work.regenerate(settled);
     work.hold_exact();

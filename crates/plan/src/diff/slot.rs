@@ -1,8 +1,10 @@
 //! What stands at a wanted alias, and whose it is (contract §2, "Ours").
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, fold_alias};
+use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Edge, Subject};
 
 use super::{Comparison, Wish, subject_host};
@@ -83,18 +85,19 @@ impl<'a> Comparison<'a> {
 
     /// Whether every name a certificate carries belongs to a host that left, or is a former name of one that is settled.
     pub(super) fn only_gone_hosts(&self, certificate: &Certificate) -> bool {
+        if self.gone.is_empty() {
+            return false;
+        }
         let names = certificate.names_carried();
-        !names.is_empty() && names.iter().all(|name| self.is_gone(name))
+        !names.is_empty() && names.iter().all(|name| self.gone.contains(name.as_str()))
     }
 
-    pub(super) fn is_gone(&self, name: &str) -> bool {
-        let topology = self.ground.topology;
-        if topology.retired.iter().any(|r| r.as_str() == name) {
-            return true;
-        }
-        topology.hosts.values().any(|host| {
-            let former = host.formerly.iter().any(|f| f.as_str() == name);
-            former && self.wishes.iter().all(|w| subject_host(w.edge) != Some(&host.fqdn) || w.settled.material.is_ok())
-        })
+    /// A former name is gone once no edge to its host is blocked here.
+    pub(super) fn gone_names(&self) -> BTreeSet<&'a str> {
+        let settled =
+            |host: &Fqdn| self.wishes.iter().all(|w| subject_host(w.edge) != Some(host) || w.settled.material.is_ok());
+        let retired = self.ground.topology.retired.iter().map(Fqdn::as_str);
+        let former = self.ground.formerly.iter().filter(|(_, host)| settled(host)).map(|(name, _)| *name);
+        retired.chain(former).collect()
     }
 }

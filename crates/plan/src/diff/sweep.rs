@@ -1,6 +1,6 @@
 //! Entries no edge asked for: ours and unwanted leaves, everything else stays and is at most said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, fold_alias};
@@ -130,13 +130,12 @@ impl<'a> Comparison<'a> {
 
     /// One certificate under several aliases that are not all wanted.
     pub(super) fn entry_findings(&mut self) {
-        let mut by_print: BTreeMap<Fingerprint, Vec<&Entry>> = BTreeMap::new();
-        for entry in self.entries {
-            if let Some(slot) = trusted(entry) {
-                by_print.entry(slot.fingerprint()).or_default().push(entry);
-            }
-        }
-        for (fingerprint, entries) in by_print.into_iter().filter(|(_, e)| e.len() > 1) {
+        let mut prints: Vec<(Fingerprint, &Entry)> =
+            self.entries.iter().filter_map(|e| trusted(e).map(|s| (s.fingerprint(), e))).collect();
+        prints.sort_by_key(|(print, entry)| (*print, entry.id));
+        for entries in prints.chunk_by(|a, b| a.0 == b.0).filter(|c| c.len() > 1) {
+            let Some((fingerprint, _)) = entries.first().copied() else { continue };
+            let entries: Vec<&Entry> = entries.iter().map(|(_, e)| *e).collect();
             let spare: Vec<_> = entries.iter().filter(|e| !self.claimed.contains(&e.id)).collect();
             let leaving = spare.iter().all(|e| self.is_deleted(e.id));
             if let (Some(entry), false) = (spare.first(), leaving || spare.is_empty()) {

@@ -2,6 +2,8 @@
 //! done here on byte vectors, with the same plan and the same edits.
 #![allow(
     dead_code,
+    unreachable_pub,
+    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -483,8 +485,11 @@ pub fn found(pair: &Pair) -> SourceLook {
     SourceLook::Found { certificate: pair.certificate.clone(), path: PathBuf::from("certs/file.cer") }
 }
 
-/// Public facts of every entry of a store, with its protected key, in order.
-pub fn listing(store: &Store) -> Vec<(Option<String>, Option<i64>, &'static str, Vec<Fingerprint>)> {
+/// Alias, creation date, kind and certificates of an entry.
+pub type Line = (Option<String>, Option<i64>, &'static str, Vec<Fingerprint>);
+
+/// Public facts of every entry of a store, in order.
+pub fn listing(store: &Store) -> Vec<Line> {
     store
         .entries()
         .iter()

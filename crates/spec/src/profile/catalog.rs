@@ -19,8 +19,8 @@ pub(crate) struct Catalog<'p> {
 pub(crate) struct Effective {
     /// What the host shows as its profile: `pcce-12.5`, or names joined with `+`.
     pub(crate) name: String,
-    /// The names of all profiles in it.
-    pub(crate) members: BTreeSet<String>,
+    /// The names of all profiles in it: as given, then what they extend.
+    pub(crate) members: Vec<String>,
     pub(crate) needs: BTreeSet<String>,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) roles: BTreeMap<String, Role>,
@@ -134,7 +134,7 @@ fn fold(chain: &[&Profile]) -> Effective {
     let mut all = Effective::default();
     for profile in chain {
         all.name.clone_from(&profile.name.value);
-        all.members.insert(profile.name.value.clone());
+        all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
         all.secrets
             .extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));

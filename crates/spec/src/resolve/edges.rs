@@ -2,9 +2,11 @@
 //! they agree on the alias: it keeps the rule id that sorts first, with its why and source, and the older names of both.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::Work;
 use super::hosts::Machine;
+use super::reach::{Part, find, own, shares};
 use super::template;
 use crate::estate::{RuleTweak, TrustSpec};
 use crate::fault::{At, Place, nearest};
@@ -13,14 +15,15 @@ use crate::profile::{Rule, dangling, takes_alias};
 use crate::topology::{Anchor, Edge, IdentityDef, Source, StoreDef, Subject};
 
 /// All edges, sorted by id.
-pub(crate) fn edges(
+pub(crate) fn edges<'n>(
     work: &mut Work<'_>,
-    machines: &[Machine<'_>],
-    stores: &BTreeMap<StoreId, StoreDef>,
+    machines: &'n [Machine<'n>],
+    stores: &'n BTreeMap<StoreId, StoreDef>,
     identities: &BTreeMap<IdentityId, IdentityDef>,
 ) -> Vec<Edge> {
     let mut net = Net {
         stores,
+        subjects: BTreeMap::new(),
         found: BTreeMap::new(),
         used: BTreeSet::new(),
     };
@@ -38,18 +41,23 @@ pub(crate) fn edges(
 
 struct Net<'n> {
     stores: &'n BTreeMap<StoreId, StoreDef>,
+    /// The subjects of each rule, found once: by the profile it is written in, and its id.
+    subjects: BTreeMap<(&'n str, &'n str), Subjects<'n>>,
     found: BTreeMap<String, (Edge, Place)>,
     /// Indices of the `rules:` entries that meant something.
     used: BTreeSet<usize>,
 }
 
-impl Net<'_> {
+/// Hosts with those of their identities that a rule means.
+type Subjects<'n> = Rc<Vec<(&'n Machine<'n>, BTreeSet<&'n str>)>>;
+
+impl<'n> Net<'n> {
     fn rule(
         &mut self,
         work: &mut Work<'_>,
-        machines: &[Machine<'_>],
+        machines: &'n [Machine<'n>],
         truster: &Machine<'_>,
-        rule: &Rule,
+        rule: &'n Rule,
     ) {
         let stores: BTreeSet<&str> = rule
             .truster
@@ -73,20 +81,9 @@ impl Net<'_> {
         );
         let alias = tweak.and_then(|t| t.alias.as_ref()).or(rule.alias.as_ref());
         let id = RuleId::new(&rule.origin.profile, &rule.id);
-        for subject in machines {
-            let own_identities: BTreeSet<&str> = rule
-                .subject
-                .iter()
-                .filter_map(|at| own(subject, &at.value, Part::Identity))
-                .collect();
+        for (subject, own_identities) in self.subjects(machines, rule).iter() {
             let itself = subject.host.fqdn == truster.host.fqdn;
-            if own_identities.is_empty()
-                || (itself && !rule.own)
-                || rule
-                    .publisher
-                    .is_some_and(|wanted| wanted != subject.host.publisher)
-                || !shares(work, &labels, truster, subject, &id, tweak)
-            {
+            if (itself && !rule.own) || !shares(work, &labels, truster, subject, &id, tweak) {
                 continue;
             }
             for identity in own_identities {
@@ -95,7 +92,7 @@ impl Net<'_> {
                         store: StoreId::new(truster.host.fqdn.clone(), *store),
                         subject: Subject::Identity(IdentityId::new(
                             subject.host.fqdn.clone(),
-                            identity,
+                            *identity,
                         )),
                         alias: alias.map(|at| name(at, subject, identity)),
                         was: rule
@@ -114,6 +111,24 @@ impl Net<'_> {
                 }
             }
         }
+    }
+
+    fn subjects(&mut self, machines: &'n [Machine<'n>], rule: &'n Rule) -> Subjects<'n> {
+        let key = (rule.origin.profile.as_str(), rule.id.as_str());
+        let all = self.subjects.entry(key).or_insert_with(|| {
+            let meant = |subject: &'n Machine<'n>| {
+                let pairs = rule.subject.iter();
+                let identities: BTreeSet<&str> = pairs
+                    .filter_map(|at| own(subject, &at.value, Part::Identity))
+                    .collect();
+                let publisher = rule
+                    .publisher
+                    .is_none_or(|wanted| wanted == subject.host.publisher);
+                (publisher && !identities.is_empty()).then_some((subject, identities))
+            };
+            Rc::new(machines.iter().filter_map(meant).collect())
+        });
+        Rc::clone(all)
     }
 
     /// The `rules:` entry for a rule: the truster's own profile by name beats the profile the rule is written in.
@@ -414,157 +429,6 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
         Some(why) => format!("{}; this estate: {why}", rule.why),
         None => rule.why.clone(),
     }
-}
-
-/// What the right side of `LEFT/RIGHT` names.
-#[derive(Clone, Copy)]
-enum Part {
-    Store,
-    Identity,
-}
-
-impl Part {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::Identity => "identity",
-        }
-    }
-
-    fn names<'m>(self, machine: &'m Machine<'_>) -> Vec<&'m String> {
-        match self {
-            Self::Store => machine.role.stores.keys().collect(),
-            Self::Identity => machine.role.identities.keys().collect(),
-        }
-    }
-}
-
-/// The store or identity of `ROLE/NAME` if this host has that role.
-fn own<'a>(machine: &Machine<'_>, pair: &'a str, part: Part) -> Option<&'a str> {
-    let (role, name) = pair.split_once('/')?;
-    let role = machine.has(role)?;
-    let there = match part {
-        Part::Store => role.stores.contains_key(name),
-        Part::Identity => role.identities.contains_key(name),
-    };
-    there.then_some(name)
-}
-
-/// Everything `ROLE/NAME` or `FQDN/NAME` means in this estate. What means nothing is a fault.
-fn find<'m, 's>(
-    work: &mut Work<'_>,
-    machines: &'m [Machine<'s>],
-    at: &'m At<String>,
-    part: Part,
-) -> Vec<(&'m Machine<'s>, &'m str)> {
-    let source = &work.spec.source;
-    let (left, right) = at.value.split_once('/').unwrap_or_default();
-    let hits: Vec<(&Machine<'_>, &str)> = if left.contains('.') {
-        let host = machines.iter().find(|m| {
-            m.host
-                .fqdn
-                .as_str()
-                .eq_ignore_ascii_case(left.trim_end_matches('.'))
-        });
-        let Some(host) = host else {
-            let known: Vec<&str> = machines.iter().map(|m| m.host.fqdn.as_str()).collect();
-            let fault = source
-                .error(at.place, format!("there is no host `{left}`"))
-                .suggest(nearest(left, known));
-            work.faults
-                .push(fault.hint("name a host of this spec, or a role"));
-            return Vec::new();
-        };
-        if !part.names(host).iter().any(|name| *name == right) {
-            work.faults.push(dangling(
-                source,
-                at.place,
-                part.word(),
-                right,
-                part.names(host).into_iter(),
-            ));
-            return Vec::new();
-        }
-        if matches!(part, Part::Store) && host.disks.is_none() {
-            let fault = source.error(
-                at.place,
-                format!("{left} has `access: none`, so nothing can be brought into its stores"),
-            );
-            work.faults
-                .push(fault.hint("take the entry out, or give the host an access root"));
-            return Vec::new();
-        }
-        vec![(host, right)]
-    } else {
-        machines
-            .iter()
-            .filter_map(|m| own(m, &at.value, part).map(|name| (m, name)))
-            .collect()
-    };
-    if hits.is_empty() {
-        let known: BTreeSet<String> = machines
-            .iter()
-            .flat_map(|m| {
-                m.host.roles.iter().flat_map(move |role| {
-                    part.names(m)
-                        .into_iter()
-                        .map(move |name| format!("{role}/{name}"))
-                })
-            })
-            .collect();
-        let message = format!(
-            "no host of this estate has the {} `{}`",
-            part.word(),
-            at.value
-        );
-        let fault = source
-            .error(at.place, message)
-            .suggest(nearest(&at.value, known.iter().map(String::as_str)));
-        work.faults.push(fault.hint(format!(
-            "write ROLE/{0} or FQDN/{0}",
-            part.word().to_uppercase()
-        )));
-    }
-    hits
-}
-
-/// Whether truster and subject carry equal labels. A host without the label is a fault: leaving it out in silence would
-/// take trust away.
-fn shares(
-    work: &mut Work<'_>,
-    labels: &[&str],
-    truster: &Machine<'_>,
-    subject: &Machine<'_>,
-    rule: &RuleId,
-    tweak: Option<&RuleTweak>,
-) -> bool {
-    let mut equal = true;
-    for label in labels {
-        let (left, right) = (truster.label(label), subject.label(label));
-        for (machine, value) in [(truster, &left), (subject, &right)] {
-            if value.is_none() {
-                let because =
-                    tweak.map_or(String::new(), |t| format!(" (line {})", t.rule.place.line));
-                let message = format!(
-                    "{} has no label `{label}`, which the rule {rule} asks for{because}",
-                    machine.host.fqdn
-                );
-                let hint = match *label {
-                    "side" => "add `side: a` or `side: b`".to_owned(),
-                    "cluster" => "add `cluster:`".to_owned(),
-                    _ => format!("add `labels: {{ {label}: … }}`"),
-                };
-                work.faults.push(
-                    work.spec
-                        .source
-                        .error(machine.spec.place, message)
-                        .hint(hint),
-                );
-            }
-        }
-        equal &= left == right;
-    }
-    equal
 }
 
 /// An alias filled in, in lower case. Templates were checked before, so nothing is left open.

@@ -1,0 +1,191 @@
+//! Records what a person says of a hand-off: that exactly the pack that was written is in the store, or what an export of the
+//! store shows. A plan that asks for something else by now is not confirmed by it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use trustmason_keystore::{EntryKind, Fingerprint, Interner, Remark};
+use trustmason_plan::change::{Manual, Material, Plan};
+use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
+use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
+use trustmason_plan::pack::Resolved;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::Topology;
+
+use crate::disk::{Disk, DiskError};
+use crate::ledger::{self, Loaded};
+use crate::lock::{Lock, LockError};
+use crate::look::{Keys, OpenError, Opening, open};
+use crate::run::packs;
+use crate::secret::{SecretError, Secrets};
+use crate::state;
+
+/// What is said, and the present state of things it is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The store (or `FQDN/IDENTITY`) the pack was for.
+    pub target: &'a StoreId,
+    /// An export of the store, if it was not only said.
+    pub from: Option<&'a Path>,
+    /// Who says it.
+    pub by: &'a str,
+    /// The time.
+    pub now: Timestamp,
+    /// The plan of this moment.
+    pub plan: &'a Plan,
+    /// What it was made from.
+    pub topology: &'a Topology,
+    /// Likewise.
+    pub observed: &'a Observed,
+    /// Likewise.
+    pub ledger: &'a Loaded,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmError {
+    /// There is no such hand-off.
+    #[error("{target} is no store or identity that a person changes; `trustmason plan` lists them under manual steps")]
+    NotHandOff {
+        /// What was named.
+        target: StoreId,
+    },
+    /// No pack was written.
+    #[error("no pack was written for {target} yet; run `trustmason apply` first")]
+    NoPack {
+        /// For what.
+        target: StoreId,
+    },
+    /// The plan asks for something else than the pack.
+    #[error("the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack")]
+    MovedOn {
+        /// For what.
+        target: StoreId,
+        /// When the pack was written.
+        written: Timestamp,
+    },
+    /// The export cannot be read.
+    #[error(transparent)]
+    Export(#[from] OpenError),
+    /// The password of an exported store.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The export does not show what the store holds.
+    #[error("{} does not tell what the store holds: {why}; export it again", path.display())]
+    Unclear {
+        /// The export.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another run is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The ledger cannot be stored.
+    #[error("the confirmation could not be recorded: {0}")]
+    Disk(#[from] DiskError),
+}
+
+/// Records a claim.
+///
+/// # Errors
+/// [`ConfirmError`]; nothing was recorded.
+pub fn confirm(
+    claim: Claim<'_>,
+    disk: &Disk,
+    secrets: &Secrets,
+    certificates: &Interner,
+    lock: &mut Lock,
+) -> Result<Confirmation, ConfirmError> {
+    let target = claim.target.clone();
+    let handoff = claim.ledger.ledger.handoffs.get(&target);
+    let manual = claim.plan.manual.iter().find(|manual| manual.target == target);
+    let (handoff, manual) = match (handoff, manual) {
+        (Some(handoff), Some(manual)) => (handoff, manual),
+        (Some(handoff), None) => return Err(ConfirmError::MovedOn { target, written: handoff.written }),
+        (None, Some(_)) => return Err(ConfirmError::NoPack { target }),
+        (None, None) => return Err(ConfirmError::NotHandOff { target }),
+    };
+    let minted = std::collections::BTreeMap::new();
+    let certain = Resolved { known: &claim.plan.certificates, minted: &minted };
+    if packs::digest(manual, &certain) != Some(handoff.pack) {
+        return Err(ConfirmError::MovedOn { target, written: handoff.written });
+    }
+    let confirmation = match claim.from {
+        None => claimed(claim, manual, handoff),
+        Some(export) => observed(claim, export, secrets, certificates)?,
+    };
+    let mut ledger = claim.ledger.ledger.clone();
+    ledger.version = ledger::VERSION;
+    ledger.handoffs.insert(target, HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
+    let run = state::run_id(claim.now, handoff.pack);
+    lock.sign(disk, &run, claim.now)?;
+    let stored = ledger::store(disk, lock.state(), &ledger, &run);
+    let unsigned = lock.unsign(disk);
+    stored?;
+    unsigned?;
+    Ok(confirmation)
+}
+
+/// The digest of what is seen of the store now; a mirror that changes later counts more than this word.
+fn mirror(claim: Claim<'_>) -> Option<Fingerprint> {
+    match claim.observed.stores.get(claim.target) {
+        Some(StoreLook::Readable(facts)) => Some(facts.sha256),
+        Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => None,
+    }
+}
+
+/// A person's word: exactly this pack, beside what was confirmed before and is not contradicted by it.
+fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation {
+    let print = |material: &Material| match material {
+        Material::Known(fingerprint) => Some(*fingerprint),
+        Material::Minted(_) => None,
+    };
+    let mirror = mirror(claim);
+    let earlier = handoff.confirmed.as_ref().filter(|earlier| earlier.mirror == mirror);
+    let added: BTreeSet<_> =
+        manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
+    let removed: BTreeSet<_> = manual.remove.iter().filter_map(|item| print(&item.material)).collect();
+    let mut holds = earlier.map(|e| e.holds.clone()).unwrap_or_default();
+    holds.retain(|fingerprint| !removed.contains(fingerprint));
+    holds.extend(&added);
+    let mut gone = earlier.map(|e| e.gone.clone()).unwrap_or_default();
+    gone.retain(|fingerprint| !added.contains(fingerprint));
+    gone.extend(&removed);
+    Confirmation { at: claim.now, by: claim.by.to_owned(), kind: ConfirmationKind::Claimed, holds, gone, mirror }
+}
+
+/// An export: its whole listing.
+fn observed(
+    claim: Claim<'_>,
+    export: &Path,
+    secrets: &Secrets,
+    certificates: &Interner,
+) -> Result<Confirmation, ConfirmError> {
+    let secret = claim.topology.stores.get(claim.target).and_then(|def| def.password.as_ref());
+    let password = secret.map(|secret| secrets.get(secret)).transpose()?;
+    let facts = open(export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
+    let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
+    Ok(Confirmation {
+        at: claim.now,
+        by: claim.by.to_owned(),
+        kind: ConfirmationKind::Observed,
+        holds,
+        gone: BTreeSet::new(),
+        mirror: mirror(claim),
+    })
+}
+
+/// What is not in an export counts as absent, so that one which is empty or partly unreadable is none.
+fn listing(facts: &StoreFacts) -> Result<BTreeSet<Fingerprint>, String> {
+    if let Some(bad) = facts.remarks.iter().find(|remark| matches!(remark, Remark::BadBlock { .. })) {
+        return Err(bad.to_string());
+    }
+    let trusted = facts.entries.iter().filter_map(|entry| match &entry.kind {
+        EntryKind::Trusted(slot) => Some(slot.fingerprint()),
+        EntryKind::PrivateKey { .. } | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
+    });
+    let holds: BTreeSet<Fingerprint> = trusted.collect();
+    if holds.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(holds) }
+}

@@ -1,0 +1,161 @@
+//! What `ROLE/NAME` and `FQDN/NAME` mean in this estate, and which hosts carry equal labels.
+
+use std::collections::BTreeSet;
+
+use super::Work;
+use super::hosts::Machine;
+use crate::estate::RuleTweak;
+use crate::fault::{At, nearest};
+use crate::name::RuleId;
+use crate::profile::dangling;
+
+/// What the right side of `LEFT/RIGHT` names.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Store,
+    Identity,
+}
+
+impl Part {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Identity => "identity",
+        }
+    }
+
+    fn names<'m>(self, machine: &'m Machine<'_>) -> Vec<&'m String> {
+        match self {
+            Self::Store => machine.role.stores.keys().collect(),
+            Self::Identity => machine.role.identities.keys().collect(),
+        }
+    }
+}
+
+/// The store or identity of `ROLE/NAME` if this host has that role.
+pub(super) fn own<'a>(machine: &Machine<'_>, pair: &'a str, part: Part) -> Option<&'a str> {
+    let (role, name) = pair.split_once('/')?;
+    let role = machine.has(role)?;
+    let there = match part {
+        Part::Store => role.stores.contains_key(name),
+        Part::Identity => role.identities.contains_key(name),
+    };
+    there.then_some(name)
+}
+
+/// Everything `ROLE/NAME` or `FQDN/NAME` means in this estate. What means nothing is a fault.
+pub(super) fn find<'m, 's>(
+    work: &mut Work<'_>,
+    machines: &'m [Machine<'s>],
+    at: &'m At<String>,
+    part: Part,
+) -> Vec<(&'m Machine<'s>, &'m str)> {
+    let source = &work.spec.source;
+    let (left, right) = at.value.split_once('/').unwrap_or_default();
+    let hits: Vec<(&Machine<'_>, &str)> = if left.contains('.') {
+        let host = machines.iter().find(|m| {
+            m.host
+                .fqdn
+                .as_str()
+                .eq_ignore_ascii_case(left.trim_end_matches('.'))
+        });
+        let Some(host) = host else {
+            let known: Vec<&str> = machines.iter().map(|m| m.host.fqdn.as_str()).collect();
+            let fault = source
+                .error(at.place, format!("there is no host `{left}`"))
+                .suggest(nearest(left, known));
+            work.faults
+                .push(fault.hint("name a host of this spec, or a role"));
+            return Vec::new();
+        };
+        if !part.names(host).iter().any(|name| *name == right) {
+            work.faults.push(dangling(
+                source,
+                at.place,
+                part.word(),
+                right,
+                part.names(host).into_iter(),
+            ));
+            return Vec::new();
+        }
+        if matches!(part, Part::Store) && host.disks.is_none() {
+            let fault = source.error(
+                at.place,
+                format!("{left} has `access: none`, so nothing can be brought into its stores"),
+            );
+            work.faults
+                .push(fault.hint("take the entry out, or give the host an access root"));
+            return Vec::new();
+        }
+        vec![(host, right)]
+    } else {
+        machines
+            .iter()
+            .filter_map(|m| own(m, &at.value, part).map(|name| (m, name)))
+            .collect()
+    };
+    if hits.is_empty() {
+        let known: BTreeSet<String> = machines
+            .iter()
+            .flat_map(|m| {
+                m.host.roles.iter().flat_map(move |role| {
+                    part.names(m)
+                        .into_iter()
+                        .map(move |name| format!("{role}/{name}"))
+                })
+            })
+            .collect();
+        let message = format!(
+            "no host of this estate has the {} `{}`",
+            part.word(),
+            at.value
+        );
+        let fault = source
+            .error(at.place, message)
+            .suggest(nearest(&at.value, known.iter().map(String::as_str)));
+        work.faults.push(fault.hint(format!(
+            "write ROLE/{0} or FQDN/{0}",
+            part.word().to_uppercase()
+        )));
+    }
+    hits
+}
+
+/// Whether truster and subject carry equal labels. A host without the label is a fault: leaving it out in silence would
+/// take trust away.
+pub(super) fn shares(
+    work: &mut Work<'_>,
+    labels: &[&str],
+    truster: &Machine<'_>,
+    subject: &Machine<'_>,
+    rule: &RuleId,
+    tweak: Option<&RuleTweak>,
+) -> bool {
+    let mut equal = true;
+    for label in labels {
+        let (left, right) = (truster.label(label), subject.label(label));
+        for (machine, value) in [(truster, &left), (subject, &right)] {
+            if value.is_none() {
+                let because =
+                    tweak.map_or(String::new(), |t| format!(" (line {})", t.rule.place.line));
+                let message = format!(
+                    "{} has no label `{label}`, which the rule {rule} asks for{because}",
+                    machine.host.fqdn
+                );
+                let hint = match *label {
+                    "side" => "add `side: a` or `side: b`".to_owned(),
+                    "cluster" => "add `cluster:`".to_owned(),
+                    _ => format!("add `labels: {{ {label}: … }}`"),
+                };
+                work.faults.push(
+                    work.spec
+                        .source
+                        .error(machine.spec.place, message)
+                        .hint(hint),
+                );
+            }
+        }
+        equal &= left == right;
+    }
+    equal
+}

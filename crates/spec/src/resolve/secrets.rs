@@ -1,0 +1,167 @@
+//! `secrets:`: the way to each store's password, and what about the ways deserves a look.
+
+use std::collections::BTreeSet;
+
+use super::Work;
+use super::hosts::Machine;
+use super::stores::known_vars;
+use crate::estate::{PasswordSpec, SecretSpec};
+use crate::fault::{At, Place, nearest};
+use crate::name::StoreId;
+use crate::profile::{Store, join};
+use crate::topology::{SecretRef, SecretSource};
+
+/// Passwords by name: which were asked for, which were found missing.
+#[derive(Default)]
+pub(super) struct Secrets {
+    missing: BTreeSet<String>,
+}
+
+impl Secrets {
+    /// The way to a store's password; `None` where it has none, or where nobody says.
+    pub(super) fn of(
+        &mut self,
+        work: &mut Work<'_>,
+        machine: &Machine<'_>,
+        id: &StoreId,
+        store: &Store,
+        over: Option<&At<PasswordSpec>>,
+    ) -> Option<SecretRef> {
+        let (name, at) = match over.map(|at| (&at.value, at.place)) {
+            Some((PasswordSpec::Inline(secret), at)) => {
+                let from = source(work, machine, id, secret, at)?;
+                return Some(SecretRef {
+                    name: format!("stores.{id}"),
+                    from,
+                });
+            }
+            Some((PasswordSpec::Named(name), at)) => (name, Some(at)),
+            None => (store.password.as_ref()?, None),
+        };
+        let place = at.unwrap_or(machine.spec.place);
+        if let Some(secret) = work.spec.secrets.get(name) {
+            let from = source(work, machine, id, &secret.value, secret.place)?;
+            return Some(SecretRef {
+                name: name.clone(),
+                from,
+            });
+        }
+        if let Some(secret) = machine.effective.secrets.get(name) {
+            let from = source(work, machine, id, secret, place)?;
+            return Some(SecretRef {
+                name: name.clone(),
+                from,
+            });
+        }
+        let known: BTreeSet<&str> = (work.spec.secrets.keys())
+            .chain(machine.effective.secrets.keys())
+            .map(String::as_str)
+            .collect();
+        if at.is_some() {
+            // What was written may be the password itself instead of its name, so it is not repeated.
+            let fault = work.spec.source.error(
+                place,
+                format!("`password` of {id} is no name under `secrets:`"),
+            );
+            work.faults.push(
+                fault
+                    .suggest(nearest(name, known.iter().copied()))
+                    .hint(format!(
+                        "name one of {}, or write the way to it: {{ env: VARIABLE }}",
+                        known.into_iter().collect::<Vec<_>>().join(", ")
+                    )),
+            );
+        } else if self.missing.insert(name.clone()) {
+            let fault = work.spec.source.error(
+                place,
+                format!("nobody says where the password `{name}` of {id} is"),
+            );
+            let hint = format!("add `{name}: {{ env: VARIABLE }}` under `secrets:`");
+            work.faults.push(
+                fault
+                    .suggest(nearest(name, work.spec.secrets.keys().map(String::as_str)))
+                    .hint(hint),
+            );
+        }
+        None
+    }
+
+    /// Literals that are no public default, and secrets that no store asks for.
+    pub(super) fn lint(&self, work: &mut Work<'_>, machines: &[Machine<'_>]) {
+        let spec = work.spec;
+        let warn = |place: Place, what: &str| {
+            spec.source
+                .warning(place, format!("{what} is written in the spec, where everybody who reads it sees it"))
+                .hint("use `env`, `file`, `properties` or `command`; a literal is meant for the public default `changeit`")
+        };
+        let mut asked: BTreeSet<&str> = machines
+            .iter()
+            .flat_map(|m| m.effective.roles.values())
+            .flat_map(|r| r.stores.values())
+            .filter_map(|s| s.password.as_deref())
+            .collect();
+        for over in &spec.stores {
+            match over.password.as_ref().map(|at| (&at.value, at.place)) {
+                Some((PasswordSpec::Named(name), _)) => drop(asked.insert(name)),
+                Some((PasswordSpec::Inline(SecretSpec::Literal(_, false)), place)) => {
+                    work.warnings.push(warn(
+                        place,
+                        &format!("the password of `{}`", over.pattern.value),
+                    ));
+                }
+                Some((PasswordSpec::Inline(_), _)) | None => {}
+            }
+        }
+        for (name, at) in &spec.secrets {
+            if matches!(at.value, SecretSpec::Literal(_, false)) {
+                work.warnings
+                    .push(warn(at.place, &format!("the secret `{name}`")));
+            }
+            if !machines.is_empty() && !asked.contains(name.as_str()) {
+                let fault = spec
+                    .source
+                    .warning(at.place, format!("no store asks for the secret `{name}`"));
+                work.warnings.push(
+                    fault
+                        .suggest(nearest(name, asked.iter().copied()))
+                        .hint("take it out, or mend its name"),
+                );
+            }
+        }
+    }
+}
+
+fn source(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    id: &StoreId,
+    secret: &SecretSpec,
+    at: Place,
+) -> Option<SecretSource> {
+    Some(match secret {
+        SecretSpec::Literal(password, _) => SecretSource::Literal(password.clone()),
+        SecretSpec::Env(name) => SecretSource::Env(name.clone()),
+        SecretSpec::File(path) => SecretSource::File(join(work.base, path)),
+        SecretSpec::Command(argv) => SecretSource::Command(argv.clone()),
+        SecretSpec::Properties { path, key } => {
+            let path = match machine.path(&path.value)? {
+                Ok(path) => path,
+                Err(why) => {
+                    // The text of a secret's source is not repeated: `why` would quote it.
+                    let variable = why.split_once("uses ").map_or("a part", |(_, tail)| tail);
+                    let fault = work.spec.source.error(
+                        at,
+                        format!("the properties file for the password of {id}: {variable}"),
+                    );
+                    work.faults
+                        .push(fault.hint(format!("known variables: {}", known_vars(machine))));
+                    return None;
+                }
+            };
+            SecretSource::Properties {
+                path,
+                key: key.clone(),
+            }
+        }
+    })
+}
