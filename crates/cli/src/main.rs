@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod exit;
 mod load;
+mod machine;
 mod nearest;
 mod progress;
 mod stop;

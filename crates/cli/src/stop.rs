@@ -26,11 +26,6 @@ impl Stop {
         Self { facts: Facts::REFUSED, words: Words::Message(message.into()) }
     }
 
-    /// The command line was wrong in a way that only shows after reading something.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { facts: Facts::USAGE, words: Words::Message(message.into()) }
-    }
-
     /// The saved plan no longer holds.
     pub(crate) fn outdated(message: impl Into<String>) -> Self {
         Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }

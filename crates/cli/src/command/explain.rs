@@ -9,15 +9,15 @@ use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
-use crate::machine;
+use crate::machine::Machine;
 
 pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let target = Target::find(&estate.topology, &args.target)?;
     let options = estate.options(Question::default())?;
-    let mut observed = machine::look(&estate, console)?;
-    let plan = estate.judge(&mut observed, &options, load::now());
-    let case = Case { topology: &estate.topology, observed: &observed, plan: &plan };
+    let mut sight = Machine::of(&estate).look(&estate, console)?;
+    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let case = Case { topology: &estate.topology, observed: &sight.observed, plan: &plan };
     console.report(&target.explain(case)?);
     Ok(Facts::FINE)
 }

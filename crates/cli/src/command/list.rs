@@ -33,11 +33,12 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
             console.report(&report);
             Ok(Facts::FINE)
         }
-        Err(failure) => {
+        Err(mut failure) => {
+            failure.message = format!("{}: {}", args.store.display(), failure.message);
             if args.format == ReportFormat::Json {
                 console.report(&failure.json());
             }
-            Err(Stop::refused(format!("{}: {}", args.store.display(), failure.message)))
+            Err(Stop::refused(failure.message))
         }
     }
 }
@@ -103,7 +104,7 @@ impl Failure {
             class: "unreadable",
             format: None,
             offset: None,
-            message: format!("{cause}; check the path and its permissions"),
+            message: format!("cannot be read: {cause}; check the path and its permissions"),
         }
     }
 

@@ -67,7 +67,6 @@ fn topology(dir: &Path) -> Result<Topology, DemoError> {
 
 struct Layout<'a> {
     topology: &'a Topology,
-    today: Date,
     now_ms: i64,
     identities: BTreeMap<IdentityId, Made>,
     /// Older certificates of identities that were made anew.
@@ -129,7 +128,7 @@ impl<'a> Layout<'a> {
         let roots = forge::all(&names, |name| {
             forge::root(name, days(today, -3000)?, days(today, 5000)?)
         })?;
-        Ok(Self { topology, today, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
+        Ok(Self { topology, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
     }
 
     /// A JKS or JCEKS with everything that is wanted in it, less the sins.

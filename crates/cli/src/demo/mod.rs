@@ -9,7 +9,7 @@ mod layout;
 mod person;
 mod sins;
 
-pub(crate) use layout::{Written, write};
+pub(crate) use layout::write;
 pub(crate) use person::carry_out;
 
 /// The spec of the demo's estate.

@@ -19,7 +19,7 @@ struct Pack {
 #[derive(Deserialize)]
 struct Item {
     file: Option<String>,
-    sha256: Option<Fingerprint>,
+    sha256: Option<String>,
 }
 
 /// Carries out the pack for one store. Answers how many certificates came in and how many left.
@@ -29,9 +29,10 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
     let Some(Place::Directory(mirror)) = topology.stores.get(target).map(|s| &s.place) else {
         return Err(DemoError(format!("{target} has no mirror")));
     };
-    let mirror = self::path(mirror);
+    let mirror = path(mirror);
     let mut gone = 0;
-    for item in pack.remove.iter().filter_map(|i| i.sha256) {
+    for text in pack.remove.iter().filter_map(|i| i.sha256.as_ref()) {
+        let item: Fingerprint = text.parse().map_err(failed("a pack"))?;
         for entry in fs_err::read_dir(&mirror).map_err(failed("a mirror"))? {
             let file = entry.map_err(failed("a mirror"))?.path();
             if holds(&file, item)? {

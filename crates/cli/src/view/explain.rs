@@ -285,7 +285,7 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         Some(EdgeVerdict::Unobserved) => "nobody can see this store; apply writes a pack with what to verify".to_owned(),
         None => "not judged".to_owned(),
     };
-    line!(out, "  verdict   {}  {verdict}", verdict_word(view).replace("  ", ""));
+    line!(out, "  verdict   {}{verdict}", verdict_word(view));
     let wanted = view.and_then(|v| v.sha256);
     let candidates: Vec<&Entry> = case
         .entries(&def.id)

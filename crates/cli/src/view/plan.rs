@@ -131,7 +131,8 @@ fn store_line(out: &mut String, view: &StoreView) {
     }
     match (view.state, view.entries) {
         (StoreState::Readable, Some(n)) => facts.push(if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }),
-        (StoreState::Absent, _) => facts.push("not there yet".to_owned()),
+        (StoreState::Absent, _) if matches!(view.verdict, StoreVerdict::Change(_)) => facts.push("new".to_owned()),
+        (StoreState::Absent, _) => facts.push("not there".to_owned()),
         (StoreState::Unreadable, _) => facts.push("not readable".to_owned()),
         (StoreState::Unobserved, _) => facts.push("not observed".to_owned()),
         (StoreState::Readable, None) => {}

@@ -218,6 +218,14 @@ impl Outcomes {
     }
 }
 
+/// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
+pub fn is_idle(request: Request<'_>, state: &state::State) -> bool {
+    request.plan.changes.is_empty()
+        && leftovers(request).is_empty()
+        && request.ledger.recovered.is_empty()
+        && !packs::due(request.plan, state, &request.ledger.ledger)
+}
+
 /// Runs a plan. The lock must be the estate's; it is signed when there is something to write.
 ///
 /// # Errors
@@ -230,10 +238,7 @@ pub fn run(
 ) -> Result<Outcomes, RunError> {
     let Request { plan, digest, topology, observed, ledger: loaded, now } = request;
     let leftovers = leftovers(request);
-    let idle = plan.changes.is_empty()
-        && leftovers.is_empty()
-        && loaded.recovered.is_empty()
-        && !packs::due(plan, lock.state(), &loaded.ledger);
+    let idle = is_idle(request, lock.state());
     if idle {
         return Ok(Outcomes::default());
     }

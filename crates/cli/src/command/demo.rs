@@ -1,0 +1,89 @@
+//! `demo`: writes a small estate, plans it, applies it, plays the person, and plans again. Nothing printed is canned.
+
+use std::path::{Path, PathBuf};
+
+use trustmason_plan::outline::{ManualKind, Plan};
+
+use super::apply;
+use crate::args::DemoArgs;
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::{self, Estate, Question};
+use crate::machine::Machine;
+use crate::stop::Stop;
+use crate::view::apply::Report;
+use crate::view::{BOLD, paint};
+use crate::{demo, view};
+
+pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
+    let dir = folder(args.dir.as_deref())?;
+    let written = demo::write(&dir, load::now()).map_err(|e| Stop::refused(e.to_string()))?;
+    console.report(&format!(
+        "A small estate stands in {}: 12 hosts, {} keystores ({} vendor roots in each cacerts), {} exported certificates, \
+         and what installers and years do to them.\n",
+        dir.display(),
+        written.stores,
+        written.roots,
+        written.exports
+    ));
+    let spec = written.spec.display().to_string();
+    step(console, &format!("trustmason plan {spec}"));
+    let estate = load::estate(Some(&written.spec), console)?;
+    let machine = Machine::of(&estate);
+    let mut sight = machine.look(&estate, console)?;
+    let options = estate.options(Question::default())?;
+    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    console.report(&view::plan::plan(&plan, console.verbose()));
+
+    step(console, &format!("trustmason apply {spec} --auto-approve"));
+    let (outcomes, next) = apply::carry_out(&estate, &machine, &sight, &plan, console)?;
+    let pack = |id: &_| machine.pack(id);
+    console.report(&view::apply::text(Report { plan: &plan, outcomes: &outcomes, next: &next, pack: &pack }));
+    if !outcomes.is_complete() {
+        return Ok(apply::facts(&outcomes, &next));
+    }
+    person(&estate, &machine, &next, console)?;
+
+    step(console, &format!("trustmason plan {spec}"));
+    let machine = Machine::of(&estate);
+    let mut sight = machine.look(&estate, console)?;
+    let last = estate.judge(&mut sight.observed, &options, load::now());
+    console.report(&view::plan::plan(&last, console.verbose()));
+    console.note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
+    Ok(Facts::of_apply(&last.summary, false, false))
+}
+
+fn step(console: Console, command: &str) {
+    console.report(&format!("\n{}\n\n", paint(BOLD, format!("$ {command}"))));
+}
+
+/// Does what the packs ask of a person.
+fn person(estate: &Estate, machine: &Machine, next: &Plan, console: Console) -> Result<(), Stop> {
+    for work in next.manual.iter().filter(|m| m.kind == ManualKind::Store) {
+        let folder = machine.pack(&work.target);
+        let (come, gone) = demo::carry_out(&estate.topology, &work.target, &folder)
+            .map_err(|e| Stop::refused(format!("the hand-off for {} could not be played: {e}", work.target)))?;
+        console.report(&format!(
+            "\nPlaying the person: as {} says, {come} brought into {}, {gone} removed there, and exported again.\n",
+            folder.join("STEPS.md").display(),
+            work.target
+        ));
+    }
+    Ok(())
+}
+
+/// A folder to write to: the one named, if nothing is lost by it, or a new one.
+fn folder(dir: Option<&Path>) -> Result<PathBuf, Stop> {
+    let Some(dir) = dir else {
+        let made = tempfile::Builder::new().prefix("trustmason-demo-").tempdir();
+        return made
+            .map(tempfile::TempDir::keep)
+            .map_err(|e| Stop::refused(format!("no folder for the demo could be made: {e}; name one")));
+    };
+    let made = fs_err::create_dir_all(dir).and_then(|()| fs_err::read_dir(dir)).map(|mut items| items.next().is_none());
+    match made {
+        Ok(true) => Ok(dir.to_owned()),
+        Ok(false) => Err(Stop::refused(format!("{} is not empty; name a new folder for the demo", dir.display()))),
+        Err(error) => Err(Stop::refused(format!("the demo cannot be written: {error}"))),
+    }
+}

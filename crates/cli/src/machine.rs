@@ -1,0 +1,131 @@
+//! The command line's way to the machine: what the host crate does, with its errors as early ends.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use trustmason_host::disk::{Disk, DiskError, Owner, ReplaceError, Replacement};
+use trustmason_host::ledger::{self, Loaded};
+use trustmason_host::lock::Lock;
+use trustmason_host::look::{self, Eyes};
+use trustmason_host::mint::Generate;
+use trustmason_host::run::{self, Event, Hands, Outcomes, Request};
+use trustmason_host::secret::Secrets;
+use trustmason_host::state::State;
+use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_plan::observed::Observed;
+use trustmason_plan::outline::Plan;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::survey::Survey;
+
+use crate::console::Console;
+use crate::load::Estate;
+use crate::stop::Stop;
+
+/// What one command needs of the machine: passwords and certificates are got once.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) state: State,
+    pub(crate) secrets: Secrets,
+    pub(crate) certificates: Interner,
+    pub(crate) disk: Disk,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub(crate) struct Sight {
+    pub(crate) observed: Observed,
+    pub(crate) ledger: Loaded,
+}
+
+impl Machine {
+    /// For one estate.
+    pub(crate) fn of(estate: &Estate) -> Self {
+        Self {
+            state: State::at(estate.state()),
+            secrets: Secrets::new(),
+            certificates: Interner::new(),
+            disk: Disk::new(),
+        }
+    }
+
+    /// Looks at everything an estate's plan is made from. Without the ledger nothing may be judged at all.
+    pub(crate) fn look(&self, estate: &Estate, console: Console) -> Result<Sight, Stop> {
+        for warning in self.state.warnings() {
+            console.warn(&warning);
+        }
+        let ledger = ledger::load(&self.state).map_err(|e| Stop::refused(e.to_string()))?;
+        for run in &ledger.recovered {
+            console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
+        }
+        let eyes = Eyes { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
+        let survey = Survey::of(&estate.topology);
+        let bar = crate::progress::looking(console, survey.looks.len());
+        let observed = look::look(&survey, &ledger, eyes);
+        bar.finish_and_clear();
+        tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
+        Ok(Sight { observed, ledger })
+    }
+
+    /// Takes the estate's lock.
+    pub(crate) fn lock(&self) -> Result<Lock, Stop> {
+        Lock::take(&self.state).map_err(|e| Stop::refused(format!("{e}; nothing was done")))
+    }
+
+    /// Carries a plan out.
+    pub(crate) fn run(
+        &self,
+        estate: &Estate,
+        sight: &Sight,
+        plan: &Plan,
+        lock: &mut Lock,
+        console: Console,
+    ) -> Result<Outcomes, Stop> {
+        let request = request(estate, sight, plan)?;
+        let hands =
+            Hands { disk: &self.disk, secrets: &self.secrets, certificates: &self.certificates, keys: &Generate };
+        let mut progress = crate::progress::running(console, plan);
+        let outcomes = run::run(request, hands, lock, &mut |event: Event<'_>| progress.tell(event));
+        progress.end();
+        outcomes.map_err(|e| Stop::refused(format!("{e}; nothing was done")))
+    }
+
+    /// Whether carrying a plan out would write nothing at all.
+    pub(crate) fn is_idle(&self, estate: &Estate, sight: &Sight, plan: &Plan) -> Result<bool, Stop> {
+        Ok(run::is_idle(request(estate, sight, plan)?, &self.state))
+    }
+
+    /// Where a pack is.
+    pub(crate) fn pack(&self, target: &StoreId) -> PathBuf {
+        self.state.pack(target)
+    }
+}
+
+fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan) -> Result<Request<'a>, Stop> {
+    let json = crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
+    Ok(Request {
+        plan,
+        digest: Fingerprint::of(json.as_bytes()),
+        topology: &estate.topology,
+        observed: &sight.observed,
+        ledger: &sight.ledger,
+        now: Timestamp::now(),
+    })
+}
+
+/// Saves a report of public facts in a file of its own: whole or not at all, for its owner alone (0600).
+pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
+    let refused = |why: String| Stop::refused(format!("the plan cannot be saved: {why}"));
+    let target = match std::fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(refused(format!("{}: {error}", path.display()))),
+    };
+    if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
+        return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
+    }
+    let new = Replacement { target: &target, bytes, owner: Owner::ours(0o600), run: "plan" };
+    match Disk::new().replace(new, || Ok::<(), DiskError>(())) {
+        Ok(()) => Ok(()),
+        Err(ReplaceError::Before(error) | ReplaceError::After(error)) => Err(refused(error.to_string())),
+    }
+}

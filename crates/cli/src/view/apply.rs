@@ -1,0 +1,338 @@
+//! What came of an apply: per store and pack, what is left for whom, and the last line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::Serialize;
+use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
+use trustmason_plan::Why;
+use trustmason_plan::change::{Action, Change};
+use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict, Summary};
+use trustmason_plan::text::count;
+use trustmason_spec::name::StoreId;
+
+use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+
+/// Numbers of the last line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Done {
+    pub(crate) imported: usize,
+    pub(crate) replaced: usize,
+    pub(crate) renamed: usize,
+    pub(crate) deleted: usize,
+    pub(crate) regenerated: usize,
+    pub(crate) installed: usize,
+    pub(crate) stores_written: usize,
+    pub(crate) stores_failed: usize,
+}
+
+impl Done {
+    /// Counts what was done.
+    pub(crate) fn of(plan: &Plan, outcomes: &Outcomes) -> Self {
+        let mut done = Self::default();
+        for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id) == Some(&ChangeOutcome::Done)) {
+            let slot = match change.deed.action() {
+                Action::Import => &mut done.imported,
+                Action::Replace => &mut done.replaced,
+                Action::Rename => &mut done.renamed,
+                Action::Delete => &mut done.deleted,
+                Action::Regenerate => &mut done.regenerated,
+                Action::Install => &mut done.installed,
+            };
+            *slot += 1;
+        }
+        for outcome in outcomes.stores.values() {
+            match outcome {
+                StoreOutcome::Written { .. } => done.stores_written += 1,
+                StoreOutcome::Unchanged => {}
+                StoreOutcome::Stale { .. } | StoreOutcome::Failed { .. } | StoreOutcome::Skipped { .. } => {
+                    done.stores_failed += 1;
+                }
+            }
+        }
+        done
+    }
+
+    /// The frozen last line.
+    pub(crate) fn line(self) -> String {
+        let Self { imported, replaced, renamed, deleted, regenerated, installed, stores_written, stores_failed } = self;
+        let installed = if installed > 0 { format!(", {installed} installed") } else { String::new() };
+        format!(
+            "Apply complete: {imported} imported, {replaced} replaced, {renamed} renamed, {deleted} deleted, \
+             {regenerated} regenerated{installed}; {} written, {stores_failed} failed.",
+            count(stores_written, "store")
+        )
+    }
+}
+
+/// Everything a report is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Report<'a> {
+    /// The plan that was carried out.
+    pub(crate) plan: &'a Plan,
+    /// What came of it.
+    pub(crate) outcomes: &'a Outcomes,
+    /// The plan made afterwards.
+    pub(crate) next: &'a Plan,
+    /// The folder of a pack.
+    pub(crate) pack: &'a dyn Fn(&StoreId) -> std::path::PathBuf,
+}
+
+impl<'a> Report<'a> {
+    /// Restarts that changes which were really made ask for.
+    fn restarts(self) -> impl Iterator<Item = &'a trustmason_plan::outline::Restart> {
+        self.plan
+            .restarts
+            .iter()
+            .filter(move |r| r.because.iter().any(|c| self.outcomes.changes.get(c) == Some(&ChangeOutcome::Done)))
+    }
+
+    /// What is blocked afterwards, each reason once.
+    fn blocked(self) -> Vec<(String, &'a Why)> {
+        let mut all: Vec<(String, &Why)> = Vec::new();
+        let mut said = BTreeSet::new();
+        for store in &self.next.stores {
+            if let StoreVerdict::Blocked(why) = &store.verdict
+                && said.insert(why.to_string())
+            {
+                all.push((store.id.to_string(), why));
+            }
+        }
+        for edge in &self.next.edges {
+            if let EdgeVerdict::Blocked(why) = &edge.verdict
+                && said.insert(why.to_string())
+            {
+                all.push((format!("{} in {}", edge.subject, edge.store), why));
+            }
+        }
+        all
+    }
+}
+
+/// The report as text.
+pub(crate) fn text(report: Report<'_>) -> String {
+    let mut out = String::new();
+    stores(&mut out, report);
+    packs(&mut out, report);
+    for trouble in &report.outcomes.troubles {
+        line!(out, "{} {trouble}", paint(BAD, "!"));
+    }
+    let mut restarts = report.restarts().peekable();
+    if restarts.peek().is_some() {
+        line!(out, "{}", paint(BOLD, "Restart now, one side at a time:"));
+        for restart in restarts {
+            line!(out, "  {}: {}", restart.service.host, restart.name);
+        }
+        out.push('\n');
+    }
+    let blocked = report.blocked();
+    if !blocked.is_empty() {
+        line!(out, "{}", paint(BOLD, "Still blocked:"));
+        for (what, why) in blocked {
+            line!(out, "  {} {what} ({}): {why}", paint(BAD, "!"), why.finding());
+        }
+        out.push('\n');
+    }
+    waiting(&mut out, report);
+    line!(out, "{}", paint(BOLD, Done::of(report.plan, report.outcomes).line()));
+    out
+}
+
+fn stores(out: &mut String, report: Report<'_>) {
+    let mut by_store: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();
+    for change in &report.plan.changes {
+        by_store.entry(&change.store).or_default().push(change);
+    }
+    for (store, outcome) in &report.outcomes.stores {
+        match outcome {
+            StoreOutcome::Written { backup } => {
+                let backup = match backup {
+                    Some(path) => format!("backup {}", path.display()),
+                    None => "new, so there is no backup".to_owned(),
+                };
+                line!(out, "{} {}  {}", paint(GOOD, "written"), paint(BOLD, store), paint(DIM, backup));
+            }
+            StoreOutcome::Unchanged => line!(out, "{} {}", paint(DIM, "unchanged"), paint(BOLD, store)),
+            StoreOutcome::Stale { why } => line!(
+                out,
+                "{} {}: {why}; it was left alone, plan again",
+                paint(BAD, "changed meanwhile"),
+                paint(BOLD, store)
+            ),
+            StoreOutcome::Failed { error } => line!(out, "{} {}: {error}", paint(BAD, "failed"), paint(BOLD, store)),
+            StoreOutcome::Skipped { why } => line!(out, "{} {}: {why}", paint(WARN, "left out"), paint(BOLD, store)),
+        }
+        for change in by_store.get(store).into_iter().flatten() {
+            let made = change.deed.waits_for().and_then(|id| report.outcomes.minted.get(id));
+            let made = made.map_or_else(String::new, |c| format!(" sha256 {}", short(c.fingerprint())));
+            match report.outcomes.changes.get(&change.id) {
+                Some(ChangeOutcome::Done) => line!(out, "    {change}{made}"),
+                Some(ChangeOutcome::Skipped { why }) => line!(out, "    {change} {}", paint(WARN, format!("left out: {why}"))),
+                Some(ChangeOutcome::Failed { .. } | ChangeOutcome::Stale) | None => {
+                    line!(out, "    {change} {}", paint(BAD, "not done"));
+                }
+            }
+        }
+    }
+    if !report.outcomes.stores.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn packs(out: &mut String, report: Report<'_>) {
+    for (target, pack) in &report.outcomes.packs {
+        match pack {
+            PackOutcome::Written { folder } => {
+                line!(out, "{} for {}: {}", paint(GOOD, "pack"), paint(BOLD, target), folder.display());
+            }
+            PackOutcome::Unchanged { .. } => {}
+            PackOutcome::Failed { error } => {
+                line!(out, "{} for {}: {error}", paint(BAD, "no pack"), paint(BOLD, target));
+            }
+            PackOutcome::Skipped { why } => line!(out, "{} for {}: {why}", paint(WARN, "no pack"), paint(BOLD, target)),
+        }
+    }
+    if report.outcomes.packs.values().any(|p| !matches!(p, PackOutcome::Unchanged { .. })) {
+        out.push('\n');
+    }
+}
+
+fn waiting(out: &mut String, report: Report<'_>) {
+    if report.next.manual.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "Waits for a person:"));
+    for work in &report.next.manual {
+        line!(out, "  {}: {}", work.target, super::plan::work_line(work));
+        let folder = (report.pack)(&work.target);
+        line!(out, "    {}", steps_file(&folder));
+        if work.kind == ManualKind::Store {
+            line!(out, "    afterwards: trustmason confirm {} {}", report.plan.options.spec, work.target);
+        }
+    }
+    out.push('\n');
+}
+
+fn steps_file(folder: &Path) -> String {
+    format!("steps: {}", folder.join("STEPS.md").display())
+}
+
+#[derive(Serialize)]
+struct OutcomeDocument {
+    format_version: &'static str,
+    tool_version: &'static str,
+    estate: String,
+    run: Option<String>,
+    stores: Vec<StoreDocument>,
+    changes: Vec<ChangeDocument>,
+    packs: Vec<PackDocument>,
+    restarts: Vec<RestartDocument>,
+    troubles: Vec<String>,
+    summary: Done,
+    next: Summary,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct StoreDocument {
+    store: String,
+    outcome: &'static str,
+    backup: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeDocument {
+    id: u32,
+    store: String,
+    alias: Option<String>,
+    action: Action,
+    outcome: &'static str,
+    sha256: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PackDocument {
+    target: String,
+    outcome: &'static str,
+    folder: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RestartDocument {
+    host: String,
+    service: String,
+    name: String,
+}
+
+/// The report as JSON.
+pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_json::Error> {
+    let outcomes = report.outcomes;
+    let document = OutcomeDocument {
+        format_version: "1.0",
+        tool_version: env!("CARGO_PKG_VERSION"),
+        estate: report.plan.estate.clone(),
+        run: outcomes.run.clone(),
+        stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),
+        changes: report.plan.changes.iter().map(|c| change_document(c, outcomes)).collect(),
+        packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
+        restarts: report
+            .restarts()
+            .map(|r| RestartDocument {
+                host: r.service.host.to_string(),
+                service: r.service.name.clone(),
+                name: r.name.clone(),
+            })
+            .collect(),
+        troubles: outcomes.troubles.clone(),
+        summary: Done::of(report.plan, outcomes),
+        next: report.next.summary,
+        exit_code,
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn store_document(id: &StoreId, outcome: &StoreOutcome) -> StoreDocument {
+    let (word, backup, message) = match outcome {
+        StoreOutcome::Written { backup } => ("written", backup.as_ref().map(|p| p.display().to_string()), None),
+        StoreOutcome::Unchanged => ("unchanged", None, None),
+        StoreOutcome::Stale { why } => ("stale", None, Some(why.clone())),
+        StoreOutcome::Failed { error } => ("failed", None, Some(error.clone())),
+        StoreOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+    };
+    StoreDocument { store: id.to_string(), outcome: word, backup, message }
+}
+
+fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
+    let (word, message) = match outcomes.changes.get(&change.id) {
+        Some(ChangeOutcome::Done) => ("done", None),
+        Some(ChangeOutcome::Stale) => ("stale", None),
+        Some(ChangeOutcome::Failed { error }) => ("failed", Some(error.clone())),
+        Some(ChangeOutcome::Skipped { why }) => ("skipped", Some(why.clone())),
+        None => ("not-begun", None),
+    };
+    let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
+    ChangeDocument {
+        id: change.id.0,
+        store: change.store.to_string(),
+        alias: change.alias.clone(),
+        action: change.deed.action(),
+        outcome: word,
+        sha256: made.map(|c| c.fingerprint().to_string()),
+        message,
+    }
+}
+
+fn pack_document(id: &StoreId, outcome: &PackOutcome) -> PackDocument {
+    let (word, folder, message) = match outcome {
+        PackOutcome::Written { folder } => ("written", Some(folder.display().to_string()), None),
+        PackOutcome::Unchanged { folder } => ("unchanged", Some(folder.display().to_string()), None),
+        PackOutcome::Failed { error } => ("failed", None, Some(error.clone())),
+        PackOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+    };
+    PackDocument { target: id.to_string(), outcome: word, folder, message }
+}
