@@ -14,7 +14,7 @@ use judge::Verdicts;
 use judge::build::{Built, KEY_PASSWORDS, StoreAt, build};
 use judge::craft;
 use judge::jvm::{Held, Jvm, Listing};
-use judge::tool::{carry_packs, plan, still, trustmason, watched};
+use judge::tool::{carry_packs, plan, still, texts, trustmason, watched};
 
 #[test]
 fn judge_lab_estate_converges() {
@@ -241,10 +241,14 @@ fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String,
 fn second_apply_writes_nothing(built: &Built) {
     let quiet = [built.root.join("hosts"), built.root.join("certs"), built.root.join(".trustmason")];
     let before: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
+    let packs = texts(&built.root.join(".trustmason/handoff"));
     let arguments = ["apply", Built::SPEC, "--auto-approve"];
     let (said, writes) = watched(built, &arguments).unwrap_or_else(|| (trustmason(built, &arguments), Vec::new()));
     assert_eq!(said.code, 5, "the voice browsers still wait\n{}\n{}", said.stdout, said.stderr);
     assert!(said.stdout.contains("No changes to make now."), "{}", said.stdout);
+    for (path, text) in texts(&built.root.join(".trustmason/handoff")) {
+        assert_eq!(packs.get(&path), Some(&text), "a second apply writes {} anew", path.display());
+    }
     assert!(writes.is_empty(), "a second apply writes:\n{}", writes.join("\n"));
     let after: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
     assert!(before == after, "a second apply left traces below {}", built.root.display());

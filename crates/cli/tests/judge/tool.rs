@@ -90,6 +90,12 @@ pub fn still(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, u32, i64, i64)> {
     found
 }
 
+/// Every file below a folder, as text.
+pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let files = still(folder).into_keys().filter(|path| path.is_file());
+    files.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
 /// A person at the voice browsers: takes each pack for a store of theirs, uploads what it brings, deletes what must leave,
 /// and exports the trust again.
 pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> usize {
