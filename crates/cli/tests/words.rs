@@ -1,5 +1,12 @@
 //! What the commands say, word for word: plans, tickets, drift, metrics, explanations, listings, help.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::let_underscore_must_use,
+    reason = "tests"
+)]
 
 mod support;
 
