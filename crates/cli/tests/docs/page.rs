@@ -95,7 +95,8 @@ impl Page {
     /// Code spans of the prose, and the lines of its console blocks that are commands.
     pub fn commands(&self) -> Vec<String> {
         let prose = self.prose();
-        let spans = prose.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
+        let spans =
+            prose.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
         let consoles = self.blocks.iter().filter(|b| b.language() == "console");
         let lines = consoles.flat_map(|b| b.body.lines()).filter_map(|l| l.strip_prefix("$ ").map(str::to_owned));
         spans.chain(lines).collect()
