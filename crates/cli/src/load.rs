@@ -9,7 +9,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::observed::{Input, InputKind, Observed};
 use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::profile;
+use trustmason_spec::{ProfileRef, profile};
 use trustmason_spec::topology::Topology;
 
 use crate::args::{DEFAULT_SPEC, Select};
@@ -45,9 +45,13 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
         inputs.push(input(InputKind::Profile, &path.display().to_string(), text.as_bytes()));
         Ok(text)
     })?;
-    for wanted in parsed.wanted_profiles() {
-        if let Some(text) = profile::builtin(wanted.text()) {
-            inputs.push(input(InputKind::Profile, wanted.text(), text.as_bytes()));
+    let mut named = parsed.wanted_profiles();
+    named.extend(profiles.iter().filter_map(|p| p.extends().cloned()));
+    for reference in named {
+        if let ProfileRef::Builtin(name) = &reference
+            && let Some(text) = profile::builtin(name)
+        {
+            inputs.push(input(InputKind::Profile, name, text.as_bytes()));
         }
     }
     let resolved = trustmason_spec::resolve(&parsed, &profiles, base)?;

@@ -1,5 +1,6 @@
 //! Words in, words out: the command line of trustmason. It reads arguments, walks the data's way (spec, look, plan, run)
 //! as far as a command needs, renders what came out, and exits with one number.
+#![forbid(unsafe_code)]
 
 mod args;
 mod command;

@@ -58,7 +58,9 @@ pub enum ConfirmError {
         target: StoreId,
     },
     /// The plan asks for something else than the pack.
-    #[error("the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack")]
+    #[error(
+        "the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack"
+    )]
     MovedOn {
         /// For what.
         target: StoreId,
@@ -78,6 +80,12 @@ pub enum ConfirmError {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// Another run came between the looking and the lock.
+    #[error("{} was written in the meantime; confirm again", ledger.display())]
+    Overtaken {
+        /// The ledger.
+        ledger: PathBuf,
     },
     /// Another run is at work.
     #[error(transparent)]
@@ -121,6 +129,10 @@ pub fn confirm(
     ledger.handoffs.insert(target, HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
     let run = state::run_id(claim.now, handoff.pack);
     lock.sign(disk, &run, claim.now)?;
+    if !ledger::is_still(lock.state(), claim.ledger)? {
+        lock.unsign(disk)?;
+        return Err(ConfirmError::Overtaken { ledger: lock.state().ledger() });
+    }
     let stored = ledger::store(disk, lock.state(), &ledger, &run);
     let unsigned = lock.unsign(disk);
     stored?;
@@ -144,8 +156,7 @@ fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation
     };
     let mirror = mirror(claim);
     let earlier = handoff.confirmed.as_ref().filter(|earlier| earlier.mirror == mirror);
-    let added: BTreeSet<_> =
-        manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
+    let added: BTreeSet<_> = manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
     let removed: BTreeSet<_> = manual.remove.iter().filter_map(|item| print(&item.material)).collect();
     let mut holds = earlier.map(|e| e.holds.clone()).unwrap_or_default();
     holds.retain(|fingerprint| !removed.contains(fingerprint));

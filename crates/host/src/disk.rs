@@ -235,8 +235,7 @@ impl Disk {
     /// # Errors
     /// That it cannot be opened.
     pub fn append(&self, path: &Path) -> Result<Written<'_>, DiskError> {
-        let file =
-            self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
+        let file = self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
         Ok(Written { disk: self, file, path: path.to_owned() })
     }
 
@@ -294,20 +293,44 @@ impl Disk {
             }
             return Err(ReplaceError::Before(error));
         }
-        self.settle(new).map_err(|error| ReplaceError::After(error.into()))
+        self.settle(new.target, new.bytes).map_err(|error| ReplaceError::After(error.into()))
     }
 
     fn prepare(&self, temporary: &Path, new: Replacement<'_>) -> Result<(), DiskError> {
-        let mut file = self.create(temporary)?;
+        let mut file = match self.create(temporary) {
+            // It carries this run's own mark: what is there was left by a run that ended in the same millisecond.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(temporary)?;
+                self.create(temporary)?
+            }
+            other => other?,
+        };
         file.own(new.owner)?;
+        file.carry(new.target)?;
         file.write(new.bytes)?;
         file.sync()
     }
 
-    fn settle(&self, new: Replacement<'_>) -> Result<(), DiskError> {
-        self.sync_dir(new.target.parent())?;
-        self.take(Step::ReadBack, "read back", new.target, || {
-            if fs::read(new.target)? == new.bytes {
+    /// Makes a file in a folder that is the run's own, where nothing can stand yet: no rename is needed, and what a failure
+    /// leaves is known by nobody.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn place(&self, path: &Path, bytes: &[u8], owner: Owner) -> Result<(), DiskError> {
+        let mut file = self.create(path)?;
+        let done = file.own(owner).and_then(|()| file.write(bytes)).and_then(|()| file.sync());
+        drop(file);
+        done.and_then(|()| self.settle(path, bytes)).inspect_err(|_| {
+            if let Err(litter) = self.remove(path) {
+                tracing::debug!("{litter}");
+            }
+        })
+    }
+
+    fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        self.sync_dir(path.parent())?;
+        self.take(Step::ReadBack, "read back", path, || {
+            if fs::read(path)? == bytes {
                 Ok(())
             } else {
                 Err(io::Error::new(io::ErrorKind::InvalidData, "it holds other bytes than were written"))
@@ -414,6 +437,24 @@ impl Written<'_> {
         Ok(())
     }
 
+    /// Gives it the access list, security label and user attributes of the file it is to replace: rename would drop them.
+    fn carry(&mut self, from: &Path) -> Result<(), DiskError> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{XattrFlags, fsetxattr};
+            let attributes = attributes(from).map_err(|cause| DiskError::new("read the attributes of", from, cause))?;
+            for (name, value) in attributes {
+                let file = &self.file;
+                self.disk.take(Step::SetMode, "give the access list of the file it replaces to", &self.path, || {
+                    fsetxattr(file, name.as_str(), &value, XattrFlags::empty()).map_err(io::Error::from)
+                })?;
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _nothing_to_carry = from;
+        Ok(())
+    }
+
     /// Brings it to the disk.
     ///
     /// # Errors
@@ -421,6 +462,30 @@ impl Written<'_> {
     pub fn sync(&mut self) -> Result<(), DiskError> {
         self.disk.take(Step::Sync, "sync", &self.path, || self.file.sync_all())
     }
+}
+
+/// The extended attributes that say who may use a file, and those its users gave it (xattr(7)).
+#[cfg(target_os = "linux")]
+fn attributes(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    use rustix::fs::{getxattr, listxattr};
+    use rustix::io::Errno;
+    // The kernel's own limits: XATTR_LIST_MAX and XATTR_SIZE_MAX.
+    let mut buffer = vec![0u8; 64 * 1024];
+    let length = match listxattr(path, &mut buffer) {
+        Ok(length) => length,
+        Err(Errno::NOENT | Errno::NOTSUP | Errno::NOSYS) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let names = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+    let mut found = Vec::new();
+    for name in names.split('\0') {
+        let kept = name.starts_with("user.") || matches!(name, "system.posix_acl_access" | "security.selinux");
+        if kept {
+            let length = getxattr(path, name, &mut buffer)?;
+            found.push((name.to_owned(), buffer.get(..length).unwrap_or_default().to_vec()));
+        }
+    }
+    Ok(found)
 }
 
 /// Reads a file.

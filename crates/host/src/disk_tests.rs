@@ -1,18 +1,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::convert::Infallible;
-
 use super::*;
 use crate::fault::{Fault, Faulty};
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
 
-enum Never {
+#[derive(Debug)]
+enum Trouble {
     Disk(DiskError),
     Stale,
 }
 
-impl From<DiskError> for Never {
+impl From<DiskError> for Trouble {
     fn from(error: DiskError) -> Self {
         Self::Disk(error)
     }
@@ -55,8 +54,13 @@ fn a_failed_check_leaves_everything_as_it_was() {
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
     let new = Replacement { target: &target, bytes: b"new", owner: Owner::ours(0o600), run: RUN };
-    let result = Disk::new().replace(new, || Err(Never::Stale));
-    assert!(matches!(result, Err(ReplaceError::Before(Never::Stale))));
+    let gate = Faulty::where_it(Fault::Device, |_, step, _| step == Step::Create);
+    let failed = Disk::behind(Arc::new(gate)).replace(new, || Err(Trouble::Stale));
+    assert!(
+        matches!(failed, Err(ReplaceError::Before(Trouble::Disk(error))) if error.to_string().contains("make file"))
+    );
+    let result = Disk::new().replace(new, || Err(Trouble::Stale));
+    assert!(matches!(result, Err(ReplaceError::Before(Trouble::Stale))));
     assert_eq!((fs::read(&target).unwrap(), names(dir.path())), (b"old".to_vec(), vec!["store".to_owned()]));
 }
 
@@ -94,7 +98,9 @@ fn at_every_step_the_target_is_old_or_new() {
 fn litter_is_told_by_its_run() {
     let beside = temporary(Path::new("/x/my-store"), RUN);
     assert_eq!(left_by(&beside), Some(RUN));
-    for other in ["/x/.trustmason-my-store", "/x/.trustmason-", "/x/store", "/x/.trustmason-20261121T230752.089Z-0f3a9c2-x"] {
+    for other in
+        ["/x/.trustmason-my-store", "/x/.trustmason-", "/x/store", "/x/.trustmason-20261121T230752.089Z-0f3a9c2-x"]
+    {
         assert_eq!(left_by(Path::new(other)), None, "{other}");
     }
 }
@@ -156,6 +162,35 @@ fn a_read_only_folder_is_said_with_what_to_do() {
         other => panic!("{other:?}"),
     };
     assert!(error.contains("cannot make file") && error.contains("let this user write to its folder"), "{error}");
-    let _unused: Option<Infallible> = None;
-    assert!(matches!(Never::from(DiskError::new("x", &target, io::Error::other("y"))), Never::Disk(_)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn access_lists_and_attributes_are_kept() {
+    use rustix::fs::{XattrFlags, setxattr};
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("store");
+    fs::write(&target, b"old").unwrap();
+    fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    // acl(5) as the kernel keeps it: version 2, then tag, permissions, id: rw for the owner, r for user 1234, r, mask r, none.
+    let mut acl = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in
+        [(1u16, 6u16, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]
+    {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(permissions.to_le_bytes());
+        acl.extend(id.to_le_bytes());
+    }
+    let mut set = 0;
+    for (name, value) in [("user.origin", b"cvp".as_slice()), ("system.posix_acl_access", &acl)] {
+        match setxattr(&target, name, value, XattrFlags::empty()) {
+            Ok(()) => set += 1,
+            Err(error) => eprintln!("{name} cannot be set in {}: {error}", dir.path().display()),
+        }
+    }
+    let before = attributes(&target).unwrap();
+    assert_eq!(before.len(), set);
+    replace(&Disk::new(), &target, b"new").unwrap();
+    assert_eq!(attributes(&target).unwrap(), before);
+    assert_eq!(Owner::of(&fs::metadata(&target).unwrap()).mode, 0o640);
 }

@@ -124,8 +124,9 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// That it is not sure to be there; the deed it announces must not be done then.
     pub fn note(&mut self, record: &Record) -> Result<(), DiskError> {
-        let mut line = serde_json::to_vec(record)
-            .map_err(|error| DiskError::new("describe a step for", std::path::Path::new("the journal"), error.into()))?;
+        let mut line = serde_json::to_vec(record).map_err(|error| {
+            DiskError::new("describe a step for", std::path::Path::new("the journal"), error.into())
+        })?;
         line.push(b'\n');
         self.file.write(&line)?;
         self.file.sync()
@@ -152,7 +153,6 @@ mod tests {
         let (state, disk) = (State::at(dir.path()), Disk::new());
         disk.make_dir(&state.run("r")).unwrap();
         let begin = Record::Begin { run: "r".into(), plan: Fingerprint::of(b"p"), at: Timestamp::UNIX_EPOCH };
-        let end = Record::End { at: Timestamp::UNIX_EPOCH };
         let mut journal = Journal::open(&disk, &state, "r").unwrap();
         journal.note(&begin).unwrap();
         std::fs::OpenOptions::new()
@@ -165,6 +165,5 @@ mod tests {
         assert_eq!(read(&state, "other").unwrap(), []);
         let text = std::fs::read_to_string(state.journal("r")).unwrap();
         assert!(text.starts_with("{\"record\":\"begin\",\"run\":\"r\""), "{text}");
-        let _kept_for_the_shape = end;
     }
 }

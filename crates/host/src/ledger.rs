@@ -68,6 +68,13 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
     Ok(loaded)
 }
 
+/// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
+/// would undo what another run has noted.
+pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
+    let now = disk::read_if_there(&state.ledger())?.map(|bytes| Fingerprint::of(&bytes));
+    Ok(now == loaded.sha256)
+}
+
 /// Looked at before the rest, so that a newer layout is told apart from damage.
 #[derive(serde::Deserialize)]
 struct Version {
@@ -141,10 +148,8 @@ pub(crate) fn remember(ledger: &mut Ledger, store: &StoreId, memory: &Memory, ru
     }
     ledger.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
     for service in restarts {
-        let pending = ledger
-            .restarts
-            .entry(service.clone())
-            .or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });
+        let pending =
+            ledger.restarts.entry(service.clone()).or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });
         run.clone_into(&mut pending.run);
     }
 }

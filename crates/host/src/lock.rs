@@ -60,7 +60,6 @@ pub struct Lock {
     state: State,
     /// `None` until there is a lock file.
     file: Option<File>,
-    signed: bool,
 }
 
 impl Lock {
@@ -76,7 +75,7 @@ impl Lock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(cause) => return Err(DiskError::new("open", &path, cause).into()),
         };
-        Ok(Self { state: state.clone(), file, signed: false })
+        Ok(Self { state: state.clone(), file })
     }
 
     /// Says who holds it, before the first thing is written.
@@ -99,16 +98,17 @@ impl Lock {
         let text = serde_json::to_vec(&holder)
             .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
         disk.keep(&self.state.lock_owner(), &text, run)?;
-        self.signed = true;
         Ok(())
     }
 
-    /// Takes the signature back at the end of a run; the lock itself goes with the value.
+    /// Takes the signature back at the end of a run, also one that an interrupted run left; the lock itself goes with the
+    /// value. Where there is no signature nothing is written.
     ///
     /// # Errors
-    /// That the signature is still there, which hurts nobody.
+    /// That the signature is still there; it would name the wrong run, and goes with the next one.
     pub fn unsign(&mut self, disk: &Disk) -> Result<(), DiskError> {
-        if std::mem::take(&mut self.signed) { disk.remove(&self.state.lock_owner()) } else { Ok(()) }
+        let path = self.state.lock_owner();
+        if self.file.is_some() && path.exists() { disk.remove(&path) } else { Ok(()) }
     }
 
     /// The state folder it guards.
@@ -120,7 +120,9 @@ impl Lock {
 fn held(file: File, state: &State) -> Result<File, LockError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LockError::Held { path: state.lock(), holder: holder(&state.lock_owner()) }),
+        Err(TryLockError::WouldBlock) => {
+            Err(LockError::Held { path: state.lock(), holder: holder(&state.lock_owner()) })
+        }
         Err(TryLockError::Error(cause)) => Err(LockError::Refused { path: state.lock(), cause }),
     }
 }

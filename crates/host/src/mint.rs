@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use rand_core::TryRng as _;
+use rcgen::string::PrintableString;
 use rcgen::{
     CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, KeyPair,
     PublicKeyData as _, RsaKeySize, SanType, SerialNumber, SignatureAlgorithm,
 };
-use rcgen::string::PrintableString;
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::Certificate;
 use trustmason_plan::constraints::{self, Fault};
@@ -112,7 +112,8 @@ impl Pool {
     /// # Errors
     /// That they could not be made.
     pub fn new(size: usize) -> Result<Self, MintError> {
-        let keys = (0..size).map(|_| Generate.key(KeyKind::Rsa(2048), SignatureHash::Sha256)).collect::<Result<_, _>>()?;
+        let keys =
+            (0..size).map(|_| Generate.key(KeyKind::Rsa(2048), SignatureHash::Sha256)).collect::<Result<_, _>>()?;
         Ok(Self { keys, next: AtomicUsize::new(0) })
     }
 }
@@ -196,9 +197,8 @@ fn algorithm(kind: KeyKind, hash: SignatureHash) -> Result<&'static SignatureAlg
 fn sign(order: &Order, key: &[u8]) -> Result<Vec<u8>, MintError> {
     let mut pair = KeyPair::from_pkcs8_der_and_sign_algo(&key.into(), algorithm(order.key, order.signature)?)
         .map_err(|error| library("key", &error))?;
-    let made = parameters(order, &pair).and_then(|parameters| {
-        parameters.self_signed(&pair).map_err(|error| library("certificate", &error))
-    });
+    let made = parameters(order, &pair)
+        .and_then(|parameters| parameters.self_signed(&pair).map_err(|error| library("certificate", &error)));
     pair.zeroize();
     made.map(|certificate| certificate.der().to_vec())
 }

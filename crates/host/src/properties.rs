@@ -219,7 +219,10 @@ mod tests {
     #[test]
     fn the_last_of_several_counts() {
         assert_eq!(get("k=1\nk=2\n", "k").as_deref(), Some("2"));
-        assert_eq!(get("Security.keystorePW.old=1\nSecurity.keystorePW = 2", "Security.keystorePW").as_deref(), Some("2"));
+        assert_eq!(
+            get("Security.keystorePW.old=1\nSecurity.keystorePW = 2", "Security.keystorePW").as_deref(),
+            Some("2")
+        );
     }
 
     #[test]
@@ -227,5 +230,32 @@ mod tests {
         assert_eq!(value(b"x=1\nk=\\u12", "k"), Err(PropertiesError::BadEscape(2)));
         assert_eq!(value(b"k=\\uD800", "k"), Err(PropertiesError::LoneSurrogate(1)));
         assert_eq!(get("other=\\u12\nk=v", "k").as_deref(), Some("v"));
+    }
+
+    /// What `Properties.store` does to a value, and a little more than it must.
+    fn escaped(value: &str) -> String {
+        let mut units = [0u16; 2];
+        value
+            .chars()
+            .map(|c| match c {
+                'a'..='z' | 'A'..='Z' | '0'..='9' => c.to_string(),
+                c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04X}")).collect(),
+            })
+            .collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_java_writes_is_read(value in ".{0,40}", before in "[a-z=# !\\\\\r\n]{0,30}") {
+            let text = format!("{before}\n\n#\nthe.key = {}\nafter=x", escaped(&value));
+            proptest::prop_assert_eq!(get(&text, "the.key"), Some(value));
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes: Vec<u8>) {
+            // The point is that it returns.
+            let answer = value(&bytes, "k");
+            proptest::prop_assert!(answer.is_ok() || answer.is_err_and(|e| e.to_string().starts_with("line ")));
+        }
     }
 }

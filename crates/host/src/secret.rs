@@ -195,8 +195,7 @@ fn command(argv: &[String]) -> Result<Password, Fault> {
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child =
-        command.spawn().map_err(|cause| Fault::NotStarted { program: program.clone(), cause })?;
+    let mut child = command.spawn().map_err(|cause| Fault::NotStarted { program: program.clone(), cause })?;
     let out = child.stdout.take().map(drain);
     let noise = child.stderr.take().map(drain);
     let ended = wait(&mut child, PATIENCE, out);

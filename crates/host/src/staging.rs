@@ -30,7 +30,7 @@ pub enum StagingError {
         /// Whose.
         identity: IdentityId,
         /// Why.
-        cause: EditError,
+        cause: Box<EditError>,
     },
     /// The file does not open as it should.
     #[error("the staged key {} cannot be used: {cause}; remove the file to have a new one made", path.display())]
@@ -108,16 +108,26 @@ pub fn stage(
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let image = Store::create(format)
         .edit(&edits, Some(password), &mut random)
-        .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause })?;
+        .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
     let Image::File(bytes) = image else {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     };
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
     disk.keep(&path, &bytes, run)?;
+    // A store that changed its format leaves no older key of it behind.
+    for other in FORMATS.into_iter().filter(|other| *other != format) {
+        let older = state.staging(identity, other);
+        if older.is_file() {
+            disk.remove(&older)?;
+        }
+    }
     let staged = take(&path, password, &Interner::new())?;
     if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
-        return Err(StagingError::Unusable { path, cause: "it holds another certificate than was put there".to_owned() });
+        return Err(StagingError::Unusable {
+            path,
+            cause: "it holds another certificate than was put there".to_owned(),
+        });
     }
     Ok(staged)
 }

@@ -76,10 +76,7 @@ impl<'a> Tlv<'a> {
 
     /// A reader over the contents.
     pub(crate) fn inner(&self) -> Der<'a> {
-        Der {
-            rest: self.body,
-            at: self.body_at(),
-        }
+        Der { rest: self.body, at: self.body_at() }
     }
 
     pub(crate) fn is_constructed(&self) -> bool {
@@ -87,10 +84,7 @@ impl<'a> Tlv<'a> {
     }
 
     pub(crate) fn bad(&self) -> DerError {
-        DerError {
-            fault: Fault::BadValue,
-            at: self.at,
-        }
+        DerError { fault: Fault::BadValue, at: self.at }
     }
 
     /// The contents of a BIT STRING of whole bytes.
@@ -125,9 +119,7 @@ impl<'a> Tlv<'a> {
         if magnitude.len() > 8 {
             return Err(self.bad());
         }
-        Ok(magnitude
-            .iter()
-            .fold(0u64, |value, byte| (value << 8) | u64::from(*byte)))
+        Ok(magnitude.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte)))
     }
 }
 
@@ -180,9 +172,7 @@ impl<'a> Der<'a> {
                 if significant > 4 {
                     return self.fail(Fault::Short);
                 }
-                let length = bytes
-                    .iter()
-                    .fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
+                let length = bytes.iter().fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
                 if length < 0x80 || significant != count {
                     return self.fail(Fault::LongLength);
                 }
@@ -196,12 +186,7 @@ impl<'a> Der<'a> {
             return self.fail(Fault::Short);
         };
         let body = raw.get(header..).unwrap_or_default();
-        let tlv = Tlv {
-            tag,
-            body,
-            raw,
-            at: self.at,
-        };
+        let tlv = Tlv { tag, body, raw, at: self.at };
         self.rest = rest;
         self.at += end;
         Ok(tlv)
@@ -218,20 +203,12 @@ impl<'a> Der<'a> {
 
     /// The next element if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>> {
-        if self.peek() == Some(tag) {
-            self.next().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.peek() == Some(tag) { self.next().map(Some) } else { Ok(None) }
     }
 
     /// Nothing may follow.
     pub(crate) fn end(&self) -> Result<()> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            self.fail(Fault::Excess)
-        }
+        if self.is_empty() { Ok(()) } else { self.fail(Fault::Excess) }
     }
 }
 
@@ -246,10 +223,7 @@ pub(crate) fn check_canonical(element: &Tlv<'_>) -> Result<()> {
         let child = reader.next()?;
         if child.is_constructed() {
             if open.len() >= DEPTH {
-                return Err(DerError {
-                    fault: Fault::TooDeep,
-                    at: child.at,
-                });
+                return Err(DerError { fault: Fault::TooDeep, at: child.at });
             }
             open.push(child.inner());
         }
@@ -321,10 +295,7 @@ mod tests {
         assert_eq!(fault(&[0x04, 0x81, 1, 0]), Fault::LongLength);
         assert_eq!(fault(&[0x04, 0x82, 0, 0x80]), Fault::LongLength);
         assert_eq!(fault(&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff]), Fault::Short);
-        assert_eq!(
-            fault(&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-            Fault::Short
-        );
+        assert_eq!(fault(&[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), Fault::Short);
         assert_eq!(fault(&[0x1f, 1, 0]), Fault::HighTag);
     }
 
@@ -340,10 +311,7 @@ mod tests {
 
     #[test]
     fn object_identifiers_are_dotted() {
-        assert_eq!(
-            dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]).unwrap(),
-            "1.2.840.113549"
-        );
+        assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]).unwrap(), "1.2.840.113549");
         assert_eq!(dotted(&[0x55, 0x04, 0x03]).unwrap(), "2.5.4.3");
         assert_eq!(dotted(&[0x88, 0x37, 0x03]).unwrap(), "2.999.3");
         assert_eq!(dotted(&[0x55, 0x84]), None);

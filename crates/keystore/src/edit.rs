@@ -24,11 +24,7 @@ impl Edits {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.add.is_empty()
-            && self
-                .disposition
-                .values()
-                .all(|what| matches!(what, Disposition::Keep))
+        self.add.is_empty() && self.disposition.values().all(|what| matches!(what, Disposition::Keep))
     }
 }
 
@@ -119,10 +115,9 @@ impl fmt::Debug for Image {
 /// Every position named must exist.
 pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditError> {
     match edits.disposition.keys().next_back() {
-        Some(last) if last.0 >= store.entries.len() => Err(EditError::NoSuchEntry {
-            position: last.0,
-            entries: store.entries.len(),
-        }),
+        Some(last) if last.0 >= store.entries.len() => {
+            Err(EditError::NoSuchEntry { position: last.0, entries: store.entries.len() })
+        }
         _ => Ok(()),
     }
 }
@@ -130,15 +125,9 @@ pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditEr
 /// A certificate that may be written: canonical, and no JVM refuses it.
 pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
     let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
-    let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate {
-        alias: name(),
-        cause,
-    })?;
+    let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate { alias: name(), cause })?;
     match certificate.jvm_refusal() {
-        Some(cause) => Err(EditError::JvmWouldRefuse {
-            alias: name(),
-            cause: cause.clone(),
-        }),
+        Some(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
         None => Ok(certificate),
     }
 }

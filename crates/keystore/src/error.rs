@@ -47,13 +47,7 @@ pub struct ReadError {
 
 impl ReadError {
     pub(crate) fn new(class: Class, cause: impl Into<String>, hint: &'static str) -> Self {
-        Self {
-            class,
-            format: None,
-            offset: None,
-            cause: cause.into(),
-            hint,
-        }
+        Self { class, format: None, offset: None, cause: cause.into(), hint }
     }
 
     pub(crate) fn format(mut self, format: &'static str) -> Self {
@@ -98,14 +92,10 @@ pub enum KeyError {
     #[error("the password does not open this key; a key's password may differ from its store's")]
     WrongPassword,
     /// The protected blob breaks its own format.
-    #[error(
-        "the protected key is damaged: {0}; restore the store from a backup or make the key anew"
-    )]
+    #[error("the protected key is damaged: {0}; restore the store from a backup or make the key anew")]
     Corrupt(String),
     /// Protected by an algorithm that is not read here.
-    #[error(
-        "the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd"
-    )]
+    #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
     /// The entry holds no private key, or there is no such entry.
     #[error("the entry holds no private key")]
@@ -133,9 +123,7 @@ pub enum EditError {
         why: &'static str,
     },
     /// A position that the store does not have.
-    #[error(
-        "there is no entry at position {position}; the store has {entries}. Read it again before editing"
-    )]
+    #[error("there is no entry at position {position}; the store has {entries}. Read it again before editing")]
     NoSuchEntry {
         /// The position asked for.
         position: usize,
@@ -162,10 +150,7 @@ pub enum EditError {
         cause: JvmRefusal,
     },
     /// An entry that stays makes a JVM refuse the whole store; only its removal may be written.
-    #[error(
-        "entry `{}` makes a JVM refuse the whole store: {why}; remove it first",
-        visible(alias)
-    )]
+    #[error("entry `{}` makes a JVM refuse the whole store: {why}; remove it first", visible(alias))]
     Unloadable {
         /// The entry's alias.
         alias: String,
@@ -173,10 +158,7 @@ pub enum EditError {
         why: String,
     },
     /// A private key without a certificate chain.
-    #[error(
-        "the private key for `{}` has no certificate; give its chain, leaf first",
-        visible(alias)
-    )]
+    #[error("the private key for `{}` has no certificate; give its chain, leaf first", visible(alias))]
     EmptyChain {
         /// The alias it was meant for.
         alias: String,
@@ -202,10 +184,7 @@ pub enum EditError {
         why: String,
     },
     /// A key disposition on an entry that is no private key.
-    #[error(
-        "entry `{}` holds no private key, so there is none to replace",
-        visible(alias)
-    )]
+    #[error("entry `{}` holds no private key, so there is none to replace", visible(alias))]
     NotAKey {
         /// The entry's alias.
         alias: String,

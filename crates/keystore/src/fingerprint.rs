@@ -79,33 +79,22 @@ impl FromStr for Fingerprint {
             if found == ':' || found.is_whitespace() {
                 continue;
             }
-            let Some(value) = found
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-            else {
-                return Err(FingerprintError::Character {
-                    found,
-                    at: index + 1,
-                });
+            let Some(value) = found.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
+                return Err(FingerprintError::Character { found, at: index + 1 });
             };
             if let Some(byte) = bytes.get_mut(digits / 2) {
                 *byte = (*byte << 4) | value;
             }
             digits += 1;
         }
-        if digits == 64 {
-            Ok(Self(bytes))
-        } else {
-            Err(FingerprintError::Length { digits })
-        }
+        if digits == 64 { Ok(Self(bytes)) } else { Err(FingerprintError::Length { digits }) }
     }
 }
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit =
-        |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'?'));
+    let digit = |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'?'));
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(digit(byte >> 4));
@@ -123,16 +112,9 @@ mod tests {
     fn upper_case_colons_and_blanks_are_read() {
         let fingerprint = Fingerprint::of(b"abc");
         let text = fingerprint.to_string();
-        assert_eq!(
-            text,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-        let colons: Vec<String> = text
-            .to_uppercase()
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| String::from_utf8_lossy(pair).into_owned())
-            .collect();
+        assert_eq!(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let colons: Vec<String> =
+            text.to_uppercase().as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect();
         assert_eq!(colons.join(":").parse(), Ok(fingerprint));
         assert_eq!(format!(" {} ", colons.join(" ")).parse(), Ok(fingerprint));
         assert_eq!(fingerprint.short(), "ba7816bf");
@@ -142,9 +124,7 @@ mod tests {
     fn errors_name_the_place_and_the_likely_mistake() {
         let at = "ba78g".parse::<Fingerprint>().unwrap_err();
         assert_eq!(at, FingerprintError::Character { found: 'g', at: 5 });
-        let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d"
-            .parse::<Fingerprint>()
-            .unwrap_err();
+        let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d".parse::<Fingerprint>().unwrap_err();
         assert!(sha1.to_string().contains("SHA-1"), "{sha1}");
         let long = "00".repeat(33).parse::<Fingerprint>().unwrap_err();
         assert_eq!(long, FingerprintError::Length { digits: 66 });

@@ -80,11 +80,7 @@ impl std::fmt::Display for Format {
 #[must_use]
 pub fn fold_alias(alias: &str) -> Cow<'_, str> {
     let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-    if alias.bytes().all(folded_already) {
-        Cow::Borrowed(alias)
-    } else {
-        Cow::Owned(alias.to_lowercase())
-    }
+    if alias.bytes().all(folded_already) { Cow::Borrowed(alias) } else { Cow::Owned(alias.to_lowercase()) }
 }
 
 /// What a file's first bytes say.
@@ -109,12 +105,7 @@ impl Detected {
     pub(crate) fn readable(self) -> Result<Format, ReadError> {
         match self {
             Self::Readable(format) => Ok(format),
-            Self::Refused {
-                format,
-                class,
-                what,
-                hint,
-            } => {
+            Self::Refused { format, class, what, hint } => {
                 let error = ReadError::new(class, what, hint);
                 Err(match format {
                     Some(format) => error.format(format),
@@ -126,21 +117,11 @@ impl Detected {
 }
 
 const fn other(format: &'static str, what: &'static str, hint: &'static str) -> Detected {
-    Detected::Refused {
-        format: Some(format),
-        class: Class::Unsupported,
-        what,
-        hint,
-    }
+    Detected::Refused { format: Some(format), class: Class::Unsupported, what, hint }
 }
 
 const fn nothing(what: &'static str, hint: &'static str) -> Detected {
-    Detected::Refused {
-        format: None,
-        class: Class::NotAStore,
-        what,
-        hint,
-    }
+    Detected::Refused { format: None, class: Class::NotAStore, what, hint }
 }
 
 /// Tells the format by content alone; the extension lies too often.
@@ -158,24 +139,18 @@ pub fn detect(bytes: &[u8]) -> Detected {
             "export the certificates as Base-64 (.cer) instead",
         ),
         // Bouncy Castle: version 1 or 2, then a salt of 20 bytes
-        [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => other(
-            "bks",
-            "this looks like a Bouncy Castle store (BKS or UBER), which is not read here",
-            CONVERT,
-        ),
+        [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => {
+            other("bks", "this looks like a Bouncy Castle store (BKS or UBER), which is not read here", CONVERT)
+        }
         [0x1f, 0x8b, ..] => nothing("this is a gzip archive, not a store", "unpack it first"),
         [b'P', b'K', 3, 4, ..] => nothing("this is a zip archive, not a store", "unpack it first"),
-        [0xca, 0xfe, 0xba, 0xbe, ..] => {
-            nothing("this is a Java class file, not a store", "check the path")
+        [0xca, 0xfe, 0xba, 0xbe, ..] => nothing("this is a Java class file, not a store", "check the path"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            nothing("this is UTF-16 text, not a store", "save it again as plain ASCII or UTF-8")
         }
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => nothing(
-            "this is UTF-16 text, not a store",
-            "save it again as plain ASCII or UTF-8",
-        ),
-        _ if bytes.iter().all(|byte| *byte == 0) => nothing(
-            "the file holds nothing but zero bytes, as after a crash or from a sparse copy",
-            RESTORE,
-        ),
+        _ if bytes.iter().all(|byte| *byte == 0) => {
+            nothing("the file holds nothing but zero bytes, as after a crash or from a sparse copy", RESTORE)
+        }
         [0x30, ..] => asn1(bytes),
         _ if crate::pem::looks_like(bytes) => Detected::Readable(Format::Pem),
         _ => text(bytes),
@@ -192,9 +167,7 @@ fn asn1(bytes: &[u8]) -> Detected {
             length => Some(2 + usize::from(length & 0x7f)),
         }
     };
-    let contents = inner(bytes)
-        .and_then(|skip| bytes.get(skip..))
-        .unwrap_or_default();
+    let contents = inner(bytes).and_then(|skip| bytes.get(skip..)).unwrap_or_default();
     match contents {
         [der::INTEGER, 1, 0 | 3, der::SEQUENCE, ..] => other(
             "pkcs12",
@@ -214,14 +187,10 @@ fn asn1(bytes: &[u8]) -> Detected {
             ),
         },
         [der::SEQUENCE, ..] => {
-            let first = inner(contents)
-                .and_then(|skip| contents.get(skip..))
-                .unwrap_or_default();
+            let first = inner(contents).and_then(|skip| contents.get(skip..)).unwrap_or_default();
             // ObjectStore ::= SEQUENCE { SEQUENCE { AlgorithmIdentifier …: a certificate has its version or serial there.
             if first.first() == Some(&der::SEQUENCE)
-                && Der::new(first)
-                    .next()
-                    .is_ok_and(|id| id.body.first() == Some(&der::OID))
+                && Der::new(first).next().is_ok_and(|id| id.body.first() == Some(&der::OID))
             {
                 return other(
                     "bcfks",
@@ -236,14 +205,8 @@ fn asn1(bytes: &[u8]) -> Detected {
 }
 
 fn text(bytes: &[u8]) -> Detected {
-    let text = bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(bytes)
-        .trim_ascii_start();
-    let starts = |prefix: &[u8]| {
-        text.get(..prefix.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
-    };
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let starts = |prefix: &[u8]| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
     if starts(b"<!doctype html") || starts(b"<html") {
         return nothing(
             "this is a web page, not a store; perhaps a download that failed",
@@ -256,10 +219,7 @@ fn text(bytes: &[u8]) -> Detected {
             "put -----BEGIN CERTIFICATE----- before and -----END CERTIFICATE----- after it",
         );
     }
-    nothing(
-        "no known store or certificate format begins like this",
-        "check the path and the file's type",
-    )
+    nothing("no known store or certificate format begins like this", "check the path and the file's type")
 }
 
 #[cfg(test)]
@@ -283,10 +243,7 @@ mod tests {
             (b"\0\0\0\0CERT", Class::Unsupported),
             (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
             (b"\x30\x80\x02\x01\x03\x30", Class::Unsupported),
-            (
-                b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02",
-                Class::Unsupported,
-            ),
+            (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Class::Unsupported),
         ] {
             let refused = detect(bytes).readable();
             assert!(

@@ -18,37 +18,23 @@ impl Interner {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-        }
+        Self { shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
     /// The certificate with this encoding: known already, or parsed now.
     pub fn intern(&self, der: &[u8]) -> CertificateSlot {
         let fingerprint = Fingerprint::of(der);
-        let shard = fingerprint
-            .as_bytes()
-            .first()
-            .map_or(0, |byte| usize::from(*byte) % SHARDS);
+        let shard = fingerprint.as_bytes().first().map_or(0, |byte| usize::from(*byte) % SHARDS);
         let Some(shard) = self.shards.get(shard) else {
             return CertificateSlot::parse(der, fingerprint);
         };
         // A poisoned shard still holds whole slots: they are inserted in one step.
-        if let Some(slot) = shard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&fingerprint)
-        {
+        if let Some(slot) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint) {
             return slot.clone();
         }
         // Parsed outside the lock; if two threads race, the first to come back wins and the other's work is dropped.
         let slot = CertificateSlot::parse(der, fingerprint);
-        shard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(fingerprint)
-            .or_insert(slot)
-            .clone()
+        shard.lock().unwrap_or_else(PoisonError::into_inner).entry(fingerprint).or_insert(slot).clone()
     }
 }
 
@@ -82,11 +68,7 @@ impl CertificateSlot {
     }
 
     pub(crate) fn unparsed(der: &[u8], fingerprint: Fingerprint, reason: CertificateError) -> Self {
-        Self::Unparsed(Arc::new(UnparsedCertificate {
-            der: der.into(),
-            fingerprint,
-            reason,
-        }))
+        Self::Unparsed(Arc::new(UnparsedCertificate { der: der.into(), fingerprint, reason }))
     }
 
     /// SHA-256 over the bytes, parsed or not.
@@ -147,12 +129,6 @@ impl UnparsedCertificate {
 
 impl std::fmt::Debug for UnparsedCertificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "UnparsedCertificate({}, {} bytes: {})",
-            self.fingerprint.short(),
-            self.der.len(),
-            self.reason
-        )
+        write!(f, "UnparsedCertificate({}, {} bytes: {})", self.fingerprint.short(), self.der.len(), self.reason)
     }
 }

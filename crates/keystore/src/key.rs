@@ -3,9 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
-    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
+    ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
 };
 use zeroize::Zeroizing;
 
@@ -100,41 +99,26 @@ pub(crate) fn is_pkcs8(bytes: &[u8]) -> bool {
 }
 
 /// Describes a key that was opened.
-pub(crate) fn opened(
-    plain: Zeroizing<Vec<u8>>,
-    leaf: Option<&Certificate>,
-) -> Result<OpenedKey, KeyError> {
+pub(crate) fn opened(plain: Zeroizing<Vec<u8>>, leaf: Option<&Certificate>) -> Result<OpenedKey, KeyError> {
     let (algorithm, bits, matches_certificate) = {
         let parts = pkcs8(&plain).map_err(|error| {
-            KeyError::Corrupt(format!(
-                "what it protects is no PKCS#8 key: {} at byte {}",
-                error.fault.what(),
-                error.at
-            ))
+            KeyError::Corrupt(format!("what it protects is no PKCS#8 key: {} at byte {}", error.fault.what(), error.at))
         })?;
         let matches = leaf.map_or(KeyMatch::CannotTell, |leaf| compare(&parts, &plain, leaf));
         (parts.info.algorithm, parts.info.bits, matches)
     };
-    Ok(OpenedKey {
-        algorithm,
-        bits,
-        matches_certificate,
-        pkcs8: plain,
-    })
+    Ok(OpenedKey { algorithm, bits, matches_certificate, pkcs8: plain })
 }
 
 /// Whether a new key belongs to the leaf of its chain; an error is what is wrong with the key.
 pub(crate) fn fits(plain: &[u8], leaf: &Certificate) -> Result<KeyMatch, String> {
-    let parts =
-        pkcs8(plain).map_err(|error| format!("{} at byte {}", error.fault.what(), error.at))?;
+    let parts = pkcs8(plain).map_err(|error| format!("{} at byte {}", error.fault.what(), error.at))?;
     Ok(compare(&parts, plain, leaf))
 }
 
 fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
     let same_kind = match (&parts.info.algorithm, &leaf.public_key().algorithm) {
-        (KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss) => {
-            true
-        }
+        (KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss) => true,
         (key, certificate) => key == certificate,
     };
     if !same_kind {
@@ -146,15 +130,12 @@ fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
     let judge = |same: bool| if same { KeyMatch::Yes } else { KeyMatch::No };
     match &parts.info.algorithm {
         KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
-            let numbers = Der::new(wanted)
-                .expect(der::SEQUENCE)
-                .map(|sequence| sequence.inner());
+            let numbers = Der::new(wanted).expect(der::SEQUENCE).map(|sequence| sequence.inner());
             let public = numbers.and_then(|mut numbers| Ok((numbers.next()?, numbers.next()?)));
             match (public, rsa_numbers(&parts.key)) {
-                (Ok((modulus, exponent)), Ok((ours, our_exponent))) => judge(
-                    modulus.magnitude() == ours.magnitude()
-                        && exponent.magnitude() == our_exponent.magnitude(),
-                ),
+                (Ok((modulus, exponent)), Ok((ours, our_exponent))) => {
+                    judge(modulus.magnitude() == ours.magnitude() && exponent.magnitude() == our_exponent.magnitude())
+                }
                 _ => KeyMatch::CannotTell,
             }
         }

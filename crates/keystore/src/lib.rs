@@ -28,8 +28,8 @@ mod store;
 mod text;
 
 pub use certificate::{
-    Certificate, CertificateError, HashAlgorithm, JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey,
-    Signature, SignatureCheck,
+    Certificate, CertificateError, HashAlgorithm, JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey, Signature,
+    SignatureCheck,
 };
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use error::{Class, EditError, KeyError, ReadError};

@@ -57,10 +57,7 @@ mod tests {
 
     #[test]
     fn code_units_are_big_endian_and_supplementary_characters_are_two() {
-        assert_eq!(
-            *Password::new("aü😀").utf16_be(),
-            [0, 0x61, 0, 0xfc, 0xd8, 0x3d, 0xde, 0x00]
-        );
+        assert_eq!(*Password::new("aü😀").utf16_be(), [0, 0x61, 0, 0xfc, 0xd8, 0x3d, 0xde, 0x00]);
     }
 
     #[test]

@@ -25,10 +25,7 @@ impl<'a> Reader<'a> {
 
     /// Starts inside `bytes`; offsets stay those of the whole.
     pub(crate) fn at(bytes: &'a [u8], at: usize) -> Self {
-        Self {
-            bytes,
-            at: at.min(bytes.len()),
-        }
+        Self { bytes, at: at.min(bytes.len()) }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -40,11 +37,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], Short> {
-        let short = Short {
-            at: self.at,
-            wanted: count as u64,
-            left: self.left(),
-        };
+        let short = Short { at: self.at, wanted: count as u64, left: self.left() };
         let end = self.at.checked_add(count).ok_or(short)?;
         let slice = self.bytes.get(self.at..end).ok_or(short)?;
         self.at = end;
@@ -52,11 +45,7 @@ impl<'a> Reader<'a> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Short> {
-        let short = Short {
-            at: self.at,
-            wanted: N as u64,
-            left: self.left(),
-        };
+        let short = Short { at: self.at, wanted: N as u64, left: self.left() };
         self.take(N)?.try_into().map_err(|_| short)
     }
 
@@ -96,22 +85,8 @@ mod tests {
     #[test]
     fn a_length_beyond_the_end_takes_nothing() {
         let mut reader = Reader::new(&[0x7f, 0xff, 0xff, 0xff, 1]);
-        assert_eq!(
-            reader.block32(),
-            Err(Short {
-                at: 4,
-                wanted: 0x7fff_ffff,
-                left: 1
-            })
-        );
+        assert_eq!(reader.block32(), Err(Short { at: 4, wanted: 0x7fff_ffff, left: 1 }));
         assert_eq!(reader.u8(), Ok(1));
-        assert_eq!(
-            reader.u8(),
-            Err(Short {
-                at: 5,
-                wanted: 1,
-                left: 0
-            })
-        );
+        assert_eq!(reader.u8(), Err(Short { at: 5, wanted: 1, left: 0 }));
     }
 }

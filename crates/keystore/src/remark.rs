@@ -144,10 +144,7 @@ impl Remark {
     /// Whether it says that a JVM refuses the whole store because of this entry.
     #[must_use]
     pub fn is_jvm_unloadable(&self) -> bool {
-        matches!(
-            self,
-            Self::JvmUnloadable { .. } | Self::UnknownCertificateType { .. }
-        )
+        matches!(self, Self::JvmUnloadable { .. } | Self::UnknownCertificateType { .. })
     }
 }
 
@@ -166,31 +163,18 @@ impl fmt::Display for In<'_> {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unverified => {
-                f.write_str("opened without a password: its digest was not checked")
-            }
+            Self::Unverified => f.write_str("opened without a password: its digest was not checked"),
             Self::TrailingBytes { count } => {
-                write!(
-                    f,
-                    "{count} bytes follow the digest; a JVM ignores them and a write keeps them"
-                )
+                write!(f, "{count} bytes follow the digest; a JVM ignores them and a write keeps them")
             }
-            Self::DuplicateAlias {
-                alias,
-                earlier,
-                entry,
-            } => write!(
+            Self::DuplicateAlias { alias, earlier, entry } => write!(
                 f,
                 "alias `{}` is there twice (positions {} and {}); a JVM sees the later entry only",
                 visible(alias),
                 earlier.position(),
                 entry.position()
             ),
-            Self::CaseTwins {
-                alias,
-                earlier,
-                entry,
-            } => write!(
+            Self::CaseTwins { alias, earlier, entry } => write!(
                 f,
                 "alias `{}` (position {}) differs in case only from the one at position {}",
                 visible(alias),
@@ -198,25 +182,13 @@ impl fmt::Display for Remark {
                 earlier.position()
             ),
             Self::UpperCaseAlias { alias, .. } => {
-                write!(
-                    f,
-                    "alias `{}` is not in lower case, so a JVM cannot look it up; rename it",
-                    visible(alias)
-                )
+                write!(f, "alias `{}` is not in lower case, so a JVM cannot look it up; rename it", visible(alias))
             }
             Self::AliasNotText { alias, .. } => {
-                write!(
-                    f,
-                    "alias `{}` holds half a surrogate pair; rename it",
-                    visible(alias)
-                )
+                write!(f, "alias `{}` holds half a surrogate pair; rename it", visible(alias))
             }
             Self::JvmUnloadable { alias, why, .. } => {
-                write!(
-                    f,
-                    "entry `{}` makes a JVM refuse the whole store: {why}; remove it",
-                    visible(alias)
-                )
+                write!(f, "entry `{}` makes a JVM refuse the whole store: {why}; remove it", visible(alias))
             }
             Self::UnknownCertificateType { alias, name, .. } => write!(
                 f,
@@ -225,35 +197,21 @@ impl fmt::Display for Remark {
                 visible(name)
             ),
             Self::UnreadCertificate { alias, why, .. } => match alias {
-                Some(alias) => write!(
-                    f,
-                    "the certificate of entry `{}` is kept as bytes: {why}",
-                    visible(alias)
-                ),
+                Some(alias) => write!(f, "the certificate of entry `{}` is kept as bytes: {why}", visible(alias)),
                 None => write!(f, "a certificate is kept as bytes: {why}"),
             },
-            Self::PrivateKeyInTrust { line, file, .. } => write!(
-                f,
-                "line {line}{} begins a private key; it does not belong among trusted certificates",
-                In(file)
-            ),
-            Self::BadBlock {
-                line, file, why, ..
-            } => write!(
-                f,
-                "the block at line {line}{} is unreadable: {why}",
-                In(file)
-            ),
+            Self::PrivateKeyInTrust { line, file, .. } => {
+                write!(f, "line {line}{} begins a private key; it does not belong among trusted certificates", In(file))
+            }
+            Self::BadBlock { line, file, why, .. } => {
+                write!(f, "the block at line {line}{} is unreadable: {why}", In(file))
+            }
             Self::LimitedTrust { line, .. } => write!(
                 f,
                 "the TRUSTED CERTIFICATE at line {line} limits what it is trusted for; only OpenSSL sees that"
             ),
             Self::LoosePem { line, file, what } => {
-                write!(
-                    f,
-                    "line {line}{}: {what}; keytool refuses such a file",
-                    In(file)
-                )
+                write!(f, "line {line}{}: {what}; keytool refuses such a file", In(file))
             }
             Self::ForeignFile { file, why, .. } => {
                 write!(f, "{} holds no certificate: {why}", visible(file))

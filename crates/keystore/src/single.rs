@@ -9,37 +9,20 @@ use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 use crate::store::{EntryKind, Place, Store};
 
-const AGAIN: &str =
-    "export the certificate again, or re-encode it with openssl x509 -inform DER -outform DER";
+const AGAIN: &str = "export the certificate again, or re-encode it with openssl x509 -inform DER -outform DER";
 
 /// Every certificate and its place. A file of certificates that holds anything else is damaged.
-pub(crate) fn read(
-    bytes: &[u8],
-    certificates: &Interner,
-) -> Result<Vec<(Range<usize>, CertificateSlot)>, ReadError> {
+pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<usize>, CertificateSlot)>, ReadError> {
     let mut found = Vec::new();
     let mut rest = Der::new(bytes);
     while !rest.is_empty() {
         let element = rest.next().map_err(|error| {
-            let place = if found.is_empty() {
-                "it is no certificate in DER"
-            } else {
-                "what follows is no certificate"
-            };
-            ReadError::new(
-                Class::Corrupt,
-                format!("{place}: {}", error.fault.what()),
-                AGAIN,
-            )
-            .offset(error.at)
+            let place = if found.is_empty() { "it is no certificate in DER" } else { "what follows is no certificate" };
+            ReadError::new(Class::Corrupt, format!("{place}: {}", error.fault.what()), AGAIN).offset(error.at)
         })?;
         let slot = certificates.intern(element.raw);
         if let CertificateSlot::Unparsed(bad) = &slot {
-            let cause = format!(
-                "certificate {} cannot be read: {}",
-                found.len() + 1,
-                bad.reason()
-            );
+            let cause = format!("certificate {} cannot be read: {}", found.len() + 1, bad.reason());
             return Err(ReadError::new(Class::Corrupt, cause, AGAIN).offset(element.at));
         }
         found.push((element.at..element.at + element.raw.len(), slot));
@@ -51,10 +34,7 @@ pub(crate) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, Rea
     let found = read(&bytes, certificates).map_err(|error| error.format(Format::Der.as_str()))?;
     let mut store = Store::new(Format::Der, bytes, false);
     for (range, slot) in found {
-        let place = Place {
-            whole: range,
-            ..Place::default()
-        };
+        let place = Place { whole: range, ..Place::default() };
         store.push(None, None, EntryKind::Trusted(slot), place);
     }
     Ok(store)

@@ -126,22 +126,14 @@ impl Store {
     ///
     /// # Errors
     /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
-    pub fn open(
-        bytes: Vec<u8>,
-        unlock: Unlock<'_>,
-        certificates: &Interner,
-    ) -> Result<Self, ReadError> {
+    pub fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         match detect(&bytes).readable()? {
-            format @ (Format::Jks | Format::Jceks) => {
-                jks::open(format, bytes, unlock, certificates)
-            }
+            format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
-            Format::PemDirectory => Err(ReadError::new(
-                crate::Class::NotAStore,
-                "a folder was given as a file",
-                "open it as a folder",
-            )),
+            Format::PemDirectory => {
+                Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
+            }
         }
     }
 
@@ -150,10 +142,7 @@ impl Store {
     ///
     /// # Errors
     /// None today; a folder may hold anything. The result leaves room for a limit.
-    pub fn open_directory(
-        files: Vec<(String, Vec<u8>)>,
-        certificates: &Interner,
-    ) -> Result<Self, ReadError> {
+    pub fn open_directory(files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Result<Self, ReadError> {
         Ok(pem::directory::open(files, certificates))
     }
 
@@ -186,12 +175,7 @@ impl Store {
         place: Place,
     ) -> EntryId {
         let id = EntryId(self.entries.len());
-        self.entries.push(Entry {
-            id,
-            alias,
-            created_ms,
-            kind,
-        });
+        self.entries.push(Entry { id, alias, created_ms, kind });
         self.places.push(place);
         id
     }
@@ -262,17 +246,8 @@ impl Store {
             AliasModel::None => Vec::new(),
             AliasModel::Folded | AliasModel::FileName => {
                 let wanted = fold_alias(alias);
-                let same = |entry: &&Entry| {
-                    entry
-                        .alias
-                        .as_deref()
-                        .is_some_and(|alias| fold_alias(alias) == wanted)
-                };
-                self.entries
-                    .iter()
-                    .filter(same)
-                    .map(|entry| entry.id)
-                    .collect()
+                let same = |entry: &&Entry| entry.alias.as_deref().is_some_and(|alias| fold_alias(alias) == wanted);
+                self.entries.iter().filter(same).map(|entry| entry.id).collect()
             }
         }
     }
@@ -283,28 +258,16 @@ impl Store {
     /// [`KeyError`]: the wrong password, a damaged or unsupported protection, or no private key there.
     pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
         let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
-        let chain = self
-            .entry(entry)
-            .map(Entry::certificates)
-            .unwrap_or_default();
+        let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         let plain: Zeroizing<Vec<u8>> = jks::protect::open(self.format, &sealed.bytes, password)?;
-        crate::key::opened(
-            plain,
-            chain
-                .first()
-                .and_then(CertificateSlot::certificate)
-                .map(|leaf| &**leaf),
-        )
+        crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
     }
 
     /// The protected key as it is, to be carried into a store of the same format and password without opening it.
     #[must_use]
     pub fn sealed_key(&self, entry: EntryId) -> Option<SealedKey> {
         let range = self.places.get(entry.0)?.key.clone()?;
-        Some(SealedKey {
-            format: self.format,
-            bytes: self.bytes.get(range)?.to_vec(),
-        })
+        Some(SealedKey { format: self.format, bytes: self.bytes.get(range)?.to_vec() })
     }
 
     /// Makes the store's next content. The store itself does not change. All edits happen at once, so that names may be
@@ -320,9 +283,7 @@ impl Store {
     ) -> Result<Image, EditError> {
         crate::edit::check_positions(self, edits)?;
         match self.format {
-            Format::Jks | Format::Jceks => {
-                jks::write::edit(self, edits, password, rng).map(Image::File)
-            }
+            Format::Jks | Format::Jceks => jks::write::edit(self, edits, password, rng).map(Image::File),
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),

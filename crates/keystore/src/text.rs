@@ -33,10 +33,7 @@ mod tests {
 
     #[test]
     fn escape_sequences_and_direction_marks_are_shown() {
-        assert_eq!(
-            visible("\u{1b}[31mred\n\u{202e}x"),
-            "\\u{1b}[31mred\\u{a}\\u{202e}x"
-        );
+        assert_eq!(visible("\u{1b}[31mred\n\u{202e}x"), "\\u{1b}[31mred\\u{a}\\u{202e}x");
         assert!(matches!(visible("zürich 日本"), Cow::Borrowed(_)));
     }
 }

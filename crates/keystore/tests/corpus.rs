@@ -16,19 +16,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, fixtures, open, read, summary, text};
-use trustmason_keystore::{
-    Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Store,
-};
+use trustmason_keystore::{Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Store};
 
 /// file → (what we read, why it differs).
 fn differences() -> BTreeMap<String, (String, String)> {
     let table = text(fixtures().join("keystore/differences.tsv"));
     let row = |line: &str| {
         let mut cells = line.split('\t').map(str::to_owned);
-        let row = (
-            cells.next().unwrap(),
-            (cells.next().expect("ours"), cells.next().expect("why")),
-        );
+        let row = (cells.next().unwrap(), (cells.next().expect("ours"), cells.next().expect("why")));
         assert!(row.1.1.len() > 20, "{line}: a reason is needed");
         row
     };
@@ -45,13 +40,7 @@ fn java_summary(expected: &Value) -> String {
         return "error".to_owned();
     }
     let entries = expected["entries"].as_array().unwrap();
-    let word = |entry: &Value| {
-        format!(
-            "{}:{}",
-            entry["alias"].as_str().unwrap(),
-            entry["entry"].as_str().unwrap()
-        )
-    };
+    let word = |entry: &Value| format!("{}:{}", entry["alias"].as_str().unwrap(), entry["entry"].as_str().unwrap());
     let mut words: Vec<String> = entries.iter().map(word).collect();
     words.sort();
     format!("ok {}", words.join(" "))
@@ -85,10 +74,7 @@ fn jks_and_jceks_read_as_a_jvm_reads_them() {
         match differences.get(name) {
             Some((listed, _)) => {
                 assert_eq!(&ours, listed, "{name}: the table says otherwise");
-                assert!(
-                    !mismatches.is_empty(),
-                    "{name}: no longer a difference; drop the row"
-                );
+                assert!(!mismatches.is_empty(), "{name}: no longer a difference; drop the row");
             }
             None => assert!(mismatches.is_empty(), "{name}: {mismatches:#?}"),
         }
@@ -101,61 +87,32 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
     let mut mismatches = Vec::new();
     for java in expected["entries"].as_array().unwrap() {
         let alias = java["alias"].as_str().unwrap();
-        let entry = store
-            .entries()
-            .iter()
-            .find(|entry| entry.alias.as_deref() == Some(alias))
-            .unwrap();
+        let entry = store.entries().iter().find(|entry| entry.alias.as_deref() == Some(alias)).unwrap();
         let mut check = |what: &str, same: bool| {
             if !same {
                 mismatches.push(format!("{alias:?}: {what}"));
             }
         };
         check("date", entry.created_ms == java["created_ms"].as_i64());
-        let ours: Vec<String> = entry
-            .certificates()
-            .iter()
-            .map(|slot| slot.fingerprint().to_string())
-            .collect();
-        let theirs: Vec<&str> = java["certs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|print| print.as_str().unwrap())
-            .collect();
+        let ours: Vec<String> = entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect();
+        let theirs: Vec<&str> = java["certs"].as_array().unwrap().iter().map(|print| print.as_str().unwrap()).collect();
         check("certificates", ours == theirs);
         check(
             "a certificate that does not parse",
-            entry
-                .certificates()
-                .iter()
-                .all(|slot| slot.certificate().is_some()),
+            entry.certificates().iter().all(|slot| slot.certificate().is_some()),
         );
         check("lookup", store.find(alias).contains(&entry.id));
-        if let (EntryKind::PrivateKey { .. }, Some(password)) =
-            (&entry.kind, java["key_password"].as_str())
-        {
+        if let (EntryKind::PrivateKey { .. }, Some(password)) = (&entry.kind, java["key_password"].as_str()) {
             match store.open_key(entry.id, &Password::new(password)) {
                 Ok(key) => {
-                    check(
-                        "key",
-                        Some(hex(&Sha256::digest(&*key.pkcs8)).as_str())
-                            == java["key_sha256"].as_str(),
-                    );
-                    let derivable =
-                        matches!(java["key_alg"].as_str().unwrap(), "RSA" | "EC" | "EdDSA");
-                    let wanted = if derivable {
-                        KeyMatch::Yes
-                    } else {
-                        KeyMatch::CannotTell
-                    };
+                    check("key", Some(hex(&Sha256::digest(&*key.pkcs8)).as_str()) == java["key_sha256"].as_str());
+                    let derivable = matches!(java["key_alg"].as_str().unwrap(), "RSA" | "EC" | "EdDSA");
+                    let wanted = if derivable { KeyMatch::Yes } else { KeyMatch::CannotTell };
                     check("key and certificate", key.matches_certificate == wanted);
                 }
                 Err(error) => check(&format!("key: {error}"), false),
             }
-            let wrong = store
-                .open_key(entry.id, &Password::new("not this one"))
-                .err();
+            let wrong = store.open_key(entry.id, &Password::new("not this one")).err();
             check("wrong key password", wrong == Some(KeyError::WrongPassword));
         }
     }
@@ -177,23 +134,10 @@ fn certificates_files_read_as_declared() {
         let result = open(&read(corpus.join("files").join(name)), None);
         let ours = match &result {
             Ok(store) => {
-                let trusted = store
-                    .entries()
-                    .iter()
-                    .filter(|entry| matches!(entry.kind, EntryKind::Trusted(_)))
-                    .count();
-                assert_eq!(
-                    store.remarks().is_empty(),
-                    keytool.starts_with("OK"),
-                    "{name}: {:?}",
-                    store.remarks()
-                );
-                assert!(
-                    store
-                        .entries()
-                        .iter()
-                        .all(|entry| entry.alias.is_none() && entry.created_ms.is_none())
-                );
+                let trusted =
+                    store.entries().iter().filter(|entry| matches!(entry.kind, EntryKind::Trusted(_))).count();
+                assert_eq!(store.remarks().is_empty(), keytool.starts_with("OK"), "{name}: {:?}", store.remarks());
+                assert!(store.entries().iter().all(|entry| entry.alias.is_none() && entry.created_ms.is_none()));
                 format!("certs={trusted} other={}", store.entries().len() - trusted)
             }
             Err(error) => format!("error {}", error.class.as_str()),
@@ -203,10 +147,7 @@ fn certificates_files_read_as_declared() {
             (None, None) => assert!(ours.starts_with("error "), "{name}: {ours}"),
             (_, Some((listed, _))) => {
                 assert_eq!(&ours, listed, "{name}: the table says otherwise");
-                assert!(
-                    !ours.starts_with("error "),
-                    "{name}: no longer a difference"
-                );
+                assert!(!ours.starts_with("error "), "{name}: no longer a difference");
             }
         }
     }
@@ -230,11 +171,7 @@ fn other_formats_are_refused_by_name() {
         };
         judged += 1;
         let error = open(&read(corpus.join("files").join(name)), Some("changeit")).expect_err(name);
-        assert_eq!(
-            (error.class, error.format),
-            (Class::Unsupported, Some(format)),
-            "{name}: {error}"
-        );
+        assert_eq!((error.class, error.format), (Class::Unsupported, Some(format)), "{name}: {error}");
     }
     assert!(judged >= 60, "only {judged} files were judged");
 }
@@ -251,23 +188,13 @@ fn an_edit_of_nothing_changes_nothing() {
         let Ok(store) = open(&bytes, Some(password)) else {
             continue;
         };
-        match store.edit(
-            &Edits::default(),
-            Some(&Password::new(password)),
-            &mut Dice(1),
-        ) {
+        match store.edit(&Edits::default(), Some(&Password::new(password)), &mut Dice(1)) {
             Ok(image) => {
                 assert_eq!(image, Image::File(bytes), "{name}");
                 same += 1;
             }
             Err(EditError::Unloadable { .. }) => {
-                assert!(
-                    store
-                        .remarks()
-                        .iter()
-                        .any(trustmason_keystore::Remark::is_jvm_unloadable),
-                    "{name}"
-                );
+                assert!(store.remarks().iter().any(trustmason_keystore::Remark::is_jvm_unloadable), "{name}");
             }
             Err(error) => panic!("{name}: {error}"),
         }
@@ -283,32 +210,13 @@ fn a_wrong_password_is_told_from_damage() {
     assert_eq!(class(&bytes, "wrong"), Class::WrongPassword);
     assert_eq!(class(&bytes[..bytes.len() - 1], "changeit"), Class::Corrupt);
     assert_eq!(class(&bytes[..bytes.len() / 2], "changeit"), Class::Corrupt);
-    assert_eq!(
-        class(&read(corpus.join("files/raw-nosig.jks")), "changeit"),
-        Class::Corrupt
-    );
-    assert_eq!(
-        class(&read(corpus.join("files/raw-v3.jks")), "changeit"),
-        Class::Unsupported
-    );
-    assert_eq!(
-        class(&read(corpus.join("files/raw-secret-tag.jks")), "changeit"),
-        Class::Corrupt
-    );
-    assert_eq!(
-        class(&read(corpus.join("files/zero.pem")), "changeit"),
-        Class::NotAStore
-    );
+    assert_eq!(class(&read(corpus.join("files/raw-nosig.jks")), "changeit"), Class::Corrupt);
+    assert_eq!(class(&read(corpus.join("files/raw-v3.jks")), "changeit"), Class::Unsupported);
+    assert_eq!(class(&read(corpus.join("files/raw-secret-tag.jks")), "changeit"), Class::Corrupt);
+    assert_eq!(class(&read(corpus.join("files/zero.pem")), "changeit"), Class::NotAStore);
     let unverified = open(&bytes, None).unwrap();
     assert!(!unverified.verified());
-    assert_eq!(
-        unverified.remarks(),
-        [trustmason_keystore::Remark::Unverified]
-    );
-    let refused = unverified.edit(
-        &Edits::default(),
-        Some(&Password::new("wrong")),
-        &mut Dice(1),
-    );
+    assert_eq!(unverified.remarks(), [trustmason_keystore::Remark::Unverified]);
+    let refused = unverified.edit(&Edits::default(), Some(&Password::new("wrong")), &mut Dice(1));
     assert_eq!(refused, Err(EditError::WrongPassword));
 }

@@ -15,9 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{fixtures, read, text};
-use trustmason_keystore::{
-    Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, Unlock,
-};
+use trustmason_keystore::{Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, Unlock};
 
 fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -37,11 +35,7 @@ fn cases() -> Vec<PathBuf> {
 fn open(case: &Path, password: &Password) -> Result<Store, ReadError> {
     let certificates = Interner::new();
     if case.join("store").exists() {
-        return Store::open(
-            read(case.join("store")),
-            Unlock::Password(password),
-            &certificates,
-        );
+        return Store::open(read(case.join("store")), Unlock::Password(password), &certificates);
     }
     let files = std::fs::read_dir(case.join("files")).unwrap().map(|file| {
         let file = file.unwrap();
@@ -64,44 +58,24 @@ fn every_case_reads_as_its_verdict_says() {
         let result = open(&case, &password);
         if let Some(class) = verdict.get("error") {
             let error = result.expect_err(&name.to_string());
-            assert_eq!(
-                error.class.as_str(),
-                class.as_str().unwrap(),
-                "{name}: {error}"
-            );
-            assert!(
-                !error.hint().is_empty() && !error.cause().is_empty(),
-                "{name}"
-            );
+            assert_eq!(error.class.as_str(), class.as_str().unwrap(), "{name}: {error}");
+            assert!(!error.hint().is_empty() && !error.cause().is_empty(), "{name}");
             continue;
         }
         let store = result.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let format = case
-            .parent()
-            .unwrap()
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap();
+        let format = case.parent().unwrap().file_name().unwrap().to_str().unwrap();
         assert_eq!(store.format().as_str(), format, "{name}");
         let mut remarks: Vec<String> = store.remarks().iter().map(remark_name).collect();
         remarks.sort();
-        let wanted: Vec<&str> = verdict["remarks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|name| name.as_str().unwrap())
-            .collect();
+        let wanted: Vec<&str> =
+            verdict["remarks"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         assert_eq!(remarks, wanted, "{name}");
         let mut entries: Vec<_> = store.entries().iter().collect();
         if verdict.get("said_by").is_some() {
             // A JVM lists in no order of the file.
             entries.sort_by(|a, b| {
-                let utf16 = |alias: &Option<String>| {
-                    alias
-                        .as_ref()
-                        .map(|alias| alias.encode_utf16().collect::<Vec<_>>())
-                };
+                let utf16 =
+                    |alias: &Option<String>| alias.as_ref().map(|alias| alias.encode_utf16().collect::<Vec<_>>());
                 utf16(&a.alias).cmp(&utf16(&b.alias))
             });
         }
@@ -110,26 +84,11 @@ fn every_case_reads_as_its_verdict_says() {
         for (entry, wanted) in entries.iter().zip(wanted) {
             let at = format!("{name}: {:?}", entry.alias);
             assert_eq!(entry.alias.as_deref(), wanted["alias"].as_str(), "{at}");
-            assert_eq!(
-                entry.kind.as_str(),
-                wanted["kind"].as_str().unwrap(),
-                "{at}"
-            );
+            assert_eq!(entry.kind.as_str(), wanted["kind"].as_str().unwrap(), "{at}");
             assert_eq!(entry.created_ms, wanted["created_ms"].as_i64(), "{at}");
-            let prints: Vec<String> = entry
-                .certificates()
-                .iter()
-                .map(|slot| slot.fingerprint().to_string())
-                .collect();
+            let prints: Vec<String> = entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect();
             let certs = wanted["certs"].as_array().unwrap();
-            assert_eq!(
-                prints,
-                certs
-                    .iter()
-                    .map(|print| print.as_str().unwrap())
-                    .collect::<Vec<_>>(),
-                "{at}"
-            );
+            assert_eq!(prints, certs.iter().map(|print| print.as_str().unwrap()).collect::<Vec<_>>(), "{at}");
             if matches!(entry.kind, EntryKind::PrivateKey { .. }) {
                 let key_password = match wanted["key_password"].as_u64().unwrap() {
                     0 => password.clone(),
@@ -138,20 +97,11 @@ fn every_case_reads_as_its_verdict_says() {
                         Password::new(text.as_str().unwrap())
                     }
                 };
-                let key = store
-                    .open_key(entry.id, &key_password)
-                    .unwrap_or_else(|error| panic!("{at}: {error}"));
-                let digest: String = Sha256::digest(&*key.pkcs8)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let key = store.open_key(entry.id, &key_password).unwrap_or_else(|error| panic!("{at}: {error}"));
+                let digest: String = Sha256::digest(&*key.pkcs8).iter().map(|byte| format!("{byte:02x}")).collect();
                 assert_eq!(digest, wanted["key_sha256"].as_str().unwrap(), "{at}");
                 assert_eq!(key.matches_certificate, KeyMatch::Yes, "{at}");
-                assert_eq!(
-                    key.algorithm.to_string(),
-                    wanted["key_algorithm"].as_str().unwrap(),
-                    "{at}"
-                );
+                assert_eq!(key.algorithm.to_string(), wanted["key_algorithm"].as_str().unwrap(), "{at}");
             }
         }
     }
@@ -160,16 +110,11 @@ fn every_case_reads_as_its_verdict_says() {
 #[test]
 fn what_a_jvm_refuses_is_known_before_it_is_written() {
     let mut judged = 0;
-    for line in text(fixtures().join("keystore/der/jvm.tsv"))
-        .lines()
-        .skip(1)
-    {
+    for line in text(fixtures().join("keystore/der/jvm.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
         let (name, jvm, hex) = (cells[0], cells[1], cells[2]);
-        let bytes: Vec<u8> = (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-            .collect();
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
         let ours = match Certificate::parse(&bytes) {
             Ok(certificate) => match certificate.jvm_refusal() {
                 Some(refusal) => {

@@ -23,9 +23,7 @@ use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use support::{Dice, fixtures, open, read, text};
-use trustmason_keystore::{
-    Disposition, Edits, EntryId, Format, Image, NewEntry, NewKey, Password, Store,
-};
+use trustmason_keystore::{Disposition, Edits, EntryId, Format, Image, NewEntry, NewKey, Password, Store};
 use zeroize::Zeroizing;
 
 const PASSWORD: &str = "changeit";
@@ -53,11 +51,7 @@ impl Judge {
             .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
         let questions = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().unwrap());
-        let mut judge = Self {
-            process,
-            questions,
-            answers,
-        };
+        let mut judge = Self { process, questions, answers };
         eprintln!("judge: {}", judge.ask(&["version"]));
         Some(judge)
     }
@@ -76,12 +70,7 @@ impl Judge {
         let answer = self.ask(&fields);
         assert_eq!(answer["ok"], true, "{answer}");
         let entry = |entry: &Value| (entry["alias"].as_str().unwrap().to_owned(), entry.clone());
-        answer["entries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(entry)
-            .collect()
+        answer["entries"].as_array().unwrap().iter().map(entry).collect()
     }
 }
 
@@ -93,16 +82,9 @@ impl Drop for Judge {
 }
 
 fn keytool(arguments: &[&str]) -> String {
-    let output = Command::new("keytool")
-        .args(arguments)
-        .output()
-        .expect("keytool is needed here");
+    let output = Command::new("keytool").args(arguments).output().expect("keytool is needed here");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "keytool {arguments:?}: {said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "keytool {arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
     said
 }
 
@@ -112,24 +94,13 @@ fn fixture(name: &str) -> PathBuf {
 
 fn certificate(host: &str) -> Vec<u8> {
     let key = KeyPair::generate().unwrap();
-    CertificateParams::new([host.to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap()
-        .der()
-        .to_vec()
+    CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap().der().to_vec()
 }
 
 fn identity(host: &str) -> (Zeroizing<Vec<u8>>, Vec<u8>) {
     let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    let certificate = CertificateParams::new([host.to_owned()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
-    (
-        Zeroizing::new(key.serialize_der()),
-        certificate.der().to_vec(),
-    )
+    let certificate = CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap();
+    (Zeroizing::new(key.serialize_der()), certificate.der().to_vec())
 }
 
 fn at(store: &Store, alias: &str) -> EntryId {
@@ -139,21 +110,13 @@ fn at(store: &Store, alias: &str) -> EntryId {
 }
 
 fn write(store: &Store, edits: &Edits, password: &str, path: &Path) {
-    let image = store
-        .edit(edits, Some(&Password::new(password)), &mut Dice(7))
-        .unwrap();
-    let Image::File(bytes) = image else {
-        panic!("a file")
-    };
+    let image = store.edit(edits, Some(&Password::new(password)), &mut Dice(7)).unwrap();
+    let Image::File(bytes) = image else { panic!("a file") };
     std::fs::write(path, bytes).unwrap();
 }
 
 fn trusted(alias: &str, der: &[u8]) -> NewEntry {
-    NewEntry::Trusted {
-        alias: Some(alias.to_owned()),
-        der: der.to_vec(),
-        created_ms: NOW,
-    }
+    NewEntry::Trusted { alias: Some(alias.to_owned()), der: der.to_vec(), created_ms: NOW }
 }
 
 #[test]
@@ -170,15 +133,8 @@ fn judge_edits_leave_the_rest_as_it_was() {
         let (fresh, fresh_leaf) = identity("rsa.fixture.example");
         let added = certificate("added.example");
         let mut edits = Edits::default();
-        edits.disposition.insert(
-            at(&store, "root"),
-            Disposition::Rename("Renamed-Root".to_owned()),
-        );
-        let replace = Disposition::ReplaceKey {
-            key: NewKey::Plain(fresh),
-            chain: vec![fresh_leaf],
-            created_ms: NOW,
-        };
+        edits.disposition.insert(at(&store, "root"), Disposition::Rename("Renamed-Root".to_owned()));
+        let replace = Disposition::ReplaceKey { key: NewKey::Plain(fresh), chain: vec![fresh_leaf], created_ms: NOW };
         edits.disposition.insert(at(&store, "rsa"), replace);
         edits.add.push(trusted("Added-😀", &added));
         let new_key = NewEntry::PrivateKey {
@@ -202,10 +158,7 @@ fn judge_edits_leave_the_rest_as_it_was() {
                 "rsa" => {
                     let replaced = &after["rsa"];
                     assert_ne!(replaced["key_sha256"], entry["key_sha256"]);
-                    assert_eq!(
-                        (&replaced["key_password"], &replaced["created_ms"]),
-                        (&0.into(), &NOW.into())
-                    );
+                    assert_eq!((&replaced["key_password"], &replaced["created_ms"]), (&0.into(), &NOW.into()));
                 }
                 _ => assert_eq!(&after[alias], entry, "{kind}: {alias} was not touched"),
             }
@@ -213,23 +166,10 @@ fn judge_edits_leave_the_rest_as_it_was() {
         assert_eq!(after.len(), before.len() + 2);
         assert_eq!(after["added-😀"]["kind"], "trusted-certificate");
         let minted = &after["minted"];
-        assert_eq!(
-            (&minted["key_algorithm"], &minted["key_password"]),
-            (&"RSA".into(), &0.into()),
-            "{minted}"
-        );
+        assert_eq!((&minted["key_algorithm"], &minted["key_password"]), (&"RSA".into(), &0.into()), "{minted}");
         assert_eq!(minted["certs"].as_array().unwrap().len(), 2);
-        let listed = keytool(&[
-            "-list",
-            "-keystore",
-            path.to_str().unwrap(),
-            "-storepass",
-            PASSWORD,
-        ]);
-        assert!(
-            listed.contains(&format!("contains {} entries", after.len())),
-            "{listed}"
-        );
+        let listed = keytool(&["-list", "-keystore", path.to_str().unwrap(), "-storepass", PASSWORD]);
+        assert!(listed.contains(&format!("contains {} entries", after.len())), "{listed}");
         // keytool itself takes the minted key out, under the store's password.
         let p12 = folder.path().join(format!("{kind}.p12"));
         keytool(&[
@@ -257,20 +197,11 @@ fn judge_n_imports_are_n_keytool_imports() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let certificates: Vec<(String, Vec<u8>)> = (0..4)
-        .map(|n| {
-            (
-                format!("Host{n}.Example"),
-                certificate(&format!("host{n}.example")),
-            )
-        })
-        .collect();
+    let certificates: Vec<(String, Vec<u8>)> =
+        (0..4).map(|n| (format!("Host{n}.Example"), certificate(&format!("host{n}.example")))).collect();
     for kind in ["JKS", "JCEKS"] {
         let original = fixture(&format!("{}/mixed", kind.to_lowercase()));
-        let (ours, theirs) = (
-            folder.path().join(format!("ours.{kind}")),
-            folder.path().join(format!("theirs.{kind}")),
-        );
+        let (ours, theirs) = (folder.path().join(format!("ours.{kind}")), folder.path().join(format!("theirs.{kind}")));
         std::fs::copy(&original, &theirs).unwrap();
         for (alias, der) in &certificates {
             let file = folder.path().join("certificate.der");
@@ -291,23 +222,10 @@ fn judge_n_imports_are_n_keytool_imports() {
             ]);
         }
         let store = open(&read(&original), Some(PASSWORD)).unwrap();
-        let add = certificates
-            .iter()
-            .map(|(alias, der)| trusted(alias, der))
-            .collect();
-        write(
-            &store,
-            &Edits {
-                add,
-                ..Edits::default()
-            },
-            PASSWORD,
-            &ours,
-        );
-        let (mut ours, mut theirs) = (
-            judge.dump(kind, &ours, &[PASSWORD, "otherpass"]),
-            judge.dump(kind, &theirs, &[PASSWORD, "otherpass"]),
-        );
+        let add = certificates.iter().map(|(alias, der)| trusted(alias, der)).collect();
+        write(&store, &Edits { add, ..Edits::default() }, PASSWORD, &ours);
+        let (mut ours, mut theirs) =
+            (judge.dump(kind, &ours, &[PASSWORD, "otherpass"]), judge.dump(kind, &theirs, &[PASSWORD, "otherpass"]));
         for (alias, _) in &certificates {
             for entries in [&mut ours, &mut theirs] {
                 // Only the date of an import differs.
@@ -328,43 +246,20 @@ fn judge_swapped_names_odd_aliases_and_odd_passwords() {
     for (kind, format) in [("JKS", Format::Jks), ("JCEKS", Format::Jceks)] {
         let password = "pässwörd-日本-😀";
         let (a, b) = (certificate("a.example"), certificate("b.example"));
-        let odd = [
-            "nul\0byte",
-            "\u{202e}gnp.exe",
-            "zürich-日本-😀",
-            "line\nbreak",
-        ];
+        let odd = ["nul\0byte", "\u{202e}gnp.exe", "zürich-日本-😀", "line\nbreak"];
         let mut add = vec![trusted("a", &a), trusted("b", &b)];
         add.extend(odd.iter().map(|alias| trusted(alias, &a)));
-        write(
-            &Store::create(format),
-            &Edits {
-                add,
-                ..Edits::default()
-            },
-            password,
-            &path,
-        );
+        write(&Store::create(format), &Edits { add, ..Edits::default() }, password, &path);
         let first = judge.dump(kind, &path, &[password]);
         assert_eq!(first.len(), 6);
-        assert!(
-            odd.iter().all(|alias| first.contains_key(*alias)),
-            "{first:?}"
-        );
+        assert!(odd.iter().all(|alias| first.contains_key(*alias)), "{first:?}");
         let store = open(&read(&path), Some(password)).unwrap();
         let mut edits = Edits::default();
-        edits
-            .disposition
-            .insert(at(&store, "a"), Disposition::Rename("b".to_owned()));
-        edits
-            .disposition
-            .insert(at(&store, "b"), Disposition::Rename("A".to_owned()));
+        edits.disposition.insert(at(&store, "a"), Disposition::Rename("b".to_owned()));
+        edits.disposition.insert(at(&store, "b"), Disposition::Rename("A".to_owned()));
         write(&store, &edits, password, &path);
         let second = judge.dump(kind, &path, &[password]);
-        assert_eq!(
-            (&second["a"]["certs"], &second["b"]["certs"]),
-            (&first["b"]["certs"], &first["a"]["certs"])
-        );
+        assert_eq!((&second["a"]["certs"], &second["b"]["certs"]), (&first["b"]["certs"], &first["a"]["certs"]));
     }
 }
 
@@ -379,44 +274,23 @@ fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
         let store = open(&read(fixture(name)), Some(PASSWORD)).unwrap();
         assert_eq!(store.version(), 1);
         let (key, leaf) = identity("one.example");
-        let key = NewEntry::PrivateKey {
-            alias: "k".into(),
-            key: NewKey::Plain(key),
-            chain: vec![leaf],
-            created_ms: -1,
-        };
-        let edits = Edits {
-            add: vec![trusted("c", &certificate("c.example")), key],
-            ..Edits::default()
-        };
+        let key =
+            NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: -1 };
+        let edits = Edits { add: vec![trusted("c", &certificate("c.example")), key], ..Edits::default() };
         write(&store, &edits, PASSWORD, &path);
         assert_eq!(read(&path)[4..8], [0, 0, 0, 1]);
         let after = judge.dump(kind, &path, &[PASSWORD]);
         assert_eq!(
-            (
-                after["c"]["kind"].as_str(),
-                after["k"]["created_ms"].as_i64()
-            ),
+            (after["c"]["kind"].as_str(), after["k"]["created_ms"].as_i64()),
             (Some("trusted-certificate"), Some(-1))
         );
         assert_eq!(after["k"]["key_password"], 0);
     }
     let (key, leaf) = identity("two.example");
-    let key = NewEntry::PrivateKey {
-        alias: "k".into(),
-        key: NewKey::Plain(key),
-        chain: vec![leaf],
-        created_ms: NOW,
-    };
-    let edits = Edits {
-        add: vec![key],
-        ..Edits::default()
-    };
+    let key = NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: NOW };
+    let edits = Edits { add: vec![key], ..Edits::default() };
     write(&Store::create(Format::Jks), &edits, "ლ(ಠ益ಠლ)😀", &path);
-    assert_eq!(
-        judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"],
-        0
-    );
+    assert_eq!(judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"], 0);
 }
 
 /// Gives the same four bytes over and over, so that both halves of a salt are equal.
@@ -452,42 +326,17 @@ fn judge_a_salt_of_equal_halves_is_never_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let (key, leaf) = identity("salt.example");
-    let key = NewEntry::PrivateKey {
-        alias: "k".into(),
-        key: NewKey::Plain(key),
-        chain: vec![leaf],
-        created_ms: NOW,
-    };
-    let edits = Edits {
-        add: vec![key],
-        ..Edits::default()
-    };
-    let image = Store::create(Format::Jceks)
-        .edit(&edits, Some(&Password::new(PASSWORD)), &mut Equal(0))
-        .unwrap();
-    let Image::File(bytes) = image else {
-        panic!("a file")
-    };
+    let key = NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: NOW };
+    let edits = Edits { add: vec![key], ..Edits::default() };
+    let image = Store::create(Format::Jceks).edit(&edits, Some(&Password::new(PASSWORD)), &mut Equal(0)).unwrap();
+    let Image::File(bytes) = image else { panic!("a file") };
     let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];
-    assert!(
-        !bytes.windows(8).any(|window| window == salt),
-        "old and new JDKs disagree about such a salt"
-    );
-    assert!(
-        bytes.windows(7).any(|window| window == &salt[..7]),
-        "the random source offered it"
-    );
+    assert!(!bytes.windows(8).any(|window| window == salt), "old and new JDKs disagree about such a salt");
+    assert!(bytes.windows(7).any(|window| window == &salt[..7]), "the random source offered it");
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(
-        judge.dump("JCEKS", &path, &[PASSWORD])["k"]["key_password"],
-        0
-    );
+    assert_eq!(judge.dump("JCEKS", &path, &[PASSWORD])["k"]["key_password"], 0);
     let store = open(&bytes, Some(PASSWORD)).unwrap();
-    assert!(
-        store
-            .open_key(at(&store, "k"), &Password::new(PASSWORD))
-            .is_ok()
-    );
+    assert!(store.open_key(at(&store, "k"), &Password::new(PASSWORD)).is_ok());
 }
 
 #[test]
@@ -495,10 +344,7 @@ fn judge_what_a_jvm_refuses() {
     let Some(mut judge) = Judge::start() else {
         return;
     };
-    for line in text(fixtures().join("keystore/der/jvm.tsv"))
-        .lines()
-        .skip(1)
-    {
+    for line in text(fixtures().join("keystore/der/jvm.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
         let answer = judge.ask(&["loads", cells[2]]);
         let verdict = match (answer["ok"].as_bool(), answer["same"].as_bool()) {
@@ -506,10 +352,6 @@ fn judge_what_a_jvm_refuses() {
             (Some(true), _) => "re-encodes",
             _ => "refuses",
         };
-        assert_eq!(
-            verdict, cells[1],
-            "{}: the table is no longer true of this JVM: {answer}",
-            cells[0]
-        );
+        assert_eq!(verdict, cells[1], "{}: the table is no longer true of this JVM: {answer}", cells[0]);
     }
 }

@@ -24,22 +24,12 @@ use trustmason_keystore::{Interner, Password, ReadError, Store, Unlock};
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const PASSWORD: &str = "changeit";
-const INPUTS: [&str; 6] = [
-    "kt-mixed.jks",
-    "kt-keys.jks",
-    "kt-mixed-secret.jceks",
-    "kt-importpass.jceks",
-    "crlf.pem",
-    "root.der",
-];
+const INPUTS: [&str; 6] =
+    ["kt-mixed.jks", "kt-keys.jks", "kt-mixed-secret.jceks", "kt-importpass.jceks", "crlf.pem", "root.der"];
 const ALLOWANCE: usize = 64 << 20;
 
 fn open(bytes: Vec<u8>) -> Result<Store, ReadError> {
-    Store::open(
-        bytes,
-        Unlock::Password(&Password::new(PASSWORD)),
-        &Interner::new(),
-    )
+    Store::open(bytes, Unlock::Password(&Password::new(PASSWORD)), &Interner::new())
 }
 
 /// What two readings must share to be the same store.
@@ -48,18 +38,8 @@ fn meaning(store: &Store) -> String {
         .entries()
         .iter()
         .map(|entry| {
-            let prints: Vec<String> = entry
-                .certificates()
-                .iter()
-                .map(|slot| slot.fingerprint().to_string())
-                .collect();
-            format!(
-                "{:?} {:?} {} {}",
-                entry.alias,
-                entry.created_ms,
-                entry.kind.as_str(),
-                prints.join(",")
-            )
+            let prints: Vec<String> = entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect();
+            format!("{:?} {:?} {} {}", entry.alias, entry.created_ms, entry.kind.as_str(), prints.join(","))
         })
         .collect();
     entries.join("\n")
@@ -80,12 +60,7 @@ fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
                 let outcome = store.open_key(entry.id, &Password::new(PASSWORD));
                 drop(outcome);
             }
-            assert!(
-                store
-                    .remarks()
-                    .iter()
-                    .all(|remark| !remark.to_string().is_empty())
-            );
+            assert!(store.remarks().iter().all(|remark| !remark.to_string().is_empty()));
         }
         sender.send(result).ok();
     });
@@ -98,10 +73,7 @@ fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
     };
     thread.join().expect("finished");
     let peak = ALLOCATOR.peak_usage().saturating_sub(before);
-    assert!(
-        peak <= ALLOWANCE + 4 * size,
-        "{name}: {peak} bytes for a file of {size}"
-    );
+    assert!(peak <= ALLOWANCE + 4 * size, "{name}: {peak} bytes for a file of {size}");
     result
 }
 
@@ -110,27 +82,13 @@ fn campaign(seed: u32) {
     let folder = tempfile::tempdir().unwrap();
     let status = Command::new("python3")
         .arg(corpus.join("mutate.py"))
-        .args([
-            "--seed",
-            &seed.to_string(),
-            "--count",
-            "300",
-            "--password",
-            PASSWORD,
-            "--out",
-        ])
+        .args(["--seed", &seed.to_string(), "--count", "300", "--password", PASSWORD, "--out"])
         .arg(folder.path())
         .args(INPUTS.map(|name| corpus.join("files").join(name)))
         .output()
         .expect("python3 runs");
-    assert!(
-        status.status.success(),
-        "{}",
-        String::from_utf8_lossy(&status.stderr)
-    );
-    let original = |name: &str| {
-        meaning(&open(read(corpus.join("files").join(name))).expect("the original opens"))
-    };
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    let original = |name: &str| meaning(&open(read(corpus.join("files").join(name))).expect("the original opens"));
     let mut judged = 0;
     for line in text(folder.path().join("mutants.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -146,14 +104,8 @@ fn campaign(seed: u32) {
             }
             ("error-or-same", Ok(store)) => assert_eq!(meaning(store), original(input), "{name}"),
             // Secret keys look the same in versions 1 and 2; a JVM reads such a store as either.
-            ("error", Ok(store))
-                if kind == "version-resigned" && input == "kt-importpass.jceks" =>
-            {
-                assert_eq!(
-                    (store.version(), meaning(store)),
-                    (1, original(input)),
-                    "{name}"
-                );
+            ("error", Ok(store)) if kind == "version-resigned" && input == "kt-importpass.jceks" => {
+                assert_eq!((store.version(), meaning(store)), (1, original(input)), "{name}");
             }
             ("error", Ok(_)) => panic!("{name}: read as {}", summary(&result)),
             _ => panic!("{name}: unknown verdict {must}"),

@@ -247,7 +247,7 @@ impl<'a> Desk<'a> {
             options: options.clone(),
             inputs: sorted(&ground.observed.inputs),
             mints: self.mints(),
-            certificates: self.certificates(),
+            certificates: self.certificates(&manual),
             identities: self.identities(),
             restarts: self.restarts(),
             stores: self.stores,
@@ -413,7 +413,7 @@ impl<'a> Desk<'a> {
         mints
     }
 
-    fn certificates(&self) -> BTreeMap<Fingerprint, Arc<Certificate>> {
+    fn certificates(&self, manual: &[Manual]) -> BTreeMap<Fingerprint, Arc<Certificate>> {
         let mut all = BTreeMap::new();
         for one in self.settled.values() {
             let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
@@ -422,8 +422,7 @@ impl<'a> Desk<'a> {
             }
         }
         // What a person is asked to remove is shown to them too.
-        let removed: BTreeSet<Fingerprint> = self
-            .manual
+        let removed: BTreeSet<Fingerprint> = manual
             .iter()
             .flat_map(|m| &m.remove)
             .filter_map(|i| match &i.material {

@@ -199,8 +199,8 @@ fn present(
     } else {
         asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
     };
-    findings.extend(soft_findings(ground, def, &current, &faults));
     let Some((finding, reason)) = reason else {
+        findings.extend(soft_findings(ground, def, &current, &faults));
         return Settled {
             state: IdentityState::Active,
             material: Ok(Material::Known(current.fingerprint())),
@@ -212,6 +212,7 @@ fn present(
         };
     };
     if !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit {
+        findings.extend(soft_findings(ground, def, &current, &faults));
         return ca_issued(def, current, &reason, findings);
     }
     renew(

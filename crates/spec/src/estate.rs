@@ -45,14 +45,8 @@ pub enum ProfileRef {
 impl ProfileRef {
     /// A text with a slash, a backslash or the ending `.yaml` or `.yml` is a path.
     pub(crate) fn read(text: &str) -> Self {
-        let ending = std::path::Path::new(text)
-            .extension()
-            .is_some_and(|e| e == "yaml" || e == "yml");
-        if ending || text.contains(['/', '\\']) {
-            Self::Path(text.to_owned())
-        } else {
-            Self::Builtin(text.to_owned())
-        }
+        let ending = std::path::Path::new(text).extension().is_some_and(|e| e == "yaml" || e == "yml");
+        if ending || text.contains(['/', '\\']) { Self::Path(text.to_owned()) } else { Self::Builtin(text.to_owned()) }
     }
 
     /// As written.
@@ -67,10 +61,7 @@ impl ProfileRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessSpec {
     None,
-    Root {
-        root: Template,
-        drive: Option<Template>,
-    },
+    Root { root: Template, drive: Option<Template> },
 }
 
 /// A template and its place, comparable by its text.
@@ -105,14 +96,7 @@ impl SecretSpec {
             }
             (Self::Command(a), Self::Command(b)) => a == b,
             (Self::Literal(_, a), Self::Literal(_, b)) => *a && *b,
-            (
-                Self::Literal(..)
-                | Self::Env(_)
-                | Self::File(_)
-                | Self::Properties { .. }
-                | Self::Command(_),
-                _,
-            ) => false,
+            (Self::Literal(..) | Self::Env(_) | Self::File(_) | Self::Properties { .. } | Self::Command(_), _) => false,
         }
     }
 }
@@ -137,14 +121,8 @@ impl IdentitySpec {
             subject: self.subject.clone().or_else(|| below.subject.clone()),
             key: self.key.clone().or_else(|| below.key.clone()),
             signature: self.signature.clone().or_else(|| below.signature.clone()),
-            validity_days: self
-                .validity_days
-                .clone()
-                .or_else(|| below.validity_days.clone()),
-            renew_before_days: self
-                .renew_before_days
-                .clone()
-                .or_else(|| below.renew_before_days.clone()),
+            validity_days: self.validity_days.clone().or_else(|| below.validity_days.clone()),
+            renew_before_days: self.renew_before_days.clone().or_else(|| below.renew_before_days.clone()),
             rotation: self.rotation.clone().or_else(|| below.rotation.clone()),
         }
     }

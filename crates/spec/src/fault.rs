@@ -91,26 +91,13 @@ impl fmt::Display for Fault {
         let number = self.place.line.to_string();
         let margin = " ".repeat(number.len());
         writeln!(f, "{}: {}", self.severity, self.message)?;
-        writeln!(
-            f,
-            "{margin}--> {}:{}:{}",
-            self.file, self.place.line, self.place.column
-        )?;
+        writeln!(f, "{margin}--> {}:{}:{}", self.file, self.place.line, self.place.column)?;
         writeln!(f, "{margin} |")?;
-        let aside = self
-            .suggestion
-            .as_ref()
-            .map(|s| format!(" did you mean `{s}`?"))
-            .unwrap_or_default();
+        let aside = self.suggestion.as_ref().map(|s| format!(" did you mean `{s}`?")).unwrap_or_default();
         if let Some(text) = &self.text {
             let (shown, before, carets) = window(text, self.place);
             writeln!(f, "{number} | {shown}")?;
-            writeln!(
-                f,
-                "{margin} | {}{}{aside}",
-                " ".repeat(before),
-                "^".repeat(carets)
-            )?;
+            writeln!(f, "{margin} | {}{}{aside}", " ".repeat(before), "^".repeat(carets))?;
         } else {
             writeln!(f, "{number} | (line withheld: it may hold a secret)")?;
             if !aside.is_empty() {
@@ -129,28 +116,13 @@ const WIDTH: usize = 140;
 
 /// The piece of a line around a place, how many characters stand before the carets, and how many carets there are.
 fn window(text: &str, place: Place) -> (String, usize, usize) {
-    let chars: Vec<char> = text
-        .chars()
-        .map(|c| if c == '\t' || c.is_control() { ' ' } else { c })
-        .collect();
+    let chars: Vec<char> = text.chars().map(|c| if c == '\t' || c.is_control() { ' ' } else { c }).collect();
     let column = place.column.saturating_sub(1).min(chars.len());
-    let start = if chars.len() > WIDTH {
-        column.saturating_sub(WIDTH / 3)
-    } else {
-        0
-    };
+    let start = if chars.len() > WIDTH { column.saturating_sub(WIDTH / 3) } else { 0 };
     let shown: String = chars.iter().skip(start).take(WIDTH).collect();
-    let room = chars
-        .len()
-        .min(start.saturating_add(WIDTH))
-        .saturating_sub(column)
-        .max(1);
+    let room = chars.len().min(start.saturating_add(WIDTH)).saturating_sub(column).max(1);
     let (lead, cut) = if start > 0 { ("…", 1) } else { ("", 0) };
-    (
-        format!("{lead}{}", shown.trim_end()),
-        column - start + cut,
-        place.length.clamp(1, room),
-    )
+    (format!("{lead}{}", shown.trim_end()), column - start + cut, place.length.clamp(1, room))
 }
 
 /// Everything that is wrong, in the order of the files and their lines.
@@ -193,19 +165,14 @@ impl Faults {
     /// Sorted by file and place; the same fault twice counts once.
     #[must_use]
     pub fn settled(mut self) -> Self {
-        self.all
-            .sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
+        self.all.sort_by(|a, b| (&a.file, a.place, &a.message).cmp(&(&b.file, b.place, &b.message)));
         self.all.dedup();
         self
     }
 
     /// The value if there is no fault, else the faults in order.
     pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
-        if self.is_empty() {
-            Ok(value)
-        } else {
-            Err(self.settled())
-        }
+        if self.is_empty() { Ok(value) } else { Err(self.settled()) }
     }
 }
 
@@ -249,11 +216,7 @@ pub struct Source {
 
 impl Source {
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-            veil: Arc::new(Veil::over(text)),
-        }
+        Self { name: name.into(), text: text.into(), veil: Arc::new(Veil::over(text)) }
     }
 
     /// The file's name, as the caller gave it.
@@ -280,27 +243,12 @@ impl Source {
     }
 
     fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
-        let text = if self.veiled(place.line) {
-            None
-        } else {
-            Some(self.line(place.line).to_owned())
-        };
-        Fault {
-            severity,
-            file: self.name.to_string(),
-            place,
-            text,
-            message,
-            suggestion: None,
-            hint: None,
-        }
+        let text = if self.veiled(place.line) { None } else { Some(self.line(place.line).to_owned()) };
+        Fault { severity, file: self.name.to_string(), place, text, message, suggestion: None, hint: None }
     }
 
     fn line(&self, number: usize) -> &str {
-        self.text
-            .lines()
-            .nth(number.saturating_sub(1))
-            .unwrap_or_default()
+        self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
     }
 }
 
@@ -311,22 +259,12 @@ impl fmt::Debug for Source {
 }
 
 /// The candidate nearest to what was written, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    written: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let folded = written.to_ascii_lowercase();
     candidates
         .into_iter()
-        .map(|c| {
-            (
-                strsim::damerau_levenshtein(&folded, &c.to_ascii_lowercase()),
-                c,
-            )
-        })
-        .filter(|(distance, c)| {
-            *distance <= (c.len().max(written.len()) / 3).max(1) && *distance < written.len()
-        })
+        .map(|c| (strsim::damerau_levenshtein(&folded, &c.to_ascii_lowercase()), c))
+        .filter(|(distance, c)| *distance <= (c.len().max(written.len()) / 3).max(1) && *distance < written.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, c)| c.to_owned())
 }

@@ -68,24 +68,12 @@ pub(crate) const FINDINGS: &[&str] = &[
 static SECRET: Record = Record {
     what: "a secret",
     fields: &[
-        may(
-            "literal",
-            TEXT,
-            "the value itself; only for the public default `changeit`",
-        ),
+        may("literal", TEXT, "the value itself; only for the public default `changeit`"),
         may("env", VARIABLE, "an environment variable"),
         may("file", TEXT, "a file whose first line it is"),
-        may(
-            "properties",
-            HOST_PATH,
-            "a Java properties file on the store's host",
-        ),
+        may("properties", HOST_PATH, "a Java properties file on the store's host"),
         may("key", TEXT, "the key in the properties file"),
-        may(
-            "command",
-            Shape::List(&TEXT),
-            "a program and its arguments; the first line it prints",
-        ),
+        may("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),
     ],
     one_of: &["literal", "env", "file", "properties", "command"],
 };

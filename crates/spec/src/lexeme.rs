@@ -76,47 +76,35 @@ impl Lexeme {
             Self::Text => Ok(()),
             Self::Name => {
                 let fits = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-                    && text
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
                 demand(
                     fits,
                     "a name has letters, digits, dots, hyphens and underscores only",
                     "leave blanks and other signs out",
                 )
             }
-            Self::Fqdn => Fqdn::parse(text).map(drop).map_err(|error| Flaw {
-                why: error.why(),
-                hint: "write the full name, such as cvp1.acme.example",
-            }),
+            Self::Fqdn => Fqdn::parse(text)
+                .map(drop)
+                .map_err(|error| Flaw { why: error.why(), hint: "write the full name, such as cvp1.acme.example" }),
             Self::Days => demand(
                 days(text).is_some(),
                 "a duration is a whole number with d for days or y for years, from 1d to 100y",
                 "write it like 60d or 5y",
             ),
-            Self::Port => demand(
-                port(text).is_some(),
-                "a TCP port is a number from 1 to 65535",
-                "write it like 443",
-            ),
+            Self::Port => demand(port(text).is_some(), "a TCP port is a number from 1 to 65535", "write it like 443"),
             Self::Sha256 => demand(
                 fingerprint(text).is_some(),
                 "a SHA-256 fingerprint has 64 hex digits",
                 "openssl x509 -noout -fingerprint -sha256 -in FILE prints it",
             ),
-            Self::Date => demand(
-                is_date(text),
-                "there is no such day",
-                "write it as YYYY-MM-DD, such as 2027-01-31",
-            ),
+            Self::Date => demand(is_date(text), "there is no such day", "write it as YYYY-MM-DD, such as 2027-01-31"),
             Self::Country => demand(
                 text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()),
                 "a country code has two capital letters (ISO 3166-1)",
                 "write it like US",
             ),
             Self::Pair => demand(
-                text.split_once('/')
-                    .is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains('/')),
+                text.split_once('/').is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && !b.contains('/')),
                 "this name has two parts with one slash between them",
                 "write it like cvp/keystore",
             ),
@@ -124,11 +112,7 @@ impl Lexeme {
             Self::Variable => {
                 let fits = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                     && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                demand(
-                    fits,
-                    "a variable has letters, digits and underscores only",
-                    "write it like CVP_HOME",
-                )
+                demand(fits, "a variable has letters, digits and underscores only", "write it like CVP_HOME")
             }
         }
     }
@@ -144,11 +128,7 @@ pub(crate) struct Flaw {
 }
 
 fn demand(fits: bool, why: &'static str, hint: &'static str) -> Result<(), Flaw> {
-    if fits {
-        Ok(())
-    } else {
-        Err(Flaw { why, hint })
-    }
+    if fits { Ok(()) } else { Err(Flaw { why, hint }) }
 }
 
 fn host_path(text: &str) -> Result<(), Flaw> {
@@ -170,10 +150,8 @@ fn host_path(text: &str) -> Result<(), Flaw> {
 
 /// The days of `60d` or `5y` (a year counts 365 days, as certificate tools do); 1 day to 100 years.
 pub(crate) fn days(text: &str) -> Option<u32> {
-    let (number, factor) = text
-        .strip_suffix('d')
-        .map(|n| (n, 1))
-        .or_else(|| text.strip_suffix('y').map(|n| (n, 365)))?;
+    let (number, factor) =
+        text.strip_suffix('d').map(|n| (n, 1)).or_else(|| text.strip_suffix('y').map(|n| (n, 365)))?;
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -188,16 +166,8 @@ pub(crate) fn port(text: &str) -> Option<u16> {
 
 /// A fingerprint, colons and case as openssl and keytool print them.
 pub(crate) fn fingerprint(text: &str) -> Option<Fingerprint> {
-    let bare: String = text
-        .chars()
-        .filter(|c| *c != ':')
-        .collect::<String>()
-        .to_ascii_lowercase();
-    if bare.len() == 64 {
-        Fingerprint::from_str(&bare).ok()
-    } else {
-        None
-    }
+    let bare: String = text.chars().filter(|c| *c != ':').collect::<String>().to_ascii_lowercase();
+    if bare.len() == 64 { Fingerprint::from_str(&bare).ok() } else { None }
 }
 
 /// Whether a text is a day of the Gregorian calendar, `YYYY-MM-DD`.
@@ -207,12 +177,7 @@ fn is_date(text: &str) -> bool {
         return false;
     };
     let shaped = year.len() == 4 && month.len() == 2 && day.len() == 2;
-    let number = |t: &str| {
-        t.bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| t.parse::<u32>().ok())
-            .flatten()
-    };
+    let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<u32>().ok()).flatten();
     let (Some(year), Some(month), Some(day)) = (number(year), number(month), number(day)) else {
         return false;
     };
@@ -235,18 +200,7 @@ mod tests {
     fn durations_are_days_or_years_and_nothing_else() {
         assert_eq!(days("60d"), Some(60));
         assert_eq!(days("5y"), Some(1825));
-        for bad in [
-            "60",
-            "d",
-            "0d",
-            "-1d",
-            "+5d",
-            "1.5y",
-            "101y",
-            "99999999999y",
-            "5 y",
-            "5w",
-        ] {
+        for bad in ["60", "d", "0d", "-1d", "+5d", "1.5y", "101y", "99999999999y", "5 y", "5w"] {
             assert_eq!(days(bad), None, "{bad}");
         }
     }
@@ -256,16 +210,9 @@ mod tests {
         for good in ["2027-01-31", "2028-02-29", "2000-02-29"] {
             assert!(is_date(good), "{good}");
         }
-        for bad in [
-            "2027-02-29",
-            "1900-02-29",
-            "2027-13-01",
-            "2027-00-10",
-            "2027-1-31",
-            "0000-01-01",
-            "2027-04-31",
-            "x",
-        ] {
+        for bad in
+            ["2027-02-29", "1900-02-29", "2027-13-01", "2027-00-10", "2027-1-31", "0000-01-01", "2027-04-31", "x"]
+        {
             assert!(!is_date(bad), "{bad}");
         }
     }

@@ -9,6 +9,7 @@
 //! fault, the "did you mean", and the JSON Schema; what fits the table becomes typed data (`estate`, `profile`), and
 //! resolving looks every name up. Faults carry file, line, column, the line itself unless it may hold a secret, and one
 //! thing to try.
+#![forbid(unsafe_code)]
 
 mod estate;
 pub mod fault;

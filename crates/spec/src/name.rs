@@ -18,34 +18,19 @@ impl Fqdn {
             return Err(NameError::new(text, "a host name has 1 to 253 characters"));
         }
         if !lower.contains('.') {
-            return Err(NameError::new(
-                text,
-                "a fully qualified name has at least one dot",
-            ));
+            return Err(NameError::new(text, "a fully qualified name has at least one dot"));
         }
-        if lower
-            .rsplit('.')
-            .next()
-            .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()))
-        {
-            return Err(NameError::new(
-                text,
-                "an address is no name; certificates name hosts",
-            ));
+        if lower.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+            return Err(NameError::new(text, "an address is no name; certificates name hosts"));
         }
         for label in lower.split('.') {
             let bad = label.is_empty()
                 || label.len() > 63
                 || label.starts_with('-')
                 || label.ends_with('-')
-                || !label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+                || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
             if bad {
-                return Err(NameError::new(
-                    text,
-                    "each label is 1 to 63 letters, digits or inner hyphens",
-                ));
+                return Err(NameError::new(text, "each label is 1 to 63 letters, digits or inner hyphens"));
             }
         }
         Ok(Self(lower))
@@ -83,10 +68,7 @@ impl NameError {
     }
 
     pub(crate) fn new(text: &str, why: &'static str) -> Self {
-        Self {
-            text: text.to_owned(),
-            why,
-        }
+        Self { text: text.to_owned(), why }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::estate::{
-    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec,
-    RuleTweak, Spec, StoreOverride, Template, TrustSpec,
+    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec, RuleTweak, Spec,
+    StoreOverride, Template, TrustSpec,
 };
 use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
@@ -22,9 +22,7 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     let root = tree::read(&source)?;
     if let (Some(profile), None) = (root.get("trustmason-profile"), root.get("trustmason")) {
         let fault = source.error(profile.place, "this is a role profile, not an estate spec");
-        return Err(Faults::from(
-            fault.hint("name it under `profile:` of an estate spec, by its path"),
-        ));
+        return Err(Faults::from(fault.hint("name it under `profile:` of an estate spec, by its path")));
     }
     let mut faults = shape::check(&source, &root, &grammar::SPEC);
     faults.append(secrets(&source, &root));
@@ -58,45 +56,23 @@ fn beyond(spec: &Spec, known: &Faults) -> Faults {
 pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
     let mut faults = Faults::default();
     let named = root.pairs_of("secrets").into_iter().map(|(_, node)| node);
-    let inline = root
-        .pairs_of("stores")
-        .into_iter()
-        .filter_map(|(_, node)| node.get("password"));
-    for node in named
-        .chain(inline)
-        .filter(|node| matches!(node.kind, Kind::Map(_)))
-    {
+    let inline = root.pairs_of("stores").into_iter().filter_map(|(_, node)| node.get("password"));
+    for node in named.chain(inline).filter(|node| matches!(node.kind, Kind::Map(_))) {
         match (node.get("properties"), node.get("key")) {
             (Some(properties), None) => {
-                let fault = source.error(
-                    properties.place,
-                    "a secret in a properties file needs the field `key`",
-                );
-                faults.push(
-                    fault.hint(
-                        "add `key:` with the name of the property, such as Security.keystorePW",
-                    ),
-                );
+                let fault = source.error(properties.place, "a secret in a properties file needs the field `key`");
+                faults.push(fault.hint("add `key:` with the name of the property, such as Security.keystorePW"));
             }
             (None, Some(key)) => {
-                let fault = source.error(
-                    key.place,
-                    "`key` says which property to read, but there is no `properties`",
-                );
+                let fault = source.error(key.place, "`key` says which property to read, but there is no `properties`");
                 faults.push(fault.hint("add `properties:` with the file, or leave `key` out"));
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
-        if let Some(command) = node
-            .get("command")
-            .filter(|c| matches!(&c.kind, Kind::List(items) if items.is_empty()))
+        if let Some(command) = node.get("command").filter(|c| matches!(&c.kind, Kind::List(items) if items.is_empty()))
         {
             let fault = source.error(command.place, "a secret's command has no program");
-            faults.push(
-                fault.hint(
-                    "write the program and its arguments as a list: [/usr/bin/pass, show, cvp]",
-                ),
-            );
+            faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/pass, show, cvp]"));
         }
     }
     faults
@@ -104,20 +80,12 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
 
 fn build(source: Source, root: &Node) -> Spec {
     let policy = root.get("policy");
-    let days = |field: &str| {
-        policy
-            .and_then(|p| p.read_of(field, lexeme::days))
-            .map(|at| at.value)
-    };
+    let days = |field: &str| policy.and_then(|p| p.read_of(field, lexeme::days)).map(|at| at.value);
     Spec {
         estate: root.text_of("estate").unwrap_or_default(),
         profiles: pick::profiles(root),
-        state: root
-            .text_of("state")
-            .unwrap_or_else(|| "./.trustmason".to_owned()),
-        certificates_dir: root
-            .text_of("certificates_dir")
-            .unwrap_or_else(|| "./certs".to_owned()),
+        state: root.text_of("state").unwrap_or_else(|| "./.trustmason".to_owned()),
+        certificates_dir: root.text_of("certificates_dir").unwrap_or_else(|| "./certs".to_owned()),
         access: access(root).unwrap_or_else(|| AccessSpec::Root {
             root: Template(At::new("./hosts/{fqdn}".to_owned(), root.place)),
             drive: None,
@@ -133,38 +101,18 @@ fn build(source: Source, root: &Node) -> Spec {
             .into_iter()
             .map(|(key, node)| (key.value, At::new(authority(node), key.place)))
             .collect(),
-        hosts: root
-            .pairs_of("hosts")
-            .into_iter()
-            .filter_map(|(key, node)| host(&key, node))
-            .collect(),
+        hosts: root.pairs_of("hosts").into_iter().filter_map(|(key, node)| host(&key, node)).collect(),
         retired: root.hosts_of("retired"),
-        distrust: root
-            .maps_of("distrust")
-            .into_iter()
-            .filter_map(distrust)
-            .collect(),
+        distrust: root.maps_of("distrust").into_iter().filter_map(distrust).collect(),
         certificates: root
             .pairs_of("certificates")
             .into_iter()
             .map(|(key, node)| (key.value, At::new(pick::anchor(node), key.place)))
             .collect(),
         trust: root.maps_of("trust").into_iter().map(trust).collect(),
-        rules: root
-            .pairs_of("rules")
-            .into_iter()
-            .map(|(rule, node)| tweak(rule, node))
-            .collect(),
-        stores: root
-            .pairs_of("stores")
-            .into_iter()
-            .map(|(pattern, node)| store(pattern, node))
-            .collect(),
-        accept: root
-            .maps_of("accept")
-            .into_iter()
-            .filter_map(accept)
-            .collect(),
+        rules: root.pairs_of("rules").into_iter().map(|(rule, node)| tweak(rule, node)).collect(),
+        stores: root.pairs_of("stores").into_iter().map(|(pattern, node)| store(pattern, node)).collect(),
+        accept: root.maps_of("accept").into_iter().filter_map(accept).collect(),
         warn_before_days: days("warn_before"),
         patience_days: days("patience"),
         observation_max_age_days: days("observation_max_age"),
@@ -187,10 +135,7 @@ fn access(node: &Node) -> Option<AccessSpec> {
 fn identity(node: &Node) -> IdentitySpec {
     let subject = node.get("subject").map(|subject| {
         let present = |name: &str| subject.text_of(name).map(|value| (name.to_owned(), value));
-        ["OU", "O", "L", "ST", "C"]
-            .into_iter()
-            .filter_map(present)
-            .collect()
+        ["OU", "O", "L", "ST", "C"].into_iter().filter_map(present).collect()
     });
     let rotation = |text: &str| match text {
         "staged" => Some(Rotation::Staged),
@@ -211,11 +156,7 @@ fn identity(node: &Node) -> IdentitySpec {
 fn authority(node: &Node) -> AuthoritySpec {
     AuthoritySpec {
         root: node.get("root").map(pick::anchor).unwrap_or_default(),
-        intermediates: node
-            .maps_of("intermediates")
-            .into_iter()
-            .map(pick::anchor)
-            .collect(),
+        intermediates: node.maps_of("intermediates").into_iter().map(pick::anchor).collect(),
         requests_dir: node.text_of("requests_dir"),
         inbox: node.text_of("inbox"),
         sign_with: node.spot_of("sign_with"),
@@ -229,18 +170,8 @@ fn host(key: &At<String>, node: &Node) -> Option<HostSpec> {
         _ => None,
     };
     let certificate = |(key, node): (At<String>, &Node)| {
-        let names = node
-            .hosts_of("names")
-            .into_iter()
-            .map(|at| at.value)
-            .collect();
-        (
-            key,
-            HostCertificate {
-                file: node.spot_of("file"),
-                names,
-            },
-        )
+        let names = node.hosts_of("names").into_iter().map(|at| at.value).collect();
+        (key, HostCertificate { file: node.spot_of("file"), names })
     };
     Some(HostSpec {
         fqdn: Fqdn::parse(&key.value).ok()?,
@@ -249,23 +180,11 @@ fn host(key: &At<String>, node: &Node) -> Option<HostSpec> {
         side: node.read_of("side", side).map(|at| at.value),
         cluster: node.spot_of("cluster"),
         publisher: node.flag_of("publisher"),
-        vars: node
-            .pairs_of("vars")
-            .into_iter()
-            .filter_map(|(k, v)| Some((k, v.spot()?)))
-            .collect(),
+        vars: node.pairs_of("vars").into_iter().filter_map(|(k, v)| Some((k, v.spot()?))).collect(),
         labels: node.text_map_of("labels"),
-        certificates: node
-            .pairs_of("certificates")
-            .into_iter()
-            .map(certificate)
-            .collect(),
+        certificates: node.pairs_of("certificates").into_iter().map(certificate).collect(),
         identity: node.get("identity").map(identity).unwrap_or_default(),
-        identities: node
-            .pairs_of("identities")
-            .into_iter()
-            .map(|(k, v)| (k, identity(v)))
-            .collect(),
+        identities: node.pairs_of("identities").into_iter().map(|(k, v)| (k, identity(v))).collect(),
         profiles: node.get("profile").map(|_| pick::profiles(node)),
         formerly: node.hosts_of("formerly"),
         access: access(node),
@@ -274,10 +193,7 @@ fn host(key: &At<String>, node: &Node) -> Option<HostSpec> {
 
 fn distrust(node: &Node) -> Option<At<(trustmason_keystore::Fingerprint, String)>> {
     let sha256 = pick::sha256_of(node, "sha256")?;
-    Some(At::new(
-        (sha256.value, node.text_of("why").unwrap_or_default()),
-        sha256.place,
-    ))
+    Some(At::new((sha256.value, node.text_of("why").unwrap_or_default()), sha256.place))
 }
 
 fn trust(node: &Node) -> TrustSpec {

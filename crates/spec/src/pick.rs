@@ -15,9 +15,7 @@ use crate::tree::{Kind, Node};
 impl Node {
     /// A scalar with its place. One with control characters was reported and is left out.
     pub(crate) fn spot(&self) -> Option<At<String>> {
-        let text = self
-            .text()
-            .filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'))?;
+        let text = self.text().filter(|text| !text.chars().any(|c| c.is_control() && c != '\n'))?;
         Some(At::new(text.to_owned(), self.place))
     }
 
@@ -42,30 +40,17 @@ impl Node {
 
     /// The texts of a field that holds one or more.
     pub(crate) fn spots_of(&self, field: &str) -> Vec<At<String>> {
-        self.get(field)
-            .map(Self::items)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Self::spot)
-            .collect()
+        self.get(field).map(Self::items).unwrap_or_default().iter().filter_map(Self::spot).collect()
     }
 
     /// The same without places.
     pub(crate) fn texts_of(&self, field: &str) -> Vec<String> {
-        self.spots_of(field)
-            .into_iter()
-            .map(|at| at.value)
-            .collect()
+        self.spots_of(field).into_iter().map(|at| at.value).collect()
     }
 
     /// A field read by a function, with its place.
-    pub(crate) fn read_of<T>(
-        &self,
-        field: &str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<At<T>> {
-        self.spot_of(field)
-            .and_then(|at| read(&at.value).map(|value| At::new(value, at.place)))
+    pub(crate) fn read_of<T>(&self, field: &str, read: impl Fn(&str) -> Option<T>) -> Option<At<T>> {
+        self.spot_of(field).and_then(|at| read(&at.value).map(|value| At::new(value, at.place)))
     }
 
     /// The host names of a field.
@@ -79,27 +64,18 @@ impl Node {
     /// The entries of a field that is a mapping: key with place, and value.
     pub(crate) fn pairs_of(&self, field: &str) -> Vec<(At<String>, &Self)> {
         let entries = self.get(field).map(Self::entries).unwrap_or_default();
-        entries
-            .iter()
-            .filter_map(|(key, value)| Some((key.spot()?, value)))
-            .collect()
+        entries.iter().filter_map(|(key, value)| Some((key.spot()?, value))).collect()
     }
 
     /// The items of a field that is a list of mappings.
     pub(crate) fn maps_of(&self, field: &str) -> Vec<&Self> {
         let items = self.get(field).map(Self::items).unwrap_or_default();
-        items
-            .iter()
-            .filter(|item| matches!(item.kind, Kind::Map(_)))
-            .collect()
+        items.iter().filter(|item| matches!(item.kind, Kind::Map(_))).collect()
     }
 
     /// A field that is a mapping of texts.
     pub(crate) fn text_map_of(&self, field: &str) -> BTreeMap<String, String> {
-        self.pairs_of(field)
-            .into_iter()
-            .filter_map(|(k, v)| Some((k.value, v.text()?.to_owned())))
-            .collect()
+        self.pairs_of(field).into_iter().filter_map(|(k, v)| Some((k.value, v.text()?.to_owned()))).collect()
     }
 }
 
@@ -144,17 +120,13 @@ pub(crate) fn sha256_of(node: &Node, field: &str) -> Option<At<Fingerprint>> {
 
 /// A certificate file with its pin.
 pub(crate) fn anchor(node: &Node) -> AnchorSpec {
-    AnchorSpec {
-        file: node.text_of("file").unwrap_or_default(),
-        sha256: sha256_of(node, "sha256"),
-    }
+    AnchorSpec { file: node.text_of("file").unwrap_or_default(), sha256: sha256_of(node, "sha256") }
 }
 
 /// `profile:`, one or more.
 pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
     let refs = node.spots_of("profile").into_iter();
-    refs.map(|at| At::new(ProfileRef::read(&at.value), at.place))
-        .collect()
+    refs.map(|at| At::new(ProfileRef::read(&at.value), at.place)).collect()
 }
 
 /// The way to a secret. What says none (and was reported) still takes its name, so that nobody misses it a second time.
@@ -167,10 +139,7 @@ pub(crate) fn secret(node: &Node) -> SecretSpec {
         return SecretSpec::File(path);
     }
     if let Some(path) = node.spot_of("properties") {
-        return SecretSpec::Properties {
-            path,
-            key: node.text_of("key").unwrap_or_default(),
-        };
+        return SecretSpec::Properties { path, key: node.text_of("key").unwrap_or_default() };
     }
     match node.text_of("env") {
         Some(name) => SecretSpec::Env(name),

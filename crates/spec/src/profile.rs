@@ -18,22 +18,13 @@ use crate::topology::{Constraints, DeclaredFormat, Write};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 2] = [
-    (
-        "pcce-12.5",
-        include_str!("../../../specs/profiles/pcce-12.5.yaml"),
-    ),
-    (
-        "pcce-12.6",
-        include_str!("../../../specs/profiles/pcce-12.6.yaml"),
-    ),
+    ("pcce-12.5", include_str!("../../../specs/profiles/pcce-12.5.yaml")),
+    ("pcce-12.6", include_str!("../../../specs/profiles/pcce-12.6.yaml")),
 ];
 
 /// The text of a built-in profile, comments and all.
 pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTIN
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, text)| *text)
+    BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// The names of the built-in profiles, sorted.
@@ -54,10 +45,7 @@ impl LoadedProfile {
     /// # Errors
     /// All faults of the file in one go.
     pub fn parse(reference: ProfileRef, text: &str, name: &str) -> Result<Self, Faults> {
-        Ok(Self {
-            reference,
-            profile: read::read(text, name)?,
-        })
+        Ok(Self { reference, profile: read::read(text, name)? })
     }
 
     /// The profile this one is made from, which must be loaded as well.
@@ -78,10 +66,8 @@ pub fn load(
 ) -> Result<Vec<LoadedProfile>, Faults> {
     let mut faults = Faults::default();
     let mut loaded: Vec<LoadedProfile> = Vec::new();
-    let mut wanted: Vec<(At<ProfileRef>, Source)> = spec
-        .profile_places()
-        .map(|at| (at.clone(), spec.source.clone()))
-        .collect();
+    let mut wanted: Vec<(At<ProfileRef>, Source)> =
+        spec.profile_places().map(|at| (at.clone(), spec.source.clone())).collect();
     wanted.reverse();
     let mut seen = std::collections::BTreeSet::new();
     while let Some((at, from)) = wanted.pop() {
@@ -89,12 +75,16 @@ pub fn load(
             continue;
         }
         let fetched = match &at.value {
-            ProfileRef::Builtin(name) => builtin(name).map(|text| (text.to_owned(), format!("profile {name}"))).ok_or_else(|| {
-                let list = names().collect::<Vec<_>>().join(", ");
-                from.error(at.place, format!("there is no built-in profile `{name}`"))
-                    .suggest(crate::fault::nearest(name, names()))
-                    .hint(format!("built-in profiles: {list}; one's own is named by its path, such as ./my-profile.yaml"))
-            }),
+            ProfileRef::Builtin(name) => {
+                builtin(name).map(|text| (text.to_owned(), format!("profile {name}"))).ok_or_else(|| {
+                    let list = names().collect::<Vec<_>>().join(", ");
+                    from.error(at.place, format!("there is no built-in profile `{name}`"))
+                        .suggest(crate::fault::nearest(name, names()))
+                        .hint(format!(
+                            "built-in profiles: {list}; one's own is named by its path, such as ./my-profile.yaml"
+                        ))
+                })
+            }
             ProfileRef::Path(path) => read(&join(base, path)).map(|text| (text, path.clone())).map_err(|why| {
                 from.error(at.place, format!("the profile `{path}` cannot be read: {why}"))
                     .hint("a relative path starts at the spec's folder")
@@ -220,11 +210,7 @@ impl Spec {
     }
 
     fn profile_places(&self) -> impl Iterator<Item = &At<ProfileRef>> {
-        let hosts = self
-            .hosts
-            .iter()
-            .filter_map(|host| host.profiles.as_ref())
-            .flatten();
+        let hosts = self.hosts.iter().filter_map(|host| host.profiles.as_ref()).flatten();
         self.profiles.iter().chain(hosts)
     }
 }

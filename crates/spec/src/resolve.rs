@@ -44,25 +44,15 @@ pub(crate) struct Work<'s> {
 /// Everything that does not fit together, in the order of the file's lines.
 pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<Resolved, Faults> {
     let catalog = Catalog::new(profiles)?;
-    let mut work = Work {
-        spec,
-        base,
-        faults: Faults::default(),
-        warnings: Faults::default(),
-    };
+    let mut work = Work { spec, base, faults: Faults::default(), warnings: Faults::default() };
     let machines = hosts::machines(&mut work, &catalog);
     let stores = stores::stores(&mut work, &machines);
     let (identities, services) = identities::identities(&mut work, &machines);
     let (anchors, authorities) = anchors::anchors(&mut work, &machines);
     let edges = edges::edges(&mut work, &machines, &stores, &identities);
-    let Work {
-        faults, warnings, ..
-    } = work;
+    let Work { faults, warnings, .. } = work;
     let mut profiles: Vec<String> = Vec::new();
-    for name in machines
-        .iter()
-        .flat_map(|machine| &machine.effective.members)
-    {
+    for name in machines.iter().flat_map(|machine| &machine.effective.members) {
         if !profiles.contains(name) {
             profiles.push(name.clone());
         }
@@ -72,10 +62,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
         state: join(base, &spec.state),
         certificates_dir: join(base, &spec.certificates_dir),
         profiles,
-        hosts: machines
-            .into_iter()
-            .map(|machine| (machine.host.fqdn.clone(), machine.host))
-            .collect(),
+        hosts: machines.into_iter().map(|machine| (machine.host.fqdn.clone(), machine.host)).collect(),
         stores,
         identities,
         services,
@@ -83,11 +70,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
         authorities,
         edges,
         retired: spec.retired.iter().map(|at| at.value.clone()).collect(),
-        distrust: spec
-            .distrust
-            .iter()
-            .map(|at| at.value.clone())
-            .collect::<BTreeMap<_, _>>(),
+        distrust: spec.distrust.iter().map(|at| at.value.clone()).collect::<BTreeMap<_, _>>(),
         accept: spec
             .accept
             .iter()
@@ -105,8 +88,5 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
         },
     };
-    faults.or(Resolved {
-        topology,
-        warnings: warnings.settled(),
-    })
+    faults.or(Resolved { topology, warnings: warnings.settled() })
 }

@@ -19,10 +19,7 @@ pub fn profile() -> Value {
 
 fn whole(title: &str, shape: &Record) -> Value {
     let mut schema = Map::new();
-    schema.insert(
-        "$schema".to_owned(),
-        json!("https://json-schema.org/draft/2020-12/schema"),
-    );
+    schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".to_owned(), json!(title));
     schema.extend(record(shape));
     Value::Object(schema)
@@ -39,21 +36,12 @@ fn record(shape: &Record) -> Map<String, Value> {
     out.insert("type".to_owned(), json!("object"));
     out.insert("properties".to_owned(), Value::Object(properties));
     out.insert("additionalProperties".to_owned(), json!(false));
-    let required: Vec<&str> = shape
-        .fields
-        .iter()
-        .filter(|f| f.required)
-        .map(|f| f.name)
-        .collect();
+    let required: Vec<&str> = shape.fields.iter().filter(|f| f.required).map(|f| f.name).collect();
     if !required.is_empty() {
         out.insert("required".to_owned(), json!(required));
     }
     if !shape.one_of.is_empty() {
-        let choices: Vec<Value> = shape
-            .one_of
-            .iter()
-            .map(|name| json!({ "required": [name] }))
-            .collect();
+        let choices: Vec<Value> = shape.one_of.iter().map(|name| json!({ "required": [name] })).collect();
         out.insert("oneOf".to_owned(), Value::Array(choices));
     }
     out
@@ -80,9 +68,7 @@ fn of(shape: &Shape) -> Map<String, Value> {
     };
     match value {
         Value::Object(map) => map,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
 }
 
@@ -107,8 +93,5 @@ fn scalar(lexeme: Lexeme) -> Map<String, Value> {
 /// A word as text, and as the number it may be read as.
 fn spellings(word: &str) -> Vec<Value> {
     let number = word.parse::<u32>().ok().map(|n| json!(n));
-    number
-        .into_iter()
-        .chain(std::iter::once(json!(word)))
-        .collect()
+    number.into_iter().chain(std::iter::once(json!(word))).collect()
 }

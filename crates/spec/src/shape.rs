@@ -55,49 +55,27 @@ pub(crate) struct Field {
 
 /// A field that may be left out.
 pub(crate) const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field {
-        name,
-        shape,
-        doc,
-        required: false,
-    }
+    Field { name, shape, doc, required: false }
 }
 
 /// A field that must be there.
 pub(crate) const fn must(name: &'static str, shape: Shape, doc: &'static str) -> Field {
-    Field {
-        name,
-        shape,
-        doc,
-        required: true,
-    }
+    Field { name, shape, doc, required: true }
 }
 
 /// A record without a choice.
 pub(crate) const fn record(what: &'static str, fields: &'static [Field]) -> Record {
-    Record {
-        what,
-        fields,
-        one_of: &[],
-    }
+    Record { what, fields, one_of: &[] }
 }
 
 const QUOTES: &str = "put the value in single quotes";
 
 /// Holds a tree against a shape and collects everything that does not fit.
 pub(crate) fn check(source: &Source, root: &Node, shape: &Record) -> Faults {
-    let mut checker = Checker {
-        source,
-        faults: Faults::default(),
-    };
+    let mut checker = Checker { source, faults: Faults::default() };
     if matches!(root.kind, Kind::Null) {
-        let fault = source.error(
-            root.place,
-            format!("the file is empty, {} was expected", shape.what),
-        );
-        checker
-            .faults
-            .push(fault.hint("`trustmason demo` writes a complete example"));
+        let fault = source.error(root.place, format!("the file is empty, {} was expected", shape.what));
+        checker.faults.push(fault.hint("`trustmason demo` writes a complete example"));
     } else {
         checker.record(root, shape, shape.what, false);
     }
@@ -116,7 +94,8 @@ impl Checker<'_> {
             Shape::Scalar(lexeme) => self.scalar(node, *lexeme, name, quiet),
             Shape::Words(words) => self.word(node, words, name, quiet),
             Shape::Flag => {
-                let plain = matches!(&node.kind, Kind::Scalar { text, plain: true } if text == "true" || text == "false");
+                let plain =
+                    matches!(&node.kind, Kind::Scalar { text, plain: true } if text == "true" || text == "false");
                 if !plain {
                     self.push(
                         node.place,
@@ -127,32 +106,20 @@ impl Checker<'_> {
                 }
             }
             Shape::List(item) => match &node.kind {
-                Kind::List(items) => items
-                    .iter()
-                    .for_each(|one| self.shape(one, item, name, quiet)),
-                Kind::Null | Kind::Scalar { .. } | Kind::Map(_) => self.kind(
-                    node,
-                    name,
-                    "a list",
-                    "start each item with `- `, or write [a, b]",
-                ),
+                Kind::List(items) => items.iter().for_each(|one| self.shape(one, item, name, quiet)),
+                Kind::Null | Kind::Scalar { .. } | Kind::Map(_) => {
+                    self.kind(node, name, "a list", "start each item with `- `, or write [a, b]")
+                }
             },
             Shape::OneOrMore(item) => match &node.kind {
                 Kind::List(items) if items.is_empty() => {
-                    self.push(
-                        node.place,
-                        format!("`{name}` is an empty list"),
-                        None,
-                        "name at least one",
-                    );
+                    self.push(node.place, format!("`{name}` is an empty list"), None, "name at least one");
                 }
                 Kind::Null | Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => {
                     if matches!(node.kind, Kind::Null) {
                         self.shape(node, item, name, quiet);
                     }
-                    node.items()
-                        .iter()
-                        .for_each(|one| self.shape(one, item, name, quiet));
+                    node.items().iter().for_each(|one| self.shape(one, item, name, quiet));
                 }
             },
             Shape::Map(key, value) => self.map(node, *key, value, name, quiet),
@@ -169,24 +136,13 @@ impl Checker<'_> {
 
     fn scalar(&mut self, node: &Node, lexeme: Lexeme, name: &str, quiet: bool) {
         match &node.kind {
-            Kind::Null => self.push(
-                node.place,
-                format!("`{name}` has no value"),
-                None,
-                "write the value or leave the field out",
-            ),
+            Kind::Null => {
+                self.push(node.place, format!("`{name}` has no value"), None, "write the value or leave the field out")
+            }
             Kind::Scalar { text, plain } => {
-                let quoted = if quiet {
-                    format!("the value of `{name}`")
-                } else {
-                    format!("`{text}`")
-                };
-                let boolean = ["yes", "no", "on", "off", "true", "false"]
-                    .contains(&text.to_ascii_lowercase().as_str());
-                if *plain
-                    && boolean
-                    && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name)
-                {
+                let quoted = if quiet { format!("the value of `{name}`") } else { format!("`{text}`") };
+                let boolean = ["yes", "no", "on", "off", "true", "false"].contains(&text.to_ascii_lowercase().as_str());
+                if *plain && boolean && matches!(lexeme, Lexeme::Text | Lexeme::Country | Lexeme::Name) {
                     let message = format!(
                         "{quoted} without quotes is a truth value to many YAML readers, {} was expected",
                         lexeme.noun()
@@ -194,40 +150,23 @@ impl Checker<'_> {
                     let shown = if quiet { "…" } else { text };
                     self.push(node.place, message, None, &format!("{QUOTES}: '{shown}'"));
                 } else if text.is_empty() {
-                    self.push(
-                        node.place,
-                        format!("`{name}` is empty"),
-                        None,
-                        "write the value or leave the field out",
-                    );
+                    self.push(node.place, format!("`{name}` is empty"), None, "write the value or leave the field out");
                 } else if text.chars().any(|c| c.is_control() && c != '\n')
                     || (text.contains('\n') && lexeme != Lexeme::Text)
                 {
                     let message = format!(
                         "the value of `{name}` has a control character: a backslash between double quotes makes one"
                     );
-                    self.push(
-                        node.place,
-                        message,
-                        None,
-                        &format!(r"{QUOTES}, such as 'C:\temp'"),
-                    );
+                    self.push(node.place, message, None, &format!(r"{QUOTES}, such as 'C:\temp'"));
                 } else if let Err(flaw) = lexeme.check(text) {
-                    self.push(
-                        node.place,
-                        format!("{quoted} is not {}: {}", lexeme.noun(), flaw.why),
-                        None,
-                        flaw.hint,
-                    );
+                    self.push(node.place, format!("{quoted} is not {}: {}", lexeme.noun(), flaw.why), None, flaw.hint);
                 }
             }
             Kind::Map(entries) => match entries.as_slice() {
                 [(key, value)] if matches!(value.kind, Kind::Null) && !quiet => {
                     let key = key.text().unwrap_or("…").to_owned();
-                    let message = format!(
-                        "braces without quotes make a mapping, {} was expected for `{name}`",
-                        lexeme.noun()
-                    );
+                    let message =
+                        format!("braces without quotes make a mapping, {} was expected for `{name}`", lexeme.noun());
                     self.push(node.place, message, None, &format!("{QUOTES}: '{{{key}}}'"));
                 }
                 _ => self.kind(node, name, lexeme.noun(), "write one value on this line"),
@@ -242,11 +181,7 @@ impl Checker<'_> {
             return;
         };
         if !words.contains(&text) {
-            let quoted = if quiet {
-                "this".to_owned()
-            } else {
-                format!("`{text}`")
-            };
+            let quoted = if quiet { "this".to_owned() } else { format!("`{text}`") };
             let meant = nearest(text, words.iter().copied());
             self.push(
                 node.place,
@@ -259,92 +194,47 @@ impl Checker<'_> {
 
     fn map(&mut self, node: &Node, lexeme: Lexeme, value: &Shape, name: &str, quiet: bool) {
         let Kind::Map(entries) = &node.kind else {
-            self.kind(
-                node,
-                name,
-                "a mapping",
-                "write `name: value` lines below it, or {} for none",
-            );
+            self.kind(node, name, "a mapping", "write `name: value` lines below it, or {} for none");
             return;
         };
         self.duplicates(entries, lexeme == Lexeme::Fqdn, quiet);
         for (key, child) in entries {
             self.scalar(key, lexeme, name, quiet);
-            self.shape(
-                child,
-                value,
-                key.text().filter(|_| !quiet).unwrap_or(name),
-                quiet,
-            );
+            self.shape(child, value, key.text().filter(|_| !quiet).unwrap_or(name), quiet);
         }
     }
 
     fn record(&mut self, node: &Node, record: &Record, name: &str, quiet: bool) {
         let Kind::Map(entries) = &node.kind else {
-            let fields = record
-                .fields
-                .iter()
-                .take(6)
-                .map(|f| f.name)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let fields = record.fields.iter().take(6).map(|f| f.name).collect::<Vec<_>>().join(", ");
             self.kind(
                 node,
                 name,
                 "a mapping",
-                &format!(
-                    "its fields are {fields}{}",
-                    if record.fields.len() > 6 { ", …" } else { "" }
-                ),
+                &format!("its fields are {fields}{}", if record.fields.len() > 6 { ", …" } else { "" }),
             );
             return;
         };
         self.duplicates(entries, false, quiet);
         for (key, value) in entries {
-            let known = key
-                .text()
-                .and_then(|text| record.fields.iter().find(|f| f.name == text));
+            let known = key.text().and_then(|text| record.fields.iter().find(|f| f.name == text));
             if let Some(field) = known {
-                self.shape(
-                    value,
-                    &field.shape,
-                    field.name,
-                    quiet || secret_field(field.name),
-                );
+                self.shape(value, &field.shape, field.name, quiet || secret_field(field.name));
             } else {
                 self.unknown(key, record, quiet);
             }
         }
-        for field in record
-            .fields
-            .iter()
-            .filter(|f| f.required && node.get(f.name).is_none())
-        {
+        for field in record.fields.iter().filter(|f| f.required && node.get(f.name).is_none()) {
             let message = format!("{} needs the field `{}`", record.what, field.name);
-            self.push(
-                start(node),
-                message,
-                None,
-                &format!("add `{}:` ({})", field.name, field.doc),
-            );
+            self.push(start(node), message, None, &format!("add `{}:` ({})", field.name, field.doc));
         }
-        let present: Vec<&str> = record
-            .one_of
-            .iter()
-            .copied()
-            .filter(|f| node.get(f).is_some())
-            .collect();
+        let present: Vec<&str> = record.one_of.iter().copied().filter(|f| node.get(f).is_some()).collect();
         if !record.one_of.is_empty() && present.len() != 1 {
             let message = match present.len() {
                 0 => format!("{} needs {}", record.what, one_of(record.one_of)),
                 _ => format!("{} has {} at once", record.what, present.join(" and ")),
             };
-            self.push(
-                start(node),
-                message,
-                None,
-                &format!("write exactly one of {}", record.one_of.join(", ")),
-            );
+            self.push(start(node), message, None, &format!("write exactly one of {}", record.one_of.join(", ")));
         }
     }
 
@@ -365,10 +255,7 @@ impl Checker<'_> {
             .source
             .error(key.place, message)
             .suggest(meant)
-            .hint(format!(
-                "known fields: {}",
-                names().collect::<Vec<_>>().join(", ")
-            ));
+            .hint(format!("known fields: {}", names().collect::<Vec<_>>().join(", ")));
         if veiled {
             fault.text = None;
         }
@@ -380,26 +267,12 @@ impl Checker<'_> {
         let mut seen: BTreeMap<String, (Place, String)> = BTreeMap::new();
         for (key, _) in entries {
             let Some(text) = key.text() else { continue };
-            let folded = if fold {
-                text.trim_end_matches('.').to_ascii_lowercase()
-            } else {
-                text.to_owned()
-            };
+            let folded = if fold { text.trim_end_matches('.').to_ascii_lowercase() } else { text.to_owned() };
             if let Some((first, spelling)) = seen.get(&folded) {
-                let shown = if quiet {
-                    "this key".to_owned()
-                } else {
-                    format!("`{text}`")
-                };
-                let why = if spelling == text {
-                    String::new()
-                } else {
-                    " (case does not matter in host names)".to_owned()
-                };
-                let message = format!(
-                    "{shown} stands here a second time{why}, first on line {}",
-                    first.line
-                );
+                let shown = if quiet { "this key".to_owned() } else { format!("`{text}`") };
+                let why =
+                    if spelling == text { String::new() } else { " (case does not matter in host names)".to_owned() };
+                let message = format!("{shown} stands here a second time{why}, first on line {}", first.line);
                 self.push(key.place, message, None, "keep one of the two");
             } else {
                 seen.insert(folded, (key.place, text.to_owned()));
@@ -408,29 +281,22 @@ impl Checker<'_> {
     }
 
     fn kind(&mut self, node: &Node, name: &str, wanted: &str, hint: &str) {
-        self.push(
-            node.place,
-            format!("`{name}` must be {wanted}, this is {}", node.noun()),
-            None,
-            hint,
-        );
+        self.push(node.place, format!("`{name}` must be {wanted}, this is {}", node.noun()), None, hint);
     }
 
     fn push(&mut self, place: Place, message: String, meant: Option<String>, hint: &str) {
-        self.faults
-            .push(self.source.error(place, message).suggest(meant).hint(hint));
+        self.faults.push(self.source.error(place, message).suggest(meant).hint(hint));
     }
 }
 
 /// Where a mapping starts: its first key.
 fn start(node: &Node) -> Place {
-    node.entries().first().map_or(node.place, |(key, _)| {
-        if key.place.line == node.place.line {
-            node.place
-        } else {
-            key.place
-        }
-    })
+    node.entries().first().map_or(
+        node.place,
+        |(key, _)| {
+            if key.place.line == node.place.line { node.place } else { key.place }
+        },
+    )
 }
 
 /// Whether the value of a field may be a secret or the way to one.

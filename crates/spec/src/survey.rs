@@ -80,75 +80,40 @@ impl Survey {
     pub fn of(topology: &Topology) -> Self {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {
-            let written = topology
-                .stores
-                .values()
-                .any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
+            let written = topology.stores.values().any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
             if let (Access::Root(root), true) = (&host.access, written) {
-                looks.push(Look::Host {
-                    fqdn: host.fqdn.clone(),
-                    root: root.clone(),
-                });
+                looks.push(Look::Host { fqdn: host.fqdn.clone(), root: root.clone() });
             }
         }
         for store in topology.stores.values() {
             looks.extend(match store.write {
-                Write::Direct => Some(Look::Store {
-                    store: store.clone(),
-                    keys: keys(topology, &store.id),
-                }),
-                Write::HandOff => Some(Look::Mirror {
-                    store: store.clone(),
-                }),
+                Write::Direct => Some(Look::Store { store: store.clone(), keys: keys(topology, &store.id) }),
+                Write::HandOff => Some(Look::Mirror { store: store.clone() }),
                 Write::Never => None,
             });
         }
         looks.extend(topology.identities.values().filter_map(|identity| {
             let at = match &identity.source {
                 Source::KeyEntry { .. } => return None,
-                Source::Exported { names } => CertificateAt::Named {
-                    folder: topology.certificates_dir.clone(),
-                    names: names.clone(),
-                },
+                Source::Exported { names } => {
+                    CertificateAt::Named { folder: topology.certificates_dir.clone(), names: names.clone() }
+                }
                 Source::File(file) => CertificateAt::File(file.clone()),
             };
-            Some(Look::Certificate {
-                subject: Subject::Identity(identity.id.clone()),
-                at,
-            })
+            Some(Look::Certificate { subject: Subject::Identity(identity.id.clone()), at })
         }));
-        looks.extend(
-            topology
-                .anchors
-                .iter()
-                .map(|(name, anchor)| Look::Certificate {
-                    subject: Subject::Certificate(name.clone()),
-                    at: CertificateAt::File(anchor.file.clone()),
-                }),
-        );
-        for store in topology
-            .stores
-            .values()
-            .filter(|store| store.write == Write::Direct)
-        {
+        looks.extend(topology.anchors.iter().map(|(name, anchor)| Look::Certificate {
+            subject: Subject::Certificate(name.clone()),
+            at: CertificateAt::File(anchor.file.clone()),
+        }));
+        for store in topology.stores.values().filter(|store| store.write == Write::Direct) {
             let shadows = store.shadows.iter();
-            looks.extend(shadows.map(|path| Look::Shadow {
-                store: store.id.clone(),
-                path: path.clone(),
-            }));
+            looks.extend(shadows.map(|path| Look::Shadow { store: store.id.clone(), path: path.clone() }));
         }
         for identity in topology.identities.values() {
-            if let (Source::KeyEntry { store, .. }, Write::Direct) =
-                (&identity.source, identity.write)
-            {
-                let password = topology
-                    .stores
-                    .get(store)
-                    .and_then(|store| store.password.clone());
-                looks.push(Look::Staging {
-                    identity: identity.id.clone(),
-                    password,
-                });
+            if let (Source::KeyEntry { store, .. }, Write::Direct) = (&identity.source, identity.write) {
+                let password = topology.stores.get(store).and_then(|store| store.password.clone());
+                looks.push(Look::Staging { identity: identity.id.clone(), password });
             }
         }
         looks.push(Look::Ledger);

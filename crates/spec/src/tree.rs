@@ -41,10 +41,7 @@ impl Node {
 
     /// The value under a key of a mapping (the first, should there be several).
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
-        self.entries()
-            .iter()
-            .find(|(k, _)| k.text() == Some(key))
-            .map(|(_, v)| v)
+        self.entries().iter().find(|(k, _)| k.text() == Some(key)).map(|(_, v)| v)
     }
 
     /// The entries of a mapping; none for anything else.
@@ -199,12 +196,9 @@ impl Builder<'_> {
                 Kind::Scalar { text, plain }
             }
             Raw::List(items) => Kind::List(items.into_iter().map(|item| self.node(item)).collect()),
-            Raw::Map(entries) => Kind::Map(spread(
-                entries
-                    .into_iter()
-                    .map(|(k, v)| (self.node(k), self.node(v)))
-                    .collect(),
-            )),
+            Raw::Map(entries) => {
+                Kind::Map(spread(entries.into_iter().map(|(k, v)| (self.node(k), self.node(v))).collect()))
+            }
         };
         Node { place, kind }
     }
@@ -220,11 +214,7 @@ impl Builder<'_> {
     }
 
     fn place(&self, location: serde_yaml::Location) -> Place {
-        let length = self
-            .written(location)
-            .lines()
-            .next()
-            .map_or(1, |l| l.trim_end().chars().count());
+        let length = self.written(location).lines().next().map_or(1, |l| l.trim_end().chars().count());
         Place {
             line: usize::try_from(location.line()).unwrap_or(0).max(1),
             column: usize::try_from(location.column()).unwrap_or(0).max(1),
@@ -238,9 +228,7 @@ fn spread(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
     if !entries.iter().any(|(k, _)| k.text() == Some("<<")) {
         return entries;
     }
-    let (merges, mut own): (Vec<_>, Vec<_>) = entries
-        .into_iter()
-        .partition(|(k, _)| k.text() == Some("<<"));
+    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(k, _)| k.text() == Some("<<"));
     for (key, value) in merges {
         for merged in value.items() {
             if merged.entries().is_empty() {
@@ -248,13 +236,7 @@ fn spread(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
             }
             for (k, v) in merged.entries() {
                 if !own.iter().any(|(mine, _)| mine.text() == k.text()) {
-                    own.push((
-                        Node {
-                            place: value.place,
-                            ..k.clone()
-                        },
-                        v.clone(),
-                    ));
+                    own.push((Node { place: value.place, ..k.clone() }, v.clone()));
                 }
             }
         }

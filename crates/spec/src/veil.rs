@@ -21,11 +21,7 @@ impl Veil {
             if let Some(open) = &mut run {
                 if indent > open.indent || open.unfinished() || !starts_something(line) {
                     lines.insert(index + 1);
-                    open.indent = if fresh {
-                        open.indent.min(indent)
-                    } else {
-                        open.indent
-                    };
+                    open.indent = if fresh { open.indent.min(indent) } else { open.indent };
                     open.read(line);
                     continue;
                 }
@@ -33,11 +29,7 @@ impl Veil {
             }
             if fresh {
                 lines.insert(index + 1);
-                let mut open = Run {
-                    indent,
-                    depth: 0,
-                    quote: None,
-                };
+                let mut open = Run { indent, depth: 0, quote: None };
                 open.read(line);
                 run = Some(open);
             }
@@ -91,19 +83,13 @@ fn starts_something(line: &str) -> bool {
     }
     code.split_once(':').is_some_and(|(key, rest)| {
         let plain = |c: char| c.is_alphanumeric() || "_-./*?'\"".contains(c);
-        !key.is_empty()
-            && key.trim_end().chars().all(plain)
-            && (rest.is_empty() || rest.starts_with([' ', '\t']))
+        !key.is_empty() && key.trim_end().chars().all(plain) && (rest.is_empty() || rest.starts_with([' ', '\t']))
     })
 }
 
 /// Whether a line has a word that sounds like the key of a secret, also misspelt or without its colon.
 fn names_secret(line: &str) -> bool {
-    let first: String = line
-        .trim_start()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || "_-\"'".contains(*c))
-        .collect();
+    let first: String = line.trim_start().chars().take_while(|c| c.is_alphanumeric() || "_-\"'".contains(*c)).collect();
     let comment = line.trim_start().starts_with('#') && line.to_lowercase().contains("pass");
     comment
         || sounds_secret(first.trim_matches(['"', '\'']).to_lowercase().as_str())
@@ -134,9 +120,7 @@ pub(crate) fn sounds_secret(word: &str) -> bool {
     const LIKE: [&str; 5] = ["password", "passphrase", "secrets", "secret", "literal"];
     WHOLE.contains(&word)
         || PART.iter().any(|part| word.contains(part))
-        || LIKE
-            .iter()
-            .any(|like| word.len() > 2 && strsim::normalized_damerau_levenshtein(word, like) >= 0.6)
+        || LIKE.iter().any(|like| word.len() > 2 && strsim::normalized_damerau_levenshtein(word, like) >= 0.6)
 }
 
 #[cfg(test)]
@@ -145,17 +129,12 @@ mod tests {
 
     fn covered(text: &str) -> Vec<usize> {
         let veil = Veil::over(text);
-        (1..=text.lines().count())
-            .filter(|line| veil.covers(*line))
-            .collect()
+        (1..=text.lines().count()).filter(|line| veil.covers(*line)).collect()
     }
 
     #[test]
     fn a_section_of_secrets_is_covered_and_what_follows_is_not() {
-        assert_eq!(
-            covered("a: 1\nsecrets:\n  x: { env: Y }\n\n  z: 'w'\nhosts:\n  b: 1\n"),
-            [2, 3, 4, 5]
-        );
+        assert_eq!(covered("a: 1\nsecrets:\n  x: { env: Y }\n\n  z: 'w'\nhosts:\n  b: 1\n"), [2, 3, 4, 5]);
     }
 
     #[test]

@@ -1,11 +1,5 @@
 //! The example estates against the figures of the trust matrix.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,12 +9,9 @@ use trustmason_spec::{parse, profile, resolve, survey};
 
 fn topology_of(text: &str) -> Topology {
     let spec = parse(text, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
-    let profiles = profile::load(&spec, Path::new("/estate"), |path| {
-        Err(path.display().to_string())
-    })
-    .unwrap_or_else(|faults| panic!("{faults}"));
-    let resolved =
-        resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|faults| panic!("{faults}"));
+    let profiles = profile::load(&spec, Path::new("/estate"), |path| Err(path.display().to_string()))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    let resolved = resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(resolved.warnings.is_empty(), "{}", resolved.warnings);
     resolved.topology
 }
@@ -31,9 +22,7 @@ const PCCE_2000: &str = include_str!("../../../specs/pcce-2000.yaml");
 fn per_rule(topology: &Topology) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for edge in &topology.edges {
-        *counts
-            .entry(edge.rule.as_str().replace("pcce-12.5/", ""))
-            .or_insert(0) += 1;
+        *counts.entry(edge.rule.as_str().replace("pcce-12.5/", "")).or_insert(0) += 1;
     }
     counts
 }
@@ -44,11 +33,7 @@ fn the_lab_has_twelve_hosts_and_23_edges() {
     let topology = topology_of(LAB);
     assert_eq!(topology.hosts.len(), 12);
     assert_eq!(topology.edges.len(), 23, "{:#?}", per_rule(&topology));
-    let in_ads = topology
-        .edges
-        .iter()
-        .filter(|e| e.store.to_string() == "awa.lab.example/cacerts")
-        .count();
+    let in_ads = topology.edges.iter().filter(|e| e.store.to_string() == "awa.lab.example/cacerts").count();
     assert_eq!(in_ads, 15);
 }
 
@@ -59,14 +44,7 @@ fn pcce_2000_has_23_hosts_and_98_edges() {
     assert_eq!(topology.edges.len(), 98, "{:#?}", per_rule(&topology));
     for ads in ["awa", "awb"] {
         let store = format!("{ads}.pcce.example/cacerts");
-        assert_eq!(
-            topology
-                .edges
-                .iter()
-                .filter(|e| e.store.to_string() == store)
-                .count(),
-            29
-        );
+        assert_eq!(topology.edges.iter().filter(|e| e.store.to_string() == store).count(), 29);
     }
     let expected = [
         ("T1", 4),
@@ -86,10 +64,7 @@ fn pcce_2000_has_23_hosts_and_98_edges() {
         ("T15", 8),
         ("T16", 8),
     ];
-    let expected: BTreeMap<String, usize> = expected
-        .into_iter()
-        .map(|(rule, n)| (rule.to_owned(), n))
-        .collect();
+    let expected: BTreeMap<String, usize> = expected.into_iter().map(|(rule, n)| (rule.to_owned(), n)).collect();
     assert_eq!(per_rule(&topology), expected);
 }
 
@@ -110,18 +85,10 @@ fn aliases_are_unique_per_store_and_lower_case() {
             assert_eq!(edge.alias.is_none(), handed, "{}", edge.id);
             if let Some(alias) = &edge.alias {
                 assert_eq!(*alias, alias.to_lowercase());
-                assert!(
-                    seen.insert((edge.store.clone(), alias.clone())),
-                    "{} {alias}",
-                    edge.store
-                );
+                assert!(seen.insert((edge.store.clone(), alias.clone())), "{} {alias}", edge.store);
                 assert!(!edge.was.contains(alias), "{}", edge.id);
             }
-            assert!(
-                !edge.why.is_empty() && !edge.source.is_empty(),
-                "{}",
-                edge.id
-            );
+            assert!(!edge.why.is_empty() && !edge.source.is_empty(), "{}", edge.id);
         }
     }
 }
@@ -130,10 +97,7 @@ fn aliases_are_unique_per_store_and_lower_case() {
 fn the_same_text_gives_the_same_topology_and_survey() {
     let (one, two) = (topology_of(PCCE_2000), topology_of(PCCE_2000));
     assert_eq!(format!("{one:?}"), format!("{two:?}"));
-    assert_eq!(
-        format!("{:?}", survey::Survey::of(&one)),
-        format!("{:?}", survey::Survey::of(&two))
-    );
+    assert_eq!(format!("{:?}", survey::Survey::of(&one)), format!("{:?}", survey::Survey::of(&two)));
     let mut ids: Vec<&String> = one.edges.iter().map(|e| &e.id).collect();
     let sorted = ids.clone();
     ids.sort();
@@ -152,11 +116,7 @@ fn the_survey_of_the_lab_is_complete() {
             Look::Host { .. } => "host",
             Look::Store { store, keys } => {
                 let expected: &[&str] = match store.id.to_string().as_str() {
-                    "cvpa.lab.example/keystore" => &[
-                        "callserver_certificate",
-                        "vxml_certificate",
-                        "wsm_certificate",
-                    ],
+                    "cvpa.lab.example/keystore" => &["callserver_certificate", "vxml_certificate", "wsm_certificate"],
                     "cvprpt.lab.example/keystore" => &["callserver_certificate", "wsm_certificate"],
                     _ => &[],
                 };
@@ -164,20 +124,11 @@ fn the_survey_of_the_lab_is_complete() {
                 "store"
             }
             Look::Mirror { store } => {
-                assert!(
-                    store
-                        .steps
-                        .iter()
-                        .any(|step| step.contains(store.id.host.as_str())),
-                    "{}",
-                    store.id
-                );
+                assert!(store.steps.iter().any(|step| step.contains(store.id.host.as_str())), "{}", store.id);
                 "mirror"
             }
             Look::Certificate { at, .. } => {
-                let CertificateAt::Named { folder, names } = at else {
-                    panic!("no file is named in the lab")
-                };
+                let CertificateAt::Named { folder, names } = at else { panic!("no file is named in the lab") };
                 assert!(folder == Path::new("/estate/certs") && !names.is_empty());
                 "certificate"
             }
@@ -190,39 +141,18 @@ fn the_survey_of_the_lab_is_complete() {
         };
         *counts.entry(kind).or_insert(0) += 1;
     }
-    let expected = [
-        ("certificate", 13),
-        ("host", 5),
-        ("ledger", 1),
-        ("mirror", 6),
-        ("shadow", 3),
-        ("staging", 5),
-        ("store", 5),
-    ];
+    let expected =
+        [("certificate", 13), ("host", 5), ("ledger", 1), ("mirror", 6), ("shadow", 3), ("staging", 5), ("store", 5)];
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), expected);
 }
 
 /// The largest inventory the vendor allows, as a mesh far denser than a real one.
 #[test]
 fn a_thousand_machines_resolve() {
-    let roles = [
-        "ads",
-        "rogger",
-        "[pg, cucm-pg]",
-        "cvp",
-        "cvp-reporting",
-        "vvb",
-        "cucm",
-        "finesse",
-        "cuic",
-        "ece",
-    ];
-    let hosts: String = (0..1000)
-        .map(|n| format!("  h{n}.x.example: {{ role: {} }}\n", roles[n % roles.len()]))
-        .collect();
-    let topology = topology_of(&format!(
-        "trustmason: 1\nestate: big\nprofile: pcce-12.5\nhosts:\n{hosts}"
-    ));
+    let roles = ["ads", "rogger", "[pg, cucm-pg]", "cvp", "cvp-reporting", "vvb", "cucm", "finesse", "cuic", "ece"];
+    let hosts: String =
+        (0..1000).map(|n| format!("  h{n}.x.example: {{ role: {} }}\n", roles[n % roles.len()])).collect();
+    let topology = topology_of(&format!("trustmason: 1\nestate: big\nprofile: pcce-12.5\nhosts:\n{hosts}"));
     assert_eq!(topology.hosts.len(), 1000);
     // Of each kind 100: T1, T2, T3, T4, T7, T9, T10, T11, T12, T14, T15 and T16 pair 100 with 100, T5 and T6 twice, T8 four times.
     assert_eq!(topology.edges.len(), 20 * 100 * 100);

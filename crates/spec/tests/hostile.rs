@@ -1,11 +1,5 @@
 //! Texts nobody means: whatever comes in, nothing panics, nothing takes memory out of proportion, and no secret comes out.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 
@@ -62,10 +56,7 @@ retired: [cvp9.acme.example]
 
 fn silent(text: &str) {
     let out = seen(text);
-    assert!(
-        !out.contains("qzxj"),
-        "a secret comes out of:\n{text}\n---\n{out}"
-    );
+    assert!(!out.contains("qzxj"), "a secret comes out of:\n{text}\n---\n{out}");
 }
 
 #[test]
@@ -90,9 +81,7 @@ fn no_slip_of_the_keyboard_lets_a_secret_out() {
     for at in 0..chars.len() {
         silent(&with(at, 1, ""));
         silent(&chars[..at].iter().collect::<String>());
-        for put in [
-            "{", "}", "[", ":", ": ", "\"", "'", "\t", " #", "&", "*", ",", "\\",
-        ] {
+        for put in ["{", "}", "[", ":", ": ", "\"", "'", "\t", " #", "&", "*", ",", "\\"] {
             silent(&with(at, 0, put));
         }
         for put in ["}", ":", "\"", "-", "|", "!"] {
@@ -110,11 +99,7 @@ fn a_broken_line_keeps_its_secret() {
         if let Some(value) = line.find("qzxj") {
             for at in value..line.len() {
                 for put in ["\n", "\n  ", "\n\n"] {
-                    let text = format!(
-                        "{}{put}{}",
-                        &SECRETIVE[..offset + at],
-                        &SECRETIVE[offset + at..]
-                    );
+                    let text = format!("{}{put}{}", &SECRETIVE[..offset + at], &SECRETIVE[offset + at..]);
                     silent(&text);
                 }
             }
@@ -150,15 +135,10 @@ fn alias_bombs_and_deep_nesting_are_refused_at_once() {
         bomb.push_str(&format!("a{level}: &a{level} [{inside}]\n"));
     }
     let deep = format!("a: {}{}", "[".repeat(20_000), "]".repeat(20_000));
-    let indented: String = (0..5_000)
-        .map(|n| format!("{}a:\n", " ".repeat(n)))
-        .collect();
+    let indented: String = (0..5_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
     for text in [bomb, deep, indented] {
         let faults = parse(&text, "estate.yaml").unwrap_err();
-        assert!(
-            faults.to_string().contains("than any estate needs"),
-            "{faults}"
-        );
+        assert!(faults.to_string().contains("than any estate needs"), "{faults}");
         assert_eq!(faults.len(), 1);
     }
 }
@@ -170,10 +150,7 @@ fn a_long_line_is_shown_in_part() {
         vec!["a.b.c"; 2_000].join(", ")
     );
     let faults = parse(&text, "estate.yaml").unwrap_err().to_string();
-    assert!(
-        faults.contains("nodot") && faults.lines().all(|line| line.chars().count() < 200),
-        "{faults}"
-    );
+    assert!(faults.contains("nodot") && faults.lines().all(|line| line.chars().count() < 200), "{faults}");
 }
 
 proptest! {

@@ -57,10 +57,7 @@ fn each_invalid_file_has_its_fault() {
         assert_eq!(faults.len(), expected, "{stem}:\n{faults}");
         for fault in &faults {
             assert!(fault.hint.is_some(), "{stem}: no hint\n{fault}");
-            assert!(
-                fault.place.line > 1 || stem == "empty",
-                "{stem}: place\n{fault}"
-            );
+            assert!(fault.place.line > 1 || stem == "empty", "{stem}: place\n{fault}");
             assert!(!fault.message.ends_with('.'), "{stem}: {}", fault.message);
         }
         insta::assert_snapshot!(stem, faults.to_string());

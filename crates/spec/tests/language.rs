@@ -1,27 +1,16 @@
 //! What the language means, a small estate per sentence.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Issuer, KeyKind, Place, SecretSource, SignatureHash, Source, StoreDef,
-    Topology, Write,
+    Access, Anchor, Issuer, KeyKind, Place, SecretSource, SignatureHash, Source, StoreDef, Topology, Write,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
 fn resolved(rest: &str) -> Resolved {
-    let head = if rest.contains("\nprofile:") || rest.starts_with("profile:") {
-        ""
-    } else {
-        "profile: pcce-12.5\n"
-    };
+    let head = if rest.contains("\nprofile:") || rest.starts_with("profile:") { "" } else { "profile: pcce-12.5\n" };
     let text = format!("trustmason: 1\nestate: acme\n{head}{rest}");
     let spec = parse(&text, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
     let profiles = profile::load(&spec, Path::new("/estate"), |_| Err("no".to_owned()))
@@ -46,20 +35,9 @@ fn shown(store: &StoreDef) -> &str {
 
 /// `alias <- rule` of every edge of a store.
 fn edges(topology: &Topology, id: &str) -> Vec<String> {
-    let of = |e: &trustmason_spec::topology::Edge| {
-        format!(
-            "{} {} {}",
-            e.alias.as_deref().unwrap_or("-"),
-            e.subject,
-            e.rule
-        )
-    };
-    topology
-        .edges
-        .iter()
-        .filter(|e| e.store.to_string() == id)
-        .map(of)
-        .collect()
+    let of =
+        |e: &trustmason_spec::topology::Edge| format!("{} {} {}", e.alias.as_deref().unwrap_or("-"), e.subject, e.rule);
+    topology.edges.iter().filter(|e| e.store.to_string() == id).map(of).collect()
 }
 
 #[test]
@@ -78,23 +56,12 @@ stores:
     );
     let of = |id: &str| {
         let store = store(&topology, id);
-        let SecretSource::Env(variable) = &store.password.as_ref().unwrap().from else {
-            panic!("no variable")
-        };
+        let SecretSource::Env(variable) = &store.password.as_ref().unwrap().from else { panic!("no variable") };
         (shown(store).to_owned(), store.create, variable.clone())
     };
-    assert_eq!(
-        of("a.x.example/keystore"),
-        (r"C:\role".to_owned(), true, "ROLE".to_owned())
-    );
-    assert_eq!(
-        of("b.x.example/keystore"),
-        (r"C:\host".to_owned(), true, "ROLE".to_owned())
-    );
-    assert_eq!(
-        of("c.x.example/keystore"),
-        (r"C:\glob".to_owned(), true, "GLOB".to_owned())
-    );
+    assert_eq!(of("a.x.example/keystore"), (r"C:\role".to_owned(), true, "ROLE".to_owned()));
+    assert_eq!(of("b.x.example/keystore"), (r"C:\host".to_owned(), true, "ROLE".to_owned()));
+    assert_eq!(of("c.x.example/keystore"), (r"C:\glob".to_owned(), true, "GLOB".to_owned()));
 }
 
 #[test]
@@ -108,28 +75,12 @@ hosts:
     );
     let a = store(&topology, "a.x.example/keystore");
     assert_eq!(shown(a), r"D:\Cisco\CVP\conf\security\.keystore");
-    let Place::File(path) = &a.place else {
-        panic!()
-    };
+    let Place::File(path) = &a.place else { panic!() };
     assert_eq!(path.root, PathBuf::from("/estate/hosts/a.x.example"));
-    assert_eq!(
-        path.steps,
-        ["D", "Cisco", "CVP", "conf", "security", ".keystore"]
-    );
-    let SecretSource::Properties { path, key } = &a.password.as_ref().unwrap().from else {
-        panic!()
-    };
-    assert_eq!(
-        (path.shown.as_str(), key.as_str()),
-        (
-            r"D:\Cisco\CVP\conf\security.properties",
-            "Security.keystorePW"
-        )
-    );
-    assert_eq!(
-        shown(store(&topology, "b.x.example/keystore")),
-        r"C:\Cisco\CVP\conf\security\.keystore"
-    );
+    assert_eq!(path.steps, ["D", "Cisco", "CVP", "conf", "security", ".keystore"]);
+    let SecretSource::Properties { path, key } = &a.password.as_ref().unwrap().from else { panic!() };
+    assert_eq!((path.shown.as_str(), key.as_str()), (r"D:\Cisco\CVP\conf\security.properties", "Security.keystorePW"));
+    assert_eq!(shown(store(&topology, "b.x.example/keystore")), r"C:\Cisco\CVP\conf\security\.keystore");
 }
 
 #[test]
@@ -140,9 +91,7 @@ access: { root: '\\{fqdn}', drive: '{letter}$' }
 hosts: { a.x.example: { role: cvp } }
 ",
     );
-    let Place::File(path) = &store(&topology, "a.x.example/keystore").place else {
-        panic!()
-    };
+    let Place::File(path) = &store(&topology, "a.x.example/keystore").place else { panic!() };
     assert_eq!(path.root, PathBuf::from(r"\\a.x.example"));
     assert_eq!(path.steps[0], "C$");
 }
@@ -162,24 +111,10 @@ rules:
   pcce-12.5/T16: { same: site, why: partitioned }
 ",
     );
-    assert_eq!(
-        edges(&topology, "c1.x.example/keystore"),
-        ["v1.x.example v1.x.example/tomcat pcce-12.5/T14"]
-    );
-    assert_eq!(
-        edges(&topology, "v2.x.example/tomcat-trust"),
-        ["- c2.x.example/callserver pcce-12.5/T16"]
-    );
-    let edge = topology
-        .edges
-        .iter()
-        .find(|e| e.rule.as_str() == "pcce-12.5/T16")
-        .unwrap();
-    assert!(
-        edge.why.ends_with("; this estate: partitioned"),
-        "{}",
-        edge.why
-    );
+    assert_eq!(edges(&topology, "c1.x.example/keystore"), ["v1.x.example v1.x.example/tomcat pcce-12.5/T14"]);
+    assert_eq!(edges(&topology, "v2.x.example/tomcat-trust"), ["- c2.x.example/callserver pcce-12.5/T16"]);
+    let edge = topology.edges.iter().find(|e| e.rule.as_str() == "pcce-12.5/T16").unwrap();
+    assert!(edge.why.ends_with("; this estate: partitioned"), "{}", edge.why);
 }
 
 /// Rules follow the truster's profile; a rule's id names the profile it is written in.
@@ -197,38 +132,17 @@ hosts:
         edges(&topology, "new.x.example/cacerts")
             .contains(&"cvp.x.example_wsm cvp.x.example/wsm pcce-12.6/T1".to_owned())
     );
-    assert_eq!(
-        edges(&topology, "new.x.example/jre-cacerts"),
-        ["cvp.x.example_wsm cvp.x.example/wsm pcce-12.6/T1"]
-    );
+    assert_eq!(edges(&topology, "new.x.example/jre-cacerts"), ["cvp.x.example_wsm cvp.x.example/wsm pcce-12.6/T1"]);
     assert!(
-        edges(&topology, "old.x.example/cacerts")
-            .contains(&"cvp.x.example cvp.x.example/wsm pcce-12.5/T1".to_owned())
+        edges(&topology, "old.x.example/cacerts").contains(&"cvp.x.example cvp.x.example/wsm pcce-12.5/T1".to_owned())
     );
-    assert_eq!(
-        shown(store(&topology, "new.x.example/cacerts")),
-        r"C:\icm\ssl\cacerts"
-    );
-    assert!(
-        shown(store(&topology, "old.x.example/cacerts"))
-            .ends_with(r"jre1.8.0_221\lib\security\cacerts")
-    );
-    assert!(
-        edges(&topology, "cvp.x.example/keystore")
-            .iter()
-            .all(|e| e.ends_with("pcce-12.5/T11"))
-    );
-    let edge = topology
-        .edges
-        .iter()
-        .find(|e| e.rule.as_str() == "pcce-12.6/T1")
-        .unwrap();
+    assert_eq!(shown(store(&topology, "new.x.example/cacerts")), r"C:\icm\ssl\cacerts");
+    assert!(shown(store(&topology, "old.x.example/cacerts")).ends_with(r"jre1.8.0_221\lib\security\cacerts"));
+    assert!(edges(&topology, "cvp.x.example/keystore").iter().all(|e| e.ends_with("pcce-12.5/T11")));
+    let edge = topology.edges.iter().find(|e| e.rule.as_str() == "pcce-12.6/T1").unwrap();
     assert_eq!(edge.was, ["cvp.x.example"]);
     assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5"]);
-    assert_eq!(
-        topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile,
-        "pcce-12.6"
-    );
+    assert_eq!(topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile, "pcce-12.6");
     let wsm = &topology.identities[&IdentityId::parse("cvp.x.example/wsm").unwrap()];
     assert_eq!(wsm.rule.as_str(), "pcce-12.5/cvp.wsm");
 }
@@ -243,10 +157,7 @@ hosts: { a.x.example: { role: ads }, c.x.example: { role: cvp } }
 rules: { pcce-12.6/T11: { alias: '{host}_{identity}' } }
 ",
     );
-    assert_eq!(
-        edges(&topology, "c.x.example/keystore"),
-        ["a_iis a.x.example/iis pcce-12.5/T11"]
-    );
+    assert_eq!(edges(&topology, "c.x.example/keystore"), ["a_iis a.x.example/iis pcce-12.5/T11"]);
 }
 
 #[test]
@@ -264,97 +175,49 @@ trust:
   - { store: cvp/keystore, subject: finesse/tomcat, alias: '{host}', why: courtesy callback }
 ",
     );
-    let mine: Vec<&trustmason_spec::topology::Edge> = topology
-        .edges
-        .iter()
-        .filter(|e| e.rule.as_str().starts_with("spec/"))
-        .collect();
+    let mine: Vec<&trustmason_spec::topology::Edge> =
+        topology.edges.iter().filter(|e| e.rule.as_str().starts_with("spec/")).collect();
     assert_eq!(mine.len(), 4);
-    let root = mine
-        .iter()
-        .find(|e| e.id == "a.x.example/cacerts <- certificate corp-root")
-        .unwrap();
+    let root = mine.iter().find(|e| e.id == "a.x.example/cacerts <- certificate corp-root").unwrap();
     assert_eq!(
         (root.alias.as_deref(), root.anchor, root.rule.as_str()),
         (Some("corp-root"), Anchor::Leaf, "spec/trust/1")
     );
     assert_eq!(root.was, ["root"]);
-    let gadget = mine
-        .iter()
-        .find(|e| e.store.name == "tomcat-trust")
-        .unwrap();
-    assert_eq!(
-        (gadget.alias.as_deref(), gadget.rule.as_str()),
-        (None, "spec/trust/2")
-    );
-    assert!(
-        edges(&topology, "c.x.example/keystore")
-            .contains(&"f f.x.example/tomcat spec/trust/3".to_owned())
-    );
-    assert_eq!(
-        topology.anchors["corp-root"].file,
-        PathBuf::from("/estate/ca/root.pem")
-    );
+    let gadget = mine.iter().find(|e| e.store.name == "tomcat-trust").unwrap();
+    assert_eq!((gadget.alias.as_deref(), gadget.rule.as_str()), (None, "spec/trust/2"));
+    assert!(edges(&topology, "c.x.example/keystore").contains(&"f f.x.example/tomcat spec/trust/3".to_owned()));
+    assert_eq!(topology.anchors["corp-root"].file, PathBuf::from("/estate/ca/root.pem"));
 }
 
 #[test]
 fn a_host_that_is_never_opened_is_only_trusted() {
-    let topology = topology(
-        "\nhosts: { a.x.example: { role: ads }, c.x.example: { role: cvp, access: none } }\n",
-    );
-    assert!(
-        topology
-            .stores
-            .keys()
-            .all(|id| id.host.as_str() == "a.x.example")
-    );
-    assert!(
-        topology
-            .edges
-            .iter()
-            .all(|e| e.store.host.as_str() == "a.x.example")
-    );
+    let topology = topology("\nhosts: { a.x.example: { role: ads }, c.x.example: { role: cvp, access: none } }\n");
+    assert!(topology.stores.keys().all(|id| id.host.as_str() == "a.x.example"));
+    assert!(topology.edges.iter().all(|e| e.store.host.as_str() == "a.x.example"));
     let wsm = &topology.identities[&IdentityId::parse("c.x.example/wsm").unwrap()];
     assert_eq!(wsm.write, Write::Never);
     assert_eq!(
         wsm.source,
         Source::Exported {
-            names: ["wsmc.crt", "c.x.example_wsm.cer", "c.x.example_wsm.pem"]
-                .map(str::to_owned)
-                .to_vec()
+            names: ["wsmc.crt", "c.x.example_wsm.cer", "c.x.example_wsm.pem"].map(str::to_owned).to_vec()
         }
     );
-    assert_eq!(
-        topology.hosts[&Fqdn::parse("c.x.example").unwrap()].access,
-        Access::None
-    );
+    assert_eq!(topology.hosts[&Fqdn::parse("c.x.example").unwrap()].access, Access::None);
 }
 
 /// Equal definitions of two roles merge. An edge wanted by several rules under one alias is one edge: the rule that
 /// sorts first gives its id, and the older names of all are kept.
 #[test]
 fn roles_on_one_host_merge_and_so_do_their_edges() {
-    let topology = topology(
-        "\nhosts: { a.x.example: { role: [ads, rogger] }, b.x.example: { role: [ads, rogger] } }\n",
-    );
+    let topology =
+        topology("\nhosts: { a.x.example: { role: [ads, rogger] }, b.x.example: { role: [ads, rogger] } }\n");
     assert_eq!(topology.stores.len(), 2);
-    let edge = topology
-        .edges
-        .iter()
-        .find(|e| e.id == "a.x.example/cacerts <- b.x.example/iis")
-        .unwrap();
-    assert_eq!(
-        (edge.rule.as_str(), edge.alias.as_deref()),
-        ("pcce-12.5/T3", Some("b.x.example_iis"))
-    );
+    let edge = topology.edges.iter().find(|e| e.id == "a.x.example/cacerts <- b.x.example/iis").unwrap();
+    assert_eq!((edge.rule.as_str(), edge.alias.as_deref()), ("pcce-12.5/T3", Some("b.x.example_iis")));
     assert_eq!(edge.was, ["b.x.example"]);
     let iis = &topology.identities[&IdentityId::parse("a.x.example/iis").unwrap()];
-    assert_eq!(
-        iis.source,
-        Source::Exported {
-            names: vec!["ADSa.cer".to_owned(), "ICMa.cer".to_owned()]
-        }
-    );
+    assert_eq!(iis.source, Source::Exported { names: vec!["ADSa.cer".to_owned(), "ICMa.cer".to_owned()] });
 }
 
 #[test]
@@ -369,34 +232,16 @@ hosts:
     identities: { wsm: { issuer: self-signed, key: rsa-4096 } }
 ",
     );
-    let of = |name: &str| {
-        &topology.identities[&IdentityId::parse(&format!("c.x.example/{name}")).unwrap()]
-    };
+    let of = |name: &str| &topology.identities[&IdentityId::parse(&format!("c.x.example/{name}")).unwrap()];
     let (wsm, vxml) = (of("wsm"), of("vxml"));
-    assert_eq!(
-        (wsm.key, vxml.key),
-        (KeyKind::Rsa(4096), KeyKind::Rsa(3072))
-    );
+    assert_eq!((wsm.key, vxml.key), (KeyKind::Rsa(4096), KeyKind::Rsa(3072)));
     assert_eq!((wsm.validity_days, wsm.renew_before_days), (730, 30));
-    assert_eq!(
-        (wsm.signature, wsm.issuer.clone()),
-        (SignatureHash::Sha256, Issuer::SelfSigned)
-    );
+    assert_eq!((wsm.signature, wsm.issuer.clone()), (SignatureHash::Sha256, Issuer::SelfSigned));
     assert_eq!((wsm.issuer_explicit, vxml.issuer_explicit), (true, false));
-    let subject: Vec<(&str, &str)> = wsm
-        .subject
-        .iter()
-        .map(|(k, v)| (k.as_str(), v.as_str()))
-        .collect();
+    let subject: Vec<(&str, &str)> = wsm.subject.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(subject, [("OU", "Care"), ("O", "Acme"), ("C", "US")]);
     assert!(wsm.constraints.cn_is_fqdn);
-    assert_eq!(
-        wsm.restart
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        ["c.x.example/wsm"]
-    );
+    assert_eq!(wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.x.example/wsm"]);
 }
 
 #[test]
@@ -409,45 +254,23 @@ hosts:
 ",
     );
     let of = |name: &str| &topology.identities[&IdentityId::parse(name).unwrap()];
-    assert_eq!(
-        of("f.x.example/tomcat").source,
-        Source::File(PathBuf::from("/estate/certs/x.pem"))
-    );
-    assert_eq!(
-        of("f.x.example/tomcat").names,
-        [Fqdn::parse("fin-ms.x.example").unwrap()]
-    );
-    assert_eq!(
-        of("g.x.example/tomcat").source,
-        Source::Exported {
-            names: vec!["g.x.example.pem".to_owned()]
-        }
-    );
+    assert_eq!(of("f.x.example/tomcat").source, Source::File(PathBuf::from("/estate/certs/x.pem")));
+    assert_eq!(of("f.x.example/tomcat").names, [Fqdn::parse("fin-ms.x.example").unwrap()]);
+    assert_eq!(of("g.x.example/tomcat").source, Source::Exported { names: vec!["g.x.example.pem".to_owned()] });
     assert_eq!(of("g.x.example/tomcat").write, Write::HandOff);
     assert!(
-        of("g.x.example/tomcat")
-            .renew_steps
-            .iter()
-            .any(|step| step.contains("https://g.x.example:8443/cmplatform"))
+        of("g.x.example/tomcat").renew_steps.iter().any(|step| step.contains("https://g.x.example:8443/cmplatform"))
     );
 }
 
 #[test]
 fn a_lone_node_is_its_own_publisher_unless_it_says_no() {
     let estate = |line: &str| {
-        topology(&format!(
-            "\nhosts:\n  p.x.example: {{ role: [pg, cucm-pg] }}\n  u.x.example: {{ {line} }}\n"
-        ))
+        topology(&format!("\nhosts:\n  p.x.example: {{ role: [pg, cucm-pg] }}\n  u.x.example: {{ {line} }}\n"))
     };
     let of = |t: &Topology| edges(t, "p.x.example/cacerts");
-    assert_eq!(
-        of(&estate("role: cucm")),
-        ["u.x.example u.x.example/tomcat pcce-12.5/T10"]
-    );
-    assert_eq!(
-        of(&estate("role: cucm, cluster: one")),
-        ["u.x.example u.x.example/tomcat pcce-12.5/T10"]
-    );
+    assert_eq!(of(&estate("role: cucm")), ["u.x.example u.x.example/tomcat pcce-12.5/T10"]);
+    assert_eq!(of(&estate("role: cucm, cluster: one")), ["u.x.example u.x.example/tomcat pcce-12.5/T10"]);
     assert!(of(&estate("role: cucm, publisher: false")).is_empty());
 }
 
@@ -465,33 +288,13 @@ policy: {{ warn_before: 1y }}
 "
     ));
     let host = &topology.hosts[&Fqdn::parse("adsa.x.example").unwrap()];
-    assert_eq!(
-        host.formerly
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        ["old.x.example"]
-    );
+    assert_eq!(host.formerly.iter().map(ToString::to_string).collect::<Vec<_>>(), ["old.x.example"]);
     assert_eq!(topology.state, PathBuf::from("/var/lib/tm"));
     assert_eq!(topology.certificates_dir, PathBuf::from("/estate/certs"));
-    assert_eq!(
-        topology
-            .distrust
-            .keys()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
-        ["ab".repeat(31) + "cd"]
-    );
+    assert_eq!(topology.distrust.keys().map(ToString::to_string).collect::<Vec<_>>(), ["ab".repeat(31) + "cd"]);
     assert_eq!(topology.accept[0].until, "2027-01-31");
     let policy = topology.policy;
-    assert_eq!(
-        (
-            policy.warn_before_days,
-            policy.patience_days,
-            policy.observation_max_age_days
-        ),
-        (365, 7, 30)
-    );
+    assert_eq!((policy.warn_before_days, policy.patience_days, policy.observation_max_age_days), (365, 7, 30));
 }
 
 #[test]
@@ -509,14 +312,8 @@ hosts: { c.x.example: { role: cvp }, a.x.example: { role: ads } }
     .warnings;
     let messages: Vec<&str> = warnings.iter().map(|w| w.message.as_str()).collect();
     assert_eq!(messages.len(), 4, "{warnings}");
-    assert!(
-        messages[0].contains("secret `cacerts` is written in the spec"),
-        "{warnings}"
-    );
-    assert!(
-        messages[1].contains("no store asks for the secret `cvp-keystor`"),
-        "{warnings}"
-    );
+    assert!(messages[0].contains("secret `cacerts` is written in the spec"), "{warnings}");
+    assert!(messages[1].contains("no store asks for the secret `cvp-keystor`"), "{warnings}");
     assert!(messages[2].contains("5.19 years"), "{warnings}");
     assert!(messages[3].contains("authority `lab-ca`"), "{warnings}");
     assert!(warnings.to_string().starts_with("warning: "), "{warnings}");
@@ -532,10 +329,7 @@ hosts:
 ",
     );
     let host = &topology.hosts[&Fqdn::parse("b.x.example").unwrap()];
-    assert_eq!(
-        format!("{:?} {:?}", host.side, host.labels),
-        "Some(B) {\"site\": \"west\"}"
-    );
+    assert_eq!(format!("{:?} {:?}", host.side, host.labels), "Some(B) {\"site\": \"west\"}");
 }
 
 /// Every section of the language at once.
@@ -545,12 +339,7 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
     assert!(all.warnings.is_empty(), "{}", all.warnings);
     let topology = all.topology;
     assert_eq!(topology.hosts.len(), 7);
-    assert!(
-        topology
-            .edges
-            .iter()
-            .all(|e| e.rule.as_str() != "pcce-12.5/T7")
-    );
+    assert!(topology.edges.iter().all(|e| e.rule.as_str() != "pcce-12.5/T7"));
     let keystore = store(&topology, "cvp1.acme.example/keystore");
     assert_eq!(shown(keystore), r"E:\ks\.keystore");
     assert!(
@@ -559,10 +348,7 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
     );
     let authority = &topology.authorities["corp-ca"];
     assert_eq!(
-        (
-            authority.intermediates.len(),
-            authority.requests_dir.clone()
-        ),
+        (authority.intermediates.len(), authority.requests_dir.clone()),
         (1, Some(PathBuf::from("/estate/csr")))
     );
 }

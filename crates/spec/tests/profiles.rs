@@ -1,11 +1,5 @@
 //! Profiles: the built-in ones, and one's own over them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 
@@ -17,10 +11,7 @@ use trustmason_spec::{Faults, ProfileRef, parse, resolve};
 fn with_profile(own: &str) -> Result<Topology, Faults> {
     let text = "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: { role: ads }\n  c.x.example: { role: cvp }\n";
     let spec = parse(text, "estate.yaml")?;
-    assert_eq!(
-        spec.wanted_profiles(),
-        [ProfileRef::Path("mine.yaml".to_owned())]
-    );
+    assert_eq!(spec.wanted_profiles(), [ProfileRef::Path("mine.yaml".to_owned())]);
     let profiles = profile::load(&spec, Path::new("/estate"), |path| match path.to_str() {
         Some("/estate/mine.yaml") => Ok(own.to_owned()),
         _ => Err("there is no such file".to_owned()),
@@ -51,19 +42,10 @@ fn built_in_profiles_read_without_fault_and_are_named_as_they_are_asked_for() {
 fn every_rule_and_identity_of_the_built_in_profiles_says_why_and_where_from() {
     let text = profile::builtin("pcce-12.5").unwrap();
     for rule in 1..=16 {
-        let start = text
-            .find(&format!("\n  T{rule}:\n"))
-            .unwrap_or_else(|| panic!("T{rule}"));
-        let body: String = text[start + 1..]
-            .lines()
-            .skip(1)
-            .take_while(|l| l.starts_with("    "))
-            .collect::<Vec<_>>()
-            .join("\n");
-        assert!(
-            body.contains("why: ") && body.contains("source: ") && body.contains("003 L"),
-            "T{rule}: {body}"
-        );
+        let start = text.find(&format!("\n  T{rule}:\n")).unwrap_or_else(|| panic!("T{rule}"));
+        let body: String =
+            text[start + 1..].lines().skip(1).take_while(|l| l.starts_with("    ")).collect::<Vec<_>>().join("\n");
+        assert!(body.contains("why: ") && body.contains("source: ") && body.contains("003 L"), "T{rule}: {body}");
     }
     assert!(text.contains("document 003 L33 is empty; 003 L42-45, L124-133; PCCE 12.5 guide"));
 }
@@ -74,18 +56,9 @@ fn ones_own_profile_replaces_what_it_names() {
         "{HEAD}roles:\n  cvp:\n    stores:\n      keystore: {{ path: 'E:\\ks', format: pkcs12, password: cvp-keystore }}\nrules:\n  T11: {{ truster: cvp/keystore, subject: ads/iis, alias: 'aw_{{host}}', why: ours, source: ours }}\n"
     ))
     .unwrap_or_else(|faults| panic!("{faults}"));
-    let edge = topology
-        .edges
-        .iter()
-        .find(|e| e.rule.as_str() == "mine/T11")
-        .unwrap();
+    let edge = topology.edges.iter().find(|e| e.rule.as_str() == "mine/T11").unwrap();
     assert_eq!(edge.alias.as_deref(), Some("aw_a"));
-    assert!(
-        topology
-            .edges
-            .iter()
-            .any(|e| e.rule.as_str() == "pcce-12.5/T1")
-    );
+    assert!(topology.edges.iter().any(|e| e.rule.as_str() == "pcce-12.5/T1"));
     assert_eq!(topology.profiles, ["mine", "pcce-12.5"]);
 }
 
@@ -122,27 +95,20 @@ fn names_inside_a_profile_must_mean_something() {
 fn a_profile_that_extends_nothing_known_says_so_in_its_own_file() {
     let faults = faults_with("trustmason-profile: 1\nname: mine\nextends: pcce-12.7\n");
     assert!(
-        faults.contains("there is no built-in profile `pcce-12.7`")
-            && faults.contains("--> mine.yaml:3:10"),
+        faults.contains("there is no built-in profile `pcce-12.7`") && faults.contains("--> mine.yaml:3:10"),
         "{faults}"
     );
     let faults = faults_with("trustmason-profile: 1\nname: mine\nextends: mine.yaml\n");
     assert!(faults.contains("extends itself in a circle"), "{faults}");
     let faults = faults_with("trustmason-profile: 1\nname: pcce-12.5\nextends: pcce-12.5\n");
-    assert!(
-        faults.contains("is the name of another profile already"),
-        "{faults}"
-    );
+    assert!(faults.contains("is the name of another profile already"), "{faults}");
 }
 
 #[test]
 fn needed_certificates_must_be_supplied() {
-    let faults = faults_with(&format!(
-        "{HEAD}needs: {{ certificates: [genesys-root] }}\n"
-    ));
+    let faults = faults_with(&format!("{HEAD}needs: {{ certificates: [genesys-root] }}\n"));
     assert!(
-        faults.contains("needs a certificate `genesys-root`")
-            && faults.contains("--> estate.yaml:5:3"),
+        faults.contains("needs a certificate `genesys-root`") && faults.contains("--> estate.yaml:5:3"),
         "{faults}"
     );
 }
@@ -150,9 +116,7 @@ fn needed_certificates_must_be_supplied() {
 #[test]
 fn profiles_side_by_side_must_agree() {
     let spec = |list: &str| {
-        format!(
-            "trustmason: 1\nestate: acme\nprofile: {list}\nhosts: {{ a.x.example: {{ role: ads }} }}\n"
-        )
+        format!("trustmason: 1\nestate: acme\nprofile: {list}\nhosts: {{ a.x.example: {{ role: ads }} }}\n")
     };
     let run = |list: &str, own: &str| {
         let spec = parse(&spec(list), "estate.yaml").unwrap();
@@ -161,17 +125,9 @@ fn profiles_side_by_side_must_agree() {
     };
     let extra = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { web: { name: W3SVC } } }\n";
     let topology = run("[pcce-12.5, ./extra.yaml]", extra).unwrap().topology;
-    assert_eq!(
-        topology.hosts.values().next().unwrap().profile,
-        "pcce-12.5+extra"
-    );
+    assert_eq!(topology.hosts.values().next().unwrap().profile, "pcce-12.5+extra");
     assert_eq!(topology.services.len(), 2);
     let clash = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { tomcat: { name: Other } } }\n";
-    let faults = run("[pcce-12.5, ./extra.yaml]", clash)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"),
-        "{faults}"
-    );
+    let faults = run("[pcce-12.5, ./extra.yaml]", clash).unwrap_err().to_string();
+    assert!(faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"), "{faults}");
 }

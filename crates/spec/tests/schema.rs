@@ -23,21 +23,17 @@ fn misfit(value: &Value, schema: &Map<String, Value>, at: &str) -> Option<String
                     || vec![rule.as_str().unwrap()],
                     |all| all.iter().map(|k| k.as_str().unwrap()).collect(),
                 );
-                (!kinds.contains(&kind(value)))
-                    .then(|| format!("{at}: {} is not {kinds:?}", kind(value)))
+                (!kinds.contains(&kind(value))).then(|| format!("{at}: {} is not {kinds:?}", kind(value)))
             }
-            "enum" => (!rule.as_array().unwrap().contains(value))
-                .then(|| format!("{at}: {value} is none of {rule}")),
+            "enum" => (!rule.as_array().unwrap().contains(value)).then(|| format!("{at}: {value} is none of {rule}")),
             "properties" => value.as_object().and_then(|object| {
-                object.iter().find_map(|(key, inner)| {
-                    misfit(inner, rule.get(key)?.as_object()?, &format!("{at}/{key}"))
-                })
+                object
+                    .iter()
+                    .find_map(|(key, inner)| misfit(inner, rule.get(key)?.as_object()?, &format!("{at}/{key}")))
             }),
             "additionalProperties" => value.as_object().and_then(|object| {
                 let known = schema.get("properties").and_then(Value::as_object);
-                let extra = object
-                    .iter()
-                    .filter(|(key, _)| known.is_none_or(|k| !k.contains_key(*key)));
+                let extra = object.iter().filter(|(key, _)| known.is_none_or(|k| !k.contains_key(*key)));
                 let mut extra = extra.map(|(key, inner)| match rule {
                     Value::Object(rule) => misfit(inner, rule, &format!("{at}/{key}")),
                     _ => Some(format!("{at}: unknown {key}")),
@@ -46,22 +42,13 @@ fn misfit(value: &Value, schema: &Map<String, Value>, at: &str) -> Option<String
             }),
             "propertyNames" => None,
             "required" => value.as_object().and_then(|object| {
-                let missing = rule
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .find(|name| !object.contains_key(name.as_str().unwrap()));
+                let missing = rule.as_array().unwrap().iter().find(|name| !object.contains_key(name.as_str().unwrap()));
                 missing.map(|name| format!("{at}: lacks {name}"))
             }),
             "items" => value.as_array().and_then(|items| {
-                items
-                    .iter()
-                    .find_map(|item| misfit(item, rule.as_object().unwrap(), &format!("{at}[]")))
+                items.iter().find_map(|item| misfit(item, rule.as_object().unwrap(), &format!("{at}[]")))
             }),
-            "minItems" => value
-                .as_array()
-                .filter(|items| items.is_empty())
-                .map(|_| format!("{at}: empty")),
+            "minItems" => value.as_array().filter(|items| items.is_empty()).map(|_| format!("{at}: empty")),
             "oneOf" | "anyOf" => {
                 let fits = rule
                     .as_array()
@@ -69,11 +56,7 @@ fn misfit(value: &Value, schema: &Map<String, Value>, at: &str) -> Option<String
                     .iter()
                     .filter(|s| misfit(value, s.as_object().unwrap(), at).is_none())
                     .count();
-                let bad = if keyword == "oneOf" {
-                    fits != 1
-                } else {
-                    fits == 0
-                };
+                let bad = if keyword == "oneOf" { fits != 1 } else { fits == 0 };
                 bad.then(|| format!("{at}: {fits} of {keyword} fit"))
             }
             other => panic!("the validator does not know {other}"),
@@ -109,11 +92,7 @@ fn specs() -> std::path::PathBuf {
 fn the_example_estates_fit_the_schema() {
     let schema = schema::spec();
     for name in ["lab.yaml", "pcce-2000.yaml"] {
-        assert_eq!(
-            misfit(&yaml(&specs().join(name)), schema.as_object().unwrap(), ""),
-            None,
-            "{name}"
-        );
+        assert_eq!(misfit(&yaml(&specs().join(name)), schema.as_object().unwrap(), ""), None, "{name}");
     }
 }
 
@@ -122,11 +101,7 @@ fn the_built_in_profiles_fit_the_schema() {
     let schema = schema::profile();
     for name in ["pcce-12.5.yaml", "pcce-12.6.yaml"] {
         assert_eq!(
-            misfit(
-                &yaml(&specs().join("profiles").join(name)),
-                schema.as_object().unwrap(),
-                ""
-            ),
+            misfit(&yaml(&specs().join("profiles").join(name)), schema.as_object().unwrap(), ""),
             None,
             "{name}"
         );
@@ -147,10 +122,7 @@ fn structural_faults_do_not_fit_the_schema() {
         "unknown-finding",
     ] {
         let value = yaml(&specs().join("invalid").join(format!("{name}.yaml")));
-        assert!(
-            misfit(&value, schema.as_object().unwrap(), "").is_some(),
-            "{name} fits"
-        );
+        assert!(misfit(&value, schema.as_object().unwrap(), "").is_some(), "{name} fits");
     }
 }
 
@@ -159,10 +131,7 @@ fn every_field_is_described() {
     fn walk(value: &Value, at: &str) {
         if let Some(properties) = value.get("properties").and_then(Value::as_object) {
             for (name, field) in properties {
-                let text = field
-                    .get("description")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let text = field.get("description").and_then(Value::as_str).unwrap_or_default();
                 assert!(!text.is_empty(), "{at}/{name} has no description");
                 walk(field, &format!("{at}/{name}"));
             }

@@ -1,2 +1,82 @@
-//! xtask
-fn main() {}
+//! Chores of the workspace: `cargo xtask <chore>`. A tool for the people who build trustmason, never a dependency of it.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
+
+mod bench;
+mod fixtures;
+mod process;
+mod schema;
+mod test;
+mod tools;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Sets up what the tests need if it is missing, then runs every test
+    Test {
+        /// Leave out ring 7: nothing is installed, keytool, openssl and the JVM are not started
+        #[arg(long)]
+        no_judges: bool,
+        /// Passed on to the test runner
+        #[arg(last = true)]
+        runner: Vec<String>,
+    },
+    /// Measures CPU time and memory against references in the same run
+    Bench {
+        /// A tenth of the size, for a quick look
+        #[arg(long)]
+        quick: bool,
+        /// Write docs/benchmarks.md
+        #[arg(long)]
+        write: bool,
+        /// Fail if a target is missed
+        #[arg(long)]
+        strict: bool,
+    },
+    /// One measured plan, started by `bench`
+    #[command(hide = true)]
+    BenchProbe {
+        /// The estate
+        spec: PathBuf,
+    },
+    /// Makes the checked-in fixtures anew by the scripts that lie beside them
+    Fixtures {
+        /// Only scripts whose path contains this
+        filter: Option<String>,
+    },
+    /// Writes docs/schema/*.json from `trustmason schema`
+    Schema {
+        /// Write nothing; fail if a file differs
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Test { no_judges, runner } => test::run(no_judges, &runner),
+        Chore::Bench { quick, write, strict } => bench::run(bench::Plan { quick, write, strict }),
+        Chore::BenchProbe { spec } => bench::probe(&spec),
+        Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
+        Chore::Schema { check } => schema::run(check),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

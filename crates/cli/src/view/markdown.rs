@@ -56,7 +56,7 @@ fn changes(out: &mut String, plan: &Plan) {
                 cell(&change.store.name),
                 change.deed.action(),
                 change.alias.as_deref().map_or_else(|| "–".to_owned(), |a| format!("`{}`", cell(a))),
-                cell(&change.reason),
+                cell(&super::plan::reason(change)),
                 change.rule.as_ref().map_or_else(|| "–".to_owned(), |r| cell(r.as_str())),
             );
         }

@@ -169,17 +169,13 @@ fn entry(out: &mut String, change: &Change) {
     let action = change.deed.action();
     let shown = change.to_string();
     let words = shown.strip_prefix(action.symbol()).unwrap_or(&shown);
-    line!(out, "    {}{words}", paint(style(action), action.symbol()));
-    let class = match &change.deed {
-        Deed::Delete { because, .. } => format!("{}: ", because.as_str()),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => String::new(),
-    };
+    line!(out, "    {}{words}  {}", paint(style(action), action.symbol()), paint(DIM, format!("#{}", change.id)));
     let rule = match (&change.rule, &change.source) {
         (Some(rule), Some(source)) => format!("  {}", paint(DIM, format!("[{rule}: {}]", escape(source)))),
         (Some(rule), None) => format!("  {}", paint(DIM, format!("[{rule}]"))),
         (None, _) => String::new(),
     };
-    line!(out, "        {class}{}{rule}", change.reason);
+    line!(out, "        {}{rule}", reason(change));
     let before = change.before.as_ref().map(certificate);
     match (&before, &change.after) {
         (before, After::Minted { subject }) => {
@@ -192,6 +188,16 @@ fn entry(out: &mut String, change: &Change) {
     }
     if let Some(from) = &change.from {
         line!(out, "        {}", paint(DIM, format!("from {}", origin(from))));
+    }
+}
+
+/// Why, in words; deletions begin with their class.
+pub(crate) fn reason(change: &Change) -> String {
+    match &change.deed {
+        Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+            change.reason.clone()
+        }
     }
 }
 
@@ -287,14 +293,13 @@ fn restarts(out: &mut String, plan: &Plan) {
     }
     line!(out, "{}", paint(BOLD, "Restart afterwards, one side at a time:"));
     for restart in &plan.restarts {
-        let because: Vec<String> = restart.because.iter().map(ToString::to_string).collect();
-        let changes = if because.len() == 1 { "change" } else { "changes" };
+        let because: Vec<String> = restart.because.iter().map(|id| format!("#{id}")).collect();
         line!(
             out,
             "  {}: {} {}",
             restart.service.host,
             restart.name,
-            paint(DIM, format!("({changes} {})", because.join(", ")))
+            paint(DIM, format!("(for {})", because.join(", ")))
         );
     }
     out.push('\n');

@@ -52,9 +52,9 @@ pub enum OpenFault {
     /// The system refused it.
     Disk(DiskError),
     /// Its path leads nowhere.
-    Path(PathError),
+    Path(Box<PathError>),
     /// It is not what it should be.
-    Read(ReadError),
+    Read(Box<ReadError>),
     /// It needs a password and there is none.
     NoPassword,
 }
@@ -107,7 +107,7 @@ pub fn open(
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
     let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause };
-    let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(error)))?;
+    let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
     let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
     let metadata = std::fs::metadata(&real).map_err(look)?;
     let (store, sha256, modified) = if metadata.is_dir() {
@@ -116,7 +116,7 @@ pub fn open(
         let newest = files.iter().filter_map(|(name, _)| std::fs::metadata(real.join(name)).ok());
         let modified = newest.filter_map(|m| modified(&m)).chain(modified(&metadata)).max();
         let store = Store::open_directory(files, certificates);
-        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(error)))?, sha256, modified)
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, modified)
     } else {
         let bytes = disk::read(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Fingerprint::of(&bytes);
@@ -128,7 +128,7 @@ pub fn open(
             Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
         };
         let store = Store::open(bytes, unlock, certificates);
-        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(error)))?, sha256, modified(&metadata))
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, modified(&metadata))
     };
     let password = match opening {
         Opening::Required(password) => password,

@@ -19,7 +19,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{Look, Survey};
 use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
-pub use file::{Keys, OpenError, Opening, open};
+pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
 use crate::ledger::{self, Loaded};
 use crate::path::{self, PathError};
@@ -138,9 +138,10 @@ fn single(place: &Place) -> Result<&HostPath, StoreLook> {
     let other = |what: String| Err(failed(FailureClass::WrongFormat, what));
     match place {
         Place::File(path) | Place::Directory(path) => Ok(path),
-        Place::Pair { certificate, .. } => {
-            other(format!("{} is half of a certificate and key pair, which this version does not open", certificate.shown))
-        }
+        Place::Pair { certificate, .. } => other(format!(
+            "{} is half of a certificate and key pair, which this version does not open",
+            certificate.shown
+        )),
         Place::Windows { location, store } => {
             other(format!("windows://{location}/{store} is a Windows system store, which this version does not open"))
         }

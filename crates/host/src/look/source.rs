@@ -9,7 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect};
+use trustmason_keystore::{
+    Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
+};
 use trustmason_plan::observed::{FailureClass, Input, InputKind, ReadFailure, SourceLook};
 use trustmason_spec::survey::CertificateAt;
 
@@ -96,20 +98,23 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Ar
         Err(ReadFailure { path: Some(path.to_owned()), class, sha256, message })
     };
     if let Detected::Readable(format @ (Format::Jks | Format::Jceks)) = detect(&bytes) {
-        let what = format!("is a {format} keystore, not a certificate; export the certificate from it (keytool -exportcert -rfc)");
+        let what = format!(
+            "is a {format} keystore, not a certificate; export the certificate from it (keytool -exportcert -rfc)"
+        );
         return (sha256, refuse(FailureClass::WrongFormat, &what));
     }
     let store = match Store::open(bytes, Unlock::Unverified, certificates) {
         Ok(store) => store,
-        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(fault)))),
+        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };
     let slots: BTreeMap<Fingerprint, &CertificateSlot> =
         store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
     let one = match (slots.len(), slots.into_values().next()) {
         (1, Some(CertificateSlot::Parsed(certificate))) => Ok(Arc::clone(certificate)),
-        (1, Some(CertificateSlot::Unparsed(bytes))) => {
-            refuse(FailureClass::Unreadable, &format!("holds a certificate that cannot be used: {}; export it again", bytes.reason()))
-        }
+        (1, Some(CertificateSlot::Unparsed(bytes))) => refuse(
+            FailureClass::Unreadable,
+            &format!("holds a certificate that cannot be used: {}; export it again", bytes.reason()),
+        ),
         (0, _) | (_, None) => refuse(FailureClass::Unreadable, "holds no certificate; export it again"),
         (count, _) => refuse(
             FailureClass::Unreadable,

@@ -77,6 +77,12 @@ pub enum RunError {
     /// Another run is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Another run, or a confirmation, came between the looking and the lock.
+    #[error("{} was written since this plan was made; plan again", ledger.display())]
+    Overtaken {
+        /// The ledger.
+        ledger: PathBuf,
+    },
     /// The state folder cannot be written.
     #[error("nothing was done, since the run could not be recorded: {0}")]
     State(#[from] DiskError),
@@ -212,7 +218,8 @@ impl Outcomes {
     /// Whether everything that was to be done was done.
     pub fn is_complete(&self) -> bool {
         let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
-        let packs = self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+        let packs =
+            self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
         let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
         stores && packs && changes && self.troubles.is_empty()
     }
@@ -240,6 +247,7 @@ pub fn run(
     let leftovers = leftovers(request);
     let idle = is_idle(request, lock.state());
     if idle {
+        lock.unsign(hands.disk)?;
         return Ok(Outcomes::default());
     }
     let begun = Instant::now();
@@ -247,6 +255,10 @@ pub fn run(
     let state = lock.state().clone();
     let run = new_run(&state, now, digest);
     lock.sign(disk, &run, now)?;
+    if !ledger::is_still(&state, loaded)? {
+        lock.unsign(disk)?;
+        return Err(RunError::Overtaken { ledger: state.ledger() });
+    }
     disk.make_dir(&state.run(&run))?;
     let mut journal = Journal::open(disk, &state, &run)?;
     journal.note(&Record::Begin { run: run.clone(), plan: digest, at: now })?;
@@ -267,13 +279,11 @@ pub fn run(
     running.packs(progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(finished);
-    match lock.unsign(disk) {
-        Ok(()) => Ok(outcomes),
-        Err(error) => {
-            tracing::debug!("{error}");
-            Ok(outcomes)
-        }
+    if let Err(error) = lock.unsign(disk) {
+        // The next run takes it back.
+        tracing::debug!("{error}");
     }
+    Ok(outcomes)
 }
 
 /// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
@@ -321,7 +331,7 @@ impl Running<'_> {
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| write::tidy(work, Some(folder)));
+        let tidied = folders.iter().map(|folder| write::tidy(work, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
         self.outcomes.troubles.extend(troubles);
     }
@@ -496,9 +506,7 @@ impl Running<'_> {
             *record = RunRecord { finished: Some(finished), written, failed, skipped, ..record.clone() };
         }
         self.trouble(|run| run.journal.note(&Record::End { at: finished }));
-        self.trouble(|run| {
-            ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ())
-        });
+        self.trouble(|run| ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ()));
         self.outcomes.run = Some(self.work.run);
         self.outcomes
     }

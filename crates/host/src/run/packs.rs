@@ -38,10 +38,31 @@ fn wanted(manual: &Manual, certificates: &Resolved<'_>) -> Option<Pack> {
     Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates)? })
 }
 
-/// Whether the disk and the ledger already have this pack.
+/// Whether the disk and the ledger already have this pack. What counts is what it asks for and the files it brings; that a
+/// certificate which was sure to be absent yesterday is only unseen today makes no new pack.
 fn stands(state: &State, ledger: &Ledger, target: &StoreId, pack: &Pack) -> bool {
     let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
-    told && disk::read_folder(&state.pack(target)).is_ok_and(|files| files == pack.files)
+    told && disk::read_folder(&state.pack(target)).is_ok_and(|files| {
+        files.len() == pack.files.len()
+            && files.iter().zip(&pack.files).all(|((name, is), (wanted, bytes))| {
+                name == wanted
+                    && match name.as_str() {
+                        "STEPS.md" => true,
+                        "pack.json" => asks(is) == asks(bytes),
+                        _ => is == bytes,
+                    }
+            })
+    })
+}
+
+/// What a `pack.json` asks for, whether it says "add" or "verify".
+fn asks(json: &[u8]) -> Option<serde_json::Value> {
+    let mut document: serde_json::Map<_, _> = serde_json::from_slice(json).ok()?;
+    let mut items: Vec<_> =
+        ["add", "verify"].into_iter().filter_map(|list| document.remove(list)?.as_array().cloned()).flatten().collect();
+    items.sort_by_key(ToString::to_string);
+    document.insert("hold".to_owned(), items.into());
+    Some(document.into())
 }
 
 /// Whether any pack of a plan waits to be written.
@@ -85,7 +106,7 @@ pub(super) fn write(work: &Work<'_>, journal: &mut Journal<'_>, ledger: &mut Led
 fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
     let disk = work.hands.disk;
     disk.make_dir(folder)?;
-    super::write::tidy(work, Some(folder))?;
+    super::write::tidy(work, folder)?;
     let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();
     for (name, _) in disk::read_folder(folder)? {
         if !names.contains(name.as_str()) {

@@ -119,9 +119,10 @@ fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
         None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
         Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
         Some(Disposition::Remove) => None,
-        Some(Disposition::ReplaceKey { chain, .. }) => {
-            Some(Wanted::Key { alias: entry.alias.as_deref(), chain: chain.iter().map(|c| Fingerprint::of(c)).collect() })
-        }
+        Some(Disposition::ReplaceKey { chain, .. }) => Some(Wanted::Key {
+            alias: entry.alias.as_deref(),
+            chain: chain.iter().map(|c| Fingerprint::of(c)).collect(),
+        }),
     });
     let new = edits.add.iter().map(|entry| match entry {
         NewEntry::Trusted { alias, der, .. } => {

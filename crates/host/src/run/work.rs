@@ -117,7 +117,8 @@ impl Work<'_> {
     fn target_password(&self, mint: &Mint) -> Result<(Password, Format), String> {
         let def = self.store(&mint.store)?;
         let password = self.password(def)?;
-        let password = password.ok_or_else(|| format!("{} has no password in the spec; name one for it", mint.store))?;
+        let password =
+            password.ok_or_else(|| format!("{} has no password in the spec; name one for it", mint.store))?;
         Ok((password, self.format(def)?))
     }
 
@@ -137,9 +138,13 @@ impl Work<'_> {
         let (password, _) = self.target_password(mint)?;
         let look = self.observed.staging.get(&mint.identity);
         let look = look.ok_or_else(|| format!("the staged key of {} is gone; plan again", mint.identity))?;
-        let staged = staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;
+        let staged =
+            staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;
         if Some(staged.certificate.fingerprint()) != mint.resumed {
-            return Err(format!("{} holds another certificate than when it was planned; plan again", look.path.display()));
+            return Err(format!(
+                "{} holds another certificate than when it was planned; plan again",
+                look.path.display()
+            ));
         }
         Ok(staged)
     }

@@ -137,7 +137,6 @@ fn attempt(
         after,
         memory: memory::of(work, &store, changes),
     };
-    tidy(work, if matches!(image, Image::File(_)) { path.parent() } else { Some(path) })?;
     let backup = match &image {
         Image::File(bytes) => {
             let backup = back_up(work, journal, view, path, before.is_some().then(|| store.bytes()), None)?;
@@ -230,21 +229,13 @@ fn back_up(
     if let Some(folder) = copy.parent() {
         work.hands.disk.make_dir(folder)?;
     }
-    let ours = Replacement { target: &copy, bytes, owner: Owner::ours(owner.mode), run: &work.run };
-    let theirs = Replacement { owner, ..ours };
-    let kept = work.hands.disk.replace::<DiskError>(theirs, || Ok(())).or_else(|error| match error {
+    let disk = work.hands.disk;
+    let kept = disk.place(&copy, bytes, owner).or_else(|error| match error.kind() {
         // Only the superuser may give files away; the journal remembers the owner then.
-        ReplaceError::Before(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            work.hands.disk.replace(ours, || Ok(()))
-        }
-        error => Err(error),
+        std::io::ErrorKind::PermissionDenied => disk.place(&copy, bytes, Owner::ours(owner.mode)),
+        _ => Err(error),
     });
-    match kept {
-        Ok(()) => {}
-        Err(ReplaceError::Before(error) | ReplaceError::After(error)) => {
-            return Err(Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())));
-        }
-    }
+    kept.map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
     journal.note(&Record::Backup {
         store: view.id.clone(),
         path: copy.clone(),
@@ -302,13 +293,15 @@ fn put_files(
     Ok(())
 }
 
-/// Clears away what an interrupted run of this estate left beside its target. The lock is ours, so nobody is using it.
-pub(super) fn tidy(work: &Work<'_>, folder: Option<&Path>) -> Result<(), DiskError> {
-    let Some(folder) = folder else { return Ok(()) };
+/// Clears away what an interrupted run of this estate left in a folder. The lock is ours, so nobody is using it. Beside a
+/// store only what a run of this very state folder left is ours.
+pub(super) fn tidy(work: &Work<'_>, folder: &Path) -> Result<(), DiskError> {
+    let inside = folder.starts_with(work.state.root());
+    // Where nothing can be listed nothing can be written either, and that is said there.
     let Ok(listing) = std::fs::read_dir(folder) else { return Ok(()) };
     for path in listing.filter_map(|item| Some(item.ok()?.path())) {
-        let ours = disk::left_by(&path).is_some_and(|run| run != work.run && work.state.run(run).is_dir());
-        if ours {
+        let ours = |run: &str| run != work.run && (inside || work.state.run(run).is_dir());
+        if disk::left_by(&path).is_some_and(ours) {
             work.hands.disk.remove(&path)?;
         }
     }

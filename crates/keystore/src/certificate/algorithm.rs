@@ -48,11 +48,7 @@ pub struct PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.bits == 0 {
-            write!(f, "{}", self.algorithm)
-        } else {
-            write!(f, "{} {}", self.algorithm, self.bits)
-        }
+        if self.bits == 0 { write!(f, "{}", self.algorithm) } else { write!(f, "{} {}", self.algorithm, self.bits) }
     }
 }
 
@@ -196,21 +192,14 @@ pub(crate) fn bit_length(magnitude: &[u8]) -> u32 {
     let Some(first) = magnitude.first() else {
         return 0;
     };
-    u32::try_from(magnitude.len())
-        .unwrap_or(u32::MAX)
-        .saturating_mul(8)
-        .saturating_sub(first.leading_zeros())
+    u32::try_from(magnitude.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(first.leading_zeros())
 }
 
 /// Reads an AlgorithmIdentifier of a key: the algorithm, and what its parameters say of the size.
 pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     let mut parts = identifier.inner();
     let oid = parts.expect(der::OID)?;
-    let parameters = if parts.is_empty() {
-        None
-    } else {
-        Some(parts.next()?)
-    };
+    let parameters = if parts.is_empty() { None } else { Some(parts.next()?) };
     parts.end()?;
     let dotted = der::dotted(oid.body).ok_or(oid.bad())?;
     let (mut curve, mut bits) = (None, 0);
@@ -220,18 +209,13 @@ pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
         "1.2.840.10045.2.1" => {
             if let Some(parameters) = parameters.filter(|parameters| parameters.tag == der::OID) {
                 let name = der::dotted(parameters.body).ok_or(parameters.bad())?;
-                bits = CURVES
-                    .iter()
-                    .find(|(oid, _)| *oid == name)
-                    .map_or(0, |(_, bits)| *bits);
+                bits = CURVES.iter().find(|(oid, _)| *oid == name).map_or(0, |(_, bits)| *bits);
                 curve = Some(name);
             }
             KeyAlgorithm::Ec
         }
         "1.2.840.10040.4.1" => {
-            if let Some(parameters) =
-                parameters.filter(|parameters| parameters.tag == der::SEQUENCE)
-            {
+            if let Some(parameters) = parameters.filter(|parameters| parameters.tag == der::SEQUENCE) {
                 bits = bit_length(parameters.inner().expect(der::INTEGER)?.unsigned()?);
             }
             KeyAlgorithm::Dsa
@@ -245,11 +229,7 @@ pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
         KeyAlgorithm::Ed448 => bits = 448,
         _ => {}
     }
-    Ok(KeyInfo {
-        algorithm,
-        curve,
-        bits,
-    })
+    Ok(KeyInfo { algorithm, curve, bits })
 }
 
 /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
@@ -263,19 +243,10 @@ pub(crate) fn public_key(spki: &Tlv<'_>) -> Result<KeyInfo, DerError> {
         KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
             let mut key = Der::new(bytes);
             let Ok(sequence) = key.expect(der::SEQUENCE) else {
-                return Err(DerError {
-                    fault: Fault::BadValue,
-                    at: spki.at,
-                });
+                return Err(DerError { fault: Fault::BadValue, at: spki.at });
             };
-            let modulus = sequence
-                .inner()
-                .expect(der::INTEGER)
-                .map(|modulus| modulus.magnitude());
-            info.bits = bit_length(modulus.map_err(|_| DerError {
-                fault: Fault::BadValue,
-                at: spki.at,
-            })?);
+            let modulus = sequence.inner().expect(der::INTEGER).map(|modulus| modulus.magnitude());
+            info.bits = bit_length(modulus.map_err(|_| DerError { fault: Fault::BadValue, at: spki.at })?);
         }
         KeyAlgorithm::Ec if info.bits == 0 && bytes.first() == Some(&4) => {
             info.bits = u32::try_from((bytes.len() - 1) / 2 * 8).unwrap_or(0);
@@ -296,18 +267,10 @@ pub(super) fn signature(identifier: &Tlv<'_>) -> Result<Signature, DerError> {
     use KeyAlgorithm as K;
     let mut parts = identifier.inner();
     let oid = parts.expect(der::OID)?;
-    let parameters = if parts.is_empty() {
-        None
-    } else {
-        Some(parts.next()?)
-    };
+    let parameters = if parts.is_empty() { None } else { Some(parts.next()?) };
     parts.end()?;
     let dotted = der::dotted(oid.body).ok_or(oid.bad())?;
-    let known = |name: &str, hash: Option<H>, key: K| Signature {
-        name: name.to_owned(),
-        hash,
-        key: Some(key),
-    };
+    let known = |name: &str, hash: Option<H>, key: K| Signature { name: name.to_owned(), hash, key: Some(key) };
     Ok(match dotted.as_str() {
         "1.2.840.113549.1.1.2" => known("MD2withRSA", Some(H::Md2), K::Rsa),
         "1.2.840.113549.1.1.4" => known("MD5withRSA", Some(H::Md5), K::Rsa),
@@ -331,11 +294,7 @@ pub(super) fn signature(identifier: &Tlv<'_>) -> Result<Signature, DerError> {
         "2.16.840.1.101.3.4.3.14" => known("SHA3-256withRSA", Some(H::Sha3), K::Rsa),
         "1.3.101.112" => known("Ed25519", None, K::Ed25519),
         "1.3.101.113" => known("Ed448", None, K::Ed448),
-        _ => Signature {
-            name: dotted,
-            hash: None,
-            key: None,
-        },
+        _ => Signature { name: dotted, hash: None, key: None },
     })
 }
 
@@ -347,11 +306,7 @@ fn pss_hash(parameters: Option<Tlv<'_>>) -> Option<HashAlgorithm> {
     let Ok(Some(hash)) = parameters.inner().optional(0xa0) else {
         return Some(HashAlgorithm::Sha1);
     };
-    let oid = hash
-        .inner()
-        .expect(der::SEQUENCE)
-        .and_then(|identifier| identifier.inner().expect(der::OID))
-        .ok()?;
+    let oid = hash.inner().expect(der::SEQUENCE).and_then(|identifier| identifier.inner().expect(der::OID)).ok()?;
     match der::dotted(oid.body)?.as_str() {
         "1.3.14.3.2.26" => Some(HashAlgorithm::Sha1),
         "2.16.840.1.101.3.4.2.1" => Some(HashAlgorithm::Sha256),

@@ -46,10 +46,7 @@ impl KeyUsage {
 
     /// The names of all usages that are set, as RFC 5280 spells them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        (0..)
-            .zip(Self::NAMES)
-            .filter(move |(index, _)| self.bit(*index))
-            .map(|(_, name)| name)
+        (0..).zip(Self::NAMES).filter(move |(index, _)| self.bit(*index)).map(|(_, name)| name)
     }
 }
 
@@ -78,10 +75,7 @@ impl Extensions {
         let mut outer = wrapped.inner();
         let mut list = outer.expect(der::SEQUENCE).map_err(&at)?.inner();
         outer.end().map_err(&at)?;
-        let mut found = Self {
-            present: true,
-            ..Self::default()
-        };
+        let mut found = Self { present: true, ..Self::default() };
         let mut seen = BTreeSet::new();
         while !list.is_empty() {
             let mut extension = list.expect(der::SEQUENCE).map_err(&at)?.inner();
@@ -98,16 +92,10 @@ impl Extensions {
                 found.duplicate.get_or_insert(name);
                 continue;
             }
-            found
-                .known(oid.body, critical, &value)
-                .map_err(|error| CertificateError {
-                    offset: Some((value.body_at() + error.at) as u64),
-                    kind: Kind::Extension {
-                        oid: name,
-                        critical,
-                        what: error.fault.what(),
-                    },
-                })?;
+            found.known(oid.body, critical, &value).map_err(|error| CertificateError {
+                offset: Some((value.body_at() + error.at) as u64),
+                kind: Kind::Extension { oid: name, critical, what: error.fault.what() },
+            })?;
         }
         Ok(found)
     }
@@ -166,9 +154,7 @@ impl Extensions {
         while !names.is_empty() {
             let name = names.next()?;
             match name.tag {
-                0x82 => self
-                    .dns_names
-                    .push(String::from_utf8_lossy(name.body).into_owned()),
+                0x82 => self.dns_names.push(String::from_utf8_lossy(name.body).into_owned()),
                 // An address is 4 or 16 bytes; the JDK refuses others where the extension is critical.
                 0x87 if !matches!(name.body.len(), 4 | 16) => self.bad_critical_name |= critical,
                 _ => {}
@@ -183,10 +169,7 @@ fn key_usage(bits: &Tlv<'_>) -> Result<KeyUsage, DerError> {
         [0..=7] => Ok(KeyUsage(0)),
         [0..=7, high] => Ok(KeyUsage(u16::from(*high) << 8)),
         [0..=7, high, low, ..] => Ok(KeyUsage(u16::from_be_bytes([*high, *low]))),
-        _ => Err(DerError {
-            fault: Fault::BadValue,
-            at: bits.at,
-        }),
+        _ => Err(DerError { fault: Fault::BadValue, at: bits.at }),
     }
 }
 

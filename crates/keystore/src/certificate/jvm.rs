@@ -42,12 +42,10 @@ impl fmt::Display for JvmRefusal {
             Self::EmptySubjectWithoutSan => {
                 f.write_str("its subject name is empty and it has no subject alternative name")
             }
-            Self::EmptySubjectSanNotCritical => f.write_str(
-                "its subject name is empty and its subject alternative name is not critical",
-            ),
-            Self::BadCriticalSan => {
-                f.write_str("its critical subject alternative name is empty or impossible")
+            Self::EmptySubjectSanNotCritical => {
+                f.write_str("its subject name is empty and its subject alternative name is not critical")
             }
+            Self::BadCriticalSan => f.write_str("its critical subject alternative name is empty or impossible"),
             Self::ExtensionsInOldVersion(version) => {
                 write!(f, "it has extensions but is of version {version}")
             }
@@ -107,10 +105,7 @@ fn key(spki: &Tlv<'_>, key: &KeyInfo) -> Option<JvmRefusal> {
     match key.algorithm {
         KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss => {
             if key.bits <= 504 || key.bits > 16_384 {
-                return Some(JvmRefusal::RsaKey(format!(
-                    "{} bits, outside 512 to 16384",
-                    key.bits
-                )));
+                return Some(JvmRefusal::RsaKey(format!("{} bits, outside 512 to 16384", key.bits)));
             }
             let mut numbers = Der::new(bits).next().ok()?.inner();
             numbers.next().ok()?;
@@ -125,11 +120,7 @@ fn key(spki: &Tlv<'_>, key: &KeyInfo) -> Option<JvmRefusal> {
         KeyAlgorithm::Ec => {
             let Some(curve) = &key.curve else {
                 let named = identifier.inner().next().is_ok() && key.bits != 0;
-                let what = if named {
-                    "explicit parameters"
-                } else {
-                    "no named curve"
-                };
+                let what = if named { "explicit parameters" } else { "no named curve" };
                 return Some(JvmRefusal::Curve(what.to_owned()));
             };
             if !jdk_knows_curve(curve) {
@@ -139,9 +130,8 @@ fn key(spki: &Tlv<'_>, key: &KeyInfo) -> Option<JvmRefusal> {
             if bits.first() != Some(&4) {
                 return Some(JvmRefusal::KeyForm("not an uncompressed point".to_owned()));
             }
-            (bits.len() != 1 + 2 * field).then(|| {
-                JvmRefusal::KeyForm(format!("{} bytes long, not {}", bits.len(), 1 + 2 * field))
-            })
+            (bits.len() != 1 + 2 * field)
+                .then(|| JvmRefusal::KeyForm(format!("{} bytes long, not {}", bits.len(), 1 + 2 * field)))
         }
         KeyAlgorithm::Ed25519 => wrong_length(bits, 32),
         KeyAlgorithm::Ed448 => wrong_length(bits, 57),
@@ -150,6 +140,5 @@ fn key(spki: &Tlv<'_>, key: &KeyInfo) -> Option<JvmRefusal> {
 }
 
 fn wrong_length(bits: &[u8], length: usize) -> Option<JvmRefusal> {
-    (bits.len() != length)
-        .then(|| JvmRefusal::KeyForm(format!("{} bytes long, not {length}", bits.len())))
+    (bits.len() != length).then(|| JvmRefusal::KeyForm(format!("{} bytes long, not {length}", bits.len())))
 }

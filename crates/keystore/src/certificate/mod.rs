@@ -41,16 +41,9 @@ enum Kind {
     /// Bytes after the certificate.
     Trailing(usize),
     /// A broken structure.
-    Malformed {
-        part: &'static str,
-        what: &'static str,
-    },
+    Malformed { part: &'static str, what: &'static str },
     /// A known extension that does not parse.
-    Extension {
-        oid: String,
-        critical: bool,
-        what: &'static str,
-    },
+    Extension { oid: String, critical: bool, what: &'static str },
     /// An entry whose certificate type is not X.509.
     Type(String),
 }
@@ -58,10 +51,7 @@ enum Kind {
 impl CertificateError {
     /// An entry that says it holds another kind of certificate.
     pub(crate) fn of_type(name: &str) -> Self {
-        Self {
-            offset: None,
-            kind: Kind::Type(name.to_owned()),
-        }
+        Self { offset: None, kind: Kind::Type(name.to_owned()) }
     }
 
     /// Whether the entry at least claims to be X.509.
@@ -92,24 +82,12 @@ impl fmt::Display for CertificateError {
         match &self.kind {
             Kind::NotCanonical(what) => write!(f, "it is not in canonical form (DER): {what}")?,
             Kind::Trailing(count) => write!(f, "{count} bytes follow the certificate")?,
-            Kind::Malformed { part, what } => {
-                write!(f, "it is no X.509 certificate: {what} in {part}")?
-            }
-            Kind::Extension {
-                oid,
-                critical,
-                what,
-            } => {
-                let kind = if *critical {
-                    "critical extension"
-                } else {
-                    "extension"
-                };
+            Kind::Malformed { part, what } => write!(f, "it is no X.509 certificate: {what} in {part}")?,
+            Kind::Extension { oid, critical, what } => {
+                let kind = if *critical { "critical extension" } else { "extension" };
                 write!(f, "its {kind} {oid} does not parse: {what}")?;
             }
-            Kind::Type(name) => {
-                write!(f, "its type is `{}`, not X.509", crate::text::visible(name))?
-            }
+            Kind::Type(name) => write!(f, "its type is `{}`, not X.509", crate::text::visible(name))?,
         }
         match self.offset {
             Some(offset) => write!(f, " (at byte {offset} of the certificate)"),
@@ -123,10 +101,7 @@ impl std::error::Error for CertificateError {}
 fn malformed(part: &'static str) -> impl Fn(DerError) -> CertificateError {
     move |error| CertificateError {
         offset: Some(error.at as u64),
-        kind: Kind::Malformed {
-            part,
-            what: error.fault.what(),
-        },
+        kind: Kind::Malformed { part, what: error.fault.what() },
     }
 }
 
@@ -162,10 +137,7 @@ impl Certificate {
     }
 
     /// As [`Certificate::parse`], with the fingerprint already computed.
-    pub(crate) fn parse_known(
-        der: &[u8],
-        fingerprint: Fingerprint,
-    ) -> Result<Self, CertificateError> {
+    pub(crate) fn parse_known(der: &[u8], fingerprint: Fingerprint) -> Result<Self, CertificateError> {
         let outer = canonical(der)?;
         let mut parts = outer.inner();
         let at = malformed("its outermost structure");
@@ -182,9 +154,7 @@ impl Certificate {
         let version = match fields.optional(0xa0).map_err(&at)? {
             Some(version) => {
                 let mut inner = version.inner();
-                let number = inner
-                    .expect(der::INTEGER)
-                    .map_err(malformed("its version"))?;
+                let number = inner.expect(der::INTEGER).map_err(malformed("its version"))?;
                 inner.end().map_err(malformed("its version"))?;
                 match number.small() {
                     Ok(value @ 0..=2) => u8::try_from(value).unwrap_or(2) + 1,
@@ -193,27 +163,15 @@ impl Certificate {
             }
             None => 1,
         };
-        let serial_number = fields
-            .expect(der::INTEGER)
-            .map_err(malformed("its serial number"))?;
+        let serial_number = fields.expect(der::INTEGER).map_err(malformed("its serial number"))?;
         if serial_number.body.is_empty() {
             return Err(malformed("its serial number")(serial_number.bad()));
         }
-        let inner_algorithm = fields
-            .expect(der::SEQUENCE)
-            .map_err(malformed("its signature algorithm"))?;
-        let issuer_name = fields
-            .expect(der::SEQUENCE)
-            .map_err(malformed("its issuer"))?;
-        let validity = fields
-            .expect(der::SEQUENCE)
-            .map_err(malformed("its validity"))?;
-        let subject_name = fields
-            .expect(der::SEQUENCE)
-            .map_err(malformed("its subject"))?;
-        let spki = fields
-            .expect(der::SEQUENCE)
-            .map_err(malformed("its public key"))?;
+        let inner_algorithm = fields.expect(der::SEQUENCE).map_err(malformed("its signature algorithm"))?;
+        let issuer_name = fields.expect(der::SEQUENCE).map_err(malformed("its issuer"))?;
+        let validity = fields.expect(der::SEQUENCE).map_err(malformed("its validity"))?;
+        let subject_name = fields.expect(der::SEQUENCE).map_err(malformed("its subject"))?;
+        let spki = fields.expect(der::SEQUENCE).map_err(malformed("its public key"))?;
         for unique_id in [0x81, 0x82] {
             fields.optional(unique_id).map_err(&at)?;
         }
@@ -223,8 +181,7 @@ impl Certificate {
         };
         fields.end().map_err(&at)?;
 
-        let signature =
-            algorithm::signature(&algorithm).map_err(malformed("its signature algorithm"))?;
+        let signature = algorithm::signature(&algorithm).map_err(malformed("its signature algorithm"))?;
         let issuer = name::read(&issuer_name).map_err(malformed("its issuer"))?;
         let subject = name::read(&subject_name).map_err(malformed("its subject"))?;
         let key = algorithm::public_key(&spki).map_err(malformed("its public key"))?;
@@ -259,10 +216,7 @@ impl Certificate {
             common_name: subject.common_name,
             not_before,
             not_after,
-            public_key: PublicKey {
-                algorithm: key.algorithm,
-                bits: key.bits,
-            },
+            public_key: PublicKey { algorithm: key.algorithm, bits: key.bits },
             signature,
             extensions,
             jvm_refusal,
@@ -346,12 +300,9 @@ impl Certificate {
     #[must_use]
     pub fn names_host(&self, fqdn: &str) -> bool {
         if self.has_san() {
-            self.dns_names()
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(fqdn))
+            self.dns_names().iter().any(|name| name.eq_ignore_ascii_case(fqdn))
         } else {
-            self.common_name()
-                .is_some_and(|name| name.eq_ignore_ascii_case(fqdn))
+            self.common_name().is_some_and(|name| name.eq_ignore_ascii_case(fqdn))
         }
     }
 
@@ -359,15 +310,9 @@ impl Certificate {
     #[must_use]
     pub fn names_carried(&self) -> Vec<String> {
         if self.has_san() {
-            self.dns_names()
-                .iter()
-                .map(|name| name.to_lowercase())
-                .collect()
+            self.dns_names().iter().map(|name| name.to_lowercase()).collect()
         } else {
-            self.common_name()
-                .map(str::to_lowercase)
-                .into_iter()
-                .collect()
+            self.common_name().map(str::to_lowercase).into_iter().collect()
         }
     }
 
@@ -466,39 +411,27 @@ impl Eq for Certificate {}
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Certificate({} {})",
-            self.fingerprint.short(),
-            self.subject
-        )
+        write!(f, "Certificate({} {})", self.fingerprint.short(), self.subject)
     }
 }
 
 /// The outermost element, alone and canonical all the way down.
 fn canonical(der: &[u8]) -> Result<Tlv<'_>, CertificateError> {
     let fault = |error: DerError| match error.fault {
-        Fault::Indefinite | Fault::LongLength => CertificateError {
-            offset: Some(error.at as u64),
-            kind: Kind::NotCanonical(error.fault.what()),
-        },
+        Fault::Indefinite | Fault::LongLength => {
+            CertificateError { offset: Some(error.at as u64), kind: Kind::NotCanonical(error.fault.what()) }
+        }
         _ => malformed("its encoding")(error),
     };
     let mut whole = Der::new(der);
     if whole.peek().is_some_and(|tag| tag != der::SEQUENCE) {
-        return Err(fault(DerError {
-            fault: Fault::Unexpected,
-            at: 0,
-        }));
+        return Err(fault(DerError { fault: Fault::Unexpected, at: 0 }));
     }
     let outer = whole.next().map_err(fault)?;
     der::check_canonical(&outer).map_err(fault)?;
     if !whole.is_empty() {
         let kind = Kind::Trailing(der.len() - whole.position());
-        return Err(CertificateError {
-            offset: Some(whole.position() as u64),
-            kind,
-        });
+        return Err(CertificateError { offset: Some(whole.position() as u64), kind });
     }
     Ok(outer)
 }
@@ -525,11 +458,7 @@ fn serial_text(body: &[u8]) -> String {
         "" => "0",
         digits => digits,
     };
-    if negative {
-        format!("-{digits}")
-    } else {
-        digits.to_owned()
-    }
+    if negative { format!("-{digits}") } else { digits.to_owned() }
 }
 
 #[cfg(test)]

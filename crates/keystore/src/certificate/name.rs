@@ -22,19 +22,10 @@ const KEYWORDS: [(&[u8], &str); 19] = [
     (&[0x55, 4, 43], "INITIALS"),
     (&[0x55, 4, 44], "GENERATION"),
     (&[0x55, 4, 5], "SERIALNUMBER"),
-    (
-        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1],
-        "EMAILADDRESS",
-    ),
+    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], "EMAILADDRESS"),
     (&[0x2b, 6, 1, 4, 1, 0x2a, 2, 11, 2, 1], "IP"),
-    (
-        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25],
-        "DC",
-    ),
-    (
-        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1],
-        "UID",
-    ),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
     (&[0x55, 4, 97], "organizationIdentifier"),
 ];
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
@@ -56,10 +47,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
         let mut attributes = rdn.inner();
         let mut text = String::new();
         if attributes.is_empty() {
-            return Err(DerError {
-                fault: Fault::Short,
-                at: rdn.at,
-            });
+            return Err(DerError { fault: Fault::Short, at: rdn.at });
         }
         while !attributes.is_empty() {
             let mut attribute = attributes.expect(der::SEQUENCE)?.inner();
@@ -93,11 +81,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
         parts.push(text);
     }
     parts.reverse();
-    Ok(Name {
-        is_empty: parts.is_empty(),
-        text: parts.join(", "),
-        common_name,
-    })
+    Ok(Name { is_empty: parts.is_empty(), text: parts.join(", "), common_name })
 }
 
 /// A character, or a byte that is none.
@@ -120,32 +104,17 @@ fn units(value: &Tlv<'_>) -> Option<Vec<Unit>> {
             Some(units)
         }
         // T61String, VideotexString, GraphicString: in practice Latin-1
-        0x14 | 0x15 | 0x19 => Some(
-            value
-                .body
-                .iter()
-                .map(|byte| Unit::Character(char::from(*byte)))
-                .collect(),
-        ),
+        0x14 | 0x15 | 0x19 => Some(value.body.iter().map(|byte| Unit::Character(char::from(*byte))).collect()),
         // UniversalString
         0x1c if value.body.len().is_multiple_of(4) => {
             let (quads, _) = value.body.as_chunks::<4>();
-            Some(
-                quads
-                    .iter()
-                    .map(|quad| Unit::Character(wide(u32::from_be_bytes(*quad))))
-                    .collect(),
-            )
+            Some(quads.iter().map(|quad| Unit::Character(wide(u32::from_be_bytes(*quad)))).collect())
         }
         // BMPString; Java writes surrogate pairs into it
         0x1e if value.body.len().is_multiple_of(2) => {
             let (pairs, _) = value.body.as_chunks::<2>();
             let characters = char::decode_utf16(pairs.iter().map(|pair| u16::from_be_bytes(*pair)));
-            Some(
-                characters
-                    .map(|found| Unit::Character(found.unwrap_or(char::REPLACEMENT_CHARACTER)))
-                    .collect(),
-            )
+            Some(characters.map(|found| Unit::Character(found.unwrap_or(char::REPLACEMENT_CHARACTER))).collect())
         }
         _ => None,
     }
@@ -164,16 +133,9 @@ fn plain(units: &[Unit]) -> String {
 
 /// The value as the JDK quotes it; what cannot be printed becomes RFC 2253 hex pairs (`\0A`).
 fn write_value(text: &mut String, units: &[Unit]) {
-    let special = |unit: &Unit| {
-        matches!(
-            unit,
-            Unit::Character(',' | '+' | '=' | '<' | '>' | '#' | ';' | '"' | '\\')
-        )
-    };
+    let special = |unit: &Unit| matches!(unit, Unit::Character(',' | '+' | '=' | '<' | '>' | '#' | ';' | '"' | '\\'));
     let blank = |unit: Option<&Unit>| matches!(unit, Some(Unit::Character(' ')));
-    let double = units
-        .windows(2)
-        .any(|pair| blank(pair.first()) && blank(pair.last()));
+    let double = units.windows(2).any(|pair| blank(pair.first()) && blank(pair.last()));
     let quoted = units.iter().any(special) || blank(units.first()) || blank(units.last()) || double;
     if quoted {
         text.push('"');
@@ -220,34 +182,19 @@ mod tests {
 
     #[test]
     fn the_most_specific_part_comes_first() {
-        let name = name(&[
-            (&[0x55, 4, 6], 0x13, b"US"),
-            (&[0x55, 4, 10], 0x0c, b"Acme, Inc."),
-            (&[0x55, 4, 3], 0x0c, b"a"),
-        ]);
+        let name =
+            name(&[(&[0x55, 4, 6], 0x13, b"US"), (&[0x55, 4, 10], 0x0c, b"Acme, Inc."), (&[0x55, 4, 3], 0x0c, b"a")]);
         assert_eq!(name.text, "CN=a, O=\"Acme, Inc.\", C=US");
         assert_eq!(name.common_name.unwrap(), "a");
     }
 
     #[test]
     fn any_string_type_is_shown_and_nothing_unprintable_leaves() {
-        assert_eq!(
-            name(&[(&[0x55, 4, 3], 0x0c, b"M\xfcller\n")]).text,
-            "CN=M\\FCller\\0A"
-        );
-        assert_eq!(
-            name(&[(&[0x55, 4, 3], 0x14, b"M\xfcller")]).text,
-            "CN=Müller"
-        );
-        assert_eq!(
-            name(&[(&[0x55, 4, 3], 0x1e, &[0, 0x61, 0xd8, 0x3d, 0xde, 0])]).text,
-            "CN=a😀"
-        );
+        assert_eq!(name(&[(&[0x55, 4, 3], 0x0c, b"M\xfcller\n")]).text, "CN=M\\FCller\\0A");
+        assert_eq!(name(&[(&[0x55, 4, 3], 0x14, b"M\xfcller")]).text, "CN=Müller");
+        assert_eq!(name(&[(&[0x55, 4, 3], 0x1e, &[0, 0x61, 0xd8, 0x3d, 0xde, 0])]).text, "CN=a😀");
         assert_eq!(name(&[(&[0x55, 4, 3], 0x03, &[0, 1])]).text, "CN=#03020001");
         assert_eq!(name(&[(&[0x2a, 3], 0x0c, b"x")]).text, "OID.1.2.3=x");
-        assert_eq!(
-            name(&[(&[0x55, 4, 3], 0x0c, "\u{202e}a".as_bytes())]).text,
-            "CN=\\E2\\80\\AEa"
-        );
+        assert_eq!(name(&[(&[0x55, 4, 3], 0x0c, "\u{202e}a".as_bytes())]).text, "CN=\\E2\\80\\AEa");
     }
 }

@@ -20,11 +20,7 @@ pub(super) fn seconds(time: &Tlv<'_>) -> Option<i64> {
     };
     let (month, day, hour) = (digits.take(2)?, digits.take(2)?, digits.take(2)?);
     let minute = digits.take(2)?;
-    let second = if digits.0.starts_with(|c: char| c.is_ascii_digit()) {
-        digits.take(2)?
-    } else {
-        0
-    };
+    let second = if digits.0.starts_with(|c: char| c.is_ascii_digit()) { digits.take(2)? } else { 0 };
     let rest = match digits.0.strip_prefix(['.', ',']) {
         Some(fraction) if time.tag == GENERALIZED_TIME => {
             let rest = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -49,12 +45,7 @@ pub(super) fn seconds(time: &Tlv<'_>) -> Option<i64> {
         }
     };
     // The JDK takes the 30th of February for the 1st (2nd) of March, and so does the day count.
-    if !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 23
-        || minute > 59
-        || second > 59
-    {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     Some(days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset)
@@ -87,12 +78,7 @@ mod tests {
     use super::*;
 
     fn read(tag: u8, text: &str) -> Option<i64> {
-        seconds(&Tlv {
-            tag,
-            body: text.as_bytes(),
-            raw: text.as_bytes(),
-            at: 0,
-        })
+        seconds(&Tlv { tag, body: text.as_bytes(), raw: text.as_bytes(), at: 0 })
     }
 
     #[test]
@@ -100,39 +86,24 @@ mod tests {
         assert_eq!(read(UTC_TIME, "700101000000Z"), Some(0));
         assert_eq!(read(UTC_TIME, "500101000000Z"), Some(-631_152_000));
         assert_eq!(read(UTC_TIME, "491231235959Z"), Some(2_524_607_999));
-        assert_eq!(
-            read(GENERALIZED_TIME, "99991231235959Z"),
-            Some(253_402_300_799)
-        );
+        assert_eq!(read(GENERALIZED_TIME, "99991231235959Z"), Some(253_402_300_799));
         assert_eq!(read(GENERALIZED_TIME, "20000229120000Z"), Some(951_825_600));
-        assert_eq!(
-            read(GENERALIZED_TIME, "00010101000000Z"),
-            Some(-62_135_596_800)
-        );
+        assert_eq!(read(GENERALIZED_TIME, "00010101000000Z"), Some(-62_135_596_800));
     }
 
     #[test]
     fn odd_forms_the_jdk_reads() {
         assert_eq!(read(UTC_TIME, "7001010000Z"), Some(0));
-        assert_eq!(
-            read(UTC_TIME, "700230000000Z"),
-            read(UTC_TIME, "700302000000Z")
-        );
+        assert_eq!(read(UTC_TIME, "700230000000Z"), read(UTC_TIME, "700302000000Z"));
         assert_eq!(read(UTC_TIME, "700101010000+0100"), Some(0));
         assert_eq!(read(GENERALIZED_TIME, "19700101000000.123Z"), Some(0));
     }
 
     #[test]
     fn what_is_no_time() {
-        for text in [
-            "",
-            "700101000000",
-            "701301000000Z",
-            "700132000000Z",
-            "700101240000Z",
-            "70010100000xZ",
-            "700101000000Zz",
-        ] {
+        for text in
+            ["", "700101000000", "701301000000Z", "700132000000Z", "700101240000Z", "70010100000xZ", "700101000000Zz"]
+        {
             assert_eq!(read(UTC_TIME, text), None, "{text}");
         }
         assert_eq!(read(0x13, "700101000000Z"), None);

@@ -21,44 +21,30 @@ pub(super) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> Sign
     let signature = certificate.signature();
     let key = issuer.public_key();
     let Some(needed) = &signature.key else {
-        return SignatureCheck::CannotTell(format!(
-            "signature algorithm {} is unknown here",
-            signature.name
-        ));
+        return SignatureCheck::CannotTell(format!("signature algorithm {} is unknown here", signature.name));
     };
     // RSASSA-PSS signatures may come from a plain RSA key.
-    let fits = *needed == key.algorithm
-        || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa);
+    let fits = *needed == key.algorithm || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa);
     if !fits {
         return SignatureCheck::Invalid;
     }
-    let least = if signature.name == "SHA1withRSA" {
-        1024
-    } else {
-        2048
-    };
-    if matches!(key.algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss)
-        && !(least..=8192).contains(&key.bits)
-    {
+    let least = if signature.name == "SHA1withRSA" { 1024 } else { 2048 };
+    if matches!(key.algorithm, KeyAlgorithm::Rsa | KeyAlgorithm::RsaPss) && !(least..=8192).contains(&key.bits) {
         return SignatureCheck::CannotTell(format!(
             "{} signatures of {key} keys are not verified here",
             signature.name
         ));
     }
-    let (Ok((_, parsed)), Ok((_, signer))) = (
-        X509Certificate::from_der(certificate.der()),
-        X509Certificate::from_der(issuer.der()),
-    ) else {
-        return SignatureCheck::CannotTell(
-            "the verifier does not read this certificate".to_owned(),
-        );
+    let (Ok((_, parsed)), Ok((_, signer))) =
+        (X509Certificate::from_der(certificate.der()), X509Certificate::from_der(issuer.der()))
+    else {
+        return SignatureCheck::CannotTell("the verifier does not read this certificate".to_owned());
     };
     match parsed.verify_signature(Some(signer.public_key())) {
         Ok(()) => SignatureCheck::Valid,
         Err(X509Error::SignatureVerificationError) => SignatureCheck::Invalid,
-        Err(_) => SignatureCheck::CannotTell(format!(
-            "{} signatures of {key} keys are not verified here",
-            signature.name
-        )),
+        Err(_) => {
+            SignatureCheck::CannotTell(format!("{} signatures of {key} keys are not verified here", signature.name))
+        }
     }
 }

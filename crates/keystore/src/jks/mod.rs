@@ -38,11 +38,7 @@ const TAG_SECRET: u32 = 3;
 const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
 
 pub(super) fn magic(format: Format) -> [u8; 4] {
-    if format == Format::Jceks {
-        [0xce; 4]
-    } else {
-        [0xfe, 0xed, 0xfe, 0xed]
-    }
+    if format == Format::Jceks { [0xce; 4] } else { [0xfe, 0xed, 0xfe, 0xed] }
 }
 
 /// The keyed digest over everything before it.
@@ -66,26 +62,16 @@ pub(crate) fn open(
     certificates: &Interner,
 ) -> Result<Store, ReadError> {
     let mut store = Store::new(format, Vec::new(), false);
-    let body_end = Parser {
-        format,
-        bytes: &bytes,
-        reader: Reader::new(&bytes),
-        certificates,
-        store: &mut store,
-    }
-    .run()
-    .map_err(|error| error.format(format.as_str()))?;
+    let body_end = Parser { format, bytes: &bytes, reader: Reader::new(&bytes), certificates, store: &mut store }
+        .run()
+        .map_err(|error| error.format(format.as_str()))?;
     let (body, tail) = bytes.split_at_checked(body_end).unwrap_or((&bytes, &[]));
     let found = tail.get(..DIGEST);
     match (unlock, found) {
         (Unlock::Password(_), None) => {
-            return Err(ReadError::new(
-                Class::Corrupt,
-                "the digest at the end is cut off",
-                RESTORE,
-            )
-            .format(format.as_str())
-            .offset(bytes.len()));
+            return Err(ReadError::new(Class::Corrupt, "the digest at the end is cut off", RESTORE)
+                .format(format.as_str())
+                .offset(bytes.len()));
         }
         (Unlock::Password(password), Some(found)) if !digest_matches(password, body, found) => {
             return Err(ReadError::new(
@@ -103,9 +89,7 @@ pub(crate) fn open(
     }
     let trailing = tail.len().saturating_sub(DIGEST);
     if trailing > 0 {
-        store.remarks.push(Remark::TrailingBytes {
-            count: trailing as u64,
-        });
+        store.remarks.push(Remark::TrailingBytes { count: trailing as u64 });
     }
     remark_aliases(&mut store);
     store.body_end = body_end;
@@ -123,10 +107,7 @@ struct Parser<'a> {
 
 fn cut(what: &'static str) -> impl Fn(Short) -> ReadError {
     move |short| {
-        let cause = format!(
-            "{what}: {} bytes are announced and {} are left",
-            short.wanted, short.left
-        );
+        let cause = format!("{what}: {} bytes are announced and {} are left", short.wanted, short.left);
         ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
     }
 }
@@ -137,22 +118,11 @@ impl Parser<'_> {
         self.reader.take(4).map_err(cut("the magic is cut off"))?;
         let version = self.reader.u32().map_err(cut("the version is cut off"))?;
         if !matches!(version, 1 | 2) {
-            let cause = format!(
-                "version {version} of {} does not exist; 1 and 2 do",
-                self.format
-            );
-            return Err(ReadError::new(
-                Class::Unsupported,
-                cause,
-                "check where the file comes from",
-            )
-            .offset(4));
+            let cause = format!("version {version} of {} does not exist; 1 and 2 do", self.format);
+            return Err(ReadError::new(Class::Unsupported, cause, "check where the file comes from").offset(4));
         }
         self.store.version = version;
-        let count = self
-            .reader
-            .u32()
-            .map_err(cut("the number of entries is cut off"))?;
+        let count = self.reader.u32().map_err(cut("the number of entries is cut off"))?;
         // No room is reserved on the strength of the count: each entry takes bytes that must be there.
         for _ in 0..count {
             self.entry()?;
@@ -162,47 +132,25 @@ impl Parser<'_> {
 
     fn entry(&mut self) -> Result<(), ReadError> {
         let start = self.reader.position();
-        let tag = self
-            .reader
-            .u32()
-            .map_err(cut("an entry's tag is cut off"))?;
+        let tag = self.reader.u32().map_err(cut("an entry's tag is cut off"))?;
         let alias_start = self.reader.position() + 2;
-        let alias = self
-            .reader
-            .block16()
-            .map_err(cut("an entry's alias is cut off"))?;
+        let alias = self.reader.block16().map_err(cut("an entry's alias is cut off"))?;
         let text = mutf8::decode(alias).ok_or_else(|| {
-            ReadError::new(Class::Corrupt, "an alias is no modified UTF-8", RESTORE)
-                .offset(alias_start)
+            ReadError::new(Class::Corrupt, "an alias is no modified UTF-8", RESTORE).offset(alias_start)
         })?;
-        let created = self
-            .reader
-            .i64()
-            .map_err(cut("an entry's creation date is cut off"))?;
-        let mut place = Place {
-            alias: alias_start..alias_start + alias.len(),
-            ..Place::default()
-        };
+        let created = self.reader.i64().map_err(cut("an entry's creation date is cut off"))?;
+        let mut place = Place { alias: alias_start..alias_start + alias.len(), ..Place::default() };
         let id = EntryId(self.store.entries.len());
         if text.lossy {
-            self.store.remarks.push(Remark::AliasNotText {
-                entry: id,
-                alias: text.text.clone(),
-            });
+            self.store.remarks.push(Remark::AliasNotText { entry: id, alias: text.text.clone() });
         }
         let alias = text.text;
         let kind = match tag {
             TAG_KEY => {
                 let key_start = self.reader.position() + 4;
-                let key = self
-                    .reader
-                    .block32()
-                    .map_err(cut("a protected key is cut off"))?;
+                let key = self.reader.block32().map_err(cut("a protected key is cut off"))?;
                 place.key = Some(key_start..key_start + key.len());
-                let count = self
-                    .reader
-                    .u32()
-                    .map_err(cut("a chain's length is cut off"))?;
+                let count = self.reader.u32().map_err(cut("a chain's length is cut off"))?;
                 let mut chain = Vec::new();
                 for _ in 0..count {
                     chain.push(self.certificate(id, &alias)?);
@@ -233,8 +181,7 @@ impl Parser<'_> {
     /// Says the same of an entry once, however long its chain is.
     fn remark(&mut self, remark: Remark) {
         let same = |last: &Remark| {
-            last.entry() == remark.entry()
-                && std::mem::discriminant(last) == std::mem::discriminant(&remark)
+            last.entry() == remark.entry() && std::mem::discriminant(last) == std::mem::discriminant(&remark)
         };
         if !self.store.remarks.last().is_some_and(same) {
             self.store.remarks.push(remark);
@@ -245,34 +192,19 @@ impl Parser<'_> {
         let mut foreign = None;
         if self.store.version == 2 {
             let at = self.reader.position() + 2;
-            let name = self
-                .reader
-                .block16()
-                .map_err(cut("a certificate's type is cut off"))?;
+            let name = self.reader.block16().map_err(cut("a certificate's type is cut off"))?;
             // The Sun provider knows X.509 and X509 in any case; anything else fails the whole load.
             if !(name.eq_ignore_ascii_case(b"X.509") || name.eq_ignore_ascii_case(b"X509")) {
                 let name = mutf8::decode(name).ok_or_else(|| {
-                    ReadError::new(
-                        Class::Corrupt,
-                        "a certificate's type is no modified UTF-8",
-                        RESTORE,
-                    )
-                    .offset(at)
+                    ReadError::new(Class::Corrupt, "a certificate's type is no modified UTF-8", RESTORE).offset(at)
                 })?;
                 foreign = Some(name.text);
             }
         }
-        let der = self
-            .reader
-            .block32()
-            .map_err(cut("a certificate is cut off"))?;
+        let der = self.reader.block32().map_err(cut("a certificate is cut off"))?;
         if let Some(name) = foreign {
             let reason = CertificateError::of_type(&name);
-            self.remark(Remark::UnknownCertificateType {
-                entry,
-                alias: alias.to_owned(),
-                name,
-            });
+            self.remark(Remark::UnknownCertificateType { entry, alias: alias.to_owned(), name });
             return Ok(CertificateSlot::unparsed(der, Fingerprint::of(der), reason));
         }
         let slot = self.certificates.intern(der);
@@ -281,27 +213,15 @@ impl Parser<'_> {
             CertificateSlot::Parsed(certificate) => {
                 if let Some(refusal) = certificate.jvm_refusal() {
                     let why = refusal.to_string();
-                    self.remark(Remark::JvmUnloadable {
-                        entry,
-                        alias: alias(),
-                        why,
-                    });
+                    self.remark(Remark::JvmUnloadable { entry, alias: alias(), why });
                 }
             }
             CertificateSlot::Unparsed(bytes) => {
                 let why = bytes.reason().to_string();
                 self.remark(if bytes.reason().jvm_loads() {
-                    Remark::UnreadCertificate {
-                        entry,
-                        alias: Some(alias()),
-                        why,
-                    }
+                    Remark::UnreadCertificate { entry, alias: Some(alias()), why }
                 } else {
-                    Remark::JvmUnloadable {
-                        entry,
-                        alias: alias(),
-                        why,
-                    }
+                    Remark::JvmUnloadable { entry, alias: alias(), why }
                 });
             }
         }
@@ -320,24 +240,13 @@ fn remark_aliases(store: &mut Store) {
         let folded = fold_alias(exact);
         let alias = || exact.to_owned();
         if folded != exact {
-            remarks.push(Remark::UpperCaseAlias {
-                entry: entry.id,
-                alias: alias(),
-            });
+            remarks.push(Remark::UpperCaseAlias { entry: entry.id, alias: alias() });
         }
         if let Some((earlier, other)) = seen.insert(folded, (entry.id, exact)) {
             remarks.push(if other == exact {
-                Remark::DuplicateAlias {
-                    entry: entry.id,
-                    earlier,
-                    alias: alias(),
-                }
+                Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
             } else {
-                Remark::CaseTwins {
-                    entry: entry.id,
-                    earlier,
-                    alias: alias(),
-                }
+                Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
             });
         }
     }

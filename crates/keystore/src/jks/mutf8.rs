@@ -10,19 +10,12 @@ pub(super) struct Decoded {
 /// Reads what `DataInputStream.readUTF` reads; `None` where it throws `UTFDataFormatException`.
 pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     if bytes.is_ascii() {
-        return Some(Decoded {
-            text: String::from_utf8(bytes.to_vec()).ok()?,
-            lossy: false,
-        });
+        return Some(Decoded { text: String::from_utf8(bytes.to_vec()).ok()?, lossy: false });
     }
     let mut units = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied().map(u16::from);
     while let Some(first) = rest.next() {
-        let mut tail = || {
-            rest.next()
-                .filter(|byte| byte & 0xc0 == 0x80)
-                .map(|byte| byte & 0x3f)
-        };
+        let mut tail = || rest.next().filter(|byte| byte & 0xc0 == 0x80).map(|byte| byte & 0x3f);
         units.push(match first >> 4 {
             0..=7 => first,
             12 | 13 => ((first & 0x1f) << 6) | tail()?,
@@ -49,14 +42,8 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
         let [high, low] = unit.to_be_bytes();
         match unit {
             0x01..=0x7f => bytes.push(low),
-            0x00 | 0x80..=0x7ff => {
-                bytes.extend([0xc0 | (high << 2) | (low >> 6), 0x80 | (low & 0x3f)])
-            }
-            _ => bytes.extend([
-                0xe0 | (high >> 4),
-                0x80 | ((high & 0x0f) << 2) | (low >> 6),
-                0x80 | (low & 0x3f),
-            ]),
+            0x00 | 0x80..=0x7ff => bytes.extend([0xc0 | (high << 2) | (low >> 6), 0x80 | (low & 0x3f)]),
+            _ => bytes.extend([0xe0 | (high >> 4), 0x80 | ((high & 0x0f) << 2) | (low >> 6), 0x80 | (low & 0x3f)]),
         }
     }
     bytes
@@ -69,22 +56,12 @@ mod tests {
 
     #[test]
     fn as_java_writes_it() {
-        assert_eq!(
-            encode("a\0ü日😀"),
-            b"a\xc0\x80\xc3\xbc\xe6\x97\xa5\xed\xa0\xbd\xed\xb8\x80"
-        );
+        assert_eq!(encode("a\0ü日😀"), b"a\xc0\x80\xc3\xbc\xe6\x97\xa5\xed\xa0\xbd\xed\xb8\x80");
     }
 
     #[test]
     fn round_trip() {
-        for text in [
-            "",
-            "plain",
-            "nul\0byte",
-            "zürich-日本-😀",
-            "\u{202e}gnp.exe",
-            "\u{7ff}\u{800}\u{ffff}",
-        ] {
+        for text in ["", "plain", "nul\0byte", "zürich-日本-😀", "\u{202e}gnp.exe", "\u{7ff}\u{800}\u{ffff}"] {
             let decoded = decode(&encode(text)).unwrap();
             assert_eq!((decoded.text.as_str(), decoded.lossy), (text, false));
         }
@@ -92,14 +69,7 @@ mod tests {
 
     #[test]
     fn what_java_refuses_and_what_it_takes() {
-        for bad in [
-            &b"\xff"[..],
-            b"a\x80",
-            b"\xc3",
-            b"\xe2\x82",
-            b"\xf0\x9f\x98\x80",
-            b"\xc3a",
-        ] {
+        for bad in [&b"\xff"[..], b"a\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98\x80", b"\xc3a"] {
             assert!(decode(bad).is_none(), "{bad:?}");
         }
         // Java takes a bare NUL and an overlong form; half a pair has no text.

@@ -29,22 +29,15 @@ const WRITTEN_ITERATIONS: u32 = 200_000;
 const MOST_ITERATIONS: u64 = 5_000_000;
 
 /// Opens a protected key: PKCS#8 in the clear.
-pub(crate) fn open(
-    format: Format,
-    sealed: &[u8],
-    password: &Password,
-) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let (oid, parameters, data) = parts(sealed).map_err(|error: DerError| {
-        KeyError::Corrupt(format!("{} at byte {}", error.fault.what(), error.at))
-    })?;
+pub(crate) fn open(format: Format, sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let (oid, parameters, data) = parts(sealed)
+        .map_err(|error: DerError| KeyError::Corrupt(format!("{} at byte {}", error.fault.what(), error.at)))?;
     if oid == JKS_PROTECTOR {
         open_jks(data, password)
     } else if oid == JCEKS_PROTECTOR && format == Format::Jceks {
         open_jceks(parameters, data, password)
     } else {
-        Err(KeyError::Unsupported(
-            der::dotted(oid).unwrap_or_else(|| "an unreadable algorithm".to_owned()),
-        ))
+        Err(KeyError::Unsupported(der::dotted(oid).unwrap_or_else(|| "an unreadable algorithm".to_owned())))
     }
 }
 
@@ -58,25 +51,15 @@ fn parts(sealed: &[u8]) -> Result<Parts<'_>, DerError> {
     outer.end()?;
     let mut algorithm = fields.expect(der::SEQUENCE)?.inner();
     let oid = algorithm.expect(der::OID)?;
-    let parameters = if algorithm.is_empty() {
-        &[][..]
-    } else {
-        algorithm.next()?.raw
-    };
+    let parameters = if algorithm.is_empty() { &[][..] } else { algorithm.next()?.raw };
     let data = fields.expect(der::OCTET_STRING)?;
     fields.end()?;
     Ok((oid.body, parameters, data.body))
 }
 
 fn info(oid: &[u8], parameters: &[u8], data: &[u8]) -> Vec<u8> {
-    let algorithm = encode(
-        der::SEQUENCE,
-        &[&encode(der::OID, oid), parameters].concat(),
-    );
-    encode(
-        der::SEQUENCE,
-        &[algorithm, encode(der::OCTET_STRING, data)].concat(),
-    )
+    let algorithm = encode(der::SEQUENCE, &[&encode(der::OID, oid), parameters].concat());
+    encode(der::SEQUENCE, &[algorithm, encode(der::OCTET_STRING, data)].concat())
 }
 
 /// XORs with SHA-1(password ‖ previous), beginning with the salt.
@@ -84,42 +67,20 @@ fn keystream(password: &[u8], salt: &[u8], text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(salt.to_vec());
     for chunk in text.chunks(CHECK) {
-        block = Zeroizing::new(
-            Sha1::new()
-                .chain_update(password)
-                .chain_update(&*block)
-                .finalize()
-                .to_vec(),
-        );
+        block = Zeroizing::new(Sha1::new().chain_update(password).chain_update(&*block).finalize().to_vec());
         out.extend(chunk.iter().zip(block.iter()).map(|(text, key)| text ^ key));
     }
     out
 }
 
 fn open_jks(data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let short = || {
-        KeyError::Corrupt(format!(
-            "{} bytes are too few for a protected key",
-            data.len()
-        ))
-    };
+    let short = || KeyError::Corrupt(format!("{} bytes are too few for a protected key", data.len()));
     let (salt, rest) = data.split_at_checked(SALT).ok_or_else(short)?;
-    let (text, check) = rest
-        .len()
-        .checked_sub(CHECK)
-        .and_then(|at| rest.split_at_checked(at))
-        .ok_or_else(short)?;
+    let (text, check) = rest.len().checked_sub(CHECK).and_then(|at| rest.split_at_checked(at)).ok_or_else(short)?;
     let password = password.utf16_be();
     let plain = keystream(&password, salt, text);
-    let expected = Sha1::new()
-        .chain_update(&*password)
-        .chain_update(&*plain)
-        .finalize();
-    if bool::from(expected.as_slice().ct_eq(check)) {
-        Ok(plain)
-    } else {
-        Err(KeyError::WrongPassword)
-    }
+    let expected = Sha1::new().chain_update(&*password).chain_update(&*plain).finalize();
+    if bool::from(expected.as_slice().ct_eq(check)) { Ok(plain) } else { Err(KeyError::WrongPassword) }
 }
 
 /// Protects a key the JKS way.
@@ -128,10 +89,7 @@ pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRn
     rng.fill_bytes(&mut salt);
     let password = password.utf16_be();
     let text = keystream(&password, &salt, plain);
-    let check = Sha1::new()
-        .chain_update(&*password)
-        .chain_update(plain)
-        .finalize();
+    let check = Sha1::new().chain_update(&*password).chain_update(plain).finalize();
     let data = [salt.as_slice(), &text, check.as_slice()].concat();
     info(JKS_PROTECTOR, &[der::NULL, 0], &data)
 }
@@ -140,11 +98,7 @@ pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRn
 /// early ones (from JCE 1.2.2 on) by a slip of the pen (`salt[3-1]`) into `[d, a, b, d]`, JDK 17 and 25 into `[d, c, b, a]`.
 fn effective_salts(salt: [u8; 8]) -> Vec<[u8; 8]> {
     let [a, b, c, d, e, f, g, h] = salt;
-    if [a, b, c, d] == [e, f, g, h] {
-        vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]]
-    } else {
-        vec![salt]
-    }
+    if [a, b, c, d] == [e, f, g, h] { vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]] } else { vec![salt] }
 }
 
 /// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over.
@@ -170,38 +124,20 @@ fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8;
 fn decrypt(derived: &[u8; 32], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (key, iv) = derived.split_at(24);
     let cipher = cbc::Decryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
-    cipher
-        .decrypt_padded_vec::<Pkcs7>(data)
-        .map(Zeroizing::new)
-        .ok()
+    cipher.decrypt_padded_vec::<Pkcs7>(data).map(Zeroizing::new).ok()
 }
 
-fn open_jceks(
-    parameters: &[u8],
-    data: &[u8],
-    password: &Password,
-) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+fn open_jceks(parameters: &[u8], data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let corrupt = |_: DerError| KeyError::Corrupt("the PBE parameters do not parse".to_owned());
-    let mut fields = Der::new(parameters)
-        .expect(der::SEQUENCE)
-        .map_err(corrupt)?
-        .inner();
+    let mut fields = Der::new(parameters).expect(der::SEQUENCE).map_err(corrupt)?.inner();
     let salt = fields.expect(der::OCTET_STRING).map_err(corrupt)?.body;
-    let iterations = fields
-        .expect(der::INTEGER)
-        .and_then(|count| count.small())
-        .map_err(corrupt)?;
+    let iterations = fields.expect(der::INTEGER).and_then(|count| count.small()).map_err(corrupt)?;
     fields.end().map_err(corrupt)?;
     let Ok(salt) = <[u8; 8]>::try_from(salt) else {
-        return Err(KeyError::Corrupt(format!(
-            "a salt of {} bytes, not 8",
-            salt.len()
-        )));
+        return Err(KeyError::Corrupt(format!("a salt of {} bytes, not 8", salt.len())));
     };
     if iterations == 0 || iterations > MOST_ITERATIONS {
-        return Err(KeyError::Corrupt(format!(
-            "{iterations} iterations, outside 1 to {MOST_ITERATIONS}"
-        )));
+        return Err(KeyError::Corrupt(format!("{iterations} iterations, outside 1 to {MOST_ITERATIONS}")));
     }
     if !password.is_printable_ascii() {
         // The JDK can neither have made nor open such a key.
@@ -218,11 +154,7 @@ fn open_jceks(
 }
 
 /// Protects a key the JCEKS way, with the iteration count that JDK 17 writes. The password must be printable ASCII.
-pub(crate) fn seal_jceks(
-    plain: &[u8],
-    password: &Password,
-    rng: &mut dyn CryptoRng,
-) -> Option<Vec<u8>> {
+pub(crate) fn seal_jceks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRng) -> Option<Vec<u8>> {
     let mut salt = [0u8; 8];
     rng.fill_bytes(&mut salt);
     // Equal halves are treated differently by old and new JDKs: never write them.
@@ -234,19 +166,9 @@ pub(crate) fn seal_jceks(
     let (key, iv) = derived.split_at(24);
     let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
     let data = cipher.encrypt_padded_vec::<Pkcs7>(plain);
-    let count: Vec<u8> = [0u8]
-        .into_iter()
-        .chain(WRITTEN_ITERATIONS.to_be_bytes())
-        .skip_while(|byte| *byte == 0)
-        .collect();
-    let parameters = encode(
-        der::SEQUENCE,
-        &[
-            encode(der::OCTET_STRING, &salt),
-            encode(der::INTEGER, &count),
-        ]
-        .concat(),
-    );
+    let count: Vec<u8> =
+        [0u8].into_iter().chain(WRITTEN_ITERATIONS.to_be_bytes()).skip_while(|byte| *byte == 0).collect();
+    let parameters = encode(der::SEQUENCE, &[encode(der::OCTET_STRING, &salt), encode(der::INTEGER, &count)].concat());
     Some(info(JCEKS_PROTECTOR, &parameters, &data))
 }
 
@@ -269,33 +191,19 @@ mod tests {
 
     #[test]
     fn equal_halves_are_never_written_and_both_readings_are_tried() {
-        assert_eq!(
-            effective_salts([1, 2, 3, 4, 1, 2, 3, 4]),
-            [[4, 3, 2, 1, 1, 2, 3, 4], [4, 1, 2, 4, 1, 2, 3, 4]]
-        );
-        assert_eq!(
-            effective_salts([1, 2, 3, 4, 1, 2, 3, 5]),
-            [[1, 2, 3, 4, 1, 2, 3, 5]]
-        );
+        assert_eq!(effective_salts([1, 2, 3, 4, 1, 2, 3, 4]), [[4, 3, 2, 1, 1, 2, 3, 4], [4, 1, 2, 4, 1, 2, 3, 4]]);
+        assert_eq!(effective_salts([1, 2, 3, 4, 1, 2, 3, 5]), [[1, 2, 3, 4, 1, 2, 3, 5]]);
     }
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap())
-            .collect()
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap()).collect()
     }
 
     #[test]
     fn too_many_iterations_and_odd_salts_are_refused_before_the_work() {
         let sealed = |salt: &[u8], count: &[u8]| {
-            let parameters =
-                [encode(der::OCTET_STRING, salt), encode(der::INTEGER, count)].concat();
-            info(
-                JCEKS_PROTECTOR,
-                &encode(der::SEQUENCE, &parameters),
-                &[0; 16],
-            )
+            let parameters = [encode(der::OCTET_STRING, salt), encode(der::INTEGER, count)].concat();
+            info(JCEKS_PROTECTOR, &encode(der::SEQUENCE, &parameters), &[0; 16])
         };
         let password = Password::new("changeit");
         for blob in [
@@ -305,25 +213,12 @@ mod tests {
             sealed(&[0; 7], &[1]),
             sealed(&[0; 8], &[1; 9]),
         ] {
-            assert!(
-                matches!(
-                    open(Format::Jceks, &blob, &password),
-                    Err(KeyError::Corrupt(_))
-                ),
-                "{blob:?}"
-            );
+            assert!(matches!(open(Format::Jceks, &blob, &password), Err(KeyError::Corrupt(_))), "{blob:?}");
         }
         let unsupported = open(Format::Jks, &sealed(&[0; 8], &[1]), &password);
-        assert_eq!(
-            unsupported.err(),
-            Some(KeyError::Unsupported("1.3.6.1.4.1.42.2.19.1".to_owned()))
-        );
+        assert_eq!(unsupported.err(), Some(KeyError::Unsupported("1.3.6.1.4.1.42.2.19.1".to_owned())));
         assert!(matches!(
-            open(
-                Format::Jks,
-                &info(JKS_PROTECTOR, &[5, 0], &[0; 39]),
-                &password
-            ),
+            open(Format::Jks, &info(JKS_PROTECTOR, &[5, 0], &[0; 39]), &password),
             Err(KeyError::Corrupt(_))
         ));
     }

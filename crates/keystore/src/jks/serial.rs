@@ -11,10 +11,7 @@ use crate::text::visible;
 
 use super::mutf8;
 
-const SEALED: [&str; 2] = [
-    "com.sun.crypto.provider.SealedObjectForKeyProtector",
-    "javax.crypto.SealedObject",
-];
+const SEALED: [&str; 2] = ["com.sun.crypto.provider.SealedObjectForKeyProtector", "javax.crypto.SealedObject"];
 const FIRST_HANDLE: u32 = 0x7e_0000;
 const NULL: u8 = 0x70;
 const REFERENCE: u8 = 0x71;
@@ -58,25 +55,16 @@ struct Walk<'a> {
 }
 
 fn cut(short: Short) -> ReadError {
-    let cause = format!(
-        "a sealed secret key is cut off: {} bytes are needed and {} are left",
-        short.wanted, short.left
-    );
+    let cause =
+        format!("a sealed secret key is cut off: {} bytes are needed and {} are left", short.wanted, short.left);
     ReadError::new(Class::Corrupt, cause, super::RESTORE).offset(short.at)
 }
 
 /// The offset after the sealed object that begins at `start`.
 pub(super) fn end_of_sealed_object(bytes: &[u8], start: usize) -> Result<usize> {
-    let mut walk = Walk {
-        reader: Reader::at(bytes, start),
-        handles: Vec::new(),
-        classes: Vec::new(),
-    };
+    let mut walk = Walk { reader: Reader::at(bytes, start), handles: Vec::new(), classes: Vec::new() };
     if walk.reader.take(4).map_err(cut)? != [0xac, 0xed, 0, 5] {
-        return Err(walk.corrupt(
-            start,
-            "a secret key does not begin with a Java stream header",
-        ));
+        return Err(walk.corrupt(start, "a secret key does not begin with a Java stream header"));
     }
     walk.sealed_object()?;
     Ok(walk.reader.position())
@@ -94,10 +82,7 @@ impl Walk<'_> {
 
     fn handle(&mut self, handle: Handle) -> Result<()> {
         if self.handles.len() >= MOST_HANDLES {
-            return Err(self.corrupt(
-                self.reader.position(),
-                "a sealed secret key holds too many objects",
-            ));
+            return Err(self.corrupt(self.reader.position(), "a sealed secret key holds too many objects"));
         }
         self.handles.push(handle);
         Ok(())
@@ -105,15 +90,8 @@ impl Walk<'_> {
 
     fn reference(&mut self, at: usize) -> Result<Handle> {
         let index = self.reader.u32().map_err(cut)?.checked_sub(FIRST_HANDLE);
-        let found = index
-            .and_then(|index| self.handles.get(index as usize))
-            .cloned();
-        found.ok_or_else(|| {
-            self.corrupt(
-                at,
-                "a sealed secret key refers to an object that is not there",
-            )
-        })
+        let found = index.and_then(|index| self.handles.get(index as usize)).cloned();
+        found.ok_or_else(|| self.corrupt(at, "a sealed secret key refers to an object that is not there"))
     }
 
     fn sealed_object(&mut self) -> Result<()> {
@@ -158,51 +136,34 @@ impl Walk<'_> {
             REFERENCE => {
                 return match self.reference(at)? {
                     Handle::Class(class) => Ok(class),
-                    Handle::Value => Err(self.corrupt(
-                        at,
-                        "a sealed secret key refers to no class where one is needed",
-                    )),
+                    Handle::Value => {
+                        Err(self.corrupt(at, "a sealed secret key refers to no class where one is needed"))
+                    }
                 };
             }
             CLASS => {}
             _ => {
-                return Err(self.corrupt(
-                    at,
-                    "a sealed secret key has no class descriptor where one is needed",
-                ));
+                return Err(self.corrupt(at, "a sealed secret key has no class descriptor where one is needed"));
             }
         }
         let name = self.reader.block16().map_err(cut)?;
-        let name = mutf8::decode(name)
-            .map(|name| name.text)
-            .unwrap_or_default();
+        let name = mutf8::decode(name).map(|name| name.text).unwrap_or_default();
         let known = match allowed {
             Some(names) => names.contains(&name.as_str()),
             None => name == "[B",
         };
         if !known || depth >= MOST_CLASSES {
-            let cause = format!(
-                "a secret key entry holds a Java object of class `{}`",
-                visible(&name)
-            );
+            let cause = format!("a secret key entry holds a Java object of class `{}`", visible(&name));
             let hint = "no JVM would load it either; restore the store from a backup";
             return Err(ReadError::new(Class::Unsupported, cause, hint).offset(at));
         }
         self.reader.take(8).map_err(cut)?;
         let index = self.classes.len();
-        self.classes.push(Class_ {
-            name,
-            flags: 0,
-            fields: Vec::new(),
-            parent: None,
-        });
+        self.classes.push(Class_ { name, flags: 0, fields: Vec::new(), parent: None });
         self.handle(Handle::Class(Some(index)))?;
         let flags = self.reader.u8().map_err(cut)?;
         if flags & SERIALIZABLE == 0 {
-            return Err(self.corrupt(
-                at,
-                "a sealed secret key is of a class that is not serialisable",
-            ));
+            return Err(self.corrupt(at, "a sealed secret key is of a class that is not serialisable"));
         }
         let count = self.reader.u16().map_err(cut)?;
         if count > MOST_FIELDS {
@@ -223,12 +184,7 @@ impl Walk<'_> {
             None => self.class(None, depth + 1)?,
         };
         if let Some(class) = self.classes.get_mut(index) {
-            *class = Class_ {
-                name: std::mem::take(&mut class.name),
-                flags,
-                fields,
-                parent,
-            };
+            *class = Class_ { name: std::mem::take(&mut class.name), flags, fields, parent };
         }
         Ok(Some(index))
     }
@@ -252,10 +208,7 @@ impl Walk<'_> {
             }
             REFERENCE => self.reference(at).map(|_| ()),
             NULL => Ok(()),
-            _ => Err(self.corrupt(
-                at,
-                "a sealed secret key holds something other than byte arrays and strings",
-            )),
+            _ => Err(self.corrupt(at, "a sealed secret key holds something other than byte arrays and strings")),
         }
     }
 
@@ -272,23 +225,14 @@ impl Walk<'_> {
                     return self.string_after(at, code);
                 }
                 let class = self.class(None, 0)?;
-                if class
-                    .and_then(|index| self.classes.get(index))
-                    .is_none_or(|class| class.name != "[B")
-                {
-                    return Err(self.corrupt(
-                        at,
-                        "a sealed secret key holds an array of something other than bytes",
-                    ));
+                if class.and_then(|index| self.classes.get(index)).is_none_or(|class| class.name != "[B") {
+                    return Err(self.corrupt(at, "a sealed secret key holds an array of something other than bytes"));
                 }
                 self.handle(Handle::Value)?;
                 return self.reader.block32().map(|_| ()).map_err(cut);
             }
             _ => {
-                return Err(self.corrupt(
-                    self.reader.position(),
-                    "a sealed secret key has a field of unknown type",
-                ));
+                return Err(self.corrupt(self.reader.position(), "a sealed secret key has a field of unknown type"));
             }
         };
         self.reader.take(size).map(|_| ()).map_err(cut)
@@ -308,16 +252,11 @@ impl Walk<'_> {
                     self.reader.block32().map_err(cut)?;
                 }
                 _ => {
-                    return self
-                        .string_after(at, code)
-                        .and_then(|()| self.annotation_end());
+                    return self.string_after(at, code).and_then(|()| self.annotation_end());
                 }
             }
         }
-        Err(self.corrupt(
-            self.reader.position(),
-            "a sealed secret key carries too many annotations",
-        ))
+        Err(self.corrupt(self.reader.position(), "a sealed secret key carries too many annotations"))
     }
 
     fn annotation_end(&mut self) -> Result<()> {

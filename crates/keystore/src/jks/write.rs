@@ -20,9 +20,7 @@ pub(crate) fn edit(
     password: Option<&Password>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, EditError> {
-    let password = password.ok_or(EditError::PasswordNeeded {
-        format: store.format,
-    })?;
+    let password = password.ok_or(EditError::PasswordNeeded { format: store.format })?;
     let old_digest = store.bytes.get(store.body_end..store.body_end + DIGEST);
     if !store.fresh {
         let body = store.bytes.get(..store.body_end).unwrap_or_default();
@@ -34,22 +32,10 @@ pub(crate) fn edit(
     check_aliases(store, edits)?;
 
     let removed = |id: &EntryId| matches!(edits.disposition.get(id), Some(Disposition::Remove));
-    let count = store
-        .entries
-        .iter()
-        .filter(|entry| !removed(&entry.id))
-        .count()
-        + edits.add.len();
-    let count = u32::try_from(count).map_err(|_| EditError::NotRepresentable {
-        format: store.format,
-        why: "more than 2^32 entries".to_owned(),
-    })?;
-    let mut writer = Writer {
-        store,
-        password,
-        rng,
-        out: Vec::with_capacity(store.bytes.len() + 4096),
-    };
+    let count = store.entries.iter().filter(|entry| !removed(&entry.id)).count() + edits.add.len();
+    let count = u32::try_from(count)
+        .map_err(|_| EditError::NotRepresentable { format: store.format, why: "more than 2^32 entries".to_owned() })?;
+    let mut writer = Writer { store, password, rng, out: Vec::with_capacity(store.bytes.len() + 4096) };
     writer.out.extend(magic(store.format));
     writer.out.extend(store.version.to_be_bytes());
     writer.out.extend(count.to_be_bytes());
@@ -58,16 +44,10 @@ pub(crate) fn edit(
             None | Some(Disposition::Keep) => writer.copy(entry.id),
             Some(Disposition::Rename(alias)) => writer.rename(entry.id, alias)?,
             Some(Disposition::Remove) => {}
-            Some(Disposition::ReplaceKey {
-                key,
-                chain,
-                created_ms,
-            }) => {
+            Some(Disposition::ReplaceKey { key, chain, created_ms }) => {
                 let alias = entry.alias.as_deref().unwrap_or_default();
                 if !matches!(entry.kind, EntryKind::PrivateKey { .. }) {
-                    return Err(EditError::NotAKey {
-                        alias: alias.to_owned(),
-                    });
+                    return Err(EditError::NotAKey { alias: alias.to_owned() });
                 }
                 let raw = writer.raw_alias(entry.id).to_vec();
                 writer.private_key(alias, &raw, key, chain, *created_ms)?;
@@ -76,22 +56,13 @@ pub(crate) fn edit(
     }
     for new in &edits.add {
         match new {
-            NewEntry::Trusted {
-                alias,
-                der,
-                created_ms,
-            } => {
+            NewEntry::Trusted { alias, der, created_ms } => {
                 let alias = new_alias(alias.as_deref().unwrap_or_default())?;
                 acceptable(Some(&alias), der)?;
                 writer.head(TAG_TRUSTED, &mutf8::encode(&alias), *created_ms);
                 writer.certificate(&alias, der)?;
             }
-            NewEntry::PrivateKey {
-                alias,
-                key,
-                chain,
-                created_ms,
-            } => {
+            NewEntry::PrivateKey { alias, key, chain, created_ms } => {
                 let alias = new_alias(alias)?;
                 writer.private_key(&alias, &mutf8::encode(&alias), key, chain, *created_ms)?;
             }
@@ -100,21 +71,13 @@ pub(crate) fn edit(
     let mut out = writer.out;
     let seal = digest(password, &out);
     out.extend(seal);
-    out.extend(
-        store
-            .bytes
-            .get(store.body_end + DIGEST..)
-            .unwrap_or_default(),
-    );
+    out.extend(store.bytes.get(store.body_end + DIGEST..).unwrap_or_default());
     Ok(out)
 }
 
 /// An alias as Java stores it, if it can be stored.
 fn new_alias(alias: &str) -> Result<String, EditError> {
-    let bad = |why| EditError::BadAlias {
-        alias: alias.to_owned(),
-        why,
-    };
+    let bad = |why| EditError::BadAlias { alias: alias.to_owned(), why };
     if alias.is_empty() {
         return Err(bad("it is empty"));
     }
@@ -133,13 +96,7 @@ fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditError> {
         let slot = result.entry(fold_alias(alias).into_owned()).or_default();
         slot.0 += 1;
         slot.1 |= touched;
-        if slot.0 > 1 && slot.1 {
-            Err(EditError::AliasTaken {
-                alias: fold_alias(alias).into_owned(),
-            })
-        } else {
-            Ok(())
-        }
+        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
     };
     for entry in &store.entries {
         match edits.disposition.get(&entry.id) {
@@ -165,19 +122,11 @@ fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditError> {
     for remark in &store.remarks {
         let (entry, alias, why) = match remark {
             Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
-            Remark::UnknownCertificateType { entry, alias, name } => {
-                (entry, alias, format!("its type is `{name}`"))
-            }
+            Remark::UnknownCertificateType { entry, alias, name } => (entry, alias, format!("its type is `{name}`")),
             _ => continue,
         };
-        if !matches!(
-            edits.disposition.get(entry),
-            Some(Disposition::Remove | Disposition::ReplaceKey { .. })
-        ) {
-            return Err(EditError::Unloadable {
-                alias: alias.clone(),
-                why,
-            });
+        if !matches!(edits.disposition.get(entry), Some(Disposition::Remove | Disposition::ReplaceKey { .. })) {
+            return Err(EditError::Unloadable { alias: alias.clone(), why });
         }
     }
     Ok(())
@@ -192,21 +141,14 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn copy(&mut self, id: EntryId) {
-        if let Some(bytes) = self
-            .store
-            .places
-            .get(id.0)
-            .and_then(|place| self.store.bytes.get(place.whole.clone()))
-        {
+        if let Some(bytes) = self.store.places.get(id.0).and_then(|place| self.store.bytes.get(place.whole.clone())) {
             self.out.extend_from_slice(bytes);
         }
     }
 
     fn raw_alias(&self, id: EntryId) -> &[u8] {
         let place = self.store.places.get(id.0);
-        place
-            .and_then(|place| self.store.bytes.get(place.alias.clone()))
-            .unwrap_or_default()
+        place.and_then(|place| self.store.bytes.get(place.alias.clone())).unwrap_or_default()
     }
 
     /// Everything but the alias stays.
@@ -214,16 +156,8 @@ impl Writer<'_> {
         let Some(place) = self.store.places.get(id.0) else {
             return Ok(());
         };
-        let tag = self
-            .store
-            .bytes
-            .get(place.whole.start..place.alias.start.saturating_sub(2))
-            .unwrap_or_default();
-        let rest = self
-            .store
-            .bytes
-            .get(place.alias.end..place.whole.end)
-            .unwrap_or_default();
+        let tag = self.store.bytes.get(place.whole.start..place.alias.start.saturating_sub(2)).unwrap_or_default();
+        let rest = self.store.bytes.get(place.alias.end..place.whole.end).unwrap_or_default();
         let alias = mutf8::encode(&new_alias(alias)?);
         self.out.extend_from_slice(tag);
         self.block16(&alias);
@@ -233,8 +167,7 @@ impl Writer<'_> {
 
     /// Lengths were checked by `new_alias` or come from a 16-bit field.
     fn block16(&mut self, bytes: &[u8]) {
-        self.out
-            .extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
+        self.out.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.out.extend_from_slice(bytes);
     }
 
@@ -278,10 +211,7 @@ impl Writer<'_> {
         let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
         let sealed = match key {
             NewKey::Sealed(sealed) if sealed.format != self.store.format => {
-                return Err(EditError::SealedElsewhere {
-                    from: sealed.format,
-                    to: self.store.format,
-                });
+                return Err(EditError::SealedElsewhere { from: sealed.format, to: self.store.format });
             }
             NewKey::Sealed(sealed) => sealed.bytes.clone(),
             NewKey::Plain(plain) => {
@@ -309,9 +239,7 @@ impl Writer<'_> {
         if !self.password.is_printable_ascii() {
             return Err(EditError::PasswordNotAscii);
         }
-        protect::seal_jceks(plain, self.password, self.rng).ok_or_else(|| EditError::BadKey {
-            alias: alias.to_owned(),
-            why: "it could not be encrypted".to_owned(),
-        })
+        protect::seal_jceks(plain, self.password, self.rng)
+            .ok_or_else(|| EditError::BadKey { alias: alias.to_owned(), why: "it could not be encrypted".to_owned() })
     }
 }

@@ -22,16 +22,8 @@ pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -
         if let Err(error) = take_file(&mut store, file, name, bytes, certificates) {
             let entry = EntryId(store.entries.len());
             let why = error.cause().to_owned();
-            store.remarks.push(Remark::ForeignFile {
-                entry,
-                file: name.clone(),
-                why: why.clone(),
-            });
-            let place = Place {
-                file,
-                whole: 0..bytes.len(),
-                ..Place::default()
-            };
+            store.remarks.push(Remark::ForeignFile { entry, file: name.clone(), why: why.clone() });
+            let place = Place { file, whole: 0..bytes.len(), ..Place::default() };
             store.push(Some(name.clone()), None, EntryKind::Opaque(why), place);
         }
     }
@@ -52,11 +44,7 @@ fn take_file(
             if !found.iter().any(Found::is_certificate) {
                 // A key alone in a trust folder is worth saying; the whole file is one opaque entry.
                 let entry = EntryId(store.entries.len());
-                store.remarks.extend(
-                    found
-                        .iter()
-                        .flat_map(|block| block.remarks(entry, Some(name))),
-                );
+                store.remarks.extend(found.iter().flat_map(|block| block.remarks(entry, Some(name))));
                 return Err(no_certificate(&found));
             }
             take_in(store, found, file, Some(name));
@@ -64,11 +52,7 @@ fn take_file(
         }
         Format::Der => {
             for (range, slot) in single::read(bytes, certificates)? {
-                let place = Place {
-                    file,
-                    whole: range,
-                    ..Place::default()
-                };
+                let place = Place { file, whole: range, ..Place::default() };
                 store.push(Some(name.to_owned()), None, EntryKind::Trusted(slot), place);
             }
             Ok(())
@@ -129,10 +113,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
             }
         }
     }
-    let ending = store
-        .files
-        .first()
-        .map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
+    let ending = store.files.first().map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
     for new in &edits.add {
         match new {
             NewEntry::Trusted { alias, der, .. } => {
@@ -165,15 +146,8 @@ fn made_name(der: &[u8]) -> String {
 
 /// A name that is one on Windows and on Unix, and nothing but a name.
 fn file_name(name: &str) -> Result<String, EditError> {
-    let bad = |why| {
-        Err(EditError::BadAlias {
-            alias: name.to_owned(),
-            why,
-        })
-    };
-    let forbidden = |c: char| {
-        c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
-    };
+    let bad = |why| Err(EditError::BadAlias { alias: name.to_owned(), why });
+    let forbidden = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     if name.is_empty() || name.starts_with('.') {
         bad("a file's name must not be empty or begin with a dot")
     } else if name.chars().any(forbidden) {

@@ -49,33 +49,16 @@ impl Found {
         let file = || file.map(str::to_owned);
         let mut remarks = Vec::new();
         match &self.note {
-            Some(Note::PrivateKey) => remarks.push(Remark::PrivateKeyInTrust {
-                entry,
-                line,
-                file: file(),
-            }),
-            Some(Note::Bad(why)) => remarks.push(Remark::BadBlock {
-                entry,
-                line,
-                file: file(),
-                why: why.clone(),
-            }),
+            Some(Note::PrivateKey) => remarks.push(Remark::PrivateKeyInTrust { entry, line, file: file() }),
+            Some(Note::Bad(why)) => remarks.push(Remark::BadBlock { entry, line, file: file(), why: why.clone() }),
             Some(Note::LimitedTrust) => remarks.push(Remark::LimitedTrust { entry, line }),
             Some(Note::Unread(why)) => {
-                remarks.push(Remark::UnreadCertificate {
-                    entry,
-                    alias: file(),
-                    why: why.clone(),
-                });
+                remarks.push(Remark::UnreadCertificate { entry, alias: file(), why: why.clone() });
             }
             None => {}
         }
         if let Some(what) = self.loose {
-            remarks.push(Remark::LoosePem {
-                line,
-                file: file(),
-                what,
-            });
+            remarks.push(Remark::LoosePem { line, file: file(), what });
         }
         remarks
     }
@@ -86,13 +69,10 @@ fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
     let blocks = scan::blocks(bytes);
     let found = |block: scan::Block<'_>| {
         let (kind, note) = match block.label {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                certificate(&block, certificates)
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => certificate(&block, certificates),
+            label if label.ends_with("PRIVATE KEY") => {
+                (EntryKind::Opaque(format!("a private key ({label})")), Some(Note::PrivateKey))
             }
-            label if label.ends_with("PRIVATE KEY") => (
-                EntryKind::Opaque(format!("a private key ({label})")),
-                Some(Note::PrivateKey),
-            ),
             label => {
                 let what = EntryKind::Opaque(format!("a PEM block labelled `{label}`"));
                 (what, block.body.as_ref().err().cloned().map(Note::Bad))
@@ -112,21 +92,12 @@ fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
 }
 
 fn certificate(block: &scan::Block<'_>, certificates: &Interner) -> (EntryKind, Option<Note>) {
-    let bad = |why: String| {
-        (
-            EntryKind::Opaque("a damaged certificate".to_owned()),
-            Some(Note::Bad(why)),
-        )
-    };
+    let bad = |why: String| (EntryKind::Opaque("a damaged certificate".to_owned()), Some(Note::Bad(why)));
     let body = match &block.body {
         Ok(body) => *body,
         Err(why) => return bad(why.clone()),
     };
-    let text: Vec<u8> = body
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let der = match STANDARD.decode(&text) {
         Ok(der) if der.is_empty() => return bad("it is empty".to_owned()),
         Ok(der) => der,
@@ -161,35 +132,15 @@ fn no_certificate(found: &[Found]) -> ReadError {
         && let Some(Note::Bad(why)) = &block.note
     {
         let cause = format!("the block at line {} is unreadable: {why}", block.line);
-        return ReadError::new(
-            Class::Corrupt,
-            cause,
-            "export the certificate again as Base-64",
-        )
-        .offset(block.at);
+        return ReadError::new(Class::Corrupt, cause, "export the certificate again as Base-64").offset(block.at);
     }
-    if let Some(block) = first(|block| {
-        matches!(
-            block.label.as_str(),
-            "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA"
-        )
-    }) {
-        let cause = format!(
-            "line {} begins a PKCS#7 bundle, which this version does not read",
-            block.line
-        );
-        return ReadError::new(
-            Class::Unsupported,
-            cause,
-            "convert it with openssl pkcs7 -print_certs",
-        )
-        .offset(block.at);
+    if let Some(block) = first(|block| matches!(block.label.as_str(), "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA")) {
+        let cause = format!("line {} begins a PKCS#7 bundle, which this version does not read", block.line);
+        return ReadError::new(Class::Unsupported, cause, "convert it with openssl pkcs7 -print_certs")
+            .offset(block.at);
     }
     let cause = match found.first() {
-        Some(block) => format!(
-            "it holds no certificate, only `{}` (line {})",
-            block.label, block.line
-        ),
+        Some(block) => format!("it holds no certificate, only `{}` (line {})", block.label, block.line),
         None => "it holds no certificate".to_owned(),
     };
     ReadError::new(Class::NotAStore, cause, "check the path")
@@ -210,11 +161,7 @@ fn take_in(store: &mut Store, found: Vec<Found>, file: usize, name: Option<&str>
     for block in found {
         let mut remarks = block.remarks(EntryId(store.entries.len()), name);
         store.remarks.append(&mut remarks);
-        let place = Place {
-            file,
-            whole: block.range,
-            ..Place::default()
-        };
+        let place = Place { file, whole: block.range, ..Place::default() };
         store.push(name.map(str::to_owned), None, block.kind, place);
     }
 }
@@ -226,9 +173,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
     let mut left = 0usize;
     for (entry, place) in store.entries.iter().zip(&store.places) {
         match edits.disposition.get(&entry.id) {
-            None | Some(Disposition::Keep) => {
-                left += usize::from(matches!(entry.kind, EntryKind::Trusted(_)))
-            }
+            None | Some(Disposition::Keep) => left += usize::from(matches!(entry.kind, EntryKind::Trusted(_))),
             Some(Disposition::Remove) => cuts.push(place.whole.clone()),
             Some(Disposition::Rename(_)) => return Err(EditError::NoAliases { format }),
             Some(Disposition::ReplaceKey { .. }) => {
@@ -250,10 +195,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
     }
     if left == 0 {
         let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
-        return Err(EditError::NotRepresentable {
-            format,
-            why: why.to_owned(),
-        });
+        return Err(EditError::NotRepresentable { format, why: why.to_owned() });
     }
     Ok(out)
 }

@@ -27,9 +27,7 @@ pub(super) struct Block<'a> {
 /// The first place of `needle` at or after `from`.
 fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
-    tail.windows(needle.len())
-        .position(|window| window == needle)
-        .map(|at| from + at)
+    tail.windows(needle.len()).position(|window| window == needle).map(|at| from + at)
 }
 
 fn starts(bytes: &[u8], at: usize, prefix: &[u8]) -> bool {
@@ -39,13 +37,9 @@ fn starts(bytes: &[u8], at: usize, prefix: &[u8]) -> bool {
 /// The label of a marker and the offset after the marker.
 fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     let window = bytes.get(at..bytes.len().min(at + LONGEST_LABEL + DASHES.len()))?;
-    let length = window
-        .windows(DASHES.len())
-        .position(|part| part == DASHES)?;
+    let length = window.windows(DASHES.len()).position(|part| part == DASHES)?;
     let label = std::str::from_utf8(window.get(..length)?).ok()?;
-    let plain = label
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let plain = label.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     plain.then_some((label, at + length + DASHES.len()))
 }
 
@@ -68,59 +62,35 @@ pub(super) fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
         counted = begin;
         let (start, mut loose) = line_start(bytes, begin);
         let (body, end) = match closing(bytes, body_start) {
-            Closing::End {
-                at: end,
-                label: other,
-                after,
-            } if other == name => {
+            Closing::End { at: end, label: other, after } if other == name => {
                 let (end_of_line, follows) = line_end(bytes, after);
                 if follows {
                     loose = loose.or(Some("something stands after END on its line"));
                 }
                 let body = bytes.get(body_start..end).unwrap_or_default();
-                let glued =
-                    |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
+                let glued = |byte: Option<&u8>| byte.is_some_and(|byte| !byte.is_ascii_whitespace());
                 if glued(body.first()) || glued(body.last()) {
                     loose = loose.or(Some("there is no line break between BEGIN, body and END"));
                 }
                 (Ok(body), end_of_line)
             }
-            Closing::End {
-                label: other,
-                after,
-                ..
-            } => {
-                let why = format!(
-                    "it begins as `{name}` and ends as `{}`",
-                    crate::text::visible(other)
-                );
+            Closing::End { label: other, after, .. } => {
+                let why = format!("it begins as `{name}` and ends as `{}`", crate::text::visible(other));
                 (Err(why), line_end(bytes, after).0)
             }
-            Closing::Begin(next) => (
-                Err("another block begins before it ends".to_owned()),
-                line_start(bytes, next).0.max(body_start),
-            ),
+            Closing::Begin(next) => {
+                (Err("another block begins before it ends".to_owned()), line_start(bytes, next).0.max(body_start))
+            }
             Closing::Never => (Err("it has no END line".to_owned()), bytes.len()),
         };
         at = end.max(body_start);
-        found.push(Block {
-            label: name,
-            range: start..end,
-            at: begin,
-            line,
-            body,
-            loose,
-        });
+        found.push(Block { label: name, range: start..end, at: begin, line, body, loose });
     }
     found
 }
 
 enum Closing<'a> {
-    End {
-        at: usize,
-        label: &'a str,
-        after: usize,
-    },
+    End { at: usize, label: &'a str, after: usize },
     Begin(usize),
     Never,
 }
@@ -132,11 +102,7 @@ fn closing(bytes: &[u8], from: usize) -> Closing<'_> {
         if starts(bytes, dashes, END)
             && let Some((label, after)) = label(bytes, dashes + END.len())
         {
-            return Closing::End {
-                at: dashes,
-                label,
-                after,
-            };
+            return Closing::End { at: dashes, label, after };
         }
         if starts(bytes, dashes, BEGIN) && label(bytes, dashes + BEGIN.len()).is_some() {
             return Closing::Begin(dashes);
@@ -150,11 +116,7 @@ fn closing(bytes: &[u8], from: usize) -> Closing<'_> {
 /// only, so that a long line of blocks costs no more than a short one.
 fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
     let head = bytes.get(..marker).unwrap_or_default();
-    let blanks = head
-        .iter()
-        .rev()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
+    let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let start = marker - blanks;
     match head.get(..start).unwrap_or_default() {
         [] | [.., b'\n'] => (start, (blanks > 0).then_some("BEGIN is indented")),
@@ -166,10 +128,7 @@ fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
 /// Where the block's lines end (after the line break), and whether something else follows on the last line.
 fn line_end(bytes: &[u8], after: usize) -> (usize, bool) {
     let tail = bytes.get(after..).unwrap_or_default();
-    let blanks = tail
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
+    let blanks = tail.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     match tail.get(blanks..).unwrap_or_default() {
         [] => (bytes.len(), false),
         [b'\r', b'\n', ..] => (after + blanks + 2, false),
@@ -184,10 +143,7 @@ mod tests {
     use super::*;
 
     fn shapes(text: &str) -> Vec<(String, u64, bool)> {
-        blocks(text.as_bytes())
-            .iter()
-            .map(|block| (block.label.to_owned(), block.line, block.body.is_ok()))
-            .collect()
+        blocks(text.as_bytes()).iter().map(|block| (block.label.to_owned(), block.line, block.body.is_ok())).collect()
     }
 
     #[test]
@@ -196,10 +152,7 @@ mod tests {
         assert_eq!(shapes(text), [("A".into(), 1, true), ("B".into(), 5, true)]);
         let found = blocks(text.as_bytes());
         assert!(found[0].loose.is_some() && found[1].loose.is_some());
-        assert_eq!(
-            &text[found[1].range.clone()],
-            "  -----BEGIN B-----\n  y\n  -----END B-----\n"
-        );
+        assert_eq!(&text[found[1].range.clone()], "  -----BEGIN B-----\n  y\n  -----END B-----\n");
         assert_eq!(found[0].range.start, 3, "the byte order mark stays");
     }
 
@@ -207,25 +160,13 @@ mod tests {
     fn glued_blocks_are_two() {
         let text = "-----BEGIN A-----x-----END A----------BEGIN A-----y-----END A-----";
         assert_eq!(shapes(text), [("A".into(), 1, true), ("A".into(), 1, true)]);
-        assert!(
-            blocks(text.as_bytes())
-                .iter()
-                .all(|block| block.loose.is_some())
-        );
+        assert!(blocks(text.as_bytes()).iter().all(|block| block.loose.is_some()));
     }
 
     #[test]
     fn a_block_without_end_does_not_swallow_the_next() {
-        let text =
-            "-----BEGIN A-----\nx\n-----BEGIN A-----\ny\n-----END A-----\n-----BEGIN A-----\n";
-        assert_eq!(
-            shapes(text),
-            [
-                ("A".into(), 1, false),
-                ("A".into(), 3, true),
-                ("A".into(), 6, false)
-            ]
-        );
+        let text = "-----BEGIN A-----\nx\n-----BEGIN A-----\ny\n-----END A-----\n-----BEGIN A-----\n";
+        assert_eq!(shapes(text), [("A".into(), 1, false), ("A".into(), 3, true), ("A".into(), 6, false)]);
         assert_eq!(blocks(text.as_bytes())[0].range, 0..20);
     }
 }

@@ -15,9 +15,7 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use rand_core::{TryCryptoRng, TryRng};
-use trustmason_keystore::{
-    CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock,
-};
+use trustmason_keystore::{CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock};
 
 /// The corpus folder. Unset: said on stderr, and the test has nothing to read. Set and broken: a failure.
 pub fn corpus() -> Option<PathBuf> {
@@ -27,11 +25,7 @@ pub fn corpus() -> Option<PathBuf> {
     };
     let folder = PathBuf::from(folder);
     for part in ["files", "expected.jsonl", "expected.tsv", "mutate.py"] {
-        assert!(
-            folder.join(part).exists(),
-            "TRUSTMASON_CORPUS={} has no {part}",
-            folder.display()
-        );
+        assert!(folder.join(part).exists(), "TRUSTMASON_CORPUS={} has no {part}", folder.display());
     }
     Some(folder)
 }
@@ -53,9 +47,7 @@ pub fn text(path: impl AsRef<Path>) -> String {
 /// Opens with a password, or without one.
 pub fn open(bytes: &[u8], password: Option<&str>) -> Result<Store, ReadError> {
     let password = password.map(Password::new);
-    let unlock = password
-        .as_ref()
-        .map_or(Unlock::Unverified, Unlock::Password);
+    let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
     Store::open(bytes.to_vec(), unlock, &Interner::new())
 }
 
@@ -78,16 +70,9 @@ pub fn summary(result: &Result<Store, ReadError>) -> String {
                 .entries()
                 .iter()
                 .map(|entry| {
-                    let broken = entry
-                        .certificates()
-                        .iter()
-                        .any(|slot| matches!(slot, CertificateSlot::Unparsed(_)));
+                    let broken = entry.certificates().iter().any(|slot| matches!(slot, CertificateSlot::Unparsed(_)));
                     let alias = entry.alias.as_deref().unwrap_or("-");
-                    format!(
-                        "{alias}:{}{}",
-                        java_kind(&entry.kind),
-                        if broken { "!" } else { "" }
-                    )
+                    format!("{alias}:{}{}", java_kind(&entry.kind), if broken { "!" } else { "" })
                 })
                 .collect();
             words.sort();

@@ -1,8 +1,6 @@
 //! The estate spec.
 
-use super::{
-    DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, SHA256, TEXT,
-};
+use super::{DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, SHA256, TEXT};
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
@@ -10,72 +8,20 @@ use crate::shape::{Record, Shape, may, must, record};
 pub(crate) static SPEC: Record = record(
     "an estate spec",
     &[
-        must(
-            "trustmason",
-            Shape::Words(&["1"]),
-            "version of this language, 1",
-        ),
+        must("trustmason", Shape::Words(&["1"]), "version of this language, 1"),
         must("estate", NAME, "the estate's name"),
-        must(
-            "profile",
-            Shape::OneOrMore(&TEXT),
-            "a built-in profile, the path of one's own, or a list of them",
-        ),
-        may(
-            "state",
-            TEXT,
-            "folder of journal, ledger, staging, backups and lock",
-        ),
-        may(
-            "access",
-            Shape::Either(&Shape::Words(&["none"]), &ACCESS),
-            "how this machine reaches the hosts' disks",
-        ),
-        may(
-            "certificates_dir",
-            TEXT,
-            "folder where certificates exported by hand are dropped",
-        ),
-        may(
-            "secrets",
-            Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)),
-            "passwords, by reference",
-        ),
-        may(
-            "identity",
-            Shape::Record(&IDENTITY),
-            "how identities are made",
-        ),
-        may(
-            "authorities",
-            Shape::Map(Lexeme::Name, &Shape::Record(&AUTHORITY)),
-            "certification authorities",
-        ),
-        must(
-            "hosts",
-            Shape::Map(Lexeme::Fqdn, &Shape::Record(&HOST)),
-            "the hosts, by full name",
-        ),
-        may(
-            "retired",
-            Shape::List(&FQDN),
-            "hosts that left; trust that names only these leaves",
-        ),
-        may(
-            "distrust",
-            Shape::List(&Shape::Record(&DISTRUST)),
-            "certificates removed wherever they are found",
-        ),
-        may(
-            "certificates",
-            Shape::Map(Lexeme::Name, &Shape::Record(&ANCHOR)),
-            "certificates that belong to no host",
-        ),
-        may(
-            "trust",
-            Shape::List(&Shape::Record(&TRUST)),
-            "trust beyond the profile's",
-        ),
+        must("profile", Shape::OneOrMore(&TEXT), "a built-in profile, the path of one's own, or a list of them"),
+        may("state", TEXT, "folder of journal, ledger, staging, backups and lock"),
+        may("access", Shape::Either(&Shape::Words(&["none"]), &ACCESS), "how this machine reaches the hosts' disks"),
+        may("certificates_dir", TEXT, "folder where certificates exported by hand are dropped"),
+        may("secrets", Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)), "passwords, by reference"),
+        may("identity", Shape::Record(&IDENTITY), "how identities are made"),
+        may("authorities", Shape::Map(Lexeme::Name, &Shape::Record(&AUTHORITY)), "certification authorities"),
+        must("hosts", Shape::Map(Lexeme::Fqdn, &Shape::Record(&HOST)), "the hosts, by full name"),
+        may("retired", Shape::List(&FQDN), "hosts that left; trust that names only these leaves"),
+        may("distrust", Shape::List(&Shape::Record(&DISTRUST)), "certificates removed wherever they are found"),
+        may("certificates", Shape::Map(Lexeme::Name, &Shape::Record(&ANCHOR)), "certificates that belong to no host"),
+        may("trust", Shape::List(&Shape::Record(&TRUST)), "trust beyond the profile's"),
         may(
             "rules",
             Shape::Map(Lexeme::Pair, &Shape::Record(&TWEAK)),
@@ -86,11 +32,7 @@ pub(crate) static SPEC: Record = record(
             Shape::Map(Lexeme::Pair, &Shape::Record(&OVERRIDE)),
             "store overrides, by ROLE/STORE, FQDN/STORE or a glob",
         ),
-        may(
-            "accept",
-            Shape::List(&Shape::Record(&ACCEPT)),
-            "findings we live with, for a time",
-        ),
+        may("accept", Shape::List(&Shape::Record(&ACCEPT)), "findings we live with, for a time"),
         may("policy", Shape::Record(&POLICY), "estate-wide limits"),
     ],
 );
@@ -98,16 +40,8 @@ pub(crate) static SPEC: Record = record(
 static ACCESS: Record = record(
     "access",
     &[
-        must(
-            "root",
-            TEXT,
-            "folder that stands for the host's disks, `{fqdn}` and `{host}` allowed",
-        ),
-        may(
-            "drive",
-            TEXT,
-            "how a drive is called below it, `{letter}$` for admin shares",
-        ),
+        must("root", TEXT, "folder that stands for the host's disks, `{fqdn}` and `{host}` allowed"),
+        may("drive", TEXT, "how a drive is called below it, `{letter}$` for admin shares"),
     ],
 );
 
@@ -115,24 +49,12 @@ static IDENTITY: Record = record(
     "an identity setting",
     &[
         may("issuer", NAME, "`self-signed`, or the name of an authority"),
-        may(
-            "subject",
-            Shape::Record(&SUBJECT),
-            "subject attributes beside the CN",
-        ),
+        may("subject", Shape::Record(&SUBJECT), "subject attributes beside the CN"),
         may("key", Shape::Words(KEYS), "key kind and size"),
         may("signature", Shape::Words(HASHES), "signature hash"),
         may("validity", DAYS, "how long a new certificate is valid"),
-        may(
-            "renew_before",
-            DAYS,
-            "how long before its end it is made anew",
-        ),
-        may(
-            "rotation",
-            Shape::Words(&["staged", "immediate"]),
-            "make before break, or at once",
-        ),
+        may("renew_before", DAYS, "how long before its end it is made anew"),
+        may("rotation", Shape::Words(&["staged", "immediate"]), "make before break, or at once"),
     ],
 );
 
@@ -149,21 +71,14 @@ static SUBJECT: Record = record(
 
 static ANCHOR: Record = record(
     "a certificate",
-    &[
-        must("file", TEXT, "the file, PEM or DER"),
-        may("sha256", SHA256, "its fingerprint, as a pin"),
-    ],
+    &[must("file", TEXT, "the file, PEM or DER"), may("sha256", SHA256, "its fingerprint, as a pin")],
 );
 
 static AUTHORITY: Record = record(
     "an authority",
     &[
         must("root", Shape::Record(&ANCHOR), "its root certificate"),
-        may(
-            "intermediates",
-            Shape::List(&Shape::Record(&ANCHOR)),
-            "its intermediates, top down",
-        ),
+        may("intermediates", Shape::List(&Shape::Record(&ANCHOR)), "its intermediates, top down"),
         may("requests_dir", TEXT, "folder where requests are put"),
         may("inbox", TEXT, "folder where replies are dropped"),
         may("sign_with", TEXT, "its private key; for labs"),
@@ -173,50 +88,22 @@ static AUTHORITY: Record = record(
 static HOST: Record = record(
     "a host",
     &[
-        must(
-            "role",
-            Shape::OneOrMore(&NAME),
-            "its role, or a list of roles",
-        ),
+        must("role", Shape::OneOrMore(&NAME), "its role, or a list of roles"),
         may("side", Shape::Words(&["a", "b"]), "its side"),
         may("cluster", NAME, "the cluster it is a node of"),
-        may(
-            "publisher",
-            Shape::Flag,
-            "whether it is its cluster's publisher",
-        ),
-        may(
-            "vars",
-            Shape::Map(Lexeme::Variable, &TEXT),
-            "values for the profile's variables",
-        ),
-        may(
-            "labels",
-            Shape::Map(Lexeme::Name, &TEXT),
-            "labels for `same:` rules",
-        ),
+        may("publisher", Shape::Flag, "whether it is its cluster's publisher"),
+        may("vars", Shape::Map(Lexeme::Variable, &TEXT), "values for the profile's variables"),
+        may("labels", Shape::Map(Lexeme::Name, &TEXT), "labels for `same:` rules"),
         may(
             "certificates",
             Shape::Map(Lexeme::Name, &Shape::Record(&HOST_CERTIFICATE)),
             "certificate files and further names, by identity",
         ),
-        may(
-            "identity",
-            Shape::Record(&IDENTITY),
-            "how this host's identities are made",
-        ),
-        may(
-            "identities",
-            Shape::Map(Lexeme::Name, &Shape::Record(&IDENTITY)),
-            "how one identity is made, by its name",
-        ),
+        may("identity", Shape::Record(&IDENTITY), "how this host's identities are made"),
+        may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&IDENTITY)), "how one identity is made, by its name"),
         may("profile", Shape::OneOrMore(&TEXT), "a profile of its own"),
         may("formerly", Shape::List(&FQDN), "names it had before"),
-        may(
-            "access",
-            Shape::Either(&Shape::Words(&["none"]), &ACCESS),
-            "how its disk is reached, or `none`",
-        ),
+        may("access", Shape::Either(&Shape::Words(&["none"]), &ACCESS), "how its disk is reached, or `none`"),
     ],
 );
 
@@ -224,20 +111,13 @@ static HOST_CERTIFICATE: Record = record(
     "a host's certificate",
     &[
         may("file", TEXT, "the exported certificate"),
-        may(
-            "names",
-            Shape::List(&FQDN),
-            "names it carries beside the host's own",
-        ),
+        may("names", Shape::List(&FQDN), "names it carries beside the host's own"),
     ],
 );
 
 static DISTRUST: Record = record(
     "a distrusted certificate",
-    &[
-        must("sha256", SHA256, "its fingerprint"),
-        must("why", TEXT, "why it must go"),
-    ],
+    &[must("sha256", SHA256, "its fingerprint"), must("why", TEXT, "why it must go")],
 );
 
 static TRUST: Record = Record {
@@ -245,16 +125,8 @@ static TRUST: Record = Record {
     fields: &[
         must("store", Shape::OneOrMore(&PAIR), "ROLE/STORE or FQDN/STORE"),
         may("certificate", NAME, "a name under `certificates:`"),
-        may(
-            "subject",
-            Shape::OneOrMore(&PAIR),
-            "ROLE/IDENTITY or FQDN/IDENTITY",
-        ),
-        may(
-            "alias",
-            TEXT,
-            "the alias, `{fqdn}` and `{host}` of the subject allowed",
-        ),
+        may("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY or FQDN/IDENTITY"),
+        may("alias", TEXT, "the alias, `{fqdn}` and `{host}` of the subject allowed"),
         may("was", Shape::List(&TEXT), "aliases it had before"),
         must("why", TEXT, "what it is for"),
     ],
@@ -265,11 +137,7 @@ static TWEAK: Record = record(
     "a rule setting",
     &[
         may("enabled", Shape::Flag, "false switches the rule off"),
-        may(
-            "same",
-            Shape::OneOrMore(&NAME),
-            "labels (or `side`, `cluster`) that truster and subject must share",
-        ),
+        may("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that truster and subject must share"),
         may("alias", TEXT, "another alias"),
         may("why", TEXT, "why"),
     ],
@@ -282,11 +150,7 @@ static OVERRIDE: Record = record(
         may("certificate", HOST_PATH, "of a pair: the certificate file"),
         may("key", HOST_PATH, "of a pair: the key file"),
         may("format", Shape::Words(FORMATS), "its format"),
-        may(
-            "password",
-            Shape::Either(&NAME, &SECRET),
-            "a name under `secrets:`, or the way to the password",
-        ),
+        may("password", Shape::Either(&NAME, &SECRET), "a name under `secrets:`, or the way to the password"),
         may(
             "ownership",
             Shape::Words(&["shared", "exclusive"]),
@@ -310,20 +174,8 @@ static ACCEPT: Record = record(
 static POLICY: Record = record(
     "a policy",
     &[
-        may(
-            "warn_before",
-            DAYS,
-            "certificates that end within this are `expiring`",
-        ),
-        may(
-            "patience",
-            DAYS,
-            "how long a wait is information before it is an error",
-        ),
-        may(
-            "observation_max_age",
-            DAYS,
-            "how old a mirror or a claim may be",
-        ),
+        may("warn_before", DAYS, "certificates that end within this are `expiring`"),
+        may("patience", DAYS, "how long a wait is information before it is an error"),
+        may("observation_max_age", DAYS, "how old a mirror or a claim may be"),
     ],
 );

@@ -8,11 +8,7 @@ use crate::shape::{Field, Record, Shape, may, must, record};
 pub(crate) static PROFILE: Record = record(
     "a profile",
     &[
-        must(
-            "trustmason-profile",
-            Shape::Words(&["1"]),
-            "version of this language, 1",
-        ),
+        must("trustmason-profile", Shape::Words(&["1"]), "version of this language, 1"),
         must("name", NAME, "the profile's name"),
         may(
             "extends",
@@ -25,16 +21,8 @@ pub(crate) static PROFILE: Record = record(
             Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)),
             "where passwords are by default; the estate's `secrets:` win",
         ),
-        may(
-            "roles",
-            Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)),
-            "the roles",
-        ),
-        may(
-            "rules",
-            Shape::Map(Lexeme::Name, &Shape::Record(&RULE)),
-            "who trusts whom",
-        ),
+        may("roles", Shape::Map(Lexeme::Name, &Shape::Record(&ROLE)), "the roles"),
+        may("rules", Shape::Map(Lexeme::Name, &Shape::Record(&RULE)), "who trusts whom"),
         // Home of YAML anchors that several roles share; read by nobody.
         may(
             "shared",
@@ -44,14 +32,8 @@ pub(crate) static PROFILE: Record = record(
     ],
 );
 
-static NEEDS: Record = record(
-    "a need",
-    &[may(
-        "certificates",
-        Shape::List(&NAME),
-        "names that must stand under `certificates:`",
-    )],
-);
+static NEEDS: Record =
+    record("a need", &[may("certificates", Shape::List(&NAME), "names that must stand under `certificates:`")]);
 
 static SHARED: Record = record("a shared definition", ROLE_FIELDS);
 
@@ -59,83 +41,30 @@ static ROLE: Record = record("a role", ROLE_FIELDS);
 
 static ROLE_FIELDS: &[Field] = &[
     may("about", TEXT, "what this machine is"),
-    may(
-        "cluster",
-        Shape::Flag,
-        "its hosts are nodes of clusters with one publisher",
-    ),
-    may(
-        "vars",
-        Shape::Map(Lexeme::Variable, &Shape::Record(&VAR)),
-        "variables of its paths",
-    ),
-    may(
-        "stores",
-        Shape::Map(Lexeme::Name, &Shape::Record(&STORE)),
-        "its stores",
-    ),
-    may(
-        "identities",
-        Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)),
-        "what it presents",
-    ),
-    may(
-        "services",
-        Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)),
-        "what is restarted on it",
-    ),
+    may("cluster", Shape::Flag, "its hosts are nodes of clusters with one publisher"),
+    may("vars", Shape::Map(Lexeme::Variable, &Shape::Record(&VAR)), "variables of its paths"),
+    may("stores", Shape::Map(Lexeme::Name, &Shape::Record(&STORE)), "its stores"),
+    may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)), "what it presents"),
+    may("services", Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)), "what is restarted on it"),
 ];
 
-static VAR: Record = record(
-    "a variable",
-    &[
-        may("default", TEXT, "its value where a host sets none"),
-        may("about", TEXT, "what it is"),
-    ],
-);
+static VAR: Record =
+    record("a variable", &[may("default", TEXT, "its value where a host sets none"), may("about", TEXT, "what it is")]);
 
 static STORE: Record = record(
     "a store",
     &[
-        may(
-            "path",
-            HOST_PATH,
-            "where it is; of a hand-off store, where its mirror is dropped",
-        ),
+        may("path", HOST_PATH, "where it is; of a hand-off store, where its mirror is dropped"),
         may("certificate", HOST_PATH, "of a pair: the certificate file"),
         may("key", HOST_PATH, "of a pair: the key file"),
         must("format", Shape::Words(FORMATS), "its format"),
         may("password", NAME, "the secret that opens it"),
-        may(
-            "write",
-            Shape::Words(WRITES),
-            "direct (default), or hand-off: only people write it",
-        ),
-        may(
-            "create",
-            Shape::Flag,
-            "whether it may be created where its folder exists",
-        ),
-        may(
-            "vendor_entries",
-            Shape::Flag,
-            "whether the vendor ships entries of its own in it",
-        ),
-        may(
-            "shadows",
-            Shape::List(&HOST_PATH),
-            "files that are used instead of it, if they exist",
-        ),
-        may(
-            "restart",
-            Shape::List(&NAME),
-            "services that read it at start",
-        ),
-        may(
-            "steps",
-            Shape::List(&TEXT),
-            "what a person does to bring a pack in",
-        ),
+        may("write", Shape::Words(WRITES), "direct (default), or hand-off: only people write it"),
+        may("create", Shape::Flag, "whether it may be created where its folder exists"),
+        may("vendor_entries", Shape::Flag, "whether the vendor ships entries of its own in it"),
+        may("shadows", Shape::List(&HOST_PATH), "files that are used instead of it, if they exist"),
+        may("restart", Shape::List(&NAME), "services that read it at start"),
+        may("steps", Shape::List(&TEXT), "what a person does to bring a pack in"),
         may("source", TEXT, "the document that names it"),
     ],
 );
@@ -145,41 +74,13 @@ static PROFILE_IDENTITY: Record = record(
     &[
         may("store", NAME, "the store that holds its key"),
         may("alias", TEXT, "the alias of its key entry"),
-        may(
-            "write",
-            Shape::Words(WRITES),
-            "direct: made in its store; hand-off: a person makes it",
-        ),
-        may(
-            "exported_as",
-            Shape::List(&TEXT),
-            "names of its exported certificate, in any case",
-        ),
-        may(
-            "served_at",
-            Shape::Scalar(Lexeme::Port),
-            "TCP port it is served at",
-        ),
-        may(
-            "constraints",
-            Shape::Record(&CONSTRAINTS),
-            "what the role demands of it",
-        ),
-        may(
-            "restart",
-            Shape::List(&NAME),
-            "services restarted when it changes",
-        ),
-        may(
-            "export_steps",
-            Shape::List(&TEXT),
-            "what a person does to export it",
-        ),
-        may(
-            "renew_steps",
-            Shape::List(&TEXT),
-            "what a person does to make it anew",
-        ),
+        may("write", Shape::Words(WRITES), "direct: made in its store; hand-off: a person makes it"),
+        may("exported_as", Shape::List(&TEXT), "names of its exported certificate, in any case"),
+        may("served_at", Shape::Scalar(Lexeme::Port), "TCP port it is served at"),
+        may("constraints", Shape::Record(&CONSTRAINTS), "what the role demands of it"),
+        may("restart", Shape::List(&NAME), "services restarted when it changes"),
+        may("export_steps", Shape::List(&TEXT), "what a person does to export it"),
+        may("renew_steps", Shape::List(&TEXT), "what a person does to make it anew"),
         must("source", TEXT, "the document that names it"),
     ],
 );
@@ -188,28 +89,17 @@ static CONSTRAINTS: Record = record(
     "a constraint",
     &[
         may("key", Shape::Words(KEYS), "key kind and least size"),
-        may(
-            "signature",
-            Shape::List(&Shape::Words(HASHES)),
-            "hashes allowed",
-        ),
+        may("signature", Shape::List(&Shape::Words(HASHES)), "hashes allowed"),
         may(
             "eku",
             Shape::List(&Shape::Words(&["serverAuth", "clientAuth"])),
             "extended key usages needed, if it has any",
         ),
-        may(
-            "cn_is_fqdn",
-            Shape::Flag,
-            "whether the CN must be the full host name",
-        ),
+        may("cn_is_fqdn", Shape::Flag, "whether the CN must be the full host name"),
     ],
 );
 
-static SERVICE: Record = record(
-    "a service",
-    &[must("name", TEXT, "the name people know it by")],
-);
+static SERVICE: Record = record("a service", &[must("name", TEXT, "the name people know it by")]);
 
 static RULE: Record = record(
     "a rule",
@@ -217,32 +107,13 @@ static RULE: Record = record(
         must("truster", Shape::OneOrMore(&PAIR), "ROLE/STORE"),
         must("subject", Shape::OneOrMore(&PAIR), "ROLE/IDENTITY"),
         may("where", Shape::Record(&WHERE), "which subjects only"),
-        may(
-            "self",
-            Shape::Flag,
-            "whether a host trusts itself by this rule",
-        ),
-        may(
-            "same",
-            Shape::OneOrMore(&NAME),
-            "labels (or `side`, `cluster`) that both must share",
-        ),
-        may(
-            "alias",
-            TEXT,
-            "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's",
-        ),
+        may("self", Shape::Flag, "whether a host trusts itself by this rule"),
+        may("same", Shape::OneOrMore(&NAME), "labels (or `side`, `cluster`) that both must share"),
+        may("alias", TEXT, "the alias; `{fqdn}`, `{host}` and `{identity}` are the subject's"),
         may("was", Shape::List(&TEXT), "aliases older documents gave it"),
         must("why", TEXT, "what it is for"),
         must("source", TEXT, "the document"),
     ],
 );
 
-static WHERE: Record = record(
-    "a condition",
-    &[may(
-        "publisher",
-        Shape::Flag,
-        "only publishers, or only others",
-    )],
-);
+static WHERE: Record = record("a condition", &[may("publisher", Shape::Flag, "only publishers, or only others")]);

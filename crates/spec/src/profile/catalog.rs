@@ -36,10 +36,7 @@ impl<'p> Catalog<'p> {
         let mut by_name: BTreeMap<&str, &Profile> = BTreeMap::new();
         for one in loaded {
             let fresh = by_reference.insert(&one.reference, &one.profile).is_none();
-            if let Some(other) = by_name
-                .insert(&one.profile.name.value, &one.profile)
-                .filter(|_| fresh)
-            {
+            if let Some(other) = by_name.insert(&one.profile.name.value, &one.profile).filter(|_| fresh) {
                 let message = format!(
                     "`{}` is the name of another profile already ({})",
                     one.profile.name.value,
@@ -64,24 +61,15 @@ impl<'p> Catalog<'p> {
     }
 
     /// Several profiles side by side, with all they extend. Equal names must mean equal things.
-    pub(crate) fn effective(
-        &self,
-        wanted: &[At<ProfileRef>],
-        spec: &Source,
-    ) -> Result<Effective, Box<Fault>> {
+    pub(crate) fn effective(&self, wanted: &[At<ProfileRef>], spec: &Source) -> Result<Effective, Box<Fault>> {
         let mut joined: Option<Effective> = None;
         for at in wanted {
-            let one = fold(
-                &self
-                    .chain(&at.value)
-                    .map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?,
-            );
+            let one = fold(&self.chain(&at.value).map_err(|fault| fault.unwrap_or_else(|| missing(spec, at)))?);
             joined = Some(match joined {
                 None => one,
                 Some(before) => beside(before, one).map_err(|why| {
                     Box::new(
-                        spec.error(at.place, why)
-                            .hint("use one of the two, or a profile of your own that settles it"),
+                        spec.error(at.place, why).hint("use one of the two, or a profile of your own that settles it"),
                     )
                 })?,
             });
@@ -101,16 +89,8 @@ impl<'p> Catalog<'p> {
                 return Err(Some(missing(&current.source, parent)));
             };
             if chain.iter().any(|p| std::ptr::eq(*p, *next)) {
-                let message = format!(
-                    "the profile `{}` extends itself in a circle",
-                    parent.value.text()
-                );
-                return Err(Some(Box::new(
-                    current
-                        .source
-                        .error(parent.place, message)
-                        .hint("take one `extends` out"),
-                )));
+                let message = format!("the profile `{}` extends itself in a circle", parent.value.text());
+                return Err(Some(Box::new(current.source.error(parent.place, message).hint("take one `extends` out"))));
             }
             chain.push(next);
             current = next;
@@ -122,11 +102,7 @@ impl<'p> Catalog<'p> {
 
 fn missing(source: &Source, at: &At<ProfileRef>) -> Box<Fault> {
     let message = format!("the profile `{}` was not loaded", at.value.text());
-    Box::new(
-        source
-            .error(at.place, message)
-            .hint("name a built-in profile, or the path of a file that can be read"),
-    )
+    Box::new(source.error(at.place, message).hint("name a built-in profile, or the path of a file that can be read"))
 }
 
 /// Later profiles over earlier ones.
@@ -136,8 +112,7 @@ fn fold(chain: &[&Profile]) -> Effective {
         all.name.clone_from(&profile.name.value);
         all.members.insert(0, profile.name.value.clone());
         all.needs.extend(profile.needs.iter().cloned());
-        all.secrets
-            .extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
+        all.secrets.extend(profile.secrets.iter().map(|(k, v)| (k.clone(), v.clone())));
         for (name, role) in &profile.roles {
             let target = all.roles.entry(name.clone()).or_default();
             target.clustered |= role.clustered;
@@ -148,8 +123,7 @@ fn fold(chain: &[&Profile]) -> Effective {
         }
         for (id, rule) in &profile.rules {
             all.rules.retain(|(_, known), _| known != id);
-            all.rules
-                .insert((rule.origin.profile.clone(), id.clone()), rule.clone());
+            all.rules.insert((rule.origin.profile.clone(), id.clone()), rule.clone());
         }
     }
     all
@@ -158,31 +132,20 @@ fn fold(chain: &[&Profile]) -> Effective {
 /// Two effective profiles side by side; the error names what they disagree on.
 fn beside(mut left: Effective, right: Effective) -> Result<Effective, String> {
     let clash = |what: &str, name: &str, left: &str, right: &str| {
-        Err(format!(
-            "the profiles `{left}` and `{right}` both have {what} `{name}`, and not the same"
-        ))
+        Err(format!("the profiles `{left}` and `{right}` both have {what} `{name}`, and not the same"))
     };
     for (name, role) in right.roles {
         match left.roles.get_mut(&name) {
             None => drop(left.roles.insert(name, role)),
             Some(mine) => {
                 if let Err(what) = mine.absorb(&role) {
-                    return clash(
-                        "a role",
-                        &format!("{name}` with `{what}"),
-                        &left.name,
-                        &right.name,
-                    );
+                    return clash("a role", &format!("{name}` with `{what}"), &left.name, &right.name);
                 }
             }
         }
     }
     for (name, secret) in right.secrets {
-        if left
-            .secrets
-            .get(&name)
-            .is_some_and(|mine| !mine.same(&secret))
-        {
+        if left.secrets.get(&name).is_some_and(|mine| !mine.same(&secret)) {
             return clash("a secret", &name, &left.name, &right.name);
         }
         left.secrets.insert(name, secret);
@@ -242,18 +205,7 @@ impl Role {
 impl super::Store {
     /// Whether both mean the same store; where they were written does not count.
     fn same(&self, other: &Self) -> bool {
-        let Self {
-            origin: _,
-            spot,
-            format,
-            password,
-            write,
-            create,
-            vendor_entries,
-            shadows,
-            restart,
-            steps,
-        } = self;
+        let Self { origin: _, spot, format, password, write, create, vendor_entries, shadows, restart, steps } = self;
         *spot == other.spot
             && *format == other.format
             && *password == other.password
@@ -302,23 +254,11 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
         for at in &rule.truster {
             if let Some((role, store)) = reach(source, all, at, faults) {
                 match role.stores.get(store) {
-                    None => faults.push(dangling(
-                        source,
-                        at.place,
-                        "store",
-                        store,
-                        role.stores.keys(),
-                    )),
+                    None => faults.push(dangling(source, at.place, "store", store, role.stores.keys())),
                     Some(found) if rule.alias.is_none() && takes_alias(found.format) => {
-                        let message = format!(
-                            "rule `{}` gives no alias, and the store `{}` needs one",
-                            rule.id, at.value
-                        );
-                        faults.push(
-                            source
-                                .error(rule.origin.place, message)
-                                .hint("add `alias:`, such as '{fqdn}'"),
-                        );
+                        let message =
+                            format!("rule `{}` gives no alias, and the store `{}` needs one", rule.id, at.value);
+                        faults.push(source.error(rule.origin.place, message).hint("add `alias:`, such as '{fqdn}'"));
                     }
                     Some(_) => {}
                 }
@@ -328,22 +268,12 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
             if let Some((role, identity)) = reach(source, all, at, faults)
                 && !role.identities.contains_key(identity)
             {
-                faults.push(dangling(
-                    source,
-                    at.place,
-                    "identity",
-                    identity,
-                    role.identities.keys(),
-                ));
+                faults.push(dangling(source, at.place, "identity", identity, role.identities.keys()));
             }
         }
         for alias in rule.alias.iter() {
             if let Err(unknown) = template::check(&alias.value, &template::ALIAS) {
-                faults.push(
-                    source
-                        .error(alias.place, unknown)
-                        .hint("an alias may use {fqdn}, {host} and {identity}"),
-                );
+                faults.push(source.error(alias.place, unknown).hint("an alias may use {fqdn}, {host} and {identity}"));
             }
         }
     }
@@ -351,50 +281,16 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
 
 fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) {
     for store in role.stores.values().filter(|s| s.origin.profile == profile) {
-        for service in store
-            .restart
-            .iter()
-            .filter(|s| !role.services.contains_key(*s))
-        {
-            faults.push(dangling(
-                source,
-                store.origin.place,
-                "service",
-                service,
-                role.services.keys(),
-            ));
+        for service in store.restart.iter().filter(|s| !role.services.contains_key(*s)) {
+            faults.push(dangling(source, store.origin.place, "service", service, role.services.keys()));
         }
     }
-    for identity in role
-        .identities
-        .values()
-        .filter(|i| i.origin.profile == profile)
-    {
-        for service in identity
-            .restart
-            .iter()
-            .filter(|s| !role.services.contains_key(*s))
-        {
-            faults.push(dangling(
-                source,
-                identity.origin.place,
-                "service",
-                service,
-                role.services.keys(),
-            ));
+    for identity in role.identities.values().filter(|i| i.origin.profile == profile) {
+        for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
+            faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
         }
-        if let Some((store, _)) = identity
-            .entry
-            .as_ref()
-            .filter(|(store, _)| !role.stores.contains_key(store))
-        {
-            faults.push(dangling(
-                source,
-                identity.origin.place,
-                "store",
-                store,
-                role.stores.keys(),
-            ));
+        if let Some((store, _)) = identity.entry.as_ref().filter(|(store, _)| !role.stores.contains_key(store)) {
+            faults.push(dangling(source, identity.origin.place, "store", store, role.stores.keys()));
         }
     }
 }
@@ -423,24 +319,14 @@ pub(crate) fn dangling<'n>(
     known: impl Iterator<Item = &'n String>,
 ) -> Fault {
     let known: Vec<&str> = known.map(String::as_str).collect();
-    let list = if known.is_empty() {
-        "there is none here".to_owned()
-    } else {
-        format!("known: {}", known.join(", "))
-    };
-    source
-        .error(place, format!("there is no {what} `{name}`"))
-        .suggest(nearest(name, known.iter().copied()))
-        .hint(list)
+    let list = if known.is_empty() { "there is none here".to_owned() } else { format!("known: {}", known.join(", ")) };
+    source.error(place, format!("there is no {what} `{name}`")).suggest(nearest(name, known.iter().copied())).hint(list)
 }
 
 /// Whether entries of such a store have aliases.
 pub(crate) fn takes_alias(format: DeclaredFormat) -> bool {
     match format {
         DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => true,
-        DeclaredFormat::Pem
-        | DeclaredFormat::PemDir
-        | DeclaredFormat::PemPair
-        | DeclaredFormat::Windows => false,
+        DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair | DeclaredFormat::Windows => false,
     }
 }

@@ -15,28 +15,17 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
     let root = tree::read(&source)?;
     let mut faults = shape::check(&source, &root, &grammar::PROFILE);
     faults.append(parse::secrets(&source, &root));
-    let name = root
-        .spot_of("name")
-        .unwrap_or_else(|| At::new(String::new(), root.place));
+    let name = root.spot_of("name").unwrap_or_else(|| At::new(String::new(), root.place));
     let mut roles = BTreeMap::new();
     for (key, node) in root.pairs_of("roles") {
         roles.insert(key.value, role(&source, &name.value, node, &mut faults));
     }
-    let rules = root
-        .pairs_of("rules")
-        .into_iter()
-        .map(|(key, node)| (key.value.clone(), rule(&name.value, &key, node)));
+    let rules =
+        root.pairs_of("rules").into_iter().map(|(key, node)| (key.value.clone(), rule(&name.value, &key, node)));
     let profile = Profile {
         extends: root.read_of("extends", |text| Some(ProfileRef::read(text))),
-        needs: root
-            .get("needs")
-            .map(|needs| needs.texts_of("certificates"))
-            .unwrap_or_default(),
-        secrets: root
-            .pairs_of("secrets")
-            .into_iter()
-            .map(|(k, v)| (k.value, pick::secret(v)))
-            .collect(),
+        needs: root.get("needs").map(|needs| needs.texts_of("certificates")).unwrap_or_default(),
+        secrets: root.pairs_of("secrets").into_iter().map(|(k, v)| (k.value, pick::secret(v))).collect(),
         roles,
         rules: rules.collect(),
         name,
@@ -48,11 +37,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
 fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Role {
     let mut role = Role {
         clustered: node.flag_of("cluster").is_some_and(|at| at.value),
-        vars: node
-            .pairs_of("vars")
-            .into_iter()
-            .map(|(k, v)| (k.value, v.text_of("default")))
-            .collect(),
+        vars: node.pairs_of("vars").into_iter().map(|(k, v)| (k.value, v.text_of("default"))).collect(),
         services: node
             .pairs_of("services")
             .into_iter()
@@ -61,32 +46,22 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
         ..Role::default()
     };
     for (key, node) in node.pairs_of("stores") {
-        let origin = Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        };
+        let origin = Origin { profile: profile.to_owned(), place: key.place };
         match store(origin, node) {
             Ok(store) => drop(role.stores.insert(key.value, store)),
             Err(why) => {
                 let fault = source.error(key.place, format!("the store `{}` {why}", key.value));
-                faults.push(
-                    fault.hint("give `path`, or for format pem-pair `certificate` and `key`"),
-                );
+                faults.push(fault.hint("give `path`, or for format pem-pair `certificate` and `key`"));
             }
         }
     }
     for (key, node) in node.pairs_of("identities") {
-        let origin = Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        };
+        let origin = Origin { profile: profile.to_owned(), place: key.place };
         match identity(origin, node) {
             Ok(identity) => drop(role.identities.insert(key.value, identity)),
             Err(why) => {
                 let fault = source.error(key.place, format!("the identity `{}` {why}", key.value));
-                faults.push(
-                    fault.hint("give `store` and `alias`, or `write: hand-off` and `exported_as`"),
-                );
+                faults.push(fault.hint("give `store` and `alias`, or `write: hand-off` and `exported_as`"));
             }
         }
     }
@@ -94,18 +69,9 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
 }
 
 fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
-    let format = node
-        .read_of("format", pick::format)
-        .map_or(DeclaredFormat::Jks, |at| at.value);
-    let spot = match (
-        node.text_of("path"),
-        node.text_of("certificate"),
-        node.text_of("key"),
-        format,
-    ) {
-        (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => {
-            Spot::Pair { certificate, key }
-        }
+    let format = node.read_of("format", pick::format).map_or(DeclaredFormat::Jks, |at| at.value);
+    let spot = match (node.text_of("path"), node.text_of("certificate"), node.text_of("key"), format) {
+        (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => Spot::Pair { certificate, key },
         (Some(_), _, _, DeclaredFormat::PemPair) => return Err("is a pair and has one `path`"),
         (Some(path), None, None, _) => Spot::Path(path),
         (None, _, _, DeclaredFormat::PemPair) => {
@@ -129,11 +95,7 @@ fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
 }
 
 fn write(node: &Node) -> Write {
-    if node.text_of("write").as_deref() == Some("hand-off") {
-        Write::HandOff
-    } else {
-        Write::Direct
-    }
+    if node.text_of("write").as_deref() == Some("hand-off") { Write::HandOff } else { Write::Direct }
 }
 
 fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
@@ -150,11 +112,7 @@ fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
     };
     let constraints = node.get("constraints").map(|c| Constraints {
         key: c.read_of("key", pick::key_kind).map(|at| at.value),
-        signature: c
-            .texts_of("signature")
-            .iter()
-            .filter_map(|t| pick::hash(t))
-            .collect(),
+        signature: c.texts_of("signature").iter().filter_map(|t| pick::hash(t)).collect(),
         eku: c.texts_of("eku"),
         cn_is_fqdn: c.flag_of("cn_is_fqdn").is_some_and(|at| at.value),
     });
@@ -173,17 +131,11 @@ fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
 
 fn rule(profile: &str, key: &At<String>, node: &Node) -> Rule {
     Rule {
-        origin: Origin {
-            profile: profile.to_owned(),
-            place: key.place,
-        },
+        origin: Origin { profile: profile.to_owned(), place: key.place },
         id: key.value.clone(),
         truster: node.spots_of("truster"),
         subject: node.spots_of("subject"),
-        publisher: node
-            .get("where")
-            .and_then(|w| w.flag_of("publisher"))
-            .map(|at| at.value),
+        publisher: node.get("where").and_then(|w| w.flag_of("publisher")).map(|at| at.value),
         own: node.flag_of("self").is_some_and(|at| at.value),
         same: node.texts_of("same"),
         alias: node.spot_of("alias"),

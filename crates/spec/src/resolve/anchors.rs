@@ -21,29 +21,18 @@ pub(crate) fn anchors(
     for at in spec.accept.iter().filter_map(|one| one.store.as_ref()) {
         if let Err(error) = Glob::new(&at.value) {
             let message = format!("`{}` is no usable pattern: {}", at.value, error.kind());
-            work.faults.push(
-                spec.source
-                    .error(at.place, message)
-                    .hint("write it like '*/cacerts'"),
-            );
+            work.faults.push(spec.source.error(at.place, message).hint("write it like '*/cacerts'"));
         }
     }
     let base = work.base;
-    let anchor = |one: &AnchorSpec| AnchorDef {
-        file: join(base, &one.file),
-        sha256: one.sha256.as_ref().map(|at| at.value),
-    };
-    let anchors = spec
-        .certificates
-        .iter()
-        .map(|(name, at)| (name.clone(), anchor(&at.value)))
-        .collect();
+    let anchor =
+        |one: &AnchorSpec| AnchorDef { file: join(base, &one.file), sha256: one.sha256.as_ref().map(|at| at.value) };
+    let anchors = spec.certificates.iter().map(|(name, at)| (name.clone(), anchor(&at.value))).collect();
     let mut authorities = BTreeMap::new();
     for (name, at) in &spec.authorities {
         if let Some(key) = &at.value.sign_with {
-            let message = format!(
-                "the key of the authority `{name}` lies on this machine and signs whatever a plan asks for"
-            );
+            let message =
+                format!("the key of the authority `{name}` lies on this machine and signs whatever a plan asks for");
             work.warnings.push(
                 spec.source
                     .warning(key.place, message)
@@ -53,17 +42,9 @@ pub(crate) fn anchors(
         let def = AuthorityDef {
             root: anchor(&at.value.root),
             intermediates: at.value.intermediates.iter().map(anchor).collect(),
-            requests_dir: at
-                .value
-                .requests_dir
-                .as_deref()
-                .map(|path| join(base, path)),
+            requests_dir: at.value.requests_dir.as_deref().map(|path| join(base, path)),
             inbox: at.value.inbox.as_deref().map(|path| join(base, path)),
-            sign_with: at
-                .value
-                .sign_with
-                .as_ref()
-                .map(|path| join(base, &path.value)),
+            sign_with: at.value.sign_with.as_ref().map(|path| join(base, &path.value)),
         };
         authorities.insert(name.clone(), def);
     }
@@ -73,29 +54,16 @@ pub(crate) fn anchors(
 /// A fingerprint is wanted or distrusted, not both.
 fn wanted_and_gone(work: &mut Work<'_>) {
     let spec = work.spec;
-    let own = spec
-        .certificates
-        .iter()
-        .map(|(name, at)| (format!("certificate `{name}`"), &at.value));
+    let own = spec.certificates.iter().map(|(name, at)| (format!("certificate `{name}`"), &at.value));
     let roots = spec.authorities.iter().flat_map(|(name, at)| {
         let all = std::iter::once(&at.value.root).chain(&at.value.intermediates);
         all.map(move |one| (format!("authority `{name}`"), one))
     });
-    let pins: Vec<_> = own
-        .chain(roots)
-        .filter_map(|(what, one)| one.sha256.as_ref().map(|at| (what, at)))
-        .collect();
+    let pins: Vec<_> = own.chain(roots).filter_map(|(what, one)| one.sha256.as_ref().map(|at| (what, at))).collect();
     for gone in &spec.distrust {
         for (what, pin) in pins.iter().filter(|(_, pin)| pin.value == gone.value.0) {
-            let message = format!(
-                "this fingerprint is distrusted here and wanted on line {} ({what})",
-                pin.place.line
-            );
-            work.faults.push(
-                spec.source
-                    .error(gone.place, message)
-                    .hint("take it out of one of the two places"),
-            );
+            let message = format!("this fingerprint is distrusted here and wanted on line {} ({what})", pin.place.line);
+            work.faults.push(spec.source.error(gone.place, message).hint("take it out of one of the two places"));
         }
     }
 }
@@ -111,13 +79,10 @@ fn needs(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     }
     for (name, machine) in asked {
         if !spec.certificates.contains_key(name) {
-            let message = format!(
-                "the profile {} of {} needs a certificate `{name}`",
-                machine.host.profile, machine.host.fqdn
-            );
+            let message =
+                format!("the profile {} of {} needs a certificate `{name}`", machine.host.profile, machine.host.fqdn);
             let fault = spec.source.error(machine.spec.place, message);
-            work.faults
-                .push(fault.hint(format!("add `{name}: {{ file: … }}` under `certificates:`")));
+            work.faults.push(fault.hint(format!("add `{name}: {{ file: … }}` under `certificates:`")));
         }
     }
 }

@@ -21,12 +21,7 @@ pub(crate) fn edges<'n>(
     stores: &'n BTreeMap<StoreId, StoreDef>,
     identities: &BTreeMap<IdentityId, IdentityDef>,
 ) -> Vec<Edge> {
-    let mut net = Net {
-        stores,
-        subjects: BTreeMap::new(),
-        found: BTreeMap::new(),
-        used: BTreeSet::new(),
-    };
+    let mut net = Net { stores, subjects: BTreeMap::new(), found: BTreeMap::new(), used: BTreeSet::new() };
     for truster in machines {
         for rule in truster.effective.rules.values() {
             net.rule(work, machines, truster, rule);
@@ -52,18 +47,9 @@ struct Net<'n> {
 type Subjects<'n> = Rc<Vec<(&'n Machine<'n>, BTreeSet<&'n str>)>>;
 
 impl<'n> Net<'n> {
-    fn rule(
-        &mut self,
-        work: &mut Work<'_>,
-        machines: &'n [Machine<'n>],
-        truster: &Machine<'_>,
-        rule: &'n Rule,
-    ) {
-        let stores: BTreeSet<&str> = rule
-            .truster
-            .iter()
-            .filter_map(|at| own(truster, &at.value, Part::Store))
-            .collect();
+    fn rule(&mut self, work: &mut Work<'_>, machines: &'n [Machine<'n>], truster: &Machine<'_>, rule: &'n Rule) {
+        let stores: BTreeSet<&str> =
+            rule.truster.iter().filter_map(|at| own(truster, &at.value, Part::Store)).collect();
         if stores.is_empty() {
             return;
         }
@@ -72,13 +58,7 @@ impl<'n> Net<'n> {
             return;
         }
         let mut labels: Vec<&str> = rule.same.iter().map(String::as_str).collect();
-        labels.extend(
-            tweak
-                .and_then(|t| t.same.as_ref())
-                .into_iter()
-                .flatten()
-                .map(String::as_str),
-        );
+        labels.extend(tweak.and_then(|t| t.same.as_ref()).into_iter().flatten().map(String::as_str));
         let alias = tweak.and_then(|t| t.alias.as_ref()).or(rule.alias.as_ref());
         let id = RuleId::new(&rule.origin.profile, &rule.id);
         for (subject, own_identities) in self.subjects(machines, rule).iter() {
@@ -90,17 +70,12 @@ impl<'n> Net<'n> {
                 for store in &stores {
                     let draft = Draft {
                         store: StoreId::new(truster.host.fqdn.clone(), *store),
-                        subject: Subject::Identity(IdentityId::new(
-                            subject.host.fqdn.clone(),
-                            *identity,
-                        )),
+                        subject: Subject::Identity(IdentityId::new(subject.host.fqdn.clone(), *identity)),
                         alias: alias.map(|at| name(at, subject, identity)),
                         was: rule
                             .was
                             .iter()
-                            .map(|text| {
-                                name(&At::new(text.clone(), Place::default()), subject, identity)
-                            })
+                            .map(|text| name(&At::new(text.clone(), Place::default()), subject, identity))
                             .collect(),
                         rule: id.clone(),
                         why: reason(rule, tweak),
@@ -118,12 +93,9 @@ impl<'n> Net<'n> {
         let all = self.subjects.entry(key).or_insert_with(|| {
             let meant = |subject: &'n Machine<'n>| {
                 let pairs = rule.subject.iter();
-                let identities: BTreeSet<&str> = pairs
-                    .filter_map(|at| own(subject, &at.value, Part::Identity))
-                    .collect();
-                let publisher = rule
-                    .publisher
-                    .is_none_or(|wanted| wanted == subject.host.publisher);
+                let identities: BTreeSet<&str> =
+                    pairs.filter_map(|at| own(subject, &at.value, Part::Identity)).collect();
+                let publisher = rule.publisher.is_none_or(|wanted| wanted == subject.host.publisher);
                 (publisher && !identities.is_empty()).then_some((subject, identities))
             };
             Rc::new(machines.iter().filter_map(meant).collect())
@@ -132,22 +104,11 @@ impl<'n> Net<'n> {
     }
 
     /// The `rules:` entry for a rule: the truster's own profile by name beats the profile the rule is written in.
-    fn tweak<'s>(
-        &mut self,
-        work: &mut Work<'s>,
-        truster: &Machine<'_>,
-        rule: &Rule,
-    ) -> Option<&'s RuleTweak> {
+    fn tweak<'s>(&mut self, work: &mut Work<'s>, truster: &Machine<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
         let mut best = None;
         for profile in [&truster.effective.name, &rule.origin.profile] {
             let key = format!("{profile}/{}", rule.id);
-            if let Some((index, tweak)) = work
-                .spec
-                .rules
-                .iter()
-                .enumerate()
-                .find(|(_, t)| t.rule.value == key)
-            {
+            if let Some((index, tweak)) = work.spec.rules.iter().enumerate().find(|(_, t)| t.rule.value == key) {
                 self.used.insert(index);
                 best = best.or(Some(tweak));
             }
@@ -155,32 +116,18 @@ impl<'n> Net<'n> {
         if let Some(at) = best.and_then(|tweak: &RuleTweak| tweak.alias.as_ref())
             && let Err(why) = template::check(&at.value, &template::ALIAS)
         {
-            work.faults.push(
-                work.spec
-                    .source
-                    .error(at.place, why)
-                    .hint("an alias may use {fqdn}, {host} and {identity}"),
-            );
+            work.faults
+                .push(work.spec.source.error(at.place, why).hint("an alias may use {fqdn}, {host} and {identity}"));
         }
         best
     }
 
-    fn entry(
-        &mut self,
-        work: &mut Work<'_>,
-        machines: &[Machine<'_>],
-        number: usize,
-        entry: &TrustSpec,
-    ) {
+    fn entry(&mut self, work: &mut Work<'_>, machines: &[Machine<'_>], number: usize, entry: &TrustSpec) {
         let id = RuleId::new("spec", &format!("trust/{number}"));
         for at in entry.alias.iter().chain(&entry.was) {
             if let Err(why) = template::check(&at.value, &template::ALIAS) {
-                work.faults.push(
-                    work.spec
-                        .source
-                        .error(at.place, why)
-                        .hint("an alias may use {fqdn}, {host} and {identity}"),
-                );
+                work.faults
+                    .push(work.spec.source.error(at.place, why).hint("an alias may use {fqdn}, {host} and {identity}"));
                 return;
             }
         }
@@ -188,17 +135,16 @@ impl<'n> Net<'n> {
         for at in &entry.stores {
             trusters.extend(find(work, machines, at, Part::Store));
         }
-        let draft =
-            |store: StoreId, subject: Subject, alias: Option<String>, was: Vec<String>| Draft {
-                store,
-                subject,
-                alias,
-                was,
-                rule: id.clone(),
-                why: entry.why.clone(),
-                source: "the estate spec".to_owned(),
-                place: entry.place,
-            };
+        let draft = |store: StoreId, subject: Subject, alias: Option<String>, was: Vec<String>| Draft {
+            store,
+            subject,
+            alias,
+            was,
+            rule: id.clone(),
+            why: entry.why.clone(),
+            source: "the estate spec".to_owned(),
+            place: entry.place,
+        };
         let plain = |at: &At<String>| at.value.to_lowercase();
         if let Some(certificate) = &entry.certificate {
             if !work.spec.certificates.contains_key(&certificate.value) {
@@ -212,30 +158,16 @@ impl<'n> Net<'n> {
                 work.faults.push(fault);
                 return;
             }
-            let alias = entry
-                .alias
-                .as_ref()
-                .map_or_else(|| certificate.value.to_lowercase(), plain);
+            let alias = entry.alias.as_ref().map_or_else(|| certificate.value.to_lowercase(), plain);
             if alias.contains('{') {
                 let at = entry.alias.as_ref().map_or(entry.place, |at| at.place);
-                let fault = work.spec.source.error(
-                    at,
-                    "the alias of a certificate without a host has no variables",
-                );
+                let fault = work.spec.source.error(at, "the alias of a certificate without a host has no variables");
                 work.faults.push(fault.hint("write a plain name"));
             }
             for (truster, store) in trusters {
                 let store = StoreId::new(truster.host.fqdn.clone(), store);
                 let subject = Subject::Certificate(certificate.value.clone());
-                self.add(
-                    work,
-                    draft(
-                        store,
-                        subject,
-                        Some(alias.clone()),
-                        entry.was.iter().map(plain).collect(),
-                    ),
-                );
+                self.add(work, draft(store, subject, Some(alias.clone()), entry.was.iter().map(plain).collect()));
             }
             return;
         }
@@ -253,16 +185,7 @@ impl<'n> Net<'n> {
                 let alias = entry.alias.as_ref().map(|at| name(at, subject, identity));
                 self.add(
                     work,
-                    draft(
-                        store,
-                        whom,
-                        alias,
-                        entry
-                            .was
-                            .iter()
-                            .map(|at| name(at, subject, identity))
-                            .collect(),
-                    ),
+                    draft(store, whom, alias, entry.was.iter().map(|at| name(at, subject, identity)).collect()),
                 );
             }
         }
@@ -274,16 +197,8 @@ impl<'n> Net<'n> {
         };
         let with_alias = takes_alias(store.format);
         if with_alias && draft.alias.is_none() {
-            let message = format!(
-                "{} gives no alias, and entries of {} need one",
-                draft.rule, draft.store
-            );
-            work.faults.push(
-                work.spec
-                    .source
-                    .error(draft.place, message)
-                    .hint("add `alias:`, such as '{fqdn}'"),
-            );
+            let message = format!("{} gives no alias, and entries of {} need one", draft.rule, draft.store);
+            work.faults.push(work.spec.source.error(draft.place, message).hint("add `alias:`, such as '{fqdn}'"));
             return;
         }
         let id = format!("{} <- {}", draft.store, draft.subject);
@@ -315,15 +230,11 @@ impl<'n> Net<'n> {
                     "give one of them the other's alias under `rules:`, such as `{}: {{ alias: … }}`",
                     edge.rule
                 );
-                work.faults
-                    .push(work.spec.source.error(draft.place, message).hint(hint));
+                work.faults.push(work.spec.source.error(draft.place, message).hint(hint));
                 return;
             }
-            let (mut first, second) = if known.rule <= edge.rule {
-                (known.clone(), edge)
-            } else {
-                (edge, known.clone())
-            };
+            let (mut first, second) =
+                if known.rule <= edge.rule { (known.clone(), edge) } else { (edge, known.clone()) };
             first.was.extend(second.was);
             edge = first;
         }
@@ -348,10 +259,7 @@ impl<'n> Net<'n> {
                 format!("there is no rule `{named}` in the profiles of this estate")
             };
             let rule = named.split_once('/').map_or("", |(_, rule)| rule);
-            let meant = known
-                .iter()
-                .find(|k| *k != named && k.ends_with(&format!("/{rule}")))
-                .cloned();
+            let meant = known.iter().find(|k| *k != named && k.ends_with(&format!("/{rule}"))).cloned();
             let meant = meant.or_else(|| nearest(named, known.iter().map(String::as_str)));
             let fault = work.spec.source.error(tweak.rule.place, message);
             work.faults.push(
@@ -363,18 +271,11 @@ impl<'n> Net<'n> {
     }
 
     /// Checks that aliases are unique per store, and lets older names go that somebody else uses today.
-    fn close(
-        self,
-        work: &mut Work<'_>,
-        identities: &BTreeMap<IdentityId, IdentityDef>,
-    ) -> Vec<Edge> {
+    fn close(self, work: &mut Work<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
         let mut taken: BTreeMap<(StoreId, String), String> = BTreeMap::new();
         for def in identities.values() {
             if let Source::KeyEntry { store, alias } = &def.source {
-                taken.insert(
-                    (store.clone(), alias.clone()),
-                    format!("the key of {}", def.id),
-                );
+                taken.insert((store.clone(), alias.clone()), format!("the key of {}", def.id));
             }
         }
         let mut edges = Vec::new();
@@ -394,8 +295,7 @@ impl<'n> Net<'n> {
                             edge.rule
                         )
                     };
-                    work.faults
-                        .push(work.spec.source.error(place, message).hint(hint));
+                    work.faults.push(work.spec.source.error(place, message).hint(hint));
                 } else {
                     taken.insert(slot, format!("{} ({})", edge.subject, edge.rule));
                 }
@@ -403,8 +303,7 @@ impl<'n> Net<'n> {
             edges.push(edge);
         }
         for edge in &mut edges {
-            edge.was
-                .retain(|old| !taken.contains_key(&(edge.store.clone(), old.clone())));
+            edge.was.retain(|old| !taken.contains_key(&(edge.store.clone(), old.clone())));
             edge.was.sort();
             edge.was.dedup();
         }
@@ -439,7 +338,5 @@ fn name(at: &At<String>, subject: &Machine<'_>, identity: &str) -> String {
         "identity" => Some(identity.to_owned()),
         _ => None,
     };
-    template::fill(&at.value, &value)
-        .unwrap_or_else(|_| at.value.clone())
-        .to_lowercase()
+    template::fill(&at.value, &value).unwrap_or_else(|_| at.value.clone()).to_lowercase()
 }

@@ -37,11 +37,7 @@ impl Machine<'_> {
 
     /// Whether the host has this role, and what that role is.
     pub(crate) fn has(&self, role: &str) -> Option<&Role> {
-        if self.host.roles.iter().any(|r| r == role) {
-            self.effective.roles.get(role)
-        } else {
-            None
-        }
+        if self.host.roles.iter().any(|r| r == role) { self.effective.roles.get(role) } else { None }
     }
 
     /// The value of a label for `same:`; `side` and `cluster` are labels every host may have.
@@ -71,16 +67,13 @@ pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Ma
     for host in &spec.hosts {
         let wanted: &[At<ProfileRef>] = host.profiles.as_deref().unwrap_or(&spec.profiles);
         let key: Vec<ProfileRef> = wanted.iter().map(|at| at.value.clone()).collect();
-        let effective =
-            cache
-                .entry(key)
-                .or_insert_with(|| match catalog.effective(wanted, &spec.source) {
-                    Ok(effective) => Some(Rc::new(effective)),
-                    Err(fault) => {
-                        work.faults.push(*fault);
-                        None
-                    }
-                });
+        let effective = cache.entry(key).or_insert_with(|| match catalog.effective(wanted, &spec.source) {
+            Ok(effective) => Some(Rc::new(effective)),
+            Err(fault) => {
+                work.faults.push(*fault);
+                None
+            }
+        });
         let Some(effective) = effective.clone() else {
             continue;
         };
@@ -94,66 +87,40 @@ pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Ma
     machines
 }
 
-fn machine<'s>(
-    work: &mut Work<'s>,
-    spec: &'s HostSpec,
-    effective: &Rc<Effective>,
-) -> Option<Machine<'s>> {
+fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective>) -> Option<Machine<'s>> {
     let source = &work.spec.source;
     let mut role = Role::default();
     let mut joined: Vec<(&str, &Role)> = Vec::new();
     for at in &spec.roles {
         let Some(found) = effective.roles.get(&at.value) else {
-            work.faults.push(dangling(
-                source,
-                at.place,
-                "role",
-                &at.value,
-                effective.roles.keys(),
-            ));
+            work.faults.push(dangling(source, at.place, "role", &at.value, effective.roles.keys()));
             continue;
         };
         if joined.iter().any(|(name, _)| *name == at.value) {
-            work.faults.push(
-                source
-                    .error(
-                        at.place,
-                        format!("the role `{}` stands here twice", at.value),
-                    )
-                    .hint("keep one"),
-            );
+            work.faults
+                .push(source.error(at.place, format!("the role `{}` stands here twice", at.value)).hint("keep one"));
         } else if let Err(what) = role.absorb(found) {
-            let other = joined
-                .iter()
-                .find(|(_, r)| (*r).clone().absorb(found).is_err())
-                .map_or("", |(name, _)| name);
-            let message = format!(
-                "the roles `{other}` and `{}` of {} define the {what} differently",
-                at.value, spec.fqdn
+            let other = joined.iter().find(|(_, r)| (*r).clone().absorb(found).is_err()).map_or("", |(name, _)| name);
+            let message =
+                format!("the roles `{other}` and `{}` of {} define the {what} differently", at.value, spec.fqdn);
+            work.faults.push(
+                source.error(at.place, message).hint(
+                    "one machine cannot be both; give one role to another host, or write a profile that joins them",
+                ),
             );
-            work.faults.push(source.error(at.place, message).hint("one machine cannot be both; give one role to another host, or write a profile that joins them"));
         }
         joined.push((&at.value, found));
     }
     if joined.is_empty() {
         return None;
     }
-    let mut vars: BTreeMap<String, String> = role
-        .vars
-        .iter()
-        .filter_map(|(k, v)| Some((k.clone(), v.clone()?)))
-        .collect();
+    let mut vars: BTreeMap<String, String> =
+        role.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect();
     for (name, value) in &spec.vars {
         if role.vars.contains_key(&name.value) {
             vars.insert(name.value.clone(), value.value.clone());
         } else {
-            work.faults.push(dangling(
-                source,
-                name.place,
-                "variable",
-                &name.value,
-                role.vars.keys(),
-            ));
+            work.faults.push(dangling(source, name.place, "variable", &name.value, role.vars.keys()));
         }
     }
     let mut machine = Machine {
@@ -183,25 +150,14 @@ fn machine<'s>(
             Ok(filled) => {
                 let root = join(work.base, &filled);
                 machine.host.access = Access::Root(root.clone());
-                machine.disks = Some(Disks {
-                    root,
-                    drive: drive.as_ref().map(|d| d.0.value.clone()),
-                });
+                machine.disks = Some(Disks { root, drive: drive.as_ref().map(|d| d.0.value.clone()) });
             }
-            Err(why) => work.faults.push(
-                source
-                    .error(root.0.place, why)
-                    .hint("a root may use {fqdn} and {host}"),
-            ),
+            Err(why) => work.faults.push(source.error(root.0.place, why).hint("a root may use {fqdn} and {host}")),
         }
         if let Some(drive) = drive
             && let Err(why) = template::check(&drive.0.value, &["letter"])
         {
-            work.faults.push(
-                source
-                    .error(drive.0.place, why)
-                    .hint("write '{letter}$' for Windows admin shares"),
-            );
+            work.faults.push(source.error(drive.0.place, why).hint("write '{letter}$' for Windows admin shares"));
         }
     }
     Some(machine)
@@ -212,57 +168,27 @@ fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
     let mut clusters: BTreeMap<String, Vec<(String, Place, bool)>> = BTreeMap::new();
     for machine in &*machines {
         if let Some(at) = &machine.spec.cluster {
-            let node = (
-                machine.host.fqdn.to_string(),
-                at.place,
-                machine.host.publisher,
-            );
+            let node = (machine.host.fqdn.to_string(), at.place, machine.host.publisher);
             clusters.entry(at.value.clone()).or_default().push(node);
         }
     }
     for (name, nodes) in clusters.iter().filter(|(_, nodes)| nodes.len() > 1) {
-        let publishers: Vec<&str> = nodes
-            .iter()
-            .filter(|(_, _, p)| *p)
-            .map(|(fqdn, _, _)| fqdn.as_str())
-            .collect();
+        let publishers: Vec<&str> = nodes.iter().filter(|(_, _, p)| *p).map(|(fqdn, _, _)| fqdn.as_str()).collect();
         if publishers.len() == 1 {
             continue;
         }
         let message = if publishers.is_empty() {
-            let all = nodes
-                .iter()
-                .map(|(fqdn, _, _)| fqdn.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!(
-                "the cluster `{name}` has {} nodes and no publisher ({all})",
-                nodes.len()
-            )
+            let all = nodes.iter().map(|(fqdn, _, _)| fqdn.as_str()).collect::<Vec<_>>().join(", ");
+            format!("the cluster `{name}` has {} nodes and no publisher ({all})", nodes.len())
         } else {
-            format!(
-                "the cluster `{name}` has {} publishers: {}",
-                publishers.len(),
-                publishers.join(", ")
-            )
+            format!("the cluster `{name}` has {} publishers: {}", publishers.len(), publishers.join(", "))
         };
-        let place = nodes
-            .first()
-            .map(|(_, place, _)| *place)
-            .unwrap_or_default();
-        work.faults.push(
-            work.spec
-                .source
-                .error(place, message)
-                .hint("write `publisher: true` on exactly one of its nodes"),
-        );
+        let place = nodes.first().map(|(_, place, _)| *place).unwrap_or_default();
+        work.faults
+            .push(work.spec.source.error(place, message).hint("write `publisher: true` on exactly one of its nodes"));
     }
     for machine in machines {
-        let alone = machine
-            .spec
-            .cluster
-            .as_ref()
-            .is_none_or(|at| clusters.get(&at.value).is_none_or(|n| n.len() < 2));
+        let alone = machine.spec.cluster.as_ref().is_none_or(|at| clusters.get(&at.value).is_none_or(|n| n.len() < 2));
         if machine.role.clustered && alone {
             machine.host.publisher = machine.spec.publisher.as_ref().is_none_or(|at| at.value);
         }
@@ -272,33 +198,20 @@ fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
 /// A retired or former name is not a live one.
 fn former(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     let source = &work.spec.source;
-    let live: BTreeMap<_, _> = work
-        .spec
-        .hosts
-        .iter()
-        .map(|host| (&host.fqdn, host.place.line))
-        .collect();
+    let live: BTreeMap<_, _> = work.spec.hosts.iter().map(|host| (&host.fqdn, host.place.line)).collect();
     for at in &work.spec.retired {
         if let Some(line) = live.get(&at.value) {
             let message = format!("{} is retired here and a host on line {line}", at.value);
-            work.faults.push(
-                source
-                    .error(at.place, message)
-                    .hint("take it out of `retired:` or out of `hosts:`"),
-            );
+            work.faults.push(source.error(at.place, message).hint("take it out of `retired:` or out of `hosts:`"));
         }
     }
     for machine in machines {
         for at in &machine.spec.formerly {
             if let Some(line) = live.get(&at.value) {
-                let message = format!(
-                    "{} is the former name of {} here and a host on line {line}",
-                    at.value, machine.host.fqdn
-                );
+                let message =
+                    format!("{} is the former name of {} here and a host on line {line}", at.value, machine.host.fqdn);
                 work.faults.push(
-                    source
-                        .error(at.place, message)
-                        .hint("a name belongs to one host; take it out of `formerly:`"),
+                    source.error(at.place, message).hint("a name belongs to one host; take it out of `formerly:`"),
                 );
             }
         }

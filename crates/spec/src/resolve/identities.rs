@@ -9,9 +9,7 @@ use crate::estate::{HostCertificate, IdentitySpec};
 use crate::fault::{At, Place};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
-use crate::topology::{
-    Constraints, IdentityDef, Issuer, KeyKind, Rotation, ServiceDef, SignatureHash, Source, Write,
-};
+use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, Rotation, ServiceDef, SignatureHash, Source, Write};
 
 const VALIDITY_DAYS: u32 = 1825;
 const RENEW_BEFORE_DAYS: u32 = 60;
@@ -20,37 +18,20 @@ const RENEW_BEFORE_DAYS: u32 = 60;
 pub(crate) fn identities(
     work: &mut Work<'_>,
     machines: &[Machine<'_>],
-) -> (
-    BTreeMap<IdentityId, IdentityDef>,
-    BTreeMap<ServiceId, ServiceDef>,
-) {
+) -> (BTreeMap<IdentityId, IdentityDef>, BTreeMap<ServiceId, ServiceDef>) {
     let mut identities = BTreeMap::new();
     let mut services = BTreeMap::new();
     settings(work, &work.spec.identity);
     for machine in machines {
         for (name, title) in &machine.role.services {
             let id = ServiceId::new(machine.host.fqdn.clone(), name.clone());
-            services.insert(
-                id.clone(),
-                ServiceDef {
-                    id,
-                    name: title.clone(),
-                },
-            );
+            services.insert(id.clone(), ServiceDef { id, name: title.clone() });
         }
         names(work, machine);
         for (name, identity) in &machine.role.identities {
             let id = IdentityId::new(machine.host.fqdn.clone(), name.clone());
-            let own = machine
-                .spec
-                .identities
-                .iter()
-                .find(|(at, _)| at.value == *name)
-                .map(|(_, spec)| spec);
-            let own = own
-                .cloned()
-                .unwrap_or_default()
-                .over(&machine.spec.identity);
+            let own = machine.spec.identities.iter().find(|(at, _)| at.value == *name).map(|(_, spec)| spec);
+            let own = own.cloned().unwrap_or_default().over(&machine.spec.identity);
             let def = one(work, machine, &id, identity, &own);
             identities.insert(id, def);
         }
@@ -63,21 +44,9 @@ fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
     let source = &work.spec.source;
     let known = &machine.role.identities;
     let certificates = machine.spec.certificates.iter().map(|(at, _)| at);
-    for at in machine
-        .spec
-        .identities
-        .iter()
-        .map(|(at, _)| at)
-        .chain(certificates)
-    {
+    for at in machine.spec.identities.iter().map(|(at, _)| at).chain(certificates) {
         if !known.contains_key(&at.value) {
-            work.faults.push(dangling(
-                source,
-                at.place,
-                "identity",
-                &at.value,
-                known.keys(),
-            ));
+            work.faults.push(dangling(source, at.place, "identity", &at.value, known.keys()));
         }
     }
     settings(work, &machine.spec.identity);
@@ -90,51 +59,24 @@ fn names(work: &mut Work<'_>, machine: &Machine<'_>) {
 fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
     let spec = work.spec;
     let source = &spec.source;
-    if let Some(at) = setting
-        .issuer
-        .as_ref()
-        .filter(|at| at.value != "self-signed")
-    {
+    if let Some(at) = setting.issuer.as_ref().filter(|at| at.value != "self-signed") {
         if spec.authorities.contains_key(&at.value) {
-            let message = format!(
-                "identities issued by an authority (`{}`) are not available in this version",
-                at.value
-            );
-            work.faults.push(
-                source
-                    .error(at.place, message)
-                    .hint("write `issuer: self-signed`"),
-            );
+            let message =
+                format!("identities issued by an authority (`{}`) are not available in this version", at.value);
+            work.faults.push(source.error(at.place, message).hint("write `issuer: self-signed`"));
         } else {
-            let known: Vec<String> = std::iter::once("self-signed".to_owned())
-                .chain(spec.authorities.keys().cloned())
-                .collect();
-            work.faults.push(dangling(
-                source,
-                at.place,
-                "authority",
-                &at.value,
-                known.iter(),
-            ));
+            let known: Vec<String> =
+                std::iter::once("self-signed".to_owned()).chain(spec.authorities.keys().cloned()).collect();
+            work.faults.push(dangling(source, at.place, "authority", &at.value, known.iter()));
         }
     }
-    if let Some(at) = setting
-        .rotation
-        .as_ref()
-        .filter(|at| at.value == Rotation::Staged)
-    {
-        let fault = source.error(
-            at.place,
-            "rotation in stages is not available in this version",
-        );
-        work.faults
-            .push(fault.hint("write `rotation: immediate`, or leave the field out"));
+    if let Some(at) = setting.rotation.as_ref().filter(|at| at.value == Rotation::Staged) {
+        let fault = source.error(at.place, "rotation in stages is not available in this version");
+        work.faults.push(fault.hint("write `rotation: immediate`, or leave the field out"));
     }
     if let Some(at) = setting.validity_days.as_ref().filter(|at| at.value == 1895) {
-        let fault = source.warning(
-            at.place,
-            "1895 days are 5.19 years: a known misprint in the vendor's table for five years",
-        );
+        let fault =
+            source.warning(at.place, "1895 days are 5.19 years: a known misprint in the vendor's table for five years");
         work.warnings.push(fault.hint("five years are 1825d or 5y"));
     }
 }
@@ -147,12 +89,7 @@ fn one(
     own: &IdentitySpec,
 ) -> IdentityDef {
     let setting = own.over(&work.spec.identity);
-    let given = machine
-        .spec
-        .certificates
-        .iter()
-        .find(|(at, _)| at.value == id.name)
-        .map(|(_, given)| given);
+    let given = machine.spec.certificates.iter().find(|(at, _)| at.value == id.name).map(|(_, given)| given);
     let source = origin(work, machine, id, identity, given);
     let write = match (&identity.entry, &machine.disks) {
         (_, None) => Write::Never,
@@ -165,11 +102,7 @@ fn one(
         .host
         .roles
         .iter()
-        .filter(|r| {
-            machine
-                .has(r)
-                .is_some_and(|role| role.identities.contains_key(&id.name))
-        })
+        .filter(|r| machine.has(r).is_some_and(|role| role.identities.contains_key(&id.name)))
         .min();
     IdentityDef {
         id: id.clone(),
@@ -184,21 +117,11 @@ fn one(
         issuer_explicit: own.issuer.is_some(),
         validity_days,
         renew_before_days,
-        rotation: setting
-            .rotation
-            .as_ref()
-            .map_or(Rotation::Immediate, |at| at.value),
+        rotation: setting.rotation.as_ref().map_or(Rotation::Immediate, |at| at.value),
         names: given.map(|given| given.names.clone()).unwrap_or_default(),
-        restart: identity
-            .restart
-            .iter()
-            .map(|s| ServiceId::new(id.host.clone(), s.clone()))
-            .collect(),
+        restart: identity.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         served_at: identity.served_at,
-        rule: RuleId::new(
-            &identity.origin.profile,
-            &format!("{}.{}", role.map_or("", String::as_str), id.name),
-        ),
+        rule: RuleId::new(&identity.origin.profile, &format!("{}.{}", role.map_or("", String::as_str), id.name)),
         source_document: identity.source.clone(),
         export_steps: filled(work, machine, &identity.export_steps),
         renew_steps: filled(work, machine, &identity.renew_steps),
@@ -219,25 +142,16 @@ fn origin(
     match (&identity.entry, &machine.disks, file) {
         (Some((store, alias)), Some(_), file) => {
             if let Some(at) = file {
-                let message = format!(
-                    "the certificate of {id} is read from its store `{store}`, not from a file"
-                );
+                let message = format!("the certificate of {id} is read from its store `{store}`, not from a file");
                 let fault = work.spec.source.error(at.place, message);
-                work.faults
-                    .push(fault.hint("leave `file` out; `names` may stay"));
+                work.faults.push(fault.hint("leave `file` out; `names` may stay"));
             }
-            Source::KeyEntry {
-                store: StoreId::new(id.host.clone(), store.clone()),
-                alias: alias.clone(),
-            }
+            Source::KeyEntry { store: StoreId::new(id.host.clone(), store.clone()), alias: alias.clone() }
         }
         (None, _, Some(at)) | (Some(_), None, Some(at)) => Source::File(join(work.base, &at.value)),
         (None, _, None) | (Some(_), None, None) => {
             let names = if identity.exported_as.is_empty() {
-                vec![
-                    format!("{}_{}.cer", id.host, id.name),
-                    format!("{}_{}.pem", id.host, id.name),
-                ]
+                vec![format!("{}_{}.cer", id.host, id.name), format!("{}_{}.pem", id.host, id.name)]
             } else {
                 filled(work, machine, &identity.exported_as)
             };
@@ -255,37 +169,26 @@ fn material(
     setting: &IdentitySpec,
     write: Write,
 ) -> (KeyKind, SignatureHash) {
-    let key = setting
-        .key
-        .as_ref()
-        .map_or(constraints.key.unwrap_or(KeyKind::Rsa(2048)), |at| at.value);
-    let fallback = constraints
-        .signature
-        .first()
-        .copied()
-        .unwrap_or(SignatureHash::Sha256);
+    let key = setting.key.as_ref().map_or(constraints.key.unwrap_or(KeyKind::Rsa(2048)), |at| at.value);
+    let fallback = constraints.signature.first().copied().unwrap_or(SignatureHash::Sha256);
     let signature = setting.signature.as_ref().map_or(fallback, |at| at.value);
     if write == Write::Direct {
         let weak = match (key, constraints.key) {
             (_, None) => false,
-            (KeyKind::Rsa(has), Some(KeyKind::Rsa(needs)))
-            | (KeyKind::Ec(has), Some(KeyKind::Ec(needs))) => has < needs,
-            (KeyKind::Rsa(_), Some(KeyKind::Ec(_))) | (KeyKind::Ec(_), Some(KeyKind::Rsa(_))) => {
-                true
+            (KeyKind::Rsa(has), Some(KeyKind::Rsa(needs))) | (KeyKind::Ec(has), Some(KeyKind::Ec(needs))) => {
+                has < needs
             }
+            (KeyKind::Rsa(_), Some(KeyKind::Ec(_))) | (KeyKind::Ec(_), Some(KeyKind::Rsa(_))) => true,
         };
         if let (true, Some(at), Some(needs)) = (weak, &setting.key, constraints.key) {
             breaks(work, at, id, &format!("its key must be {needs} or longer"));
         }
-        if let Some(at) = setting.signature.as_ref().filter(|_| {
-            !constraints.signature.is_empty() && !constraints.signature.contains(&signature)
-        }) {
-            let allowed = constraints
-                .signature
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" or ");
+        if let Some(at) = setting
+            .signature
+            .as_ref()
+            .filter(|_| !constraints.signature.is_empty() && !constraints.signature.contains(&signature))
+        {
+            let allowed = constraints.signature.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
             breaks(work, at, id, &format!("its signature must be {allowed}"));
         }
     }
@@ -293,10 +196,8 @@ fn material(
 }
 
 fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
-    let fault = work.spec.source.error(
-        at.place,
-        format!("this setting breaks what the role of {id} demands: {demand}"),
-    );
+    let fault =
+        work.spec.source.error(at.place, format!("this setting breaks what the role of {id} demands: {demand}"));
     let hint = "write what the role accepts, or leave the field out; a setting for one host or one identity goes \
                 under its `identity:` or `identities:`";
     if !work.faults.iter().any(|known| known.place == fault.place) {
@@ -306,27 +207,17 @@ fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
 
 /// Validity and renewal, in days. A certificate that is due from its first day would be made anew for ever.
 fn terms(work: &mut Work<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, u32) {
-    let validity = setting
-        .validity_days
-        .as_ref()
-        .map_or(VALIDITY_DAYS, |at| at.value);
-    let renew = setting
-        .renew_before_days
-        .as_ref()
-        .map_or(RENEW_BEFORE_DAYS, |at| at.value);
+    let validity = setting.validity_days.as_ref().map_or(VALIDITY_DAYS, |at| at.value);
+    let renew = setting.renew_before_days.as_ref().map_or(RENEW_BEFORE_DAYS, |at| at.value);
     if renew >= validity {
-        let place: Option<Place> = setting
-            .validity_days
-            .as_ref()
-            .or(setting.renew_before_days.as_ref())
-            .map(|at| at.place);
+        let place: Option<Place> =
+            setting.validity_days.as_ref().or(setting.renew_before_days.as_ref()).map(|at| at.place);
         let message = format!(
             "{id} would be due for renewal from its first day: valid {validity} days, renewed {renew} days before its end"
         );
         let fault = work.spec.source.error(place.unwrap_or_default(), message);
         if !work.faults.iter().any(|known| known.place == fault.place) {
-            work.faults
-                .push(fault.hint("make `validity` longer or `renew_before` shorter"));
+            work.faults.push(fault.hint("make `validity` longer or `renew_before` shorter"));
         }
     }
     (validity, renew)

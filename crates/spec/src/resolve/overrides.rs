@@ -28,22 +28,9 @@ impl Override<'_> {
     pub(super) fn hits(&self, machine: &Machine<'_>, store: &str) -> bool {
         let (left, right) = self.spec.pattern.value.split_once('/').unwrap_or_default();
         match self.rank {
-            Rank::Glob => self
-                .glob
-                .as_ref()
-                .is_some_and(|g| g.is_match(format!("{}/{store}", machine.host.fqdn))),
-            Rank::Role => {
-                right == store
-                    && machine
-                        .has(left)
-                        .is_some_and(|role| role.stores.contains_key(store))
-            }
-            Rank::Host => {
-                right == store
-                    && left
-                        .trim_end_matches('.')
-                        .eq_ignore_ascii_case(machine.host.fqdn.as_str())
-            }
+            Rank::Glob => self.glob.as_ref().is_some_and(|g| g.is_match(format!("{}/{store}", machine.host.fqdn))),
+            Rank::Role => right == store && machine.has(left).is_some_and(|role| role.stores.contains_key(store)),
+            Rank::Host => right == store && left.trim_end_matches('.').eq_ignore_ascii_case(machine.host.fqdn.as_str()),
         }
     }
 }
@@ -56,21 +43,11 @@ pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Ve
         let (left, right) = pattern.value.split_once('/').unwrap_or_default();
         let mut glob = None;
         let rank = if pattern.value.contains(['*', '?', '[', '{']) {
-            match globset::GlobBuilder::new(&pattern.value)
-                .literal_separator(true)
-                .case_insensitive(true)
-                .build()
-            {
+            match globset::GlobBuilder::new(&pattern.value).literal_separator(true).case_insensitive(true).build() {
                 Ok(found) => glob = Some(found.compile_matcher()),
                 Err(error) => {
-                    let message =
-                        format!("`{}` is no usable pattern: {}", pattern.value, error.kind());
-                    work.faults.push(
-                        work.spec
-                            .source
-                            .error(pattern.place, message)
-                            .hint("write it like '*/cacerts'"),
-                    );
+                    let message = format!("`{}` is no usable pattern: {}", pattern.value, error.kind());
+                    work.faults.push(work.spec.source.error(pattern.place, message).hint("write it like '*/cacerts'"));
                     continue;
                 }
             }
@@ -81,17 +58,16 @@ pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Ve
             Rank::Role
         };
         let one = Override { rank, glob, spec };
-        if !machines
-            .iter()
-            .any(|m| m.role.stores.keys().any(|store| one.hits(m, store)))
-        {
+        if !machines.iter().any(|m| m.role.stores.keys().any(|store| one.hits(m, store))) {
             let known: BTreeSet<String> = machines
                 .iter()
                 .flat_map(|m| {
                     m.role.stores.keys().flat_map(move |store| {
-                        let roles = m.host.roles.iter().filter(move |r| {
-                            m.has(r).is_some_and(|role| role.stores.contains_key(store))
-                        });
+                        let roles = m
+                            .host
+                            .roles
+                            .iter()
+                            .filter(move |r| m.has(r).is_some_and(|role| role.stores.contains_key(store)));
                         let by_role = roles.map(move |r| format!("{r}/{store}"));
                         by_role.chain(std::iter::once(format!("{}/{store}", m.host.fqdn)))
                     })
@@ -105,13 +81,8 @@ pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Ve
                 }
                 Rank::Host => format!("means no store: no host `{left}` has a store `{right}`"),
             };
-            let fault = work
-                .spec
-                .source
-                .error(pattern.place, format!("`{}` {why}", pattern.value))
-                .suggest(meant);
-            work.faults
-                .push(fault.hint("write ROLE/STORE, FQDN/STORE or a glob over FQDN/STORE"));
+            let fault = work.spec.source.error(pattern.place, format!("`{}` {why}", pattern.value)).suggest(meant);
+            work.faults.push(fault.hint("write ROLE/STORE, FQDN/STORE or a glob over FQDN/STORE"));
         }
         all.push(one);
     }
@@ -138,9 +109,9 @@ pub(super) fn top<'o, T>(
                         first.line
                     );
                     let fault = work.spec.source.error(hit.spec.pattern.place, message);
-                    work.faults.push(fault.hint(format!(
-                        "write `{id}:` with the `{field}` that is meant; a host's own entry wins"
-                    )));
+                    work.faults.push(
+                        fault.hint(format!("write `{id}:` with the `{field}` that is meant; a host's own entry wins")),
+                    );
                 }
             }
             Some((rank, _, _)) if rank > hit.rank => {}

@@ -23,39 +23,26 @@ impl Disks {
             return Err(format!("`{shown}` is no absolute path of a host"));
         }
         let separators: &[char] = if fold_case { &['\\', '/'] } else { &['/'] };
-        let folders: Vec<&str> = rest
-            .split(separators)
-            .filter(|step| !step.is_empty() && *step != ".")
-            .collect();
+        let folders: Vec<&str> = rest.split(separators).filter(|step| !step.is_empty() && *step != ".").collect();
         if folders.contains(&"..") {
             return Err(format!("`{shown}` has `..` in it"));
         }
         if folders.is_empty() {
             return Err(format!("`{shown}` names no file"));
         }
-        if let Some(step) = folders.iter().find(|step| {
-            step.chars()
-                .any(|c| c.is_control() || (fold_case && "<>:\"|?*".contains(c)))
-        }) {
-            return Err(format!(
-                "`{shown}` has a step that no file can have (`{step}`)"
-            ));
+        if let Some(step) =
+            folders.iter().find(|step| step.chars().any(|c| c.is_control() || (fold_case && "<>:\"|?*".contains(c))))
+        {
+            return Err(format!("`{shown}` has a step that no file can have (`{step}`)"));
         }
         let mut steps = Vec::new();
         if let Some(letter) = drive {
             let letter = letter.to_ascii_uppercase().to_string();
             let name = self.drive.as_deref().unwrap_or("{letter}");
-            steps.push(template::fill(name, &|name| {
-                (name == "letter").then(|| letter.clone())
-            })?);
+            steps.push(template::fill(name, &|name| (name == "letter").then(|| letter.clone()))?);
         }
         steps.extend(folders.into_iter().map(str::to_owned));
-        Ok(HostPath {
-            shown: shown.to_owned(),
-            root: self.root.clone(),
-            steps,
-            fold_case,
-        })
+        Ok(HostPath { shown: shown.to_owned(), root: self.root.clone(), steps, fold_case })
     }
 }
 
@@ -74,25 +61,15 @@ mod tests {
     use super::*;
 
     fn disks(drive: Option<&str>) -> Disks {
-        Disks {
-            root: PathBuf::from("/r"),
-            drive: drive.map(str::to_owned),
-        }
+        Disks { root: PathBuf::from("/r"), drive: drive.map(str::to_owned) }
     }
 
     #[test]
     fn windows_and_unix_paths_become_steps() {
-        let path = disks(None)
-            .place(r"c:\Cisco\CVP\conf\security\.keystore")
-            .unwrap();
-        assert_eq!(
-            path.steps,
-            ["C", "Cisco", "CVP", "conf", "security", ".keystore"]
-        );
+        let path = disks(None).place(r"c:\Cisco\CVP\conf\security\.keystore").unwrap();
+        assert_eq!(path.steps, ["C", "Cisco", "CVP", "conf", "security", ".keystore"]);
         assert!(path.fold_case);
-        let path = disks(Some("{letter}$"))
-            .place("D:/Program Files (x86)/Jävä")
-            .unwrap();
+        let path = disks(Some("{letter}$")).place("D:/Program Files (x86)/Jävä").unwrap();
         assert_eq!(path.steps, ["D$", "Program Files (x86)", "Jävä"]);
         let path = disks(None).place("/tomcat-trust").unwrap();
         assert_eq!(path.steps, ["tomcat-trust"]);
@@ -101,15 +78,7 @@ mod tests {
 
     #[test]
     fn paths_that_lead_elsewhere_are_refused() {
-        for bad in [
-            r"C:\a\..\b",
-            "/a/../b",
-            r"C:\",
-            "/",
-            "a/b",
-            r"C:\a:b\c",
-            r"\\server\share\x",
-        ] {
+        for bad in [r"C:\a\..\b", "/a/../b", r"C:\", "/", "a/b", r"C:\a:b\c", r"\\server\share\x"] {
             assert!(disks(None).place(bad).is_err(), "{bad}");
         }
     }

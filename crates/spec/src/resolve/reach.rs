@@ -53,70 +53,40 @@ pub(super) fn find<'m, 's>(
     let source = &work.spec.source;
     let (left, right) = at.value.split_once('/').unwrap_or_default();
     let hits: Vec<(&Machine<'_>, &str)> = if left.contains('.') {
-        let host = machines.iter().find(|m| {
-            m.host
-                .fqdn
-                .as_str()
-                .eq_ignore_ascii_case(left.trim_end_matches('.'))
-        });
+        let host = machines.iter().find(|m| m.host.fqdn.as_str().eq_ignore_ascii_case(left.trim_end_matches('.')));
         let Some(host) = host else {
             let known: Vec<&str> = machines.iter().map(|m| m.host.fqdn.as_str()).collect();
-            let fault = source
-                .error(at.place, format!("there is no host `{left}`"))
-                .suggest(nearest(left, known));
-            work.faults
-                .push(fault.hint("name a host of this spec, or a role"));
+            let fault = source.error(at.place, format!("there is no host `{left}`")).suggest(nearest(left, known));
+            work.faults.push(fault.hint("name a host of this spec, or a role"));
             return Vec::new();
         };
         if !part.names(host).iter().any(|name| *name == right) {
-            work.faults.push(dangling(
-                source,
-                at.place,
-                part.word(),
-                right,
-                part.names(host).into_iter(),
-            ));
+            work.faults.push(dangling(source, at.place, part.word(), right, part.names(host).into_iter()));
             return Vec::new();
         }
         if matches!(part, Part::Store) && host.disks.is_none() {
-            let fault = source.error(
-                at.place,
-                format!("{left} has `access: none`, so nothing can be brought into its stores"),
-            );
-            work.faults
-                .push(fault.hint("take the entry out, or give the host an access root"));
+            let fault =
+                source.error(at.place, format!("{left} has `access: none`, so nothing can be brought into its stores"));
+            work.faults.push(fault.hint("take the entry out, or give the host an access root"));
             return Vec::new();
         }
         vec![(host, right)]
     } else {
-        machines
-            .iter()
-            .filter_map(|m| own(m, &at.value, part).map(|name| (m, name)))
-            .collect()
+        machines.iter().filter_map(|m| own(m, &at.value, part).map(|name| (m, name))).collect()
     };
     if hits.is_empty() {
         let known: BTreeSet<String> = machines
             .iter()
             .flat_map(|m| {
-                m.host.roles.iter().flat_map(move |role| {
-                    part.names(m)
-                        .into_iter()
-                        .map(move |name| format!("{role}/{name}"))
-                })
+                m.host
+                    .roles
+                    .iter()
+                    .flat_map(move |role| part.names(m).into_iter().map(move |name| format!("{role}/{name}")))
             })
             .collect();
-        let message = format!(
-            "no host of this estate has the {} `{}`",
-            part.word(),
-            at.value
-        );
-        let fault = source
-            .error(at.place, message)
-            .suggest(nearest(&at.value, known.iter().map(String::as_str)));
-        work.faults.push(fault.hint(format!(
-            "write ROLE/{0} or FQDN/{0}",
-            part.word().to_uppercase()
-        )));
+        let message = format!("no host of this estate has the {} `{}`", part.word(), at.value);
+        let fault = source.error(at.place, message).suggest(nearest(&at.value, known.iter().map(String::as_str)));
+        work.faults.push(fault.hint(format!("write ROLE/{0} or FQDN/{0}", part.word().to_uppercase())));
     }
     hits
 }
@@ -136,23 +106,15 @@ pub(super) fn shares(
         let (left, right) = (truster.label(label), subject.label(label));
         for (machine, value) in [(truster, &left), (subject, &right)] {
             if value.is_none() {
-                let because =
-                    tweak.map_or(String::new(), |t| format!(" (line {})", t.rule.place.line));
-                let message = format!(
-                    "{} has no label `{label}`, which the rule {rule} asks for{because}",
-                    machine.host.fqdn
-                );
+                let because = tweak.map_or(String::new(), |t| format!(" (line {})", t.rule.place.line));
+                let message =
+                    format!("{} has no label `{label}`, which the rule {rule} asks for{because}", machine.host.fqdn);
                 let hint = match *label {
                     "side" => "add `side: a` or `side: b`".to_owned(),
                     "cluster" => "add `cluster:`".to_owned(),
                     _ => format!("add `labels: {{ {label}: … }}`"),
                 };
-                work.faults.push(
-                    work.spec
-                        .source
-                        .error(machine.spec.place, message)
-                        .hint(hint),
-                );
+                work.faults.push(work.spec.source.error(machine.spec.place, message).hint(hint));
             }
         }
         equal &= left == right;

@@ -30,10 +30,7 @@ impl Secrets {
         let (name, at) = match over.map(|at| (&at.value, at.place)) {
             Some((PasswordSpec::Inline(secret), at)) => {
                 let from = source(work, machine, id, secret, at)?;
-                return Some(SecretRef {
-                    name: format!("stores.{id}"),
-                    from,
-                });
+                return Some(SecretRef { name: format!("stores.{id}"), from });
             }
             Some((PasswordSpec::Named(name), at)) => (name, Some(at)),
             None => (store.password.as_ref()?, None),
@@ -41,47 +38,25 @@ impl Secrets {
         let place = at.unwrap_or(machine.spec.place);
         if let Some(secret) = work.spec.secrets.get(name) {
             let from = source(work, machine, id, &secret.value, secret.place)?;
-            return Some(SecretRef {
-                name: name.clone(),
-                from,
-            });
+            return Some(SecretRef { name: name.clone(), from });
         }
         if let Some(secret) = machine.effective.secrets.get(name) {
             let from = source(work, machine, id, secret, place)?;
-            return Some(SecretRef {
-                name: name.clone(),
-                from,
-            });
+            return Some(SecretRef { name: name.clone(), from });
         }
-        let known: BTreeSet<&str> = (work.spec.secrets.keys())
-            .chain(machine.effective.secrets.keys())
-            .map(String::as_str)
-            .collect();
+        let known: BTreeSet<&str> =
+            (work.spec.secrets.keys()).chain(machine.effective.secrets.keys()).map(String::as_str).collect();
         if at.is_some() {
             // What was written may be the password itself instead of its name, so it is not repeated.
-            let fault = work.spec.source.error(
-                place,
-                format!("`password` of {id} is no name under `secrets:`"),
-            );
-            work.faults.push(
-                fault
-                    .suggest(nearest(name, known.iter().copied()))
-                    .hint(format!(
-                        "name one of {}, or write the way to it: {{ env: VARIABLE }}",
-                        known.into_iter().collect::<Vec<_>>().join(", ")
-                    )),
-            );
+            let fault = work.spec.source.error(place, format!("`password` of {id} is no name under `secrets:`"));
+            work.faults.push(fault.suggest(nearest(name, known.iter().copied())).hint(format!(
+                "name one of {}, or write the way to it: {{ env: VARIABLE }}",
+                known.into_iter().collect::<Vec<_>>().join(", ")
+            )));
         } else if self.missing.insert(name.clone()) {
-            let fault = work.spec.source.error(
-                place,
-                format!("nobody says where the password `{name}` of {id} is"),
-            );
+            let fault = work.spec.source.error(place, format!("nobody says where the password `{name}` of {id} is"));
             let hint = format!("add `{name}: {{ env: VARIABLE }}` under `secrets:`");
-            work.faults.push(
-                fault
-                    .suggest(nearest(name, work.spec.secrets.keys().map(String::as_str)))
-                    .hint(hint),
-            );
+            work.faults.push(fault.suggest(nearest(name, work.spec.secrets.keys().map(String::as_str))).hint(hint));
         }
         None
     }
@@ -104,28 +79,19 @@ impl Secrets {
             match over.password.as_ref().map(|at| (&at.value, at.place)) {
                 Some((PasswordSpec::Named(name), _)) => drop(asked.insert(name)),
                 Some((PasswordSpec::Inline(SecretSpec::Literal(_, false)), place)) => {
-                    work.warnings.push(warn(
-                        place,
-                        &format!("the password of `{}`", over.pattern.value),
-                    ));
+                    work.warnings.push(warn(place, &format!("the password of `{}`", over.pattern.value)));
                 }
                 Some((PasswordSpec::Inline(_), _)) | None => {}
             }
         }
         for (name, at) in &spec.secrets {
             if matches!(at.value, SecretSpec::Literal(_, false)) {
-                work.warnings
-                    .push(warn(at.place, &format!("the secret `{name}`")));
+                work.warnings.push(warn(at.place, &format!("the secret `{name}`")));
             }
             if !machines.is_empty() && !asked.contains(name.as_str()) {
-                let fault = spec
-                    .source
-                    .warning(at.place, format!("no store asks for the secret `{name}`"));
-                work.warnings.push(
-                    fault
-                        .suggest(nearest(name, asked.iter().copied()))
-                        .hint("take it out, or mend its name"),
-                );
+                let fault = spec.source.warning(at.place, format!("no store asks for the secret `{name}`"));
+                work.warnings
+                    .push(fault.suggest(nearest(name, asked.iter().copied())).hint("take it out, or mend its name"));
             }
         }
     }
@@ -149,19 +115,13 @@ fn source(
                 Err(why) => {
                     // The text of a secret's source is not repeated: `why` would quote it.
                     let variable = why.split_once("uses ").map_or("a part", |(_, tail)| tail);
-                    let fault = work.spec.source.error(
-                        at,
-                        format!("the properties file for the password of {id}: {variable}"),
-                    );
-                    work.faults
-                        .push(fault.hint(format!("known variables: {}", known_vars(machine))));
+                    let fault =
+                        work.spec.source.error(at, format!("the properties file for the password of {id}: {variable}"));
+                    work.faults.push(fault.hint(format!("known variables: {}", known_vars(machine))));
                     return None;
                 }
             };
-            SecretSource::Properties {
-                path,
-                key: key.clone(),
-            }
+            SecretSource::Properties { path, key: key.clone() }
         }
     })
 }

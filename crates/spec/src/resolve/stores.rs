@@ -19,8 +19,7 @@ pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<
     let mut secrets = Secrets::default();
     for machine in machines.iter().filter(|machine| machine.disks.is_some()) {
         for (name, store) in &machine.role.stores {
-            let hits: Vec<&Override<'_>> =
-                overrides.iter().filter(|o| o.hits(machine, name)).collect();
+            let hits: Vec<&Override<'_>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
             let id = StoreId::new(machine.host.fqdn.clone(), name.clone());
             if let Some(def) = one(work, &mut secrets, machine, &id, store, &hits) {
                 stores.insert(id, def);
@@ -41,57 +40,18 @@ fn one(
 ) -> Option<StoreDef> {
     let eq = |a: &String, b: &String| a == b;
     let path = top(work, id, hits, "path", |o| o.path.as_ref(), eq);
-    let certificate = top(
-        work,
-        id,
-        hits,
-        "certificate",
-        |o| o.certificate.as_ref(),
-        eq,
-    );
+    let certificate = top(work, id, hits, "certificate", |o| o.certificate.as_ref(), eq);
     let key = top(work, id, hits, "key", |o| o.key.as_ref(), eq);
-    let format = top(
-        work,
-        id,
-        hits,
-        "format",
-        |o| o.format.as_ref(),
-        |a, b| a == b,
-    )
-    .map_or(store.format, |at| at.value);
-    let password = top(
-        work,
-        id,
-        hits,
-        "password",
-        |o| o.password.as_ref(),
-        PasswordSpec::same,
-    );
-    let exclusive = top(
-        work,
-        id,
-        hits,
-        "ownership",
-        |o| o.exclusive.as_ref(),
-        |a, b| a == b,
-    );
-    let create = top(
-        work,
-        id,
-        hits,
-        "create",
-        |o| o.create.as_ref(),
-        |a, b| a == b,
-    )
-    .map_or(store.create, |at| at.value);
+    let format =
+        top(work, id, hits, "format", |o| o.format.as_ref(), |a, b| a == b).map_or(store.format, |at| at.value);
+    let password = top(work, id, hits, "password", |o| o.password.as_ref(), PasswordSpec::same);
+    let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
+    let create =
+        top(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b).map_or(store.create, |at| at.value);
     if let Some(at) = exclusive.filter(|at| at.value && store.vendor_entries) {
-        let message =
-            format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
+        let message = format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
         work.faults.push(
-            work.spec
-                .source
-                .error(at.place, message)
-                .hint("name the certificates that must go under `distrust:`"),
+            work.spec.source.error(at.place, message).hint("name the certificates that must go under `distrust:`"),
         );
     }
     let place = place(work, machine, id, store, format, path, (certificate, key))?;
@@ -109,11 +69,7 @@ fn one(
         vendor_entries: store.vendor_entries,
         exclusive: exclusive.is_some_and(|at| at.value),
         shadows,
-        restart: store
-            .restart
-            .iter()
-            .map(|s| ServiceId::new(id.host.clone(), s.clone()))
-            .collect(),
+        restart: store.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         steps: filled(work, machine, &store.steps),
     })
 }
@@ -139,10 +95,7 @@ fn place(
         Some((text, at)) => located(work, machine, id, &text, at),
         None => {
             let message = format!("{id} has format {format:?} and lacks its path");
-            let place = path
-                .or(pair.0)
-                .or(pair.1)
-                .map_or(machine.spec.place, |at| at.place);
+            let place = path.or(pair.0).or(pair.1).map_or(machine.spec.place, |at| at.place);
             work.faults.push(
                 work.spec
                     .source
@@ -178,10 +131,7 @@ fn located(
     match machine.path(text)? {
         Ok(path) => Some(path),
         Err(why) => {
-            let fault = work.spec.source.error(
-                at.unwrap_or(machine.spec.place),
-                format!("the path of {id}: {why}"),
-            );
+            let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), format!("the path of {id}: {why}"));
             work.faults.push(fault.hint(format!(
                 "check `vars:` of {}; known variables: {}",
                 machine.host.fqdn,
@@ -193,13 +143,8 @@ fn located(
 }
 
 pub(crate) fn known_vars(machine: &Machine<'_>) -> String {
-    let names = ["fqdn", "host"]
-        .into_iter()
-        .chain(machine.role.vars.keys().map(String::as_str));
-    names
-        .map(|name| format!("{{{name}}}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let names = ["fqdn", "host"].into_iter().chain(machine.role.vars.keys().map(String::as_str));
+    names.map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Steps with the host's names filled in.
@@ -209,14 +154,9 @@ pub(crate) fn filled(work: &mut Work<'_>, machine: &Machine<'_>, steps: &[String
         match machine.fill(step) {
             Ok(text) => out.push(text),
             Err(why) => {
-                let fault = work.spec.source.error(
-                    machine.spec.place,
-                    format!("a step of {}: {why}", machine.host.fqdn),
-                );
-                work.faults.push(fault.hint(format!(
-                    "set it in `vars:`; known variables: {}",
-                    known_vars(machine)
-                )));
+                let fault =
+                    work.spec.source.error(machine.spec.place, format!("a step of {}: {why}", machine.host.fqdn));
+                work.faults.push(fault.hint(format!("set it in `vars:`; known variables: {}", known_vars(machine))));
             }
         }
     }

@@ -14,8 +14,7 @@ pub(crate) fn fill(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result
             return Err(format!("`{text}` has a brace that is never closed"));
         };
         let name = after.get(1..close).unwrap_or_default();
-        let filled = value(name)
-            .ok_or_else(|| format!("`{text}` uses {{{name}}}, which has no value here"))?;
+        let filled = value(name).ok_or_else(|| format!("`{text}` uses {{{name}}}, which has no value here"))?;
         out.push_str(&filled);
         rest = after.get(close + 1..).unwrap_or_default();
     }

@@ -29,40 +29,35 @@ fn step_strategy() -> impl Strategy<Value = Step> {
 /// A store in which any alias may stand twice: written by hand, as foreign tools write them.
 fn store_strategy() -> impl Strategy<Value = Store> {
     let entry = (alias_strategy(), 0usize..5, any::<i64>());
-    (
-        proptest::collection::vec(entry, 0..6),
-        any::<bool>(),
-        1u32..=2,
-    )
-        .prop_map(|(entries, jceks, version)| {
-            let format = if jceks { Format::Jceks } else { Format::Jks };
-            let mut body = magic(format).to_vec();
-            body.extend(version.to_be_bytes());
-            body.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
-            for (alias, what, date) in entries {
-                let alias = mutf8::encode(&alias);
-                let is_key = what == 4;
-                body.extend(if is_key { TAG_KEY } else { TAG_TRUSTED }.to_be_bytes());
-                body.extend(u16::try_from(alias.len()).unwrap().to_be_bytes());
-                body.extend(alias);
-                body.extend(date.to_be_bytes());
-                let der = if is_key {
-                    // A key that nobody opens.
-                    body.extend(b"\0\0\0\x06sealed\0\0\0\x01");
-                    &POOL.leaf
-                } else {
-                    &POOL.certificates[what]
-                };
-                if version == 2 {
-                    body.extend(b"\0\x04X509");
-                }
-                body.extend(u32::try_from(der.len()).unwrap().to_be_bytes());
-                body.extend(der);
+    (proptest::collection::vec(entry, 0..6), any::<bool>(), 1u32..=2).prop_map(|(entries, jceks, version)| {
+        let format = if jceks { Format::Jceks } else { Format::Jks };
+        let mut body = magic(format).to_vec();
+        body.extend(version.to_be_bytes());
+        body.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
+        for (alias, what, date) in entries {
+            let alias = mutf8::encode(&alias);
+            let is_key = what == 4;
+            body.extend(if is_key { TAG_KEY } else { TAG_TRUSTED }.to_be_bytes());
+            body.extend(u16::try_from(alias.len()).unwrap().to_be_bytes());
+            body.extend(alias);
+            body.extend(date.to_be_bytes());
+            let der = if is_key {
+                // A key that nobody opens.
+                body.extend(b"\0\0\0\x06sealed\0\0\0\x01");
+                &POOL.leaf
+            } else {
+                &POOL.certificates[what]
+            };
+            if version == 2 {
+                body.extend(b"\0\x04X509");
             }
-            let seal = digest(&password(), &body);
-            body.extend(seal);
-            reopen(&body)
-        })
+            body.extend(u32::try_from(der.len()).unwrap().to_be_bytes());
+            body.extend(der);
+        }
+        let seal = digest(&password(), &body);
+        body.extend(seal);
+        reopen(&body)
+    })
 }
 
 proptest! {

@@ -1,10 +1,5 @@
 //! What an edit does and what it refuses; the laws of editing are in `laws`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::sync::LazyLock;
 
@@ -27,18 +22,11 @@ struct Pool {
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
     let made = |host: String| {
         let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::new([host])
-            .unwrap()
-            .self_signed(&key)
-            .unwrap();
+        let certificate = rcgen::CertificateParams::new([host]).unwrap().self_signed(&key).unwrap();
         (key.serialize_der(), certificate.der().to_vec())
     };
     let (key, leaf) = made("leaf.example".to_owned());
-    Pool {
-        certificates: (0..4).map(|n| made(format!("host{n}.example")).1).collect(),
-        key,
-        leaf,
-    }
+    Pool { certificates: (0..4).map(|n| made(format!("host{n}.example")).1).collect(), key, leaf }
 });
 
 /// A store with secret keys, made by keytool.
@@ -67,10 +55,7 @@ impl rand_core::TryRng for TestRng {
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         Ok(self.0)
     }
 
@@ -89,12 +74,7 @@ fn password() -> Password {
 }
 
 fn reopen(bytes: &[u8]) -> Store {
-    Store::open(
-        bytes.to_vec(),
-        Unlock::Password(&password()),
-        &Interner::new(),
-    )
-    .unwrap()
+    Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap()
 }
 
 fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
@@ -106,21 +86,12 @@ fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
 
 fn trusted(alias: &str, certificate: usize, created_ms: i64) -> NewEntry {
     let der = POOL.certificates[certificate % POOL.certificates.len()].clone();
-    NewEntry::Trusted {
-        alias: Some(alias.to_owned()),
-        der,
-        created_ms,
-    }
+    NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms }
 }
 
 fn private(alias: &str) -> NewEntry {
     let key = NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    NewEntry::PrivateKey {
-        alias: alias.to_owned(),
-        key,
-        chain: vec![POOL.leaf.clone()],
-        created_ms: 5,
-    }
+    NewEntry::PrivateKey { alias: alias.to_owned(), key, chain: vec![POOL.leaf.clone()], created_ms: 5 }
 }
 
 fn raw(store: &Store, id: EntryId) -> &[u8] {
@@ -130,59 +101,28 @@ fn raw(store: &Store, id: EntryId) -> &[u8] {
 /// The bytes without the alias.
 fn raw_but_alias(store: &Store, id: EntryId) -> Vec<u8> {
     let place = &store.places[id.0];
-    [
-        &store.bytes[place.whole.start..place.alias.start - 2],
-        &store.bytes[place.alias.end..place.whole.end],
-    ]
-    .concat()
+    [&store.bytes[place.whole.start..place.alias.start - 2], &store.bytes[place.alias.end..place.whole.end]].concat()
 }
 
 fn folded(entries: &[Entry]) -> Vec<String> {
-    entries
-        .iter()
-        .map(|entry| fold_alias(entry.alias.as_deref().unwrap()).into_owned())
-        .collect()
+    entries.iter().map(|entry| fold_alias(entry.alias.as_deref().unwrap()).into_owned()).collect()
 }
 
 #[test]
 fn a_store_made_from_nothing_reads_back() {
-    let add = vec![
-        trusted("CA", 0, -1),
-        private("Server"),
-        trusted("max", 1, i64::MAX),
-    ];
+    let add = vec![trusted("CA", 0, -1), private("Server"), trusted("max", 1, i64::MAX)];
     for format in [Format::Jks, Format::Jceks] {
-        let store = reopen(
-            &edit(
-                &Store::create(format),
-                &Edits {
-                    add: add.clone(),
-                    ..Edits::default()
-                },
-            )
-            .unwrap(),
-        );
-        assert_eq!(
-            (store.format(), store.version(), store.verified()),
-            (format, 2, true)
-        );
+        let store = reopen(&edit(&Store::create(format), &Edits { add: add.clone(), ..Edits::default() }).unwrap());
+        assert_eq!((store.format(), store.version(), store.verified()), (format, 2, true));
         assert!(store.remarks().is_empty());
         assert_eq!(folded(store.entries()), ["ca", "server", "max"]);
         assert_eq!(store.entries()[2].created_ms, Some(i64::MAX));
         let key = store.open_key(EntryId(1), &password()).unwrap();
         assert_eq!((&*key.pkcs8, key.bits), (&POOL.key, 256));
         assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
-        assert_eq!(
-            store.open_key(EntryId(1), &Password::new("other")).err(),
-            Some(KeyError::WrongPassword)
-        );
-        assert_eq!(
-            store.open_key(EntryId(0), &password()).err(),
-            Some(KeyError::NotAKey)
-        );
-        assert!(
-            !format!("{store:?} {key:?} {:?}", store.sealed_key(EntryId(1))).contains("changeit")
-        );
+        assert_eq!(store.open_key(EntryId(1), &Password::new("other")).err(), Some(KeyError::WrongPassword));
+        assert_eq!(store.open_key(EntryId(0), &password()).err(), Some(KeyError::NotAKey));
+        assert!(!format!("{store:?} {key:?} {:?}", store.sealed_key(EntryId(1))).contains("changeit"));
     }
 }
 
@@ -193,151 +133,50 @@ fn secret_keys_and_foreign_keys_are_copied_and_carried() {
     let carried = NewEntry::PrivateKey {
         alias: "carried".to_owned(),
         key: NewKey::Sealed(store.sealed_key(server).unwrap()),
-        chain: store.entries()[server.0]
-            .certificates()
-            .iter()
-            .map(|slot| slot.der().to_vec())
-            .collect(),
+        chain: store.entries()[server.0].certificates().iter().map(|slot| slot.der().to_vec()).collect(),
         created_ms: 1,
     };
-    let mut edits = Edits {
-        add: vec![carried.clone()],
-        ..Edits::default()
-    };
-    edits
-        .disposition
-        .insert(store.find("root")[0], Disposition::Remove);
+    let mut edits = Edits { add: vec![carried.clone()], ..Edits::default() };
+    edits.disposition.insert(store.find("root")[0], Disposition::Remove);
     let after = reopen(&edit(&store, &edits).unwrap());
-    let key = after
-        .open_key(after.find("carried")[0], &Password::new("otherpass"))
-        .unwrap();
+    let key = after.open_key(after.find("carried")[0], &Password::new("otherpass")).unwrap();
     assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
-    assert_eq!(
-        raw(&after, after.find("aes")[0]),
-        raw(&store, store.find("aes")[0])
-    );
-    let elsewhere = edit(
-        &Store::create(Format::Jks),
-        &Edits {
-            add: vec![carried],
-            ..Edits::default()
-        },
-    );
-    assert_eq!(
-        elsewhere,
-        Err(EditError::SealedElsewhere {
-            from: Format::Jceks,
-            to: Format::Jks
-        })
-    );
+    assert_eq!(raw(&after, after.find("aes")[0]), raw(&store, store.find("aes")[0]));
+    let elsewhere = edit(&Store::create(Format::Jks), &Edits { add: vec![carried], ..Edits::default() });
+    assert_eq!(elsewhere, Err(EditError::SealedElsewhere { from: Format::Jceks, to: Format::Jks }));
 }
 
 #[test]
 fn what_may_not_be_written_is_refused() {
     let store = reopen(
-        &edit(
-            &Store::create(Format::Jks),
-            &Edits {
-                add: vec![trusted("a", 0, 0)],
-                ..Edits::default()
-            },
-        )
-        .unwrap(),
+        &edit(&Store::create(Format::Jks), &Edits { add: vec![trusted("a", 0, 0)], ..Edits::default() }).unwrap(),
     );
     let refused = |edits: Edits| edit(&store, &edits).unwrap_err();
-    let add = |entry| {
-        refused(Edits {
-            add: vec![entry],
-            ..Edits::default()
-        })
-    };
-    let dispose = |at, what| {
-        refused(Edits {
-            disposition: [(EntryId(at), what)].into(),
-            ..Edits::default()
-        })
-    };
-    assert_eq!(
-        add(trusted("A", 1, 0)),
-        EditError::AliasTaken {
-            alias: "a".to_owned()
-        }
-    );
+    let add = |entry| refused(Edits { add: vec![entry], ..Edits::default() });
+    let dispose = |at, what| refused(Edits { disposition: [(EntryId(at), what)].into(), ..Edits::default() });
+    assert_eq!(add(trusted("A", 1, 0)), EditError::AliasTaken { alias: "a".to_owned() });
     assert!(matches!(add(trusted("", 1, 0)), EditError::BadAlias { .. }));
-    assert!(matches!(
-        add(trusted(&"x".repeat(65_536), 1, 0)),
-        EditError::BadAlias { .. }
-    ));
-    assert_eq!(
-        dispose(1, Disposition::Remove),
-        EditError::NoSuchEntry {
-            position: 1,
-            entries: 1
-        }
-    );
-    let der = |der: &[u8]| NewEntry::Trusted {
-        alias: Some("b".to_owned()),
-        der: der.to_vec(),
-        created_ms: 0,
-    };
+    assert!(matches!(add(trusted(&"x".repeat(65_536), 1, 0)), EditError::BadAlias { .. }));
+    assert_eq!(dispose(1, Disposition::Remove), EditError::NoSuchEntry { position: 1, entries: 1 });
+    let der = |der: &[u8]| NewEntry::Trusted { alias: Some("b".to_owned()), der: der.to_vec(), created_ms: 0 };
     let trailing = add(der(&[&POOL.leaf[..], &[0]].concat()));
-    assert!(
-        matches!(&trailing, EditError::BadCertificate { cause, .. } if cause.is_not_canonical()),
-        "{trailing}"
-    );
+    assert!(matches!(&trailing, EditError::BadCertificate { cause, .. } if cause.is_not_canonical()), "{trailing}");
     let key = || NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    let replace = Disposition::ReplaceKey {
-        key: key(),
-        chain: vec![POOL.leaf.clone()],
-        created_ms: 0,
-    };
-    assert_eq!(
-        dispose(0, replace),
-        EditError::NotAKey {
-            alias: "a".to_owned()
-        }
-    );
-    let with = |key, chain| {
-        add(NewEntry::PrivateKey {
-            alias: "k".to_owned(),
-            key,
-            chain,
-            created_ms: 0,
-        })
-    };
-    assert_eq!(
-        with(key(), vec![]),
-        EditError::EmptyChain {
-            alias: "k".to_owned()
-        }
-    );
-    assert_eq!(
-        with(key(), vec![POOL.certificates[0].clone()]),
-        EditError::KeyMismatch {
-            alias: "k".to_owned()
-        }
-    );
+    let replace = Disposition::ReplaceKey { key: key(), chain: vec![POOL.leaf.clone()], created_ms: 0 };
+    assert_eq!(dispose(0, replace), EditError::NotAKey { alias: "a".to_owned() });
+    let with = |key, chain| add(NewEntry::PrivateKey { alias: "k".to_owned(), key, chain, created_ms: 0 });
+    assert_eq!(with(key(), vec![]), EditError::EmptyChain { alias: "k".to_owned() });
+    assert_eq!(with(key(), vec![POOL.certificates[0].clone()]), EditError::KeyMismatch { alias: "k".to_owned() });
     let garbage = NewKey::Plain(Zeroizing::new(b"secret bytes".to_vec()));
     let garbage = with(garbage, vec![POOL.leaf.clone()]);
-    assert!(
-        matches!(&garbage, EditError::BadKey { .. })
-            && !garbage.to_string().contains("secret bytes")
-    );
+    assert!(matches!(&garbage, EditError::BadKey { .. }) && !garbage.to_string().contains("secret bytes"));
     let ascii = Store::create(Format::Jceks).edit(
-        &Edits {
-            add: vec![private("k")],
-            ..Edits::default()
-        },
+        &Edits { add: vec![private("k")], ..Edits::default() },
         Some(&Password::new("pässwörd")),
         &mut rng(),
     );
     assert_eq!(ascii, Err(EditError::PasswordNotAscii));
-    assert_eq!(
-        store.edit(&Edits::default(), None, &mut rng()),
-        Err(EditError::PasswordNeeded {
-            format: Format::Jks
-        })
-    );
+    assert_eq!(store.edit(&Edits::default(), None, &mut rng()), Err(EditError::PasswordNeeded { format: Format::Jks }));
     let wrong = store.edit(&Edits::default(), Some(&Password::new("other")), &mut rng());
     assert_eq!(wrong, Err(EditError::WrongPassword));
 }
@@ -355,75 +194,28 @@ fn a_store_no_jvm_loads_may_only_lose_what_makes_it_so() {
             _ => include_bytes!("../../../../../fixtures/keystore/jks/unknown-type/store"),
         };
         let store = reopen(bytes);
-        let bad = store
-            .remarks()
-            .iter()
-            .find(|remark| remark.is_jvm_unloadable())
-            .unwrap()
-            .entry()
-            .unwrap();
+        let bad = store.remarks().iter().find(|remark| remark.is_jvm_unloadable()).unwrap().entry().unwrap();
         let add = vec![trusted("more", 0, 0)];
         assert!(
-            matches!(
-                edit(
-                    &store,
-                    &Edits {
-                        add: add.clone(),
-                        ..Edits::default()
-                    }
-                ),
-                Err(EditError::Unloadable { .. })
-            ),
+            matches!(edit(&store, &Edits { add: add.clone(), ..Edits::default() }), Err(EditError::Unloadable { .. })),
             "{case}"
         );
-        let without = Edits {
-            add,
-            disposition: [(bad, Disposition::Remove)].into(),
-        };
-        assert!(
-            reopen(&edit(&store, &without).unwrap())
-                .remarks()
-                .is_empty(),
-            "{case}"
-        );
+        let without = Edits { add, disposition: [(bad, Disposition::Remove)].into() };
+        assert!(reopen(&edit(&store, &without).unwrap()).remarks().is_empty(), "{case}");
     }
     // And such a certificate is never written.
-    let store = reopen(include_bytes!(
-        "../../../../../fixtures/keystore/jks/duplicate-extension/store"
-    ));
+    let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/duplicate-extension/store"));
     let der = store.entries()[1].certificates()[0].der().to_vec();
-    let new = NewEntry::Trusted {
-        alias: Some("x".to_owned()),
-        der,
-        created_ms: 0,
-    };
-    let refused = edit(
-        &Store::create(Format::Jks),
-        &Edits {
-            add: vec![new],
-            ..Edits::default()
-        },
-    );
-    assert!(
-        matches!(refused, Err(EditError::JvmWouldRefuse { .. })),
-        "{refused:?}"
-    );
+    let new = NewEntry::Trusted { alias: Some("x".to_owned()), der, created_ms: 0 };
+    let refused = edit(&Store::create(Format::Jks), &Edits { add: vec![new], ..Edits::default() });
+    assert!(matches!(refused, Err(EditError::JvmWouldRefuse { .. })), "{refused:?}");
 }
 
 #[test]
 fn bytes_after_the_digest_stay() {
-    let store = reopen(include_bytes!(
-        "../../../../../fixtures/keystore/jks/trailing-bytes/store"
-    ));
+    let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/trailing-bytes/store"));
     assert_eq!(store.remarks(), [Remark::TrailingBytes { count: 4 }]);
-    let after = edit(
-        &store,
-        &Edits {
-            add: vec![trusted("b", 0, 0)],
-            ..Edits::default()
-        },
-    )
-    .unwrap();
+    let after = edit(&store, &Edits { add: vec![trusted("b", 0, 0)], ..Edits::default() }).unwrap();
     assert!(after.ends_with(b"tail"));
     assert_eq!(reopen(&after).entries().len(), 2);
 }

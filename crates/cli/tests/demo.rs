@@ -1,0 +1,23 @@
+//! The demo, whole: what the readme tells people to run first.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod support;
+
+use support::{command, said};
+
+#[test]
+fn the_demo_ends_with_nothing_left_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = said(command(dir.path()).args(["demo", "lab"])).code(0);
+    assert_eq!(said.last_line(), "No changes. Every store holds what the spec declares.");
+    assert!(said.out.contains("Plan: 3 to import, 4 to replace, 2 to rename, 2 to delete, 2 to regenerate. (1 by hand.)"));
+    assert!(said.out.contains("Playing the person: "));
+    let lab = dir.path().join("lab");
+    // What it leaves behind is an estate like any other.
+    let run = |args: &[&str]| support::said(command(&lab).args(args));
+    let _ = run(&["plan", "--detailed-exitcode"]).code(0);
+    let _ = run(&["drift", "--strict"]).code(0);
+    let _ = run(&["explain", "adsa.acme.example/cacerts/corp-proxy-root"]).code(0).out_has("stays as it is");
+    let again = support::said(command(dir.path()).args(["demo", "lab"])).code(1);
+    assert!(again.err.contains("lab is not empty; name a new folder for the demo"), "{}", again.err);
+}

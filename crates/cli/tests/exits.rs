@@ -1,0 +1,333 @@
+//! Every row of the table of exit codes (contract §4), and what stands behind each.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{Estate, NOW, put, said};
+
+const PENDING: &str = "Plan: 1 to import, 2 to replace, 1 to rename, 1 to delete, 1 to regenerate.";
+const SETTLED: &str = "No changes. Every store holds what the spec declares.";
+
+#[test]
+fn zero_a_plan_was_made() {
+    let estate = Estate::troubled();
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), PENDING);
+    std::fs::remove_file(estate.file("cvp2/keystore")).unwrap();
+    let _ = estate.run(&["plan"]).code(0);
+    let _ = Estate::new().run(&["plan", "--detailed-exitcode"]).code(0);
+}
+
+#[test]
+fn zero_after_an_apply_with_nothing_left() {
+    let estate = Estate::troubled();
+    let done = estate.run(&["apply", "--auto-approve"]).code(0);
+    assert_eq!(
+        done.last_line(),
+        "Apply complete: 1 imported, 2 replaced, 1 renamed, 1 deleted, 1 regenerated; 3 stores written, 0 failed."
+    );
+    assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
+    let _ = estate.run(&["drift", "--strict"]).code(0);
+    // Backups are named and are there.
+    let backups: Vec<_> = done.out.lines().filter_map(|l| l.split("backup ").nth(1)).collect();
+    assert_eq!(backups.len(), 3);
+    for backup in backups {
+        assert!(estate.path(backup).is_file(), "{backup}");
+    }
+}
+
+#[test]
+fn a_second_apply_writes_nothing_and_asks_nobody() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
+    let times = || {
+        let all = support::files(estate.dir.path());
+        all.into_iter()
+            .map(|(path, bytes)| (std::fs::metadata(&path).unwrap().modified().unwrap(), path, bytes))
+            .collect::<Vec<_>>()
+    };
+    let before = times();
+    let second = estate.run(&["apply"]).code(0);
+    assert_eq!(before, times());
+    assert!(second.out.contains(SETTLED));
+    assert_eq!(
+        second.last_line(),
+        "Apply complete: 0 imported, 0 replaced, 0 renamed, 0 deleted, 0 regenerated; 0 stores written, 0 failed."
+    );
+}
+
+#[test]
+fn one_bad_spec() {
+    let estate = Estate::new();
+    let _ = estate.run(&["plan", "nothere.yaml"]).code(1).err_has(
+        "error: nothere.yaml not found; name the spec or run `trustmason demo` to see one",
+    );
+    put(&estate.path("bad.yaml"), b"trustmason: 1\nestate: x\nprofil: pcce-12.5\nhosts: {}\n");
+    for command in ["plan", "apply", "drift", "check"] {
+        let said = estate.run(&[command, "bad.yaml"]).code(1);
+        assert!(said.err.contains("bad.yaml:3:1") && said.err.contains("did you mean `profile`?"), "{}", said.err);
+        assert!(said.err.trim_end().ends_with("in the spec; nothing was done"), "{}", said.err);
+        assert_eq!(said.out, "");
+    }
+}
+
+#[test]
+fn one_bad_plan_file() {
+    let estate = Estate::new();
+    put(&estate.path("p"), b"{}");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("it has no format_version; plan again with --out");
+    put(&estate.path("p"), b"{\"format_version\": \"7.0\"}");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("its layout is version 7.0");
+    put(&estate.path("p"), b"no json");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(1).err_has("p is no plan that can be carried out");
+    let _ = estate.run(&["apply", "--plan", "absent"]).code(1).err_has("the plan cannot be read");
+}
+
+#[test]
+fn one_nobody_there_to_approve() {
+    let estate = Estate::troubled();
+    let before = support::files(estate.dir.path());
+    let said = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
+    assert!(said.out.contains(PENDING) && said.err.contains("--auto-approve"), "{}", said.out);
+    assert_eq!(before, support::files(estate.dir.path()));
+}
+
+/// Answers the question on a terminal of its own.
+#[cfg(target_os = "linux")]
+fn answer(estate: &Estate, words: &str) -> support::Said {
+    use std::io::Write as _;
+    let program = env!("CARGO_BIN_EXE_trustmason");
+    let mut child = std::process::Command::new("script")
+        .args(["-qec", &format!("'{program}' apply"), "/dev/null"])
+        .current_dir(estate.dir.path())
+        .env("TERM", "dumb")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script` of util-linux gives the test a terminal");
+    // Kept open until the end: `script` takes a closed input for a hang-up.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(words.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    support::Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::new(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_declined() {
+    let estate = Estate::troubled();
+    let said = answer(&estate, "y\n").code(1);
+    let said = said.out_has("Do you want to perform these actions?").out_has("Only 'yes' will be accepted to approve.");
+    let _ = said.out_has("declined; nothing was done");
+    assert!(!estate.path(".trustmason").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn zero_approved() {
+    let estate = Estate::troubled();
+    let _ = answer(&estate, "yes\n").code(0).out_has("Apply complete: 1 imported, 2 replaced");
+}
+
+#[test]
+fn one_lock_held() {
+    let estate = Estate::troubled();
+    put(&estate.path(".trustmason/lock"), b"");
+    let lock = std::fs::File::open(estate.path(".trustmason/lock")).unwrap();
+    lock.lock().unwrap();
+    let _ = estate.run(&["apply", "--auto-approve"]).code(1).err_has("another run holds ./.trustmason/lock");
+    // Looking needs no lock.
+    let _ = estate.run(&["plan"]).code(0);
+    drop(lock);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
+}
+
+#[test]
+fn two_drift_or_changes_pending() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["drift"]).code(2);
+    let _ = estate.run(&["plan", "--detailed-exitcode"]).code(2);
+    let warned = Estate::new();
+    warned.rename("cvp2/keystore", "adsa.acme.example", "aw_cert");
+    let _ = warned.run(&["drift"]).code(0).out_has("In sync, with 1 warning.");
+    let _ = warned.run(&["drift", "--strict"]).code(2);
+}
+
+#[test]
+fn three_the_saved_plan_no_longer_holds() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["plan", "--out", "p"]).code(0);
+    estate.rename("adsa/cacerts", "vendorroot", "vendorroot2");
+    std::fs::remove_file(estate.path("certs/ICMrgrb.cer")).unwrap();
+    let before = support::files(estate.dir.path());
+    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
+    let said = said.err_has("store ./hosts/adsa.acme.example/C/Program Files (x86)/Java/jre1.8.0_221/lib/security/cacerts changed");
+    let said = said.err_has("certificate ./certs/ICMrgrb.cer");
+    let _ = said.err_has("change no longer needed: import rgrb.acme.example_iis in adsa.acme.example/cacerts");
+    assert_eq!(before, support::files(estate.dir.path()));
+}
+
+#[test]
+fn three_the_spec_has_changed() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["plan", "--out", "p"]).code(0);
+    put(&estate.path("estate.yaml"), format!("{}# one more line\n", support::SPEC).as_bytes());
+    let _ = estate.run(&["apply", "--plan", "p"]).code(3).err_has("spec estate.yaml changed");
+}
+
+#[test]
+fn a_saved_plan_that_holds_is_carried_out() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["plan", "--out", "p", "--host", "ads*", "--host", "cvp1*"]).code(0).err_has("apply --plan p");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(estate.path("p")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let said = estate.run(&["apply", "--plan", "p"]).code(0);
+    assert!(said.last_line().starts_with("Apply complete: 1 imported, 2 replaced, 0 renamed"), "{}", said.out);
+    assert!(estate.aliases("cvp2/keystore").contains(&"aw_cert".to_owned()), "cvp2 was not selected");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(3);
+}
+
+#[test]
+fn four_something_is_blocked() {
+    let estate = Estate::troubled();
+    std::fs::remove_file(estate.file("cvp2/keystore")).unwrap();
+    let _ = estate.run(&["drift"]).code(4);
+    let _ = estate.run(&["plan", "--detailed-exitcode"]).code(4);
+    let said = estate.run(&["apply", "--auto-approve"]).code(4).out_has("Still blocked:");
+    let said = said.out_has("cvp2.acme.example/keystore (store-missing)");
+    // The rest was done.
+    assert!(said.last_line().starts_with("Apply complete: 1 imported, 2 replaced, 0 renamed, 1 deleted, 1 regenerated"));
+    assert!(estate.aliases("adsa/cacerts").contains(&"rgrb.acme.example_iis".to_owned()));
+}
+
+#[test]
+fn five_waits_for_a_person_until_confirmed() {
+    let estate = Estate::new();
+    std::fs::remove_file(estate.file("vvb1/tomcat-trust").join("cvp1.acme.example_vxml.pem")).unwrap();
+    let target = "vvb1.acme.example/tomcat-trust";
+    let _ = estate.run(&["confirm", target]).code(1).err_has("no pack was written");
+    let said = estate.run(&["apply", "--auto-approve"]).code(5).out_has("Waits for a person:");
+    let _ = said.out_has("afterwards: trustmason confirm estate.yaml vvb1.acme.example/tomcat-trust");
+    let pack = estate.path(".trustmason/handoff/vvb1.acme.example/tomcat-trust");
+    assert!(pack.join("STEPS.md").is_file() && pack.join("pack.json").is_file());
+    assert_eq!(
+        estate.run(&["plan"]).code(0).last_line(),
+        "No changes to make now. 0 blocked, 0 unobserved, 1 waiting."
+    );
+    // Nothing new to hand over: nobody is asked, and the answer is the same.
+    let _ = estate.run(&["apply"]).code(5);
+    let _ = estate.run(&["confirm", "vvb1.acme.example/tomcat-trusts"]).code(1).err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
+    let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, by the word of tester:");
+    assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
+    let _ = estate.run(&["confirm", target]).code(1);
+}
+
+#[test]
+fn five_ends_with_an_export_too() {
+    let estate = Estate::new();
+    let mirror = estate.file("vvb1/tomcat-trust");
+    let file = mirror.join("cvp1.acme.example_vxml.pem");
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    for (path, bytes) in support::files(&mirror) {
+        put(&estate.path("export").join(path.file_name().unwrap()), &bytes);
+    }
+    put(&estate.path("export/new.pem"), &whole);
+    let said = estate.run(&["confirm", "vvb1.acme.example/tomcat-trust", "--from", "export"]).code(0);
+    let _ = said.out_has("Recorded, from the export: vvb1.acme.example/tomcat-trust holds 4 certificates.");
+    assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
+}
+
+#[test]
+fn sixty_four_wrong_command_line() {
+    let estate = Estate::new();
+    for args in [
+        &["frobnicate"][..],
+        &[],
+        &["plan", "--frob"],
+        &["plan", "--at", "soon"],
+        &["plan", "--replace", "cvp1"],
+        &["plan", "--side", "c"],
+        &["plan", "--format", "xml"],
+        &["apply", "estate.yaml", "--plan", "p"],
+        &["apply", "--plan", "p", "--host", "cvp*"],
+        &["drift", "--probe"],
+        &["list"],
+        &["list", "x", "--no-password", "--password-env", "PW"],
+        &["rollback"],
+        &["ack", "adsa.acme.example/tomcat"],
+    ] {
+        let said = estate.run(args).code(64);
+        assert!(!said.err.is_empty() && said.out.is_empty(), "{args:?}: {}", said.out);
+    }
+    let _ = estate.run(&["--help"]).code(0);
+}
+
+#[test]
+fn one_hundred_and_thirty_interrupted() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let spec = format!("{}secrets: {{ cvp-keystore: {{ command: [sleep, '8'] }} }}\n", support::SPEC);
+    let estate = Estate::new();
+    put(&estate.path("slow.yaml"), spec.as_bytes());
+    let mut child =
+        estate.command().args(["apply", "slow.yaml", "--auto-approve"]).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    // A shell reports a death by signal 2 as 130.
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert!(!estate.path(".trustmason").exists());
+    let _ = estate.run(&["apply"]).code(0);
+}
+
+#[test]
+fn selections_that_select_nothing_are_refused() {
+    let estate = Estate::new();
+    let _ = estate.run(&["plan", "--host", "cpv1.acme.example"]).code(1).err_has("did you mean `cvp1.acme.example`?");
+    let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wms"]).code(1).err_has("did you mean `cvp1.acme.example/wsm`?");
+    let spec = support::SPEC.replace(", side: b", ", side: a");
+    put(&estate.path("onesided.yaml"), spec.as_bytes());
+    let _ = estate.run(&["plan", "onesided.yaml", "--side", "b"]).code(1).err_has("no host of onesided.yaml is on that side");
+}
+
+#[test]
+fn replace_makes_a_good_certificate_anew_once() {
+    let estate = Estate::new();
+    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
+    assert_eq!(said.last_line(), "Plan: 0 to import, 1 to replace, 0 to rename, 0 to delete, 1 to regenerate.");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(0);
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
+}
+
+#[test]
+fn json_reports() {
+    let estate = Estate::troubled();
+    let json = estate.run(&["apply", "--auto-approve", "--format", "json"]).code(0).json();
+    assert_eq!(json["exit_code"], 0);
+    assert_eq!(json["summary"]["regenerated"], 1);
+    assert_eq!(json["stores"].as_array().unwrap().len(), 3);
+    let regenerate = json["changes"].as_array().unwrap().iter().find(|c| c["action"] == "regenerate").unwrap();
+    assert_eq!(regenerate["outcome"], "done");
+    assert_eq!(regenerate["sha256"].as_str().unwrap().len(), 64);
+    let plan = estate.run(&["plan", "--format", "json", "--at", NOW]).code(0).json();
+    assert_eq!(plan["summary"]["unchanged"].as_u64().unwrap() as usize, plan["edges"].as_array().unwrap().len());
+}
+
+#[test]
+fn a_plan_is_saved_in_files_only() {
+    let estate = Estate::new();
+    let _ = estate.run(&["plan", "--out", "certs"]).code(1).err_has("certs is not a file");
+    let _ = estate.run(&["plan", "--out", "/dev/null"]).code(1).err_has("/dev/null is not a file");
+    let _ = estate.run(&["plan", "--out", "no/such/folder/p"]).code(1).err_has("the plan cannot be saved");
+    assert_eq!(said(estate.command().args(["plan", "--out", "p"])).code(0).last_line(), SETTLED);
+}

@@ -1,0 +1,369 @@
+//! The estate before: stores made by keytool as document 003 leaves them, certificates exported by hand, part of the imports
+//! done by somebody who stopped half-way, and entries of other people that must survive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::cast::{Actor, Cast};
+use super::craft::{self, Writing};
+use super::jvm::program;
+use super::matrix::{Wish, document_003};
+
+/// CVP's store password: random, and hostile to shells, as the installer makes it.
+const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
+/// What private and secret keys of other people have.
+pub const KEY_PASSWORDS: &[&str] = &["its own Passw0rd", "another-one"];
+
+/// A store that trustmason writes.
+#[derive(Clone, Debug)]
+pub struct StoreAt {
+    pub host: String,
+    /// `cacerts` or `keystore`.
+    pub name: &'static str,
+    pub path: PathBuf,
+    /// `JKS` or `JCEKS`.
+    pub kind: &'static str,
+    pub password: String,
+}
+
+/// A key entry of a CVP server.
+#[derive(Clone, Debug)]
+pub struct KeyAt {
+    pub host: String,
+    pub identity: &'static str,
+    pub alias: String,
+    /// Whether document 003 (L67, L95, L109) asks for a new one.
+    pub unfit: bool,
+}
+
+/// The estate.
+pub struct Built {
+    folder: Option<tempfile::TempDir>,
+    pub root: PathBuf,
+    pub cast: Cast,
+    pub wishes: Vec<Wish>,
+    pub stores: Vec<StoreAt>,
+    pub keys: Vec<KeyAt>,
+    /// Certificates exported by hand.
+    pub files: BTreeMap<(String, &'static str), PathBuf>,
+    /// Certificates that were replaced on their host since somebody imported them.
+    pub stale: BTreeMap<(String, &'static str), PathBuf>,
+    /// Entries (host, alias) that must not stay as they are.
+    pub doomed: BTreeSet<(String, String)>,
+    /// Stores (host) whose trust nobody began.
+    pub bare: BTreeSet<String>,
+    /// Exports of the voice browsers' trust.
+    pub mirrors: BTreeMap<String, PathBuf>,
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        if let Some(folder) = self.folder.take_if(|_| std::thread::panicking()) {
+            eprintln!("the estate is kept: {}", folder.keep().display());
+        }
+    }
+}
+
+impl Built {
+    pub fn store(&self, host: &str, name: &str) -> &StoreAt {
+        self.stores.iter().find(|store| store.host == host && store.name == name).unwrap()
+    }
+
+    /// The spec's file name, for a command that runs in `root`.
+    pub const SPEC: &'static str = "estate.yaml";
+}
+
+/// What an operator did for one duty.
+enum Deed {
+    Done,
+    /// Done once; the certificate has been replaced since.
+    Outdated,
+    /// Done under an alias of another document.
+    Misnamed(&'static str),
+    Nothing,
+}
+
+/// Builds the estate of one of the specs in `specs/`.
+pub fn build(spec: &str) -> Built {
+    let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs");
+    let folder = tempfile::Builder::new().prefix("judge-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let root = folder.path().to_path_buf();
+    let cast = Cast::read(&specs.join(spec));
+    let mut text = fs::read_to_string(specs.join(spec)).unwrap();
+    text.push('\n');
+    fs::write(root.join(Built::SPEC), text).unwrap();
+    for name in ["certs", "old", "hosts"] {
+        fs::create_dir(root.join(name)).unwrap();
+    }
+    let wishes = document_003(&cast);
+    let mut built = Built {
+        folder: Some(folder),
+        root,
+        cast,
+        wishes,
+        stores: Vec::new(),
+        keys: Vec::new(),
+        files: BTreeMap::new(),
+        stale: BTreeMap::new(),
+        doomed: BTreeSet::new(),
+        bare: BTreeSet::new(),
+        mirrors: BTreeMap::new(),
+    };
+    built.former();
+    // Certificates count in seconds, and the present ones are later than those.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    built.machines();
+    built.exports();
+    built.half_done();
+    built.other_people();
+    built
+}
+
+/// The place of an actor among those of its first role.
+fn rank(cast: &Cast, actor: &Actor) -> usize {
+    let role = [actor.roles[0].as_str()];
+    cast.with(&role).position(|other| other.fqdn == actor.fqdn).unwrap()
+}
+
+impl Built {
+    /// Fresh installations: the JDK's own roots in every `cacerts`, the installer's keys in every `.keystore`.
+    fn machines(&mut self) {
+        let roots = self.root.join("roots.jks");
+        jdk_roots(&roots);
+        let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+        for actor in &self.cast.0 {
+            let disk = self.root.join("hosts").join(&actor.fqdn);
+            let nth = rank(&self.cast, actor);
+            if actor.is(&["ads", "hds", "rogger", "router", "logger", "pg", "cucm-pg"]) {
+                // Windows does not mind the case; every other machine was installed by somebody who typed it differently.
+                let java = if nth % 2 == 0 { "C/Program Files (x86)/Java" } else { "c/program files (x86)/JAVA" };
+                let path = disk.join(java).join("jre1.8.0_221/lib/security/cacerts");
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::copy(&roots, &path).unwrap();
+                let (host, password) = (actor.fqdn.clone(), "changeit".to_owned());
+                self.stores.push(StoreAt { host, name: "cacerts", path, kind: "JKS", password });
+            } else if actor.is(&["cvp", "cvp-reporting"]) {
+                let conf = disk.join("C/Cisco/CVP/conf");
+                fs::create_dir_all(conf.join("security")).unwrap();
+                let properties =
+                    format!("# Cisco Unified CVP\r\nSecurity.keystorePW = {CVP_PASSWORD}\r\nSecurity.mode=1\r\n");
+                fs::write(conf.join("security.properties"), properties).unwrap();
+                let path = conf.join("security/.keystore");
+                let (host, password) = (actor.fqdn.clone(), CVP_PASSWORD.to_owned());
+                let store = StoreAt { host, name: "keystore", path, kind: "JCEKS", password };
+                self.stores.push(store.clone());
+                let keys = keys(actor, nth);
+                for (identity, _, _, unfit) in &keys {
+                    let alias = format!("{identity}_certificate");
+                    self.keys.push(KeyAt { host: actor.fqdn.clone(), identity, alias, unfit: *unfit });
+                }
+                jobs.push(Box::new(move || {
+                    for (identity, cn, more, _) in keys {
+                        craft::genkeypair(&store, &format!("{identity}_certificate"), &cn, CVP_PASSWORD, more);
+                    }
+                }));
+            } else if actor.is(&["vvb"]) {
+                let mirror = disk.join("tomcat-trust");
+                fs::create_dir_all(&mirror).unwrap();
+                self.mirrors.insert(actor.fqdn.clone(), mirror);
+            }
+        }
+        craft::two_hands(jobs);
+        for key in self.keys.iter().filter(|key| key.unfit) {
+            self.doomed.insert((key.host.clone(), key.alias.clone()));
+        }
+    }
+
+    /// Certificates that hosts had when somebody imported them.
+    fn former(&mut self) {
+        let outdated: BTreeSet<(String, &'static str)> = self
+            .deeds()
+            .into_iter()
+            .filter(|(_, deed)| matches!(deed, Deed::Outdated))
+            .map(|(wish, _)| (wish.host, wish.identity))
+            .collect();
+        for subject in outdated {
+            let path = self.root.join("old").join(format!("{}_{}.pem", subject.0, subject.1));
+            self.stale.insert(subject, path);
+        }
+        let old = |((fqdn, _), path): (&(String, &'static str), &PathBuf)| {
+            let (fqdn, path) = (fqdn.clone(), path.clone());
+            Box::new(move || craft::self_signed(&fqdn, "Before", &path, Writing::Pem)) as Box<dyn FnOnce() + Send>
+        };
+        craft::two_hands(self.stale.iter().map(old).collect());
+    }
+
+    /// What a person saved in a browser or downloaded from cmplatform.
+    fn exports(&mut self) {
+        let subjects: BTreeSet<(String, &'static str)> =
+            self.wishes.iter().map(|wish| (wish.host.clone(), wish.identity)).collect();
+        let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+        for (i, (fqdn, identity)) in subjects.into_iter().enumerate() {
+            let actor = self.cast.0.iter().find(|actor| actor.fqdn == fqdn).unwrap();
+            let name = match identity {
+                // 003 L127 saves an ADS's as ADS{svr}, L132 imports it as ICM{svr}: both happen.
+                "iis" if actor.is(&["ads"]) && rank(&self.cast, actor) == 0 => format!("ADS{}.cer", actor.short()),
+                "iis" if actor.is(&["ece"]) => format!("ECE{}.cer", actor.short()),
+                "iis" => format!("ICM{}.cer", actor.short()),
+                "dfp" => format!("DFP{}.CER", actor.short()),
+                "tomcat" => format!("{fqdn}.pem"),
+                _ => continue,
+            };
+            let path = self.root.join("certs").join(name);
+            self.files.insert((fqdn.clone(), identity), path.clone());
+            let writing = [Writing::Pem, Writing::Der, Writing::Dressed][i % 3];
+            jobs.push(Box::new(move || craft::self_signed(&fqdn, identity, &path, writing)));
+        }
+        craft::two_hands(jobs);
+    }
+
+    /// What the operator got to, duty by duty. Nobody began with the second machine of a kind.
+    fn deeds(&self) -> Vec<(Wish, Deed)> {
+        let mut deeds = Vec::new();
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut first = BTreeSet::new();
+        for wish in self.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
+            let truster = self.cast.0.iter().find(|actor| actor.fqdn == wish.truster).unwrap();
+            let nth = rank(&self.cast, truster);
+            let count = counts.entry(wish.truster.clone()).or_default();
+            *count += 1;
+            let first_of_rule = first.insert((wish.truster.clone(), wish.rule));
+            let deed = match (truster.roles[0].as_str(), nth, wish.rule) {
+                ("ads", 0, _) => [Deed::Done, Deed::Outdated, Deed::Nothing].into_iter().nth(*count % 3).unwrap(),
+                ("cvp", 0, "T11") if first_of_rule => Deed::Misnamed("AW_cert"),
+                ("cvp", 0, "T14") if first_of_rule => Deed::Misnamed("vb_cert"),
+                ("cvp", 0, _) => [Deed::Outdated, Deed::Done].into_iter().nth(*count % 2).unwrap(),
+                ("cvp-reporting", 0, _) if first_of_rule => Deed::Outdated,
+                ("pg", 0, _) => Deed::Outdated,
+                ("rogger", 1, _) if first_of_rule => Deed::Done,
+                _ => Deed::Nothing,
+            };
+            deeds.push((wish.clone(), deed));
+        }
+        deeds
+    }
+
+    fn half_done(&mut self) {
+        let mut work: BTreeMap<String, Vec<(String, PathBuf)>> = BTreeMap::new();
+        let mut fetched = Vec::new();
+        for (wish, deed) in self.deeds() {
+            let alias = wish.alias.clone().unwrap();
+            let subject = (wish.host.clone(), wish.identity);
+            let file = match deed {
+                Deed::Nothing => continue,
+                Deed::Outdated => self.stale[&subject].clone(),
+                Deed::Done | Deed::Misnamed(_) => match self.files.get(&subject) {
+                    Some(file) => file.clone(),
+                    None => {
+                        let file = self.root.join("old").join(format!("{}.crt", wish.host));
+                        fetched.push((wish.host.clone(), wish.identity, file.clone()));
+                        file
+                    }
+                },
+            };
+            let unfit =
+                self.keys.iter().any(|key| (&key.host, key.identity, key.unfit) == (&wish.host, wish.identity, true));
+            let written = if let Deed::Misnamed(alias) = deed { alias.to_owned() } else { alias };
+            if !matches!(deed, Deed::Done) || unfit {
+                self.doomed.insert((wish.truster.clone(), written.to_lowercase()));
+            }
+            work.entry(wish.truster).or_default().push((written, file));
+        }
+        for (host, identity, file) in fetched {
+            if !file.exists() {
+                craft::exportcert(self.store(&host, "keystore"), &format!("{identity}_certificate"), &file);
+            }
+        }
+        for store in &self.stores {
+            if store.name == "cacerts" && !work.contains_key(&store.host) {
+                self.bare.insert(store.host.clone());
+            }
+        }
+        let jobs = work.into_iter().map(|(host, imports)| {
+            let store = self.stores.iter().find(|store| store.host == host).unwrap().clone();
+            Box::new(move || {
+                for (alias, file) in imports {
+                    craft::importcert(&store, &alias, &file);
+                }
+            }) as Box<dyn FnOnce() + Send>
+        });
+        craft::two_hands(jobs.collect());
+    }
+
+    /// Entries that are none of trustmason's business, in every kind Java knows.
+    fn other_people(&mut self) {
+        let proxy = self.root.join("old/proxy.pem");
+        craft::self_signed("proxy.acme.example", "Proxy", &proxy, Writing::Pem);
+        let [own, other] = [KEY_PASSWORDS[0], KEY_PASSWORDS[1]];
+        let first = |store: &&StoreAt, role: &str| {
+            let actor = self.cast.0.iter().find(|actor| actor.fqdn == store.host).unwrap();
+            actor.roles[0] == role && rank(&self.cast, actor) == 0
+        };
+        let ads = self.stores.iter().find(|store| first(store, "ads")).unwrap();
+        craft::genkeypair(ads, "lab-agent", "agent.acme.example", own, &["-validity", "900"]);
+        craft::importcert(ads, "acme-proxy", &proxy);
+        let cvp = self.stores.iter().find(|store| first(store, "cvp")).unwrap();
+        craft::genseckey(cvp, "ticket-key", other);
+        craft::genkeypair(cvp, "lab-agent", "agent.acme.example", own, &["-validity", "900"]);
+        craft::importcert(cvp, "acme-proxy", &proxy);
+        let reporting = self.stores.iter().find(|store| first(store, "cvp-reporting")).unwrap();
+        craft::genseckey(reporting, "ticket-key", CVP_PASSWORD);
+        // Last, because keytool itself stumbles over it from now on.
+        let mut upper = Command::new("python3");
+        upper.arg(program("upper_alias.py")).arg(&ads.path).arg("acme-proxy").env("JUDGE_STORE", &ads.password);
+        craft::run(&mut upper);
+
+        // The first voice browser trusts the call server's present certificate, which will be made anew.
+        let call_server = self.root.join("old/callserver.der");
+        craft::exportcert(cvp, "callserver_certificate", &call_server);
+        for (i, mirror) in self.mirrors.values().enumerate() {
+            fs::copy(&proxy, mirror.join("Acme_Proxy.pem")).unwrap();
+            if i == 0 {
+                fs::copy(&call_server, mirror.join("callserver.der")).unwrap();
+            }
+        }
+    }
+}
+
+/// The keys of a CVP machine: identity, common name, further arguments, whether document 003 asks for a new one.
+fn keys(actor: &Actor, nth: usize) -> Vec<(&'static str, String, &'static [&'static str], bool)> {
+    let (short, fqdn) = (actor.short().to_owned(), actor.fqdn.clone());
+    let two_years: &[&str] = &["-validity", "730"];
+    if actor.is(&["cvp-reporting"]) {
+        // keytool's default of 90 days, nearly over (L95).
+        let ending: &[&str] = &["-validity", "90", "-startdate", "-80d"];
+        return vec![("wsm", fqdn.clone(), ending, true), ("callserver", fqdn, two_years, false)];
+    }
+    if nth == 0 {
+        // The installer's short names (L67), and a key too small (L109).
+        let small: &[&str] = &["-validity", "730", "-keysize", "1024"];
+        return vec![
+            ("wsm", short.clone(), two_years, true),
+            ("vxml", short, two_years, true),
+            ("callserver", fqdn, small, true),
+        ];
+    }
+    // Made anew by the document, one long ago, one by an old keytool.
+    let over: &[&str] = &["-validity", "730", "-startdate", "-900d"];
+    let sha1: &[&str] = &["-validity", "730", "-sigalg", "SHA1withRSA"];
+    vec![("wsm", fqdn.clone(), two_years, false), ("vxml", fqdn.clone(), over, true), ("callserver", fqdn, sha1, true)]
+}
+
+/// The roots of the JDK that judges, as a JKS like those of Java 8.
+fn jdk_roots(to: &Path) {
+    let settings = craft::run(Command::new("java").args(["-XshowSettings:properties", "-version"]));
+    let settings = String::from_utf8_lossy(&settings.stderr).into_owned();
+    let home = settings.lines().find_map(|line| line.trim().strip_prefix("java.home = ")).expect("java names its home");
+    let cacerts = Path::new(home).join("lib/security/cacerts");
+    let bytes = fs::read(&cacerts).unwrap_or_else(|error| panic!("{}: {error}", cacerts.display()));
+    if bytes.starts_with(&[0xfe, 0xed, 0xfe, 0xed]) {
+        fs::write(to, bytes).unwrap();
+        return;
+    }
+    let mut convert = Command::new("keytool");
+    convert.args(["-importkeystore", "-noprompt", "-srckeystore"]).arg(&cacerts).arg("-destkeystore").arg(to);
+    convert.args(["-deststoretype", "JKS", "-srcstorepass", "changeit", "-deststorepass", "changeit"]);
+    craft::run(&mut convert);
+}

@@ -1,0 +1,95 @@
+//! Document 003 as a table: who must trust whom, under which alias. Written from the document (line numbers beside each row)
+//! and the PCCE 12.5 guide where the document names a duty without a step; not from the tool's profile.
+
+use super::cast::Cast;
+
+/// One duty.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub rule: &'static str,
+    pub truster: String,
+    /// `cacerts`, `keystore` or `tomcat-trust`.
+    pub store: &'static str,
+    /// As Java stores it, in lower case; none on voice operating systems.
+    pub alias: Option<String>,
+    pub host: String,
+    pub identity: &'static str,
+}
+
+struct Row {
+    rule: &'static str,
+    trusters: &'static [&'static str],
+    store: &'static str,
+    subjects: &'static [&'static str],
+    identity: &'static str,
+    /// What follows the FQDN in the alias.
+    suffix: Option<&'static str>,
+    publisher_only: bool,
+}
+
+const ROUTERS: &[&str] = &["rogger", "router", "logger"];
+const GATEWAYS: &[&str] = &["pg", "cucm-pg"];
+const ICM: &[&str] = &["rogger", "router", "logger", "pg", "cucm-pg"];
+const VOS: &[&str] = &["cucm", "vvb", "finesse", "cuic", "live-data", "ids", "cuic-ld-ids", "cloud-connect"];
+const PLAIN: Option<&str> = Some("");
+const IIS: Option<&str> = Some("_iis");
+const DFP: Option<&str> = Some("_dfp");
+
+const fn row(
+    rule: &'static str,
+    trusters: &'static [&'static str],
+    store: &'static str,
+    subjects: &'static [&'static str],
+    identity: &'static str,
+    suffix: Option<&'static str>,
+) -> Row {
+    Row { rule, trusters, store, subjects, identity, suffix, publisher_only: false }
+}
+
+const ROWS: &[Row] = &[
+    row("T1", &["ads"], "cacerts", &["cvp"], "wsm", PLAIN), // L20-21, L121
+    row("T2", &["ads"], "cacerts", &["cvp-reporting"], "wsm", PLAIN), // L20-21, L121
+    row("T3", &["ads"], "cacerts", ROUTERS, "iis", IIS),    // L19, L171
+    row("T4", &["ads"], "cacerts", GATEWAYS, "iis", IIS),   // L19, L171
+    row("T5", &["ads"], "cacerts", ICM, "dfp", DFP),        // L175
+    row("T6", &["ads"], "cacerts", &["ads"], "iis", IIS),   // L19: "all ADS"; the guide lists them as sources
+    row("T6", &["ads"], "cacerts", &["ads"], "dfp", DFP),   // likewise
+    row("T7", &["ads"], "cacerts", &["ece"], "iis", IIS),   // L19
+    row("T8", &["ads"], "cacerts", VOS, "tomcat", PLAIN),   // L23, L153
+    row("T9", ROUTERS, "cacerts", &["ads"], "iis", IIS),    // L26
+    Row {
+        rule: "T10", // L28-29
+        trusters: &["cucm-pg"],
+        store: "cacerts",
+        subjects: &["cucm"],
+        identity: "tomcat",
+        suffix: PLAIN,
+        publisher_only: true,
+    },
+    row("T11", &["cvp"], "keystore", &["ads"], "iis", PLAIN), // L31, L132
+    row("T12", &["cvp-reporting"], "keystore", &["ads"], "iis", PLAIN), // L33 is empty; L124-133
+    row("T13", &["cvp"], "keystore", &["cloud-connect"], "tomcat", PLAIN), // L32
+    row("T14", &["cvp"], "keystore", &["vvb"], "tomcat", PLAIN), // L32
+    row("T15", &["vvb"], "tomcat-trust", &["cvp"], "vxml", None), // L35
+    row("T16", &["vvb"], "tomcat-trust", &["cvp"], "callserver", None), // L35
+];
+
+/// The whole matrix of an estate.
+pub fn document_003(cast: &Cast) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    for row in ROWS {
+        for truster in cast.with(row.trusters) {
+            for subject in cast.with(row.subjects).filter(|subject| subject.publisher || !row.publisher_only) {
+                wishes.push(Wish {
+                    rule: row.rule,
+                    truster: truster.fqdn.clone(),
+                    store: row.store,
+                    alias: row.suffix.map(|suffix| format!("{}{suffix}", subject.fqdn)),
+                    host: subject.fqdn.clone(),
+                    identity: row.identity,
+                });
+            }
+        }
+    }
+    wishes
+}

@@ -1,0 +1,126 @@
+//! The built binary, and what it leaves on disk.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::build::Built;
+use super::craft;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
+
+/// What it printed and how it ended.
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("it ends by itself"),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// The last line of the report.
+    pub fn last_line(&self) -> &str {
+        self.stdout.trim_end().lines().next_back().unwrap_or_default()
+    }
+}
+
+/// Runs trustmason where the estate is.
+pub fn trustmason(built: &Built, arguments: &[&str]) -> Said {
+    Said::of(Command::new(BINARY).args(arguments).current_dir(&built.root).output().expect("trustmason starts"))
+}
+
+/// Its plan, as JSON.
+pub fn plan(built: &Built) -> Value {
+    let said = trustmason(built, &["plan", Built::SPEC, "--format", "json"]);
+    assert_eq!(said.code, 0, "plan: {}", said.stderr);
+    serde_json::from_str(&said.stdout).expect("the plan is JSON")
+}
+
+/// Runs it under strace and names every call that could have written. `None` where strace cannot trace.
+pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)> {
+    let able = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    if !able.is_ok_and(|output| output.status.success()) {
+        eprintln!("strace cannot trace here: judged by inodes, sizes and times alone");
+        return None;
+    }
+    let log = built.root.join("strace.log");
+    let calls = "trace=open,openat,creat,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,truncate,ftruncate,\
+                 chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,link,linkat,symlink,symlinkat,utimensat";
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", calls, "-o"]).arg(&log).arg(BINARY).args(arguments).current_dir(&built.root);
+    let said = Said::of(command.output().expect("strace starts"));
+    let trace = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    assert!(trace.contains(Built::SPEC), "the trace shows that the spec was opened:\n{trace}");
+    let writes = |line: &&str| {
+        let opens = line.contains(" open(") || line.contains(" openat(");
+        let for_writing =
+            ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"].iter().any(|flag| line.contains(flag));
+        let device = line.contains("\"/dev/") || line.contains("\"/proc/");
+        let call = line.contains('(') && !line.contains("resumed>") && !line.contains("+++") && !line.contains("---");
+        call && !device && (!opens || for_writing)
+    };
+    Some((said, trace.lines().filter(writes).map(str::to_owned).collect()))
+}
+
+/// Everything below a folder: kind, inode, size, mode, time of last change.
+pub fn still(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, u32, i64, i64)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let facts = path.symlink_metadata().unwrap();
+            if facts.is_dir() {
+                folders.push(path.clone());
+            }
+            found.insert(path, (facts.ino(), facts.len(), facts.mode(), facts.mtime(), facts.mtime_nsec()));
+        }
+    }
+    found
+}
+
+/// Every file below a folder, as text.
+pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let files = still(folder).into_keys().filter(|path| path.is_file());
+    files.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// A person at the voice browsers: takes each pack for a store of theirs, uploads what it brings, deletes what must leave,
+/// and exports the trust again.
+pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> usize {
+    let mut carried = 0;
+    for (host, mirror) in &built.mirrors {
+        let pack = built.root.join(".trustmason/handoff").join(host).join("tomcat-trust");
+        let Ok(text) = std::fs::read_to_string(pack.join("pack.json")) else { continue };
+        let text: Value = serde_json::from_str(&text).unwrap();
+        for item in text["add"].as_array().unwrap() {
+            let file = item["file"].as_str().unwrap();
+            std::fs::copy(pack.join(file), mirror.join(file)).unwrap();
+            // Another program reads it too: a pack of one's own making is no proof.
+            craft::run(Command::new("openssl").args(["x509", "-noout", "-in"]).arg(mirror.join(file)));
+            carried += 1;
+        }
+        for item in text["remove"].as_array().unwrap() {
+            let gone = item["sha256"].as_str().unwrap();
+            for entry in std::fs::read_dir(mirror).unwrap() {
+                let path = entry.unwrap().path();
+                if fingerprint(&path) == gone {
+                    std::fs::remove_file(path).unwrap();
+                    carried += 1;
+                }
+            }
+        }
+    }
+    carried
+}

@@ -1,0 +1,284 @@
+//! Ring 7, the main job: estates as document 003 leaves them, converged by the built binary, judged by a JVM.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
+#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use judge::Verdicts;
+use judge::build::{Built, KEY_PASSWORDS, StoreAt, build};
+use judge::craft;
+use judge::jvm::{Held, Jvm, Listing};
+use judge::tool::{carry_packs, plan, still, texts, trustmason, watched};
+
+#[test]
+fn judge_lab_estate_converges() {
+    converges("lab.yaml", 12);
+}
+
+#[test]
+fn judge_pcce_2000_estate_converges() {
+    converges("pcce-2000.yaml", 23);
+}
+
+/// Dumps by host; every host has one store that is written.
+type Dumps = BTreeMap<String, Listing>;
+
+fn dumps(jvm: &mut Jvm, built: &Built) -> Dumps {
+    built.stores.iter().map(|store| (store.host.clone(), jvm.dump(store, KEY_PASSWORDS))).collect()
+}
+
+fn converges(spec: &str, hosts: usize) {
+    if judge::off() {
+        return;
+    }
+    let started = std::time::Instant::now();
+    let built = build(spec);
+    assert_eq!(built.cast.0.len(), hosts, "{spec}");
+    eprintln!("{spec}: built by keytool and openssl in {:.1} s", started.elapsed().as_secs_f64());
+    let mut jvm = Jvm::start();
+
+    let before = dumps(&mut jvm, &built);
+    let copies = copies(&built);
+    the_judge_can_say_no(&mut jvm, &built);
+
+    let applied = trustmason(&built, &["apply", Built::SPEC, "--auto-approve"]);
+    let report = format!("{}\n{}", applied.stdout, applied.stderr);
+    assert_eq!(applied.code, 5, "apply did all it can and waits for the people at the voice browsers\n{report}");
+    assert!(applied.last_line().starts_with("Apply complete: "), "{report}");
+    assert!(
+        !report.contains(&built.stores.iter().find(|s| s.kind == "JCEKS").unwrap().password),
+        "no password is shown"
+    );
+
+    let after = dumps(&mut jvm, &built);
+    tool_is_content(&built);
+    matrix_holds(&mut jvm, &built, &after);
+    keys_open(&mut jvm, &built, &before, &after);
+    handshakes_succeed(&mut jvm, &built);
+    others_are_untouched(&built, &before, &after);
+    imports_equal_keytool(&mut jvm, &built, &copies, &after);
+    second_apply_writes_nothing(&built);
+    people_finish(&mut jvm, &built);
+}
+
+/// Bytes of every store before, beside the estate.
+fn copies(built: &Built) -> BTreeMap<String, PathBuf> {
+    let folder = built.root.join("copies");
+    fs::create_dir(&folder).unwrap();
+    let copy = |store: &StoreAt| {
+        let path = folder.join(&store.host);
+        fs::copy(&store.path, &path).unwrap();
+        (store.host.clone(), path)
+    };
+    built.stores.iter().map(copy).collect()
+}
+
+/// Before apply the first CVP server serves a short name nobody asked for: if the judge let that pass, it would judge nothing.
+fn the_judge_can_say_no(jvm: &mut Jvm, built: &Built) {
+    let mut verdicts = Verdicts::default();
+    let cvp = built.cast.with(&["cvp"]).next().unwrap();
+    let server = built.store(&cvp.fqdn, "keystore");
+    for ads in built.cast.with(&["ads"]) {
+        let shook = jvm.handshake(server, "wsm_certificate", built.store(&ads.fqdn, "cacerts"), &cvp.fqdn);
+        verdicts.that(shook.is_err(), || format!("{} accepts {} before apply", ads.fqdn, cvp.fqdn));
+    }
+    verdicts.close("handshakes that must fail before apply");
+}
+
+/// What trustmason itself says afterwards, store by store and edge by edge.
+fn tool_is_content(built: &Built) {
+    let plan = plan(built);
+    let mut verdicts = Verdicts::default();
+    let mut direct = 0;
+    for edge in plan["edges"].as_array().unwrap() {
+        if edge["store"].as_str().unwrap().ends_with("/tomcat-trust") {
+            continue;
+        }
+        direct += 1;
+        verdicts.that(edge["verdict"] == "in-sync", || edge.to_string());
+    }
+    let wanted = built.wishes.iter().filter(|wish| wish.store != "tomcat-trust").count();
+    verdicts.that(direct == wanted, || format!("{direct} edges on direct stores, document 003 has {wanted}"));
+    verdicts.that(plan["changes"].as_array().unwrap().is_empty(), || format!("still to change: {}", plan["changes"]));
+    verdicts.close("the tool's own plan after apply");
+}
+
+/// Document 003's matrix, by the JVM's eyes: the right certificate under the right alias, and no outdated one left.
+fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
+    let mut verdicts = Verdicts::default();
+    for wish in built.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
+        let right = match built.files.get(&(wish.host.clone(), wish.identity)) {
+            Some(file) => jvm.certificate(file),
+            None => after[&wish.host][&format!("{}_certificate", wish.identity)].certificates[0].clone(),
+        };
+        let alias = wish.alias.as_ref().unwrap();
+        let held = after[&wish.truster].get(alias);
+        let holds = held.is_some_and(|held| held.kind == "trusted-certificate" && held.certificates == [right.clone()]);
+        verdicts
+            .that(holds, || format!("{}: {} under {alias} should be {right}, is {held:?}", wish.rule, wish.truster));
+    }
+    for ((host, identity), file) in &built.stale {
+        let stale = jvm.certificate(file);
+        for (truster, listing) in after {
+            let left = listing.iter().find(|(_, held)| held.certificates.contains(&stale));
+            verdicts.that(left.is_none(), || format!("{truster} still holds {host}'s old {identity}: {left:?}"));
+        }
+    }
+    verdicts.close("document 003's matrix in the JVM");
+}
+
+/// Every key of a CVP machine opens with its store's password and belongs to its certificate; exactly the unfit ones are new.
+fn keys_open(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Dumps) {
+    let mut verdicts = Verdicts::default();
+    for key in &built.keys {
+        let opened = jvm.opens(built.store(&key.host, "keystore"), &key.alias);
+        verdicts.that(opened.is_ok(), || format!("{} {}: {opened:?}", key.host, key.alias));
+        let (old, new) = (&before[&key.host][&key.alias], &after[&key.host][&key.alias]);
+        let renewed = old.certificates != new.certificates && old.key != new.key;
+        let kept = old == new;
+        verdicts.that(if key.unfit { renewed } else { kept }, || {
+            format!("{} {}: {old:?} became {new:?}", key.host, key.alias)
+        });
+    }
+    verdicts.close("keys");
+}
+
+/// A client on each ADS accepts each CVP machine's WSM, by its FQDN and by no other name.
+fn handshakes_succeed(jvm: &mut Jvm, built: &Built) {
+    let mut verdicts = Verdicts::default();
+    for ads in built.cast.with(&["ads"]) {
+        let client = built.store(&ads.fqdn, "cacerts");
+        for cvp in built.cast.with(&["cvp", "cvp-reporting"]) {
+            let server = built.store(&cvp.fqdn, "keystore");
+            let shook = jvm.handshake(server, "wsm_certificate", client, &cvp.fqdn);
+            verdicts.that(shook.is_ok(), || format!("{} -> {}: {shook:?}", ads.fqdn, cvp.fqdn));
+            let other = jvm.handshake(server, "wsm_certificate", client, "elsewhere.example");
+            verdicts.that(other.is_err(), || format!("{} takes {} for elsewhere.example", ads.fqdn, cvp.fqdn));
+        }
+    }
+    verdicts.close("handshakes with host name checking");
+}
+
+/// Entries nobody asked to change are the same through the Java API, dates, key bytes and secret keys included; and nothing
+/// is there that was neither there before nor wanted.
+fn others_are_untouched(built: &Built, before: &Dumps, after: &Dumps) {
+    let mut verdicts = Verdicts::default();
+    let mut kinds = BTreeSet::new();
+    for (host, old) in before {
+        for (alias, was) in old.iter().filter(|(alias, _)| !built.doomed.contains(&(host.clone(), (*alias).clone()))) {
+            let is = after[host].get(alias);
+            verdicts.that(is == Some(was), || format!("{host} {alias}: {was:?} became {is:?}"));
+            kinds.insert((was.kind.as_str(), was.key.as_ref().map(|(password, _)| *password)));
+        }
+        let wanted: BTreeSet<&str> = built
+            .wishes
+            .iter()
+            .filter(|wish| wish.truster == *host)
+            .filter_map(|wish| wish.alias.as_deref())
+            .chain(built.keys.iter().filter(|key| key.host == *host).map(|key| key.alias.as_str()))
+            .collect();
+        for alias in after[host].keys().filter(|alias| !old.contains_key(*alias)) {
+            verdicts.that(wanted.contains(alias.as_str()), || format!("{host} {alias} appeared from nowhere"));
+        }
+    }
+    for kind in
+        [("trusted-certificate", None), ("private-key", Some(1)), ("secret-key", Some(0)), ("secret-key", Some(2))]
+    {
+        verdicts.that(kinds.contains(&kind), || format!("the estate has no untouched {kind:?} to judge"));
+    }
+    let upper = after.values().any(|listing| listing.contains_key("ACME-PROXY"));
+    verdicts.that(upper, || "the upper-case alias is gone".to_owned());
+    verdicts.close("untouched entries through the Java API");
+}
+
+/// A plan that imports n certificates leaves what n runs of keytool leave, dates aside.
+fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String, PathBuf>, after: &Dumps) {
+    let mut verdicts = Verdicts::default();
+    let dateless = |listing: &Listing| -> Listing {
+        listing.iter().map(|(alias, held)| (alias.clone(), Held { created: 0, ..held.clone() })).collect()
+    };
+    let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+    let mut compared = Vec::new();
+    for host in &built.bare {
+        let store = StoreAt { path: copies[host].clone(), ..built.store(host, "cacerts").clone() };
+        let mut imports = Vec::new();
+        for wish in built.wishes.iter().filter(|wish| wish.truster == *host) {
+            let file = built.files.get(&(wish.host.clone(), wish.identity)).cloned().unwrap_or_else(|| {
+                let file = built.root.join("copies").join(format!("{}_{}.crt", wish.host, wish.identity));
+                if !file.exists() {
+                    craft::exportcert(
+                        built.store(&wish.host, "keystore"),
+                        &format!("{}_certificate", wish.identity),
+                        &file,
+                    );
+                }
+                file
+            });
+            imports.push((wish.alias.clone().unwrap(), file));
+        }
+        compared.push((store.clone(), imports.len()));
+        jobs.push(Box::new(move || {
+            for (alias, file) in imports {
+                craft::importcert(&store, &alias, &file);
+            }
+        }));
+    }
+    craft::two_hands(jobs);
+    for (store, imports) in compared {
+        let (theirs, ours) = (dateless(&jvm.dump(&store, &[])), dateless(&after[&store.host]));
+        verdicts.that(theirs == ours, || format!("{}: {imports} imports differ from keytool's", store.host));
+    }
+    verdicts.close("stores with n imports against n runs of keytool");
+}
+
+/// With nothing left to do, nothing is opened for writing.
+fn second_apply_writes_nothing(built: &Built) {
+    let quiet = [built.root.join("hosts"), built.root.join("certs"), built.root.join(".trustmason")];
+    let before: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
+    let packs = texts(&built.root.join(".trustmason/handoff"));
+    let arguments = ["apply", Built::SPEC, "--auto-approve"];
+    let (said, writes) = watched(built, &arguments).unwrap_or_else(|| (trustmason(built, &arguments), Vec::new()));
+    assert_eq!(said.code, 5, "the voice browsers still wait\n{}\n{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("No changes to make now."), "{}", said.stdout);
+    for (path, text) in texts(&built.root.join(".trustmason/handoff")) {
+        assert_eq!(packs.get(&path), Some(&text), "a second apply writes {} anew", path.display());
+    }
+    assert!(writes.is_empty(), "a second apply writes:\n{}", writes.join("\n"));
+    let after: Vec<_> = quiet.iter().map(|folder| still(folder)).collect();
+    assert!(before == after, "a second apply left traces below {}", built.root.display());
+}
+
+/// The people at the voice browsers do what the packs say; then nothing is left.
+fn people_finish(jvm: &mut Jvm, built: &Built) {
+    let carried = carry_packs(built, &mut |path| jvm.certificate(path));
+    let wanted = built.wishes.iter().filter(|wish| wish.store == "tomcat-trust").count();
+    assert!(carried >= wanted, "{carried} certificates carried to voice browsers, document 003 has {wanted}");
+    let said = trustmason(built, &["plan", Built::SPEC, "--detailed-exitcode"]);
+    assert_eq!(
+        said.last_line(),
+        "No changes. Every store holds what the spec declares.",
+        "{}\n{}",
+        said.stdout,
+        said.stderr
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let mut verdicts = Verdicts::default();
+    for (host, mirror) in &built.mirrors {
+        let held: BTreeSet<String> =
+            fs::read_dir(mirror).unwrap().map(|entry| jvm.certificate(&entry.unwrap().path())).collect();
+        for wish in built.wishes.iter().filter(|wish| wish.truster == *host) {
+            let cvp = built.store(&wish.host, "keystore");
+            let right = jvm.dump(cvp, &[])[&format!("{}_certificate", wish.identity)].certificates[0].clone();
+            verdicts.that(held.contains(&right), || {
+                format!("{}: {host} lacks {} of {}", wish.rule, wish.identity, wish.host)
+            });
+        }
+    }
+    verdicts.close("document 003's matrix on the voice browsers");
+}

@@ -1,0 +1,414 @@
+//! A small estate on disk for the tests of the command line: six hosts with real keystores, everything in sync until a test
+//! breaks something. Keys, serials and dates are fixed, so that fingerprints, and with them snapshots, are the same on
+//! every machine.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    missing_docs,
+    reason = "test support; not every test file uses all of it"
+)]
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rand_core::{TryCryptoRng, TryRng};
+use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_RSA_SHA256, SerialNumber};
+use trustmason_keystore::{
+    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock, fold_alias,
+};
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
+use zeroize::Zeroizing;
+
+/// The moment plans are made at, where a snapshot needs one.
+pub const NOW: &str = "2026-06-01T00:00:00Z";
+/// A password that must never be seen anywhere but in its own file.
+pub const CANARY: &str = "Qx7canaryZ9";
+/// 2025-01-01, when everything was installed.
+const INSTALLED: i64 = 1_735_689_600_000;
+
+pub const SPEC: &str = r"trustmason: 1
+estate: acme
+profile: pcce-12.5
+state: ./.trustmason
+access: { root: './hosts/{fqdn}' }
+certificates_dir: ./certs
+identity:
+  subject: { OU: Contact Centre, O: Acme, L: Boston, ST: MA, C: US }
+  validity: 1825d
+  renew_before: 60d
+hosts:
+  adsa.acme.example: { role: ads, side: a }
+  rgrb.acme.example: { role: rogger, side: b }
+  cvp1.acme.example: { role: cvp, side: a }
+  cvp2.acme.example: { role: cvp, side: b }
+  vvb1.acme.example: { role: vvb, side: a }
+  fina.acme.example: { role: finesse, side: a }
+retired: [cvp9.acme.example]
+";
+
+/// What a run of the program said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    #[track_caller]
+    pub fn code(self, wanted: i32) -> Self {
+        assert_eq!(self.code, wanted, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn err_has(self, text: &str) -> Self {
+        assert!(self.err.contains(text), "stderr lacks {text:?}\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn out_has(self, text: &str) -> Self {
+        assert!(self.out.contains(text), "stdout lacks {text:?}\n--- stdout\n{}\n--- stderr\n{}", self.out, self.err);
+        self
+    }
+
+    pub fn last_line(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON: {e}\n{}\n{}", self.out, self.err))
+    }
+}
+
+/// What a certificate says.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub cn: String,
+    pub sans: Vec<String>,
+    /// First and last year.
+    pub years: (i32, i32),
+    /// Which of the keys.
+    pub key: usize,
+    pub serial: u64,
+}
+
+impl Wish {
+    pub fn of(fqdn: &str, serial: u64) -> Self {
+        Self { cn: fqdn.to_owned(), sans: vec![fqdn.to_owned()], years: (2025, 2049), key: key_of(fqdn), serial }
+    }
+}
+
+/// Every host has a key of its own, or the estate would be full of `shared-key`.
+fn key_of(fqdn: &str) -> usize {
+    match fqdn.split('.').next().unwrap() {
+        "adsa" => 1,
+        "rgrb" => 2,
+        "cvp1" => 3,
+        "cvp2" => 4,
+        "vvb1" => 5,
+        "fina" => 6,
+        _ => 7,
+    }
+}
+
+pub fn key(n: usize) -> KeyPair {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/keys/{n}.pem"));
+    let pem = std::fs::read_to_string(path).unwrap();
+    KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
+}
+
+pub fn certificate(wish: &Wish) -> Vec<u8> {
+    let mut params = CertificateParams::new(wish.sans.clone()).unwrap();
+    let mut dn = DistinguishedName::new();
+    dn.push(DnType::CountryName, DnValue::PrintableString("US".try_into().unwrap()));
+    for (kind, value) in [
+        (DnType::StateOrProvinceName, "MA"),
+        (DnType::LocalityName, "Boston"),
+        (DnType::OrganizationName, "Acme"),
+        (DnType::OrganizationalUnitName, "Contact Centre"),
+        (DnType::CommonName, &wish.cn),
+    ] {
+        dn.push(kind, value);
+    }
+    params.distinguished_name = dn;
+    params.serial_number = Some(SerialNumber::from(wish.serial));
+    params.not_before = rcgen::date_time_ymd(wish.years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(wish.years.1, 6, 20);
+    params.self_signed(&key(wish.key)).unwrap().der().to_vec()
+}
+
+/// Bytes that are always the same. For salts in test stores only.
+pub struct Counting(u8);
+
+impl TryRng for Counting {
+    type Error = Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for byte in bytes {
+            self.0 = self.0.wrapping_mul(5).wrapping_add(17);
+            *byte = self.0;
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Counting {}
+
+/// The estate.
+pub struct Estate {
+    pub dir: tempfile::TempDir,
+    pub topology: Topology,
+    /// Every identity's certificate.
+    pub certificates: BTreeMap<IdentityId, Vec<u8>>,
+}
+
+impl Estate {
+    /// Everything in sync.
+    pub fn new() -> Self {
+        Self::of(SPEC)
+    }
+
+    /// Another spec, everything in sync.
+    pub fn of(spec: &str) -> Self {
+        Self::with(spec, |_, _| {})
+    }
+
+    /// With certificates that are not as they should be from the beginning.
+    pub fn with(spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
+        let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
+        std::fs::write(dir.path().join("estate.yaml"), spec).unwrap();
+        let topology = topology(spec, dir.path());
+        let mut certificates = BTreeMap::new();
+        for (n, id) in topology.identities.keys().enumerate() {
+            let mut wish = Wish::of(id.host.as_str(), 1000 + n as u64);
+            bend(id, &mut wish);
+            certificates.insert(id.clone(), certificate(&wish));
+        }
+        let estate = Self { dir, topology, certificates };
+        estate.lay_out();
+        estate
+    }
+
+    /// Five things that want doing: a short name, a missing, a stale, a renamed and a retired entry.
+    pub fn troubled() -> Self {
+        let estate = Self::with(SPEC, |id, wish| {
+            if id.to_string() == "cvp1.acme.example/wsm" {
+                wish.cn = "cvp1".to_owned();
+                wish.sans.clear();
+            }
+        });
+        estate.remove("adsa/cacerts", "rgrb.acme.example_iis");
+        let older = Wish { years: (2020, 2040), ..Wish::of("fina.acme.example", 77) };
+        estate.put("adsa/cacerts", "fina.acme.example", certificate(&older));
+        estate.rename("cvp2/keystore", "adsa.acme.example", "aw_cert");
+        estate.put("adsa/cacerts", "cvp9.acme.example", certificate(&Wish::of("cvp9.acme.example", 9)));
+        estate
+    }
+
+    fn lay_out(&self) {
+        for (id, def) in &self.topology.identities {
+            if let Source::Exported { names } = &def.source {
+                put(&self.topology.certificates_dir.join(&names[0]), pem(&self.certificates[id]).as_bytes());
+            }
+        }
+        for def in self.topology.stores.values() {
+            let edges = self.topology.edges.iter().filter(|e| e.store == def.id);
+            let trusted = edges.filter_map(|e| match &e.subject {
+                Subject::Identity(id) => Some((e.alias.clone(), id, &self.certificates[id])),
+                Subject::Certificate(_) => None,
+            });
+            match &def.place {
+                Place::Directory(path) if def.write == Write::HandOff => {
+                    for (_, id, der) in trusted {
+                        put(&file(path).join(format!("{}_{}.pem", id.host, id.name)), pem(der).as_bytes());
+                    }
+                }
+                Place::File(path) => {
+                    let mut add: Vec<NewEntry> = trusted
+                        .map(|(alias, _, der)| NewEntry::Trusted { alias, der: der.clone(), created_ms: INSTALLED })
+                        .collect();
+                    for (id, identity) in &self.topology.identities {
+                        if let Source::KeyEntry { store, alias } = &identity.source
+                            && *store == def.id
+                        {
+                            add.push(NewEntry::PrivateKey {
+                                alias: alias.clone(),
+                                key: NewKey::Plain(Zeroizing::new(key(key_of(id.host.as_str())).serialize_der())),
+                                chain: vec![self.certificates[id].clone()],
+                                created_ms: INSTALLED,
+                            });
+                        }
+                    }
+                    if def.vendor_entries {
+                        let der = certificate(&Wish::of("vendor-root.example", 7));
+                        add.push(NewEntry::Trusted { alias: Some("vendorroot".to_owned()), der, created_ms: INSTALLED });
+                    }
+                    let format = match def.format {
+                        DeclaredFormat::Jceks => Format::Jceks,
+                        _ => Format::Jks,
+                    };
+                    if format == Format::Jceks {
+                        let conf = file(path).parent().unwrap().parent().unwrap().to_owned();
+                        let text = format!("Security.keystorePW = {CANARY}\n");
+                        put(&conf.join("security.properties"), text.as_bytes());
+                    }
+                    self.write(&def.id, &Store::create(format), &Edits { add, ..Edits::default() });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The id `host/store` stands for.
+    pub fn id(&self, short: &str) -> StoreId {
+        let (host, name) = short.split_once('/').unwrap();
+        self.topology.stores.keys().find(|id| id.host.host() == host && id.name == name).unwrap().clone()
+    }
+
+    /// A store's file, or a mirror's folder.
+    pub fn file(&self, short: &str) -> PathBuf {
+        match &self.topology.stores[&self.id(short)].place {
+            Place::File(path) | Place::Directory(path) => file(path),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn password(&self, id: &StoreId) -> Password {
+        Password::new(if id.name == "keystore" { CANARY } else { "changeit" })
+    }
+
+    pub fn open(&self, short: &str) -> Store {
+        let id = self.id(short);
+        let bytes = std::fs::read(self.file(short)).unwrap();
+        Store::open(bytes, Unlock::Password(&self.password(&id)), &Interner::new()).unwrap()
+    }
+
+    fn write(&self, id: &StoreId, store: &Store, edits: &Edits) {
+        let image = store.edit(edits, Some(&self.password(id)), &mut Counting(1)).unwrap();
+        let Image::File(bytes) = image else { panic!("a folder") };
+        put(&self.file(&format!("{}/{}", id.host.host(), id.name)), &bytes);
+    }
+
+    /// Takes an entry out of a store.
+    pub fn remove(&self, short: &str, alias: &str) {
+        let store = self.open(short);
+        let mut edits = Edits::default();
+        for id in store.find(alias) {
+            edits.disposition.insert(id, Disposition::Remove);
+        }
+        assert!(!edits.disposition.is_empty(), "{short} has no {alias}");
+        self.write(&self.id(short), &store, &edits);
+    }
+
+    /// Gives an entry another alias.
+    pub fn rename(&self, short: &str, alias: &str, to: &str) {
+        let store = self.open(short);
+        let mut edits = Edits::default();
+        edits.disposition.insert(store.find(alias)[0], Disposition::Rename(to.to_owned()));
+        self.write(&self.id(short), &store, &edits);
+    }
+
+    /// Puts a trusted certificate into a store, in the place of what has that alias.
+    pub fn put(&self, short: &str, alias: &str, der: Vec<u8>) {
+        let store = self.open(short);
+        let mut edits = Edits::default();
+        for id in store.find(alias) {
+            edits.disposition.insert(id, Disposition::Remove);
+        }
+        edits.add.push(NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms: INSTALLED });
+        self.write(&self.id(short), &store, &edits);
+    }
+
+    /// The aliases of a store, in lower case.
+    pub fn aliases(&self, short: &str) -> Vec<String> {
+        let store = self.open(short);
+        store.entries().iter().filter_map(|e| e.alias.as_deref()).map(|a| fold_alias(a).to_string()).collect()
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    pub fn command(&self) -> Command {
+        command(self.dir.path())
+    }
+
+    /// Runs the program in the estate's folder, with nobody at the keyboard.
+    pub fn run(&self, args: &[&str]) -> Said {
+        said(self.command().args(args))
+    }
+}
+
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trustmason"));
+    command.current_dir(dir).stdin(Stdio::null()).env("USER", "tester").env("COLUMNS", "100");
+    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR_FORCE", "SUDO_USER"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub fn said(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub fn topology(spec: &str, dir: &Path) -> Topology {
+    let parsed = trustmason_spec::parse(spec, "estate.yaml").unwrap_or_else(|e| panic!("{e}"));
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
+    let profiles = trustmason_spec::profile::load(&parsed, dir, read).unwrap_or_else(|e| panic!("{e}"));
+    trustmason_spec::resolve(&parsed, &profiles, dir).unwrap_or_else(|e| panic!("{e}")).topology
+}
+
+pub fn file(path: &HostPath) -> PathBuf {
+    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
+}
+
+pub fn pem(der: &[u8]) -> String {
+    trustmason_plan::pack::pem(&Certificate::parse(der).unwrap())
+}
+
+pub fn put(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Every file below a folder, with its bytes.
+pub fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for item in std::fs::read_dir(&folder).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.insert(path.clone(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,157 @@
+//! A fault at every numbered step of a run: each store is the old one or the new one, and the next run finishes the work and
+//! leaves nothing lying about.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trustmason_host::disk::{Disk, Step};
+use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::journal::{self, Record};
+use trustmason_host::run::StoreOutcome;
+use trustmason_keystore::{Fingerprint, Format};
+use trustmason_spec::topology::{DeclaredFormat, Write};
+
+use crate::world::*;
+
+/// What any run of this world meant each store to be, by its journals.
+fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
+    let mut all: BTreeMap<PathBuf, Vec<Fingerprint>> = BTreeMap::new();
+    let Ok(runs) = fs::read_dir(world.state().runs()) else { return all };
+    for run in runs {
+        let run = run.unwrap().file_name().into_string().unwrap();
+        for record in journal::read(&world.state(), &run).unwrap() {
+            if let Record::Intent(intent) = record {
+                all.entry(intent.path).or_default().push(intent.after);
+            }
+        }
+    }
+    all
+}
+
+fn check(world: &World, stores: &[PathBuf], before: &BTreeMap<PathBuf, Vec<u8>>, struck: &(Step, PathBuf)) {
+    let meant = meant(world);
+    for path in stores {
+        let bytes = fs::read(path).unwrap();
+        let new = meant.get(path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
+        assert!(bytes == before[path] || new, "{} after {struck:?}", path.display());
+    }
+}
+
+fn litter(world: &World) -> Vec<PathBuf> {
+    let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
+    world.files().into_keys().filter(|path| ours(path)).collect()
+}
+
+fn campaign(template: &World, fault: Fault) -> usize {
+    for step in 0.. {
+        let world = template.copy();
+        let stores = [world.cacerts(), world.keystore()];
+        let before: BTreeMap<_, _> = stores.iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
+        let gate = Arc::new(Faulty::at(step, fault));
+        let outcomes = world.apply(&Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(outcomes.unwrap().is_complete());
+            return step;
+        };
+        check(&world, &stores, &before, &struck);
+        // Whatever was said to be written is written, and nothing that failed early is.
+        if let Ok(outcomes) = &outcomes {
+            for (id, path) in [(CACERTS, &stores[0]), (KEYSTORE, &stores[1])] {
+                let changed = fs::read(path).unwrap() != before[path];
+                match outcomes.stores.get(&store_id(id)) {
+                    Some(StoreOutcome::Written { .. }) => assert!(changed, "{struck:?}"),
+                    Some(StoreOutcome::Failed { error }) if changed => {
+                        assert!(error.contains("it has the new content by now"), "{struck:?}: {error}");
+                    }
+                    Some(StoreOutcome::Unchanged | StoreOutcome::Stale { .. }) => panic!("{struck:?}: {outcomes:#?}"),
+                    Some(StoreOutcome::Failed { .. } | StoreOutcome::Skipped { .. }) | None => assert!(!changed),
+                }
+            }
+        } else {
+            assert!(stores.iter().all(|path| fs::read(path).unwrap() == before[path]), "{struck:?}");
+        }
+
+        // The next run, on a disk that works, finishes it.
+        let minted: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
+        let second = world.apply(&Disk::new()).unwrap();
+        assert!(second.is_complete(), "after {struck:?}: {second:#?}");
+        assert!(world.plan().changes.is_empty(), "after {struck:?}");
+        check(&world, &stores, &before, &struck);
+        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
+        assert!(!world.state().root().join("staging/cvp1.acme.example/wsm.jks").exists(), "after {struck:?}");
+        let held = entries(&world.cacerts(), "changeit")[3].clone();
+        assert_eq!(entries(&world.keystore(), CANARY)[0].2, held.2, "after {struck:?}");
+        if let Some(staged) = minted.first() {
+            assert_eq!(held.2, Some(*staged), "a staged key is resumed, after {struck:?}");
+        }
+        // Nothing was forgotten: what stands in the store is known to be ours.
+        let ledger = world.ledger().ledger;
+        let placed = ledger.placed.get(&store_id(CACERTS)).and_then(|p| p.get("cvp1.acme.example"));
+        assert_eq!(placed.map(|p| p.sha256), held.2, "after {struck:?}");
+        assert!(ledger.runs.iter().all(|run| run.finished.is_some()), "after {struck:?}");
+        assert!(!world.state().lock_owner().exists(), "after {struck:?}");
+        // And then there is nothing more to do.
+        let (counter, disk) = counted();
+        world.apply(&disk).unwrap();
+        assert_eq!(counter.taken(), 0, "after {struck:?}");
+    }
+    unreachable!()
+}
+
+#[test]
+fn an_import_survives_a_fault_at_every_step() {
+    let template = World::settled_identity();
+    for fault in [Fault::ShortWrite, Fault::Device, Fault::ReadOnly, Fault::Denied, Fault::Crash] {
+        let steps = campaign(&template, fault);
+        assert!(steps > 20, "{steps}");
+    }
+}
+
+#[test]
+fn a_new_identity_survives_a_fault_at_every_step() {
+    let template = World::new(Format::Jks);
+    for fault in [Fault::ShortWrite, Fault::Denied, Fault::Crash] {
+        let steps = campaign(&template, fault);
+        assert!(steps > 60, "{steps}");
+    }
+}
+
+#[test]
+fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
+    let id = "ads.acme.example/trust";
+    let mut template = World::settled_identity();
+    let folder = |world: &World| world.root().join("hosts/ads.acme.example/c/trust");
+    fs::create_dir(folder(&template)).unwrap();
+    let vendor = pem(&make("Vendor", &[]).certificate);
+    fs::write(folder(&template).join("vendor.pem"), &vendor).unwrap();
+    for name in ["gone", "left"] {
+        let host = format!("{name}.acme.example");
+        template.topology.retired.insert(fqdn(&host));
+        fs::write(folder(&template).join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
+    }
+    let mut def = store_def(&template.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+    def.write = Write::Direct;
+    template.topology.stores.insert(def.id.clone(), def);
+    template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
+    for step in 0.. {
+        let world = template.copy();
+        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let outcomes = world.apply(&Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(outcomes.unwrap().is_complete() && step > 30);
+            return;
+        };
+        // Whatever stays stands at every moment, and nothing is half written.
+        let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
+        assert!(files.contains(&("vendor.pem".to_owned(), vendor.clone().into_bytes())), "{struck:?}");
+        assert!(files.iter().all(|(_, bytes)| bytes.ends_with(b"-----END CERTIFICATE-----\n")), "{struck:?}");
+        let second = world.apply(&Disk::new()).unwrap();
+        assert!(second.is_complete(), "after {struck:?}: {second:#?}");
+        let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
+        assert_eq!(files.len(), 2, "after {struck:?}");
+        assert!(world.plan().changes.is_empty(), "after {struck:?}");
+        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The whole crate on real files: look, plan, run, look again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod apply;
+mod faults;
+mod handoff;
+mod secrets;
+mod sight;
+mod world;

@@ -1,0 +1,188 @@
+//! Looking: every way in which something cannot be seen is a state of its own.
+
+use std::fs;
+use std::path::Path;
+
+use trustmason_host::look::{Keys, OpenFault, Opening, open};
+use trustmason_keystore::{Class, Format, Interner, Password};
+use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::{Source, Subject};
+
+use crate::world::*;
+
+fn failure(world: &World, id: &str) -> (FailureClass, String) {
+    match world.look().1.stores.remove(&store_id(id)) {
+        Some(StoreLook::Unreadable(failure)) => (failure.class, failure.message),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn facts_are_complete_and_the_same_each_time() {
+    let world = World::new(Format::Jks);
+    let (_, first) = world.look();
+    let Some(StoreLook::Readable(facts)) = first.stores.get(&store_id(KEYSTORE)) else { panic!("{first:?}") };
+    assert_eq!(facts.path, world.keystore());
+    assert_eq!(facts.entries.len(), 2);
+    // Only the declared identity's key was tried.
+    assert_eq!(facts.keys.len(), 1);
+    assert_eq!(facts.keys[&facts.entries[0].id], KeyLook::Opens);
+    assert!(facts.modified.is_some());
+    #[cfg(unix)]
+    assert!(facts.file.is_some());
+    let kinds: Vec<_> = first.inputs.iter().map(|input| (input.kind, input.sha256.is_some())).collect();
+    let wanted = [
+        (InputKind::Store, true),
+        (InputKind::Store, true),
+        (InputKind::Certificate, true),
+        (InputKind::Mirror, false),
+        (InputKind::Ledger, false),
+    ];
+    assert_eq!(kinds, wanted);
+    for _ in 0..5 {
+        assert_eq!(format!("{:?}", world.look().1), format!("{first:?}"));
+    }
+}
+
+#[test]
+fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
+    let world = World::new(Format::Jks);
+    let root = world.root().join("hosts/cvp1.acme.example");
+    fs::remove_dir_all(&root).unwrap();
+    for (make, want) in [(false, "does not exist"), (true, "is empty")] {
+        if make {
+            fs::create_dir(&root).unwrap();
+        }
+        let (_, observed) = world.look();
+        let HostLook::Unreachable(why) = &observed.hosts[&fqdn("cvp1.acme.example")] else { panic!() };
+        assert!(why.contains(want), "{why}");
+        let (_, message) = failure(&world, KEYSTORE);
+        assert!(message.contains("cannot be reached"), "{message}");
+        // Nothing may be written on the strength of it, and the other hosts are seen.
+        assert!(matches!(observed.stores[&store_id(CACERTS)], StoreLook::Readable(_)));
+        assert!(world.plan().changes.is_empty());
+    }
+    fs::remove_dir_all(world.root().join("hosts/fin1.acme.example")).unwrap();
+    assert!(matches!(world.look().1.stores[&store_id(TRUST)], StoreLook::Unobserved));
+}
+
+#[test]
+fn a_store_that_does_not_open_says_which_way() {
+    let world = World::new(Format::Jks);
+    let good = fs::read(world.cacerts()).unwrap();
+    let cases: [(&str, Vec<u8>, FailureClass, &str); 5] = [
+        ("truncated", good[..good.len() / 2].to_vec(), FailureClass::Unreadable, "(jks)"),
+        ("another password", keystore(Format::Jks, "other-one", Vec::new()), FailureClass::WrongPassword, "password"),
+        ("PKCS#12", b"\x30\x82\x01\x00\x02\x01\x03\x30\x82".to_vec(), FailureClass::WrongFormat, "PKCS#12"),
+        ("empty", Vec::new(), FailureClass::Unreadable, "empty"),
+        ("a web page", b"<!DOCTYPE html>".to_vec(), FailureClass::Unreadable, "web page"),
+    ];
+    for (name, bytes, class, want) in cases {
+        fs::write(world.cacerts(), &bytes).unwrap();
+        let (found, message) = failure(&world, CACERTS);
+        assert_eq!(found, class, "{name}: {message}");
+        assert!(message.contains("cacerts") && message.contains(want), "{name}: {message}");
+    }
+    fs::remove_file(world.cacerts()).unwrap();
+    let absent = world.look().1.stores.remove(&store_id(CACERTS));
+    assert!(matches!(absent, Some(StoreLook::Absent { parent: true, .. })), "{absent:?}");
+}
+
+#[test]
+fn two_names_that_differ_in_case_block_the_store() {
+    let world = World::new(Format::Jks);
+    fs::rename(world.cacerts(), world.cacerts().with_file_name("CaCerts")).unwrap();
+    fs::copy(world.cacerts().with_file_name("CaCerts"), world.cacerts().with_file_name("CACERTS")).unwrap();
+    let (class, message) = failure(&world, CACERTS);
+    assert_eq!(class, FailureClass::Unreadable);
+    assert!(message.contains("CaCerts") && message.contains("CACERTS"), "{message}");
+}
+
+#[test]
+fn a_shadow_is_seen_where_there_is_one() {
+    let mut world = World::new(Format::Jks);
+    let shadow = host_path(&world.root(), "ads.acme.example", r"C:\Program Files (x86)\Jäva\lib\security\jssecacerts");
+    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().shadows.push(shadow);
+    assert!(world.look().1.shadows.is_empty());
+    fs::write(world.cacerts().with_file_name("JSSECACERTS"), b"").unwrap();
+    let shown = &world.look().1.shadows[&store_id(CACERTS)];
+    assert_eq!(shown, &[r"C:\Program Files (x86)\Jäva\lib\security\jssecacerts"]);
+}
+
+fn source(world: &World) -> SourceLook {
+    let subject = Subject::Identity(IdentityId::parse("ads.acme.example/iis").unwrap());
+    world.look().1.sources.remove(&subject).unwrap()
+}
+
+#[test]
+fn a_certificate_file_is_known_by_its_content() {
+    let world = World::new(Format::Jks);
+    let certs = world.root().join("certs");
+    let SourceLook::Found { certificate, path } = source(&world) else { panic!() };
+    assert_eq!((certificate.fingerprint(), path), (world.iis.fingerprint(), certs.join("ADSads.CER")));
+    // The same certificate again, under the other name and in the other encoding.
+    fs::write(certs.join("icmADS.cer"), world.iis.der()).unwrap();
+    assert!(matches!(source(&world), SourceLook::Found { .. }));
+    let other = make("ads.acme.example", &["ads.acme.example"]).certificate;
+    fs::write(certs.join("icmADS.cer"), pem(&other)).unwrap();
+    let SourceLook::Ambiguous { paths } = source(&world) else { panic!() };
+    assert_eq!(paths, [certs.join("ADSads.CER"), certs.join("icmADS.cer")]);
+
+    fs::remove_file(certs.join("ADSads.CER")).unwrap();
+    let cases: [(Vec<u8>, FailureClass, &str); 4] = [
+        (format!("{}{}", pem(&other), pem(&world.iis)).into_bytes(), FailureClass::Unreadable, "holds 2 certificates"),
+        (keystore(Format::Jks, "changeit", Vec::new()), FailureClass::WrongFormat, "is a jks keystore"),
+        (b"\x30\x82\x01\x00\x02\x01\x03\x30\x82".to_vec(), FailureClass::WrongFormat, "PKCS#12"),
+        (Vec::new(), FailureClass::Unreadable, "empty"),
+    ];
+    for (bytes, class, want) in cases {
+        fs::write(certs.join("icmADS.cer"), bytes).unwrap();
+        let SourceLook::Unreadable(failure) = source(&world) else { panic!() };
+        assert_eq!(failure.class, class, "{}", failure.message);
+        assert!(failure.message.contains("icmADS.cer") && failure.message.contains(want), "{}", failure.message);
+    }
+    // One that cannot be read counts more than one beside it that can.
+    fs::write(certs.join("ADSads.cer"), pem(&other)).unwrap();
+    assert!(matches!(source(&world), SourceLook::Unreadable(_)));
+    fs::remove_dir_all(&certs).unwrap();
+    let SourceLook::Missing { folder, names } = source(&world) else { panic!() };
+    assert_eq!((folder, names.len()), (certs, 2));
+}
+
+#[test]
+fn a_file_the_spec_names_is_exact() {
+    let mut world = World::new(Format::Jks);
+    let at = |world: &mut World, path: &Path| {
+        let id = IdentityId::parse("ads.acme.example/iis").unwrap();
+        world.topology.identities.get_mut(&id).unwrap().source = Source::File(path.to_owned());
+    };
+    let certs = world.root().join("certs");
+    at(&mut world, &certs.join("ADSads.CER"));
+    assert!(matches!(source(&world), SourceLook::Found { .. }));
+    at(&mut world, &certs.join("adsADS.cer"));
+    assert!(matches!(source(&world), SourceLook::Missing { names, .. } if names.is_empty()));
+    at(&mut world, &certs);
+    assert!(matches!(source(&world), SourceLook::Unreadable(_)));
+}
+
+#[test]
+fn one_file_is_opened_for_a_listing() {
+    let world = World::new(Format::Jks);
+    let certificates = Interner::new();
+    let password = Password::new(CANARY);
+    let with = Opening::Required(Some(&password));
+    let facts = open(&world.keystore(), with, Keys::All, &certificates).unwrap();
+    assert_eq!(facts.keys.len(), 2);
+    let unverified = open(&world.keystore(), Opening::Unverified, Keys::All, &certificates).unwrap();
+    assert!(unverified.keys.is_empty() && unverified.remarks.contains(&trustmason_keystore::Remark::Unverified));
+    let none = open(&world.keystore(), Opening::Required(None), Keys::None, &certificates).unwrap_err();
+    assert!(matches!(none.cause, OpenFault::NoPassword));
+    let wrong = open(&world.cacerts(), with, Keys::None, &certificates).unwrap_err();
+    assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == Class::WrongPassword), "{wrong}");
+    assert!(!wrong.to_string().contains(CANARY));
+    let absent = open(&world.root().join("nowhere"), with, Keys::None, &certificates).unwrap_err().to_string();
+    assert!(absent.contains("nowhere"), "{absent}");
+    let folder = open(&world.root().join("certs"), Opening::Required(None), Keys::None, &certificates).unwrap();
+    assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
+}

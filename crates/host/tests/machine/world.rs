@@ -1,0 +1,425 @@
+//! A small estate on a real disk: an ADS that trusts a CVP, a CVP that trusts the ADS and must get a new certificate, and a
+//! Finesse node that only people write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use trustmason_host::disk::Disk;
+use trustmason_host::ledger::{self, Loaded};
+use trustmason_host::lock::Lock;
+use trustmason_host::look::{Eyes, look};
+use trustmason_host::mint::{Generate, KeySource, Pool};
+use trustmason_host::run::{Hands, Outcomes, Request, RunError, run};
+use trustmason_host::secret::Secrets;
+use trustmason_host::state::State;
+use trustmason_keystore::{
+    Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+};
+use trustmason_plan::change::{Options, Plan};
+use trustmason_plan::observed::Observed;
+use trustmason_plan::plan;
+use trustmason_plan::wire::Document;
+use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
+use trustmason_spec::survey::Survey;
+use trustmason_spec::topology::{
+    Access, Anchor, Constraints, DeclaredFormat, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place, Policy,
+    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+};
+
+/// The password of the CVP's keystore. It must never be seen anywhere.
+pub const CANARY: &str = "kanarienvogel-7-geheim";
+
+pub fn fqdn(name: &str) -> Fqdn {
+    Fqdn::parse(name).unwrap()
+}
+
+pub fn store_id(text: &str) -> StoreId {
+    StoreId::parse(text).unwrap()
+}
+
+pub fn now() -> Timestamp {
+    "2026-11-21T23:07:52.089Z".parse().unwrap()
+}
+
+pub fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(3).unwrap())
+}
+
+/// A self-signed certificate with its key; no SAN where no names are given.
+pub struct Pair {
+    pub certificate: Certificate,
+    pub pkcs8: Vec<u8>,
+}
+
+pub fn make(cn: &str, names: &[&str]) -> Pair {
+    let pkcs8 = Generate.key(KeyKind::Ec(256), SignatureHash::Sha256).unwrap().to_vec();
+    let key = KeyPair::try_from(pkcs8.as_slice()).unwrap();
+    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, cn);
+    params.not_before = rcgen::date_time_ymd(2025, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2040, 1, 1);
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    Pair { certificate: Certificate::parse(&der).unwrap(), pkcs8 }
+}
+
+pub fn pem(certificate: &Certificate) -> String {
+    trustmason_plan::pack::pem(certificate)
+}
+
+pub fn trusted(alias: &str, certificate: &Certificate) -> NewEntry {
+    NewEntry::Trusted { alias: Some(alias.into()), der: certificate.der().to_vec(), created_ms: 1_600_000_000_000 }
+}
+
+pub fn key(alias: &str, pair: &Pair) -> NewEntry {
+    NewEntry::PrivateKey {
+        alias: alias.into(),
+        key: NewKey::Plain(pair.pkcs8.clone().into()),
+        chain: vec![pair.certificate.der().to_vec()],
+        created_ms: 1_600_000_000_000,
+    }
+}
+
+/// A keystore file.
+pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
+    let mut random = rand_core::UnwrapErr(getrandom::SysRng);
+    let edits = Edits { add, ..Edits::default() };
+    match Store::create(format).edit(&edits, Some(&Password::new(password)), &mut random).unwrap() {
+        Image::File(bytes) => bytes,
+        Image::Directory(_) => panic!("a file"),
+    }
+}
+
+/// What a store holds: alias, kind, fingerprint of the first certificate.
+pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option<Fingerprint>)> {
+    let bytes = fs::read(path).unwrap();
+    let store = Store::open(bytes, Unlock::Password(&Password::new(password)), &Interner::new()).unwrap();
+    for entry in store.entries() {
+        if let EntryKind::PrivateKey { .. } = entry.kind {
+            store.open_key(entry.id, &Password::new(password)).unwrap();
+        }
+    }
+    let first = |e: &trustmason_keystore::Entry| e.certificates().first().map(|c| c.fingerprint());
+    store.entries().iter().map(|e| (e.alias.clone().unwrap_or_default(), e.kind.as_str(), first(e))).collect()
+}
+
+/// A folder in memory where there is one: hundreds of runs sync thousands of files, and no disk is to be proved here.
+pub fn tempdir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+pub struct World {
+    pub dir: tempfile::TempDir,
+    pub topology: Topology,
+    pub options: Options,
+    pub iis: Certificate,
+    pub old_wsm: Certificate,
+}
+
+fn host(root: &Path, name: &str) -> Host {
+    Host {
+        fqdn: fqdn(name),
+        roles: vec!["any".into()],
+        side: None,
+        cluster: None,
+        publisher: false,
+        labels: BTreeMap::new(),
+        formerly: BTreeSet::new(),
+        access: Access::Root(root.join("hosts").join(name)),
+        profile: "test".into(),
+    }
+}
+
+pub fn host_path(root: &Path, host: &str, shown: &str) -> HostPath {
+    HostPath {
+        shown: shown.into(),
+        root: root.join("hosts").join(host),
+        steps: shown.split(['\\', '/']).filter(|s| !s.is_empty()).map(|s| s.trim_end_matches(':').to_owned()).collect(),
+        fold_case: shown.contains('\\'),
+    }
+}
+
+pub fn secret(password: &str) -> SecretRef {
+    SecretRef { name: "keystore-pw".into(), from: SecretSource::Literal(Password::new(password)) }
+}
+
+pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, password: Option<&str>) -> StoreDef {
+    let id = store_id(id);
+    let path = host_path(root, id.host.as_str(), shown);
+    StoreDef {
+        place: if format == DeclaredFormat::PemDir { Place::Directory(path) } else { Place::File(path) },
+        format,
+        password: password.map(secret),
+        write: if format == DeclaredFormat::PemDir { Write::HandOff } else { Write::Direct },
+        create: false,
+        vendor_entries: false,
+        exclusive: false,
+        shadows: Vec::new(),
+        restart: vec![ServiceId::new(id.host.clone(), "tomcat")],
+        steps: vec!["log in, upload it".into()],
+        id,
+    }
+}
+
+pub fn identity_def(host: &str, name: &str, source: Source, write: Write) -> IdentityDef {
+    IdentityDef {
+        id: IdentityId::new(fqdn(host), name),
+        source,
+        write,
+        constraints: Constraints {
+            key: (write == Write::Direct).then_some(KeyKind::Rsa(2048)),
+            signature: vec![SignatureHash::Sha256],
+            eku: Vec::new(),
+            cn_is_fqdn: false,
+        },
+        key: KeyKind::Rsa(2048),
+        signature: SignatureHash::Sha256,
+        subject: vec![("O".into(), "Acme".into())],
+        issuer: Issuer::SelfSigned,
+        issuer_explicit: false,
+        validity_days: 1825,
+        renew_before_days: 60,
+        rotation: Rotation::Immediate,
+        names: Vec::new(),
+        restart: vec![ServiceId::new(fqdn(host), name)],
+        served_at: None,
+        rule: RuleId::new("test", name),
+        source_document: "test".into(),
+        export_steps: vec!["export it".into()],
+        renew_steps: vec!["make it anew".into()],
+    }
+}
+
+pub fn edge(store: &str, subject: &str, alias: Option<&str>) -> Edge {
+    let subject = Subject::Identity(IdentityId::parse(subject).unwrap());
+    Edge {
+        id: format!("{store} <- {subject}"),
+        store: store_id(store),
+        subject,
+        anchor: Anchor::ByIssuer,
+        alias: alias.map(str::to_owned),
+        was: Vec::new(),
+        rule: RuleId::new("test", "T1"),
+        why: "they talk".into(),
+        source: "test".into(),
+    }
+}
+
+pub const CACERTS: &str = "ads.acme.example/cacerts";
+pub const KEYSTORE: &str = "cvp1.acme.example/keystore";
+pub const TRUST: &str = "fin1.acme.example/tomcat-trust";
+
+impl World {
+    /// The CVP's certificate has a short name and must be made anew; both stores lack what they should trust.
+    pub fn new(format: Format) -> Self {
+        let old = make("cvp1", &[]);
+        Self::with(format, &old)
+    }
+
+    /// The CVP's certificate is good: nothing is to be made.
+    pub fn settled_identity() -> Self {
+        let good = rsa("cvp1.acme.example");
+        let mut world = Self::with(Format::Jks, &good);
+        // One import is all there is to do.
+        world.topology.edges.retain(|edge| edge.store == store_id(CACERTS));
+        world.topology.stores.remove(&store_id(TRUST));
+        world
+    }
+
+    pub fn with(format: Format, wsm: &Pair) -> Self {
+        let dir = tempdir();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        let folder = |path: &str| {
+            let path = root.join("hosts").join(path);
+            fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let java = folder("ads.acme.example/c/Program Files (x86)/Jäva/lib/security");
+        let vendor: Vec<_> = (0..3).map(|i| make(&format!("Vendor Root {i}"), &[])).collect();
+        let add = vendor.iter().enumerate().map(|(i, p)| trusted(&format!("vendor{i}"), &p.certificate)).collect();
+        fs::write(java.join("cacerts"), keystore(Format::Jks, "changeit", add)).unwrap();
+        let conf = folder("cvp1.acme.example/D/Cisco/CVP/conf/security");
+        let other = make("callserver", &["cvp1.acme.example"]);
+        let add = vec![key("wsm_certificate", wsm), key("callserver_certificate", &other)];
+        fs::write(conf.join(".keystore"), keystore(format, CANARY, add)).unwrap();
+        folder("fin1.acme.example/tmp");
+        let iis = make("ads.acme.example", &["ads.acme.example"]);
+        fs::create_dir(root.join("certs")).unwrap();
+        fs::write(root.join("certs/ADSads.CER"), pem(&iis.certificate)).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(conf.join(".keystore"), fs::Permissions::from_mode(0o640)).unwrap();
+        }
+        let topology = topology(&root, format);
+        Self { dir, topology, options: Options::default(), iis: iis.certificate, old_wsm: wsm.certificate.clone() }
+    }
+
+    pub fn root(&self) -> PathBuf {
+        fs::canonicalize(self.dir.path()).unwrap()
+    }
+
+    pub fn cacerts(&self) -> PathBuf {
+        self.root().join("hosts/ads.acme.example/c/Program Files (x86)/Jäva/lib/security/cacerts")
+    }
+
+    pub fn keystore(&self) -> PathBuf {
+        self.root().join("hosts/cvp1.acme.example/D/Cisco/CVP/conf/security/.keystore")
+    }
+
+    pub fn state(&self) -> State {
+        State::at(&self.topology.state)
+    }
+
+    pub fn ledger(&self) -> Loaded {
+        ledger::load(&self.state()).unwrap()
+    }
+
+    pub fn look(&self) -> (Loaded, Observed) {
+        let ledger = self.ledger();
+        let (state, secrets, certificates) = (self.state(), Secrets::new(), Interner::new());
+        let eyes = Eyes { state: &state, secrets: &secrets, certificates: &certificates };
+        let observed = look(&Survey::of(&self.topology), &ledger, eyes);
+        (ledger, observed)
+    }
+
+    pub fn plan(&self) -> Plan {
+        plan(&self.topology, &self.look().1, &self.options, now())
+    }
+
+    /// Looks, plans and runs.
+    pub fn apply(&self, disk: &Disk) -> Result<Outcomes, RunError> {
+        let (ledger, observed) = self.look();
+        let plan = plan(&self.topology, &observed, &self.options, now());
+        self.run(&plan, &ledger, &observed, disk)
+    }
+
+    pub fn run(&self, plan: &Plan, ledger: &Loaded, observed: &Observed, disk: &Disk) -> Result<Outcomes, RunError> {
+        let (secrets, certificates) = (Secrets::new(), Interner::new());
+        let hands = Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool() };
+        let mut lock = Lock::take(&self.state())?;
+        let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
+        let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now() };
+        run(request, hands, &mut lock, &mut |_| ())
+    }
+
+    /// Every file below the estate, with its bytes.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        walk(&self.root(), &mut files);
+        files
+    }
+
+    /// A copy of it on another part of the disk.
+    pub fn copy(&self) -> Self {
+        let dir = tempdir();
+        let (from, to) = (self.root(), fs::canonicalize(dir.path()).unwrap());
+        copy(&from, &to);
+        let mut topology = self.topology.clone();
+        let moved = |path: &Path| to.join(path.strip_prefix(&from).unwrap());
+        topology.state = moved(&topology.state);
+        topology.certificates_dir = moved(&topology.certificates_dir);
+        for host in topology.hosts.values_mut() {
+            if let Access::Root(root) = &mut host.access {
+                *root = moved(root);
+            }
+        }
+        for store in topology.stores.values_mut() {
+            if let Place::File(path) | Place::Directory(path) = &mut store.place {
+                path.root = moved(&path.root);
+            }
+        }
+        Self { dir, topology, options: self.options.clone(), iis: self.iis.clone(), old_wsm: self.old_wsm.clone() }
+    }
+}
+
+/// A good RSA certificate of a CVP.
+pub fn rsa(name: &str) -> Pair {
+    let def = identity_def(name, "wsm", Source::Exported { names: Vec::new() }, Write::Direct);
+    let made = trustmason_host::mint::mint(&def, pool(), now()).unwrap();
+    Pair { certificate: Certificate::parse(made.certificate.der()).unwrap(), pkcs8: made.key.to_vec() }
+}
+
+pub fn walk(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for item in fs::read_dir(folder).unwrap() {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else {
+            files.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for item in fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        let (path, target) = (item.path(), to.join(item.file_name()));
+        if path.is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+fn topology(root: &Path, format: Format) -> Topology {
+    let declared = if format == Format::Jceks { DeclaredFormat::Jceks } else { DeclaredFormat::Jks };
+    let stores = [
+        store_def(
+            root,
+            CACERTS,
+            r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts",
+            DeclaredFormat::Jks,
+            Some("changeit"),
+        ),
+        store_def(root, KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
+        store_def(root, TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
+    ];
+    let wsm = Source::KeyEntry { store: store_id(KEYSTORE), alias: "wsm_certificate".into() };
+    let iis = Source::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };
+    let identities = [
+        identity_def("cvp1.acme.example", "wsm", wsm, Write::Direct),
+        identity_def("ads.acme.example", "iis", iis, Write::HandOff),
+    ];
+    let hosts = ["ads.acme.example", "cvp1.acme.example", "fin1.acme.example"];
+    let services = [("ads.acme.example", "tomcat"), ("cvp1.acme.example", "tomcat"), ("cvp1.acme.example", "wsm")];
+    Topology {
+        estate: "acme".into(),
+        state: root.join("state"),
+        certificates_dir: root.join("certs"),
+        profiles: vec!["test".into()],
+        hosts: hosts.iter().map(|name| (fqdn(name), host(root, name))).collect(),
+        stores: stores.into_iter().map(|def| (def.id.clone(), def)).collect(),
+        identities: identities.into_iter().map(|def| (def.id.clone(), def)).collect(),
+        services: services
+            .iter()
+            .map(|(host, name)| ServiceId::new(fqdn(host), *name))
+            .map(|id| (id.clone(), ServiceDef { name: id.to_string(), id }))
+            .collect(),
+        anchors: BTreeMap::new(),
+        authorities: BTreeMap::new(),
+        edges: vec![
+            edge(CACERTS, "cvp1.acme.example/wsm", Some("cvp1.acme.example")),
+            edge(KEYSTORE, "ads.acme.example/iis", Some("ads.acme.example_iis")),
+            edge(TRUST, "cvp1.acme.example/wsm", None),
+        ],
+        retired: BTreeSet::new(),
+        distrust: BTreeMap::new(),
+        accept: Vec::new(),
+        policy: Policy { warn_before_days: 60, patience_days: 7, observation_max_age_days: 30 },
+    }
+}
+
+/// A gate that counts, and the disk behind it.
+pub fn counted() -> (Arc<trustmason_host::fault::Faulty>, Disk) {
+    let gate = Arc::new(trustmason_host::fault::Faulty::never());
+    (gate.clone(), Disk::behind(gate))
+}

@@ -1,0 +1,75 @@
+//! One no-op plan in a process of its own: what `plan` and `drift` do, without arguments and text. It measures itself, so
+//! that neither starting it nor making the estate counts.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use trustmason_host::{ledger, look, secret::Secrets, state::State};
+use trustmason_keystore::Interner;
+use trustmason_plan::outline::Options;
+use trustmason_spec::{profile, survey::Survey};
+
+use super::clock;
+use crate::process::Failure;
+
+/// What a probe prints and its parent reads.
+#[derive(Debug, Default)]
+pub(crate) struct Probed {
+    pub(crate) cpu_ns: u64,
+    pub(crate) peak_kib: u64,
+    pub(crate) readable: u64,
+    pub(crate) changes: u64,
+}
+
+impl Probed {
+    fn fields(&mut self) -> [(&'static str, &mut u64); 4] {
+        [
+            ("cpu_ns", &mut self.cpu_ns),
+            ("peak_kib", &mut self.peak_kib),
+            ("readable", &mut self.readable),
+            ("changes", &mut self.changes),
+        ]
+    }
+
+    /// Reads what a probe printed.
+    pub(crate) fn read(text: &str) -> Result<Self, Failure> {
+        let mut probed = Self::default();
+        for (name, value) in probed.fields() {
+            let found = text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            *value = found.ok_or_else(|| format!("the probe did not say {name}: {text}"))?.parse()?;
+        }
+        Ok(probed)
+    }
+}
+
+/// Looks at an estate, plans, and prints what that cost.
+pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
+    let base = spec.parent().ok_or("the spec needs a folder")?;
+    let text = std::fs::read_to_string(spec)?;
+    let parsed = trustmason_spec::parse(&text, &spec.display().to_string()).map_err(|faults| faults.to_string())?;
+    let profiles =
+        profile::load(&parsed, base, |path| std::fs::read_to_string(path).map_err(|error| error.to_string()))
+            .map_err(|faults| faults.to_string())?;
+    let resolved = trustmason_spec::resolve(&parsed, &profiles, base).map_err(|faults| faults.to_string())?;
+    let topology = resolved.topology;
+    let state = State::at(&topology.state);
+    let loaded = ledger::load(&state)?;
+    let (plan, cost) = clock::here(|| {
+        let (secrets, certificates) = (Secrets::new(), Interner::default());
+        let eyes = look::Eyes { state: &state, secrets: &secrets, certificates: &certificates };
+        let observed = look::look(&Survey::of(&topology), &loaded, eyes);
+        trustmason_plan::plan(&topology, &observed, &Options::default(), Timestamp::now())
+    });
+    let readable = plan.stores.iter().filter(|store| store.entries.is_some()).count();
+    let mut probed = Probed {
+        cpu_ns: u64::try_from(cost.cpu.as_nanos())?,
+        peak_kib: clock::peak_kib()?,
+        readable: u64::try_from(readable)?,
+        changes: u64::try_from(plan.changes.len())?,
+    };
+    for (name, value) in probed.fields() {
+        print!("{name}={value} ");
+    }
+    println!();
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What the tests need beside cargo: the judges (a JDK, openssl, python3 for the mutator) and the test runner. Installed
+//! through the system's package manager, by package name, and only when missing.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use crate::process::{self, Failure};
+
+/// A program a judge needs, and the Debian package that brings it.
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    brew: &'static str,
+}
+
+const JUDGES: &[Tool] = &[
+    Tool { program: "keytool", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "java", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "javac", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
+    Tool { program: "openssl", package: "openssl", brew: "openssl" },
+    Tool { program: "python3", package: "python3", brew: "python3" },
+];
+
+/// Makes sure that every judge can be started.
+pub(crate) fn ensure_judges() -> Result<(), Failure> {
+    let missing: Vec<&Tool> = JUDGES.iter().filter(|tool| !on_path(tool.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
+    if !on_path("apt-get") {
+        let packages = distinct(missing.iter().map(|tool| tool.brew));
+        return Err(format!(
+            "the judges need {programs}, not found on PATH. Install them with this system's package manager \
+             (for example `brew install {}`), or leave the judges out: `cargo xtask test --no-judges`",
+            packages.join(" ")
+        )
+        .into());
+    }
+    eprintln!("the judges need {programs}: installing");
+    install(&distinct(missing.iter().map(|tool| tool.package))).map_err(|error| {
+        format!("{error}; install the packages by hand, or leave the judges out: `cargo xtask test --no-judges`")
+    })?;
+    match missing.iter().find(|tool| !on_path(tool.program)) {
+        None => Ok(()),
+        Some(tool) => Err(format!("{} was installed and brought no `{}` on PATH", tool.package, tool.program).into()),
+    }
+}
+
+/// Whether cargo-nextest can be started, after an attempt to install it.
+pub(crate) fn ensure_nextest() -> bool {
+    if process::succeeds(process::cargo().args(["nextest", "--version"])) {
+        return true;
+    }
+    eprintln!("cargo-nextest is missing: installing it once, from source");
+    match process::run(process::cargo().args(["install", "--locked", "cargo-nextest"])) {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("{error}; going on with plain `cargo test`");
+            false
+        }
+    }
+}
+
+/// Whether a program of this name is found.
+pub(crate) fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = [OsStr::new(program).to_owned(), format!("{program}.exe").into()];
+    std::env::split_paths(&path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
+}
+
+fn install(packages: &[&str]) -> Result<(), Failure> {
+    process::run(apt().arg("update"))?;
+    process::run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+/// `apt-get`, as root already or through a sudo that asks nothing.
+fn apt() -> Command {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "apt-get"]);
+        sudo
+    };
+    command.arg("--quiet").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}

@@ -1,0 +1,230 @@
+//! The shape of the workspace, asserted: five floors, arrows only downwards, pure crates pure, short nouns, small rooms.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Package and folder, lowest floor first.
+const FLOORS: &[(&str, &str)] = &[
+    ("trustmason-keystore", "keystore"),
+    ("trustmason-spec", "spec"),
+    ("trustmason-plan", "plan"),
+    ("trustmason-host", "host"),
+    ("trustmason", "cli"),
+];
+const PURE: &[&str] = &["trustmason-keystore", "trustmason-spec", "trustmason-plan"];
+/// Crates that touch the machine, speak, or make keys: nothing a pure crate may reach, not even through others.
+const IMPURE: &[&str] = &[
+    "fs-err",
+    "walkdir",
+    "tempfile",
+    "rustix",
+    "nix",
+    "memmap2",
+    "notify",
+    "tracing",
+    "tracing-subscriber",
+    "rcgen",
+    "clap",
+    "anstream",
+    "indicatif",
+    "mio",
+    "socket2",
+    "tokio",
+    "hyper",
+    "ureq",
+    "reqwest",
+    "curl",
+    "rustls",
+    "native-tls",
+];
+const REFUSED_NAMES: &[&str] =
+    &["common", "core", "types", "util", "utils", "helper", "helpers", "manager", "misc", "shared"];
+const MOST_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+}
+
+fn metadata(more: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .args(more)
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata starts");
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("cargo metadata: no `{key}`"))
+}
+
+/// The workspace's packages by name.
+fn packages(metadata: &Value) -> BTreeMap<&str, &Value> {
+    metadata["packages"].as_array().unwrap().iter().map(|package| (text(package, "name"), package)).collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(root().join("crates")).sort_by_file_name() {
+        let path = entry.unwrap().into_path();
+        let below_src =
+            path.strip_prefix(root()).unwrap().components().nth(2).is_some_and(|part| part.as_os_str() == "src");
+        if below_src && path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    assert!(found.len() > FLOORS.len(), "no sources found below {}", root().display());
+    found
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+#[test]
+fn arrows_point_only_downwards() {
+    let metadata = metadata(&["--no-deps"]);
+    let packages = packages(&metadata);
+    let floor = |name: &str| FLOORS.iter().position(|(package, _)| *package == name);
+    let mut members: BTreeSet<&str> = FLOORS.iter().map(|(package, _)| *package).collect();
+    members.insert("xtask");
+    assert_eq!(packages.keys().copied().collect::<BTreeSet<_>>(), members, "the workspace has five floors and xtask");
+
+    for (name, package) in &packages {
+        if let Some((_, folder)) = FLOORS.iter().find(|(package, _)| package == name) {
+            let manifest = Path::new(text(package, "manifest_path"));
+            assert_eq!(
+                manifest,
+                root().join("crates").join(folder).join("Cargo.toml"),
+                "{name} lives in crates/{folder}"
+            );
+        }
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let below = text(dependency, "name");
+            assert_ne!(below, "xtask", "{name} depends on xtask, which is a tool");
+            let (Some(here), Some(there)) = (floor(name), floor(below)) else {
+                continue;
+            };
+            assert!(
+                there < here,
+                "{name} (floor {here}) depends on {below} (floor {there}): arrows only point downwards"
+            );
+        }
+    }
+}
+
+#[test]
+fn pure_crates_reach_nothing_that_touches_the_machine() {
+    let rustc = Command::new("rustc").args(["-vV"]).output().expect("rustc starts").stdout;
+    let rustc = String::from_utf8(rustc).unwrap();
+    let triple = rustc.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
+    let metadata = metadata(&["--filter-platform", triple]);
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (text(package, "id"), text(package, "name")))
+        .collect();
+    let nodes: BTreeMap<&str, &Value> =
+        metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| (text(node, "id"), node)).collect();
+
+    let mut breaches = Vec::new();
+    for pure in PURE {
+        let start = names.iter().find(|(_, name)| *name == pure).unwrap_or_else(|| panic!("{pure} is gone")).0;
+        let mut ways: Vec<Vec<&str>> = vec![vec![*start]];
+        let mut seen = BTreeSet::from([*start]);
+        while let Some(way) = ways.pop() {
+            for dependency in nodes[way.last().unwrap()]["deps"].as_array().unwrap() {
+                let runs = dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null());
+                let id = text(dependency, "pkg");
+                // What a procedural macro links, runs in the compiler.
+                let derives =
+                    metadata["packages"].as_array().unwrap().iter().any(|package| {
+                        text(package, "id") == id
+                            && package["targets"].as_array().unwrap().iter().any(|target| {
+                                target["kind"].as_array().unwrap().iter().any(|kind| kind == "proc-macro")
+                            })
+                    });
+                if !runs || derives || !seen.insert(id) {
+                    continue;
+                }
+                let mut longer = way.clone();
+                longer.push(id);
+                if IMPURE.contains(&names[id]) {
+                    breaches.push(longer.iter().map(|id| names[id]).collect::<Vec<_>>().join(" -> "));
+                }
+                ways.push(longer);
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "pure crates may not reach these:\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn pure_crates_ban_files_environment_and_clock() {
+    for (_, folder) in FLOORS.iter().filter(|(package, _)| PURE.contains(package)) {
+        let path = root().join("crates").join(folder).join("clippy.toml");
+        let bans = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", shown(&path)));
+        let bans: Vec<&str> = bans.lines().map(|line| line.split('#').next().unwrap_or_default()).collect();
+        for ban in [
+            "std::fs::read",
+            "std::fs::write",
+            "std::fs::File::open",
+            "std::fs::File::create",
+            "std::env::var",
+            "std::time::SystemTime::now",
+            "std::time::Instant::now",
+        ] {
+            let quoted = format!("\"{ban}\"");
+            assert!(bans.iter().any(|line| line.contains(&quoted)), "{} does not ban {ban}", shown(&path));
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_forbidden_everywhere() {
+    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("unsafe_code = \"forbid\""), "the workspace's lint table forbids unsafe code");
+    for folder in FLOORS.iter().map(|(_, folder)| *folder).chain(["xtask"]) {
+        let manifest = root().join("crates").join(folder).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(&manifest).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "crates/{folder} takes the workspace's lints");
+        let source = root().join("crates").join(folder).join("src");
+        let start = ["lib.rs", "main.rs"].map(|name| source.join(name)).into_iter().find(|path| path.exists()).unwrap();
+        let lines = std::fs::read_to_string(&start).unwrap();
+        assert!(lines.contains("#![forbid(unsafe_code)]"), "{} forbids unsafe code by attribute", shown(&start));
+    }
+}
+
+#[test]
+fn modules_are_short_nouns() {
+    let mut refused = Vec::new();
+    for path in sources() {
+        let relative = path.strip_prefix(root().join("crates")).unwrap();
+        for part in relative.components() {
+            let name = Path::new(part.as_os_str()).file_stem().unwrap().to_string_lossy().into_owned();
+            if REFUSED_NAMES.contains(&name.as_str()) {
+                refused.push(shown(&path));
+            }
+        }
+    }
+    assert!(refused.is_empty(), "a type lives on the floor that first gives it a meaning, not in {refused:?}");
+}
+
+#[test]
+fn no_room_is_too_big() {
+    let big: Vec<String> = sources()
+        .into_iter()
+        .filter_map(|path| {
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            (lines > MOST_LINES).then(|| format!("{}: {lines} lines", shown(&path)))
+        })
+        .collect();
+    assert!(big.is_empty(), "no source file over {MOST_LINES} lines; split these by meaning:\n{}", big.join("\n"));
+}
