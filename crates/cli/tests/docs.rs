@@ -185,6 +185,14 @@ fn every_command_exists() {
             }
         }
     }
+    let chores = std::fs::read_to_string(top().join("crates/xtask/src/main.rs")).unwrap();
+    for page in pages() {
+        for chore in page.commands().iter().filter_map(|c| c.strip_prefix("cargo xtask ")?.split(' ').next()) {
+            if !chores.lines().any(|l| l.trim().trim_end_matches([' ', '{', ',']).eq_ignore_ascii_case(chore)) {
+                wrong.push(format!("{}: cargo xtask {chore}", page.path.display()));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let all =
         ["plan", "apply", "drift", "explain", "check", "list", "confirm", "profile", "schema", "completions", "demo"];
