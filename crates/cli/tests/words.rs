@@ -24,10 +24,7 @@ fn plan_of_a_settled_estate() {
 fn plan_of_a_troubled_estate() {
     let said = Estate::troubled().run(&["plan", "--at", NOW]).code(0);
     assert_snapshot!(said.out);
-    assert_eq!(
-        said.last_line(),
-        "Plan: 1 to import, 2 to replace, 1 to rename, 1 to delete, 1 to regenerate."
-    );
+    assert_eq!(said.last_line(), "Plan: 1 to import, 2 to replace, 1 to rename, 1 to delete, 1 to regenerate.");
 }
 
 #[test]
