@@ -18,7 +18,7 @@ fn a_pkcs12_is_refused_by_name_and_never_as_a_wrong_password() {
     for password in ["changeit", ""] {
         let bytes = pkcs12(password);
         let back = KeyStore::from_pkcs12(&bytes, password, p12_keystore::Pkcs12ImportPolicy::Strict).unwrap();
-        assert_eq!(back.entries_count(), 1, "the oracle reads what it wrote");
+        assert_eq!(back.entries_len(), 1, "the oracle reads what it wrote");
         assert!(matches!(detect(&bytes), Detected::Refused { format: Some("pkcs12"), .. }), "{:?}", detect(&bytes));
         for given in ["changeit", "wrong"] {
             let password = Password::new(given);

@@ -173,3 +173,7 @@ impl Wanted<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "proof_tests.rs"]
+mod tests;

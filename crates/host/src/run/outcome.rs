@@ -1,0 +1,146 @@
+//! What is told of a run, while it happens and afterwards.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use trustmason_keystore::Certificate;
+use trustmason_plan::change::ChangeId;
+use trustmason_spec::name::{IdentityId, StoreId};
+
+/// Told as it happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// A key is being made.
+    Minting {
+        /// For whom.
+        identity: &'a IdentityId,
+    },
+    /// A key is in staging.
+    Staged {
+        /// Whose.
+        identity: &'a IdentityId,
+        /// Its certificate.
+        certificate: &'a Certificate,
+    },
+    /// A store is being written.
+    Writing {
+        /// The store.
+        store: &'a StoreId,
+        /// How many changes it gets.
+        changes: usize,
+    },
+    /// A store is done with.
+    Stored {
+        /// The store.
+        store: &'a StoreId,
+        /// What became of it.
+        outcome: &'a StoreOutcome,
+    },
+    /// A pack is done with.
+    Packed {
+        /// For what.
+        target: &'a StoreId,
+        /// What became of it.
+        outcome: &'a PackOutcome,
+    },
+}
+
+/// What became of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOutcome {
+    /// It holds what was planned.
+    Written {
+        /// What it was before; `None` where it was made.
+        backup: Option<PathBuf>,
+    },
+    /// It held that already, to the byte.
+    Unchanged,
+    /// It was not what the plan expects, and was left alone.
+    Stale {
+        /// What is different.
+        why: String,
+    },
+    /// It could not be written.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// None of its changes could be made.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// It was made.
+    Done,
+    /// Its store was not as expected.
+    Stale,
+    /// Its store could not be written, or its key not be made.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// What it depends on did not come about.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What became of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackOutcome {
+    /// It was written.
+    Written {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// It was there.
+    Unchanged {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// It could not be written.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// A certificate it needs was not made.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcomes {
+    /// Its id; `None` where there was nothing to do and nothing was written.
+    pub run: Option<String>,
+    /// Stores with changes.
+    pub stores: BTreeMap<StoreId, StoreOutcome>,
+    /// Changes.
+    pub changes: BTreeMap<ChangeId, ChangeOutcome>,
+    /// Packs.
+    pub packs: BTreeMap<StoreId, PackOutcome>,
+    /// Certificates made or resumed.
+    pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
+    /// Trouble with the run's own books, which stopped no store.
+    pub troubles: Vec<String>,
+}
+
+impl Outcomes {
+    /// Whether everything that was to be done was done.
+    pub fn is_complete(&self) -> bool {
+        let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
+        let packs =
+            self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+        let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
+        stores && packs && changes && self.troubles.is_empty()
+    }
+}

@@ -1,0 +1,144 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use rcgen::{CertificateParams, KeyPair};
+use trustmason_keystore::{Format, NewKey};
+use trustmason_plan::change::{After, ChangeId, DeleteReason, Material, Phase};
+use trustmason_plan::finding::Kind;
+use trustmason_spec::name::{IdentityId, StoreId};
+
+use super::*;
+
+fn password() -> Password {
+    Password::new("changeit")
+}
+
+fn certificate(name: &str) -> (Vec<u8>, Vec<u8>) {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    (params.self_signed(&key).unwrap().der().to_vec(), key.serialize_der())
+}
+
+fn trusted(alias: &str) -> NewEntry {
+    NewEntry::Trusted { alias: Some(alias.into()), der: certificate("a.example").0, created_ms: 1 }
+}
+
+fn key(alias: &str) -> NewEntry {
+    let (der, key) = certificate("k.example");
+    NewEntry::PrivateKey { alias: alias.into(), key: NewKey::Plain(key.into()), chain: vec![der], created_ms: 1 }
+}
+
+fn edit(store: &Store, edits: &Edits) -> Image {
+    let mut random = rand_core::UnwrapErr(getrandom::SysRng);
+    store.edit(edits, Some(&password()), &mut random).unwrap()
+}
+
+fn open(image: &Image) -> Store {
+    let Image::File(bytes) = image else { panic!() };
+    Store::open(bytes.clone(), Unlock::Password(&password()), &Interner::new()).unwrap()
+}
+
+fn store(add: Vec<NewEntry>) -> Store {
+    open(&edit(&Store::create(Format::Jks), &Edits { add, ..Edits::default() }))
+}
+
+fn judge(before: &Store, edits: &Edits, image: &Image) -> Result<(), String> {
+    holds(before, edits, image, Some(&password()), &Interner::new())
+}
+
+fn change(deed: Deed) -> Change {
+    Change {
+        id: ChangeId(7),
+        phase: Phase::Withdraw,
+        store: StoreId::parse("a.acme.example/cacerts").unwrap(),
+        alias: None,
+        deed,
+        finding: Kind::Stale,
+        reason: String::new(),
+        rule: None,
+        source: None,
+        before: None,
+        after: After::Gone,
+        from: None,
+        depends_on: Vec::new(),
+    }
+}
+
+#[test]
+fn nobody_touches_a_private_key_by_the_way() {
+    let store = store(vec![key("own"), trusted("root")]);
+    let (own, root) = (store.entries()[0].id, store.entries()[1].id);
+    let because = DeleteReason::NoLongerWanted;
+    let material = Material::Known(Fingerprint::of(b"x"));
+    let identity = IdentityId::parse("a.acme.example/wsm").unwrap();
+    for deed in [
+        Deed::Delete { entry: own, because },
+        Deed::Rename { entry: own, to: "other".into() },
+        Deed::Replace { entries: vec![root, own], alias: None, material },
+        Deed::Regenerate { entry: Some(own), alias: "another".into(), identity: identity.clone() },
+        Deed::Regenerate { entry: Some(root), alias: "root".into(), identity: identity.clone() },
+        Deed::Regenerate { entry: None, alias: "OWN".into(), identity: identity.clone() },
+    ] {
+        let change = change(deed);
+        assert!(allowed(&store, &[&change]).is_err(), "{change:?}");
+    }
+    let fine = [
+        change(Deed::Delete { entry: root, because }),
+        change(Deed::Regenerate { entry: Some(own), alias: "own".into(), identity }),
+    ];
+    assert_eq!(allowed(&store, &fine.iter().collect::<Vec<_>>()), Ok(()));
+}
+
+#[test]
+fn what_was_planned_passes_and_anything_else_does_not() {
+    let before = store(vec![key("own"), trusted("stays"), trusted("goes"), trusted("moves")]);
+    let ids: Vec<EntryId> = before.entries().iter().map(|e| e.id).collect();
+    let disposition = BTreeMap::from([(ids[2], Disposition::Remove), (ids[3], Disposition::Rename("moved".into()))]);
+    let edits = Edits { disposition: disposition.clone(), add: vec![trusted("new"), key("new key")] };
+    let image = edit(&before, &edits);
+    assert_eq!(judge(&before, &edits, &image), Ok(()));
+
+    // One entry short, one too many, another alias, another certificate, another neighbour.
+    let other =
+        |disposition: BTreeMap<EntryId, Disposition>, add: Vec<NewEntry>| edit(&before, &Edits { disposition, add });
+    let mut kept = disposition.clone();
+    kept.remove(&ids[2]);
+    let mut renamed = disposition.clone();
+    renamed.insert(ids[3], Disposition::Rename("elsewhere".into()));
+    let mut swapped = kept.clone();
+    swapped.insert(ids[1], Disposition::Remove);
+    for (wrong, want) in [
+        (other(disposition.clone(), vec![edits.add[1].clone()]), "4 entries, 5 were planned"),
+        (other(kept, edits.add.clone()), "entries"),
+        (other(renamed, edits.add.clone()), "entry `moved`"),
+        (other(disposition.clone(), vec![trusted("new"), edits.add[1].clone()]), "entry `new`"),
+        (other(swapped, edits.add.clone()), "entry `stays` as it was"),
+    ] {
+        let error = judge(&before, &edits, &wrong).unwrap_err();
+        assert!(error.contains(want), "{error}");
+    }
+    let Image::File(mut torn) = image else { panic!() };
+    torn.pop();
+    assert!(judge(&before, &edits, &Image::File(torn)).unwrap_err().contains("does not open again"));
+}
+
+#[test]
+fn a_neighbour_that_was_written_anew_is_noticed() {
+    let before = store(vec![trusted("a"), trusted("b")]);
+    let edits = Edits { add: vec![trusted("c")], ..Edits::default() };
+    let der = before.entries()[0].certificates()[0].der().to_vec();
+    // The same alias and the same certificate, with another date.
+    let rewritten = NewEntry::Trusted { alias: Some("a".into()), der, created_ms: 2 };
+    let disposition = BTreeMap::from([(before.entries()[0].id, Disposition::Remove)]);
+    let image = edit(&before, &Edits { disposition, add: vec![rewritten, edits.add[0].clone()] });
+    assert!(judge(&before, &edits, &image).unwrap_err().contains("entry `a` as it was"));
+}
+
+#[test]
+fn a_folder_after_an_image() {
+    let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+    let before = [file("a", "1"), file("b", "2"), file("c", "3")];
+    let image = [("b".to_owned(), None), ("c".to_owned(), Some(b"4".to_vec())), ("aa".to_owned(), Some(b"5".to_vec()))];
+    assert_eq!(resulting(&before, &image), [file("a", "1"), file("aa", "5"), file("c", "4")]);
+}
