@@ -11,7 +11,7 @@ use super::page::{Block, Page, matches};
 const SHELL: &[&str] = &["cat", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail"];
 
 /// The line as it is run, or why it may not stand in an example.
-pub fn runnable(line: &str) -> Result<String, String> {
+pub(crate) fn runnable(line: &str) -> Result<String, String> {
     let line = line.replace("cargo run --release -- ", "trustmason ");
     for piece in line.split(['|', ';', '&']).map(str::trim).filter(|p| !p.is_empty()) {
         let piece = piece.strip_prefix("do ").unwrap_or(piece);
@@ -24,12 +24,12 @@ pub fn runnable(line: &str) -> Result<String, String> {
 }
 
 /// The room. It is cleared away at the end.
-pub struct Room {
+pub(crate) struct Room {
     folder: TempDir,
 }
 
 impl Room {
-    pub fn new(estate: &Path, program: &str) -> Self {
+    pub(crate) fn new(estate: &Path, program: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let copied = Command::new("cp").arg("-a").arg(estate).arg(folder.path().join("estate")).status().unwrap();
         assert!(copied.success());
@@ -40,7 +40,7 @@ impl Room {
         Self { folder }
     }
 
-    pub fn estate(&self) -> PathBuf {
+    pub(crate) fn estate(&self) -> PathBuf {
         self.folder.path().join("estate")
     }
 
@@ -61,7 +61,7 @@ impl Room {
     }
 
     /// Carries a console block out and compares. What differs is added to `wrong`.
-    pub fn console(&self, page: &Page, block: &Block, wrong: &mut Vec<String>) {
+    pub(crate) fn console(&self, page: &Page, block: &Block, wrong: &mut Vec<String>) {
         let steps = steps(block);
         assert!(!steps.is_empty(), "{}: a console block without a command", page.at(block));
         let wanted: i32 = block.value("exit").map_or(0, |code| code.parse().unwrap());
