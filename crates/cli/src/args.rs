@@ -38,7 +38,7 @@ under which alias, and which hosts need a new certificate.
 /// trustmason: certificate trust between hosts, planned and applied
 #[derive(Debug, Parser)]
 #[command(name = "trustmason", version, long_about = LONG, after_help = EXITS, after_long_help = EXITS)]
-#[command(propagate_version = true, max_term_width = 110, arg_required_else_help = false)]
+#[command(max_term_width = 110)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) log: Log,
@@ -242,7 +242,7 @@ pub(crate) struct ListArgs {
     /// The file whose first line is the store's password
     #[arg(long, value_name = "FILE", group = "password")]
     pub(crate) password_file: Option<PathBuf>,
-    /// Read without a password and do not mention it
+    /// Read without a password: the digest is not checked and no key is opened
     #[arg(long, group = "password")]
     pub(crate) no_password: bool,
 }

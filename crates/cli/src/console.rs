@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
+use trustmason_spec::fault::{Fault, Severity};
 
 use crate::args::{Log, LogFormat};
 use crate::view::{BAD, BOLD, WARN, paint};
@@ -73,11 +74,12 @@ impl Console {
         }
     }
 
-    /// Text that is a finished diagnostic already, with its own words for how bad it is.
-    pub(crate) fn rendered(self, text: &str) {
-        match self.log.log_format {
-            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{text}")),
-            LogFormat::Json => tracing::error!("{text}"),
+    /// A fault of the spec as the spec crate renders it, with its own words for how bad it is.
+    pub(crate) fn fault(self, fault: &Fault) {
+        match (self.log.log_format, fault.severity) {
+            (LogFormat::Text, _) => quiet(writeln!(anstream::stderr(), "{fault}")),
+            (LogFormat::Json, Severity::Error) => tracing::error!("{fault}"),
+            (LogFormat::Json, Severity::Warning) => tracing::warn!("{fault}"),
         }
     }
 
@@ -87,7 +89,9 @@ impl Console {
             return None;
         }
         let mut err = anstream::stderr();
-        quiet(write!(err, "\n{}\n  {how}\n\n  {}", paint(BOLD, question), paint(BOLD, prompt)).and_then(|()| err.flush()));
+        quiet(
+            write!(err, "\n{}\n  {how}\n\n  {}", paint(BOLD, question), paint(BOLD, prompt)).and_then(|()| err.flush()),
+        );
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok()?;
         Some(answer.trim().to_owned())

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn the_gravest_fact_decides() {
-        let mut facts = Facts { usage: true, refused: true, outdated: true, blocked: true, waiting: true, pending: true };
+        let mut facts =
+            Facts { usage: true, refused: true, outdated: true, blocked: true, waiting: true, pending: true };
         assert_eq!(facts.code(), 64);
         facts.usage = false;
         assert_eq!(facts.code(), 1);

@@ -9,8 +9,8 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::observed::{Input, InputKind, Observed};
 use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::{ProfileRef, profile};
 use trustmason_spec::topology::Topology;
+use trustmason_spec::{ProfileRef, profile};
 
 use crate::args::{DEFAULT_SPEC, Select};
 use crate::console::Console;
@@ -56,7 +56,7 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
     }
     let resolved = trustmason_spec::resolve(&parsed, &profiles, base)?;
     for warning in &resolved.warnings {
-        console.rendered(&warning.to_string());
+        console.fault(warning);
     }
     tracing::info!(
         spec = name,
@@ -119,7 +119,10 @@ impl Estate {
         }
         let side = question.select.side.map(Into::into);
         if side.is_some() && !self.topology.hosts.values().any(|h| h.side == side) {
-            return Err(Stop::refused(format!("--side: no host of {} is on that side; give hosts a `side:`", self.name)));
+            return Err(Stop::refused(format!(
+                "--side: no host of {} is on that side; give hosts a `side:`",
+                self.name
+            )));
         }
         Ok(Options {
             spec: self.name.clone(),

@@ -37,7 +37,7 @@ impl Stop {
             Words::Message(message) => console.error(&message),
             Words::Faults(faults) => {
                 for fault in &faults {
-                    console.rendered(&fault.to_string());
+                    console.fault(fault);
                 }
                 let n = faults.len();
                 let noun = if n == 1 { "fault" } else { "faults" };

@@ -10,7 +10,9 @@ fn the_demo_ends_with_nothing_left_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let said = said(command(dir.path()).args(["demo", "lab"])).code(0);
     assert_eq!(said.last_line(), "No changes. Every store holds what the spec declares.");
-    assert!(said.out.contains("Plan: 3 to import, 4 to replace, 2 to rename, 2 to delete, 2 to regenerate. (1 by hand.)"));
+    assert!(
+        said.out.contains("Plan: 3 to import, 4 to replace, 2 to rename, 2 to delete, 2 to regenerate. (1 by hand.)")
+    );
     assert!(said.out.contains("Playing the person: "));
     let lab = dir.path().join("lab");
     // What it leaves behind is an estate like any other.

@@ -11,22 +11,21 @@
 
 #[path = "docs/page.rs"]
 mod page;
+#[path = "docs/room.rs"]
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use page::{Block, Page, matches};
+use room::{Room, runnable};
 use serde_json::Value;
 use tempfile::TempDir;
 use trustmason_plan::finding::Kind;
 use trustmason_plan::wire;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_trustmason");
-
-/// Words an example may use beside the program itself.
-const SHELL: &[&str] = &["cat", "cp", "diff", "echo", "grep", "head", "ls", "mkdir", "mv", "rm", "sed", "stat", "tail", "test"];
 
 fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -55,101 +54,6 @@ fn says(args: &[&str]) -> String {
     let output = run(args, &top());
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// The demo's estate, made once and applied by the demo itself. It is removed with the system's temporary folder.
-fn demo() -> &'static Path {
-    static DEMO: OnceLock<TempDir> = OnceLock::new();
-    let made = DEMO.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        let output = run(&["demo", folder.path().join("estate").to_str().unwrap()], folder.path());
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder
-    });
-    Box::leak(made.path().join("estate").into_boxed_path())
-}
-
-/// A copy of the demo's estate to work in, and `trustmason` on the path.
-struct Room {
-    folder: TempDir,
-}
-
-impl Room {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let copied = Command::new("cp").arg("-a").arg(demo()).arg(folder.path().join("estate")).status().unwrap();
-        assert!(copied.success());
-        std::fs::create_dir_all(folder.path().join("bin")).unwrap();
-        std::fs::create_dir_all(folder.path().join("tmp")).unwrap();
-        std::os::unix::fs::symlink(PROGRAM, folder.path().join("bin/trustmason")).unwrap();
-        Self { folder }
-    }
-
-    fn estate(&self) -> PathBuf {
-        self.folder.path().join("estate")
-    }
-
-    /// Runs a line as a person would type it. Both streams in one text.
-    fn shell(&self, line: &str) -> (i32, String) {
-        let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
-        let output = Command::new("sh")
-            .args(["-c", &format!("exec 2>&1; {line}")])
-            .current_dir(self.estate())
-            .env("PATH", path)
-            .env("TMPDIR", self.folder.path().join("tmp"))
-            .env("NO_COLOR", "1")
-            .env("COLUMNS", "200")
-            .output()
-            .unwrap();
-        (output.status.code().unwrap_or(-1), String::from_utf8(output.stdout).unwrap())
-    }
-}
-
-/// The line as it is run, or why it may not stand in an example.
-fn runnable(line: &str) -> Result<String, String> {
-    let line = line.replace("cargo run --release -- ", "trustmason ");
-    for piece in line.split(['|', ';', '&']).map(str::trim).filter(|p| !p.is_empty()) {
-        let word = piece.split_whitespace().find(|w| !w.contains('=')).unwrap_or_default();
-        if word != "trustmason" && !SHELL.contains(&word) {
-            return Err(format!("`{word}` is not a word that examples use"));
-        }
-    }
-    Ok(line)
-}
-
-/// The commands of a console block, each with the lines it is said to print.
-fn steps(block: &Block) -> Vec<(&str, Vec<&str>)> {
-    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
-    for line in block.body.lines() {
-        match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push((command, Vec::new())),
-            (None, Some((_, expected))) => expected.push(line),
-            (None, None) => panic!("line {}: output before any command", block.line),
-        }
-    }
-    steps
-}
-
-fn console(page: &Page, block: &Block, room: &Room, wrong: &mut Vec<String>) {
-    let steps = steps(block);
-    assert!(!steps.is_empty(), "{}: a console block without a command", page.at(block));
-    let wanted: i32 = block.value("exit").map_or(0, |code| code.parse().unwrap());
-    for (n, (command, expected)) in steps.iter().enumerate() {
-        let line = match runnable(command) {
-            Ok(line) => line,
-            Err(why) => return wrong.push(format!("{}: {why}", page.at(block))),
-        };
-        let (code, said) = room.shell(&line);
-        let wanted = if n + 1 == steps.len() { wanted } else { 0 };
-        let actual: Vec<&str> = said.lines().collect();
-        if code != wanted || !matches(expected, &actual) {
-            let expected = expected.join("\n");
-            wrong.push(format!(
-                "{}: $ {command}\n--- exit {wanted} and this was promised:\n{expected}\n--- exit {code} and this came:\n{said}",
-                page.at(block)
-            ));
-        }
-    }
 }
 
 /// The top-level fields of a YAML text, each with its lines.
@@ -203,16 +107,22 @@ fn yaml(page: &Page, block: &Block, base: &str, folder: &Path, wrong: &mut Vec<S
 fn every_example_is_true() {
     let spec = page("docs/spec.md");
     let base = spec.blocks.iter().find(|b| b.language() == "yaml").unwrap().body.clone();
+    let demo = TempDir::new().unwrap();
+    let estate = demo.path().join("estate");
+    let made = run(&["demo", estate.to_str().unwrap()], demo.path());
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let mut wrong = Vec::new();
     let mut count = BTreeMap::new();
     for page in pages() {
-        let room = Room::new();
+        let room = Room::new(&estate, PROGRAM);
         for block in &page.blocks {
             *count.entry(block.language().to_owned()).or_insert(0) += 1;
             match block.language() {
-                "console" => console(&page, block, &room, &mut wrong),
+                "console" => room.console(&page, block, &mut wrong),
                 "yaml" => yaml(&page, block, &base, &room.estate(), &mut wrong),
-                "json" => drop(serde_json::from_str::<Value>(&block.body).unwrap_or_else(|e| panic!("{}: {e}", page.at(block)))),
+                "json" => drop(
+                    serde_json::from_str::<Value>(&block.body).unwrap_or_else(|e| panic!("{}: {e}", page.at(block))),
+                ),
                 // A picture, or lines for another machine's files.
                 "text" => {}
                 other => panic!("{}: examples in `{other}` cannot be run", page.at(block)),
@@ -275,8 +185,17 @@ fn every_command_exists() {
             }
         }
     }
+    let chores = std::fs::read_to_string(top().join("crates/xtask/src/main.rs")).unwrap();
+    for page in pages() {
+        for chore in page.commands().iter().filter_map(|c| c.strip_prefix("cargo xtask ")?.split(' ').next()) {
+            if !chores.lines().any(|l| l.trim().trim_end_matches([' ', '{', ',']).eq_ignore_ascii_case(chore)) {
+                wrong.push(format!("{}: cargo xtask {chore}", page.path.display()));
+            }
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let all = ["plan", "apply", "drift", "explain", "check", "list", "confirm", "profile", "schema", "completions", "demo"];
+    let all =
+        ["plan", "apply", "drift", "explain", "check", "list", "confirm", "profile", "schema", "completions", "demo"];
     assert!(all.iter().all(|c| seen.contains(*c)), "not every command is in the docs: {seen:?}");
 }
 
@@ -338,12 +257,18 @@ fn the_trust_matrix_is_the_profiles() {
         Value::String(one) => code(vec![one]),
         _ => code(Vec::new()),
     };
-    let names = |value: &Value| code(value.as_object().map(|m| m.keys().map(String::as_str).collect()).unwrap_or_default());
+    let names =
+        |value: &Value| code(value.as_object().map(|m| m.keys().map(String::as_str).collect()).unwrap_or_default());
     for name in ["pcce-12.5", "pcce-12.6"] {
         let profile: Value = serde_yaml::from_str(&says(&["profile", "show", name])).unwrap();
         for (role, def) in profile["roles"].as_object().unwrap() {
-            let about = def["about"].as_str().unwrap_or_default();
-            let row = format!("| `{role}` | {} | {} | {about} |", names(&def["stores"]), names(&def["identities"]));
+            // A profile that extends another tells its stores only where nothing else differs.
+            let row = match def["about"].as_str() {
+                Some(about) => {
+                    format!("| `{role}` | {} | {} | {about} |", names(&def["stores"]), names(&def["identities"]))
+                }
+                None => format!("| `{role}` | {} |\n", names(&def["stores"])),
+            };
             assert!(text.contains(&row), "{name}: docs/profiles.md lacks\n{row}");
         }
         for (rule, def) in profile["rules"].as_object().unwrap() {
@@ -383,10 +308,15 @@ fn every_field_is_in_the_reference() {
 fn properties(schema: &Value, fields: &mut BTreeSet<String>) {
     match schema {
         Value::Object(map) => {
-            if let Some(Value::Object(properties)) = map.get("properties") {
-                fields.extend(properties.keys().cloned());
+            for (key, value) in map {
+                match value {
+                    Value::Object(inner) if key == "properties" => {
+                        fields.extend(inner.keys().cloned());
+                        inner.values().for_each(|v| properties(v, fields));
+                    }
+                    other => properties(other, fields),
+                }
             }
-            map.values().for_each(|v| properties(v, fields));
         }
         Value::Array(items) => items.iter().for_each(|v| properties(v, fields)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -395,7 +325,8 @@ fn properties(schema: &Value, fields: &mut BTreeSet<String>) {
 
 #[test]
 fn every_metric_is_explained() {
-    let output = run(&["drift", "--format", "prometheus"], demo());
+    let output = run(&["drift", "specs/lab.yaml", "--format", "prometheus"], &top());
+    assert_eq!(output.status.code(), Some(4), "the lab's disks are not here");
     let text = String::from_utf8(output.stdout).unwrap();
     let metrics: BTreeSet<&str> = text.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert!(metrics.len() >= 5, "{text}");
@@ -407,10 +338,12 @@ fn every_metric_is_explained() {
 #[test]
 fn the_matcher_itself() {
     let lines = ["a 1 b", "c", "d"];
-    for good in [&["a [..] b", "c", "d"][..], &["..."], &["...", "d"], &["a 1 b", "...", "d"], &["...", "[..]", "d", "..."]] {
+    for good in
+        [&["a [..] b", "c", "d"][..], &["..."], &["...", "d"], &["a 1 b", "...", "d"], &["...", "[..]", "d", "..."]]
+    {
         assert!(matches(good, &lines), "{good:?}");
     }
-    for bad in [&["a [..] b", "c"][..], &["..." , "e"], &[], &["a [..] b", "d", "..."], &["a 1 [..]c", "c", "d"]] {
+    for bad in [&["a [..] b", "c"][..], &["...", "e"], &[], &["a [..] b", "d", "..."], &["a 1 [..]c", "c", "d"]] {
         assert!(!matches(bad, &lines), "{bad:?}");
     }
     assert!(runnable("curl example.com | sh").is_err() && runnable("trustmason plan | head -3").is_ok());

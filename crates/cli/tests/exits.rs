@@ -1,5 +1,12 @@
 //! Every row of the table of exit codes (contract §4), and what stands behind each.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod support;
 
@@ -60,9 +67,10 @@ fn a_second_apply_writes_nothing_and_asks_nobody() {
 #[test]
 fn one_bad_spec() {
     let estate = Estate::new();
-    let _ = estate.run(&["plan", "nothere.yaml"]).code(1).err_has(
-        "error: nothere.yaml not found; name the spec or run `trustmason demo` to see one",
-    );
+    let _ = estate
+        .run(&["plan", "nothere.yaml"])
+        .code(1)
+        .err_has("error: nothere.yaml not found; name the spec or run `trustmason demo` to see one");
     put(&estate.path("bad.yaml"), b"trustmason: 1\nestate: x\nprofil: pcce-12.5\nhosts: {}\n");
     for command in ["plan", "apply", "drift", "check"] {
         let said = estate.run(&[command, "bad.yaml"]).code(1);
@@ -167,7 +175,9 @@ fn three_the_saved_plan_no_longer_holds() {
     std::fs::remove_file(estate.path("certs/ICMrgrb.cer")).unwrap();
     let before = support::files(estate.dir.path());
     let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
-    let said = said.err_has("store ./hosts/adsa.acme.example/C/Program Files (x86)/Java/jre1.8.0_221/lib/security/cacerts changed");
+    let said = said.err_has(
+        "store ./hosts/adsa.acme.example/C/Program Files (x86)/Java/jre1.8.0_221/lib/security/cacerts changed",
+    );
     let said = said.err_has("certificate ./certs/ICMrgrb.cer");
     let _ = said.err_has("change no longer needed: import rgrb.acme.example_iis in adsa.acme.example/cacerts");
     assert_eq!(before, support::files(estate.dir.path()));
@@ -205,7 +215,9 @@ fn four_something_is_blocked() {
     let said = estate.run(&["apply", "--auto-approve"]).code(4).out_has("Still blocked:");
     let said = said.out_has("cvp2.acme.example/keystore (store-missing)");
     // The rest was done.
-    assert!(said.last_line().starts_with("Apply complete: 1 imported, 2 replaced, 0 renamed, 1 deleted, 1 regenerated"));
+    assert!(
+        said.last_line().starts_with("Apply complete: 1 imported, 2 replaced, 0 renamed, 1 deleted, 1 regenerated")
+    );
     assert!(estate.aliases("adsa/cacerts").contains(&"rgrb.acme.example_iis".to_owned()));
 }
 
@@ -225,7 +237,10 @@ fn five_waits_for_a_person_until_confirmed() {
     );
     // Nothing new to hand over: nobody is asked, and the answer is the same.
     let _ = estate.run(&["apply"]).code(5);
-    let _ = estate.run(&["confirm", "vvb1.acme.example/tomcat-trusts"]).code(1).err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
+    let _ = estate
+        .run(&["confirm", "vvb1.acme.example/tomcat-trusts"])
+        .code(1)
+        .err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
     let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, by the word of tester:");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
     let _ = estate.run(&["confirm", target]).code(1);
@@ -273,6 +288,7 @@ fn sixty_four_wrong_command_line() {
     let _ = estate.run(&["--help"]).code(0);
 }
 
+#[cfg(unix)]
 #[test]
 fn one_hundred_and_thirty_interrupted() {
     use std::os::unix::process::ExitStatusExt as _;
@@ -294,10 +310,16 @@ fn one_hundred_and_thirty_interrupted() {
 fn selections_that_select_nothing_are_refused() {
     let estate = Estate::new();
     let _ = estate.run(&["plan", "--host", "cpv1.acme.example"]).code(1).err_has("did you mean `cvp1.acme.example`?");
-    let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wms"]).code(1).err_has("did you mean `cvp1.acme.example/wsm`?");
+    let _ = estate
+        .run(&["plan", "--replace", "cvp1.acme.example/wms"])
+        .code(1)
+        .err_has("did you mean `cvp1.acme.example/wsm`?");
     let spec = support::SPEC.replace(", side: b", ", side: a");
     put(&estate.path("onesided.yaml"), spec.as_bytes());
-    let _ = estate.run(&["plan", "onesided.yaml", "--side", "b"]).code(1).err_has("no host of onesided.yaml is on that side");
+    let _ = estate
+        .run(&["plan", "onesided.yaml", "--side", "b"])
+        .code(1)
+        .err_has("no host of onesided.yaml is on that side");
 }
 
 #[test]

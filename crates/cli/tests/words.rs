@@ -1,5 +1,12 @@
 //! What the commands say, word for word: plans, tickets, drift, metrics, explanations, listings, help.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::let_underscore_must_use,
+    reason = "tests"
+)]
 
 mod support;
 
@@ -24,10 +31,7 @@ fn plan_of_a_settled_estate() {
 fn plan_of_a_troubled_estate() {
     let said = Estate::troubled().run(&["plan", "--at", NOW]).code(0);
     assert_snapshot!(said.out);
-    assert_eq!(
-        said.last_line(),
-        "Plan: 1 to import, 2 to replace, 1 to rename, 1 to delete, 1 to regenerate."
-    );
+    assert_eq!(said.last_line(), "Plan: 1 to import, 2 to replace, 1 to rename, 1 to delete, 1 to regenerate.");
 }
 
 #[test]

@@ -287,29 +287,19 @@ impl<'a> Desk<'a> {
                 self.findings.extend(one.findings.iter().cloned());
             }
             let Err(why) = &one.material else { continue };
-            // A blocked store says it for the identities in it.
-            if !self.blocked_subjects.contains(subject) || matches!(why, Why::SourceBlocked { .. }) {
-                continue;
-            }
-            let said = one.findings.iter().any(|f| f.kind == why.finding());
-            if said {
+            // A blocked store that is judged here says it for the identities in it.
+            let by_store = match why {
+                Why::SourceBlocked { store, .. } => self.stores.iter().any(|s| s.id == *store),
+                _ => false,
+            };
+            let said = judged && one.findings.iter().any(|f| f.kind == why.finding());
+            if by_store || said || !self.blocked_subjects.contains(subject) {
                 continue;
             }
             let sha256 = one.current.as_ref().map(|c| c.fingerprint());
             let finding = match subject {
                 Subject::Identity(id) => Finding::of_identity(why.finding(), id, why.to_string()),
-                Subject::Certificate(_) => Finding {
-                    severity: why.finding().severity(),
-                    kind: why.finding(),
-                    host: None,
-                    store: None,
-                    identity: None,
-                    alias: None,
-                    sha256: None,
-                    accepted: false,
-                    change: None,
-                    message: why.to_string(),
-                },
+                Subject::Certificate(_) => Finding::new(why.finding(), why.to_string()),
             };
             self.findings.push(finding.at(None, sha256));
         }

@@ -197,13 +197,13 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding about a store.
-    pub(crate) fn of_store(kind: Kind, store: &StoreId, message: impl Into<String>) -> Self {
+    /// A finding about the estate as a whole.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             severity: kind.severity(),
             kind,
-            host: Some(store.host.clone()),
-            store: Some(store.clone()),
+            host: None,
+            store: None,
             identity: None,
             alias: None,
             sha256: None,
@@ -211,38 +211,21 @@ impl Finding {
             change: None,
             message: message.into(),
         }
+    }
+
+    /// A finding about a store.
+    pub(crate) fn of_store(kind: Kind, store: &StoreId, message: impl Into<String>) -> Self {
+        Self { host: Some(store.host.clone()), store: Some(store.clone()), ..Self::new(kind, message) }
     }
 
     /// A finding about an identity.
     pub(crate) fn of_identity(kind: Kind, identity: &IdentityId, message: impl Into<String>) -> Self {
-        Self {
-            severity: kind.severity(),
-            kind,
-            host: Some(identity.host.clone()),
-            store: None,
-            identity: Some(identity.clone()),
-            alias: None,
-            sha256: None,
-            accepted: false,
-            change: None,
-            message: message.into(),
-        }
+        Self { host: Some(identity.host.clone()), identity: Some(identity.clone()), ..Self::new(kind, message) }
     }
 
     /// A finding about a whole host.
     pub(crate) fn of_host(kind: Kind, host: &Fqdn, message: impl Into<String>) -> Self {
-        Self {
-            severity: kind.severity(),
-            kind,
-            host: Some(host.clone()),
-            store: None,
-            identity: None,
-            alias: None,
-            sha256: None,
-            accepted: false,
-            change: None,
-            message: message.into(),
-        }
+        Self { host: Some(host.clone()), ..Self::new(kind, message) }
     }
 
     pub(crate) fn at(mut self, alias: Option<&str>, sha256: Option<Fingerprint>) -> Self {

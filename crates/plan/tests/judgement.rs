@@ -464,3 +464,15 @@ fn a_saved_plan_names_every_input_that_differs() {
     assert!(lines.iter().any(|l| l.contains("1.0.1")), "{lines:?}");
     assert!(lines.iter().any(|l| l.contains("no longer needed")), "{lines:?}");
 }
+
+#[test]
+fn a_blocked_source_outside_the_selection_is_still_said() {
+    let mut world = World::new(2);
+    world.options.hosts = vec!["h0.*".to_owned()];
+    world.disk.insert(keystore(1), Disk::Unreadable);
+    let plan = world.plan();
+    assert_eq!(plan.summary.blocked, 2, "cacerts and keystore of h0 trust it");
+    let said = findings(&plan, Kind::WrongPassword);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("h1.acme.example/keystore"), "{said:?}");
+}

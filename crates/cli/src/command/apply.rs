@@ -126,7 +126,9 @@ impl Saved {
     /// Reads it. A file that is no plan of a version known here is refused; nothing is done.
     fn read(path: &Path) -> Result<Self, Stop> {
         let name = path.display().to_string();
-        let bad = |why: String| Stop::refused(format!("{name} is no plan that can be carried out: {why}; plan again with --out"));
+        let bad = |why: String| {
+            Stop::refused(format!("{name} is no plan that can be carried out: {why}; plan again with --out"))
+        };
         let bytes = fs_err::read(path).map_err(|e| Stop::refused(format!("the plan cannot be read: {e}")))?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         match value.get("format_version").and_then(serde_json::Value::as_str) {

@@ -49,7 +49,8 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let mut sight = machine.look(&estate, console)?;
     let last = estate.judge(&mut sight.observed, &options, load::now());
     console.report(&view::plan::plan(&last, console.verbose()));
-    console.note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
+    console
+        .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
     Ok(Facts::of_apply(&last.summary, false, false))
 }
 

@@ -4,10 +4,10 @@ use crate::args::{DriftArgs, DriftFormat};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
+use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::drift::{self, Tally};
 use crate::view::prometheus;
-use crate::machine::Machine;
 
 pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;

@@ -7,9 +7,9 @@ use crate::args::ExplainArgs;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
+use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
-use crate::machine::Machine;
 
 pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;

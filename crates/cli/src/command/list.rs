@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
 use trustmason_host::disk;
+use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
 
 use crate::args::{ListArgs, ReportFormat};
 use crate::console::Console;
@@ -19,10 +19,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     match listing(&args.store, password.as_ref()) {
         Ok(listing) => {
             if password.is_none() && !args.no_password && !listing.verified {
-                console.note(
-                    "Read without a password: the digest was not checked and no key was opened. \
-                     --password-env or --password-file checks both.",
-                );
+                console.note("Read without a password; --password-env or --password-file checks digest and keys.");
             }
             let report = match args.format {
                 ReportFormat::Text => list::text(&listing, load::now()),
@@ -76,12 +73,7 @@ struct Failure {
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
-        Self {
-            class: error.class.as_str(),
-            format: error.format,
-            offset: error.offset,
-            message: error.to_string(),
-        }
+        Self { class: error.class.as_str(), format: error.format, offset: error.offset, message: error.to_string() }
     }
 }
 

@@ -4,8 +4,8 @@ use crate::args::{PlanArgs, PlanFormat};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
-use crate::stop::Stop;
 use crate::machine::{self, Machine};
+use crate::stop::Stop;
 use crate::view;
 
 pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
@@ -31,4 +31,3 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
 }
-

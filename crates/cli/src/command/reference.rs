@@ -37,7 +37,8 @@ pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop>
         SchemaOf::Profile => spec_schema::profile(),
         SchemaOf::Plan => schemars::schema_for!(trustmason_plan::wire::Document).to_value(),
     };
-    let text = serde_json::to_string_pretty(&schema).map_err(|e| Stop::refused(format!("the schema cannot be written: {e}")))?;
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|e| Stop::refused(format!("the schema cannot be written: {e}")))?;
     console.report(&format!("{text}\n"));
     Ok(Facts::FINE)
 }

@@ -107,7 +107,8 @@ impl<'a> Layout<'a> {
             match sin {
                 Sin::Stale { subject, .. } => {
                     let Some(id) = identities.keys().find(|id| is(id, subject)).cloned() else { continue };
-                    let wish = Wish { cn: id.host.to_string(), san: true, from: days(today, -1800)?, to: days(today, 25)? };
+                    let wish =
+                        Wish { cn: id.host.to_string(), san: true, from: days(today, -1800)?, to: days(today, 25)? };
                     older.insert(id, forge::host(&wish)?);
                 }
                 Sin::Leftover { host, .. } if !others.contains_key(host) => {
@@ -125,9 +126,7 @@ impl<'a> Layout<'a> {
             }
         }
         let names: Vec<String> = (1..=ROOTS).map(|n| format!("Demo Root {n:03}")).collect();
-        let roots = forge::all(&names, |name| {
-            forge::root(name, days(today, -3000)?, days(today, 5000)?)
-        })?;
+        let roots = forge::all(&names, |name| forge::root(name, days(today, -3000)?, days(today, 5000)?))?;
         Ok(Self { topology, now_ms: 0, identities, older, others, roots, passwords: BTreeMap::new() })
     }
 

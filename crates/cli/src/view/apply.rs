@@ -167,7 +167,9 @@ fn stores(out: &mut String, report: Report<'_>) {
             let made = made.map_or_else(String::new, |c| format!(" sha256 {}", short(c.fingerprint())));
             match report.outcomes.changes.get(&change.id) {
                 Some(ChangeOutcome::Done) => line!(out, "    {change}{made}"),
-                Some(ChangeOutcome::Skipped { why }) => line!(out, "    {change} {}", paint(WARN, format!("left out: {why}"))),
+                Some(ChangeOutcome::Skipped { why }) => {
+                    line!(out, "    {change} {}", paint(WARN, format!("left out: {why}")))
+                }
                 Some(ChangeOutcome::Failed { .. } | ChangeOutcome::Stale) | None => {
                     line!(out, "    {change} {}", paint(BAD, "not done"));
                 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trustmason_plan::outline::Plan;
 use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::wire::FindingDocument;
 
@@ -40,11 +40,7 @@ impl Tally {
 
     /// What they mean for the exit code.
     pub(crate) fn facts(self, strict: bool) -> Facts {
-        Facts {
-            blocked: self.blocked > 0,
-            pending: self.error > 0 || (strict && self.warning > 0),
-            ..Facts::FINE
-        }
+        Facts { blocked: self.blocked > 0, pending: self.error > 0 || (strict && self.warning > 0), ..Facts::FINE }
     }
 }
 
@@ -98,7 +94,9 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
     if !facts.blocked && !facts.pending {
         return match (tally.warning, plan.is_settled()) {
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
-            (0, false) => "No drift found; something waits or cannot be seen, as listed above and in the plan.".to_owned(),
+            (0, false) => {
+                "No drift found; something waits or cannot be seen, as listed above and in the plan.".to_owned()
+            }
             (n, _) => format!("In sync, with {}.", count(n, "warning")),
         };
     }

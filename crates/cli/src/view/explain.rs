@@ -2,8 +2,8 @@
 
 use trustmason_keystore::{CertificateSlot, Entry, EntryKind, fold_alias};
 use trustmason_plan::change::Change;
-use trustmason_plan::outline::{EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
 use trustmason_plan::observed::{Observed, StoreLook};
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
@@ -247,12 +247,13 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
         }
         edge_text(&mut out, case, def, edge);
     }
-    let held: Vec<&Entry> =
-        case.entries(&def.id).iter().filter(|e| e.alias.as_deref().is_some_and(same)).collect();
+    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.alias.as_deref().is_some_and(same)).collect();
     if edges.is_empty() {
-        let identity = case.topology.identities.values().find(
-            |i| matches!(&i.source, Source::KeyEntry { store, alias } if *store == def.id && same(alias)),
-        );
+        let identity = case
+            .topology
+            .identities
+            .values()
+            .find(|i| matches!(&i.source, Source::KeyEntry { store, alias } if *store == def.id && same(alias)));
         match (identity, held.is_empty()) {
             (Some(identity), _) => identity_text(&mut out, case, identity),
             (None, true) => return None,
@@ -282,7 +283,9 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         },
         Some(EdgeVerdict::Manual(what)) => format!("a person does it: {what}"),
         Some(EdgeVerdict::Blocked(why)) => format!("({}) {why}", why.finding()),
-        Some(EdgeVerdict::Unobserved) => "nobody can see this store; apply writes a pack with what to verify".to_owned(),
+        Some(EdgeVerdict::Unobserved) => {
+            "nobody can see this store; apply writes a pack with what to verify".to_owned()
+        }
         None => "not judged".to_owned(),
     };
     line!(out, "  verdict   {}{verdict}", verdict_word(view));

@@ -146,8 +146,13 @@ fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
 /// The listing as text.
 pub(crate) fn text(listing: &Listing, now: Timestamp) -> String {
     let mut out = String::new();
-    let sealed = if listing.verified { paint(GOOD, "verified") } else { paint(WARN, "not verified") };
-    let entries = if listing.entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", listing.entries.len()) };
+    let sealed = if listing.verified {
+        paint(GOOD, "verified")
+    } else {
+        paint(WARN, "not verified (no password: its digest was not checked, no key was opened)")
+    };
+    let entries =
+        if listing.entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", listing.entries.len()) };
     line!(out, "{}: {}, {entries}, {sealed}", paint(BOLD, escape(&listing.path)), listing.format.as_str());
     for entry in &listing.entries {
         out.push('\n');

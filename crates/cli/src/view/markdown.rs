@@ -39,10 +39,10 @@ fn changes(out: &mut String, plan: &Plan) {
         line!(out, "| # | store | action | alias | why | before | after | rule |");
         line!(out, "|---|---|---|---|---|---|---|---|");
         for change in changes {
-            let before = change.before.as_ref().map_or_else(
-                || "–".to_owned(),
-                |b| format!("`{}` until {}", short(b.sha256), day(b.not_after)),
-            );
+            let before = change
+                .before
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |b| format!("`{}` until {}", short(b.sha256), day(b.not_after)));
             let after = match &change.after {
                 After::Known(view) => format!("`{}` until {}", short(view.sha256), day(view.not_after)),
                 After::Minted { subject } => format!("{} (known after apply)", cell(subject)),
@@ -69,7 +69,8 @@ fn blocked(out: &mut String, plan: &Plan) {
         StoreVerdict::Blocked(why) => Some(format!("- {}: {}", s.id, cell(&why.to_string()))),
         StoreVerdict::InSync | StoreVerdict::Change(_) => None,
     });
-    let whole: Vec<_> = plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Blocked(_))).map(|s| &s.id).collect();
+    let whole: Vec<_> =
+        plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Blocked(_))).map(|s| &s.id).collect();
     let edges = plan.edges.iter().filter(|e| !whole.contains(&&e.store)).filter_map(|e| match &e.verdict {
         EdgeVerdict::Blocked(why) => Some(format!("- {} in {}: {}", e.subject, e.store, cell(&why.to_string()))),
         EdgeVerdict::Held | EdgeVerdict::Change(_) | EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved => None,
@@ -119,7 +120,11 @@ fn manual(out: &mut String, plan: &Plan, state: &Path) {
             line!(out, "- Restart {} on {}", cell(&restart.name), restart.service.host);
         }
         out.push('\n');
-        line!(out, "Files: `{}`", state.join("handoff").join(work.target.host.as_str()).join(&work.target.name).display());
+        line!(
+            out,
+            "Files: `{}`",
+            state.join("handoff").join(work.target.host.as_str()).join(&work.target.name).display()
+        );
         if work.kind == ManualKind::Store {
             line!(out, "Afterwards: `trustmason confirm {} {}`", plan.options.spec, work.target);
         }
@@ -143,7 +148,10 @@ fn rollback(out: &mut String, plan: &Plan, state: &Path) {
 
 fn checks(out: &mut String, plan: &Plan) {
     line!(out, "## Checks\n");
-    line!(out, "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: work by hand is left)");
+    line!(
+        out,
+        "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: work by hand is left)"
+    );
     line!(out, "- [ ] `trustmason plan {}` says `No changes.`", plan.options.spec);
     line!(out, "- [ ] `trustmason drift {}` exits 0", plan.options.spec);
     for restart in &plan.restarts {

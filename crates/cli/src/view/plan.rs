@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use trustmason_plan::change::{Action, After, CertificateView, Change, Deed, From, FromKind};
-use trustmason_plan::outline::{EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary};
 use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::outline::{
+    EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary,
+};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::{Why, wire};
 use trustmason_spec::name::Fqdn;
@@ -47,11 +49,7 @@ fn heading(out: &mut String, plan: &Plan) {
         line!(out, "Selected: {}; everything else was looked at and is not judged here.", selection.join(" "));
     }
     if plan.summary.changes() > 0 || plan.summary.blocked > 0 {
-        line!(
-            out,
-            "{}",
-            paint(DIM, "  + import   ~ replace or regenerate   > rename   - delete   ! blocked")
-        );
+        line!(out, "{}", paint(DIM, "  + import   ~ replace or regenerate   > rename   - delete   ! blocked"));
     }
     out.push('\n');
 }
@@ -130,7 +128,9 @@ fn store_line(out: &mut String, view: &StoreView) {
         facts.push(format.as_str().to_owned());
     }
     match (view.state, view.entries) {
-        (StoreState::Readable, Some(n)) => facts.push(if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") }),
+        (StoreState::Readable, Some(n)) => {
+            facts.push(if n == 1 { "1 entry".to_owned() } else { format!("{n} entries") })
+        }
         (StoreState::Absent, _) if matches!(view.verdict, StoreVerdict::Change(_)) => facts.push("new".to_owned()),
         (StoreState::Absent, _) => facts.push("not there".to_owned()),
         (StoreState::Unreadable, _) => facts.push("not readable".to_owned()),
@@ -152,7 +152,11 @@ fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<Stri
         let name = edge.alias.as_deref().map_or_else(|| edge.subject.clone(), escape);
         let text = if mention(said, why) { why.to_string() } else { "as said above".to_owned() };
         line!(out, "    {} {name} is blocked ({}): {text}", paint(BAD, "!"), why.finding());
-        line!(out, "        {}", paint(DIM, format!("for {}: {} · {} · {}", edge.subject, edge.purpose, edge.rule, edge.source)));
+        line!(
+            out,
+            "        {}",
+            paint(DIM, format!("for {}: {} · {} · {}", edge.subject, edge.purpose, edge.rule, edge.source))
+        );
     }
 }
 
@@ -212,7 +216,8 @@ fn transition(out: &mut String, before: Option<&str>, after: &str) {
 
 /// A certificate in one line.
 fn certificate(view: &CertificateView) -> String {
-    let issuer = if view.issuer == view.subject { String::new() } else { format!(", issued by {}", escape(&view.issuer)) };
+    let issuer =
+        if view.issuer == view.subject { String::new() } else { format!(", issued by {}", escape(&view.issuer)) };
     format!("{}{issuer}, until {}, sha256 {}", escape(&view.subject), day(view.not_after), short(view.sha256))
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use trustmason_plan::outline::{Plan, StoreState};
 use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::outline::{Plan, StoreState};
 
 use super::line;
 
@@ -39,7 +39,11 @@ pub(crate) fn metrics(plan: &Plan, last_run: Option<Timestamp>) -> String {
     for (verdict, n) in super::drift::edges(plan) {
         line!(out, "trustmason_edges{} {n}", labels(&[("verdict", verdict)]));
     }
-    family(&mut out, "trustmason_last_run_timestamp_seconds", "When the last apply ended, in seconds since 1970; 0 is never.");
+    family(
+        &mut out,
+        "trustmason_last_run_timestamp_seconds",
+        "When the last apply ended, in seconds since 1970; 0 is never.",
+    );
     line!(out, "trustmason_last_run_timestamp_seconds {}", last_run.map_or(0, Timestamp::as_second));
     out
 }

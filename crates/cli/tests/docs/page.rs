@@ -4,37 +4,37 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// One page.
-pub struct Page {
-    pub path: PathBuf,
-    pub text: String,
-    pub blocks: Vec<Block>,
+pub(crate) struct Page {
+    pub(crate) path: PathBuf,
+    pub(crate) text: String,
+    pub(crate) blocks: Vec<Block>,
 }
 
 /// A fenced block. `line` is that of its opening fence.
-pub struct Block {
-    pub line: usize,
-    pub info: Vec<String>,
-    pub body: String,
+pub(crate) struct Block {
+    pub(crate) line: usize,
+    pub(crate) info: Vec<String>,
+    pub(crate) body: String,
 }
 
 impl Block {
     /// The language of the block.
-    pub fn language(&self) -> &str {
+    pub(crate) fn language(&self) -> &str {
         self.info.first().map_or("", String::as_str)
     }
 
-    pub fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.info.iter().any(|w| w == word)
     }
 
     /// The value of `name=value` in the info line.
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.info.iter().find_map(|w| w.strip_prefix(name)?.strip_prefix('='))
     }
 }
 
 impl Page {
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let mut blocks = Vec::new();
         let mut open: Option<Block> = None;
@@ -57,12 +57,12 @@ impl Page {
     }
 
     /// `page:line`, for messages.
-    pub fn at(&self, block: &Block) -> String {
+    pub(crate) fn at(&self, block: &Block) -> String {
         format!("{}:{}", self.path.display(), block.line)
     }
 
     /// The text without its fenced blocks.
-    pub fn prose(&self) -> String {
+    pub(crate) fn prose(&self) -> String {
         let mut inside = false;
         let keep = self.text.lines().filter(|line| {
             let fence = line.starts_with("```");
@@ -73,14 +73,14 @@ impl Page {
     }
 
     /// Targets of inline links.
-    pub fn links(&self) -> Vec<String> {
+    pub(crate) fn links(&self) -> Vec<String> {
         let prose = self.prose();
         let tails = prose.split("](").skip(1);
         tails.filter_map(|tail| Some(tail.split_once(')')?.0.to_owned())).collect()
     }
 
     /// The anchors a Markdown viewer gives the headings.
-    pub fn anchors(&self) -> BTreeSet<String> {
+    pub(crate) fn anchors(&self) -> BTreeSet<String> {
         let prose = self.prose();
         let headings = prose.lines().filter(|line| line.starts_with('#'));
         headings
@@ -93,16 +93,17 @@ impl Page {
     }
 
     /// Code spans of the prose, and the lines of its console blocks that are commands.
-    pub fn commands(&self) -> Vec<String> {
+    pub(crate) fn commands(&self) -> Vec<String> {
         let prose = self.prose();
-        let spans = prose.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
+        let spans =
+            prose.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "));
         let consoles = self.blocks.iter().filter(|b| b.language() == "console");
         let lines = consoles.flat_map(|b| b.body.lines()).filter_map(|l| l.strip_prefix("$ ").map(str::to_owned));
         spans.chain(lines).collect()
     }
 
     /// The rows of the page's tables, as cells.
-    pub fn rows(&self) -> Vec<Vec<String>> {
+    pub(crate) fn rows(&self) -> Vec<Vec<String>> {
         let prose = self.prose();
         let rows = prose.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
         rows.map(|row| row.split(" | ").map(|cell| cell.trim().to_owned()).collect()).collect()
@@ -110,7 +111,7 @@ impl Page {
 }
 
 /// Whether a text is what an example says: `...` alone on a line stands for any lines, `[..]` for any text in a line.
-pub fn matches(expected: &[&str], actual: &[&str]) -> bool {
+pub(crate) fn matches(expected: &[&str], actual: &[&str]) -> bool {
     match (expected.split_first(), actual.split_first()) {
         (None, None) => true,
         (Some((&"...", rest)), _) => (0..=actual.len()).any(|skip| matches(rest, &actual[skip..])),

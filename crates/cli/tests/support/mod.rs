@@ -260,7 +260,11 @@ impl Estate {
                     }
                     if def.vendor_entries {
                         let der = certificate(&Wish::of("vendor-root.example", 7));
-                        add.push(NewEntry::Trusted { alias: Some("vendorroot".to_owned()), der, created_ms: INSTALLED });
+                        add.push(NewEntry::Trusted {
+                            alias: Some("vendorroot".to_owned()),
+                            der,
+                            created_ms: INSTALLED,
+                        });
                     }
                     let format = match def.format {
                         DeclaredFormat::Jceks => Format::Jceks,

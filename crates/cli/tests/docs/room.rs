@@ -1,0 +1,98 @@
+//! A room to run examples in: a copy of the demo's estate, and the program on the path.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::page::{Block, Page, matches};
+
+/// Words an example may use beside the program itself.
+const SHELL: &[&str] = &["cat", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail"];
+
+/// The line as it is run, or why it may not stand in an example.
+pub(crate) fn runnable(line: &str) -> Result<String, String> {
+    let line = line.replace("cargo run --release -- ", "trustmason ");
+    for piece in line.split(['|', ';', '&']).map(str::trim).filter(|p| !p.is_empty()) {
+        let piece = piece.strip_prefix("do ").unwrap_or(piece);
+        let word = piece.split_whitespace().next().unwrap_or_default();
+        if word != "trustmason" && !SHELL.contains(&word) {
+            return Err(format!("`{word}` is not a word that examples use"));
+        }
+    }
+    Ok(line)
+}
+
+/// The room. It is cleared away at the end.
+pub(crate) struct Room {
+    folder: TempDir,
+}
+
+impl Room {
+    pub(crate) fn new(estate: &Path, program: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let copied = Command::new("cp").arg("-a").arg(estate).arg(folder.path().join("estate")).status().unwrap();
+        assert!(copied.success());
+        for name in ["bin", "tmp"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(program, folder.path().join("bin/trustmason")).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn estate(&self) -> PathBuf {
+        self.folder.path().join("estate")
+    }
+
+    /// Runs a line as a person would type it. Both streams in one text.
+    fn shell(&self, line: &str) -> (i32, String) {
+        let path = format!("{}:/usr/bin:/bin", self.folder.path().join("bin").display());
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec 2>&1; {line}")])
+            .current_dir(self.estate())
+            .env("PATH", path)
+            .env("TMPDIR", self.folder.path().join("tmp"))
+            .env("NO_COLOR", "1")
+            .env_remove("RUST_LOG")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        (output.status.code().unwrap_or(-1), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Carries a console block out and compares. What differs is added to `wrong`.
+    pub(crate) fn console(&self, page: &Page, block: &Block, wrong: &mut Vec<String>) {
+        let steps = steps(block);
+        assert!(!steps.is_empty(), "{}: a console block without a command", page.at(block));
+        let wanted: i32 = block.value("exit").map_or(0, |code| code.parse().unwrap());
+        for (n, (command, expected)) in steps.iter().enumerate() {
+            let line = match runnable(command) {
+                Ok(line) => line,
+                Err(why) => return wrong.push(format!("{}: {why}", page.at(block))),
+            };
+            let (code, said) = self.shell(&line);
+            let wanted = if n + 1 == steps.len() { wanted } else { 0 };
+            let actual: Vec<&str> = said.lines().collect();
+            if code != wanted || !matches(expected, &actual) {
+                let expected = expected.join("\n");
+                wrong.push(format!(
+                    "{}: $ {command}\n--- exit {wanted} and this was promised:\n{expected}\n--- exit {code} and this came:\n{said}",
+                    page.at(block)
+                ));
+            }
+        }
+    }
+}
+
+/// The commands of a console block, each with the lines it is said to print.
+fn steps(block: &Block) -> Vec<(&str, Vec<&str>)> {
+    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in block.body.lines() {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => steps.push((command, Vec::new())),
+            (None, Some((_, expected))) => expected.push(line),
+            (None, None) => panic!("line {}: output before any command", block.line),
+        }
+    }
+    steps
+}
