@@ -49,11 +49,10 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             };
             diffs.push((id.clone(), diff, manual));
         }
-        // A store that turns out blocked cannot take a new identity either: judge again knowing that.
+        // A store that turns out blocked takes no new identity and learns of none: judge again knowing that.
         let newly: Vec<(StoreId, Why)> = diffs
             .iter()
             .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked.is_none()))
-            .filter(|(id, ..)| settled.values().any(|s| s.renewal.as_ref().is_some_and(|r| r.store == *id)))
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
@@ -78,8 +77,8 @@ struct Desk<'a> {
     ground: &'a Ground<'a>,
     settled: &'a BTreeMap<Subject, Settled>,
     changes: Vec<Change>,
-    /// The identity each change waits for.
-    waits: BTreeMap<ChangeId, IdentityId>,
+    /// The identities each change waits for.
+    waits: BTreeMap<ChangeId, Vec<IdentityId>>,
     stores: Vec<StoreView>,
     edges: Vec<EdgeView>,
     findings: Vec<Finding>,
@@ -153,9 +152,7 @@ impl<'a> Desk<'a> {
             _ => None,
         };
         let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
-        if let Some(identity) = draft.waits {
-            self.waits.insert(id, identity);
-        }
+        self.waits.insert(id, draft.waits);
         let mut finding = Finding::of_store(draft.finding, store, draft.reason.clone());
         finding.alias.clone_from(&draft.alias);
         finding.sha256 = draft.before.as_ref().map(|b| b.sha256);
@@ -271,9 +268,9 @@ impl<'a> Desk<'a> {
             })
             .collect();
         for change in &mut self.changes {
-            if let Some(id) = self.waits.get(&change.id).and_then(|i| made.get(i)) {
-                change.depends_on.push(*id);
-            }
+            let waits = self.waits.get(&change.id).into_iter().flatten();
+            let ids: BTreeSet<ChangeId> = waits.filter_map(|identity| made.get(identity).copied()).collect();
+            change.depends_on.extend(ids);
         }
     }
 

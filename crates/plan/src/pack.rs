@@ -122,9 +122,9 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
     };
     // Writing to a String cannot fail.
     let _infallible = writeln!(out, "# {title} {}\n", manual.target);
-    section(&mut out, "Add", &manual.add, certificates);
-    section(&mut out, "Verify, add if absent", &manual.verify, certificates);
-    section(&mut out, "Remove", &manual.remove, certificates);
+    section(&mut out, "Add", &manual.add, true, certificates);
+    section(&mut out, "Verify, add if absent", &manual.verify, true, certificates);
+    section(&mut out, "Remove", &manual.remove, false, certificates);
     if !manual.steps.is_empty() {
         out.push_str("## Steps\n\n");
         for (i, step) in manual.steps.iter().enumerate() {
@@ -145,7 +145,7 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
     out
 }
 
-fn section(out: &mut String, title: &str, items: &[ManualItem], certificates: &Resolved<'_>) {
+fn section(out: &mut String, title: &str, items: &[ManualItem], with_file: bool, certificates: &Resolved<'_>) {
     if items.is_empty() {
         return;
     }
@@ -154,8 +154,9 @@ fn section(out: &mut String, title: &str, items: &[ManualItem], certificates: &R
         let _infallible = match certificates.get(&item.material) {
             Some(c) => writeln!(
                 out,
-                "- `{}`: {} \n  subject `{}`, ends {}\n  SHA-256 `{}`\n  for: {}",
-                file_name(item, c),
+                "- {}{}\n  subject `{}`, ends {}\n  SHA-256 `{}`\n  for: {}",
+                // The file of that name is the one to add.
+                if with_file { format!("`{}`: ", file_name(item, c)) } else { String::new() },
                 item.subject,
                 text::escape(c.subject()),
                 text::day(c.not_after()),

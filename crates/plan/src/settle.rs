@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
+use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
-use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
 use crate::change::{From, FromKind, IdentityState, Material, Options};
 use crate::constraints::{self, DAY, Fault};
@@ -67,9 +67,14 @@ impl Ground<'_> {
         if self.topology.retired.is_empty() {
             return false;
         }
-        let names = certificate.names_carried();
-        !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| r.as_str() == n))
+        let names = certificate.names_in_full();
+        !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| is_name_of(n, r.as_str())))
     }
+}
+
+/// Whether a name in a certificate means this host: the FQDN, or its first label where a common name was kept short.
+pub(crate) fn is_name_of(name: &str, fqdn: &str) -> bool {
+    name == fqdn || (!name.contains('.') && fqdn.split('.').next() == Some(name))
 }
 
 /// Settles every identity and every certificate of the spec.
@@ -116,6 +121,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
             def,
             standing,
             Draft {
+                home: store.clone(),
                 alias,
                 entry: None,
                 current: None,
@@ -144,8 +150,15 @@ enum Held<'a> {
 /// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
 fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held<'a> {
     let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias) && !ground.leaves(e);
-    match facts.entries.iter().rev().find(folded) {
+    // A JVM looks up the lower-case spelling only; another spelling is a key nobody presents.
+    let exact = facts.entries.iter().rev().filter(folded).find(|e| e.alias.as_deref() == Some(alias));
+    let unseen = |e: &&Entry| facts.format.alias_model() == AliasModel::Folded && e.alias.as_deref() != Some(alias);
+    match exact.or_else(|| facts.entries.iter().rev().find(folded)) {
         None => Held::Nothing,
+        Some(entry) if unseen(&entry) => {
+            let stored = text::escape(entry.alias.as_deref().unwrap_or(""));
+            Held::Other(format!("{} spelled `{stored}`, which a JVM cannot look up", describe(&entry.kind)))
+        }
         Some(entry) => match &entry.kind {
             EntryKind::PrivateKey { chain } => Held::Key(entry, chain),
             other => Held::Other(describe(other)),
@@ -219,7 +232,15 @@ fn present(
         ground,
         def,
         standing,
-        Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings },
+        Draft {
+            home: standing.def.id.clone(),
+            alias,
+            entry: Some(entry.id),
+            current: Some(current),
+            finding,
+            reason,
+            findings,
+        },
     )
 }
 
@@ -286,6 +307,8 @@ fn soft_findings(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, 
 }
 
 struct Draft<'a> {
+    /// The store it lives in.
+    home: StoreId,
     alias: &'a str,
     entry: Option<EntryId>,
     current: Option<Arc<Certificate>>,
@@ -300,7 +323,7 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
     } else if !standing.selected {
         Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
     } else {
-        truster_outside(ground, def)
+        truster_left_behind(ground, def, &draft)
     };
     if let Some(why) = blocked {
         let mut findings = draft.findings;
@@ -323,6 +346,9 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
         let faults = constraints::judge(c, def, ground.now);
         !faults.iter().any(Fault::demands_new)
             && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
+            && !ground.topology.distrust.contains_key(&c.fingerprint())
+            // Who asks for a new key gets one that did not lie about.
+            && !ground.options.replace.contains(&def.id)
     });
     let material = match resumed {
         Some(certificate) => Material::Known(certificate.fingerprint()),
@@ -348,17 +374,45 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
     }
 }
 
-/// A new certificate must reach every truster in the same run; one outside the selection would break.
-fn truster_outside(ground: &Ground<'_>, def: &IdentityDef) -> Option<Why> {
+/// Whether a truster has, at the edge's own alias, a later certificate of the identity that we did not place there.
+fn holds_newer(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    edge: &Edge,
+    truster: &Standing<'_>,
+    current: &Certificate,
+) -> bool {
+    let entries = truster.facts.iter().flat_map(|f| &f.entries);
+    entries.filter(|e| e.alias == edge.alias && edge.alias.is_some()).any(|entry| {
+        let Some(held) = crate::observed::trusted(entry).and_then(|s| s.certificate()) else { return false };
+        let print = held.fingerprint();
+        let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));
+        held.not_before() > current.not_before()
+            && constraints::names(held, def)
+            && !ours
+            && !ground.observed.ledger.predecessors.contains_key(&print)
+            && !ground.topology.distrust.contains_key(&print)
+    })
+}
+
+/// A new certificate must reach every truster in the same run: one outside the selection, one that cannot be written, or one
+/// that knows better would break.
+fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, draft: &Draft<'_>) -> Option<Why> {
     let subject = Subject::Identity(def.id.clone());
-    ground
-        .topology
-        .edges
-        .iter()
-        .filter(|e| e.subject == subject)
-        .filter_map(|e| ground.standings.get(&e.store))
-        .find(|s| !s.selected && !s.hand_off && !s.unobserved)
-        .map(|s| Why::OutsideSelection { what: format!("{}, which trusts {} and would break,", s.def.id, def.id) })
+    // What nobody can use any more is not worth waiting for.
+    let works = draft.current.is_some() && !matches!(draft.finding, Kind::Expired | Kind::Distrusted);
+    let edges = ground.topology.edges.iter().filter(|e| e.subject == subject);
+    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+        let id = &truster.def.id;
+        if !truster.selected {
+            return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
+        }
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && *id != draft.home) {
+            return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
+        }
+        holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
+            .then(|| Why::Newer { identity: def.id.clone(), truster: id.clone() })
+    })
 }
 
 fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
@@ -379,6 +433,9 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         Err(Why::NameMismatch { subject: def.id.to_string(), carries: constraints::carries(&certificate) })
     };
     let mut by_hand = None;
+    if ground.options.replace.contains(&def.id) && def.write == Write::HandOff {
+        by_hand = Some((Kind::Stale, "asked for with --replace".to_owned()));
+    }
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         let message = format!("{fault}; its owner makes a new one by hand");
         findings.push(Finding::of_identity(fault.kind(), &def.id, message).at(None, Some(fingerprint)));

@@ -132,6 +132,22 @@ pub enum Why {
         /// What is outside.
         what: String,
     },
+    /// A new certificate would not reach a store that trusts the present one.
+    TrusterBlocked {
+        /// The identity.
+        identity: IdentityId,
+        /// The store.
+        truster: StoreId,
+        /// Why that one is blocked.
+        finding: Kind,
+    },
+    /// A store that trusts the identity holds a later certificate of it than its own store does.
+    Newer {
+        /// The identity.
+        identity: IdentityId,
+        /// The store.
+        truster: StoreId,
+    },
     /// The identity's certificate comes from a CA and may not become self-signed unasked.
     IssuerMismatch {
         /// Whose.
@@ -153,7 +169,8 @@ impl Why {
             Self::TooManyDeletes { .. } => Kind::TooManyDeletes,
             Self::SourceMissing { .. } => Kind::SourceMissing,
             Self::SourceAmbiguous { .. } | Self::PinMismatch { .. } => Kind::SourceAmbiguous,
-            Self::SourceBlocked { finding, .. } => *finding,
+            Self::SourceBlocked { finding, .. } | Self::TrusterBlocked { finding, .. } => *finding,
+            Self::Newer { .. } => Kind::Ahead,
             Self::NameMismatch { .. } => Kind::NameMismatch,
             Self::AliasConflict { .. } => Kind::AliasConflict,
             Self::Distrusted { .. } => Kind::Distrusted,
@@ -231,6 +248,16 @@ impl fmt::Display for Why {
             Self::OutsideSelection { what } => {
                 write!(f, "{what} is outside the selection; widen --host or --side")
             }
+            Self::TrusterBlocked { identity, truster, finding } => write!(
+                f,
+                "a new certificate of {identity} would not reach {truster}, which trusts the present one and is blocked \
+                 ({finding}); mend that first"
+            ),
+            Self::Newer { identity, truster } => write!(
+                f,
+                "{truster} holds a later certificate of {identity} than its own store; was that store put back? Restore the \
+                 later key, or have the later certificate removed with `distrust:`"
+            ),
             Self::IssuerMismatch { identity, issuer } => write!(
                 f,
                 "{identity} has a certificate issued by {issuer} and is not replaced by a self-signed one unless \

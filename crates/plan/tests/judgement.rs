@@ -335,7 +335,7 @@ fn more_than_ten_deletions_need_a_word() {
     converge(&mut world);
     let mut seeds: Vec<Seed> = Vec::new();
     for i in 0..11 {
-        seeds.push(trusted(&format!("left{i}"), &make(&format!("n{i}"), &["gone0.acme.example"], -5, 500)));
+        seeds.push(trusted(&format!("left{i}"), &make("gone0", &["gone0.acme.example"], -5, 500)));
     }
     world.disk.insert(cacerts(0), Disk::File(jks(&seeds)));
     let plan = world.plan();
@@ -351,7 +351,7 @@ fn a_store_blocked_by_its_deletions_takes_no_new_identity_and_its_trusters_wait(
     converge(&mut world);
     let mut seeds = vec![Seed::Key("wsm".to_owned(), pool().short[0].clone(), "changeit")];
     for i in 0..11 {
-        seeds.push(trusted(&format!("left{i}"), &make(&format!("n{i}"), &["gone0.acme.example"], -5, 500)));
+        seeds.push(trusted(&format!("left{i}"), &make("gone0", &["gone0.acme.example"], -5, 500)));
     }
     world.disk.insert(keystore(0), Disk::File(jks(&seeds)));
     let plan = world.plan();
@@ -475,4 +475,149 @@ fn a_blocked_source_outside_the_selection_is_still_said() {
     let said = findings(&plan, Kind::WrongPassword);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("h1.acme.example/keystore"), "{said:?}");
+}
+
+fn rename_rule(world: &mut World, alias: &str) {
+    for edge in &mut world.topology.edges {
+        if edge.store == cacerts(0) && edge.subject == Subject::Identity(IdentityId::new(host(1), "wsm")) {
+            edge.alias = Some(alias.to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_changed_alias_costs_no_trust_while_its_subject_cannot_be_seen() {
+    let mut world = World::new(2);
+    converge(&mut world);
+    rename_rule(&mut world, "another_alias");
+    world.disk.insert(keystore(1), Disk::Unreadable);
+    let plan = world.plan();
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.summary.blocked, 1 + 1 + 1 + 1, "both cacerts, the other keystore, and the edge in its own");
+}
+
+#[test]
+fn a_changed_alias_costs_no_trust_while_something_stands_in_its_way() {
+    let mut world = World::new(2);
+    converge(&mut world);
+    rename_rule(&mut world, "vendor root");
+    let plan = world.plan();
+    assert!(plan.changes.is_empty(), "{:#?}", plan.changes);
+    assert_eq!(plan.summary.blocked, 1);
+}
+
+#[test]
+fn a_certificate_of_several_hosts_stays_while_one_of_them_cannot_be_seen() {
+    let mut world = World::new(2);
+    let wild = make("*.acme.example", &["*.acme.example"], -300, 900);
+    for i in 0..2 {
+        let key = Seed::Key("wsm".to_owned(), wild.clone(), "changeit");
+        world.disk.insert(keystore(i), Disk::File(jks(&[key])));
+    }
+    let shared = [trusted("by hand", &wild)];
+    world.disk.insert(cacerts(0), Disk::File(jks(&shared)));
+    world.unreachable.insert(host(1));
+    let plan = world.plan();
+    let deleted = plan.changes.iter().any(|c| matches!(c.deed, Deed::Delete { .. }));
+    assert!(!deleted, "{:#?}", plan.changes);
+}
+
+#[test]
+fn a_former_name_waits_for_the_new_certificate_and_for_a_host_that_can_be_seen() {
+    let mut world = World::new(2);
+    world.topology.retired.clear();
+    world.topology.hosts.get_mut(&host(1)).unwrap().formerly.insert(world::fqdn("gone1.acme.example"));
+    let old = pool().retired[1].clone();
+    world.disk.insert(keystore(1), Disk::File(jks(&[Seed::Key("wsm".to_owned(), old.clone(), "changeit")])));
+    world.disk.insert(cacerts(0), Disk::File(jks(&[trusted("old name", &old)])));
+    let plan = world.plan();
+    let made = plan.changes.iter().find(|c| matches!(c.deed, Deed::Regenerate { .. })).unwrap();
+    let gone = plan.changes.iter().find(|c| matches!(c.deed, Deed::Delete { .. })).unwrap();
+    assert_eq!(gone.depends_on, [made.id], "it goes only when the new one is there");
+    world.unreachable.insert(host(1));
+    assert_eq!(world.plan().summary.delete, 0);
+    // A store without any edge to that host knows no better.
+    world.topology.edges.retain(|e| e.store != cacerts(0));
+    assert_eq!(world.plan().summary.delete, 0);
+}
+
+#[test]
+fn nothing_is_made_anew_behind_the_back_of_a_truster_that_cannot_be_written() {
+    let mut world = World::new(2);
+    converge(&mut world);
+    let near = make("h0.acme.example", &["h0.acme.example"], -900, 30);
+    let own = [Seed::Key("wsm".to_owned(), near.clone(), "changeit"), trusted(host(1).as_str(), &pool().good[1][0])];
+    world.disk.insert(keystore(0), Disk::File(jks(&own)));
+    assert_eq!(world.plan().summary.regenerate, 1);
+    world.disk.insert(cacerts(1), Disk::Unreadable);
+    let plan = world.plan();
+    assert_eq!(plan.summary.regenerate, 0);
+    assert!(plan.findings.iter().any(|f| f.identity.is_some() && f.message.contains("would not reach")));
+}
+
+#[test]
+fn a_key_a_jvm_cannot_look_up_is_not_taken_for_the_identity() {
+    let mut world = World::new(1);
+    let exact = [
+        Seed::Key("wsm".to_owned(), pool().good[0][0].clone(), "changeit"),
+        Seed::Key("xsm".to_owned(), pool().short[0].clone(), "changeit"),
+    ];
+    let bytes = jks(&exact);
+    world.disk.insert(keystore(0), Disk::File(respell(&bytes, "xsm", "WSM")));
+    let plan = world.plan();
+    assert_eq!(plan.summary.regenerate, 0, "the lower-case one is right, the other is invisible: {:#?}", plan.changes);
+    let only = jks(&[Seed::Key("wsm".to_owned(), pool().short[0].clone(), "changeit")]);
+    world.disk.insert(keystore(0), Disk::File(respell(&only, "wsm", "WSM")));
+    let plan = world.plan();
+    assert_eq!(plan.summary.regenerate, 0);
+    assert!(findings(&plan, Kind::AliasConflict).iter().any(|m| m.contains("spelled `WSM`")), "{:#?}", plan.findings);
+}
+
+#[test]
+fn a_truster_that_knows_a_later_certificate_stops_the_renewal() {
+    let mut world = World::new(1);
+    let short_but_old = pool().short[0].clone();
+    let own = [Seed::Key("wsm".to_owned(), short_but_old, "changeit"), trusted(host(0).as_str(), &pool().good[0][0])];
+    world.disk.insert(keystore(0), Disk::File(jks(&own)));
+    world.disk.insert(
+        cacerts(0),
+        Disk::File(jks(&[trusted(
+            &format!("{}_wsm", host(0)),
+            &make("h0.acme.example", &["h0.acme.example"], -2, 900),
+        )])),
+    );
+    let plan = world.plan();
+    assert_eq!(plan.summary.regenerate, 0);
+    assert!(!findings(&plan, Kind::Ahead).is_empty());
+}
+
+#[test]
+fn retired_means_every_name_of_any_kind() {
+    let mut world = World::new(1);
+    converge(&mut world);
+    let live_cn = make("h0.acme.example", &["gone0.acme.example"], -5, 500);
+    let address = make("gone0", &["gone0.acme.example", "10.0.0.5"], -5, 500);
+    let gone = make("gone0", &["gone0.acme.example"], -5, 500);
+    world
+        .disk
+        .insert(cacerts(0), Disk::File(jks(&[trusted("a", &live_cn), trusted("b", &address), trusted("c", &gone)])));
+    let plan = world.plan();
+    let leaving: Vec<_> = plan.changes.iter().filter(|c| c.finding == Kind::Retired).map(|c| c.alias.clone()).collect();
+    assert_eq!(leaving, [Some("c".to_owned())]);
+}
+
+#[test]
+fn two_nodes_of_one_certificate_part_ways() {
+    let mut world = World::new(2);
+    let both = make("h0.acme.example", &["h0.acme.example", "h1.acme.example"], -800, 900);
+    let iis = |i| Subject::Identity(IdentityId::new(host(i), "iis"));
+    world.sources.insert(iis(1), found(&both));
+    world.disk.insert(cacerts(0), Disk::File(jks(&[trusted(&format!("{}_iis", host(0)), &both)])));
+    world.sources.insert(iis(0), found(&pool().good[0][2]));
+    let plan = world.plan();
+    let here: Vec<_> =
+        plan.changes.iter().filter(|c| c.store == cacerts(0)).map(|c| c.deed.action().as_str()).collect();
+    assert_eq!(plan.summary.blocked, 0, "{:#?}", plan.findings);
+    assert!(here.contains(&"replace") && here.contains(&"import"), "{here:?}");
+    converge(&mut world);
 }

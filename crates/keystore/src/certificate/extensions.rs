@@ -59,6 +59,8 @@ pub(super) struct Extensions {
     pub(super) san_is_critical: bool,
     pub(super) san_is_empty: bool,
     pub(super) dns_names: Vec<String>,
+    /// How many names of other kinds its SAN holds: addresses, URIs, directory names.
+    pub(super) other_names: usize,
     pub(super) bad_critical_name: bool,
     pub(super) is_ca: bool,
     pub(super) path_length: Option<u64>,
@@ -153,6 +155,9 @@ impl Extensions {
         let mut names = names.inner();
         while !names.is_empty() {
             let name = names.next()?;
+            if name.tag != 0x82 {
+                self.other_names += 1;
+            }
             match name.tag {
                 0x82 => self.dns_names.push(String::from_utf8_lossy(name.body).into_owned()),
                 // An address is 4 or 16 bytes; the JDK refuses others where the extension is critical.

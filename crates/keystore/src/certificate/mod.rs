@@ -118,6 +118,7 @@ pub struct Certificate {
     issuer_der: Range<usize>,
     spki: Range<usize>,
     common_name: Option<String>,
+    common_names: Vec<String>,
     not_before: i64,
     not_after: i64,
     public_key: PublicKey,
@@ -214,6 +215,7 @@ impl Certificate {
             issuer_der: range(&issuer_name),
             spki: range(&spki),
             common_name: subject.common_name,
+            common_names: subject.common_names,
             not_before,
             not_after,
             public_key: PublicKey { algorithm: key.algorithm, bits: key.bits },
@@ -314,6 +316,16 @@ impl Certificate {
         } else {
             self.common_name().map(str::to_lowercase).into_iter().collect()
         }
+    }
+
+    /// Everything that may be meant as a name of its host, in lower case: the DNS names of its SAN, every common name, and
+    /// an entry that is no host name for each SAN of another kind. Longer than [`Certificate::names_carried`]: for the
+    /// question whether a certificate may still be somebody's.
+    #[must_use]
+    pub fn names_in_full(&self) -> Vec<String> {
+        let dns = self.dns_names().iter().chain(&self.common_names).map(|name| name.to_lowercase());
+        let other = std::iter::repeat_n("(a name of another kind)".to_owned(), self.extensions.other_names);
+        dns.chain(other).collect()
     }
 
     /// The public key's algorithm and size.

@@ -34,13 +34,15 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 pub(super) struct Name {
     pub(super) text: String,
     pub(super) common_name: Option<String>,
+    /// All of them, in the order of the encoding.
+    pub(super) common_names: Vec<String>,
     pub(super) is_empty: bool,
 }
 
 /// Reads an RDNSequence. Any string type is shown; only a broken structure is an error.
 pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
     let mut parts = Vec::new();
-    let mut common_name = None;
+    let mut common_names = Vec::new();
     let mut rdns = name.inner();
     while !rdns.is_empty() {
         let rdn = rdns.expect(der::SET)?;
@@ -68,7 +70,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
             match units(&value) {
                 Some(units) => {
                     if kind.body == COMMON_NAME {
-                        common_name = Some(plain(&units));
+                        common_names.push(plain(&units));
                     }
                     write_value(&mut text, &units);
                 }
@@ -81,7 +83,8 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
         parts.push(text);
     }
     parts.reverse();
-    Ok(Name { is_empty: parts.is_empty(), text: parts.join(", "), common_name })
+    let common_name = common_names.last().cloned();
+    Ok(Name { is_empty: parts.is_empty(), text: parts.join(", "), common_name, common_names })
 }
 
 /// A character, or a byte that is none.

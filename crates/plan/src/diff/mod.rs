@@ -30,8 +30,8 @@ pub(crate) struct Draft {
     pub finding: Kind,
     pub reason: String,
     pub edge: Option<usize>,
-    /// The identity whose renewal must have succeeded first.
-    pub waits: Option<IdentityId>,
+    /// Identities whose renewal must have succeeded first.
+    pub waits: Vec<IdentityId>,
     pub before: Option<CertificateView>,
     pub after: After,
 }
@@ -72,8 +72,9 @@ struct Comparison<'a> {
     predecessors: &'a BTreeMap<Fingerprint, IdentityId>,
     /// Identities this plan makes anew, in any store.
     renewing: BTreeSet<&'a IdentityId>,
-    /// Names of hosts that left, and former names of hosts whose edges here are settled.
-    gone: BTreeSet<&'a str>,
+    /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
+    /// are made anew in this run.
+    gone: BTreeMap<&'a str, Vec<IdentityId>>,
     claimed: BTreeSet<EntryId>,
     out: Diff,
 }
@@ -116,11 +117,11 @@ pub(crate) fn store<'a>(
                 Subject::Certificate(_) => None,
             })
             .collect(),
-        gone: BTreeSet::new(),
+        gone: BTreeMap::new(),
         claimed: BTreeSet::new(),
         out: Diff::default(),
     };
-    work.gone = work.gone_names();
+    work.gone = work.gone_names(settled);
     work.hold_identity_aliases();
     work.regenerate(settled);
     work.hold_exact();
@@ -163,8 +164,8 @@ impl<'a> Comparison<'a> {
     fn serve(&mut self, wish: Wish<'a>, draft: Draft) {
         let at = self.out.drafts.len();
         let waits = match (&wish.edge.subject, &wish.settled.renewal) {
-            (Subject::Identity(id), Some(_)) => Some(id.clone()),
-            (Subject::Identity(_) | Subject::Certificate(_), _) => None,
+            (Subject::Identity(id), Some(_)) => vec![id.clone()],
+            (Subject::Identity(_) | Subject::Certificate(_), _) => Vec::new(),
         };
         self.out.drafts.push(Draft { edge: Some(wish.index), waits, ..draft });
         self.settle_edge(wish, Verdict::Draft(at));
@@ -208,7 +209,7 @@ impl<'a> Comparison<'a> {
                 finding: renewal.finding,
                 reason: renewal.reason.clone(),
                 edge: None,
-                waits: None,
+                waits: Vec::new(),
                 before: one.current.as_deref().map(CertificateView::of),
                 after,
             });
@@ -234,7 +235,7 @@ impl<'a> Comparison<'a> {
             finding,
             reason,
             edge: wish.map(|w| w.index),
-            waits: None,
+            waits: Vec::new(),
             before: view(entry),
             after: After::Gone,
         });

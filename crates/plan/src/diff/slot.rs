@@ -1,15 +1,15 @@
 //! What stands at a wanted alias, and whose it is (contract §2, "Ours").
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, fold_alias};
-use trustmason_spec::name::Fqdn;
+use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{Edge, Subject};
 
-use super::{Comparison, Wish, subject_host};
+use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
-use crate::settle;
+use crate::settle::{self, Settled};
 use crate::why::Why;
 
 /// What stands at a wanted alias.
@@ -38,7 +38,7 @@ impl<'a> Comparison<'a> {
                 .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
             let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
-                || slot.certificate().is_some_and(|c| self.only_gone_hosts(c));
+                || slot.certificate().is_some_and(|c| self.only_gone_hosts(c).is_some());
             if !(known_old || placed || named || leaves) {
                 return Slot::Taken(self.conflict(wish, entry));
             }
@@ -83,21 +83,65 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether every name a certificate carries belongs to a host that left, or is a former name of one that is settled.
-    pub(super) fn only_gone_hosts(&self, certificate: &Certificate) -> bool {
+    /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
+    /// identities that must have their new certificate before it may go.
+    pub(super) fn only_gone_hosts(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
         if self.gone.is_empty() {
-            return false;
+            return None;
         }
-        let names = certificate.names_carried();
-        !names.is_empty() && names.iter().all(|name| self.gone.contains(name.as_str()))
+        let names = certificate.names_in_full();
+        let mut waits = Vec::new();
+        for name in &names {
+            let (_, first) = self.gone.iter().find(|(gone, _)| settle::is_name_of(name, gone))?;
+            waits.extend(first.iter().cloned());
+        }
+        (!names.is_empty()).then_some(waits)
     }
 
-    /// A former name is gone once no edge to its host is blocked here.
-    pub(super) fn gone_names(&self) -> BTreeSet<&'a str> {
-        let settled =
-            |host: &Fqdn| self.wishes.iter().all(|w| subject_host(w.edge) != Some(host) || w.settled.material.is_ok());
-        let retired = self.ground.topology.retired.iter().map(Fqdn::as_str);
-        let former = self.ground.formerly.iter().filter(|(_, host)| settled(host)).map(|(name, _)| *name);
-        retired.chain(former).collect()
+    /// A former name is gone once every identity of its host is known to carry the new one, or gets it in this run.
+    pub(super) fn gone_names(&self, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<&'a str, Vec<IdentityId>> {
+        let mut gone: BTreeMap<&'a str, Vec<IdentityId>> =
+            self.ground.topology.retired.iter().map(|r| (r.as_str(), Vec::new())).collect();
+        for (name, host) in &self.ground.formerly {
+            let own = || {
+                settled.iter().filter_map(|(subject, one)| match subject {
+                    Subject::Identity(id) if id.host == **host => Some((id, one)),
+                    Subject::Identity(_) | Subject::Certificate(_) => None,
+                })
+            };
+            if own().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none()) {
+                let waits = own().filter(|(_, one)| one.renewal.is_some()).map(|(id, _)| id.clone()).collect();
+                gone.insert(name, waits);
+            }
+        }
+        gone
     }
+
+    /// Whether a certificate may be what an edge of this store needs that is not served now: its subject cannot be seen, and
+    /// the certificate could be its, by name, by a wildcard, by a short name, or because this tool placed it for that rule.
+    pub(super) fn may_be_needed(&self, entry: &Entry, certificate: Option<&Certificate>) -> bool {
+        let mut unserved = self
+            .wishes
+            .iter()
+            .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))));
+        let alias = entry.alias.as_deref().map(fold_alias);
+        let placed = alias.and_then(|a| self.ground.observed.ledger.placed.get(self.id())?.get(a.as_ref()));
+        let names = certificate.map(Certificate::names_in_full).unwrap_or_default();
+        unserved.any(|w| {
+            let by_rule = placed.is_some_and(|p| p.rule == w.edge.rule.as_str());
+            let by_name = match &w.edge.subject {
+                Subject::Identity(id) => names.iter().any(|name| could_mean(name, id.host.as_str())),
+                Subject::Certificate(_) => false,
+            };
+            let current = w.settled.current.as_ref().map(|c| c.fingerprint());
+            by_rule || by_name || (current.is_some() && current == certificate.map(Certificate::fingerprint))
+        })
+    }
+}
+
+/// A name, a wildcard over one label (RFC 6125 §6.4.3), or the first label alone.
+fn could_mean(name: &str, fqdn: &str) -> bool {
+    let wildcard =
+        name.strip_prefix("*.").is_some_and(|rest| fqdn.split_once('.').is_some_and(|(_, domain)| domain == rest));
+    wildcard || settle::is_name_of(name, fqdn)
 }

@@ -25,18 +25,19 @@ impl<'a> Comparison<'a> {
             let fingerprint = slot.fingerprint();
             let certificate = slot.certificate();
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
-                self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
-            } else if let Some(certificate) = certificate.filter(|c| self.only_gone_hosts(c)) {
+                self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), None);
+            } else if let Some((certificate, waits)) = certificate.and_then(|c| Some((c, self.only_gone_hosts(c)?))) {
                 let reason =
                     format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
                 self.delete(entry, DeleteReason::Retired, Kind::Retired, reason, None);
+                self.wait_for(waits);
+            } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
+                self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             } else if let Some(identity) = self.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id)) {
                 let reason = format!("{identity} has another certificate now");
-                let waits = self.renewing.contains(identity).then(|| identity.clone());
+                let waits = self.renewing.get(identity).map(|id| (*id).clone()).into_iter().collect();
                 self.delete(entry, DeleteReason::Predecessor, Kind::Stale, reason, None);
-                if let Some(last) = self.out.drafts.last_mut() {
-                    last.waits = waits;
-                }
+                self.wait_for(waits);
             } else if let Some(wish) = self.leftover_of(entry, certificate.map(Arc::as_ref)) {
                 if self.is_newer(wish, certificate.map(Arc::as_ref)) {
                     self.keep_newer(wish, entry, fingerprint);
@@ -56,6 +57,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// The deletion just drafted waits for these.
+    fn wait_for(&mut self, waits: Vec<IdentityId>) {
+        if let Some(last) = self.out.drafts.last_mut() {
+            last.waits = waits;
+        }
+    }
+
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
     pub(super) fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
         let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
@@ -70,7 +78,7 @@ impl<'a> Comparison<'a> {
             Deed::Import { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => false,
         });
         if !already {
-            self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, format!("distrusted: {why}"), None);
+            self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), None);
         }
     }
 

@@ -5,8 +5,8 @@ use trustmason_spec::topology::Edge;
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, names_subject, view};
-use crate::change::{After, CertificateView, Deed, DeleteReason, Material, Phase};
-use crate::finding::{Finding, Kind};
+use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Material, Phase};
+use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
 use crate::text;
 use crate::why::Why;
@@ -54,8 +54,11 @@ impl<'a> Comparison<'a> {
             let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
                 continue;
             };
-            let candidates: Vec<&Entry> =
-                self.with_fingerprint(*fingerprint).into_iter().filter(|e| !self.claimed.contains(&e.id)).collect();
+            let candidates: Vec<&Entry> = self
+                .with_fingerprint(*fingerprint)
+                .into_iter()
+                .filter(|e| !self.claimed.contains(&e.id) && !self.is_anothers_slot(wish, e))
+                .collect();
             if candidates.is_empty() {
                 continue;
             }
@@ -63,6 +66,9 @@ impl<'a> Comparison<'a> {
             if let Some(entry) = movable {
                 if self.clear_slot(wish, alias, Some(entry.id)) {
                     self.rename(wish, entry, alias);
+                } else {
+                    // The way is barred: the trust stays where it is.
+                    self.claimed.insert(entry.id);
                 }
                 continue;
             }
@@ -86,6 +92,12 @@ impl<'a> Comparison<'a> {
             }
             self.settle_edge(wish, Verdict::Held);
         }
+    }
+
+    /// Whether an entry stands at the alias that another edge of this store has by right.
+    fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
+        let Some(stored) = entry.alias.as_deref() else { return false };
+        self.wishes.iter().any(|w| w.index != wish.index && w.edge.alias.as_deref() == Some(stored))
     }
 
     /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
@@ -121,7 +133,7 @@ impl<'a> Comparison<'a> {
                 finding: Kind::WrongAlias,
                 reason,
                 edge: None,
-                waits: None,
+                waits: Vec::new(),
                 before: view(entry),
                 after: After::Alias(to.to_owned()),
             },
@@ -208,7 +220,7 @@ impl<'a> Comparison<'a> {
                 finding: Kind::Missing,
                 reason,
                 edge: None,
-                waits: None,
+                waits: Vec::new(),
                 before: None,
                 after,
             },
@@ -234,7 +246,7 @@ impl<'a> Comparison<'a> {
                 finding: Kind::Stale,
                 reason,
                 edge: None,
-                waits: None,
+                waits: Vec::new(),
                 before: last.and_then(view),
                 after,
             },
@@ -255,15 +267,21 @@ impl<'a> Comparison<'a> {
         let Some(held) = trusted(entry).and_then(|s| s.certificate()) else {
             return;
         };
+        let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
+        let remedy = if went_back {
+            "was its own store put back? Restore the later key, or make a new one with --replace"
+        } else {
+            "export it again"
+        };
         let message = format!(
-            "the store holds a certificate of {} issued on {}, later than the one known here; export it again",
+            "the store holds a certificate of {} issued on {}, later than the one known here; {remedy}",
             wish.edge.subject,
             text::day(held.not_before())
         );
-        self.out.findings.push(
-            Finding::of_store(Kind::Ahead, self.id(), message.clone())
-                .at(entry.alias.as_deref(), Some(held.fingerprint())),
-        );
+        let finding = Finding::of_store(Kind::Ahead, self.id(), message.clone())
+            .at(entry.alias.as_deref(), Some(held.fingerprint()));
+        // A key entry is what its service presents: then this truster does not trust it now.
+        self.out.findings.push(if went_back { finding.with_severity(Severity::Error) } else { finding });
         self.settle_edge(wish, Verdict::Manual(message));
     }
 }
