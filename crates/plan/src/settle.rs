@@ -401,8 +401,9 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, draft: &Draft<'_>
     let subject = Subject::Identity(def.id.clone());
     // What nobody can use any more is not worth waiting for.
     let works = draft.current.is_some() && !matches!(draft.finding, Kind::Expired | Kind::Distrusted);
-    let edges = ground.topology.edges.iter().filter(|e| e.subject == subject);
-    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+    let mut edges: Vec<&Edge> = ground.topology.edges.iter().filter(|e| e.subject == subject).collect();
+    edges.sort_by_key(|e| &e.id);
+    edges.into_iter().filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
         let id = &truster.def.id;
         if !truster.selected {
             return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
