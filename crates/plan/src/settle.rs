@@ -392,6 +392,19 @@ fn holds_newer(
             && !ours
             && !ground.observed.ledger.predecessors.contains_key(&print)
             && !ground.topology.distrust.contains_key(&print)
+            && !is_somebodys(ground, print)
+    })
+}
+
+/// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
+fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
+    ground.topology.identities.values().any(|def| {
+        let Source::KeyEntry { store, alias } = &def.source else { return false };
+        let Some(facts) = ground.standings.get(store).and_then(|s| s.facts) else { return false };
+        match find_key(ground, facts, alias) {
+            Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
+            Held::Other(_) | Held::Nothing => false,
+        }
     })
 }
 

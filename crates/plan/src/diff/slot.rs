@@ -133,7 +133,7 @@ impl<'a> Comparison<'a> {
                 Subject::Identity(id) => names.iter().any(|name| could_mean(name, id.host.as_str())),
                 Subject::Certificate(_) => false,
             };
-            let current = w.settled.current.as_ref().map(|c| c.fingerprint());
+            let current = w.settled.current.as_ref().filter(|_| w.settled.renewal.is_none()).map(|c| c.fingerprint());
             by_rule || by_name || (current.is_some() && current == certificate.map(Certificate::fingerprint))
         })
     }

@@ -51,6 +51,8 @@ impl<'a> Comparison<'a> {
             } else if self.standing.def.exclusive {
                 let reason = "the store is exclusive and the spec does not declare it".to_owned();
                 self.delete(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, None);
+                let successor = self.predecessors.get(&fingerprint).and_then(|id| self.renewing.get(id));
+                self.wait_for(successor.map(|id| (*id).clone()).into_iter().collect());
             } else {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             }
