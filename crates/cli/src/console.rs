@@ -26,6 +26,8 @@ impl Console {
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+        // Where stderr is closed there is nobody to tell that it is.
+        let builder = builder.log_internal_errors(false);
         // A second subscriber in one process is refused; the first one stays, which is as good.
         let _first_stays = match log.log_format {
             LogFormat::Text => builder.with_ansi(colours()).without_time().try_init(),
@@ -47,7 +49,11 @@ impl Console {
     /// Prints a report.
     pub(crate) fn report(self, text: &str) {
         let mut out = anstream::stdout();
-        quiet(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.error(&format!("the report could not be written to stdout: {error}"));
+        }
     }
 
     /// Says something on stderr that is not a report.

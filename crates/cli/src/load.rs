@@ -124,14 +124,21 @@ impl Estate {
                 self.name
             )));
         }
-        Ok(Options {
+        let options = Options {
             spec: self.name.clone(),
             hosts: question.select.host,
             side,
             replace: question.replace,
             allow_deletes: question.allow_deletes,
             at: question.at,
-        })
+        };
+        if !self.topology.hosts.keys().any(|host| trustmason_plan::selects(&self.topology, &options, host)) {
+            return Err(Stop::refused(format!(
+                "--host and --side together select no host of {}; every host that matches is on the other side",
+                self.name
+            )));
+        }
+        Ok(options)
     }
 
     /// Where its state is kept.

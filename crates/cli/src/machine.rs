@@ -54,6 +54,15 @@ impl Machine {
             console.warn(&warning);
         }
         let ledger = ledger::load(&self.state).map_err(|e| Stop::refused(e.to_string()))?;
+        let owner = &ledger.ledger.estate;
+        if !owner.is_empty() && *owner != estate.topology.estate {
+            return Err(Stop::refused(format!(
+                "the state folder {} belongs to estate `{owner}`, not to `{}`; give each estate its own `state:` (or, if it \
+                 was renamed, change `estate` in ledger.json)",
+                self.state.root().display(),
+                estate.topology.estate
+            )));
+        }
         for run in &ledger.recovered {
             console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
         }
@@ -123,9 +132,25 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
         return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
     }
+    // A slip of the hand must not cost a keystore or the spec: only a saved plan is written over.
+    match fs_err::read(&target) {
+        Ok(old) if !is_plan(&old) => {
+            let why = format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
+            return Err(refused(why));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(refused(error.to_string())),
+    }
     let new = Replacement { target: &target, bytes, owner: Owner::ours(0o600), run: "plan" };
     match Disk::new().replace(new, || Ok::<(), DiskError>(())) {
         Ok(()) => Ok(()),
         Err(ReplaceError::Before(error) | ReplaceError::After(error)) => Err(refused(error.to_string())),
     }
+}
+
+/// Whether these bytes are a plan saved by any version.
+fn is_plan(bytes: &[u8]) -> bool {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) else { return false };
+    ["format_version", "tool_version", "inputs", "changes"].iter().all(|key| fields.contains_key(*key))
 }

@@ -111,6 +111,14 @@ pub fn confirm(
     let manual = claim.plan.manual.iter().find(|manual| manual.target == target);
     let (handoff, manual) = match (handoff, manual) {
         (Some(handoff), Some(manual)) => (handoff, manual),
+        // Nothing is left to do there: the word that settled it is given again, or an export takes its place.
+        (Some(handoff), None) if handoff.confirmed.is_some() => {
+            let confirmation = match claim.from {
+                None => again(claim, handoff),
+                Some(export) => observed(claim, export, secrets, certificates)?,
+            };
+            return record(claim, handoff, confirmation, disk, lock);
+        }
         (Some(handoff), None) => return Err(ConfirmError::MovedOn { target, written: handoff.written }),
         (None, Some(_)) => return Err(ConfirmError::NoPack { target }),
         (None, None) => return Err(ConfirmError::NotHandOff { target }),
@@ -124,9 +132,20 @@ pub fn confirm(
         None => claimed(claim, manual, handoff),
         Some(export) => observed(claim, export, secrets, certificates)?,
     };
+    record(claim, handoff, confirmation, disk, lock)
+}
+
+/// Stores a confirmation in the ledger.
+fn record(
+    claim: Claim<'_>,
+    handoff: &HandOff,
+    confirmation: Confirmation,
+    disk: &Disk,
+    lock: &mut Lock,
+) -> Result<Confirmation, ConfirmError> {
     let mut ledger = claim.ledger.ledger.clone();
     ledger.version = ledger::VERSION;
-    ledger.handoffs.insert(target, HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
+    ledger.handoffs.insert(claim.target.clone(), HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
     let run = state::run_id(claim.now, handoff.pack);
     lock.sign(disk, &run, claim.now)?;
     if !ledger::is_still(lock.state(), claim.ledger)? {
@@ -145,6 +164,19 @@ fn mirror(claim: Claim<'_>) -> Option<Fingerprint> {
     match claim.observed.stores.get(claim.target) {
         Some(StoreLook::Readable(facts)) => Some(facts.sha256),
         Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => None,
+    }
+}
+
+/// What was confirmed before, said anew.
+fn again(claim: Claim<'_>, handoff: &HandOff) -> Confirmation {
+    let earlier = handoff.confirmed.clone();
+    Confirmation {
+        at: claim.now,
+        by: claim.by.to_owned(),
+        kind: earlier.as_ref().map_or(ConfirmationKind::Claimed, |e| e.kind),
+        holds: earlier.as_ref().map(|e| e.holds.clone()).unwrap_or_default(),
+        gone: earlier.map(|e| e.gone).unwrap_or_default(),
+        mirror: mirror(claim),
     }
 }
 

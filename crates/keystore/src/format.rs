@@ -128,7 +128,7 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";
-    const CONVERT: &str = "convert it with keytool -importkeystore -deststoretype JKS";
+    const CONVERT: &str = "convert it with keytool -importkeystore -deststoretype JKS or JCEKS";
     match bytes {
         [] => nothing("the file is empty", RESTORE),
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
@@ -172,7 +172,7 @@ fn asn1(bytes: &[u8]) -> Detected {
         [der::INTEGER, 1, 0 | 3, der::SEQUENCE, ..] => other(
             "pkcs12",
             "this is a PKCS#12 store, which this version does not read",
-            "convert it with keytool -importkeystore -deststoretype JKS",
+            "convert it with keytool -importkeystore -deststoretype JKS or JCEKS",
         ),
         [der::OID, 9, rest @ ..] if rest.starts_with(DATA) => match rest.get(DATA.len()) {
             Some(2) => other(

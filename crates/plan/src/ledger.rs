@@ -13,6 +13,8 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 pub struct Ledger {
     /// Version of this file's layout.
     pub version: u32,
+    /// The estate it belongs to; empty before its first run.
+    pub estate: String,
     /// Entries this tool placed: by store, then by alias (lower case; where a store has no aliases, the fingerprint).
     pub placed: BTreeMap<StoreId, BTreeMap<String, Placed>>,
     /// Certificates an identity had before.

@@ -26,4 +26,5 @@ pub mod wire;
 pub mod work;
 
 pub use assemble::plan;
+pub use standing::selects;
 pub use why::Why;

@@ -55,6 +55,11 @@ impl Selection {
     }
 }
 
+/// Whether `--host` and `--side` let a host's stores be judged and written.
+pub fn selects(topology: &Topology, options: &Options, host: &Fqdn) -> bool {
+    Selection::new(options).takes(topology, host)
+}
+
 /// Takes the standing of every store.
 pub(crate) fn take<'a>(
     topology: &'a Topology,

@@ -19,7 +19,8 @@ impl Veil {
             let indent = line.len() - line.trim_start().len();
             let fresh = names_secret(line);
             if let Some(open) = &mut run {
-                if indent > open.indent || open.unfinished() || !starts_something(line) {
+                let inside = open.section && indent == open.indent && !starts_section(line);
+                if indent > open.indent || open.unfinished() || inside || !starts_something(line) {
                     lines.insert(index + 1);
                     open.indent = if fresh { open.indent.min(indent) } else { open.indent };
                     open.read(line);
@@ -29,7 +30,8 @@ impl Veil {
             }
             if fresh {
                 lines.insert(index + 1);
-                let mut open = Run { indent, depth: 0, quote: None };
+                let section = line.trim() == "secrets:";
+                let mut open = Run { indent, section, depth: 0, quote: None };
                 open.read(line);
                 run = Some(open);
             }
@@ -46,6 +48,8 @@ impl Veil {
 /// A run of covered lines, and what it left open.
 struct Run {
     indent: usize,
+    /// A `secrets:` section, whose entries somebody may have forgotten to indent.
+    section: bool,
     depth: usize,
     quote: Option<char>,
 }
@@ -87,11 +91,51 @@ fn starts_something(line: &str) -> bool {
     })
 }
 
+/// Whether a line begins one of the sections of an estate or a profile.
+fn starts_section(line: &str) -> bool {
+    const SECTIONS: [&str; 25] = [
+        "trustmason",
+        "trustmason-profile",
+        "estate",
+        "name",
+        "extends",
+        "profile",
+        "state",
+        "access",
+        "certificates_dir",
+        "secrets",
+        "identity",
+        "authorities",
+        "hosts",
+        "retired",
+        "distrust",
+        "certificates",
+        "trust",
+        "rules",
+        "stores",
+        "accept",
+        "policy",
+        "needs",
+        "roles",
+        "shared",
+        "services",
+    ];
+    line.split_once(':').is_some_and(|(key, _)| SECTIONS.contains(&key))
+}
+
+/// A store written as `ROLE/STORE: text`: whatever the text was meant to be, it may be its password.
+fn scalar_store(line: &str) -> bool {
+    line.trim_start().split_once(": ").is_some_and(|(key, value)| {
+        key.contains('/') && !key.contains([' ', '{', '[']) && !value.trim_start().starts_with('{')
+    })
+}
+
 /// Whether a line has a word that sounds like the key of a secret, also misspelt or without its colon.
 fn names_secret(line: &str) -> bool {
     let first: String = line.trim_start().chars().take_while(|c| c.is_alphanumeric() || "_-\"'".contains(*c)).collect();
     let comment = line.trim_start().starts_with('#') && line.to_lowercase().contains("pass");
     comment
+        || scalar_store(line)
         || sounds_secret(first.trim_matches(['"', '\'']).to_lowercase().as_str())
         || keys(line).any(|key| sounds_secret(&key))
 }
@@ -119,6 +163,7 @@ pub(crate) fn sounds_secret(word: &str) -> bool {
     const PART: [&str; 5] = ["pass", "pwd", "secret", "literal", "credential"];
     const LIKE: [&str; 5] = ["password", "passphrase", "secrets", "secret", "literal"];
     WHOLE.contains(&word)
+        || word.ends_with("pw")
         || PART.iter().any(|part| word.contains(part))
         || LIKE.iter().any(|like| word.len() > 2 && strsim::normalized_damerau_levenshtein(word, like) >= 0.6)
 }
@@ -150,6 +195,13 @@ mod tests {
         assert_eq!(covered("password: 'a{b'\nb: 1\n"), [1]);
         assert_eq!(covered("password: a{b[c\nb: 1\n"), [1]);
         assert_eq!(covered("x: { literal: it's }\nb: 1\n"), [1]);
+    }
+
+    #[test]
+    fn secrets_that_were_not_indented_are_covered_up_to_the_next_section() {
+        assert_eq!(covered("secrets:\ncvp-keystore: w\ncacerts: w\nhosts:\n  b: 1\n"), [1, 2, 3]);
+        assert_eq!(covered("stores:\n  cvp/keystore: w\n  ads/cacerts: { path: x }\n"), [2]);
+        assert_eq!(covered("vars: { KEYSTOREPW: w }\n"), [1]);
     }
 
     #[test]

@@ -139,6 +139,11 @@ impl Saved {
         let document: Document = serde_json::from_value(value).map_err(|e| bad(e.to_string()))?;
         let created = document.created.parse().map_err(|e| bad(format!("`created`: {e}")))?;
         let wish = &document.options;
+        if let Some(at) = &wish.at {
+            return Err(bad(format!(
+                "it was made with --at {at}, to see what would be; nothing is done by such a plan"
+            )));
+        }
         let replace = wish.replace.iter().map(|t| IdentityId::parse(t)).collect::<Result<_, _>>();
         let side = match wish.side.as_deref() {
             None => None,
@@ -165,7 +170,7 @@ impl Saved {
             return Ok(());
         }
         Err(Stop::outdated(format!(
-            "{} no longer holds; nothing was written:\n  {}\nPlan again: trustmason plan {} --out {}",
+            "{} no longer holds; nothing was written:\n  {}\nPlan again with the same options, for example: trustmason plan {} --out {}",
             self.name,
             differences.join("\n  "),
             self.options.spec,

@@ -95,9 +95,13 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
         return match (tally.warning, plan.is_settled()) {
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
             (0, false) => {
-                "No drift found; something waits or cannot be seen, as listed above and in the plan.".to_owned()
+                "No drift found; something waits or cannot be seen: `trustmason plan` and -v list it.".to_owned()
             }
-            (n, _) => format!("In sync, with {}.", count(n, "warning")),
+            (n, true) => format!("In sync, with {}.", count(n, "warning")),
+            (n, false) => format!(
+                "No drift found, with {}; something waits or cannot be seen: `trustmason plan` and -v list it.",
+                count(n, "warning")
+            ),
         };
     }
     format!(

@@ -224,6 +224,7 @@ fn certificate(view: &CertificateView) -> String {
 fn origin(from: &From) -> String {
     let place = escape(&from.place);
     match from.kind {
+        FromKind::Generated if from.sha256.is_some() => format!("the key an earlier run staged for {place}"),
         FromKind::Generated => format!("a new key made by this run for {place}"),
         FromKind::Store => format!("the key entry {place}"),
         FromKind::File => format!("the file {place}"),

@@ -128,6 +128,7 @@ pub fn run(
     journal.note(&Record::Begin { run: run.clone(), plan: digest, at: now })?;
     let mut ledger = loaded.ledger.clone();
     ledger.version = ledger::VERSION;
+    ledger.estate.clone_from(&topology.estate);
     let record =
         RunRecord { id: run.clone(), started: now, finished: None, plan: digest, written: 0, failed: 0, skipped: 0 };
     ledger.runs.push(record);

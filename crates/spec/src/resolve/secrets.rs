@@ -54,8 +54,9 @@ impl Secrets {
                 known.into_iter().collect::<Vec<_>>().join(", ")
             )));
         } else if self.missing.insert(name.clone()) {
-            let fault = work.spec.source.error(place, format!("nobody says where the password `{name}` of {id} is"));
-            let hint = format!("add `{name}: {{ env: VARIABLE }}` under `secrets:`");
+            let fault = work.spec.source.error(place, format!("nobody says where the password of {id} is"));
+            // A profile that has the password itself in the place of its name must not have it printed either.
+            let hint = "add the name its profile gives it, with { env: VARIABLE } or the like, under `secrets:`";
             work.faults.push(fault.suggest(nearest(name, work.spec.secrets.keys().map(String::as_str))).hint(hint));
         }
         None
