@@ -243,7 +243,9 @@ fn five_waits_for_a_person_until_confirmed() {
         .err_has("did you mean `vvb1.acme.example/tomcat-trust`?");
     let _ = estate.run(&["confirm", target]).code(0).out_has("Recorded, by the word of tester:");
     assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
-    let _ = estate.run(&["confirm", target]).code(1);
+    // The same word may be given again: what is known of the store is as young as the last one.
+    let _ = estate.run(&["confirm", target]).code(0);
+    assert_eq!(estate.run(&["plan", "--detailed-exitcode"]).code(0).last_line(), SETTLED);
 }
 
 #[test]

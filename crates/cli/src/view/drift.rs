@@ -92,7 +92,9 @@ fn section(out: &mut String, title: &str, group: &[&Finding]) {
 fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
     let facts = tally.facts(strict);
     if !facts.blocked && !facts.pending {
-        return match (tally.warning, plan.is_settled()) {
+        let s = &plan.summary;
+        let seen = s.manual + s.unobserved + s.waiting == 0;
+        return match (tally.warning, seen) {
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
             (0, false) => {
                 "No drift found; something waits or cannot be seen: `trustmason plan` and -v list it.".to_owned()

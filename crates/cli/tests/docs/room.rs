@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use super::page::{Block, Page, matches};
 
 /// Words an example may use beside the program itself.
-const SHELL: &[&str] = &["cat", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail"];
+const SHELL: &[&str] =
+    &["cat", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail", "test"];
 
 /// The line as it is run, or why it may not stand in an example.
 pub(crate) fn runnable(line: &str) -> Result<String, String> {

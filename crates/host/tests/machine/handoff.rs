@@ -111,7 +111,9 @@ fn an_export_is_taken_as_the_whole_truth_and_an_unclear_one_is_not() {
     assert_eq!(said.holds, [minted.fingerprint(), world.iis.fingerprint()].into());
     assert!(world.plan().manual.is_empty());
     let gone = say(&world, TRUST, Some(&export.join("nowhere"))).unwrap_err();
-    assert!(matches!(gone, ConfirmError::MovedOn { .. }), "nothing waits any more: {gone}");
+    assert!(matches!(gone, ConfirmError::Export(_)), "an export that is not there says nothing: {gone}");
+    let again = say(&world, TRUST, None).unwrap();
+    assert_eq!((again.kind, again.holds), (said.kind, said.holds), "the same, said anew");
 }
 
 #[test]
