@@ -138,7 +138,8 @@ impl Built {
             let nth = rank(&self.cast, actor);
             if actor.is(&["ads", "hds", "rogger", "router", "logger", "pg", "cucm-pg"]) {
                 // Windows does not mind the case; every other machine was installed by somebody who typed it differently.
-                let java = if nth.is_multiple_of(2) { "C/Program Files (x86)/Java" } else { "c/program files (x86)/JAVA" };
+                let java =
+                    if nth.is_multiple_of(2) { "C/Program Files (x86)/Java" } else { "c/program files (x86)/JAVA" };
                 let path = disk.join(java).join("jre1.8.0_221/lib/security/cacerts");
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::copy(&roots, &path).unwrap();
