@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 
+#[cfg(feature = "bench")]
 mod bench;
 mod fixtures;
 mod process;
@@ -9,6 +10,7 @@ mod schema;
 mod test;
 mod tools;
 
+#[cfg(feature = "bench")]
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -46,6 +48,7 @@ enum Chore {
         strict: bool,
     },
     /// One measured plan, started by `bench`
+    #[cfg(feature = "bench")]
     #[command(hide = true)]
     BenchProbe {
         /// The estate
@@ -67,7 +70,12 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Test { no_judges, runner } => test::run(no_judges, &runner),
-        Chore::Bench { quick, write, strict } => bench::run(bench::Plan { quick, write, strict }),
+        #[cfg(feature = "bench")]
+        Chore::Bench { quick, write, strict } if !cfg!(debug_assertions) => {
+            bench::run(bench::Plan { quick, write, strict })
+        }
+        Chore::Bench { quick, write, strict } => optimised(quick, write, strict),
+        #[cfg(feature = "bench")]
         Chore::BenchProbe { spec } => bench::probe(&spec),
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
@@ -79,4 +87,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The same chore in a build that can measure: with what it links, and compiled for speed.
+fn optimised(quick: bool, write: bool, strict: bool) -> Result<(), process::Failure> {
+    let mut again = process::cargo();
+    again.args(["run", "--release", "--quiet", "--package", "xtask", "--features", "bench", "--", "bench"]);
+    let flags = [("--quick", quick), ("--write", write), ("--strict", strict)];
+    again.args(flags.iter().filter(|(_, given)| *given).map(|(flag, _)| flag));
+    process::run(&mut again)
 }

@@ -41,9 +41,6 @@ pub(crate) struct Plan {
 }
 
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
-    if cfg!(debug_assertions) {
-        return optimised(plan);
-    }
     tools::ensure_judges()?;
     process::run(process::cargo().args(["build", "--release", "--quiet", "--package", "trustmason"]))?;
     let folder = tempfile::Builder::new().prefix("trustmason-bench-").tempdir()?;
@@ -80,18 +77,6 @@ struct Size {
 impl Size {
     const FULL: Self = Self { stores: 1000, imports: 50, keystores: 20 };
     const QUICK: Self = Self { stores: 100, imports: 5, keystores: 4 };
-}
-
-/// The same chore, compiled for speed.
-fn optimised(plan: Plan) -> Result<(), Failure> {
-    let mut again = process::cargo();
-    again.args(["run", "--release", "--quiet", "--package", "xtask", "--", "bench"]);
-    for (flag, given) in [("--quick", plan.quick), ("--write", plan.write), ("--strict", plan.strict)] {
-        if given {
-            again.arg(flag);
-        }
-    }
-    process::run(&mut again)
 }
 
 /// A plan that finds nothing to do, over many trust stores.
