@@ -9,14 +9,13 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Material, Mint, Options, Plan,
-    Restart, StoreState, StoreVerdict, StoreView, Summary,
+    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Mint, Options, Plan, Restart,
+    StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
-use crate::settle::{self, Ground, Settled};
-
+use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::why::Why;
 use crate::{handoff, lint};
@@ -25,9 +24,8 @@ use crate::{handoff, lint};
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
-    let formerly: Vec<_> =
-        topology.hosts.values().flat_map(|h| h.formerly.iter().map(|f| (f.as_str(), &h.fqdn))).collect();
-    let mut standings = standing::take(topology, observed, &selection);
+    let index = Index::of(topology);
+    let mut standings = standing::take(topology, observed, &selection, &index);
     loop {
         let ground = Ground {
             topology,
@@ -36,16 +34,15 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             selection: &selection,
             options,
             now: judged_at,
-            formerly: formerly.clone(),
+            index: &index,
         };
-        let settled = settle::settle(&ground);
-        let predecessors = settle::predecessors(observed, &settled);
+        let settlement = settle::settle(&ground);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
         for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
             let (diff, manual) = if standing.hand_off || standing.unobserved {
-                handoff::store(&ground, standing, &settled, &predecessors)
+                handoff::store(&ground, standing, &settlement)
             } else {
-                (diff::store(&ground, standing, &settled, &predecessors), None)
+                (diff::store(&ground, standing, &settlement), None)
             };
             diffs.push((id.clone(), diff, manual));
         }
@@ -56,7 +53,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
-            let mut desk = Desk::new(&ground, &settled);
+            let mut desk = Desk::new(&ground, &settlement.subjects);
             for (id, diff, manual) in diffs {
                 if let Some(standing) = standings.get(&id) {
                     desk.take(&id, standing, diff, manual);
@@ -102,19 +99,16 @@ impl<'a> Desk<'a> {
     }
 
     fn take(&mut self, id: &StoreId, standing: &Standing<'_>, diff: Diff, manual: Option<Manual>) {
-        let mut order: Vec<usize> = (0..diff.drafts.len()).collect();
-        order.sort_by_key(|i| diff.drafts.get(*i).map(|d| (d.phase, d.alias.clone())));
+        let mut drafts: Vec<(usize, Draft)> = diff.drafts.into_iter().enumerate().collect();
+        drafts.sort_by(|(_, a), (_, b)| (a.phase, &a.alias).cmp(&(b.phase, &b.alias)));
         let mut numbers = BTreeMap::new();
-        let mut drafts: Vec<Option<Draft>> = diff.drafts.into_iter().map(Some).collect();
-        for index in order {
-            let Some(draft) = drafts.get_mut(index).and_then(Option::take) else {
-                continue;
-            };
+        let mut ids = Vec::new();
+        for (index, draft) in drafts {
             let number = ChangeId(u32::try_from(self.changes.len() + 1).unwrap_or(u32::MAX));
             numbers.insert(index, number);
+            ids.push(number);
             self.change(id, number, draft);
         }
-        let ids: Vec<ChangeId> = numbers.values().copied().collect::<BTreeSet<_>>().into_iter().collect();
         self.findings.extend(diff.findings);
         self.findings.extend(lint::store(standing));
         for (index, verdict) in diff.verdicts {
@@ -203,10 +197,7 @@ impl<'a> Desk<'a> {
                 EdgeVerdict::Blocked(why)
             }
         };
-        let sha256 = settled.and_then(|s| match &s.material {
-            Ok(Material::Known(f)) => Some(*f),
-            Ok(Material::Minted(_)) | Err(_) => None,
-        });
+        let sha256 = settled.and_then(|s| s.material.as_ref().ok()?.known());
         self.edges.push(EdgeView {
             id: edge.id.clone(),
             store: edge.store.clone(),
@@ -379,15 +370,13 @@ impl<'a> Desk<'a> {
         summary
     }
 
+    /// Every renewal has its change: a store that cannot take it was judged again as blocked.
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
         let mut mints = BTreeMap::new();
         for (subject, one) in self.settled {
             let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
                 continue;
             };
-            if !self.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id)) {
-                continue;
-            }
             let mint = Mint {
                 identity: id.clone(),
                 store: renewal.store.clone(),
@@ -409,19 +398,11 @@ impl<'a> Desk<'a> {
             }
         }
         // What a person is asked to remove is shown to them too.
-        let removed: BTreeSet<Fingerprint> = manual
-            .iter()
-            .flat_map(|m| &m.remove)
-            .filter_map(|i| match &i.material {
-                Material::Known(f) => Some(*f),
-                Material::Minted(_) => None,
-            })
-            .collect();
-        for standing in self.ground.standings.values() {
-            for entry in standing.facts.iter().flat_map(|f| &f.entries) {
-                if let Some(c) = crate::observed::trusted(entry).and_then(|s| s.certificate())
-                    && removed.contains(&c.fingerprint())
-                {
+        for work in manual.iter().filter(|work| !work.remove.is_empty()) {
+            let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();
+            let facts = self.ground.standings.get(&work.target).and_then(|s| s.facts);
+            for c in facts.iter().flat_map(|f| &f.entries).filter_map(crate::observed::certificate) {
+                if removed.contains(&c.fingerprint()) {
                     all.insert(c.fingerprint(), c.clone());
                 }
             }

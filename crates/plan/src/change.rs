@@ -130,6 +130,16 @@ pub enum Material {
     Minted(IdentityId),
 }
 
+impl Material {
+    /// The certificate that exists already.
+    pub fn known(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Known(fingerprint) => Some(*fingerprint),
+            Self::Minted(_) => None,
+        }
+    }
+}
+
 /// What the executor does to one entry. Everything it needs is here; it decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -10,11 +9,11 @@ use trustmason_spec::topology::{Subject, Write};
 
 use crate::change::{Manual, ManualItem, ManualKind, Material};
 use crate::constraints::DAY;
-use crate::diff::{Diff, Verdict};
+use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
-use crate::settle::{Ground, Settled};
+use crate::settle::{Ground, Settled, Settlement};
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -70,27 +69,17 @@ pub fn pack_digest<'a>(
 }
 
 /// Compares one hand-off store.
-pub(crate) fn store(
-    ground: &Ground<'_>,
+pub(crate) fn store<'a>(
+    ground: &'a Ground<'a>,
     standing: &Standing<'_>,
-    settled: &BTreeMap<Subject, Settled>,
-    predecessors: &BTreeMap<Fingerprint, IdentityId>,
+    settlement: &'a Settlement<'a>,
 ) -> (Diff, Option<Manual>) {
     let id = &standing.def.id;
-    let wishes: Vec<_> = ground
-        .topology
-        .edges
-        .iter()
-        .enumerate()
-        .filter(|(_, e)| e.store == *id)
-        .filter_map(|(index, edge)| settled.get(&edge.subject).map(|s| (index, edge, s)))
-        .collect();
-    let mut out = Diff::default();
+    let wishes = diff::wishes(ground, settlement, id);
     if let Some(why) = &standing.blocked {
-        out.blocked = Some(why.clone());
-        out.verdicts = wishes.iter().map(|(i, ..)| (*i, Verdict::Blocked(why.clone()))).collect();
-        return (out, None);
+        return (Diff::blocked(why, &wishes), None);
     }
+    let mut out = Diff::default();
     let known = known(ground, standing);
     let mut manual = Manual {
         host: id.host.clone(),
@@ -104,7 +93,7 @@ pub(crate) fn store(
         waiting_since: None,
     };
     let mut wanted = BTreeSet::new();
-    for (index, edge, settled) in wishes {
+    for Wish { index, edge, settled } in wishes {
         let item = |material: &Material| ManualItem {
             material: material.clone(),
             subject: edge.subject.to_string(),
@@ -134,7 +123,7 @@ pub(crate) fn store(
         };
         out.verdicts.insert(index, verdict);
     }
-    manual.remove = removals(ground, standing, &known, &wanted, predecessors);
+    manual.remove = removals(ground, standing, &known, &wanted, &settlement.predecessors);
     if let Some(age) = observation_age(ground, standing, &known) {
         let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
         out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
@@ -179,12 +168,8 @@ fn removals(
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
     for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
-        let gone = slot.certificate().and_then(|c| {
-            let names = c.names_carried();
-            let retired =
-                !names.is_empty() && names.iter().all(|n| ground.topology.retired.iter().any(|r| r.as_str() == n));
-            retired.then(|| format!("it names only {}, which left the estate", text::escape(&names.join(", "))))
-        });
+        let retired = slot.certificate().filter(|c| ground.is_retired(c));
+        let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);
     }
     if let Some(said) = known.said.filter(|s| s.kind == ConfirmationKind::Observed) {
@@ -222,15 +207,8 @@ fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'
 
 /// A pack of this very content that was written before is waiting, not new.
 fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>) {
-    let prints = |items: &[ManualItem]| -> Option<Vec<Fingerprint>> {
-        items
-            .iter()
-            .map(|i| match &i.material {
-                Material::Known(f) => Some(*f),
-                Material::Minted(_) => None,
-            })
-            .collect()
-    };
+    let prints =
+        |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
     let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
     let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
     let written =
@@ -242,7 +220,7 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
             let late = ground.now.as_second().saturating_sub(at.as_second()) > patience;
             let message = format!(
                 "a pack waits since {} for a person; afterwards: trustmason confirm {}",
-                at_day(at),
+                text::day(at.as_second()),
                 manual.target
             );
             let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
@@ -252,7 +230,7 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
             for item in &manual.add {
                 let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
                 findings
-                    .push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, print(&item.material)));
+                    .push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, item.material.known()));
             }
         }
         None => {
@@ -265,21 +243,10 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
         for item in &manual.remove {
             findings.push(
                 Finding::of_store(Kind::Stale, &manual.target, format!("a person removes it: {}", item.why))
-                    .at(None, print(&item.material)),
+                    .at(None, item.material.known()),
             );
         }
     }
-}
-
-fn print(material: &Material) -> Option<Fingerprint> {
-    match material {
-        Material::Known(f) => Some(*f),
-        Material::Minted(_) => None,
-    }
-}
-
-fn at_day(at: Timestamp) -> String {
-    text::day(at.as_second())
 }
 
 /// Work on identities that people make and export: bad ones anew, missing files again.

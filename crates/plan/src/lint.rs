@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use trustmason_keystore::{Entry, Remark};
-use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Subject, Topology, Write};
 
 use crate::finding::{Finding, Kind};
@@ -52,17 +52,13 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
         .filter_map(|r| remark(r, &facts.entries))
         // The store's own verdict says this one, with what to do about it.
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
-        .map(|(kind, alias, message)| finding(&standing.def.id, kind, alias.as_deref(), message))
+        .map(|(kind, alias, message)| Finding::of_store(kind, &standing.def.id, message).at(alias.as_deref(), None))
         .collect();
     if standing.def.write == Write::HandOff {
         // A mirror is a folder of exports; what a JVM would make of it is beside the point.
         findings.retain(|f| f.kind != Kind::JvmInvisible);
     }
     findings
-}
-
-fn finding(store: &StoreId, kind: Kind, alias: Option<&str>, message: String) -> Finding {
-    Finding::of_store(kind, store, message).at(alias, None)
 }
 
 /// One key under the certificates of several hosts: whoever takes one host has them all (D26).

@@ -189,6 +189,11 @@ pub enum InputKind {
     Ledger,
 }
 
+/// The parsed certificate of an entry that can be trusted.
+pub(crate) fn certificate(entry: &Entry) -> Option<&Arc<Certificate>> {
+    trusted(entry)?.certificate()
+}
+
 /// The certificate of an entry that can be trusted, if it is one.
 pub(crate) fn trusted(entry: &Entry) -> Option<&CertificateSlot> {
     match &entry.kind {

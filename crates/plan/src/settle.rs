@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
-use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
 use crate::change::{From, FromKind, IdentityState, Material, Options};
@@ -50,8 +50,70 @@ pub(crate) struct Ground<'a> {
     pub selection: &'a Selection,
     pub options: &'a Options,
     pub now: Timestamp,
-    /// Former host names and the hosts that had them.
-    pub formerly: Vec<(&'a str, &'a Fqdn)>,
+    pub index: &'a Index<'a>,
+}
+
+/// The topology by what is asked of it once for every store; made once for a plan.
+pub(crate) struct Index<'a> {
+    /// The edges that end in a store, with their numbers, by id.
+    pub edges_of: BTreeMap<&'a StoreId, Vec<(usize, &'a Edge)>>,
+    /// The edges that begin at a subject, by id.
+    pub trusters_of: BTreeMap<&'a Subject, Vec<&'a Edge>>,
+    /// The identities whose key entries live in a store.
+    pub homes: BTreeMap<&'a StoreId, Vec<&'a IdentityDef>>,
+}
+
+impl<'a> Index<'a> {
+    pub(crate) fn of(topology: &'a Topology) -> Self {
+        let mut index = Self { edges_of: BTreeMap::new(), trusters_of: BTreeMap::new(), homes: BTreeMap::new() };
+        let mut edges: Vec<(usize, &Edge)> = topology.edges.iter().enumerate().collect();
+        edges.sort_by_key(|(_, edge)| &edge.id);
+        for (number, edge) in edges {
+            index.edges_of.entry(&edge.store).or_default().push((number, edge));
+            index.trusters_of.entry(&edge.subject).or_default().push(edge);
+        }
+        for def in topology.identities.values() {
+            if let Source::KeyEntry { store, .. } = &def.source {
+                index.homes.entry(store).or_default().push(def);
+            }
+        }
+        index
+    }
+}
+
+/// Every subject settled, and what follows from all of them together.
+pub(crate) struct Settlement<'a> {
+    pub subjects: BTreeMap<Subject, Settled>,
+    /// The certificates that this plan or earlier runs know to be replaced, and whose they were.
+    pub predecessors: BTreeMap<Fingerprint, IdentityId>,
+    /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
+    /// are made anew in this run.
+    gone: BTreeMap<&'a str, Vec<IdentityId>>,
+}
+
+impl Settlement<'_> {
+    /// The identity that is made anew in this run in the place of a certificate.
+    pub(crate) fn successor_of(&self, old: Fingerprint) -> Vec<IdentityId> {
+        let renewed = |id: &&IdentityId| {
+            self.subjects.get(&Subject::Identity((*id).clone())).is_some_and(|one| one.renewal.is_some())
+        };
+        self.predecessors.get(&old).filter(renewed).cloned().into_iter().collect()
+    }
+
+    /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
+    /// identities that must have their new certificate before it may go.
+    pub(crate) fn gone_for_good(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
+        if self.gone.is_empty() {
+            return None;
+        }
+        let names = certificate.names_in_full();
+        let mut waits = Vec::new();
+        for name in &names {
+            let (_, first) = self.gone.iter().find(|(gone, _)| is_name_of(name, gone))?;
+            waits.extend(first.iter().cloned());
+        }
+        (!names.is_empty()).then_some(waits)
+    }
 }
 
 impl Ground<'_> {
@@ -78,7 +140,7 @@ pub(crate) fn is_name_of(name: &str, fqdn: &str) -> bool {
 }
 
 /// Settles every identity and every certificate of the spec.
-pub(crate) fn settle(ground: &Ground<'_>) -> BTreeMap<Subject, Settled> {
+pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     let mut settled = BTreeMap::new();
     for def in ground.topology.identities.values() {
         let one = match &def.source {
@@ -90,29 +152,30 @@ pub(crate) fn settle(ground: &Ground<'_>) -> BTreeMap<Subject, Settled> {
     for name in ground.topology.anchors.keys() {
         settled.insert(Subject::Certificate(name.clone()), anchor(ground, name));
     }
-    settled
+    let predecessors = predecessors(ground.observed, &settled);
+    let gone = gone_names(ground.topology, &settled);
+    Settlement { subjects: settled, predecessors, gone }
 }
 
-fn unknown(why: Why, findings: Vec<Finding>) -> Settled {
-    Settled {
-        state: IdentityState::Unknown,
-        current: None,
-        material: Err(why),
-        from: None,
-        renewal: None,
-        by_hand: None,
-        findings,
+impl Settled {
+    /// Nothing is made anew and nobody is asked.
+    fn plain(state: IdentityState, current: Option<Arc<Certificate>>, material: Result<Material, Why>) -> Self {
+        Self { state, current, material, from: None, renewal: None, by_hand: None, findings: Vec::new() }
     }
+}
+
+fn unknown(why: Why) -> Settled {
+    Settled::plain(IdentityState::Unknown, None, Err(why))
 }
 
 fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
     let Some(standing) = ground.standings.get(store) else {
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}") };
-        return unknown(why, Vec::new());
+        return unknown(why);
     };
     let Some(facts) = standing.facts else {
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
-        return unknown(Why::SourceBlocked { store: store.clone(), finding }, Vec::new());
+        return unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
     match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => present(ground, def, standing, alias, entry, chain),
@@ -121,7 +184,6 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
             def,
             standing,
             Draft {
-                home: store.clone(),
                 alias,
                 entry: None,
                 current: None,
@@ -136,7 +198,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
                 holder: what,
                 remedy: format!("move it, or override the alias of {} in the spec", def.id),
             };
-            unknown(why, Vec::new())
+            unknown(why)
         }
     }
 }
@@ -194,7 +256,7 @@ fn present(
             class: crate::observed::FailureClass::Unreadable,
             message: format!("the certificate of entry `{alias}` in {} does not parse", standing.def.id),
         };
-        return unknown(why, Vec::new());
+        return unknown(why);
     };
     let mut findings = key_findings(def, standing, entry, &current);
     let faults = constraints::judge(&current, def, ground.now);
@@ -214,14 +276,11 @@ fn present(
     };
     let Some((finding, reason)) = reason else {
         findings.extend(soft_findings(ground, def, &current, &faults));
+        let material = Ok(Material::Known(current.fingerprint()));
         return Settled {
-            state: IdentityState::Active,
-            material: Ok(Material::Known(current.fingerprint())),
-            current: Some(current),
             from: Some(from),
-            renewal: None,
-            by_hand: None,
             findings,
+            ..Settled::plain(IdentityState::Active, Some(current), material)
         };
     };
     if !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit {
@@ -232,15 +291,7 @@ fn present(
         ground,
         def,
         standing,
-        Draft {
-            home: standing.def.id.clone(),
-            alias,
-            entry: Some(entry.id),
-            current: Some(current),
-            finding,
-            reason,
-            findings,
-        },
+        Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings },
     )
 }
 
@@ -254,15 +305,7 @@ fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut fin
     let material =
         if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
     let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
-    Settled {
-        state: IdentityState::RenewDue,
-        current: Some(current),
-        material,
-        from: Some(from),
-        renewal: None,
-        by_hand: None,
-        findings,
-    }
+    Settled { from: Some(from), findings, ..Settled::plain(IdentityState::RenewDue, Some(current), material) }
 }
 
 fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
@@ -307,8 +350,6 @@ fn soft_findings(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, 
 }
 
 struct Draft<'a> {
-    /// The store it lives in.
-    home: StoreId,
     alias: &'a str,
     entry: Option<EntryId>,
     current: Option<Arc<Certificate>>,
@@ -323,7 +364,7 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
     } else if !standing.selected {
         Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
     } else {
-        truster_left_behind(ground, def, &draft)
+        truster_left_behind(ground, def, &standing.def.id, &draft)
     };
     if let Some(why) = blocked {
         let mut findings = draft.findings;
@@ -332,15 +373,7 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
             let finding = Finding::of_identity(why.finding(), &def.id, message);
             findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
         }
-        return Settled {
-            state: IdentityState::RenewDue,
-            current: draft.current,
-            material: Err(why),
-            from: None,
-            renewal: None,
-            by_hand: None,
-            findings,
-        };
+        return Settled { findings, ..Settled::plain(IdentityState::RenewDue, draft.current, Err(why)) };
     }
     let resumed = ground.observed.staging.get(&def.id).filter(|s| s.opens).map(|s| &s.certificate).filter(|c| {
         let faults = constraints::judge(c, def, ground.now);
@@ -357,9 +390,6 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
     let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
     let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
     Settled {
-        state,
-        current: draft.current,
-        material: Ok(material),
         from: Some(from),
         renewal: Some(Renewal {
             store: standing.def.id.clone(),
@@ -369,8 +399,8 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
             reason: draft.reason,
             resumed: resumed.cloned(),
         }),
-        by_hand: None,
         findings: draft.findings,
+        ..Settled::plain(state, draft.current, Ok(material))
     }
 }
 
@@ -384,7 +414,7 @@ fn holds_newer(
 ) -> bool {
     let entries = truster.facts.iter().flat_map(|f| &f.entries);
     entries.filter(|e| e.alias == edge.alias && edge.alias.is_some()).any(|entry| {
-        let Some(held) = crate::observed::trusted(entry).and_then(|s| s.certificate()) else { return false };
+        let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
         let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));
         held.not_before() > current.not_before()
@@ -398,7 +428,7 @@ fn holds_newer(
 
 /// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
-    ground.topology.identities.values().any(|def| {
+    ground.index.homes.values().flatten().any(|def| {
         let Source::KeyEntry { store, alias } = &def.source else { return false };
         let Some(facts) = ground.standings.get(store).and_then(|s| s.facts) else { return false };
         match find_key(ground, facts, alias) {
@@ -410,18 +440,17 @@ fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
 
 /// A new certificate must reach every truster in the same run: one outside the selection, one that cannot be written, or one
 /// that knows better would break.
-fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, draft: &Draft<'_>) -> Option<Why> {
+fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, draft: &Draft<'_>) -> Option<Why> {
     let subject = Subject::Identity(def.id.clone());
     // What nobody can use any more is not worth waiting for.
     let works = draft.current.is_some() && !matches!(draft.finding, Kind::Expired | Kind::Distrusted);
-    let mut edges: Vec<&Edge> = ground.topology.edges.iter().filter(|e| e.subject == subject).collect();
-    edges.sort_by_key(|e| &e.id);
-    edges.into_iter().filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+    let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
+    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
         let id = &truster.def.id;
         if !truster.selected {
             return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
         }
-        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && *id != draft.home) {
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && id != home) {
             return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
         }
         holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
@@ -433,7 +462,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     let subject = Subject::Identity(def.id.clone());
     let (certificate, from) = match found(ground, &subject) {
         Ok(found) => found,
-        Err(why) => return unknown(why, Vec::new()),
+        Err(why) => return unknown(why),
     };
     let faults = constraints::judge(&certificate, def, ground.now);
     let mut findings = soft_findings(ground, def, &certificate, &faults);
@@ -457,41 +486,26 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
             by_hand = Some((fault.kind(), fault.to_string()));
         }
     }
-    Settled {
-        state: if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active },
-        current: Some(certificate),
-        material,
-        from: Some(from),
-        renewal: None,
-        by_hand,
-        findings,
-    }
+    let state = if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active };
+    Settled { from: Some(from), by_hand, findings, ..Settled::plain(state, Some(certificate), material) }
 }
 
 fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
     let subject = Subject::Certificate(name.to_owned());
     let (certificate, from) = match found(ground, &subject) {
         Ok(found) => found,
-        Err(why) => return unknown(why, Vec::new()),
+        Err(why) => return unknown(why),
     };
     let fingerprint = certificate.fingerprint();
     let pinned = ground.topology.anchors.get(name).and_then(|a| a.sha256);
     if let Some(pinned) = pinned.filter(|p| *p != fingerprint) {
-        return unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint }, Vec::new());
+        return unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint });
     }
     let material = match ground.topology.distrust.get(&fingerprint) {
         Some(why) => Err(Why::Distrusted { subject: subject.to_string(), why: why.clone() }),
         None => Ok(Material::Known(fingerprint)),
     };
-    Settled {
-        state: IdentityState::Active,
-        current: Some(certificate),
-        material,
-        from: Some(from),
-        renewal: None,
-        by_hand: None,
-        findings: Vec::new(),
-    }
+    Settled { from: Some(from), ..Settled::plain(IdentityState::Active, Some(certificate), material) }
 }
 
 fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, From), Why> {
@@ -524,11 +538,29 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
     }
 }
 
+/// A former name is gone once every identity of its host is known to carry the new one, or gets it in this run.
+fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<&'a str, Vec<IdentityId>> {
+    let mut gone: BTreeMap<&'a str, Vec<IdentityId>> =
+        topology.retired.iter().map(|r| (r.as_str(), Vec::new())).collect();
+    for host in topology.hosts.values().filter(|h| !h.formerly.is_empty()) {
+        let own: Vec<(&IdentityId, &Settled)> = settled
+            .iter()
+            .filter_map(|(subject, one)| match subject {
+                Subject::Identity(id) if id.host == host.fqdn => Some((id, one)),
+                Subject::Identity(_) | Subject::Certificate(_) => None,
+            })
+            .collect();
+        if own.iter().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none()) {
+            let renewed = own.iter().filter(|(_, one)| one.renewal.is_some());
+            let waits: Vec<IdentityId> = renewed.map(|(id, _)| (*id).clone()).collect();
+            gone.extend(host.formerly.iter().map(|name| (name.as_str(), waits.clone())));
+        }
+    }
+    gone
+}
+
 /// The certificates that this plan or earlier runs know to be replaced, and by whose new one.
-pub(crate) fn predecessors(
-    observed: &Observed,
-    settled: &BTreeMap<Subject, Settled>,
-) -> BTreeMap<Fingerprint, IdentityId> {
+fn predecessors(observed: &Observed, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<Fingerprint, IdentityId> {
     let mut all: BTreeMap<Fingerprint, IdentityId> =
         observed.ledger.predecessors.iter().map(|(f, p)| (*f, p.identity.clone())).collect();
     for (subject, one) in settled {

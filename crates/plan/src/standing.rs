@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobMatcher};
 use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{Access, DeclaredFormat, Side, Source, StoreDef, Topology, Write};
+use trustmason_spec::topology::{Access, DeclaredFormat, Place, Side, StoreDef, Topology, Write};
 
 use crate::change::Options;
 use crate::finding::Kind;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
+use crate::settle::Index;
 use crate::why::Why;
 
 /// One store's standing.
@@ -65,20 +66,25 @@ pub(crate) fn take<'a>(
     topology: &'a Topology,
     observed: &'a Observed,
     selection: &Selection,
+    index: &Index<'a>,
 ) -> BTreeMap<StoreId, Standing<'a>> {
     let mut standings: BTreeMap<StoreId, Standing<'a>> =
-        topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, def))).collect();
+        topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, index, def))).collect();
     block_same_files(&mut standings);
     standings
 }
 
-fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection, def: &'a StoreDef) -> Standing<'a> {
+fn one<'a>(
+    topology: &'a Topology,
+    observed: &'a Observed,
+    selection: &Selection,
+    index: &Index<'a>,
+    def: &'a StoreDef,
+) -> Standing<'a> {
     let shown = match &def.place {
-        trustmason_spec::topology::Place::File(p) | trustmason_spec::topology::Place::Directory(p) => p.shown.clone(),
-        trustmason_spec::topology::Place::Pair { certificate, .. } => certificate.shown.clone(),
-        trustmason_spec::topology::Place::Windows { location, store } => {
-            format!("windows://{location}/{store}")
-        }
+        Place::File(p) | Place::Directory(p) => p.shown.clone(),
+        Place::Pair { certificate, .. } => certificate.shown.clone(),
+        Place::Windows { location, store } => format!("windows://{location}/{store}"),
     };
     let mut standing = Standing {
         def,
@@ -106,7 +112,7 @@ fn one<'a>(topology: &'a Topology, observed: &'a Observed, selection: &Selection
             standing.path = facts.path.display().to_string();
             standing.facts = Some(facts);
             standing.blocked = wrong_format(def, facts)
-                .or_else(|| emptied(topology, def, facts))
+                .or_else(|| emptied(index, def, facts))
                 .or_else(|| jvm_unloadable(topology, facts));
         }
         Some(StoreLook::Absent { path, parent }) => {
@@ -174,11 +180,8 @@ fn declared(format: DeclaredFormat) -> &'static str {
 }
 
 /// Filling an empty identity store with trust would make it look like one that only lost its keys.
-fn emptied(topology: &Topology, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
-    let home = topology
-        .identities
-        .values()
-        .any(|i| i.write == Write::Direct && matches!(&i.source, Source::KeyEntry { store, .. } if *store == def.id));
+fn emptied(index: &Index<'_>, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
+    let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == Write::Direct);
     (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.display().to_string() })
 }
 

@@ -243,3 +243,15 @@ fn identities_of_people_are_asked_for_by_hand() {
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Export).unwrap();
     assert_eq!(work.steps[1], "export it");
 }
+
+#[test]
+fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
+    let (world, id) = estate();
+    let live = world::make("h0.acme.example", &["gone0.acme.example"], -5, 500);
+    let address = world::make("gone0", &["gone0.acme.example", "10.0.0.5"], -5, 500);
+    let seen = mirror(&world, &id, &[wsm(), iis(), &live, &address, &pool().retired[0]]);
+    let plan = judge(&world, &seen);
+    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    let asked: Vec<_> = manual.remove.iter().map(|i| i.material.clone()).collect();
+    assert_eq!(asked, [trustmason_plan::change::Material::Known(pool().retired[0].print())]);
+}

@@ -7,14 +7,14 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_keystore::{AliasModel, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
 use crate::change::{After, CertificateView, Deed, DeleteReason, Phase};
 use crate::finding::{Finding, Kind};
-use crate::observed::trusted;
-use crate::settle::{Ground, Settled};
+use crate::observed::{certificate, trusted};
+use crate::settle::{Ground, Renewal, Settled, Settlement};
 use crate::standing::Standing;
 use crate::why::Why;
 
@@ -55,12 +55,41 @@ pub(crate) struct Diff {
     pub blocked: Option<Why>,
 }
 
+impl Diff {
+    /// Of a store that nothing may be written to.
+    pub(crate) fn blocked(why: &Why, wishes: &[Wish<'_>]) -> Self {
+        let verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();
+        Self { blocked: Some(why.clone()), verdicts, ..Self::default() }
+    }
+}
+
 /// An edge that ends in the store, with its subject settled.
 #[derive(Clone, Copy)]
-struct Wish<'a> {
-    index: usize,
-    edge: &'a Edge,
-    settled: &'a Settled,
+pub(crate) struct Wish<'a> {
+    pub index: usize,
+    pub edge: &'a Edge,
+    pub settled: &'a Settled,
+}
+
+impl Wish<'_> {
+    /// The identity that is made anew for it, which must have succeeded before anything older leaves.
+    fn waits(&self) -> Vec<IdentityId> {
+        match (&self.edge.subject, &self.settled.renewal) {
+            (Subject::Identity(id), Some(_)) => vec![id.clone()],
+            (Subject::Identity(_) | Subject::Certificate(_), _) => Vec::new(),
+        }
+    }
+}
+
+/// The edges that end in a store, by id.
+pub(crate) fn wishes<'a>(ground: &Ground<'a>, settlement: &'a Settlement<'a>, store: &StoreId) -> Vec<Wish<'a>> {
+    let edges = ground.index.edges_of.get(store).into_iter().flatten();
+    edges
+        .filter_map(|(index, edge)| {
+            let settled = settlement.subjects.get(&edge.subject)?;
+            Some(Wish { index: *index, edge, settled })
+        })
+        .collect()
 }
 
 struct Comparison<'a> {
@@ -69,37 +98,16 @@ struct Comparison<'a> {
     entries: &'a [Entry],
     folded: bool,
     wishes: Vec<Wish<'a>>,
-    predecessors: &'a BTreeMap<Fingerprint, IdentityId>,
-    /// Identities this plan makes anew, in any store.
-    renewing: BTreeSet<&'a IdentityId>,
-    /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
-    /// are made anew in this run.
-    gone: BTreeMap<&'a str, Vec<IdentityId>>,
+    settlement: &'a Settlement<'a>,
     claimed: BTreeSet<EntryId>,
     out: Diff,
 }
 
 /// Compares one direct store.
-pub(crate) fn store<'a>(
-    ground: &'a Ground<'a>,
-    standing: &'a Standing<'a>,
-    settled: &'a BTreeMap<Subject, Settled>,
-    predecessors: &'a BTreeMap<Fingerprint, IdentityId>,
-) -> Diff {
-    let id = &standing.def.id;
-    let mut wishes: Vec<Wish<'a>> = ground
-        .topology
-        .edges
-        .iter()
-        .enumerate()
-        .filter(|(_, e)| e.store == *id)
-        .filter_map(|(index, edge)| settled.get(&edge.subject).map(|settled| Wish { index, edge, settled }))
-        .collect();
-    wishes.sort_by(|a, b| a.edge.id.cmp(&b.edge.id));
+pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, settlement: &'a Settlement<'a>) -> Diff {
+    let wishes = wishes(ground, settlement, &standing.def.id);
     if let Some(why) = &standing.blocked {
-        let mut out = Diff { blocked: Some(why.clone()), ..Diff::default() };
-        out.verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();
-        return out;
+        return Diff::blocked(why, &wishes);
     }
     let facts = standing.facts;
     let mut work = Comparison {
@@ -108,22 +116,11 @@ pub(crate) fn store<'a>(
         entries: facts.map_or(&[], |f| f.entries.as_slice()),
         folded: facts.is_none_or(|f| f.format.alias_model() == AliasModel::Folded),
         wishes,
-        predecessors,
-        renewing: settled
-            .iter()
-            .filter(|(_, one)| one.renewal.is_some())
-            .filter_map(|(subject, _)| match subject {
-                Subject::Identity(id) => Some(id),
-                Subject::Certificate(_) => None,
-            })
-            .collect(),
-        gone: BTreeMap::new(),
+        settlement,
         claimed: BTreeSet::new(),
         out: Diff::default(),
     };
-    work.gone = work.gone_names(settled);
-    work.hold_identity_aliases();
-    work.regenerate(settled);
+    work.identities();
     work.hold_exact();
     work.hold_elsewhere();
     work.fill_slots();
@@ -163,82 +160,44 @@ impl<'a> Comparison<'a> {
     /// A change that serves an edge.
     fn serve(&mut self, wish: Wish<'a>, draft: Draft) {
         let at = self.out.drafts.len();
-        let waits = match (&wish.edge.subject, &wish.settled.renewal) {
-            (Subject::Identity(id), Some(_)) => vec![id.clone()],
-            (Subject::Identity(_) | Subject::Certificate(_), _) => Vec::new(),
-        };
-        self.out.drafts.push(Draft { edge: Some(wish.index), waits, ..draft });
+        self.out.drafts.push(Draft { edge: Some(wish.index), waits: wish.waits(), ..draft });
         self.settle_edge(wish, Verdict::Draft(at));
     }
 
-    /// What stands at the alias of an identity of this store is never cleared away for the identity's sake.
-    fn hold_identity_aliases(&mut self) {
-        for identity in self.ground.topology.identities.values() {
-            let Source::KeyEntry { store, alias } = &identity.source else { continue };
-            if store == self.id() {
-                let held: Vec<_> = self.at_alias(alias).into_iter().filter(|e| !self.ground.leaves(e)).collect();
-                self.claimed.extend(held.iter().map(|e| e.id));
+    /// The identities that live in this store: what stands at their aliases is never cleared away, and some of them are
+    /// made anew.
+    fn identities(&mut self) {
+        for def in self.ground.index.homes.get(self.id()).into_iter().flatten() {
+            let Source::KeyEntry { alias, .. } = &def.source else { continue };
+            let held: Vec<_> = self.at_alias(alias).into_iter().filter(|e| !self.ground.leaves(e)).collect();
+            self.claimed.extend(held.iter().map(|e| e.id));
+            let settled = self.settlement.subjects.get(&Subject::Identity(def.id.clone()));
+            if let Some((one, renewal)) = settled.and_then(|one| Some((one, one.renewal.as_ref()?))) {
+                self.regenerate(&def.id, one, renewal);
             }
         }
     }
 
-    /// Identities that live in this store and are made anew.
-    fn regenerate(&mut self, settled: &'a BTreeMap<Subject, Settled>) {
-        for (subject, one) in settled {
-            let (Subject::Identity(identity), Some(renewal)) = (subject, &one.renewal) else {
-                continue;
-            };
-            if renewal.store != *self.id() {
-                continue;
-            }
-            if let Some(entry) = renewal.entry {
-                self.claimed.insert(entry);
-            }
-            let after = match &renewal.resumed {
-                Some(certificate) => After::Known(CertificateView::of(certificate)),
-                None => After::Minted { subject: self.future_subject(identity) },
-            };
-            self.out.drafts.push(Draft {
-                phase: Phase::Install,
-                alias: Some(renewal.alias.clone()),
-                deed: Deed::Regenerate {
-                    entry: renewal.entry,
-                    alias: renewal.alias.clone(),
-                    identity: identity.clone(),
-                },
-                finding: renewal.finding,
-                reason: renewal.reason.clone(),
-                edge: None,
-                waits: Vec::new(),
-                before: one.current.as_deref().map(CertificateView::of),
-                after,
-            });
-        }
+    fn regenerate(&mut self, identity: &IdentityId, one: &Settled, renewal: &Renewal) {
+        let after = match &renewal.resumed {
+            Some(certificate) => After::Known(CertificateView::of(certificate)),
+            None => After::Minted { subject: self.future_subject(identity) },
+        };
+        self.out.drafts.push(Draft {
+            phase: Phase::Install,
+            alias: Some(renewal.alias.clone()),
+            deed: Deed::Regenerate { entry: renewal.entry, alias: renewal.alias.clone(), identity: identity.clone() },
+            finding: renewal.finding,
+            reason: renewal.reason.clone(),
+            edge: None,
+            waits: Vec::new(),
+            before: one.current.as_deref().map(CertificateView::of),
+            after,
+        });
     }
 
     fn future_subject(&self, identity: &IdentityId) -> String {
         self.ground.topology.identities.get(identity).map_or_else(String::new, crate::mint::subject_text)
-    }
-
-    fn delete(
-        &mut self,
-        entry: &'a Entry,
-        because: DeleteReason,
-        finding: Kind,
-        reason: String,
-        wish: Option<Wish<'a>>,
-    ) {
-        self.out.drafts.push(Draft {
-            phase: Phase::Withdraw,
-            alias: entry.alias.clone(),
-            deed: Deed::Delete { entry: entry.id, because },
-            finding,
-            reason,
-            edge: wish.map(|w| w.index),
-            waits: Vec::new(),
-            before: view(entry),
-            after: After::Gone,
-        });
     }
 
     fn limit_deletes(mut self) -> Diff {
@@ -258,17 +217,29 @@ impl<'a> Comparison<'a> {
     }
 }
 
-fn view(entry: &Entry) -> Option<CertificateView> {
-    trusted(entry).and_then(|s| s.certificate()).map(|c| CertificateView::of(c))
-}
-
-fn subject_host(edge: &Edge) -> Option<&trustmason_spec::name::Fqdn> {
-    match &edge.subject {
-        Subject::Identity(id) => Some(&id.host),
-        Subject::Certificate(_) => None,
+/// An entry leaves once these identities have their new certificates.
+fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) -> Draft {
+    Draft {
+        phase: Phase::Withdraw,
+        alias: entry.alias.clone(),
+        deed: Deed::Delete { entry: entry.id, because },
+        finding,
+        reason,
+        edge: None,
+        waits,
+        before: view(entry),
+        after: After::Gone,
     }
 }
 
-fn names_subject(certificate: &Certificate, edge: &Edge) -> bool {
-    subject_host(edge).is_some_and(|host| certificate.names_host(host.as_str()))
+fn view(entry: &Entry) -> Option<CertificateView> {
+    certificate(entry).map(|c| CertificateView::of(c))
+}
+
+/// A CA's certificate is adopted under whatever alias it has; one that names the subject is the subject's own.
+fn is_foreign_ca(entry: &Entry, edge: &Edge) -> bool {
+    certificate(entry).is_some_and(|c| {
+        let own = matches!(&edge.subject, Subject::Identity(id) if c.names_host(id.host.as_str()));
+        c.is_ca() && !own
+    })
 }

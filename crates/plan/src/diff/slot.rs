@@ -1,15 +1,13 @@
 //! What stands at a wanted alias, and whose it is (contract §2, "Ours").
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, fold_alias};
-use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
-use crate::settle::{self, Settled};
+use crate::settle;
 use crate::why::Why;
 
 /// What stands at a wanted alias.
@@ -31,14 +29,14 @@ impl<'a> Comparison<'a> {
                 return Slot::Taken(self.conflict(wish, entry));
             };
             let fingerprint = slot.fingerprint();
-            let known_old = self.predecessors.contains_key(&fingerprint);
+            let known_old = self.settlement.predecessors.contains_key(&fingerprint);
             let placed = entry
                 .alias
                 .as_deref()
                 .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
             let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
-                || slot.certificate().is_some_and(|c| self.only_gone_hosts(c).is_some());
+                || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some());
             if !(known_old || placed || named || leaves) {
                 return Slot::Taken(self.conflict(wish, entry));
             }
@@ -83,47 +81,18 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
-    /// identities that must have their new certificate before it may go.
-    pub(super) fn only_gone_hosts(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
-        if self.gone.is_empty() {
-            return None;
-        }
-        let names = certificate.names_in_full();
-        let mut waits = Vec::new();
-        for name in &names {
-            let (_, first) = self.gone.iter().find(|(gone, _)| settle::is_name_of(name, gone))?;
-            waits.extend(first.iter().cloned());
-        }
-        (!names.is_empty()).then_some(waits)
-    }
-
-    /// A former name is gone once every identity of its host is known to carry the new one, or gets it in this run.
-    pub(super) fn gone_names(&self, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<&'a str, Vec<IdentityId>> {
-        let mut gone: BTreeMap<&'a str, Vec<IdentityId>> =
-            self.ground.topology.retired.iter().map(|r| (r.as_str(), Vec::new())).collect();
-        for (name, host) in &self.ground.formerly {
-            let own = || {
-                settled.iter().filter_map(|(subject, one)| match subject {
-                    Subject::Identity(id) if id.host == **host => Some((id, one)),
-                    Subject::Identity(_) | Subject::Certificate(_) => None,
-                })
-            };
-            if own().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none()) {
-                let waits = own().filter(|(_, one)| one.renewal.is_some()).map(|(id, _)| id.clone()).collect();
-                gone.insert(name, waits);
-            }
-        }
-        gone
-    }
-
     /// Whether a certificate may be what an edge of this store needs that is not served now: its subject cannot be seen, and
     /// the certificate could be its, by name, by a wildcard, by a short name, or because this tool placed it for that rule.
     pub(super) fn may_be_needed(&self, entry: &Entry, certificate: Option<&Certificate>) -> bool {
         let mut unserved = self
             .wishes
             .iter()
-            .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))));
+            .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
+            .peekable();
+        // Nearly always, and then a store's vendor roots need not be taken apart for their names.
+        if unserved.peek().is_none() {
+            return false;
+        }
         let alias = entry.alias.as_deref().map(fold_alias);
         let placed = alias.and_then(|a| self.ground.observed.ledger.placed.get(self.id())?.get(a.as_ref()));
         let names = certificate.map(Certificate::names_in_full).unwrap_or_default();

@@ -7,7 +7,7 @@ use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
-use super::{Comparison, Verdict, Wish};
+use super::{Comparison, Verdict, Wish, deletion};
 use crate::change::{Deed, DeleteReason};
 use crate::finding::{Finding, Kind};
 use crate::observed::trusted;
@@ -24,46 +24,43 @@ impl<'a> Comparison<'a> {
             let Some(slot) = trusted(entry) else { continue };
             let fingerprint = slot.fingerprint();
             let certificate = slot.certificate();
+            let why_gone = certificate.and_then(|c| Some((c, self.settlement.gone_for_good(c)?)));
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
-                self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), None);
-            } else if let Some((certificate, waits)) = certificate.and_then(|c| Some((c, self.only_gone_hosts(c)?))) {
+                self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+            } else if let Some((certificate, waits)) = why_gone {
                 let reason =
                     format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
-                self.delete(entry, DeleteReason::Retired, Kind::Retired, reason, None);
-                self.wait_for(waits);
+                self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
             } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
-            } else if let Some(identity) = self.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id)) {
+            } else if let Some(identity) =
+                self.settlement.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id))
+            {
                 let reason = format!("{identity} has another certificate now");
-                let waits = self.renewing.get(identity).map(|id| (*id).clone()).into_iter().collect();
-                self.delete(entry, DeleteReason::Predecessor, Kind::Stale, reason, None);
-                self.wait_for(waits);
+                let waits = self.settlement.successor_of(fingerprint);
+                self.drop(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
             } else if let Some(wish) = self.leftover_of(entry, certificate.map(Arc::as_ref)) {
                 if self.is_newer(wish, certificate.map(Arc::as_ref)) {
                     self.keep_newer(wish, entry, fingerprint);
                 } else {
                     let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
-                    self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
+                    self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
                 }
             } else if self.placed_by_us(entry, fingerprint) {
                 let reason = "this tool placed it and no rule wants it any more".to_owned();
-                self.delete(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, None);
+                self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
             } else if self.standing.def.exclusive {
                 let reason = "the store is exclusive and the spec does not declare it".to_owned();
-                self.delete(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, None);
-                let successor = self.predecessors.get(&fingerprint).and_then(|id| self.renewing.get(id));
-                self.wait_for(successor.map(|id| (*id).clone()).into_iter().collect());
+                let waits = self.settlement.successor_of(fingerprint);
+                self.drop(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
             } else {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             }
         }
     }
 
-    /// The deletion just drafted waits for these.
-    fn wait_for(&mut self, waits: Vec<IdentityId>) {
-        if let Some(last) = self.out.drafts.last_mut() {
-            last.waits = waits;
-        }
+    fn drop(&mut self, entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) {
+        self.out.drafts.push(deletion(entry, because, finding, reason, waits));
     }
 
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
@@ -80,7 +77,7 @@ impl<'a> Comparison<'a> {
             Deed::Import { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => false,
         });
         if !already {
-            self.delete(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), None);
+            self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
         }
     }
 

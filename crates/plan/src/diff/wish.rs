@@ -4,10 +4,10 @@ use trustmason_keystore::{Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::topology::Edge;
 
 use super::slot::Slot;
-use super::{Comparison, Draft, Verdict, Wish, names_subject, view};
+use super::{Comparison, Draft, Verdict, Wish, deletion, is_foreign_ca, view};
 use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Material, Phase};
 use crate::finding::{Finding, Kind, Severity};
-use crate::observed::trusted;
+use crate::observed::certificate;
 use crate::text;
 use crate::why::Why;
 
@@ -76,9 +76,7 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             self.claimed.insert(entry.id);
-            let is_ca =
-                trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, wish.edge));
-            if !is_ca {
+            if !is_foreign_ca(entry, wish.edge) {
                 let stored = entry.alias.as_deref().unwrap_or("");
                 let message = format!(
                     "the certificate of {} stands under `{}`, which is not ours to rename; the profile's alias is `{alias}`",
@@ -106,13 +104,11 @@ impl<'a> Comparison<'a> {
             return false;
         };
         let lower = fold_alias(stored).into_owned();
-        let is_root =
-            trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| c.is_ca() && !names_subject(c, edge));
-        if is_root {
+        if is_foreign_ca(entry, edge) {
             return false;
         }
         let by_rule = edge.was.contains(&lower) || edge.alias.as_deref() == Some(lower.as_str());
-        let named = trusted(entry).and_then(|s| s.certificate()).is_some_and(|c| self.names_host_of(c, edge));
+        let named = certificate(entry).is_some_and(|c| self.names_host_of(c, edge));
         (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &lower, fingerprint)
     }
 
@@ -149,13 +145,9 @@ impl<'a> Comparison<'a> {
             Slot::Ours(entries) => {
                 for entry in entries {
                     self.claimed.insert(entry.id);
-                    self.delete(
-                        entry,
-                        DeleteReason::Predecessor,
-                        Kind::Stale,
-                        format!("an older certificate of {}", wish.edge.subject),
-                        Some(wish),
-                    );
+                    let reason = format!("an older certificate of {}", wish.edge.subject);
+                    let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, wish.waits());
+                    self.out.drafts.push(Draft { edge: Some(wish.index), ..draft });
                 }
                 true
             }
@@ -264,7 +256,7 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) {
         self.claimed.insert(entry.id);
-        let Some(held) = trusted(entry).and_then(|s| s.certificate()) else {
+        let Some(held) = certificate(entry) else {
             return;
         };
         let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
