@@ -78,6 +78,9 @@ fn what_an_interrupted_run_wrote_is_remembered_once() {
         written: 0,
         failed: 0,
         skipped: 0,
+        undoes: None,
+        undone_by: None,
+        pruned: false,
     };
     disk.make_dir(&state.run("r")).unwrap();
     let ledger = Ledger { version: VERSION, runs: vec![run], ..Ledger::default() };

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use trustmason_keystore::{
     Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
     ReadError, SealedKey, Store, Unlock,
@@ -156,12 +157,18 @@ pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
 /// Looks at what an earlier run staged. A file that is no store is as good as none: the key in it is lost.
 pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> Option<StagedLook> {
     let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
-    let (certificate, opens) = match with_password {
-        Some(((store, entry, certificate), password)) => (certificate, opens(&store, entry, password)),
+    let ((store, entry, certificate), opens) = match with_password {
+        Some((opened, password)) => {
+            let opens = opens(&opened.0, opened.1, password);
+            (opened, opens)
+        }
         // The password has changed since: still to be seen, no longer to be used.
-        None => (open(path, Unlock::Unverified, certificates).ok()?.2, false),
+        None => (open(path, Unlock::Unverified, certificates).ok()?, false),
     };
-    Some(StagedLook { certificate, opens, path: path.to_owned() })
+    let created = store.entry(entry).and_then(|e| Timestamp::from_millisecond(e.created_ms?).ok());
+    // A self-signed certificate begins when it is made.
+    let since = created.or_else(|| Timestamp::from_second(certificate.not_before()).ok())?;
+    Some(StagedLook { certificate, opens, path: path.to_owned(), since })
 }
 
 enum Failed {

@@ -23,6 +23,8 @@ pub struct Ledger {
     pub handoffs: BTreeMap<StoreId, HandOff>,
     /// Services whose store changed and that nobody said were restarted.
     pub restarts: BTreeMap<ServiceId, PendingRestart>,
+    /// When a service was last said to be restarted.
+    pub acks: BTreeMap<ServiceId, Ack>,
     /// Runs, oldest first.
     pub runs: Vec<RunRecord>,
 }
@@ -51,6 +53,9 @@ pub struct Predecessor {
     pub run: String,
     /// When.
     pub at: Timestamp,
+    /// Whether its service may go on presenting it until it is restarted, so that trusters keep it beside the new one.
+    #[serde(default)]
+    pub staged: bool,
 }
 
 /// A pack handed to a person.
@@ -100,6 +105,15 @@ pub struct PendingRestart {
     pub run: String,
 }
 
+/// A restart somebody saw to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// When it was said.
+    pub at: Timestamp,
+    /// Who said it, as the system names them, or the command that did it.
+    pub by: String,
+}
+
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -117,6 +131,15 @@ pub struct RunRecord {
     pub failed: u32,
     /// See `written`.
     pub skipped: u32,
+    /// The run whose writing this one took back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
+    /// The run that took this one's writing back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<String>,
+    /// Whether its backups were removed because of their age.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pruned: bool,
 }
 
 impl Ledger {

@@ -150,6 +150,8 @@ pub struct StagedLook {
     pub opens: bool,
     /// The staging file.
     pub path: PathBuf,
+    /// When it was made.
+    pub since: jiff::Timestamp,
 }
 
 /// One thing that was read.

@@ -161,6 +161,7 @@ fn world(case: &Case) -> World {
             replaced_by: pick.pair().print(),
             run: "r0".to_owned(),
             at: now(),
+            staged: false,
         };
         world.ledger.predecessors.insert(pick.pair().print(), predecessor);
     }

@@ -86,6 +86,8 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             warn_before_days: spec.warn_before_days.unwrap_or(60),
             patience_days: spec.patience_days.unwrap_or(7),
             observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
+            keep_runs: 20,
+            keep_days: 90,
         },
     };
     faults.or(Resolved { topology, warnings: warnings.settled() })

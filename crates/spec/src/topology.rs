@@ -326,6 +326,19 @@ pub struct ServiceDef {
     pub id: ServiceId,
     /// The name people know it by.
     pub name: String,
+    /// How its host's role ranks among those of the profile: of services restarted together, lower ones come first.
+    pub rank: u32,
+    /// How to restart it without a person.
+    pub restart: Option<RestartCommand>,
+}
+
+/// A command that restarts a service and returns when it works again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartCommand {
+    /// The program and its arguments; no shell reads them.
+    pub argv: Vec<String>,
+    /// How long it may take, in seconds.
+    pub timeout_seconds: u32,
 }
 
 /// A certificate that belongs to no host.
@@ -419,6 +432,10 @@ pub struct Policy {
     pub patience_days: u32,
     /// How old a mirror or a claim may be before it is `observation-old`.
     pub observation_max_age_days: u32,
+    /// The newest so many runs keep their backups whatever their age.
+    pub keep_runs: u32,
+    /// How long older ones keep them.
+    pub keep_days: u32,
 }
 
 impl std::fmt::Display for Subject {

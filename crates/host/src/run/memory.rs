@@ -52,6 +52,7 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Memory 
                         replaced_by: new.certificate.fingerprint(),
                         run: work.run.clone(),
                         at: work.now,
+                        staged: false,
                     };
                     memory.predecessors.insert(old, predecessor);
                 }

@@ -129,8 +129,18 @@ pub fn run(
     let mut ledger = loaded.ledger.clone();
     ledger.version = ledger::VERSION;
     ledger.estate.clone_from(&topology.estate);
-    let record =
-        RunRecord { id: run.clone(), started: now, finished: None, plan: digest, written: 0, failed: 0, skipped: 0 };
+    let record = RunRecord {
+        id: run.clone(),
+        started: now,
+        finished: None,
+        plan: digest,
+        written: 0,
+        failed: 0,
+        skipped: 0,
+        undoes: None,
+        undone_by: None,
+        pruned: false,
+    };
     ledger.runs.push(record);
     ledger::store(disk, &state, &ledger, &run)?;
 

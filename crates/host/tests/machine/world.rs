@@ -402,7 +402,7 @@ fn topology(root: &Path, format: Format) -> Topology {
         services: services
             .iter()
             .map(|(host, name)| ServiceId::new(fqdn(host), *name))
-            .map(|id| (id.clone(), ServiceDef { name: id.to_string(), id }))
+            .map(|id| (id.clone(), ServiceDef { name: id.to_string(), id, rank: 0, restart: None }))
             .collect(),
         anchors: BTreeMap::new(),
         authorities: BTreeMap::new(),
@@ -414,7 +414,13 @@ fn topology(root: &Path, format: Format) -> Topology {
         retired: BTreeSet::new(),
         distrust: BTreeMap::new(),
         accept: Vec::new(),
-        policy: Policy { warn_before_days: 60, patience_days: 7, observation_max_age_days: 30 },
+        policy: Policy {
+            warn_before_days: 60,
+            patience_days: 7,
+            observation_max_age_days: 30,
+            keep_runs: 20,
+            keep_days: 90,
+        },
     }
 }
 

@@ -281,7 +281,13 @@ pub fn topology(hosts: usize) -> Topology {
         retired: [fqdn("gone0.acme.example"), fqdn("gone1.acme.example")].into(),
         distrust: BTreeMap::new(),
         accept: Vec::new(),
-        policy: Policy { warn_before_days: 60, patience_days: 7, observation_max_age_days: 30 },
+        policy: Policy {
+            warn_before_days: 60,
+            patience_days: 7,
+            observation_max_age_days: 30,
+            keep_runs: 20,
+            keep_days: 90,
+        },
     };
     for i in 0..hosts {
         let name = host(i);
@@ -305,7 +311,8 @@ pub fn topology(hosts: usize) -> Topology {
         }
         for service in ["tomcat", "wsm"] {
             let id = ServiceId::new(name.clone(), service);
-            t.services.insert(id.clone(), ServiceDef { id, name: format!("the {service} service") });
+            t.services
+                .insert(id.clone(), ServiceDef { id, name: format!("the {service} service"), rank: 0, restart: None });
         }
         let keystore = StoreId::new(name.clone(), "keystore");
         let wsm =
@@ -439,8 +446,13 @@ impl World {
                 },
             );
             if let Some(old) = mint_plan.replaces {
-                let predecessor =
-                    Predecessor { identity: id.clone(), replaced_by: pair.print(), run: "r1".to_owned(), at: now() };
+                let predecessor = Predecessor {
+                    identity: id.clone(),
+                    replaced_by: pair.print(),
+                    run: "r1".to_owned(),
+                    at: now(),
+                    staged: false,
+                };
                 self.ledger.predecessors.insert(old, predecessor);
             }
             minted.insert(id.clone(), pair.certificate);

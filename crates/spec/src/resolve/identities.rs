@@ -25,7 +25,7 @@ pub(crate) fn identities(
     for machine in machines {
         for (name, title) in &machine.role.services {
             let id = ServiceId::new(machine.host.fqdn.clone(), name.clone());
-            services.insert(id.clone(), ServiceDef { id, name: title.clone() });
+            services.insert(id.clone(), ServiceDef { id, name: title.clone(), rank: 0, restart: None });
         }
         names(work, machine);
         for (name, identity) in &machine.role.identities {
