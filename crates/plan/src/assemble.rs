@@ -6,19 +6,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Issuer, Subject, Topology};
+use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, IdentityView, Manual, Mint, Options, Plan, Restart,
-    StoreState, StoreVerdict, StoreView, Summary,
+    Action, Barrier, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Interruption,
+    Manual, Mint, Options, Phase, Plan, Restart, StoreState, StoreVerdict, StoreView, Summary, Wait,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
+use crate::overlap::{self, Overlap, Stage};
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::why::Why;
-use crate::{handoff, lint};
+use crate::{handoff, lint, restart, text};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -80,6 +81,7 @@ struct Desk<'a> {
     edges: Vec<EdgeView>,
     findings: Vec<Finding>,
     manual: Vec<Manual>,
+    forecast: Vec<Forecast>,
     blocked_subjects: BTreeSet<&'a Subject>,
 }
 
@@ -94,6 +96,7 @@ impl<'a> Desk<'a> {
             edges: Vec::new(),
             findings: Vec::new(),
             manual: Vec::new(),
+            forecast: Vec::new(),
             blocked_subjects: BTreeSet::new(),
         }
     }
@@ -110,6 +113,7 @@ impl<'a> Desk<'a> {
             self.change(id, number, draft);
         }
         self.findings.extend(diff.findings);
+        self.forecast.extend(diff.forecast);
         self.findings.extend(lint::store(standing));
         for (index, verdict) in diff.verdicts {
             self.edge(index, verdict, &numbers, diff.blocked.is_some());
@@ -145,9 +149,10 @@ impl<'a> Desk<'a> {
             }
             _ => None,
         };
-        let from = subject.and_then(|s| self.settled.get(&s)).and_then(|s| s.from.clone());
+        let from = draft.from.or_else(|| self.settled.get(&subject?)?.from.clone());
         self.waits.insert(id, draft.waits);
-        let mut finding = Finding::of_store(draft.finding, store, draft.reason.clone());
+        let finding = Finding::of_store(draft.finding, store, draft.reason.clone());
+        let mut finding = finding.with_severity(draft.severity);
         finding.alias.clone_from(&draft.alias);
         finding.sha256 = draft.before.as_ref().map(|b| b.sha256);
         finding.change = Some(id);
@@ -217,6 +222,7 @@ impl<'a> Desk<'a> {
         self.subject_findings();
         self.host_findings();
         self.findings.extend(lint::shared_keys(ground, self.settled));
+        self.restart_findings();
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (&a.target, a.kind).cmp(&(&b.target, b.kind)));
@@ -238,11 +244,12 @@ impl<'a> Desk<'a> {
             certificates: self.certificates(&manual),
             identities: self.identities(),
             restarts: self.restarts(),
+            forecast: self.forecast(),
+            barriers: self.barriers(),
+            interruptions: self.interruptions(),
             stores: self.stores,
             edges: self.edges,
             changes: self.changes,
-            forecast: Vec::new(),
-            barriers: Vec::new(),
             findings,
             manual,
             summary,
@@ -348,6 +355,17 @@ impl<'a> Desk<'a> {
                 *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
             }
         }
+        for overlap in self.overlaps() {
+            if !self.ground.selection.takes(self.ground.topology, &overlap.identity.host) {
+                continue;
+            }
+            let hindered = overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })));
+            if hindered {
+                summary.blocked += 1;
+            } else if overlap.since.is_some() && overlap.awaits().is_some() {
+                summary.waiting += 1;
+            }
+        }
         // Blocked stores that no edge ends in, and identities that nobody trusts yet, count too.
         let counted: BTreeSet<&StoreId> =
             self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| &e.store).collect();
@@ -370,6 +388,11 @@ impl<'a> Desk<'a> {
         summary
     }
 
+    /// Changes of certificate under way, or beginning with this plan.
+    fn overlaps(&self) -> impl Iterator<Item = &'a Overlap> {
+        self.settled.values().filter_map(|one| one.overlap.as_ref())
+    }
+
     /// Every renewal has its change: a store that cannot take it was judged again as blocked.
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
         let mut mints = BTreeMap::new();
@@ -383,8 +406,23 @@ impl<'a> Desk<'a> {
                 alias: renewal.alias.clone(),
                 resumed: renewal.resumed.as_ref().map(|c| c.fingerprint()),
                 replaces: one.current.as_ref().map(|c| c.fingerprint()),
+                staged: one.overlap.is_some(),
             };
             mints.insert(id.clone(), mint);
+        }
+        // A key whose certificate its trusters learn first goes to staging and no further.
+        for overlap in self.overlaps().filter(|overlap| overlap.certificate.is_none()) {
+            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
+            let Some(Source::KeyEntry { store, alias }) = source else { continue };
+            let mint = Mint {
+                identity: overlap.identity.clone(),
+                store: store.clone(),
+                alias: alias.clone(),
+                resumed: None,
+                replaces: Some(overlap.old),
+                staged: true,
+            };
+            mints.insert(overlap.identity.clone(), mint);
         }
         mints
     }
@@ -393,7 +431,8 @@ impl<'a> Desk<'a> {
         let mut all = BTreeMap::new();
         for one in self.settled.values() {
             let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
-            for certificate in one.current.iter().chain(resumed) {
+            let next = one.overlap.as_ref().and_then(|o| o.certificate.as_ref());
+            for certificate in one.current.iter().chain(resumed).chain(next) {
                 all.insert(certificate.fingerprint(), certificate.clone());
             }
         }
@@ -431,7 +470,11 @@ impl<'a> Desk<'a> {
                 issuer,
                 sha256: one.current.as_ref().map(|c| c.fingerprint()),
                 not_after: one.current.as_ref().map(|c| c.not_after()),
-                awaits: one.by_hand.as_ref().map(|(_, why)| format!("a person: {why}")),
+                awaits: match (&one.by_hand, &one.overlap) {
+                    (Some((_, why)), _) => Some(format!("a person: {why}")),
+                    (None, Some(overlap)) => overlap.awaits(),
+                    (None, None) => None,
+                },
             });
         }
         views
@@ -451,14 +494,115 @@ impl<'a> Desk<'a> {
                 because.entry(service).or_default().insert(change.id);
             }
         }
-        because
+        let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().map(|(id, since)| (id, since)).collect();
+        let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().collect();
+        restart::steps(topology, all)
             .into_iter()
-            .map(|(service, ids)| Restart {
-                name: service_name(topology, service),
-                service: service.clone(),
-                because: ids.into_iter().collect(),
+            .map(|(service, step)| Restart {
+                name: service_name(topology, &service),
+                because: because.remove(&service).into_iter().flatten().collect(),
+                pending_since: pending.get(&service).copied(),
+                step,
+                service,
             })
             .collect()
+    }
+
+    /// Services of the selected hosts that earlier runs left to be restarted.
+    fn pending(&self) -> impl Iterator<Item = (&'a ServiceId, Timestamp)> {
+        let ground = self.ground;
+        let known = |id: &ServiceId| ground.topology.services.contains_key(id);
+        ground
+            .observed
+            .ledger
+            .restarts
+            .iter()
+            .filter(move |(id, _)| known(id) && ground.selection.takes(ground.topology, &id.host))
+            .map(|(id, pending)| (id, pending.since))
+    }
+
+    fn restart_findings(&mut self) {
+        let topology = self.ground.topology;
+        let findings = self.pending().map(|(service, since)| {
+            let message = format!(
+                "{} was not restarted since its store changed on {}; restart it, then: trustmason ack {service}",
+                service_name(topology, service),
+                text::day(since.as_second())
+            );
+            Finding::of_host(Kind::RestartPending, &service.host, message)
+        });
+        let findings: Vec<Finding> = findings.collect();
+        self.findings.extend(findings);
+    }
+
+    /// What later phases do: first the identities change, then the old certificates leave.
+    fn forecast(&self) -> Vec<Forecast> {
+        let mut forecast = self.forecast.clone();
+        for overlap in self.overlaps().filter(|overlap| overlap.stage == Stage::Extend) {
+            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
+            if let Some(Source::KeyEntry { store, alias }) = source {
+                forecast.push(Forecast {
+                    phase: Phase::Install,
+                    store: store.clone(),
+                    alias: Some(alias.clone()),
+                    action: Action::Regenerate,
+                    to: None,
+                    identity: overlap.identity.clone(),
+                });
+            }
+        }
+        forecast.sort();
+        forecast
+    }
+
+    /// What must have happened between the phases, for the rotations that end in a selected store or live in one.
+    fn barriers(&self) -> Vec<Barrier> {
+        let topology = self.ground.topology;
+        let blocked: BTreeSet<&str> =
+            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
+        let (mut extend, mut install) = (BTreeSet::new(), BTreeSet::new());
+        for overlap in self.overlaps() {
+            let home = self.ground.selection.takes(topology, &overlap.identity.host);
+            let taken = |wait: &Wait| home || self.ground.selection.takes(topology, wait.host());
+            // Nobody need restart what could not learn anything.
+            let needs = overlap.needs.iter().filter(|n| !n.edge.as_deref().is_some_and(|e| blocked.contains(e)));
+            let waits = needs.flat_map(|n| &n.waits).filter(|w| taken(w)).cloned();
+            match overlap.stage {
+                Stage::Extend => extend.extend(waits),
+                Stage::Settle => install.extend(waits),
+                Stage::Install => {}
+            }
+            if overlap.stage != Stage::Settle && home {
+                let services = topology.identities.get(&overlap.identity).into_iter().flat_map(|def| &def.restart);
+                install.extend(services.map(|service| Wait::Restart(service.clone())));
+            }
+        }
+        [(Phase::Extend, extend), (Phase::Install, install)]
+            .into_iter()
+            .filter(|(_, waits)| !waits.is_empty())
+            .map(|(after_phase, waits)| Barrier { after_phase, waits_for: waits.into_iter().collect() })
+            .collect()
+    }
+
+    /// Identities that change while somebody trusts what they present now and cannot learn of the new one first.
+    fn interruptions(&self) -> Vec<Interruption> {
+        let mut all = Vec::new();
+        for (subject, one) in self.settled {
+            let (Subject::Identity(id), Some(current), None) = (subject, &one.current, &one.overlap) else { continue };
+            let Some(def) = self.ground.topology.identities.get(id) else { continue };
+            let (finding, why) = match (&one.renewal, &one.by_hand) {
+                (Some(renewal), _) => (renewal.finding, "its rotation is immediate"),
+                (None, Some((finding, _))) => {
+                    (*finding, "where a person makes it anew the certificate is known only when it is in use already")
+                }
+                (None, None) => continue,
+            };
+            let edges = overlap::relying(self.ground, def, current, finding);
+            if !edges.is_empty() {
+                all.push(Interruption { identity: id.clone(), why: why.to_owned(), edges });
+            }
+        }
+        all
     }
 
     fn manual_restarts(&self, work: &Manual) -> Vec<Restart> {
@@ -472,7 +616,13 @@ impl<'a> Desk<'a> {
         services
             .into_iter()
             .flatten()
-            .map(|s| Restart { service: s.clone(), name: service_name(topology, s), because: Vec::new() })
+            .map(|s| Restart {
+                service: s.clone(),
+                name: service_name(topology, s),
+                because: Vec::new(),
+                pending_since: None,
+                step: 1,
+            })
             .collect()
     }
 }

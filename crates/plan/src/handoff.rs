@@ -20,14 +20,14 @@ use crate::why::Why;
 
 /// Whether a certificate is in a store nobody here can write.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
+pub(crate) enum Presence {
     Present,
     Absent,
     Unknown,
 }
 
 /// What is known of a store's content.
-struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The mirror's or export's whole listing, if one was seen.
     listing: Option<BTreeSet<Fingerprint>>,
     /// What a person said since.
@@ -35,7 +35,7 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn presence(&self, fingerprint: Fingerprint) -> Presence {
+    pub(crate) fn presence(&self, fingerprint: Fingerprint) -> Presence {
         if let Some(said) = self.said {
             if said.holds.contains(&fingerprint) {
                 return Presence::Present;
@@ -100,13 +100,12 @@ pub(crate) fn store<'a>(
             why: edge.why.clone(),
             rule: Some(edge.rule.clone()),
         };
-        let verdict = match &settled.material {
-            Err(why) => Verdict::Blocked(why.clone()),
-            Ok(material @ Material::Minted(_)) => {
+        let mut ask = |material: &Material| match material {
+            Material::Minted(_) => {
                 manual.add.push(item(material));
                 Verdict::Manual(format!("bring the new certificate of {} in", edge.subject))
             }
-            Ok(material @ Material::Known(fingerprint)) => {
+            Material::Known(fingerprint) => {
                 wanted.insert(*fingerprint);
                 match known.presence(*fingerprint) {
                     Presence::Present => Verdict::Held,
@@ -120,6 +119,19 @@ pub(crate) fn store<'a>(
                     }
                 }
             }
+        };
+        let verdict = match (&settled.overlap, &settled.material) {
+            (Some(overlap), _) => {
+                let old = Material::Known(overlap.old);
+                // What may still be presented is never asked to be removed.
+                let old = if overlap.old_wanted { ask(&old) } else { Verdict::Held };
+                match ask(&overlap.next) {
+                    Verdict::Held => old,
+                    next => next,
+                }
+            }
+            (None, Err(why)) => Verdict::Blocked(why.clone()),
+            (None, Ok(material)) => ask(material),
         };
         out.verdicts.insert(index, verdict);
     }
@@ -142,7 +154,8 @@ fn dedup(items: &mut Vec<ManualItem>) {
     items.retain(|i| seen.insert(i.material.clone()));
 }
 
-fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
+/// What is known of it.
+pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
     let listing = standing
         .facts
         .map(|f| f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect());

@@ -1,6 +1,7 @@
 //! The whole plan: its changes, and everything a person needs around them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use trustmason_keystore::{Certificate, Fingerprint, Format};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::Side;
 
-use crate::change::{Change, ChangeId, Material, Phase};
+use crate::change::{Action, Change, ChangeId, Material, Phase};
 use crate::finding::Finding;
 use crate::observed::Input;
 use crate::why::Why;
@@ -197,6 +198,55 @@ pub enum Wait {
     Reply(IdentityId),
 }
 
+impl Wait {
+    /// The host it happens on.
+    pub fn host(&self) -> &Fqdn {
+        match self {
+            Self::Restart(id) => &id.host,
+            Self::HandOff(id) => &id.host,
+            Self::Reply(id) => &id.host,
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Restart(service) => write!(f, "the restart of {service}"),
+            Self::HandOff(store) => write!(f, "the hand-off of {store}"),
+            Self::Reply(identity) => write!(f, "the reply for {identity}"),
+        }
+    }
+}
+
+/// A change of a later phase, as far as it is sure already. What it will find there is only known then.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Forecast {
+    /// Its phase.
+    pub phase: Phase,
+    /// The store.
+    pub store: StoreId,
+    /// The alias then.
+    pub alias: Option<String>,
+    /// What will be done.
+    pub action: Action,
+    /// The alias afterwards, where that is what changes.
+    pub to: Option<String>,
+    /// The identity whose rotation it belongs to.
+    pub identity: IdentityId,
+}
+
+/// Trust that fails for a while because an identity changes before its trusters can know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interruption {
+    /// The identity.
+    pub identity: IdentityId,
+    /// Why its trusters cannot learn of it first.
+    pub why: String,
+    /// The edges that fail until their trusters have followed and were restarted, by id.
+    pub edges: Vec<String>,
+}
+
 /// A restart that becomes needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
@@ -204,8 +254,12 @@ pub struct Restart {
     pub service: ServiceId,
     /// Its name for people.
     pub name: String,
-    /// The changes behind it.
+    /// The changes behind it; none where an earlier run's are.
     pub because: Vec<ChangeId>,
+    /// Since when it is pending, where an earlier run's changes are behind it.
+    pub pending_since: Option<Timestamp>,
+    /// In which step it is restarted, from 1: the sides of a role, and the nodes of a cluster, never in one.
+    pub step: u32,
 }
 
 /// Work for a person on one store or identity.
@@ -306,6 +360,8 @@ pub struct Mint {
     pub resumed: Option<Fingerprint>,
     /// The certificate it replaces.
     pub replaces: Option<Fingerprint>,
+    /// Whether trusters know the new certificate beside the old one, which they keep until its service was restarted.
+    pub staged: bool,
 }
 
 /// A whole plan.
@@ -328,12 +384,14 @@ pub struct Plan {
     /// Changes of the next phase (immediate rotation: of all phases), in the order they are reported.
     pub changes: Vec<Change>,
     /// Changes of later phases.
-    pub forecast: Vec<Change>,
+    pub forecast: Vec<Forecast>,
     /// What stands between phases.
     pub barriers: Vec<Barrier>,
+    /// Trust that fails for a while.
+    pub interruptions: Vec<Interruption>,
     /// Findings, sorted.
     pub findings: Vec<Finding>,
-    /// Restarts that become needed.
+    /// Restarts that become needed or are still pending, in the order they are made.
     pub restarts: Vec<Restart>,
     /// Work for people.
     pub manual: Vec<Manual>,

@@ -11,8 +11,9 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topo
 
 use crate::change::{From, FromKind, IdentityState, Material, Options};
 use crate::constraints::{self, DAY, Fault};
-use crate::finding::{Finding, Kind};
-use crate::observed::{KeyLook, Observed, SourceLook, StoreFacts};
+use crate::finding::{Finding, Kind, Severity};
+use crate::observed::{KeyLook, Observed, SourceLook, StagedLook, StoreFacts};
+use crate::overlap::{self, Overlap, Stage};
 use crate::standing::{Selection, Standing};
 use crate::text;
 use crate::why::Why;
@@ -27,6 +28,8 @@ pub(crate) struct Settled {
     pub from: Option<From>,
     /// The certificate this run makes for it.
     pub renewal: Option<Renewal>,
+    /// The certificate it is changed for while both are trusted.
+    pub overlap: Option<Overlap>,
     /// Why a person must make it anew (hand-off identities).
     pub by_hand: Option<(Kind, String)>,
     pub findings: Vec<Finding>,
@@ -38,6 +41,7 @@ pub(crate) struct Renewal {
     pub alias: String,
     pub entry: Option<EntryId>,
     pub finding: Kind,
+    pub severity: Severity,
     pub reason: String,
     pub resumed: Option<Arc<Certificate>>,
 }
@@ -160,7 +164,7 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
 impl Settled {
     /// Nothing is made anew and nobody is asked.
     fn plain(state: IdentityState, current: Option<Arc<Certificate>>, material: Result<Material, Why>) -> Self {
-        Self { state, current, material, from: None, renewal: None, by_hand: None, findings: Vec::new() }
+        Self { state, current, material, from: None, renewal: None, overlap: None, by_hand: None, findings: Vec::new() }
     }
 }
 
@@ -266,6 +270,7 @@ fn present(
         sha256: Some(current.fingerprint()),
     };
     let asked = ground.options.replace.contains(&def.id);
+    let staged = overlap::staged(ground, def, Some(&current));
     let distrusted = ground.topology.distrust.get(&current.fingerprint());
     let reason = if let Some(why) = distrusted {
         Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
@@ -274,25 +279,85 @@ fn present(
     } else {
         asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
     };
-    let Some((finding, reason)) = reason else {
+    let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
+    let settling = overlap::is_staged(def) && usable;
+    let settling = settling.then(|| overlap::settling(ground, def, &current)).flatten();
+    let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
+    let (finding, reason) = match (reason, staged) {
+        (Some((_, reason)), _) if foreign => {
+            findings.extend(soft_findings(ground, def, &current, &faults));
+            return ca_issued(def, current, &reason, findings);
+        }
+        // One change after the other: trusters keep two certificates of an identity, never three.
+        (_, _) if settling.is_some() => (Kind::RotationWaiting, String::new()),
+        (Some(reason), _) => reason,
+        (None, Some(look)) if !foreign => {
+            let day = text::day(look.since.as_second());
+            (Kind::RotationWaiting, format!("its next key, made on {day}, waits in staging"))
+        }
+        (None, _) => (Kind::RotationWaiting, String::new()),
+    };
+    if reason.is_empty() {
         findings.extend(soft_findings(ground, def, &current, &faults));
+        findings.extend(settling.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
         let material = Ok(Material::Known(current.fingerprint()));
         return Settled {
             from: Some(from),
+            overlap: settling,
             findings,
             ..Settled::plain(IdentityState::Active, Some(current), material)
         };
-    };
-    if !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit {
-        findings.extend(soft_findings(ground, def, &current, &faults));
-        return ca_issued(def, current, &reason, findings);
     }
-    renew(
-        ground,
-        def,
-        standing,
-        Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings },
-    )
+    let draft = Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings };
+    if overlap::is_staged(def) {
+        renew_staged(ground, def, standing, draft, staged, from)
+    } else {
+        renew(ground, def, standing, draft)
+    }
+}
+
+/// Makes an identity anew without an outage where somebody may rely on its present certificate; at once where nobody does.
+fn renew_staged(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    draft: Draft<'_>,
+    staged: Option<&StagedLook>,
+    from: From,
+) -> Settled {
+    let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {
+        return renew(ground, def, home, draft);
+    };
+    let material = Ok(Material::Known(current.fingerprint()));
+    if staged.is_none() {
+        if !home.selected {
+            // Nobody asked to judge it, and until somebody does its trusters have what they need.
+            let plain = Settled::plain(IdentityState::RenewDue, Some(current), material);
+            return Settled { from: Some(from), ..plain };
+        }
+        if home.blocking().is_some() || newer_elsewhere(ground, def, &current).is_some() {
+            return renew(ground, def, home, draft);
+        }
+    }
+    let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
+    let overlap = overlap::begin_or_go_on(ground, def, home, &current, staged, finding, reason);
+    if overlap.since.is_none() {
+        let finding = Finding::of_identity(finding, &def.id, overlap.reason.clone());
+        findings.push(finding.at(Some(alias), Some(current.fingerprint())));
+    }
+    findings.extend(overlap::findings(ground, def, &overlap));
+    let renewal = (overlap.stage == Stage::Install).then(|| Renewal {
+        store: home.def.id.clone(),
+        alias: alias.to_owned(),
+        entry,
+        finding: overlap.kind(),
+        severity: overlap.severity(ground),
+        reason: "every truster knows its next certificate".to_owned(),
+        resumed: overlap.certificate.clone(),
+    });
+    let state = if overlap.since.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
+    let plain = Settled::plain(state, Some(current), material);
+    Settled { from: Some(from), renewal, overlap: Some(overlap), findings, ..plain }
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
@@ -375,14 +440,10 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
         }
         return Settled { findings, ..Settled::plain(IdentityState::RenewDue, draft.current, Err(why)) };
     }
-    let resumed = ground.observed.staging.get(&def.id).filter(|s| s.opens).map(|s| &s.certificate).filter(|c| {
-        let faults = constraints::judge(c, def, ground.now);
-        !faults.iter().any(Fault::demands_new)
-            && draft.current.as_ref().is_none_or(|now| now.fingerprint() != c.fingerprint())
-            && !ground.topology.distrust.contains_key(&c.fingerprint())
-            // Who asks for a new key gets one that did not lie about.
-            && !ground.options.replace.contains(&def.id)
-    });
+    // Who asks for a new key gets one that did not lie about.
+    let resumed = overlap::staged(ground, def, draft.current.as_deref())
+        .filter(|_| !ground.options.replace.contains(&def.id))
+        .map(|look| &look.certificate);
     let material = match resumed {
         Some(certificate) => Material::Known(certificate.fingerprint()),
         None => Material::Minted(def.id.clone()),
@@ -395,6 +456,7 @@ fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft:
             store: standing.def.id.clone(),
             alias: draft.alias.to_owned(),
             entry: draft.entry,
+            severity: draft.finding.severity(),
             finding: draft.finding,
             reason: draft.reason,
             resumed: resumed.cloned(),
@@ -443,7 +505,7 @@ fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
 fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, draft: &Draft<'_>) -> Option<Why> {
     let subject = Subject::Identity(def.id.clone());
     // What nobody can use any more is not worth waiting for.
-    let works = draft.current.is_some() && !matches!(draft.finding, Kind::Expired | Kind::Distrusted);
+    let works = draft.current.is_some() && !overlap::is_useless(draft.finding);
     let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
     edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
         let id = &truster.def.id;
@@ -456,6 +518,13 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
         holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
             .then(|| Why::Newer { identity: def.id.clone(), truster: id.clone() })
     })
+}
+
+/// A truster that knows better than the identity's own store.
+fn newer_elsewhere<'a>(ground: &Ground<'a>, def: &IdentityDef, current: &Certificate) -> Option<&'a StoreId> {
+    overlap::trusters(ground, &def.id)
+        .find(|(edge, truster)| holds_newer(ground, def, edge, truster, current))
+        .map(|(edge, _)| &edge.store)
 }
 
 fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
@@ -550,7 +619,7 @@ fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) 
                 Subject::Identity(_) | Subject::Certificate(_) => None,
             })
             .collect();
-        if own.iter().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none()) {
+        if own.iter().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none() && one.overlap.is_none()) {
             let renewed = own.iter().filter(|(_, one)| one.renewal.is_some());
             let waits: Vec<IdentityId> = renewed.map(|(id, _)| (*id).clone()).collect();
             gone.extend(host.formerly.iter().map(|name| (name.as_str(), waits.clone())));
@@ -568,10 +637,13 @@ fn predecessors(observed: &Observed, settled: &BTreeMap<Subject, Settled>) -> BT
             all.insert(current.fingerprint(), id.clone());
         }
     }
-    // What is in use again is nobody's predecessor.
+    // What is in use again, or may still be, is nobody's predecessor.
     for one in settled.values() {
         if let Ok(Material::Known(fingerprint)) = &one.material {
             all.remove(fingerprint);
+        }
+        if let Some(overlap) = &one.overlap {
+            all.remove(&overlap.old);
         }
     }
     all

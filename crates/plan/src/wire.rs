@@ -44,12 +44,14 @@ pub struct Document {
     /// Changes of the next phase.
     pub changes: Vec<ChangeDocument>,
     /// Changes of later phases.
-    pub forecast: Vec<ChangeDocument>,
+    pub forecast: Vec<ForecastDocument>,
     /// What stands between phases.
     pub barriers: Vec<BarrierDocument>,
     /// Findings.
     pub findings: Vec<FindingDocument>,
-    /// Restarts that become needed.
+    /// Trust that fails for a while because an identity changes before its trusters can know.
+    pub interruptions: Vec<InterruptionDocument>,
+    /// Restarts that become needed or are still pending, in the order they are made.
     pub restarts: Vec<RestartDocument>,
     /// Work for people.
     pub manual: Vec<ManualDocument>,
@@ -199,6 +201,32 @@ documents! {
         /// Changes that must have succeeded first.
         depends_on: Vec<u32>,
     }
+    /// A change of a later phase.
+    ForecastDocument {
+        /// Its phase.
+        phase: Phase,
+        /// The host.
+        host: String,
+        /// The store.
+        store: String,
+        /// The alias then.
+        alias: Option<String>,
+        /// What will be done.
+        action: Action,
+        /// The alias afterwards, where that is what changes.
+        to: Option<String>,
+        /// The identity whose rotation it belongs to.
+        identity: String,
+    }
+    /// An identity that changes before its trusters can know.
+    InterruptionDocument {
+        /// The identity.
+        identity: String,
+        /// Why they cannot know first.
+        why: String,
+        /// The edges that fail until their trusters have followed.
+        edges: Vec<String>,
+    }
     /// What stands between two phases.
     BarrierDocument {
         /// The phase before it.
@@ -246,8 +274,12 @@ documents! {
         service: String,
         /// Its name.
         name: String,
-        /// The changes behind it.
+        /// The changes behind it; none where an earlier run's are.
         because: Vec<u32>,
+        /// Since when it is pending, where an earlier run's changes are behind it.
+        pending_since: Option<String>,
+        /// The step it is restarted in, from 1.
+        step: u32,
     }
     /// Work for a person.
     ManualDocument {
@@ -308,8 +340,17 @@ impl Document {
             edges: plan.edges.iter().map(edge).collect(),
             identities: plan.identities.iter().map(identity).collect(),
             changes: plan.changes.iter().map(change).collect(),
-            forecast: plan.forecast.iter().map(change).collect(),
+            forecast: plan.forecast.iter().map(forecast).collect(),
             barriers: plan.barriers.iter().map(barrier).collect(),
+            interruptions: plan
+                .interruptions
+                .iter()
+                .map(|i| InterruptionDocument {
+                    identity: i.identity.to_string(),
+                    why: i.why.clone(),
+                    edges: i.edges.clone(),
+                })
+                .collect(),
             findings: plan.findings.iter().map(finding).collect(),
             restarts: plan
                 .restarts
@@ -319,6 +360,8 @@ impl Document {
                     service: r.service.name.clone(),
                     name: r.name.clone(),
                     because: r.because.iter().map(|c| c.0).collect(),
+                    pending_since: r.pending_since.map(|since| since.to_string()),
+                    step: r.step,
                 })
                 .collect(),
             manual: plan
@@ -543,6 +586,18 @@ fn change(change: &Change) -> ChangeDocument {
             sha256: f.sha256.map(hex),
         }),
         depends_on: change.depends_on.iter().map(|c| c.0).collect(),
+    }
+}
+
+fn forecast(forecast: &crate::change::Forecast) -> ForecastDocument {
+    ForecastDocument {
+        phase: forecast.phase,
+        host: forecast.store.host.to_string(),
+        store: forecast.store.to_string(),
+        alias: forecast.alias.clone(),
+        action: forecast.action,
+        to: forecast.to.clone(),
+        identity: forecast.identity.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Compares one store we may write with the edges that end in it. First every wanted edge finds its entry, then whatever
 //! is left is judged: ours and unwanted leaves, everything else stays.
 
+mod pair;
 mod slot;
 mod sweep;
 mod wish;
@@ -11,8 +12,8 @@ use trustmason_keystore::{AliasModel, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
-use crate::change::{After, CertificateView, Deed, DeleteReason, Phase};
-use crate::finding::{Finding, Kind};
+use crate::change::{After, CertificateView, Deed, DeleteReason, Forecast, From, FromKind, Phase};
+use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{certificate, trusted};
 use crate::settle::{Ground, Renewal, Settled, Settlement};
 use crate::standing::Standing;
@@ -28,12 +29,16 @@ pub(crate) struct Draft {
     pub alias: Option<String>,
     pub deed: Deed,
     pub finding: Kind,
+    /// How bad it is that this change is needed.
+    pub severity: Severity,
     pub reason: String,
     pub edge: Option<usize>,
     /// Identities whose renewal must have succeeded first.
     pub waits: Vec<IdentityId>,
     pub before: Option<CertificateView>,
     pub after: After,
+    /// Where its certificate comes from, if not from where its subject's does.
+    pub from: Option<From>,
 }
 
 /// An edge's verdict before changes have numbers.
@@ -53,6 +58,8 @@ pub(crate) struct Diff {
     pub verdicts: BTreeMap<usize, Verdict>,
     pub findings: Vec<Finding>,
     pub blocked: Option<Why>,
+    /// What later phases will do here.
+    pub forecast: Vec<Forecast>,
 }
 
 impl Diff {
@@ -121,6 +128,7 @@ pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, sett
         out: Diff::default(),
     };
     work.identities();
+    work.hold_pairs();
     work.hold_exact();
     work.hold_elsewhere();
     work.fill_slots();
@@ -188,11 +196,17 @@ impl<'a> Comparison<'a> {
             alias: Some(renewal.alias.clone()),
             deed: Deed::Regenerate { entry: renewal.entry, alias: renewal.alias.clone(), identity: identity.clone() },
             finding: renewal.finding,
+            severity: renewal.severity,
             reason: renewal.reason.clone(),
             edge: None,
             waits: Vec::new(),
             before: one.current.as_deref().map(CertificateView::of),
             after,
+            from: renewal.resumed.as_ref().map(|c| From {
+                kind: FromKind::Generated,
+                place: identity.to_string(),
+                sha256: Some(c.fingerprint()),
+            }),
         });
     }
 
@@ -223,12 +237,14 @@ fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String,
         phase: Phase::Withdraw,
         alias: entry.alias.clone(),
         deed: Deed::Delete { entry: entry.id, because },
+        severity: finding.severity(),
         finding,
         reason,
         edge: None,
         waits,
         before: view(entry),
         after: After::Gone,
+        from: None,
     }
 }
 

@@ -7,6 +7,7 @@ use trustmason_spec::topology::{Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
+use crate::overlap;
 use crate::settle;
 use crate::why::Why;
 
@@ -40,7 +41,10 @@ impl<'a> Comparison<'a> {
             if !(known_old || placed || named || leaves) {
                 return Slot::Taken(self.conflict(wish, entry));
             }
-            if !known_old && !leaves && self.is_newer(wish, slot.certificate().map(Arc::as_ref)) {
+            // What this tool put beside it for a rotation that took another turn was never presented by anybody.
+            let beside = wish.edge.alias.as_deref().map(overlap::next_alias);
+            let superseded = placed && entry.alias.as_deref().map(fold_alias).as_deref() == beside.as_deref();
+            if !known_old && !leaves && !superseded && self.is_newer(wish, slot.certificate().map(Arc::as_ref)) {
                 return Slot::Newer(entry);
             }
             ours.push(*entry);
@@ -60,7 +64,7 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn conflict(&self, wish: Wish<'a>, holder: &Entry) -> Why {
-        let alias = wish.edge.alias.clone().unwrap_or_default();
+        let alias = holder.alias.as_deref().map(fold_alias).unwrap_or_default().into_owned();
         Why::AliasConflict {
             holder: settle::describe(&holder.kind),
             remedy: format!(

@@ -7,10 +7,11 @@ use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
-use super::{Comparison, Verdict, Wish, deletion};
+use super::{Comparison, Draft, Verdict, Wish, deletion};
 use crate::change::{Deed, DeleteReason};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
+use crate::overlap;
 use crate::text;
 
 impl<'a> Comparison<'a> {
@@ -38,7 +39,9 @@ impl<'a> Comparison<'a> {
             {
                 let reason = format!("{identity} has another certificate now");
                 let waits = self.settlement.successor_of(fingerprint);
-                self.drop(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
+                let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
+                let draft = self.patient(entry, draft);
+                self.out.drafts.push(draft);
             } else if let Some(wish) = self.leftover_of(entry, certificate.map(Arc::as_ref)) {
                 if self.is_newer(wish, certificate.map(Arc::as_ref)) {
                     self.keep_newer(wish, entry, fingerprint);
@@ -46,6 +49,8 @@ impl<'a> Comparison<'a> {
                     let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
                     self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
                 }
+            } else if let Some(wish) = self.came_back(entry, certificate.map(Arc::as_ref)) {
+                self.keep_newer(wish, entry, fingerprint);
             } else if self.placed_by_us(entry, fingerprint) {
                 let reason = "this tool placed it and no rule wants it any more".to_owned();
                 self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
@@ -107,6 +112,38 @@ impl<'a> Comparison<'a> {
             .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)));
     }
 
+    /// A certificate an identity once had, later than the one it has now: its store was put back, and its service may still
+    /// present this one.
+    fn came_back(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
+        let certificate = certificate?;
+        let print = certificate.fingerprint();
+        let had = self.ground.observed.ledger.predecessors.values().find(|p| p.replaced_by == print)?;
+        let beside = |w: &Wish<'_>| {
+            let beside = w.edge.alias.as_deref().map(overlap::next_alias);
+            beside.is_some() && entry.alias.as_deref().map(fold_alias).as_deref() == beside.as_deref()
+        };
+        self.wishes.iter().copied().find(|w| {
+            w.edge.subject == Subject::Identity(had.identity.clone())
+                && beside(w)
+                && self.is_newer(*w, Some(certificate))
+        })
+    }
+
+    /// What ends a rotation is no drift while people may be expected to be at it.
+    pub(super) fn end_of_rotation(&self, print: Fingerprint) -> Option<(Kind, Severity)> {
+        let predecessors = &self.ground.observed.ledger.predecessors;
+        let record = predecessors.iter().find(|(old, p)| p.staged && (**old == print || p.replaced_by == print))?.1;
+        Some((Kind::RotationWaiting, overlap::patience(self.ground, record.at)))
+    }
+
+    /// Says so of a deletion.
+    pub(super) fn patient(&self, entry: &Entry, draft: Draft) -> Draft {
+        match trusted(entry).and_then(|slot| self.end_of_rotation(slot.fingerprint())) {
+            Some((finding, severity)) => Draft { finding, severity, ..draft },
+            None => draft,
+        }
+    }
+
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
         let key = match entry.alias.as_deref().filter(|_| self.folded) {
             Some(alias) => fold_alias(alias).into_owned(),
@@ -130,7 +167,7 @@ impl<'a> Comparison<'a> {
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
                     .at(entry.alias.as_deref(), Some(fingerprint))
-                    .with_severity(crate::finding::Severity::Info),
+                    .with_severity(Severity::Info),
             );
         }
     }

@@ -8,6 +8,7 @@ use super::{Comparison, Draft, Verdict, Wish, deletion, is_foreign_ca, view};
 use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Material, Phase};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::certificate;
+use crate::overlap;
 use crate::text;
 use crate::why::Why;
 
@@ -93,7 +94,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether an entry stands at the alias that another edge of this store has by right.
-    fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
+    pub(super) fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
         let Some(stored) = entry.alias.as_deref() else { return false };
         self.wishes.iter().any(|w| w.index != wish.index && w.edge.alias.as_deref() == Some(stored))
     }
@@ -107,7 +108,8 @@ impl<'a> Comparison<'a> {
         if is_foreign_ca(entry, edge) {
             return false;
         }
-        let by_rule = edge.was.contains(&lower) || edge.alias.as_deref() == Some(lower.as_str());
+        let by_rule = edge.was.contains(&lower)
+            || edge.alias.as_deref().is_some_and(|alias| alias == lower || overlap::next_alias(alias) == lower);
         let named = certificate(entry).is_some_and(|c| self.names_host_of(c, edge));
         (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &lower, fingerprint)
     }
@@ -115,7 +117,11 @@ impl<'a> Comparison<'a> {
     pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
         self.claimed.insert(entry.id);
         let stored = entry.alias.clone().unwrap_or_default();
-        let reason = if fold_alias(&stored) == to {
+        let rotation = certificate(entry).and_then(|c| self.end_of_rotation(c.fingerprint()));
+        let (finding, severity) = rotation.unwrap_or((Kind::WrongAlias, Kind::WrongAlias.severity()));
+        let reason = if fold_alias(&stored) == overlap::next_alias(to) {
+            format!("{} presents it now", wish.edge.subject)
+        } else if fold_alias(&stored) == to {
             format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(&stored))
         } else {
             format!("`{}` is an older document's alias for {}", text::escape(&stored), wish.edge.subject)
@@ -126,12 +132,14 @@ impl<'a> Comparison<'a> {
                 phase: Phase::Withdraw,
                 alias: entry.alias.clone(),
                 deed: Deed::Rename { entry: entry.id, to: to.to_owned() },
-                finding: Kind::WrongAlias,
+                finding,
+                severity,
                 reason,
                 edge: None,
                 waits: Vec::new(),
                 before: view(entry),
                 after: After::Alias(to.to_owned()),
+                from: None,
             },
         );
     }
@@ -147,12 +155,14 @@ impl<'a> Comparison<'a> {
                     self.claimed.insert(entry.id);
                     let reason = format!("an older certificate of {}", wish.edge.subject);
                     let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, wish.waits());
+                    let draft = self.patient(entry, draft);
                     self.out.drafts.push(Draft { edge: Some(wish.index), ..draft });
                 }
                 true
             }
             Slot::Newer(entry) => {
-                self.ahead(wish, entry);
+                let verdict = self.ahead(wish, entry);
+                self.settle_edge(wish, verdict);
                 false
             }
             Slot::Taken(why) => {
@@ -185,7 +195,10 @@ impl<'a> Comparison<'a> {
             match self.judge_slot(wish, &holders) {
                 Slot::Free => self.import(wish, Some(alias), material),
                 Slot::Ours(entries) => self.replace(wish, &entries, alias, material),
-                Slot::Newer(entry) => self.ahead(wish, entry),
+                Slot::Newer(entry) => {
+                    let verdict = self.ahead(wish, entry);
+                    self.settle_edge(wish, verdict);
+                }
                 Slot::Taken(why) => {
                     self.claimed.extend(holders.iter().map(|e| e.id));
                     self.settle_edge(wish, Verdict::Blocked(why));
@@ -210,11 +223,13 @@ impl<'a> Comparison<'a> {
                 alias: alias.clone(),
                 deed: Deed::Import { alias, material },
                 finding: Kind::Missing,
+                severity: Kind::Missing.severity(),
                 reason,
                 edge: None,
                 waits: Vec::new(),
                 before: None,
                 after,
+                from: None,
             },
         );
     }
@@ -236,11 +251,13 @@ impl<'a> Comparison<'a> {
                 alias: last.and_then(|e| e.alias.clone()),
                 deed: Deed::Replace { entries: entries.iter().map(|e| e.id).collect(), alias: Some(alias), material },
                 finding: Kind::Stale,
+                severity: Kind::Stale.severity(),
                 reason,
                 edge: None,
                 waits: Vec::new(),
                 before: last.and_then(view),
                 after,
+                from: None,
             },
         );
     }
@@ -254,10 +271,11 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) {
+    /// Somebody was faster than us: the entry stays, a person brings what is known here up to it.
+    pub(super) fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) -> Verdict {
         self.claimed.insert(entry.id);
         let Some(held) = certificate(entry) else {
-            return;
+            return Verdict::Manual("export its certificate again".to_owned());
         };
         let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
         let remedy = if went_back {
@@ -274,6 +292,6 @@ impl<'a> Comparison<'a> {
             .at(entry.alias.as_deref(), Some(held.fingerprint()));
         // A key entry is what its service presents: then this truster does not trust it now.
         self.out.findings.push(if went_back { finding.with_severity(Severity::Error) } else { finding });
-        self.settle_edge(wish, Verdict::Manual(message));
+        Verdict::Manual(message)
     }
 }

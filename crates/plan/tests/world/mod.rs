@@ -13,16 +13,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, Edits, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
 use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
-use trustmason_plan::ledger::{Ledger, Placed, Predecessor};
+use trustmason_plan::ledger::{Ack, Ledger, PendingRestart, Placed, Predecessor};
 use trustmason_plan::observed::{
-    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StoreFacts, StoreLook,
+    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook,
 };
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::work::{NewIdentity, edits};
@@ -114,18 +114,17 @@ pub fn pool() -> &'static Pool {
     })
 }
 
-/// Keys ready for minting, so that cases do not wait for key generation.
-fn spare_key(n: usize) -> &'static rcgen::KeyPair {
-    static KEYS: OnceLock<Vec<rcgen::KeyPair>> = OnceLock::new();
-    let keys = KEYS.get_or_init(|| {
-        (0..16).map(|_| rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap()).collect()
-    });
-    &keys[n % keys.len()]
+/// The n-th certificate that is made for an identity. One of the same order is made once for a whole test binary, so that
+/// worlds which did the same are the same.
+pub fn mint(def: &IdentityDef, n: usize, at: Timestamp) -> Pair {
+    static MADE: Mutex<BTreeMap<String, Pair>> = Mutex::new(BTreeMap::new());
+    let order = trustmason_plan::mint::order(def, at);
+    let mut made = MADE.lock().unwrap();
+    made.entry(format!("{n} {order:?}")).or_insert_with(|| fresh(&order, n)).clone()
 }
 
-/// Mints what an order asks for.
-pub fn mint(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
-    let key = spare_key(n);
+fn fresh(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let mut params = rcgen::CertificateParams::new(order.names.clone()).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, order.subject[0].1.as_str());
@@ -133,7 +132,7 @@ pub fn mint(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
     params.not_before = time(order.not_before);
     params.not_after = time(order.not_after);
     params.serial_number = Some(rcgen::SerialNumber::from(u64::try_from(n).unwrap() + 1));
-    let der = params.self_signed(key).unwrap().der().to_vec();
+    let der = params.self_signed(&key).unwrap().der().to_vec();
     Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
 }
 
@@ -145,6 +144,7 @@ pub enum Disk {
     Unreadable,
 }
 
+#[derive(Clone)]
 pub struct World {
     pub topology: Topology,
     pub disk: BTreeMap<StoreId, Disk>,
@@ -152,7 +152,9 @@ pub struct World {
     pub unreachable: BTreeSet<Fqdn>,
     pub ledger: Ledger,
     pub options: Options,
-    minted: usize,
+    pub staging: BTreeMap<IdentityId, Pair>,
+    pub now: Timestamp,
+    minted: BTreeMap<IdentityId, usize>,
 }
 
 /// An entry to begin with.
@@ -364,7 +366,9 @@ impl World {
             unreachable: BTreeSet::new(),
             ledger: Ledger::default(),
             options: Options { spec: "world.yaml".to_owned(), ..Options::default() },
-            minted: 0,
+            staging: BTreeMap::new(),
+            now: now(),
+            minted: BTreeMap::new(),
         }
     }
 
@@ -419,77 +423,143 @@ impl World {
             };
             observed.stores.insert(id.clone(), look);
         }
+        for (id, pair) in &self.staging {
+            let since = Timestamp::from_second(pair.certificate.not_before()).unwrap();
+            let path = PathBuf::from(format!("staging/{id}"));
+            let certificate = pair.certificate.clone();
+            observed.staging.insert(id.clone(), StagedLook { certificate, opens: true, path, since });
+        }
         observed
     }
 
     pub fn plan(&self) -> Plan {
-        trustmason_plan::plan(&self.topology, &self.look(), &self.options, now())
+        trustmason_plan::plan(&self.topology, &self.look(), &self.options, self.now)
     }
 
     /// Does what a plan says, as `host` would.
     pub fn apply(&mut self, plan: &Plan) {
+        let made = self.begin(plan);
+        for view in &plan.stores {
+            self.write(plan, &view.id, &made);
+        }
+    }
+
+    /// Every key of the plan, made or taken up again; all are in staging afterwards.
+    pub fn begin(&mut self, plan: &Plan) -> BTreeMap<IdentityId, Pair> {
+        let mut made = BTreeMap::new();
+        for (id, mint_plan) in &plan.mints {
+            let pair = match mint_plan.resumed {
+                Some(print) => {
+                    let staged = self.staging[id].clone();
+                    assert_eq!(staged.print(), print, "what is resumed is what is staged");
+                    staged
+                }
+                None => {
+                    let number = self.minted.entry(id.clone()).or_default();
+                    *number += 1;
+                    mint(&self.topology.identities[id], *number, self.now)
+                }
+            };
+            let faults =
+                trustmason_plan::constraints::judge(&pair.certificate, &self.topology.identities[id], self.now);
+            assert!(!faults.iter().any(trustmason_plan::constraints::Fault::demands_new), "{faults:?}");
+            self.staging.insert(id.clone(), pair.clone());
+            made.insert(id.clone(), pair);
+        }
+        made
+    }
+
+    /// Writes one store of a plan, if it is to be written, and remembers what `host` would.
+    pub fn write(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) {
+        let Some(view) = plan.stores.iter().find(|view| view.id == *store) else { return };
+        let StoreVerdict::Change(ids) = &view.verdict else { return };
         let mut rng = getrandom::SysRng;
         let mut rng = rand_core::UnwrapErr(&mut rng);
-        let mut minted = BTreeMap::new();
-        let mut identities = BTreeMap::new();
-        for (id, mint_plan) in &plan.mints {
-            assert_eq!(mint_plan.resumed, None, "nothing is staged in this world");
-            self.minted += 1;
-            let pair = mint(&trustmason_plan::mint::order(&self.topology.identities[id], now()), self.minted);
-            let faults = trustmason_plan::constraints::judge(&pair.certificate, &self.topology.identities[id], now());
-            assert!(!faults.iter().any(trustmason_plan::constraints::Fault::demands_new), "{faults:?}");
-            identities.insert(
-                id.clone(),
-                NewIdentity {
-                    key: NewKey::Plain(pair.pkcs8.clone().into()),
-                    chain: vec![pair.certificate.der().to_vec()],
-                },
-            );
-            if let Some(old) = mint_plan.replaces {
-                let predecessor = Predecessor {
-                    identity: id.clone(),
-                    replaced_by: pair.print(),
-                    run: "r1".to_owned(),
-                    at: now(),
-                    staged: false,
-                };
-                self.ledger.predecessors.insert(old, predecessor);
-            }
-            minted.insert(id.clone(), pair.certificate);
-        }
+        let minted = made.iter().map(|(id, pair)| (id.clone(), pair.certificate.clone())).collect();
+        let identity = |pair: &Pair| NewIdentity {
+            key: NewKey::Plain(pair.pkcs8.clone().into()),
+            chain: vec![pair.certificate.der().to_vec()],
+        };
+        let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
         let certificates = Resolved { known: &plan.certificates, minted: &minted };
-        for view in &plan.stores {
-            let StoreVerdict::Change(ids) = &view.verdict else { continue };
-            let Some(Disk::File(bytes)) = self.disk.get(&view.id) else {
-                panic!("a write to a store that is not there")
-            };
-            assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
-            let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
-            let edits = edits(changes.iter().copied(), &certificates, &identities, NOW * 1000).unwrap();
-            let store = self.open(&view.id).unwrap();
-            let image = store.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
-            let Image::File(next) = image else { panic!("a folder") };
-            self.disk.insert(view.id.clone(), Disk::File(next));
-            let placed = self.ledger.placed.entry(view.id.clone()).or_default();
-            for change in changes {
-                match &change.deed {
-                    Deed::Import { alias: Some(alias), material }
-                    | Deed::Replace { alias: Some(alias), material, .. } => {
-                        let sha256 = certificates.get(material).unwrap().fingerprint();
-                        placed.insert(
-                            alias.clone(),
-                            Placed { sha256, rule: "T1".to_owned(), run: "r1".to_owned(), at: now() },
-                        );
-                    }
-                    Deed::Delete { .. } => {
-                        if let Some(alias) = &change.alias {
-                            placed.remove(&alias.to_lowercase());
-                        }
-                    }
-                    Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {}
+        let Some(Disk::File(bytes)) = self.disk.get(&view.id) else { panic!("a write to a store that is not there") };
+        assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
+        let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
+        let edits = edits(changes.iter().copied(), &certificates, &identities, self.now.as_millisecond()).unwrap();
+        let before = self.open(&view.id).unwrap();
+        let image = before.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
+        let Image::File(next) = image else { panic!("a folder") };
+        self.disk.insert(view.id.clone(), Disk::File(next));
+        let key = |alias: &str| alias.to_lowercase();
+        let placed = self.ledger.placed.entry(view.id.clone()).or_default();
+        for change in &changes {
+            match &change.deed {
+                Deed::Import { alias: Some(alias), material } | Deed::Replace { alias: Some(alias), material, .. } => {
+                    let sha256 = certificates.get(material).unwrap().fingerprint();
+                    let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
+                    placed.insert(key(alias), Placed { sha256, rule, run: "r1".to_owned(), at: self.now });
                 }
+                Deed::Delete { .. } => {
+                    placed.remove(&key(change.alias.as_deref().unwrap()));
+                }
+                Deed::Regenerate { identity, .. } => {
+                    let mint = &plan.mints[identity];
+                    if let Some(old) = mint.replaces {
+                        let predecessor = Predecessor {
+                            identity: identity.clone(),
+                            replaced_by: made[identity].print(),
+                            run: "r1".to_owned(),
+                            at: self.now,
+                            staged: mint.staged,
+                        };
+                        self.ledger.predecessors.insert(old, predecessor);
+                    }
+                    self.staging.remove(identity);
+                }
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } => {}
             }
         }
+        // After the deletions, as in the store itself.
+        for change in &changes {
+            if let Deed::Rename { to, .. } = &change.deed
+                && let Some(one) = placed.remove(&key(change.alias.as_deref().unwrap()))
+            {
+                placed.insert(key(to), one);
+            }
+        }
+        for restart in plan.restarts.iter().filter(|r| r.because.iter().any(|id| ids.contains(id))) {
+            let pending = PendingRestart { since: self.now, run: "r1".to_owned() };
+            self.ledger.restarts.insert(restart.service.clone(), pending);
+        }
+    }
+
+    /// A person restarted a service and says so.
+    pub fn ack(&mut self, service: &ServiceId) {
+        self.ledger.restarts.remove(service);
+        self.ledger.acks.insert(service.clone(), Ack { at: self.now, by: "operator".to_owned() });
+    }
+
+    /// A person restarted everything that waits for it.
+    pub fn ack_all(&mut self) {
+        let all: Vec<ServiceId> = self.ledger.restarts.keys().cloned().collect();
+        for service in all {
+            self.ack(&service);
+        }
+    }
+
+    /// Aliases and certificates of the trusted entries of a store.
+    pub fn trusted(&self, id: &StoreId) -> BTreeMap<String, Fingerprint> {
+        let store = self.open(id).unwrap();
+        let entries = store.entries().iter().filter(|e| matches!(e.kind, EntryKind::Trusted(_)));
+        entries.map(|e| (e.alias.clone().unwrap(), e.certificates()[0].fingerprint())).collect()
+    }
+
+    /// The certificate an identity has in its store.
+    pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
+        let Source::KeyEntry { store, alias } = &self.topology.identities[id].source else { return None };
+        let store = self.open(store)?;
+        let entry = store.entries().iter().find(|e| e.alias.as_ref() == Some(alias))?;
+        Some(entry.certificates()[0].fingerprint())
     }
 }
 

@@ -1,0 +1,152 @@
+//! Two certificates of one identity side by side, while it changes from the one to the other: each truster has both, whatever
+//! alias they stand under. What is there stays as it is; what is missing comes to the edge's alias if that is free, else
+//! beside it.
+
+use trustmason_keystore::{Entry, Fingerprint};
+
+use super::slot::Slot;
+use super::{Comparison, Draft, Verdict, Wish, view};
+use crate::change::{Action, After, CertificateView, Deed, Forecast, From, FromKind, Material, Phase};
+use crate::finding::Kind;
+use crate::overlap::{Overlap, Stage, next_alias};
+
+/// Which of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Old,
+    Next,
+}
+
+impl<'a> Comparison<'a> {
+    /// Serves every edge whose subject is between two certificates.
+    pub(super) fn hold_pairs(&mut self) {
+        let pairs: Vec<(Wish<'a>, &'a Overlap)> =
+            self.wishes.iter().filter_map(|w| Some((*w, w.settled.overlap.as_ref()?))).collect();
+        // All of them first: no pair takes the place of another's half.
+        for (wish, overlap) in &pairs {
+            let prints = [Some(overlap.old), overlap.next.known()];
+            let held: Vec<_> = prints.into_iter().flatten().flat_map(|p| self.half(*wish, p)).map(|e| e.id).collect();
+            self.claimed.extend(held);
+        }
+        for (wish, overlap) in pairs {
+            let verdict = self.pair(wish, overlap);
+            self.settle_edge(wish, verdict);
+        }
+    }
+
+    /// Where one of the two stands, but for places that another edge has by right.
+    fn half(&self, wish: Wish<'a>, print: Fingerprint) -> Vec<&'a Entry> {
+        self.with_fingerprint(print).into_iter().filter(|e| !self.is_anothers_slot(wish, e)).collect()
+    }
+
+    fn pair(&mut self, wish: Wish<'a>, overlap: &'a Overlap) -> Verdict {
+        let old = self.half(wish, overlap.old);
+        let next = overlap.next.known().map(|print| self.half(wish, print)).unwrap_or_default();
+        let stands = |entries: &[&Entry], alias: &str| {
+            entries.iter().any(|e| e.alias.as_deref().is_some_and(|stored| self.same_alias(stored, alias)))
+        };
+        let beside = wish.edge.alias.as_deref().map(next_alias);
+        // The old one goes to the edge's alias, the next one beside it, unless one of them is at the other's place already.
+        let old_to = wish.edge.alias.as_deref().map(|alias| match &beside {
+            Some(beside) if stands(&next, alias) => beside.clone(),
+            Some(_) | None => alias.to_owned(),
+        });
+        let old_comes = overlap.old_wanted && overlap.stage == Stage::Extend && old.is_empty();
+        let next_to = wish.edge.alias.as_deref().map(|alias| match &beside {
+            Some(beside) if stands(&old, alias) || (old_comes && old_to.as_deref() == Some(alias)) => beside.clone(),
+            Some(_) | None => alias.to_owned(),
+        });
+        let mut verdict = Verdict::Held;
+        if old_comes {
+            verdict = self.put(wish, overlap, Half::Old, old_to.clone());
+        }
+        if next.is_empty() {
+            let put = self.put(wish, overlap, Half::Next, next_to.clone());
+            if !matches!(verdict, Verdict::Blocked(_)) {
+                verdict = put;
+            }
+        }
+        let leaving = old.iter().map(|e| e.alias.clone()).chain(old_comes.then_some(old_to)).collect();
+        self.forecast(wish, overlap, leaving, next.first().map_or(next_to, |e| e.alias.clone()));
+        verdict
+    }
+
+    /// Brings one of the two in.
+    fn put(&mut self, wish: Wish<'a>, overlap: &Overlap, half: Half, alias: Option<String>) -> Verdict {
+        let holders = alias.as_deref().map(|alias| self.at_alias(alias)).unwrap_or_default();
+        let replaced = match self.judge_slot(wish, &holders) {
+            Slot::Free => Vec::new(),
+            Slot::Ours(entries) => entries,
+            Slot::Newer(entry) => return self.ahead(wish, entry),
+            Slot::Taken(why) => {
+                self.claimed.extend(holders.iter().map(|e| e.id));
+                return Verdict::Blocked(why);
+            }
+        };
+        self.claimed.extend(replaced.iter().map(|e| e.id));
+        let last = replaced.last().copied();
+        let missing = if last.is_none() { Kind::Missing } else { Kind::Stale };
+        // While it settles its service may present the next one any moment.
+        let (finding, severity, reason) = match half {
+            Half::Next if overlap.stage != Stage::Settle => (
+                overlap.kind(),
+                overlap.severity(self.ground),
+                format!("{} gets another certificate, which is trusted here before it is used", wish.edge.subject),
+            ),
+            Half::Old | Half::Next => {
+                let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
+                (missing, missing.severity(), reason)
+            }
+        };
+        let (material, certificate) = match half {
+            Half::Old => (Material::Known(overlap.old), wish.settled.current.as_ref()),
+            Half::Next => (overlap.next.clone(), overlap.certificate.as_ref()),
+        };
+        let after = match certificate {
+            Some(certificate) => After::Known(CertificateView::of(certificate)),
+            None => After::Minted { subject: self.future_subject(&overlap.identity) },
+        };
+        let from = match half {
+            Half::Next if overlap.stage != Stage::Settle => {
+                let place = overlap.identity.to_string();
+                Some(From { kind: FromKind::Generated, place, sha256: overlap.next.known() })
+            }
+            Half::Old | Half::Next => wish.settled.from.clone(),
+        };
+        let at = self.out.drafts.len();
+        self.out.drafts.push(Draft {
+            phase: Phase::Extend,
+            alias: last.and_then(|e| e.alias.clone()).or_else(|| alias.clone()),
+            deed: match last {
+                Some(_) => Deed::Replace { entries: replaced.iter().map(|e| e.id).collect(), alias, material },
+                None => Deed::Import { alias, material },
+            },
+            finding,
+            severity,
+            reason,
+            edge: Some(wish.index),
+            waits: Vec::new(),
+            before: last.and_then(view),
+            after,
+            from,
+        });
+        Verdict::Draft(at)
+    }
+
+    /// What is left to do here when the new one is in use: every place of the old one, and where the new one stands or comes to.
+    fn forecast(&mut self, wish: Wish<'a>, overlap: &Overlap, old: Vec<Option<String>>, next: Option<String>) {
+        let one = |alias, action, to| Forecast {
+            phase: Phase::Withdraw,
+            store: wish.edge.store.clone(),
+            alias,
+            action,
+            to,
+            identity: overlap.identity.clone(),
+        };
+        self.out.forecast.extend(old.into_iter().map(|alias| one(alias, Action::Delete, None)));
+        let wanted = wish.edge.alias.clone();
+        if next.is_some() && next == wanted.as_deref().map(next_alias) {
+            self.out.forecast.push(one(next, Action::Rename, wanted));
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A change of certificate that breaks nothing (contract §3). While it lasts every truster trusts two certificates of the
+//! identity: the one its service presents, and the one it presents next.
+//!
+//! | stage | trusters learn | the identity | ends when |
+//! |---|---|---|---|
+//! | extend | the next certificate, beside the old | as it was; its next key waits in staging | every truster holds it and was restarted |
+//! | install | – | takes the staged key | in one write |
+//! | settle | – | its service may still present the old | that service was restarted |
+//!
+//! After that there is nothing special any more: the old certificate is a predecessor's and leaves, aliases settle. Nothing
+//! is remembered of a stage but what must be: a key in staging, a predecessor in the ledger, restarts nobody has seen to.
+//! Each stage is read off them and off the stores, so that a run may stop anywhere and a phase may wait for days.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_spec::name::{IdentityId, ServiceId};
+use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Subject};
+
+use crate::change::{Material, Wait};
+use crate::constraints::{self, DAY, Fault};
+use crate::finding::{Finding, Kind, Severity};
+use crate::handoff::{self, Presence};
+use crate::observed::{StagedLook, trusted};
+use crate::settle::Ground;
+use crate::standing::Standing;
+use crate::text;
+use crate::why::Why;
+
+/// What follows the alias of an edge while its truster trusts two certificates.
+const NEXT: &str = "~next";
+
+/// The alias of the next certificate beside the present one.
+pub(crate) fn next_alias(alias: &str) -> String {
+    format!("{alias}{NEXT}")
+}
+
+/// How far a change of certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Trusters learn the next certificate.
+    Extend,
+    /// They all know it: the identity takes it.
+    Install,
+    /// The identity has it; its service may still present the old one.
+    Settle,
+}
+
+/// A change of certificate under way.
+pub(crate) struct Overlap {
+    pub identity: IdentityId,
+    pub stage: Stage,
+    /// What the service presents, or may still present.
+    pub old: Fingerprint,
+    /// Whether a truster that lacks the old one is to get it: where it still works there.
+    pub old_wanted: bool,
+    /// What it presents next, or already.
+    pub next: Material,
+    /// The next one, where it exists.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Since when it is under way; `None` if it begins with this plan.
+    pub since: Option<Timestamp>,
+    /// What is missing before the next stage.
+    pub needs: Vec<Need>,
+    /// Why a new certificate is made.
+    pub finding: Kind,
+    /// For people.
+    pub reason: String,
+}
+
+/// What one truster (or the identity itself) still lacks.
+pub(crate) struct Need {
+    /// The edge, where it is a truster's.
+    pub edge: Option<String>,
+    /// What a person must do after the stage's changes.
+    pub waits: Vec<Wait>,
+    /// Why nothing can be done about it now.
+    pub hindered: Option<Why>,
+}
+
+impl Overlap {
+    /// How grave it is that this is not finished: nothing while people may be expected to be at it.
+    pub(crate) fn severity(&self, ground: &Ground<'_>) -> Severity {
+        match self.since {
+            Some(since) => patience(ground, since),
+            None => self.finding.severity(),
+        }
+    }
+
+    /// The finding a change made for its sake mends.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.since.is_some() { Kind::RotationWaiting } else { self.finding }
+    }
+
+    /// What it waits for, in words.
+    pub(crate) fn awaits(&self) -> Option<String> {
+        let waits: BTreeSet<&Wait> = self.needs.iter().flat_map(|n| &n.waits).collect();
+        let words: Vec<String> = waits.into_iter().map(ToString::to_string).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
+/// How grave a wait since then is: nothing while people may be expected to be at it.
+pub(crate) fn patience(ground: &Ground<'_>, since: Timestamp) -> Severity {
+    let patience = i64::from(ground.topology.policy.patience_days) * DAY;
+    let waited = ground.now.as_second().saturating_sub(since.as_second());
+    if waited <= patience { Severity::Info } else { Severity::Error }
+}
+
+/// A staged key that may be used: it opens, it is another than the present one, and nothing speaks against its certificate.
+pub(crate) fn staged<'a>(
+    ground: &Ground<'a>,
+    def: &IdentityDef,
+    current: Option<&Certificate>,
+) -> Option<&'a StagedLook> {
+    ground.observed.staging.get(&def.id).filter(|look| look.opens).filter(|look| {
+        let certificate = &look.certificate;
+        let faults = constraints::judge(certificate, def, ground.now);
+        !faults.iter().any(Fault::demands_new)
+            && current.is_none_or(|now| now.fingerprint() != certificate.fingerprint())
+            && !ground.topology.distrust.contains_key(&certificate.fingerprint())
+    })
+}
+
+/// Whether nobody can use a certificate with this fault any more, or nobody should.
+pub(crate) fn is_useless(finding: Kind) -> bool {
+    matches!(finding, Kind::Expired | Kind::Distrusted)
+}
+
+/// Whether the present certificate may be in use somewhere, so that taking it away would break something.
+pub(crate) fn is_in_use(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> bool {
+    !relying(ground, def, current, finding).is_empty()
+}
+
+/// The edges, by id, whose trusters may trust the present certificate now and can still make use of it.
+pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> Vec<String> {
+    if is_useless(finding) {
+        return Vec::new();
+    }
+    let trust = |truster: &Standing<'_>| holds(ground, truster, current.fingerprint()) != Presence::Absent;
+    trusters(ground, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
+}
+
+/// The trusters of an identity with the edges that lead there.
+pub(crate) fn trusters<'g, 'a>(
+    ground: &'g Ground<'a>,
+    identity: &IdentityId,
+) -> impl Iterator<Item = (&'a Edge, &'g Standing<'a>)> {
+    let edges = ground.index.trusters_of.get(&Subject::Identity(identity.clone())).into_iter().flatten();
+    edges.filter_map(|edge| Some((*edge, ground.standings.get(&edge.store)?)))
+}
+
+/// Whether a truster trusts a certificate, as far as can be told.
+fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Presence {
+    if truster.hand_off || truster.unobserved {
+        return handoff::known(ground, truster).presence(print);
+    }
+    match truster.facts {
+        Some(facts) if facts.entries.iter().filter_map(trusted).any(|s| s.fingerprint() == print) => Presence::Present,
+        Some(_) => Presence::Absent,
+        None if truster.creatable => Presence::Absent,
+        None => Presence::Unknown,
+    }
+}
+
+/// The overlap of an identity whose new key is in staging or is made by this plan.
+pub(crate) fn begin_or_go_on(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    current: &Arc<Certificate>,
+    staged: Option<&StagedLook>,
+    finding: Kind,
+    reason: String,
+) -> Overlap {
+    let next = staged.map(|look| look.certificate.fingerprint());
+    let mut needs: Vec<Need> = trusters(ground, &def.id)
+        .filter_map(|(edge, truster)| need(ground, &def.id, &edge.id, truster, next))
+        .collect();
+    // Nothing is missing: but the identity's own store must take the key.
+    let ready = needs.is_empty() && next.is_some();
+    let hindered = if let Some(finding) = home.blocking() {
+        Some(Why::SourceBlocked { store: home.def.id.clone(), finding })
+    } else {
+        (!home.selected).then(|| Why::OutsideSelection { what: format!("{}, whose new key waits in staging,", def.id) })
+    };
+    let may_install = hindered.is_none();
+    if ready && !may_install {
+        needs.push(Need { edge: None, waits: Vec::new(), hindered });
+    }
+    Overlap {
+        identity: def.id.clone(),
+        stage: if ready && may_install { Stage::Install } else { Stage::Extend },
+        old: current.fingerprint(),
+        old_wanted: constraints::names(current, def)
+            && current.not_after() >= ground.now.as_second()
+            && current.jvm_refusal().is_none(),
+        next: next.map_or_else(|| Material::Minted(def.id.clone()), Material::Known),
+        certificate: staged.map(|look| Arc::clone(&look.certificate)),
+        since: staged.map(|look| look.since),
+        needs,
+        finding,
+        reason,
+    }
+}
+
+/// What a truster lacks before the identity may present its next certificate.
+fn need(
+    ground: &Ground<'_>,
+    identity: &IdentityId,
+    edge: &str,
+    truster: &Standing<'_>,
+    next: Option<Fingerprint>,
+) -> Option<Need> {
+    let by_hand = truster.hand_off || truster.unobserved;
+    let presence = next.map_or(Presence::Absent, |print| holds(ground, truster, print));
+    let restarts = |open: &dyn Fn(&ServiceId) -> bool| -> Vec<Wait> {
+        truster.def.restart.iter().filter(|s| open(s)).map(|s| Wait::Restart(s.clone())).collect()
+    };
+    let (waits, hindered) = match (presence, next) {
+        (Presence::Present, Some(print)) => (restarts(&|service| !is_restarted(ground, truster, service, print)), None),
+        _ if by_hand => {
+            let mut waits = vec![Wait::HandOff(truster.def.id.clone())];
+            waits.extend(restarts(&|_| true));
+            (waits, None)
+        }
+        _ => {
+            let id = &truster.def.id;
+            let hindered = match truster.blocking() {
+                Some(finding) => Some(Why::TrusterBlocked { identity: identity.clone(), truster: id.clone(), finding }),
+                None => (!truster.selected)
+                    .then(|| Why::OutsideSelection { what: format!("{id}, which trusts {identity} and would break,") }),
+            };
+            if hindered.is_some() { (Vec::new(), hindered) } else { (restarts(&|_| true), None) }
+        }
+    };
+    let needed = !waits.is_empty() || hindered.is_some() || presence != Presence::Present;
+    needed.then(|| Need { edge: Some(edge.to_owned()), waits, hindered })
+}
+
+/// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and either this tool put the
+/// certificate there (and asked for one then), or a restart was acknowledged after the store was last written.
+fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
+    let ledger = &ground.observed.ledger;
+    if ledger.restarts.contains_key(service) {
+        return false;
+    }
+    let placed = ledger.placed.get(&truster.def.id).is_some_and(|p| p.values().any(|p| p.sha256 == print));
+    if placed {
+        return true;
+    }
+    let said = ledger.handoffs.get(&truster.def.id).and_then(|h| h.confirmed.as_ref()).map(|c| c.at.as_second());
+    let written = said.into_iter().chain(truster.facts.and_then(|f| f.modified)).max();
+    let acked = ledger.acks.get(service).map(|ack| ack.at.as_second());
+    acked.is_some_and(|acked| written.is_none_or(|written| acked > written))
+}
+
+/// The overlap of an identity that has its new certificate and whose service nobody has restarted since.
+pub(crate) fn settling(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certificate>) -> Option<Overlap> {
+    let ledger = &ground.observed.ledger;
+    let open: Vec<Wait> =
+        def.restart.iter().filter(|s| ledger.restarts.contains_key(*s)).map(|s| Wait::Restart(s.clone())).collect();
+    let print = current.fingerprint();
+    let replaced = ledger.predecessors.iter().filter(|(old, p)| {
+        p.staged && p.identity == def.id && p.replaced_by == print && !ground.topology.distrust.contains_key(*old)
+    });
+    let (old, record) = replaced.max_by_key(|(_, p)| p.at).filter(|_| !open.is_empty())?;
+    Some(Overlap {
+        identity: def.id.clone(),
+        stage: Stage::Settle,
+        old: *old,
+        old_wanted: false,
+        next: Material::Known(print),
+        certificate: Some(Arc::clone(current)),
+        since: Some(record.at),
+        needs: vec![Need { edge: None, waits: open, hindered: None }],
+        finding: Kind::RotationWaiting,
+        reason: "its service may still present the certificate it had before".to_owned(),
+    })
+}
+
+/// Whether an identity's changes are to break nothing.
+pub(crate) fn is_staged(def: &IdentityDef) -> bool {
+    def.rotation == Rotation::Staged
+}
+
+/// What is said of an overlap under way, and of what stands in its way.
+pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(since) = overlap.since {
+        let day = text::day(since.as_second());
+        let severity = overlap.severity(ground);
+        let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
+        let message = match (overlap.stage, overlap.awaits()) {
+            (Stage::Extend, Some(waits)) => {
+                format!("its next certificate was made on {day} and waits for {waits}{late}")
+            }
+            (Stage::Extend, None) => {
+                format!("its next certificate was made on {day} and is brought to its trusters{late}")
+            }
+            (Stage::Install, _) => format!("its next certificate was made on {day}; every truster knows it{late}"),
+            (Stage::Settle, waits) => format!(
+                "it has its new certificate since {day}; the old one stays trusted until {}{late}",
+                waits.unwrap_or_default()
+            ),
+        };
+        findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
+        if ground.options.replace.contains(&def.id) {
+            let message = "--replace: a new certificate is on its way already, that one is brought to its end first";
+            findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Info));
+        }
+    }
+    // What stands in the way of it is no waiting: it has to be mended.
+    let hindrances = overlap.needs.iter().filter_map(|n| n.hindered.as_ref());
+    let hindrances: BTreeSet<(Kind, String)> = hindrances.map(|why| (why.finding(), why.to_string())).collect();
+    findings.extend(hindrances.into_iter().map(|(kind, why)| Finding::of_identity(kind, &def.id, why)));
+    findings
+}

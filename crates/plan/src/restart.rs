@@ -1,0 +1,44 @@
+//! In which order services are restarted: in steps, so that whatever works in pairs has one half working. Side A before side
+//! B, one node of a cluster before the next, publishers first; within a step by the rank their role has in its profile.
+
+use std::collections::BTreeMap;
+
+use trustmason_spec::name::ServiceId;
+use trustmason_spec::topology::{Host, Side, Topology};
+
+/// The step of each service, from 1, in the order they are restarted.
+pub(crate) fn steps<'a>(
+    topology: &Topology,
+    services: impl IntoIterator<Item = &'a ServiceId>,
+) -> Vec<(ServiceId, u32)> {
+    let mut all: Vec<(&ServiceId, Option<&Host>)> =
+        services.into_iter().map(|service| (service, topology.hosts.get(&service.host))).collect();
+    let rank = |service: &ServiceId| topology.services.get(service).map_or(u32::MAX, |def| def.rank);
+    all.sort_by_key(|(service, host)| {
+        let late = host.is_some_and(|h| h.side == Some(Side::B));
+        let follower = host.is_some_and(|h| h.cluster.is_some() && !h.publisher);
+        (late, follower, rank(service), *service)
+    });
+    all.dedup_by_key(|(service, _)| *service);
+    let mut steps: BTreeMap<u32, Vec<(&ServiceId, Option<&Host>)>> = BTreeMap::new();
+    for (service, host) in all {
+        // Not before the last step it may not be in.
+        let last = steps.iter().rev().find(|(_, members)| members.iter().any(|(_, other)| apart(host, *other)));
+        let step = last.map_or(1, |(step, _)| step + 1);
+        steps.entry(step).or_default().push((service, host));
+    }
+    let mut order = Vec::new();
+    for (step, mut members) in steps {
+        members.sort_by_key(|(service, _)| (rank(service), *service));
+        order.extend(members.into_iter().map(|(service, _)| (service.clone(), step)));
+    }
+    order
+}
+
+/// Whether two hosts are never restarted together: the two sides, and the nodes of one cluster.
+fn apart(one: Option<&Host>, other: Option<&Host>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return false };
+    let sides = matches!((one.side, other.side), (Some(a), Some(b)) if a != b);
+    let nodes = one.cluster.is_some() && one.cluster == other.cluster && one.fqdn != other.fqdn;
+    sides || nodes
+}
