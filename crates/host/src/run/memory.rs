@@ -44,7 +44,8 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Memory 
             }
             Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
             Deed::Regenerate { identity, .. } => {
-                let old = work.plan.mints.get(identity).and_then(|mint| mint.replaces);
+                let mint = work.plan.mints.get(identity);
+                let old = mint.and_then(|mint| mint.replaces);
                 let new = work.staged.get(identity).and_then(|staged| staged.as_ref().ok());
                 if let (Some(old), Some(new)) = (old, new) {
                     let predecessor = Predecessor {
@@ -52,7 +53,7 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Memory 
                         replaced_by: new.certificate.fingerprint(),
                         run: work.run.clone(),
                         at: work.now,
-                        staged: false,
+                        staged: mint.is_some_and(|mint| mint.staged),
                     };
                     memory.predecessors.insert(old, predecessor);
                 }
