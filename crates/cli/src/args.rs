@@ -74,6 +74,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     List(ListArgs),
     Confirm(ConfirmArgs),
+    Ack(AckArgs),
     Profile(ProfileArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -263,6 +264,21 @@ pub(crate) struct ConfirmArgs {
     /// A folder with all certificates exported from that store
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
+}
+
+/// Record that a service was restarted
+///
+/// Names a service by host and id as `plan` and `apply` print it, e.g. adsa.acme.example/tomcat; globs are allowed:
+/// '*/tomcat'. Only restarts that something waits for can be acknowledged. Restart first: a rotation goes on by this word.
+#[derive(Debug, Group)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct AckArgs {
+    /// The estate spec [default: estate.yaml]
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Option<PathBuf>,
+    /// The service, or a glob over services
+    #[arg(value_name = "FQDN/SERVICE", required = true)]
+    pub(crate) target: String,
 }
 
 /// Print the role profiles that are built in

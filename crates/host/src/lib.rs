@@ -6,6 +6,7 @@
 //! the stack of the call that needs them, and in no error, journal or ledger.
 #![forbid(unsafe_code)]
 
+pub mod ack;
 pub mod confirm;
 pub mod disk;
 mod fan;

@@ -494,7 +494,7 @@ impl<'a> Desk<'a> {
                 because.entry(service).or_default().insert(change.id);
             }
         }
-        let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().map(|(id, since)| (id, since)).collect();
+        let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().collect();
         let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().collect();
         restart::steps(topology, all)
             .into_iter()

@@ -1,5 +1,6 @@
 //! One module a command: it takes its arguments, walks as far as it must, prints, and says what happened.
 
+pub(crate) mod ack;
 pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod confirm;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command, console: Console) -> Result<Facts, Stop> {
         Command::Check(args) => check::run(&args, console),
         Command::List(args) => list::run(&args, console),
         Command::Confirm(args) => confirm::run(&args, console),
+        Command::Ack(args) => ack::run(&args, console),
         Command::Profile(args) => reference::profile(&args, console),
         Command::Schema(args) => reference::schema(&args, console),
         Command::Completions(args) => Ok(reference::completions(&args, console)),

@@ -7,11 +7,11 @@ use serde::Serialize;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
 use trustmason_plan::Why;
 use trustmason_plan::change::{Action, Change};
-use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict, Summary};
+use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, Restart, StoreVerdict, Summary};
 use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
-use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 
 /// Numbers of the last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -79,12 +79,9 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// Restarts that changes which were really made ask for.
-    fn restarts(self) -> impl Iterator<Item = &'a trustmason_plan::outline::Restart> {
-        self.plan
-            .restarts
-            .iter()
-            .filter(move |r| r.because.iter().any(|c| self.outcomes.changes.get(c) == Some(&ChangeOutcome::Done)))
+    /// Restarts that nobody has seen to yet, those of this run among them.
+    fn restarts(self) -> Vec<&'a Restart> {
+        self.next.restarts.iter().filter(|r| r.pending_since.is_some()).collect()
     }
 
     /// What is blocked afterwards, each reason once.
@@ -117,14 +114,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     for trouble in &report.outcomes.troubles {
         line!(out, "{} {trouble}", paint(BAD, "!"));
     }
-    let mut restarts = report.restarts().peekable();
-    if restarts.peek().is_some() {
-        line!(out, "{}", paint(BOLD, "Restart now, one side at a time:"));
-        for restart in restarts {
-            line!(out, "  {}: {}", restart.service.host, restart.name);
-        }
-        out.push('\n');
-    }
+    ladder::restarts(&mut out, "Restart now", &report.restarts());
     let blocked = report.blocked();
     if !blocked.is_empty() {
         line!(out, "{}", paint(BOLD, "Still blocked:"));
@@ -134,6 +124,8 @@ pub(crate) fn text(report: Report<'_>) -> String {
         out.push('\n');
     }
     waiting(&mut out, report);
+    ladder::rotations(&mut out, report.next);
+    ladder::how_to_go_on(&mut out, report.next);
     line!(out, "{}", paint(BOLD, Done::of(report.plan, report.outcomes).line()));
     out
 }
@@ -267,6 +259,7 @@ struct RestartDocument {
     host: String,
     service: String,
     name: String,
+    step: u32,
 }
 
 /// The report as JSON.
@@ -282,10 +275,12 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
         packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
         restarts: report
             .restarts()
+            .into_iter()
             .map(|r| RestartDocument {
                 host: r.service.host.to_string(),
                 service: r.service.name.clone(),
                 name: r.name.clone(),
+                step: r.step,
             })
             .collect(),
         troubles: outcomes.troubles.clone(),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_plan::change::{After, Change};
+use trustmason_plan::change::{After, Change, Phase};
 use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
 use trustmason_plan::text::{day, escape, time};
 use trustmason_spec::name::Fqdn;
 
-use super::{line, short};
+use super::{ladder, line, short};
 
 /// The whole ticket. `state` is the estate's state folder, where backups and packs go.
 pub(crate) fn ticket(plan: &Plan, state: &Path) -> String {
@@ -19,6 +19,7 @@ pub(crate) fn ticket(plan: &Plan, state: &Path) -> String {
     changes(&mut out, plan);
     blocked(&mut out, plan);
     restarts(&mut out, plan);
+    phases(&mut out, plan);
     manual(&mut out, plan, state);
     rollback(&mut out, plan, state);
     checks(&mut out, plan);
@@ -89,11 +90,54 @@ fn restarts(out: &mut String, plan: &Plan) {
     }
     line!(out, "## Restarts\n");
     line!(out, "One side at a time, never two nodes of a cluster at once.\n");
-    line!(out, "| host | service | because of change |");
-    line!(out, "|---|---|---|");
+    line!(out, "| step | host | service | because of change |");
+    line!(out, "|---|---|---|---|");
     for restart in &plan.restarts {
-        let because: Vec<String> = restart.because.iter().map(ToString::to_string).collect();
-        line!(out, "| {} | {} | {} |", restart.service.host, cell(&restart.name), because.join(", "));
+        line!(
+            out,
+            "| {} | {} | {} (`{}`) | {} |",
+            restart.step,
+            restart.service.host,
+            cell(&restart.name),
+            restart.service.name,
+            ladder::because(restart)
+        );
+    }
+    out.push('\n');
+    line!(out, "After each: `trustmason ack {} HOST/SERVICE`.\n", plan.options.spec);
+}
+
+/// The phases to come, and what fails where there are none.
+fn phases(out: &mut String, plan: &Plan) {
+    if !plan.interruptions.is_empty() {
+        line!(out, "## Interruptions\n");
+    }
+    for interruption in &plan.interruptions {
+        line!(
+            out,
+            "{}: {}. Until they have followed and were restarted these fail:\n",
+            interruption.identity,
+            interruption.why
+        );
+        for edge in &interruption.edges {
+            line!(out, "- {}", cell(edge));
+        }
+        out.push('\n');
+    }
+    if plan.forecast.is_empty() && plan.barriers.is_empty() {
+        return;
+    }
+    line!(out, "## Later phases\n");
+    line!(out, "Each is a plan of its own when its time comes; `trustmason apply` goes on to the next wait.\n");
+    for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
+        for one in plan.forecast.iter().filter(|f| f.phase == phase) {
+            let alias = one.alias.as_deref().map(|a| format!(" `{}`", cell(a))).unwrap_or_default();
+            let to = one.to.as_deref().map(|to| format!(" to `{}`", cell(to))).unwrap_or_default();
+            line!(out, "- {phase}: {} {}{alias}{to} ({})", one.store, one.action, one.identity);
+        }
+        for wait in plan.barriers.iter().filter(|b| b.after_phase == phase).flat_map(ladder::waits) {
+            line!(out, "- **wait** for {wait}");
+        }
     }
     out.push('\n');
 }
@@ -140,8 +184,9 @@ fn rollback(out: &mut String, plan: &Plan, state: &Path) {
     }
     line!(
         out,
-        "Before a store is written it is copied to `{}`; the report of `apply` names each copy. To go back: stop the \
-         service, put the copy in the store's place, start the service.\n",
+        "`trustmason rollback {}` puts every store back as it was before the run, byte for byte, and refuses if somebody \
+         changed one since. The copies it takes them from are in `{}`; the report of `apply` names each.\n",
+        plan.options.spec,
         state.join("runs").join("RUN").join("backup").display()
     );
 }
@@ -150,7 +195,7 @@ fn checks(out: &mut String, plan: &Plan) {
     line!(out, "## Checks\n");
     line!(
         out,
-        "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: work by hand is left)"
+        "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: it waits for a person)"
     );
     line!(out, "- [ ] `trustmason plan {}` says `No changes.`", plan.options.spec);
     line!(out, "- [ ] `trustmason drift {}` exits 0", plan.options.spec);

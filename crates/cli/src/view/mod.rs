@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod drift;
 pub(crate) mod explain;
+pub(crate) mod ladder;
 pub(crate) mod list;
 pub(crate) mod markdown;
 mod paint;

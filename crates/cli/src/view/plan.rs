@@ -13,7 +13,7 @@ use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::{Why, wire};
 use trustmason_spec::name::Fqdn;
 
-use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 
 /// The whole text.
 pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
@@ -22,7 +22,10 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     let mut said = BTreeSet::new();
     hosts(&mut out, plan, &mut said);
     findings(&mut out, plan, &said, verbose);
-    restarts(&mut out, plan);
+    ladder::interruptions(&mut out, plan);
+    let all: Vec<_> = plan.restarts.iter().collect();
+    ladder::restarts(&mut out, "Restart afterwards", &all);
+    ladder::rotations(&mut out, plan);
     manual(&mut out, plan);
     line!(out, "{}", paint(BOLD, summary(plan)));
     out
@@ -291,24 +294,6 @@ pub(crate) fn place(finding: &Finding) -> String {
         place.push_str(&escape(alias));
     }
     place
-}
-
-fn restarts(out: &mut String, plan: &Plan) {
-    if plan.restarts.is_empty() {
-        return;
-    }
-    line!(out, "{}", paint(BOLD, "Restart afterwards, one side at a time:"));
-    for restart in &plan.restarts {
-        let because: Vec<String> = restart.because.iter().map(|id| format!("#{id}")).collect();
-        line!(
-            out,
-            "  {}: {} {}",
-            restart.service.host,
-            restart.name,
-            paint(DIM, format!("(for {})", because.join(", ")))
-        );
-    }
-    out.push('\n');
 }
 
 fn manual(out: &mut String, plan: &Plan) {

@@ -1,0 +1,77 @@
+//! `ack`: a person says that services were restarted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::GlobBuilder;
+use trustmason_host::ack::ack;
+use trustmason_plan::outline::{Plan, Wait};
+use trustmason_plan::text::{count, escape};
+use trustmason_spec::name::ServiceId;
+
+use super::confirm::person;
+use crate::args::AckArgs;
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::{self, Question, did_you_mean};
+use crate::machine::Machine;
+use crate::stop::Stop;
+
+pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
+    let estate = load::estate(args.spec.as_deref(), console)?;
+    let machine = Machine::of(&estate);
+    let mut lock = machine.lock()?;
+    let mut sight = machine.look(&estate, console)?;
+    let options = estate.options(Question::default())?;
+    let now = load::now();
+    let plan = estate.judge(&mut sight.observed, &options, now);
+    let services: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
+    let meant = meant(&args.target, &waited_for(&plan), &services, &estate.name)?;
+    let by = person();
+    let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
+    ack(&restarted, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    let names: Vec<String> = meant.iter().map(|service| format!("  {service}\n")).collect();
+    let restarts = count(meant.len(), "restart");
+    let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
+    let left = waited_for(&plan).difference(&meant).count();
+    if left > 0 {
+        text.push_str(&format!("Still to be restarted: {left}; trustmason plan {} lists them.\n", estate.name));
+    } else if !plan.barriers.is_empty() {
+        text.push_str(&format!("Nothing else is waited for now. Go on: trustmason apply {}\n", estate.name));
+    }
+    console.report(&text);
+    Ok(Facts::FINE)
+}
+
+/// Services whose restart something waits for now: a change that was made, or the phase of a rotation that was reached.
+fn waited_for(plan: &Plan) -> BTreeSet<ServiceId> {
+    let pending = plan.restarts.iter().filter(|r| r.pending_since.is_some()).map(|r| &r.service);
+    // Of several barriers the first is the one that was reached; with changes before it, none was.
+    let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
+    let reached = reached.into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
+        Wait::Restart(service) => Some(service),
+        Wait::HandOff(_) | Wait::Reply(_) => None,
+    });
+    pending.chain(reached).cloned().collect()
+}
+
+/// The services a person means, of those that are waited for.
+fn meant(
+    target: &str,
+    waited: &BTreeSet<ServiceId>,
+    known: &[String],
+    spec: &str,
+) -> Result<BTreeSet<ServiceId>, Stop> {
+    let text = target.to_ascii_lowercase();
+    let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
+    let meant: BTreeSet<ServiceId> = waited.iter().filter(|s| glob.is_match(s.to_string())).cloned().collect();
+    if !meant.is_empty() {
+        return Ok(meant);
+    }
+    if !known.iter().any(|name| glob.is_match(name)) {
+        let hint = did_you_mean(&text, known.iter().map(String::as_str));
+        return Err(Stop::refused(format!("{spec} declares no service {}{hint}", escape(target))));
+    }
+    let waited: Vec<String> = waited.iter().map(ToString::to_string).collect();
+    let list = if waited.is_empty() { "none is".to_owned() } else { format!("these are: {}", waited.join(", ")) };
+    Err(Stop::refused(format!("no restart of {} is waited for; {list}", escape(target))))
+}

@@ -1,0 +1,133 @@
+//! What comes after the changes: restarts in their steps, the later phases of a rotation with what stands between them, and
+//! the trust that fails meanwhile where there is no way around it.
+
+use std::collections::BTreeSet;
+
+use trustmason_plan::change::Phase;
+use trustmason_plan::outline::{Barrier, Forecast, Plan, Restart, Wait};
+use trustmason_plan::text::{day, escape};
+use trustmason_spec::name::StoreId;
+
+use super::plan::style;
+use super::{BAD, BOLD, DIM, WARN, line, paint};
+
+/// The restarts of a plan, those of its changes and those that earlier runs left.
+pub(crate) fn restarts(out: &mut String, title: &str, restarts: &[&Restart]) {
+    if restarts.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, format!("{title}, one step after the other:")));
+    let mut said = 0;
+    for restart in restarts {
+        let step = if restart.step == said { String::new() } else { format!("{}.", restart.step) };
+        said = restart.step;
+        line!(
+            out,
+            "  {step:<3}{}: {} {}",
+            restart.service,
+            escape(&restart.name),
+            paint(DIM, format!("({})", because(restart)))
+        );
+    }
+    out.push('\n');
+}
+
+/// What makes a restart needed.
+pub(crate) fn because(restart: &Restart) -> String {
+    let mut parts = Vec::new();
+    if !restart.because.is_empty() {
+        let ids: Vec<String> = restart.because.iter().map(|id| format!("#{id}")).collect();
+        parts.push(format!("for {}", ids.join(", ")));
+    }
+    if let Some(since) = restart.pending_since {
+        parts.push(format!("pending since {}", day(since.as_second())));
+    }
+    parts.join(", ")
+}
+
+/// The rotations of a plan: what waits for what, phase by phase.
+pub(crate) fn rotations(out: &mut String, plan: &Plan) {
+    if plan.forecast.is_empty() && plan.barriers.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "Rotation, without an outage; apply goes on to the next wait:"));
+    let now = plan.changes.iter().filter(|c| c.phase == Phase::Extend).count();
+    if now > 0 {
+        line!(out, "  extend    the {now} of the changes above that bring certificates in");
+    }
+    for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
+        for one in plan.forecast.iter().filter(|f| f.phase == phase) {
+            line!(out, "  {:<9} {}", phase.to_string(), forecast(one));
+        }
+        for barrier in plan.barriers.iter().filter(|b| b.after_phase == phase) {
+            line!(out, "  {} {}", paint(WARN, format!("{:<9}", "wait for")), waits(barrier).join("\n            "));
+        }
+    }
+    out.push('\n');
+}
+
+/// A later change in one line.
+fn forecast(one: &Forecast) -> String {
+    let alias = one.alias.as_deref().map(escape).unwrap_or_default();
+    let to = one.to.as_deref().map(|to| format!(" to {}", escape(to))).unwrap_or_default();
+    let action = one.action;
+    format!(
+        "{}  {} {action} {alias}{to}  {}",
+        one.store,
+        paint(style(action), action.symbol()),
+        paint(DIM, format!("({})", one.identity))
+    )
+}
+
+/// What a barrier waits for, one line each.
+pub(crate) fn waits(barrier: &Barrier) -> Vec<String> {
+    barrier.waits_for.iter().map(Wait::to_string).collect()
+}
+
+/// What fails meanwhile, and what does not know yet that it will.
+pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
+    for interruption in &plan.interruptions {
+        line!(
+            out,
+            "{} {}, so these fail until they have followed and were restarted:",
+            paint(BAD, format!("Interruption: {}", interruption.identity)),
+            interruption.why
+        );
+        for edge in &interruption.edges {
+            line!(out, "  {edge}");
+        }
+        out.push('\n');
+    }
+}
+
+/// How to say that what a plan waits for is done, and how to go on.
+pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan) {
+    let spec = &plan.options.spec;
+    let mut lines: BTreeSet<String> = BTreeSet::new();
+    for restart in plan.restarts.iter().filter(|r| r.pending_since.is_some()) {
+        lines.insert(format!("trustmason ack {spec} {}", restart.service));
+    }
+    let waits = plan.barriers.iter().flat_map(|b| &b.waits_for);
+    let asked: BTreeSet<&StoreId> = plan.manual.iter().map(|m| &m.target).collect();
+    for wait in waits {
+        match wait {
+            // It becomes pending with a phase that is still to come.
+            Wait::Restart(_) | Wait::Reply(_) => {}
+            Wait::HandOff(store) if asked.contains(store) => {}
+            Wait::HandOff(store) => {
+                lines.insert(format!("trustmason confirm {spec} {store}"));
+            }
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "When a service was restarted, say so:"));
+    for command in lines {
+        line!(out, "  {command}");
+    }
+    if !plan.barriers.is_empty() {
+        line!(out, "and then go on: trustmason apply {spec}");
+    }
+    out.push('\n');
+}
