@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Issuer, KeyKind, Place, SecretSource, SignatureHash, Source, StoreDef, Topology, Write,
+    Access, Anchor, Issuer, KeyKind, Place, Rotation, SecretSource, SignatureHash, Source, StoreDef, Topology, Write,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -242,6 +242,20 @@ hosts:
     assert_eq!(subject, [("OU", "Care"), ("O", "Acme"), ("C", "US")]);
     assert!(wsm.constraints.cn_is_fqdn);
     assert_eq!(wsm.restart.iter().map(ToString::to_string).collect::<Vec<_>>(), ["c.x.example/wsm"]);
+}
+
+#[test]
+fn rotation_is_staged_unless_somebody_says_immediate() {
+    let topology = topology(
+        "
+hosts:
+  b.x.example: { role: cvp }
+  c.x.example: { role: cvp, identity: { rotation: immediate }, identities: { wsm: { rotation: staged } } }
+",
+    );
+    let of = |id: &str| topology.identities[&IdentityId::parse(id).unwrap()].rotation;
+    assert_eq!(of("b.x.example/wsm"), Rotation::Staged);
+    assert_eq!((of("c.x.example/wsm"), of("c.x.example/vxml")), (Rotation::Staged, Rotation::Immediate));
 }
 
 #[test]

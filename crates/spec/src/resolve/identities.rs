@@ -70,10 +70,6 @@ fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
             work.faults.push(dangling(source, at.place, "authority", &at.value, known.iter()));
         }
     }
-    if let Some(at) = setting.rotation.as_ref().filter(|at| at.value == Rotation::Staged) {
-        let fault = source.error(at.place, "rotation in stages is not available in this version");
-        work.faults.push(fault.hint("write `rotation: immediate`, or leave the field out"));
-    }
     if let Some(at) = setting.validity_days.as_ref().filter(|at| at.value == 1895) {
         let fault =
             source.warning(at.place, "1895 days are 5.19 years: a known misprint in the vendor's table for five years");
@@ -117,7 +113,7 @@ fn one(
         issuer_explicit: own.issuer.is_some(),
         validity_days,
         renew_before_days,
-        rotation: setting.rotation.as_ref().map_or(Rotation::Immediate, |at| at.value),
+        rotation: setting.rotation.as_ref().map_or(Rotation::Staged, |at| at.value),
         names: given.map(|given| given.names.clone()).unwrap_or_default(),
         restart: identity.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         served_at: identity.served_at,
