@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
+use trustmason_plan::change::Plan;
 use trustmason_plan::ledger::Ack;
 use trustmason_spec::name::ServiceId;
 
@@ -30,12 +31,13 @@ pub enum AckError {
     Disk(#[from] DiskError),
 }
 
-/// Records restarts, each with who saw to it.
+/// Records restarts, each with who saw to it. The plan is the one of this moment: it knows what the services read.
 ///
 /// # Errors
 /// [`AckError`]; nothing was recorded.
 pub fn ack(
     restarted: &BTreeMap<ServiceId, String>,
+    plan: &Plan,
     now: Timestamp,
     loaded: &Loaded,
     disk: &Disk,
@@ -44,8 +46,9 @@ pub fn ack(
     let mut ledger = loaded.ledger.clone();
     ledger.version = ledger::VERSION;
     for (service, by) in restarted {
+        let read = plan.readers.get(service).cloned().unwrap_or_default();
         ledger.restarts.remove(service);
-        ledger.acks.insert(service.clone(), Ack { at: now, by: by.clone() });
+        ledger.acks.insert(service.clone(), Ack { at: now, by: by.clone(), read });
     }
     let names: Vec<String> = restarted.keys().map(ToString::to_string).collect();
     let run = state::run_id(now, Fingerprint::of(names.join(" ").as_bytes()));

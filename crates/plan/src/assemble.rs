@@ -246,6 +246,7 @@ impl<'a> Desk<'a> {
             restarts: self.restarts(),
             forecast: self.forecast(),
             barriers: self.barriers(),
+            readers: self.readers(),
             interruptions: self.interruptions(),
             stores: self.stores,
             edges: self.edges,
@@ -582,6 +583,14 @@ impl<'a> Desk<'a> {
             .filter(|(_, waits)| !waits.is_empty())
             .map(|(after_phase, waits)| Barrier { after_phase, waits_for: waits.into_iter().collect() })
             .collect()
+    }
+
+    fn readers(&self) -> BTreeMap<ServiceId, BTreeSet<Fingerprint>> {
+        let mut readers: BTreeMap<ServiceId, BTreeSet<Fingerprint>> = BTreeMap::new();
+        for (service, print) in self.overlaps().flat_map(|overlap| overlap::readers(self.ground, overlap)) {
+            readers.entry(service).or_default().insert(print);
+        }
+        readers
     }
 
     /// Identities that change while somebody trusts what they present now and cannot learn of the new one first.

@@ -94,10 +94,15 @@ pub(crate) fn store<'a>(
     };
     let mut wanted = BTreeSet::new();
     for Wish { index, edge, settled } in wishes {
+        let next = settled.overlap.as_ref().map(|overlap| &overlap.next);
         let item = |material: &Material| ManualItem {
             material: material.clone(),
             subject: edge.subject.to_string(),
-            why: edge.why.clone(),
+            why: if next == Some(material) {
+                format!("{}; beside its present certificate, which stays until a later pack removes it", edge.why)
+            } else {
+                edge.why.clone()
+            },
             rule: Some(edge.rule.clone()),
         };
         let mut ask = |material: &Material| match material {

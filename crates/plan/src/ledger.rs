@@ -112,6 +112,9 @@ pub struct Ack {
     pub at: Timestamp,
     /// Who said it, as the system names them, or the command that did it.
     pub by: String,
+    /// The next certificates of rotations that the service's stores held then: it has read them now.
+    #[serde(default)]
+    pub read: BTreeSet<Fingerprint>,
 }
 
 /// One run.

@@ -1,6 +1,6 @@
 //! The whole plan: its changes, and everything a person needs around them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -387,6 +387,8 @@ pub struct Plan {
     pub forecast: Vec<Forecast>,
     /// What stands between phases.
     pub barriers: Vec<Barrier>,
+    /// The next certificates of rotations that a service reads when it is restarted now.
+    pub readers: BTreeMap<ServiceId, BTreeSet<Fingerprint>>,
     /// Trust that fails for a while.
     pub interruptions: Vec<Interruption>,
     /// Findings, sorted.
@@ -407,6 +409,18 @@ impl Plan {
     /// A change by its number.
     pub fn change(&self, id: ChangeId) -> Option<&Change> {
         self.changes.iter().find(|c| c.id == id)
+    }
+
+    /// Services whose restart something waits for now: a change that was made, or the phase of a rotation that was reached.
+    pub fn waited_for(&self) -> BTreeSet<&ServiceId> {
+        let pending = self.restarts.iter().filter(|r| r.pending_since.is_some()).map(|r| &r.service);
+        // Of several barriers the first is the one that was reached; with changes before it, none was.
+        let reached = self.barriers.first().filter(|_| self.changes.is_empty());
+        let reached = reached.into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
+            Wait::Restart(service) => Some(service),
+            Wait::HandOff(_) | Wait::Reply(_) => None,
+        });
+        pending.chain(reached).collect()
     }
 
     /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.

@@ -241,20 +241,21 @@ fn need(
 }
 
 /// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and either this tool put the
-/// certificate there (and asked for one then), or a restart was acknowledged after the store was last written.
+/// certificate there (and asked for one then), or it was there already when a restart was acknowledged.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     let ledger = &ground.observed.ledger;
-    if ledger.restarts.contains_key(service) {
-        return false;
-    }
-    let placed = ledger.placed.get(&truster.def.id).is_some_and(|p| p.values().any(|p| p.sha256 == print));
-    if placed {
-        return true;
-    }
-    let said = ledger.handoffs.get(&truster.def.id).and_then(|h| h.confirmed.as_ref()).map(|c| c.at.as_second());
-    let written = said.into_iter().chain(truster.facts.and_then(|f| f.modified)).max();
-    let acked = ledger.acks.get(service).map(|ack| ack.at.as_second());
-    acked.is_some_and(|acked| written.is_none_or(|written| acked > written))
+    let placed = || ledger.placed.get(&truster.def.id).is_some_and(|p| p.values().any(|p| p.sha256 == print));
+    let read = || ledger.acks.get(service).is_some_and(|ack| ack.read.contains(&print));
+    !ledger.restarts.contains_key(service) && (placed() || read())
+}
+
+/// What services read of this overlap when they are restarted now.
+pub(crate) fn readers(ground: &Ground<'_>, overlap: &Overlap) -> Vec<(ServiceId, Fingerprint)> {
+    let Some(print) = overlap.next.known() else { return Vec::new() };
+    trusters(ground, &overlap.identity)
+        .filter(|(_, truster)| holds(ground, truster, print) == Presence::Present)
+        .flat_map(|(_, truster)| truster.def.restart.iter().map(move |service| (service.clone(), print)))
+        .collect()
 }
 
 /// The overlap of an identity that has its new certificate and whose service nobody has restarted since.

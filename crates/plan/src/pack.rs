@@ -76,15 +76,9 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(Strin
 pub(crate) fn file_names(manual: &Manual, known: &BTreeMap<Fingerprint, Arc<Certificate>>) -> Vec<String> {
     let minted = BTreeMap::new();
     let certificates = Resolved { known, minted: &minted };
-    let mut names: Vec<String> = manual
-        .add
-        .iter()
-        .chain(&manual.verify)
-        .map(|item| match certificates.get(&item.material) {
-            Some(certificate) => file_name(item, certificate),
-            None => format!("{}.pem", plain(&item.subject)),
-        })
-        .collect();
+    let items = manual.add.iter().chain(&manual.verify);
+    let mut names: Vec<String> =
+        items.filter_map(|item| Some(file_name(item, certificates.get(&item.material)?))).collect();
     names.sort();
     names.dedup();
     names.push("STEPS.md".to_owned());
@@ -92,8 +86,9 @@ pub(crate) fn file_names(manual: &Manual, known: &BTreeMap<Fingerprint, Arc<Cert
     names
 }
 
-fn file_name(item: &ManualItem, _certificate: &Certificate) -> String {
-    format!("{}.pem", plain(&item.subject))
+/// Two certificates of one subject are two files, in the pack and in the mirror they may be copied to.
+fn file_name(item: &ManualItem, certificate: &Certificate) -> String {
+    format!("{}-{}.pem", plain(&item.subject), certificate.fingerprint().short())
 }
 
 /// A subject as a file name on any system.

@@ -141,7 +141,8 @@ fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
     let minted = BTreeMap::new();
     let files = pack::render(&plan.manual[0], &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
     let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
-    assert_eq!(names, ["STEPS.md", "h0.acme.example_iis.pem", "pack.json"]);
+    let file = format!("h0.acme.example_iis-{}.pem", iis().print().short());
+    assert_eq!(names, ["STEPS.md", file.as_str(), "pack.json"]);
     let steps = String::from_utf8(files[0].1.clone()).unwrap();
     assert!(steps.contains("upload each file") && steps.contains(&iis().print().to_string()), "{steps}");
     assert!(steps.contains("trustmason confirm h0.acme.example/tomcat-trust"), "{steps}");

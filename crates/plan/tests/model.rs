@@ -378,7 +378,6 @@ fn holds(world: World, least: usize) {
     let searched = search(world, &truth, People::Honest);
     assert_eq!(searched.broken, None);
     assert!(searched.ends > 0 && searched.states > least, "{} states, {} ends", searched.states, searched.ends);
-    println!("{} states, {} of them ends", searched.states, searched.ends);
 }
 
 #[test]

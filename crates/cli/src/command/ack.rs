@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
 use trustmason_host::ack::ack;
-use trustmason_plan::outline::{Plan, Wait};
 use trustmason_plan::text::{count, escape};
 use trustmason_spec::name::ServiceId;
 
@@ -25,14 +24,15 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let now = load::now();
     let plan = estate.judge(&mut sight.observed, &options, now);
     let services: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
-    let meant = meant(&args.target, &waited_for(&plan), &services, &estate.name)?;
+    let waited = plan.waited_for();
+    let meant = meant(&args.target, &waited, &services, &estate.name)?;
     let by = person();
     let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
-    ack(&restarted, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    ack(&restarted, &plan, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
     let names: Vec<String> = meant.iter().map(|service| format!("  {service}\n")).collect();
     let restarts = count(meant.len(), "restart");
     let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
-    let left = waited_for(&plan).difference(&meant).count();
+    let left = waited.len() - meant.len();
     if left > 0 {
         text.push_str(&format!("Still to be restarted: {left}; trustmason plan {} lists them.\n", estate.name));
     } else if !plan.barriers.is_empty() {
@@ -42,28 +42,17 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts::FINE)
 }
 
-/// Services whose restart something waits for now: a change that was made, or the phase of a rotation that was reached.
-fn waited_for(plan: &Plan) -> BTreeSet<ServiceId> {
-    let pending = plan.restarts.iter().filter(|r| r.pending_since.is_some()).map(|r| &r.service);
-    // Of several barriers the first is the one that was reached; with changes before it, none was.
-    let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
-    let reached = reached.into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
-        Wait::Restart(service) => Some(service),
-        Wait::HandOff(_) | Wait::Reply(_) => None,
-    });
-    pending.chain(reached).cloned().collect()
-}
-
 /// The services a person means, of those that are waited for.
 fn meant(
     target: &str,
-    waited: &BTreeSet<ServiceId>,
+    waited: &BTreeSet<&ServiceId>,
     known: &[String],
     spec: &str,
 ) -> Result<BTreeSet<ServiceId>, Stop> {
     let text = target.to_ascii_lowercase();
     let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
-    let meant: BTreeSet<ServiceId> = waited.iter().filter(|s| glob.is_match(s.to_string())).cloned().collect();
+    let meant: BTreeSet<ServiceId> =
+        waited.iter().filter(|s| glob.is_match(s.to_string())).map(|s| (*s).clone()).collect();
     if !meant.is_empty() {
         return Ok(meant);
     }

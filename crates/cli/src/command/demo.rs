@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use trustmason_host::ack::ack;
 use trustmason_plan::outline::{ManualKind, Plan};
 
 use super::apply;
@@ -35,23 +36,51 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let plan = estate.judge(&mut sight.observed, &options, load::now());
     console.report(&view::plan::plan(&plan, console.verbose()));
 
-    step(console, &format!("trustmason apply {spec} --auto-approve"));
-    let (outcomes, next) = apply::carry_out(&estate, &machine, &sight, &plan, console)?;
-    let pack = |id: &_| machine.pack(id);
-    console.report(&view::apply::text(Report { plan: &plan, outcomes: &outcomes, next: &next, pack: &pack }));
-    if !outcomes.is_complete() {
-        return Ok(apply::facts(&outcomes, &next));
+    // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
+    let mut plan = plan;
+    for _ in 0..ROUNDS {
+        step(console, &format!("trustmason apply {spec} --auto-approve"));
+        let (outcomes, next) = apply::carry_out(&estate, &machine, &sight, &plan, console)?;
+        let pack = |id: &_| machine.pack(id);
+        console.report(&view::apply::text(Report { plan: &plan, outcomes: &outcomes, next: &next, pack: &pack }));
+        if !outcomes.is_complete() {
+            return Ok(apply::facts(&outcomes, &next));
+        }
+        person(&estate, &machine, &next, console)?;
+        restarts(&estate, &machine, console)?;
+        sight = machine.look(&estate, console)?;
+        plan = estate.judge(&mut sight.observed, &options, load::now());
+        if plan.summary.changes() == 0 {
+            break;
+        }
     }
-    person(&estate, &machine, &next, console)?;
 
     step(console, &format!("trustmason plan {spec}"));
-    let machine = Machine::of(&estate);
-    let mut sight = machine.look(&estate, console)?;
-    let last = estate.judge(&mut sight.observed, &options, load::now());
-    console.report(&view::plan::plan(&last, console.verbose()));
+    console.report(&view::plan::plan(&plan, console.verbose()));
     console
         .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
-    Ok(Facts::of_apply(&last.summary, false, false))
+    Ok(Facts::of_apply(&plan.summary, false, !plan.barriers.is_empty()))
+}
+
+/// More than any rotation needs: extend, install, withdraw.
+const ROUNDS: usize = 5;
+
+/// Plays whoever restarts services: nothing runs in the demo, so that only the word is given.
+fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), Stop> {
+    let mut lock = machine.lock()?;
+    let mut sight = machine.look(estate, console)?;
+    let plan = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
+    let pending: Vec<_> = plan.waited_for().into_iter().cloned().collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = pending.iter().map(ToString::to_string).collect();
+    console.report(&format!(
+        "\nPlaying the person: restarted, side A first, and acknowledged with `trustmason ack`: {}.\n",
+        names.join(", ")
+    ));
+    let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
+    ack(&by, &plan, load::now(), &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))
 }
 
 fn step(console: Console, command: &str) {

@@ -1,12 +1,9 @@
 //! What comes after the changes: restarts in their steps, the later phases of a rotation with what stands between them, and
 //! the trust that fails meanwhile where there is no way around it.
 
-use std::collections::BTreeSet;
-
-use trustmason_plan::change::Phase;
+use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::outline::{Barrier, Forecast, Plan, Restart, Wait};
 use trustmason_plan::text::{day, escape};
-use trustmason_spec::name::StoreId;
 
 use super::plan::style;
 use super::{BAD, BOLD, DIM, WARN, line, paint};
@@ -51,9 +48,11 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
         return;
     }
     line!(out, "{}", paint(BOLD, "Rotation, without an outage; apply goes on to the next wait:"));
-    let now = plan.changes.iter().filter(|c| c.phase == Phase::Extend).count();
-    if now > 0 {
-        line!(out, "  extend    the {now} of the changes above that bring certificates in");
+    let made = |c: &&Change| matches!(&c.from, Some(from) if from.kind == FromKind::Generated);
+    let now: Vec<String> =
+        plan.changes.iter().filter(|c| c.phase == Phase::Extend).filter(made).map(|c| format!("#{}", c.id)).collect();
+    if !now.is_empty() {
+        line!(out, "  {:<9} {}, above", Phase::Extend.to_string(), now.join(", "));
     }
     for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
         for one in plan.forecast.iter().filter(|f| f.phase == phase) {
@@ -103,31 +102,13 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
 /// How to say that what a plan waits for is done, and how to go on.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan) {
     let spec = &plan.options.spec;
-    let mut lines: BTreeSet<String> = BTreeSet::new();
-    for restart in plan.restarts.iter().filter(|r| r.pending_since.is_some()) {
-        lines.insert(format!("trustmason ack {spec} {}", restart.service));
-    }
-    let waits = plan.barriers.iter().flat_map(|b| &b.waits_for);
-    let asked: BTreeSet<&StoreId> = plan.manual.iter().map(|m| &m.target).collect();
-    for wait in waits {
-        match wait {
-            // It becomes pending with a phase that is still to come.
-            Wait::Restart(_) | Wait::Reply(_) => {}
-            Wait::HandOff(store) if asked.contains(store) => {}
-            Wait::HandOff(store) => {
-                lines.insert(format!("trustmason confirm {spec} {store}"));
-            }
-        }
-    }
-    if lines.is_empty() {
-        return;
-    }
-    line!(out, "{}", paint(BOLD, "When a service was restarted, say so:"));
-    for command in lines {
-        line!(out, "  {command}");
-    }
+    let waited = plan.waited_for();
+    let Some(first) = waited.first() else { return };
+    line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", first.name);
+    line!(out, "  trustmason ack {spec} {first}");
     if !plan.barriers.is_empty() {
-        line!(out, "and then go on: trustmason apply {spec}");
+        line!(out, "and when all are, go on:");
+        line!(out, "  trustmason apply {spec}");
     }
     out.push('\n');
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use trustmason_plan::change::{Action, After, CertificateView, Change, Deed, From, FromKind};
-use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::finding::{Finding, Kind, Severity};
 use trustmason_plan::outline::{
     EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary,
 };
@@ -240,7 +240,8 @@ fn findings(out: &mut String, plan: &Plan, said: &BTreeSet<String>, verbose: boo
     let open: Vec<&Finding> = plan
         .findings
         .iter()
-        .filter(|f| f.change.is_none())
+        // Restarts have a section of their own.
+        .filter(|f| f.change.is_none() && f.kind != Kind::RestartPending)
         .filter(|f| !said.iter().any(|s| s.contains(&f.message)))
         .collect();
     for (severity, title) in

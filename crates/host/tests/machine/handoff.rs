@@ -49,9 +49,10 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     assert_eq!(outcomes.packs[&store_id(TRUST)], PackOutcome::Written { folder: folder.clone() });
     let names: Vec<_> =
         trustmason_host::disk::read_folder(&folder).unwrap().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["STEPS.md", "cvp1.acme.example_wsm.pem", "pack.json"]);
     let minted = outcomes.minted.values().next().unwrap();
-    assert_eq!(fs::read_to_string(folder.join("cvp1.acme.example_wsm.pem")).unwrap(), pem(minted));
+    let file = format!("cvp1.acme.example_wsm-{}.pem", minted.fingerprint().short());
+    assert_eq!(names, ["STEPS.md", file.as_str(), "pack.json"]);
+    assert_eq!(fs::read_to_string(folder.join(file)).unwrap(), pem(minted));
 
     let said = say(&world, TRUST, None).unwrap();
     assert_eq!((said.kind, said.by.as_str()), (ConfirmationKind::Claimed, "night operator"));
@@ -75,7 +76,8 @@ fn a_plan_that_moved_on_is_not_confirmed_and_gets_a_new_pack() {
     assert!(second.is_complete(), "{second:#?}");
     world.options.replace.clear();
     let minted = second.minted.values().next().unwrap();
-    let held = fs::read_to_string(pack(&world).join("cvp1.acme.example_wsm.pem")).unwrap();
+    let file = format!("cvp1.acme.example_wsm-{}.pem", minted.fingerprint().short());
+    let held = fs::read_to_string(pack(&world).join(file)).unwrap();
     assert_eq!(held, pem(minted));
     assert!(say(&world, TRUST, None).unwrap().holds.contains(&minted.fingerprint()));
 }

@@ -535,8 +535,9 @@ impl World {
 
     /// A person restarted a service and says so.
     pub fn ack(&mut self, service: &ServiceId) {
+        let read = self.plan().readers.remove(service).unwrap_or_default();
         self.ledger.restarts.remove(service);
-        self.ledger.acks.insert(service.clone(), Ack { at: self.now, by: "operator".to_owned() });
+        self.ledger.acks.insert(service.clone(), Ack { at: self.now, by: "operator".to_owned(), read });
     }
 
     /// A person restarted everything that waits for it.
