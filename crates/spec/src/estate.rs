@@ -26,11 +26,14 @@ pub struct Spec {
     pub(crate) certificates: BTreeMap<String, At<AnchorSpec>>,
     pub(crate) trust: Vec<TrustSpec>,
     pub(crate) rules: Vec<RuleTweak>,
-    pub(crate) stores: Vec<StoreOverride>,
+    pub(crate) stores: Vec<(At<String>, StoreOverride)>,
+    pub(crate) services: Vec<(At<String>, ServiceOverride)>,
     pub(crate) accept: Vec<AcceptSpec>,
     pub(crate) warn_before_days: Option<u32>,
     pub(crate) patience_days: Option<u32>,
     pub(crate) observation_max_age_days: Option<u32>,
+    pub(crate) keep_runs: Option<u32>,
+    pub(crate) keep_days: Option<u32>,
 }
 
 /// Which profile is meant.
@@ -196,7 +199,6 @@ pub(crate) struct RuleTweak {
 /// An entry of `stores:`.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreOverride {
-    pub(crate) pattern: At<String>,
     pub(crate) path: Option<At<String>>,
     pub(crate) certificate: Option<At<String>>,
     pub(crate) key: Option<At<String>>,
@@ -230,6 +232,21 @@ impl PasswordSpec {
             (Self::Inline(a), Self::Inline(b)) => a.same(b),
             (Self::Named(_), Self::Inline(_)) | (Self::Inline(_), Self::Named(_)) => false,
         }
+    }
+}
+
+/// An entry of `services:`.
+#[derive(Clone)]
+pub(crate) struct ServiceOverride {
+    /// The program and its arguments, templates not filled in.
+    pub(crate) restart: Option<At<Vec<At<String>>>>,
+    pub(crate) timeout_seconds: Option<At<u32>>,
+}
+
+impl std::fmt::Debug for ServiceOverride {
+    /// An argument may be a password, written where none may stand; resolving refuses it, and so nothing is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServiceOverride(…)")
     }
 }
 

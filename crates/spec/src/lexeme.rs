@@ -17,6 +17,10 @@ pub(crate) enum Lexeme {
     Fqdn,
     /// `60d` or `5y`.
     Days,
+    /// `120s` or `5m`.
+    Wait,
+    /// A whole number, 1 to 1000.
+    Count,
     /// A TCP port.
     Port,
     /// A SHA-256 fingerprint in hex, colons allowed.
@@ -41,6 +45,8 @@ impl Lexeme {
             Self::Name => "a name",
             Self::Fqdn => "a host name",
             Self::Days => "a number of days or years",
+            Self::Wait => "a number of seconds or minutes",
+            Self::Count => "a count",
             Self::Port => "a TCP port",
             Self::Sha256 => "a SHA-256 fingerprint",
             Self::Date => "a date",
@@ -60,6 +66,8 @@ impl Lexeme {
                 r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)+\.?$"
             }
             Self::Days => r"^[0-9]{1,5}[dy]$",
+            Self::Wait => r"^[0-9]{1,4}[sm]$",
+            Self::Count => r"^[0-9]{1,4}$",
             Self::Port => r"^[0-9]{1,5}$",
             Self::Sha256 => r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
             Self::Date => r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
@@ -90,6 +98,16 @@ impl Lexeme {
                 days(text).is_some(),
                 "a duration is a whole number with d for days or y for years, from 1d to 100y",
                 "write it like 60d or 5y",
+            ),
+            Self::Wait => demand(
+                seconds(text).is_some(),
+                "a time-out is a whole number with s for seconds or m for minutes, from 1s to 60m",
+                "write it like 120s or 5m",
+            ),
+            Self::Count => demand(
+                count(text).is_some(),
+                "a count is a whole number from 1 to 1000",
+                "write digits only, such as 20",
             ),
             Self::Port => demand(port(text).is_some(), "a TCP port is a number from 1 to 65535", "write it like 443"),
             Self::Sha256 => demand(
@@ -150,13 +168,29 @@ fn host_path(text: &str) -> Result<(), Flaw> {
 
 /// The days of `60d` or `5y` (a year counts 365 days, as certificate tools do); 1 day to 100 years.
 pub(crate) fn days(text: &str) -> Option<u32> {
-    let (number, factor) =
-        text.strip_suffix('d').map(|n| (n, 1)).or_else(|| text.strip_suffix('y').map(|n| (n, 365)))?;
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let days = number.parse::<u32>().ok()?.checked_mul(factor)?;
-    (1..=36_500).contains(&days).then_some(days)
+    measure(text, [('d', 1), ('y', 365)], 36_500)
+}
+
+/// The seconds of `120s` or `5m`; 1 second to 1 hour.
+pub(crate) fn seconds(text: &str) -> Option<u32> {
+    measure(text, [('s', 1), ('m', 60)], 3_600)
+}
+
+/// A number with one of two units, in the smaller one: 1 to the longest.
+fn measure(text: &str, units: [(char, u32); 2], longest: u32) -> Option<u32> {
+    let (number, factor) = units.into_iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let amount = whole(number)?.checked_mul(factor)?;
+    (1..=longest).contains(&amount).then_some(amount)
+}
+
+/// A whole number, 1 to 1000.
+pub(crate) fn count(text: &str) -> Option<u32> {
+    whole(text).filter(|number| (1..=1_000).contains(number))
+}
+
+/// Digits and nothing else: `parse` alone would take a sign.
+fn whole(text: &str) -> Option<u32> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// A TCP port.
@@ -202,6 +236,18 @@ mod tests {
         assert_eq!(days("5y"), Some(1825));
         for bad in ["60", "d", "0d", "-1d", "+5d", "1.5y", "101y", "99999999999y", "5 y", "5w"] {
             assert_eq!(days(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn time_outs_are_seconds_or_minutes_up_to_an_hour() {
+        assert_eq!((seconds("1s"), seconds("120s"), seconds("60m")), (Some(1), Some(120), Some(3_600)));
+        for bad in ["0s", "3601s", "61m", "1h", "120", "s", "+5s", "1.5m", "5 m", "99999999999s"] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+        assert_eq!((count("1"), count("1000")), (Some(1), Some(1000)));
+        for bad in ["0", "1001", "", "+1", "1.0", "-1"] {
+            assert_eq!(count(bad), None, "{bad}");
         }
     }
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::estate::{
-    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec, RuleTweak, Spec,
-    StoreOverride, Template, TrustSpec,
+    AcceptSpec, AccessSpec, AuthoritySpec, HostCertificate, HostSpec, IdentitySpec, PasswordSpec, RuleTweak,
+    ServiceOverride, Spec, StoreOverride, Template, TrustSpec,
 };
 use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
@@ -26,6 +26,7 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     }
     let mut faults = shape::check(&source, &root, &grammar::SPEC);
     faults.append(secrets(&source, &root));
+    faults.append(restarts(&source, &root));
     let spec = build(source, &root);
     if faults.is_empty() {
         return Ok(spec);
@@ -69,13 +70,30 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
-        if let Some(command) = node.get("command").filter(|c| matches!(&c.kind, Kind::List(items) if items.is_empty()))
-        {
+        if let Some(command) = node.get("command").filter(|c| lacks_program(c)) {
             let fault = source.error(command.place, "a secret's command has no program");
             faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/pass, show, cvp]"));
         }
     }
     faults
+}
+
+/// What the table cannot say about restarts: a command has a program.
+fn restarts(source: &Source, root: &Node) -> Faults {
+    let mut faults = Faults::default();
+    for (pattern, node) in root.pairs_of("services") {
+        if let Some(restart) = node.get("restart").filter(|r| lacks_program(r)) {
+            let fault = source.error(restart.place, format!("the restart of `{}` has no program", pattern.value));
+            faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/ssh, '{fqdn}', …]"));
+        }
+    }
+    faults
+}
+
+/// Whether a command's list is empty or begins with blanks. (A text of no characters has a fault of its own.)
+fn lacks_program(command: &Node) -> bool {
+    let Kind::List(items) = &command.kind else { return false };
+    items.first().is_none_or(|first| first.text().is_some_and(|text| !text.is_empty() && text.trim().is_empty()))
 }
 
 fn build(source: Source, root: &Node) -> Spec {
@@ -111,11 +129,14 @@ fn build(source: Source, root: &Node) -> Spec {
             .collect(),
         trust: root.maps_of("trust").into_iter().map(trust).collect(),
         rules: root.pairs_of("rules").into_iter().map(|(rule, node)| tweak(rule, node)).collect(),
-        stores: root.pairs_of("stores").into_iter().map(|(pattern, node)| store(pattern, node)).collect(),
+        stores: root.pairs_of("stores").into_iter().map(|(pattern, node)| (pattern, store(node))).collect(),
+        services: root.pairs_of("services").into_iter().map(|(pattern, node)| (pattern, service(node))).collect(),
         accept: root.maps_of("accept").into_iter().filter_map(accept).collect(),
         warn_before_days: days("warn_before"),
         patience_days: days("patience"),
         observation_max_age_days: days("observation_max_age"),
+        keep_runs: policy.and_then(|p| p.read_of("keep_runs", lexeme::count)).map(|at| at.value),
+        keep_days: days("keep_for"),
         source,
     }
 }
@@ -218,7 +239,7 @@ fn tweak(rule: At<String>, node: &Node) -> RuleTweak {
     }
 }
 
-fn store(pattern: At<String>, node: &Node) -> StoreOverride {
+fn store(node: &Node) -> StoreOverride {
     let password = node.get("password").map(|at| match at.text() {
         Some(name) => At::new(PasswordSpec::Named(name.to_owned()), at.place),
         None => At::new(PasswordSpec::Inline(pick::secret(at)), at.place),
@@ -229,7 +250,6 @@ fn store(pattern: At<String>, node: &Node) -> StoreOverride {
         _ => None,
     };
     StoreOverride {
-        pattern,
         path: node.spot_of("path"),
         certificate: node.spot_of("certificate"),
         key: node.spot_of("key"),
@@ -237,6 +257,14 @@ fn store(pattern: At<String>, node: &Node) -> StoreOverride {
         password,
         exclusive: node.read_of("ownership", ownership),
         create: node.flag_of("create"),
+    }
+}
+
+fn service(node: &Node) -> ServiceOverride {
+    let restart = node.get("restart").map(|list| At::new(node.spots_of("restart"), list.place));
+    ServiceOverride {
+        restart: restart.filter(|at| !at.value.is_empty()),
+        timeout_seconds: node.read_of("timeout", lexeme::seconds),
     }
 }
 

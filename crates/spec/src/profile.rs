@@ -134,6 +134,8 @@ pub(crate) struct Role {
     pub(crate) stores: BTreeMap<String, Store>,
     pub(crate) identities: BTreeMap<String, Identity>,
     pub(crate) services: BTreeMap<String, String>,
+    /// Where it stands when several are restarted; the lower, the earlier.
+    pub(crate) restart_order: Option<u32>,
 }
 
 /// Where a definition was written.

@@ -9,6 +9,7 @@ mod overrides;
 mod path;
 mod reach;
 mod secrets;
+mod services;
 mod stores;
 pub(crate) mod template;
 
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::estate::Spec;
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::profile::{Catalog, LoadedProfile, join};
 use crate::topology::{Accept, Policy, Topology};
 
@@ -37,6 +38,15 @@ pub(crate) struct Work<'s> {
     pub(crate) warnings: Faults,
 }
 
+impl Work<'_> {
+    /// Reports a fault of a text that many hosts share: one cause, one fault.
+    pub(crate) fn once(&mut self, fault: Fault) {
+        if !self.faults.iter().any(|known| known.place == fault.place) {
+            self.faults.push(fault);
+        }
+    }
+}
+
 /// Resolves a spec with the profiles it wants ([`crate::profile::load`]). `base` is the spec's folder: relative paths
 /// start there. The same input gives the same topology.
 ///
@@ -47,7 +57,8 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
     let mut work = Work { spec, base, faults: Faults::default(), warnings: Faults::default() };
     let machines = hosts::machines(&mut work, &catalog);
     let stores = stores::stores(&mut work, &machines);
-    let (identities, services) = identities::identities(&mut work, &machines);
+    let services = services::services(&mut work, &machines);
+    let identities = identities::identities(&mut work, &machines);
     let (anchors, authorities) = anchors::anchors(&mut work, &machines);
     let edges = edges::edges(&mut work, &machines, &stores, &identities);
     let Work { faults, warnings, .. } = work;
@@ -86,8 +97,8 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             warn_before_days: spec.warn_before_days.unwrap_or(60),
             patience_days: spec.patience_days.unwrap_or(7),
             observation_max_age_days: spec.observation_max_age_days.unwrap_or(30),
-            keep_runs: 20,
-            keep_days: 90,
+            keep_runs: spec.keep_runs.unwrap_or(20),
+            keep_days: spec.keep_days.unwrap_or(90),
         },
     };
     faults.or(Resolved { topology, warnings: warnings.settled() })

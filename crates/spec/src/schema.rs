@@ -75,9 +75,10 @@ fn of(shape: &Shape) -> Map<String, Value> {
 /// A scalar that looks like a number need not be quoted, so a reader of YAML may hand it over as one.
 fn scalar(lexeme: Lexeme) -> Map<String, Value> {
     let kinds = match lexeme {
-        Lexeme::Text | Lexeme::Name | Lexeme::Port | Lexeme::Sha256 => json!(["string", "number"]),
+        Lexeme::Text | Lexeme::Name | Lexeme::Count | Lexeme::Port | Lexeme::Sha256 => json!(["string", "number"]),
         Lexeme::Fqdn
         | Lexeme::Days
+        | Lexeme::Wait
         | Lexeme::Date
         | Lexeme::Country
         | Lexeme::Pair

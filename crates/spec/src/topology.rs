@@ -339,6 +339,8 @@ pub struct RestartCommand {
     pub argv: Vec<String>,
     /// How long it may take, in seconds.
     pub timeout_seconds: u32,
+    /// Variables of the environment it must not see: those that hold secrets of the estate.
+    pub without_env: BTreeSet<String>,
 }
 
 /// A certificate that belongs to no host.

@@ -11,7 +11,8 @@ pub(crate) struct Veil {
 
 impl Veil {
     /// Finds them. A line is covered when it has a key that sounds like a secret; so are the lines after it until one at
-    /// the same indentation or less that starts something new while every bracket and quote before it is closed.
+    /// the same indentation or less that starts something new while every bracket and quote before it is closed. A line
+    /// that repeats the value of a `literal:` is covered wherever it stands.
     pub(crate) fn over(text: &str) -> Self {
         let mut lines = BTreeSet::new();
         let mut run: Option<Run> = None;
@@ -36,6 +37,9 @@ impl Veil {
                 run = Some(open);
             }
         }
+        let values: BTreeSet<&str> = text.lines().filter_map(literal).collect();
+        let repeats = |line: &str| values.iter().any(|value| line.contains(value));
+        lines.extend(text.lines().zip(1..).filter(|(line, _)| repeats(line)).map(|(_, number)| number));
         Self { lines }
     }
 
@@ -43,6 +47,17 @@ impl Veil {
     pub(crate) fn covers(&self, line: usize) -> bool {
         self.lines.contains(&line)
     }
+}
+
+/// The value of a `literal:` on this line. The public default is none, nor is a text too short for any keystore's password:
+/// it would stand in half of all lines.
+fn literal(line: &str) -> Option<&str> {
+    let value = line.split_once("literal:")?.1.trim_start();
+    let value = match value.chars().next() {
+        Some(quote @ ('\'' | '"')) => value.get(1..)?.split(quote).next(),
+        Some(_) | None => value.split([',', '}']).next()?.split(" #").next(),
+    };
+    value.map(str::trim_end).filter(|value| value.chars().count() >= 4 && *value != "changeit")
 }
 
 /// A run of covered lines, and what it left open.
@@ -202,6 +217,17 @@ mod tests {
         assert_eq!(covered("secrets:\ncvp-keystore: w\ncacerts: w\nhosts:\n  b: 1\n"), [1, 2, 3]);
         assert_eq!(covered("stores:\n  cvp/keystore: w\n  ads/cacerts: { path: x }\n"), [2]);
         assert_eq!(covered("vars: { KEYSTOREPW: w }\n"), [1]);
+    }
+
+    #[test]
+    fn a_line_that_repeats_a_literal_is_covered_wherever_it_stands() {
+        for value in ["hunter2", "'hunter2'", "\"hunter2\", why: x"] {
+            let text = format!("run: [x, hunter2]\nx: {{ literal: {value} }}\nb: 1\nc: '-phunter2'\n");
+            assert_eq!(covered(&text), [1, 2, 4], "{value}");
+        }
+        assert_eq!(covered("literal: hunter2 # ours\nb: 1\nc: [hunter2]\n"), [1, 3]);
+        assert_eq!(covered("x: { literal: changeit }\nb: changeit\n"), [1]);
+        assert_eq!(covered("x: { literal: b }\nb: 1\n"), [1]);
     }
 
     #[test]

@@ -128,6 +128,23 @@ fn a_password_written_where_its_name_belongs_is_not_repeated() {
 }
 
 #[test]
+fn a_password_among_the_arguments_of_a_restart_is_not_repeated() {
+    let head = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\nhosts: { a.b.c: { role: ads } }\n\
+                secrets:\n  cacerts: { literal: qzxjhunterqzxj }\n";
+    for services in [
+        "ads/tomcat: { restart: [x, qzxjhunterqzxj] }",
+        "ads/tomcat: { restart: [x, '-pqzxjhunterqzxj', '{fqnd}'], timout: 5m }",
+        "ads/tomcat: { restart: [x, '{qzxjhunterqzxj}'] }",
+        "ads/tomcat: { restart: [x, qzxjhunterqzxj }",
+        "ads/tomcat: { restart: x qzxjhunterqzxj }",
+    ] {
+        let text = format!("{head}services:\n  {services}\n");
+        silent(&text);
+        assert!(seen(&text).contains("error: "), "{services} is accepted");
+    }
+}
+
+#[test]
 fn alias_bombs_and_deep_nesting_are_refused_at_once() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {

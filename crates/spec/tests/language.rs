@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Issuer, KeyKind, Place, Rotation, SecretSource, SignatureHash, Source, StoreDef, Topology, Write,
+    Access, Anchor, Issuer, KeyKind, Place, Rotation, SecretSource, ServiceDef, SignatureHash, Source, StoreDef,
+    Topology, Write,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -24,6 +25,10 @@ fn topology(rest: &str) -> Topology {
 
 fn store<'t>(topology: &'t Topology, id: &str) -> &'t StoreDef {
     &topology.stores[&StoreId::parse(id).unwrap()]
+}
+
+fn service<'t>(topology: &'t Topology, id: &str) -> &'t ServiceDef {
+    &topology.services[&ServiceId::parse(id).unwrap()]
 }
 
 fn shown(store: &StoreDef) -> &str {
@@ -62,6 +67,69 @@ stores:
     assert_eq!(of("a.x.example/keystore"), (r"C:\role".to_owned(), true, "ROLE".to_owned()));
     assert_eq!(of("b.x.example/keystore"), (r"C:\host".to_owned(), true, "ROLE".to_owned()));
     assert_eq!(of("c.x.example/keystore"), (r"C:\glob".to_owned(), true, "GLOB".to_owned()));
+}
+
+#[test]
+fn a_restart_of_a_host_beats_that_of_a_role_beats_that_of_a_glob_field_by_field() {
+    let topology = topology(
+        r"
+secrets: { cvp-keystore: { env: CVP_PW }, cacerts: { env: CACERTS_PW } }
+hosts:
+  a.x.example: { role: cvp }
+  b.x.example: { role: cvp, vars: { CVP_HOME: 'D:\Cisco\CVP' } }
+  c.x.example: { role: cvp-reporting }
+stores:
+  c.x.example/keystore: { password: { env: REPORTING_PW } }
+services:
+  '*/*': { restart: [glob, '{host}'] }
+  '*/callserver': { timeout: 60m }
+  cvp/callserver: { restart: [role, '{fqdn}'], timeout: 5m }
+  B.X.example/callserver: { restart: [host, '{CVP_HOME}\bin\restart.bat', 'a b'] }
+",
+    );
+    let of = |id: &str| {
+        let restart = service(&topology, id).restart.as_ref().unwrap();
+        (restart.argv.join(" "), restart.timeout_seconds)
+    };
+    assert_eq!(of("a.x.example/callserver"), ("role a.x.example".to_owned(), 300));
+    assert_eq!(of("b.x.example/callserver"), (r"host D:\Cisco\CVP\bin\restart.bat a b".to_owned(), 300));
+    assert_eq!(of("c.x.example/callserver"), ("glob c".to_owned(), 3_600));
+    assert_eq!(of("c.x.example/wsm"), ("glob c".to_owned(), 120));
+    let restart = service(&topology, "a.x.example/wsm").restart.as_ref().unwrap();
+    assert_eq!(restart.without_env.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
+}
+
+/// Reporting and administration come before what carries calls; several roles on one host count as their lowest.
+#[test]
+fn services_rank_as_their_hosts_roles_do() {
+    let topology = topology(
+        "
+hosts:
+  a.x.example: { role: ads }
+  b.x.example: { role: [ads, rogger] }
+  c.x.example: { role: cvp }
+  p.x.example: { role: [pg, cucm-pg], profile: pcce-12.6 }
+  r.x.example: { role: cvp-reporting }
+  u.x.example: { role: cucm }
+  x.x.example: { role: cuic-ld-ids }
+",
+    );
+    let mut ranked: Vec<(u32, &str)> = topology.services.values().map(|s| (s.rank, s.id.host.host())).collect();
+    ranked.sort_unstable();
+    ranked.dedup();
+    assert_eq!(ranked, [(10, "r"), (10, "x"), (20, "a"), (20, "b"), (50, "p"), (70, "c"), (80, "u")]);
+    assert!(topology.services.values().all(|s| s.restart.is_none()));
+}
+
+#[test]
+fn the_public_default_may_stand_in_a_restart() {
+    let topology = topology(
+        "
+hosts: { a.x.example: { role: ads } }
+services: { ads/tomcat: { restart: [keytool, -storepass, changeit] } }
+",
+    );
+    assert_eq!(service(&topology, "a.x.example/tomcat").restart.as_ref().unwrap().argv[2], "changeit");
 }
 
 #[test]
@@ -298,7 +366,7 @@ hosts: {{ Adsa.X.example: {{ role: ads, side: b, formerly: [old.x.example] }} }}
 retired: [gone.x.example]
 distrust: [{{ sha256: '{fingerprint}', why: compromised }}]
 accept: [{{ finding: expired, store: '*/cacerts', until: 2027-01-31, why: vendor root }}]
-policy: {{ warn_before: 1y }}
+policy: {{ warn_before: 1y, keep_runs: 3 }}
 "
     ));
     let host = &topology.hosts[&Fqdn::parse("adsa.x.example").unwrap()];
@@ -309,6 +377,7 @@ policy: {{ warn_before: 1y }}
     assert_eq!(topology.accept[0].until, "2027-01-31");
     let policy = topology.policy;
     assert_eq!((policy.warn_before_days, policy.patience_days, policy.observation_max_age_days), (365, 7, 30));
+    assert_eq!((policy.keep_runs, policy.keep_days), (3, 90));
 }
 
 #[test]
@@ -360,6 +429,9 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
         keystore.exclusive
             && matches!(&keystore.password.as_ref().unwrap().from, SecretSource::Env(name) if name == "LAB1_PW")
     );
+    let restart = service(&topology, "cvp1.acme.example/callserver").restart.as_ref().unwrap();
+    assert_eq!(restart.argv, ["/usr/local/bin/restart-callserver", "cvp1", r"D:\Cisco\CVP"]);
+    assert_eq!((topology.policy.keep_runs, topology.policy.keep_days), (20, 90));
     let authority = &topology.authorities["corp-ca"];
     assert_eq!(
         (authority.intermediates.len(), authority.requests_dir.clone()),

@@ -62,6 +62,26 @@ fn ones_own_profile_replaces_what_it_names() {
     assert_eq!(topology.profiles, ["mine", "pcce-12.5"]);
 }
 
+/// A role keeps the order it inherits; where two profiles give one role an order, the lower holds; else it is 50.
+#[test]
+fn the_order_of_restarts_is_inherited_and_the_lowest_wins() {
+    let rank = |topology: &Topology, host: &str| {
+        topology.services.values().find(|s| s.id.host.host() == host).map(|s| s.rank).unwrap()
+    };
+    let service = "services: { x: { name: X } }";
+    let topology =
+        with_profile(&format!("{HEAD}roles:\n  ads: {{ {service}, restart_order: 75 }}\n  cvp: {{ {service} }}\n"))
+            .unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!((rank(&topology, "a"), rank(&topology, "c")), (75, 70));
+    let topology = with_profile(&format!(
+        "trustmason-profile: 1\nname: mine\nroles:\n  ads: {{ {service} }}\n  cvp: {{ {service}, restart_order: 1 }}\n"
+    ))
+    .unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!((rank(&topology, "a"), rank(&topology, "c")), (50, 1));
+    let faults = faults_with(&format!("{HEAD}roles:\n  ads: {{ {service}, restart_order: first }}\n"));
+    assert!(faults.contains("`first` is not a count"), "{faults}");
+}
+
 #[test]
 fn faults_of_a_profile_name_its_file_and_come_together() {
     let faults = faults_with(&format!(
@@ -127,6 +147,7 @@ fn profiles_side_by_side_must_agree() {
     let topology = run("[pcce-12.5, ./extra.yaml]", extra).unwrap().topology;
     assert_eq!(topology.hosts.values().next().unwrap().profile, "pcce-12.5+extra");
     assert_eq!(topology.services.len(), 2);
+    assert!(topology.services.values().all(|s| s.rank == 20), "a profile beside it that gives no order changes none");
     let clash = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { tomcat: { name: Other } } }\n";
     let faults = run("[pcce-12.5, ./extra.yaml]", clash).unwrap_err().to_string();
     assert!(faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"), "{faults}");

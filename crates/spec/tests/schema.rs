@@ -120,6 +120,7 @@ fn structural_faults_do_not_fit_the_schema() {
         "unquoted-braces",
         "secret-in-two-ways",
         "unknown-finding",
+        "restart-as-one-text",
     ] {
         let value = yaml(&specs().join("invalid").join(format!("{name}.yaml")));
         assert!(misfit(&value, schema.as_object().unwrap(), "").is_some(), "{name} fits");

@@ -1,6 +1,6 @@
 //! The estate spec.
 
-use super::{DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, SHA256, TEXT};
+use super::{COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, SHA256, TEXT};
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
@@ -31,6 +31,11 @@ pub(crate) static SPEC: Record = record(
             "stores",
             Shape::Map(Lexeme::Pair, &Shape::Record(&OVERRIDE)),
             "store overrides, by ROLE/STORE, FQDN/STORE or a glob",
+        ),
+        may(
+            "services",
+            Shape::Map(Lexeme::Pair, &Shape::Record(&SERVICE)),
+            "how services are restarted, by ROLE/SERVICE, FQDN/SERVICE or a glob",
         ),
         may("accept", Shape::List(&Shape::Record(&ACCEPT)), "findings we live with, for a time"),
         may("policy", Shape::Record(&POLICY), "estate-wide limits"),
@@ -160,6 +165,14 @@ static OVERRIDE: Record = record(
     ],
 );
 
+static SERVICE: Record = record(
+    "a service",
+    &[
+        may("restart", Shape::List(&TEXT), "the program that restarts it and its arguments; no shell reads them"),
+        may("timeout", Shape::Scalar(Lexeme::Wait), "how long that may take"),
+    ],
+);
+
 static ACCEPT: Record = record(
     "an accepted finding",
     &[
@@ -177,5 +190,7 @@ static POLICY: Record = record(
         may("warn_before", DAYS, "certificates that end within this are `expiring`"),
         may("patience", DAYS, "how long a wait is information before it is an error"),
         may("observation_max_age", DAYS, "how old a mirror or a claim may be"),
+        may("keep_runs", COUNT, "the newest so many runs keep their backups whatever their age"),
+        may("keep_for", DAYS, "how long older runs keep their backups"),
     ],
 );

@@ -1,6 +1,6 @@
 //! The role profile.
 
-use super::{FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, TEXT, WRITES};
+use super::{COUNT, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, TEXT, WRITES};
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, Record, Shape, may, must, record};
 
@@ -46,6 +46,7 @@ static ROLE_FIELDS: &[Field] = &[
     may("stores", Shape::Map(Lexeme::Name, &Shape::Record(&STORE)), "its stores"),
     may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)), "what it presents"),
     may("services", Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)), "what is restarted on it"),
+    may("restart_order", COUNT, "of roles whose services are restarted, the lower comes first; 50 where none is given"),
 ];
 
 static VAR: Record =

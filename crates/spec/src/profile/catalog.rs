@@ -120,6 +120,7 @@ fn fold(chain: &[&Profile]) -> Effective {
             target.stores.extend(role.stores.clone());
             target.identities.extend(role.identities.clone());
             target.services.extend(role.services.clone());
+            target.restart_order = role.restart_order.or(target.restart_order);
         }
         for (id, rule) in &profile.rules {
             all.rules.retain(|(_, known), _| known != id);
@@ -198,6 +199,7 @@ impl Role {
             }
         }
         self.clustered |= other.clustered;
+        self.restart_order = self.restart_order.into_iter().chain(other.restart_order).min();
         Ok(())
     }
 }

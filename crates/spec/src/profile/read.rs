@@ -43,6 +43,7 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
             .into_iter()
             .filter_map(|(k, v)| Some((k.value, v.text_of("name")?)))
             .collect(),
+        restart_order: node.read_of("restart_order", lexeme::count).map(|at| at.value),
         ..Role::default()
     };
     for (key, node) in node.pairs_of("stores") {

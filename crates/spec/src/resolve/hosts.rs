@@ -12,6 +12,9 @@ use crate::profile::dangling;
 use crate::profile::{Catalog, Effective, Role, join};
 use crate::topology::{Access, Host, HostPath};
 
+/// The order of a role that gives none.
+const RESTART_ORDER: u32 = 50;
+
 /// A host on its way: what it is, with everything its roles give it.
 pub(crate) struct Machine<'s> {
     pub(crate) spec: &'s HostSpec,
@@ -38,6 +41,12 @@ impl Machine<'_> {
     /// Whether the host has this role, and what that role is.
     pub(crate) fn has(&self, role: &str) -> Option<&Role> {
         if self.host.roles.iter().any(|r| r == role) { self.effective.roles.get(role) } else { None }
+    }
+
+    /// Where this host's services stand among those that are restarted: the lowest of its roles.
+    pub(crate) fn rank(&self) -> u32 {
+        let roles = self.host.roles.iter().filter_map(|role| self.has(role));
+        roles.map(|role| role.restart_order.unwrap_or(RESTART_ORDER)).min().unwrap_or(RESTART_ORDER)
     }
 
     /// The value of a label for `same:`; `side` and `cluster` are labels every host may have.

@@ -9,24 +9,16 @@ use crate::estate::{HostCertificate, IdentitySpec};
 use crate::fault::{At, Place};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
-use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, Rotation, ServiceDef, SignatureHash, Source, Write};
+use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, Rotation, SignatureHash, Source, Write};
 
 const VALIDITY_DAYS: u32 = 1825;
 const RENEW_BEFORE_DAYS: u32 = 60;
 
-/// All identities of all hosts, and the services of the hosts that are opened.
-pub(crate) fn identities(
-    work: &mut Work<'_>,
-    machines: &[Machine<'_>],
-) -> (BTreeMap<IdentityId, IdentityDef>, BTreeMap<ServiceId, ServiceDef>) {
+/// All identities of all hosts.
+pub(crate) fn identities(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<IdentityId, IdentityDef> {
     let mut identities = BTreeMap::new();
-    let mut services = BTreeMap::new();
     settings(work, &work.spec.identity);
     for machine in machines {
-        for (name, title) in &machine.role.services {
-            let id = ServiceId::new(machine.host.fqdn.clone(), name.clone());
-            services.insert(id.clone(), ServiceDef { id, name: title.clone(), rank: 0, restart: None });
-        }
         names(work, machine);
         for (name, identity) in &machine.role.identities {
             let id = IdentityId::new(machine.host.fqdn.clone(), name.clone());
@@ -36,7 +28,7 @@ pub(crate) fn identities(
             identities.insert(id, def);
         }
     }
-    (identities, services)
+    identities
 }
 
 /// The names a host uses for its identities, and the settings written on it.
@@ -196,9 +188,7 @@ fn breaks<T>(work: &mut Work<'_>, at: &At<T>, id: &IdentityId, demand: &str) {
         work.spec.source.error(at.place, format!("this setting breaks what the role of {id} demands: {demand}"));
     let hint = "write what the role accepts, or leave the field out; a setting for one host or one identity goes \
                 under its `identity:` or `identities:`";
-    if !work.faults.iter().any(|known| known.place == fault.place) {
-        work.faults.push(fault.hint(hint));
-    }
+    work.once(fault.hint(hint));
 }
 
 /// Validity and renewal, in days. A certificate that is due from its first day would be made anew for ever.
@@ -212,9 +202,7 @@ fn terms(work: &mut Work<'_>, id: &IdentityId, setting: &IdentitySpec) -> (u32, 
             "{id} would be due for renewal from its first day: valid {validity} days, renewed {renew} days before its end"
         );
         let fault = work.spec.source.error(place.unwrap_or_default(), message);
-        if !work.faults.iter().any(|known| known.place == fault.place) {
-            work.faults.push(fault.hint("make `validity` longer or `renew_before` shorter"));
-        }
+        work.once(fault.hint("make `validity` longer or `renew_before` shorter"));
     }
     (validity, renew)
 }

@@ -1,4 +1,4 @@
-//! `stores:`: which stores an entry means, and which entry wins a field.
+//! `stores:` and `services:`: what an entry means, and which entry wins a field.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,10 @@ use globset::GlobMatcher;
 
 use super::Work;
 use super::hosts::Machine;
-use crate::estate::StoreOverride;
+use super::reach::Part;
 use crate::fault::{At, Place, nearest};
-use crate::name::StoreId;
 
-/// Which stores an override means. The order is the rank: later beats earlier.
+/// Which hosts an override means. The order is the rank: later beats earlier.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Glob,
@@ -18,28 +17,37 @@ enum Rank {
     Host,
 }
 
-pub(super) struct Override<'s> {
+/// An entry, by what its key means.
+pub(super) struct Override<'s, T> {
     rank: Rank,
     glob: Option<GlobMatcher>,
-    spec: &'s StoreOverride,
+    part: Part,
+    pattern: &'s At<String>,
+    pub(super) spec: &'s T,
 }
 
-impl Override<'_> {
-    pub(super) fn hits(&self, machine: &Machine<'_>, store: &str) -> bool {
-        let (left, right) = self.spec.pattern.value.split_once('/').unwrap_or_default();
+impl<T> Override<'_, T> {
+    /// Whether it means the store or service of this name on this host.
+    pub(super) fn hits(&self, machine: &Machine<'_>, name: &str) -> bool {
+        let (left, right) = self.pattern.value.split_once('/').unwrap_or_default();
         match self.rank {
-            Rank::Glob => self.glob.as_ref().is_some_and(|g| g.is_match(format!("{}/{store}", machine.host.fqdn))),
-            Rank::Role => right == store && machine.has(left).is_some_and(|role| role.stores.contains_key(store)),
-            Rank::Host => right == store && left.trim_end_matches('.').eq_ignore_ascii_case(machine.host.fqdn.as_str()),
+            Rank::Glob => self.glob.as_ref().is_some_and(|g| g.is_match(format!("{}/{name}", machine.host.fqdn))),
+            Rank::Role => right == name && machine.has(left).is_some_and(|role| self.part.within(role, name)),
+            Rank::Host => right == name && left.trim_end_matches('.').eq_ignore_ascii_case(machine.host.fqdn.as_str()),
         }
     }
 }
 
-/// All entries of `stores:`, those that mean nothing reported.
-pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Vec<Override<'s>> {
+/// All entries of a section, those that mean nothing reported.
+pub(super) fn overrides<'s, T>(
+    work: &mut Work<'s>,
+    machines: &[Machine<'_>],
+    part: Part,
+    entries: &'s [(At<String>, T)],
+) -> Vec<Override<'s, T>> {
     let mut all = Vec::new();
-    for spec in &work.spec.stores {
-        let pattern = &spec.pattern;
+    let (word, sign) = (part.word(), part.word().to_uppercase());
+    for (pattern, spec) in entries {
         let (left, right) = pattern.value.split_once('/').unwrap_or_default();
         let mut glob = None;
         let rank = if pattern.value.contains(['*', '?', '[', '{']) {
@@ -47,7 +55,8 @@ pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Ve
                 Ok(found) => glob = Some(found.compile_matcher()),
                 Err(error) => {
                     let message = format!("`{}` is no usable pattern: {}", pattern.value, error.kind());
-                    work.faults.push(work.spec.source.error(pattern.place, message).hint("write it like '*/cacerts'"));
+                    let fault = work.spec.source.error(pattern.place, message);
+                    work.faults.push(fault.hint(format!("write it like '*/{right}'")));
                     continue;
                 }
             }
@@ -57,48 +66,47 @@ pub(super) fn overrides<'s>(work: &mut Work<'s>, machines: &[Machine<'_>]) -> Ve
         } else {
             Rank::Role
         };
-        let one = Override { rank, glob, spec };
-        if !machines.iter().any(|m| m.role.stores.keys().any(|store| one.hits(m, store))) {
-            let known: BTreeSet<String> = machines
-                .iter()
-                .flat_map(|m| {
-                    m.role.stores.keys().flat_map(move |store| {
-                        let roles = m
-                            .host
-                            .roles
-                            .iter()
-                            .filter(move |r| m.has(r).is_some_and(|role| role.stores.contains_key(store)));
-                        let by_role = roles.map(move |r| format!("{r}/{store}"));
-                        by_role.chain(std::iter::once(format!("{}/{store}", m.host.fqdn)))
-                    })
-                })
-                .collect();
+        let one = Override { rank, glob, part, pattern, spec };
+        if !machines.iter().any(|m| part.names(&m.role).into_iter().any(|name| one.hits(m, name))) {
+            let known = known(machines, part);
             let meant = nearest(&pattern.value, known.iter().map(String::as_str));
             let why = match rank {
-                Rank::Glob => "matches no store".to_owned(),
-                Rank::Role => {
-                    format!("means no store: no host of a role `{left}` has a store `{right}`")
-                }
-                Rank::Host => format!("means no store: no host `{left}` has a store `{right}`"),
+                Rank::Glob => format!("matches no {word}"),
+                Rank::Role => format!("means no {word}: no host of a role `{left}` has a {word} `{right}`"),
+                Rank::Host => format!("means no {word}: no host `{left}` has a {word} `{right}`"),
             };
             let fault = work.spec.source.error(pattern.place, format!("`{}` {why}", pattern.value)).suggest(meant);
-            work.faults.push(fault.hint("write ROLE/STORE, FQDN/STORE or a glob over FQDN/STORE"));
+            work.faults.push(fault.hint(format!("write ROLE/{sign}, FQDN/{sign} or a glob over FQDN/{sign}")));
         }
         all.push(one);
     }
     all
 }
 
+/// Every `ROLE/NAME` and `FQDN/NAME` there is.
+fn known(machines: &[Machine<'_>], part: Part) -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    for machine in machines {
+        for name in part.names(&machine.role) {
+            let roles =
+                machine.host.roles.iter().filter(|r| machine.has(r).is_some_and(|role| part.within(role, name)));
+            known.extend(roles.map(|role| format!("{role}/{name}")));
+            known.insert(format!("{}/{name}", machine.host.fqdn));
+        }
+    }
+    known
+}
+
 /// The value an override field ends up with. Two overrides of the same rank that differ are a fault.
-pub(super) fn top<'o, T>(
+pub(super) fn top<'o, T, V>(
     work: &mut Work<'_>,
-    id: &StoreId,
-    hits: &[&'o Override<'_>],
+    id: &impl std::fmt::Display,
+    hits: &[&'o Override<'_, T>],
     field: &str,
-    get: impl Fn(&'o StoreOverride) -> Option<&'o At<T>>,
-    same: impl Fn(&T, &T) -> bool,
-) -> Option<&'o At<T>> {
-    let mut best: Option<(Rank, &At<T>, Place)> = None;
+    get: impl Fn(&'o T) -> Option<&'o At<V>>,
+    same: impl Fn(&V, &V) -> bool,
+) -> Option<&'o At<V>> {
+    let mut best: Option<(Rank, &At<V>, Place)> = None;
     for hit in hits {
         let Some(at) = get(hit.spec) else { continue };
         match best {
@@ -108,14 +116,14 @@ pub(super) fn top<'o, T>(
                         "two overrides of the same rank give {id} a different `{field}`; the other is on line {}",
                         first.line
                     );
-                    let fault = work.spec.source.error(hit.spec.pattern.place, message);
+                    let fault = work.spec.source.error(hit.pattern.place, message);
                     work.faults.push(
                         fault.hint(format!("write `{id}:` with the `{field}` that is meant; a host's own entry wins")),
                     );
                 }
             }
             Some((rank, _, _)) if rank > hit.rank => {}
-            Some(_) | None => best = Some((hit.rank, at, hit.spec.pattern.place)),
+            Some(_) | None => best = Some((hit.rank, at, hit.pattern.place)),
         }
     }
     best.map(|(_, at, _)| at)

@@ -7,27 +7,40 @@ use super::hosts::Machine;
 use crate::estate::RuleTweak;
 use crate::fault::{At, nearest};
 use crate::name::RuleId;
-use crate::profile::dangling;
+use crate::profile::{Role, dangling};
 
 /// What the right side of `LEFT/RIGHT` names.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Store,
     Identity,
+    Service,
 }
 
 impl Part {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Store => "store",
             Self::Identity => "identity",
+            Self::Service => "service",
         }
     }
 
-    fn names<'m>(self, machine: &'m Machine<'_>) -> Vec<&'m String> {
+    /// The names of this kind that a role has.
+    pub(super) fn names(self, role: &Role) -> Vec<&String> {
         match self {
-            Self::Store => machine.role.stores.keys().collect(),
-            Self::Identity => machine.role.identities.keys().collect(),
+            Self::Store => role.stores.keys().collect(),
+            Self::Identity => role.identities.keys().collect(),
+            Self::Service => role.services.keys().collect(),
+        }
+    }
+
+    /// Whether a role has this name.
+    pub(super) fn within(self, role: &Role, name: &str) -> bool {
+        match self {
+            Self::Store => role.stores.contains_key(name),
+            Self::Identity => role.identities.contains_key(name),
+            Self::Service => role.services.contains_key(name),
         }
     }
 }
@@ -35,12 +48,7 @@ impl Part {
 /// The store or identity of `ROLE/NAME` if this host has that role.
 pub(super) fn own<'a>(machine: &Machine<'_>, pair: &'a str, part: Part) -> Option<&'a str> {
     let (role, name) = pair.split_once('/')?;
-    let role = machine.has(role)?;
-    let there = match part {
-        Part::Store => role.stores.contains_key(name),
-        Part::Identity => role.identities.contains_key(name),
-    };
-    there.then_some(name)
+    part.within(machine.has(role)?, name).then_some(name)
 }
 
 /// Everything `ROLE/NAME` or `FQDN/NAME` means in this estate. What means nothing is a fault.
@@ -60,8 +68,8 @@ pub(super) fn find<'m, 's>(
             work.faults.push(fault.hint("name a host of this spec, or a role"));
             return Vec::new();
         };
-        if !part.names(host).iter().any(|name| *name == right) {
-            work.faults.push(dangling(source, at.place, part.word(), right, part.names(host).into_iter()));
+        if !part.within(&host.role, right) {
+            work.faults.push(dangling(source, at.place, part.word(), right, part.names(&host.role).into_iter()));
             return Vec::new();
         }
         if matches!(part, Part::Store) && host.disks.is_none() {
@@ -81,7 +89,7 @@ pub(super) fn find<'m, 's>(
                 m.host
                     .roles
                     .iter()
-                    .flat_map(move |role| part.names(m).into_iter().map(move |name| format!("{role}/{name}")))
+                    .flat_map(move |role| part.names(&m.role).into_iter().map(move |name| format!("{role}/{name}")))
             })
             .collect();
         let message = format!("no host of this estate has the {} `{}`", part.word(), at.value);

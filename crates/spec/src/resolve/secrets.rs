@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::Work;
 use super::hosts::Machine;
 use super::stores::known_vars;
-use crate::estate::{PasswordSpec, SecretSpec};
+use trustmason_keystore::Password;
+
+use crate::estate::{PasswordSpec, SecretSpec, Spec};
 use crate::fault::{At, Place, nearest};
 use crate::name::StoreId;
 use crate::profile::{Store, join};
@@ -76,11 +78,11 @@ impl Secrets {
             .flat_map(|r| r.stores.values())
             .filter_map(|s| s.password.as_deref())
             .collect();
-        for over in &spec.stores {
+        for (pattern, over) in &spec.stores {
             match over.password.as_ref().map(|at| (&at.value, at.place)) {
                 Some((PasswordSpec::Named(name), _)) => drop(asked.insert(name)),
                 Some((PasswordSpec::Inline(SecretSpec::Literal(_, false)), place)) => {
-                    work.warnings.push(warn(place, &format!("the password of `{}`", over.pattern.value)));
+                    work.warnings.push(warn(place, &format!("the password of `{}`", pattern.value)));
                 }
                 Some((PasswordSpec::Inline(_), _)) | None => {}
             }
@@ -96,6 +98,57 @@ impl Secrets {
             }
         }
     }
+}
+
+/// Every secret the spec and the profiles in use declare, asked for or not, and what it is called.
+fn declared<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = (String, &'s SecretSpec)> {
+    let named = spec.secrets.iter().map(|(name, at)| (format!("the secret `{name}`"), &at.value));
+    let inline = spec.stores.iter().filter_map(|(pattern, over)| match &over.password.as_ref()?.value {
+        PasswordSpec::Inline(secret) => Some((format!("the password of `{}`", pattern.value), secret)),
+        PasswordSpec::Named(_) => None,
+    });
+    let mut seen = BTreeSet::new();
+    let profiles = machines.iter().filter(move |m| seen.insert(m.effective.name.clone()));
+    let profiles = profiles.flat_map(|m| {
+        let name = move |secret: &str| format!("the secret `{secret}` of the profile {}", m.effective.name);
+        m.effective.secrets.iter().map(move |(secret, way)| (name(secret), way))
+    });
+    named.chain(inline).chain(profiles)
+}
+
+/// A secret whose value stands in a file, the public default excepted.
+pub(super) struct Literal<'s> {
+    /// What it is called, with its article.
+    pub(super) what: String,
+    value: &'s Password,
+}
+
+impl Literal<'_> {
+    /// Whether a text is this value or contains it.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        !self.value.expose().is_empty() && text.contains(self.value.expose())
+    }
+}
+
+/// All secrets whose value stands in the spec or a profile in use.
+pub(super) fn literals<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> Vec<Literal<'s>> {
+    let found = declared(spec, machines).filter_map(|(what, secret)| match secret {
+        SecretSpec::Literal(value, false) => Some(Literal { what, value }),
+        SecretSpec::Literal(_, true)
+        | SecretSpec::Env(_)
+        | SecretSpec::File(_)
+        | SecretSpec::Properties { .. }
+        | SecretSpec::Command(_) => None,
+    });
+    found.collect()
+}
+
+/// The variables of the environment that hold secrets of the estate.
+pub(super) fn variables<'s>(spec: &'s Spec, machines: &'s [Machine<'_>]) -> impl Iterator<Item = &'s str> {
+    declared(spec, machines).filter_map(|(_, secret)| match secret {
+        SecretSpec::Env(name) => Some(name.as_str()),
+        SecretSpec::Literal(..) | SecretSpec::File(_) | SecretSpec::Properties { .. } | SecretSpec::Command(_) => None,
+    })
 }
 
 fn source(

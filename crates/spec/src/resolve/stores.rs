@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::Work;
 use super::hosts::Machine;
 use super::overrides::{Override, overrides, top};
+use super::reach::Part;
 use super::secrets::Secrets;
-use crate::estate::PasswordSpec;
+use crate::estate::{PasswordSpec, StoreOverride};
 use crate::fault::{At, Place};
 use crate::name::{ServiceId, StoreId};
 use crate::profile::{Spot, Store};
@@ -14,12 +15,12 @@ use crate::topology::{DeclaredFormat, HostPath, Place as StorePlace, StoreDef};
 
 /// All stores of hosts that are ever opened.
 pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<StoreId, StoreDef> {
-    let overrides = overrides(work, machines);
+    let overrides = overrides(work, machines, Part::Store, &work.spec.stores);
     let mut stores = BTreeMap::new();
     let mut secrets = Secrets::default();
     for machine in machines.iter().filter(|machine| machine.disks.is_some()) {
         for (name, store) in &machine.role.stores {
-            let hits: Vec<&Override<'_>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
+            let hits: Vec<&Override<'_, StoreOverride>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
             let id = StoreId::new(machine.host.fqdn.clone(), name.clone());
             if let Some(def) = one(work, &mut secrets, machine, &id, store, &hits) {
                 stores.insert(id, def);
@@ -36,7 +37,7 @@ fn one(
     machine: &Machine<'_>,
     id: &StoreId,
     store: &Store,
-    hits: &[&Override<'_>],
+    hits: &[&Override<'_, StoreOverride>],
 ) -> Option<StoreDef> {
     let eq = |a: &String, b: &String| a == b;
     let path = top(work, id, hits, "path", |o| o.path.as_ref(), eq);
