@@ -14,6 +14,7 @@ use crate::change::{
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
+use crate::ledger::Reading;
 use crate::observed::{HostLook, Observed};
 use crate::overlap::{self, Overlap, Stage};
 use crate::settle::{self, Ground, Index, Settled};
@@ -585,10 +586,10 @@ impl<'a> Desk<'a> {
             .collect()
     }
 
-    fn readers(&self) -> BTreeMap<ServiceId, BTreeSet<Fingerprint>> {
-        let mut readers: BTreeMap<ServiceId, BTreeSet<Fingerprint>> = BTreeMap::new();
-        for (service, print) in self.overlaps().flat_map(|overlap| overlap::readers(self.ground, overlap)) {
-            readers.entry(service).or_default().insert(print);
+    fn readers(&self) -> BTreeMap<ServiceId, Reading> {
+        let mut readers = BTreeMap::new();
+        for overlap in self.overlaps() {
+            overlap::readers(self.ground, overlap, &mut readers);
         }
         readers
     }

@@ -105,6 +105,9 @@ pub struct PendingRestart {
     pub run: String,
 }
 
+/// What a service reads of rotations under way: by store, the next certificates it holds.
+pub type Reading = BTreeMap<StoreId, BTreeSet<Fingerprint>>;
+
 /// A restart somebody saw to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -112,9 +115,9 @@ pub struct Ack {
     pub at: Timestamp,
     /// Who said it, as the system names them, or the command that did it.
     pub by: String,
-    /// The next certificates of rotations that the service's stores held then: it has read them now.
+    /// The next certificates of rotations that each of the service's stores held then: it has read them now.
     #[serde(default)]
-    pub read: BTreeSet<Fingerprint>,
+    pub read: Reading,
 }
 
 /// One run.

@@ -13,6 +13,7 @@ use trustmason_spec::topology::Side;
 
 use crate::change::{Action, Change, ChangeId, Material, Phase};
 use crate::finding::Finding;
+use crate::ledger::Reading;
 use crate::observed::Input;
 use crate::why::Why;
 
@@ -388,7 +389,7 @@ pub struct Plan {
     /// What stands between phases.
     pub barriers: Vec<Barrier>,
     /// The next certificates of rotations that a service reads when it is restarted now.
-    pub readers: BTreeMap<ServiceId, BTreeSet<Fingerprint>>,
+    pub readers: BTreeMap<ServiceId, Reading>,
     /// Trust that fails for a while.
     pub interruptions: Vec<Interruption>,
     /// Findings, sorted.

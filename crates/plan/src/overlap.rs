@@ -11,7 +11,7 @@
 //! is remembered of a stage but what must be: a key in staging, a predecessor in the ledger, restarts nobody has seen to.
 //! Each stage is read off them and off the stores, so that a run may stop anywhere and a phase may wait for days.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use crate::change::{Material, Wait};
 use crate::constraints::{self, DAY, Fault};
 use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
+use crate::ledger::Reading;
 use crate::observed::{StagedLook, trusted};
 use crate::settle::Ground;
 use crate::standing::Standing;
@@ -245,17 +246,22 @@ fn need(
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     let ledger = &ground.observed.ledger;
     let placed = || ledger.placed.get(&truster.def.id).is_some_and(|p| p.values().any(|p| p.sha256 == print));
-    let read = || ledger.acks.get(service).is_some_and(|ack| ack.read.contains(&print));
-    !ledger.restarts.contains_key(service) && (placed() || read())
+    let read = || ledger.acks.get(service)?.read.get(&truster.def.id).map(|prints| prints.contains(&print));
+    !ledger.restarts.contains_key(service) && (placed() || read() == Some(true))
 }
 
 /// What services read of this overlap when they are restarted now.
-pub(crate) fn readers(ground: &Ground<'_>, overlap: &Overlap) -> Vec<(ServiceId, Fingerprint)> {
-    let Some(print) = overlap.next.known() else { return Vec::new() };
-    trusters(ground, &overlap.identity)
-        .filter(|(_, truster)| holds(ground, truster, print) == Presence::Present)
-        .flat_map(|(_, truster)| truster.def.restart.iter().map(move |service| (service.clone(), print)))
-        .collect()
+pub(crate) fn readers(ground: &Ground<'_>, overlap: &Overlap, readers: &mut BTreeMap<ServiceId, Reading>) {
+    let Some(print) = overlap.next.known() else { return };
+    for (edge, truster) in trusters(ground, &overlap.identity) {
+        if holds(ground, truster, print) != Presence::Present {
+            continue;
+        }
+        for service in &truster.def.restart {
+            let reading = readers.entry(service.clone()).or_default();
+            reading.entry(edge.store.clone()).or_default().insert(print);
+        }
+    }
 }
 
 /// The overlap of an identity that has its new certificate and whose service nobody has restarted since.
