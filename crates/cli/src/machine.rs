@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_host::disk::{Disk, DiskError, Owner, ReplaceError, Replacement};
+use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{self, Eyes};
@@ -142,11 +142,10 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(refused(error.to_string())),
     }
-    let new = Replacement { target: &target, bytes, owner: Owner::ours(0o600), run: "plan" };
-    match Disk::new().replace(new, || Ok::<(), DiskError>(())) {
-        Ok(()) => Ok(()),
-        Err(ReplaceError::Before(error) | ReplaceError::After(error)) => Err(refused(error.to_string())),
-    }
+    let owner = Owner::ours(0o600);
+    let new = Replacement { target: &target, bytes, owner, attributes: None, over: Over::Anything, run: "plan" };
+    let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
+    saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }
 
 /// Whether these bytes are a plan saved by any version.

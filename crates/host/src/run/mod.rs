@@ -6,11 +6,14 @@
 //! Each deed is in the journal before it is done, and the ledger is stored after each store, so that a crash at any moment
 //! loses nothing that was done and does nothing twice. Where nothing is to do, nothing is opened for writing.
 
+mod facts;
 mod memory;
 mod order;
 mod outcome;
 pub(crate) mod packs;
+pub(crate) mod place;
 mod proof;
+pub(crate) mod tidy;
 mod work;
 mod write;
 
@@ -26,7 +29,7 @@ use trustmason_plan::observed::Observed;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
 
-use crate::disk::{Disk, DiskError};
+use crate::disk::{self, Disk, DiskError};
 use crate::journal::{Journal, Record};
 use crate::ledger::{self, Loaded};
 use crate::lock::{Lock, LockError};
@@ -124,8 +127,15 @@ pub fn run(
         return Err(RunError::Overtaken { ledger: state.ledger() });
     }
     disk.make_dir(&state.run(&run))?;
-    let mut journal = Journal::open(disk, &state, &run)?;
-    journal.note(&Record::Begin { run: run.clone(), plan: digest, at: now })?;
+    let journal = Journal::open(disk, &state, &run)?;
+    journal.note(&Record::Begin {
+        run: run.clone(),
+        plan: digest,
+        at: now,
+        who: String::new(),
+        machine: String::new(),
+        undoes: None,
+    })?;
     let mut ledger = loaded.ledger.clone();
     ledger.version = ledger::VERSION;
     ledger.estate.clone_from(&topology.estate);
@@ -147,7 +157,7 @@ pub fn run(
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;
     let work = Work { plan, topology, observed, hands, state, run, now, staged, minted, identities };
-    let mut running = Running { work, journal, ledger, outcomes: Outcomes::default(), broken: None };
+    let mut running = Running { work, journal, ledger, outcomes: Outcomes::default(), broken: None, open: false };
     running.tidy(leftovers);
     running.mint(progress);
     running.stores(progress);
@@ -192,6 +202,8 @@ struct Running<'a> {
     outcomes: Outcomes,
     /// The journal cannot be written any more: nothing more is done.
     broken: Option<String>,
+    /// Something is left that the next run must see to, as after a crash: the run's record stays open.
+    open: bool,
 }
 
 impl Running<'_> {
@@ -206,13 +218,13 @@ impl Running<'_> {
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| write::tidy(work, folder));
+        let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
         self.outcomes.troubles.extend(troubles);
     }
 
     fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
-        if let Err(error) = self.work.mint(&mut self.journal, progress) {
+        if let Err(error) = self.work.mint(&self.journal, progress) {
             self.broken = Some(error.to_string());
         }
         self.outcomes.minted = self.work.minted.clone();
@@ -237,7 +249,7 @@ impl Running<'_> {
                 (Some(_), _) if able.is_empty() => StoreOutcome::Skipped { why: self.why_none(&changes) },
                 (Some(view), None) => {
                     progress(Event::Writing { store: &id, changes: able.len() });
-                    let written = write::store(&self.work, &mut self.journal, view, &able);
+                    let written = write::store(&self.work, &self.journal, view, self.ledger.placed.get(&id), &able);
                     self.remember(&id, &able, &written);
                     written.outcome
                 }
@@ -325,9 +337,13 @@ impl Running<'_> {
             StoreOutcome::Failed { error } => ("failed", Some(error.clone())),
             StoreOutcome::Skipped { why } => ("skipped", Some(why.clone())),
         };
-        let record = Record::Outcome { store: id.clone(), outcome: word.to_owned(), error };
+        let pieces = if word == "written" { Vec::new() } else { written.pieces.clone() };
+        let record = Record::Outcome { store: id.clone(), outcome: word.to_owned(), error, pieces };
         self.trouble(|run| run.journal.note(&record));
-        if let Some(memory) = &written.memory {
+        let pieces = written.intent.iter().flat_map(|intent| &intent.pieces);
+        let beside = pieces.flat_map(|piece| disk::temporaries(&piece.path, &self.work.run));
+        self.open |= beside.into_iter().any(|path| path.exists());
+        if let Some(memory) = written.memory() {
             ledger::remember(&mut self.ledger, id, memory, &self.work.run, self.work.now);
             self.trouble(|run| {
                 ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ())
@@ -363,7 +379,7 @@ impl Running<'_> {
         for manual in &self.work.plan.manual {
             let outcome = match &self.broken {
                 Some(error) => PackOutcome::Failed { error: error.clone() },
-                None => packs::write(&self.work, &mut self.journal, &mut self.ledger, manual),
+                None => packs::write(&self.work, &self.journal, &mut self.ledger, manual),
             };
             progress(Event::Packed { target: &manual.target, outcome: &outcome });
             self.outcomes.packs.insert(manual.target.clone(), outcome);
@@ -378,7 +394,8 @@ impl Running<'_> {
         let failed = count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }));
         let skipped = count(|o| matches!(o, StoreOutcome::Skipped { .. }));
         if let Some(record) = self.ledger.runs.iter_mut().find(|record| record.id == self.work.run) {
-            *record = RunRecord { finished: Some(finished), written, failed, skipped, ..record.clone() };
+            let finished = Some(finished).filter(|_| !self.open);
+            *record = RunRecord { finished, written, failed, skipped, ..record.clone() };
         }
         self.trouble(|run| run.journal.note(&Record::End { at: finished }));
         self.trouble(|run| ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ()));

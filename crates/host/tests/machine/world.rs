@@ -424,6 +424,12 @@ fn topology(root: &Path, format: Format) -> Topology {
     }
 }
 
+/// Temporary files of ours that lie about.
+pub fn litter(world: &World) -> Vec<PathBuf> {
+    let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
+    world.files().into_keys().filter(|path| ours(path)).collect()
+}
+
 /// A gate that counts, and the disk behind it.
 pub fn counted() -> (Arc<trustmason_host::fault::Faulty>, Disk) {
     let gate = Arc::new(trustmason_host::fault::Faulty::never());
