@@ -12,6 +12,7 @@ use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::ledger::{HandOff, Placed, Predecessor};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
+use crate::audit::Approval;
 use crate::disk::{self, Attributes, Disk, DiskError, Owner, Written};
 use crate::state::State;
 
@@ -33,6 +34,9 @@ pub enum Record {
         /// The machine it ran on.
         #[serde(default)]
         machine: String,
+        /// How it was approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<Approval>,
         /// The run it takes back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undoes: Option<String>,
@@ -296,6 +300,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             who: "root".into(),
             machine: "here".into(),
+            approval: None,
             undoes: None,
         };
         let journal = Journal::open(&disk, &state, "r").unwrap();

@@ -5,6 +5,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, PendingRestart};
 use trustmason_spec::name::StoreId;
 
+use crate::audit::{self, Entry};
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Memory, Record};
 use crate::state::State;
@@ -21,6 +22,8 @@ pub struct Loaded {
     pub sha256: Option<Fingerprint>,
     /// Runs that were interrupted and whose deeds were added from their journals.
     pub recovered: Vec<String>,
+    /// What they owe the audit log. Whoever stores this ledger adds it first.
+    pub(crate) owed: Vec<Entry>,
 }
 
 /// Why a ledger cannot be used. Nothing may be done without it: it tells what is ours.
@@ -63,7 +66,7 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
         return Err(LedgerError::Version { path: shown(), found: version.version });
     }
     let ledger: Ledger = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let mut loaded = Loaded { ledger, sha256: Some(Fingerprint::of(&bytes)), recovered: Vec::new() };
+    let mut loaded = Loaded { ledger, sha256: Some(Fingerprint::of(&bytes)), ..Loaded::default() };
     recover(state, &mut loaded)?;
     Ok(loaded)
 }
@@ -102,6 +105,7 @@ fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
         for deed in deeds.iter().filter(|deed| deed.done) {
             remember(&mut loaded.ledger, &deed.intent.store, &deed.intent.memory, &run.id, run.started);
         }
+        loaded.owed.extend(audit::of_journal(&records, &run.id));
         let mut finished = run.started;
         for record in records {
             match record {

@@ -6,6 +6,8 @@
 //! the stack of the call that needs them, and in no error, journal or ledger.
 #![forbid(unsafe_code)]
 
+pub mod audit;
+mod books;
 pub mod confirm;
 pub mod disk;
 mod fan;

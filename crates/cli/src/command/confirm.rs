@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
 }
 
 /// Who is at the keyboard, as the system names them.
-fn person() -> String {
+pub(crate) fn person() -> String {
     ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))

@@ -21,6 +21,7 @@ use std::sync::Arc;
 pub use error::DiskError;
 pub use file::{Attributes, Owner, Written};
 pub use read::{digest_if_there, folder_digest, read, read_folder, read_if_there};
+pub(crate) use read::{ends_in, list};
 pub use swap::{Over, ReplaceError, Replacement};
 pub(crate) use swap::{left_by, temporaries};
 

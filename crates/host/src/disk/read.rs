@@ -1,8 +1,8 @@
 //! Reading: whole files, and whole folders of them.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _};
+use std::path::{Path, PathBuf};
 
 use trustmason_keystore::Fingerprint;
 
@@ -58,6 +58,43 @@ pub fn read_folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file ends in this byte; one that is empty or not there does.
+///
+/// # Errors
+/// That it is there and could not be read.
+pub(crate) fn ends_in(path: &Path, byte: u8) -> Result<bool, DiskError> {
+    let failed = |cause| DiskError::new("read", path, cause);
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        other => other.map_err(failed)?,
+    };
+    if file.seek(io::SeekFrom::End(0)).map_err(failed)? == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(io::SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).map_err(failed)?;
+    Ok(last == [byte])
+}
+
+/// What a folder holds, sorted by name, and which of it is a folder; nothing where there is no such folder.
+///
+/// # Errors
+/// That it cannot be listed.
+pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
+    let failed = |cause| DiskError::new("read folder", path, cause);
+    let listing = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for item in listing {
+        let item = item.map_err(failed)?;
+        found.push((item.path(), item.file_type().map_err(failed)?.is_dir()));
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// One digest for a folder: over the names and the digests of its files.
