@@ -1,9 +1,11 @@
 //! The command line's way to the machine: what the host crate does, with its errors as early ends.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
-use trustmason_host::disk::{Disk, DiskError, Owner, ReplaceError, Replacement};
+use trustmason_host::audit::{Approval, Author};
+use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{self, Eyes};
@@ -17,9 +19,13 @@ use trustmason_plan::outline::Plan;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::survey::Survey;
 
+use crate::command::confirm::person;
 use crate::console::Console;
 use crate::load::Estate;
 use crate::stop::Stop;
+
+/// Stores written at the same time at most: disks and shares gain nothing from more.
+const MOST_THREADS: usize = 8;
 
 /// What one command needs of the machine: passwords and certificates are got once.
 #[derive(Debug)]
@@ -87,11 +93,20 @@ impl Machine {
         sight: &Sight,
         plan: &Plan,
         lock: &mut Lock,
+        approval: Approval,
         console: Console,
     ) -> Result<Outcomes, Stop> {
-        let request = request(estate, sight, plan)?;
-        let hands =
-            Hands { disk: &self.disk, secrets: &self.secrets, certificates: &self.certificates, keys: &Generate };
+        let who = person();
+        let request = request(estate, sight, plan, Author { who: &who, approval })?;
+        let stop = AtomicBool::new(false);
+        let hands = Hands {
+            disk: &self.disk,
+            secrets: &self.secrets,
+            certificates: &self.certificates,
+            keys: &Generate,
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS),
+            stop: &stop,
+        };
         let mut progress = crate::progress::running(console, plan);
         let outcomes = run::run(request, hands, lock, &mut |event: Event<'_>| progress.tell(event));
         progress.end();
@@ -100,7 +115,8 @@ impl Machine {
 
     /// Whether carrying a plan out would write nothing at all.
     pub(crate) fn is_idle(&self, estate: &Estate, sight: &Sight, plan: &Plan) -> Result<bool, Stop> {
-        Ok(run::is_idle(request(estate, sight, plan)?, &self.state))
+        let author = Author { who: "", approval: Approval::Asked };
+        Ok(run::is_idle(request(estate, sight, plan, author)?, &self.state))
     }
 
     /// Where a pack is.
@@ -109,7 +125,7 @@ impl Machine {
     }
 }
 
-fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan) -> Result<Request<'a>, Stop> {
+fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan, author: Author<'a>) -> Result<Request<'a>, Stop> {
     let json = crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
     Ok(Request {
         plan,
@@ -118,6 +134,7 @@ fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan) -> Result<R
         observed: &sight.observed,
         ledger: &sight.ledger,
         now: Timestamp::now(),
+        author,
     })
 }
 
@@ -142,11 +159,10 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(refused(error.to_string())),
     }
-    let new = Replacement { target: &target, bytes, owner: Owner::ours(0o600), run: "plan" };
-    match Disk::new().replace(new, || Ok::<(), DiskError>(())) {
-        Ok(()) => Ok(()),
-        Err(ReplaceError::Before(error) | ReplaceError::After(error)) => Err(refused(error.to_string())),
-    }
+    let owner = Owner::ours(0o600);
+    let new = Replacement { target: &target, bytes, owner, attributes: None, over: Over::Anything, run: "plan" };
+    let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
+    saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }
 
 /// Whether these bytes are a plan saved by any version.

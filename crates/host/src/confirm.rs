@@ -13,6 +13,7 @@ use trustmason_plan::pack::Resolved;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Topology;
 
+use crate::audit::{Audit, Entry, Event};
 use crate::disk::{Disk, DiskError};
 use crate::ledger::{self, Loaded};
 use crate::lock::{Lock, LockError};
@@ -152,6 +153,17 @@ fn record(
         lock.unsign(disk)?;
         return Err(ConfirmError::Overtaken { ledger: lock.state().ledger() });
     }
+    let kind = match confirmation.kind {
+        ConfirmationKind::Claimed => "claimed",
+        ConfirmationKind::Observed => "read from an export",
+    };
+    let line = Entry {
+        plan: Some(handoff.pack),
+        reason: Some(kind.to_owned()),
+        ..Entry::new(Event::Confirm, claim.now, claim.by).of_store(claim.target)
+    };
+    let audit = Audit::of(disk, lock.state());
+    audit.complete(&claim.ledger.owed).and_then(|()| audit.append(&[line]))?;
     let stored = ledger::store(disk, lock.state(), &ledger, &run);
     let unsigned = lock.unsign(disk);
     stored?;

@@ -1,7 +1,7 @@
 //! Work spread over the machine's processors, answers in the order of the questions.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Answers every question, on as many threads as there are processors; one question runs on one thread.
@@ -27,6 +27,61 @@ pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + 
     answers.into_iter().map(|(_, one)| one).collect()
 }
 
+/// Told of one question while all are being answered.
+pub(crate) enum News<'a, A> {
+    /// It is begun.
+    Begun(usize),
+    /// This is its answer.
+    Done(usize, &'a A),
+}
+
+/// Answers every question on up to so many threads, in their order as far as one thread goes, and tells of each as it happens,
+/// here on the caller's own thread. Answers come in the order of the questions.
+pub(crate) fn told<Q: Sync, A: Send>(
+    threads: usize,
+    questions: &[Q],
+    answer: impl Fn(&Q) -> A + Sync,
+    mut tell: impl FnMut(News<'_, A>),
+) -> Vec<A> {
+    let hands = threads.min(questions.len());
+    if hands <= 1 {
+        let one = |(index, question)| {
+            tell(News::Begun(index));
+            let one = answer(question);
+            tell(News::Done(index, &one));
+            one
+        };
+        return questions.iter().enumerate().map(one).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut answers = Vec::with_capacity(questions.len());
+    thread::scope(|scope| {
+        for _ in 0..hands {
+            let (sender, next, answer) = (sender.clone(), &next, &answer);
+            scope.spawn(move || {
+                while let (index, Some(question)) = take(next, questions) {
+                    // The receiver outlives this scope.
+                    let _heard = sender.send((index, None));
+                    let _heard = sender.send((index, Some(answer(question))));
+                }
+            });
+        }
+        drop(sender);
+        for (index, news) in receiver {
+            match news {
+                None => tell(News::Begun(index)),
+                Some(one) => {
+                    tell(News::Done(index, &one));
+                    answers.push((index, one));
+                }
+            }
+        }
+    });
+    answers.sort_by_key(|(index, _)| *index);
+    answers.into_iter().map(|(_, one)| one).collect()
+}
+
 fn take<'a, Q>(next: &AtomicUsize, questions: &'a [Q]) -> (usize, Option<&'a Q>) {
     let index = next.fetch_add(1, Ordering::Relaxed);
     (index, questions.get(index))
@@ -47,5 +102,19 @@ mod tests {
         });
         assert_eq!(answers, questions.iter().map(|q| q * 2).collect::<Vec<_>>());
         assert!(out(&Vec::<usize>::new(), |q| *q).is_empty());
+        for threads in [0, 1, 4] {
+            let (mut begun, mut done) = (0, 0);
+            let answers = told(
+                threads,
+                &questions,
+                |q| q * 2,
+                |news| match news {
+                    News::Begun(_) => begun += 1,
+                    News::Done(index, answer) => done += usize::from(*answer == index * 2),
+                },
+            );
+            assert_eq!(answers, questions.iter().map(|q| q * 2).collect::<Vec<_>>());
+            assert_eq!((begun, done), (500, 500));
+        }
     }
 }

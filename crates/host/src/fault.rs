@@ -1,4 +1,4 @@
-//! Gates for tests: one that counts steps, and makes a chosen one fail.
+//! Gates for tests: one that counts steps, and makes a chosen one fail; one behind which somebody else is at work.
 //!
 //! They are part of the library because the crates above prove the same things with them, and because the numbered steps of
 //! [`crate::disk::Disk`] are the only honest place to inject a failure.
@@ -21,6 +21,8 @@ pub enum Fault {
     Denied,
     /// The file system is read-only (`EROFS`).
     ReadOnly,
+    /// The file system does not know such a step (`EOPNOTSUPP`).
+    Unsupported,
     /// A write stops half way, then no space is left; other steps fail with `ENOSPC`.
     ShortWrite,
     /// The power goes: this step and every later one does nothing. What stands on the disk then is what a crash leaves.
@@ -34,6 +36,7 @@ impl Fault {
             Self::Device => io::Error::other("input/output error"),
             Self::Denied => io::ErrorKind::PermissionDenied.into(),
             Self::ReadOnly => io::ErrorKind::ReadOnlyFilesystem.into(),
+            Self::Unsupported => io::ErrorKind::Unsupported.into(),
             Self::Crash => io::Error::other("the power went"),
         }
     }
@@ -95,5 +98,28 @@ impl Gate for Faulty {
         }
         struck.get_or_insert_with(|| (step, path.to_owned()));
         if self.fault == Fault::ShortWrite { Fate::Half(self.fault.cause()) } else { Fate::Fail(self.fault.cause()) }
+    }
+}
+
+/// Lets every step pass, but somebody else comes first.
+pub struct Meddler<F>(F);
+
+impl<F: Fn(Step, &Path) + Send + Sync> Meddler<F> {
+    /// They do this before each step.
+    pub fn new(act: F) -> Self {
+        Self(act)
+    }
+}
+
+impl<F> std::fmt::Debug for Meddler<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meddler(…)")
+    }
+}
+
+impl<F: Fn(Step, &Path) + Send + Sync> Gate for Meddler<F> {
+    fn pass(&self, step: Step, path: &Path) -> Fate {
+        (self.0)(step, path);
+        Fate::Go
     }
 }

@@ -1,10 +1,11 @@
-//! The ledger on disk: loaded whole, stored whole. A run that was interrupted left its record open; what its journal says was
-//! written and is still so on the disk is added here, so that the planner never forgets what is ours.
+//! The ledger on disk: loaded whole, stored whole. A run that was interrupted left its record open; what its journal and the
+//! disk say was written is added here, so that the planner never forgets what is ours.
 
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, PendingRestart};
 use trustmason_spec::name::StoreId;
 
+use crate::audit::{self, Entry};
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Memory, Record};
 use crate::state::State;
@@ -21,6 +22,8 @@ pub struct Loaded {
     pub sha256: Option<Fingerprint>,
     /// Runs that were interrupted and whose deeds were added from their journals.
     pub recovered: Vec<String>,
+    /// What they owe the audit log. Whoever stores this ledger adds it first.
+    pub(crate) owed: Vec<Entry>,
 }
 
 /// Why a ledger cannot be used. Nothing may be done without it: it tells what is ours.
@@ -63,7 +66,7 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
         return Err(LedgerError::Version { path: shown(), found: version.version });
     }
     let ledger: Ledger = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let mut loaded = Loaded { ledger, sha256: Some(Fingerprint::of(&bytes)), recovered: Vec::new() };
+    let mut loaded = Loaded { ledger, sha256: Some(Fingerprint::of(&bytes)), ..Loaded::default() };
     recover(state, &mut loaded)?;
     Ok(loaded)
 }
@@ -97,26 +100,30 @@ pub fn store(disk: &Disk, state: &State, ledger: &Ledger, run: &str) -> Result<b
 fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
     let open: Vec<_> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
     for run in open {
-        for record in journal::read(state, &run.id)? {
+        let records = journal::read(state, &run.id)?;
+        let deeds = journal::deeds(&records, &run.id);
+        for deed in deeds.iter().filter(|deed| deed.done) {
+            remember(&mut loaded.ledger, &deed.intent.store, &deed.intent.memory, &run.id, run.started);
+        }
+        loaded.owed.extend(audit::of_journal(&records, &run.id));
+        let mut finished = run.started;
+        for record in records {
             match record {
-                Record::Intent(intent) => {
-                    // Only what really stands there counts: the rename is the deed, not its announcement.
-                    if digest(&intent.path) == Some(intent.after) {
-                        remember(&mut loaded.ledger, &intent.store, &intent.memory, &run.id, run.started);
-                    }
-                }
                 Record::Pack { target, handoff } => {
                     loaded.ledger.handoffs.insert(target, handoff);
                 }
+                Record::End { at } => finished = at,
                 Record::Begin { .. }
                 | Record::Staged { .. }
                 | Record::Backup { .. }
-                | Record::Outcome { .. }
-                | Record::End { .. } => {}
+                | Record::Intent(_)
+                | Record::Outcome { .. } => {}
             }
         }
         if let Some(record) = loaded.ledger.runs.iter_mut().find(|r| r.id == run.id) {
-            record.finished = Some(run.started);
+            record.finished = Some(finished);
+            let touched = deeds.iter().filter(|deed| !deed.written.is_empty()).count();
+            record.written = u32::try_from(touched).unwrap_or(u32::MAX);
         }
         loaded.recovered.push(run.id);
     }
@@ -134,7 +141,7 @@ pub(crate) fn digest(path: &std::path::Path) -> Option<Fingerprint> {
 
 /// Adds what a written store means to the ledger. Doing it twice changes nothing more.
 pub(crate) fn remember(ledger: &mut Ledger, store: &StoreId, memory: &Memory, run: &str, at: jiff::Timestamp) {
-    let Memory { placed, gone, moved, predecessors, restarts } = memory;
+    let Memory { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
     let here = ledger.placed.entry(store.clone()).or_default();
     // All at once, as in the store itself: aliases may have been swapped.
     let moving: Vec<_> = moved.iter().filter_map(|(from, to)| here.remove(from).map(|p| (to.clone(), p))).collect();
@@ -143,10 +150,14 @@ pub(crate) fn remember(ledger: &mut Ledger, store: &StoreId, memory: &Memory, ru
     }
     here.extend(moving);
     here.extend(placed.iter().map(|(key, placed)| (key.clone(), placed.clone())));
+    if let Some(restored) = restored {
+        here.clone_from(restored);
+    }
     if here.is_empty() {
         ledger.placed.remove(store);
     }
     ledger.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
+    ledger.predecessors.retain(|print, _| !forgotten.contains(print));
     for service in restarts {
         let pending =
             ledger.restarts.entry(service.clone()).or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });

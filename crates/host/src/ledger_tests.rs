@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use trustmason_plan::ledger::{Placed, RunRecord};
 
 use super::*;
-use crate::journal::{Intent, Journal};
+use crate::journal::{Intent, Journal, Piece};
 
 fn placed(run: &str) -> Placed {
     Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run.into(), at: Timestamp::UNIX_EPOCH }
@@ -85,12 +85,15 @@ fn what_an_interrupted_run_wrote_is_remembered_once() {
     disk.make_dir(&state.run("r")).unwrap();
     let ledger = Ledger { version: VERSION, runs: vec![run], ..Ledger::default() };
     store(&disk, &state, &ledger, "r").unwrap();
-    let mut journal = Journal::open(&disk, &state, "r").unwrap();
+    let journal = Journal::open(&disk, &state, "r").unwrap();
     for (name, path) in [("done", &done), ("undone", &undone)] {
         let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
         let store = StoreId::parse(&format!("ads.acme.example/{name}")).unwrap();
-        let (before, after) = (Some(Fingerprint::of(b"old")), Fingerprint::of(b"new"));
-        journal.note(&Record::Intent(Intent { store, path: path.clone(), before, after, memory })).unwrap();
+        let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
+        let pieces = vec![Piece { path: path.clone(), before, after }];
+        let (placed, facts) = (BTreeMap::new(), Vec::new());
+        let intent = Intent { store, path: path.clone(), before, after, pieces, memory, placed, facts };
+        journal.note(&Record::Intent(Box::new(intent))).unwrap();
     }
     let loaded = load(&state).unwrap();
     assert_eq!(loaded.recovered, ["r"]);

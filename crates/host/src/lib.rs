@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 pub mod ack;
+pub mod audit;
+mod books;
 pub mod confirm;
 pub mod disk;
 mod fan;

@@ -132,7 +132,7 @@ fn holder(path: &Path) -> Option<Holder> {
 }
 
 /// This machine's name, for people.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     kernel.map(|name| name.trim().to_owned()).or(named).unwrap_or_else(|| "an unnamed machine".to_owned())

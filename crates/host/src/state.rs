@@ -55,9 +55,19 @@ impl State {
         self.run(run).join("journal.jsonl")
     }
 
+    /// The audit log.
+    pub fn audit(&self) -> PathBuf {
+        self.root.join("audit.jsonl")
+    }
+
+    /// What stores were before a run.
+    pub fn backups(&self, run: &str) -> PathBuf {
+        self.run(run).join("backup")
+    }
+
     /// What a store was before a run.
     pub fn backup(&self, run: &str, store: &StoreId) -> PathBuf {
-        self.run(run).join("backup").join(store.host.as_str()).join(plain(&store.name))
+        self.backups(run).join(store.host.as_str()).join(plain(&store.name))
     }
 
     /// Where the keys of a host wait.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use trustmason_host::audit::Approval;
 use trustmason_host::lock::Lock;
 use trustmason_host::run::Outcomes;
 use trustmason_plan::outline::{Options, Plan};
@@ -45,7 +46,12 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     if saved.is_none() && !args.auto_approve && !machine.is_idle(&estate, &sight, &plan)? {
         approve(console)?;
     }
-    let outcomes = machine.run(&estate, &sight, &plan, &mut lock, console)?;
+    let approval = match (&saved, args.auto_approve) {
+        (Some(_), _) => Approval::SavedPlan,
+        (None, true) => Approval::Auto,
+        (None, false) => Approval::Asked,
+    };
+    let outcomes = machine.run(&estate, &sight, &plan, &mut lock, approval, console)?;
     let next = afterwards(&estate, &machine, &plan, &outcomes, console)?;
     drop(lock);
     let facts = facts(&outcomes, &next);
@@ -109,7 +115,7 @@ pub(crate) fn carry_out(
     console: Console,
 ) -> Result<(Outcomes, Plan), Stop> {
     let mut lock: Lock = machine.lock()?;
-    let outcomes = machine.run(estate, sight, plan, &mut lock, console)?;
+    let outcomes = machine.run(estate, sight, plan, &mut lock, Approval::Auto, console)?;
     let next = afterwards(estate, machine, plan, &outcomes, console)?;
     Ok((outcomes, next))
 }

@@ -3,38 +3,45 @@
 //! stops no other; a change whose ground failed is left out and said to be. Nothing is decided here: what is not as the plan
 //! expects is left alone.
 //!
-//! Each deed is in the journal before it is done, and the ledger is stored after each store, so that a crash at any moment
-//! loses nothing that was done and does nothing twice. Where nothing is to do, nothing is opened for writing.
+//! Each deed is in the journal before it is done, so that a crash at any moment loses nothing that was done and does nothing
+//! twice; the ledger is stored when the run begins and when it ends. Where nothing is to do, nothing is opened for writing.
 
+mod facts;
 mod memory;
 mod order;
 mod outcome;
 pub(crate) mod packs;
+pub(crate) mod place;
 mod proof;
+mod stores;
+pub(crate) mod tidy;
 mod work;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner};
-use trustmason_plan::change::{Change, Deed, Material, Plan};
-use trustmason_plan::ledger::{Ledger, RunRecord};
+use trustmason_plan::change::{Deed, Plan};
 use trustmason_plan::observed::Observed;
-use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
 
+use crate::audit::Author;
+use crate::books::{Beginning, Books, Counts};
 use crate::disk::{Disk, DiskError};
-use crate::journal::{Journal, Record};
-use crate::ledger::{self, Loaded};
+use crate::ledger::Loaded;
 use crate::lock::{Lock, LockError};
 use crate::mint::KeySource;
 use crate::secret::Secrets;
 use crate::state;
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
 use work::Work;
+
+/// Why something was left out on request.
+const INTERRUPTED: &str = "interrupted";
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +58,8 @@ pub struct Request<'a> {
     pub ledger: &'a Loaded,
     /// The time.
     pub now: Timestamp,
+    /// Who begins it.
+    pub author: Author<'a>,
 }
 
 /// With what it is run.
@@ -64,6 +73,16 @@ pub struct Hands<'a> {
     pub certificates: &'a Interner,
     /// Where keys come from.
     pub keys: &'a dyn KeySource,
+    /// How many stores may be written at the same time.
+    pub threads: usize,
+    /// Set by whoever wants the run to end: the stores in hand are finished, the others left for the next run.
+    pub stop: &'a AtomicBool,
+}
+
+impl Hands<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
 }
 
 impl std::fmt::Debug for Hands<'_> {
@@ -107,7 +126,7 @@ pub fn run(
     lock: &mut Lock,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcomes, RunError> {
-    let Request { plan, digest, topology, observed, ledger: loaded, now } = request;
+    let Request { plan, digest, topology, observed, ledger: loaded, now, author } = request;
     let leftovers = leftovers(request);
     let idle = is_idle(request, lock.state());
     if idle {
@@ -115,63 +134,24 @@ pub fn run(
         return Ok(Outcomes::default());
     }
     let begun = Instant::now();
-    let disk = hands.disk;
-    let state = lock.state().clone();
-    let run = new_run(&state, now, digest);
-    lock.sign(disk, &run, now)?;
-    if !ledger::is_still(&state, loaded)? {
-        lock.unsign(disk)?;
-        return Err(RunError::Overtaken { ledger: state.ledger() });
-    }
-    disk.make_dir(&state.run(&run))?;
-    let mut journal = Journal::open(disk, &state, &run)?;
-    journal.note(&Record::Begin { run: run.clone(), plan: digest, at: now })?;
-    let mut ledger = loaded.ledger.clone();
-    ledger.version = ledger::VERSION;
-    ledger.estate.clone_from(&topology.estate);
-    let record = RunRecord {
-        id: run.clone(),
-        started: now,
-        finished: None,
-        plan: digest,
-        written: 0,
-        failed: 0,
-        skipped: 0,
-        undoes: None,
-        undone_by: None,
-        pruned: false,
-    };
-    ledger.runs.push(record);
-    ledger::store(disk, &state, &ledger, &run)?;
-
+    let beginning = Beginning { digest, topology, loaded, now, author, undoes: None };
+    let books = Books::open(hands.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;
+    let (state, run) = (books.state.clone(), books.run.clone());
     let work = Work { plan, topology, observed, hands, state, run, now, staged, minted, identities };
-    let mut running = Running { work, journal, ledger, outcomes: Outcomes::default(), broken: None };
+    let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
     running.tidy(leftovers);
     running.mint(progress);
     running.stores(progress);
     running.packs(progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(finished);
-    if let Err(error) = lock.unsign(disk) {
+    if let Err(error) = lock.unsign(hands.disk) {
         // The next run takes it back.
         tracing::debug!("{error}");
     }
     Ok(outcomes)
-}
-
-/// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
-fn new_run(state: &state::State, now: Timestamp, digest: Fingerprint) -> String {
-    let millisecond = jiff::SignedDuration::from_millis(1);
-    let mut at = now;
-    loop {
-        let run = state::run_id(at, digest);
-        match at.checked_add(millisecond) {
-            Ok(next) if state.run(&run).exists() => at = next,
-            Ok(_) | Err(_) => return run,
-        }
-    }
 }
 
 /// Staged keys whose certificate their identity has by now: a run ended between its store and the removal.
@@ -187,8 +167,7 @@ fn leftovers(request: Request<'_>) -> Vec<PathBuf> {
 
 struct Running<'a> {
     work: Work<'a>,
-    journal: Journal<'a>,
-    ledger: Ledger,
+    books: Books<'a>,
     outcomes: Outcomes,
     /// The journal cannot be written any more: nothing more is done.
     broken: Option<String>,
@@ -206,19 +185,23 @@ impl Running<'_> {
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| write::tidy(work, folder));
+        let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
-        self.outcomes.troubles.extend(troubles);
+        self.books.troubles.extend(troubles);
     }
 
     fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
-        if let Err(error) = self.work.mint(&mut self.journal, progress) {
+        if self.work.hands.stopped() {
+            return;
+        }
+        if let Err(error) = self.work.mint(&self.books.journal, progress) {
             self.broken = Some(error.to_string());
         }
         self.outcomes.minted = self.work.minted.clone();
         // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
         for change in &self.work.plan.changes {
             if let Deed::Regenerate { .. } = change.deed
+                && !self.work.hands.stopped()
                 && let Some(outcome) = self.hindrance(change)
             {
                 self.outcomes.changes.insert(change.id, outcome);
@@ -226,144 +209,15 @@ impl Running<'_> {
         }
     }
 
-    fn stores(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
-        let plan = self.work.plan;
-        for (id, changes) in order::stores(&plan.changes) {
-            let able = self.able(&changes);
-            let view = plan.stores.iter().find(|view| view.id == id);
-            let outcome = match (view, &self.broken) {
-                (_, Some(error)) => StoreOutcome::Failed { error: format!("{id} was not begun: {error}") },
-                (None, _) => StoreOutcome::Failed { error: format!("{id} is not in the plan") },
-                (Some(_), _) if able.is_empty() => StoreOutcome::Skipped { why: self.why_none(&changes) },
-                (Some(view), None) => {
-                    progress(Event::Writing { store: &id, changes: able.len() });
-                    let written = write::store(&self.work, &mut self.journal, view, &able);
-                    self.remember(&id, &able, &written);
-                    written.outcome
-                }
-            };
-            let each = match &outcome {
-                StoreOutcome::Written { .. } | StoreOutcome::Unchanged => ChangeOutcome::Done,
-                StoreOutcome::Stale { .. } => ChangeOutcome::Stale,
-                StoreOutcome::Failed { error } => ChangeOutcome::Failed { error: error.clone() },
-                StoreOutcome::Skipped { why } => ChangeOutcome::Skipped { why: why.clone() },
-            };
-            for change in &changes {
-                // What was left out has its reason already.
-                self.outcomes.changes.entry(change.id).or_insert_with(|| each.clone());
-            }
-            progress(Event::Stored { store: &id, outcome: &outcome });
-            self.outcomes.stores.insert(id, outcome);
-        }
-    }
-
-    /// The changes whose ground is there. The others get their outcome here.
-    fn able<'c>(&mut self, changes: &[&'c Change]) -> Vec<&'c Change> {
-        let mut able: Vec<&Change> = Vec::new();
-        let mut left: Vec<&Change> = changes.to_vec();
-        // A change may wait for one of the same store, whatever their order: go round until nothing more is left out.
-        loop {
-            let before = left.len();
-            left.retain(|change| match self.hindrance(change) {
-                None => true,
-                Some(outcome) => {
-                    self.outcomes.changes.insert(change.id, outcome);
-                    false
-                }
-            });
-            if left.len() == before {
-                break;
-            }
-        }
-        able.append(&mut left);
-        able
-    }
-
-    fn hindrance(&self, change: &Change) -> Option<ChangeOutcome> {
-        let unmade = |identity: &IdentityId| match self.work.staged.get(identity) {
-            Some(Ok(_)) => None,
-            Some(Err(error)) => Some(error.clone()),
-            None => Some(format!("no key was made for {identity}")),
-        };
-        match &change.deed {
-            Deed::Regenerate { identity, .. } => {
-                if let Some(error) = unmade(identity) {
-                    return Some(ChangeOutcome::Failed { error });
-                }
-            }
-            Deed::Import { material: Material::Minted(identity), .. }
-            | Deed::Replace { material: Material::Minted(identity), .. } => {
-                if let Some(error) = unmade(identity) {
-                    return Some(ChangeOutcome::Skipped { why: format!("{identity} has no new certificate: {error}") });
-                }
-            }
-            Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {}
-        }
-        // One that has no outcome yet is of this very store, or closes a circle: its key is staged, the next run resumes it.
-        change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {
-            None | Some(ChangeOutcome::Done) => None,
-            Some(ChangeOutcome::Stale | ChangeOutcome::Failed { .. } | ChangeOutcome::Skipped { .. }) => {
-                Some(ChangeOutcome::Skipped { why: format!("change {needed}, which must come first, was not made") })
-            }
-        })
-    }
-
-    fn why_none(&self, changes: &[&Change]) -> String {
-        let why = changes.iter().find_map(|change| match self.outcomes.changes.get(&change.id)? {
-            ChangeOutcome::Skipped { why } | ChangeOutcome::Failed { error: why } => Some(why.clone()),
-            ChangeOutcome::Done | ChangeOutcome::Stale => None,
-        });
-        why.unwrap_or_else(|| "none of its changes could be made".to_owned())
-    }
-
-    /// Notes what became of a store, stores the ledger, and lets go of keys that have arrived.
-    fn remember(&mut self, id: &StoreId, changes: &[&Change], written: &write::Written) {
-        let (word, error) = match &written.outcome {
-            StoreOutcome::Written { .. } => ("written", None),
-            StoreOutcome::Unchanged => ("unchanged", None),
-            StoreOutcome::Stale { why } => ("stale", Some(why.clone())),
-            StoreOutcome::Failed { error } => ("failed", Some(error.clone())),
-            StoreOutcome::Skipped { why } => ("skipped", Some(why.clone())),
-        };
-        let record = Record::Outcome { store: id.clone(), outcome: word.to_owned(), error };
-        self.trouble(|run| run.journal.note(&record));
-        if let Some(memory) = &written.memory {
-            ledger::remember(&mut self.ledger, id, memory, &self.work.run, self.work.now);
-            self.trouble(|run| {
-                ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ())
-            });
-        }
-        if matches!(written.outcome, StoreOutcome::Written { .. } | StoreOutcome::Unchanged) {
-            for change in changes {
-                if let Deed::Regenerate { identity, .. } = &change.deed {
-                    self.unstage(identity);
-                }
-            }
-        }
-    }
-
-    fn unstage(&mut self, identity: &IdentityId) {
-        let path = self.work.staged.get(identity).and_then(|s| s.as_ref().ok()).map(|s| s.path.clone());
-        if let Some(path) = path {
-            self.trouble(|run| {
-                let disk = run.work.hands.disk;
-                disk.remove(&path)?;
-                disk.remove_empty_dir(&run.work.state.staging_of(&identity.host))
-            });
-        }
-    }
-
-    fn trouble(&mut self, act: impl FnOnce(&mut Self) -> Result<(), DiskError>) {
-        if let Err(error) = act(self) {
-            self.outcomes.troubles.push(error.to_string());
-        }
-    }
-
     fn packs(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
         for manual in &self.work.plan.manual {
             let outcome = match &self.broken {
                 Some(error) => PackOutcome::Failed { error: error.clone() },
-                None => packs::write(&self.work, &mut self.journal, &mut self.ledger, manual),
+                None if self.work.hands.stopped() => {
+                    self.outcomes.interrupted = true;
+                    PackOutcome::Skipped { why: INTERRUPTED.to_owned() }
+                }
+                None => packs::write(&self.work, &self.books.journal, &mut self.books.ledger, manual),
             };
             progress(Event::Packed { target: &manual.target, outcome: &outcome });
             self.outcomes.packs.insert(manual.target.clone(), outcome);
@@ -374,15 +228,14 @@ impl Running<'_> {
         let count = |is: fn(&StoreOutcome) -> bool| {
             u32::try_from(self.outcomes.stores.values().filter(|outcome| is(outcome)).count()).unwrap_or(u32::MAX)
         };
-        let written = count(|o| matches!(o, StoreOutcome::Written { .. }));
-        let failed = count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }));
-        let skipped = count(|o| matches!(o, StoreOutcome::Skipped { .. }));
-        if let Some(record) = self.ledger.runs.iter_mut().find(|record| record.id == self.work.run) {
-            *record = RunRecord { finished: Some(finished), written, failed, skipped, ..record.clone() };
-        }
-        self.trouble(|run| run.journal.note(&Record::End { at: finished }));
-        self.trouble(|run| ledger::store(run.work.hands.disk, &run.work.state, &run.ledger, &run.work.run).map(|_| ()));
-        self.outcomes.run = Some(self.work.run);
+        let counts = Counts {
+            written: count(|o| matches!(o, StoreOutcome::Written { .. })),
+            failed: count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. })),
+            skipped: count(|o| matches!(o, StoreOutcome::Skipped { .. })),
+        };
+        self.books.close(finished, counts, &self.work.topology.policy);
+        self.outcomes.troubles.append(&mut self.books.troubles);
+        self.outcomes.run = Some(self.books.run);
         self.outcomes
     }
 }

@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use trustmason_plan::change::{Change, ChangeId, Deed};
 use trustmason_spec::name::StoreId;
 
-/// The changes of each store, in the order the stores are to be written.
-pub(super) fn stores(changes: &[Change]) -> Vec<(StoreId, Vec<&Change>)> {
+/// Stores that wait for none of each other, with their changes.
+pub(super) type Level<'a> = Vec<(StoreId, Vec<&'a Change>)>;
+
+/// The stores with changes, level by level as they are to be written; those of one level in any order, or at once.
+pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
     let home: BTreeMap<ChangeId, &StoreId> = changes.iter().map(|c| (c.id, &c.store)).collect();
     let mut of: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();
     for change in changes {
@@ -25,9 +28,13 @@ pub(super) fn stores(changes: &[Change]) -> Vec<(StoreId, Vec<&Change>)> {
         let mut left: BTreeMap<&StoreId, Vec<&Change>> = group.into_iter().collect();
         while !left.is_empty() {
             let open: BTreeSet<&StoreId> = left.keys().copied().collect();
-            let free = left.iter().find(|(id, changes)| !waits_for(id, changes, &open)).map(|(id, _)| *id);
-            let Some(next) = free.or_else(|| open.first().copied()) else { break };
-            order.extend(left.remove_entry(next).map(|(id, changes)| (id.clone(), changes)));
+            let free = left.iter().filter(|(id, changes)| !waits_for(id, changes, &open)).map(|(id, _)| *id);
+            let mut next: Vec<&StoreId> = free.collect();
+            if next.is_empty() {
+                next.extend(open.first());
+            }
+            let entries = next.into_iter().filter_map(|id| left.remove_entry(id));
+            order.push(entries.map(|(id, changes)| (id.clone(), changes)).collect());
         }
     }
     order
@@ -72,7 +79,10 @@ mod tests {
     }
 
     fn names(changes: &[Change]) -> Vec<String> {
-        stores(changes).into_iter().map(|(id, _)| id.host.host().to_owned()).collect()
+        levels(changes)
+            .into_iter()
+            .map(|level| level.iter().map(|(id, _)| id.host.host()).collect::<Vec<_>>().join(" "))
+            .collect()
     }
 
     #[test]
@@ -84,7 +94,7 @@ mod tests {
             change(4, "cvp2.x.example/keystore", true, &[]),
             change(5, "abc.x.example/cacerts", false, &[]),
         ];
-        assert_eq!(names(&changes), ["cvp2", "cvp1", "abc", "ads"]);
+        assert_eq!(names(&changes), ["cvp2", "cvp1", "abc ads"]);
     }
 
     #[test]

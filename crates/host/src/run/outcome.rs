@@ -132,6 +132,8 @@ pub struct Outcomes {
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
     /// Trouble with the run's own books, which stopped no store.
     pub troubles: Vec<String>,
+    /// Something was left for the next run, because this one was asked to end.
+    pub interrupted: bool,
 }
 
 impl Outcomes {
@@ -141,6 +143,6 @@ impl Outcomes {
         let packs =
             self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
         let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
-        stores && packs && changes && self.troubles.is_empty()
+        stores && packs && changes && self.troubles.is_empty() && !self.interrupted
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &
 }
 
 /// Writes one pack if it is another one than is there.
-pub(super) fn write(work: &Work<'_>, journal: &mut Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
+pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
     let target = &manual.target;
     let folder = work.state.pack(target);
     let Some(pack) = wanted(manual, &work.resolved()) else {
@@ -106,7 +106,7 @@ pub(super) fn write(work: &Work<'_>, journal: &mut Journal<'_>, ledger: &mut Led
 fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
     let disk = work.hands.disk;
     disk.make_dir(folder)?;
-    super::write::tidy(work, folder)?;
+    super::tidy::tidy(disk, &work.state, &work.run, folder)?;
     let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();
     for (name, _) in disk::read_folder(folder)? {
         if !names.contains(name.as_str()) {

@@ -74,11 +74,7 @@ impl Work<'_> {
     }
 
     /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
-    pub(super) fn mint(
-        &mut self,
-        journal: &mut Journal<'_>,
-        progress: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), DiskError> {
+    pub(super) fn mint(&mut self, journal: &Journal<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), DiskError> {
         let plan = self.plan;
         let new: Vec<&Mint> = plan.mints.values().filter(|mint| mint.resumed.is_none()).collect();
         for mint in &new {

@@ -12,53 +12,52 @@ use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::work::edits;
 use trustmason_spec::topology::StoreDef;
 
+use super::place::{self, Trouble};
 use super::work::Work;
-use super::{StoreOutcome, memory, proof};
-use crate::disk::{self, DiskError, Owner, ReplaceError, Replacement};
-use crate::journal::{Intent, Journal, Memory, Record};
+use super::{StoreOutcome, facts, memory, proof};
+use crate::disk::{self, DiskError, Owner};
+use crate::journal::{self, Intent, Journal, Memory, Piece, Record};
 
-/// Why a store was not written as planned.
-pub(super) enum Trouble {
-    /// It is not what the plan expects.
-    Stale(String),
-    /// Anything else.
-    Failed(String),
-}
-
-impl From<DiskError> for Trouble {
-    fn from(error: DiskError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<String> for Trouble {
-    fn from(error: String) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// What became of a store, and what the ledger is to know of it: also after a failure that came too late to undo anything.
+/// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
 pub(super) struct Written {
     pub outcome: StoreOutcome,
-    pub memory: Option<Memory>,
+    /// What was meant, if it came so far.
+    pub intent: Option<Intent>,
+    /// The files that have their new content.
+    pub pieces: Vec<PathBuf>,
+}
+
+impl Written {
+    /// What the ledger is to know: all of it or nothing.
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        self.intent.as_ref().filter(|intent| intent.pieces.len() == self.pieces.len()).map(|intent| &intent.memory)
+    }
 }
 
 /// Writes one store.
-pub(super) fn store(work: &Work<'_>, journal: &mut Journal<'_>, view: &StoreView, changes: &[&Change]) -> Written {
-    let mut meant = None;
-    let outcome = match attempt(work, journal, view, changes, &mut meant) {
+pub(super) fn store(
+    work: &Work<'_>,
+    journal: &Journal<'_>,
+    view: &StoreView,
+    placed: Placed<'_>,
+    changes: &[&Change],
+) -> Written {
+    let mut intent = None;
+    let outcome = match attempt(work, journal, view, placed, changes, &mut intent) {
         Ok(outcome) => outcome,
         Err(Trouble::Stale(why)) => StoreOutcome::Stale { why },
         Err(Trouble::Failed(error)) => StoreOutcome::Failed { error },
     };
-    let stands = |intent: &Intent| crate::ledger::digest(&intent.path) == Some(intent.after);
-    let memory = match outcome {
-        StoreOutcome::Written { .. } => meant.map(|intent| intent.memory),
-        StoreOutcome::Failed { .. } => meant.filter(stands).map(|intent| intent.memory),
-        StoreOutcome::Unchanged | StoreOutcome::Stale { .. } | StoreOutcome::Skipped { .. } => None,
+    let pieces = match (&outcome, &intent) {
+        (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|piece| piece.path.clone()).collect(),
+        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => journal::stand(intent, &work.run).0,
+        _ => Vec::new(),
     };
-    Written { outcome, memory }
+    Written { outcome, intent, pieces }
 }
+
+/// What the ledger knows of a store's entries.
+type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
 /// What stands at the place of a store.
 enum Found {
@@ -106,8 +105,9 @@ fn expected(path: &Path, expect: Expect) -> Result<Found, Trouble> {
 
 fn attempt(
     work: &Work<'_>,
-    journal: &mut Journal<'_>,
+    journal: &Journal<'_>,
     view: &StoreView,
+    placed: Placed<'_>,
     changes: &[&Change],
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {
@@ -122,11 +122,17 @@ fn attempt(
         .map_err(|error| Trouble::Failed(format!("{} {error}", path.display())))?;
     let (edits, image) = edited(work, &store, changes, password.as_ref())
         .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
-    let after = match &image {
+    let (after, pieces) = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
-        Image::File(bytes) => Fingerprint::of(bytes),
+        Image::File(bytes) => {
+            let after = Fingerprint::of(bytes);
+            (after, vec![Piece { path: path.to_owned(), before, after: Some(after) }])
+        }
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
-        Image::Directory(files) => disk::folder_digest(&proof::resulting(store.files(), files)),
+        Image::Directory(files) => {
+            let after = disk::folder_digest(&proof::resulting(store.files(), files));
+            (after, files.iter().map(|(name, new)| piece(path, &store, name, new.as_deref())).collect())
+        }
     };
     proof::holds(&store, &edits, &image, password.as_ref(), work.hands.certificates)
         .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
@@ -134,31 +140,49 @@ fn attempt(
         store: view.id.clone(),
         path: path.to_owned(),
         before,
-        after,
+        after: Some(after),
+        pieces,
         memory: memory::of(work, &store, changes),
+        placed: placed.cloned().unwrap_or_default(),
+        facts: facts::of(work, &store, changes),
     };
-    let backup = match &image {
+    let announce = |meant: &mut Option<Intent>| {
+        journal.note(&Record::Intent(Box::new(intent.clone()))).map(|()| *meant = Some(intent))
+    };
+    let copy = work.state.backup(&work.run, &view.id);
+    let site = place::Site { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
+    match &image {
         Image::File(bytes) => {
-            let backup = back_up(work, journal, view, path, before.is_some().then(|| store.bytes()), None)?;
-            journal.note(&Record::Intent(intent.clone()))?;
-            *meant = Some(intent);
-            let owner = owner(path, before.is_some())?;
-            put(work, path, bytes, owner, backup.as_deref(), || expected(path, expect).map(|_| ()))?;
-            backup
+            let backup = before.is_some().then_some(copy);
+            if let Some(copy) = &backup {
+                site.back_up(path, store.bytes(), copy)?;
+            }
+            announce(meant)?;
+            let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
+            site.put(path, before.into(), new, backup.as_deref(), || expected(path, expect).map(|_| ()))?;
+            Ok(StoreOutcome::Written { backup })
         }
         Image::Directory(files) => {
-            let backup = back_up_files(work, journal, view, path, &store, files)?;
-            journal.note(&Record::Intent(intent.clone()))?;
-            *meant = Some(intent);
+            let mut backup = None;
+            for (name, bytes) in store.files().iter().filter(|(name, _)| files.iter().any(|(n, _)| n == name)) {
+                site.back_up(&path.join(name), bytes, &copy.join(name))?;
+                backup = Some(copy.clone());
+            }
+            announce(meant)?;
             expected(path, expect)?;
-            put_files(work, path, &store, files, backup.as_deref())?;
+            put_files(&site, path, &store, files, backup.as_deref())?;
             if crate::ledger::digest(path) != Some(after) {
                 return Err(Trouble::Failed(format!("{} holds other files than were written", path.display())));
             }
-            backup
+            Ok(StoreOutcome::Written { backup })
         }
-    };
-    Ok(StoreOutcome::Written { backup })
+    }
+}
+
+/// One file of a folder.
+fn piece(folder: &Path, store: &Store, name: &str, new: Option<&[u8]>) -> Piece {
+    let old = store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| Fingerprint::of(bytes));
+    Piece { path: folder.join(name), before: old, after: new.map(Fingerprint::of) }
 }
 
 fn open(work: &Work<'_>, def: &StoreDef, found: Found, password: Option<&Password>) -> Result<Store, String> {
@@ -194,115 +218,31 @@ fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
 }
 
-/// Puts one file in place, and says after a failure what stands there now.
-fn put(
-    work: &Work<'_>,
-    path: &Path,
-    bytes: &[u8],
-    owner: Owner,
-    backup: Option<&Path>,
-    check: impl FnOnce() -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    let new = Replacement { target: path, bytes, owner, run: &work.run };
-    match work.hands.disk.replace(new, check) {
-        Ok(()) => Ok(()),
-        Err(ReplaceError::Before(trouble)) => Err(trouble),
-        Err(ReplaceError::After(Trouble::Failed(error) | Trouble::Stale(error))) => {
-            let backup = backup.map(|b| format!("; the old content is in {}", b.display())).unwrap_or_default();
-            Err(Trouble::Failed(format!("{error}, though it has the new content by now{backup}")))
-        }
-    }
-}
-
-/// Keeps a copy of what is about to be replaced, with its mode and owner, and reads the copy back.
-fn back_up(
-    work: &Work<'_>,
-    journal: &mut Journal<'_>,
-    view: &StoreView,
-    path: &Path,
-    bytes: Option<&[u8]>,
-    into: Option<PathBuf>,
-) -> Result<Option<PathBuf>, Trouble> {
-    let Some(bytes) = bytes else { return Ok(None) };
-    let copy = into.unwrap_or_else(|| work.state.backup(&work.run, &view.id));
-    let owner = owner(path, true)?;
-    if let Some(folder) = copy.parent() {
-        work.hands.disk.make_dir(folder)?;
-    }
-    let disk = work.hands.disk;
-    let kept = disk.place(&copy, bytes, owner).or_else(|error| match error.kind() {
-        // Only the superuser may give files away; the journal remembers the owner then.
-        std::io::ErrorKind::PermissionDenied => disk.place(&copy, bytes, Owner::ours(owner.mode)),
-        _ => Err(error),
-    });
-    kept.map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
-    journal.note(&Record::Backup {
-        store: view.id.clone(),
-        path: copy.clone(),
-        of: path.to_owned(),
-        owner,
-        sha256: Fingerprint::of(bytes),
-    })?;
-    Ok(Some(copy))
-}
-
-/// Of a folder, the files that are replaced or removed.
-fn back_up_files(
-    work: &Work<'_>,
-    journal: &mut Journal<'_>,
-    view: &StoreView,
-    path: &Path,
-    store: &Store,
-    image: &[(String, Option<Vec<u8>>)],
-) -> Result<Option<PathBuf>, Trouble> {
-    let folder = work.state.backup(&work.run, &view.id);
-    let mut any = None;
-    for (name, bytes) in store.files().iter().filter(|(name, _)| image.iter().any(|(touched, _)| touched == name)) {
-        let copy = Some(folder.join(name));
-        if back_up(work, journal, view, &path.join(name), Some(bytes), copy)?.is_some() {
-            any = Some(folder.clone());
-        }
-    }
-    Ok(any)
-}
-
 fn put_files(
-    work: &Work<'_>,
+    site: &place::Site<'_, '_>,
     path: &Path,
     store: &Store,
     image: &[(String, Option<Vec<u8>>)],
     backup: Option<&Path>,
 ) -> Result<(), Trouble> {
-    let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes);
+    let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| Fingerprint::of(bytes));
     let mut written: Vec<_> = image.iter().filter_map(|(name, bytes)| Some((name, bytes.as_ref()?))).collect();
     written.sort_by_key(|(name, _)| old(name).is_some());
     for (name, bytes) in written {
         let file = path.join(name);
         let was = old(name);
-        let expect = was.map_or(Expect::Absent, |bytes| Expect::Digest(Fingerprint::of(bytes)));
+        let expect = was.map_or(Expect::Absent, Expect::Digest);
         // A new file is as readable as its neighbours must be: the folder's owner, and its mode without the right to search.
         let owner = match was {
             Some(_) => owner(&file, true)?,
             None => Owner { mode: 0o644, ..owner(&file, false)? },
         };
-        put(work, &file, bytes, owner, backup, || expected(&file, expect).map(|_| ()))?;
+        let new = place::New { bytes, owner, attributes: None };
+        site.put(&file, was.into(), new, backup, || expected(&file, expect).map(|_| ()))?;
     }
     for (name, _) in image.iter().filter(|(_, bytes)| bytes.is_none()) {
-        work.hands.disk.remove(&path.join(name))?;
-    }
-    Ok(())
-}
-
-/// Clears away what an interrupted run of this estate left in a folder. The lock is ours, so nobody is using it. Beside a
-/// store only what a run of this very state folder left is ours.
-pub(super) fn tidy(work: &Work<'_>, folder: &Path) -> Result<(), DiskError> {
-    let inside = folder.starts_with(work.state.root());
-    // Where nothing can be listed nothing can be written either, and that is said there.
-    let Ok(listing) = std::fs::read_dir(folder) else { return Ok(()) };
-    for path in listing.filter_map(|item| Some(item.ok()?.path())) {
-        let ours = |run: &str| run != work.run && (inside || work.state.run(run).is_dir());
-        if disk::left_by(&path).is_some_and(ours) {
-            work.hands.disk.remove(&path)?;
+        if let Some(was) = old(name) {
+            site.take_away(&path.join(name), was)?;
         }
     }
     Ok(())

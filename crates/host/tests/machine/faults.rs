@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use trustmason_host::disk::{Disk, Step};
@@ -23,7 +23,7 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
         let run = run.unwrap().file_name().into_string().unwrap();
         for record in journal::read(&world.state(), &run).unwrap() {
             if let Record::Intent(intent) = record {
-                all.entry(intent.path).or_default().push(intent.after);
+                all.entry(intent.path).or_default().extend(intent.after);
             }
         }
     }
@@ -37,11 +37,6 @@ fn check(world: &World, stores: &[PathBuf], before: &BTreeMap<PathBuf, Vec<u8>>,
         let new = meant.get(path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
         assert!(bytes == before[path] || new, "{} after {struck:?}", path.display());
     }
-}
-
-fn litter(world: &World) -> Vec<PathBuf> {
-    let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
-    world.files().into_keys().filter(|path| ours(path)).collect()
 }
 
 fn campaign(template: &World, fault: Fault) -> usize {

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "tests"
 )]
@@ -12,6 +13,7 @@
 mod apply;
 mod faults;
 mod handoff;
+mod meddling;
 mod secrets;
 mod sight;
 mod world;

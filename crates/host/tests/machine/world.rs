@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::Disk;
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
@@ -29,6 +31,9 @@ use trustmason_spec::topology::{
     Access, Anchor, Constraints, DeclaredFormat, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place, Policy,
     Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
 };
+
+/// Who begins the runs of this world.
+pub const ANNA: Author<'static> = Author { who: "anna", approval: Approval::Asked };
 
 /// The password of the CVP's keystore. It must never be seen anywhere.
 pub const CANARY: &str = "kanarienvogel-7-geheim";
@@ -302,10 +307,25 @@ impl World {
 
     pub fn run(&self, plan: &Plan, ledger: &Loaded, observed: &Observed, disk: &Disk) -> Result<Outcomes, RunError> {
         let (secrets, certificates) = (Secrets::new(), Interner::new());
-        let hands = Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool() };
+        let stop = AtomicBool::new(false);
+        self.run_with(
+            plan,
+            ledger,
+            observed,
+            Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads: 1, stop: &stop },
+        )
+    }
+
+    pub fn run_with(
+        &self,
+        plan: &Plan,
+        ledger: &Loaded,
+        observed: &Observed,
+        hands: Hands<'_>,
+    ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state())?;
         let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
-        let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now() };
+        let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
         run(request, hands, &mut lock, &mut |_| ())
     }
 
@@ -422,6 +442,12 @@ fn topology(root: &Path, format: Format) -> Topology {
             keep_days: 90,
         },
     }
+}
+
+/// Temporary files of ours that lie about.
+pub fn litter(world: &World) -> Vec<PathBuf> {
+    let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
+    world.files().into_keys().filter(|path| ours(path)).collect()
 }
 
 /// A gate that counts, and the disk behind it.

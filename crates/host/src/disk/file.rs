@@ -1,0 +1,186 @@
+//! One file: open for writing, and what says who may use it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Disk, DiskError, Fate, Step};
+
+/// Who owns a file and who may do what with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Owner {
+    /// Permission bits.
+    pub mode: u32,
+    /// User, where files have one.
+    pub uid: Option<u32>,
+    /// Group, likewise.
+    pub gid: Option<u32>,
+}
+
+impl Owner {
+    /// Of a file made by ourselves.
+    pub fn ours(mode: u32) -> Self {
+        Self { mode, uid: None, gid: None }
+    }
+
+    /// As an existing file has it.
+    pub fn of(metadata: &fs::Metadata) -> Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            Self { mode: metadata.mode() & 0o7777, uid: Some(metadata.uid()), gid: Some(metadata.gid()) }
+        }
+        #[cfg(not(unix))]
+        {
+            Self::ours(if metadata.permissions().readonly() { 0o444 } else { 0o644 })
+        }
+    }
+}
+
+/// A file open for writing.
+#[derive(Debug)]
+pub struct Written<'a> {
+    pub(super) disk: &'a Disk,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+}
+
+impl Written<'_> {
+    /// Writes all bytes.
+    ///
+    /// # Errors
+    /// That not all of them could be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+        match self.disk.gate.pass(Step::Write, &self.path) {
+            Fate::Go => self.file.write_all(bytes),
+            Fate::Fail(cause) => Err(cause),
+            Fate::Half(cause) => self.file.write_all(half).and(Err(cause)),
+        }
+        .map_err(|cause| DiskError::new("write", &self.path, cause))
+    }
+
+    /// Gives it this owner and mode. An owner it has already is not set again, so that no privilege is needed for it.
+    ///
+    /// # Errors
+    /// That they could not be set.
+    pub fn own(&mut self, owner: Owner) -> Result<(), DiskError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+            let file = &self.file;
+            let now = file.metadata().map_err(|cause| DiskError::new("look at", &self.path, cause))?;
+            let other = |wanted: Option<u32>, has: u32| wanted.filter(|w| *w != has);
+            let (uid, gid) = (other(owner.uid, now.uid()), other(owner.gid, now.gid()));
+            if uid.is_some() || gid.is_some() {
+                self.disk.take(Step::SetOwner, "give the owner of the file it replaces to", &self.path, || {
+                    std::os::unix::fs::fchown(file, uid, gid)
+                })?;
+            }
+            if now.mode() & 0o7777 != owner.mode {
+                self.disk.take(Step::SetMode, "set the mode of", &self.path, || {
+                    file.set_permissions(fs::Permissions::from_mode(owner.mode))
+                })?;
+            }
+        }
+        #[cfg(not(unix))]
+        let _nothing_to_set = owner;
+        Ok(())
+    }
+
+    /// Gives it an access list, security label and user attributes, which a rename does not carry over.
+    ///
+    /// # Errors
+    /// That one could not be set.
+    pub fn give(&mut self, attributes: &Attributes) -> Result<(), DiskError> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{XattrFlags, fsetxattr};
+            for (name, value) in &attributes.0 {
+                let file = &self.file;
+                self.disk.take(Step::SetMode, "give the access list of the file it replaces to", &self.path, || {
+                    fsetxattr(file, name.as_str(), value, XattrFlags::empty()).map_err(io::Error::from)
+                })?;
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _nothing_to_give = attributes;
+        Ok(())
+    }
+
+    /// Brings it to the disk.
+    ///
+    /// # Errors
+    /// That the system would not.
+    pub fn sync(&mut self) -> Result<(), DiskError> {
+        self.disk.take(Step::Sync, "sync", &self.path, || self.file.sync_all())
+    }
+}
+
+/// The extended attributes of a file that say who may use it, and those its users gave it (xattr(7)); none where there is no
+/// such thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "BTreeMap<String, String>", try_from = "BTreeMap<String, String>")]
+pub struct Attributes(BTreeMap<String, Vec<u8>>);
+
+impl Attributes {
+    /// As a file has them; one that is not there has none.
+    ///
+    /// # Errors
+    /// That they could not be read.
+    #[cfg(target_os = "linux")]
+    pub fn of(path: &Path) -> Result<Self, DiskError> {
+        use rustix::fs::{getxattr, listxattr};
+        use rustix::io::Errno;
+        let failed = |cause: Errno| DiskError::new("read the attributes of", path, cause.into());
+        // The kernel's own limits: XATTR_LIST_MAX and XATTR_SIZE_MAX.
+        let mut buffer = vec![0u8; 64 * 1024];
+        let length = match listxattr(path, &mut buffer) {
+            Ok(length) => length,
+            Err(Errno::NOENT | Errno::NOTSUP | Errno::NOSYS) => return Ok(Self::default()),
+            Err(cause) => return Err(failed(cause)),
+        };
+        let names = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
+        let mut found = BTreeMap::new();
+        for name in names.split('\0') {
+            let kept = name.starts_with("user.") || matches!(name, "system.posix_acl_access" | "security.selinux");
+            if kept {
+                let length = getxattr(path, name, &mut buffer).map_err(failed)?;
+                found.insert(name.to_owned(), buffer.get(..length).unwrap_or_default().to_vec());
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// As a file has them; nothing is known of them here.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of(_: &Path) -> Result<Self, DiskError> {
+        Ok(Self::default())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Attributes> for BTreeMap<String, String> {
+    fn from(attributes: Attributes) -> Self {
+        attributes.0.into_iter().map(|(name, value)| (name, STANDARD.encode(value))).collect()
+    }
+}
+
+impl TryFrom<BTreeMap<String, String>> for Attributes {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: BTreeMap<String, String>) -> Result<Self, Self::Error> {
+        text.into_iter().map(|(name, value)| Ok((name, STANDARD.decode(value)?))).collect::<Result<_, _>>().map(Self)
+    }
+}

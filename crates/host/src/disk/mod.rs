@@ -1,0 +1,267 @@
+//! The one seam through which anything is written. Each method is one elementary step (make a folder, create, write, own,
+//! sync, rename, sync the folder, read back, remove) and asks its [`Gate`] first, so that a test can make any single step
+//! fail, or pull the plug at it, and so that a run in which nothing changes can be shown to have taken no step at all.
+//!
+//! [`Disk::replace`] and [`Disk::withdraw`] put the steps in the only safe order (see `swap`): up to the one step in which the
+//! name changes hands the target is untouched, after it the target is whole, and what it took the place of is looked at
+//! before it goes.
+#![allow(clippy::disallowed_methods, reason = "this is the seam: here and nowhere else files are written")]
+
+mod error;
+mod file;
+mod read;
+mod swap;
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use error::DiskError;
+pub use file::{Attributes, Owner, Written};
+pub use read::{digest_if_there, folder_digest, read, read_folder, read_if_there};
+pub(crate) use read::{ends_in, list};
+pub use swap::{Over, ReplaceError, Replacement};
+pub(crate) use swap::{left_by, temporaries};
+
+/// An elementary thing done to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Make a folder.
+    MakeDir,
+    /// Create a file that is not there.
+    Create,
+    /// Open a file to append to it.
+    Append,
+    /// Write all bytes.
+    Write,
+    /// Give a file its owner.
+    SetOwner,
+    /// Give a file its mode.
+    SetMode,
+    /// Bring a file's content to the disk.
+    Sync,
+    /// Give a file its name.
+    Rename,
+    /// Let two files change names.
+    Exchange,
+    /// Give a file a second name.
+    Link,
+    /// Bring a folder's names to the disk.
+    SyncDir,
+    /// Read what was written.
+    ReadBack,
+    /// Remove a file.
+    Remove,
+}
+
+/// What becomes of a step.
+#[derive(Debug)]
+pub enum Fate {
+    /// It is done.
+    Go,
+    /// It is not done and fails like this.
+    Fail(io::Error),
+    /// Half of it is done (a write that runs out of space), then it fails like this.
+    Half(io::Error),
+}
+
+/// Asked before each step.
+pub trait Gate: Send + Sync {
+    /// Decides over one step on one path.
+    fn pass(&self, step: Step, path: &Path) -> Fate;
+}
+
+struct Open;
+
+impl Gate for Open {
+    fn pass(&self, _: Step, _: &Path) -> Fate {
+        Fate::Go
+    }
+}
+
+/// The machine's disks, as far as they are written.
+#[derive(Clone)]
+pub struct Disk {
+    gate: Arc<dyn Gate>,
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Disk(…)")
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { gate: Arc::new(Open) }
+    }
+}
+
+impl Disk {
+    /// The real one, with nothing in the way.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The real one behind a gate.
+    pub fn behind(gate: Arc<dyn Gate>) -> Self {
+        Self { gate }
+    }
+
+    fn take<T>(
+        &self,
+        step: Step,
+        deed: &'static str,
+        path: &Path,
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, DiskError> {
+        match self.gate.pass(step, path) {
+            Fate::Go => act(),
+            Fate::Fail(cause) | Fate::Half(cause) => Err(cause),
+        }
+        .map_err(|cause| DiskError::new(deed, path, cause))
+    }
+
+    /// Makes a folder and those above it that are missing, for us alone (0700). One that is there is left as it is.
+    ///
+    /// # Errors
+    /// The folder that could not be made.
+    pub fn make_dir(&self, path: &Path) -> Result<(), DiskError> {
+        let mut missing = Vec::new();
+        for folder in path.ancestors().filter(|p| !p.as_os_str().is_empty()) {
+            match fs::metadata(folder) {
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(folder),
+                Err(error) => return Err(DiskError::new("look at folder", folder, error)),
+            }
+        }
+        for folder in missing.into_iter().rev() {
+            self.take(Step::MakeDir, "make folder", folder, || {
+                let mut builder = fs::DirBuilder::new();
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+                match builder.create(folder) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                    other => other,
+                }
+            })?;
+            self.sync_dir(folder.parent())?;
+        }
+        Ok(())
+    }
+
+    /// Creates a file that is not there, for us alone (0600).
+    ///
+    /// # Errors
+    /// Among others that it is there.
+    pub fn create(&self, path: &Path) -> Result<Written<'_>, DiskError> {
+        let file = self.take(Step::Create, "make file", path, || private().write(true).create_new(true).open(path))?;
+        Ok(Written { disk: self, file, path: path.to_owned() })
+    }
+
+    /// Opens a file to add to its end, made for us alone (0600) if it is not there.
+    ///
+    /// # Errors
+    /// That it cannot be opened.
+    pub fn append(&self, path: &Path) -> Result<Written<'_>, DiskError> {
+        let file = self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
+        Ok(Written { disk: self, file, path: path.to_owned() })
+    }
+
+    /// Removes a file. One that is gone already is no error.
+    ///
+    /// # Errors
+    /// That it is still there.
+    pub fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        self.unlink(path)?;
+        self.sync_dir(path.parent())
+    }
+
+    /// Removes a file whose name need not survive as gone: the folder is synced by what comes next.
+    fn unlink(&self, path: &Path) -> Result<(), DiskError> {
+        self.take(Step::Remove, "remove file", path, || match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        })
+    }
+
+    /// Removes an empty folder; one that holds something is left, which is no error.
+    ///
+    /// # Errors
+    /// That the folder was empty and is still there.
+    pub fn remove_empty_dir(&self, path: &Path) -> Result<(), DiskError> {
+        self.take(Step::Remove, "remove folder", path, || match fs::remove_dir(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+            other => other,
+        })
+    }
+
+    fn sync_dir(&self, folder: Option<&Path>) -> Result<(), DiskError> {
+        let folder = folder.filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.take(Step::SyncDir, "sync folder", folder, || {
+            // Windows has no such thing: a folder cannot be opened as a file there.
+            if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+        })
+    }
+
+    /// Makes a file in a folder that is the run's own, where nothing can stand yet: no rename is needed, and what a failure
+    /// leaves is known by nobody. Attributes its file system does not take are left out.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn place(&self, path: &Path, bytes: &[u8], owner: Owner, attributes: &Attributes) -> Result<(), DiskError> {
+        let mut file = self.create(path)?;
+        let dressed = file.own(owner).map(|()| {
+            if let Err(error) = file.give(attributes) {
+                tracing::debug!("{error}");
+            }
+        });
+        let done = dressed.and_then(|()| file.write(bytes)).and_then(|()| file.sync());
+        drop(file);
+        done.and_then(|()| self.settle(path, bytes)).inspect_err(|_| {
+            if let Err(litter) = self.remove(path) {
+                tracing::debug!("{litter}");
+            }
+        })
+    }
+
+    fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        self.sync_dir(path.parent())?;
+        self.take(Step::ReadBack, "read back", path, || {
+            if fs::read(path)? == bytes {
+                Ok(())
+            } else {
+                let cause = "it holds other bytes than were written: somebody else wrote it, or the disk is failing";
+                Err(io::Error::new(io::ErrorKind::InvalidData, cause))
+            }
+        })
+    }
+
+    /// Writes one of our own files, whole or not at all, unless it has this content already. Says whether it wrote.
+    ///
+    /// # Errors
+    /// The step that failed.
+    pub fn keep(&self, path: &Path, bytes: &[u8], run: &str) -> Result<bool, DiskError> {
+        if read_if_there(path)?.is_some_and(|now| now == bytes) {
+            return Ok(false);
+        }
+        let owner = Owner::ours(0o600);
+        let new = Replacement { target: path, bytes, owner, attributes: None, over: Over::Anything, run };
+        match self.replace(new, || Ok(())) {
+            Ok(()) => Ok(true),
+            Err(error) => Err(error.into_error(path)),
+        }
+    }
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,325 @@
+//! How a file gets its new content, or leaves: at every moment it is whole, the old one or the new one, and nobody else's work
+//! is lost.
+//!
+//! The new file is made beside the target, with the target's owner, mode and attributes, written and synced; then comes the
+//! caller's last check. Between that check and a rename somebody else could write the target, and the rename would throw their
+//! file away unseen. So the two files change names in one step, and what left is looked at: the expected file goes, any other
+//! is put back. Where a file system knows no such step, a second name for the old file keeps it until it was looked at. A file
+//! that is new takes its name only if nobody has it.
+//!
+//! What a crash leaves under a temporary name is the old file, the new one, half of it, or somebody's work: a later run tells
+//! them apart by their digests.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::Fingerprint;
+
+use super::{Attributes, Disk, DiskError, Owner, Step};
+
+/// What is to stand at the target until the new file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Whatever there is: a file of our own that nobody else writes.
+    Anything,
+    /// Nothing: a file made meanwhile stays.
+    Nothing,
+    /// A file with this digest: another is put back.
+    File(Fingerprint),
+}
+
+impl From<Option<Fingerprint>> for Over {
+    fn from(digest: Option<Fingerprint>) -> Self {
+        digest.map_or(Self::Nothing, Self::File)
+    }
+}
+
+/// A file to be put in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Replacement<'a> {
+    /// Where.
+    pub target: &'a Path,
+    /// Its content.
+    pub bytes: &'a [u8],
+    /// Its owner and mode.
+    pub owner: Owner,
+    /// Its attributes; without them it gets those of the file it replaces.
+    pub attributes: Option<&'a Attributes>,
+    /// What it may take the place of.
+    pub over: Over,
+    /// The run, which marks the temporary file so that a later run may clear it away.
+    pub run: &'a str,
+}
+
+/// How a replacement failed.
+#[derive(Debug)]
+pub enum ReplaceError<E> {
+    /// The target is as it was.
+    Before(E),
+    /// Somebody else wrote the target meanwhile; their file stands there.
+    Overtaken,
+    /// The target was replaced all the same, or what stands there is not certain.
+    After(E),
+}
+
+impl<E> ReplaceError<E> {
+    fn map<F>(self, with: impl FnOnce(E) -> F) -> ReplaceError<F> {
+        match self {
+            Self::Before(error) => ReplaceError::Before(with(error)),
+            Self::Overtaken => ReplaceError::Overtaken,
+            Self::After(error) => ReplaceError::After(with(error)),
+        }
+    }
+}
+
+impl ReplaceError<DiskError> {
+    /// The error alone, where it does not matter what stands there.
+    pub fn into_error(self, target: &Path) -> DiskError {
+        match self {
+            Self::Before(error) | Self::After(error) => error,
+            Self::Overtaken => {
+                let cause = io::Error::new(io::ErrorKind::AlreadyExists, "somebody else wrote it meanwhile");
+                DiskError::new("write", target, cause)
+            }
+        }
+    }
+}
+
+type Done = Result<(), ReplaceError<DiskError>>;
+
+impl Disk {
+    /// Replaces a file, or makes it.
+    ///
+    /// `check` runs when the new file is ready and before it gets its name; its error leaves the old file as it is.
+    ///
+    /// # Errors
+    /// [`ReplaceError`] says what stands there. After [`ReplaceError::After`] what was read back is not what was written, its
+    /// name may not survive a power cut, or the old file is still there under its temporary name.
+    pub fn replace<E: From<DiskError>>(
+        &self,
+        new: Replacement<'_>,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), ReplaceError<E>> {
+        let temporary = temporary(new.target, new.run);
+        let prepared = self.prepare(&temporary, new).map_err(E::from).and_then(|()| check());
+        let placed = prepared
+            .map_err(ReplaceError::Before)
+            .and_then(|()| self.swap(&temporary, new).map_err(|error| error.map(E::from)));
+        match placed {
+            Ok(()) => self.settle(new.target, new.bytes).map_err(|error| ReplaceError::After(error.into())),
+            // It may hold somebody's work.
+            Err(error @ ReplaceError::After(_)) => Err(error),
+            Err(error) => {
+                // The first error is the one to report. What stays behind carries the run's mark and goes next time.
+                self.discard(&temporary);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes a file with this digest; any other is put back.
+    ///
+    /// # Errors
+    /// As for [`Disk::replace`].
+    pub fn withdraw(&self, target: &Path, expected: Fingerprint, run: &str) -> Done {
+        let aside = temporary(target, run);
+        let moved = self.take(Step::Rename, "set aside", target, || rename_new(target, &aside));
+        match moved {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
+            Err(error) => return Err(ReplaceError::Before(error)),
+        }
+        if let Err(trouble) = self.is_still(&aside, expected) {
+            self.take(Step::Rename, "put back", target, || rename_new(&aside, target))
+                .map_err(|error| ReplaceError::After(kept(error, &aside)))?;
+            return Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before));
+        }
+        self.remove(&aside).map_err(ReplaceError::After)
+    }
+
+    /// Gives a target the file that a crash left beside it, in the place of the file with this digest.
+    pub(crate) fn give_back(&self, aside: &Path, target: &Path, over: Option<Fingerprint>) -> Done {
+        match over {
+            Some(digest) => self.exchange(aside, target, digest, digest_of(aside).map_err(ReplaceError::Before)?)?,
+            None => self.name_new(aside, target)?,
+        }
+        self.sync_dir(target.parent()).map_err(ReplaceError::After)
+    }
+
+    fn prepare(&self, temporary: &Path, new: Replacement<'_>) -> Result<(), DiskError> {
+        let mut file = match self.create(temporary) {
+            // It carries this run's own mark: what is there was left by a run that ended in the same millisecond.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(temporary)?;
+                self.create(temporary)?
+            }
+            other => other?,
+        };
+        file.own(new.owner)?;
+        match new.attributes {
+            Some(attributes) => file.give(attributes)?,
+            None => file.give(&Attributes::of(new.target)?)?,
+        }
+        file.write(new.bytes)?;
+        file.sync()
+    }
+
+    fn swap(&self, temporary: &Path, new: Replacement<'_>) -> Done {
+        match new.over {
+            Over::Anything => self
+                .take(Step::Rename, "replace file", new.target, || fs::rename(temporary, new.target))
+                .map_err(ReplaceError::Before),
+            Over::Nothing => self.name_new(temporary, new.target),
+            Over::File(expected) => self.exchange(temporary, new.target, expected, Fingerprint::of(new.bytes)),
+        }
+    }
+
+    /// Gives a file a name that nobody has.
+    fn name_new(&self, from: &Path, target: &Path) -> Done {
+        match self.take(Step::Rename, "name file", target, || rename_new(from, target)) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(ReplaceError::Overtaken),
+            Err(error) => Err(ReplaceError::Before(error)),
+        }
+    }
+
+    /// Lets two files change names and removes what had stood at the target, if it is the expected one.
+    fn exchange(&self, temporary: &Path, target: &Path, expected: Fingerprint, ours: Fingerprint) -> Done {
+        match self.take(Step::Exchange, "replace file", target, || rename_exchange(temporary, target)) {
+            Ok(()) => {}
+            Err(error) if error.is_unsupported() => return self.displace(temporary, target, expected),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
+            Err(error) => return Err(ReplaceError::Before(error)),
+        }
+        let Err(trouble) = self.is_still(temporary, expected) else {
+            return self.unlink(temporary).map_err(ReplaceError::After);
+        };
+        let back = "put back the file that somebody else wrote at";
+        self.take(Step::Exchange, back, target, || rename_exchange(temporary, target))
+            .map_err(|error| ReplaceError::After(kept(error, temporary)))?;
+        if digest_of(temporary).is_ok_and(|digest| digest == ours) {
+            return Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before));
+        }
+        // Somebody wrote in between once more: the newest stands, the other is kept.
+        let error = match self.take(Step::Exchange, back, target, || rename_exchange(temporary, target)) {
+            Ok(()) => {
+                let cause = io::Error::other("it was written several times meanwhile");
+                DiskError::new("tell which file is the right one at", target, cause)
+            }
+            Err(error) => error,
+        };
+        Err(ReplaceError::After(kept(error, temporary)))
+    }
+
+    /// The same where files cannot change names: the old file keeps a second name until it was looked at. Whoever gives another
+    /// file the target's name between the two steps is not noticed here.
+    fn displace(&self, temporary: &Path, target: &Path, expected: Fingerprint) -> Done {
+        let rename = || self.take(Step::Rename, "replace file", target, || fs::rename(temporary, target));
+        let aside = aside(temporary);
+        match self.take(Step::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
+            Ok(()) => {}
+            // A file system without second names: the caller's check has to do.
+            Err(error) if error.is_unsupported() || error.kind() == io::ErrorKind::PermissionDenied => {
+                return rename().map_err(ReplaceError::Before);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
+            Err(error) => return Err(ReplaceError::Before(error)),
+        }
+        if let Err(error) = rename() {
+            self.discard(&aside);
+            return Err(ReplaceError::Before(error));
+        }
+        let Err(trouble) = self.is_still(&aside, expected) else {
+            return self.unlink(&aside).map_err(ReplaceError::After);
+        };
+        self.take(Step::Rename, "put back", target, || fs::rename(&aside, target))
+            .map_err(|error| ReplaceError::After(kept(error, &aside)))?;
+        Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
+    }
+
+    /// Whether a file that was set aside is the expected one; why not, if it could not be read.
+    fn is_still(&self, aside: &Path, expected: Fingerprint) -> Result<(), Option<DiskError>> {
+        let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, || fs::read(aside)).map_err(Some)?;
+        if Fingerprint::of(&bytes) == expected { Ok(()) } else { Err(None) }
+    }
+
+    fn discard(&self, path: &Path) {
+        if let Err(litter) = self.remove(path) {
+            tracing::debug!("{litter}");
+        }
+    }
+}
+
+fn digest_of(path: &Path) -> Result<Fingerprint, DiskError> {
+    super::read(path).map(|bytes| Fingerprint::of(&bytes))
+}
+
+/// Says where a file is that could not be put back.
+fn kept(error: DiskError, aside: &Path) -> DiskError {
+    error.with(format!("; it is kept as {}, and the next run looks at it again", aside.display()))
+}
+
+#[cfg(target_os = "linux")]
+fn rename_exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(io::Error::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Gives a file a name that nobody has. Where the system cannot do that in one step, a second name is made, which fails if
+/// the name is taken, and the first one removed.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+            Err(error) if super::error::is_unsupported(&error) => {}
+            other => return other,
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // No second names here either: look, then rename.
+        Err(_) if fs::symlink_metadata(to).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
+    }
+}
+
+/// The first part of every temporary file's name.
+const MARK: &str = ".trustmason-";
+
+/// The temporary file of a run for a target, beside it.
+pub(super) fn temporary(target: &Path, run: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!("{MARK}{run}-{name}"))
+}
+
+/// The second name of the target, where there must be one.
+fn aside(temporary: &Path) -> PathBuf {
+    let name = temporary.file_name().unwrap_or_default().to_string_lossy();
+    temporary.with_file_name(format!("{name}~"))
+}
+
+/// Both names a run may have left a target's file under.
+pub(crate) fn temporaries(target: &Path, run: &str) -> [PathBuf; 2] {
+    let temporary = temporary(target, run);
+    let aside = aside(&temporary);
+    [temporary, aside]
+}
+
+/// The run that left this temporary file, if it is one.
+pub(crate) fn left_by(path: &Path) -> Option<&str> {
+    let rest = path.file_name()?.to_str()?.strip_prefix(MARK)?;
+    let (run, name) = rest.split_at_checked(crate::state::RUN_ID_LENGTH)?;
+    (name.starts_with('-') && crate::state::is_run_id(run)).then_some(run)
+}
+
+#[cfg(test)]
+#[path = "swap_tests.rs"]
+mod tests;

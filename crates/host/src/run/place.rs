@@ -1,0 +1,118 @@
+//! One file of a store, put in its place or taken away: its backup first, its journal line, then the one step, and after a
+//! failure the words for what stands there. Runs and rollbacks write stores in this way and in no other.
+
+use std::io;
+use std::path::Path;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::StoreId;
+
+use crate::disk::{self, Attributes, Disk, DiskError, Over, Owner, ReplaceError, Replacement};
+use crate::journal::{Journal, Record};
+
+/// Why a store was not written as planned.
+pub(crate) enum Trouble {
+    /// It is not what the plan expects.
+    Stale(String),
+    /// Anything else.
+    Failed(String),
+}
+
+impl From<DiskError> for Trouble {
+    fn from(error: DiskError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(error: String) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Where something is put: a store, within a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a, 'j> {
+    pub disk: &'a Disk,
+    pub run: &'a str,
+    pub journal: &'a Journal<'j>,
+    pub store: &'a StoreId,
+}
+
+/// What is put there. Without attributes those of the old file stay.
+#[derive(Clone, Copy)]
+pub(crate) struct New<'a> {
+    pub bytes: &'a [u8],
+    pub owner: Owner,
+    pub attributes: Option<&'a Attributes>,
+}
+
+impl Site<'_, '_> {
+    /// Keeps a copy of what is about to be replaced, with its mode, owner and attributes, and reads the copy back.
+    pub(crate) fn back_up(&self, path: &Path, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
+        let metadata = std::fs::metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
+        let (owner, attributes) = (Owner::of(&metadata), Attributes::of(path)?);
+        if let Some(folder) = copy.parent() {
+            self.disk.make_dir(folder)?;
+        }
+        let kept = self.disk.place(copy, bytes, owner, &attributes).or_else(|error| match error.kind() {
+            // Only the superuser may give files away; the journal remembers the owner then.
+            io::ErrorKind::PermissionDenied => {
+                self.disk.place(copy, bytes, Owner::ours(owner.mode), &Attributes::default())
+            }
+            _ => Err(error),
+        });
+        kept.map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
+        self.journal.note(&Record::Backup {
+            store: self.store.clone(),
+            path: copy.to_owned(),
+            of: path.to_owned(),
+            owner,
+            attributes,
+            sha256: Fingerprint::of(bytes),
+        })?;
+        Ok(())
+    }
+
+    /// Puts one file in place, and says after a failure what stands there now.
+    pub(crate) fn put(
+        &self,
+        path: &Path,
+        over: Over,
+        new: New<'_>,
+        backup: Option<&Path>,
+        check: impl FnOnce() -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let New { bytes, owner, attributes } = new;
+        let replacement = Replacement { target: path, bytes, owner, attributes, over, run: self.run };
+        let after = Some(Fingerprint::of(bytes));
+        self.disk.replace(replacement, check).map_err(|error| words(error, path, after, backup))
+    }
+
+    /// Takes a file away, if it is the expected one.
+    pub(crate) fn take_away(&self, path: &Path, expected: Fingerprint) -> Result<(), Trouble> {
+        let taken = self.disk.withdraw(path, expected, self.run);
+        taken.map_err(|error| match error {
+            ReplaceError::Before(error) => words(ReplaceError::Before(error.into()), path, None, None),
+            ReplaceError::Overtaken => words(ReplaceError::Overtaken, path, None, None),
+            ReplaceError::After(error) => words(ReplaceError::After(error.into()), path, None, None),
+        })
+    }
+}
+
+fn words(error: ReplaceError<Trouble>, path: &Path, after: Option<Fingerprint>, backup: Option<&Path>) -> Trouble {
+    match error {
+        ReplaceError::Before(trouble) => trouble,
+        ReplaceError::Overtaken => Trouble::Stale(format!(
+            "another program wrote {} at the very moment it was to be replaced; what that program wrote was put back, plan \
+             again",
+            path.display()
+        )),
+        ReplaceError::After(Trouble::Failed(error) | Trouble::Stale(error)) => {
+            let stands = disk::digest_if_there(path).is_ok_and(|digest| digest.is_some() && digest == after);
+            let backup = backup.map(|b| format!("; the old content is in {}", b.display())).unwrap_or_default();
+            let now = if stands { ", though it has the new content by now" } else { "" };
+            Trouble::Failed(format!("{error}{now}{backup}"))
+        }
+    }
+}

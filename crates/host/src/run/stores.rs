@@ -1,0 +1,204 @@
+//! The stores of a run, level by level: what can be done of each, its writing on a thread of its own, and what that means.
+
+use trustmason_plan::change::{Change, Deed, Material, StoreView};
+use trustmason_plan::ledger::Placed;
+use trustmason_spec::name::{IdentityId, StoreId};
+
+use super::write::{self, Written};
+use super::{ChangeOutcome, Event, INTERRUPTED, Running, StoreOutcome, order};
+use crate::books::Books;
+use crate::disk::{self, DiskError};
+use crate::fan::{self, News};
+use crate::journal::{Journal, Record};
+use crate::ledger;
+
+/// A store to be written.
+struct Job<'c> {
+    id: &'c StoreId,
+    view: &'c StoreView,
+    able: Vec<&'c Change>,
+    placed: Option<std::collections::BTreeMap<String, Placed>>,
+}
+
+/// What a thread brings back: `None` where it was not begun, since the run is to end.
+type Answer = Option<(Written, Result<(), DiskError>)>;
+
+impl Running<'_> {
+    pub(super) fn stores(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
+        let plan = self.work.plan;
+        for level in order::levels(&plan.changes) {
+            let mut jobs = Vec::new();
+            for (id, changes) in &level {
+                let view = plan.stores.iter().find(|view| view.id == *id);
+                let stopped = self.work.hands.stopped();
+                let able = if stopped { Vec::new() } else { self.able(changes) };
+                let outcome = match (view, &self.broken) {
+                    (_, Some(error)) => StoreOutcome::Failed { error: format!("{id} was not begun: {error}") },
+                    (None, _) => StoreOutcome::Failed { error: format!("{id} is not in the plan") },
+                    (Some(_), _) if stopped => self.interrupted(),
+                    (Some(_), _) if able.is_empty() => StoreOutcome::Skipped { why: self.why_none(changes) },
+                    (Some(view), None) => {
+                        jobs.push(Job { id, view, able, placed: self.books.ledger.placed.get(id).cloned() });
+                        continue;
+                    }
+                };
+                progress(Event::Stored { store: id, outcome: &outcome });
+                self.settle(id, changes, outcome);
+            }
+            let (work, journal) = (&self.work, &self.books.journal);
+            let interrupted = StoreOutcome::Skipped { why: INTERRUPTED.to_owned() };
+            let write = |job: &Job<'_>| -> Answer {
+                if work.hands.stopped() {
+                    return None;
+                }
+                let written = write::store(work, journal, job.view, job.placed.as_ref(), &job.able);
+                let noted = note(journal, job.id, &written);
+                Some((written, noted))
+            };
+            let answers = fan::told(work.hands.threads, &jobs, write, |news| match news {
+                News::Begun(index) => {
+                    if let Some(job) = jobs.get(index) {
+                        progress(Event::Writing { store: job.id, changes: job.able.len() });
+                    }
+                }
+                News::Done(index, answer) => {
+                    if let Some(job) = jobs.get(index) {
+                        let outcome = answer.as_ref().map_or(&interrupted, |(written, _)| &written.outcome);
+                        progress(Event::Stored { store: job.id, outcome });
+                    }
+                }
+            });
+            for (job, answer) in jobs.into_iter().zip(answers) {
+                let outcome = match answer {
+                    None => self.interrupted(),
+                    Some((written, noted)) => {
+                        self.books.trouble(|_| noted);
+                        self.remember(&job, &written);
+                        written.outcome
+                    }
+                };
+                let changes = level.iter().find(|(id, _)| id == job.id).map(|(_, changes)| changes.as_slice());
+                self.settle(job.id, changes.unwrap_or_default(), outcome);
+            }
+        }
+    }
+
+    fn interrupted(&mut self) -> StoreOutcome {
+        self.outcomes.interrupted = true;
+        StoreOutcome::Skipped { why: INTERRUPTED.to_owned() }
+    }
+
+    /// What a store's outcome means for its changes.
+    fn settle(&mut self, id: &StoreId, changes: &[&Change], outcome: StoreOutcome) {
+        let each = match &outcome {
+            StoreOutcome::Written { .. } | StoreOutcome::Unchanged => ChangeOutcome::Done,
+            StoreOutcome::Stale { .. } => ChangeOutcome::Stale,
+            StoreOutcome::Failed { error } => ChangeOutcome::Failed { error: error.clone() },
+            StoreOutcome::Skipped { why } => ChangeOutcome::Skipped { why: why.clone() },
+        };
+        for change in changes {
+            // What was left out has its reason already.
+            self.outcomes.changes.entry(change.id).or_insert_with(|| each.clone());
+        }
+        self.outcomes.stores.insert(id.clone(), outcome);
+    }
+
+    /// The changes whose ground is there. The others get their outcome here.
+    fn able<'c>(&mut self, changes: &[&'c Change]) -> Vec<&'c Change> {
+        let mut able: Vec<&Change> = Vec::new();
+        let mut left: Vec<&Change> = changes.to_vec();
+        // A change may wait for one of the same store, whatever their order: go round until nothing more is left out.
+        loop {
+            let before = left.len();
+            left.retain(|change| match self.hindrance(change) {
+                None => true,
+                Some(outcome) => {
+                    self.outcomes.changes.insert(change.id, outcome);
+                    false
+                }
+            });
+            if left.len() == before {
+                break;
+            }
+        }
+        able.append(&mut left);
+        able
+    }
+
+    pub(super) fn hindrance(&self, change: &Change) -> Option<ChangeOutcome> {
+        let unmade = |identity: &IdentityId| match self.work.staged.get(identity) {
+            Some(Ok(_)) => None,
+            Some(Err(error)) => Some(error.clone()),
+            None => Some(format!("no key was made for {identity}")),
+        };
+        match &change.deed {
+            Deed::Regenerate { identity, .. } => {
+                if let Some(error) = unmade(identity) {
+                    return Some(ChangeOutcome::Failed { error });
+                }
+            }
+            Deed::Import { material: Material::Minted(identity), .. }
+            | Deed::Replace { material: Material::Minted(identity), .. } => {
+                if let Some(error) = unmade(identity) {
+                    return Some(ChangeOutcome::Skipped { why: format!("{identity} has no new certificate: {error}") });
+                }
+            }
+            Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {}
+        }
+        // One that has no outcome yet is of this very store, or closes a circle: its key is staged, the next run resumes it.
+        change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {
+            None | Some(ChangeOutcome::Done) => None,
+            Some(ChangeOutcome::Stale | ChangeOutcome::Failed { .. } | ChangeOutcome::Skipped { .. }) => {
+                Some(ChangeOutcome::Skipped { why: format!("change {needed}, which must come first, was not made") })
+            }
+        })
+    }
+
+    fn why_none(&self, changes: &[&Change]) -> String {
+        let why = changes.iter().find_map(|change| match self.outcomes.changes.get(&change.id)? {
+            ChangeOutcome::Skipped { why } | ChangeOutcome::Failed { error: why } => Some(why.clone()),
+            ChangeOutcome::Done | ChangeOutcome::Stale => None,
+        });
+        why.unwrap_or_else(|| "none of its changes could be made".to_owned())
+    }
+
+    /// Takes what was written into the ledger, and lets go of keys that have arrived.
+    fn remember(&mut self, job: &Job<'_>, written: &Written) {
+        let pieces = written.intent.iter().flat_map(|intent| &intent.pieces);
+        let mut beside = pieces.flat_map(|piece| disk::temporaries(&piece.path, &self.work.run));
+        self.books.open |= beside.any(|path| path.exists());
+        if let Some(memory) = written.memory() {
+            ledger::remember(&mut self.books.ledger, job.id, memory, &self.work.run, self.work.now);
+        }
+        if matches!(written.outcome, StoreOutcome::Written { .. } | StoreOutcome::Unchanged) {
+            for change in &job.able {
+                if let Deed::Regenerate { identity, .. } = &change.deed {
+                    self.unstage(identity);
+                }
+            }
+        }
+    }
+
+    fn unstage(&mut self, identity: &IdentityId) {
+        let path = self.work.staged.get(identity).and_then(|s| s.as_ref().ok()).map(|s| s.path.clone());
+        if let Some(path) = path {
+            self.books.trouble(|Books { disk, state, .. }| {
+                disk.remove(&path)?;
+                disk.remove_empty_dir(&state.staging_of(&identity.host))
+            });
+        }
+    }
+}
+
+/// Notes what became of a store.
+fn note(journal: &Journal<'_>, store: &StoreId, written: &Written) -> Result<(), DiskError> {
+    let (word, error) = match &written.outcome {
+        StoreOutcome::Written { .. } => ("written", None),
+        StoreOutcome::Unchanged => ("unchanged", None),
+        StoreOutcome::Stale { why } => ("stale", Some(why.clone())),
+        StoreOutcome::Failed { error } => ("failed", Some(error.clone())),
+        StoreOutcome::Skipped { why } => ("skipped", Some(why.clone())),
+    };
+    let pieces = if word == "written" { Vec::new() } else { written.pieces.clone() };
+    journal.note(&Record::Outcome { store: store.clone(), outcome: word.to_owned(), error, pieces })
+}

@@ -1,0 +1,81 @@
+//! Clears away what an interrupted run of this estate left. The lock is ours, so nobody is using it. In the state folder all
+//! temporary files are ours; beside a store only what a run of this very state folder left, and there its journal tells what is
+//! what: the old file (its backup is read and compared before anything is written), the new one or half of it go; what
+//! somebody else had written when the run was cut off goes back to its place.
+
+use std::path::Path;
+
+use trustmason_keystore::Fingerprint;
+
+use crate::disk::{self, Disk, DiskError};
+use crate::journal::{self, Piece, Record};
+use crate::state::State;
+
+/// Clears one folder for a run. What cannot be judged is left, and said.
+pub(crate) fn tidy(disk: &Disk, state: &State, run: &str, folder: &Path) -> Result<(), DiskError> {
+    let inside = folder.starts_with(state.root());
+    // Where nothing can be listed nothing can be written either, and that is said there.
+    let Ok(listing) = std::fs::read_dir(folder) else { return Ok(()) };
+    let mut first = Ok(());
+    for path in listing.filter_map(|item| Some(item.ok()?.path())) {
+        let Some(of) = disk::left_by(&path).filter(|of| *of != run) else { continue };
+        let done = if inside {
+            disk.remove(&path)
+        } else if state.run(of).is_dir() {
+            beside(disk, state, of, &path)
+        } else {
+            Ok(())
+        };
+        first = first.and(done);
+    }
+    first
+}
+
+fn beside(disk: &Disk, state: &State, run: &str, left: &Path) -> Result<(), DiskError> {
+    let records = journal::read(state, run)?;
+    let pieces = records.iter().filter_map(|record| match record {
+        Record::Intent(intent) => Some(&intent.pieces),
+        _ => None,
+    });
+    let mut pieces = pieces.flatten();
+    // Before it is announced nothing takes a store's place: what is here then is our own.
+    let Some(piece) = pieces.find(|piece| disk::temporaries(&piece.path, run).iter().any(|t| t == left)) else {
+        return disk.remove(left);
+    };
+    let Some(digest) = disk::digest_if_there(left)? else { return Ok(()) };
+    match judge(piece, digest, disk::digest_if_there(&piece.path)?) {
+        Litter::Ours => disk.remove(left),
+        Litter::Theirs => {
+            tracing::warn!(
+                "{} was written by another program while run {run} was cut off; put back",
+                piece.path.display()
+            );
+            disk.give_back(left, &piece.path, piece.after).map_err(|error| error.into_error(&piece.path))
+        }
+        Litter::Unknown => {
+            let cause = "the run that left it was cut off while another program wrote there; compare the two, keep the right \
+                         one, remove this one";
+            let cause = std::io::Error::new(std::io::ErrorKind::InvalidData, cause);
+            Err(DiskError::new("tell what is in", left, cause))
+        }
+    }
+}
+
+enum Litter {
+    Ours,
+    Theirs,
+    Unknown,
+}
+
+fn judge(piece: &Piece, left: Fingerprint, now: Option<Fingerprint>) -> Litter {
+    if Some(left) == piece.before || Some(left) == piece.after {
+        Litter::Ours
+    } else if now == piece.after {
+        Litter::Theirs
+    } else if now == piece.before {
+        // Nothing has changed places yet: half of the new file.
+        Litter::Ours
+    } else {
+        Litter::Unknown
+    }
+}
