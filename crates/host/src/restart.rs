@@ -1,4 +1,4 @@
-//! Restarts a service by the command its spec gives. The command is run as [`crate::process`] runs programs, without the
+//! Restarts a service by the command its spec gives. The command is run as `process` runs programs, without the
 //! variables that hold secrets of the estate; what it says is kept for people, with every secret this run knows withheld.
 
 use std::time::{Duration, Instant};
