@@ -2,8 +2,9 @@
 //!
 //! [`look::look`] turns a survey into plain facts and never fails as a whole. [`run::run`] does what a plan says, store by
 //! store, and decides nothing. Every write of both goes through [`disk::Disk`], so that each step of it can be made to fail.
-//! [`secret::Secrets`] is where a reference becomes a password; passwords and keys live here and in the keystore crate, on
-//! the stack of the call that needs them, and in no error, journal or ledger.
+//! [`restart::restart`] runs the command that restarts a service. [`secret::Secrets`] is where a reference becomes a
+//! password; passwords and keys live here and in the keystore crate, on the stack of the call that needs them, and in no
+//! error, journal or ledger.
 #![forbid(unsafe_code)]
 
 pub mod ack;
@@ -19,7 +20,9 @@ pub mod lock;
 pub mod look;
 pub mod mint;
 pub mod path;
+mod process;
 mod properties;
+pub mod restart;
 pub mod run;
 pub mod secret;
 pub mod staging;

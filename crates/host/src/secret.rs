@@ -1,14 +1,10 @@
 //! Turns a [`SecretRef`] into a [`Password`]: each source is asked once per run, whoever asks. Errors name the secret and its
 //! source, never the value; what a program says on its error stream is withheld, since it may hold the secret.
 
-use std::collections::HashMap;
-use std::io::Read as _;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trustmason_keystore::Password;
 use trustmason_spec::topology::{HostPath, SecretRef, SecretSource};
@@ -16,13 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError};
 use crate::path::{self, PathError, Place};
+use crate::process::{self, Aim, Call, LONGEST, ProcessError};
 use crate::properties::{self, PropertiesError};
 
 /// How long a program may take to print a secret.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// More than any password, less than any accident.
-const LONGEST: usize = 64 * 1024;
+/// How long a piece of a secret must be to be one.
+const PIECE: usize = 4;
 
 /// A secret that could not be had.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -96,6 +93,8 @@ type Answer = Result<Password, Arc<Fault>>;
 #[derive(Default)]
 pub struct Secrets {
     answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
+    /// Every value that was given out, each once.
+    known: Mutex<Vec<Password>>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -116,7 +115,10 @@ impl Secrets {
     /// [`SecretError`], the same for everybody who asks in this run.
     pub fn get(&self, secret: &SecretRef) -> Result<Password, SecretError> {
         let key = match &secret.from {
-            SecretSource::Literal(password) => return Ok(password.clone()),
+            SecretSource::Literal(password) => {
+                self.remember(password);
+                return Ok(password.clone());
+            }
             SecretSource::Env(name) => Key::Env(name.clone()),
             SecretSource::File(path) => Key::File(path.clone()),
             SecretSource::Properties { path, key } => {
@@ -128,9 +130,52 @@ impl Secrets {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(answers.entry(key).or_default())
         };
-        cell.get_or_init(|| ask(&secret.from).map_err(Arc::new))
-            .clone()
-            .map_err(|fault| SecretError { name: secret.name.clone(), fault })
+        let answer = cell.get_or_init(|| ask(&secret.from).map_err(Arc::new)).clone();
+        if let Ok(password) = &answer {
+            self.remember(password);
+        }
+        answer.map_err(|fault| SecretError { name: secret.name.clone(), fault })
+    }
+
+    /// What a program said, as text in which every value given out so far is withheld, however often it stands there and
+    /// whatever it overlaps with. So is a piece of one, four bytes or longer, at either end: what is kept of a flood may
+    /// begin or end within a value.
+    pub fn elide(&self, said: &[u8]) -> String {
+        let mut hidden = vec![false; said.len()];
+        let mut hide = |start: usize, length: usize| hidden.iter_mut().skip(start).take(length).for_each(|h| *h = true);
+        for value in self.known.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let value = value.expose().as_bytes();
+            for (at, _) in said.windows(value.len().max(1)).enumerate().filter(|(_, piece)| *piece == value) {
+                hide(at, value.len());
+            }
+            for length in PIECE..value.len() {
+                let (head, tail) = (value.get(..length), value.get(value.len() - length..));
+                if tail.is_some_and(|tail| said.starts_with(tail)) {
+                    hide(0, length);
+                }
+                if head.is_some_and(|head| said.ends_with(head)) {
+                    hide(said.len() - length, length);
+                }
+            }
+        }
+        let mut shown = Vec::with_capacity(said.len());
+        let mut before = false;
+        for (byte, hidden) in said.iter().zip(hidden) {
+            match (hidden, before) {
+                (false, _) => shown.push(*byte),
+                (true, false) => shown.extend(b"[withheld]"),
+                (true, true) => {}
+            }
+            before = hidden;
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    fn remember(&self, password: &Password) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().any(|one| one.expose() == password.expose()) {
+            known.push(password.clone());
+        }
     }
 }
 
@@ -190,86 +235,18 @@ fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
 
 /// Runs a program directly, no shell in between, and takes the first line it prints.
 fn command(argv: &[String]) -> Result<Password, Fault> {
-    let (program, arguments) = argv.split_first().ok_or(Fault::NoProgram)?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|cause| Fault::NotStarted { program: program.clone(), cause })?;
-    let out = child.stdout.take().map(drain);
-    let noise = child.stderr.take().map(drain);
-    let ended = wait(&mut child, PATIENCE, out);
-    if ended.is_err() {
-        stop(&mut child);
-    }
-    let (status, printed) = ended.map_err(|ended| match ended {
-        Ended::TooSlow => Fault::TooSlow { program: program.clone() },
-        Ended::Pipe(cause) => Fault::Pipe { program: program.clone(), cause },
+    let program = argv.first().cloned().unwrap_or_default();
+    let call = Call { argv, patience: PATIENCE, without_env: &BTreeSet::new(), aim: Aim::Answer };
+    let ran = process::run(&call).map_err(|error| match error {
+        ProcessError::NoProgram => Fault::NoProgram,
+        ProcessError::NotStarted(cause) => Fault::NotStarted { program: program.clone(), cause },
+        ProcessError::TooSlow { .. } => Fault::TooSlow { program: program.clone() },
+        ProcessError::Lost(cause) => Fault::Pipe { program: program.clone(), cause },
     })?;
-    if !status.success() {
-        let noise = noise.and_then(|noise| noise.recv_timeout(Duration::from_millis(100)).ok()).and_then(Result::ok);
-        return Err(Fault::Failed {
-            program: program.clone(),
-            status: status.to_string(),
-            noise: Noise(noise.map_or(0, |n| n.len())),
-        });
+    if !ran.status.success() {
+        return Err(Fault::Failed { program, status: ran.status.to_string(), noise: Noise(ran.err.len()) });
     }
-    first_line(&printed, &format!("what `{program}` prints"), || Fault::OutputNotText { program: program.clone() })
-}
-
-type Drained = mpsc::Receiver<std::io::Result<Zeroizing<Vec<u8>>>>;
-
-/// Reads a pipe to its end on a thread of its own, so that a full pipe never stops the program. What exceeds the longest
-/// secret is thrown away.
-fn drain(mut pipe: impl std::io::Read + Send + 'static) -> Drained {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut kept = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-        let read = pipe.by_ref().take(LONGEST as u64 + 1).read_to_end(&mut kept);
-        let rest = read.and_then(|_| std::io::copy(&mut pipe, &mut std::io::sink()));
-        // Nobody listens any more when the program was too slow.
-        let _gone = sender.send(rest.map(|_| kept));
-    });
-    receiver
-}
-
-enum Ended {
-    TooSlow,
-    Pipe(std::io::Error),
-}
-
-fn wait(
-    child: &mut Child,
-    patience: Duration,
-    out: Option<Drained>,
-) -> Result<(std::process::ExitStatus, Zeroizing<Vec<u8>>), Ended> {
-    let until = Instant::now() + patience;
-    let status = loop {
-        match child.try_wait().map_err(Ended::Pipe)? {
-            Some(status) => break status,
-            None if Instant::now() >= until => return Err(Ended::TooSlow),
-            None => thread::sleep(Duration::from_millis(5)),
-        }
-    };
-    let Some(out) = out else { return Ok((status, Zeroizing::default())) };
-    // A grandchild may hold the pipe open longer than the program lives.
-    match out.recv_timeout(until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100))) {
-        Ok(printed) => printed.map(|printed| (status, printed)).map_err(Ended::Pipe),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(Ended::TooSlow),
-    }
-}
-
-/// Kills the program and everything it started.
-fn stop(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
-        && let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
-    {
-        tracing::debug!("the program's group was gone already: {error}");
-    }
-    if let Err(error) = child.kill().and_then(|()| child.wait().map(|_| ())) {
-        tracing::debug!("the program could not be stopped: {error}");
-    }
+    first_line(&ran.out, &format!("what `{program}` prints"), || Fault::OutputNotText { program: program.clone() })
 }
 
 #[cfg(test)]

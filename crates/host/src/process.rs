@@ -1,0 +1,205 @@
+//! Runs one program: no shell, nothing to read, a process group of its own, and a time after which it is killed with all of
+//! that group (on Windows the program alone: its children need a job object, which safe code cannot make). Both its streams are
+//! read all the while, so that a full pipe never stops it, and kept up to a limit.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+/// How much of each stream is kept: more than any password, less than any accident.
+pub(crate) const LONGEST: usize = 64 * 1024;
+
+/// How long a stream that somebody holds open is read on after the program has ended.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is read from a stream at once.
+const CHUNK: usize = 8 * 1024;
+
+/// What a program is run for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// What it prints. Of a flood the beginning is kept, and whoever holds its output open belongs to it and may still write.
+    Answer,
+    /// What it does. Of a flood the end is kept, and what it leaves behind lives on: a service that it started.
+    Effect,
+}
+
+/// A program to run.
+pub(crate) struct Call<'a> {
+    /// The program and its arguments.
+    pub(crate) argv: &'a [String],
+    /// How long it may take.
+    pub(crate) patience: Duration,
+    /// Variables of the environment it does not get.
+    pub(crate) without_env: &'a BTreeSet<String>,
+    pub(crate) aim: Aim,
+}
+
+/// A program that ended by itself.
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    /// What it wrote, and what it wrote on its error stream. One byte more than [`LONGEST`] says that there was more.
+    pub(crate) out: Said,
+    pub(crate) err: Said,
+}
+
+pub(crate) type Said = Zeroizing<Vec<u8>>;
+
+/// A program that did not. It has no `Debug`: what it wrote may hold a secret.
+pub(crate) enum ProcessError {
+    /// There is no program to run.
+    NoProgram,
+    NotStarted(std::io::Error),
+    /// It was killed; this is what it wrote before.
+    TooSlow {
+        out: Said,
+        err: Said,
+    },
+    /// It could not be waited for, or its output not be read; it was killed.
+    Lost(std::io::Error),
+}
+
+/// Runs a program and waits for it.
+pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
+    let mut child = start(call)?;
+    let out = child.stdout.take().map(|pipe| Drain::of(pipe, call.aim));
+    let err = child.stderr.take().map(|pipe| Drain::of(pipe, call.aim));
+    let ended = wait(&mut child, call, out.as_ref());
+    if ended.is_err() {
+        stop(&mut child);
+    }
+    // An answer is complete already, and a process that outlives its program may hold the error stream open for long.
+    let rest = match (&ended, call.aim) {
+        (Ok(status), Aim::Answer) if status.success() => Vec::new(),
+        (Ok(_), _) => vec![&err],
+        (Err(_), _) => vec![&out, &err],
+    };
+    for drain in rest.into_iter().flatten() {
+        if !drain.closes(LINGER).unwrap_or(false) {
+            tracing::debug!("what the program wrote is taken as far as it came");
+        }
+    }
+    let said = |drain: Option<Drain>| drain.map(Drain::taken).unwrap_or_default();
+    match ended {
+        Ok(status) => Ok(Ran { status, out: said(out), err: said(err) }),
+        Err(Unended::TooSlow) => Err(ProcessError::TooSlow { out: said(out), err: said(err) }),
+        Err(Unended::Lost(cause)) => Err(ProcessError::Lost(cause)),
+    }
+}
+
+fn start(call: &Call<'_>) -> Result<Child, ProcessError> {
+    let (program, arguments) = call.argv.split_first().ok_or(ProcessError::NoProgram)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in call.without_env {
+        command.env_remove(name);
+    }
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.spawn().map_err(ProcessError::NotStarted)
+}
+
+enum Unended {
+    TooSlow,
+    Lost(std::io::Error),
+}
+
+/// Waits for the program and for its output.
+fn wait(child: &mut Child, call: &Call<'_>, out: Option<&Drain>) -> Result<ExitStatus, Unended> {
+    let until = Instant::now() + call.patience;
+    let status = loop {
+        match child.try_wait().map_err(Unended::Lost)? {
+            Some(status) => break status,
+            None if Instant::now() >= until => return Err(Unended::TooSlow),
+            None => thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let rest = match call.aim {
+        Aim::Answer => until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100)),
+        Aim::Effect => LINGER,
+    };
+    match out.map_or(Ok(true), |out| out.closes(rest)).map_err(Unended::Lost)? {
+        false if call.aim == Aim::Answer => Err(Unended::TooSlow),
+        true | false => Ok(status),
+    }
+}
+
+/// One stream of a program, read to its end on a thread of its own.
+struct Drain {
+    kept: Arc<Mutex<Said>>,
+    end: Receiver<std::io::Result<()>>,
+}
+
+impl Drain {
+    fn of(mut pipe: impl Read + Send + 'static, aim: Aim) -> Self {
+        // Sized once: a growing vector would leave unwiped copies behind.
+        let kept = Arc::new(Mutex::new(Zeroizing::new(Vec::with_capacity(LONGEST + CHUNK + 1))));
+        let (sender, end) = mpsc::channel();
+        let shared = Arc::clone(&kept);
+        thread::spawn(move || {
+            let mut chunk = Zeroizing::new([0; CHUNK]);
+            let ended = loop {
+                match pipe.read(chunk.as_mut_slice()) {
+                    Ok(0) => break Ok(()),
+                    Ok(read) => {
+                        let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                        keep(&mut kept, chunk.get(..read).unwrap_or_default(), aim);
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) => break Err(error),
+                }
+            };
+            // Nobody listens any more when the program was too slow.
+            let _gone = sender.send(ended);
+        });
+        Self { kept, end }
+    }
+
+    /// Whether the stream ends within this time.
+    fn closes(&self, within: Duration) -> std::io::Result<bool> {
+        match self.end.recv_timeout(within) {
+            Ok(ended) => ended.map(|()| true),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(false),
+        }
+    }
+
+    fn taken(self) -> Said {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Adds what was read to what is kept.
+fn keep(kept: &mut Vec<u8>, read: &[u8], aim: Aim) {
+    const MOST: usize = LONGEST + 1;
+    match aim {
+        Aim::Answer => kept.extend(read.iter().take(MOST.saturating_sub(kept.len()))),
+        Aim::Effect => {
+            kept.extend(read);
+            let excess = kept.len().saturating_sub(MOST);
+            kept.drain(..excess);
+        }
+    }
+}
+
+/// Kills the program and everything in its group.
+fn stop(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
+        && let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
+    {
+        tracing::debug!("the program's group was gone already: {error}");
+    }
+    if let Err(error) = child.kill().and_then(|()| child.wait().map(|_| ())) {
+        tracing::debug!("the program could not be stopped: {error}");
+    }
+}
+
+#[cfg(all(test, unix))]
+#[path = "process_tests.rs"]
+mod tests;
