@@ -4,11 +4,16 @@ use std::process::ExitCode;
 
 use trustmason_plan::outline::Summary;
 
-/// What happened. Several may be true at once; the gravest decides: 64 > 1 > 3 > 4 > 5 > 2 > 0.
+/// The exit code of an interrupted run, also where a second signal ends it at once.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// What happened. Several may be true at once; the gravest decides: 64 > 130 > 1 > 3 > 4 > 5 > 2 > 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// The command line was wrong.
     pub(crate) usage: bool,
+    /// A person interrupted it; what was begun is finished, and the next run goes on.
+    pub(crate) interrupted: bool,
     /// Nothing was done: bad spec, bad plan file, declined, lock held.
     pub(crate) refused: bool,
     /// The saved plan no longer holds.
@@ -23,8 +28,15 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// All is well.
-    pub(crate) const FINE: Self =
-        Self { usage: false, refused: false, outdated: false, blocked: false, waiting: false, pending: false };
+    pub(crate) const FINE: Self = Self {
+        usage: false,
+        interrupted: false,
+        refused: false,
+        outdated: false,
+        blocked: false,
+        waiting: false,
+        pending: false,
+    };
     /// The command line was wrong.
     pub(crate) const USAGE: Self = Self { usage: true, ..Self::FINE };
     /// Nothing was done.
@@ -52,11 +64,17 @@ impl Facts {
 
     /// The number.
     pub(crate) fn code(self) -> u8 {
-        let Self { usage, refused, outdated, blocked, waiting, pending } = self;
-        [(usage, 64), (refused, 1), (outdated, 3), (blocked, 4), (waiting, 5), (pending, 2)]
-            .into_iter()
-            .find_map(|(is, code)| is.then_some(code))
-            .unwrap_or(0)
+        let Self { usage, interrupted, refused, outdated, blocked, waiting, pending } = self;
+        let facts = [
+            (usage, 64),
+            (interrupted, INTERRUPTED),
+            (refused, 1),
+            (outdated, 3),
+            (blocked, 4),
+            (waiting, 5),
+            (pending, 2),
+        ];
+        facts.into_iter().find_map(|(is, code)| is.then_some(code)).unwrap_or(0)
     }
 }
 
@@ -72,10 +90,19 @@ mod tests {
 
     #[test]
     fn the_gravest_fact_decides() {
-        let mut facts =
-            Facts { usage: true, refused: true, outdated: true, blocked: true, waiting: true, pending: true };
+        let mut facts = Facts {
+            usage: true,
+            interrupted: true,
+            refused: true,
+            outdated: true,
+            blocked: true,
+            waiting: true,
+            pending: true,
+        };
         assert_eq!(facts.code(), 64);
         facts.usage = false;
+        assert_eq!(facts.code(), 130);
+        facts.interrupted = false;
         assert_eq!(facts.code(), 1);
         facts.refused = false;
         assert_eq!(facts.code(), 3);

@@ -1,22 +1,26 @@
 //! The command line's way to the machine: what the host crate does, with its errors as early ends.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use trustmason_host::ack::ack;
 use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{self, Eyes};
 use trustmason_host::mint::Generate;
+use trustmason_host::restart::{self, Restarted};
 use trustmason_host::run::{self, Event, Hands, Outcomes, Request};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::Plan;
-use trustmason_spec::name::StoreId;
+use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 
 use crate::command::confirm::person;
@@ -34,6 +38,16 @@ pub(crate) struct Machine {
     pub(crate) secrets: Secrets,
     pub(crate) certificates: Interner,
     pub(crate) disk: Disk,
+    /// Set by the first signal: what is in hand is finished, and no more begun.
+    stop: Arc<AtomicBool>,
+}
+
+/// A service restarted by its command.
+#[derive(Debug)]
+pub(crate) struct Restarting {
+    pub(crate) service: ServiceId,
+    /// How long it took, or why it is not up.
+    pub(crate) outcome: Result<Restarted, String>,
 }
 
 /// What was seen.
@@ -51,7 +65,25 @@ impl Machine {
             secrets: Secrets::new(),
             certificates: Interner::new(),
             disk: Disk::new(),
+            stop: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// From now on the first Ctrl-C (or SIGTERM) lets the store in hand be finished; the second ends the program at once, and
+    /// the next run goes on from the journal.
+    pub(crate) fn heed_signals(&self) -> Result<(), Stop> {
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let code = i32::from(crate::exit::INTERRUPTED);
+            signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&self.stop))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.stop)))
+                .map_err(|e| Stop::refused(format!("signals cannot be heeded: {e}; nothing was done")))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a signal came.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
     /// Looks at everything an estate's plan is made from. Without the ledger nothing may be judged at all.
@@ -98,19 +130,53 @@ impl Machine {
     ) -> Result<Outcomes, Stop> {
         let who = person();
         let request = request(estate, sight, plan, Author { who: &who, approval })?;
-        let stop = AtomicBool::new(false);
         let hands = Hands {
             disk: &self.disk,
             secrets: &self.secrets,
             certificates: &self.certificates,
             keys: &Generate,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS),
-            stop: &stop,
+            stop: &self.stop,
         };
         let mut progress = crate::progress::running(console, plan);
         let outcomes = run::run(request, hands, lock, &mut |event: Event<'_>| progress.tell(event));
         progress.end();
         outcomes.map_err(|e| Stop::refused(format!("{e}; nothing was done")))
+    }
+
+    /// Restarts what a plan waits for and the spec has a command for, step by step; the first that fails is the last. Those that
+    /// came up again are acknowledged.
+    pub(crate) fn restart(
+        &self,
+        estate: &Estate,
+        sight: &Sight,
+        plan: &Plan,
+        lock: &mut Lock,
+        console: Console,
+    ) -> Result<Vec<Restarting>, Stop> {
+        let waited = plan.waited_for();
+        let mut all: Vec<Restarting> = Vec::new();
+        for restart in plan.restarts.iter().filter(|r| waited.contains(&r.service)) {
+            let command = estate.topology.services.get(&restart.service).and_then(|def| def.restart.as_ref());
+            let Some(command) = command else { continue };
+            if self.stopped() {
+                break;
+            }
+            console.note(&format!("Restarting {}: {} …", restart.service, restart.name));
+            let outcome = restart::restart(command, &self.secrets).map_err(|e| e.to_string());
+            let failed = outcome.is_err();
+            all.push(Restarting { service: restart.service.clone(), outcome });
+            if failed {
+                break;
+            }
+        }
+        let up = all.iter().filter(|r| r.outcome.is_ok());
+        let up: BTreeMap<_, _> = up.map(|r| (r.service.clone(), format!("{}, by its command", person()))).collect();
+        if !up.is_empty() {
+            ack(&up, plan, crate::load::now(), &sight.ledger, &self.disk, lock)
+                .map_err(|e| Stop::refused(format!("services were restarted, but {e}")))?;
+        }
+        Ok(all)
     }
 
     /// Whether carrying a plan out would write nothing at all.

@@ -13,14 +13,14 @@ use trustmason_plan::pack::Resolved;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Topology;
 
-use crate::audit::{Audit, Entry, Event};
-use crate::disk::{Disk, DiskError};
-use crate::ledger::{self, Loaded};
-use crate::lock::{Lock, LockError};
+use crate::audit::{Entry, Event};
+use crate::decision::{self, Decision, DecisionError};
+use crate::disk::Disk;
+use crate::ledger::Loaded;
+use crate::lock::Lock;
 use crate::look::{Keys, OpenError, Opening, open};
 use crate::run::packs;
 use crate::secret::{SecretError, Secrets};
-use crate::state;
 
 /// What is said, and the present state of things it is held against.
 #[derive(Clone, Copy, Debug)]
@@ -82,18 +82,9 @@ pub enum ConfirmError {
         /// Why.
         why: String,
     },
-    /// Another run came between the looking and the lock.
-    #[error("{} was written in the meantime; confirm again", ledger.display())]
-    Overtaken {
-        /// The ledger.
-        ledger: PathBuf,
-    },
-    /// Another run is at work.
+    /// It could not be recorded.
     #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The ledger cannot be stored.
-    #[error("the confirmation could not be recorded: {0}")]
-    Disk(#[from] DiskError),
+    Decision(#[from] DecisionError),
 }
 
 /// Records a claim.
@@ -145,14 +136,7 @@ fn record(
     lock: &mut Lock,
 ) -> Result<Confirmation, ConfirmError> {
     let mut ledger = claim.ledger.ledger.clone();
-    ledger.version = ledger::VERSION;
     ledger.handoffs.insert(claim.target.clone(), HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
-    let run = state::run_id(claim.now, handoff.pack);
-    lock.sign(disk, &run, claim.now)?;
-    if !ledger::is_still(lock.state(), claim.ledger)? {
-        lock.unsign(disk)?;
-        return Err(ConfirmError::Overtaken { ledger: lock.state().ledger() });
-    }
     let kind = match confirmation.kind {
         ConfirmationKind::Claimed => "claimed",
         ConfirmationKind::Observed => "read from an export",
@@ -162,12 +146,8 @@ fn record(
         reason: Some(kind.to_owned()),
         ..Entry::new(Event::Confirm, claim.now, claim.by).of_store(claim.target)
     };
-    let audit = Audit::of(disk, lock.state());
-    audit.complete(&claim.ledger.owed).and_then(|()| audit.append(&[line]))?;
-    let stored = ledger::store(disk, lock.state(), &ledger, &run);
-    let unsigned = lock.unsign(disk);
-    stored?;
-    unsigned?;
+    let decision = Decision { ledger: &ledger, lines: &[line], digest: handoff.pack, now: claim.now };
+    decision::record(&decision, claim.ledger, disk, lock)?;
     Ok(confirmation)
 }
 

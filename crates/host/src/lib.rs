@@ -11,6 +11,7 @@ pub mod ack;
 pub mod audit;
 mod books;
 pub mod confirm;
+pub mod decision;
 pub mod disk;
 mod fan;
 pub mod fault;

@@ -504,6 +504,7 @@ impl<'a> Desk<'a> {
                 name: service_name(topology, &service),
                 because: because.remove(&service).into_iter().flatten().collect(),
                 pending_since: pending.get(&service).copied(),
+                by_command: topology.services.get(&service).is_some_and(|def| def.restart.is_some()),
                 step,
                 service,
             })
@@ -631,6 +632,7 @@ impl<'a> Desk<'a> {
                 name: service_name(topology, s),
                 because: Vec::new(),
                 pending_since: None,
+                by_command: false,
                 step: 1,
             })
             .collect()

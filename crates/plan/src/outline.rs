@@ -237,6 +237,16 @@ pub struct Forecast {
     pub identity: IdentityId,
 }
 
+impl Forecast {
+    /// Whether a change is the one that was foretold.
+    pub fn foretells(&self, change: &Change) -> bool {
+        self.phase == change.phase
+            && self.store == change.store
+            && self.alias == change.alias
+            && self.action == change.deed.action()
+    }
+}
+
 /// Trust that fails for a while because an identity changes before its trusters can know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interruption {
@@ -259,6 +269,8 @@ pub struct Restart {
     pub because: Vec<ChangeId>,
     /// Since when it is pending, where an earlier run's changes are behind it.
     pub pending_since: Option<Timestamp>,
+    /// Whether `apply` restarts it, by the command the spec gives for it.
+    pub by_command: bool,
     /// In which step it is restarted, from 1: the sides of a role, and the nodes of a cluster, never in one.
     pub step: u32,
 }

@@ -278,6 +278,8 @@ documents! {
         because: Vec<u32>,
         /// Since when it is pending, where an earlier run's changes are behind it.
         pending_since: Option<String>,
+        /// Whether `apply` restarts it, by the command the spec gives for it.
+        by_command: bool,
         /// The step it is restarted in, from 1.
         step: u32,
     }
@@ -361,6 +363,7 @@ impl Document {
                     name: r.name.clone(),
                     because: r.because.iter().map(|c| c.0).collect(),
                     pending_since: r.pending_since.map(|since| since.to_string()),
+                    by_command: r.by_command,
                     step: r.step,
                 })
                 .collect(),

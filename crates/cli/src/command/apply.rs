@@ -5,10 +5,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use trustmason_host::audit::Approval;
 use trustmason_host::lock::Lock;
-use trustmason_host::run::Outcomes;
 use trustmason_plan::outline::{Options, Plan};
 use trustmason_plan::wire::Document;
-use trustmason_spec::name::IdentityId;
+use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::Side;
 
 use crate::args::{ApplyArgs, ReportFormat};
@@ -18,7 +17,7 @@ use crate::load::{self, Estate, Question};
 use crate::machine::{Machine, Sight};
 use crate::stop::Stop;
 use crate::view;
-use crate::view::apply::Report;
+use crate::view::apply::{Report, Round};
 
 const QUESTION: &str = "Do you want to perform these actions?";
 const HOW: &str = "Only 'yes' will be accepted to approve.";
@@ -43,7 +42,8 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
         Some(saved) => saved.compare(&plan)?,
         None => show(&plan, args.format, console),
     }
-    if saved.is_none() && !args.auto_approve && !machine.is_idle(&estate, &sight, &plan)? {
+    let idle = machine.is_idle(&estate, &sight, &plan)? && due(&estate, &plan).next().is_none();
+    if saved.is_none() && !args.auto_approve && !idle {
         approve(console)?;
     }
     let approval = match (&saved, args.auto_approve) {
@@ -51,18 +51,70 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
         (None, true) => Approval::Auto,
         (None, false) => Approval::Asked,
     };
-    let outcomes = machine.run(&estate, &sight, &plan, &mut lock, approval, console)?;
-    let next = afterwards(&estate, &machine, &plan, &outcomes, console)?;
+    machine.heed_signals()?;
+    let (rounds, next) = rounds(&estate, &machine, Begun { sight, plan, approval }, &mut lock, console)?;
     drop(lock);
-    let facts = facts(&outcomes, &next);
+    let facts = facts(&rounds, &next);
     let pack = |id: &_| machine.pack(id);
-    let report = Report { plan: &plan, outcomes: &outcomes, next: &next, pack: &pack };
+    let report = Report { rounds: &rounds, next: &next, pack: &pack };
     console.report(&match args.format {
         ReportFormat::Text => format!("\n{}", view::apply::text(report)),
         ReportFormat::Json => view::apply::json(report, facts.code())
             .map_err(|e| Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}")))?,
     });
     Ok(facts)
+}
+
+/// What was looked at, planned and approved.
+pub(crate) struct Begun {
+    pub(crate) sight: Sight,
+    pub(crate) plan: Plan,
+    pub(crate) approval: Approval,
+}
+
+/// Carries a plan out, restarts what has a command for it, and goes on with the later phases that the plan foretold as long as
+/// nothing waits for a person. Answers what was done, round by round, and the plan that is left.
+pub(crate) fn rounds(
+    estate: &Estate,
+    machine: &Machine,
+    begun: Begun,
+    lock: &mut Lock,
+    console: Console,
+) -> Result<(Vec<Round>, Plan), Stop> {
+    let Begun { mut sight, mut plan, approval } = begun;
+    let options = Options { replace: Vec::new(), at: None, ..plan.options.clone() };
+    let foretold = plan.forecast.clone();
+    let mut rounds: Vec<Round> = Vec::new();
+    loop {
+        let outcomes = machine.run(estate, &sight, &plan, lock, approval, console)?;
+        let done = outcomes.is_complete() && !outcomes.interrupted;
+        let untouched = outcomes.run.is_none() && plan.changes.is_empty();
+        let mut next = if untouched {
+            plan.clone()
+        } else {
+            sight = machine.look(estate, console)?;
+            estate.judge(&mut sight.observed, &options, load::now())
+        };
+        let restarts = if done { machine.restart(estate, &sight, &next, lock, console)? } else { Vec::new() };
+        let up = restarts.iter().filter(|r| r.outcome.is_ok()).count();
+        if up > 0 {
+            sight = machine.look(estate, console)?;
+            next = estate.judge(&mut sight.observed, &options, load::now());
+        }
+        let all_up = up == restarts.len();
+        rounds.push(Round { plan, outcomes, restarts });
+        let expected = next.changes.iter().all(|change| foretold.iter().any(|one| one.foretells(change)));
+        if !done || !all_up || machine.stopped() || next.changes.is_empty() || !expected {
+            return Ok((rounds, next));
+        }
+        plan = next;
+    }
+}
+
+/// Services that something waits for and that the spec has a command for.
+fn due<'a>(estate: &'a Estate, plan: &'a Plan) -> impl Iterator<Item = &'a ServiceId> {
+    let command = |id: &&ServiceId| estate.topology.services.get(*id).is_some_and(|def| def.restart.is_some());
+    plan.waited_for().into_iter().filter(command)
 }
 
 fn show(plan: &Plan, format: ReportFormat, console: Console) {
@@ -85,39 +137,12 @@ fn approve(console: Console) -> Result<(), Stop> {
     }
 }
 
-/// Looks and plans again. A wish to make something anew is fulfilled; times are those of now.
-pub(crate) fn afterwards(
-    estate: &Estate,
-    machine: &Machine,
-    plan: &Plan,
-    outcomes: &Outcomes,
-    console: Console,
-) -> Result<Plan, Stop> {
-    if outcomes.run.is_none() && plan.changes.is_empty() {
-        return Ok(plan.clone());
-    }
-    let Sight { mut observed, .. } = machine.look(estate, console)?;
-    let options = Options { replace: Vec::new(), at: None, ..plan.options.clone() };
-    Ok(estate.judge(&mut observed, &options, load::now()))
-}
-
 /// What an apply means for the exit code.
-pub(crate) fn facts(outcomes: &Outcomes, next: &Plan) -> Facts {
-    Facts::of_apply(&next.summary, !outcomes.is_complete(), !next.barriers.is_empty())
-}
-
-/// Runs a plan for the demo, which asks nobody.
-pub(crate) fn carry_out(
-    estate: &Estate,
-    machine: &Machine,
-    sight: &Sight,
-    plan: &Plan,
-    console: Console,
-) -> Result<(Outcomes, Plan), Stop> {
-    let mut lock: Lock = machine.lock()?;
-    let outcomes = machine.run(estate, sight, plan, &mut lock, Approval::Auto, console)?;
-    let next = afterwards(estate, machine, plan, &outcomes, console)?;
-    Ok((outcomes, next))
+pub(crate) fn facts(rounds: &[Round], next: &Plan) -> Facts {
+    let down = |round: &Round| round.restarts.iter().any(|r| r.outcome.is_err());
+    let failed = rounds.iter().any(|round| !round.outcomes.is_complete() || down(round));
+    let interrupted = rounds.iter().any(|round| round.outcomes.interrupted);
+    Facts { interrupted, ..Facts::of_apply(&next.summary, failed, !next.barriers.is_empty()) }
 }
 
 /// A plan from a file.

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use trustmason_host::ack::ack;
+use trustmason_host::audit::Approval;
 use trustmason_plan::outline::{ManualKind, Plan};
 
-use super::apply;
+use super::apply::{self, Begun};
 use crate::args::DemoArgs;
 use crate::console::Console;
 use crate::exit::Facts;
@@ -40,11 +41,14 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let mut plan = plan;
     for _ in 0..ROUNDS {
         step(console, &format!("trustmason apply {spec} --auto-approve"));
-        let (outcomes, next) = apply::carry_out(&estate, &machine, &sight, &plan, console)?;
+        let mut lock = machine.lock()?;
+        let begun = Begun { sight, plan, approval: Approval::Auto };
+        let (rounds, next) = apply::rounds(&estate, &machine, begun, &mut lock, console)?;
+        drop(lock);
         let pack = |id: &_| machine.pack(id);
-        console.report(&view::apply::text(Report { plan: &plan, outcomes: &outcomes, next: &next, pack: &pack }));
-        if !outcomes.is_complete() {
-            return Ok(apply::facts(&outcomes, &next));
+        console.report(&view::apply::text(Report { rounds: &rounds, next: &next, pack: &pack }));
+        if rounds.iter().any(|round| !round.outcomes.is_complete()) {
+            return Ok(apply::facts(&rounds, &next));
         }
         person(&estate, &machine, &next, console)?;
         restarts(&estate, &machine, console)?;

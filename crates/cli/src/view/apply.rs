@@ -12,6 +12,7 @@ use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
+use crate::machine::Restarting;
 
 /// Numbers of the last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,8 +29,16 @@ pub(crate) struct Done {
 
 impl Done {
     /// Counts what was done.
-    pub(crate) fn of(plan: &Plan, outcomes: &Outcomes) -> Self {
+    pub(crate) fn of(rounds: &[Round]) -> Self {
         let mut done = Self::default();
+        for round in rounds {
+            done.add(&round.plan, &round.outcomes);
+        }
+        done
+    }
+
+    fn add(&mut self, plan: &Plan, outcomes: &Outcomes) {
+        let done = self;
         for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id) == Some(&ChangeOutcome::Done)) {
             let slot = match change.deed.action() {
                 Action::Import => &mut done.imported,
@@ -50,7 +59,6 @@ impl Done {
                 }
             }
         }
-        done
     }
 
     /// The frozen last line.
@@ -65,13 +73,21 @@ impl Done {
     }
 }
 
+/// One phase of an apply.
+pub(crate) struct Round {
+    /// The plan that was carried out.
+    pub(crate) plan: Plan,
+    /// What came of it.
+    pub(crate) outcomes: Outcomes,
+    /// Services restarted by their commands afterwards.
+    pub(crate) restarts: Vec<Restarting>,
+}
+
 /// Everything a report is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Report<'a> {
-    /// The plan that was carried out.
-    pub(crate) plan: &'a Plan,
-    /// What came of it.
-    pub(crate) outcomes: &'a Outcomes,
+    /// What was done, phase by phase.
+    pub(crate) rounds: &'a [Round],
     /// The plan made afterwards.
     pub(crate) next: &'a Plan,
     /// The folder of a pack.
@@ -109,10 +125,19 @@ impl<'a> Report<'a> {
 /// The report as text.
 pub(crate) fn text(report: Report<'_>) -> String {
     let mut out = String::new();
-    stores(&mut out, report);
-    packs(&mut out, report);
-    for trouble in &report.outcomes.troubles {
-        line!(out, "{} {trouble}", paint(BAD, "!"));
+    for (n, round) in report.rounds.iter().enumerate() {
+        if n > 0 {
+            line!(out, "{}\n", paint(BOLD, "Nothing waits for a person, so the next phase followed:"));
+        }
+        stores(&mut out, round);
+        packs(&mut out, &round.outcomes);
+        for trouble in &round.outcomes.troubles {
+            line!(out, "{} {trouble}", paint(BAD, "!"));
+        }
+        restarted(&mut out, &round.restarts);
+        if round.outcomes.interrupted {
+            line!(out, "{}\n", paint(WARN, "Interrupted: what was in hand was finished; run apply again to go on."));
+        }
     }
     ladder::restarts(&mut out, "Restart now", &report.restarts());
     let blocked = report.blocked();
@@ -126,16 +151,34 @@ pub(crate) fn text(report: Report<'_>) -> String {
     waiting(&mut out, report);
     ladder::rotations(&mut out, report.next);
     ladder::how_to_go_on(&mut out, report.next);
-    line!(out, "{}", paint(BOLD, Done::of(report.plan, report.outcomes).line()));
+    line!(out, "{}", paint(BOLD, Done::of(report.rounds).line()));
     out
 }
 
-fn stores(out: &mut String, report: Report<'_>) {
+/// What the commands of the spec restarted.
+fn restarted(out: &mut String, restarts: &[Restarting]) {
+    for restarting in restarts {
+        let service = paint(BOLD, &restarting.service);
+        match &restarting.outcome {
+            Ok(up) => {
+                let took = paint(DIM, format!("by its command, in {} s", up.seconds));
+                line!(out, "{} {service}  {took}", paint(GOOD, "restarted"));
+            }
+            Err(error) => line!(out, "{} {service}: {error}", paint(BAD, "not restarted")),
+        }
+    }
+    if !restarts.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn stores(out: &mut String, round: &Round) {
+    let Round { plan, outcomes, restarts: _ } = round;
     let mut by_store: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();
-    for change in &report.plan.changes {
+    for change in &plan.changes {
         by_store.entry(&change.store).or_default().push(change);
     }
-    for (store, outcome) in &report.outcomes.stores {
+    for (store, outcome) in &outcomes.stores {
         match outcome {
             StoreOutcome::Written { backup } => {
                 let backup = match backup {
@@ -155,9 +198,9 @@ fn stores(out: &mut String, report: Report<'_>) {
             StoreOutcome::Skipped { why } => line!(out, "{} {}: {why}", paint(WARN, "left out"), paint(BOLD, store)),
         }
         for change in by_store.get(store).into_iter().flatten() {
-            let made = change.deed.waits_for().and_then(|id| report.outcomes.minted.get(id));
+            let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
             let made = made.map_or_else(String::new, |c| format!(" sha256 {}", short(c.fingerprint())));
-            match report.outcomes.changes.get(&change.id) {
+            match outcomes.changes.get(&change.id) {
                 Some(ChangeOutcome::Done) => line!(out, "    {change}{made}"),
                 Some(ChangeOutcome::Skipped { why }) => {
                     line!(out, "    {change} {}", paint(WARN, format!("left out: {why}")))
@@ -168,13 +211,13 @@ fn stores(out: &mut String, report: Report<'_>) {
             }
         }
     }
-    if !report.outcomes.stores.is_empty() {
+    if !outcomes.stores.is_empty() {
         out.push('\n');
     }
 }
 
-fn packs(out: &mut String, report: Report<'_>) {
-    for (target, pack) in &report.outcomes.packs {
+fn packs(out: &mut String, outcomes: &Outcomes) {
+    for (target, pack) in &outcomes.packs {
         match pack {
             PackOutcome::Written { folder } => {
                 line!(out, "{} for {}: {}", paint(GOOD, "pack"), paint(BOLD, target), folder.display());
@@ -186,7 +229,7 @@ fn packs(out: &mut String, report: Report<'_>) {
             PackOutcome::Skipped { why } => line!(out, "{} for {}: {why}", paint(WARN, "no pack"), paint(BOLD, target)),
         }
     }
-    if report.outcomes.packs.values().any(|p| !matches!(p, PackOutcome::Unchanged { .. })) {
+    if outcomes.packs.values().any(|p| !matches!(p, PackOutcome::Unchanged { .. })) {
         out.push('\n');
     }
 }
@@ -201,7 +244,7 @@ fn waiting(out: &mut String, report: Report<'_>) {
         let folder = (report.pack)(&work.target);
         line!(out, "    {}", steps_file(&folder));
         if work.kind == ManualKind::Store {
-            line!(out, "    afterwards: trustmason confirm {} {}", report.plan.options.spec, work.target);
+            line!(out, "    afterwards: trustmason confirm {} {}", report.next.options.spec, work.target);
         }
     }
     out.push('\n');
@@ -216,15 +259,34 @@ struct OutcomeDocument {
     format_version: &'static str,
     tool_version: &'static str,
     estate: String,
+    /// The phases before the last one, where several followed each other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<RoundDocument>,
+    #[serde(flatten)]
+    round: RoundDocument,
+    restarts: Vec<RestartDocument>,
+    interrupted: bool,
+    summary: Done,
+    next: Summary,
+    exit_code: u8,
+}
+
+#[derive(Default, Serialize)]
+struct RoundDocument {
     run: Option<String>,
     stores: Vec<StoreDocument>,
     changes: Vec<ChangeDocument>,
     packs: Vec<PackDocument>,
-    restarts: Vec<RestartDocument>,
+    restarted: Vec<RestartedDocument>,
     troubles: Vec<String>,
-    summary: Done,
-    next: Summary,
-    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct RestartedDocument {
+    host: String,
+    service: String,
+    seconds: Option<u64>,
+    message: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -264,15 +326,15 @@ struct RestartDocument {
 
 /// The report as JSON.
 pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_json::Error> {
-    let outcomes = report.outcomes;
+    let mut rounds: Vec<RoundDocument> = report.rounds.iter().map(round_document).collect();
+    let round = rounds.pop().unwrap_or_default();
     let document = OutcomeDocument {
         format_version: "1.0",
         tool_version: env!("CARGO_PKG_VERSION"),
-        estate: report.plan.estate.clone(),
-        run: outcomes.run.clone(),
-        stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),
-        changes: report.plan.changes.iter().map(|c| change_document(c, outcomes)).collect(),
-        packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
+        estate: report.next.estate.clone(),
+        earlier: rounds,
+        round,
+        interrupted: report.rounds.iter().any(|round| round.outcomes.interrupted),
         restarts: report
             .restarts()
             .into_iter()
@@ -283,14 +345,34 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
                 step: r.step,
             })
             .collect(),
-        troubles: outcomes.troubles.clone(),
-        summary: Done::of(report.plan, outcomes),
+        summary: Done::of(report.rounds),
         next: report.next.summary,
         exit_code,
     };
     let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
     Ok(text)
+}
+
+fn round_document(round: &Round) -> RoundDocument {
+    let Round { plan, outcomes, restarts } = round;
+    RoundDocument {
+        run: outcomes.run.clone(),
+        stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),
+        changes: plan.changes.iter().map(|c| change_document(c, outcomes)).collect(),
+        packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
+        restarted: restarts.iter().map(restarted_document).collect(),
+        troubles: outcomes.troubles.clone(),
+    }
+}
+
+fn restarted_document(restarting: &Restarting) -> RestartedDocument {
+    let (seconds, message) = match &restarting.outcome {
+        Ok(up) => (Some(up.seconds), None),
+        Err(error) => (None, Some(error.clone())),
+    };
+    let Restarting { service, .. } = restarting;
+    RestartedDocument { host: service.host.to_string(), service: service.name.clone(), seconds, message }
 }
 
 fn store_document(id: &StoreId, outcome: &StoreOutcome) -> StoreDocument {

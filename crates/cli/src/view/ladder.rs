@@ -39,6 +39,9 @@ pub(crate) fn because(restart: &Restart) -> String {
     if let Some(since) = restart.pending_since {
         parts.push(format!("pending since {}", day(since.as_second())));
     }
+    if restart.by_command {
+        parts.push("by its command".to_owned());
+    }
     parts.join(", ")
 }
 
