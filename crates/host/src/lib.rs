@@ -19,6 +19,7 @@ pub mod look;
 pub mod mint;
 pub mod path;
 mod properties;
+pub mod rollback;
 pub mod run;
 pub mod secret;
 pub mod staging;
