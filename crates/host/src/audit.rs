@@ -14,7 +14,7 @@ use trustmason_plan::change::{Action, ChangeId};
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
 use crate::disk::{self, Disk, DiskError};
-use crate::journal::{self, Deed, Fact, Kind, Record};
+use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
 use crate::state::State;
 
 /// What a line tells of.
@@ -269,7 +269,13 @@ pub(crate) fn happened(deed: &Deed) -> Vec<Fact> {
     if deed.written.is_empty() {
         return Vec::new();
     }
-    let files = disk::read_folder(&deed.intent.path).ok();
+    seen(&deed.intent)
+}
+
+/// What of an intent with a folder is to be seen there now.
+pub(crate) fn seen(intent: &Intent) -> Vec<Fact> {
+    let facts = &intent.facts;
+    let files = disk::read_folder(&intent.path).ok();
     let Some(store) = files.and_then(|files| Store::open_directory(files, &Interner::new()).ok()) else {
         return Vec::new();
     };

@@ -49,6 +49,9 @@ pub enum Record {
         sha256: Fingerprint,
         /// The file.
         path: PathBuf,
+        /// An earlier run made it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
     },
     /// What a store was is kept.
     Backup {

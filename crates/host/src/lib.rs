@@ -24,6 +24,7 @@ pub mod path;
 mod process;
 mod properties;
 pub mod restart;
+pub mod rollback;
 pub mod run;
 pub mod secret;
 pub mod staging;

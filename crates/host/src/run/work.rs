@@ -93,6 +93,7 @@ impl Work<'_> {
                     identity: mint.identity.clone(),
                     sha256: staged.certificate.fingerprint(),
                     path: staged.path.clone(),
+                    resumed: mint.resumed.is_some(),
                 })?;
                 progress(Event::Staged { identity: &mint.identity, certificate: &staged.certificate });
                 self.minted.insert(mint.identity.clone(), Arc::clone(&staged.certificate));

@@ -11,9 +11,11 @@
 )]
 
 mod apply;
+
 mod faults;
 mod handoff;
 mod meddling;
 mod secrets;
 mod sight;
+mod undo;
 mod world;

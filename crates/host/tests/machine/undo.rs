@@ -1,0 +1,309 @@
+//! Runs taken back: every file is again what it was, to the byte and the last attribute, whatever was cut off on the way.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use trustmason_host::disk::{Attributes, Disk};
+use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::lock::Lock;
+use trustmason_host::rollback::{Request, RollbackError, Undone, rollback};
+use trustmason_host::run::StoreOutcome;
+use trustmason_keystore::Format;
+use trustmason_spec::topology::{DeclaredFormat, Write};
+
+use crate::world::*;
+
+impl World {
+    pub fn undo(&self, run: Option<&str>, disk: &Disk) -> Result<Undone, RollbackError> {
+        let ledger = self.ledger();
+        let mut lock = Lock::take(&self.state()).unwrap();
+        let request = Request { run, topology: &self.topology, ledger: &ledger, now: now(), author: ANNA };
+        rollback(request, disk, &mut lock)
+    }
+
+    /// A world with a store of PEM files in which one file is new, one replaced by nothing, one stays.
+    pub fn with_folder() -> Self {
+        let id = "ads.acme.example/trust";
+        let mut world = World::settled_identity();
+        fs::create_dir(world.folder()).unwrap();
+        fs::write(world.folder().join("vendor.pem"), pem(&make("Vendor", &[]).certificate)).unwrap();
+        for name in ["gone", "left"] {
+            let host = format!("{name}.acme.example");
+            world.topology.retired.insert(fqdn(&host));
+            fs::write(world.folder().join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
+        }
+        let mut def = store_def(&world.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+        def.write = Write::Direct;
+        world.topology.stores.insert(def.id.clone(), def);
+        world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
+        world
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.root().join("hosts/ads.acme.example/c/trust")
+    }
+}
+
+/// Everything that can be told of a file.
+#[derive(Debug, PartialEq)]
+struct Whole {
+    bytes: Vec<u8>,
+    mode: u32,
+    owner: (u32, u32),
+    attributes: Attributes,
+}
+
+/// All files of the hosts.
+fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
+    let mut files = BTreeMap::new();
+    walk(&world.root().join("hosts"), &mut files);
+    let whole = |(path, bytes): (PathBuf, Vec<u8>)| {
+        let (metadata, attributes) = (fs::metadata(&path).unwrap(), Attributes::of(&path).unwrap());
+        let mode = metadata.mode() & 0o7777;
+        (path, Whole { bytes, mode, owner: (metadata.uid(), metadata.gid()), attributes })
+    };
+    files.into_iter().map(whole).collect()
+}
+
+/// Gives the stores modes, owners and attributes of their own, as far as this system and user allow.
+fn dress(world: &World) {
+    for (index, path) in hosts(world).into_keys().enumerate() {
+        let extra = u32::try_from(index % 4).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640 + extra)).unwrap();
+        let _only_root = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456));
+        #[cfg(target_os = "linux")]
+        let _not_everywhere = rustix::fs::setxattr(&path, "user.origin", b"cvp", rustix::fs::XattrFlags::empty());
+    }
+}
+
+fn copy(template: &World) -> World {
+    let world = template.copy();
+    dress(&world);
+    world
+}
+
+#[test]
+fn a_finished_run_is_taken_back_whole() {
+    let template = World::new(Format::Jks);
+    let world = copy(&template);
+    let before = hosts(&world);
+    let changes = world.plan().changes.len();
+    let run = world.apply(&Disk::new()).unwrap().run.unwrap();
+    assert_ne!(hosts(&world), before);
+    let undone = world.undo(None, &Disk::new()).unwrap();
+    assert!(undone.is_complete(), "{undone:#?}");
+    assert_eq!(undone.undoes, run);
+    assert_eq!(hosts(&world), before);
+    assert!(undone.stores.values().all(|s| matches!(s, StoreOutcome::Written { backup: Some(_) })), "{undone:#?}");
+    let ledger = world.ledger().ledger;
+    assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "{ledger:#?}");
+    assert_eq!(ledger.runs[0].undone_by.as_ref(), Some(&undone.run));
+    assert_eq!(ledger.runs[1].undoes.as_ref(), Some(&run));
+    assert!(ledger.runs.iter().all(|record| record.finished.is_some()));
+    assert!(!undone.restarts.is_empty());
+    assert!(undone.restarts.iter().all(|service| ledger.restarts[service].run == undone.run));
+    // Everything is to be done again, and there is nothing more to take back.
+    assert_eq!(world.plan().changes.len(), changes);
+    assert!(matches!(world.undo(None, &Disk::new()), Err(RollbackError::Nothing)));
+    match world.undo(Some(&run), &Disk::new()) {
+        Err(RollbackError::Undone { by, .. }) => assert_eq!(by, undone.run),
+        other => panic!("{other:?}"),
+    }
+    // The rollback can be taken back by its name.
+    let redone = world.undo(Some(&undone.run), &Disk::new()).unwrap();
+    assert!(redone.is_complete(), "{redone:#?}");
+    assert!(world.plan().changes.is_empty(), "{:#?}", world.plan().changes);
+}
+
+#[test]
+fn a_rollback_cut_off_at_any_step_is_begun_again() {
+    let template = World::new(Format::Jks);
+    for step in 0.. {
+        let world = copy(&template);
+        let before = hosts(&world);
+        let run = world.apply(&Disk::new()).unwrap().run.unwrap();
+        let after = hosts(&world);
+        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let cut = world.undo(None, &Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(cut.unwrap().is_complete() && step > 40);
+            return;
+        };
+        // Each file is the one or the other at every moment.
+        for (path, whole) in hosts(&world).iter().filter(|(path, _)| before.contains_key(*path)) {
+            assert!(*whole == before[path] || *whole == after[path], "{} after {struck:?}", path.display());
+        }
+        match world.undo(None, &Disk::new()) {
+            Ok(undone) => assert!(undone.is_complete() && undone.undoes == run, "after {struck:?}: {undone:#?}"),
+            Err(RollbackError::Nothing) => {}
+            Err(error) => panic!("after {struck:?}: {error}"),
+        }
+        whole_again(&world, &before, &struck);
+        let ledger = world.ledger().ledger;
+        assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "after {struck:?}: {ledger:#?}");
+        assert!(ledger.runs[0].undone_by.is_some(), "after {struck:?}");
+    }
+}
+
+fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(trustmason_host::disk::Step, PathBuf)) {
+    let now = hosts(world);
+    assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>(), "after {struck:?}");
+    for (path, whole) in &now {
+        assert_eq!(whole, &before[path], "{} after {struck:?}", path.display());
+    }
+}
+
+/// Cuts a run off at every step and takes back what it did.
+fn cut_off(template: &World, least: usize) {
+    for step in 0.. {
+        let world = copy(template);
+        let before = hosts(&world);
+        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let cut = world.apply(&Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(cut.unwrap().is_complete() && step > least, "{step}");
+            return;
+        };
+        match world.undo(None, &Disk::new()) {
+            Ok(undone) => assert!(undone.is_complete(), "after {struck:?}: {undone:#?}"),
+            // What was cut off before its first store lies about at most until the next run.
+            Err(RollbackError::Nothing) => {
+                let now = hosts(&world).into_iter().filter(|(path, _)| before.contains_key(path)).collect();
+                assert_eq!(before, now, "after {struck:?}");
+                continue;
+            }
+            Err(error) => panic!("after {struck:?}: {error}"),
+        }
+        whole_again(&world, &before, &struck);
+        let ledger = world.ledger().ledger;
+        assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "after {struck:?}: {ledger:#?}");
+        assert!(world.look().1.staging.is_empty(), "after {struck:?}: its key is not used again");
+        assert!(world.apply(&Disk::new()).unwrap().is_complete(), "after {struck:?}");
+    }
+}
+
+#[test]
+fn a_run_cut_off_at_any_step_is_taken_back_whole() {
+    cut_off(&World::new(Format::Jks), 60);
+}
+
+#[test]
+fn a_folder_cut_off_at_any_step_is_taken_back_whole() {
+    cut_off(&World::with_folder(), 40);
+}
+
+#[test]
+fn a_folder_s_rollback_cut_off_at_any_step_is_begun_again() {
+    let template = World::with_folder();
+    for step in 0.. {
+        let world = copy(&template);
+        let before = hosts(&world);
+        assert!(world.apply(&Disk::new()).unwrap().is_complete());
+        let gate = Arc::new(Faulty::at(step, Fault::Crash));
+        let cut = world.undo(None, &Disk::behind(gate.clone()));
+        let Some(struck) = gate.struck() else {
+            assert!(cut.unwrap().is_complete() && step > 40);
+            return;
+        };
+        match world.undo(None, &Disk::new()) {
+            Ok(undone) => assert!(undone.is_complete(), "after {struck:?}: {undone:#?}"),
+            Err(RollbackError::Nothing) => {}
+            Err(error) => panic!("after {struck:?}: {error}"),
+        }
+        whole_again(&world, &before, &struck);
+        assert!(world.ledger().ledger.placed.is_empty(), "after {struck:?}");
+    }
+}
+
+#[test]
+fn a_store_that_was_made_is_removed() {
+    let mut world = World::settled_identity();
+    fs::remove_file(world.cacerts()).unwrap();
+    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
+    let before = hosts(&world);
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    assert!(world.cacerts().exists());
+    assert!(world.undo(None, &Disk::new()).unwrap().is_complete());
+    assert_eq!(hosts(&world), before);
+}
+
+#[test]
+fn what_others_changed_afterwards_is_named_and_nothing_is_done() {
+    let world = World::new(Format::Jks);
+    let run = world.apply(&Disk::new()).unwrap().run.unwrap();
+    let foreign = keystore(Format::Jks, "changeit", vec![trusted("x", &world.iis)]);
+    fs::write(world.cacerts(), foreign).unwrap();
+    let files = world.files();
+    let (gate, disk) = counted();
+    let error = world.undo(None, &disk).unwrap_err();
+    let RollbackError::Changed { faults, .. } = &error else { panic!("{error}") };
+    assert_eq!(faults.iter().map(|fault| fault.store.to_string()).collect::<Vec<_>>(), [CACERTS]);
+    assert!(error.to_string().contains(&run) && error.to_string().contains("cacerts holds something else"), "{error}");
+    assert_eq!((gate.taken(), world.files() == files), (0, true));
+    fs::remove_file(world.cacerts()).unwrap();
+    assert!(world.undo(None, &disk).unwrap_err().to_string().contains("is gone"));
+}
+
+#[test]
+fn a_newer_run_is_taken_back_first() {
+    let mut world = World::settled_identity();
+    let first = world.apply(&Disk::new()).unwrap().run.unwrap();
+    let one = hosts(&world);
+    world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));
+    let second = world.apply(&Disk::new()).unwrap().run.unwrap();
+    assert!(matches!(world.undo(Some(&first), &Disk::new()), Err(RollbackError::Changed { .. })));
+    let undone = world.undo(None, &Disk::new()).unwrap();
+    assert_eq!((undone.undoes, hosts(&world)), (second, one));
+    let placed = &world.ledger().ledger.placed[&store_id(CACERTS)];
+    assert_eq!(placed.keys().collect::<Vec<_>>(), ["cvp1.acme.example"], "what the first run placed is still ours");
+    assert_eq!(world.undo(None, &Disk::new()).unwrap().undoes, first);
+    assert!(world.ledger().ledger.placed.is_empty());
+}
+
+#[test]
+fn backups_that_are_not_whole_are_named_and_nothing_is_done() {
+    let world = World::new(Format::Jks);
+    let run = world.apply(&Disk::new()).unwrap().run.unwrap();
+    let backup = |id| world.state().backup(&run, &store_id(id));
+    fs::remove_file(backup(CACERTS)).unwrap();
+    let mut bytes = fs::read(backup(KEYSTORE)).unwrap();
+    bytes[40] ^= 1;
+    fs::write(backup(KEYSTORE), bytes).unwrap();
+    let before = hosts(&world);
+    let (gate, disk) = counted();
+    let error = world.undo(None, &disk).unwrap_err();
+    let RollbackError::Damaged { faults, .. } = &error else { panic!("{error}") };
+    let whys: Vec<_> = faults.iter().map(|fault| fault.why.rsplit(' ').next().unwrap()).collect();
+    assert_eq!((whys, gate.taken()), (vec!["missing", "altered"], 0), "{error}");
+    assert_eq!(hosts(&world), before);
+    assert!(matches!(world.undo(Some("nonsense"), &disk), Err(RollbackError::Unknown { .. })));
+}
+
+#[test]
+fn old_backups_go_and_are_said_to_be_gone() {
+    let mut world = World::settled_identity();
+    world.topology.policy.keep_runs = 1;
+    world.topology.policy.keep_days = 0;
+    let first = world.apply(&Disk::new()).unwrap().run.unwrap();
+    assert!(world.state().backups(&first).exists(), "the newest stays whatever its age");
+    world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));
+    // A millisecond later, which is too old already.
+    world.topology.policy.keep_days = 90;
+    let kept = world.copy();
+    assert!(kept.apply(&Disk::new()).unwrap().is_complete());
+    assert!(kept.state().backups(&first).exists(), "young enough");
+    world.topology.policy.keep_days = 0;
+    let mut ledger = world.ledger().ledger;
+    ledger.runs[0].started = "2026-01-01T00:00:00Z".parse().unwrap();
+    trustmason_host::ledger::store(&Disk::new(), &world.state(), &ledger, &first).unwrap();
+    let second = world.apply(&Disk::new()).unwrap().run.unwrap();
+    assert!(!world.state().backups(&first).exists() && world.state().backups(&second).exists());
+    assert!(world.state().journal(&first).exists(), "the journal stays");
+    let runs = world.ledger().ledger.runs;
+    assert_eq!(runs.iter().map(|record| record.pruned).collect::<Vec<_>>(), [true, false]);
+    assert!(matches!(world.undo(Some(&first), &Disk::new()), Err(RollbackError::Pruned { .. })));
+}
