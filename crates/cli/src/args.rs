@@ -1,6 +1,6 @@
 //! The command line as clap reads it. The help texts are the manual: what a person needs at night stands here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     List(ListArgs),
     Confirm(ConfirmArgs),
     Ack(AckArgs),
+    Runs(RunsArgs),
+    Rollback(RollbackArgs),
     Profile(ProfileArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -279,6 +281,44 @@ pub(crate) struct AckArgs {
     /// The service, or a glob over services
     #[arg(value_name = "FQDN/SERVICE", required = true)]
     pub(crate) target: String,
+}
+
+/// List the runs of an estate: what each wrote, whether it ended, whether it can be taken back
+#[derive(Debug, Group)]
+pub(crate) struct RunsArgs {
+    /// The estate spec [default: estate.yaml]
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Option<PathBuf>,
+    /// text for people, json for programs
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Take the newest run back: every store becomes what it was before
+///
+/// Restores bytes, mode, owner and access list of every store the run wrote, from its backups. Refused, with nothing done, if
+/// somebody changed one of them since, or if a later run rests on it. Also takes back what an interrupted run had done.
+#[derive(Debug, Group)]
+pub(crate) struct RollbackArgs {
+    /// The estate spec [default: estate.yaml]
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Option<PathBuf>,
+    /// The run, as `trustmason runs` names it [default: the newest that wrote something]
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+}
+
+impl RollbackArgs {
+    /// Spec and run: a single word that has a run's shape is a run.
+    pub(crate) fn named(&self) -> (Option<&Path>, Option<&str>) {
+        match (&self.spec, &self.run) {
+            (Some(word), None) if word.to_str().is_some_and(trustmason_host::state::is_run_id) => (None, word.to_str()),
+            (spec, run) => (spec.as_deref(), run.as_deref()),
+        }
+    }
 }
 
 /// Print the role profiles that are built in

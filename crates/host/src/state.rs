@@ -132,7 +132,7 @@ pub(crate) fn run_id(now: Timestamp, plan: Fingerprint) -> String {
 }
 
 /// Whether a text has the shape of a run's id.
-pub(crate) fn is_run_id(text: &str) -> bool {
+pub fn is_run_id(text: &str) -> bool {
     let shape = "00000000T000000.000Z-xxxxxxxx";
     text.len() == shape.len()
         && text.bytes().zip(shape.bytes()).all(|(c, s)| match s {

@@ -20,6 +20,8 @@ use crate::view;
 use crate::view::apply::{Report, Round};
 
 const QUESTION: &str = "Do you want to perform these actions?";
+const HINT: &str = "Use --auto-approve, or look at a saved plan first: trustmason plan --out FILE, then trustmason apply \
+                    --plan FILE";
 const HOW: &str = "Only 'yes' will be accepted to approve.";
 
 pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
@@ -44,7 +46,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     }
     let idle = machine.is_idle(&estate, &sight, &plan)? && due(&estate, &plan).next().is_none();
     if saved.is_none() && !args.auto_approve && !idle {
-        approve(console)?;
+        approve(console, QUESTION, HINT)?;
     }
     let approval = match (&saved, args.auto_approve) {
         (Some(_), _) => Approval::SavedPlan,
@@ -126,14 +128,14 @@ fn show(plan: &Plan, format: ReportFormat, console: Console) {
     }
 }
 
-fn approve(console: Console) -> Result<(), Stop> {
-    match console.ask(QUESTION, HOW, "Enter a value: ") {
+/// Asks a person; only `yes` goes on.
+pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<(), Stop> {
+    match console.ask(question, HOW, "Enter a value: ") {
         Some(answer) if answer == "yes" => Ok(()),
         Some(_) => Err(Stop::refused("declined; nothing was done")),
-        None => Err(Stop::refused(
-            "nobody is here to approve (stdin is no terminal); nothing was done. Use --auto-approve, or look at a saved \
-             plan first: trustmason plan --out FILE, then trustmason apply --plan FILE",
-        )),
+        None => {
+            Err(Stop::refused(format!("nobody is here to approve (stdin is no terminal); nothing was done. {hint}")))
+        }
     }
 }
 

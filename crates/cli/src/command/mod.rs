@@ -10,6 +10,8 @@ pub(crate) mod explain;
 pub(crate) mod list;
 pub(crate) mod plan;
 pub(crate) mod reference;
+pub(crate) mod rollback;
+pub(crate) mod runs;
 
 use crate::args::Command;
 use crate::console::Console;
@@ -27,6 +29,8 @@ pub(crate) fn run(command: Command, console: Console) -> Result<Facts, Stop> {
         Command::List(args) => list::run(&args, console),
         Command::Confirm(args) => confirm::run(&args, console),
         Command::Ack(args) => ack::run(&args, console),
+        Command::Runs(args) => runs::run(&args, console),
+        Command::Rollback(args) => rollback::run(&args, console),
         Command::Profile(args) => reference::profile(&args, console),
         Command::Schema(args) => reference::schema(&args, console),
         Command::Completions(args) => Ok(reference::completions(&args, console)),

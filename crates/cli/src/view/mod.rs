@@ -11,6 +11,7 @@ pub(crate) mod markdown;
 mod paint;
 pub(crate) mod plan;
 pub(crate) mod prometheus;
+pub(crate) mod runs;
 
 pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, paint};
 

@@ -1,0 +1,102 @@
+//! `rollback`: every store of the newest run becomes what it was before.
+
+use std::collections::BTreeSet;
+
+use trustmason_host::audit::{Approval, Author};
+use trustmason_host::rollback::{self, Outlook, Request, Undone};
+use trustmason_host::run::StoreOutcome;
+use trustmason_plan::outline::{Plan, Restart};
+use trustmason_plan::text::{count, time};
+
+use super::apply::approve;
+use super::confirm::person;
+use crate::args::RollbackArgs;
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::{self, Question};
+use crate::machine::Machine;
+use crate::stop::Stop;
+use crate::view::{BAD, BOLD, DIM, GOOD, ladder, line, paint};
+
+const QUESTION: &str = "Do you want to take this run back?";
+const HINT: &str = "Use --auto-approve if nobody can be asked.";
+
+pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
+    let (spec, run) = args.named();
+    let estate = load::estate(spec, console)?;
+    let machine = Machine::of(&estate);
+    let mut lock = machine.lock()?;
+    let sight = machine.look(&estate, console)?;
+    let refused = |e: rollback::RollbackError| Stop::refused(e.to_string());
+    let outlook = rollback::outlook(&machine.state, &sight.ledger, run).map_err(refused)?;
+    console.report(&preview(&outlook));
+    if !args.auto_approve {
+        approve(console, QUESTION, HINT)?;
+    }
+    let approval = if args.auto_approve { Approval::Auto } else { Approval::Asked };
+    let who = person();
+    let request = Request {
+        run: Some(&outlook.run),
+        topology: &estate.topology,
+        ledger: &sight.ledger,
+        now: jiff::Timestamp::now(),
+        author: Author { who: &who, approval },
+    };
+    let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
+    drop(lock);
+    let mut sight = machine.look(&estate, console)?;
+    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
+    console.report(&report(&undone, &next));
+    Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
+}
+
+fn preview(outlook: &Outlook) -> String {
+    let mut out = String::new();
+    line!(out, "{} of {}:", paint(BOLD, format!("Run {}", outlook.run)), time(outlook.started.as_second()));
+    let mut stores = BTreeSet::new();
+    for (store, path) in outlook.files() {
+        stores.insert(store);
+        line!(out, "  {} becomes what it was  {}", paint(BOLD, store), paint(DIM, path.display()));
+    }
+    if stores.is_empty() {
+        line!(out, "  nothing it wrote stands any more; only what is remembered of it is put right");
+    }
+    out.push('\n');
+    out
+}
+
+fn report(undone: &Undone, next: &Plan) -> String {
+    let mut out = String::new();
+    let mut restored = 0;
+    for (store, outcome) in &undone.stores {
+        match outcome {
+            StoreOutcome::Written { .. } => {
+                restored += 1;
+                line!(out, "{} {}", paint(GOOD, "restored"), paint(BOLD, store));
+            }
+            StoreOutcome::Unchanged => {
+                line!(out, "{} {}  {}", paint(DIM, "as it was"), paint(BOLD, store), paint(DIM, "already"));
+            }
+            StoreOutcome::Stale { why } | StoreOutcome::Skipped { why } => {
+                line!(out, "{} {}: {why}", paint(BAD, "left alone"), paint(BOLD, store));
+            }
+            StoreOutcome::Failed { error } => line!(out, "{} {}: {error}", paint(BAD, "failed"), paint(BOLD, store)),
+        }
+    }
+    for identity in &undone.unstaged {
+        line!(out, "{} the new key of {identity}, which nobody used yet", paint(DIM, "removed"));
+    }
+    for pack in &undone.packs {
+        line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
+    }
+    for trouble in &undone.troubles {
+        line!(out, "{} {trouble}", paint(BAD, "!"));
+    }
+    out.push('\n');
+    let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
+    ladder::restarts(&mut out, "Restart now", &again);
+    ladder::how_to_go_on(&mut out, next);
+    let whole = if undone.is_complete() { "Rollback complete" } else { "Rollback incomplete, run it again" };
+    line!(out, "{}", paint(BOLD, format!("{whole}: {} restored.", count(restored, "store"))));
+    out
+}

@@ -1,0 +1,95 @@
+//! The runs of an estate, newest first.
+
+use serde::Serialize;
+use trustmason_host::ledger::Loaded;
+use trustmason_plan::ledger::RunRecord;
+
+use super::{BOLD, DIM, WARN, line, paint};
+
+/// How a run stands.
+fn state(run: &RunRecord, loaded: &Loaded) -> &'static str {
+    match (run.finished, &run.undone_by, run.pruned) {
+        _ if loaded.recovered.contains(&run.id) => "interrupted",
+        (None, ..) => "interrupted",
+        (Some(_), Some(_), _) => "taken back",
+        (Some(_), None, true) => "done, without backups",
+        (Some(_), None, false) => "done",
+    }
+}
+
+/// As text.
+pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
+    let mut out = String::new();
+    if loaded.ledger.runs.is_empty() {
+        line!(out, "No run has written anything yet.");
+        return out;
+    }
+    line!(out, "{}", paint(BOLD, format!("{:<29}  {:>7} {:>6} {:>8}  state", "run", "written", "failed", "left out")));
+    for run in loaded.ledger.runs.iter().rev() {
+        let state = state(run, loaded);
+        let style = if state == "interrupted" { WARN } else { DIM };
+        let note = match (&run.undoes, &run.undone_by) {
+            (Some(undone), _) => format!("  takes {undone} back"),
+            (None, Some(by)) => format!(" by {by}"),
+            (None, None) => String::new(),
+        };
+        line!(
+            out,
+            "{:<29}  {:>7} {:>6} {:>8}  {}{note}",
+            run.id,
+            run.written,
+            run.failed,
+            run.skipped,
+            paint(style, state)
+        );
+    }
+    if !loaded.recovered.is_empty() {
+        out.push('\n');
+        line!(
+            out,
+            "An interrupted run is finished by: trustmason apply {spec}, or taken back by: trustmason rollback {spec}"
+        );
+    }
+    out
+}
+
+#[derive(Serialize)]
+struct RunDocument<'a> {
+    run: &'a str,
+    started: String,
+    finished: Option<String>,
+    state: &'static str,
+    plan: String,
+    written: u32,
+    failed: u32,
+    skipped: u32,
+    undoes: Option<&'a str>,
+    undone_by: Option<&'a str>,
+    backups: bool,
+}
+
+/// As JSON, newest first.
+pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
+    let runs: Vec<RunDocument<'_>> = loaded
+        .ledger
+        .runs
+        .iter()
+        .rev()
+        .map(|run| RunDocument {
+            run: &run.id,
+            started: run.started.to_string(),
+            finished: run.finished.filter(|_| !loaded.recovered.contains(&run.id)).map(|at| at.to_string()),
+            state: state(run, loaded),
+            plan: run.plan.to_string(),
+            written: run.written,
+            failed: run.failed,
+            skipped: run.skipped,
+            undoes: run.undoes.as_deref(),
+            undone_by: run.undone_by.as_deref(),
+            backups: !run.pruned,
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&runs)?;
+    text.push('\n');
+    Ok(text)
+}
