@@ -5,6 +5,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod fixtures;
+mod kill;
 mod process;
 mod schema;
 mod test;
@@ -54,6 +55,15 @@ enum Chore {
         /// The estate
         spec: PathBuf,
     },
+    /// Kills real applies at random moments and judges what is left; writes the figures to docs/kills.md
+    Kill {
+        /// How many
+        #[arg(long, default_value_t = 500)]
+        kills: u32,
+        /// Where the moments come from
+        #[arg(long, default_value_t = 20_261_124)]
+        seed: u64,
+    },
     /// Makes the checked-in fixtures anew by the scripts that lie beside them
     Fixtures {
         /// Only scripts whose path contains this
@@ -77,6 +87,7 @@ fn main() -> ExitCode {
         Chore::Bench { quick, write, strict } => optimised(quick, write, strict),
         #[cfg(feature = "bench")]
         Chore::BenchProbe { spec } => bench::probe(&spec),
+        Chore::Kill { kills, seed } => kill::run(kills, seed),
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
     };

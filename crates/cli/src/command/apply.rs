@@ -104,9 +104,10 @@ pub(crate) fn rounds(
             next = estate.judge(&mut sight.observed, &options, load::now());
         }
         let all_up = up == restarts.len();
-        rounds.push(Round { plan, outcomes, restarts });
+        let interrupted = outcomes.interrupted || machine.stopped();
+        rounds.push(Round { plan, outcomes, restarts, interrupted });
         let expected = next.changes.iter().all(|change| foretold.iter().any(|one| one.foretells(change)));
-        if !done || !all_up || machine.stopped() || next.changes.is_empty() || !expected {
+        if !done || !all_up || interrupted || next.changes.is_empty() || !expected {
             return Ok((rounds, next));
         }
         plan = next;
@@ -143,7 +144,7 @@ pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<()
 pub(crate) fn facts(rounds: &[Round], next: &Plan) -> Facts {
     let down = |round: &Round| round.restarts.iter().any(|r| r.outcome.is_err());
     let failed = rounds.iter().any(|round| !round.outcomes.is_complete() || down(round));
-    let interrupted = rounds.iter().any(|round| round.outcomes.interrupted);
+    let interrupted = rounds.iter().any(|round| round.interrupted);
     Facts { interrupted, ..Facts::of_apply(&next.summary, failed, !next.barriers.is_empty()) }
 }
 

@@ -81,6 +81,8 @@ pub(crate) struct Round {
     pub(crate) outcomes: Outcomes,
     /// Services restarted by their commands afterwards.
     pub(crate) restarts: Vec<Restarting>,
+    /// Whether a signal ended it.
+    pub(crate) interrupted: bool,
 }
 
 /// Everything a report is made from.
@@ -135,7 +137,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
             line!(out, "{} {trouble}", paint(BAD, "!"));
         }
         restarted(&mut out, &round.restarts);
-        if round.outcomes.interrupted {
+        if round.interrupted {
             line!(out, "{}\n", paint(WARN, "Interrupted: what was in hand was finished; run apply again to go on."));
         }
     }
@@ -173,7 +175,7 @@ fn restarted(out: &mut String, restarts: &[Restarting]) {
 }
 
 fn stores(out: &mut String, round: &Round) {
-    let Round { plan, outcomes, restarts: _ } = round;
+    let Round { plan, outcomes, .. } = round;
     let mut by_store: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();
     for change in &plan.changes {
         by_store.entry(&change.store).or_default().push(change);
@@ -334,7 +336,7 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
         estate: report.next.estate.clone(),
         earlier: rounds,
         round,
-        interrupted: report.rounds.iter().any(|round| round.outcomes.interrupted),
+        interrupted: report.rounds.iter().any(|round| round.interrupted),
         restarts: report
             .restarts()
             .into_iter()
@@ -355,7 +357,7 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
 }
 
 fn round_document(round: &Round) -> RoundDocument {
-    let Round { plan, outcomes, restarts } = round;
+    let Round { plan, outcomes, restarts, interrupted: _ } = round;
     RoundDocument {
         run: outcomes.run.clone(),
         stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),

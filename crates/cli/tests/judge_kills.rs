@@ -1,0 +1,292 @@
+//! `kill -9` at random moments of real applies. After each, every store is the old one or one that a run announced, opens in a
+//! JVM and has the mode it had; the next apply finishes the work, leaves nothing lying about and no key behind.
+//!
+//! Fifty kills by default; `cargo xtask kill` runs more and writes their figures down. The moments follow from the seed and from
+//! how long an undisturbed apply takes here: half of them fall anywhere in the life of the program, half in the part that
+//! writes.
+#![cfg(unix)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "tests"
+)]
+
+mod judge;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use judge::build::StoreAt;
+use judge::jvm::Jvm;
+use serde_json::Value;
+use support::{Estate, command, said};
+use trustmason_keystore::Fingerprint;
+
+/// Modes that differ from what a new file would get.
+const MODES: [(&str, u32); 2] = [("adsa/cacerts", 0o604), ("cvp2/keystore", 0o600)];
+
+/// Numbers from a seed (SplitMix64, Steele and others 2014).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Between nothing and all of a time.
+    fn part_of(&mut self, time: Duration) -> Duration {
+        time.mul_f64((self.next() >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// The estate as every kill finds it.
+struct Template {
+    estate: Estate,
+    stores: Vec<(String, StoreAt)>,
+}
+
+impl Template {
+    fn new() -> Self {
+        let estate = Estate::troubled();
+        for (store, mode) in MODES {
+            fs::set_permissions(estate.file(store), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let stores = ["adsa/cacerts", "rgrb/cacerts", "cvp1/keystore", "cvp2/keystore"];
+        let stores = stores.into_iter().map(|short| {
+            let cacerts = short.ends_with("cacerts");
+            let at = StoreAt {
+                host: short.split('/').next().unwrap().to_owned(),
+                name: if cacerts { "cacerts" } else { "keystore" },
+                path: estate.file(short).strip_prefix(estate.dir.path()).unwrap().to_owned(),
+                kind: if cacerts { "JKS" } else { "JCEKS" },
+                password: if cacerts { "changeit".to_owned() } else { support::CANARY.to_owned() },
+            };
+            (short.to_owned(), at)
+        });
+        let stores = stores.collect();
+        Self { estate, stores }
+    }
+
+    /// A copy with the same modes.
+    fn copy(&self) -> tempfile::TempDir {
+        let dir = tempfile::Builder::new().prefix("kill-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        for path in support::files(self.estate.dir.path()).into_keys() {
+            let to = dir.path().join(path.strip_prefix(self.estate.dir.path()).unwrap());
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(&path, &to).unwrap();
+        }
+        dir
+    }
+
+    /// The stores where a copy has them.
+    fn at(&self, dir: &Path) -> Vec<StoreAt> {
+        self.stores.iter().map(|(_, at)| StoreAt { path: dir.join(&at.path), ..at.clone() }).collect()
+    }
+}
+
+fn apply(dir: &Path) -> std::process::Command {
+    let mut command = command(dir);
+    command.args(["apply", "--auto-approve"]);
+    command
+}
+
+/// What any run announced for a file, by its journal: read here, not by the product.
+fn announced(dir: &Path) -> BTreeMap<PathBuf, BTreeSet<String>> {
+    let mut all: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+    let Ok(runs) = fs::read_dir(dir.join(".trustmason/runs")) else { return all };
+    for run in runs {
+        let journal = fs::read_to_string(run.unwrap().path().join("journal.jsonl")).unwrap_or_default();
+        for record in journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            if record["record"] == "intent" {
+                let path = dir.join(record["path"].as_str().unwrap());
+                all.entry(path).or_default().insert(record["after"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    all
+}
+
+fn litter(dir: &Path) -> Vec<PathBuf> {
+    let ours = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
+    support::files(dir).into_keys().filter(ours).collect()
+}
+
+/// Kinds by alias: what a store comes to whatever keys were made on the way.
+type Shape = BTreeMap<String, String>;
+
+/// A JVM that opens the same bytes once.
+struct Reader {
+    jvm: Jvm,
+    known: BTreeMap<Fingerprint, Shape>,
+}
+
+impl Reader {
+    /// Opens a store in the JVM, its keys too.
+    fn open(&mut self, store: &StoreAt) -> Shape {
+        let digest = Fingerprint::of(&fs::read(&store.path).unwrap());
+        let listing = || self.jvm.dump(store, &[]).into_iter().map(|(alias, held)| (alias, held.kind)).collect();
+        self.known.entry(digest).or_insert_with(listing).clone()
+    }
+
+    fn all(&mut self, stores: &[StoreAt]) -> Vec<Shape> {
+        stores.iter().map(|store| self.open(store)).collect()
+    }
+}
+
+/// What a campaign found.
+#[derive(Debug, Default)]
+struct Figures {
+    kills: usize,
+    ended_first: usize,
+    interrupted: usize,
+    old: usize,
+    new: usize,
+    mixed: usize,
+    littered: usize,
+}
+
+#[test]
+fn judge_no_kill_loses_anything() {
+    if judge::off() {
+        return;
+    }
+    let (kills, seed) = (setting("TRUSTMASON_KILLS", 50), setting("TRUSTMASON_KILL_SEED", 1));
+    let template = Template::new();
+    let mut reader = Reader { jvm: Jvm::start(), known: BTreeMap::new() };
+
+    // Undisturbed: how long it takes, how long it writes, and what comes of it.
+    let (mut whole, mut writing) = (Duration::ZERO, Duration::ZERO);
+    let mut wanted = Vec::new();
+    for _ in 0..3 {
+        let dir = template.copy();
+        let begun = Instant::now();
+        let mut child = apply(dir.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let wrote = wait_for_journal(dir.path(), &mut child);
+        child.wait().unwrap();
+        whole = whole.max(begun.elapsed());
+        writing = writing.max(wrote.elapsed());
+        wanted = reader.all(&template.at(dir.path()));
+    }
+
+    let mut figures = Figures::default();
+    for kill in 0..kills {
+        let mut numbers = Numbers(seed.wrapping_mul(1_000_003).wrapping_add(kill));
+        figures.kills += 1;
+        one(&template, &mut reader, (whole, writing), kill % 2 == 1, &mut numbers, &wanted, &mut figures);
+    }
+    let text = format!(
+        "seed {seed}: {} kills; {} came after the end; {} runs were found interrupted; stores afterwards: {} old, {} new, \
+         {} estates with both; {} left temporary files, which the next run removed; nothing was lost",
+        figures.kills,
+        figures.ended_first,
+        figures.interrupted,
+        figures.old,
+        figures.new,
+        figures.mixed,
+        figures.littered
+    );
+    if let Ok(path) = std::env::var("TRUSTMASON_KILL_REPORT") {
+        fs::write(path, format!("{text}\n")).unwrap();
+    }
+    eprintln!("{text}");
+    assert!(figures.interrupted * 10 >= figures.kills, "the kills hit too little: {text}");
+    assert!(figures.old > 0 && figures.new > 0, "{text}");
+}
+
+/// When a run began to write, or ended without.
+fn wait_for_journal(dir: &Path, child: &mut std::process::Child) -> Instant {
+    let runs = dir.join(".trustmason/runs");
+    while !runs.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Instant::now()
+}
+
+fn one(
+    template: &Template,
+    reader: &mut Reader,
+    (whole, writing): (Duration, Duration),
+    while_writing: bool,
+    numbers: &mut Numbers,
+    wanted: &[Shape],
+    figures: &mut Figures,
+) {
+    let dir = template.copy();
+    let stores = template.at(dir.path());
+    let before: Vec<Vec<u8>> = stores.iter().map(|store| fs::read(&store.path).unwrap()).collect();
+    let modes: Vec<u32> = stores.iter().map(|store| mode(&store.path)).collect();
+    let mut child =
+        apply(dir.path()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    if while_writing {
+        wait_for_journal(dir.path(), &mut child);
+        std::thread::sleep(numbers.part_of(writing));
+    } else {
+        std::thread::sleep(numbers.part_of(whole));
+    }
+    if child.try_wait().unwrap().is_some() {
+        figures.ended_first += 1;
+    }
+    let _gone_already = child.kill();
+    child.wait().unwrap();
+
+    // Each store is whole, old or as announced.
+    let announced = announced(dir.path());
+    let (mut old, mut new) = (0, 0);
+    for ((store, before), mode_before) in stores.iter().zip(&before).zip(&modes) {
+        let bytes = fs::read(&store.path).unwrap();
+        let digest = Fingerprint::of(&bytes).to_string();
+        let meant = announced.get(&store.path).is_some_and(|digests| digests.contains(&digest));
+        assert!(bytes == *before || meant, "{} is neither", store.path.display());
+        assert_eq!(mode(&store.path), *mode_before, "{}", store.path.display());
+        if bytes == *before {
+            old += 1
+        } else {
+            new += 1
+        }
+        reader.open(store);
+    }
+    figures.old += old;
+    figures.new += new;
+    figures.mixed += usize::from(old > 0 && new > 0);
+    figures.littered += usize::from(!litter(dir.path()).is_empty());
+
+    // The next run finishes it.
+    let next = said(&mut apply(dir.path()));
+    assert!(matches!(next.code, 0 | 5), "exit {}\n{}\n{}", next.code, next.out, next.err);
+    figures.interrupted += usize::from(next.err.contains("was interrupted"));
+    assert_eq!(litter(dir.path()), Vec::<PathBuf>::new(), "{}", next.out);
+    assert_eq!(reader.all(&stores), wanted, "{}", next.out);
+    let plan = said(command(dir.path()).args(["plan", "--format", "json"])).code(0).json();
+    assert_eq!(plan["changes"], Value::Array(Vec::new()));
+    for (store, mode_before) in stores.iter().zip(&modes) {
+        assert_eq!(mode(&store.path), *mode_before, "{}", store.path.display());
+    }
+    // One key waits for its phase, and no other lies about.
+    let staged: Vec<_> = support::files(&dir.path().join(".trustmason/staging")).into_keys().collect();
+    let names: Vec<_> = staged.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names, ["wsm.jceks"]);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
