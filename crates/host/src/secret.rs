@@ -1,7 +1,7 @@
 //! Turns a [`SecretRef`] into a [`Password`]: each source is asked once per run, whoever asks. Errors name the secret and its
 //! source, never the value; what a program says on its error stream is withheld, since it may hold the secret.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use trustmason_keystore::Password;
-use trustmason_spec::topology::{HostPath, SecretRef, SecretSource};
+use trustmason_spec::topology::{HostPath, SecretRef, SecretSource, Topology};
 use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError};
@@ -95,6 +95,8 @@ type Answer = Result<Password, Arc<Fault>>;
 /// The secrets of one run.
 #[derive(Default)]
 pub struct Secrets {
+    /// Environment variables that hold secrets: no program that is run for another secret sees them.
+    withheld: BTreeSet<String>,
     answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
 }
 
@@ -108,6 +110,23 @@ impl Secrets {
     /// None asked for yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Those of an estate: its programs run without the environment variables that its other secrets come from.
+    pub fn of(topology: &Topology) -> Self {
+        let named = topology.stores.values().filter_map(|def| match &def.password.as_ref()?.from {
+            SecretSource::Env(name) => Some(name.clone()),
+            SecretSource::Literal(_)
+            | SecretSource::File(_)
+            | SecretSource::Properties { .. }
+            | SecretSource::Command(_) => None,
+        });
+        Self::withholding(named)
+    }
+
+    /// None asked for yet; programs run without these environment variables.
+    pub fn withholding(names: impl IntoIterator<Item = String>) -> Self {
+        Self { withheld: names.into_iter().collect(), ..Self::default() }
     }
 
     /// The password behind a reference. Two threads that need the same one wait for a single answer.
@@ -128,19 +147,19 @@ impl Secrets {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(answers.entry(key).or_default())
         };
-        cell.get_or_init(|| ask(&secret.from).map_err(Arc::new))
+        cell.get_or_init(|| self.ask(&secret.from).map_err(Arc::new))
             .clone()
             .map_err(|fault| SecretError { name: secret.name.clone(), fault })
     }
-}
 
-fn ask(source: &SecretSource) -> Result<Password, Fault> {
-    match source {
-        SecretSource::Literal(password) => Ok(password.clone()),
-        SecretSource::Env(name) => env(name),
-        SecretSource::File(path) => file(path),
-        SecretSource::Properties { path, key } => property(path, key),
-        SecretSource::Command(argv) => command(argv),
+    fn ask(&self, source: &SecretSource) -> Result<Password, Fault> {
+        match source {
+            SecretSource::Literal(password) => Ok(password.clone()),
+            SecretSource::Env(name) => env(name),
+            SecretSource::File(path) => file(path),
+            SecretSource::Properties { path, key } => property(path, key),
+            SecretSource::Command(argv) => command(argv, &self.withheld),
+        }
     }
 }
 
@@ -189,10 +208,13 @@ fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
 }
 
 /// Runs a program directly, no shell in between, and takes the first line it prints.
-fn command(argv: &[String]) -> Result<Password, Fault> {
+fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, Fault> {
     let (program, arguments) = argv.split_first().ok_or(Fault::NoProgram)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for name in withheld {
+        command.env_remove(name);
+    }
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = command.spawn().map_err(|cause| Fault::NotStarted { program: program.clone(), cause })?;
