@@ -48,7 +48,7 @@ impl Machine {
     pub(crate) fn of(estate: &Estate) -> Self {
         Self {
             state: State::at(estate.state()),
-            secrets: Secrets::new(),
+            secrets: Secrets::of(&estate.topology),
             certificates: Interner::new(),
             disk: Disk::new(),
         }
