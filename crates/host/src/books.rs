@@ -7,7 +7,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_spec::topology::{Policy, Topology};
 
-use crate::audit::{self, Audit, Author};
+use crate::audit::{self, Audit, Author, Entry};
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Journal, Record};
 use crate::ledger::{self, Loaded};
@@ -143,6 +143,35 @@ impl<'a> Books<'a> {
         }
         Ok(())
     }
+}
+
+/// Notes what a person says, in the ledger and in the audit log: what is done between runs. The log comes first, with what runs
+/// that were cut off owe it; `what` is a digest of what is spoken of.
+pub(crate) fn amend(
+    disk: &Disk,
+    lock: &mut Lock,
+    loaded: &Loaded,
+    what: Fingerprint,
+    lines: &[Entry],
+    change: impl FnOnce(&mut Ledger),
+) -> Result<(), RunError> {
+    let Some(now) = lines.first().map(|line| line.at) else { return Ok(()) };
+    let mut ledger = loaded.ledger.clone();
+    ledger.version = ledger::VERSION;
+    change(&mut ledger);
+    let run = state::run_id(now, what);
+    lock.sign(disk, &run, now)?;
+    if !ledger::is_still(lock.state(), loaded)? {
+        lock.unsign(disk)?;
+        return Err(RunError::Overtaken { ledger: lock.state().ledger() });
+    }
+    let audit = Audit::of(disk, lock.state());
+    let logged = audit.complete(&loaded.owed).and_then(|()| audit.append(lines));
+    let stored = logged.and_then(|()| ledger::store(disk, lock.state(), &ledger, &run));
+    let unsigned = lock.unsign(disk);
+    stored?;
+    unsigned?;
+    Ok(())
 }
 
 /// Removes a folder of our own with everything in it.

@@ -13,14 +13,14 @@ use trustmason_plan::pack::Resolved;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Topology;
 
-use crate::audit::{Audit, Entry, Event};
+use crate::audit::{Entry, Event};
+use crate::books;
 use crate::disk::{Disk, DiskError};
-use crate::ledger::{self, Loaded};
+use crate::ledger::Loaded;
 use crate::lock::{Lock, LockError};
 use crate::look::{Keys, OpenError, Opening, open};
-use crate::run::packs;
+use crate::run::{RunError, packs};
 use crate::secret::{SecretError, Secrets};
-use crate::state;
 
 /// What is said, and the present state of things it is held against.
 #[derive(Clone, Copy, Debug)]
@@ -144,15 +144,6 @@ fn record(
     disk: &Disk,
     lock: &mut Lock,
 ) -> Result<Confirmation, ConfirmError> {
-    let mut ledger = claim.ledger.ledger.clone();
-    ledger.version = ledger::VERSION;
-    ledger.handoffs.insert(claim.target.clone(), HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() });
-    let run = state::run_id(claim.now, handoff.pack);
-    lock.sign(disk, &run, claim.now)?;
-    if !ledger::is_still(lock.state(), claim.ledger)? {
-        lock.unsign(disk)?;
-        return Err(ConfirmError::Overtaken { ledger: lock.state().ledger() });
-    }
     let kind = match confirmation.kind {
         ConfirmationKind::Claimed => "claimed",
         ConfirmationKind::Observed => "read from an export",
@@ -162,13 +153,16 @@ fn record(
         reason: Some(kind.to_owned()),
         ..Entry::new(Event::Confirm, claim.now, claim.by).of_store(claim.target)
     };
-    let audit = Audit::of(disk, lock.state());
-    audit.complete(&claim.ledger.owed).and_then(|()| audit.append(&[line]))?;
-    let stored = ledger::store(disk, lock.state(), &ledger, &run);
-    let unsigned = lock.unsign(disk);
-    stored?;
-    unsigned?;
-    Ok(confirmation)
+    let confirmed = HandOff { confirmed: Some(confirmation.clone()), ..handoff.clone() };
+    let amended = books::amend(disk, lock, claim.ledger, handoff.pack, &[line], |ledger| {
+        ledger.handoffs.insert(claim.target.clone(), confirmed);
+    });
+    match amended {
+        Ok(()) => Ok(confirmation),
+        Err(RunError::Lock(error)) => Err(error.into()),
+        Err(RunError::Overtaken { ledger }) => Err(ConfirmError::Overtaken { ledger }),
+        Err(RunError::State(error)) => Err(error.into()),
+    }
 }
 
 /// The digest of what is seen of the store now; a mirror that changes later counts more than this word.

@@ -72,6 +72,12 @@ impl State {
         self.backups(run).join(store.host.as_str()).join(plain(&store.name))
     }
 
+    /// Where a run keeps the staged key of this file that it brought to its store. No host has such a name.
+    pub(crate) fn kept_key(&self, run: &str, staged: &Path) -> PathBuf {
+        let host = staged.parent().and_then(Path::file_name).unwrap_or_default();
+        self.backups(run).join("~").join(host).join(staged.file_name().unwrap_or_default())
+    }
+
     /// Where the keys of a host wait.
     pub fn staging_of(&self, host: &Fqdn) -> PathBuf {
         self.root.join("staging").join(host.as_str())
