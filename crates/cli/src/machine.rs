@@ -62,7 +62,7 @@ impl Machine {
     pub(crate) fn of(estate: &Estate) -> Self {
         Self {
             state: State::at(estate.state()),
-            secrets: Secrets::new(),
+            secrets: Secrets::of(&estate.topology),
             certificates: Interner::new(),
             disk: Disk::new(),
             stop: Arc::new(AtomicBool::new(false)),

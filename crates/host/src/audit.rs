@@ -285,3 +285,7 @@ pub(crate) fn seen(intent: &Intent) -> Vec<Fact> {
     let left = |fact: &Fact| fact.before == fact.after || fact.before.is_none_or(|print| !there.contains(&print));
     facts.iter().filter(|fact| came(fact) && left(fact)).cloned().collect()
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;

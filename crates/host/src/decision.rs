@@ -52,9 +52,10 @@ pub(crate) fn record(
         return Err(DecisionError::Overtaken { ledger: lock.state().ledger() });
     }
     let audit = Audit::of(disk, lock.state());
-    audit.complete(&loaded.owed).and_then(|()| audit.append(decision.lines))?;
+    // The log comes first, with what runs that were cut off owe it: the ledger that is stored next no longer knows of that.
+    let logged = audit.complete(&loaded.owed).and_then(|()| audit.append(decision.lines));
     let ledger = Ledger { version: ledger::VERSION, ..decision.ledger.clone() };
-    let stored = ledger::store(disk, lock.state(), &ledger, &run);
+    let stored = logged.and_then(|()| ledger::store(disk, lock.state(), &ledger, &run));
     let unsigned = lock.unsign(disk);
     stored?;
     Ok(unsigned?)

@@ -53,6 +53,17 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
     },
+    /// A staged key that an earlier run made has arrived; it is kept, since nothing else holds it once its store is put back.
+    Arrived {
+        /// Whose.
+        identity: IdentityId,
+        /// The staging file.
+        path: PathBuf,
+        /// The copy.
+        copy: PathBuf,
+        /// The copy's digest.
+        sha256: Fingerprint,
+    },
     /// What a store was is kept.
     Backup {
         /// The store.
@@ -204,12 +215,13 @@ pub struct Deed {
 /// What a run did to each store, in the order it did it. What the journal says of an outcome counts, whatever stands there by
 /// now; where the run was cut off, the digests tell: the step in which a file gets its name is the deed, not its announcement.
 pub fn deeds(records: &[Record], run: &str) -> Vec<Deed> {
-    let outcome = |of: &StoreId| {
-        records.iter().find_map(|record| match record {
-            Record::Outcome { store, outcome, pieces, .. } if store == of => Some((outcome.as_str(), pieces)),
+    let outcomes: BTreeMap<&StoreId, (&str, &Vec<PathBuf>)> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Outcome { store, outcome, pieces, .. } => Some((store, (outcome.as_str(), pieces))),
             _ => None,
         })
-    };
+        .collect();
     let intents = records.iter().filter_map(|record| match record {
         Record::Intent(intent) => Some((**intent).clone()),
         _ => None,
@@ -217,9 +229,9 @@ pub fn deeds(records: &[Record], run: &str) -> Vec<Deed> {
     intents
         .map(|intent| {
             let all = || intent.pieces.iter().map(|piece| piece.path.clone()).collect::<Vec<_>>();
-            let (written, unclear) = match outcome(&intent.store) {
+            let (written, unclear) = match outcomes.get(&intent.store) {
                 Some(("written", _)) => (all(), Vec::new()),
-                Some((_, pieces)) => (pieces.clone(), Vec::new()),
+                Some((_, pieces)) => ((*pieces).clone(), Vec::new()),
                 None => stand(&intent, run),
             };
             Deed { done: written.len() == intent.pieces.len(), written, unclear, intent }

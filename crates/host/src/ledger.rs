@@ -115,6 +115,7 @@ fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
                 Record::End { at } => finished = at,
                 Record::Begin { .. }
                 | Record::Staged { .. }
+                | Record::Arrived { .. }
                 | Record::Backup { .. }
                 | Record::Intent(_)
                 | Record::Outcome { .. } => {}

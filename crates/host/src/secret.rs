@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use trustmason_keystore::Password;
-use trustmason_spec::topology::{HostPath, SecretRef, SecretSource};
+use trustmason_spec::topology::{HostPath, SecretRef, SecretSource, Topology};
 use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError};
@@ -92,6 +92,8 @@ type Answer = Result<Password, Arc<Fault>>;
 /// The secrets of one run.
 #[derive(Default)]
 pub struct Secrets {
+    /// Environment variables that hold secrets: no program that is run for another secret sees them.
+    withheld: BTreeSet<String>,
     answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
     /// Every value that was given out, each once.
     known: Mutex<Vec<Password>>,
@@ -107,6 +109,23 @@ impl Secrets {
     /// None asked for yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Those of an estate: its programs run without the environment variables that its other secrets come from.
+    pub fn of(topology: &Topology) -> Self {
+        let named = topology.stores.values().filter_map(|def| match &def.password.as_ref()?.from {
+            SecretSource::Env(name) => Some(name.clone()),
+            SecretSource::Literal(_)
+            | SecretSource::File(_)
+            | SecretSource::Properties { .. }
+            | SecretSource::Command(_) => None,
+        });
+        Self::withholding(named)
+    }
+
+    /// None asked for yet; programs run without these environment variables.
+    pub fn withholding(names: impl IntoIterator<Item = String>) -> Self {
+        Self { withheld: names.into_iter().collect(), ..Self::default() }
     }
 
     /// The password behind a reference. Two threads that need the same one wait for a single answer.
@@ -130,7 +149,7 @@ impl Secrets {
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(answers.entry(key).or_default())
         };
-        let answer = cell.get_or_init(|| ask(&secret.from).map_err(Arc::new)).clone();
+        let answer = cell.get_or_init(|| self.ask(&secret.from).map_err(Arc::new)).clone();
         if let Ok(password) = &answer {
             self.remember(password);
         }
@@ -177,15 +196,15 @@ impl Secrets {
             known.push(password.clone());
         }
     }
-}
 
-fn ask(source: &SecretSource) -> Result<Password, Fault> {
-    match source {
-        SecretSource::Literal(password) => Ok(password.clone()),
-        SecretSource::Env(name) => env(name),
-        SecretSource::File(path) => file(path),
-        SecretSource::Properties { path, key } => property(path, key),
-        SecretSource::Command(argv) => command(argv),
+    fn ask(&self, source: &SecretSource) -> Result<Password, Fault> {
+        match source {
+            SecretSource::Literal(password) => Ok(password.clone()),
+            SecretSource::Env(name) => env(name),
+            SecretSource::File(path) => file(path),
+            SecretSource::Properties { path, key } => property(path, key),
+            SecretSource::Command(argv) => command(argv, &self.withheld),
+        }
     }
 }
 
@@ -234,9 +253,9 @@ fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
 }
 
 /// Runs a program directly, no shell in between, and takes the first line it prints.
-fn command(argv: &[String]) -> Result<Password, Fault> {
+fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, Fault> {
     let program = argv.first().cloned().unwrap_or_default();
-    let call = Call { argv, patience: PATIENCE, without_env: &BTreeSet::new(), aim: Aim::Answer };
+    let call = Call { argv, patience: PATIENCE, without_env: withheld, aim: Aim::Answer };
     let ran = process::run(&call).map_err(|error| match error {
         ProcessError::NoProgram => Fault::NoProgram,
         ProcessError::NotStarted(cause) => Fault::NotStarted { program: program.clone(), cause },

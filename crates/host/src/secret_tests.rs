@@ -22,6 +22,17 @@ fn argv(args: &[&str]) -> SecretSource {
     SecretSource::Command(args.iter().map(|a| (*a).to_owned()).collect())
 }
 
+#[cfg(unix)]
+#[test]
+fn a_program_does_not_see_the_other_secrets() {
+    // A variable that whoever runs tests has set stands for one with a secret.
+    let shown = secret(argv(&["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""]));
+    let open = Secrets::new().get(&shown).unwrap();
+    assert_ne!(open.expose(), "[gone]");
+    let closed = Secrets::withholding(["CARGO_MANIFEST_DIR".to_owned()]).get(&shown).unwrap();
+    assert_eq!(closed.expose(), "[gone]");
+}
+
 #[test]
 fn a_file_gives_its_first_line_without_its_end() {
     let dir = tempfile::tempdir().unwrap();

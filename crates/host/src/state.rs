@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
+use crate::disk;
+
 /// The state folder of one estate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -70,6 +72,12 @@ impl State {
         self.backups(run).join(store.host.as_str()).join(plain(&store.name))
     }
 
+    /// Where a run keeps the staged key of this file that it brought to its store. No host has such a name.
+    pub(crate) fn kept_key(&self, run: &str, staged: &Path) -> PathBuf {
+        let host = staged.parent().and_then(Path::file_name).unwrap_or_default();
+        self.backups(run).join("~").join(host).join(staged.file_name().unwrap_or_default())
+    }
+
     /// Where the keys of a host wait.
     pub fn staging_of(&self, host: &Fqdn) -> PathBuf {
         self.root.join("staging").join(host.as_str())
@@ -85,23 +93,58 @@ impl State {
         self.root.join("handoff").join(target.host.as_str()).join(plain(&target.name))
     }
 
-    /// What is wrong with the folder, for people: others may look into it.
+    /// What is wrong with the folder, for people: others may look into it, or into something in it. A backup keeps the mode of
+    /// its store, so that it can be put back by hand; its folder keeps others out.
     pub fn warnings(&self) -> Vec<String> {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            if let Ok(metadata) = std::fs::metadata(&self.root) {
-                let mode = metadata.permissions().mode() & 0o7777;
-                if mode & 0o077 != 0 {
-                    return vec![format!(
-                        "the state folder {} has mode {mode:04o}: others can look at its staged keys and backups; \
-                         chmod 700 it",
-                        self.root.display()
-                    )];
-                }
-            }
+        let loose: Vec<_> =
+            self.own().into_iter().filter_map(|(path, most)| Some((loose(&path, most)?, path, most))).collect();
+        let Some((mode, path, most)) = loose.first() else { return Vec::new() };
+        let what = if *path == self.root { "the state folder" } else { "of the state folder," };
+        let more = match loose.len() - 1 {
+            0 => String::new(),
+            1 => " (and another one in it)".to_owned(),
+            more => format!(" (and {more} others in it)"),
+        };
+        vec![format!(
+            "{what} {}{more} has mode {mode:04o}: others can look at its staged keys and backups; chmod {most:o} it",
+            path.display()
+        )]
+    }
+
+    /// What is to be for its owner alone, with the mode it may have at most; looked for two levels deep.
+    fn own(&self) -> Vec<(PathBuf, u32)> {
+        let mut own = vec![(self.root.clone(), 0o700), (self.ledger(), 0o600), (self.audit(), 0o600)];
+        let runs = disk::list(&self.runs()).unwrap_or_default();
+        own.push((self.runs(), 0o700));
+        for (run, _) in runs {
+            own.push((run.join("backup"), 0o700));
+            own.push((run.join("journal.jsonl"), 0o600));
+            own.push((run, 0o700));
         }
-        Vec::new()
+        let staging = self.root.join("staging");
+        let hosts = disk::list(&staging).unwrap_or_default();
+        own.push((staging, 0o700));
+        for (host, _) in hosts {
+            let keys = disk::list(&host).unwrap_or_default();
+            own.push((host, 0o700));
+            own.extend(keys.into_iter().map(|(key, _)| (key, 0o600)));
+        }
+        own
+    }
+}
+
+/// The mode of a file or folder that is looser than it may be. One that is not there is none.
+fn loose(path: &Path, most: u32) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+        (mode & 0o777 & !most != 0).then_some(mode)
+    }
+    #[cfg(not(unix))]
+    {
+        let _no_modes = (path, most);
+        None
     }
 }
 
@@ -144,7 +187,7 @@ pub fn is_run_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
     use super::*;
 
     #[test]
@@ -158,6 +201,41 @@ mod tests {
         assert!(!is_run_id("../../../../../../etc/passwd0"));
         let later = run_id("2026-11-21T23:07:52.090Z".parse().unwrap(), Fingerprint::of(b"a"));
         assert!(id < later);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_can_look_into_is_said() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join("state"));
+        assert!(state.warnings().is_empty(), "nothing is there");
+        let disk = disk::Disk::new();
+        disk.make_dir(&state.backups("r")).unwrap();
+        disk.make_dir(&state.staging_of(&Fqdn::parse("cvp1.acme.example").unwrap())).unwrap();
+        let key = state.root().join("staging/cvp1.acme.example/wsm.jks");
+        for file in [state.ledger(), state.audit(), state.journal("r"), key.clone()] {
+            disk.keep(&file, b"x", "r").unwrap();
+        }
+        assert!(state.warnings().is_empty(), "{:?}", state.warnings());
+        let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+        for (path, mode, mended) in [
+            (key, 0o640, 0o600),
+            (state.journal("r"), 0o604, 0o600),
+            (state.backups("r"), 0o750, 0o700),
+            (state.runs(), 0o701, 0o700),
+            (state.root().to_owned(), 0o755, 0o700),
+        ] {
+            open(&path, mode).unwrap();
+            let said = state.warnings().pop().unwrap();
+            assert!(said.contains(&format!("{} has mode {mode:04o}", path.display())), "{said}");
+            assert!(said.contains(&format!("chmod {mended:o}")), "{said}");
+            open(&path, mended).unwrap();
+        }
+        open(&state.ledger(), 0o644).unwrap();
+        open(&state.audit(), 0o644).unwrap();
+        let said = state.warnings();
+        assert!(said.len() == 1 && said[0].contains("and another one in it"), "{said:?}");
     }
 
     #[test]

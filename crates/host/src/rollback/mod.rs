@@ -27,7 +27,7 @@ use crate::run::StoreOutcome;
 use crate::run::place::{New, Site, Trouble};
 use crate::run::tidy::tidy;
 use crate::staging;
-use outlook::{Backup, Restore};
+use outlook::{Arrived, Backup, Restore};
 pub use outlook::{Fault, Outlook, RollbackError, outlook};
 
 /// What is to be taken back.
@@ -56,6 +56,8 @@ pub struct Undone {
     pub stores: BTreeMap<StoreId, StoreOutcome>,
     /// Identities whose staged new key was removed.
     pub unstaged: Vec<IdentityId>,
+    /// Identities whose new key waits in staging again: an earlier run had made it.
+    pub restaged: Vec<IdentityId>,
     /// Services that must be restarted, since their stores changed again.
     pub restarts: Vec<ServiceId>,
     /// Hand-offs whose packs ask for what was taken back; the next run writes them anew.
@@ -99,6 +101,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     undone.restarts.dedup();
     if undone.is_complete() {
         unstage(&mut books, &outlook, &mut undone);
+        restage(&mut books, &outlook, &mut undone);
         if let Some(record) = books.ledger.runs.iter_mut().find(|record| record.id == outlook.run) {
             record.undone_by = Some(undone.run.clone());
         }
@@ -249,7 +252,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     for (piece, backup) in old.into_iter().chain(new) {
         match (backup, piece.after) {
             (Some(backup), after) => {
-                let Backup { copy, owner, attributes, .. } = backup;
+                let Backup { copy, owner, attributes } = backup;
                 let bytes = disk::read(copy)?;
                 if Some(Fingerprint::of(&bytes)) != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
@@ -275,6 +278,28 @@ fn unstage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
                 books.disk.remove_empty_dir(&books.state.staging_of(&identity.host))
             });
             undone.unstaged.push(identity.clone());
+        }
+    }
+}
+
+/// Lets keys wait again that an earlier run made and this one brought to their stores: trusters know them already.
+fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
+    for Arrived { identity, path, copy, sha256 } in &outlook.arrived {
+        if staging::find(&books.state, identity).is_some() {
+            continue;
+        }
+        match disk::read(copy) {
+            Ok(bytes) if Fingerprint::of(&bytes) == *sha256 => {
+                books.trouble(|books| {
+                    books.disk.make_dir(&books.state.staging_of(&identity.host))?;
+                    books.disk.keep(path, &bytes, &books.run).map(|_| ())
+                });
+                undone.restaged.push(identity.clone());
+            }
+            Ok(_) => books
+                .troubles
+                .push(format!("the copy {} of a staged key was altered; a new one is made", copy.display())),
+            Err(error) => books.troubles.push(error.to_string()),
         }
     }
 }

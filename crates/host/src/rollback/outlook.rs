@@ -1,6 +1,6 @@
 //! What a rollback would do, and whether it may: which run, which files, from which backups.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -33,6 +33,8 @@ pub struct Outlook {
     pub(super) folders: BTreeSet<PathBuf>,
     /// Keys it made.
     pub(super) staged: Vec<(IdentityId, Fingerprint)>,
+    /// Keys of earlier runs that it brought to their stores.
+    pub(super) arrived: Vec<Arrived>,
 }
 
 impl Outlook {
@@ -42,6 +44,15 @@ impl Outlook {
             .iter()
             .flat_map(|restore| restore.pieces.iter().map(|(piece, _)| (&restore.intent.store, &piece.path)))
     }
+}
+
+/// A key that waits again once its store is put back.
+#[derive(Clone, Debug)]
+pub(super) struct Arrived {
+    pub identity: IdentityId,
+    pub path: PathBuf,
+    pub copy: PathBuf,
+    pub sha256: Fingerprint,
 }
 
 /// One store to be restored.
@@ -58,11 +69,9 @@ pub(super) struct Restore {
 /// What a file was.
 #[derive(Clone, Debug)]
 pub(super) struct Backup {
-    pub of: PathBuf,
     pub copy: PathBuf,
     pub owner: Owner,
     pub attributes: Attributes,
-    pub sha256: Fingerprint,
 }
 
 /// A file that stands in the way of a rollback.
@@ -175,6 +184,7 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
     }
     let files = deeds.iter().flat_map(|deed| &deed.intent.pieces);
     let folders = files.filter_map(|piece| piece.path.parent()).map(ToOwned::to_owned).collect();
+    let backups = backups(&records);
     let (mut changed, mut damaged, mut restores) = (Vec::new(), Vec::new(), Vec::new());
     for deed in deeds.iter().rev().filter(|deed| !untouched(deed)) {
         let store = &deed.intent.store;
@@ -184,7 +194,7 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
         let Ok(pieces) = pieces else { continue };
         let mut with_backups = Vec::new();
         for piece in pieces {
-            match backup(&records, &piece) {
+            match backup(&backups, &piece) {
                 Ok(backup) => with_backups.push((piece, backup)),
                 Err(why) => damaged.push(Fault { store: store.clone(), why }),
             }
@@ -200,11 +210,28 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
     if !damaged.is_empty() {
         return Err(RollbackError::Damaged { run, faults: damaged });
     }
+    let arrived = records.iter().filter_map(|record| match record {
+        Record::Arrived { identity, path, copy, sha256 } => {
+            let (identity, path, copy) = (identity.clone(), path.clone(), copy.clone());
+            Some(Arrived { identity, path, copy, sha256: *sha256 })
+        }
+        _ => None,
+    });
+    let arrived = arrived.collect();
     let packs = records.iter().filter_map(|record| match record {
         Record::Pack { target, .. } => Some(target.clone()),
         _ => None,
     });
-    Ok(Outlook { run, started: record.started, plan: record.plan, packs: packs.collect(), restores, folders, staged })
+    Ok(Outlook {
+        run,
+        started: record.started,
+        plan: record.plan,
+        packs: packs.collect(),
+        restores,
+        folders,
+        staged,
+        arrived,
+    })
 }
 
 fn untouched(deed: &Deed) -> bool {
@@ -274,21 +301,25 @@ fn pieces(deed: &Deed) -> Result<Vec<Piece>, Vec<String>> {
     if faults.is_empty() { Ok(found) } else { Err(faults) }
 }
 
-/// The backup of a file, read and compared.
-fn backup(records: &[Record], piece: &Piece) -> Result<Option<Backup>, String> {
-    let Some(before) = piece.before else { return Ok(None) };
+/// Backups by what they are copies of.
+type Backups = BTreeMap<(PathBuf, Fingerprint), Backup>;
+
+fn backups(records: &[Record]) -> Backups {
     let backups = records.iter().filter_map(|record| match record {
-        Record::Backup { path, of, owner, attributes, sha256, .. } => Some(Backup {
-            of: of.clone(),
-            copy: path.clone(),
-            owner: *owner,
-            attributes: attributes.clone(),
-            sha256: *sha256,
-        }),
+        Record::Backup { path, of, owner, attributes, sha256, .. } => {
+            let backup = Backup { copy: path.clone(), owner: *owner, attributes: attributes.clone() };
+            Some(((of.clone(), *sha256), backup))
+        }
         _ => None,
     });
-    let found = backups.into_iter().find(|backup| backup.of == piece.path && backup.sha256 == before);
-    let backup = found.ok_or_else(|| format!("no backup of {} was noted", piece.path.display()))?;
+    backups.collect()
+}
+
+/// The backup of a file, read and compared.
+fn backup(backups: &Backups, piece: &Piece) -> Result<Option<Backup>, String> {
+    let Some(before) = piece.before else { return Ok(None) };
+    let backup = backups.get(&(piece.path.clone(), before)).cloned();
+    let backup = backup.ok_or_else(|| format!("no backup of {} was noted", piece.path.display()))?;
     match disk::digest_if_there(&backup.copy) {
         Ok(Some(digest)) if digest == before => Ok(Some(backup)),
         Ok(Some(_)) => Err(format!("the backup {} was altered", backup.copy.display())),

@@ -1,5 +1,6 @@
 //! The stores of a run, level by level: what can be done of each, its writing on a thread of its own, and what that means.
 
+use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{Change, Deed, Material, StoreView};
 use trustmason_plan::ledger::Placed;
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -7,7 +8,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use super::write::{self, Written};
 use super::{ChangeOutcome, Event, INTERRUPTED, Running, StoreOutcome, order};
 use crate::books::Books;
-use crate::disk::{self, DiskError};
+use crate::disk::{self, Attributes, DiskError, Owner};
 use crate::fan::{self, News};
 use crate::journal::{Journal, Record};
 use crate::ledger;
@@ -179,14 +180,27 @@ impl Running<'_> {
         }
     }
 
+    /// Removes a staged key that its store has. One that an earlier run made is kept with the backups: trusters may know it
+    /// already, and when this run is taken back it waits again.
     fn unstage(&mut self, identity: &IdentityId) {
         let path = self.work.staged.get(identity).and_then(|s| s.as_ref().ok()).map(|s| s.path.clone());
-        if let Some(path) = path {
-            self.books.trouble(|Books { disk, state, .. }| {
-                disk.remove(&path)?;
-                disk.remove_empty_dir(&state.staging_of(&identity.host))
-            });
-        }
+        let Some(path) = path else { return };
+        let resumed = self.work.plan.mints.get(identity).is_some_and(|mint| mint.resumed.is_some());
+        self.books.trouble(|books| {
+            let Books { disk, state, run, journal, .. } = books;
+            if resumed {
+                let bytes = disk::read(&path)?;
+                let copy = state.kept_key(run, &path);
+                if let Some(folder) = copy.parent() {
+                    disk.make_dir(folder)?;
+                }
+                disk.place(&copy, &bytes, Owner::ours(0o600), &Attributes::default())?;
+                let (path, sha256) = (path.clone(), Fingerprint::of(&bytes));
+                journal.note(&Record::Arrived { identity: identity.clone(), path, copy, sha256 })?;
+            }
+            disk.remove(&path)?;
+            disk.remove_empty_dir(&state.staging_of(&identity.host))
+        });
     }
 }
 

@@ -63,6 +63,11 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     world.apply(&disk).unwrap();
     assert_eq!(gate.taken(), 0);
     assert!(!world.state().lock_owner().exists());
+    // Who said it is in the audit log.
+    let log = trustmason_host::audit::read(&world.state()).unwrap();
+    let said = log.iter().find(|entry| entry.event == trustmason_host::audit::Event::Confirm).unwrap();
+    assert_eq!((said.store.as_ref(), said.reason.as_deref()), (Some(&store_id(TRUST)), Some("claimed")));
+    assert!(said.plan.is_some() && !said.who.is_empty());
 }
 
 #[test]

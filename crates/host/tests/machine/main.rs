@@ -14,7 +14,9 @@ mod apply;
 
 mod faults;
 mod handoff;
+mod hands;
 mod meddling;
+mod record;
 mod secrets;
 mod sight;
 mod undo;

@@ -48,8 +48,32 @@ fn no_file_and_no_text_holds_a_password_or_a_key() {
                 assert!(!error.to_string().contains(CANARY));
             }
             clean(&world, &needles);
+            // Nor does taking it back.
+            let said = format!("{:?}", world.undo(None, &Disk::new()));
+            assert!(!said.contains(CANARY));
+            clean(&world, &needles);
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_does_not_see_what_other_stores_secrets_are() {
+    let mut world = World::new(Format::Jks);
+    let set = |world: &mut World, id: &str, from: SecretSource| {
+        let mut secret = secret("");
+        secret.from = from;
+        world.topology.stores.get_mut(&store_id(id)).unwrap().password = Some(secret.clone());
+        secret
+    };
+    // A variable that whoever runs tests has set stands for one with a secret.
+    let name = "CARGO_MANIFEST_DIR";
+    let other = set(&mut world, KEYSTORE, SecretSource::Env(name.into()));
+    let argv = ["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""].map(str::to_owned).to_vec();
+    let program = set(&mut world, CACERTS, SecretSource::Command(argv));
+    let secrets = trustmason_host::secret::Secrets::of(&world.topology);
+    assert_eq!(secrets.get(&program).unwrap().expose(), "[gone]");
+    assert_eq!(secrets.get(&other).unwrap().expose(), std::env::var(name).unwrap());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Attributes, Disk};
+use trustmason_host::disk::{Attributes, Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Request, RollbackError, Undone, rollback};
@@ -149,7 +149,7 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
     }
 }
 
-fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(trustmason_host::disk::Step, PathBuf)) {
+fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(Step, PathBuf)) {
     let now = hosts(world);
     assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>(), "after {struck:?}");
     for (path, whole) in &now {
@@ -306,4 +306,26 @@ fn old_backups_go_and_are_said_to_be_gone() {
     let runs = world.ledger().ledger.runs;
     assert_eq!(runs.iter().map(|record| record.pruned).collect::<Vec<_>>(), [true, false]);
     assert!(matches!(world.undo(Some(&first), &Disk::new()), Err(RollbackError::Pruned { .. })));
+}
+
+#[test]
+fn a_key_an_earlier_run_made_waits_again() {
+    let world = World::new(Format::Jks);
+    let before = hosts(&world);
+    // The first run makes the key and cannot write its store.
+    let folder = world.keystore().parent().unwrap().to_owned();
+    let gate = Faulty::where_it(Fault::Denied, move |_, step, path| {
+        step == Step::Create && path.parent() == Some(folder.as_path())
+    });
+    let first = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
+    let minted = first.minted.values().next().unwrap().fingerprint();
+    assert_eq!(hosts(&world), before);
+    let second = world.apply(&Disk::new()).unwrap();
+    assert!(second.is_complete() && world.look().1.staging.is_empty());
+    let undone = world.undo(None, &Disk::new()).unwrap();
+    assert_eq!((undone.is_complete(), undone.restaged.len()), (true, 1), "{undone:#?}");
+    assert_eq!(hosts(&world), before);
+    let third = world.apply(&Disk::new()).unwrap();
+    assert!(third.is_complete());
+    assert_eq!(third.minted.values().next().unwrap().fingerprint(), minted, "no second key was made");
 }

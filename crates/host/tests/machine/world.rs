@@ -15,7 +15,7 @@ use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{Eyes, look};
 use trustmason_host::mint::{Generate, KeySource, Pool};
-use trustmason_host::run::{Hands, Outcomes, Request, RunError, run};
+use trustmason_host::run::{Event, Hands, Outcomes, Request, RunError, run};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_keystore::{
@@ -313,6 +313,7 @@ impl World {
             ledger,
             observed,
             Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads: 1, stop: &stop },
+            &mut |_| (),
         )
     }
 
@@ -322,11 +323,12 @@ impl World {
         ledger: &Loaded,
         observed: &Observed,
         hands: Hands<'_>,
+        progress: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state())?;
         let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
         let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
-        run(request, hands, &mut lock, &mut |_| ())
+        run(request, hands, &mut lock, progress)
     }
 
     /// Every file below the estate, with its bytes.
