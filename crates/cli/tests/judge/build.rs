@@ -232,6 +232,8 @@ impl Built {
             *count += 1;
             let first_of_rule = first.insert((wish.truster.clone(), wish.rule));
             let deed = match (truster.roles[0].as_str(), nth, wish.rule) {
+                // Of a server that still presents the installer's short name.
+                ("ads", 0, "T1") if first_of_rule => Deed::Done,
                 ("ads", 0, _) => [Deed::Done, Deed::Outdated, Deed::Nothing].into_iter().nth(*count % 3).unwrap(),
                 ("cvp", 0, "T11") if first_of_rule => Deed::Misnamed("AW_cert"),
                 ("cvp", 0, "T14") if first_of_rule => Deed::Misnamed("vb_cert"),
@@ -316,13 +318,19 @@ impl Built {
         upper.arg(program("upper_alias.py")).arg(&ads.path).arg("acme-proxy").env("JUDGE_STORE", &ads.password);
         craft::run(&mut upper);
 
-        // The first voice browser trusts the call server's present certificate, which will be made anew.
-        let call_server = self.root.join("old/callserver.der");
-        craft::exportcert(cvp, "callserver_certificate", &call_server);
+        // The first voice browser trusts what the first CVP server presents now, though it will be made anew: a key too small
+        // and an installer's short name.
+        let presented = ["callserver", "vxml"].map(|identity| {
+            let file = self.root.join("old").join(format!("{identity}.der"));
+            craft::exportcert(cvp, &format!("{identity}_certificate"), &file);
+            file
+        });
         for (i, mirror) in self.mirrors.values().enumerate() {
             fs::copy(&proxy, mirror.join("Acme_Proxy.pem")).unwrap();
             if i == 0 {
-                fs::copy(&call_server, mirror.join("callserver.der")).unwrap();
+                for file in &presented {
+                    fs::copy(file, mirror.join(file.file_name().unwrap())).unwrap();
+                }
             }
         }
     }
