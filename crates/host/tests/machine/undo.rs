@@ -329,3 +329,29 @@ fn a_key_an_earlier_run_made_waits_again() {
     assert!(third.is_complete());
     assert_eq!(third.minted.values().next().unwrap().fingerprint(), minted, "no second key was made");
 }
+
+#[test]
+fn a_rollback_cut_off_is_taken_up_before_anything_older_is_touched() {
+    let mut world = World::settled_identity();
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    let after = hosts(&world);
+    // A second run makes a key and can write no store.
+    let wsm = world.topology.identities.keys().find(|id| id.name == "wsm").unwrap().clone();
+    world.options.replace = vec![wsm.clone()];
+    let folder = world.keystore().parent().unwrap().to_owned();
+    let gate = Faulty::where_it(Fault::Denied, move |_, step, path| {
+        step == Step::Create && path.parent() == Some(folder.as_path())
+    });
+    let second = world.apply(&Disk::behind(Arc::new(gate))).unwrap().run.unwrap();
+    assert!(world.look().1.staging.contains_key(&wsm));
+    // Taking it back is cut off before the key is gone.
+    let gate = Faulty::where_it(Fault::Crash, |_, step, path| {
+        step == Step::Remove && path.extension().is_some_and(|extension| extension == "jks")
+    });
+    let cut = world.undo(Some(&second), &Disk::behind(Arc::new(gate))).unwrap();
+    assert!(!cut.troubles.is_empty(), "{cut:#?}");
+    let undone = world.undo(None, &Disk::new()).unwrap();
+    assert_eq!((undone.undoes, undone.unstaged), (second, vec![wsm]));
+    assert_eq!(hosts(&world), after, "the first run's work is not touched");
+    assert!(world.look().1.staging.is_empty());
+}
