@@ -272,10 +272,10 @@ fn choose<'a>(state: &State, ledger: &'a Ledger, run: Option<&str>) -> Result<&'
             (None, _) => {}
             (Some(standing), None) => return Ok(standing),
             (Some(standing), Some(named)) if standing.id == named.id => return Ok(named),
-            (Some(standing), Some(named)) if named.undone_by.is_none() => {
+            (Some(standing), Some(named)) if named.undone_by.is_none() && !named.pruned => {
                 return Err(RollbackError::Newer { run: named.id.clone(), newer: standing.id.clone() });
             }
-            // That it was taken back already is the better answer.
+            // That it was taken back already, or has no backups any more, is the better answer.
             (Some(_), Some(named)) => return Ok(named),
         }
     }

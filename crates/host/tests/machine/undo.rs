@@ -13,6 +13,7 @@ use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Request, RollbackError, Undone, rollback};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::Format;
+use trustmason_plan::ledger::Predecessor;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::world::*;
@@ -100,7 +101,11 @@ fn a_finished_run_is_taken_back_whole() {
     assert_eq!(hosts(&world), before);
     assert!(undone.stores.values().all(|s| matches!(s, StoreOutcome::Written { backup: Some(_) })), "{undone:#?}");
     let ledger = world.ledger().ledger;
-    assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "{ledger:#?}");
+    assert!(ledger.placed.is_empty(), "{ledger:#?}");
+    // What the service may go on presenting until it is restarted is known to be its own.
+    let [(taken_back, record)] = ledger.predecessors.iter().collect::<Vec<_>>()[..] else { panic!("{ledger:#?}") };
+    assert_eq!((record.replaced_by, record.staged), (world.old_wsm.fingerprint(), true));
+    assert_ne!(*taken_back, record.replaced_by);
     assert_eq!(ledger.runs[0].undone_by.as_ref(), Some(&undone.run));
     assert_eq!(ledger.runs[1].undoes.as_ref(), Some(&run));
     assert!(ledger.runs.iter().all(|record| record.finished.is_some()));
@@ -144,7 +149,9 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
         }
         whole_again(&world, &before, &struck);
         let ledger = world.ledger().ledger;
-        assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "after {struck:?}: {ledger:#?}");
+        assert!(ledger.placed.is_empty(), "after {struck:?}: {ledger:#?}");
+        let turned = |p: &Predecessor| p.staged && p.replaced_by == world.old_wsm.fingerprint();
+        assert!(ledger.predecessors.values().all(turned), "after {struck:?}: {ledger:#?}");
         assert!(ledger.runs[0].undone_by.is_some(), "after {struck:?}");
     }
 }
@@ -180,7 +187,9 @@ fn cut_off(template: &World, least: usize) {
         }
         whole_again(&world, &before, &struck);
         let ledger = world.ledger().ledger;
-        assert!(ledger.placed.is_empty() && ledger.predecessors.is_empty(), "after {struck:?}: {ledger:#?}");
+        assert!(ledger.placed.is_empty(), "after {struck:?}: {ledger:#?}");
+        let turned = |p: &Predecessor| p.staged && p.replaced_by == world.old_wsm.fingerprint();
+        assert!(ledger.predecessors.values().all(turned), "after {struck:?}: {ledger:#?}");
         assert!(world.look().1.staging.is_empty(), "after {struck:?}: its key is not used again");
         assert!(world.apply(&Disk::new()).unwrap().is_complete(), "after {struck:?}");
     }
@@ -255,7 +264,8 @@ fn a_newer_run_is_taken_back_first() {
     let one = hosts(&world);
     world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));
     let second = world.apply(&Disk::new()).unwrap().run.unwrap();
-    assert!(matches!(world.undo(Some(&first), &Disk::new()), Err(RollbackError::Changed { .. })));
+    let error = world.undo(Some(&first), &Disk::new()).unwrap_err();
+    assert!(matches!(&error, RollbackError::Newer { newer, .. } if *newer == second), "{error}");
     let undone = world.undo(None, &Disk::new()).unwrap();
     assert_eq!((undone.undoes, hosts(&world)), (second, one));
     let placed = &world.ledger().ledger.placed[&store_id(CACERTS)];
