@@ -41,7 +41,9 @@ struct Back {
     /// Identities that changed: whose, from, to.
     changed: Vec<(StoreId, IdentityId, Fingerprint, Fingerprint)>,
     restarts: BTreeSet<ServiceId>,
+    /// Keys the run made, which go, and keys of an earlier run that it installed, which wait again.
     staged: BTreeSet<IdentityId>,
+    installed: BTreeMap<IdentityId, Pair>,
 }
 
 #[derive(Clone)]
@@ -128,6 +130,10 @@ impl State {
                 let (old, new) = (plan.mints[identity].replaces.unwrap(), plan.mints[identity].resumed);
                 let new = new.or_else(|| Some(self.run.as_ref()?.made.get(identity)?.print())).unwrap();
                 self.done.changed.push((store.clone(), identity.clone(), old, new));
+                if plan.mints[identity].resumed.is_some() {
+                    let pair = self.run.as_ref().unwrap().made[identity].clone();
+                    self.done.installed.insert(identity.clone(), pair);
+                }
             }
         }
         let touched = plan.restarts.iter().filter(|r| r.because.iter().any(|id| ids.contains(id)));
@@ -160,6 +166,7 @@ impl State {
         let left = self.back.as_mut().unwrap();
         left.stores.remove(store);
         if left.stores.is_empty() {
+            self.world.staging.append(&mut left.installed);
             self.back = None;
         }
     }
