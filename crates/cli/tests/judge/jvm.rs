@@ -32,6 +32,13 @@ pub struct Held {
     pub key: Option<(u64, String)>,
 }
 
+/// What a service read of a store when it started: the judge keeps it in memory, whatever becomes of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    kept: String,
+    password: String,
+}
+
 /// A store's entries by exact alias.
 pub type Listing = BTreeMap<String, Held>;
 
@@ -93,6 +100,24 @@ impl Jvm {
             host,
         ]);
         if reply["ok"] == true { Ok(()) } else { Err(reply.to_string()) }
+    }
+
+    /// Reads a store as it is now.
+    pub fn read(&mut self, store: &StoreAt) -> Reading {
+        let reply = self.tls.ask(&["keep", store.kind, store.path.to_str().unwrap(), &store.password]);
+        let kept = reply["kept"].as_str().unwrap_or_else(|| panic!("{}: {reply}", store.path.display())).to_owned();
+        Reading { kept, password: store.password.clone() }
+    }
+
+    /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. Who
+    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test.
+    pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
+        let reply = self.tls.ask(&["meet", &server.kept, alias, &server.password, &client.kept, host]);
+        match reply["why"].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None if reply["ok"] == true => Ok(()),
+            None => panic!("no verdict on {host}: {reply}"),
+        }
     }
 }
 

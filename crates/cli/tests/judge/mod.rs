@@ -8,6 +8,7 @@ pub mod cast;
 pub mod craft;
 pub mod jvm;
 pub mod matrix;
+pub mod services;
 pub mod tool;
 
 /// Whether somebody switched the judges off, in so many words. A judge that is merely missing fails.

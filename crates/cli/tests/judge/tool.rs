@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -177,4 +178,22 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
         }
     }
     carried
+}
+
+/// Runs it until it puts its nth file in place, and kills it there (SIGKILL). `None` if it comes to its end before that.
+pub fn killed_at_rename(built: &Built, nth: usize, arguments: &[&str]) -> Option<()> {
+    let log = built.root.join("strace.log");
+    let mut command = Command::new("strace");
+    let calls = "rename,renameat,renameat2";
+    command.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e"]);
+    command.arg(format!("inject={calls}:signal=SIGKILL:when={nth}")).arg("-o").arg(&log);
+    let output = command.arg(BINARY).args(arguments).current_dir(&built.root).output();
+    let output =
+        output.unwrap_or_else(|error| panic!("no judge: `strace` does not start ({error}). {}", craft::HOW_TO_GET));
+    let trace = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let renames = trace.lines().filter(|line| line.contains(" rename")).count();
+    assert!(renames > 0, "strace cannot trace here, or nothing was put in place\n{output:?}\n{trace}");
+    // strace dies the death of what it traces.
+    (output.status.signal() == Some(9)).then_some(())
 }

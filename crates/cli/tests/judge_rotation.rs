@@ -1,0 +1,190 @@
+//! Ring 7: a rotation breaks no handshake. The WSM certificates of a PCCE 2000 estate are made anew; after every single thing
+//! that happens, each ADS calls each CVP machine through JSSE with host name checking, by what both read when they were last
+//! started and by what they would read if they started this moment.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
+#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+
+mod judge;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Instant;
+
+use judge::build::{Built, build};
+use judge::jvm::Jvm;
+use judge::services::Services;
+use judge::tool::{acknowledge, climb, killed_at_rename, plan, trustmason, waited_for};
+
+/// Where the plan is saved that begins a rotation.
+const SAVED: &str = "rotation.json";
+
+#[test]
+fn judge_rotation_of_an_estate_breaks_no_handshake() {
+    if judge::off() {
+        return;
+    }
+    let started = Instant::now();
+    let built = build("pcce-2000.yaml");
+    let mut jvm = Jvm::start();
+    climb(&built, &mut |path| jvm.certificate(path));
+    eprintln!("built and converged in {:.1} s", started.elapsed().as_secs_f64());
+    let services = Services::start(&mut jvm, &built);
+    let mut story = Story { jvm, built, services, reboots: None, log: Vec::new() };
+    assert_eq!(story.services.at_once(), 24, "two ADS, three CVP machines, two readings of each");
+
+    store_by_store(&mut story);
+    eprintln!("store by store until {:.1} s", started.elapsed().as_secs_f64());
+    killed_while_it_extends(&mut story);
+    eprintln!("killed until {:.1} s", started.elapsed().as_secs_f64());
+    an_immediate_one_is_seen_to_break(&mut story);
+    eprintln!("{} handshakes in {:.1} s", story.services.met, started.elapsed().as_secs_f64());
+}
+
+/// What happens to an estate, one thing after another.
+struct Story {
+    jvm: Jvm,
+    built: Built,
+    services: Services,
+    /// Services that restart unasked, one after each thing that happens, and whose turn it is.
+    reboots: Option<usize>,
+    /// What happened, for a failure.
+    log: Vec<String>,
+}
+
+impl Story {
+    /// After something happened: nobody may be refused.
+    fn moment(&mut self, what: impl Into<String>) {
+        self.log.push(what.into());
+        self.nobody_is_refused();
+        if let Some(turn) = self.reboots {
+            let names = self.services.names();
+            let name = &names[turn % names.len()];
+            self.services.restart(&mut self.jvm, name);
+            self.reboots = Some(turn + 1);
+            self.log.push(format!("{name} reboots"));
+            self.nobody_is_refused();
+        }
+    }
+
+    fn nobody_is_refused(&mut self) {
+        let refused = self.services.refused(&mut self.jvm);
+        assert!(refused.is_empty(), "{}\nafter\n  {}", refused.join("\n"), self.log.join("\n  "));
+    }
+
+    /// Saves a plan that makes these identities anew; `more` narrows it.
+    fn ask(&self, identities: &[&str], more: &[&str]) {
+        let mut arguments = vec!["plan", Built::SPEC, "--out", SAVED];
+        arguments.extend(identities.iter().flat_map(|identity| ["--replace", identity]));
+        arguments.extend(more);
+        let said = trustmason(&self.built, &arguments);
+        assert_eq!(said.code, 0, "{}\n{}", said.stdout, said.stderr);
+    }
+
+    /// Carries out the saved plan.
+    fn begin(&self, code: i32) {
+        let said = trustmason(&self.built, &["apply", "--plan", SAVED]);
+        assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
+    }
+
+    /// The next single thing that is to be done, if anything is: one host's stores are written, or one service is restarted
+    /// and that is said.
+    fn step(&mut self) -> Option<String> {
+        let plan = plan(&self.built);
+        let hosts: BTreeSet<&str> =
+            plan["changes"].as_array().unwrap().iter().map(|change| change["host"].as_str().unwrap()).collect();
+        if let Some(host) = hosts.first() {
+            let said = trustmason(&self.built, &["apply", Built::SPEC, "--auto-approve", "--host", host]);
+            assert!(
+                [0, 4, 5].contains(&said.code),
+                "apply --host {host}: {}\n{}\n{}",
+                said.code,
+                said.stdout,
+                said.stderr
+            );
+            assert!(said.stdout.contains("1 store written, 0 failed"), "{}", said.stdout);
+            return Some(format!("{host} is written"));
+        }
+        let waited = waited_for(&plan);
+        let service = waited.first()?;
+        self.services.restart(&mut self.jvm, service);
+        self.moment(format!("{service} is restarted"));
+        acknowledge(&self.built, service);
+        Some(format!("{service} is acknowledged"))
+    }
+
+    /// Step by step to the end.
+    fn finish(&mut self) {
+        while let Some(what) = self.step() {
+            self.moment(what);
+            assert!(self.log.len() < 200, "no end:\n  {}", self.log.join("\n  "));
+        }
+        let said = trustmason(&self.built, &["plan", Built::SPEC, "--detailed-exitcode"]);
+        assert_eq!(said.code, 0, "{}\n{}", said.stdout, said.stderr);
+        assert_eq!(said.last_line(), "No changes. Every store holds what the spec declares.");
+    }
+}
+
+/// All three at once, with each store written by a run of its own and each restart acknowledged by itself.
+fn store_by_store(story: &mut Story) {
+    let identities = ["cvpa.pcce.example/wsm", "cvpb.pcce.example/wsm", "cvprpt.pcce.example/wsm"];
+    story.services.remember();
+    story.moment("nothing");
+    story.ask(&identities, &["--host", "awa.*", "--host", "cvp*"]);
+    // The other ADS is outside the selection, so nothing beyond the first store can be done.
+    story.begin(4);
+    story.moment("awa.pcce.example is written");
+    story.finish();
+    eprintln!("{}", story.log.join("\n"));
+    story.services.old_ones_are_refused(&mut story.jvm, &identities);
+}
+
+/// One, whose runs are killed at one rename after the other until one comes to its end, while services reboot unasked; then
+/// the rest of the way.
+fn killed_while_it_extends(story: &mut Story) {
+    let identity = "cvpb.pcce.example/wsm";
+    story.services.remember();
+    story.reboots = Some(0);
+    let (mut killed, mut between) = (0, 0);
+    loop {
+        story.ask(&[identity], &[]);
+        let ended = killed_at_rename(&story.built, killed + 1, &["apply", "--plan", SAVED]).is_none();
+        let written = story.services.written(&mut story.jvm);
+        if ended {
+            assert_eq!(written, ["awa.pcce.example/tomcat", "awb.pcce.example/tomcat"], "the extend phase is over");
+            break;
+        }
+        killed += 1;
+        between += usize::from(written.len() == 1);
+        story.moment(format!("a run is killed at rename {killed}, with {written:?} written"));
+        assert!(killed < 20, "no end of renames");
+    }
+    story.moment("the extend phase is over");
+    assert!(between > 0, "no run was killed between the two stores:\n  {}", story.log.join("\n  "));
+    story.finish();
+    eprintln!("{}", story.log.join("\n"));
+    story.services.old_ones_are_refused(&mut story.jvm, &[identity]);
+    story.reboots = None;
+}
+
+/// The same eyes on a rotation that takes no care: whoever was not restarted and whoever was refuse one another.
+fn an_immediate_one_is_seen_to_break(story: &mut Story) {
+    story.moment("nothing");
+    let spec = story.built.root.join(Built::SPEC);
+    let staged = fs::read_to_string(&spec).unwrap();
+    let immediate = staged.replace("\n  renew_before: 60d\n", "\n  renew_before: 60d\n  rotation: immediate\n");
+    assert!(immediate != staged, "the spec has changed its shape:\n{staged}");
+    fs::write(&spec, immediate).unwrap();
+    story.ask(&["cvpa.pcce.example/wsm"], &[]);
+    story.begin(0);
+    let refused = story.services.refused(&mut story.jvm);
+    for ads in ["awa.pcce.example/tomcat", "awb.pcce.example/tomcat"] {
+        for (client, server) in [("last read", "on disk"), ("on disk", "last read")] {
+            let wanted = format!("{ads} ({client}) refuses cvpa.pcce.example/wsm ({server}): ");
+            let why = refused.iter().find_map(|line| line.strip_prefix(&wanted));
+            assert!(why.is_some_and(|why| why.contains("PKIX path")), "{wanted}{why:?}\n{refused:#?}");
+        }
+    }
+    assert_eq!(refused.len(), 4, "{refused:#?}");
+}
