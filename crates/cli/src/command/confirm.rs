@@ -57,5 +57,17 @@ pub(crate) fn person() -> String {
     ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
-        .unwrap_or_else(|| "somebody".to_owned())
+        .unwrap_or_else(nameless)
+}
+
+/// Who that is where the environment does not say, as under a scheduler: the number the system has for them.
+fn nameless() -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if let Ok(own) = fs_err::metadata("/proc/self") {
+            return format!("uid {}", own.uid());
+        }
+    }
+    "somebody".to_owned()
 }
