@@ -11,7 +11,7 @@ fn the_demo_ends_with_nothing_left_to_do() {
     let said = said(command(dir.path()).args(["demo", "lab"])).code(0);
     assert_eq!(said.last_line(), "No changes. Every store holds what the spec declares.");
     assert!(
-        said.out.contains("Plan: 3 to import, 4 to replace, 2 to rename, 2 to delete, 2 to regenerate. (1 by hand.)")
+        said.out.contains("Plan: 5 to import, 2 to replace, 2 to rename, 2 to delete, 0 to regenerate. (1 by hand.)")
     );
     assert!(said.out.contains("Playing the person: "));
     let lab = dir.path().join("lab");

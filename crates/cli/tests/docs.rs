@@ -194,8 +194,22 @@ fn every_command_exists() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let all =
-        ["plan", "apply", "drift", "explain", "check", "list", "confirm", "profile", "schema", "completions", "demo"];
+    let all = [
+        "plan",
+        "apply",
+        "drift",
+        "explain",
+        "check",
+        "list",
+        "confirm",
+        "ack",
+        "runs",
+        "rollback",
+        "profile",
+        "schema",
+        "completions",
+        "demo",
+    ];
     assert!(all.iter().all(|c| seen.contains(*c)), "not every command is in the docs: {seen:?}");
 }
 

@@ -342,8 +342,11 @@ fn renew_staged(
     let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
     let overlap = overlap::begin_or_go_on(ground, def, home, &current, staged, finding, reason);
     if overlap.since.is_none() {
-        let finding = Finding::of_identity(finding, &def.id, overlap.reason.clone());
-        findings.push(finding.at(Some(alias), Some(current.fingerprint())));
+        let told = Finding::of_identity(finding, &def.id, overlap.reason.clone());
+        // A wish is no fault.
+        let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
+        let severity = if wished { Severity::Info } else { finding.severity() };
+        findings.push(told.with_severity(severity).at(Some(alias), Some(current.fingerprint())));
     }
     findings.extend(overlap::findings(ground, def, &overlap));
     let renewal = (overlap.stage == Stage::Install).then(|| Renewal {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
 use trustmason_host::ack::ack;
+use trustmason_plan::outline::Wait;
 use trustmason_plan::text::{count, escape};
 use trustmason_spec::name::ServiceId;
 
@@ -33,8 +34,13 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let restarts = count(meant.len(), "restart");
     let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
     let left = waited.len() - meant.len();
+    let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
+    let reached = reached.into_iter().flat_map(|barrier| &barrier.waits_for);
+    let others: Vec<String> = reached.filter(|w| !matches!(w, Wait::Restart(_))).map(ToString::to_string).collect();
     if left > 0 {
         text.push_str(&format!("Still to be restarted: {left}; trustmason plan {} lists them.\n", estate.name));
+    } else if !others.is_empty() {
+        text.push_str(&format!("Still waited for: {}.\n", others.join(", ")));
     } else if !plan.barriers.is_empty() {
         text.push_str(&format!("Nothing else is waited for now. Go on: trustmason apply {}\n", estate.name));
     }
@@ -60,7 +66,10 @@ fn meant(
         let hint = did_you_mean(&text, known.iter().map(String::as_str));
         return Err(Stop::refused(format!("{spec} declares no service {}{hint}", escape(target))));
     }
+    if waited.is_empty() {
+        return Err(Stop::refused("no restart is waited for now; nothing was recorded"));
+    }
     let waited: Vec<String> = waited.iter().map(ToString::to_string).collect();
-    let list = if waited.is_empty() { "none is".to_owned() } else { format!("these are: {}", waited.join(", ")) };
-    Err(Stop::refused(format!("no restart of {} is waited for; {list}", escape(target))))
+    let list = waited.join(", ");
+    Err(Stop::refused(format!("no restart of {} is waited for; these are: {list}", escape(target))))
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     drop(lock);
     let facts = facts(&rounds, &next);
     let pack = |id: &_| machine.pack(id);
-    let report = Report { rounds: &rounds, next: &next, pack: &pack };
+    let report = Report { rounds: &rounds, next: &next, shown: saved.is_none(), pack: &pack };
     console.report(&match args.format {
         ReportFormat::Text => format!("\n{}", view::apply::text(report)),
         ReportFormat::Json => view::apply::json(report, facts.code())

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         let (rounds, next) = apply::rounds(&estate, &machine, begun, &mut lock, console)?;
         drop(lock);
         let pack = |id: &_| machine.pack(id);
-        console.report(&view::apply::text(Report { rounds: &rounds, next: &next, pack: &pack }));
+        console.report(&view::apply::text(Report { rounds: &rounds, next: &next, shown: false, pack: &pack }));
         if rounds.iter().any(|round| !round.outcomes.is_complete()) {
             return Ok(apply::facts(&rounds, &next));
         }

@@ -94,7 +94,7 @@ fn report(undone: &Undone, next: &Plan) -> String {
     }
     out.push('\n');
     let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
-    ladder::restarts(&mut out, "Restart now", &again);
+    ladder::restarts_now(&mut out, &again);
     ladder::how_to_go_on(&mut out, next);
     let whole = if undone.is_complete() { "Rollback complete" } else { "Rollback incomplete, run it again" };
     line!(out, "{}", paint(BOLD, format!("{whole}: {} restored.", count(restored, "store"))));

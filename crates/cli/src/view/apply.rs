@@ -92,6 +92,8 @@ pub(crate) struct Report<'a> {
     pub(crate) rounds: &'a [Round],
     /// The plan made afterwards.
     pub(crate) next: &'a Plan,
+    /// Whether the first plan was shown before it was carried out.
+    pub(crate) shown: bool,
     /// The folder of a pack.
     pub(crate) pack: &'a dyn Fn(&StoreId) -> std::path::PathBuf,
 }
@@ -100,6 +102,12 @@ impl<'a> Report<'a> {
     /// Restarts that nobody has seen to yet, those of this run among them.
     fn restarts(self) -> Vec<&'a Restart> {
         self.next.restarts.iter().filter(|r| r.pending_since.is_some()).collect()
+    }
+
+    /// Whether the plan that is left is the one that was shown already, word for word.
+    fn is_said(self) -> bool {
+        let idle = |round: &Round| round.outcomes.run.is_none() && round.restarts.is_empty();
+        self.shown && self.rounds.iter().all(|round| idle(round) && round.plan.changes.is_empty())
     }
 
     /// What is blocked afterwards, each reason once.
@@ -141,7 +149,9 @@ pub(crate) fn text(report: Report<'_>) -> String {
             line!(out, "{}\n", paint(WARN, "Interrupted: what was in hand was finished; run apply again to go on."));
         }
     }
-    ladder::restarts(&mut out, "Restart now", &report.restarts());
+    if !report.is_said() {
+        ladder::restarts_now(&mut out, &report.restarts());
+    }
     let blocked = report.blocked();
     if !blocked.is_empty() {
         line!(out, "{}", paint(BOLD, "Still blocked:"));
@@ -151,7 +161,9 @@ pub(crate) fn text(report: Report<'_>) -> String {
         out.push('\n');
     }
     waiting(&mut out, report);
-    ladder::rotations(&mut out, report.next);
+    if !report.is_said() {
+        ladder::rotations(&mut out, report.next);
+    }
     ladder::how_to_go_on(&mut out, report.next);
     line!(out, "{}", paint(BOLD, Done::of(report.rounds).line()));
     out

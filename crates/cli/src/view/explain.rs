@@ -1,16 +1,18 @@
 //! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
 
 use trustmason_keystore::{CertificateSlot, Entry, EntryKind, fold_alias};
-use trustmason_plan::change::Change;
+use trustmason_plan::change::{Change, Deed, Phase};
 use trustmason_plan::observed::{Observed, StoreLook};
-use trustmason_plan::outline::{EdgeVerdict, EdgeView, Plan, StoreState, StoreVerdict, StoreView};
+use trustmason_plan::outline::{
+    EdgeVerdict, EdgeView, Forecast, IdentityState, Plan, StoreState, StoreVerdict, StoreView,
+};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
     Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
 };
 
-use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 
 /// Everything an explanation is made from.
 #[derive(Clone, Copy)]
@@ -31,6 +33,13 @@ impl<'a> Case<'a> {
 
     fn view(self, edge: &Edge) -> Option<&'a EdgeView> {
         self.plan.edges.iter().find(|v| v.id == edge.id)
+    }
+
+    /// What later phases of rotations do with an alias of a store: with the entry there now, or with the one that gets it.
+    fn foretold(self, store: &'a StoreId, alias: Option<&'a str>) -> impl Iterator<Item = &'a Forecast> {
+        let concerns =
+            move |one: &&Forecast| [&one.alias, &one.to].into_iter().flatten().any(|a| Some(a.as_str()) == alias);
+        self.plan.forecast.iter().filter(move |one| one.store == *store).filter(concerns)
     }
 
     fn entries(self, store: &StoreId) -> &'a [Entry] {
@@ -199,13 +208,18 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             (Some(sha256), Some(end)) => format!("sha256 {}, until {}", short(sha256), day(end)),
             _ => "no certificate known".to_owned(),
         };
-        line!(out, "  now       {}: {now}", view.state.as_str());
+        let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
+        line!(out, "  now       {}{staged}: {now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {
             line!(out, "  awaits    {awaits}");
         }
     }
-    for change in case.plan.changes.iter().filter(|c| c.deed.waits_for() == Some(&def.id) && c.depends_on.is_empty()) {
+    let made = |c: &&Change| matches!(&c.deed, Deed::Regenerate { identity, .. } if *identity == def.id);
+    for change in case.plan.changes.iter().filter(made) {
         change_line(out, change);
+    }
+    for one in case.plan.forecast.iter().filter(|f| f.identity == def.id && f.phase == Phase::Install) {
+        later(out, one);
     }
     for finding in case.plan.findings.iter().filter(|f| f.identity.as_ref() == Some(&def.id) && f.change.is_none()) {
         line!(out, "  {}", super::plan::finding(finding));
@@ -223,6 +237,11 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             paint(DIM, format!("{}: {}", edge.rule, edge.why))
         );
     }
+}
+
+/// What a later phase of a rotation does.
+fn later(out: &mut String, one: &Forecast) {
+    line!(out, "  later     {}: {}", one.phase, ladder::deed(one));
 }
 
 fn change_line(out: &mut String, change: &Change) {
@@ -289,6 +308,9 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         None => "not judged".to_owned(),
     };
     line!(out, "  verdict   {}{verdict}", verdict_word(view));
+    for one in case.foretold(&def.id, edge.alias.as_deref()) {
+        later(out, one);
+    }
     let wanted = view.and_then(|v| v.sha256);
     let candidates: Vec<&Entry> = case
         .entries(&def.id)
@@ -342,10 +364,20 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
 fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
     for entry in held {
         let name = entry.alias.as_deref().map_or_else(String::new, escape);
-        line!(out, "{}", paint(BOLD, format!("{} holds {name}, and no rule wants it", def.id)));
-        line!(out, "  there now {}", entry_line(entry));
+        let rotation: Vec<&Forecast> = case.foretold(&def.id, entry.alias.as_deref()).collect();
         let changes: Vec<&Change> =
             case.plan.changes.iter().filter(|c| c.store == def.id && c.alias == entry.alias).collect();
+        let moves = changes.iter().any(|c| matches!(c.deed, Deed::Rename { .. }));
+        let why = match rotation.first() {
+            Some(one) => format!("for the rotation of {}", one.identity),
+            None if moves => "which gets another alias".to_owned(),
+            None => "and no rule wants it".to_owned(),
+        };
+        line!(out, "{}", paint(BOLD, format!("{} holds {name}, {why}", def.id)));
+        line!(out, "  there now {}", entry_line(entry));
+        for one in &rotation {
+            later(out, one);
+        }
         for change in &changes {
             change_line(out, change);
         }
@@ -357,7 +389,7 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
         {
             line!(out, "  {}", super::plan::finding(finding));
         }
-        if changes.is_empty() {
+        if changes.is_empty() && rotation.is_empty() {
             line!(out, "  It is not ours to touch and stays as it is.");
         }
     }

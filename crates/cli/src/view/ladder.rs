@@ -10,6 +10,15 @@ use super::{BAD, BOLD, DIM, WARN, line, paint};
 
 /// The restarts of a plan, those of its changes and those that earlier runs left.
 pub(crate) fn restarts(out: &mut String, title: &str, restarts: &[&Restart]) {
+    steps(out, title, restarts, because);
+}
+
+/// The restarts that are needed after what was done; the numbers of the plan that comes next would say nothing here.
+pub(crate) fn restarts_now(out: &mut String, restarts: &[&Restart]) {
+    steps(out, "Restart now", restarts, |r| because(&Restart { because: Vec::new(), ..r.clone() }));
+}
+
+fn steps(out: &mut String, title: &str, restarts: &[&Restart], because: impl Fn(&Restart) -> String) {
     if restarts.is_empty() {
         return;
     }
@@ -70,20 +79,22 @@ pub(crate) fn rotations(out: &mut String, plan: &Plan) {
 
 /// A later change in one line.
 fn forecast(one: &Forecast) -> String {
+    format!("{}  {}  {}", one.store, deed(one), paint(DIM, format!("({})", one.identity)))
+}
+
+/// What a later change does to its entry.
+pub(crate) fn deed(one: &Forecast) -> String {
     let alias = one.alias.as_deref().map(escape).unwrap_or_default();
     let to = one.to.as_deref().map(|to| format!(" to {}", escape(to))).unwrap_or_default();
     let action = one.action;
-    format!(
-        "{}  {} {action} {alias}{to}  {}",
-        one.store,
-        paint(style(action), action.symbol()),
-        paint(DIM, format!("({})", one.identity))
-    )
+    format!("{} {action} {alias}{to}", paint(style(action), action.symbol()))
 }
 
-/// What a barrier waits for, one line each.
+/// What a barrier waits for, one line each, in the order it is done: what a person brings in is read at the restart after it.
 pub(crate) fn waits(barrier: &Barrier) -> Vec<String> {
-    barrier.waits_for.iter().map(Wait::to_string).collect()
+    let (restarts, first): (Vec<&Wait>, Vec<&Wait>) =
+        barrier.waits_for.iter().partition(|wait| matches!(wait, Wait::Restart(_)));
+    first.into_iter().chain(restarts).map(Wait::to_string).collect()
 }
 
 /// What fails meanwhile, and what does not know yet that it will.
@@ -91,8 +102,8 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     for interruption in &plan.interruptions {
         line!(
             out,
-            "{} {}, so these fail until they have followed and were restarted:",
-            paint(BAD, format!("Interruption: {}", interruption.identity)),
+            "{} {}; trust in it fails here, until these have followed and were restarted:",
+            paint(BAD, format!("Interruption of {}:", interruption.identity)),
             interruption.why
         );
         for edge in &interruption.edges {

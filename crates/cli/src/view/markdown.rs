@@ -90,7 +90,7 @@ fn restarts(out: &mut String, plan: &Plan) {
     }
     line!(out, "## Restarts\n");
     line!(out, "One side at a time, never two nodes of a cluster at once.\n");
-    line!(out, "| step | host | service | because of change |");
+    line!(out, "| step | host | service | why |");
     line!(out, "|---|---|---|---|");
     for restart in &plan.restarts {
         line!(
@@ -115,7 +115,7 @@ fn phases(out: &mut String, plan: &Plan) {
     for interruption in &plan.interruptions {
         line!(
             out,
-            "{}: {}. Until they have followed and were restarted these fail:\n",
+            "{}: {}. Trust in it fails here, until these have followed and were restarted:\n",
             interruption.identity,
             interruption.why
         );
@@ -193,12 +193,15 @@ fn rollback(out: &mut String, plan: &Plan, state: &Path) {
 
 fn checks(out: &mut String, plan: &Plan) {
     line!(out, "## Checks\n");
-    line!(
-        out,
-        "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code 0 (5: it waits for a person)"
-    );
-    line!(out, "- [ ] `trustmason plan {}` says `No changes.`", plan.options.spec);
-    line!(out, "- [ ] `trustmason drift {}` exits 0", plan.options.spec);
+    let spec = &plan.options.spec;
+    let (code, left) = if plan.barriers.is_empty() {
+        ("0 (5: it waits for a person)", "`No changes.`")
+    } else {
+        ("5 (it waits for a person)", "`No changes to make now.` and what the rotation waits for")
+    };
+    line!(out, "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code {code}");
+    line!(out, "- [ ] `trustmason plan {spec}` says {left}");
+    line!(out, "- [ ] `trustmason drift {spec}` exits 0");
     for restart in &plan.restarts {
         line!(out, "- [ ] {} on {} is up again", cell(&restart.name), restart.service.host);
     }

@@ -24,7 +24,8 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     findings(&mut out, plan, &said, verbose);
     ladder::interruptions(&mut out, plan);
     let all: Vec<_> = plan.restarts.iter().collect();
-    ladder::restarts(&mut out, "Restart afterwards", &all);
+    let title = if plan.changes.is_empty() { "Still to be restarted" } else { "Restart afterwards" };
+    ladder::restarts(&mut out, title, &all);
     ladder::rotations(&mut out, plan);
     manual(&mut out, plan);
     line!(out, "{}", paint(BOLD, summary(plan)));

@@ -34,6 +34,7 @@ pub const CANARY: &str = "Qx7canaryZ9";
 /// 2025-01-01, when everything was installed.
 const INSTALLED: i64 = 1_735_689_600_000;
 
+/// Rotation is immediate, so that one apply brings everything to its end; the stories of staged rotation say so themselves.
 pub const SPEC: &str = r"trustmason: 1
 estate: acme
 profile: pcce-12.5
@@ -44,6 +45,7 @@ identity:
   subject: { OU: Contact Centre, O: Acme, L: Boston, ST: MA, C: US }
   validity: 1825d
   renew_before: 60d
+  rotation: immediate
 hosts:
   adsa.acme.example: { role: ads, side: a }
   rgrb.acme.example: { role: rogger, side: b }

@@ -128,7 +128,7 @@ pub enum RollbackError {
     },
     /// Its backups are gone.
     #[error(
-        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_days` says how long they stay"
+        "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` says how long they stay"
     )]
     Pruned {
         /// The run.

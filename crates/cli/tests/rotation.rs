@@ -1,0 +1,353 @@
+//! Rotation in stages by the program alone: what each phase says, what it waits for, how a person goes on, and what comes of it
+//! when something else happens in between.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use insta::assert_snapshot;
+use support::{Estate, NOW, SPEC, Said, Wish, certificate, put};
+
+const SETTLED: &str = "No changes. Every store holds what the spec declares.";
+const NOTHING_NOW: &str = "No changes to make now. 0 blocked, 0 unobserved, 1 waiting.";
+const NOTHING_DONE: &str =
+    "Apply complete: 0 imported, 0 replaced, 0 renamed, 0 deleted, 0 regenerated; 0 stores written, 0 failed.";
+
+/// Everything in sync; rotation is what it is unless a spec says otherwise.
+fn settled() -> Estate {
+    Estate::of(&staged())
+}
+
+fn staged() -> String {
+    SPEC.replace("  rotation: immediate\n", "")
+}
+
+/// Both CVP call servers have a certificate with a short name: each is trusted by the ADS, and each must be made anew.
+fn short_names() -> Estate {
+    Estate::with(&staged(), |id, wish| {
+        if id.name == "wsm" {
+            wish.cn = id.host.host().to_owned();
+            wish.sans.clear();
+        }
+    })
+}
+
+/// Makes an identity anew though nothing is wrong with it, as far as one apply goes.
+#[track_caller]
+fn begin(estate: &Estate, identity: &str) -> Said {
+    let _ = estate.run(&["plan", "--replace", identity, "--out", "p"]).code(0);
+    estate.run(&["apply", "--plan", "p"]).code(5)
+}
+
+/// Times and bytes of everything in the estate's folder.
+fn standing(estate: &Estate) -> Vec<(std::time::SystemTime, std::path::PathBuf, Vec<u8>)> {
+    let all = support::files(estate.dir.path());
+    all.into_iter().map(|(path, bytes)| (std::fs::metadata(&path).unwrap().modified().unwrap(), path, bytes)).collect()
+}
+
+/// The aliases of the CVP certificates in the store of the ADS.
+fn trusted(estate: &Estate) -> Vec<String> {
+    let mut aliases = estate.aliases("adsa/cacerts");
+    aliases.retain(|alias| alias.starts_with("cvp"));
+    aliases.sort();
+    aliases
+}
+
+#[test]
+fn the_first_plan_shows_every_phase_and_every_wait() {
+    let said = short_names().run(&["plan", "--at", NOW]).code(0);
+    assert_snapshot!(said.out);
+    assert_eq!(said.last_line(), "Plan: 2 to import, 0 to replace, 0 to rename, 0 to delete, 0 to regenerate.");
+}
+
+#[test]
+fn the_ticket_has_the_later_phases() {
+    assert_snapshot!(short_names().run(&["plan", "--at", NOW, "--format", "markdown"]).code(0).out);
+}
+
+#[test]
+fn the_json_plan_has_the_later_phases() {
+    let estate = short_names();
+    let plan = estate.run(&["plan", "--at", NOW, "--format", "json"]).code(0).json();
+    let phases = |list: &str| -> Vec<String> {
+        let all = plan[list].as_array().unwrap();
+        all.iter().map(|one| format!("{} {} {}", one["phase"], one["action"], one["store"]).replace('"', "")).collect()
+    };
+    assert_eq!(phases("changes"), ["extend import adsa.acme.example/cacerts"; 2]);
+    let mut forecast = vec!["install regenerate cvp1.acme.example/keystore".to_owned()];
+    forecast.push("install regenerate cvp2.acme.example/keystore".to_owned());
+    for action in ["delete", "rename", "delete", "rename"] {
+        forecast.push(format!("withdraw {action} adsa.acme.example/cacerts"));
+    }
+    assert_eq!(phases("forecast"), forecast);
+    let rename = &plan["forecast"].as_array().unwrap()[3];
+    assert_eq!(rename["alias"], "cvp1.acme.example~next");
+    assert_eq!((&rename["to"], &rename["identity"]), (&"cvp1.acme.example".into(), &"cvp1.acme.example/wsm".into()));
+    let wait = |host: &str, service: &str| serde_json::json!({ "kind": "restart", "host": host, "service": service });
+    let barriers = serde_json::json!([
+        { "after_phase": "extend", "waits_for": [wait("adsa.acme.example", "tomcat")] },
+        { "after_phase": "install", "waits_for": [wait("cvp1.acme.example", "wsm"), wait("cvp2.acme.example", "wsm")] },
+    ]);
+    assert_eq!(plan["barriers"], barriers);
+    assert_eq!(plan["interruptions"], serde_json::json!([]));
+    let [restart] = plan["restarts"].as_array().unwrap().as_slice() else { panic!("{}", plan["restarts"]) };
+    assert_eq!((&restart["service"], &restart["step"]), (&"tomcat".into(), &1.into()));
+    assert_eq!(
+        (&restart["because"], &restart["pending_since"]),
+        (&serde_json::json!([1, 2]), &serde_json::Value::Null)
+    );
+
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let plan = estate.run(&["plan", "--format", "json"]).code(0).json();
+    assert_eq!(phases_of(&plan, "changes"), 0);
+    assert_eq!(phases_of(&plan, "forecast"), 6);
+    assert!(
+        plan["restarts"][0]["pending_since"].is_string() && plan["restarts"][0]["because"] == serde_json::json!([])
+    );
+    let wsm = plan["identities"].as_array().unwrap().iter().find(|i| i["id"] == "cvp1.acme.example/wsm").unwrap();
+    assert_eq!((&wsm["state"], &wsm["awaits"]), (&"minted".into(), &"the restart of adsa.acme.example/tomcat".into()));
+}
+
+fn phases_of(plan: &serde_json::Value, list: &str) -> usize {
+    plan[list].as_array().unwrap().len()
+}
+
+#[test]
+fn three_applies_with_what_people_do_in_between() {
+    let estate = short_names();
+    let keys = || ["cvp1/keystore", "cvp2/keystore"].map(|store| std::fs::read(estate.file(store)).unwrap());
+    let before = keys();
+
+    // Extend: both are trusted, the identities are as they were.
+    let said = estate.run(&["apply", "--auto-approve"]).code(5);
+    assert!(said.last_line().starts_with("Apply complete: 2 imported, 0 replaced"), "{}", said.out);
+    let said = said.out_has(
+        "When a service is up again, say so (quoted globs take several, '*/tomcat'):
+  trustmason ack estate.yaml adsa.acme.example/tomcat
+and when all are, go on:
+  trustmason apply estate.yaml\n",
+    );
+    let _ = said.out_has("Restart now, one step after the other:\n  1. adsa.acme.example/tomcat: Apache Tomcat (");
+    let all = ["cvp1.acme.example", "cvp1.acme.example~next", "cvp2.acme.example", "cvp2.acme.example~next"];
+    assert_eq!(trusted(&estate), all);
+    assert_eq!(keys(), before);
+
+    // Install.
+    let said = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(0).out_has("by the word of tester: 1 restart.");
+    let _ = said.out_has("Nothing else is waited for now. Go on: trustmason apply estate.yaml");
+    let said = estate.run(&["apply", "--auto-approve"]).code(5);
+    assert!(said.last_line().contains(" 2 regenerated; 2 stores written, 0 failed."), "{}", said.out);
+    let _ = said.out_has("  trustmason ack estate.yaml cvp1.acme.example/wsm\n");
+    assert_eq!(trusted(&estate), all);
+    assert_ne!(keys(), before);
+
+    // Withdraw: one of two is not enough for the other.
+    let said = estate.run(&["ack", "cvp1.acme.example/wsm"]).code(0);
+    let _ = said.out_has("Still to be restarted: 1; trustmason plan estate.yaml lists them.");
+    let said = estate.run(&["apply", "--auto-approve"]).code(5);
+    assert!(said.last_line().contains(" 1 renamed, 1 deleted, 0 regenerated; 1 store written"), "{}", said.out);
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example", "cvp2.acme.example~next"]);
+    let _ = estate.run(&["ack", "*/wsm"]).code(0);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
+
+    // What is left is a restart that nothing waits for any more.
+    let said = estate.run(&["plan", "--detailed-exitcode"]).code(0).out_has("Still to be restarted, ");
+    assert_eq!(said.last_line(), SETTLED);
+    let _ = estate.run(&["drift", "--strict"]).code(2).out_has("restart-pending");
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let _ = estate.run(&["drift", "--strict"]).code(0);
+    let said = estate.run(&["apply"]).code(0).out_has(SETTLED);
+    assert_eq!(said.last_line(), NOTHING_DONE);
+}
+
+#[test]
+fn a_second_apply_writes_nothing_asks_nobody_and_says_the_same() {
+    let estate = short_names();
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let before = standing(&estate);
+    // Two rotations wait, for one restart.
+    let said = estate.run(&["apply"]).code(5).out_has("0 blocked, 0 unobserved, 2 waiting.");
+    assert_eq!(before, standing(&estate));
+    assert_eq!(said.last_line(), NOTHING_DONE);
+    assert_eq!(said.out.matches("wait for  the restart of adsa.acme.example/tomcat").count(), 1, "{}", said.out);
+    let _ = said.out_has("  trustmason ack estate.yaml adsa.acme.example/tomcat\n");
+    let _ = estate.run(&["plan", "--detailed-exitcode"]).code(2);
+}
+
+#[test]
+fn a_wait_is_no_drift_until_patience_is_over() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let said = estate.run(&["drift", "-v"]).code(0).out_has("No drift found, with 1 warning; something waits");
+    let _ = said.out_has("waits for the restart of adsa.acme.example/tomcat");
+    let later = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(8 * 24)).to_string();
+    let _ = estate.run(&["plan", "--at", &later]).code(0).out_has("has it been forgotten?");
+
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let _ = estate.run(&["drift"]).code(0);
+    // As if the certificate had been changed a fortnight ago.
+    let path = estate.path(".trustmason/ledger.json");
+    let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let long_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(14 * 24)).to_string();
+    for predecessor in ledger["predecessors"].as_object_mut().unwrap().values_mut() {
+        predecessor["at"] = long_ago.clone().into();
+    }
+    put(&path, &serde_json::to_vec(&ledger).unwrap());
+    let said = estate.run(&["drift"]).code(2).out_has("rotation-waiting       cvp1.acme.example/wsm: ");
+    let said = said.out_has("the old one stays trusted until the restart of cvp1.acme.example/wsm");
+    let _ = said.out_has("; has it been forgotten?");
+}
+
+#[test]
+fn an_acknowledgement_is_taken_only_where_something_waits() {
+    let estate = settled();
+    let before = support::files(estate.dir.path());
+    let _ = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(1).err_has("no restart is waited for now");
+    assert_eq!(before, support::files(estate.dir.path()), "nothing is recorded, not even a lock stays");
+
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let before = standing(&estate);
+    let misspelt = estate.run(&["ack", "adsa.acme.example/tomcta"]).code(1);
+    let _ = misspelt.err_has("declares no service adsa.acme.example/tomcta; did you mean `adsa.acme.example/tomcat`?");
+    let _ = estate.run(&["ack", "nobody.*/tomcat"]).code(1).err_has("declares no service nobody.*/tomcat");
+    let idle = estate.run(&["ack", "cvp1.acme.example/callserver"]).code(1);
+    let _ =
+        idle.err_has("no restart of cvp1.acme.example/callserver is waited for; these are: adsa.acme.example/tomcat");
+    let _ = estate.run(&["ack", "[", "--log-format", "json"]).code(1);
+    assert_eq!(before, standing(&estate));
+
+    let said = estate.run(&["ack", "estate.yaml", "ADSA*/Tomcat"]).code(0).out_has("  adsa.acme.example/tomcat\n");
+    assert!(said.err.is_empty(), "{}", said.err);
+}
+
+#[test]
+fn a_saved_plan_does_not_outlive_an_acknowledgement() {
+    let estate = settled();
+    // An earlier change left a restart.
+    estate.remove("adsa/cacerts", "rgrb.acme.example_iis");
+    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
+    let _ = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
+    let _ = estate.run(&["ack", "*/tomcat"]).code(0);
+    let before = standing(&estate);
+    let said = estate.run(&["apply", "--plan", "p"]).code(3).err_has("p no longer holds; nothing was written:");
+    let _ = said.err_has("ledger ./.trustmason/ledger.json changed: ");
+    assert_eq!(before, standing(&estate));
+    // Nor does the plan of a phase that is over.
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let _ = estate.run(&["apply", "--plan", "p"]).code(3);
+}
+
+#[test]
+fn explanations_say_what_a_rotation_waits_for() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let explain = |target: &str| estate.run(&["explain", target]).code(0);
+    let said = explain("cvp1.acme.example/wsm").out_has("minted (its next key waits in staging): sha256 ");
+    let said = said.out_has("  awaits    the restart of adsa.acme.example/tomcat\n");
+    let _ = said.out_has("  later     install: ~ regenerate wsm_certificate\n");
+    let said = explain("adsa.acme.example/cacerts/cvp1.acme.example").out_has("in-sync   the store holds it");
+    let said = said.out_has("  later     withdraw: - delete cvp1.acme.example\n");
+    let _ = said.out_has("  later     withdraw: > rename cvp1.acme.example~next to cvp1.acme.example\n");
+    let said = explain("adsa.acme.example/cacerts/cvp1.acme.example~next");
+    let said = said.out_has("holds cvp1.acme.example~next, for the rotation of cvp1.acme.example/wsm\n");
+    assert!(!said.out.contains("not ours"), "{}", said.out);
+
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let said = explain("cvp1.acme.example/wsm").out_has("planned   ~ regenerate wsm_certificate: every truster knows");
+    assert!(!said.out.contains("awaits"), "{}", said.out);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let _ = explain("cvp1.acme.example/wsm").out_has("  awaits    the restart of cvp1.acme.example/wsm\n");
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let said = explain("adsa.acme.example/cacerts/cvp1.acme.example~next").out_has("which gets another alias\n");
+    let _ = said.out_has("  planned   > rename cvp1.acme.example~next to cvp1.acme.example: ");
+}
+
+#[test]
+fn a_pack_is_brought_in_before_the_restart_that_reads_it() {
+    let estate = settled();
+    let said = begin(&estate, "cvp1.acme.example/vxml");
+    let target = "vvb1.acme.example/tomcat-trust";
+    let said = said.out_has(
+        "  wait for  the hand-off of vvb1.acme.example/tomcat-trust
+            the restart of vvb1.acme.example/engine
+            the restart of vvb1.acme.example/tomcat\n",
+    );
+    let _ = said.out_has("afterwards: trustmason confirm estate.yaml vvb1.acme.example/tomcat-trust");
+    // Too early: what was restarted cannot have read what is not there.
+    let _ = estate.run(&["ack", "vvb1*"]).code(0).out_has(&format!("Still waited for: the hand-off of {target}.\n"));
+    let _ = estate.run(&["confirm", target]).code(0);
+    let said = estate.run(&["plan"]).code(0).out_has("  wait for  the restart of vvb1.acme.example/engine\n");
+    assert_eq!(said.last_line(), NOTHING_NOW);
+    let _ = estate.run(&["ack", "vvb1*"]).code(0).out_has("Go on: ");
+    let said = estate.run(&["apply", "--auto-approve"]).code(5);
+    assert!(said.last_line().contains(" 1 regenerated; 1 store written"), "{}", said.out);
+    let _ = estate.run(&["ack", "*"]).code(0);
+    // The old certificate leaves the hand-off store by another pack.
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5).out_has("pack for vvb1.acme.example/tomcat-trust");
+    let _ = estate.run(&["confirm", target]).code(0);
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
+}
+
+#[test]
+fn a_rotation_is_abandoned_by_taking_its_run_back() {
+    let estate = settled();
+    let before = std::fs::read(estate.file("adsa/cacerts")).unwrap();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    assert_ne!(before, std::fs::read(estate.file("adsa/cacerts")).unwrap());
+    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("restored adsa.acme.example/cacerts");
+    let _ = said.out_has("removed the new key of cvp1.acme.example/wsm, which nobody used yet");
+    assert_eq!(before, std::fs::read(estate.file("adsa/cacerts")).unwrap());
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
+}
+
+#[test]
+fn a_rotation_is_abandoned_by_removing_its_staged_key() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let _ = estate.run(&["ack", "*"]).code(0);
+    std::fs::remove_file(estate.path(".trustmason/staging/cvp1.acme.example/wsm.jceks")).unwrap();
+    // Its certificate was never presented: it leaves, and nothing else happens.
+    let said = estate.run(&["apply", "--auto-approve"]).code(0);
+    assert!(
+        said.last_line().starts_with("Apply complete: 0 imported, 0 replaced, 0 renamed, 1 deleted"),
+        "{}",
+        said.out
+    );
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
+}
+
+#[test]
+fn a_second_wish_waits_for_the_first() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "-v"]).code(0);
+    let said = said.out_has("--replace: a new certificate is on its way already");
+    assert_eq!(said.last_line(), NOTHING_NOW);
+}
+
+#[test]
+fn an_alias_somebody_else_holds_stops_it_with_a_way_out() {
+    let estate = settled();
+    estate.put("adsa/cacerts", "cvp1.acme.example~next", certificate(&Wish::of("somebody-else.example", 8)));
+    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm"]).code(0);
+    let said = said.out_has("alias-conflict").out_has("cvp1.acme.example~next");
+    assert!(said.last_line().contains("1 blocked"), "{}", said.out);
+}
+
+#[test]
+fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let _ = estate.run(&["ack", "*"]).code(0);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
+    // The old certificate is to be withdrawn again; until then both are trusted.
+    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now, one step after the other:\n");
+    let _ = said.out_has("adsa.acme.example/tomcat: Apache Tomcat (pending since ");
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp1.acme.example~next", "cvp2.acme.example"]);
+    let runs = estate.run(&["runs"]).code(0).out;
+    let first = runs.lines().last().unwrap().split_whitespace().next().unwrap();
+    let _ = estate.run(&["rollback", first, "--auto-approve"]).code(1).err_has("is not the newest that stands");
+}
