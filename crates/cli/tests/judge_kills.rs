@@ -68,6 +68,7 @@ struct Template {
 impl Template {
     fn new() -> Self {
         let estate = Estate::troubled();
+        fs::write(estate.path("estate.yaml"), support::SPEC.replace("immediate", "staged")).unwrap();
         for (store, mode) in MODES {
             fs::set_permissions(estate.file(store), fs::Permissions::from_mode(mode)).unwrap();
         }

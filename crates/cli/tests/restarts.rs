@@ -23,7 +23,7 @@ const COMMANDS: &str = "services:
 /// The troubled estate of the other tests, whose services have commands.
 fn estate(script: &str) -> Estate {
     let estate = Estate::troubled();
-    fs::write(estate.path("estate.yaml"), format!("{SPEC}{COMMANDS}")).unwrap();
+    fs::write(estate.path("estate.yaml"), format!("{}{COMMANDS}", SPEC.replace("immediate", "staged"))).unwrap();
     fs::write(estate.path("restart.sh"), script).unwrap();
     estate
 }
