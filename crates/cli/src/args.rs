@@ -428,9 +428,7 @@ mod tests {
 
     #[test]
     fn later_commands_are_not_there_yet() {
-        for later in ["ack", "runs", "rollback", "collect"] {
-            assert!(Args::try_parse_from(["trustmason", later]).is_err(), "{later}");
-        }
+        assert!(Args::try_parse_from(["trustmason", "collect"]).is_err());
         assert!(Args::try_parse_from(["trustmason", "drift", "--probe"]).is_err());
     }
 }
