@@ -351,3 +351,27 @@ fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let first = runs.lines().last().unwrap().split_whitespace().next().unwrap();
     let _ = estate.run(&["rollback", first, "--auto-approve"]).code(1).err_has("is not the newest that stands");
 }
+
+#[test]
+fn a_spec_that_turns_immediate_finishes_at_once_with_the_staged_key() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    put(&estate.path("estate.yaml"), SPEC.as_bytes());
+    let said = estate.run(&["apply", "--auto-approve"]).code(0).out_has("from the key an earlier run staged for");
+    assert!(said.last_line().contains(" 1 regenerated; 2 stores written, 0 failed."), "{}", said.out);
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
+}
+
+#[test]
+fn a_present_certificate_that_is_distrusted_is_waited_for_no_more() {
+    let estate = settled();
+    let _ = begin(&estate, "cvp1.acme.example/wsm");
+    let wsm = estate.certificates.iter().find(|(id, _)| id.to_string() == "cvp1.acme.example/wsm").unwrap().1;
+    let print = trustmason_keystore::Fingerprint::of(wsm);
+    let spec = format!("{}distrust: [{{ sha256: '{print}', why: lost }}]\n", staged());
+    put(&estate.path("estate.yaml"), spec.as_bytes());
+    let said = estate.run(&["apply", "--auto-approve"]).code(0).out_has("from the key an earlier run staged for");
+    assert!(said.last_line().contains(" 1 regenerated; 2 stores written, 0 failed."), "{}", said.out);
+    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
+}
