@@ -85,8 +85,28 @@ enum Deed {
     Nothing,
 }
 
-/// Builds the estate of one of the specs in `specs/`.
+/// The estate of one of the specs in `specs/`, as document 003 leaves it when somebody stops half-way.
 pub fn build(spec: &str) -> Built {
+    let mut built = empty(spec);
+    built.former();
+    // Certificates count in seconds, and the present ones are later than those.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    built.machines();
+    built.exports();
+    built.half_done();
+    built.other_people();
+    built
+}
+
+/// The same machines, freshly installed: nobody began to exchange anything but by exporting it.
+pub fn fresh(spec: &str) -> Built {
+    let mut built = empty(spec);
+    built.machines();
+    built.exports();
+    built
+}
+
+fn empty(spec: &str) -> Built {
     let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs");
     let folder = tempfile::Builder::new().prefix("judge-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let root = folder.path().to_path_buf();
@@ -98,7 +118,7 @@ pub fn build(spec: &str) -> Built {
         fs::create_dir(root.join(name)).unwrap();
     }
     let wishes = document_003(&cast);
-    let mut built = Built {
+    Built {
         folder: Some(folder),
         root,
         cast,
@@ -110,15 +130,7 @@ pub fn build(spec: &str) -> Built {
         doomed: BTreeSet::new(),
         bare: BTreeSet::new(),
         mirrors: BTreeMap::new(),
-    };
-    built.former();
-    // Certificates count in seconds, and the present ones are later than those.
-    std::thread::sleep(std::time::Duration::from_millis(1100));
-    built.machines();
-    built.exports();
-    built.half_done();
-    built.other_people();
-    built
+    }
 }
 
 /// The place of an actor among those of its first role.

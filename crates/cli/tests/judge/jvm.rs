@@ -44,7 +44,9 @@ pub type Listing = BTreeMap<String, Held>;
 
 impl Jvm {
     pub fn start() -> Self {
-        let mut jvm = Self { stores: Judge::start("KeystoreJudge.java"), tls: Judge::start("TlsJudge.java") };
+        // One answers few questions and is to be quick at the first; the other makes hundreds of handshakes.
+        let stores = Judge::start("KeystoreJudge.java", "-XX:TieredStopAtLevel=1");
+        let mut jvm = Self { stores, tls: Judge::start("TlsJudge.java", "-XX:+UseSerialGC") };
         let (stores, tls) = (jvm.stores.ask(&["version"]), jvm.tls.ask(&["version"]));
         assert_eq!(stores["java"], tls["java"], "both judges run on one JDK");
         eprintln!("judged by JDK {} ({}) with its keytool", tls["java"], tls["vendor"]);
@@ -139,9 +141,9 @@ struct Judge {
 }
 
 impl Judge {
-    fn start(source: &str) -> Self {
+    fn start(source: &str, option: &str) -> Self {
         let mut child = Command::new("java")
-            .args(["-Xshare:auto", "-XX:TieredStopAtLevel=1"])
+            .args(["-Xshare:auto", option])
             .arg(program(source))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

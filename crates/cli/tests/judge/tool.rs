@@ -180,8 +180,9 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
     carried
 }
 
-/// Runs it until it puts its nth file in place, and kills it there (SIGKILL). `None` if it comes to its end before that.
-pub fn killed_at_rename(built: &Built, nth: usize, arguments: &[&str]) -> Option<()> {
+/// Runs it until it puts its nth file in place, and kills it there (SIGKILL). Whether it was; else it came
+/// to its end before that.
+pub fn killed_at_rename(built: &Built, nth: usize, arguments: &[&str]) -> bool {
     let log = built.root.join("strace.log");
     let mut command = Command::new("strace");
     let calls = "rename,renameat,renameat2";
@@ -195,5 +196,5 @@ pub fn killed_at_rename(built: &Built, nth: usize, arguments: &[&str]) -> Option
     let renames = trace.lines().filter(|line| line.contains(" rename")).count();
     assert!(renames > 0, "strace cannot trace here, or nothing was put in place\n{output:?}\n{trace}");
     // strace dies the death of what it traces.
-    (output.status.signal() == Some(9)).then_some(())
+    output.status.signal() == Some(9)
 }
