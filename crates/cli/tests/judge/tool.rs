@@ -101,10 +101,15 @@ pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     restarts.chain(waits.filter(|wait| wait["kind"] == "restart")).map(service).collect()
 }
 
+/// Whether strace is here and may trace; a container may forbid it.
+pub fn can_trace() -> bool {
+    let able = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    able.is_ok_and(|output| output.status.success())
+}
+
 /// Runs it under strace and names every call that could have written. `None` where strace cannot trace.
 pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)> {
-    let able = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
-    if !able.is_ok_and(|output| output.status.success()) {
+    if !can_trace() {
         eprintln!("strace cannot trace here: judged by inodes, sizes and times alone");
         return None;
     }
@@ -180,20 +185,22 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
     carried
 }
 
-/// Runs it until it puts its nth file in place, and kills it there (SIGKILL). Whether it was; else it came
-/// to its end before that.
-pub fn killed_at_rename(built: &Built, nth: usize, arguments: &[&str]) -> bool {
+/// Runs it until it puts its nth store in place, and kills it there (SIGKILL). Whether it was; else it came
+/// to its end before that. On one processor stores are written one after the other, so that the nth is always the same.
+pub fn killed_at_store(built: &Built, nth: usize, arguments: &[&str]) -> bool {
     let log = built.root.join("strace.log");
-    let mut command = Command::new("strace");
-    let calls = "rename,renameat,renameat2";
-    command.args(["-f", "-qq", "-e", &format!("trace={calls}"), "-e"]);
-    command.arg(format!("inject={calls}:signal=SIGKILL:when={nth}")).arg("-o").arg(&log);
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0", "strace"]);
+    // Stores change places with their new files by this call, and only they.
+    let call = "renameat2";
+    command.args(["-f", "-qq", "-e", &format!("trace={call}"), "-e"]);
+    command.arg(format!("inject={call}:signal=SIGKILL:when={nth}")).arg("-o").arg(&log);
     let output = command.arg(BINARY).args(arguments).current_dir(&built.root).output();
     let output =
-        output.unwrap_or_else(|error| panic!("no judge: `strace` does not start ({error}). {}", craft::HOW_TO_GET));
+        output.unwrap_or_else(|error| panic!("no judge: `taskset` does not start ({error}). {}", craft::HOW_TO_GET));
     let trace = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
-    let renames = trace.lines().filter(|line| line.contains(" rename")).count();
+    let renames = trace.lines().filter(|line| line.contains(" renameat2")).count();
     assert!(renames > 0, "strace cannot trace here, or nothing was put in place\n{output:?}\n{trace}");
     // strace dies the death of what it traces.
     output.status.signal() == Some(9)
