@@ -138,6 +138,13 @@ impl Estate {
                 self.name
             )));
         }
+        // Left out in silence, a wish would look fulfilled.
+        let left_out = |id: &&IdentityId| !trustmason_plan::selects(&self.topology, &options, &id.host);
+        if let Some(id) = options.replace.iter().find(left_out) {
+            return Err(Stop::refused(format!(
+                "--replace {id}: its host is not among those that --host and --side select; widen the selection"
+            )));
+        }
         Ok(options)
     }
 

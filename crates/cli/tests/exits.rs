@@ -328,6 +328,13 @@ fn selections_that_select_nothing_are_refused() {
 }
 
 #[test]
+fn replace_of_what_is_not_selected_is_refused() {
+    let estate = Estate::new();
+    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--host", "adsa.*"]).code(1);
+    assert!(said.err.contains("--replace cvp1.acme.example/wsm: its host is not among those"), "{}", said.err);
+}
+
+#[test]
 fn replace_makes_a_good_certificate_anew_once() {
     let estate = Estate::new();
     let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "--out", "p"]).code(0);
