@@ -1,0 +1,184 @@
+//! What stands around the changes: restarts, and of rotations the phases to come, what they wait for, and what fails where
+//! there are none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use trustmason_spec::name::{IdentityId, ServiceId};
+use trustmason_spec::topology::{Source, Subject, Topology};
+
+use super::Desk;
+use crate::change::{
+    Action, Barrier, ChangeId, Deed, EdgeVerdict, Forecast, Interruption, Manual, Phase, Restart, Wait,
+};
+use crate::finding::{Finding, Kind};
+use crate::ledger::Reading;
+use crate::overlap::{self, Overlap, Stage};
+use crate::{restart, text};
+
+impl<'a> Desk<'a> {
+    /// Changes of certificate under way, or beginning with this plan.
+    pub(super) fn overlaps(&self) -> impl Iterator<Item = &'a Overlap> {
+        self.settled.values().filter_map(|one| one.overlap.as_ref())
+    }
+
+    pub(super) fn restarts(&self) -> Vec<Restart> {
+        let mut because: BTreeMap<&ServiceId, BTreeSet<ChangeId>> = BTreeMap::new();
+        let topology = self.ground.topology;
+        for change in &self.changes {
+            let services = match &change.deed {
+                Deed::Regenerate { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
+                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {
+                    topology.stores.get(&change.store).map(|s| &s.restart)
+                }
+            };
+            for service in services.into_iter().flatten() {
+                because.entry(service).or_default().insert(change.id);
+            }
+        }
+        let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().collect();
+        let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().collect();
+        restart::steps(topology, all)
+            .into_iter()
+            .map(|(service, step)| Restart {
+                name: service_name(topology, &service),
+                because: because.remove(&service).into_iter().flatten().collect(),
+                pending_since: pending.get(&service).copied(),
+                by_command: topology.services.get(&service).is_some_and(|def| def.restart.is_some()),
+                step,
+                service,
+            })
+            .collect()
+    }
+
+    /// Services of the selected hosts that earlier runs left to be restarted.
+    fn pending(&self) -> impl Iterator<Item = (&'a ServiceId, Timestamp)> {
+        let ground = self.ground;
+        let known = |id: &ServiceId| ground.topology.services.contains_key(id);
+        ground
+            .observed
+            .ledger
+            .restarts
+            .iter()
+            .filter(move |(id, _)| known(id) && ground.selection.takes(ground.topology, &id.host))
+            .map(|(id, pending)| (id, pending.since))
+    }
+
+    pub(super) fn restart_findings(&mut self) {
+        let topology = self.ground.topology;
+        let findings = self.pending().map(|(service, since)| {
+            let message = format!(
+                "{} was not restarted since its store changed on {}; restart it, then: trustmason ack {service}",
+                service_name(topology, service),
+                text::day(since.as_second())
+            );
+            Finding::of_host(Kind::RestartPending, &service.host, message)
+        });
+        let findings: Vec<Finding> = findings.collect();
+        self.findings.extend(findings);
+    }
+
+    /// What later phases do: first the identities change, then the old certificates leave.
+    pub(super) fn forecast(&self) -> Vec<Forecast> {
+        let mut forecast = self.forecast.clone();
+        for overlap in self.overlaps().filter(|overlap| overlap.stage == Stage::Extend) {
+            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
+            if let Some(Source::KeyEntry { store, alias }) = source {
+                forecast.push(Forecast {
+                    phase: Phase::Install,
+                    store: store.clone(),
+                    alias: Some(alias.clone()),
+                    action: Action::Regenerate,
+                    to: None,
+                    identity: overlap.identity.clone(),
+                });
+            }
+        }
+        forecast.sort();
+        forecast
+    }
+
+    /// What must have happened between the phases, for the rotations that end in a selected store or live in one.
+    pub(super) fn barriers(&self) -> Vec<Barrier> {
+        let topology = self.ground.topology;
+        let blocked: BTreeSet<&str> =
+            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
+        let (mut extend, mut install) = (BTreeSet::new(), BTreeSet::new());
+        for overlap in self.overlaps() {
+            let home = self.ground.selection.takes(topology, &overlap.identity.host);
+            let taken = |wait: &Wait| home || self.ground.selection.takes(topology, wait.host());
+            // Nobody need restart what could not learn anything.
+            let needs = overlap.needs.iter().filter(|n| !n.edge.as_deref().is_some_and(|e| blocked.contains(e)));
+            let waits = needs.flat_map(|n| &n.waits).filter(|w| taken(w)).cloned();
+            match overlap.stage {
+                Stage::Extend => extend.extend(waits),
+                Stage::Settle => install.extend(waits),
+                Stage::Install => {}
+            }
+            if overlap.stage != Stage::Settle && home {
+                let services = topology.identities.get(&overlap.identity).into_iter().flat_map(|def| &def.restart);
+                install.extend(services.map(|service| Wait::Restart(service.clone())));
+            }
+        }
+        [(Phase::Extend, extend), (Phase::Install, install)]
+            .into_iter()
+            .filter(|(_, waits)| !waits.is_empty())
+            .map(|(after_phase, waits)| Barrier { after_phase, waits_for: waits.into_iter().collect() })
+            .collect()
+    }
+
+    pub(super) fn readers(&self) -> BTreeMap<ServiceId, Reading> {
+        let mut readers = BTreeMap::new();
+        for overlap in self.overlaps() {
+            overlap::readers(self.ground, overlap, &mut readers);
+        }
+        readers
+    }
+
+    /// Identities that change while somebody trusts what they present now and cannot learn of the new one first.
+    pub(super) fn interruptions(&self) -> Vec<Interruption> {
+        let mut all = Vec::new();
+        for (subject, one) in self.settled {
+            let (Subject::Identity(id), Some(current), None) = (subject, &one.current, &one.overlap) else { continue };
+            let Some(def) = self.ground.topology.identities.get(id) else { continue };
+            let (finding, why) = match (&one.renewal, &one.by_hand) {
+                (Some(renewal), _) => (renewal.finding, "its rotation is immediate"),
+                (None, Some((finding, _))) => {
+                    (*finding, "where a person makes it anew the certificate is known only when it is in use already")
+                }
+                (None, None) => continue,
+            };
+            let edges = overlap::relying(self.ground, def, current, finding);
+            if !edges.is_empty() {
+                all.push(Interruption { identity: id.clone(), why: why.to_owned(), edges });
+            }
+        }
+        all
+    }
+
+    pub(super) fn manual_restarts(&self, work: &Manual) -> Vec<Restart> {
+        let topology = self.ground.topology;
+        let identity = IdentityId::new(work.target.host.clone(), work.target.name.clone());
+        let services = match work.kind {
+            crate::change::ManualKind::Store => topology.stores.get(&work.target).map(|s| &s.restart),
+            crate::change::ManualKind::Identity => topology.identities.get(&identity).map(|i| &i.restart),
+            crate::change::ManualKind::Export => None,
+        };
+        services
+            .into_iter()
+            .flatten()
+            .map(|s| Restart {
+                service: s.clone(),
+                name: service_name(topology, s),
+                because: Vec::new(),
+                pending_since: None,
+                by_command: false,
+                step: 1,
+            })
+            .collect()
+    }
+}
+
+fn service_name(topology: &Topology, service: &ServiceId) -> String {
+    topology.services.get(service).map_or_else(|| service.name.clone(), |s| s.name.clone())
+}

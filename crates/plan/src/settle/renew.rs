@@ -1,0 +1,308 @@
+//! An identity whose key entry was found, or is missing: is its certificate good, and if not, is it made anew at once, in stages,
+//! or not at all.
+
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject};
+
+use super::{Ground, Held, Renewal, Settled, find_key, unknown};
+use crate::change::{From, FromKind, IdentityState, Material};
+use crate::constraints::{self, DAY, Fault};
+use crate::finding::{Finding, Kind, Severity};
+use crate::observed::{KeyLook, StagedLook};
+use crate::overlap::{self, Stage};
+use crate::standing::Standing;
+use crate::text;
+use crate::why::Why;
+
+pub(super) fn present(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    standing: &Standing<'_>,
+    alias: &str,
+    entry: &Entry,
+    chain: &[trustmason_keystore::CertificateSlot],
+) -> Settled {
+    let Some(current) = chain.first().and_then(|slot| slot.certificate()).cloned() else {
+        let why = Why::SourceUnreadable {
+            subject: def.id.to_string(),
+            class: crate::observed::FailureClass::Unreadable,
+            message: format!("the certificate of entry `{alias}` in {} does not parse", standing.def.id),
+        };
+        return unknown(why);
+    };
+    let mut findings = key_findings(def, standing, entry, &current);
+    let faults = constraints::judge(&current, def, ground.now);
+    let from = From {
+        kind: FromKind::Store,
+        place: format!("{}/{alias}", standing.def.id),
+        sha256: Some(current.fingerprint()),
+    };
+    let asked = ground.options.replace.contains(&def.id);
+    let staged = overlap::staged(ground, def, Some(&current));
+    let distrusted = ground.topology.distrust.get(&current.fingerprint());
+    let reason = if let Some(why) = distrusted {
+        Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
+    } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
+        Some((fault.kind(), fault.to_string()))
+    } else {
+        asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
+    };
+    let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
+    let settling = overlap::is_staged(def) && usable;
+    let settling = settling.then(|| overlap::settling(ground, def, &current)).flatten();
+    let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
+    let (finding, reason) = match (reason, staged) {
+        (Some((_, reason)), _) if foreign => {
+            findings.extend(soft_findings(ground, def, &current, &faults));
+            return ca_issued(def, current, &reason, findings);
+        }
+        // One change after the other: trusters keep two certificates of an identity, never three.
+        (_, _) if settling.is_some() => (Kind::RotationWaiting, String::new()),
+        (Some(reason), _) => reason,
+        (None, Some(look)) if !foreign => {
+            let day = text::day(look.since.as_second());
+            (Kind::RotationWaiting, format!("its next key, made on {day}, waits in staging"))
+        }
+        (None, _) => (Kind::RotationWaiting, String::new()),
+    };
+    if reason.is_empty() {
+        findings.extend(soft_findings(ground, def, &current, &faults));
+        findings.extend(settling.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
+        let material = Ok(Material::Known(current.fingerprint()));
+        return Settled {
+            from: Some(from),
+            overlap: settling,
+            findings,
+            ..Settled::plain(IdentityState::Active, Some(current), material)
+        };
+    }
+    let draft = Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings };
+    if overlap::is_staged(def) {
+        renew_staged(ground, def, standing, draft, staged, from)
+    } else {
+        renew(ground, def, standing, draft)
+    }
+}
+
+/// Makes an identity anew without an outage where somebody may rely on its present certificate; at once where nobody does.
+fn renew_staged(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    draft: Draft<'_>,
+    staged: Option<&StagedLook>,
+    from: From,
+) -> Settled {
+    let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {
+        return renew(ground, def, home, draft);
+    };
+    let material = Ok(Material::Known(current.fingerprint()));
+    if staged.is_none() {
+        if !home.selected {
+            // Nobody asked to judge it, and until somebody does its trusters have what they need.
+            let plain = Settled::plain(IdentityState::RenewDue, Some(current), material);
+            return Settled { from: Some(from), ..plain };
+        }
+        if home.blocking().is_some() || newer_elsewhere(ground, def, &current).is_some() {
+            return renew(ground, def, home, draft);
+        }
+    }
+    let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
+    let overlap = overlap::begin_or_go_on(ground, def, home, &current, staged, finding, reason);
+    if overlap.since.is_none() {
+        let told = Finding::of_identity(finding, &def.id, overlap.reason.clone());
+        // A wish is no fault.
+        let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
+        let severity = if wished { Severity::Info } else { finding.severity() };
+        findings.push(told.with_severity(severity).at(Some(alias), Some(current.fingerprint())));
+    }
+    findings.extend(overlap::findings(ground, def, &overlap));
+    let renewal = (overlap.stage == Stage::Install).then(|| Renewal {
+        store: home.def.id.clone(),
+        alias: alias.to_owned(),
+        entry,
+        finding: overlap.kind(),
+        severity: overlap.severity(ground),
+        reason: "every truster knows its next certificate".to_owned(),
+        resumed: overlap.certificate.clone(),
+    });
+    let state = if overlap.since.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
+    let plain = Settled::plain(state, Some(current), material);
+    Settled { from: Some(from), renewal, overlap: Some(overlap), findings, ..plain }
+}
+
+/// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
+fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut findings: Vec<Finding>) -> Settled {
+    let why = Why::IssuerMismatch { identity: def.id.clone(), issuer: text::escape(current.issuer()) };
+    findings.push(
+        Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
+            .at(None, Some(current.fingerprint())),
+    );
+    let material =
+        if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
+    let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
+    Settled { from: Some(from), findings, ..Settled::plain(IdentityState::RenewDue, Some(current), material) }
+}
+
+fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
+    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else {
+        return Vec::new();
+    };
+    let text = match look {
+        KeyLook::Opens => return Vec::new(),
+        KeyLook::OtherPassword => {
+            "the private key has another password than its store, the service will fail to start with \
+             UnrecoverableKeyException; set it with keytool -keypasswd"
+        }
+        KeyLook::Mismatch => "the private key does not belong to the certificate beside it; make the identity anew",
+        KeyLook::Unknown(why) => {
+            let finding = Finding::of_identity(
+                Kind::KeyPasswordMismatch,
+                &def.id,
+                format!("the private key could not be judged: {why}"),
+            );
+            return vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))];
+        }
+    };
+    let mut finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, text);
+    finding.store = Some(standing.def.id.clone());
+    vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))]
+}
+
+/// Findings that do not by themselves demand a new certificate.
+pub(super) fn soft_findings(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    current: &Certificate,
+    faults: &[Fault],
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = faults
+        .iter()
+        .filter(|f| !f.demands_new())
+        .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
+        .collect();
+    let left = current.not_after().saturating_sub(ground.now.as_second());
+    let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
+    if !due && left >= 0 && left < i64::from(ground.topology.policy.warn_before_days) * DAY {
+        let message = format!("it ends on {}", text::day(current.not_after()));
+        findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
+    }
+    findings
+}
+
+/// A certificate that is to be made anew, and why.
+pub(super) struct Draft<'a> {
+    pub alias: &'a str,
+    pub entry: Option<EntryId>,
+    pub current: Option<Arc<Certificate>>,
+    pub finding: Kind,
+    pub reason: String,
+    pub findings: Vec<Finding>,
+}
+
+pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft: Draft<'_>) -> Settled {
+    let blocked = if let Some(finding) = standing.blocking() {
+        Some(Why::SourceBlocked { store: standing.def.id.clone(), finding })
+    } else if !standing.selected {
+        Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
+    } else {
+        truster_left_behind(ground, def, &standing.def.id, &draft)
+    };
+    if let Some(why) = blocked {
+        let mut findings = draft.findings;
+        if standing.selected {
+            let message = format!("{}; {why}", draft.reason);
+            let finding = Finding::of_identity(why.finding(), &def.id, message);
+            findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
+        }
+        return Settled { findings, ..Settled::plain(IdentityState::RenewDue, draft.current, Err(why)) };
+    }
+    // Who asks for a new key gets one that did not lie about.
+    let resumed = overlap::staged(ground, def, draft.current.as_deref())
+        .filter(|_| !ground.options.replace.contains(&def.id))
+        .map(|look| &look.certificate);
+    let material = match resumed {
+        Some(certificate) => Material::Known(certificate.fingerprint()),
+        None => Material::Minted(def.id.clone()),
+    };
+    let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
+    let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
+    Settled {
+        from: Some(from),
+        renewal: Some(Renewal {
+            store: standing.def.id.clone(),
+            alias: draft.alias.to_owned(),
+            entry: draft.entry,
+            severity: draft.finding.severity(),
+            finding: draft.finding,
+            reason: draft.reason,
+            resumed: resumed.cloned(),
+        }),
+        findings: draft.findings,
+        ..Settled::plain(state, draft.current, Ok(material))
+    }
+}
+
+/// Whether a truster has, at the edge's own alias, a later certificate of the identity that we did not place there.
+fn holds_newer(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    edge: &Edge,
+    truster: &Standing<'_>,
+    current: &Certificate,
+) -> bool {
+    let entries = truster.facts.iter().flat_map(|f| &f.entries);
+    entries.filter(|e| e.alias == edge.alias && edge.alias.is_some()).any(|entry| {
+        let Some(held) = crate::observed::certificate(entry) else { return false };
+        let print = held.fingerprint();
+        let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));
+        held.not_before() > current.not_before()
+            && constraints::names(held, def)
+            && !ours
+            && !ground.observed.ledger.predecessors.contains_key(&print)
+            && !ground.topology.distrust.contains_key(&print)
+            && !is_somebodys(ground, print)
+    })
+}
+
+/// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
+fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
+    ground.index.homes.values().flatten().any(|def| {
+        let Source::KeyEntry { store, alias } = &def.source else { return false };
+        let Some(facts) = ground.standings.get(store).and_then(|s| s.facts) else { return false };
+        match find_key(ground, facts, alias) {
+            Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
+            Held::Other(_) | Held::Nothing => false,
+        }
+    })
+}
+
+/// A new certificate must reach every truster in the same run: one outside the selection, one that cannot be written, or one
+/// that knows better would break.
+fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, draft: &Draft<'_>) -> Option<Why> {
+    let subject = Subject::Identity(def.id.clone());
+    // What nobody can use any more is not worth waiting for.
+    let works = draft.current.is_some() && !overlap::is_useless(draft.finding);
+    let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
+    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+        let id = &truster.def.id;
+        if !truster.selected {
+            return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
+        }
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && id != home) {
+            return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
+        }
+        holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
+            .then(|| Why::Newer { identity: def.id.clone(), truster: id.clone() })
+    })
+}
+
+/// A truster that knows better than the identity's own store.
+fn newer_elsewhere<'a>(ground: &Ground<'a>, def: &IdentityDef, current: &Certificate) -> Option<&'a StoreId> {
+    overlap::trusters(ground, &def.id)
+        .find(|(edge, truster)| holds_newer(ground, def, edge, truster, current))
+        .map(|(edge, _)| &edge.store)
+}
