@@ -101,9 +101,9 @@ pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     restarts.chain(waits.filter(|wait| wait["kind"] == "restart")).map(service).collect()
 }
 
-/// Whether strace is here and may trace; a container may forbid it.
+/// Whether strace is here and may trace on the first processor; a container may forbid either.
 pub fn can_trace() -> bool {
-    let able = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
+    let able = Command::new("taskset").args(["-c", "0", "strace", "-f", "-o", "/dev/null", "true"]).output();
     able.is_ok_and(|output| output.status.success())
 }
 
