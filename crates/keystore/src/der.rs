@@ -1,5 +1,8 @@
-//! A strict DER reader (ITU-T X.690 §10): definite, minimal lengths, low tag numbers, bounded depth, offsets kept.
+//! A reader of tagged elements (ITU-T X.690): by DER's rules (§10: definite, minimal lengths) for what must be canonical, by
+//! BER's (§8: indefinite lengths, octet strings in pieces) for containers that other tools wrote. Low tag numbers, bounded
+//! depth, offsets kept.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 pub(crate) const INTEGER: u8 = 0x02;
@@ -10,8 +13,25 @@ pub(crate) const OID: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
+/// An OCTET STRING in pieces (BER only).
+pub(crate) const OCTET_STRINGS: u8 = 0x24;
+/// The constructed context tag 0, `[0] EXPLICIT` of most structures.
+pub(crate) const CONTEXT_0: u8 = 0xa0;
+
+/// What ends an element of indefinite length.
+const CLOSING: &[u8] = &[0, 0];
+
 /// How deep constructed values may nest. A certificate needs about ten.
 const DEPTH: usize = 48;
+
+/// Whose rules an encoding follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    /// X.690 §10.
+    Der,
+    /// X.690 §8.
+    Ber,
+}
 
 /// What is wrong with an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +44,8 @@ pub(crate) enum Fault {
     LongLength,
     /// A tag number above 30, which no certificate uses.
     HighTag,
+    /// BER, not DER: a string in pieces.
+    Pieces,
     /// Another tag than the structure asks for.
     Unexpected,
     /// Bytes after the end of the structure.
@@ -40,6 +62,7 @@ impl Fault {
             Self::Short => "the encoding ends too early",
             Self::Indefinite => "an indefinite length (BER, not DER)",
             Self::LongLength => "a length that is not in its shortest form (BER, not DER)",
+            Self::Pieces => "a string in pieces (BER, not DER)",
             Self::HighTag => "a tag number above 30",
             Self::Unexpected => "another element than the structure asks for",
             Self::Excess => "bytes after the end of a structure",
@@ -66,17 +89,46 @@ pub(crate) struct Tlv<'a> {
     pub(crate) raw: &'a [u8],
     /// Offset of the tag.
     pub(crate) at: usize,
+    /// How long tag and length are.
+    head: usize,
+    rules: Rules,
 }
 
 impl<'a> Tlv<'a> {
     /// Offset of the first content byte.
     pub(crate) fn body_at(&self) -> usize {
-        self.at + (self.raw.len() - self.body.len())
+        self.at + self.head
     }
 
-    /// A reader over the contents.
+    /// A reader over the contents, by the same rules.
     pub(crate) fn inner(&self) -> Der<'a> {
-        Der { rest: self.body, at: self.body_at() }
+        Der { rest: self.body, at: self.body_at(), rules: self.rules }
+    }
+
+    /// The octets of an OCTET STRING, also of one in pieces and of one under an implicit tag (X.690 §8.7).
+    pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>> {
+        if !self.is_constructed() {
+            return Ok(Cow::Borrowed(self.body));
+        }
+        if self.rules == Rules::Der {
+            return Err(DerError { fault: Fault::Pieces, at: self.at });
+        }
+        let mut whole = Vec::with_capacity(self.body.len());
+        let mut open = vec![self.inner()];
+        while let Some(reader) = open.last_mut() {
+            if reader.is_empty() {
+                open.pop();
+                continue;
+            }
+            let piece = reader.next()?;
+            match piece.tag {
+                OCTET_STRING => whole.extend_from_slice(piece.body),
+                OCTET_STRINGS if open.len() < DEPTH => open.push(piece.inner()),
+                OCTET_STRINGS => return Err(DerError { fault: Fault::TooDeep, at: piece.at }),
+                _ => return Err(DerError { fault: Fault::Unexpected, at: piece.at }),
+            }
+        }
+        Ok(Cow::Owned(whole))
     }
 
     pub(crate) fn is_constructed(&self) -> bool {
@@ -128,11 +180,18 @@ impl<'a> Tlv<'a> {
 pub(crate) struct Der<'a> {
     rest: &'a [u8],
     at: usize,
+    rules: Rules,
 }
 
 impl<'a> Der<'a> {
+    /// By DER's rules.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, at: 0 }
+        Self { rest: bytes, at: 0, rules: Rules::Der }
+    }
+
+    /// By BER's rules; DER is BER, too.
+    pub(crate) fn ber(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, at: 0, rules: Rules::Ber }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -160,36 +219,80 @@ impl<'a> Der<'a> {
         if tag & 0x1f == 0x1f {
             return self.fail(Fault::HighTag);
         }
-        let (header, length) = match first {
-            0..=0x7f => (2, usize::from(first)),
-            0x80 => return self.fail(Fault::Indefinite),
-            _ => {
-                let count = usize::from(first & 0x7f);
-                let Some(bytes) = self.rest.get(2..2 + count) else {
-                    return self.fail(Fault::Short);
-                };
-                let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
-                if significant > 4 {
-                    return self.fail(Fault::Short);
-                }
-                let length = bytes.iter().fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
-                if length < 0x80 || significant != count {
-                    return self.fail(Fault::LongLength);
-                }
-                (2 + count, length)
-            }
+        let (head, length, closing) = match self.length(tag, first)? {
+            (head, Some(length)) => (head, length, 0),
+            (head, None) => (head, self.until_closed(head)?, CLOSING.len()),
         };
-        let Some(end) = header.checked_add(length) else {
+        let end = head.checked_add(length).and_then(|end| end.checked_add(closing));
+        let Some((raw, rest)) = end.and_then(|end| self.rest.split_at_checked(end)) else {
             return self.fail(Fault::Short);
         };
-        let Some((raw, rest)) = self.rest.split_at_checked(end) else {
-            return self.fail(Fault::Short);
-        };
-        let body = raw.get(header..).unwrap_or_default();
-        let tlv = Tlv { tag, body, raw, at: self.at };
+        let body = raw.get(head..head + length).unwrap_or_default();
+        let tlv = Tlv { tag, body, raw, at: self.at, head, rules: self.rules };
         self.rest = rest;
-        self.at += end;
+        self.at += raw.len();
         Ok(tlv)
+    }
+
+    /// The length of tag and length, and the length of the contents; `None` where they end with a closing mark.
+    fn length(&self, tag: u8, first: u8) -> Result<(usize, Option<usize>)> {
+        let count = match first {
+            0..=0x7f => return Ok((2, Some(usize::from(first)))),
+            0x80 if self.rules == Rules::Ber && tag & 0x20 != 0 => return Ok((2, None)),
+            0x80 => return self.fail(Fault::Indefinite),
+            _ => usize::from(first & 0x7f),
+        };
+        let Some(bytes) = self.rest.get(2..2 + count) else {
+            return self.fail(Fault::Short);
+        };
+        let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
+        if significant > 4 {
+            return self.fail(Fault::Short);
+        }
+        let length = bytes.iter().fold(0usize, |value, byte| (value << 8) | usize::from(*byte));
+        if self.rules == Rules::Der && (length < 0x80 || significant != count) {
+            return self.fail(Fault::LongLength);
+        }
+        Ok((2 + count, Some(length)))
+    }
+
+    /// How many bytes of contents stand before the closing mark of an element of indefinite length (X.690 §8.1.5). Elements of
+    /// definite length are stepped over whole; only indefinite ones are entered.
+    fn until_closed(&self, head: usize) -> Result<usize> {
+        let inner = self.rest.get(head..).unwrap_or_default();
+        let mut reader = Der { rest: inner, at: self.at + head, rules: Rules::Ber };
+        let mut open = 1usize;
+        loop {
+            if reader.rest.starts_with(CLOSING) {
+                open -= 1;
+                if open == 0 {
+                    return Ok(inner.len() - reader.rest.len());
+                }
+                reader.step(CLOSING.len())?;
+                continue;
+            }
+            let &[tag, first] = match reader.rest.first_chunk::<2>() {
+                Some(start) => start,
+                None => return reader.fail(Fault::Short),
+            };
+            match reader.length(tag, first)? {
+                (head, Some(length)) => reader.step(head.saturating_add(length))?,
+                (_, None) if open >= DEPTH => return reader.fail(Fault::TooDeep),
+                (head, None) => {
+                    open += 1;
+                    reader.step(head)?;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, count: usize) -> Result<()> {
+        let Some(rest) = self.rest.get(count..) else {
+            return self.fail(Fault::Short);
+        };
+        self.rest = rest;
+        self.at += count;
+        Ok(())
     }
 
     /// The next element, which must have this tag.
@@ -307,6 +410,41 @@ mod tests {
         }
         let outer = Der::new(&bytes).next().unwrap();
         assert_eq!(check_canonical(&outer).unwrap_err().fault, Fault::TooDeep);
+    }
+
+    #[test]
+    fn containers_of_other_tools_may_be_ber() {
+        let bytes = [
+            &[0x30, 0x80][..],
+            &[0x24, 0x80, 0x04, 1, b'a', 0x24, 3, 0x04, 1, b'b', 0, 0],
+            &[0x04, 0x82, 0, 1, b'c'],
+            &[0, 0],
+            b"tail",
+        ];
+        let bytes = bytes.concat();
+        let mut outer = Der::ber(&bytes);
+        let whole = outer.next().unwrap();
+        assert_eq!((whole.raw.len(), outer.position()), (bytes.len() - 4, bytes.len() - 4));
+        let mut inner = whole.inner();
+        let pieces = inner.next().unwrap();
+        assert_eq!((pieces.at, &*pieces.octets().unwrap()), (2, &b"ab"[..]));
+        let long = inner.next().unwrap();
+        assert_eq!((long.body_at(), &*long.octets().unwrap()), (18, &b"c"[..]));
+        assert!(inner.is_empty());
+    }
+
+    #[test]
+    fn indefinite_lengths_are_bounded_and_closed() {
+        let fault = |bytes: &[u8]| Der::ber(bytes).next().unwrap_err().fault;
+        assert_eq!(fault(&[0x30, 0x80, 4, 1, 7]), Fault::Short);
+        assert_eq!(fault(&[0x04, 0x80, 0, 0]), Fault::Indefinite, "a primitive value has a length");
+        assert_eq!(fault(&[[0x30, 0x80].repeat(2000), vec![0; 4000]].concat()), Fault::TooDeep);
+        let mut pieces = vec![4, 1, 7];
+        for _ in 0..100 {
+            pieces = encode(OCTET_STRINGS, &pieces);
+        }
+        assert_eq!(Der::ber(&pieces).next().unwrap().octets().unwrap_err().fault, Fault::TooDeep);
+        assert_eq!(Der::new(&[0x24, 3, 4, 1, 7]).next().unwrap().octets().unwrap_err().fault, Fault::Pieces);
     }
 
     #[test]
