@@ -76,9 +76,11 @@ impl Digits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::der::{self, Der};
 
     fn read(tag: u8, text: &str) -> Option<i64> {
-        seconds(&Tlv { tag, body: text.as_bytes(), raw: text.as_bytes(), at: 0 })
+        let time = der::encode(tag, text.as_bytes());
+        seconds(&Der::new(&time).next().ok()?)
     }
 
     #[test]
