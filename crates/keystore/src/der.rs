@@ -381,6 +381,16 @@ pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A non-negative INTEGER in DER.
+pub(crate) fn integer(value: u64) -> Vec<u8> {
+    let bytes = value.to_be_bytes();
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(bytes.len() - 1);
+    let digits = bytes.get(zeros..).unwrap_or_default();
+    // The first bit is the sign.
+    let sign: &[u8] = if digits.first().is_some_and(|first| first & 0x80 != 0) { &[0] } else { &[] };
+    encode(INTEGER, &[sign, digits].concat())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -454,6 +464,15 @@ mod tests {
         assert_eq!(dotted(&[0x88, 0x37, 0x03]).unwrap(), "2.999.3");
         assert_eq!(dotted(&[0x55, 0x84]), None);
         assert_eq!(dotted(&[]), None);
+    }
+
+    #[test]
+    fn integers_are_shortest_and_not_negative() {
+        assert_eq!(integer(0), [2, 1, 0]);
+        assert_eq!(integer(127), [2, 1, 127]);
+        assert_eq!(integer(128), [2, 2, 0, 128]);
+        assert_eq!(integer(10_000), [2, 2, 0x27, 0x10]);
+        assert_eq!(Der::new(&integer(u64::MAX)).next().unwrap().small().unwrap(), u64::MAX);
     }
 
     #[test]

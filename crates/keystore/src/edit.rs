@@ -1,6 +1,6 @@
 //! What to change: dispositions by position and new entries, all at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use crate::certificate::Certificate;
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
+use crate::format::{Format, fold_alias};
 use crate::key::SealedKey;
+use crate::remark::Remark;
 use crate::store::{EntryId, Store};
 
 /// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
@@ -130,4 +132,62 @@ pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate,
         Some(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
         None => Ok(certificate),
     }
+}
+
+/// An alias as Java stores it, if it can be stored.
+pub(crate) fn new_alias(format: Format, alias: &str) -> Result<String, EditError> {
+    let bad = |why| EditError::BadAlias { alias: alias.to_owned(), why };
+    if alias.is_empty() {
+        return Err(bad("it is empty"));
+    }
+    let folded = fold_alias(alias).into_owned();
+    let counted = matches!(format, Format::Jks | Format::Jceks);
+    if counted && crate::jks::alias_bytes(&folded) > usize::from(u16::MAX) {
+        return Err(bad("it is longer than 65535 bytes"));
+    }
+    Ok(folded)
+}
+
+/// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
+/// before and are not touched stay. What is no entry to a JVM takes no alias.
+pub(crate) fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditError> {
+    let mut result: HashMap<String, (usize, bool)> = HashMap::new();
+    let mut note = |alias: &str, touched: bool| {
+        let slot = result.entry(fold_alias(alias).into_owned()).or_default();
+        slot.0 += 1;
+        slot.1 |= touched;
+        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
+    };
+    for entry in store.entries.iter().filter(|entry| store.takes_alias(entry)) {
+        match edits.disposition.get(&entry.id) {
+            Some(Disposition::Remove) => {}
+            Some(Disposition::Rename(alias)) => note(&new_alias(store.format, alias)?, true)?,
+            None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }) => {
+                note(entry.alias.as_deref().unwrap_or_default(), false)?;
+            }
+        }
+    }
+    for new in &edits.add {
+        let alias = match new {
+            NewEntry::Trusted { alias, .. } => alias.as_deref().unwrap_or_default(),
+            NewEntry::PrivateKey { alias, .. } => alias,
+        };
+        note(&new_alias(store.format, alias)?, true)?;
+    }
+    Ok(())
+}
+
+/// A store that no JVM loads may only lose the entries that make it so.
+pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditError> {
+    for remark in &store.remarks {
+        let (entry, alias, why) = match remark {
+            Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
+            Remark::UnknownCertificateType { entry, alias, name } => (entry, alias, format!("its type is `{name}`")),
+            _ => continue,
+        };
+        if !matches!(edits.disposition.get(entry), Some(Disposition::Remove | Disposition::ReplaceKey { .. })) {
+            return Err(EditError::Unloadable { alias: alias.clone(), why });
+        }
+    }
+    Ok(())
 }

@@ -189,11 +189,22 @@ pub enum EditError {
         /// The entry's alias.
         alias: String,
     },
-    /// JCEKS protects keys under printable ASCII passwords only (the JDK says "Password is not ASCII").
+    /// JCEKS keys and PKCS#12 files take printable ASCII passwords only (the JDK says "Password is not ASCII").
     #[error(
-        "a JCEKS key cannot be protected by this password: the JDK accepts printable ASCII only; choose such a password for the store"
+        "nothing in a {} store can be protected by this password: the JDK accepts printable ASCII only; choose such a password for \
+         the store",
+        .format.as_str()
     )]
-    PasswordNotAscii,
+    PasswordNotAscii {
+        /// The format.
+        format: Format,
+    },
+    /// Parts of the store are encrypted and were not opened, so nobody knows what an edit would do to them.
+    #[error("the {} store was read without its password and has encrypted parts; open it with the password to edit it", .format.as_str())]
+    NotOpened {
+        /// The format.
+        format: Format,
+    },
     /// The format is written under a password and none was given.
     #[error("a {} store is written under its password, and none was given", .format.as_str())]
     PasswordNeeded {

@@ -12,6 +12,8 @@ pub enum Format {
     Jks,
     /// SunJCE's JCEKS, `CECECECE`, versions 1 and 2.
     Jceks,
+    /// PKCS#12 (RFC 7292), also under the name of PFX.
+    Pkcs12,
     /// One file of PEM blocks.
     Pem,
     /// A folder of certificate files.
@@ -32,12 +34,13 @@ pub enum AliasModel {
 }
 
 impl Format {
-    /// The name in JSON output: `jks`, `jceks`, `pem`, `pem-dir`, `der`.
+    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jks => "jks",
             Self::Jceks => "jceks",
+            Self::Pkcs12 => "pkcs12",
             Self::Pem => "pem",
             Self::PemDirectory => "pem-dir",
             Self::Der => "der",
@@ -48,7 +51,7 @@ impl Format {
     #[must_use]
     pub fn alias_model(self) -> AliasModel {
         match self {
-            Self::Jks | Self::Jceks => AliasModel::Folded,
+            Self::Jks | Self::Jceks | Self::Pkcs12 => AliasModel::Folded,
             Self::Pem | Self::Der => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
         }
@@ -58,7 +61,7 @@ impl Format {
     #[must_use]
     pub fn holds_keys(self) -> bool {
         match self {
-            Self::Jks | Self::Jceks => true,
+            Self::Jks | Self::Jceks | Self::Pkcs12 => true,
             Self::Pem | Self::PemDirectory | Self::Der => false,
         }
     }
@@ -169,11 +172,7 @@ fn asn1(bytes: &[u8]) -> Detected {
     };
     let contents = inner(bytes).and_then(|skip| bytes.get(skip..)).unwrap_or_default();
     match contents {
-        [der::INTEGER, 1, 0 | 3, der::SEQUENCE, ..] => other(
-            "pkcs12",
-            "this is a PKCS#12 store, which this version does not read",
-            "convert it with keytool -importkeystore -deststoretype JKS or JCEKS",
-        ),
+        [der::INTEGER, 1, 3, der::SEQUENCE, ..] => Detected::Readable(Format::Pkcs12),
         [der::OID, 9, rest @ ..] if rest.starts_with(DATA) => match rest.get(DATA.len()) {
             Some(2) => other(
                 "pkcs7",
@@ -242,7 +241,6 @@ mod tests {
             (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
             (b"\0\0\0\0CERT", Class::Unsupported),
             (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
-            (b"\x30\x80\x02\x01\x03\x30", Class::Unsupported),
             (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Class::Unsupported),
         ] {
             let refused = detect(bytes).readable();

@@ -1,6 +1,6 @@
 //! Bytes ⇄ [`Store`]: the keystore formats that Java and its neighbours trust, read and edited without loss.
 //!
-//! JKS and JCEKS (versions 1 and 2), PEM files, bundles and folders, and DER files. [`Store::open`] detects the format by
+//! JKS and JCEKS (versions 1 and 2), PKCS#12, PEM files, bundles and folders, and DER files. [`Store::open`] detects the format by
 //! content, checks the digest, and gives [`Entry`] values by position: duplicates, case twins and nameless entries are kept
 //! apart. [`Store::edit`] is surgical: entries that are not named in the [`Edits`] keep their bytes exactly, whatever they
 //! hold and whoever knows their password; only edited entries and the digest change.
@@ -21,6 +21,7 @@ mod jks;
 mod key;
 mod password;
 mod pem;
+mod pkcs12;
 mod reader;
 mod remark;
 mod single;
@@ -38,6 +39,7 @@ pub use format::{AliasModel, Detected, Format, detect, fold_alias};
 pub use intern::{CertificateSlot, Interner, UnparsedCertificate};
 pub use key::{KeyMatch, OpenedKey, SealedKey};
 pub use password::Password;
+pub use pkcs12::Protection;
 pub use remark::Remark;
 pub use store::{Entry, EntryId, EntryKind, Store, Unlock};
 pub use text::visible;

@@ -1,8 +1,10 @@
 //! What a reader should know of a store that opened all the same.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use crate::store::EntryId;
+use crate::format::{Format, fold_alias};
+use crate::store::{EntryId, Store};
 use crate::text::visible;
 
 /// Something odd about a store, said once per place.
@@ -10,6 +12,36 @@ use crate::text::visible;
 pub enum Remark {
     /// Opened without a password: the structure was read, the digest was not checked.
     Unverified,
+    /// Part of the store is encrypted and was not opened: what is in it is not shown.
+    ClosedPart {
+        /// The entry that stands for it.
+        entry: EntryId,
+    },
+    /// Nothing protects the content: no digest, no MAC.
+    NoMac,
+    /// Something for which JDK 17 does not open the store, or this entry, though it is read here.
+    JvmCannotOpen {
+        /// The entry, if it is about one only.
+        entry: Option<EntryId>,
+        /// What it is.
+        why: String,
+    },
+    /// A private key that no JVM shows.
+    HiddenKey {
+        /// The entry.
+        entry: EntryId,
+        /// Its name in the file, if it has one.
+        alias: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A certificate without Oracle's trusted key usage attribute that belongs to no key: no JVM shows it.
+    UntrustedBag {
+        /// The entry.
+        entry: EntryId,
+        /// Its name in the file, if it has one.
+        alias: Option<String>,
+    },
     /// Bytes after the digest. A JVM ignores them; a write keeps them.
     TrailingBytes {
         /// How many.
@@ -126,8 +158,12 @@ impl Remark {
     #[must_use]
     pub fn entry(&self) -> Option<EntryId> {
         match self {
-            Self::Unverified | Self::TrailingBytes { .. } | Self::LoosePem { .. } => None,
-            Self::DuplicateAlias { entry, .. }
+            Self::Unverified | Self::NoMac | Self::TrailingBytes { .. } | Self::LoosePem { .. } => None,
+            Self::JvmCannotOpen { entry, .. } => *entry,
+            Self::ClosedPart { entry }
+            | Self::HiddenKey { entry, .. }
+            | Self::UntrustedBag { entry, .. }
+            | Self::DuplicateAlias { entry, .. }
             | Self::CaseTwins { entry, .. }
             | Self::UpperCaseAlias { entry, .. }
             | Self::AliasNotText { entry, .. }
@@ -164,8 +200,34 @@ impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unverified => f.write_str("opened without a password: its digest was not checked"),
+            Self::ClosedPart { entry } => write!(
+                f,
+                "entry {} is an encrypted part: without the password its certificates and keys are not shown",
+                entry.position() + 1
+            ),
+            Self::NoMac => f.write_str("it has no MAC: nothing tells whether somebody changed it"),
+            Self::JvmCannotOpen { entry: None, why } => write!(f, "JDK 17 does not open this store: {why}"),
+            Self::JvmCannotOpen { entry: Some(entry), why } => {
+                write!(f, "JDK 17 does not open this store, for entry {}: {why}", entry.position() + 1)
+            }
+            Self::HiddenKey { alias, why, .. } => {
+                write!(f, "no JVM shows the private key `{}`: {why}; export it again", visible(alias))
+            }
+            Self::UntrustedBag { entry, alias } => match alias {
+                Some(alias) => write!(
+                    f,
+                    "certificate `{}` has no trusted key usage attribute: no JVM takes it for an anchor, or shows it",
+                    visible(alias)
+                ),
+                None => write!(
+                    f,
+                    "the certificate at position {} has no trusted key usage attribute: no JVM takes it for an anchor, or \
+                     shows it",
+                    entry.position() + 1
+                ),
+            },
             Self::TrailingBytes { count } => {
-                write!(f, "{count} bytes follow the digest; a JVM ignores them and a write keeps them")
+                write!(f, "{count} bytes follow the end of the store; a JVM ignores them and a write keeps them")
             }
             Self::DuplicateAlias { alias, earlier, entry } => write!(
                 f,
@@ -218,4 +280,30 @@ impl fmt::Display for Remark {
             }
         }
     }
+}
+
+/// Duplicates, case twins and aliases a JVM cannot look up.
+pub(crate) fn twins(store: &mut Store) {
+    let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(store.entries.len());
+    let mut remarks = Vec::new();
+    // The JDK's PKCS#12 folds aliases when it loads them, JKS and JCEKS only when it looks them up.
+    let folds = store.format == Format::Pkcs12;
+    for entry in store.entries.iter().filter(|entry| store.takes_alias(entry)) {
+        let Some(exact) = entry.alias.as_deref() else {
+            continue;
+        };
+        let folded = fold_alias(exact);
+        let alias = || exact.to_owned();
+        if folded != exact && !folds {
+            remarks.push(Remark::UpperCaseAlias { entry: entry.id, alias: alias() });
+        }
+        if let Some((earlier, other)) = seen.insert(folded, (entry.id, exact)) {
+            remarks.push(if other == exact {
+                Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
+            } else {
+                Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
+            });
+        }
+    }
+    store.remarks.append(&mut remarks);
 }

@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::edit::{Edits, Image};
 use crate::error::{EditError, KeyError, ReadError};
-use crate::format::{AliasModel, Format, detect, fold_alias};
+use crate::format::{AliasModel, Detected, Format, detect, fold_alias};
 use crate::intern::{CertificateSlot, Interner};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
 use crate::remark::Remark;
-use crate::{jks, pem, single};
+use crate::{jks, pem, pkcs12, single};
 
 /// With what a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ pub enum EntryKind {
         /// The chain; a JVM allows it to be empty.
         chain: Vec<CertificateSlot>,
     },
-    /// A sealed secret key (JCEKS). Never opened.
+    /// A sealed secret key (JCEKS, PKCS#12). Never opened.
     SecretKey,
     /// A certificate that is in the file but is no trust anchor.
     Untrusted(CertificateSlot),
@@ -119,6 +119,10 @@ pub struct Store {
     pub(crate) entries: Vec<Entry>,
     pub(crate) places: Vec<Place>,
     pub(crate) remarks: Vec<Remark>,
+    /// The inner structure of a PKCS#12 file that was opened.
+    pub(crate) pfx: Option<Box<pkcs12::Pfx>>,
+    /// How a PKCS#12 file just created is to be protected.
+    pub(crate) protection: Option<pkcs12::Protection>,
 }
 
 impl Store {
@@ -129,6 +133,7 @@ impl Store {
     pub fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         match detect(&bytes).readable()? {
             format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
+            Format::Pkcs12 => pkcs12::open(bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
             Format::PemDirectory => {
@@ -146,16 +151,52 @@ impl Store {
         Ok(pem::directory::open(files, certificates))
     }
 
-    /// An empty store, to be filled by [`Store::edit`].
+    /// An empty store, to be filled by [`Store::edit`]. A PKCS#12 file gets [`Protection::java8`](crate::Protection::java8),
+    /// which every JRE reads.
     #[must_use]
     pub fn create(format: Format) -> Self {
         Self::new(format, Vec::new(), true)
     }
 
+    /// An empty PKCS#12 file with this protection.
+    #[must_use]
+    pub fn create_pkcs12(protection: pkcs12::Protection) -> Self {
+        Self { protection: Some(protection), ..Self::new(Format::Pkcs12, Vec::new(), true) }
+    }
+
+    /// How a PKCS#12 file protects what it holds, so that another one can be made alike; `None` for other formats.
+    #[must_use]
+    pub fn protection(&self) -> Option<pkcs12::Protection> {
+        match &self.pfx {
+            Some(pfx) => Some(pkcs12::Protection::of(pfx, &self.bytes)),
+            None => self.protection.clone(),
+        }
+    }
+
+    /// How the whole file is protected, in words, where the format has a choice (PKCS#12).
+    #[must_use]
+    pub fn protected_by(&self) -> Option<String> {
+        self.pfx.as_ref().map(|pfx| pfx.summary())
+    }
+
+    /// Whether opening a file with this content takes a password: a JKS has a digest, a PKCS#12 mostly a MAC.
+    #[must_use]
+    pub fn needs_password(bytes: &[u8]) -> bool {
+        match detect(bytes) {
+            Detected::Readable(Format::Pkcs12) => pkcs12::needs_password(bytes),
+            Detected::Readable(format) => format.needs_password(),
+            Detected::Refused { .. } => false,
+        }
+    }
+
     pub(crate) fn new(format: Format, bytes: Vec<u8>, fresh: bool) -> Self {
         Self {
             format,
-            version: if format.holds_keys() { 2 } else { 0 },
+            version: match format {
+                Format::Jks | Format::Jceks => 2,
+                Format::Pkcs12 => 3,
+                Format::Pem | Format::PemDirectory | Format::Der => 0,
+            },
             verified: true,
             fresh,
             bytes,
@@ -164,6 +205,8 @@ impl Store {
             entries: Vec::new(),
             places: Vec::new(),
             remarks: Vec::new(),
+            pfx: None,
+            protection: None,
         }
     }
 
@@ -186,7 +229,7 @@ impl Store {
         self.format
     }
 
-    /// The format's version (JKS and JCEKS: 1 or 2; 0 where there is none). A write keeps it.
+    /// The format's version (JKS and JCEKS: 1 or 2; PKCS#12: 3; 0 where there is none). A write keeps it.
     #[must_use]
     pub fn version(&self) -> u32 {
         self.version
@@ -232,11 +275,29 @@ impl Store {
     #[must_use]
     pub fn raw(&self, id: EntryId) -> Option<&[u8]> {
         let place = self.places.get(id.0)?;
+        if let Some(pfx) = &self.pfx {
+            return pfx.raw(&self.bytes, place);
+        }
         let bytes = match self.format {
             Format::PemDirectory => &self.files.get(place.file)?.1,
-            Format::Jks | Format::Jceks | Format::Pem | Format::Der => &self.bytes,
+            Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Pem | Format::Der => &self.bytes,
         };
         bytes.get(place.whole.clone())
+    }
+
+    /// Whether the alias of an entry stands in the file. A JVM numbers the nameless entries of a PKCS#12 file, so a write around
+    /// such an entry may have to write its number out.
+    #[must_use]
+    pub fn is_named(&self, id: EntryId) -> bool {
+        match (&self.pfx, self.places.get(id.0)) {
+            (Some(pfx), Some(place)) => pfx.is_named(place),
+            _ => self.entry(id).is_some_and(|entry| entry.alias.is_some()),
+        }
+    }
+
+    /// Whether an entry takes up its alias. What no JVM sees of a PKCS#12 file takes none.
+    pub(crate) fn takes_alias(&self, entry: &Entry) -> bool {
+        self.format != Format::Pkcs12 || !matches!(entry.kind, EntryKind::Untrusted(_) | EntryKind::Opaque(_))
     }
 
     /// All entries of this alias as the format compares aliases; none where it has no aliases.
@@ -247,7 +308,7 @@ impl Store {
             AliasModel::Folded | AliasModel::FileName => {
                 let wanted = fold_alias(alias);
                 let same = |entry: &&Entry| entry.alias.as_deref().is_some_and(|alias| fold_alias(alias) == wanted);
-                self.entries.iter().filter(same).map(|entry| entry.id).collect()
+                self.entries.iter().filter(|entry| self.takes_alias(entry)).filter(same).map(|entry| entry.id).collect()
             }
         }
     }
@@ -257,16 +318,26 @@ impl Store {
     /// # Errors
     /// [`KeyError`]: the wrong password, a damaged or unsupported protection, or no private key there.
     pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
-        let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
         let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
-        let plain: Zeroizing<Vec<u8>> = jks::protect::open(self.format, &sealed.bytes, password)?;
+        let plain: Zeroizing<Vec<u8>> = match (&self.pfx, self.places.get(entry.0)) {
+            (Some(pfx), Some(place)) => pkcs12::open_key(pfx, &self.bytes, place, password)?,
+            _ => {
+                let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
+                jks::protect::open(self.format, &sealed.bytes, password)?
+            }
+        };
         crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
     }
 
-    /// The protected key as it is, to be carried into a store of the same format and password without opening it.
+    /// The protected key as it is, to be carried into a store of the same format and password without opening it; `None` for a
+    /// key that stands in the clear.
     #[must_use]
     pub fn sealed_key(&self, entry: EntryId) -> Option<SealedKey> {
-        let range = self.places.get(entry.0)?.key.clone()?;
+        let place = self.places.get(entry.0)?;
+        if let Some(pfx) = &self.pfx {
+            return Some(SealedKey { format: self.format, bytes: pfx.sealed_key(&self.bytes, place)?.to_vec() });
+        }
+        let range = place.key.clone()?;
         Some(SealedKey { format: self.format, bytes: self.bytes.get(range)?.to_vec() })
     }
 
@@ -284,6 +355,7 @@ impl Store {
         crate::edit::check_positions(self, edits)?;
         match self.format {
             Format::Jks | Format::Jceks => jks::write::edit(self, edits, password, rng).map(Image::File),
+            Format::Pkcs12 => pkcs12::edit(self, edits, password, rng).map(Image::File),
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),

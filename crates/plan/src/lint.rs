@@ -28,11 +28,15 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
             Some(Kind::JvmInvisible)
         }
+        Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } => Some(Kind::JvmInvisible),
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
         Remark::BadBlock { .. } => Some(Kind::Unreadable),
         Remark::Unverified
+        | Remark::ClosedPart { .. }
+        | Remark::NoMac
+        | Remark::JvmCannotOpen { .. }
         | Remark::TrailingBytes { .. }
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }

@@ -16,15 +16,13 @@ pub(crate) mod protect;
 mod serial;
 pub(crate) mod write;
 
-use std::collections::HashMap;
-
 use sha1::{Digest as _, Sha1};
 use subtle::ConstantTimeEq as _;
 
 use crate::certificate::CertificateError;
 use crate::error::{Class, ReadError};
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 use crate::password::Password;
 use crate::reader::{Reader, Short};
@@ -91,7 +89,7 @@ pub(crate) fn open(
     if trailing > 0 {
         store.remarks.push(Remark::TrailingBytes { count: trailing as u64 });
     }
-    remark_aliases(&mut store);
+    crate::remark::twins(&mut store);
     store.body_end = body_end;
     store.bytes = bytes;
     Ok(store)
@@ -229,28 +227,9 @@ impl Parser<'_> {
     }
 }
 
-/// Duplicates, case twins and aliases a JVM cannot look up.
-fn remark_aliases(store: &mut Store) {
-    let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(store.entries.len());
-    let mut remarks = Vec::new();
-    for entry in &store.entries {
-        let Some(exact) = entry.alias.as_deref() else {
-            continue;
-        };
-        let folded = fold_alias(exact);
-        let alias = || exact.to_owned();
-        if folded != exact {
-            remarks.push(Remark::UpperCaseAlias { entry: entry.id, alias: alias() });
-        }
-        if let Some((earlier, other)) = seen.insert(folded, (entry.id, exact)) {
-            remarks.push(if other == exact {
-                Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
-            } else {
-                Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
-            });
-        }
-    }
-    store.remarks.append(&mut remarks);
+/// How many bytes an alias takes in the file.
+pub(crate) fn alias_bytes(alias: &str) -> usize {
+    mutf8::encode(alias).len()
 }
 
 #[cfg(test)]

@@ -166,9 +166,8 @@ pub(crate) fn seal_jceks(plain: &[u8], password: &Password, rng: &mut dyn Crypto
     let (key, iv) = derived.split_at(24);
     let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
     let data = cipher.encrypt_padded_vec::<Pkcs7>(plain);
-    let count: Vec<u8> =
-        [0u8].into_iter().chain(WRITTEN_ITERATIONS.to_be_bytes()).skip_while(|byte| *byte == 0).collect();
-    let parameters = encode(der::SEQUENCE, &[encode(der::OCTET_STRING, &salt), encode(der::INTEGER, &count)].concat());
+    let count = der::integer(u64::from(WRITTEN_ITERATIONS));
+    let parameters = encode(der::SEQUENCE, &[encode(der::OCTET_STRING, &salt), count].concat());
     Some(info(JCEKS_PROTECTOR, &parameters, &data))
 }
 

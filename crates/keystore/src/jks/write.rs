@@ -1,16 +1,13 @@
 //! Writing JKS and JCEKS: what is not edited is copied, the digest is made anew.
 
-use std::collections::HashMap;
-
 use rand_core::CryptoRng;
 
 use super::{DIGEST, TAG_KEY, TAG_TRUSTED, digest, digest_matches, magic, mutf8, protect};
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable};
+use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, check_aliases, check_loadable, new_alias};
 use crate::error::EditError;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::key::{KeyMatch, fits};
 use crate::password::Password;
-use crate::remark::Remark;
 use crate::store::{EntryId, EntryKind, Store};
 
 /// The next content of the file. Bytes after the old digest are kept (a JVM ignores them; they are not ours to drop).
@@ -57,13 +54,13 @@ pub(crate) fn edit(
     for new in &edits.add {
         match new {
             NewEntry::Trusted { alias, der, created_ms } => {
-                let alias = new_alias(alias.as_deref().unwrap_or_default())?;
+                let alias = new_alias(store.format, alias.as_deref().unwrap_or_default())?;
                 acceptable(Some(&alias), der)?;
                 writer.head(TAG_TRUSTED, &mutf8::encode(&alias), *created_ms);
                 writer.certificate(&alias, der)?;
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(alias)?;
+                let alias = new_alias(store.format, alias)?;
                 writer.private_key(&alias, &mutf8::encode(&alias), key, chain, *created_ms)?;
             }
         }
@@ -73,63 +70,6 @@ pub(crate) fn edit(
     out.extend(seal);
     out.extend(store.bytes.get(store.body_end + DIGEST..).unwrap_or_default());
     Ok(out)
-}
-
-/// An alias as Java stores it, if it can be stored.
-fn new_alias(alias: &str) -> Result<String, EditError> {
-    let bad = |why| EditError::BadAlias { alias: alias.to_owned(), why };
-    if alias.is_empty() {
-        return Err(bad("it is empty"));
-    }
-    let folded = fold_alias(alias).into_owned();
-    if mutf8::encode(&folded).len() > usize::from(u16::MAX) {
-        return Err(bad("it is longer than 65535 bytes"));
-    }
-    Ok(folded)
-}
-
-/// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
-/// before and are not touched stay.
-fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditError> {
-    let mut result: HashMap<String, (usize, bool)> = HashMap::new();
-    let mut note = |alias: &str, touched: bool| {
-        let slot = result.entry(fold_alias(alias).into_owned()).or_default();
-        slot.0 += 1;
-        slot.1 |= touched;
-        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
-    };
-    for entry in &store.entries {
-        match edits.disposition.get(&entry.id) {
-            Some(Disposition::Remove) => {}
-            Some(Disposition::Rename(alias)) => note(&new_alias(alias)?, true)?,
-            None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }) => {
-                note(entry.alias.as_deref().unwrap_or_default(), false)?;
-            }
-        }
-    }
-    for new in &edits.add {
-        let alias = match new {
-            NewEntry::Trusted { alias, .. } => alias.as_deref().unwrap_or_default(),
-            NewEntry::PrivateKey { alias, .. } => alias,
-        };
-        note(&new_alias(alias)?, true)?;
-    }
-    Ok(())
-}
-
-/// A store that no JVM loads may only lose the entries that make it so.
-fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditError> {
-    for remark in &store.remarks {
-        let (entry, alias, why) = match remark {
-            Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
-            Remark::UnknownCertificateType { entry, alias, name } => (entry, alias, format!("its type is `{name}`")),
-            _ => continue,
-        };
-        if !matches!(edits.disposition.get(entry), Some(Disposition::Remove | Disposition::ReplaceKey { .. })) {
-            return Err(EditError::Unloadable { alias: alias.clone(), why });
-        }
-    }
-    Ok(())
 }
 
 struct Writer<'a> {
@@ -158,7 +98,7 @@ impl Writer<'_> {
         };
         let tag = self.store.bytes.get(place.whole.start..place.alias.start.saturating_sub(2)).unwrap_or_default();
         let rest = self.store.bytes.get(place.alias.end..place.whole.end).unwrap_or_default();
-        let alias = mutf8::encode(&new_alias(alias)?);
+        let alias = mutf8::encode(&new_alias(self.store.format, alias)?);
         self.out.extend_from_slice(tag);
         self.block16(&alias);
         self.out.extend_from_slice(rest);
@@ -237,7 +177,7 @@ impl Writer<'_> {
             return Ok(protect::seal_jks(plain, self.password, self.rng));
         }
         if !self.password.is_printable_ascii() {
-            return Err(EditError::PasswordNotAscii);
+            return Err(EditError::PasswordNotAscii { format: Format::Jceks });
         }
         protect::seal_jceks(plain, self.password, self.rng)
             .ok_or_else(|| EditError::BadKey { alias: alias.to_owned(), why: "it could not be encrypted".to_owned() })

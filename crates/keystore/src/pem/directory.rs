@@ -57,7 +57,7 @@ fn take_file(
             }
             Ok(())
         }
-        other @ (Format::Jks | Format::Jceks | Format::PemDirectory) => Err(ReadError::new(
+        other @ (Format::Jks | Format::Jceks | Format::Pkcs12 | Format::PemDirectory) => Err(ReadError::new(
             crate::Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",

@@ -11,6 +11,7 @@
     reason = "tests read files and fail loudly; each test binary uses a part of this module"
 )]
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,18 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
 
 pub fn text(path: impl AsRef<Path>) -> String {
     String::from_utf8(read(path)).expect("UTF-8")
+}
+
+/// file → (what we read, why it differs).
+pub fn differences() -> BTreeMap<String, (String, String)> {
+    let table = text(fixtures().join("keystore/differences.tsv"));
+    let row = |line: &str| {
+        let mut cells = line.split('\t').map(str::to_owned);
+        let row = (cells.next().unwrap(), (cells.next().expect("ours"), cells.next().expect("why")));
+        assert!(row.1.1.len() > 20, "{line}: a reason is needed");
+        row
+    };
+    table.lines().skip(1).map(row).collect()
 }
 
 /// Opens with a password, or without one.

@@ -11,6 +11,7 @@ mod laws;
 use super::*;
 use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey};
 use crate::error::{EditError, KeyError};
+use crate::format::fold_alias;
 use crate::store::Entry;
 
 struct Pool {
@@ -175,7 +176,7 @@ fn what_may_not_be_written_is_refused() {
         Some(&Password::new("pässwörd")),
         &mut rng(),
     );
-    assert_eq!(ascii, Err(EditError::PasswordNotAscii));
+    assert_eq!(ascii, Err(EditError::PasswordNotAscii { format: Format::Jceks }));
     assert_eq!(store.edit(&Edits::default(), None, &mut rng()), Err(EditError::PasswordNeeded { format: Format::Jks }));
     let wrong = store.edit(&Edits::default(), Some(&Password::new("other")), &mut rng());
     assert_eq!(wrong, Err(EditError::WrongPassword));

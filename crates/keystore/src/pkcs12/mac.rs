@@ -1,0 +1,161 @@
+//! The MAC over a store (RFC 7292 §4, appendix B), also as PBMAC1 (RFC 9579).
+
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
+
+use super::derive::{Budget, Hash, Purpose, Secret};
+use super::scheme::{Derivation, SchemeError, algorithm_name};
+use crate::der::{self, Tlv, encode, integer};
+
+const PBMAC1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 14];
+/// A shorter key could be guessed, whatever the password is (RFC 9579 §6).
+const LEAST_KEY: u64 = 20;
+/// No hash of the family gives or needs more.
+const MOST_KEY: u64 = 64;
+
+enum Kind {
+    /// PKCS#12's own.
+    Own {
+        hash: Hash,
+    },
+    Pbmac1 {
+        derivation: Derivation,
+        hash: Hash,
+    },
+}
+
+/// How a store's MAC is made, and the value that was found.
+pub(crate) struct Mac {
+    kind: Kind,
+    salt: Vec<u8>,
+    rounds: u64,
+    found: Vec<u8>,
+}
+
+impl Mac {
+    /// What a JRE before 8u301 reads, with the rounds of the JDK's legacy mode.
+    pub(crate) fn java8() -> Self {
+        Self { kind: Kind::Own { hash: Hash::Sha1 }, salt: Vec::new(), rounds: 100_000, found: Vec::new() }
+    }
+
+    /// What JDK 17 writes (`HmacPBESHA256`).
+    pub(crate) fn modern() -> Self {
+        Self { kind: Kind::Own { hash: Hash::Sha256 }, salt: Vec::new(), rounds: 10_000, found: Vec::new() }
+    }
+
+    /// Reads MacData.
+    pub(crate) fn read(data: &Tlv<'_>) -> Result<Self, SchemeError> {
+        let mut fields = data.inner();
+        let mut info = fields.expect(der::SEQUENCE)?.inner();
+        let algorithm = info.expect(der::SEQUENCE)?;
+        let found = info.next()?.octets()?.into_owned();
+        info.end()?;
+        let salt = fields.next()?.octets()?.into_owned();
+        let rounds = match fields.optional(der::INTEGER)? {
+            Some(rounds) => rounds.small()?,
+            None => 1,
+        };
+        fields.end()?;
+        let mut parts = algorithm.inner();
+        let oid = parts.expect(der::OID)?.body;
+        if oid == PBMAC1 {
+            return Self::pbmac1(&parts.expect(der::SEQUENCE)?, found);
+        }
+        let hash = Hash::of_digest(oid)
+            .ok_or_else(|| SchemeError::Unsupported(format!("a MAC with {}", algorithm_name(oid))))?;
+        Ok(Self { kind: Kind::Own { hash }, salt, rounds, found })
+    }
+
+    /// PBMAC1-params (RFC 8018 appendix A.5): the salt and rounds beside it mean nothing then.
+    fn pbmac1(parameters: &Tlv<'_>, found: Vec<u8>) -> Result<Self, SchemeError> {
+        let mut parameters = parameters.inner();
+        let derivation = Derivation::read(&parameters.expect(der::SEQUENCE)?)?;
+        let mut scheme = parameters.expect(der::SEQUENCE)?.inner();
+        let oid = scheme.expect(der::OID)?.body;
+        let hash = Hash::of_hmac(oid)
+            .ok_or_else(|| SchemeError::Unsupported(format!("PBMAC1 with {}", algorithm_name(oid))))?;
+        match derivation.length {
+            Some(LEAST_KEY..=MOST_KEY) => {}
+            Some(length) => {
+                return Err(SchemeError::Corrupt(format!(
+                    "its PBMAC1 key is {length} bytes long; {LEAST_KEY} to {MOST_KEY} are safe, a shorter one lets anybody \
+                     forge the MAC"
+                )));
+            }
+            None => {
+                let why = "its PBMAC1 parameters do not say how long the key is (RFC 9579 demands it)";
+                return Err(SchemeError::Corrupt(why.to_owned()));
+            }
+        }
+        let (salt, rounds) = (derivation.salt.clone(), derivation.rounds);
+        Ok(Self { kind: Kind::Pbmac1 { derivation, hash }, salt, rounds, found })
+    }
+
+    fn compute(&self, salt: &[u8], text: &[u8], secret: Secret<'_>, budget: &mut Budget) -> Result<Vec<u8>, String> {
+        match &self.kind {
+            Kind::Own { hash } => {
+                budget.spend(self.rounds, 1)?;
+                let key = hash.pkcs12(Purpose::Mac, secret, salt, self.rounds, hash.size());
+                Ok(hash.hmac(&key, text))
+            }
+            Kind::Pbmac1 { derivation, hash } => {
+                let length = usize::try_from(derivation.length.unwrap_or(LEAST_KEY)).unwrap_or_default();
+                budget.spend(self.rounds, 2 * derivation.hash.blocks(length))?;
+                let key = derivation.hash.pbkdf2(secret, salt, self.rounds, length);
+                Ok(hash.hmac(&key, text))
+            }
+        }
+    }
+
+    /// Whether the value found is the one this password gives; an error says why it cannot be told.
+    pub(crate) fn verify(&self, text: &[u8], secret: Secret<'_>, budget: &mut Budget) -> Result<bool, String> {
+        let made = self.compute(&self.salt, text, secret, budget)?;
+        Ok(made.ct_eq(&self.found).into())
+    }
+
+    /// MacData for a new text: the same kind and rounds, a new salt.
+    pub(crate) fn renew(&self, text: &[u8], secret: Secret<'_>, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, String> {
+        let mut salt = vec![0; if self.salt.is_empty() { 20 } else { self.salt.len().clamp(8, 64) }];
+        rng.fill_bytes(&mut salt);
+        let value = self.compute(&salt, text, secret, &mut Budget::new())?;
+        let value = encode(der::OCTET_STRING, &value);
+        let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
+        Ok(match &self.kind {
+            Kind::Own { hash } => {
+                let mut fields = vec![sequence(&[hash.digest_identifier(), value]), encode(der::OCTET_STRING, &salt)];
+                // One round is the default, and DER leaves defaults out.
+                if self.rounds != 1 {
+                    fields.push(integer(self.rounds));
+                }
+                sequence(&fields)
+            }
+            Kind::Pbmac1 { derivation, hash } => {
+                let parameters = sequence(&[derivation.identifier(&salt), hash.hmac_identifier()]);
+                let algorithm = sequence(&[encode(der::OID, PBMAC1), parameters]);
+                // Readers look for these two though they mean nothing here (RFC 9579 §4).
+                let unused = [encode(der::OCTET_STRING, &salt), integer(1)].concat();
+                sequence(&[sequence(&[algorithm, value]), unused])
+            }
+        })
+    }
+
+    /// Whether it is weak enough that the file was meant for old readers.
+    pub(crate) fn is_sha1(&self) -> bool {
+        matches!(self.kind, Kind::Own { hash: Hash::Sha1 })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match &self.kind {
+            Kind::Own { hash } => format!("HMAC-{}, {} rounds", hash.name(), self.rounds),
+            Kind::Pbmac1 { hash, .. } => format!("PBMAC1 with HMAC-{}, {} rounds", hash.name(), self.rounds),
+        }
+    }
+
+    /// Why JDK 17 cannot check it, where it cannot.
+    pub(crate) fn jvm_refusal(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Own { .. } => None,
+            Kind::Pbmac1 { .. } => Some("PBMAC1 is unknown to it".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! How a part or a key is encrypted: password-based schemes by their AlgorithmIdentifier, opened and made anew.
+//!
+//! PBES2 (RFC 8018 §6.2) with AES or Triple DES in CBC mode, and PKCS#12's own schemes (RFC 7292 appendix C).
+
+use aes::{Aes128, Aes192, Aes256};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{
+    BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit,
+    StreamCipher as _,
+};
+use des::{TdesEde2, TdesEde3};
+use rand_core::CryptoRng;
+use rc2::Rc2;
+use rc4::Rc4;
+use zeroize::Zeroizing;
+
+use super::derive::{Budget, Hash, Purpose, Secret};
+use crate::der::{self, Der, DerError, Tlv, encode, integer};
+
+const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13];
+const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12];
+const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1];
+const AES_CBC: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1];
+const DES_EDE3_CBC: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7];
+/// The JDK refuses shorter salts (`PBES1Core`, `PBEParameterSpec` users), so none is written.
+const LEAST_SALT: usize = 8;
+
+/// Why a scheme cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SchemeError {
+    /// Its parameters break their own rules.
+    Corrupt(String),
+    /// Known by this name, and not read here.
+    Unsupported(String),
+}
+
+impl From<DerError> for SchemeError {
+    fn from(error: DerError) -> Self {
+        Self::Corrupt(format!("its parameters do not parse ({})", error.fault.what()))
+    }
+}
+
+/// Why data did not decrypt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SealError {
+    /// The password is wrong, or the data was changed: the padding does not fit.
+    Password,
+    /// The data is no whole number of blocks, or asks for too much work.
+    Corrupt(String),
+}
+
+/// The ciphers of PKCS#12's own schemes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Legacy {
+    Rc4 { bytes: usize },
+    Tdes3,
+    Tdes2,
+    Rc2 { bytes: usize },
+}
+
+/// The ciphers of PBES2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Aes128,
+    Aes192,
+    Aes256,
+    Tdes3,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Legacy(Legacy),
+    Pbes2 { hash: Hash, cipher: Block, iv: Vec<u8>, says_length: bool },
+}
+
+/// A password-based encryption scheme with its parameters. They are no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scheme {
+    kind: Kind,
+    salt: Vec<u8>,
+    rounds: u64,
+}
+
+impl Legacy {
+    fn of_arc(arc: &[u8]) -> Option<Self> {
+        match arc {
+            [1] => Some(Self::Rc4 { bytes: 16 }),
+            [2] => Some(Self::Rc4 { bytes: 5 }),
+            [3] => Some(Self::Tdes3),
+            [4] => Some(Self::Tdes2),
+            [5] => Some(Self::Rc2 { bytes: 16 }),
+            [6] => Some(Self::Rc2 { bytes: 5 }),
+            _ => None,
+        }
+    }
+
+    fn arc(self) -> u8 {
+        match self {
+            Self::Rc4 { bytes: 5 } => 2,
+            Self::Rc4 { .. } => 1,
+            Self::Tdes3 => 3,
+            Self::Tdes2 => 4,
+            Self::Rc2 { bytes: 5 } => 6,
+            Self::Rc2 { .. } => 5,
+        }
+    }
+
+    fn key_bytes(self) -> usize {
+        match self {
+            Self::Rc4 { bytes } | Self::Rc2 { bytes } => bytes,
+            Self::Tdes3 => 24,
+            Self::Tdes2 => 16,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rc4 { bytes: 5 } => "RC4-40",
+            Self::Rc4 { .. } => "RC4-128",
+            Self::Tdes3 => "3DES",
+            Self::Tdes2 => "2-key 3DES",
+            Self::Rc2 { bytes: 5 } => "RC2-40",
+            Self::Rc2 { .. } => "RC2-128",
+        }
+    }
+}
+
+impl Block {
+    fn of(oid: &[u8]) -> Option<Self> {
+        if oid == DES_EDE3_CBC {
+            return Some(Self::Tdes3);
+        }
+        match oid.strip_prefix(AES_CBC)? {
+            [2] => Some(Self::Aes128),
+            [22] => Some(Self::Aes192),
+            [42] => Some(Self::Aes256),
+            _ => None,
+        }
+    }
+
+    fn oid(self) -> Vec<u8> {
+        match self {
+            Self::Aes128 => [AES_CBC, &[2]].concat(),
+            Self::Aes192 => [AES_CBC, &[22]].concat(),
+            Self::Aes256 => [AES_CBC, &[42]].concat(),
+            Self::Tdes3 => DES_EDE3_CBC.to_vec(),
+        }
+    }
+
+    fn key_bytes(self) -> usize {
+        match self {
+            Self::Aes128 => 16,
+            Self::Aes192 | Self::Tdes3 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+
+    fn iv_bytes(self) -> usize {
+        if self == Self::Tdes3 { 8 } else { 16 }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Aes128 => "AES-128",
+            Self::Aes192 => "AES-192",
+            Self::Aes256 => "AES-256",
+            Self::Tdes3 => "3DES",
+        }
+    }
+}
+
+/// What an algorithm is called, for refusals.
+pub(crate) fn algorithm_name(oid: &[u8]) -> String {
+    let known = match oid {
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, arc] => match arc {
+            1 => "PBE with MD2 and DES",
+            3 => "PBE with MD5 and DES",
+            4 => "PBE with MD2 and RC2",
+            6 => "PBE with MD5 and RC2",
+            10 => "PBE with SHA-1 and DES",
+            11 => "PBE with SHA-1 and RC2",
+            14 => "PBMAC1",
+            _ => "",
+        },
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 2] => "RC2-CBC",
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 2] => "MD2",
+        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5] => "MD5",
+        [0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11] => "scrypt",
+        [0x2b, 0x0e, 3, 2, 7] => "DES-CBC",
+        [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 6 | 26 | 46] => "AES-GCM",
+        _ => "",
+    };
+    let dotted = der::dotted(oid).unwrap_or_else(|| "an unreadable identifier".to_owned());
+    if known.is_empty() { dotted } else { format!("{known} ({dotted})") }
+}
+
+impl Scheme {
+    /// What a JRE before 8u301 reads: Triple DES under PKCS#12's own scheme, with the rounds of the JDK's legacy mode.
+    pub(crate) fn java8() -> Self {
+        Self { kind: Kind::Legacy(Legacy::Tdes3), salt: Vec::new(), rounds: 50_000 }
+    }
+
+    /// What JDK 17 writes (`PBEWithHmacSHA256AndAES_256`).
+    pub(crate) fn modern() -> Self {
+        let kind = Kind::Pbes2 { hash: Hash::Sha256, cipher: Block::Aes256, iv: Vec::new(), says_length: true };
+        Self { kind, salt: Vec::new(), rounds: 10_000 }
+    }
+
+    /// Reads an AlgorithmIdentifier.
+    pub(crate) fn read(algorithm: &Tlv<'_>) -> Result<Self, SchemeError> {
+        let mut fields = algorithm.inner();
+        let oid = fields.expect(der::OID)?.body;
+        if let Some(arc) = oid.strip_prefix(PKCS12_PBE) {
+            let legacy = Legacy::of_arc(arc).ok_or_else(|| SchemeError::Unsupported(algorithm_name(oid)))?;
+            let mut parameters = fields.expect(der::SEQUENCE)?.inner();
+            let salt = parameters.next()?.octets()?.into_owned();
+            let rounds = parameters.expect(der::INTEGER)?.small()?;
+            parameters.end()?;
+            return Ok(Self { kind: Kind::Legacy(legacy), salt, rounds });
+        }
+        if oid != PBES2 {
+            return Err(SchemeError::Unsupported(algorithm_name(oid)));
+        }
+        let mut parameters = fields.expect(der::SEQUENCE)?.inner();
+        let derivation = Derivation::read(&parameters.expect(der::SEQUENCE)?)?;
+        let mut encryption = parameters.expect(der::SEQUENCE)?.inner();
+        let oid = encryption.expect(der::OID)?.body;
+        let cipher = Block::of(oid).ok_or_else(|| SchemeError::Unsupported(algorithm_name(oid)))?;
+        let iv = encryption.next()?.octets()?.into_owned();
+        if iv.len() != cipher.iv_bytes() {
+            let why = format!("an initialisation vector of {} bytes, not {}", iv.len(), cipher.iv_bytes());
+            return Err(SchemeError::Corrupt(why));
+        }
+        if let Some(length) = derivation.length
+            && length != cipher.key_bytes() as u64
+        {
+            let why = format!("a key of {length} bytes for {}, not {}", cipher.name(), cipher.key_bytes());
+            return Err(SchemeError::Corrupt(why));
+        }
+        let says_length = derivation.length.is_some();
+        let kind = Kind::Pbes2 { hash: derivation.hash, cipher, iv, says_length };
+        Ok(Self { kind, salt: derivation.salt, rounds: derivation.rounds })
+    }
+
+    /// The same scheme with a new salt and a new initialisation vector.
+    pub(crate) fn renewed(&self, rng: &mut dyn CryptoRng) -> Self {
+        let mut fresh = |bytes: usize| {
+            let mut out = vec![0; bytes];
+            rng.fill_bytes(&mut out);
+            out
+        };
+        // A new file's scheme has no salt yet: 20 bytes, as the JDK makes them.
+        let salt = fresh(if self.salt.is_empty() { 20 } else { self.salt.len().clamp(LEAST_SALT, 64) });
+        let kind = match &self.kind {
+            Kind::Legacy(legacy) => Kind::Legacy(*legacy),
+            Kind::Pbes2 { hash, cipher, says_length, .. } => {
+                let iv = fresh(cipher.iv_bytes());
+                Kind::Pbes2 { hash: *hash, cipher: *cipher, iv, says_length: *says_length }
+            }
+        };
+        Self { kind, salt, rounds: self.rounds }
+    }
+
+    /// The scheme without what is made anew each time: two parts protected alike give equal values.
+    pub(crate) fn plan(&self) -> Self {
+        let kind = match &self.kind {
+            Kind::Legacy(legacy) => Kind::Legacy(*legacy),
+            Kind::Pbes2 { hash, cipher, says_length, .. } => {
+                Kind::Pbes2 { hash: *hash, cipher: *cipher, iv: Vec::new(), says_length: *says_length }
+            }
+        };
+        Self { kind, salt: vec![0; self.salt.len()], rounds: self.rounds }
+    }
+
+    /// Its AlgorithmIdentifier.
+    pub(crate) fn identifier(&self) -> Vec<u8> {
+        let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
+        let salt = encode(der::OCTET_STRING, &self.salt);
+        match &self.kind {
+            Kind::Legacy(legacy) => {
+                let oid = encode(der::OID, &[PKCS12_PBE, &[legacy.arc()]].concat());
+                sequence(&[oid, sequence(&[salt, integer(self.rounds)])])
+            }
+            Kind::Pbes2 { hash, cipher, iv, says_length } => {
+                let mut derivation = vec![salt, integer(self.rounds)];
+                if *says_length {
+                    derivation.push(integer(cipher.key_bytes() as u64));
+                }
+                // SHA-1 is the default and DER leaves defaults out.
+                if *hash != Hash::Sha1 {
+                    derivation.push(hash.hmac_identifier());
+                }
+                let derivation = sequence(&[encode(der::OID, PBKDF2), sequence(&derivation)]);
+                let cipher = sequence(&[encode(der::OID, &cipher.oid()), encode(der::OCTET_STRING, iv)]);
+                sequence(&[encode(der::OID, PBES2), sequence(&[derivation, cipher])])
+            }
+        }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> String {
+        let rounds = self.rounds;
+        match &self.kind {
+            Kind::Legacy(legacy) => format!("{} with SHA-1, {rounds} rounds", legacy.name()),
+            Kind::Pbes2 { hash, cipher, .. } => {
+                format!("PBES2 with {} and HMAC-{}, {rounds} rounds", cipher.name(), hash.name())
+            }
+        }
+    }
+
+    /// Why JDK 17 cannot use it, where it cannot (`com.sun.crypto.provider.PBES2Parameters`, `PBES1Core`).
+    pub(crate) fn jvm_refusal(&self) -> Option<String> {
+        if self.salt.len() < LEAST_SALT {
+            return Some(format!("a salt of {} bytes, at least {LEAST_SALT} are needed", self.salt.len()));
+        }
+        match &self.kind {
+            Kind::Legacy(Legacy::Tdes2) => Some(format!("{} is unknown to it", Legacy::Tdes2.name())),
+            Kind::Legacy(_) => None,
+            Kind::Pbes2 { cipher: cipher @ (Block::Aes192 | Block::Tdes3), .. } => {
+                Some(format!("PBES2 with {} is unknown to it", cipher.name()))
+            }
+            Kind::Pbes2 { .. } => None,
+        }
+    }
+
+    /// Decrypts. `Err(Password)` means that the padding does not fit.
+    pub(crate) fn open(
+        &self,
+        data: &[u8],
+        secret: Secret<'_>,
+        budget: &mut Budget,
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (key, iv) = self.keys(secret, budget).map_err(SealError::Corrupt)?;
+        let plain = match &self.kind {
+            Kind::Legacy(Legacy::Rc4 { .. }) => stream(&key, data),
+            _ if !data.len().is_multiple_of(self.block_bytes()) || data.is_empty() => {
+                let why = format!("{} encrypted bytes are no whole number of blocks", data.len());
+                return Err(SealError::Corrupt(why));
+            }
+            Kind::Legacy(Legacy::Rc2 { bytes }) => decrypt(Some(Rc2::new_with_eff_key_len(&key, bytes * 8)), &iv, data),
+            Kind::Legacy(Legacy::Tdes3) | Kind::Pbes2 { cipher: Block::Tdes3, .. } => {
+                decrypt(TdesEde3::new_from_slice(&key).ok(), &iv, data)
+            }
+            Kind::Legacy(Legacy::Tdes2) => decrypt(TdesEde2::new_from_slice(&key).ok(), &iv, data),
+            Kind::Pbes2 { cipher: Block::Aes128, .. } => decrypt(Aes128::new_from_slice(&key).ok(), &iv, data),
+            Kind::Pbes2 { cipher: Block::Aes192, .. } => decrypt(Aes192::new_from_slice(&key).ok(), &iv, data),
+            Kind::Pbes2 { cipher: Block::Aes256, .. } => decrypt(Aes256::new_from_slice(&key).ok(), &iv, data),
+        };
+        plain.ok_or(SealError::Password)
+    }
+
+    /// Encrypts; an error says what of the scheme cannot be used.
+    pub(crate) fn seal(&self, plain: &[u8], secret: Secret<'_>) -> Result<Vec<u8>, String> {
+        let (key, iv) = self.keys(secret, &mut Budget::new())?;
+        let data = match &self.kind {
+            Kind::Legacy(Legacy::Rc4 { .. }) => stream(&key, plain).map(|data| data.to_vec()),
+            Kind::Legacy(Legacy::Rc2 { bytes }) => {
+                encrypt(Some(Rc2::new_with_eff_key_len(&key, bytes * 8)), &iv, plain)
+            }
+            Kind::Legacy(Legacy::Tdes3) | Kind::Pbes2 { cipher: Block::Tdes3, .. } => {
+                encrypt(TdesEde3::new_from_slice(&key).ok(), &iv, plain)
+            }
+            Kind::Legacy(Legacy::Tdes2) => encrypt(TdesEde2::new_from_slice(&key).ok(), &iv, plain),
+            Kind::Pbes2 { cipher: Block::Aes128, .. } => encrypt(Aes128::new_from_slice(&key).ok(), &iv, plain),
+            Kind::Pbes2 { cipher: Block::Aes192, .. } => encrypt(Aes192::new_from_slice(&key).ok(), &iv, plain),
+            Kind::Pbes2 { cipher: Block::Aes256, .. } => encrypt(Aes256::new_from_slice(&key).ok(), &iv, plain),
+        };
+        data.ok_or_else(|| format!("{} could not be applied", self.name()))
+    }
+
+    fn block_bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Legacy(_) => 8,
+            Kind::Pbes2 { cipher, .. } => cipher.iv_bytes(),
+        }
+    }
+
+    fn keys(&self, secret: Secret<'_>, budget: &mut Budget) -> Result<Keys, String> {
+        match &self.kind {
+            Kind::Legacy(legacy) => {
+                let bytes = legacy.key_bytes();
+                budget.spend(self.rounds, Hash::Sha1.blocks(bytes) + 1)?;
+                let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &self.salt, self.rounds, bytes);
+                let iv = match legacy {
+                    Legacy::Rc4 { .. } => Zeroizing::default(),
+                    Legacy::Tdes3 | Legacy::Tdes2 | Legacy::Rc2 { .. } => {
+                        Hash::Sha1.pkcs12(Purpose::Iv, secret, &self.salt, self.rounds, 8)
+                    }
+                };
+                Ok((key, iv))
+            }
+            Kind::Pbes2 { hash, cipher, iv, .. } => {
+                // Each round of an HMAC is two hashes.
+                budget.spend(self.rounds, 2 * hash.blocks(cipher.key_bytes()))?;
+                let key = hash.pbkdf2(secret, &self.salt, self.rounds, cipher.key_bytes());
+                Ok((key, Zeroizing::new(iv.clone())))
+            }
+        }
+    }
+}
+
+/// Key and initialisation vector.
+type Keys = (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
+
+fn decrypt<C: BlockCipherDecrypt>(cipher: Option<C>, iv: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mode = cbc::Decryptor::<C>::inner_iv_slice_init(cipher?, iv).ok()?;
+    mode.decrypt_padded_vec::<Pkcs7>(data).map(Zeroizing::new).ok()
+}
+
+fn encrypt<C: BlockCipherEncrypt>(cipher: Option<C>, iv: &[u8], plain: &[u8]) -> Option<Vec<u8>> {
+    let mode = cbc::Encryptor::<C>::inner_iv_slice_init(cipher?, iv).ok()?;
+    Some(mode.encrypt_padded_vec::<Pkcs7>(plain))
+}
+
+fn stream(key: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(data.to_vec());
+    Rc4::new_from_slice(key).ok()?.apply_keystream(&mut out);
+    Some(out)
+}
+
+/// The parameters of PBKDF2 (RFC 8018 appendix A.2), with the AlgorithmIdentifier around them.
+pub(super) struct Derivation {
+    pub(super) hash: Hash,
+    pub(super) salt: Vec<u8>,
+    pub(super) rounds: u64,
+    pub(super) length: Option<u64>,
+}
+
+impl Derivation {
+    pub(super) fn read(algorithm: &Tlv<'_>) -> Result<Self, SchemeError> {
+        let mut fields = algorithm.inner();
+        let oid = fields.expect(der::OID)?.body;
+        if oid != PBKDF2 {
+            return Err(SchemeError::Unsupported(format!("key derivation by {}", algorithm_name(oid))));
+        }
+        let mut parameters = fields.expect(der::SEQUENCE)?.inner();
+        let salt = parameters.next()?;
+        if !matches!(salt.tag, der::OCTET_STRING | der::OCTET_STRINGS) {
+            return Err(SchemeError::Unsupported("PBKDF2 with a salt from another source".to_owned()));
+        }
+        let salt = salt.octets()?.into_owned();
+        let rounds = parameters.expect(der::INTEGER)?.small()?;
+        let length = match parameters.optional(der::INTEGER)? {
+            Some(length) => Some(length.small()?),
+            None => None,
+        };
+        let hash = match parameters.optional(der::SEQUENCE)? {
+            Some(prf) => {
+                let oid = prf.inner().expect(der::OID)?.body;
+                Hash::of_hmac(oid)
+                    .ok_or_else(|| SchemeError::Unsupported(format!("PBKDF2 with {}", algorithm_name(oid))))?
+            }
+            None => Hash::Sha1,
+        };
+        parameters.end()?;
+        Ok(Self { hash, salt, rounds, length })
+    }
+
+    /// Writes them back with another salt.
+    pub(super) fn identifier(&self, salt: &[u8]) -> Vec<u8> {
+        let mut fields = vec![encode(der::OCTET_STRING, salt), integer(self.rounds)];
+        fields.extend(self.length.map(integer));
+        if self.hash != Hash::Sha1 {
+            fields.push(self.hash.hmac_identifier());
+        }
+        let fields = encode(der::SEQUENCE, &fields.concat());
+        encode(der::SEQUENCE, &[encode(der::OID, PBKDF2), fields].concat())
+    }
+}
+
+/// Takes an EncryptedPrivateKeyInfo (RFC 5208 §6) apart: its scheme and the encrypted key.
+pub(crate) fn sealed_key<'a>(sealed: &'a [u8]) -> Result<(Scheme, std::borrow::Cow<'a, [u8]>), SchemeError> {
+    let mut fields = Der::ber(sealed).expect(der::SEQUENCE)?.inner();
+    let scheme = Scheme::read(&fields.expect(der::SEQUENCE)?)?;
+    let data = fields.next()?.octets()?;
+    fields.end()?;
+    Ok((scheme, data))
+}

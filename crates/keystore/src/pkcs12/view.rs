@@ -1,0 +1,230 @@
+//! What the bags are to a JVM: which are entries, under which alias, and which certificates make a key's chain.
+//!
+//! Source: `sun.security.pkcs12.PKCS12KeyStore.loadSafeContents`, `findMatchedCertificate` and `findIssuer` of JDK 17, of which
+//! this is the same decision table; what they skip in silence is an entry here, too, and says why.
+
+use std::collections::{HashMap, HashSet};
+
+use super::bag::{Bag, What};
+use crate::certificate::{Certificate, SignatureCheck};
+use crate::fingerprint::Fingerprint;
+use crate::format::fold_alias;
+use crate::key::{KeyMatch, fits};
+
+/// A bag with its place: the number of its part, and its number in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub(super) bag: &'a Bag,
+    pub(super) part: usize,
+    pub(super) position: usize,
+    /// The part's text.
+    pub(super) text: &'a [u8],
+}
+
+/// What one bag is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    Trusted,
+    /// Its chain by the bags' numbers, leaf first.
+    Key(Vec<usize>),
+    Secret,
+    Untrusted,
+    Opaque,
+    /// A certificate of a key's chain and nothing else.
+    Chained,
+}
+
+/// What one bag is and how it is called.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) role: Role,
+    pub(super) alias: Option<String>,
+    /// Why no JVM sees it, though it is a key.
+    pub(super) hidden: Option<&'static str>,
+}
+
+/// What the JDK takes a missing localKeyId of the first key for.
+const ONLY: &[u8] = b"01";
+
+/// One row for each bag, in the same order.
+pub(super) fn of(bags: &[Placed<'_>]) -> Vec<Seen> {
+    let mut nameless = 0u32;
+    let mut next_name = || {
+        nameless += 1;
+        nameless.to_string()
+    };
+    let mut sealed_keys = 0usize;
+    let mut key_ids: Vec<Option<Vec<u8>>> = Vec::with_capacity(bags.len());
+    let mut seen: Vec<Seen> = Vec::with_capacity(bags.len());
+    for Placed { bag, position, .. } in bags {
+        let name = bag.name.as_ref().map(|name| name.text.clone());
+        let mut key_id = bag.key_id.clone();
+        let mut hidden = None;
+        let (role, alias) = match &bag.what {
+            What::SealedKey(_) => {
+                sealed_keys += 1;
+                if key_id.is_none() && sealed_keys == 1 {
+                    key_id = Some(ONLY.to_vec());
+                }
+                if key_id.is_some() {
+                    (Role::Key(Vec::new()), Some(name.unwrap_or_else(&mut next_name)))
+                } else {
+                    hidden = Some("it has no localKeyId and is not the first key");
+                    (Role::Key(Vec::new()), name)
+                }
+            }
+            What::PlainKey(_) => {
+                hidden = Some("it stands in an unencrypted KeyBag");
+                (Role::Key(Vec::new()), name)
+            }
+            What::Secret => (Role::Secret, Some(name.unwrap_or_else(&mut next_name))),
+            What::Certificate(_) => {
+                if key_id.is_none() && sealed_keys == 1 && *position == 0 {
+                    key_id = Some(ONLY.to_vec());
+                }
+                if bag.trusted {
+                    (Role::Trusted, Some(name.unwrap_or_else(&mut next_name)))
+                } else {
+                    (Role::Untrusted, name)
+                }
+            }
+            What::Other(_) | What::ForeignCertificate(_) => (Role::Opaque, name),
+        };
+        key_ids.push(key_id);
+        seen.push(Seen { role, alias, hidden });
+    }
+    chains(bags, &key_ids, &mut seen);
+    seen
+}
+
+fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
+    let keys: Vec<usize> =
+        (0..seen.len()).filter(|n| seen.get(*n).is_some_and(|s| matches!(s.role, Role::Key(_)))).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let issuers = Issuers::new(bags);
+    let mut used = HashSet::new();
+    for key in keys {
+        let Some(leaf) = leaf(bags, key_ids, seen, key) else { continue };
+        let chain = issuers.chain(bags, leaf);
+        used.extend(chain.iter().copied());
+        if let Some(row) = seen.get_mut(key) {
+            row.role = Role::Key(chain);
+        }
+    }
+    // The JDK writes a certificate once for each chain and entry it is in: a double of a chain's certificate is no entry.
+    let prints: HashSet<Fingerprint> =
+        used.iter().filter_map(|number| Some(bags.get(*number)?.bag.certificate()?.fingerprint())).collect();
+    for (placed, row) in bags.iter().zip(seen.iter_mut()) {
+        let chained = placed.bag.certificate().is_some_and(|slot| prints.contains(&slot.fingerprint()));
+        if chained && row.role == Role::Untrusted {
+            row.role = Role::Chained;
+        }
+    }
+}
+
+/// The certificate of a key: the same localKeyId and alias, else the same localKeyId, else the same alias. Of several the last
+/// counts, but the first that fits in both.
+fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: usize) -> Option<usize> {
+    let own_id = key_ids.get(key)?.as_deref();
+    let own = seen.get(key)?;
+    let (mut by_id, mut by_alias) = (None, None);
+    for (number, placed) in bags.iter().enumerate() {
+        if placed.bag.certificate().is_none() || placed.bag.trusted {
+            continue;
+        }
+        let same_alias = match (&own.alias, &placed.bag.name) {
+            (Some(alias), Some(name)) => fold_alias(alias) == fold_alias(&name.text),
+            _ => false,
+        };
+        let id = key_ids.get(number)?.as_deref();
+        if own_id.is_some() && own_id == id {
+            if same_alias {
+                return Some(number);
+            }
+            by_id = Some(number);
+        } else if same_alias {
+            by_alias = Some(number);
+        }
+    }
+    by_id.or(by_alias).or_else(|| by_public_key(bags, key))
+}
+
+/// A key in the clear tells itself which certificate is its own.
+fn by_public_key(bags: &[Placed<'_>], key: usize) -> Option<usize> {
+    let Placed { bag, text, .. } = bags.get(key)?;
+    let What::PlainKey(range) = &bag.what else { return None };
+    let plain = text.get(range.clone())?;
+    let own = |placed: &Placed<'_>| {
+        let certificate = placed.bag.certificate().and_then(|slot| slot.certificate());
+        certificate.is_some_and(|certificate| fits(plain, certificate) == Ok(KeyMatch::Yes))
+    };
+    bags.iter().position(own)
+}
+
+/// A name as the JDK compares names: case and runs of blanks do not count.
+fn name(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+struct Issuers {
+    by_subject: HashMap<String, Vec<usize>>,
+}
+
+impl Issuers {
+    fn new(bags: &[Placed<'_>]) -> Self {
+        let mut by_subject: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, placed) in bags.iter().enumerate() {
+            if let Some(certificate) = parsed(placed) {
+                by_subject.entry(name(certificate.subject())).or_default().push(number);
+            }
+        }
+        Self { by_subject }
+    }
+
+    fn chain(&self, bags: &[Placed<'_>], leaf: usize) -> Vec<usize> {
+        let mut chain = vec![leaf];
+        let mut prints = HashSet::new();
+        let mut last = leaf;
+        while let Some(certificate) = bags.get(last).and_then(parsed) {
+            prints.insert(certificate.fingerprint());
+            if is_self_signed(certificate) {
+                break;
+            }
+            let Some(issuer) = self.issuer(bags, certificate) else { break };
+            match bags.get(issuer).and_then(parsed) {
+                // A loop: the JDK stops before the certificate it has seen.
+                Some(next) if prints.contains(&next.fingerprint()) => break,
+                _ => chain.push(issuer),
+            }
+            last = issuer;
+        }
+        chain
+    }
+
+    fn issuer(&self, bags: &[Placed<'_>], certificate: &Certificate) -> Option<usize> {
+        let candidates = self.by_subject.get(&name(certificate.issuer()))?;
+        let Some(wanted) = certificate.authority_key_id() else {
+            return candidates.first().copied();
+        };
+        let mut fallback = None;
+        for number in candidates {
+            match bags.get(*number).and_then(parsed).map(|candidate| candidate.subject_key_id()) {
+                Some(Some(id)) if id == wanted => return Some(*number),
+                Some(None) => fallback = Some(*number),
+                _ => {}
+            }
+        }
+        fallback
+    }
+}
+
+fn parsed<'a>(placed: &Placed<'a>) -> Option<&'a Certificate> {
+    placed.bag.certificate().and_then(|slot| slot.certificate()).map(|certificate| &**certificate)
+}
+
+fn is_self_signed(certificate: &Certificate) -> bool {
+    name(certificate.subject()) == name(certificate.issuer())
+        && certificate.verify_signed_by(certificate) != SignatureCheck::Invalid
+}
