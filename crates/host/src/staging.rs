@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{
     Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
-    ReadError, SealedKey, Store, Unlock,
+    Protection, ReadError, SealedKey, Store, Unlock,
 };
 use trustmason_plan::observed::StagedLook;
 use trustmason_spec::name::IdentityId;
@@ -42,7 +42,7 @@ pub enum StagingError {
         cause: String,
     },
     /// A format without keys.
-    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks or jceks store", format.as_str())]
+    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks or pkcs12 store", format.as_str())]
     NoKeys {
         /// Whose.
         identity: IdentityId,
@@ -65,7 +65,7 @@ pub struct Staged {
 }
 
 /// The formats that keys are staged in.
-const FORMATS: [Format; 2] = [Format::Jks, Format::Jceks];
+const FORMATS: [Format; 3] = [Format::Jks, Format::Jceks, Format::Pkcs12];
 
 /// Where a key is to go in the end.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,8 @@ pub struct Target<'a> {
     pub alias: &'a str,
     /// The format of its store.
     pub format: Format,
+    /// How its store protects what it holds, if that is a PKCS#12 file: the key is to look like its neighbours.
+    pub protection: Option<&'a Protection>,
     /// The password of its store.
     pub password: &'a Password,
     /// When it was made, milliseconds since 1970.
@@ -93,7 +95,7 @@ pub fn stage(
     target: &Target<'_>,
     minted: &Minted,
 ) -> Result<Staged, StagingError> {
-    let Target { identity, alias, format, password, created_ms } = *target;
+    let Target { identity, alias, format, protection, password, created_ms } = *target;
     if !FORMATS.contains(&format) {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     }
@@ -107,7 +109,9 @@ pub fn stage(
         ..Edits::default()
     };
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    let image = Store::create(format)
+    let image = protection
+        .cloned()
+        .map_or_else(|| Store::create(format), Store::create_pkcs12)
         .edit(&edits, Some(password), &mut random)
         .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
     let Image::File(bytes) = image else {

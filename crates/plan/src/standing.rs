@@ -145,15 +145,14 @@ fn one<'a>(
 /// A direct store must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
 fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let fits = match (def.format, facts.format) {
-        (DeclaredFormat::Jks, Format::Jks)
+        // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
+        (DeclaredFormat::Jks | DeclaredFormat::Pkcs12, Format::Jks | Format::Pkcs12)
         | (DeclaredFormat::Jceks, Format::Jceks)
         | (
             DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair,
             Format::Pem | Format::PemDirectory | Format::Der,
         )
         | (DeclaredFormat::Windows, _) => true,
-        // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
-        (DeclaredFormat::Pkcs12, Format::Jks) => true,
         _ => def.write == Write::HandOff,
     };
     (!fits).then(|| Why::StoreUnreadable {

@@ -6,7 +6,7 @@ use trustmason_keystore::{Fingerprint, Password};
 
 use crate::fault::{At, Place, Source};
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Rotation, Side, SignatureHash};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash};
 
 /// An estate spec that was read: [`crate::parse`] makes it, [`crate::resolve`] turns it into a topology.
 #[derive(Clone, Debug)]
@@ -206,6 +206,7 @@ pub(crate) struct StoreOverride {
     pub(crate) password: Option<At<PasswordSpec>>,
     pub(crate) exclusive: Option<At<bool>>,
     pub(crate) create: Option<At<bool>>,
+    pub(crate) scheme: Option<At<Pkcs12Scheme>>,
 }
 
 /// A password: a name under `secrets:`, or the way to it.

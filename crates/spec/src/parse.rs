@@ -257,6 +257,7 @@ fn store(node: &Node) -> StoreOverride {
         password,
         exclusive: node.read_of("ownership", ownership),
         create: node.flag_of("create"),
+        scheme: node.read_of("scheme", pick::scheme),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::estate::{AnchorSpec, ProfileRef, SecretSpec};
 use crate::fault::At;
 use crate::lexeme;
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, SignatureHash};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash};
 use crate::tree::{Kind, Node};
 
 impl Node {
@@ -109,6 +109,15 @@ pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
         "pem" => Some(DeclaredFormat::Pem),
         "pem-dir" => Some(DeclaredFormat::PemDir),
         "pem-pair" => Some(DeclaredFormat::PemPair),
+        _ => None,
+    }
+}
+
+/// `java8`.
+pub(crate) fn scheme(text: &str) -> Option<Pkcs12Scheme> {
+    match text {
+        "java8" => Some(Pkcs12Scheme::Java8),
+        "modern" => Some(Pkcs12Scheme::Modern),
         _ => None,
     }
 }

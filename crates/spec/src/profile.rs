@@ -14,7 +14,7 @@ pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
 
 use crate::estate::{ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, Place, Source};
-use crate::topology::{Constraints, DeclaredFormat, Write};
+use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 2] = [
@@ -155,6 +155,7 @@ pub(crate) struct Store {
     pub(crate) password: Option<String>,
     pub(crate) write: Write,
     pub(crate) create: bool,
+    pub(crate) scheme: Pkcs12Scheme,
     pub(crate) vendor_entries: bool,
     pub(crate) shadows: Vec<String>,
     pub(crate) restart: Vec<String>,

@@ -139,6 +139,16 @@ pub enum DeclaredFormat {
     Windows,
 }
 
+/// How a PKCS#12 file that is made new is protected. One that is there keeps what it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pkcs12Scheme {
+    /// Triple DES and SHA-1: every JRE reads it, also those before 8u301.
+    #[default]
+    Java8,
+    /// AES-256 and SHA-256, as JDK 17 writes it.
+    Modern,
+}
+
 /// How changes reach a store or an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -165,6 +175,8 @@ pub struct StoreDef {
     pub write: Write,
     /// Whether it may be created where its folder exists.
     pub create: bool,
+    /// How a PKCS#12 file is protected if it is created.
+    pub scheme: Pkcs12Scheme,
     /// Whether the vendor ships entries of its own in it.
     pub vendor_entries: bool,
     /// `ownership: exclusive`: every trusted entry nobody declared leaves.

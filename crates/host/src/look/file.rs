@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use trustmason_keystore::{
-    Class, Detected, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store,
-    Unlock, detect, fold_alias,
+    Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
+    fold_alias,
 };
 use trustmason_plan::observed::{FailureClass, KeyLook, ReadFailure, StoreFacts};
 
@@ -122,7 +122,7 @@ pub fn open(
         let sha256 = Fingerprint::of(&bytes);
         let unlock = match opening {
             Opening::Required(Some(password)) => Unlock::Password(password),
-            Opening::Required(None) if needs_password(&bytes) => {
+            Opening::Required(None) if Store::needs_password(&bytes) => {
                 return Err(fail(Some(sha256), OpenFault::NoPassword));
             }
             Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
@@ -144,10 +144,6 @@ pub fn open(
         modified,
         path: real,
     })
-}
-
-fn needs_password(bytes: &[u8]) -> bool {
-    matches!(detect(bytes), Detected::Readable(format) if format.needs_password())
 }
 
 fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {

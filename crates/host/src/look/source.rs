@@ -97,7 +97,7 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Ar
         let message = format!("{} {what}", path.display());
         Err(ReadFailure { path: Some(path.to_owned()), class, sha256, message })
     };
-    if let Detected::Readable(format @ (Format::Jks | Format::Jceks)) = detect(&bytes) {
+    if let Detected::Readable(format @ (Format::Jks | Format::Jceks | Format::Pkcs12)) = detect(&bytes) {
         let what = format!(
             "is a {format} keystore, not a certificate; export the certificate from it (keytool -exportcert -rfc)"
         );

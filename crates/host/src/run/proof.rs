@@ -3,8 +3,8 @@
 //! the very bytes that are about to be written.
 
 use trustmason_keystore::{
-    AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Image, Interner, KeyMatch, NewEntry,
-    Password, Store, Unlock, fold_alias,
+    AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
+    NewEntry, Password, Store, Unlock, fold_alias,
 };
 use trustmason_plan::change::{Change, Deed};
 
@@ -77,7 +77,15 @@ pub(super) fn holds(
     if after.format() != before.format() || after.version() != before.version() {
         return Err("the new content has another format".to_owned());
     }
-    let wanted = wanted(before, edits);
+    let mut wanted = wanted(before, edits);
+    // A certificate that was no anchor may have become part of a new key's chain, and is no entry of its own then.
+    let chained = |entry: &Entry| {
+        let print = prints(entry).next();
+        let keys = after.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. }));
+        print.is_some_and(|print| keys.flat_map(prints).any(|other| other == print))
+    };
+    wanted
+        .retain(|one| !matches!(one, Wanted::Kept(old) if matches!(old.kind, EntryKind::Untrusted(_)) && chained(old)));
     if wanted.len() != after.entries().len() {
         return Err(format!("the new content has {} entries, {} were planned", after.entries().len(), wanted.len()));
     }
@@ -114,6 +122,15 @@ fn prints(entry: &Entry) -> impl Iterator<Item = Fingerprint> {
     entry.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint)
 }
 
+/// Whether an entry has these certificates. A JVM completes the chains of a PKCS#12 file from whatever the file holds, so there
+/// a chain may have grown at its end.
+fn grown(after: &Store, entry: &Entry, chain: impl Iterator<Item = Fingerprint>) -> bool {
+    let mut has = prints(entry);
+    let mut chain = chain;
+    let begins = chain.all(|print| has.next() == Some(print));
+    begins && (after.format() == Format::Pkcs12 || has.next().is_none())
+}
+
 fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
     let old = before.entries().iter().filter_map(|entry| match edits.disposition.get(&entry.id) {
         None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
@@ -145,13 +162,18 @@ impl Wanted<'_> {
         match self {
             Self::Kept(old) => {
                 let (was, is) = (before.raw(old.id), after.raw(entry.id));
-                was.is_some() && was == is && old.alias == entry.alias && old.created_ms == entry.created_ms
+                // The number a JVM gives to a nameless entry of a PKCS#12 file may have been written out.
+                let same = was.is_some() && (was == is || !before.is_named(old.id) && after.is_named(entry.id));
+                same && old.alias == entry.alias
+                    && old.created_ms == entry.created_ms
+                    && old.kind.as_str() == entry.kind.as_str()
+                    && grown(after, entry, prints(old))
             }
             Self::Renamed(old, to) => {
                 named(Some(to))
                     && old.kind.as_str() == entry.kind.as_str()
                     && old.created_ms == entry.created_ms
-                    && prints(old).eq(prints(entry))
+                    && grown(after, entry, prints(old))
             }
             Self::Trusted { alias, print } => {
                 named(*alias) && matches!(&entry.kind, EntryKind::Trusted(slot) if slot.fingerprint() == *print)
@@ -159,7 +181,7 @@ impl Wanted<'_> {
             Self::Key { alias, chain } => {
                 named(*alias)
                     && matches!(entry.kind, EntryKind::PrivateKey { .. })
-                    && prints(entry).eq(chain.iter().copied())
+                    && grown(after, entry, chain.iter().copied())
             }
         }
     }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Format, NewKey, Password};
+use trustmason_keystore::{Certificate, Format, NewKey, Password, Protection, Store, Unlock};
 use trustmason_plan::change::{Mint, Plan};
-use trustmason_plan::observed::Observed;
+use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, StoreDef, Topology};
+use trustmason_spec::topology::{DeclaredFormat, Pkcs12Scheme, StoreDef, Topology};
 
 use super::{Event, Hands};
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError};
 use crate::fan;
 use crate::journal::{Journal, Record};
 use crate::mint::{self, Minted};
@@ -65,12 +65,34 @@ impl Work<'_> {
             (Some(format), _) => Ok(format),
             (None, DeclaredFormat::Jks) => Ok(Format::Jks),
             (None, DeclaredFormat::Jceks) => Ok(Format::Jceks),
+            (None, DeclaredFormat::Pkcs12) => Ok(Format::Pkcs12),
             (None, DeclaredFormat::Pem) => Ok(Format::Pem),
             (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
-            (None, DeclaredFormat::Pkcs12 | DeclaredFormat::PemPair | DeclaredFormat::Windows) => {
+            (None, DeclaredFormat::PemPair | DeclaredFormat::Windows) => {
                 Err(format!("{} is of a format this version does not make", def.id))
             }
         }
+    }
+
+    /// A store that is not there yet.
+    pub(super) fn blank(&self, def: &StoreDef) -> Result<Store, String> {
+        Ok(match self.format(def)? {
+            Format::Pkcs12 => Store::create_pkcs12(scheme(def)),
+            format => Store::create(format),
+        })
+    }
+
+    /// How a PKCS#12 store protects what it holds, or will; `None` for other formats.
+    fn protection(&self, def: &StoreDef, password: &Password) -> Result<Option<Protection>, String> {
+        if self.format(def)? != Format::Pkcs12 {
+            return Ok(None);
+        }
+        let Some(StoreLook::Readable(facts)) = self.observed.stores.get(&def.id) else {
+            return Ok(Some(scheme(def)));
+        };
+        let bytes = disk::read(&facts.path).map_err(|error| error.to_string())?;
+        let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
+        store.map(|store| store.protection()).map_err(|error| format!("{} does not open: {error}", def.id))
     }
 
     /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
@@ -121,10 +143,12 @@ impl Work<'_> {
 
     fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, String> {
         let (password, format) = self.target_password(mint)?;
+        let protection = self.protection(self.store(&mint.store)?, &password)?;
         let target = Target {
             identity: &mint.identity,
             alias: &mint.alias,
             format,
+            protection: protection.as_ref(),
             password: &password,
             created_ms: self.created_ms(),
         };
@@ -144,5 +168,13 @@ impl Work<'_> {
             ));
         }
         Ok(staged)
+    }
+}
+
+/// What a PKCS#12 file is protected by if it is made now.
+fn scheme(def: &StoreDef) -> Protection {
+    match def.scheme {
+        Pkcs12Scheme::Java8 => Protection::java8(),
+        Pkcs12Scheme::Modern => Protection::modern(),
     }
 }

@@ -187,7 +187,7 @@ fn piece(folder: &Path, store: &Store, name: &str, new: Option<&[u8]>) -> Piece 
 
 fn open(work: &Work<'_>, def: &StoreDef, found: Found, password: Option<&Password>) -> Result<Store, String> {
     let opened = match found {
-        Found::Nothing => return work.format(def).map(Store::create),
+        Found::Nothing => return work.blank(def),
         Found::File(bytes) => {
             Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
         }

@@ -163,6 +163,7 @@ pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, pas
         password: password.map(secret),
         write: if format == DeclaredFormat::PemDir { Write::HandOff } else { Write::Direct },
         create: false,
+        scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,
         vendor_entries: false,
         exclusive: false,
         shadows: Vec::new(),

@@ -213,6 +213,7 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
         password: Some(SecretRef { name: "cacerts".to_owned(), from: SecretSource::Literal(password()) }),
         write: Write::Direct,
         create: false,
+        scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,
         vendor_entries: name == "cacerts",
         exclusive: false,
         shadows: Vec::new(),

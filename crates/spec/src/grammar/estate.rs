@@ -1,6 +1,6 @@
 //! The estate spec.
 
-use super::{COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SECRET, SHA256, TEXT};
+use super::{COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SCHEMES, SECRET, SHA256, TEXT};
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
@@ -162,6 +162,7 @@ static OVERRIDE: Record = record(
             "exclusive: every trusted entry nobody declared leaves",
         ),
         may("create", Shape::Flag, "whether it may be created"),
+        may("scheme", Shape::Words(SCHEMES), "of a pkcs12 file that is created: what its service reads"),
     ],
 );
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Identity, Origin, Profile, Role, Rule, Spot, Store};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, Source};
-use crate::topology::{Constraints, DeclaredFormat, Write};
+use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
 use crate::tree::Node;
 use crate::{grammar, lexeme, parse, pick, shape, tree};
 
@@ -88,6 +88,7 @@ fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
         password: node.text_of("password"),
         write: write(node),
         create: node.flag_of("create").is_some_and(|at| at.value),
+        scheme: node.read_of("scheme", pick::scheme).map_or_else(Pkcs12Scheme::default, |at| at.value),
         vendor_entries: node.flag_of("vendor_entries").is_some_and(|at| at.value),
         shadows: node.texts_of("shadows"),
         restart: node.texts_of("restart"),

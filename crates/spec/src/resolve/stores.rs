@@ -49,6 +49,8 @@ fn one(
     let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
     let create =
         top(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b).map_or(store.create, |at| at.value);
+    let scheme =
+        top(work, id, hits, "scheme", |o| o.scheme.as_ref(), |a, b| a == b).map_or(store.scheme, |at| at.value);
     if let Some(at) = exclusive.filter(|at| at.value && store.vendor_entries) {
         let message = format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
         work.faults.push(
@@ -67,6 +69,7 @@ fn one(
         password: secrets.of(work, machine, id, store, password),
         write: store.write,
         create,
+        scheme,
         vendor_entries: store.vendor_entries,
         exclusive: exclusive.is_some_and(|at| at.value),
         shadows,
