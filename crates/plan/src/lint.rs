@@ -37,6 +37,8 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }
         | Remark::LoosePem { .. }
+        | Remark::BundleAmongCertificates { .. }
+        | Remark::SignedMessage { .. }
         | Remark::ForeignFile { .. } => None,
     }
 }
