@@ -68,7 +68,7 @@ impl ReadError {
 
     /// One thing to try.
     #[must_use]
-    pub fn hint(&self) -> &str {
+    pub fn hint(&self) -> &'static str {
         self.hint
     }
 }
@@ -225,6 +225,12 @@ pub enum EditError {
     /// The format has no aliases, so there is nothing to rename.
     #[error("a {} store has no aliases, so there is nothing to rename", .format.as_str())]
     NoAliases {
+        /// The format.
+        format: Format,
+    },
+    /// The format is read here and never written.
+    #[error("a {} store is only read here, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
+    ReadOnly {
         /// The format.
         format: Format,
     },

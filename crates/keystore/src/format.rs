@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::der::{self, Der};
+use crate::der;
 use crate::error::{Class, ReadError};
+use crate::{foreign, pem, pkcs7};
 
 /// A format that is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,8 @@ pub enum Format {
     PemDirectory,
     /// One file of DER certificates, one after another (usually one).
     Der,
+    /// A PKCS#7 or CMS certificate bundle in DER, BER or PEM; read, not written.
+    Pkcs7,
 }
 
 /// How entries are named.
@@ -34,7 +37,7 @@ pub enum AliasModel {
 }
 
 impl Format {
-    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`.
+    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`, `pkcs7`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,6 +47,7 @@ impl Format {
             Self::Pem => "pem",
             Self::PemDirectory => "pem-dir",
             Self::Der => "der",
+            Self::Pkcs7 => "pkcs7",
         }
     }
 
@@ -52,7 +56,7 @@ impl Format {
     pub fn alias_model(self) -> AliasModel {
         match self {
             Self::Jks | Self::Jceks | Self::Pkcs12 => AliasModel::Folded,
-            Self::Pem | Self::Der => AliasModel::None,
+            Self::Pem | Self::Der | Self::Pkcs7 => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
         }
     }
@@ -62,7 +66,7 @@ impl Format {
     pub fn holds_keys(self) -> bool {
         match self {
             Self::Jks | Self::Jceks | Self::Pkcs12 => true,
-            Self::Pem | Self::PemDirectory | Self::Der => false,
+            Self::Pem | Self::PemDirectory | Self::Der | Self::Pkcs7 => false,
         }
     }
 
@@ -131,7 +135,9 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";
-    const CONVERT: &str = "convert it with keytool -importkeystore -deststoretype JKS or JCEKS";
+    if let Some(refused) = foreign::magic(bytes) {
+        return refused;
+    }
     match bytes {
         [] => nothing("the file is empty", RESTORE),
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
@@ -141,10 +147,6 @@ pub fn detect(bytes: &[u8]) -> Detected {
             "this is a Windows serialised certificate store (.sst), which is not read here",
             "export the certificates as Base-64 (.cer) instead",
         ),
-        // Bouncy Castle: version 1 or 2, then a salt of 20 bytes
-        [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => {
-            other("bks", "this looks like a Bouncy Castle store (BKS or UBER), which is not read here", CONVERT)
-        }
         [0x1f, 0x8b, ..] => nothing("this is a gzip archive, not a store", "unpack it first"),
         [b'P', b'K', 3, 4, ..] => nothing("this is a zip archive, not a store", "unpack it first"),
         [0xca, 0xfe, 0xba, 0xbe, ..] => nothing("this is a Java class file, not a store", "check the path"),
@@ -154,15 +156,17 @@ pub fn detect(bytes: &[u8]) -> Detected {
         _ if bytes.iter().all(|byte| *byte == 0) => {
             nothing("the file holds nothing but zero bytes, as after a crash or from a sparse copy", RESTORE)
         }
+        _ if pem::is_text(bytes) => Detected::Readable(pem::bundle::format(bytes)),
         [0x30, ..] => asn1(bytes),
-        _ if crate::pem::looks_like(bytes) => Detected::Readable(Format::Pem),
         _ => text(bytes),
     }
 }
 
-/// PKCS#12, PKCS#7, BCFKS or a certificate, by the first inner elements. BER is recognised as well.
+/// PKCS#12, PKCS#7 or a certificate, by the first inner elements. BER is recognised as well.
 fn asn1(bytes: &[u8]) -> Detected {
-    const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
+    if let Some(refused) = foreign::asn1(bytes) {
+        return refused;
+    }
     // Only headers are looked at: the outermost length may be wrong, indefinite or cut.
     let inner = |bytes: &[u8]| -> Option<usize> {
         match bytes.get(1)? {
@@ -173,44 +177,37 @@ fn asn1(bytes: &[u8]) -> Detected {
     let contents = inner(bytes).and_then(|skip| bytes.get(skip..)).unwrap_or_default();
     match contents {
         [der::INTEGER, 1, 3, der::SEQUENCE, ..] => Detected::Readable(Format::Pkcs12),
-        [der::OID, 9, rest @ ..] if rest.starts_with(DATA) => match rest.get(DATA.len()) {
-            Some(2) => other(
-                "pkcs7",
-                "this is a PKCS#7 certificate bundle (.p7b), which this version does not read",
-                "convert it with openssl pkcs7 -inform DER -print_certs",
-            ),
-            _ => other(
-                "pkcs7",
-                "this is an encrypted or foreign PKCS#7 message, not a certificate bundle",
-                "check the path",
-            ),
-        },
-        [der::SEQUENCE, ..] => {
-            let first = inner(contents).and_then(|skip| contents.get(skip..)).unwrap_or_default();
-            // ObjectStore ::= SEQUENCE { SEQUENCE { AlgorithmIdentifier …: a certificate has its version or serial there.
-            if first.first() == Some(&der::SEQUENCE)
-                && Der::new(first).next().is_ok_and(|id| id.body.first() == Some(&der::OID))
-            {
-                return other(
-                    "bcfks",
-                    "this looks like a Bouncy Castle FIPS store (BCFKS), which is not read here",
-                    "export the certificates with keytool and the BCFIPS provider",
-                );
-            }
-            Detected::Readable(Format::Der)
+        [der::OID, length, rest @ ..] => {
+            let kind = rest.get(..usize::from(*length)).unwrap_or_default();
+            pkcs7::content(kind).unwrap_or(Detected::Readable(Format::Der))
         }
         _ => Detected::Readable(Format::Der),
     }
 }
 
 fn text(bytes: &[u8]) -> Detected {
+    const PATH: &str = "check the path";
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let starts = |prefix: &[u8]| text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
-    if starts(b"<!doctype html") || starts(b"<html") {
+    let head = text.get(..text.len().min(1024)).unwrap_or_default();
+    let has = |part: &[u8]| head.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
+    if starts(b"<!doctype html") || starts(b"<html") || (starts(b"<?xml") && has(b"<html")) {
         return nothing(
             "this is a web page, not a store; perhaps a download that failed",
             "fetch the file again and look at it",
         );
+    }
+    if starts(b"<!doctype plist") || starts(b"<plist") || (starts(b"<?xml") && has(b"<plist")) {
+        return nothing("this is an Apple property list, not a store; a configuration profile, perhaps", PATH);
+    }
+    if starts(b"<?xml") || starts(b"<!doctype") {
+        return nothing("this is an XML document, not a store", PATH);
+    }
+    if starts(b"ssh-") || starts(b"ecdsa-sha2-") || starts(b"---- BEGIN SSH2 ") {
+        return nothing("this is an SSH public key, not a certificate", PATH);
+    }
+    if text.starts_with(b"{") && text.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"")) {
+        return nothing("this is JSON, not a store", PATH);
     }
     if starts(b"MII") {
         return nothing(
@@ -241,7 +238,7 @@ mod tests {
             (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
             (b"\0\0\0\0CERT", Class::Unsupported),
             (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
-            (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Class::Unsupported),
+            (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", Class::Unsupported),
         ] {
             let refused = detect(bytes).readable();
             assert!(

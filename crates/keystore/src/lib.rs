@@ -1,6 +1,7 @@
 //! Bytes ⇄ [`Store`]: the keystore formats that Java and its neighbours trust, read and edited without loss.
 //!
-//! JKS and JCEKS (versions 1 and 2), PKCS#12, PEM files, bundles and folders, and DER files. [`Store::open`] detects the format by
+//! JKS and JCEKS (versions 1 and 2), PKCS#12, PEM files, bundles and folders, DER files, and, to read only, PKCS#7 bundles.
+//! [`Store::open`] detects the format by
 //! content, checks the digest, and gives [`Entry`] values by position: duplicates, case twins and nameless entries are kept
 //! apart. [`Store::edit`] is surgical: entries that are not named in the [`Edits`] keep their bytes exactly, whatever they
 //! hold and whoever knows their password; only edited entries and the digest change.
@@ -15,6 +16,7 @@ mod edit;
 mod error;
 mod fingerprint;
 mod fingerprint_text;
+mod foreign;
 mod format;
 mod intern;
 mod jks;
@@ -22,6 +24,7 @@ mod key;
 mod password;
 mod pem;
 mod pkcs12;
+mod pkcs7;
 mod reader;
 mod remark;
 mod single;

@@ -42,7 +42,7 @@ pub enum Remark {
         /// Its name in the file, if it has one.
         alias: Option<String>,
     },
-    /// Bytes after the digest. A JVM ignores them; a write keeps them.
+    /// Bytes after the end of the store (its digest, its outermost element). A JVM ignores them; a write keeps them.
     TrailingBytes {
         /// How many.
         count: u64,
@@ -142,6 +142,24 @@ pub enum Remark {
         /// What is loose.
         what: &'static str,
     },
+    /// A PKCS#7 block beside certificate blocks. No reader of PEM bundles finds its certificates there.
+    BundleAmongCertificates {
+        /// The entry.
+        entry: EntryId,
+        /// The line of its BEGIN.
+        line: u64,
+        /// The file, in a folder of files.
+        file: Option<String>,
+    },
+    /// A PKCS#7 file that is a signed message, not a mere bundle. Nobody verified its signatures.
+    SignedMessage {
+        /// How many signed it.
+        signers: usize,
+        /// Whether what they signed is in it.
+        content: bool,
+        /// The file, in a folder of files.
+        file: Option<String>,
+    },
     /// A file in the folder that is no certificate file. It is left alone.
     ForeignFile {
         /// The entry that stands for it.
@@ -158,7 +176,11 @@ impl Remark {
     #[must_use]
     pub fn entry(&self) -> Option<EntryId> {
         match self {
-            Self::Unverified | Self::NoMac | Self::TrailingBytes { .. } | Self::LoosePem { .. } => None,
+            Self::Unverified
+            | Self::NoMac
+            | Self::TrailingBytes { .. }
+            | Self::LoosePem { .. }
+            | Self::SignedMessage { .. } => None,
             Self::JvmCannotOpen { entry, .. } => *entry,
             Self::ClosedPart { entry }
             | Self::HiddenKey { entry, .. }
@@ -173,6 +195,7 @@ impl Remark {
             | Self::PrivateKeyInTrust { entry, .. }
             | Self::BadBlock { entry, .. }
             | Self::LimitedTrust { entry, .. }
+            | Self::BundleAmongCertificates { entry, .. }
             | Self::ForeignFile { entry, .. } => Some(*entry),
         }
     }
@@ -275,6 +298,17 @@ impl fmt::Display for Remark {
             Self::LoosePem { line, file, what } => {
                 write!(f, "line {line}{}: {what}; keytool refuses such a file", In(file))
             }
+            Self::BundleAmongCertificates { line, file, .. } => write!(
+                f,
+                "line {line}{} begins a PKCS#7 bundle among certificates; OpenSSL passes over it and a JVM reads either it or them: put its certificates here as blocks of their own",
+                In(file)
+            ),
+            Self::SignedMessage { signers, content, file } => write!(
+                f,
+                "{} is a message signed by {signers}, {}, not a mere bundle of certificates; no signature was verified",
+                file.as_deref().map_or("this".into(), visible),
+                if *content { "with its content" } else { "without its content" },
+            ),
             Self::ForeignFile { file, why, .. } => {
                 write!(f, "{} holds no certificate: {why}", visible(file))
             }

@@ -11,7 +11,7 @@ use crate::intern::{CertificateSlot, Interner};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
 use crate::remark::Remark;
-use crate::{jks, pem, pkcs12, single};
+use crate::{jks, pem, pkcs7, pkcs12, single};
 
 /// With what a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,8 @@ pub(crate) struct Place {
     pub(crate) alias: Range<usize>,
     /// Its protected key without the length before it (JKS, JCEKS).
     pub(crate) key: Option<Range<usize>>,
+    /// It stands in a PKCS#7 bundle, whose parts cannot be cut out one by one.
+    pub(crate) bundled: bool,
 }
 
 /// A store and its bytes.
@@ -136,6 +138,7 @@ impl Store {
             Format::Pkcs12 => pkcs12::open(bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
+            Format::Pkcs7 => pkcs7::open(bytes, certificates),
             Format::PemDirectory => {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
@@ -195,7 +198,7 @@ impl Store {
             version: match format {
                 Format::Jks | Format::Jceks => 2,
                 Format::Pkcs12 => 3,
-                Format::Pem | Format::PemDirectory | Format::Der => 0,
+                Format::Pem | Format::PemDirectory | Format::Der | Format::Pkcs7 => 0,
             },
             verified: true,
             fresh,
@@ -272,6 +275,7 @@ impl Store {
     }
 
     /// An entry's own bytes exactly as they stand in the file: what an edit that does not name it must leave as it is.
+    /// The entries of a PKCS#7 bundle under PEM lines share their block.
     #[must_use]
     pub fn raw(&self, id: EntryId) -> Option<&[u8]> {
         let place = self.places.get(id.0)?;
@@ -280,7 +284,7 @@ impl Store {
         }
         let bytes = match self.format {
             Format::PemDirectory => &self.files.get(place.file)?.1,
-            Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Pem | Format::Der => &self.bytes,
+            Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Pem | Format::Der | Format::Pkcs7 => &self.bytes,
         };
         bytes.get(place.whole.clone())
     }
@@ -359,6 +363,7 @@ impl Store {
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),
+            Format::Pkcs7 => pkcs7::edit(self, edits).map(Image::File),
         }
     }
 }

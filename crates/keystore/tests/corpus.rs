@@ -1,4 +1,4 @@
-//! The corpus of stores made by real tools: every JKS, JCEKS, PEM and DER file reads as a JVM reads it, or differs for a
+//! The corpus of stores made by real tools: every JKS, JCEKS, PEM, DER and PKCS#7 file reads as a JVM reads it, or differs for a
 //! reason that is written down in `fixtures/keystore/differences.tsv`; every other format is refused by its name.
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,9 @@ mod support;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, differences, open, read, summary, text};
-use trustmason_keystore::{Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Store};
+use trustmason_keystore::{
+    Class, EditError, Edits, EntryKind, Format, Image, KeyError, KeyMatch, Password, Remark, Store,
+};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -113,7 +115,7 @@ fn certificates_files_read_as_declared() {
     for line in text(corpus.join("expected.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
         let (name, kind, keytool) = (cells[0], cells[1], cells[7]);
-        if !matches!(kind, "PEM" | "DER") {
+        if !matches!(kind, "PEM" | "DER" | "PKCS7") {
             continue;
         }
         judged += 1;
@@ -122,7 +124,14 @@ fn certificates_files_read_as_declared() {
             Ok(store) => {
                 let trusted =
                     store.entries().iter().filter(|entry| matches!(entry.kind, EntryKind::Trusted(_))).count();
-                assert_eq!(store.remarks().is_empty(), keytool.starts_with("OK"), "{name}: {:?}", store.remarks());
+                if kind == "PKCS7" {
+                    assert_eq!(store.format(), Format::Pkcs7, "{name}");
+                    let signed = |remark: &Remark| matches!(remark, Remark::SignedMessage { signers: 1, .. });
+                    assert!(store.remarks().iter().all(signed), "{name}: {:?}", store.remarks());
+                    assert_eq!(store.remarks().is_empty(), !name.ends_with(".p7m"), "{name}: {:?}", store.remarks());
+                } else {
+                    assert_eq!(store.remarks().is_empty(), keytool.starts_with("OK"), "{name}: {:?}", store.remarks());
+                }
                 assert!(store.entries().iter().all(|entry| entry.alias.is_none() && entry.created_ms.is_none()));
                 format!("certs={trusted} other={}", store.entries().len() - trusted)
             }
@@ -137,7 +146,7 @@ fn certificates_files_read_as_declared() {
             }
         }
     }
-    assert!(judged >= 15, "only {judged} files were judged");
+    assert!(judged >= 22, "only {judged} files were judged");
 }
 
 #[test]
@@ -148,17 +157,22 @@ fn other_formats_are_refused_by_name() {
         let cells: Vec<&str> = line.split('\t').collect();
         let (name, kind) = (cells[0], cells[1]);
         let format = match kind {
-            "PKCS7" if name.ends_with(".pem") => "pem",
-            "PKCS7" => "pkcs7",
-            "BKS" | "UBER" => "bks",
+            "PKCS7" if name == "os-enveloped.p7m" => "pkcs7",
+            "BKS" => "bks",
+            "UBER" => "uber",
             "BCFKS" => "bcfks",
             _ => continue,
         };
         judged += 1;
         let error = open(&read(corpus.join("files").join(name)), Some("changeit")).expect_err(name);
         assert_eq!((error.class, error.format), (Class::Unsupported, Some(format)), "{name}: {error}");
+        let word = match kind {
+            "PKCS7" => "enveloped (encrypted)",
+            kind => kind,
+        };
+        assert!(error.cause().contains(word), "{name}: {error}");
     }
-    assert!(judged >= 8, "only {judged} files were judged");
+    assert_eq!(judged, 4, "BKS, UBER, BCFKS and an enveloped message");
 }
 
 #[test]
@@ -179,7 +193,7 @@ fn an_edit_of_nothing_changes_nothing() {
                 same += 1;
             }
             Err(EditError::Unloadable { .. }) => {
-                assert!(store.remarks().iter().any(trustmason_keystore::Remark::is_jvm_unloadable), "{name}");
+                assert!(store.remarks().iter().any(Remark::is_jvm_unloadable), "{name}");
             }
             Err(error) => panic!("{name}: {error}"),
         }
@@ -201,7 +215,7 @@ fn a_wrong_password_is_told_from_damage() {
     assert_eq!(class(&read(corpus.join("files/zero.pem")), "changeit"), Class::NotAStore);
     let unverified = open(&bytes, None).unwrap();
     assert!(!unverified.verified());
-    assert_eq!(unverified.remarks(), [trustmason_keystore::Remark::Unverified]);
+    assert_eq!(unverified.remarks(), [Remark::Unverified]);
     let refused = unverified.edit(&Edits::default(), Some(&Password::new("wrong")), &mut Dice(1));
     assert_eq!(refused, Err(EditError::WrongPassword));
 }

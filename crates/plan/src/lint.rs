@@ -41,6 +41,8 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }
         | Remark::LoosePem { .. }
+        | Remark::BundleAmongCertificates { .. }
+        | Remark::SignedMessage { .. }
         | Remark::ForeignFile { .. } => None,
     }
 }

@@ -5,6 +5,7 @@
 //! are taken, so that a thousand stores need little more room than the largest of them. Nothing is written, made or waited
 //! for, except the programs that print secrets.
 
+mod chain;
 mod file;
 mod source;
 

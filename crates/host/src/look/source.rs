@@ -1,8 +1,9 @@
 //! A certificate that lies in a file of its own: exported by hand, or named in the spec. What it is, its content says.
 //!
-//! A file here holds exactly one certificate (the same one several times is one). Of a file that holds more, nobody can say
-//! which is meant, even where only one names the host: a chain exported in the wrong order would go unnoticed. So it is
-//! unreadable, with a message that says so.
+//! A file here holds exactly one certificate (the same one several times is one) or a chain, PEM, DER or PKCS#7 alike. Of a
+//! chain the one leaf is meant, in whatever order it was written: who issued whom says which that is. Of certificates that
+//! form no chain nobody can say which is meant, even where only one names the host; such a file is unreadable, with a message
+//! that says so.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +16,7 @@ use trustmason_keystore::{
 use trustmason_plan::observed::{FailureClass, Input, InputKind, ReadFailure, SourceLook};
 use trustmason_spec::survey::CertificateAt;
 
+use super::chain;
 use super::file::{OpenError, OpenFault};
 use crate::disk;
 
@@ -109,6 +111,13 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Ar
     };
     let slots: BTreeMap<Fingerprint, &CertificateSlot> =
         store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
+    let chain: Vec<Arc<Certificate>> = slots.values().filter_map(|slot| slot.certificate()).map(Arc::clone).collect();
+    if slots.len() > 1
+        && chain.len() == slots.len()
+        && let Some(leaf) = chain::leaf(&chain)
+    {
+        return (sha256, Ok(Arc::clone(leaf)));
+    }
     let one = match (slots.len(), slots.into_values().next()) {
         (1, Some(CertificateSlot::Parsed(certificate))) => Ok(Arc::clone(certificate)),
         (1, Some(CertificateSlot::Unparsed(bytes))) => refuse(
@@ -118,7 +127,9 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Ar
         (0, _) | (_, None) => refuse(FailureClass::Unreadable, "holds no certificate; export it again"),
         (count, _) => refuse(
             FailureClass::Unreadable,
-            &format!("holds {count} certificates; leave only the host's own in it, nobody can tell which one is meant"),
+            &format!(
+                "holds {count} certificates that form no chain with one leaf; leave only the host's own in it, nobody can tell which one is meant"
+            ),
         ),
     };
     (sha256, one)

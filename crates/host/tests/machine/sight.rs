@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
-use trustmason_keystore::{Class, Format, Interner, Password};
+use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{Source, Subject};
@@ -148,6 +148,59 @@ fn a_certificate_file_is_known_by_its_content() {
     fs::remove_dir_all(&certs).unwrap();
     let SourceLook::Missing { folder, names } = source(&world) else { panic!() };
     assert_eq!((folder, names.len()), (certs, 2));
+}
+
+/// A SEQUENCE, a SET or a context tag, long enough for certificates.
+fn element(tag: u8, body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+    [&[tag, 0x82], &length[..], body].concat()
+}
+
+/// A PKCS#7 bundle, as an authority sends it.
+fn p7b(certificates: &[&Certificate]) -> Vec<u8> {
+    const PKCS7: [u8; 10] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
+    let ders: Vec<u8> = certificates.iter().flat_map(|certificate| certificate.der().to_vec()).collect();
+    let data = element(0x30, &[&PKCS7[..], &[1]].concat());
+    let signed = [vec![2, 1, 1, 0x31, 0], data, element(0xa0, &ders), vec![0x31, 0]].concat();
+    let content = element(0xa0, &element(0x30, &signed));
+    element(0x30, &[&PKCS7[..], &[2], &content].concat())
+}
+
+#[test]
+fn of_a_chain_the_leaf_is_meant() {
+    let world = World::new(Format::Jks);
+    let certs = world.root().join("certs");
+    let Chain { root, issuing, leaf } = chain("ads.acme.example");
+    let other = make("ads.acme.example", &["ads.acme.example"]).certificate;
+    let text = |certificates: &[&Certificate]| certificates.iter().map(|one| pem(one)).collect::<String>().into_bytes();
+    let leaves: [&[&Certificate]; 5] =
+        [&[&leaf], &[&leaf, &issuing, &root], &[&root, &issuing, &leaf], &[&issuing, &leaf, &leaf], &[&leaf, &issuing]];
+    for certificates in leaves {
+        for bytes in [p7b(certificates), text(certificates)] {
+            fs::write(certs.join("ADSads.CER"), bytes).unwrap();
+            let SourceLook::Found { certificate, .. } = source(&world) else { panic!("{:?}", source(&world)) };
+            assert_eq!(certificate.fingerprint(), leaf.fingerprint());
+        }
+    }
+    // A link is missing, there is no end, or there are two.
+    let none: [&[&Certificate]; 5] = [
+        &[&leaf, &root],
+        &[&issuing, &root],
+        &[&leaf, &issuing, &other],
+        &[&other, &leaf],
+        &[&leaf, &issuing, &world.iis],
+    ];
+    for certificates in none {
+        for bytes in [p7b(certificates), text(certificates)] {
+            fs::write(certs.join("ADSads.CER"), bytes).unwrap();
+            let SourceLook::Unreadable(failure) = source(&world) else { panic!() };
+            let want = format!("holds {} certificates", certificates.len());
+            assert!(failure.message.contains(&want), "{}", failure.message);
+        }
+    }
+    fs::write(certs.join("ADSads.CER"), p7b(&[])).unwrap();
+    let SourceLook::Unreadable(failure) = source(&world) else { panic!() };
+    assert!(failure.message.contains("holds no certificate"), "{}", failure.message);
 }
 
 #[test]

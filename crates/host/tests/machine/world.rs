@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::Disk;
 use trustmason_host::ledger::{self, Loaded};
@@ -72,6 +72,36 @@ pub fn make(cn: &str, names: &[&str]) -> Pair {
     params.not_after = rcgen::date_time_ymd(2040, 1, 1);
     let der = params.self_signed(&key).unwrap().der().to_vec();
     Pair { certificate: Certificate::parse(&der).unwrap(), pkcs8 }
+}
+
+/// A certificate and those that issued it.
+pub struct Chain {
+    pub root: Certificate,
+    pub issuing: Certificate,
+    pub leaf: Certificate,
+}
+
+/// A chain of three.
+pub fn chain(cn: &str) -> Chain {
+    let params = |name: &str, ca: bool| {
+        let mut params = CertificateParams::new(if ca { Vec::new() } else { vec![name.to_owned()] }).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        if ca {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        params
+    };
+    let key = || KeyPair::generate().unwrap();
+    let parse = |made: &rcgen::Certificate| Certificate::parse(made.der()).unwrap();
+    let (root, root_key) = (params("Chain Root", true), key());
+    let top = root.self_signed(&root_key).unwrap();
+    let root = rcgen::Issuer::new(root, root_key);
+    let (issuing, issuing_key) = (params("Chain Issuing", true), key());
+    let middle = issuing.signed_by(&issuing_key, &root).unwrap();
+    let issuing = rcgen::Issuer::new(issuing, issuing_key);
+    let end = params(cn, false).signed_by(&key(), &issuing).unwrap();
+    Chain { root: parse(&top), issuing: parse(&middle), leaf: parse(&end) }
 }
 
 pub fn pem(certificate: &Certificate) -> String {

@@ -1,19 +1,20 @@
 //! A folder of certificate files: an entry is named by its file.
 //!
-//! A file may hold several certificates (PEM or DER); then several entries bear its name. A file that holds none is one opaque
+//! A file may hold several certificates (PEM, DER or PKCS#7); then several entries bear its name. A file that holds none is one opaque
 //! entry and stays. Edits name only the files they touch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, append, newline, no_certificate, read, take_in, without};
+use super::{Found, append, bundle, is_text, newline, no_certificate, read, take_in, without};
 use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
 use crate::error::{EditError, ReadError};
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, detect, fold_alias};
 use crate::intern::Interner;
 use crate::remark::Remark;
-use crate::single;
 use crate::store::{EntryId, EntryKind, Place, Store};
+use crate::text::visible;
+use crate::{pkcs7, single};
 
 pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Store {
     files.sort();
@@ -57,6 +58,19 @@ fn take_file(
             }
             Ok(())
         }
+        Format::Pkcs7 => {
+            let first = store.entries.len();
+            if is_text(bytes) {
+                bundle::take_in(store, bytes, file, Some(name), certificates)?;
+            } else {
+                pkcs7::read(bytes, certificates)?.take_in(store, file, Some(name), None);
+            }
+            if store.entries.len() == first {
+                let cause = "an empty PKCS#7 bundle";
+                return Err(ReadError::new(crate::Class::NotAStore, cause, "export the certificates again"));
+            }
+            Ok(())
+        }
         other @ (Format::Jks | Format::Jceks | Format::Pkcs12 | Format::PemDirectory) => Err(ReadError::new(
             crate::Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
@@ -77,11 +91,15 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
         let mut cuts = Vec::new();
         let mut new_name = None;
         let mut entries = 0usize;
+        let mut bundled = false;
         while let Some((entry, place)) = rest.next_if(|(_, place)| place.file == index) {
             entries += 1;
             match edits.disposition.get(&entry.id) {
                 None | Some(Disposition::Keep) => {}
-                Some(Disposition::Remove) => cuts.push(place.whole.clone()),
+                Some(Disposition::Remove) => {
+                    bundled |= place.bundled;
+                    cuts.push(place.whole.clone());
+                }
                 Some(Disposition::Rename(alias)) if alias == name => {}
                 Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias)?),
                 Some(Disposition::ReplaceKey { .. }) => {
@@ -104,6 +122,13 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
             }
             None if !cuts.is_empty() && cuts.len() == entries => {
                 image.insert(name.clone(), None);
+            }
+            None if bundled => {
+                let why = format!(
+                    "`{}` is a PKCS#7 bundle of {entries} entries, which leave together or not at all; put PEM files in its place",
+                    visible(name)
+                );
+                return Err(EditError::NotRepresentable { format, why });
             }
             None => {
                 taken.insert(fold_alias(name).into_owned());

@@ -1,19 +1,22 @@
 //! PEM files and bundles (RFC 7468), and folders of them.
 //!
 //! The position of a block is its entry's position. A private key, a revocation list or a block that does not hold what it
-//! says is an entry too, kept as it is: one bad block never hides the good ones, and no block is lost in an edit.
+//! says is an entry too, kept as it is: one bad block never hides the good ones, and no block is lost in an edit. What a
+//! mail program or a YAML file did to a block (quoted-printable, `\n` written out) is named and not undone: the file would
+//! be read here and by nothing else.
 
+pub(crate) mod bundle;
 pub(crate) mod directory;
+mod label;
 mod scan;
 
 use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use label::is_certificate_label;
 
-pub(crate) use scan::looks_like;
-
-use crate::der::Der;
+use crate::der::{self, Der};
 use crate::edit::{Disposition, Edits, NewEntry, acceptable};
 use crate::error::{Class, EditError, ReadError};
 use crate::format::Format;
@@ -27,7 +30,6 @@ struct Found {
     range: Range<usize>,
     at: usize,
     line: u64,
-    label: String,
     note: Option<Note>,
     loose: Option<&'static str>,
 }
@@ -37,6 +39,7 @@ enum Note {
     Bad(String),
     LimitedTrust,
     Unread(String),
+    Bundle,
 }
 
 impl Found {
@@ -52,6 +55,7 @@ impl Found {
             Some(Note::PrivateKey) => remarks.push(Remark::PrivateKeyInTrust { entry, line, file: file() }),
             Some(Note::Bad(why)) => remarks.push(Remark::BadBlock { entry, line, file: file(), why: why.clone() }),
             Some(Note::LimitedTrust) => remarks.push(Remark::LimitedTrust { entry, line }),
+            Some(Note::Bundle) => remarks.push(Remark::BundleAmongCertificates { entry, line, file: file() }),
             Some(Note::Unread(why)) => {
                 remarks.push(Remark::UnreadCertificate { entry, alias: file(), why: why.clone() });
             }
@@ -64,44 +68,57 @@ impl Found {
     }
 }
 
+/// Whether it is text with PEM blocks. Text may begin with `0` (as `openssl s_client -showcerts` prints a chain), which is the
+/// tag of a SEQUENCE, too; but the tags that follow one are control characters.
+pub(crate) fn is_text(bytes: &[u8]) -> bool {
+    let control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    scan::first(bytes).is_some_and(|begin| {
+        bytes.first() != Some(&der::SEQUENCE) || !bytes.get(..begin).unwrap_or_default().iter().any(control)
+    })
+}
+
 /// Reads every block.
 fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
-    let blocks = scan::blocks(bytes);
-    let found = |block: scan::Block<'_>| {
-        let (kind, note) = match block.label {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => certificate(&block, certificates),
-            label if label.ends_with("PRIVATE KEY") => {
-                (EntryKind::Opaque(format!("a private key ({label})")), Some(Note::PrivateKey))
+    scan::blocks(bytes).map(|block| judge(block, certificates)).collect()
+}
+
+/// What a block is.
+fn judge(block: scan::Block<'_>, certificates: &Interner) -> Found {
+    let (kind, note) = match block.label {
+        _ if bundle::holds(&block) => match bundle::read(&block, certificates) {
+            Ok(bundle) => {
+                let what = format!("a PKCS#7 bundle of {} certificates ({})", bundle.certificates(), block.label);
+                (EntryKind::Opaque(what), Some(Note::Bundle))
             }
-            label => {
-                let what = EntryKind::Opaque(format!("a PEM block labelled `{label}`"));
-                (what, block.body.as_ref().err().cloned().map(Note::Bad))
-            }
-        };
-        Found {
-            kind,
-            note,
-            range: block.range,
-            at: block.at,
-            line: block.line,
-            label: block.label.to_owned(),
-            loose: block.loose,
+            Err(error) => (EntryKind::Opaque("a PKCS#7 message".to_owned()), Some(Note::Bad(error.cause().to_owned()))),
+        },
+        label if is_certificate_label(label) => certificate(&block, certificates),
+        label if label.ends_with("PRIVATE KEY") => {
+            (EntryKind::Opaque(label::private_key(label, block.body.as_deref())), Some(Note::PrivateKey))
         }
+        label => (EntryKind::Opaque(label::meaning(label)), block.body.as_ref().err().cloned().map(Note::Bad)),
     };
-    blocks.into_iter().map(found).collect()
+    Found { kind, note, range: block.range, at: block.at, line: block.line, loose: block.loose }
+}
+
+/// The bytes of a body in Base64. What is no Base64 is named where the reason can be told.
+fn decode(body: &[u8]) -> Result<Vec<u8>, String> {
+    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    match STANDARD.decode(&text) {
+        Ok(bytes) if bytes.is_empty() => Err("it is empty".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(match label::disguise(body) {
+            Some(disguise) => disguise.to_owned(),
+            None => format!("its Base64 is damaged ({error})"),
+        }),
+    }
 }
 
 fn certificate(block: &scan::Block<'_>, certificates: &Interner) -> (EntryKind, Option<Note>) {
     let bad = |why: String| (EntryKind::Opaque("a damaged certificate".to_owned()), Some(Note::Bad(why)));
-    let body = match &block.body {
-        Ok(body) => *body,
-        Err(why) => return bad(why.clone()),
-    };
-    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let der = match STANDARD.decode(&text) {
-        Ok(der) if der.is_empty() => return bad("it is empty".to_owned()),
+    let der = match block.body.as_ref().map_err(Clone::clone).and_then(|body| decode(body)) {
         Ok(der) => der,
-        Err(error) => return bad(format!("its Base64 is damaged ({error})")),
+        Err(why) => return bad(why),
     };
     let mut own = der.as_slice();
     let mut note = None;
@@ -134,16 +151,13 @@ fn no_certificate(found: &[Found]) -> ReadError {
         let cause = format!("the block at line {} is unreadable: {why}", block.line);
         return ReadError::new(Class::Corrupt, cause, "export the certificate again as Base-64").offset(block.at);
     }
-    if let Some(block) = first(|block| matches!(block.label.as_str(), "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA")) {
-        let cause = format!("line {} begins a PKCS#7 bundle, which this version does not read", block.line);
-        return ReadError::new(Class::Unsupported, cause, "convert it with openssl pkcs7 -print_certs")
-            .offset(block.at);
-    }
     let cause = match found.first() {
-        Some(block) => format!("it holds no certificate, only `{}` (line {})", block.label, block.line),
-        None => "it holds no certificate".to_owned(),
+        Some(Found { kind: EntryKind::Opaque(what), line, .. }) => {
+            format!("it holds no certificate, only {what} (line {line})")
+        }
+        Some(_) | None => "it holds no certificate".to_owned(),
     };
-    ReadError::new(Class::NotAStore, cause, "check the path")
+    ReadError::new(Class::NotAStore, cause, "check the path, or export the certificate itself as Base-64 (.cer)")
 }
 
 pub(crate) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
@@ -214,14 +228,16 @@ fn without(bytes: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
 
 /// The file's own line ending.
 fn newline(bytes: &[u8]) -> &'static [u8] {
-    match bytes.iter().position(|byte| *byte == b'\n') {
-        Some(at) if at > 0 && bytes.get(at - 1) == Some(&b'\r') => b"\r\n",
-        _ => b"\n",
+    let first = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    match first.and_then(|at| bytes.get(at..)) {
+        Some([b'\r', b'\n', ..]) => b"\r\n",
+        Some([b'\r', ..]) => b"\r",
+        Some(_) | None => b"\n",
     }
 }
 
 fn append(out: &mut Vec<u8>, der: &[u8], newline: &[u8]) {
-    if !matches!(out.last(), None | Some(b'\n')) {
+    if !matches!(out.last(), None | Some(b'\n' | b'\r')) {
         out.extend_from_slice(newline);
     }
     let text = STANDARD.encode(der);

@@ -27,7 +27,10 @@ pub(super) struct Block<'a> {
 /// The first place of `needle` at or after `from`.
 fn find(bytes: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
-    tail.windows(needle.len()).position(|window| window == needle).map(|at| from + at)
+    let found = tail.windows(needle.len()).position(|window| window == needle).map(|at| from + at);
+    #[cfg(test)]
+    tests::looked_at(found.unwrap_or(bytes.len()) - from);
+    found
 }
 
 fn starts(bytes: &[u8], at: usize, prefix: &[u8]) -> bool {
@@ -43,23 +46,44 @@ fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     plain.then_some((label, at + length + DASHES.len()))
 }
 
-/// Whether there is a BEGIN at all.
-pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    find(bytes, BEGIN, 0).is_some()
+/// Where the first BEGIN is, if there is one.
+pub(super) fn first(bytes: &[u8]) -> Option<usize> {
+    find(bytes, BEGIN, 0)
 }
 
 /// All blocks, in order. One pass; a BEGIN inside a block ends it as a bad one.
-pub(super) fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
-    let mut found = Vec::new();
-    let (mut at, mut line, mut counted) = (0, 1u64, 0);
-    while let Some(begin) = find(bytes, BEGIN, at) {
-        let Some((name, body_start)) = label(bytes, begin + BEGIN.len()) else {
-            at = begin + 1;
-            continue;
-        };
-        let passed = bytes.get(counted..begin).unwrap_or_default();
-        line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        counted = begin;
+pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
+    Blocks { bytes, at: 0, line: 1, counted: 0 }
+}
+
+/// The blocks from here on.
+pub(super) struct Blocks<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+    /// Up to where lines are counted.
+    counted: usize,
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Block<'a>;
+
+    fn next(&mut self) -> Option<Block<'a>> {
+        loop {
+            let begin = find(self.bytes, BEGIN, self.at)?;
+            match label(self.bytes, begin + BEGIN.len()) {
+                Some((label, body_start)) => return Some(self.block(begin, label, body_start)),
+                None => self.at = begin + 1,
+            }
+        }
+    }
+}
+
+impl<'a> Blocks<'a> {
+    fn block(&mut self, begin: usize, name: &'a str, body_start: usize) -> Block<'a> {
+        let bytes = self.bytes;
+        self.line += line_breaks(bytes.get(self.counted..begin).unwrap_or_default());
+        self.counted = begin;
         let (start, mut loose) = line_start(bytes, begin);
         let (body, end) = match closing(bytes, body_start) {
             Closing::End { at: end, label: other, after } if other == name => {
@@ -83,10 +107,19 @@ pub(super) fn blocks(bytes: &[u8]) -> Vec<Block<'_>> {
             }
             Closing::Never => (Err("it has no END line".to_owned()), bytes.len()),
         };
-        at = end.max(body_start);
-        found.push(Block { label: name, range: start..end, at: begin, line, body, loose });
+        self.at = end.max(body_start);
+        Block { label: name, range: start..end, at: begin, line: self.line, body, loose }
     }
-    found
+}
+
+/// How many lines end in these bytes: by LF, CR LF or CR alone.
+fn line_breaks(bytes: &[u8]) -> u64 {
+    let follows = bytes.iter().skip(1).map(Some).chain([None]);
+    bytes
+        .iter()
+        .zip(follows)
+        .filter(|(byte, next)| matches!((byte, next), (b'\n', _)) || (**byte == b'\r' && *next != Some(&b'\n')))
+        .count() as u64
 }
 
 enum Closing<'a> {
@@ -119,7 +152,7 @@ fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
     let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let start = marker - blanks;
     match head.get(..start).unwrap_or_default() {
-        [] | [.., b'\n'] => (start, (blanks > 0).then_some("BEGIN is indented")),
+        [] | [.., b'\n' | b'\r'] => (start, (blanks > 0).then_some("BEGIN is indented")),
         b"\xef\xbb\xbf" => (marker, Some("a byte order mark stands before BEGIN")),
         _ => (marker, Some("something stands before BEGIN on its line")),
     }
@@ -140,17 +173,28 @@ fn line_end(bytes: &[u8], after: usize) -> (usize, bool) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::indexing_slicing, reason = "tests")]
+    use std::cell::Cell;
+
     use super::*;
 
+    thread_local! {
+        static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts the bytes that searches pass.
+    pub(super) fn looked_at(count: usize) {
+        LOOKED_AT.set(LOOKED_AT.get() + count);
+    }
+
     fn shapes(text: &str) -> Vec<(String, u64, bool)> {
-        blocks(text.as_bytes()).iter().map(|block| (block.label.to_owned(), block.line, block.body.is_ok())).collect()
+        blocks(text.as_bytes()).map(|block| (block.label.to_owned(), block.line, block.body.is_ok())).collect()
     }
 
     #[test]
     fn surroundings_do_not_matter() {
         let text = "\u{feff}-----BEGIN A-----\r\nx\r\n-----END A-----\r\n# note -----\n  -----BEGIN B-----\n  y\n  -----END B-----\n";
         assert_eq!(shapes(text), [("A".into(), 1, true), ("B".into(), 5, true)]);
-        let found = blocks(text.as_bytes());
+        let found: Vec<_> = blocks(text.as_bytes()).collect();
         assert!(found[0].loose.is_some() && found[1].loose.is_some());
         assert_eq!(&text[found[1].range.clone()], "  -----BEGIN B-----\n  y\n  -----END B-----\n");
         assert_eq!(found[0].range.start, 3, "the byte order mark stays");
@@ -160,13 +204,54 @@ mod tests {
     fn glued_blocks_are_two() {
         let text = "-----BEGIN A-----x-----END A----------BEGIN A-----y-----END A-----";
         assert_eq!(shapes(text), [("A".into(), 1, true), ("A".into(), 1, true)]);
-        assert!(blocks(text.as_bytes()).iter().all(|block| block.loose.is_some()));
+        assert!(blocks(text.as_bytes()).all(|block| block.loose.is_some()));
     }
 
     #[test]
     fn a_block_without_end_does_not_swallow_the_next() {
         let text = "-----BEGIN A-----\nx\n-----BEGIN A-----\ny\n-----END A-----\n-----BEGIN A-----\n";
         assert_eq!(shapes(text), [("A".into(), 1, false), ("A".into(), 3, true), ("A".into(), 6, false)]);
-        assert_eq!(blocks(text.as_bytes())[0].range, 0..20);
+        assert_eq!(blocks(text.as_bytes()).next().map(|block| block.range), Some(0..20));
+    }
+
+    #[test]
+    fn every_line_ending_counts_once() {
+        for newline in ["\n", "\r\n", "\r"] {
+            let lines = [
+                "# a",
+                "-----BEGIN A-----",
+                "x",
+                "-----END A-----",
+                "",
+                "-----BEGIN B-----",
+                "y",
+                "-----END B-----",
+                "",
+            ];
+            let text = lines.join(newline);
+            assert_eq!(shapes(&text), [("A".into(), 2, true), ("B".into(), 6, true)], "{newline:?}");
+            assert!(blocks(text.as_bytes()).all(|block| block.loose.is_none()), "{newline:?}");
+        }
+    }
+
+    #[test]
+    fn work_grows_with_the_file_and_no_faster() {
+        let hostile = [
+            "-",
+            "-----",
+            "-----BEGIN ",
+            "-----BEGIN A-----",
+            "-----BEGIN A-----\n",
+            "-----END A-----",
+            "-----END ",
+            "-----BEGIN A-----x-----END A-----",
+            "  \r",
+        ];
+        for part in hostile {
+            let text = part.repeat(400_000 / part.len());
+            LOOKED_AT.set(0);
+            let count = blocks(text.as_bytes()).count();
+            assert!(LOOKED_AT.get() <= 3 * text.len(), "{part:?}: {count} blocks, {} bytes", LOOKED_AT.get());
+        }
     }
 }

@@ -167,3 +167,178 @@ fn names_may_be_swapped_in_a_folder() {
     let swapped = files(&store, &edits).unwrap();
     assert_eq!(swapped, [("a.cer".to_owned(), Some(other.to_vec())), ("b.cer".to_owned(), Some(DER.to_vec()))]);
 }
+
+fn block(der: &[u8], label: &str) -> String {
+    let lines: Vec<String> =
+        STANDARD.encode(der).as_bytes().chunks(64).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+fn ders(store: &Store) -> Vec<&[u8]> {
+    store.entries().iter().flat_map(|entry| entry.certificates()).map(CertificateSlot::der).collect()
+}
+
+#[test]
+fn a_certificate_is_found_whatever_stands_around_it() {
+    let plain = block(DER, "CERTIFICATE");
+    let joined: String = plain.lines().collect();
+    let cases = [
+        plain.clone(),
+        format!("\u{feff}{plain}"),
+        plain.replace('\n', "\r\n"),
+        plain.replace('\n', "\r"),
+        plain.trim_end().to_owned(),
+        plain.lines().map(|line| format!("   \t{line}  \n")).collect(),
+        format!("0 s:CN = a\n   i:CN = b\n{plain}---\nServer certificate ----- five dashes\n"),
+        format!("Certificate:\n    Data: \u{e9}\u{1b}[0m\n{plain}"),
+        joined.clone(),
+        format!("a: {joined}"),
+        block(DER, "X509 CERTIFICATE"),
+        block(DER, "TRUSTED CERTIFICATE"),
+        plain.replace("=\n", "=\n\n\n"),
+    ];
+    for text in cases {
+        assert_eq!(detect(text.as_bytes()), crate::Detected::Readable(Format::Pem), "{text}");
+        let store = reopen(text.as_bytes());
+        assert_eq!(ders(&store), [DER], "{text}");
+        let twice = write(&store, &add(&fresh())).unwrap();
+        assert!(twice.starts_with(text.as_bytes()), "{text}");
+        assert_eq!(reopen(&twice).entries().len(), 2, "{text}");
+    }
+    let glued = joined.repeat(3);
+    assert_eq!(ders(&reopen(glued.as_bytes())), [DER; 3]);
+    assert!(reopen(plain.replace('\n', "\r").as_bytes()).remarks().is_empty(), "keytool reads CR alone");
+    // A new block ends its lines as the others do.
+    let after = write(&reopen(plain.replace('\n', "\r").as_bytes()), &add(DER)).unwrap();
+    assert!(!after.contains(&b'\n') && after.ends_with(b"-----END CERTIFICATE-----\r"));
+}
+
+#[test]
+fn utf_16_is_refused_with_the_way_out() {
+    let text = block(DER, "CERTIFICATE");
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for bytes in [[&[0xff, 0xfe][..], &little].concat(), [&[0xfe, 0xff][..], &big].concat(), little, big] {
+        let error = Store::open(bytes, Unlock::Unverified, &Interner::new()).unwrap_err();
+        assert!(error.class == Class::NotAStore && error.cause().contains("UTF-16"), "{error}");
+        assert!(error.hint().contains("UTF-8"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_certificate_has_a_name() {
+    let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let cases = [
+        (block(b"x", "CERTIFICATE REQUEST"), "a certificate request, which its authority has yet to answer", false),
+        (block(b"x", "NEW CERTIFICATE REQUEST"), "(NEW CERTIFICATE REQUEST)", false),
+        (block(b"x", "X509 CRL"), "a certificate revocation list", false),
+        (block(b"x", "PUBLIC KEY"), "a public key", false),
+        (block(b"x", "EC PARAMETERS"), "parameters of a key", false),
+        (block(b"x", "PGP PUBLIC KEY BLOCK"), "an OpenPGP block", false),
+        (block(b"x", "ODDITY"), "labelled `ODDITY`", false),
+        (block(b"x", "PRIVATE KEY"), "a private key (PRIVATE KEY)", true),
+        (block(b"x", "OPENSSH PRIVATE KEY"), "a private key (OPENSSH PRIVATE KEY)", true),
+        (block(b"x", "ENCRYPTED PRIVATE KEY"), "an encrypted private key", true),
+        (old.to_owned(), "an encrypted private key (RSA PRIVATE KEY)", true),
+        (old.replace('\n', "\r\n"), "an encrypted private key (RSA PRIVATE KEY)", true),
+    ];
+    for (text, word, key) in cases {
+        let alone = Store::open(text.clone().into_bytes(), Unlock::Unverified, &Interner::new()).unwrap_err();
+        assert!(alone.class == Class::NotAStore && alone.cause().contains(word), "{alone}");
+        let store = reopen(format!("{}{text}", block(DER, "CERTIFICATE")).as_bytes());
+        let EntryKind::Opaque(what) = &store.entries()[1].kind else { panic!("{word}") };
+        assert!(what.contains(word), "{what}");
+        let found = matches!(store.remarks(), [Remark::PrivateKeyInTrust { line, .. }] if *line > 3);
+        assert!(found == key && store.remarks().len() == usize::from(key), "{:?}", store.remarks());
+    }
+}
+
+#[test]
+fn what_others_did_to_a_block_is_named_and_not_undone() {
+    let good = block(DER, "CERTIFICATE");
+    let body = good.lines().nth(1).unwrap();
+    let cases = [
+        (format!("-----BEGIN CERTIFICATE-----\\n{body}\\n-----END CERTIFICATE-----\\n"), "written out as `\\n`"),
+        (good.replace(body, &format!("{body}=3D")), "quoted-printable"),
+        (good.replace(body, &format!("{}=\n{}", &body[..40], &body[40..])), "quoted-printable"),
+        (good.replace(body, &format!("X-Note: one\n\n{body}")), "header lines (RFC 1421)"),
+        (good.replace(body, "MII..."), "left out"),
+        (good.replace(body, "MII!"), "Base64 is damaged"),
+        ("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".to_owned(), "empty"),
+        (good.replace("END CERTIFICATE", "END X509 CRL"), "ends as `X509 CRL`"),
+    ];
+    for (bad, word) in cases {
+        let text = format!("# first\n{good}# bad\n{bad}\n# last\n{good}");
+        let store = reopen(text.as_bytes());
+        assert_eq!(ders(&store), [DER, DER], "{word}");
+        let line = 3 + good.lines().count() as u64;
+        let [Remark::BadBlock { entry, line: at, why, .. }, rest @ ..] = store.remarks() else { panic!("{word}") };
+        assert_eq!((entry.position(), *at), (1, line), "{word}");
+        assert!(why.contains(word), "{word}: {why}");
+        assert!(rest.iter().all(|remark| matches!(remark, Remark::LoosePem { .. })), "{rest:?}");
+        let untouched = write(&store, &remove(0)).unwrap();
+        assert_eq!(String::from_utf8(untouched).unwrap(), text.replacen(&good, "", 1), "{word}");
+    }
+}
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What stands between blocks: lines that hold no marker.
+    fn noise() -> impl Strategy<Value = String> {
+        let line = prop_oneof![
+            Just(String::new()),
+            "[ -~]{0,30}".prop_filter("no marker", |line| !line.contains("-----")),
+            Just("# Größe — a comment".to_owned()),
+            Just("---- not quite".to_owned()),
+            Just("    Subject: CN=x".to_owned()),
+        ];
+        proptest::collection::vec(line, 0..4).prop_map(|lines| lines.iter().map(|line| format!("{line}\n")).collect())
+    }
+
+    fn piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => Just(block(DER, "CERTIFICATE")),
+            2 => Just(block(&TWO[DER.len()..], "X509 CERTIFICATE")),
+            1 => Just(block(b"crl", "X509 CRL")),
+            1 => Just(block(b"key", "PRIVATE KEY")),
+            1 => Just("-----BEGIN CERTIFICATE-----\nMII!\n-----END CERTIFICATE-----\n".to_owned()),
+        ]
+    }
+
+    fn ending() -> impl Strategy<Value = &'static str> {
+        prop_oneof![Just("\n"), Just("\r\n"), Just("\r")]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+        #[test]
+        fn an_edit_cuts_and_appends_and_nothing_else(
+            parts in proptest::collection::vec((noise(), piece(), any::<bool>()), 1..7),
+            tail in noise(),
+            ending in ending(),
+            adds in 0usize..3,
+        ) {
+            let keeper = block(DER, "CERTIFICATE");
+            let whole: String = parts.iter().map(|(noise, piece, _)| format!("{noise}{piece}")).collect();
+            let text = format!("{whole}{keeper}{tail}").replace('\n', ending);
+            let left: String =
+                parts.iter().map(|(noise, piece, gone)| format!("{noise}{}", if *gone { "" } else { piece })).collect();
+            let mut wanted = format!("{left}{keeper}{tail}").replace('\n', ending).into_bytes();
+            for _ in 0..adds {
+                append(&mut wanted, DER, ending.as_bytes());
+            }
+            let store = reopen(text.as_bytes());
+            prop_assert_eq!(store.entries().len(), parts.len() + 1);
+            let gone = parts.iter().enumerate().filter(|(_, (_, _, gone))| *gone);
+            let disposition = gone.map(|(at, _)| (EntryId(at), Disposition::Remove)).collect();
+            let edits = Edits { disposition, add: vec![add(DER).add.remove(0); adds] };
+            let after = write(&store, &edits).unwrap();
+            prop_assert_eq!(String::from_utf8_lossy(&after), String::from_utf8_lossy(&wanted));
+            prop_assert_eq!(reopen(&after).entries().len(), store.entries().len() - edits.disposition.len() + adds);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! PKCS#7 and CMS certificate bundles (`.p7b`, `.p7c`, `.spc`): read, never written.
+//!
+//! The file is a ContentInfo of type signedData (RFC 5652 §3 and §5.1; RFC 2315 §7 and §9.1) in DER, in BER, or in either
+//! under PEM lines (`pem::bundle`). Its certificates are trusted because they are here, in the order of the file; revocation
+//! lists and attribute certificates are kept as opaque entries. Signatures of signers are not verified: a bundle is trusted
+//! for where it was found, as every other store is. One certificate that does not parse makes the bundle unreadable, as it
+//! does for a JVM. Every other content type is refused by its name.
+
+use std::ops::Range;
+
+use crate::der::{self, CONTEXT_0, Der, DerError, Tlv};
+use crate::edit::Edits;
+use crate::error::{Class, EditError, ReadError};
+use crate::format::{Detected, Format};
+use crate::intern::{CertificateSlot, Interner};
+use crate::pem;
+use crate::remark::Remark;
+use crate::store::{EntryId, EntryKind, Place, Store};
+
+/// `[1] IMPLICIT`: the revocation lists of a SignedData.
+const CONTEXT_1: u8 = 0xa1;
+/// 1.2.840.113549.1.7, under which PKCS#7 numbers its content types (RFC 2315 §14).
+const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
+/// 1.2.840.113549.1.9.16.1, under which S/MIME numbers those that CMS added (RFC 5652, RFC 3274, RFC 5083).
+const SMIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1];
+const AGAIN: &str = "export the bundle again (PKCS#7, .p7b), or fetch it anew";
+const ASK: &str = "ask for the certificates as a bundle (.p7b) or as Base-64 (.cer)";
+
+/// What a ContentInfo of this type is, if the type is known.
+pub(crate) fn content(kind: &[u8]) -> Option<Detected> {
+    let what = if let Some(number) = kind.strip_prefix(PKCS7) {
+        match number {
+            [1] => "this is plain data in a PKCS#7 message, not a certificate bundle",
+            [2] => return Some(Detected::Readable(Format::Pkcs7)),
+            [3] => "this is an enveloped (encrypted) PKCS#7 message, not a certificate bundle",
+            [4] => "this is a signed and enveloped (encrypted) PKCS#7 message, not a certificate bundle",
+            [5] => "this is a digested PKCS#7 message, not a certificate bundle",
+            [6] => "this is an encrypted PKCS#7 message, not a certificate bundle",
+            _ => return None,
+        }
+    } else {
+        match kind.strip_prefix(SMIME)? {
+            [2] => "this is an authenticated CMS message, not a certificate bundle",
+            [9] => "this is a compressed CMS message, not a certificate bundle",
+            [23] => "this is an enveloped and authenticated (encrypted) CMS message, not a certificate bundle",
+            _ => return None,
+        }
+    };
+    Some(Detected::Refused { format: Some(Format::Pkcs7.as_str()), class: Class::Unsupported, what, hint: ASK })
+}
+
+/// Whether the bytes begin like a ContentInfo of a known type, as far as headers tell: the rest may be missing.
+pub(crate) fn begins(bytes: &[u8]) -> bool {
+    let inner = match bytes {
+        [der::SEQUENCE, 0..=0x80, inner @ ..] => inner,
+        [der::SEQUENCE, long, rest @ ..] => rest.get(usize::from(long & 0x7f)..).unwrap_or_default(),
+        _ => return false,
+    };
+    match inner {
+        [der::OID, length, rest @ ..] => rest.get(..usize::from(*length)).and_then(content).is_some(),
+        _ => false,
+    }
+}
+
+/// What a bundle holds.
+pub(crate) struct Bundle {
+    pub(crate) members: Vec<Member>,
+    /// How many signers its message has; a mere bundle has none.
+    signers: usize,
+    /// Whether the message has content of its own.
+    content: bool,
+    /// How many bytes follow its end.
+    excess: usize,
+}
+
+/// One element of `certificates` or `crls`.
+pub(crate) struct Member {
+    kind: EntryKind,
+    /// Where it stands in the encoding.
+    whole: Range<usize>,
+    /// Why its certificate is kept as bytes.
+    unread: Option<String>,
+}
+
+impl Bundle {
+    /// How many certificates it holds.
+    pub(crate) fn certificates(&self) -> usize {
+        self.members.iter().filter(|member| matches!(member.kind, EntryKind::Trusted(_))).count()
+    }
+
+    /// Makes entries and remarks of it. Under PEM lines all entries stand in the same `block`.
+    pub(crate) fn take_in(self, store: &mut Store, file: usize, name: Option<&str>, block: Option<&Range<usize>>) {
+        let named = || name.map(str::to_owned);
+        if self.signers > 0 {
+            let (signers, content) = (self.signers, self.content);
+            store.remarks.push(Remark::SignedMessage { signers, content, file: named() });
+        }
+        if self.excess > 0 {
+            store.remarks.push(Remark::TrailingBytes { count: self.excess as u64 });
+        }
+        for member in self.members {
+            if let Some(why) = member.unread {
+                let entry = EntryId(store.entries.len());
+                store.remarks.push(Remark::UnreadCertificate { entry, alias: named(), why });
+            }
+            let whole = block.cloned().unwrap_or(member.whole);
+            let place = Place { file, whole, bundled: true, ..Place::default() };
+            store.push(named(), None, member.kind, place);
+        }
+    }
+}
+
+/// Reads a bundle in DER or BER.
+pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Bundle, ReadError> {
+    let damaged = |error: DerError| {
+        let cause = format!("the PKCS#7 message is damaged: {}", error.fault.what());
+        ReadError::new(Class::Corrupt, cause, AGAIN).offset(error.at)
+    };
+    let mut file = Der::ber(bytes);
+    let mut info = file.expect(der::SEQUENCE).map_err(damaged)?.inner();
+    let kind = info.expect(der::OID).map_err(damaged)?;
+    match content(kind.body) {
+        Some(known) => known.readable()?,
+        None => {
+            let name = der::dotted(kind.body).unwrap_or_else(|| "of no OID".to_owned());
+            let cause = format!("this is a PKCS#7 message of the unknown type {name}, not a certificate bundle");
+            return Err(ReadError::new(Class::Unsupported, cause, ASK).offset(kind.at));
+        }
+    };
+    let parts = parts(&mut info).map_err(damaged)?;
+    let mut members = Vec::new();
+    for element in elements(parts.certificates).map_err(damaged)? {
+        members.push(certificate(&element, members.len() + 1, certificates)?);
+    }
+    for element in elements(parts.crls).map_err(damaged)? {
+        let what = match element.tag {
+            der::SEQUENCE => "a certificate revocation list",
+            CONTEXT_1 => "revocation information that is no X.509 list",
+            _ => return Err(damaged(DerError { fault: der::Fault::Unexpected, at: element.at })),
+        };
+        members.push(Member { kind: EntryKind::Opaque(what.to_owned()), whole: range(&element), unread: None });
+    }
+    let signers = elements(Some(parts.signers)).map_err(damaged)?.len();
+    Ok(Bundle { members, signers, content: parts.content, excess: bytes.len().saturating_sub(file.position()) })
+}
+
+/// The fields of a SignedData that matter here (RFC 5652 §5.1).
+struct Parts<'a> {
+    content: bool,
+    certificates: Option<Tlv<'a>>,
+    crls: Option<Tlv<'a>>,
+    signers: Tlv<'a>,
+}
+
+fn parts<'a>(info: &mut Der<'a>) -> der::Result<Parts<'a>> {
+    let mut content = info.expect(CONTEXT_0)?.inner();
+    info.end()?;
+    let mut signed = content.expect(der::SEQUENCE)?.inner();
+    content.end()?;
+    signed.expect(der::INTEGER)?;
+    signed.expect(der::SET)?;
+    let mut message = signed.expect(der::SEQUENCE)?.inner();
+    message.expect(der::OID)?;
+    let has_content = message.optional(CONTEXT_0)?.is_some();
+    message.end()?;
+    let certificates = signed.optional(CONTEXT_0)?;
+    let crls = signed.optional(CONTEXT_1)?;
+    let signers = signed.expect(der::SET)?;
+    signed.end()?;
+    Ok(Parts { content: has_content, certificates, crls, signers })
+}
+
+fn elements(set: Option<Tlv<'_>>) -> der::Result<Vec<Tlv<'_>>> {
+    let mut found = Vec::new();
+    if let Some(set) = set {
+        let mut reader = set.inner();
+        while !reader.is_empty() {
+            found.push(reader.next()?);
+        }
+    }
+    Ok(found)
+}
+
+fn range(element: &Tlv<'_>) -> Range<usize> {
+    element.at..element.at + element.raw.len()
+}
+
+/// One of the CertificateChoices (RFC 5652 §10.2.2).
+fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Result<Member, ReadError> {
+    let opaque =
+        |what: &str| Ok(Member { kind: EntryKind::Opaque(what.to_owned()), whole: range(element), unread: None });
+    let corrupt = |cause: String| Err(ReadError::new(Class::Corrupt, cause, AGAIN).offset(element.at));
+    match element.tag {
+        der::SEQUENCE => {}
+        CONTEXT_0 => return opaque("an extended certificate of PKCS#6"),
+        CONTEXT_1 | 0xa2 => return opaque("an attribute certificate"),
+        0xa3 => return opaque("a certificate of another kind than X.509"),
+        tag => return corrupt(format!("element {number} of the PKCS#7 bundle (tag {tag:#04x}) is no certificate")),
+    }
+    let slot = certificates.intern(element.raw);
+    let unread = match &slot {
+        CertificateSlot::Unparsed(bad) if !bad.reason().jvm_loads() => {
+            return corrupt(format!("certificate {number} of the PKCS#7 bundle cannot be read: {}", bad.reason()));
+        }
+        CertificateSlot::Unparsed(odd) => Some(odd.reason().to_string()),
+        CertificateSlot::Parsed(_) => None,
+    };
+    Ok(Member { kind: EntryKind::Trusted(slot), whole: range(element), unread })
+}
+
+pub(crate) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
+    let name = Format::Pkcs7.as_str();
+    let mut store = Store::new(Format::Pkcs7, Vec::new(), false);
+    if pem::is_text(&bytes) {
+        pem::bundle::take_in(&mut store, &bytes, 0, None, certificates).map_err(|error| error.format(name))?;
+    } else {
+        read(&bytes, certificates).map_err(|error| error.format(name))?.take_in(&mut store, 0, None, None);
+    }
+    store.bytes = bytes;
+    Ok(store)
+}
+
+/// Nothing changes, or nothing is written.
+pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
+    if edits.is_empty() && !store.fresh {
+        Ok(store.bytes.clone())
+    } else {
+        Err(EditError::ReadOnly { format: store.format })
+    }
+}
+
+#[cfg(test)]
+mod tests;
