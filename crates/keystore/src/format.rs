@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::der::{self, Der};
 use crate::error::{Class, ReadError};
+use crate::windows;
 
 /// A format that is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,12 @@ pub enum Format {
     PemDirectory,
     /// One file of DER certificates, one after another (usually one).
     Der,
+    /// A Windows serialised store, `.sst`.
+    WindowsSst,
+    /// One serialised certificate of Windows: a registry value `Blob`, a file of a user's own store.
+    WindowsElement,
+    /// A registry export, `.reg`, with certificate stores of Windows in it.
+    WindowsReg,
 }
 
 /// How entries are named.
@@ -32,7 +39,8 @@ pub enum AliasModel {
 }
 
 impl Format {
-    /// The name in JSON output: `jks`, `jceks`, `pem`, `pem-dir`, `der`.
+    /// The name in JSON output: `jks`, `jceks`, `pem`, `pem-dir`, `der`, `windows-sst`, `windows-element`,
+    /// `windows-reg`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,6 +49,9 @@ impl Format {
             Self::Pem => "pem",
             Self::PemDirectory => "pem-dir",
             Self::Der => "der",
+            Self::WindowsSst => "windows-sst",
+            Self::WindowsElement => "windows-element",
+            Self::WindowsReg => "windows-reg",
         }
     }
 
@@ -51,6 +62,8 @@ impl Format {
             Self::Jks | Self::Jceks => AliasModel::Folded,
             Self::Pem | Self::Der => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
+            // A friendly name is a note, not a name: any number of certificates may bear it.
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg => AliasModel::None,
         }
     }
 
@@ -60,6 +73,7 @@ impl Format {
         match self {
             Self::Jks | Self::Jceks => true,
             Self::Pem | Self::PemDirectory | Self::Der => false,
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg => false,
         }
     }
 
@@ -133,11 +147,9 @@ pub fn detect(bytes: &[u8]) -> Detected {
         [] => nothing("the file is empty", RESTORE),
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
         [0xce, 0xce, 0xce, 0xce, ..] => Detected::Readable(Format::Jceks),
-        [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => other(
-            "windows-sst",
-            "this is a Windows serialised certificate store (.sst), which is not read here",
-            "export the certificates as Base-64 (.cer) instead",
-        ),
+        [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => Detected::Readable(Format::WindowsSst),
+        _ if windows::reg::looks_like(bytes) => Detected::Readable(Format::WindowsReg),
+        _ if windows::element::looks_like(bytes) => Detected::Readable(Format::WindowsElement),
         // Bouncy Castle: version 1 or 2, then a salt of 20 bytes
         [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => {
             other("bks", "this looks like a Bouncy Castle store (BKS or UBER), which is not read here", CONVERT)
@@ -240,7 +252,6 @@ mod tests {
             (b"\0\0\0\0\0", Class::NotAStore),
             (b"\x1f\x8b\x08", Class::NotAStore),
             (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
-            (b"\0\0\0\0CERT", Class::Unsupported),
             (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
             (b"\x30\x80\x02\x01\x03\x30", Class::Unsupported),
             (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", Class::Unsupported),

@@ -1,5 +1,6 @@
 //! An opened store: entries by position, each with its own bytes behind it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -11,7 +12,7 @@ use crate::intern::{CertificateSlot, Interner};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
 use crate::remark::Remark;
-use crate::{jks, pem, single};
+use crate::{jks, pem, single, windows};
 
 /// With what a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +120,10 @@ pub struct Store {
     pub(crate) entries: Vec<Entry>,
     pub(crate) places: Vec<Place>,
     pub(crate) remarks: Vec<Remark>,
+    /// Friendly names, where the format has them beside aliases.
+    pub(crate) labels: BTreeMap<EntryId, String>,
+    /// The registry keys of the stores that entries are in (registry exports).
+    pub(crate) keys: BTreeMap<EntryId, String>,
 }
 
 impl Store {
@@ -131,6 +136,9 @@ impl Store {
             format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
+            format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg) => {
+                windows::open(format, bytes, certificates)
+            }
             Format::PemDirectory => {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
@@ -164,6 +172,8 @@ impl Store {
             entries: Vec::new(),
             places: Vec::new(),
             remarks: Vec::new(),
+            labels: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -235,8 +245,21 @@ impl Store {
         let bytes = match self.format {
             Format::PemDirectory => &self.files.get(place.file)?.1,
             Format::Jks | Format::Jceks | Format::Pem | Format::Der => &self.bytes,
+            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg => &self.bytes,
         };
         bytes.get(place.whole.clone())
+    }
+
+    /// An entry's friendly name (Windows, property 11), for people only: it identifies nothing.
+    #[must_use]
+    pub fn label(&self, id: EntryId) -> Option<&str> {
+        self.labels.get(&id).map(String::as_str)
+    }
+
+    /// The registry key of the Windows store that an entry is in (`HKEY_LOCAL_MACHINE\…\Root`), where the file says it.
+    #[must_use]
+    pub fn registry_key(&self, id: EntryId) -> Option<&str> {
+        self.keys.get(&id).map(String::as_str)
     }
 
     /// All entries of this alias as the format compares aliases; none where it has no aliases.
@@ -287,6 +310,9 @@ impl Store {
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),
+            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg => {
+                windows::edit(self, edits).map(Image::File)
+            }
         }
     }
 }

@@ -30,13 +30,16 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         }
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
-        Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
+        Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),
         Remark::BadBlock { .. } => Some(Kind::Unreadable),
         Remark::Unverified
         | Remark::TrailingBytes { .. }
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }
         | Remark::LoosePem { .. }
+        | Remark::OtherHash { .. }
+        | Remark::Archived { .. }
+        | Remark::KeyElsewhere { .. }
         | Remark::ForeignFile { .. } => None,
     }
 }

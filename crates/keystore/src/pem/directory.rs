@@ -57,7 +57,12 @@ fn take_file(
             }
             Ok(())
         }
-        other @ (Format::Jks | Format::Jceks | Format::PemDirectory) => Err(ReadError::new(
+        other @ (Format::Jks
+        | Format::Jceks
+        | Format::PemDirectory
+        | Format::WindowsSst
+        | Format::WindowsElement
+        | Format::WindowsReg) => Err(ReadError::new(
             crate::Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",
