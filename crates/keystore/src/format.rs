@@ -25,6 +25,8 @@ pub enum Format {
     WindowsElement,
     /// A registry export, `.reg`, with certificate stores of Windows in it.
     WindowsReg,
+    /// A registry hive, `SOFTWARE` or `NTUSER.DAT`, with certificate stores of Windows in it. Never written.
+    WindowsHive,
 }
 
 /// How entries are named.
@@ -40,7 +42,7 @@ pub enum AliasModel {
 
 impl Format {
     /// The name in JSON output: `jks`, `jceks`, `pem`, `pem-dir`, `der`, `windows-sst`, `windows-element`,
-    /// `windows-reg`.
+    /// `windows-reg`, `windows-hive`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,6 +54,7 @@ impl Format {
             Self::WindowsSst => "windows-sst",
             Self::WindowsElement => "windows-element",
             Self::WindowsReg => "windows-reg",
+            Self::WindowsHive => "windows-hive",
         }
     }
 
@@ -63,7 +66,7 @@ impl Format {
             Self::Pem | Self::Der => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
             // A friendly name is a note, not a name: any number of certificates may bear it.
-            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg => AliasModel::None,
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => AliasModel::None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Format {
         match self {
             Self::Jks | Self::Jceks => true,
             Self::Pem | Self::PemDirectory | Self::Der => false,
-            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg => false,
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => false,
         }
     }
 
@@ -148,6 +151,7 @@ pub fn detect(bytes: &[u8]) -> Detected {
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
         [0xce, 0xce, 0xce, 0xce, ..] => Detected::Readable(Format::Jceks),
         [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => Detected::Readable(Format::WindowsSst),
+        [b'r', b'e', b'g', b'f', ..] => Detected::Readable(Format::WindowsHive),
         _ if windows::reg::looks_like(bytes) => Detected::Readable(Format::WindowsReg),
         _ if windows::element::looks_like(bytes) => Detected::Readable(Format::WindowsElement),
         // Bouncy Castle: version 1 or 2, then a salt of 20 bytes

@@ -136,7 +136,7 @@ impl Store {
             format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
-            format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg) => {
+            format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive) => {
                 windows::open(format, bytes, certificates)
             }
             Format::PemDirectory => {
@@ -245,7 +245,7 @@ impl Store {
         let bytes = match self.format {
             Format::PemDirectory => &self.files.get(place.file)?.1,
             Format::Jks | Format::Jceks | Format::Pem | Format::Der => &self.bytes,
-            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg => &self.bytes,
+            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive => &self.bytes,
         };
         bytes.get(place.whole.clone())
     }
@@ -257,6 +257,7 @@ impl Store {
     }
 
     /// The registry key of the Windows store that an entry is in (`HKEY_LOCAL_MACHINE\…\Root`), where the file says it.
+    /// In a hive it is relative to the hive's root.
     #[must_use]
     pub fn registry_key(&self, id: EntryId) -> Option<&str> {
         self.keys.get(&id).map(String::as_str)
@@ -310,7 +311,7 @@ impl Store {
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),
-            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg => {
+            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive => {
                 windows::edit(self, edits).map(Image::File)
             }
         }

@@ -62,7 +62,8 @@ fn take_file(
         | Format::PemDirectory
         | Format::WindowsSst
         | Format::WindowsElement
-        | Format::WindowsReg) => Err(ReadError::new(
+        | Format::WindowsReg
+        | Format::WindowsHive) => Err(ReadError::new(
             crate::Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",

@@ -1,10 +1,11 @@
 //! Windows certificate stores in files: the serialised store (`.sst`), one serialised element (a registry value `Blob`, a
-//! file of a user's own store) and registry exports (`.reg`).
+//! file of a user's own store) and registry exports (`.reg`); hives are read only.
 //!
 //! All of them hold *elements* ([`element`]): property records, then the certificate. Elements that are not edited are copied
 //! as they are, whatever properties they carry; a new element says no more than it must.
 
 pub(crate) mod element;
+mod hive;
 mod limits;
 pub(crate) mod reg;
 mod sst;
@@ -33,6 +34,7 @@ pub(crate) fn open(format: Format, bytes: Vec<u8>, certificates: &Interner) -> R
     let opened = match format {
         Format::WindowsSst => sst::open(bytes, certificates),
         Format::WindowsReg => reg::open(bytes, certificates),
+        Format::WindowsHive => hive::open(bytes, certificates),
         _ => element::open(bytes, certificates),
     };
     opened.map_err(|error| error.format(format.as_str()))
@@ -40,6 +42,10 @@ pub(crate) fn open(format: Format, bytes: Vec<u8>, certificates: &Interner) -> R
 
 /// The next content of a file of one of the formats here.
 pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
+    if store.format == Format::WindowsHive {
+        let why = "a damaged hive keeps Windows from starting; import a .reg file there instead".to_owned();
+        return Err(EditError::NotRepresentable { format: store.format, why });
+    }
     let wish = Wish::of(store, edits)?;
     match store.format {
         Format::WindowsSst => Ok(sst::edit(store, &wish)),

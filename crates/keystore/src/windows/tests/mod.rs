@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod exports;
+mod hives;
 mod laws;
 
 use std::sync::LazyLock;
