@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::der;
 use crate::error::{Class, ReadError};
-use crate::{foreign, pem, pkcs7};
+use crate::{foreign, pem, pkcs7, windows};
 
 /// A format that is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,14 @@ pub enum Format {
     Der,
     /// A PKCS#7 or CMS certificate bundle in DER, BER or PEM; read, not written.
     Pkcs7,
+    /// A Windows serialised store, `.sst`.
+    WindowsSst,
+    /// One serialised certificate of Windows: a registry value `Blob`, a file of a user's own store.
+    WindowsElement,
+    /// A registry export, `.reg`, with certificate stores of Windows in it.
+    WindowsReg,
+    /// A registry hive, `SOFTWARE` or `NTUSER.DAT`, with certificate stores of Windows in it. Never written.
+    WindowsHive,
 }
 
 /// How entries are named.
@@ -37,7 +45,8 @@ pub enum AliasModel {
 }
 
 impl Format {
-    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`, `pkcs7`.
+    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`, `pkcs7`, `windows-sst`, `windows-element`,
+    /// `windows-reg`, `windows-hive`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,6 +57,10 @@ impl Format {
             Self::PemDirectory => "pem-dir",
             Self::Der => "der",
             Self::Pkcs7 => "pkcs7",
+            Self::WindowsSst => "windows-sst",
+            Self::WindowsElement => "windows-element",
+            Self::WindowsReg => "windows-reg",
+            Self::WindowsHive => "windows-hive",
         }
     }
 
@@ -58,6 +71,8 @@ impl Format {
             Self::Jks | Self::Jceks | Self::Pkcs12 => AliasModel::Folded,
             Self::Pem | Self::Der | Self::Pkcs7 => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
+            // A friendly name is a note, not a name: any number of certificates may bear it.
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => AliasModel::None,
         }
     }
 
@@ -67,6 +82,7 @@ impl Format {
         match self {
             Self::Jks | Self::Jceks | Self::Pkcs12 => true,
             Self::Pem | Self::PemDirectory | Self::Der | Self::Pkcs7 => false,
+            Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => false,
         }
     }
 
@@ -123,10 +139,6 @@ impl Detected {
     }
 }
 
-const fn other(format: &'static str, what: &'static str, hint: &'static str) -> Detected {
-    Detected::Refused { format: Some(format), class: Class::Unsupported, what, hint }
-}
-
 const fn nothing(what: &'static str, hint: &'static str) -> Detected {
     Detected::Refused { format: None, class: Class::NotAStore, what, hint }
 }
@@ -142,11 +154,10 @@ pub fn detect(bytes: &[u8]) -> Detected {
         [] => nothing("the file is empty", RESTORE),
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
         [0xce, 0xce, 0xce, 0xce, ..] => Detected::Readable(Format::Jceks),
-        [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => other(
-            "windows-sst",
-            "this is a Windows serialised certificate store (.sst), which is not read here",
-            "export the certificates as Base-64 (.cer) instead",
-        ),
+        [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => Detected::Readable(Format::WindowsSst),
+        [b'r', b'e', b'g', b'f', ..] => Detected::Readable(Format::WindowsHive),
+        _ if windows::reg::looks_like(bytes) => Detected::Readable(Format::WindowsReg),
+        _ if windows::element::looks_like(bytes) => Detected::Readable(Format::WindowsElement),
         [0x1f, 0x8b, ..] => nothing("this is a gzip archive, not a store", "unpack it first"),
         [b'P', b'K', 3, 4, ..] => nothing("this is a zip archive, not a store", "unpack it first"),
         [0xca, 0xfe, 0xba, 0xbe, ..] => nothing("this is a Java class file, not a store", "check the path"),
@@ -236,7 +247,6 @@ mod tests {
             (b"\0\0\0\0\0", Class::NotAStore),
             (b"\x1f\x8b\x08", Class::NotAStore),
             (b"<!DOCTYPE html><title>502</title>", Class::NotAStore),
-            (b"\0\0\0\0CERT", Class::Unsupported),
             (b"\0\0\0\x02\0\0\0\x14", Class::Unsupported),
             (b"\x30\x82\x01\x00\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03", Class::Unsupported),
         ] {

@@ -1,7 +1,7 @@
 //! Bytes ⇄ [`Store`]: the keystore formats that Java and its neighbours trust, read and edited without loss.
 //!
-//! JKS and JCEKS (versions 1 and 2), PKCS#12, PEM files, bundles and folders, DER files, and, to read only, PKCS#7 bundles.
-//! [`Store::open`] detects the format by
+//! JKS and JCEKS (versions 1 and 2), PKCS#12, PEM files, bundles and folders, DER files, the files of Windows stores (serialised
+//! stores and elements, registry exports), and, to read only, PKCS#7 bundles and registry hives. [`Store::open`] detects the format by
 //! content, checks the digest, and gives [`Entry`] values by position: duplicates, case twins and nameless entries are kept
 //! apart. [`Store::edit`] is surgical: entries that are not named in the [`Edits`] keep their bytes exactly, whatever they
 //! hold and whoever knows their password; only edited entries and the digest change.
@@ -30,6 +30,7 @@ mod remark;
 mod single;
 mod store;
 mod text;
+mod windows;
 
 pub use certificate::{
     Certificate, CertificateError, HashAlgorithm, JvmRefusal, KeyAlgorithm, KeyUsage, PublicKey, Signature,

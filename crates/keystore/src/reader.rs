@@ -11,7 +11,7 @@ pub(crate) struct Short {
     pub(crate) left: usize,
 }
 
-/// Big-endian reads with a position.
+/// Big-endian reads (where not said otherwise) with a position.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -59,6 +59,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, Short> {
         self.array().map(u32::from_be_bytes)
+    }
+
+    /// Little-endian, as Windows writes.
+    pub(crate) fn u32_le(&mut self) -> Result<u32, Short> {
+        self.array().map(u32::from_le_bytes)
     }
 
     pub(crate) fn i64(&mut self) -> Result<i64, Short> {

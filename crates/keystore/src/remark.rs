@@ -160,6 +160,30 @@ pub enum Remark {
         /// The file, in a folder of files.
         file: Option<String>,
     },
+    /// Properties of a Windows store limit what the certificate is trusted for. Windows obeys them, nobody else sees them.
+    RestrictedTrust {
+        /// The entry.
+        entry: EntryId,
+        /// The limits, in words.
+        how: String,
+    },
+    /// What Windows finds the certificate by is not the SHA-1 of the certificate.
+    OtherHash {
+        /// The entry.
+        entry: EntryId,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Marked as archived (Windows, property 19): normal enumeration hides it.
+    Archived {
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The machine it came from has a private key for it (Windows, property 2); the key is not here.
+    KeyElsewhere {
+        /// The entry.
+        entry: EntryId,
+    },
     /// A file in the folder that is no certificate file. It is left alone.
     ForeignFile {
         /// The entry that stands for it.
@@ -196,6 +220,10 @@ impl Remark {
             | Self::BadBlock { entry, .. }
             | Self::LimitedTrust { entry, .. }
             | Self::BundleAmongCertificates { entry, .. }
+            | Self::RestrictedTrust { entry, .. }
+            | Self::OtherHash { entry, .. }
+            | Self::Archived { entry }
+            | Self::KeyElsewhere { entry }
             | Self::ForeignFile { entry, .. } => Some(*entry),
         }
     }
@@ -217,6 +245,11 @@ impl fmt::Display for In<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The position of an entry without an alias as people count.
+fn ordinal(entry: EntryId) -> usize {
+    entry.position() + 1
 }
 
 impl fmt::Display for Remark {
@@ -294,6 +327,22 @@ impl fmt::Display for Remark {
             Self::LimitedTrust { line, .. } => write!(
                 f,
                 "the TRUSTED CERTIFICATE at line {line} limits what it is trusted for; only OpenSSL sees that"
+            ),
+            Self::RestrictedTrust { entry, how } => {
+                write!(f, "entry {} is not trusted for everything, as Windows sees it: {how}", ordinal(*entry))
+            }
+            Self::OtherHash { entry, what } => write!(
+                f,
+                "entry {}: {what} is not the SHA-1 of the certificate, so Windows may not find it; add it anew",
+                ordinal(*entry)
+            ),
+            Self::Archived { entry } => {
+                write!(f, "entry {} is archived: Windows hides it from normal enumeration", ordinal(*entry))
+            }
+            Self::KeyElsewhere { entry } => write!(
+                f,
+                "entry {} has a private key on the machine it came from; the key itself is not in this file",
+                ordinal(*entry)
             ),
             Self::LoosePem { line, file, what } => {
                 write!(f, "line {line}{}: {what}; keytool refuses such a file", In(file))

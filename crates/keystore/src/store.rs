@@ -1,5 +1,6 @@
 //! An opened store: entries by position, each with its own bytes behind it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use zeroize::Zeroizing;
@@ -11,7 +12,7 @@ use crate::intern::{CertificateSlot, Interner};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
 use crate::remark::Remark;
-use crate::{jks, pem, pkcs7, pkcs12, single};
+use crate::{jks, pem, pkcs7, pkcs12, single, windows};
 
 /// With what a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +126,10 @@ pub struct Store {
     pub(crate) pfx: Option<Box<pkcs12::Pfx>>,
     /// How a PKCS#12 file just created is to be protected.
     pub(crate) protection: Option<pkcs12::Protection>,
+    /// Friendly names, where the format has them beside aliases.
+    pub(crate) labels: BTreeMap<EntryId, String>,
+    /// The registry keys of the stores that entries are in (registry exports).
+    pub(crate) keys: BTreeMap<EntryId, String>,
 }
 
 impl Store {
@@ -139,6 +144,9 @@ impl Store {
             Format::Pem => pem::open(bytes, certificates),
             Format::Der => single::open(bytes, certificates),
             Format::Pkcs7 => pkcs7::open(bytes, certificates),
+            format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive) => {
+                windows::open(format, bytes, certificates)
+            }
             Format::PemDirectory => {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
@@ -198,7 +206,14 @@ impl Store {
             version: match format {
                 Format::Jks | Format::Jceks => 2,
                 Format::Pkcs12 => 3,
-                Format::Pem | Format::PemDirectory | Format::Der | Format::Pkcs7 => 0,
+                Format::Pem
+                | Format::PemDirectory
+                | Format::Der
+                | Format::Pkcs7
+                | Format::WindowsSst
+                | Format::WindowsElement
+                | Format::WindowsReg
+                | Format::WindowsHive => 0,
             },
             verified: true,
             fresh,
@@ -210,6 +225,8 @@ impl Store {
             remarks: Vec::new(),
             pfx: None,
             protection: None,
+            labels: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -284,9 +301,31 @@ impl Store {
         }
         let bytes = match self.format {
             Format::PemDirectory => &self.files.get(place.file)?.1,
-            Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Pem | Format::Der | Format::Pkcs7 => &self.bytes,
+            Format::Jks
+            | Format::Jceks
+            | Format::Pkcs12
+            | Format::Pem
+            | Format::Der
+            | Format::Pkcs7
+            | Format::WindowsSst
+            | Format::WindowsElement
+            | Format::WindowsReg
+            | Format::WindowsHive => &self.bytes,
         };
         bytes.get(place.whole.clone())
+    }
+
+    /// An entry's friendly name (Windows, property 11), for people only: it identifies nothing.
+    #[must_use]
+    pub fn label(&self, id: EntryId) -> Option<&str> {
+        self.labels.get(&id).map(String::as_str)
+    }
+
+    /// The registry key of the Windows store that an entry is in (`HKEY_LOCAL_MACHINE\…\Root`), where the file says it.
+    /// In a hive it is relative to the hive's root.
+    #[must_use]
+    pub fn registry_key(&self, id: EntryId) -> Option<&str> {
+        self.keys.get(&id).map(String::as_str)
     }
 
     /// Whether the alias of an entry stands in the file. A JVM numbers the nameless entries of a PKCS#12 file, so a write around
@@ -364,6 +403,9 @@ impl Store {
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),
             Format::Pkcs7 => pkcs7::edit(self, edits).map(Image::File),
+            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive => {
+                windows::edit(self, edits).map(Image::File)
+            }
         }
     }
 }

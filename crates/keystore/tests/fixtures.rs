@@ -19,7 +19,18 @@ use trustmason_keystore::{Certificate, EntryKind, Interner, KeyMatch, Password, 
 
 fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for format in ["jks", "jceks", "pem", "pem-dir", "der", "pkcs7"] {
+    for format in [
+        "jks",
+        "jceks",
+        "pem",
+        "pem-dir",
+        "der",
+        "pkcs7",
+        "windows-sst",
+        "windows-element",
+        "windows-reg",
+        "windows-hive",
+    ] {
         for case in std::fs::read_dir(fixtures().join("keystore").join(format)).expect(format) {
             let case = case.unwrap().path();
             if case.is_dir() {

@@ -31,7 +31,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } => Some(Kind::JvmInvisible),
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
-        Remark::LimitedTrust { .. } => Some(Kind::LimitedTrust),
+        Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),
         Remark::BadBlock { .. } => Some(Kind::Unreadable),
         Remark::Unverified
         | Remark::ClosedPart { .. }
@@ -43,6 +43,9 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::LoosePem { .. }
         | Remark::BundleAmongCertificates { .. }
         | Remark::SignedMessage { .. }
+        | Remark::OtherHash { .. }
+        | Remark::Archived { .. }
+        | Remark::KeyElsewhere { .. }
         | Remark::ForeignFile { .. } => None,
     }
 }

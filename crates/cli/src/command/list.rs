@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::exit::Facts;
 use crate::load;
 use crate::stop::Stop;
-use crate::view::list::{self, Listing};
+use crate::view::list::{self, Listing, Note};
 
 pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     let password = password(args)?;
@@ -132,7 +132,12 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
             keys.insert(entry.id, opened);
         }
     }
+    let notes = store.entries().iter().map(|e| {
+        let name = store.label(e.id).map(str::to_owned);
+        (e.id, Note { name, registry_key: store.registry_key(e.id).map(str::to_owned) })
+    });
     Ok(Listing {
+        notes: notes.collect(),
         path: path.display().to_string(),
         format: store.format(),
         verified: store.verified(),

@@ -22,8 +22,19 @@ pub(crate) struct Listing {
     pub(crate) entries: Vec<Entry>,
     /// Whether each private key opened with the store's password; empty when no password was given.
     pub(crate) keys: BTreeMap<EntryId, Result<(), String>>,
+    /// What is said of entries beside their aliases.
+    pub(crate) notes: BTreeMap<EntryId, Note>,
     /// What the reader noticed.
     pub(crate) remarks: Vec<Remark>,
+}
+
+/// What a Windows store says of an entry beside the certificate.
+#[derive(Default)]
+pub(crate) struct Note {
+    /// Its friendly name.
+    pub(crate) name: Option<String>,
+    /// The registry key of the store it is in, where one file holds several.
+    pub(crate) registry_key: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +48,10 @@ struct ListDocument {
 #[derive(Serialize)]
 struct EntryDocument {
     alias: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    friendly_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry_key: Option<String>,
     kind: &'static str,
     created: Option<String>,
     key: Option<KeyDocument>,
@@ -92,8 +107,11 @@ fn entry_document(listing: &Listing, entry: &Entry) -> EntryDocument {
             opens: listing.keys.get(&entry.id).map(Result::is_ok),
         }
     });
+    let note = listing.notes.get(&entry.id);
     EntryDocument {
         alias: entry.alias.clone(),
+        friendly_name: note.and_then(|n| n.name.clone()),
+        registry_key: note.and_then(|n| n.registry_key.clone()),
         kind: entry.kind.as_str(),
         created: entry.created_ms.and_then(created),
         key,
@@ -191,6 +209,14 @@ fn entry(out: &mut String, listing: &Listing, entry: &Entry, now: Timestamp) {
         kind.push_str(&format!(", since {}", at.get(..19).unwrap_or(&at).replace('T', " ")));
     }
     line!(out, "{}  {}", paint(BOLD, name), paint(DIM, kind));
+    if let Some(note) = listing.notes.get(&entry.id) {
+        if let Some(name) = &note.name {
+            line!(out, "  name     {}", escape(name));
+        }
+        if let Some(key) = &note.registry_key {
+            line!(out, "  store    {}", escape(key));
+        }
+    }
     let chain = entry.certificates();
     for (n, slot) in chain.iter().enumerate() {
         if chain.len() > 1 {

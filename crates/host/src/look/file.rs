@@ -87,7 +87,9 @@ impl From<OpenError> for ReadFailure {
             OpenFault::Read(read) => match read.class {
                 Class::WrongPassword => FailureClass::WrongPassword,
                 // A format known by name is another one than the role's; an unknown version of ours is no such thing.
-                Class::Unsupported if !matches!(read.format, Some("jks" | "jceks") | None) => FailureClass::WrongFormat,
+                Class::Unsupported if !matches!(read.format, Some("jks" | "jceks" | "pkcs12") | None) => {
+                    FailureClass::WrongFormat
+                }
                 Class::Unsupported | Class::Corrupt | Class::NotAStore => FailureClass::Unreadable,
             },
         };

@@ -71,10 +71,16 @@ fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
 fn a_store_that_does_not_open_says_which_way() {
     let world = World::new(Format::Jks);
     let good = fs::read(world.cacerts()).unwrap();
-    let cases: [(&str, Vec<u8>, FailureClass, &str); 5] = [
+    let cases: [(&str, Vec<u8>, FailureClass, &str); 6] = [
         ("truncated", good[..good.len() / 2].to_vec(), FailureClass::Unreadable, "(jks)"),
         ("another password", keystore(Format::Jks, "other-one", Vec::new()), FailureClass::WrongPassword, "password"),
-        ("PKCS#12", b"\x30\x82\x01\x00\x02\x01\x03\x30\x82".to_vec(), FailureClass::WrongFormat, "PKCS#12"),
+        (
+            "PKCS#12, cut off",
+            keystore(Format::Pkcs12, "changeit", Vec::new())[..40].to_vec(),
+            FailureClass::Unreadable,
+            "(pkcs12)",
+        ),
+        ("a keychain", b"kych\0\x01\0\0\0\0\0\x10".to_vec(), FailureClass::WrongFormat, "keychain"),
         ("empty", Vec::new(), FailureClass::Unreadable, "empty"),
         ("a web page", b"<!DOCTYPE html>".to_vec(), FailureClass::Unreadable, "web page"),
     ];
@@ -133,7 +139,7 @@ fn a_certificate_file_is_known_by_its_content() {
     let cases: [(Vec<u8>, FailureClass, &str); 4] = [
         (format!("{}{}", pem(&other), pem(&world.iis)).into_bytes(), FailureClass::Unreadable, "holds 2 certificates"),
         (keystore(Format::Jks, "changeit", Vec::new()), FailureClass::WrongFormat, "is a jks keystore"),
-        (b"\x30\x82\x01\x00\x02\x01\x03\x30\x82".to_vec(), FailureClass::WrongFormat, "PKCS#12"),
+        (keystore(Format::Pkcs12, "changeit", Vec::new()), FailureClass::WrongFormat, "is a pkcs12 keystore"),
         (Vec::new(), FailureClass::Unreadable, "empty"),
     ];
     for (bytes, class, want) in cases {

@@ -178,7 +178,8 @@ fn key_usage(bits: &Tlv<'_>) -> Result<KeyUsage, DerError> {
     }
 }
 
-fn usage_name(oid: String) -> String {
+/// A usage's name in RFC 5280, or its identifier as it is.
+pub(crate) fn usage_name(oid: String) -> String {
     let known = match oid.as_str() {
         "2.5.29.37.0" => "anyExtendedKeyUsage",
         "1.3.6.1.5.5.7.3.1" => "serverAuth",

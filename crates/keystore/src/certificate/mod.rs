@@ -20,6 +20,7 @@ pub use algorithm::{HashAlgorithm, KeyAlgorithm, PublicKey, Signature};
 pub(crate) use algorithm::{KeyInfo, bit_length, key_algorithm};
 use extensions::Extensions;
 pub use extensions::KeyUsage;
+pub(crate) use extensions::usage_name;
 pub use jvm::JvmRefusal;
 pub use verify::SignatureCheck;
 

@@ -43,7 +43,6 @@ fn stores_of_other_makers_have_names() {
         ("nss", b"\0\x06\x15\x61\0\0\0\x02".to_vec()),
         ("keepass", b"\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5".to_vec()),
         ("gnome-keyring", b"GnomeKeyring\n\r\0\n".to_vec()),
-        ("windows-sst", b"\0\0\0\0CERT".to_vec()),
         ("netscape", seq(&[b"\x06\x09\x60\x86\x48\x01\x86\xf8\x42\x02\x05", &[0xa0, 0]])),
         ("pkcs7", seq(&[b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x06", &[0xa0, 0]])),
         ("pkcs7", seq(&[b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09", &[0xa0, 0]])),

@@ -71,7 +71,14 @@ fn take_file(
             }
             Ok(())
         }
-        other @ (Format::Jks | Format::Jceks | Format::Pkcs12 | Format::PemDirectory) => Err(ReadError::new(
+        other @ (Format::Jks
+        | Format::Jceks
+        | Format::Pkcs12
+        | Format::PemDirectory
+        | Format::WindowsSst
+        | Format::WindowsElement
+        | Format::WindowsReg
+        | Format::WindowsHive) => Err(ReadError::new(
             crate::Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",

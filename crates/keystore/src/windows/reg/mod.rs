@@ -1,0 +1,59 @@
+//! Registry exports (`.reg`): each key `…\SystemCertificates\<STORE>\Certificates\<SHA-1>` with a value `Blob` is an entry
+//! (MS-GPEF 2.2.1.1.1). Everything else in the file, `[-KEY]` included, is text that stays as it is.
+
+mod scan;
+mod text;
+pub(super) mod write;
+
+pub(crate) use text::looks_like;
+
+use super::{element, take_in};
+use crate::error::{Class, ReadError};
+use crate::format::Format;
+use crate::intern::Interner;
+use crate::remark::Remark;
+use crate::store::{EntryId, EntryKind, Place, Store};
+
+use scan::Document;
+
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
+    let mut store = Store::new(Format::WindowsReg, Vec::new(), false);
+    let document = Document::read(&bytes)?;
+    let mut first_bad = None;
+    for section in &document.sections {
+        let entry = EntryId(store.entries.len());
+        store.keys.insert(entry, section.store_key().to_owned());
+        let place = Place { whole: document.text.range(section.lines.clone()), ..Place::default() };
+        let blob = section.blob.as_deref().map_err(Clone::clone);
+        let element = blob.and_then(|blob| element::only(blob).map_err(|error| in_blob(&error)));
+        match element {
+            Ok(element) => take_in(&mut store, &element, place, Some(&section.name), certificates),
+            Err(why) => {
+                let line = section.lines.start as u64 + 1;
+                first_bad.get_or_insert_with(|| (place.whole.start, format!("the key at line {line}: {why}")));
+                store.remarks.push(Remark::BadBlock { entry, line, file: None, why });
+                store.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
+            }
+        }
+    }
+    let readable = store.entries.iter().any(|entry| matches!(entry.kind, EntryKind::Trusted(_)));
+    match first_bad {
+        Some((at, cause)) if !readable => return Err(super::corrupt(cause, at)),
+        _ if document.homes.is_empty() => {
+            let cause = "this registry export holds no certificate store";
+            let hint = r"export a key like HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
+            return Err(ReadError::new(Class::NotAStore, cause, hint));
+        }
+        _ => {}
+    }
+    store.bytes = bytes;
+    Ok(store)
+}
+
+/// An offset inside a Blob is none of the file's.
+fn in_blob(error: &ReadError) -> String {
+    match error.offset {
+        Some(at) => format!("{} (byte {at} of its Blob)", error.cause()),
+        None => error.cause().to_owned(),
+    }
+}

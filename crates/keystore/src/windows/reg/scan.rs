@@ -1,0 +1,171 @@
+//! Finds the certificates in an export: key lines, and values over as many lines as they take.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::text::Text;
+use crate::error::ReadError;
+
+/// A certificate's key with its values.
+pub(super) struct Section {
+    /// From the key's line to the end of its last value.
+    pub(super) lines: Range<usize>,
+    /// The key above it, `…\Certificates`, as spelled here.
+    pub(super) home: String,
+    /// Its own name: the SHA-1, if all is well.
+    pub(super) name: String,
+    /// The value `Blob`, or why there is none.
+    pub(super) blob: Result<Vec<u8>, String>,
+}
+
+impl Section {
+    /// The key of its store, without `\Certificates`.
+    pub(super) fn store_key(&self) -> &str {
+        self.home.rsplit_once('\\').map_or(&self.home, |(store, _)| store)
+    }
+}
+
+/// What was found.
+pub(super) struct Document<'a> {
+    pub(super) text: Text<'a>,
+    pub(super) sections: Vec<Section>,
+    /// Every `…\Certificates` key, in lower case → as it is spelled last.
+    pub(super) homes: BTreeMap<String, String>,
+    /// Whether one of them stands there as a key of its own.
+    pub(super) home_stands: bool,
+}
+
+const NO_BLOB: &str = "it has no value `Blob`";
+
+impl<'a> Document<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, ReadError> {
+        let text = Text::new(bytes)?;
+        let mut document = Self { text, sections: Vec::new(), homes: BTreeMap::new(), home_stands: false };
+        let mut in_section = false;
+        // The first line is the title.
+        let mut at = 1;
+        while at < document.text.lines.len() {
+            let line = document.text.line(at);
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(';') {
+                at += 1;
+                continue;
+            }
+            if line.starts_with('[') {
+                in_section = document.key(line, at);
+                at += 1;
+                continue;
+            }
+            let (end, name, data) = value(&document.text, at);
+            if in_section && let Some(section) = document.sections.last_mut() {
+                section.lines.end = end;
+                if name.eq_ignore_ascii_case("Blob") {
+                    section.blob = match &section.blob {
+                        Err(why) if why == NO_BLOB => binary(&data),
+                        _ => Err("it has two values `Blob`".to_owned()),
+                    };
+                }
+            }
+            at = end;
+        }
+        Ok(document)
+    }
+
+    /// Takes a key's line; whether a certificate's section begins here. A deletion, `[-KEY]`, begins none.
+    fn key(&mut self, line: &str, at: usize) -> bool {
+        let key = line.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).map_or("", |(key, _)| key);
+        if key.starts_with('-') {
+            return false;
+        }
+        let (home, name) = match key.rsplit_once('\\') {
+            _ if is_home(key) => (key, None),
+            Some((parent, name)) if is_home(parent) => (parent, Some(name)),
+            _ => return false,
+        };
+        self.homes.insert(home.to_lowercase(), home.to_owned());
+        self.home_stands |= name.is_none();
+        if let Some(name) = name {
+            let (home, name) = (home.to_owned(), name.to_owned());
+            self.sections.push(Section { lines: at..at + 1, home, name, blob: Err(NO_BLOB.to_owned()) });
+        }
+        name.is_some()
+    }
+}
+
+/// Whether this is the key `Certificates` of a store: those of the system, its services, its users and its policies are below
+/// a key `SystemCertificates`, those of an Active Directory below `EnterpriseCertificates`. The case does not count.
+fn is_home(key: &str) -> bool {
+    let mut parts = key.rsplit('\\');
+    let (last, store, above) = (parts.next(), parts.next(), parts.next());
+    let is = |part: Option<&str>, name: &str| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
+    is(last, "Certificates")
+        && store.is_some_and(|store| !store.is_empty())
+        && (is(above, "SystemCertificates") || is(above, "EnterpriseCertificates"))
+}
+
+/// The value that begins at this line: the line after it, its name, its data with continued lines joined.
+fn value(text: &Text<'_>, at: usize) -> (usize, String, String) {
+    let line = text.line(at);
+    let Some((name, data)) = split(line.trim()) else {
+        return (at + 1, String::new(), String::new());
+    };
+    if let Some(rest) = data.strip_prefix('"') {
+        return (string_end(text, at, rest), name.to_owned(), String::new());
+    }
+    let (mut end, mut whole) = (at + 1, data.to_owned());
+    while whole.ends_with('\\') && end < text.lines.len() {
+        whole.pop();
+        whole.push_str(text.line(end).trim());
+        end += 1;
+    }
+    (end, name.to_owned(), whole)
+}
+
+/// `"name"=data`, or `@=data` for the unnamed value.
+fn split(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = match line.strip_prefix('"') {
+        Some(quoted) => {
+            let end = quote(quoted, &mut false)?;
+            (quoted.get(..end)?, quoted.get(end + 1..)?)
+        }
+        None => ("@", line.strip_prefix('@')?),
+    };
+    Some((name, rest.trim_start().strip_prefix('=')?.trim_start()))
+}
+
+/// The place of the closing quote; a backslash takes the next character's meaning away, also over the end of a line.
+fn quote(text: &str, escaped: &mut bool) -> Option<usize> {
+    text.bytes().position(|byte| {
+        let plain = !std::mem::take(escaped);
+        *escaped = plain && byte == b'\\';
+        plain && byte == b'"'
+    })
+}
+
+/// The line after a string, which may hold line breaks. One that never closes is one line: it must not hide what follows.
+fn string_end(text: &Text<'_>, at: usize, rest: &str) -> usize {
+    let mut escaped = false;
+    if quote(rest, &mut escaped).is_some() {
+        return at + 1;
+    }
+    let closing = (at + 1..text.lines.len()).find(|line| quote(&text.line(*line), &mut escaped).is_some());
+    closing.unwrap_or(at) + 1
+}
+
+/// The bytes of `hex:` data (REG_BINARY).
+fn binary(data: &str) -> Result<Vec<u8>, String> {
+    let data = data.to_ascii_lowercase();
+    let digits = ["hex:", "hex(3):"].iter().find_map(|kind| data.strip_prefix(kind));
+    let digits = digits.ok_or_else(|| "its value `Blob` is no binary value".to_owned())?;
+    let mut bytes = Vec::with_capacity(digits.len() / 3 + 1);
+    let mut cells = digits.split(',').map(str::trim).peekable();
+    while let Some(cell) = cells.next() {
+        if cell.is_empty() && cells.peek().is_none() {
+            break;
+        }
+        let plain = cell.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let byte = u8::from_str_radix(cell, 16).ok().filter(|_| plain);
+        bytes.push(byte.ok_or_else(|| format!("byte {} of its value `Blob` is no hex number", bytes.len()))?);
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,145 @@
+//! Writing an export: sections leave with the blank line behind them, new ones come at the end; every other line is copied.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use super::super::Wish;
+use super::scan::Document;
+use super::text::Text;
+use crate::error::EditError;
+use crate::format::Format;
+use crate::store::{EntryId, Store};
+
+/// regedit breaks lines so that none is longer, the backslash included.
+const WIDTH: usize = 78;
+
+pub(in crate::windows) fn edit(store: &Store, wish: &Wish) -> Result<Vec<u8>, EditError> {
+    let refuse = |why: String| EditError::NotRepresentable { format: Format::WindowsReg, why };
+    if store.fresh {
+        return Err(refuse("nothing says for which store; begin with an export of the store's key".to_owned()));
+    }
+    let document = Document::read(&store.bytes).map_err(|error| refuse(error.to_string()))?;
+    let section = |id: &EntryId| document.sections.get(id.position());
+    if wish.stays.is_empty() && wish.added.is_empty() && !document.home_stands && !wish.leaves.is_empty() {
+        let why = "no certificate would be left, and nothing could tell which store it is; delete the file instead";
+        return Err(refuse(why.to_owned()));
+    }
+    let mut lines = Lines::new(&document.text);
+    // From the last one, so that what an earlier addition put there leaves as it came.
+    for section in wish.leaves.iter().filter_map(section).rev() {
+        lines.cut(section.lines.clone());
+    }
+    let mut out = lines.finish();
+    if wish.added.is_empty() {
+        return Ok(out);
+    }
+    let home = home(&document).map_err(refuse)?;
+    let mut names: Vec<&str> = wish.stays.iter().filter_map(section).map(|section| section.name.as_str()).collect();
+    for new in &wish.added {
+        if names.iter().any(|name| name.eq_ignore_ascii_case(&new.name)) {
+            return Err(refuse(format!(
+                "the certificate {} would be there twice; keep the one that is there",
+                new.name
+            )));
+        }
+        names.push(&new.name);
+        append(&mut out, &document.text, &format!("[{home}\\{}]", new.name), &new.bytes);
+    }
+    Ok(out)
+}
+
+/// The only key `…\Certificates` there is.
+fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
+    let mut homes = document.homes.values();
+    match (homes.next(), homes.next()) {
+        (Some(home), None) if !home.contains('\u{fffd}') => Ok(home),
+        (Some(_), None) => Err("the key's name is written in an unknown code page; export it as version 5".to_owned()),
+        _ => Err(format!(
+            "it holds {} stores, and nobody can tell which one is meant; use an export of one store",
+            document.homes.len()
+        )),
+    }
+}
+
+/// Which lines stay.
+struct Lines<'t, 'a> {
+    text: &'t Text<'a>,
+    stays: Vec<bool>,
+}
+
+impl<'t, 'a> Lines<'t, 'a> {
+    fn new(text: &'t Text<'a>) -> Self {
+        Self { text, stays: vec![true; text.lines.len()] }
+    }
+
+    fn drop_line(&mut self, at: usize) {
+        if let Some(stays) = self.stays.get_mut(at) {
+            *stays = false;
+        }
+    }
+
+    /// Cuts these lines, and the blank line that set them apart: the one behind, or at the end of the file the one before.
+    fn cut(&mut self, lines: Range<usize>) {
+        lines.clone().for_each(|at| self.drop_line(at));
+        let stays = |at: &usize| self.stays.get(*at) == Some(&true);
+        let neighbour = match (lines.end..self.stays.len()).find(stays) {
+            Some(next) => Some(next),
+            None => (0..lines.start).rev().find(stays),
+        };
+        if let Some(at) = neighbour.filter(|at| self.text.is_blank(*at)) {
+            self.drop_line(at);
+        }
+    }
+
+    /// What is left. A file whose last line had no line break stays such a file.
+    fn finish(&self) -> Vec<u8> {
+        let text = self.text;
+        let start = text.lines.first().map_or(0, |line| line.start);
+        let mut out = text.bytes.get(..start).unwrap_or_default().to_vec();
+        let left = |at: &usize| self.stays.get(*at) == Some(&true);
+        for at in (0..self.stays.len()).filter(left) {
+            out.extend_from_slice(text.raw(at));
+        }
+        let last = self.stays.len().saturating_sub(1);
+        if text.line_break(last).is_empty()
+            && let Some(end) = (0..last).rev().find(left).filter(|_| !left(&last))
+        {
+            out.truncate(out.len() - text.line_break(end).len());
+        }
+        out
+    }
+}
+
+/// Appends a section in the way the file is written: with a blank line behind it where the file ends in one.
+fn append(out: &mut Vec<u8>, text: &Text<'_>, key: &str, blob: &[u8]) {
+    let newline = if text.line_break(0).first() == Some(&b'\n') { "\n" } else { "\r\n" };
+    let two = newline.repeat(2);
+    let (before, after) = match text.breaks_at_end(out) {
+        0 => (two.as_str(), ""),
+        1 => (newline, newline),
+        _ => ("", two.as_str()),
+    };
+    let section = format!("{before}{key}{newline}{}{after}", value(blob, newline));
+    out.extend(text.encode(&section));
+}
+
+/// `"Blob"=hex:` with its bytes, broken into lines as regedit does.
+fn value(blob: &[u8], newline: &str) -> String {
+    let mut text = String::with_capacity(blob.len() * 4);
+    text.push_str("\"Blob\"=hex:");
+    let mut column = text.len();
+    let mut rest = blob.iter().peekable();
+    while let Some(byte) = rest.next() {
+        let more = rest.peek().is_some();
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}{}", if more { "," } else { "" }).ok();
+        column += 3;
+        if more && column + 4 > WIDTH {
+            text.push('\\');
+            text.push_str(newline);
+            text.push_str("  ");
+            column = 2;
+        }
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! The serialised store, `.sst` (MS-OSHARED 2.3.9.1): a header, elements, an end mark of zeros.
+
+use super::element;
+use super::{Wish, corrupt, take_in};
+use crate::error::ReadError;
+use crate::format::Format;
+use crate::intern::Interner;
+use crate::reader::Reader;
+use crate::store::{Place, Store};
+
+/// Version 0 and the file type.
+const MAGIC: &[u8; 8] = b"\0\0\0\0CERT";
+/// A record of id 0, encoding 0 and length 0.
+const END: &[u8; 12] = &[0; 12];
+
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
+    let mut store = Store::new(Format::WindowsSst, Vec::new(), false);
+    let mut reader = Reader::at(&bytes, MAGIC.len());
+    loop {
+        let start = reader.position();
+        if reader.left() == 0 {
+            return Err(corrupt("the file is cut: its end mark of 12 zero bytes is missing", start));
+        }
+        if reader.clone().take(END.len()).is_ok_and(|mark| mark == END) {
+            let excess = reader.left() - END.len();
+            if excess > 0 {
+                return Err(corrupt(format!("{excess} bytes follow the end mark"), start + END.len()));
+            }
+            break;
+        }
+        let element = element::read(&mut reader).map_err(|error| named(error, &store, start))?;
+        let place = Place { whole: start..reader.position(), ..Place::default() };
+        take_in(&mut store, &element, place, None, certificates);
+    }
+    store.bytes = bytes;
+    Ok(store)
+}
+
+/// Says in which element of the file the fault is.
+fn named(error: ReadError, store: &Store, start: usize) -> ReadError {
+    let at = error.offset.and_then(|at| usize::try_from(at).ok()).unwrap_or(start);
+    corrupt(format!("element {}: {}", store.entries.len() + 1, error.cause()), at)
+}
+
+/// The next content of the file. It may become empty: Windows writes empty stores, too.
+pub(super) fn edit(store: &Store, wish: &Wish) -> Vec<u8> {
+    let mut out = Vec::with_capacity(store.bytes.len() + 4096);
+    out.extend_from_slice(MAGIC);
+    for id in &wish.stays {
+        out.extend_from_slice(store.raw(*id).unwrap_or_default());
+    }
+    for new in &wish.added {
+        out.extend_from_slice(&new.bytes);
+    }
+    out.extend_from_slice(END);
+    out
+}

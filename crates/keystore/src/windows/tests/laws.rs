@@ -1,0 +1,137 @@
+//! Laws of editing, over files and edits made at random.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HOME: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root\Certificates";
+
+/// Elements with any properties.
+fn element_strategy() -> impl Strategy<Value = (usize, Vec<u8>)> {
+    let property = (4u32..200, proptest::collection::vec(any::<u8>(), 0..20));
+    let own = |(id, _): &(u32, Vec<u8>)| ![32, 33, 34].contains(id);
+    (proptest::collection::vec(property.prop_filter("the content comes last", own), 0..4), 0usize..3).prop_map(
+        |(properties, which)| {
+            let properties: Vec<(u32, &[u8])> = properties.iter().map(|(id, value)| (*id, &value[..])).collect();
+            (which, element(&properties, &POOL[which]))
+        },
+    )
+}
+
+/// An export of such elements, written in any of the ways people write them.
+fn export(elements: &[(usize, Vec<u8>)], style: u8, gaps: &[u8]) -> Vec<u8> {
+    let newline = if style & 1 == 0 { "\r\n" } else { "\n" };
+    let mut text = format!("Windows Registry Editor Version 5.00{newline}{newline}[{HOME}]{newline}");
+    for ((which, bytes), gap) in elements.iter().zip(gaps) {
+        match gap % 4 {
+            0 => {}
+            1 => text.push_str(newline),
+            2 => text.push_str(&format!("{newline}; a note{newline}")),
+            _ => {
+                text.push_str(&format!("{newline}{newline}\"stray\"=dword:1{newline}[-{HOME}\\00]{newline}  {newline}"))
+            }
+        }
+        let cells: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let width = usize::from(gap / 4) + 3;
+        let lines: Vec<String> = cells.chunks(width).map(|line| line.join(",")).collect();
+        let value = lines.join(&format!(",\\{newline}  "));
+        text.push_str(&format!("[{HOME}\\{}]{newline}\"Blob\"=hex:{value}{newline}", key_name(&POOL[*which])));
+    }
+    for _ in 0..(style >> 2) % 3 {
+        text.push_str(newline);
+    }
+    if style & 2 == 0 {
+        text.truncate(text.trim_end().len());
+    }
+    if style & 32 == 0 { text.into_bytes() } else { [vec![0xff, 0xfe], utf16(&text)].concat() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// What is not named keeps its bytes and its order, and the rest reads back as asked for.
+    #[test]
+    fn untouched_entries_keep_their_bytes(
+        elements in proptest::collection::vec(element_strategy(), 0..6),
+        gone in proptest::collection::vec(any::<bool>(), 6),
+        gaps in proptest::collection::vec(any::<u8>(), 6),
+        (added, as_export, style) in (any::<bool>(), any::<bool>(), any::<u8>()),
+    ) {
+        let bytes = match as_export {
+            true => export(&elements, style, &gaps),
+            false => sst(&elements.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>()),
+        };
+        let store = reopen(&bytes);
+        prop_assert_eq!(store.entries().len(), elements.len());
+        let leaving: Vec<usize> = (0..elements.len()).filter(|at| gone[*at]).collect();
+        let mut edits = remove(&leaving);
+        if added {
+            edits.add = add(&POOL[3]).add;
+        }
+        let after = reopen(&write(&store, &edits).unwrap());
+        let kept: Vec<_> = store.entries().iter().filter(|entry| !gone[entry.id.0]).collect();
+        prop_assert_eq!(after.entries().len(), kept.len() + usize::from(added));
+        for (old, new) in kept.iter().zip(after.entries()) {
+            prop_assert_eq!(store.raw(old.id), after.raw(new.id));
+            prop_assert_eq!(old.certificates(), new.certificates());
+            prop_assert_eq!(store.label(old.id), after.label(new.id));
+        }
+        if added {
+            prop_assert_eq!(after.entries().last().unwrap().certificates()[0].der(), &POOL[3][..]);
+        }
+        prop_assert_eq!(write(&store, &Edits::default()).unwrap(), bytes);
+    }
+
+    /// Adding and then removing what was added gives the same bytes, whatever the file ends in.
+    #[test]
+    fn there_and_back_again(
+        elements in proptest::collection::vec(element_strategy(), 0..4),
+        gaps in proptest::collection::vec(any::<u8>(), 4),
+        (twice, as_export, style) in (any::<bool>(), any::<bool>(), any::<u8>()),
+    ) {
+        let elements: Vec<_> = elements.into_iter().filter(|(which, _)| *which != 0).collect();
+        let bytes = match as_export {
+            true => export(&elements, style, &gaps),
+            false => sst(&elements.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>()),
+        };
+        let mut edits = add(&POOL[3]);
+        if twice {
+            edits.add.extend(named(Some("zwei"), &POOL[0]).add);
+        }
+        let grown = reopen(&write(&reopen(&bytes), &edits).unwrap());
+        let new: Vec<usize> = (elements.len()..grown.entries().len()).collect();
+        prop_assert_eq!(new.len(), edits.add.len());
+        prop_assert_eq!(write(&grown, &remove(&new)).unwrap(), bytes);
+    }
+
+    /// Bytes of any kind are an error or a store, never a panic.
+    #[test]
+    fn any_bytes(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), head in 0usize..6) {
+        let key = format!("REGEDIT4\n[{HOME}\\AB]\n\"Blob\"=hex:");
+        let wide = [vec![0xff, 0xfe], utf16(&key)].concat();
+        let heads: [&[u8]; 6] = [b"", b"\0\0\0\0CERT", b"\0\0\0\0CERT\x03\0\0\0\x01\0\0\0\x02\0\0\0",
+            b"\x20\0\0\0\x01\0\0\0\x04\0\0\0\x30", key.as_bytes(), &wide];
+        bytes.splice(0..0, heads[head].iter().copied());
+        if let Ok(store) = try_open(&bytes) {
+            prop_assert!(store.remarks().iter().all(|remark| !remark.to_string().is_empty()));
+            drop(write(&store, &remove(&[0])));
+            drop(write(&store, &add(&POOL[0])));
+        }
+    }
+
+    /// One byte changed anywhere is an error or a store, never a panic.
+    #[test]
+    fn one_byte_changed(at in any::<prop::sample::Index>(), to in any::<u8>(), style in any::<u8>(), cut in any::<bool>()) {
+        let elements = [(0, element(&[(9, b"\x30\0"), (104, &[1; 8])], &POOL[0])), (1, element(&[], &POOL[1]))];
+        for mut bytes in [export(&elements, style, &[5, 6]), sst(&[&elements[0].1, &elements[1].1]), elements[0].1.clone()] {
+            let at = at.index(bytes.len());
+            bytes[at] = to;
+            if cut {
+                bytes.truncate(at);
+            }
+            if let Ok(store) = try_open(&bytes) {
+                drop(write(&store, &remove(&[0])));
+            }
+        }
+    }
+}
