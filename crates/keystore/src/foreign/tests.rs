@@ -28,7 +28,7 @@ fn bouncy(version: u8, rest: &[u8]) -> Vec<u8> {
 #[test]
 fn stores_of_other_makers_have_names() {
     let entry = [&[1, 0, 4][..], b"root", &[0, 0, 1, 0x8b, 0, 0, 0, 0], &[0, 0, 0, 0], &[0, 5], b"X.509"].concat();
-    let cases: [(&str, Vec<u8>); 18] = [
+    let cases: [(&str, Vec<u8>); 17] = [
         ("bks", bouncy(2, &entry)),
         ("bks", bouncy(1, &entry)),
         ("bks", bouncy(2, &[0; 21])),
