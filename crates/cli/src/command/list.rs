@@ -12,7 +12,7 @@ use crate::console::Console;
 use crate::exit::Facts;
 use crate::load;
 use crate::stop::Stop;
-use crate::view::list::{self, Listing, Note};
+use crate::view::list::{self, Listing, Note, Opened};
 
 pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     let password = password(args)?;
@@ -126,7 +126,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
                 Ok(key) if key.matches_certificate == KeyMatch::No => {
                     Err("the key opens but belongs to another certificate; make the entry anew".to_owned())
                 }
-                Ok(_) => Ok(()),
+                Ok(key) => Ok(Opened { algorithm: key.algorithm.to_string(), bits: key.bits }),
                 Err(error) => Err(error.to_string()),
             };
             keys.insert(entry.id, opened);
@@ -141,6 +141,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
         path: path.display().to_string(),
         format: store.format(),
         verified: store.verified(),
+        protected_by: store.protected_by(),
         entries: store.entries().to_vec(),
         keys,
         remarks: store.remarks().to_vec(),

@@ -18,14 +18,24 @@ pub(crate) struct Listing {
     pub(crate) format: Format,
     /// Whether the digest was checked.
     pub(crate) verified: bool,
+    /// How it is protected, in words, where its format has a choice.
+    pub(crate) protected_by: Option<String>,
     /// Its entries, in file order.
     pub(crate) entries: Vec<Entry>,
     /// Whether each private key opened with the store's password; empty when no password was given.
-    pub(crate) keys: BTreeMap<EntryId, Result<(), String>>,
+    pub(crate) keys: BTreeMap<EntryId, Result<Opened, String>>,
     /// What is said of entries beside their aliases.
     pub(crate) notes: BTreeMap<EntryId, Note>,
     /// What the reader noticed.
     pub(crate) remarks: Vec<Remark>,
+}
+
+/// A private key that opened.
+pub(crate) struct Opened {
+    /// Its algorithm.
+    pub(crate) algorithm: String,
+    /// Its size; 0 where it cannot be told.
+    pub(crate) bits: u32,
 }
 
 /// What a Windows store says of an entry beside the certificate.
@@ -41,6 +51,8 @@ pub(crate) struct Note {
 struct ListDocument {
     format: &'static str,
     verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protected_by: Option<String>,
     entries: Vec<EntryDocument>,
     findings: Vec<FindingDocument>,
 }
@@ -87,6 +99,7 @@ pub(crate) fn json(listing: &Listing) -> Result<String, serde_json::Error> {
     let document = ListDocument {
         format: listing.format.as_str(),
         verified: listing.verified,
+        protected_by: listing.protected_by.clone(),
         entries: listing.entries.iter().map(|e| entry_document(listing, e)).collect(),
         findings: findings(listing)
             .into_iter()
@@ -101,9 +114,11 @@ pub(crate) fn json(listing: &Listing) -> Result<String, serde_json::Error> {
 fn entry_document(listing: &Listing, entry: &Entry) -> EntryDocument {
     let key = matches!(entry.kind, EntryKind::PrivateKey { .. }).then(|| {
         let public = entry.certificates().first().and_then(|s| s.certificate()).map(|c| c.public_key());
+        // A key without a certificate tells of itself, once it is open.
+        let opened = listing.keys.get(&entry.id).and_then(|key| key.as_ref().ok());
         KeyDocument {
-            algorithm: public.map(|p| p.algorithm.to_string()),
-            bits: public.map(|p| p.bits),
+            algorithm: public.map(|p| p.algorithm.to_string()).or_else(|| opened.map(|key| key.algorithm.clone())),
+            bits: public.map(|p| p.bits).or_else(|| opened.map(|key| key.bits)),
             opens: listing.keys.get(&entry.id).map(Result::is_ok),
         }
     });
@@ -172,6 +187,9 @@ pub(crate) fn text(listing: &Listing, now: Timestamp) -> String {
     let entries =
         if listing.entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", listing.entries.len()) };
     line!(out, "{}: {}, {entries}, {sealed}", paint(BOLD, escape(&listing.path)), listing.format.as_str());
+    if let Some(how) = &listing.protected_by {
+        line!(out, "{}", paint(DIM, how));
+    }
     for entry in &listing.entries {
         out.push('\n');
         self::entry(&mut out, listing, entry, now);
@@ -200,7 +218,7 @@ fn entry(out: &mut String, listing: &Listing, entry: &Entry, now: Timestamp) {
     };
     if matches!(entry.kind, EntryKind::PrivateKey { .. }) {
         kind.push_str(match listing.keys.get(&entry.id) {
-            Some(Ok(())) => " (opens with the store's password)",
+            Some(Ok(_)) => " (opens with the store's password)",
             Some(Err(_)) => " (does not open)",
             None => " (not opened)",
         });
