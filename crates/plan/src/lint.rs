@@ -28,7 +28,9 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         Remark::DuplicateAlias { .. } | Remark::CaseTwins { .. } | Remark::UpperCaseAlias { .. } => {
             Some(Kind::JvmInvisible)
         }
-        Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } | Remark::JvmCannotOpen { .. } => Some(Kind::JvmInvisible),
+        Remark::UntrustedBag { .. } | Remark::HiddenKey { .. } | Remark::JvmCannotOpen { .. } => {
+            Some(Kind::JvmInvisible)
+        }
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),

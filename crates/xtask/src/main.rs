@@ -5,6 +5,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod fixtures;
+mod fuzz;
 mod kill;
 mod process;
 mod schema;
@@ -64,6 +65,21 @@ enum Chore {
         #[arg(long, default_value_t = 20_261_124)]
         seed: u64,
     },
+    /// Fuzzes the parsers, one target per format, and prints what was run
+    Fuzz {
+        /// Only this one
+        #[arg(long)]
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Where the mutations come from
+        #[arg(long, default_value_t = 20_261_126)]
+        seed: u32,
+        /// A bounded number of inputs instead, for the gate
+        #[arg(long)]
+        smoke: bool,
+    },
     /// Makes the checked-in fixtures anew by the scripts that lie beside them
     Fixtures {
         /// Only scripts whose path contains this
@@ -88,6 +104,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "bench")]
         Chore::BenchProbe { spec } => bench::probe(&spec),
         Chore::Kill { kills, seed } => kill::run(kills, seed),
+        Chore::Fuzz { target, seconds, seed, smoke } => {
+            let length = if smoke { fuzz::Length::Runs(3_000) } else { fuzz::Length::Seconds(seconds) };
+            fuzz::run(target.as_deref(), length, seed)
+        }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
     };

@@ -1,4 +1,4 @@
-//! What the tests need beside cargo: the judges (a JDK, openssl, python3 for the mutator) and the test runner. Installed
+//! What the tests need beside cargo: the judges (a JDK, openssl, NSS, python3 for the mutator) and the test runner. Installed
 //! through the system's package manager, by package name, and only when missing.
 
 use std::ffi::OsStr;
@@ -19,6 +19,7 @@ const JUDGES: &[Tool] = &[
     Tool { program: "javac", package: "openjdk-17-jdk-headless", brew: "openjdk@17" },
     Tool { program: "openssl", package: "openssl", brew: "openssl" },
     Tool { program: "python3", package: "python3", brew: "python3" },
+    Tool { program: "pk12util", package: "libnss3-tools", brew: "nss" },
 ];
 
 /// Makes sure that every judge can be started.
@@ -45,6 +46,17 @@ pub(crate) fn ensure_judges() -> Result<(), Failure> {
         None => Ok(()),
         Some(tool) => Err(format!("{} was installed and brought no `{}` on PATH", tool.package, tool.program).into()),
     }
+}
+
+/// Makes sure that there is a C++ compiler, which libFuzzer is built with.
+pub(crate) fn ensure_compiler() -> Result<(), Failure> {
+    if ["c++", "g++", "clang++"].iter().any(|program| on_path(program)) {
+        return Ok(());
+    }
+    if !on_path("apt-get") {
+        return Err("fuzzing needs a C++ compiler; install one with this system's package manager".into());
+    }
+    install(&["g++"])
 }
 
 /// Whether cargo-nextest can be started, after an attempt to install it.
