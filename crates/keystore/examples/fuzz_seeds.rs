@@ -39,6 +39,9 @@ fn visit(path: &Path, out: &Path, count: &mut u32) {
     if bytes.len() > LONGEST {
         return;
     }
+    if slow(&bytes) {
+        return;
+    }
     let folder = out.join(format.as_str());
     std::fs::create_dir_all(&folder).unwrap();
     let mut seed = |mode: u8, body: &[u8]| {
@@ -57,7 +60,8 @@ fn visit(path: &Path, out: &Path, count: &mut u32) {
         }
         Format::Pkcs12 => {
             let password = Password::new("changeit");
-            if let Ok(store) = Store::open(bytes, Unlock::Password(&password), &Interner::new()) {
+            let opened = Store::open(bytes, Unlock::Password(&password), &Interner::new());
+            if let Ok(store) = opened {
                 let bags: Vec<u8> = store.entries().iter().filter_map(|e| store.raw(e.id)).flatten().copied().collect();
                 let length = u32::try_from(bags.len()).unwrap().to_be_bytes();
                 for mode in [1, 5, 9] {
@@ -67,4 +71,12 @@ fn visit(path: &Path, out: &Path, count: &mut u32) {
         }
         _ => {}
     }
+}
+
+/// Whether opening it takes so many rounds of key derivation that little else would be done.
+fn slow(bytes: &[u8]) -> bool {
+    let password = Password::new("changeit");
+    let store = Store::open(bytes.to_vec(), Unlock::Password(&password), &Interner::new());
+    let words = store.ok().and_then(|store| store.protected_by()).unwrap_or_default();
+    words.split(' ').filter_map(|word| word.parse::<u64>().ok()).any(|rounds| rounds > 3_000)
 }

@@ -312,7 +312,10 @@ impl Store {
             | Format::WindowsReg
             | Format::WindowsHive => &self.bytes,
         };
-        bytes.get(place.whole.clone())
+        let raw = bytes.get(place.whole.clone())?;
+        // The line break after the last block belongs to nobody: where it is missing, the block that follows brings it.
+        let text = matches!(self.format, Format::Pem | Format::PemDirectory) && pem::is_text(bytes);
+        Some(if text { raw.trim_ascii_end() } else { raw })
     }
 
     /// An entry's friendly name (Windows, property 11), for people only: it identifies nothing.

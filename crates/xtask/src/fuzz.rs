@@ -102,7 +102,7 @@ fn campaign(home: &Path, program: &Path, name: &str, length: Length, seed: u32) 
     let coverage = done.split_whitespace().skip_while(|word| *word != "cov:").nth(1).unwrap_or("?").to_owned();
     let seconds = said
         .lines()
-        .find_map(|line| line.strip_prefix("Done ")?.split_whitespace().nth(2).map(str::to_owned))
+        .find_map(|line| line.strip_prefix("Done ")?.split_whitespace().nth(3).map(str::to_owned))
         .unwrap_or_else(|| "?".to_owned());
     let (runs, rate) = (stat("stat::number_of_executed_units:"), stat("stat::average_exec_per_sec:"));
     Ok(format!("{name:<16} {runs:>10} {rate:>9} {coverage:>9} {seconds:>8}\n"))

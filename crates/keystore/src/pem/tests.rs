@@ -81,6 +81,18 @@ fn a_new_block_takes_the_files_line_ending_and_the_rest_stays() {
     assert!(made.starts_with(b"-----BEGIN CERTIFICATE-----\n"));
 }
 
+/// Found by fuzzing: the line break that an import brings was counted as a change of the block before it.
+#[test]
+fn the_last_block_is_the_same_with_and_without_a_line_break() {
+    let bytes = BUNDLE.trim_ascii_end();
+    let store = reopen(bytes);
+    let after = reopen(&write(&store, &add(DER)).unwrap());
+    for entry in store.entries() {
+        assert_eq!(store.raw(entry.id), after.raw(entry.id));
+    }
+    assert_eq!(after.entries().len(), store.entries().len() + 1);
+}
+
 #[test]
 fn bad_blocks_stay_until_they_are_removed() {
     let store = reopen(BAD);
