@@ -195,3 +195,8 @@ pub(crate) fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec
     }
     Err(KeyError::WrongPassword)
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod make;

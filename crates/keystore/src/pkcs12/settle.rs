@@ -11,7 +11,7 @@ use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, fold_alias};
 use crate::intern::CertificateSlot;
-use crate::store::{Entry, EntryKind};
+use crate::store::{Entry, EntryId, EntryKind};
 
 /// What a JVM gives a key without a localKeyId; written out where the next reading would no longer give it.
 const ONLY: &[u8] = b"01";
@@ -20,7 +20,7 @@ const ONLY: &[u8] = b"01";
 #[derive(Debug, Default)]
 struct Pin {
     name: Option<String>,
-    key_id: bool,
+    key_id: Option<Vec<u8>>,
 }
 
 impl Draft<'_> {
@@ -34,7 +34,7 @@ impl Draft<'_> {
                 let Some((tag, raw)) = raw else { continue };
                 let attributes = Attributes {
                     name: pin.name.as_deref().map(Some),
-                    key_id: pin.key_id.then_some(Some(ONLY)),
+                    key_id: pin.key_id.as_deref().map(Some),
                     distrust: false,
                 };
                 let made = self.made(tag, bag::with_attributes(&raw, &attributes).map_err(unreadable)?)?;
@@ -78,26 +78,32 @@ impl Draft<'_> {
             {
                 pins.entry(number).or_default().name.clone_from(&entry.alias);
             }
-            // A key tied to its certificate by being the only one.
+            // A key that a JVM sees, or ties to its certificate, only because it comes first.
             if let (EntryKind::PrivateKey { chain }, Role::Key(next)) = (&entry.kind, &now.role)
-                && place.bag.key_id.is_none()
                 && matches!(place.bag.what, What::SealedKey(_))
-                && next.is_empty()
-                && let Some(leaf) = chain.first()
+                && (next.is_empty() && !chain.is_empty() || now.hidden.is_some() && !self.was_hidden(*id))
             {
-                pins.entry(number).or_default().key_id = true;
+                let id = place.bag.key_id.as_deref().unwrap_or(ONLY).to_vec();
+                pins.entry(number).or_default().key_id = Some(id.clone());
+                let Some(leaf) = chain.first() else { continue };
                 let own = |placed: &Placed<'_>| {
                     placed.bag.key_id.is_none()
                         && !placed.bag.trusted
                         && placed.bag.certificate().is_some_and(|slot| slot.fingerprint() == leaf.fingerprint())
                 };
                 if let Some(at) = placed.iter().position(own) {
-                    pins.entry(at).or_default().key_id = true;
+                    pins.entry(at).or_default().key_id = Some(id);
                 }
             }
         }
         let place = |(number, pin): (usize, Pin)| placed.get(number).map(|placed| (placed.part, placed.position, pin));
         (!pins.is_empty()).then(|| pins.into_iter().filter_map(place).collect())
+    }
+
+    /// Whether no JVM sees this key, as the file stands.
+    fn was_hidden(&self, id: EntryId) -> bool {
+        let owned = self.owners.iter().find(|(_, owner)| **owner == id);
+        owned.and_then(|(number, _)| self.seen.get(*number)).is_some_and(|seen| seen.hidden.is_some())
     }
 
     /// What a JVM would see of an entry that is neither as it was nor as it was to become.
@@ -118,10 +124,21 @@ impl Draft<'_> {
                 Tag::New(number) => edits.add.get(*number).map(added),
             };
             let Some((alias, chain)) = expected else { continue };
+            if let Tag::Entry(id) = tag
+                && matches!(edits.disposition.get(id), None | Some(Disposition::Keep))
+                && self.was_hidden(*id) != now.hidden.is_some()
+            {
+                return Some(format!(
+                    "a JVM would {} the private key `{}`, because keys without a localKeyId go by their order; export it again first",
+                    if now.hidden.is_some() { "no longer see" } else { "begin to see" },
+                    crate::text::visible(now.alias.as_deref().unwrap_or_default())
+                ));
+            }
             let now_prints: Vec<Fingerprint> = prints(&now.role);
             let name = now.alias.as_deref().unwrap_or_default();
             // A chain may grow at its end: the JDK completes it from whatever else the file holds.
-            if !now_prints.starts_with(&chain) {
+            let invented = chain.is_empty() && !now_prints.is_empty() && now.hidden.is_none();
+            if !now_prints.starts_with(&chain) || invented {
                 return Some(format!(
                     "the chain of `{}` would not be what it should be, because another certificate in the file bears the name of \
                      one of its issuers; remove that one first",

@@ -21,11 +21,14 @@ pub fn openssl(path: &Path, password: &str) -> Result<Bags, String> {
     let mut bags = Bags::new();
     let mut bag = String::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
-        bag.push_str(line);
-        bag.push('\n');
-        if line.starts_with("-----END ") {
+        if line.starts_with("Bag Attributes") && !bag.is_empty() {
             *bags.entry(std::mem::take(&mut bag)).or_default() += 1;
         }
+        bag.push_str(line);
+        bag.push('\n');
+    }
+    if !bag.is_empty() {
+        *bags.entry(bag).or_default() += 1;
     }
     Ok(bags)
 }
@@ -36,6 +39,16 @@ pub fn without(these: &Bags, those: &Bags) -> Vec<String> {
         std::iter::repeat_n(bag.clone(), count.saturating_sub(those.get(bag).copied().unwrap_or(0)))
     };
     these.iter().flat_map(missing).collect()
+}
+
+/// The bags without their names.
+pub fn nameless(bags: &Bags) -> Bags {
+    let mut out = Bags::new();
+    for (bag, count) in bags {
+        let lines: Vec<&str> = bag.lines().filter(|line| !line.starts_with("    friendlyName: ")).collect();
+        *out.entry(lines.join("\n")).or_default() += count;
+    }
+    out
 }
 
 /// NSS with an empty database.
