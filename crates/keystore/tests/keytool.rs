@@ -6,80 +6,26 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "tests"
 )]
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
+use support::judge::Judge;
 use support::{Dice, fixtures, open, read, text};
 use trustmason_keystore::{Disposition, Edits, EntryId, Format, Image, NewEntry, NewKey, Password, Store};
 use zeroize::Zeroizing;
 
 const PASSWORD: &str = "changeit";
 const NOW: i64 = 1_795_000_000_000;
-
-/// One JVM for all questions of a test.
-struct Judge {
-    process: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Judge {
-    /// `None` only where judges are switched off by name.
-    fn start() -> Option<Self> {
-        if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
-            eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
-            return None;
-        }
-        let mut process = Command::new("java")
-            .arg(fixtures().join("judge/KeystoreJudge.java"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
-        let questions = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().unwrap());
-        let mut judge = Self { process, questions, answers };
-        eprintln!("judge: {}", judge.ask(&["version"]));
-        Some(judge)
-    }
-
-    fn ask(&mut self, fields: &[&str]) -> Value {
-        writeln!(self.questions.as_mut().unwrap(), "{}", fields.join("\t")).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
-    }
-
-    /// Entries by alias.
-    fn dump(&mut self, kind: &str, path: &Path, passwords: &[&str]) -> BTreeMap<String, Value> {
-        let mut fields = vec!["dump", kind, path.to_str().unwrap()];
-        fields.extend(passwords);
-        let answer = self.ask(&fields);
-        assert_eq!(answer["ok"], true, "{answer}");
-        let entry = |entry: &Value| (entry["alias"].as_str().unwrap().to_owned(), entry.clone());
-        answer["entries"].as_array().unwrap().iter().map(entry).collect()
-    }
-}
-
-impl Drop for Judge {
-    fn drop(&mut self) {
-        self.questions = None;
-        self.process.wait().ok();
-    }
-}
 
 fn keytool(arguments: &[&str]) -> String {
     let output = Command::new("keytool").args(arguments).output().expect("keytool is needed here");

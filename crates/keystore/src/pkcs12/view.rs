@@ -127,6 +127,8 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
 /// The certificate of a key: the same localKeyId and alias, else the same localKeyId, else the same alias. Of several the last
 /// counts, but the first that fits in both.
 fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: usize) -> Option<usize> {
+    // No JVM sees a key in the clear, so what a JVM guesses of localKeyIds ties nothing to it.
+    let guessed = !matches!(bags.get(key)?.bag.what, What::PlainKey(_));
     let own_id = key_ids.get(key)?.as_deref();
     let own = seen.get(key)?;
     let (mut by_id, mut by_alias) = (None, None);
@@ -138,7 +140,7 @@ fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: us
             (Some(alias), Some(name)) => fold_alias(alias) == fold_alias(&name.text),
             _ => false,
         };
-        let id = key_ids.get(number)?.as_deref();
+        let id = if guessed { key_ids.get(number)?.as_deref() } else { placed.bag.key_id.as_deref() };
         if own_id.is_some() && own_id == id {
             if same_alias {
                 return Some(number);

@@ -11,6 +11,9 @@
     reason = "tests read files and fail loudly; each test binary uses a part of this module"
 )]
 
+pub mod judge;
+pub mod tools;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,423 @@
+//! Opening a PKCS#12 file: its outline, its MAC, its parts, and the entries that the bags make.
+
+use std::borrow::Cow;
+
+use zeroize::Zeroizing;
+
+use super::bag::{Bag, What};
+use super::derive::{Budget, Reading, Secret};
+use super::mac::Mac;
+use super::scheme::{Scheme, SchemeError, SealError};
+use super::view::{self, Placed, Role};
+use super::{DATA, ENCRYPTED_DATA, Part, Pfx, Seal, Source};
+use crate::der::{self, Der, DerError, Tlv};
+use crate::error::{Class, ReadError};
+use crate::format::Format;
+use crate::intern::{CertificateSlot, Interner};
+use crate::remark::Remark;
+use crate::store::{EntryId, EntryKind, Place, Store, Unlock};
+
+const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
+const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
+const OTHER_TOOL: &str = "open it with the tool that made it and export it again (openssl pkcs12 -export)";
+const TRY_PASSWORD: &str = "try the store's own password (the JDK's default is public), or restore it from a backup";
+
+fn corrupt(cause: impl Into<String>) -> ReadError {
+    ReadError::new(Class::Corrupt, cause, RESTORE).format(Format::Pkcs12.as_str())
+}
+
+fn unsupported(cause: impl Into<String>) -> ReadError {
+    ReadError::new(Class::Unsupported, cause, OTHER_TOOL).format(Format::Pkcs12.as_str())
+}
+
+/// What does not parse, with its place in the file; `base` is where the bytes begin there.
+fn malformed(what: &'static str, base: usize) -> impl Fn(DerError) -> ReadError {
+    move |error| corrupt(format!("{what}: {}", error.fault.what())).offset(base.saturating_add(error.at))
+}
+
+/// Whether opening this PKCS#12 takes a password: it has a MAC, or a part is encrypted. What does not parse takes none.
+pub(crate) fn needs_password(bytes: &[u8]) -> bool {
+    let outline = outline(bytes);
+    outline.is_ok_and(|outline| {
+        let safe = outline.safe.bytes(bytes);
+        outline.mac.is_some() || parts_of(safe, outline.base).is_ok_and(|parts| parts.iter().any(|part| part.encrypted))
+    })
+}
+
+/// The outermost structure.
+struct Outline<'a> {
+    safe: Source,
+    /// Where the AuthenticatedSafe begins in the file, or the element it was put together from.
+    base: usize,
+    mac: Option<Tlv<'a>>,
+    end: usize,
+}
+
+fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
+    let fault = malformed("the outermost structure does not parse", 0);
+    let mut reader = Der::ber(bytes);
+    let pfx = reader.expect(der::SEQUENCE).map_err(&fault)?;
+    let mut fields = pfx.inner();
+    let version = fields.expect(der::INTEGER).map_err(&fault)?;
+    if version.body != [3] {
+        let number = version.small().map_or_else(|_| "?".to_owned(), |number| number.to_string());
+        return Err(unsupported(format!("version {number} of PKCS#12; only version 3 is in use")).offset(version.at));
+    }
+    let mut content = fields.expect(der::SEQUENCE).map_err(&fault)?.inner();
+    let kind = content.expect(der::OID).map_err(&fault)?;
+    if kind.body != DATA {
+        let what = "its integrity is protected by a signature instead of a password, which no JVM reads either";
+        return Err(unsupported(what).offset(kind.at));
+    }
+    let octets = content.expect(der::CONTEXT_0).map_err(&fault)?.inner().next().map_err(&fault)?;
+    if !matches!(octets.tag, der::OCTET_STRING | der::OCTET_STRINGS) {
+        return Err(corrupt("the outermost structure does not parse: no octets in it").offset(octets.at));
+    }
+    let safe = Source::of(&octets, octets.octets().map_err(&fault)?);
+    let base = match &safe {
+        Source::Within(_) => octets.body_at(),
+        Source::Own(_) => octets.at,
+    };
+    let mac = fields.optional(der::SEQUENCE).map_err(&fault)?;
+    fields.end().map_err(&fault)?;
+    Ok(Outline { safe, base, mac, end: reader.position() })
+}
+
+/// One ContentInfo, not opened yet.
+pub(super) struct Closed<'a> {
+    whole: Tlv<'a>,
+    pub(super) encrypted: bool,
+    /// data: its content; encryptedData: the EncryptedData.
+    pub(super) content: Tlv<'a>,
+}
+
+/// The parts of an AuthenticatedSafe that begins at `base`.
+pub(super) fn parts_of(safe: &[u8], base: usize) -> Result<Vec<Closed<'_>>, ReadError> {
+    let fault = malformed("the list of parts does not parse", base);
+    let mut outer = Der::ber(safe);
+    let mut list = outer.expect(der::SEQUENCE).map_err(&fault)?.inner();
+    let mut parts = Vec::new();
+    while !list.is_empty() {
+        let whole = list.expect(der::SEQUENCE).map_err(&fault)?;
+        let mut fields = whole.inner();
+        let kind = fields.expect(der::OID).map_err(&fault)?;
+        let encrypted = match kind.body {
+            DATA => false,
+            ENCRYPTED_DATA => true,
+            other => {
+                let name = match other.strip_prefix(PKCS7) {
+                    Some([3]) => "encrypted for a public key (envelopedData)".to_owned(),
+                    Some([2]) => "signed (signedData)".to_owned(),
+                    _ => format!("of the kind {}", der::dotted(other).unwrap_or_else(|| "?".to_owned())),
+                };
+                let cause = format!("part {} is {name}, which no JVM reads either", parts.len() + 1);
+                return Err(unsupported(cause).offset(base + kind.at));
+            }
+        };
+        let content = fields.expect(der::CONTEXT_0).map_err(&fault)?.inner().next().map_err(&fault)?;
+        parts.push(Closed { whole, encrypted, content });
+    }
+    Ok(parts)
+}
+
+/// The fields of an EncryptedData (RFC 5652 §8).
+pub(super) fn encrypted_data<'a>(content: &Tlv<'a>) -> Result<(Tlv<'a>, Cow<'a, [u8]>), DerError> {
+    let mut fields = content.inner();
+    fields.expect(der::INTEGER)?;
+    let mut info = fields.expect(der::SEQUENCE)?.inner();
+    info.expect(der::OID)?;
+    let algorithm = info.expect(der::SEQUENCE)?;
+    let data = info.next()?;
+    if !matches!(data.tag, 0x80 | 0xa0) {
+        return Err(DerError { fault: der::Fault::Unexpected, at: data.at });
+    }
+    Ok((algorithm, data.octets()?))
+}
+
+pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Store, ReadError> {
+    let mut store = Store::new(Format::Pkcs12, Vec::new(), false);
+    let Outline { safe, base, mac, end } = outline(&bytes)?;
+    let mut opening = Opening { budget: Budget::new(), reading: Reading::Terminated, unlock, has_mac: mac.is_some() };
+    let mac = match mac {
+        Some(data) => {
+            let mac = Mac::read(&data).map_err(|error| match error {
+                SchemeError::Corrupt(why) => corrupt(format!("the MAC cannot be used: {why}")).offset(data.at),
+                SchemeError::Unsupported(what) => unsupported(format!("it is protected by {what}")).offset(data.at),
+            })?;
+            Some((mac, data.at))
+        }
+        None => None,
+    };
+    let parts = {
+        let text = safe.bytes(&bytes);
+        let closed = parts_of(text, base)?;
+        if let Some((mac, at)) = &mac {
+            opening.check(mac, *at, text, &closed)?;
+        }
+        let mut parts = Vec::with_capacity(closed.len());
+        for (number, part) in closed.iter().enumerate() {
+            parts.push(opening.part(number, part, base, certificates)?);
+        }
+        parts
+    };
+    let pfx = Pfx { safe, parts, mac: mac.map(|(mac, _)| mac), end };
+    take_in(&mut store, &pfx, &bytes);
+    remark_store(&mut store, &pfx, unlock);
+    if bytes.len() > end {
+        store.remarks.push(Remark::TrailingBytes { count: (bytes.len() - end) as u64 });
+    }
+    store.bytes = bytes;
+    store.pfx = Some(Box::new(pfx));
+    crate::remark::twins(&mut store);
+    Ok(store)
+}
+
+struct Opening<'a> {
+    budget: Budget,
+    reading: Reading,
+    unlock: Unlock<'a>,
+    has_mac: bool,
+}
+
+impl Opening<'_> {
+    /// Checks the MAC and finds how the password is read. A mismatch is a wrong password, unless the parts decrypt all the same:
+    /// then somebody changed the file.
+    fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {
+        let Unlock::Password(password) = self.unlock else { return Ok(()) };
+        for reading in Reading::candidates(password) {
+            let secret = Secret { password, reading: *reading };
+            let matches = mac.verify(text, secret, &mut self.budget);
+            if matches.map_err(|why| corrupt(format!("the MAC cannot be checked: {why}")).offset(at))? {
+                self.reading = *reading;
+                return Ok(());
+            }
+        }
+        let decrypts = parts.iter().filter(|part| part.encrypted).find_map(|part| {
+            let (algorithm, data) = encrypted_data(&part.content).ok()?;
+            let scheme = Scheme::read(&algorithm).ok()?;
+            let plain = scheme.open(&data, Secret { password, reading: self.reading }, &mut self.budget).ok()?;
+            Some(
+                Der::ber(&plain)
+                    .expect(der::SEQUENCE)
+                    .is_ok_and(|contents| contents.inner().peek() == Some(der::SEQUENCE)),
+            )
+        });
+        if decrypts == Some(true) {
+            let cause = "the password opens its encrypted part, and the MAC does not match: the file was changed after it was \
+                         written";
+            return Err(corrupt(cause).offset(at));
+        }
+        let cause = "the password is not this store's, or the store was tampered with";
+        Err(ReadError::new(Class::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
+    }
+
+    fn part(
+        &mut self,
+        number: usize,
+        part: &Closed<'_>,
+        base: usize,
+        certificates: &Interner,
+    ) -> Result<Part, ReadError> {
+        let at = base + part.whole.at;
+        let whole = part.whole.at..part.whole.at + part.whole.raw.len();
+        if !part.encrypted {
+            let fault = malformed("a part's contents do not parse", base);
+            let octets = part.content.octets().map_err(&fault)?;
+            let text = Source::of(&part.content, octets);
+            let bags = match &text {
+                Source::Within(range) => {
+                    // Offsets inside are those of the file.
+                    bags(part.content.body, certificates)
+                        .map_err(malformed("a bag does not parse", base + range.start))?
+                }
+                Source::Own(own) => bags(own, certificates).map_err(|error| inside(error, number, at))?,
+            };
+            return Ok(Part { whole, seal: Seal::Plain, text, bags });
+        }
+        let (algorithm, data) =
+            encrypted_data(&part.content).map_err(malformed("an encrypted part does not parse", base))?;
+        let scheme = Scheme::read(&algorithm);
+        let Unlock::Password(password) = self.unlock else {
+            let name = match scheme {
+                Ok(scheme) => scheme.name(),
+                Err(SchemeError::Corrupt(_)) => "a damaged scheme".to_owned(),
+                Err(SchemeError::Unsupported(what)) => what,
+            };
+            return Ok(Part {
+                whole,
+                seal: Seal::Closed(name),
+                text: Source::Own(Zeroizing::default()),
+                bags: Vec::new(),
+            });
+        };
+        let scheme = scheme.map_err(|error| match error {
+            SchemeError::Corrupt(why) => corrupt(format!("part {} cannot be decrypted: {why}", number + 1)).offset(at),
+            SchemeError::Unsupported(what) => {
+                unsupported(format!("part {} is encrypted by {what}, which is not read here", number + 1)).offset(at)
+            }
+        })?;
+        // The MAC has told how the password is read; without one each way is tried.
+        let known = [self.reading];
+        let readings = if self.has_mac { &known[..] } else { Reading::candidates(password) };
+        for reading in readings.iter().copied() {
+            match scheme.open(&data, Secret { password, reading }, &mut self.budget) {
+                Ok(plain) => match bags(&plain, certificates) {
+                    Ok(bags) => {
+                        self.reading = reading;
+                        return Ok(Part { whole, seal: Seal::Encrypted(scheme), text: Source::Own(plain), bags });
+                    }
+                    // A wrong key gives right padding once in 256, and no sequence then.
+                    Err(_) if !self.has_mac && plain.first() != Some(&der::SEQUENCE) => {}
+                    Err(error) => return Err(inside(error, number, at)),
+                },
+                Err(SealError::Password) => {}
+                Err(SealError::Corrupt(why)) => {
+                    return Err(corrupt(format!("part {} cannot be decrypted: {why}", number + 1)).offset(at));
+                }
+            }
+        }
+        let cause = if self.has_mac {
+            format!(
+                "the password fits the MAC and not part {}, which is encrypted under another one; no JVM reads that",
+                number + 1
+            )
+        } else {
+            format!("the password does not decrypt part {}, or the store is damaged", number + 1)
+        };
+        Err(ReadError::new(Class::WrongPassword, cause, TRY_PASSWORD).format(Format::Pkcs12.as_str()).offset(at))
+    }
+}
+
+fn inside(error: DerError, number: usize, at: usize) -> ReadError {
+    let cause = format!(
+        "a bag of part {} does not parse: {} ({} bytes into its contents)",
+        number + 1,
+        error.fault.what(),
+        error.at
+    );
+    corrupt(cause).offset(at)
+}
+
+/// Reads SafeContents.
+fn bags(text: &[u8], certificates: &Interner) -> Result<Vec<Bag>, DerError> {
+    let mut reader = Der::ber(text);
+    let mut list = reader.expect(der::SEQUENCE)?.inner();
+    let mut bags = Vec::new();
+    while !list.is_empty() {
+        bags.push(Bag::read(&list.expect(der::SEQUENCE)?, certificates)?);
+    }
+    Ok(bags)
+}
+
+/// Makes entries of the bags.
+fn take_in(store: &mut Store, pfx: &Pfx, file: &[u8]) {
+    let placed = pfx.placed(file);
+    let seen = view::of(&placed);
+    let mut rows = placed.iter().zip(seen).peekable();
+    for (part, one) in pfx.parts.iter().enumerate() {
+        if let Seal::Closed(name) = &one.seal {
+            let what = format!("an encrypted part, not opened ({name})");
+            let place = Place { file: part, whole: one.whole.clone(), ..Place::default() };
+            let entry = store.push(None, None, EntryKind::Opaque(what), place);
+            store.remarks.push(Remark::ClosedPart { entry });
+        }
+        while let Some((Placed { bag, .. }, seen)) = rows.next_if(|(placed, _)| placed.part == part) {
+            let place = Place { file: part, whole: bag.range.clone(), ..Place::default() };
+            let slot = |number: usize| placed.get(number).and_then(|placed| placed.bag.certificate()).cloned();
+            let kind = match (&seen.role, &bag.what) {
+                (Role::Chained, _) => continue,
+                (Role::Trusted, What::Certificate(slot)) => EntryKind::Trusted(slot.clone()),
+                (Role::Untrusted, What::Certificate(slot)) => EntryKind::Untrusted(slot.clone()),
+                (Role::Key(chain), _) => {
+                    EntryKind::PrivateKey { chain: chain.iter().filter_map(|number| slot(*number)).collect() }
+                }
+                (Role::Secret, _) => EntryKind::SecretKey,
+                (_, What::Other(what)) => EntryKind::Opaque(what.clone()),
+                (_, What::ForeignCertificate(kind)) => {
+                    EntryKind::Opaque(format!("a certificate of the unknown kind {kind}"))
+                }
+                (_, _) => EntryKind::Opaque("a bag".to_owned()),
+            };
+            let created = match kind {
+                EntryKind::PrivateKey { .. } | EntryKind::SecretKey => bag.created_ms(),
+                _ => None,
+            };
+            let id = store.push(seen.alias.clone(), created, kind, place);
+            remark_bag(store, id, bag, &seen);
+        }
+    }
+}
+
+/// What is odd about one entry.
+fn remark_bag(store: &mut Store, entry: EntryId, bag: &Bag, seen: &view::Seen) {
+    let alias = || seen.alias.clone().unwrap_or_default();
+    let mut remarks = Vec::new();
+    if let Some(name) = &bag.name {
+        if name.lossy {
+            remarks.push(Remark::AliasNotText { entry, alias: name.text.clone() });
+        }
+        if name.foreign {
+            let why = "a friendly name is no BMPString".to_owned();
+            remarks.push(Remark::JvmCannotOpen { entry: Some(entry), why });
+        }
+    }
+    if let Some(why) = seen.hidden {
+        remarks.push(Remark::HiddenKey { entry, alias: alias(), why });
+    }
+    if seen.role == Role::Untrusted {
+        remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone() });
+    }
+    if let What::ForeignCertificate(name) = &bag.what {
+        remarks.push(Remark::UnknownCertificateType { entry, alias: alias(), name: name.clone() });
+    }
+    let slots = store.entries.get(entry.0).map(|entry| entry.certificates().to_vec()).unwrap_or_default();
+    remarks.extend(slots.iter().find_map(|slot| unloadable(slot, entry, &alias())));
+    store.remarks.append(&mut remarks);
+}
+
+fn unloadable(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Remark> {
+    match slot {
+        CertificateSlot::Parsed(certificate) => certificate.jvm_refusal().map(|refusal| Remark::JvmUnloadable {
+            entry,
+            alias: alias.to_owned(),
+            why: refusal.to_string(),
+        }),
+        CertificateSlot::Unparsed(bytes) => {
+            let why = bytes.reason().to_string();
+            Some(if bytes.reason().jvm_loads() {
+                Remark::UnreadCertificate { entry, alias: Some(alias.to_owned()), why }
+            } else {
+                Remark::JvmUnloadable { entry, alias: alias.to_owned(), why }
+            })
+        }
+    }
+}
+
+/// What is odd about the whole.
+fn remark_store(store: &mut Store, pfx: &Pfx, unlock: Unlock<'_>) {
+    let mut refusals = Vec::new();
+    refusals.extend(pfx.mac.as_ref().and_then(Mac::jvm_refusal));
+    for part in &pfx.parts {
+        if let Seal::Encrypted(scheme) = &part.seal {
+            refusals.extend(scheme.jvm_refusal());
+        }
+    }
+    refusals.dedup();
+    store.remarks.extend(refusals.into_iter().map(|why| Remark::JvmCannotOpen { entry: None, why }));
+    match unlock {
+        Unlock::Unverified if pfx.mac.is_some() || pfx.is_encrypted() => {
+            store.verified = false;
+            store.remarks.push(Remark::Unverified);
+        }
+        Unlock::Password(password) if pfx.mac.is_some() || pfx.is_encrypted() => {
+            if !password.expose().is_ascii() {
+                let why = "its password is not ASCII".to_owned();
+                store.remarks.push(Remark::JvmCannotOpen { entry: None, why });
+            }
+        }
+        Unlock::Password(_) | Unlock::Unverified => {}
+    }
+    if pfx.mac.is_none() {
+        store.remarks.push(Remark::NoMac);
+    }
+}

@@ -1,0 +1,187 @@
+//! Before anything is encrypted the draft is read by the JDK's rules: an edit that would change what a JVM sees of an entry it
+//! does not name is refused.
+
+use std::collections::BTreeMap;
+
+use super::bag::{self, Attributes, What};
+use super::draft::{Draft, Tag, unreadable};
+use super::view::{self, Placed, Role, Seen};
+use crate::edit::{Disposition, Edits, NewEntry};
+use crate::error::EditError;
+use crate::fingerprint::Fingerprint;
+use crate::format::{Format, fold_alias};
+use crate::intern::CertificateSlot;
+use crate::store::{Entry, EntryId, EntryKind};
+
+/// What a JVM gives a key without a localKeyId; written out where the next reading would no longer give it.
+const ONLY: &[u8] = b"01";
+
+/// What is to be written out of what the JDK guesses.
+#[derive(Debug, Default)]
+struct Pin {
+    name: Option<String>,
+    key_id: Option<Vec<u8>>,
+}
+
+impl Draft<'_> {
+    /// Reads the draft by the JDK's rules. Names and ties that the JDK only guesses are written out where the guess would change;
+    /// then every entry must be what it was, or what was asked for.
+    pub(super) fn settle(&mut self, edits: &Edits) -> Result<(), EditError> {
+        if let Some(pins) = self.pins(edits) {
+            for (part, position, pin) in pins {
+                let raw =
+                    self.parts.get(part).and_then(|p| p.bags.get(position)).map(|next| (next.tag, next.raw.to_vec()));
+                let Some((tag, raw)) = raw else { continue };
+                let attributes = Attributes {
+                    name: pin.name.as_deref().map(Some),
+                    key_id: pin.key_id.as_deref().map(Some),
+                    distrust: false,
+                };
+                let made = self.made(tag, bag::with_attributes(&raw, &attributes).map_err(unreadable)?)?;
+                if let Some(part) = self.parts.get_mut(part) {
+                    part.touched = true;
+                    if let Some(slot) = part.bags.get_mut(position) {
+                        *slot = made;
+                    }
+                }
+            }
+        }
+        match self.changed(edits) {
+            Some(why) => Err(EditError::NotRepresentable { format: Format::Pkcs12, why }),
+            None => Ok(()),
+        }
+    }
+
+    /// The draft as a JVM reads it.
+    fn next(&self) -> (Vec<Placed<'_>>, Vec<Tag>, Vec<Seen>) {
+        let mut placed = Vec::new();
+        let mut tags = Vec::new();
+        for (part, one) in self.parts.iter().enumerate() {
+            for (position, next) in one.bags.iter().enumerate() {
+                placed.push(Placed { bag: &next.bag, part, position, text: next.text() });
+                tags.push(next.tag);
+            }
+        }
+        let seen = view::of(&placed);
+        (placed, tags, seen)
+    }
+
+    fn pins(&self, edits: &Edits) -> Option<Vec<(usize, usize, Pin)>> {
+        let (placed, tags, seen) = self.next();
+        let mut pins: BTreeMap<usize, Pin> = BTreeMap::new();
+        for (number, (tag, now)) in tags.iter().zip(&seen).enumerate() {
+            let Tag::Entry(id) = tag else { continue };
+            let (Some(entry), Some(place)) = (self.store.entry(*id), placed.get(number)) else { continue };
+            if matches!(edits.disposition.get(id), None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }))
+                && place.bag.name.is_none()
+                && now.alias != entry.alias
+            {
+                pins.entry(number).or_default().name.clone_from(&entry.alias);
+            }
+            // A key that a JVM sees, or ties to its certificate, only because it comes first.
+            if let (EntryKind::PrivateKey { chain }, Role::Key(next)) = (&entry.kind, &now.role)
+                && matches!(place.bag.what, What::SealedKey(_))
+                && (next.is_empty() && !chain.is_empty() || now.hidden.is_some() && !self.was_hidden(*id))
+            {
+                let id = place.bag.key_id.as_deref().unwrap_or(ONLY).to_vec();
+                pins.entry(number).or_default().key_id = Some(id.clone());
+                let Some(leaf) = chain.first() else { continue };
+                let own = |placed: &Placed<'_>| {
+                    placed.bag.key_id.is_none()
+                        && !placed.bag.trusted
+                        && placed.bag.certificate().is_some_and(|slot| slot.fingerprint() == leaf.fingerprint())
+                };
+                if let Some(at) = placed.iter().position(own) {
+                    pins.entry(at).or_default().key_id = Some(id);
+                }
+            }
+        }
+        let place = |(number, pin): (usize, Pin)| placed.get(number).map(|placed| (placed.part, placed.position, pin));
+        (!pins.is_empty()).then(|| pins.into_iter().filter_map(place).collect())
+    }
+
+    /// Whether no JVM sees this key, as the file stands.
+    fn was_hidden(&self, id: EntryId) -> bool {
+        let owned = self.owners.iter().find(|(_, owner)| **owner == id);
+        owned.and_then(|(number, _)| self.seen.get(*number)).is_some_and(|seen| seen.hidden.is_some())
+    }
+
+    /// What a JVM would see of an entry that is neither as it was nor as it was to become.
+    fn changed(&self, edits: &Edits) -> Option<String> {
+        let (placed, tags, seen) = self.next();
+        let prints = |role: &Role| match role {
+            Role::Key(chain) => chain
+                .iter()
+                .filter_map(|number| placed.get(*number)?.bag.certificate())
+                .map(CertificateSlot::fingerprint)
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (tag, now) in tags.iter().zip(&seen) {
+            let expected = match tag {
+                Tag::Chain => continue,
+                Tag::Entry(id) => self.store.entry(*id).map(|entry| kept(entry, edits)),
+                Tag::New(number) => edits.add.get(*number).map(added),
+            };
+            let Some((alias, chain)) = expected else { continue };
+            if let Tag::Entry(id) = tag
+                && matches!(edits.disposition.get(id), None | Some(Disposition::Keep))
+                && self.was_hidden(*id) != now.hidden.is_some()
+            {
+                return Some(format!(
+                    "a JVM would {} the private key `{}`, because keys without a localKeyId go by their order; export it again first",
+                    if now.hidden.is_some() { "no longer see" } else { "begin to see" },
+                    crate::text::visible(now.alias.as_deref().unwrap_or_default())
+                ));
+            }
+            let now_prints: Vec<Fingerprint> = prints(&now.role);
+            let name = now.alias.as_deref().unwrap_or_default();
+            // A chain may grow at its end: the JDK completes it from whatever else the file holds.
+            let invented = chain.is_empty() && !now_prints.is_empty() && now.hidden.is_none();
+            if !now_prints.starts_with(&chain) || invented {
+                return Some(format!(
+                    "the chain of `{}` would not be what it should be, because another certificate in the file bears the name of \
+                     one of its issuers; remove that one first",
+                    crate::text::visible(name)
+                ));
+            }
+            let same = match (&alias, &now.alias) {
+                (Some(alias), Some(now)) => fold_alias(alias) == fold_alias(now),
+                (None, None) => true,
+                _ => false,
+            };
+            if !same {
+                return Some(format!(
+                    "an entry would be called `{}` afterwards; give it a name of its own first",
+                    crate::text::visible(name)
+                ));
+            }
+        }
+        None
+    }
+}
+
+/// Alias and chain of an entry that was there.
+fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
+    let chain = |entry: &Entry| match &entry.kind {
+        EntryKind::PrivateKey { chain } => chain.iter().map(CertificateSlot::fingerprint).collect(),
+        _ => Vec::new(),
+    };
+    match edits.disposition.get(&entry.id) {
+        Some(Disposition::Rename(alias)) => (Some(alias.clone()), chain(entry)),
+        Some(Disposition::ReplaceKey { chain, .. }) => {
+            (entry.alias.clone(), chain.iter().map(|der| Fingerprint::of(der)).collect())
+        }
+        None | Some(Disposition::Keep | Disposition::Remove) => (entry.alias.clone(), chain(entry)),
+    }
+}
+
+/// Alias and chain of a new entry.
+fn added(new: &NewEntry) -> (Option<String>, Vec<Fingerprint>) {
+    match new {
+        NewEntry::Trusted { alias, .. } => (alias.clone(), Vec::new()),
+        NewEntry::PrivateKey { alias, chain, .. } => {
+            (Some(alias.clone()), chain.iter().map(|der| Fingerprint::of(der)).collect())
+        }
+    }
+}
