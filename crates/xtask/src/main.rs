@@ -56,6 +56,13 @@ enum Chore {
         /// The estate
         spec: PathBuf,
     },
+    /// One large store opened, started by `bench`
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    BenchOpen {
+        /// The store
+        store: PathBuf,
+    },
     /// Kills real applies at random moments and judges what is left; writes the figures to docs/kills.md
     Kill {
         /// How many
@@ -103,6 +110,8 @@ fn main() -> ExitCode {
         Chore::Bench { quick, write, strict } => optimised(quick, write, strict),
         #[cfg(feature = "bench")]
         Chore::BenchProbe { spec } => bench::probe(&spec),
+        #[cfg(feature = "bench")]
+        Chore::BenchOpen { store } => bench::open_probe(&store),
         Chore::Kill { kills, seed } => kill::run(kills, seed),
         Chore::Fuzz { target, seconds, seed, smoke } => {
             let length = if smoke { fuzz::Length::Runs(3_000) } else { fuzz::Length::Seconds(seconds) };

@@ -3,6 +3,7 @@
 
 mod clock;
 mod estate;
+mod open;
 mod probe;
 mod table;
 
@@ -22,6 +23,7 @@ use estate::Estate;
 use probe::Probed;
 use table::{Row, Table, Target};
 
+pub(crate) use open::probe as open_probe;
 pub(crate) use probe::run as probe;
 
 /// Roots in every store, as a Java ships them.
@@ -50,6 +52,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     no_op(&mut table, size, &folder.path().join("distinct"), false)?;
     imports(&mut table, size, &folder.path().join("imports"))?;
     identities(&mut table, size, &folder.path().join("identities"))?;
+    open::stores(&mut table, plan.quick, &folder.path().join("open"))?;
     print!("{}", table.text());
     if plan.write {
         if plan.quick {
@@ -141,7 +144,8 @@ fn no_op(table: &mut Table, size: Size, folder: &Path, shared: bool) -> Result<(
     table.push(Row::slower(&format!("the whole `trustmason plan`, {what}"), "our own pass", whole.cpu, pass.cpu, None));
 
     let limit = 64 * 1024 + u64::try_from(largest / 1024)?;
-    table.push(Row::memory(&format!("peak memory of that plan ({what})"), ours.peak_kib, limit));
+    let subject = format!("peak memory of that plan ({what})");
+    table.push(Row::memory(&subject, "64 MiB and the largest store", ours.peak_kib, limit));
     Ok(())
 }
 

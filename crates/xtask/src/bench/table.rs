@@ -96,11 +96,11 @@ impl Row {
     }
 
     /// Memory against its limit, both in KiB.
-    pub(crate) fn memory(what: &str, peak: u64, limit: u64) -> Self {
+    pub(crate) fn memory(what: &str, reference: &str, peak: u64, limit: u64) -> Self {
         Self {
             what: what.to_owned(),
             ours: format!("{:.1} MiB", mib(peak)),
-            reference: "64 MiB and the largest store".to_owned(),
+            reference: reference.to_owned(),
             ratio: String::new(),
             target: format!("< {:.1} MiB", mib(limit)),
             missed: peak >= limit,
