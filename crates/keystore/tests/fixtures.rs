@@ -1,4 +1,4 @@
-//! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; `generate.sh` there makes both.
+//! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; `generate.sh` and `pkcs12.sh` there make both.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ use trustmason_keystore::{Certificate, EntryKind, Interner, KeyMatch, Password, 
 
 fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for format in ["jks", "jceks", "pem", "pem-dir", "der"] {
+    for format in ["jks", "jceks", "pem", "pem-dir", "der", "pkcs12"] {
         for case in std::fs::read_dir(fixtures().join("keystore").join(format)).expect(format) {
             let case = case.unwrap().path();
             if case.is_dir() {
