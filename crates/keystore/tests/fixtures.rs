@@ -1,4 +1,4 @@
-//! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; `generate.sh` and `pkcs7.sh` there make both.
+//! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; the scripts beside them make both.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,6 +26,7 @@ fn cases() -> Vec<PathBuf> {
         "pem-dir",
         "der",
         "pkcs7",
+        "pkcs12",
         "windows-sst",
         "windows-element",
         "windows-reg",

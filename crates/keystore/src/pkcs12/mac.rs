@@ -91,20 +91,32 @@ impl Mac {
         Ok(Self { kind: Kind::Pbmac1 { derivation, hash }, salt, rounds, found })
     }
 
-    fn compute(&self, salt: &[u8], text: &[u8], secret: Secret<'_>, budget: &mut Budget) -> Result<Vec<u8>, String> {
+    fn key_bytes(&self) -> usize {
         match &self.kind {
-            Kind::Own { hash } => {
-                budget.spend(self.rounds, 1)?;
-                let key = hash.pkcs12(Purpose::Mac, secret, salt, self.rounds, hash.size());
-                Ok(hash.hmac(&key, text))
-            }
-            Kind::Pbmac1 { derivation, hash } => {
-                let length = usize::try_from(derivation.length.unwrap_or(LEAST_KEY)).unwrap_or_default();
-                budget.spend(self.rounds, 2 * derivation.hash.blocks(length))?;
-                let key = derivation.hash.pbkdf2(secret, salt, self.rounds, length);
-                Ok(hash.hmac(&key, text))
+            Kind::Own { hash } => hash.size(),
+            Kind::Pbmac1 { derivation, .. } => {
+                usize::try_from(derivation.length.unwrap_or(LEAST_KEY)).unwrap_or_default()
             }
         }
+    }
+
+    /// Takes the work of one check off what the store may ask for.
+    pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
+        match &self.kind {
+            Kind::Own { .. } => budget.spend(self.rounds, 1),
+            Kind::Pbmac1 { derivation, .. } => budget.spend(self.rounds, 2 * derivation.hash.blocks(self.key_bytes())),
+        }
+    }
+
+    fn compute(&self, salt: &[u8], text: &[u8], secret: Secret<'_>, budget: &mut Budget) -> Result<Vec<u8>, String> {
+        self.charge(budget)?;
+        let bytes = self.key_bytes();
+        Ok(match &self.kind {
+            Kind::Own { hash } => hash.hmac(&hash.pkcs12(Purpose::Mac, secret, salt, self.rounds, bytes), text),
+            Kind::Pbmac1 { derivation, hash } => {
+                hash.hmac(&derivation.hash.pbkdf2(secret, salt, self.rounds, bytes), text)
+            }
+        })
     }
 
     /// Whether the value found is the one this password gives; an error says why it cannot be told.

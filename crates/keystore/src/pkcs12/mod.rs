@@ -200,3 +200,5 @@ pub(crate) fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec
 mod laws;
 #[cfg(test)]
 mod make;
+#[cfg(test)]
+mod tests;

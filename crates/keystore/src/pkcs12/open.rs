@@ -151,6 +151,7 @@ pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) 
     let parts = {
         let text = safe.bytes(&bytes);
         let closed = parts_of(text, base)?;
+        opening.foresee(mac.as_ref().map(|(mac, _)| mac), &closed)?;
         if let Some((mac, at)) = &mac {
             opening.check(mac, *at, text, &closed)?;
         }
@@ -180,6 +181,22 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    /// All that the file asks for together is judged before any of it is done.
+    fn foresee(&self, mac: Option<&Mac>, parts: &[Closed<'_>]) -> Result<(), ReadError> {
+        if let Unlock::Unverified = self.unlock {
+            return Ok(());
+        }
+        let mut budget = self.budget;
+        let too_much = |why: String| corrupt(format!("it cannot be opened: {why}"));
+        mac.map_or(Ok(()), |mac| mac.charge(&mut budget)).map_err(too_much)?;
+        for part in parts.iter().filter(|part| part.encrypted) {
+            // What cannot be read here is said in its place.
+            let scheme = encrypted_data(&part.content).ok().and_then(|(algorithm, _)| Scheme::read(&algorithm).ok());
+            scheme.map_or(Ok(()), |scheme| scheme.charge(&mut budget)).map_err(too_much)?;
+        }
+        Ok(())
+    }
+
     /// Checks the MAC and finds how the password is read. A mismatch is a wrong password, unless the parts decrypt all the same:
     /// then somebody changed the file.
     fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {

@@ -375,27 +375,33 @@ impl Scheme {
         }
     }
 
-    fn keys(&self, secret: Secret<'_>, budget: &mut Budget) -> Result<Keys, String> {
+    /// Takes the work of one opening off what the store may ask for.
+    pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
         match &self.kind {
+            Kind::Legacy(legacy) => budget.spend(self.rounds, Hash::Sha1.blocks(legacy.key_bytes()) + 1),
+            // Each round of an HMAC is two hashes.
+            Kind::Pbes2 { hash, cipher, .. } => budget.spend(self.rounds, 2 * hash.blocks(cipher.key_bytes())),
+        }
+    }
+
+    fn keys(&self, secret: Secret<'_>, budget: &mut Budget) -> Result<Keys, String> {
+        self.charge(budget)?;
+        Ok(match &self.kind {
             Kind::Legacy(legacy) => {
-                let bytes = legacy.key_bytes();
-                budget.spend(self.rounds, Hash::Sha1.blocks(bytes) + 1)?;
-                let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &self.salt, self.rounds, bytes);
+                let key = Hash::Sha1.pkcs12(Purpose::Key, secret, &self.salt, self.rounds, legacy.key_bytes());
                 let iv = match legacy {
                     Legacy::Rc4 { .. } => Zeroizing::default(),
                     Legacy::Tdes3 | Legacy::Tdes2 | Legacy::Rc2 { .. } => {
                         Hash::Sha1.pkcs12(Purpose::Iv, secret, &self.salt, self.rounds, 8)
                     }
                 };
-                Ok((key, iv))
+                (key, iv)
             }
             Kind::Pbes2 { hash, cipher, iv, .. } => {
-                // Each round of an HMAC is two hashes.
-                budget.spend(self.rounds, 2 * hash.blocks(cipher.key_bytes()))?;
                 let key = hash.pbkdf2(secret, &self.salt, self.rounds, cipher.key_bytes());
-                Ok((key, Zeroizing::new(iv.clone())))
+                (key, Zeroizing::new(iv.clone()))
             }
-        }
+        })
     }
 }
 
