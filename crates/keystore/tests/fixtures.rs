@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{fixtures, read, text};
-use trustmason_keystore::{Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, Unlock};
+use trustmason_keystore::{
+    Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, Unlock, fold_alias,
+};
 
 fn cases() -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -95,7 +97,11 @@ fn every_case_reads_as_its_verdict_says() {
         assert_eq!(entries.len(), wanted.len(), "{name}");
         for (entry, wanted) in entries.iter().zip(wanted) {
             let at = format!("{name}: {:?}", entry.alias);
-            assert_eq!(entry.alias.as_deref(), wanted["alias"].as_str(), "{at}");
+            // A JVM folds the aliases of a PKCS#12 file when it loads them; here they are as they stand.
+            let alias = entry.alias.as_deref();
+            let folded = alias.map(fold_alias);
+            let alias = if format == "pkcs12" { folded.as_deref() } else { alias };
+            assert_eq!(alias, wanted["alias"].as_str(), "{at}");
             assert_eq!(entry.kind.as_str(), wanted["kind"].as_str().unwrap(), "{at}");
             assert_eq!(entry.created_ms, wanted["created_ms"].as_i64(), "{at}");
             let prints: Vec<String> = entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect();

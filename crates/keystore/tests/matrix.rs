@@ -19,17 +19,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use support::cases::{Case, Material, cases};
 use support::judge::Judge;
 use support::tools::{Bags, Nss, nameless, openssl, without};
-use support::{Dice, corpus, open, read, text};
+use support::{Dice, corpus, open, read};
 use trustmason_keystore::{
-    Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, NewKey, Password,
-    Store, fold_alias,
+    Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password, Store,
+    fold_alias,
 };
-use zeroize::Zeroizing;
 
 const NOW: i64 = 1_795_000_000_000;
 const IMPORTED: &str = "matrix-imported";
@@ -54,86 +53,8 @@ const NO_NSS: &[(&str, &str)] = &[
     ("pyca-noenc.p12", "NSS wants a MAC over the whole, and it has none"),
 ];
 
-struct Material {
-    imported: Vec<u8>,
-    replacement: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
-    chain: Vec<Vec<u8>>,
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl Material {
-    fn new() -> Self {
-        let lone = |host: &str| {
-            let key = KeyPair::generate().unwrap();
-            CertificateParams::new([host.to_owned()]).unwrap().self_signed(&key).unwrap().der().to_vec()
-        };
-        let named = |name: &str| {
-            let mut params = CertificateParams::default();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params
-        };
-        let root_key = KeyPair::generate().unwrap();
-        let mut root = named("Matrix Root");
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root_der = root.self_signed(&root_key).unwrap().der().to_vec();
-        let key = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-        let leaf = named("minted.example").signed_by(&key, &Issuer::new(root, root_key)).unwrap();
-        Self {
-            imported: lone("imported.example"),
-            replacement: lone("replacement.example"),
-            key: Zeroizing::new(key.serialize_der()),
-            chain: vec![leaf.der().to_vec(), root_der],
-        }
-    }
-
-    fn new_key(&self) -> NewKey {
-        NewKey::Plain(self.key.clone())
-    }
-
-    fn prints(&self) -> Vec<String> {
-        self.chain.iter().map(|der| Fingerprint::of(der).to_string()).collect()
-    }
-}
-
-/// A store of the corpus.
-struct Case {
-    name: String,
-    kind: String,
-    password: String,
-    /// The store's, then the keys' own.
-    java: Vec<String>,
-}
-
-fn cases(corpus: &Path, kinds: &[&str]) -> Vec<Case> {
-    let mut java = BTreeMap::new();
-    for line in text(corpus.join("expected.jsonl")).lines() {
-        let value: Value = serde_json::from_str(line).unwrap();
-        java.insert(value["file"].as_str().unwrap().to_owned(), value);
-    }
-    let mut cases = Vec::new();
-    for line in text(corpus.join("expected.tsv")).lines().skip(1) {
-        let cells: Vec<&str> = line.split('\t').collect();
-        if !kinds.contains(&cells[1]) {
-            continue;
-        }
-        let password = cells[2].trim_matches('"').to_owned();
-        let expected = java.get(cells[0]);
-        let store_password = expected.and_then(|java| java["password"].as_str()).unwrap_or(&password).to_owned();
-        let mut passwords = vec![store_password];
-        for entry in expected.and_then(|java| java["entries"].as_array()).into_iter().flatten() {
-            if let Some(own) = entry["key_password"].as_str()
-                && !passwords.iter().any(|known| known == own)
-            {
-                passwords.push(own.to_owned());
-            }
-        }
-        cases.push(Case { name: cells[0].to_owned(), kind: cells[1].to_owned(), password, java: passwords });
-    }
-    cases
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

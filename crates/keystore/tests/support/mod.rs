@@ -11,6 +11,7 @@
     reason = "tests read files and fail loudly; each test binary uses a part of this module"
 )]
 
+pub mod cases;
 pub mod judge;
 pub mod tools;
 
