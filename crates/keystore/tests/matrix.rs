@@ -17,13 +17,12 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::cases::{Case, Material, cases};
 use support::judge::Judge;
-use support::tools::{Bags, Nss, nameless, openssl, without};
+use support::tools::{Bags, Nss, nameless, openssl, openssl_count, without};
 use support::{Dice, corpus, open, read};
 use trustmason_keystore::{
     Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password, Store,
@@ -529,21 +528,6 @@ fn judge_matrix_of_pkcs12_with_many_rounds() {
     bench.run_all(&corpus, &["PKCS12"]);
     assert!(bench.no_jvm.is_empty(), "{:#?}", bench.no_jvm);
     assert!(bench.judged >= 8, "{}", bench.judged);
-}
-
-fn openssl_count(path: &Path, der: bool) -> Option<usize> {
-    let mut command = Command::new("openssl");
-    if der {
-        command.args(["x509", "-inform", "DER", "-noout", "-in"]);
-    } else {
-        command.args(["storeutl", "-noout", "-certs"]);
-    }
-    let output = command.arg(path).output().expect("openssl is needed here");
-    if !output.status.success() {
-        return None;
-    }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if der { Some(1) } else { said.lines().find_map(|line| line.strip_prefix("Total found: ")?.parse().ok()) }
 }
 
 #[test]

@@ -51,6 +51,22 @@ pub fn nameless(bags: &Bags) -> Bags {
     out
 }
 
+/// How many certificates openssl finds in a PEM file; in a DER file it looks at the first only.
+pub fn openssl_count(path: &Path, der: bool) -> Option<usize> {
+    let mut command = Command::new("openssl");
+    if der {
+        command.args(["x509", "-inform", "DER", "-noout", "-in"]);
+    } else {
+        command.args(["storeutl", "-noout", "-certs"]);
+    }
+    let output = command.arg(path).output().expect("openssl is needed here");
+    if !output.status.success() {
+        return None;
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if der { Some(1) } else { said.lines().find_map(|line| line.strip_prefix("Total found: ")?.parse().ok()) }
+}
+
 /// NSS with an empty database.
 pub struct Nss {
     folder: PathBuf,
