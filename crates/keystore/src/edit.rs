@@ -12,6 +12,7 @@ use crate::format::{Format, fold_alias};
 use crate::key::SealedKey;
 use crate::remark::Remark;
 use crate::store::{EntryId, Store};
+use crate::text::visible;
 
 /// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
 #[derive(Debug, Clone, Default)]
@@ -182,7 +183,9 @@ pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditErr
     for remark in &store.remarks {
         let (entry, alias, why) = match remark {
             Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
-            Remark::UnknownCertificateType { entry, alias, name } => (entry, alias, format!("its type is `{name}`")),
+            Remark::UnknownCertificateType { entry, alias, name } => {
+                (entry, alias, format!("its type is `{}`", visible(name)))
+            }
             _ => continue,
         };
         if !matches!(edits.disposition.get(entry), Some(Disposition::Remove | Disposition::ReplaceKey { .. })) {
