@@ -151,7 +151,7 @@ pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) 
     let parts = {
         let text = safe.bytes(&bytes);
         let closed = parts_of(text, base)?;
-        opening.foresee(mac.as_ref().map(|(mac, _)| mac), &closed)?;
+        opening.foresee(mac.as_ref(), &closed, base)?;
         if let Some((mac, at)) = &mac {
             opening.check(mac, *at, text, &closed)?;
         }
@@ -182,17 +182,20 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// All that the file asks for together is judged before any of it is done.
-    fn foresee(&self, mac: Option<&Mac>, parts: &[Closed<'_>]) -> Result<(), ReadError> {
+    fn foresee(&self, mac: Option<&(Mac, usize)>, parts: &[Closed<'_>], base: usize) -> Result<(), ReadError> {
         if let Unlock::Unverified = self.unlock {
             return Ok(());
         }
         let mut budget = self.budget;
-        let too_much = |why: String| corrupt(format!("it cannot be opened: {why}"));
-        mac.map_or(Ok(()), |mac| mac.charge(&mut budget)).map_err(too_much)?;
+        let too_much = |at: usize| move |why: String| corrupt(format!("it cannot be opened: {why}")).offset(at);
+        if let Some((mac, at)) = mac {
+            mac.charge(&mut budget).map_err(too_much(*at))?;
+        }
         for part in parts.iter().filter(|part| part.encrypted) {
             // What cannot be read here is said in its place.
             let scheme = encrypted_data(&part.content).ok().and_then(|(algorithm, _)| Scheme::read(&algorithm).ok());
-            scheme.map_or(Ok(()), |scheme| scheme.charge(&mut budget)).map_err(too_much)?;
+            let charged = scheme.map_or(Ok(()), |scheme| scheme.charge(&mut budget));
+            charged.map_err(too_much(base + part.whole.at))?;
         }
         Ok(())
     }
