@@ -136,10 +136,11 @@ fn compare(before: &Store, edits: &Edits, after: &Store) {
         if edits.disposition.contains_key(&entry.id) {
             continue;
         }
-        // A nameless entry of a PKCS#12 file may have had its number written out.
+        // In a PKCS#12 file the number of a nameless entry, or what ties a key to its certificate, may have been written out.
+        let pinned = before.format() == Format::Pkcs12
+            && (!before.is_named(entry.id) || matches!(entry.kind, EntryKind::PrivateKey { .. }));
         let same = |other: &&Entry| {
-            let raw = before.raw(entry.id) == after.raw(other.id)
-                || (before.format() == Format::Pkcs12 && !before.is_named(entry.id));
+            let raw = before.raw(entry.id) == after.raw(other.id) || pinned;
             raw && other.alias == entry.alias
                 && other.kind.as_str() == entry.kind.as_str()
                 && other.created_ms == entry.created_ms
