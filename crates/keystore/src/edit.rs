@@ -9,7 +9,7 @@ use crate::certificate::Certificate;
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, fold_alias};
-use crate::key::SealedKey;
+use crate::key::{KeyMatch, SealedKey, fits};
 use crate::remark::Remark;
 use crate::store::{EntryId, Store};
 use crate::text::visible;
@@ -193,4 +193,32 @@ pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditErr
         }
     }
     Ok(())
+}
+
+/// A new key as its store protects it: the chain may be written, its first certificate is the key's, and `seal` protects a key
+/// that comes in the clear.
+pub(crate) fn sealed_key(
+    format: Format,
+    alias: &str,
+    key: &NewKey,
+    chain: &[Vec<u8>],
+    seal: impl FnOnce(&[u8]) -> Result<Vec<u8>, EditError>,
+) -> Result<Vec<u8>, EditError> {
+    let name = || alias.to_owned();
+    let mut leaf = None;
+    for der in chain {
+        let certificate = acceptable(Some(alias), der)?;
+        leaf.get_or_insert(certificate);
+    }
+    let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
+    match key {
+        NewKey::Sealed(sealed) if sealed.format != format => {
+            Err(EditError::SealedElsewhere { from: sealed.format, to: format })
+        }
+        NewKey::Sealed(sealed) => Ok(sealed.bytes.clone()),
+        NewKey::Plain(plain) => match fits(plain, &leaf).map_err(|why| EditError::BadKey { alias: name(), why })? {
+            KeyMatch::No => Err(EditError::KeyMismatch { alias: name() }),
+            KeyMatch::Yes | KeyMatch::CannotTell => seal(plain),
+        },
+    }
 }

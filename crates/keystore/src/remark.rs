@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::format::{Format, fold_alias};
+use crate::intern::CertificateSlot;
 use crate::store::{EntryId, Store};
 use crate::text::visible;
 
@@ -196,6 +197,25 @@ pub enum Remark {
 }
 
 impl Remark {
+    /// What a JVM, or this crate, has against a certificate of an entry with this alias.
+    pub(crate) fn of_certificate(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Self> {
+        let alias = alias.to_owned();
+        match slot {
+            CertificateSlot::Parsed(certificate) => {
+                let why = certificate.jvm_refusal()?.to_string();
+                Some(Self::JvmUnloadable { entry, alias, why })
+            }
+            CertificateSlot::Unparsed(bytes) => {
+                let why = bytes.reason().to_string();
+                Some(if bytes.reason().jvm_loads() {
+                    Self::UnreadCertificate { entry, alias: Some(alias), why }
+                } else {
+                    Self::JvmUnloadable { entry, alias, why }
+                })
+            }
+        }
+    }
+
     /// The entry it is about, if it is about one.
     #[must_use]
     pub fn entry(&self) -> Option<EntryId> {

@@ -206,22 +206,8 @@ impl Parser<'_> {
             return Ok(CertificateSlot::unparsed(der, Fingerprint::of(der), reason));
         }
         let slot = self.certificates.intern(der);
-        let alias = || alias.to_owned();
-        match &slot {
-            CertificateSlot::Parsed(certificate) => {
-                if let Some(refusal) = certificate.jvm_refusal() {
-                    let why = refusal.to_string();
-                    self.remark(Remark::JvmUnloadable { entry, alias: alias(), why });
-                }
-            }
-            CertificateSlot::Unparsed(bytes) => {
-                let why = bytes.reason().to_string();
-                self.remark(if bytes.reason().jvm_loads() {
-                    Remark::UnreadCertificate { entry, alias: Some(alias()), why }
-                } else {
-                    Remark::JvmUnloadable { entry, alias: alias(), why }
-                });
-            }
+        if let Some(remark) = Remark::of_certificate(&slot, entry, alias) {
+            self.remark(remark);
         }
         Ok(slot)
     }

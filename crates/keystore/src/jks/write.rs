@@ -3,10 +3,11 @@
 use rand_core::CryptoRng;
 
 use super::{DIGEST, TAG_KEY, TAG_TRUSTED, digest, digest_matches, magic, mutf8, protect};
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, check_aliases, check_loadable, new_alias};
+use crate::edit::{
+    Disposition, Edits, NewEntry, NewKey, acceptable, check_aliases, check_loadable, new_alias, sealed_key,
+};
 use crate::error::EditError;
 use crate::format::Format;
-use crate::key::{KeyMatch, fits};
 use crate::password::Password;
 use crate::store::{EntryId, EntryKind, Store};
 
@@ -142,26 +143,8 @@ impl Writer<'_> {
         chain: &[Vec<u8>],
         created_ms: i64,
     ) -> Result<(), EditError> {
-        let name = || alias.to_owned();
-        let mut leaf = None;
-        for der in chain {
-            let certificate = acceptable(Some(alias), der)?;
-            leaf.get_or_insert(certificate);
-        }
-        let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
-        let sealed = match key {
-            NewKey::Sealed(sealed) if sealed.format != self.store.format => {
-                return Err(EditError::SealedElsewhere { from: sealed.format, to: self.store.format });
-            }
-            NewKey::Sealed(sealed) => sealed.bytes.clone(),
-            NewKey::Plain(plain) => {
-                match fits(plain, &leaf).map_err(|why| EditError::BadKey { alias: name(), why })? {
-                    KeyMatch::No => return Err(EditError::KeyMismatch { alias: name() }),
-                    KeyMatch::Yes | KeyMatch::CannotTell => {}
-                }
-                self.seal(plain, alias)?
-            }
-        };
+        let format = self.store.format;
+        let sealed = sealed_key(format, alias, key, chain, |plain| self.seal(plain, alias))?;
         self.head(TAG_KEY, raw_alias, created_ms);
         self.block32(alias, &sealed)?;
         let count = u32::try_from(chain.len()).unwrap_or(u32::MAX);

@@ -13,12 +13,11 @@ use super::view::{self, Placed, Role, Seen};
 use super::{Pfx, Seal};
 use crate::certificate::Certificate;
 use crate::der::{self, Der, DerError, encode};
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, new_alias};
+use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, new_alias, sealed_key};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, fold_alias};
 use crate::intern::Interner;
-use crate::key::{KeyMatch, fits};
 use crate::store::{EntryId, Store};
 
 /// What a bag of the next content is.
@@ -269,29 +268,12 @@ impl<'a> Draft<'a> {
         created_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Vec<u8>, Vec<u8>), EditError> {
-        let name = || alias.to_owned();
-        let mut leaf: Option<Certificate> = None;
-        for der in chain {
-            let certificate = acceptable(Some(alias), der)?;
-            leaf.get_or_insert(certificate);
-        }
-        let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
-        let sealed = match key {
-            NewKey::Sealed(sealed) if sealed.format != Format::Pkcs12 => {
-                return Err(EditError::SealedElsewhere { from: sealed.format, to: Format::Pkcs12 });
-            }
-            NewKey::Sealed(sealed) => sealed.bytes.clone(),
-            NewKey::Plain(plain) => {
-                match fits(plain, &leaf).map_err(|why| EditError::BadKey { alias: name(), why })? {
-                    KeyMatch::No => return Err(EditError::KeyMismatch { alias: name() }),
-                    KeyMatch::Yes | KeyMatch::CannotTell => {}
-                }
-                let secret = self.secret.ok_or(EditError::PasswordNeeded { format: Format::Pkcs12 })?;
-                let scheme = self.protection.key.renewed(rng);
-                let data = scheme.seal(plain, secret).map_err(|why| EditError::BadKey { alias: name(), why })?;
-                encode(der::SEQUENCE, &[scheme.identifier(), encode(der::OCTET_STRING, &data)].concat())
-            }
-        };
+        let sealed = sealed_key(Format::Pkcs12, alias, key, chain, |plain| {
+            let secret = self.secret.ok_or(EditError::PasswordNeeded { format: Format::Pkcs12 })?;
+            let scheme = self.protection.key.renewed(rng);
+            let data = scheme.seal(plain, secret).map_err(|why| EditError::BadKey { alias: alias.to_owned(), why })?;
+            Ok(encode(der::SEQUENCE, &[scheme.identifier(), encode(der::OCTET_STRING, &data)].concat()))
+        })?;
         // Two keys made in one millisecond must not share their certificates.
         let mut moment = created_ms;
         let mut key_id = format!("Time {moment}").into_bytes();

@@ -13,7 +13,7 @@ use super::{DATA, ENCRYPTED_DATA, Part, Pfx, Seal, Source};
 use crate::der::{self, Der, DerError, Tlv};
 use crate::error::{Class, ReadError};
 use crate::format::Format;
-use crate::intern::{CertificateSlot, Interner};
+use crate::intern::Interner;
 use crate::remark::Remark;
 use crate::store::{EntryId, EntryKind, Place, Store, Unlock};
 
@@ -391,26 +391,8 @@ fn remark_bag(store: &mut Store, entry: EntryId, bag: &Bag, seen: &view::Seen) {
         remarks.push(Remark::UnknownCertificateType { entry, alias: alias(), name: name.clone() });
     }
     let slots = store.entries.get(entry.0).map(|entry| entry.certificates().to_vec()).unwrap_or_default();
-    remarks.extend(slots.iter().find_map(|slot| unloadable(slot, entry, &alias())));
+    remarks.extend(slots.iter().find_map(|slot| Remark::of_certificate(slot, entry, &alias())));
     store.remarks.append(&mut remarks);
-}
-
-fn unloadable(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Remark> {
-    match slot {
-        CertificateSlot::Parsed(certificate) => certificate.jvm_refusal().map(|refusal| Remark::JvmUnloadable {
-            entry,
-            alias: alias.to_owned(),
-            why: refusal.to_string(),
-        }),
-        CertificateSlot::Unparsed(bytes) => {
-            let why = bytes.reason().to_string();
-            Some(if bytes.reason().jvm_loads() {
-                Remark::UnreadCertificate { entry, alias: Some(alias.to_owned()), why }
-            } else {
-                Remark::JvmUnloadable { entry, alias: alias.to_owned(), why }
-            })
-        }
-    }
 }
 
 /// What is odd about the whole.
