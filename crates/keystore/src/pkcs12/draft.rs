@@ -74,12 +74,7 @@ pub(super) fn unreadable(error: DerError) -> EditError {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(
-        store: &'a Store,
-        pfx: &'a Pfx,
-        protection: &'a Protection,
-        secret: Option<Secret<'a>>,
-    ) -> Result<Self, EditError> {
+    pub(super) fn new(store: &'a Store, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
         let safe = pfx.safe.bytes(&store.bytes);
         let placed = pfx.placed(&store.bytes);
         let seen = view::of(&placed);
@@ -98,7 +93,7 @@ impl<'a> Draft<'a> {
             bags: Vec::with_capacity(part.bags.len()),
             touched: false,
         };
-        Ok(Self {
+        Self {
             parts: pfx.parts.iter().map(part).collect(),
             key_ids: placed.iter().filter_map(|placed| placed.bag.key_id.clone()).collect(),
             certificates: Interner::new(),
@@ -109,7 +104,7 @@ impl<'a> Draft<'a> {
             placed,
             seen,
             owners,
-        })
+        }
     }
 
     pub(super) fn made(&self, tag: Tag, raw: Vec<u8>) -> Result<NextBag<'a>, EditError> {
@@ -119,12 +114,12 @@ impl<'a> Draft<'a> {
     }
 
     /// The keys by their bags' numbers, each with its entry and chain.
-    fn keys(&self) -> Vec<(usize, EntryId, &[usize])> {
+    fn keys(&self) -> Vec<(usize, EntryId, Vec<usize>)> {
         self.seen
             .iter()
             .enumerate()
             .filter_map(|(number, seen)| match &seen.role {
-                Role::Key(chain) => Some((number, *self.owners.get(&number)?, chain.as_slice())),
+                Role::Key(chain) => Some((number, *self.owners.get(&number)?, chain.clone())),
                 _ => None,
             })
             .collect()
@@ -135,8 +130,7 @@ impl<'a> Draft<'a> {
         let gone = |id: &EntryId| {
             matches!(edits.disposition.get(id), Some(Disposition::Remove | Disposition::ReplaceKey { .. }))
         };
-        let keys: Vec<(usize, EntryId, Vec<usize>)> =
-            self.keys().into_iter().map(|(number, id, chain)| (number, id, chain.to_vec())).collect();
+        let keys = self.keys();
         // Certificates that keys which stay need for their chains, and those that go with keys which leave.
         let prints = |leave: bool| -> BTreeSet<Fingerprint> {
             let chains = keys.iter().filter(|(_, id, _)| gone(id) == leave).flat_map(|(.., chain)| chain);

@@ -46,7 +46,7 @@ fn run(
     }
     check_loadable(store, edits)?;
     check_aliases(store, edits)?;
-    let mut draft = Draft::new(store, pfx, protection, secret)?;
+    let mut draft = Draft::new(store, pfx, protection, secret);
     draft.dispose(edits, rng)?;
     for new in edits.add.iter().enumerate() {
         draft.add(new, rng)?;
