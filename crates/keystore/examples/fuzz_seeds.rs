@@ -78,5 +78,5 @@ fn slow(bytes: &[u8]) -> bool {
     let password = Password::new("changeit");
     let store = Store::open(bytes.to_vec(), Unlock::Password(&password), &Interner::new());
     let words = store.ok().and_then(|store| store.protected_by()).unwrap_or_default();
-    words.split(' ').filter_map(|word| word.parse::<u64>().ok()).any(|rounds| rounds > 3_000)
+    words.split(' ').filter_map(|word| word.parse::<u64>().ok()).any(|rounds| rounds > 64)
 }

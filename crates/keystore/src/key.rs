@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+#[cfg(not(fuzzing))]
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
     ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -139,25 +140,33 @@ fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
                 _ => KeyMatch::CannotTell,
             }
         }
-        KeyAlgorithm::Ec => {
-            let algorithm = match parts.info.curve.as_deref() {
-                Some("1.2.840.10045.3.1.7") => &ECDSA_P256_SHA256_ASN1_SIGNING,
-                Some("1.3.132.0.34") => &ECDSA_P384_SHA384_ASN1_SIGNING,
-                Some("1.3.132.0.35") => &ECDSA_P521_SHA512_ASN1_SIGNING,
-                Some("1.3.132.0.10") => &ECDSA_P256K1_SHA256_ASN1_SIGNING,
-                _ => return KeyMatch::CannotTell,
-            };
-            match EcdsaKeyPair::from_pkcs8(algorithm, plain) {
-                Ok(pair) => judge(pair.public_key().as_ref() == wanted),
-                Err(_) => KeyMatch::CannotTell,
-            }
+        KeyAlgorithm::Ec | KeyAlgorithm::Ed25519 => {
+            public_half(&parts.info, plain).map_or(KeyMatch::CannotTell, |ours| judge(ours == wanted))
         }
-        KeyAlgorithm::Ed25519 => match Ed25519KeyPair::from_pkcs8_maybe_unchecked(plain) {
-            Ok(pair) => judge(pair.public_key().as_ref() == wanted),
-            Err(_) => KeyMatch::CannotTell,
-        },
         KeyAlgorithm::Dsa | KeyAlgorithm::Ed448 | KeyAlgorithm::Other(_) => KeyMatch::CannotTell,
     }
+}
+
+/// The public half of an elliptic curve key, as subjectPublicKey holds it; `None` where it is not derived here.
+#[cfg(not(fuzzing))]
+fn public_half(info: &KeyInfo, plain: &[u8]) -> Option<Vec<u8>> {
+    if info.algorithm == KeyAlgorithm::Ed25519 {
+        return Some(Ed25519KeyPair::from_pkcs8_maybe_unchecked(plain).ok()?.public_key().as_ref().to_vec());
+    }
+    let algorithm = match info.curve.as_deref()? {
+        "1.2.840.10045.3.1.7" => &ECDSA_P256_SHA256_ASN1_SIGNING,
+        "1.3.132.0.34" => &ECDSA_P384_SHA384_ASN1_SIGNING,
+        "1.3.132.0.35" => &ECDSA_P521_SHA512_ASN1_SIGNING,
+        "1.3.132.0.10" => &ECDSA_P256K1_SHA256_ASN1_SIGNING,
+        _ => return None,
+    };
+    Some(EcdsaKeyPair::from_pkcs8(algorithm, plain).ok()?.public_key().as_ref().to_vec())
+}
+
+/// A build for fuzzing leaves the cryptography of another project out: see `certificate::verify`.
+#[cfg(fuzzing)]
+fn public_half(_: &KeyInfo, _: &[u8]) -> Option<Vec<u8>> {
+    None
 }
 
 /// The contents of the certificate's subjectPublicKey.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::der::{self, Der, DerError, encode};
 use crate::error::KeyError;
 use crate::format::Format;
-use crate::password::Password;
+use crate::password::{Password, rounds_run};
 
 /// OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.17.1.1, contents.
 const JKS_PROTECTOR: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1];
@@ -109,7 +109,7 @@ fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8;
     for (half, out) in [([a, b, c, d], head), ([e, f, g, h], tail)] {
         let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(half.to_vec());
         let mut digest = Md5::new();
-        for _ in 0..iterations {
+        for _ in 0..rounds_run(iterations) {
             digest.update(&*block);
             digest.update(password.expose().as_bytes());
             block.resize(16, 0);

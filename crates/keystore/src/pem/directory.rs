@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Found, append, bundle, is_text, newline, no_certificate, read, take_in, without};
+use super::{Found, append, bundle, is_text, newline, no_certificate, read, still_read, take_in, without};
 use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
 use crate::error::{EditError, ReadError};
 use crate::fingerprint::Fingerprint;
@@ -140,7 +140,9 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
             None => {
                 taken.insert(fold_alias(name).into_owned());
                 if !cuts.is_empty() {
-                    image.insert(name.clone(), Some(without(bytes, &cuts)));
+                    let left = without(bytes, &cuts);
+                    still_read(format, detect(bytes), &left)?;
+                    image.insert(name.clone(), Some(left));
                 }
             }
         }

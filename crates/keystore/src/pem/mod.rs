@@ -19,7 +19,7 @@ use label::is_certificate_label;
 use crate::der::{self, Der};
 use crate::edit::{Disposition, Edits, NewEntry, acceptable};
 use crate::error::{Class, EditError, ReadError};
-use crate::format::Format;
+use crate::format::{Detected, Format, detect};
 use crate::intern::{CertificateSlot, Interner};
 use crate::remark::Remark;
 use crate::store::{EntryId, EntryKind, Place, Store};
@@ -211,7 +211,18 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
         let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
         return Err(EditError::NotRepresentable { format, why: why.to_owned() });
     }
+    still_read(Format::Pem, Detected::Readable(Format::Pem), &out)?;
     Ok(out)
+}
+
+/// Refuses an edit after which the text that was around the blocks would name the file as something else: a first line that
+/// begins like a PuTTY key or a web page, once the block before it is gone.
+fn still_read(format: Format, before: Detected, after: &[u8]) -> Result<(), EditError> {
+    if detect(after) == before {
+        return Ok(());
+    }
+    let why = "what would then stand first makes the file look like another format; move that text behind the blocks";
+    Err(EditError::NotRepresentable { format, why: why.to_owned() })
 }
 
 /// The bytes without these ranges, which do not overlap and are in order.

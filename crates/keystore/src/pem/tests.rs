@@ -117,6 +117,26 @@ fn what_pem_cannot_do_is_refused() {
 }
 
 #[test]
+fn an_edit_after_which_the_file_would_be_taken_for_another_is_refused() {
+    let first = block(DER, "CERTIFICATE");
+    for text in ["PuTTY-User-Key-File-3: none\n", "%PDF-\n", "Windows Registry Editor Version 5.00\n"] {
+        let whole = [first.as_bytes(), text.as_bytes(), BUNDLE].concat();
+        let store = reopen(&whole);
+        let refused = write(&store, &remove(0));
+        let behind = write(&store, &remove(1));
+        match detect(&[text.as_bytes(), BUNDLE].concat()) {
+            Detected::Readable(Format::Pem) => panic!("{text:?} is no such text"),
+            _ => assert!(matches!(refused, Err(EditError::NotRepresentable { .. })), "{text:?}: {refused:?}"),
+        }
+        assert!(behind.is_ok(), "{text:?}: {behind:?}");
+        let files = vec![("a.pem".to_owned(), whole)];
+        let folder = Store::open_directory(files, &Interner::new()).unwrap();
+        let refused = folder.edit(&remove(0), None, &mut Never);
+        assert!(matches!(refused, Err(EditError::NotRepresentable { .. })), "{text:?}: {refused:?}");
+    }
+}
+
+#[test]
 fn der_files_never_grow_and_never_become_empty() {
     let store = reopen(DER);
     assert!(matches!(write(&store, &add(&fresh())), Err(EditError::NotRepresentable { .. })));
@@ -164,7 +184,7 @@ fn a_folder_names_only_the_files_it_touches() {
     let added = files(&store, &add(&der)).unwrap();
     assert_eq!(added.len(), 1);
     assert!(added[0].0.ends_with(".pem") && added[0].0.len() == 20);
-    assert_eq!(detect(added[0].1.as_ref().unwrap()), crate::Detected::Readable(Format::Pem));
+    assert_eq!(detect(added[0].1.as_ref().unwrap()), Detected::Readable(Format::Pem));
 }
 
 #[test]
@@ -210,7 +230,7 @@ fn a_certificate_is_found_whatever_stands_around_it() {
         plain.replace("=\n", "=\n\n\n"),
     ];
     for text in cases {
-        assert_eq!(detect(text.as_bytes()), crate::Detected::Readable(Format::Pem), "{text}");
+        assert_eq!(detect(text.as_bytes()), Detected::Readable(Format::Pem), "{text}");
         let store = reopen(text.as_bytes());
         assert_eq!(ders(&store), [DER], "{text}");
         let twice = write(&store, &add(&fresh())).unwrap();

@@ -11,7 +11,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::der::{self, encode};
-use crate::password::Password;
+use crate::password::{Password, rounds_run};
 
 /// The most rounds one derivation may ask for: what the JDK itself allows (`PKCS12KeyStore.MAX_ITERATION_COUNT`).
 pub(crate) const MOST_ROUNDS: u64 = 5_000_000;
@@ -237,7 +237,7 @@ impl Hash {
     /// PBKDF2 with this hash's HMAC over the password's UTF-8 bytes. The rounds were bounded by the caller.
     pub(crate) fn pbkdf2(self, secret: Secret<'_>, salt: &[u8], rounds: u64, bytes: usize) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(vec![0; bytes]);
-        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+        let rounds = u32::try_from(rounds_run(rounds)).unwrap_or(u32::MAX);
         with_digest!(self, D => pbkdf2_hmac::<D>(secret.password.expose().as_bytes(), salt, rounds, &mut out));
         out
     }
@@ -282,7 +282,7 @@ fn pkcs12_kdf<D: Digest + BlockSizeUser + FixedOutputReset>(
         Digest::update(&mut hash, vec![purpose as u8; block]);
         Digest::update(&mut hash, &*input);
         let mut digest = hash.finalize_reset();
-        for _ in 1..rounds {
+        for _ in 1..rounds_run(rounds) {
             Digest::update(&mut hash, &digest);
             digest = hash.finalize_reset();
         }
