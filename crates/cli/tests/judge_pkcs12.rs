@@ -1,0 +1,145 @@
+//! Ring 7: an estate whose stores are PKCS#12, as a newer JRE or a person with `keytool -importkeystore` leaves them. Trust and
+//! identities are converged, a key is made anew, a run is taken back; a JVM and openssl read every store.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
+#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+
+mod judge;
+
+use std::fs;
+use std::process::Command;
+
+use judge::build::{Built, StoreAt, fresh};
+use judge::craft;
+use judge::jvm::{Held, Jvm, Listing};
+use judge::services::Services;
+use judge::tool::{acknowledge, climb, plan, trustmason, waited_for};
+
+#[test]
+fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
+    if judge::off() {
+        return;
+    }
+    let mut built = fresh("lab.yaml");
+    everything_becomes_pkcs12(&mut built);
+    let mut jvm = Jvm::start();
+    let before: Vec<Listing> = built.stores.iter().map(|store| jvm.dump(store, &[])).collect();
+    assert!(before.iter().all(|listing| !listing.is_empty()));
+
+    climb(&built, &mut |path| jvm.certificate(path));
+    let mut services = Services::start(&mut jvm, &built);
+    assert!(services.at_once() > 0);
+    assert_eq!(services.refused(&mut jvm), Vec::<String>::new(), "after the exchange");
+    for (store, before) in built.stores.iter().zip(&before) {
+        others_are_as_they_were(store, before, &jvm.dump(store, &[]));
+        openssl_reads(store);
+    }
+
+    a_run_is_taken_back(&built);
+
+    // A key anew, in stages: at no moment is anybody refused.
+    let keystore = built.store("cvpa.lab.example", "keystore");
+    let old = jvm.dump(keystore, &[])["wsm_certificate"].clone();
+    let scheme = protection(keystore);
+    services.remember();
+    let said = trustmason(&built, &["plan", Built::SPEC, "--replace", "cvpa.lab.example/wsm", "--out", "new.json"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.stdout, said.stderr);
+    let said = trustmason(&built, &["apply", "--plan", "new.json"]);
+    assert_eq!(said.code, 5, "{}\n{}", said.stdout, said.stderr);
+    let mut steps = 0;
+    loop {
+        assert_eq!(services.refused(&mut jvm), Vec::<String>::new(), "after {steps} steps");
+        let waited = waited_for(&plan(&built));
+        for service in &waited {
+            services.restart(&mut jvm, service);
+            assert_eq!(services.refused(&mut jvm), Vec::<String>::new(), "after {service}");
+            acknowledge(&built, service);
+        }
+        let said = trustmason(&built, &["apply", Built::SPEC, "--auto-approve"]);
+        assert!([0, 4, 5].contains(&said.code), "{}\n{}", said.stdout, said.stderr);
+        if said.code == 0 && waited_for(&plan(&built)).is_empty() {
+            break;
+        }
+        steps += 1;
+        assert!(steps < 12, "no end\n{}", said.stdout);
+    }
+    services.old_ones_are_refused(&mut jvm, &["cvpa.lab.example/wsm"]);
+    let new = jvm.dump(keystore, &[])["wsm_certificate"].clone();
+    assert!(new.certificates != old.certificates && new.key != old.key);
+    assert_eq!(jvm.opens(keystore, "wsm_certificate"), Ok(()));
+    assert_eq!(protection(keystore), scheme, "the file is protected as it was");
+    for store in &built.stores {
+        openssl_reads(store);
+    }
+}
+
+/// keytool's own way from JKS and JCEKS to PKCS#12, in the place of the file that was there.
+fn everything_becomes_pkcs12(built: &mut Built) {
+    let mut stores = String::from("\nstores:\n");
+    for store in &mut built.stores {
+        let made = store.path.with_extension("converted");
+        let mut convert = Command::new("keytool");
+        convert.args(["-importkeystore", "-noprompt", "-srcstoretype", store.kind, "-srckeystore"]).arg(&store.path);
+        convert.args(["-srcstorepass:env", "JUDGE_STORE", "-deststoretype", "PKCS12", "-destkeystore"]).arg(&made);
+        convert.args(["-deststorepass:env", "JUDGE_STORE"]).env("JUDGE_STORE", &store.password);
+        craft::run(&mut convert);
+        fs::rename(&made, &store.path).unwrap();
+        store.kind = "PKCS12";
+        stores.push_str(&format!("  {}/{}: {{ format: pkcs12 }}\n", store.host, store.name));
+    }
+    let spec = built.root.join(Built::SPEC);
+    let text = fs::read_to_string(&spec).unwrap() + &stores;
+    fs::write(&spec, text).unwrap();
+}
+
+/// What was there and is not the tool's business is the same through the Java API.
+fn others_are_as_they_were(store: &StoreAt, before: &Listing, after: &Listing) {
+    // Certificates have no date in a PKCS#12 file: a JVM makes one up.
+    let dateless = |held: &Held| Held { created: 0, ..held.clone() };
+    let same = |alias: &str, was: &Held| after.get(alias).is_some_and(|is| dateless(is) == dateless(was));
+    let anew: Vec<&String> = before.iter().filter(|(alias, was)| !same(alias, was)).map(|(alias, _)| alias).collect();
+    // The installer's keys of the lab are partly unfit, and made anew under their own aliases.
+    assert!(anew.iter().all(|alias| alias.ends_with("_certificate")), "{}: {anew:?}", store.path.display());
+}
+
+/// openssl finds the MAC right, and as many certificates as the file has.
+fn openssl_reads(store: &StoreAt) {
+    let mut read = Command::new("openssl");
+    read.args(["pkcs12", "-legacy", "-nokeys", "-passin", "env:JUDGE_STORE", "-in"]).arg(&store.path);
+    let said = craft::run(read.env("JUDGE_STORE", &store.password));
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(text.contains("-----BEGIN CERTIFICATE-----"), "{}: {text}", store.path.display());
+}
+
+/// How openssl says that the file is protected.
+fn protection(store: &StoreAt) -> Vec<String> {
+    let mut read = Command::new("openssl");
+    read.args(["pkcs12", "-legacy", "-info", "-noout", "-passin", "env:JUDGE_STORE", "-in"]).arg(&store.path);
+    let said = craft::run(read.env("JUDGE_STORE", &store.password));
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    let lines: Vec<String> = text.lines().filter(|line| line.contains("teration")).map(str::to_owned).collect();
+    assert!(lines.len() >= 2, "{text}");
+    lines
+}
+
+/// Somebody deletes a trusted certificate; apply puts it back; rollback takes that back, bit for bit.
+fn a_run_is_taken_back(built: &Built) {
+    let store = built.store("awa.lab.example", "cacerts");
+    let wish = built.wishes.iter().find(|wish| wish.truster == "awa.lab.example" && wish.host == "cvpa.lab.example");
+    let alias = wish.and_then(|wish| wish.alias.clone()).expect("document 003 gives it an alias");
+    let mut delete = Command::new("keytool");
+    delete.args(["-delete", "-alias", &alias, "-storetype", "PKCS12", "-keystore"]).arg(&store.path);
+    craft::run(delete.args(["-storepass:env", "JUDGE_STORE"]).env("JUDGE_STORE", &store.password));
+    let without = fs::read(&store.path).unwrap();
+    let said = trustmason(built, &["apply", Built::SPEC, "--auto-approve"]);
+    assert!([0, 5].contains(&said.code) && said.stdout.contains("1 store written"), "{}\n{}", said.stdout, said.stderr);
+    let with = fs::read(&store.path).unwrap();
+    assert_ne!(with, without);
+    let said = trustmason(built, &["rollback", Built::SPEC, "--auto-approve"]);
+    assert!([0, 5].contains(&said.code), "{}\n{}", said.stdout, said.stderr);
+    assert_eq!(fs::read(&store.path).unwrap(), without, "rollback puts the very bytes back");
+    let said = trustmason(built, &["apply", Built::SPEC, "--auto-approve"]);
+    assert!([0, 5].contains(&said.code), "{}\n{}", said.stdout, said.stderr);
+    acknowledge(built, "*");
+}
