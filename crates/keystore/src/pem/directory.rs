@@ -141,7 +141,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
                 taken.insert(fold_alias(name).into_owned());
                 if !cuts.is_empty() {
                     let left = without(bytes, &cuts);
-                    still_read(format, detect(bytes), &left)?;
+                    still_read(format, bytes, &cuts, &left)?;
                     image.insert(name.clone(), Some(left));
                 }
             }

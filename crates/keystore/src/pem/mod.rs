@@ -211,18 +211,35 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
         let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
         return Err(EditError::NotRepresentable { format, why: why.to_owned() });
     }
-    still_read(Format::Pem, Detected::Readable(Format::Pem), &out)?;
+    still_read(store.format, &store.bytes, &cuts, &out)?;
     Ok(out)
 }
 
-/// Refuses an edit after which the text that was around the blocks would name the file as something else: a first line that
-/// begins like a PuTTY key or a web page, once the block before it is gone.
-fn still_read(format: Format, before: Detected, after: &[u8]) -> Result<(), EditError> {
-    if detect(after) == before {
-        return Ok(());
+/// Refuses an edit after which the rest would be read differently: the text that then stands first names another format (a
+/// PuTTY key, a web page), or a block that never ends reaches to another neighbour.
+fn still_read(format: Format, before: &[u8], cuts: &[Range<usize>], after: &[u8]) -> Result<(), EditError> {
+    let cannot = |why: &str| Err(EditError::NotRepresentable { format, why: why.to_owned() });
+    let fresh = before.is_empty();
+    if detect(after) != if fresh { Detected::Readable(Format::Pem) } else { detect(before) } {
+        return cannot(
+            "what would then stand first makes the file look like another format; move that text behind the blocks",
+        );
     }
-    let why = "what would then stand first makes the file look like another format; move that text behind the blocks";
-    Err(EditError::NotRepresentable { format, why: why.to_owned() })
+    let mut cuts = cuts.iter().peekable();
+    let mut now = scan::blocks(after);
+    for block in scan::blocks(before) {
+        if cuts.next_if(|cut| **cut == block.range).is_none()
+            && now.next().map(|now| text(after, &now)) != Some(text(before, &block))
+        {
+            return cannot("a damaged block beside it has no end and would change; remove that block first");
+        }
+    }
+    Ok(())
+}
+
+/// A block's own bytes: the line break after it belongs to nobody.
+fn text<'a>(bytes: &'a [u8], block: &scan::Block<'_>) -> &'a [u8] {
+    bytes.get(block.range.clone()).unwrap_or_default().trim_ascii_end()
 }
 
 /// The bytes without these ranges, which do not overlap and are in order.

@@ -136,6 +136,20 @@ fn an_edit_after_which_the_file_would_be_taken_for_another_is_refused() {
     }
 }
 
+/// Found by fuzzing: a block without an end reaches to whatever follows it.
+#[test]
+fn an_edit_that_would_change_a_block_without_end_is_refused() {
+    let good = block(DER, "CERTIFICATE");
+    let whole = format!("{good}-----BEGIN X-----\nabc {good}");
+    let store = reopen(whole.as_bytes());
+    assert_eq!(store.entries().len(), 3);
+    let edits = Edits { add: add(&TWO[DER.len()..]).add, ..remove(2) };
+    let refused = write(&store, &edits);
+    let kept = |bytes: Vec<u8>| reopen(&bytes).raw(EntryId(1)) == store.raw(EntryId(1));
+    assert!(matches!(&refused, Err(EditError::NotRepresentable { .. })) || kept(refused.unwrap()));
+    assert!(write(&store, &remove(1)).is_ok(), "the damaged block itself may leave");
+}
+
 #[test]
 fn der_files_never_grow_and_never_become_empty() {
     let store = reopen(DER);
