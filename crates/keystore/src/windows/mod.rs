@@ -49,7 +49,11 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
     let wish = Wish::of(store, edits)?;
     match store.format {
         Format::WindowsSst => Ok(sst::edit(store, &wish)),
-        Format::WindowsReg => reg::write::edit(store, &wish),
+        Format::WindowsReg => {
+            let image = reg::write::edit(store, &wish)?;
+            reg::write::still_read(store, &wish, &image)?;
+            Ok(image)
+        }
         _ => element::edit(store, &wish),
     }
 }

@@ -8,6 +8,7 @@ use super::scan::Document;
 use super::text::Text;
 use crate::error::EditError;
 use crate::format::Format;
+use crate::intern::Interner;
 use crate::store::{EntryId, Store};
 
 /// regedit breaks lines so that none is longer, the backslash included.
@@ -46,6 +47,19 @@ pub(in crate::windows) fn edit(store: &Store, wish: &Wish) -> Result<Vec<u8>, Ed
         append(&mut out, &document.text, &format!("[{home}\\{}]", new.name), &new.bytes);
     }
     Ok(out)
+}
+
+/// Refuses an edit after which a damaged section would be read differently: one whose last line goes on into what follows.
+pub(in crate::windows) fn still_read(store: &Store, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
+    let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
+    let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
+    let mut now = after.entries.iter().map(|entry| after.raw(entry.id));
+    for id in &wish.stays {
+        if now.next() != Some(store.raw(*id)) {
+            return Err(refuse("a damaged section beside it has no end and would change; remove that section first"));
+        }
+    }
+    Ok(())
 }
 
 /// The only key `…\Certificates` there is.

@@ -176,3 +176,17 @@ fn other_texts_are_no_stores() {
     odd.pop();
     assert_eq!(try_open(&odd).unwrap_err().class, Class::Corrupt);
 }
+
+/// Found by fuzzing: a last line that goes on swallows what is appended.
+#[test]
+fn an_addition_that_would_change_a_section_without_end_is_refused() {
+    let whole = exported("\n").replace(&format!("[{ROOT}\\CRLs]\n\n"), "");
+    let cut = format!("{}[{ROOT}\\Certificates\\07]\n\"Blob\"=hex:30,\\", whole);
+    let store = reopen(cut.as_bytes());
+    assert_eq!(store.entries().len(), 3);
+    let refused = write(&store, &named(None, &POOL[2]));
+    assert!(matches!(&refused, Err(EditError::NotRepresentable { .. })), "{refused:?}");
+    let mut edits = remove(&[2]);
+    edits.add = named(None, &POOL[2]).add;
+    assert!(write(&store, &edits).is_ok(), "without the damaged section it works");
+}
