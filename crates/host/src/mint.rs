@@ -1,4 +1,4 @@
-//! Makes keys and self-signed certificates to a planner's order, and refuses what it made if it is not what was ordered.
+//! Makes keys, self-signed certificates and requests to a planner's order, and refuses what it made if it is not what was ordered.
 //!
 //! The certificate is what `keytool -genkeypair` would make, with two differences that the field asks for: there always is a
 //! subject alternative name, and the signature is always what the order says. Attributes are encoded from C to CN, so that
@@ -134,6 +134,10 @@ pub struct Minted {
     pub certificate: Arc<Certificate>,
     /// Its key, PKCS#8.
     pub key: Zeroizing<Vec<u8>>,
+    /// Who issued it, nearest first; nobody if it is self-signed.
+    pub issuers: Vec<Arc<Certificate>>,
+    /// A request for a certificate of that key (PKCS#10, RFC 2986), PEM.
+    pub request: Option<String>,
 }
 
 impl std::fmt::Debug for Minted {
@@ -157,7 +161,85 @@ pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Res
     if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
         return Err(MintError::Unfit(fault.to_string()));
     }
-    Ok(Minted { certificate: Arc::new(certificate), key })
+    Ok(Minted { certificate: Arc::new(certificate), key, issuers: Vec::new(), request: None })
+}
+
+/// Makes an identity's new key and a request for its certificate. Until the reply is there a self-signed certificate stands
+/// beside the key, as after `keytool -genkeypair`: a key entry has one, and it tells which key it is.
+///
+/// # Errors
+/// [`MintError`].
+pub fn request(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Result<Minted, MintError> {
+    let minted = mint(identity, keys, now)?;
+    let order = trustmason_plan::mint::order(identity, now);
+    let pem = with_pair(&order, &minted.key, |pair| {
+        let mut parameters = CertificateParams::default();
+        describe(&order, &mut parameters)?;
+        asked(&mut parameters);
+        let request = parameters.serialize_request(pair).map_err(|error| library("request", &error))?;
+        request.pem().map_err(|error| library("request", &error))
+    })?;
+    Ok(Minted { request: Some(pem), ..minted })
+}
+
+/// An authority whose key lies on this machine, for labs.
+#[derive(Clone, Copy)]
+pub struct Signer<'a> {
+    /// Its certificate.
+    pub certificate: &'a Arc<Certificate>,
+    /// Who issued that, nearest first.
+    pub issuers: &'a [Arc<Certificate>],
+    /// Its key, PEM.
+    pub key: &'a str,
+}
+
+/// Makes an identity's new key and has an authority sign its certificate at once.
+///
+/// # Errors
+/// [`MintError`], in particular that the authority's key cannot be used.
+pub fn signed(
+    identity: &IdentityDef,
+    keys: &dyn KeySource,
+    now: Timestamp,
+    signer: Signer<'_>,
+) -> Result<Minted, MintError> {
+    let mut order = trustmason_plan::mint::order(identity, now);
+    // Nobody believes a certificate longer than the one that issued it.
+    order.not_after =
+        signer.issuers.iter().chain([signer.certificate]).fold(order.not_after, |end, c| end.min(c.not_after()));
+    let key = keys.key(order.key, order.signature)?;
+    let der = with_pair(&order, &key, |pair| {
+        let mut parameters = parameters(&order, pair)?;
+        parameters.extended_key_usages.clear();
+        asked(&mut parameters);
+        parameters.is_ca = rcgen::IsCa::ExplicitNoCa;
+        parameters.use_authority_key_identifier_extension = true;
+        let authority = KeyPair::from_pem(signer.key).map_err(|error| library("authority's key", &error))?;
+        let own = signer.certificate.der().into();
+        let issuer =
+            rcgen::Issuer::from_ca_cert_der(&own, authority).map_err(|error| library("authority's key", &error))?;
+        let made = parameters.signed_by(pair, &issuer).map_err(|error| library("certificate", &error))?;
+        Ok(made.der().to_vec())
+    })?;
+    let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
+    if certificate.verify_signed_by(signer.certificate) == trustmason_keystore::SignatureCheck::Invalid {
+        return Err(MintError::Unfit("`sign_with` is not the key of the authority's certificate".to_owned()));
+    }
+    if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
+        return Err(MintError::Unfit(fault.to_string()));
+    }
+    let issuers = std::iter::once(signer.certificate).chain(signer.issuers).cloned().collect();
+    Ok(Minted { certificate: Arc::new(certificate), key, issuers, request: None })
+}
+
+/// What a request asks for beside its names: both sides of a connection, since peers of a contact centre call one another.
+fn asked(parameters: &mut CertificateParams) {
+    for usage in [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth] {
+        if !parameters.extended_key_usages.contains(&usage) {
+            parameters.extended_key_usages.push(usage);
+        }
+    }
+    parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyEncipherment];
 }
 
 fn library(what: &'static str, cause: &dyn std::fmt::Display) -> MintError {
@@ -195,12 +277,23 @@ fn algorithm(kind: KeyKind, hash: SignatureHash) -> Result<&'static SignatureAlg
 
 /// The DER of the certificate ordered, signed with its own key.
 fn sign(order: &Order, key: &[u8]) -> Result<Vec<u8>, MintError> {
+    with_pair(order, key, |pair| {
+        let made = parameters(order, pair)?.self_signed(pair).map_err(|error| library("certificate", &error))?;
+        Ok(made.der().to_vec())
+    })
+}
+
+/// Lends the key out as the library's own; it is wiped afterwards.
+fn with_pair<T>(
+    order: &Order,
+    key: &[u8],
+    make: impl FnOnce(&KeyPair) -> Result<T, MintError>,
+) -> Result<T, MintError> {
     let mut pair = KeyPair::from_pkcs8_der_and_sign_algo(&key.into(), algorithm(order.key, order.signature)?)
         .map_err(|error| library("key", &error))?;
-    let made = parameters(order, &pair)
-        .and_then(|parameters| parameters.self_signed(&pair).map_err(|error| library("certificate", &error)));
+    let made = make(&pair);
     pair.zeroize();
-    made.map(|certificate| certificate.der().to_vec())
+    made
 }
 
 fn parameters(order: &Order, pair: &KeyPair) -> Result<CertificateParams, MintError> {
@@ -208,6 +301,13 @@ fn parameters(order: &Order, pair: &KeyPair) -> Result<CertificateParams, MintEr
     parameters.not_before = moment(order.not_before)?;
     parameters.not_after = moment(order.not_after)?;
     parameters.serial_number = Some(serial()?);
+    describe(order, &mut parameters)?;
+    parameters.custom_extensions.push(subject_key_identifier(pair));
+    Ok(parameters)
+}
+
+/// Whom it is for.
+fn describe(order: &Order, parameters: &mut CertificateParams) -> Result<(), MintError> {
     parameters.distinguished_name = subject(&order.subject)?;
     for name in &order.names {
         let name = name.as_str().try_into().map_err(|_| MintError::Unfit(format!("{name} is not ASCII")))?;
@@ -216,8 +316,7 @@ fn parameters(order: &Order, pair: &KeyPair) -> Result<CertificateParams, MintEr
     for usage in &order.eku {
         parameters.extended_key_usages.push(self::usage(usage)?);
     }
-    parameters.custom_extensions.push(subject_key_identifier(pair));
-    Ok(parameters)
+    Ok(())
 }
 
 /// rcgen speaks the `time` crate's language; its epoch plus so many seconds spares us that dependency.

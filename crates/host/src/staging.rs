@@ -103,7 +103,7 @@ pub fn stage(
         add: vec![NewEntry::PrivateKey {
             alias: alias.to_owned(),
             key: NewKey::Plain(minted.key.clone()),
-            chain: vec![minted.certificate.der().to_vec()],
+            chain: std::iter::once(&minted.certificate).chain(&minted.issuers).map(|c| c.der().to_vec()).collect(),
             created_ms,
         }],
         ..Edits::default()
@@ -151,6 +151,21 @@ pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result
     let sealed = store.sealed_key(entry).ok_or_else(|| unusable("it holds no key".to_owned()))?;
     let chain = store.entry(entry).map(|e| e.certificates().iter().map(|slot| slot.der().to_vec()).collect());
     Ok(Staged { certificate, chain: chain.unwrap_or_default(), sealed, path: path.to_owned() })
+}
+
+impl Staged {
+    /// The same key with what its CA replied.
+    ///
+    /// # Errors
+    /// That the reply belongs to another key.
+    pub fn with_reply(self, leaf: &Arc<Certificate>, issuers: &[Arc<Certificate>]) -> Result<Self, StagingError> {
+        if leaf.spki_der() != self.certificate.spki_der() {
+            let cause = "the reply belongs to another key".to_owned();
+            return Err(StagingError::Unusable { path: self.path, cause });
+        }
+        let chain = std::iter::once(leaf).chain(issuers).map(|c| c.der().to_vec()).collect();
+        Ok(Self { certificate: Arc::clone(leaf), chain, ..self })
+    }
 }
 
 /// The staging file of an identity, whatever its format.

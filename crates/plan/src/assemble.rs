@@ -15,18 +15,22 @@ use crate::change::{
     StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::why::Why;
-use crate::{handoff, lint};
+use crate::{authority, handoff, lint};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
-    let index = Index::of(topology);
+    let authorities = authority::take(topology, observed);
+    let wide = authority::widen(topology, observed, &authorities);
+    let written = topology;
+    let topology = wide.as_ref().unwrap_or(written);
+    let index = Index::of(written, topology);
     let mut standings = standing::take(topology, observed, &selection, &index);
     loop {
         let ground = Ground {
@@ -37,6 +41,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             options,
             now: judged_at,
             index: &index,
+            authorities: &authorities,
         };
         let settlement = settle::settle(&ground);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
@@ -368,6 +373,21 @@ impl<'a> Desk<'a> {
                 summary.waiting += 1;
             }
         }
+        summary.request = self.settled.values().filter(|one| one.request.is_some()).count();
+        summary.waiting += self.awaited().count();
+        // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
+        summary.blocked += self
+            .settled
+            .iter()
+            .filter(|(subject, one)| match subject {
+                Subject::Identity(id) => {
+                    one.material.is_ok()
+                        && one.findings.iter().any(|f| f.severity == Severity::Blocked && f.kind.is_of_authority())
+                        && self.ground.selection.takes(self.ground.topology, &id.host)
+                }
+                Subject::Certificate(_) => false,
+            })
+            .count();
         // Blocked stores that no edge ends in, and identities that nobody trusts yet, count too.
         let counted: BTreeSet<&StoreId> =
             self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| &e.store).collect();
@@ -402,6 +422,8 @@ impl<'a> Desk<'a> {
                 store: renewal.store.clone(),
                 alias: renewal.alias.clone(),
                 resumed: renewal.resumed.as_ref().map(|c| c.fingerprint()),
+                issuers: renewal.issuers.clone(),
+                request: None,
                 replaces: one.current.as_ref().map(|c| c.fingerprint()),
                 staged: one.overlap.is_some(),
             };
@@ -416,10 +438,26 @@ impl<'a> Desk<'a> {
                 store: store.clone(),
                 alias: alias.clone(),
                 resumed: None,
+                issuers: Vec::new(),
+                request: None,
                 replaces: Some(overlap.old),
                 staged: true,
             };
             mints.insert(overlap.identity.clone(), mint);
+        }
+        for (subject, one) in self.settled {
+            let (Subject::Identity(id), Some(request)) = (subject, &one.request) else { continue };
+            let mint = Mint {
+                identity: id.clone(),
+                store: request.store.clone(),
+                alias: request.alias.clone(),
+                resumed: None,
+                issuers: Vec::new(),
+                request: Some(request.authority.clone()),
+                replaces: one.current.as_ref().map(|c| c.fingerprint()),
+                staged: true,
+            };
+            mints.insert(id.clone(), mint);
         }
         mints
     }
@@ -428,8 +466,9 @@ impl<'a> Desk<'a> {
         let mut all = BTreeMap::new();
         for one in self.settled.values() {
             let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
+            let issuers = one.renewal.iter().flat_map(|r| &r.issuers);
             let next = one.overlap.as_ref().and_then(|o| o.certificate.as_ref());
-            for certificate in one.current.iter().chain(resumed).chain(next) {
+            for certificate in one.current.iter().chain(resumed).chain(next).chain(issuers) {
                 all.insert(certificate.fingerprint(), certificate.clone());
             }
         }
@@ -470,7 +509,7 @@ impl<'a> Desk<'a> {
                 awaits: match (&one.by_hand, &one.overlap) {
                     (Some((_, why)), _) => Some(format!("a person: {why}")),
                     (None, Some(overlap)) => overlap.awaits(),
-                    (None, None) => None,
+                    (None, None) => one.awaits_reply.as_ref().map(|name| format!("the reply of {name}")),
                 },
             });
         }

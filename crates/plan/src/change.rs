@@ -173,7 +173,7 @@ pub enum Deed {
         /// Why.
         because: DeleteReason,
     },
-    /// Put a new key and self-signed certificate in an identity's entry.
+    /// Put a new key in an identity's entry, with its self-signed certificate or with what its CA replied.
     Regenerate {
         /// The present entry, if there is one.
         entry: Option<EntryId>,
@@ -181,6 +181,8 @@ pub enum Deed {
         alias: String,
         /// The identity.
         identity: IdentityId,
+        /// Whether the certificate is a CA's reply.
+        reply: bool,
     },
 }
 
@@ -192,7 +194,8 @@ impl Deed {
             Self::Replace { .. } => Action::Replace,
             Self::Rename { .. } => Action::Rename,
             Self::Delete { .. } => Action::Delete,
-            Self::Regenerate { .. } => Action::Regenerate,
+            Self::Regenerate { reply: false, .. } => Action::Regenerate,
+            Self::Regenerate { reply: true, .. } => Action::Install,
         }
     }
 

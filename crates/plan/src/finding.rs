@@ -92,7 +92,7 @@ kinds! {
         ShadowedStore = "shadowed-store",
         /// An option beside a store is wrong.
         OptionWrong = "option-wrong",
-        /// An identity issued by a CA would be replaced by a self-signed one.
+        /// An identity has another issuer than the spec says, or would lose its CA's unasked.
         IssuerMismatch = "issuer-mismatch",
         /// A rotation waits for a person.
         RotationWaiting = "rotation-waiting",
@@ -156,12 +156,46 @@ kinds! {
         SameFile = "same-file",
         /// The change needs a store outside the selection.
         OutsideSelection = "outside-selection",
-        /// A certificate was issued by an authority the spec does not know.
+        /// An authority's certificates cannot be had, or its root has no pin.
         UnknownAuthority = "unknown-authority",
+        /// A CA's reply belongs to another key than the one that waits.
+        ReplyKeyMismatch = "reply-key-mismatch",
+        /// A CA's reply does not chain to the pinned root.
+        ReplyChainIncomplete = "reply-chain-incomplete",
+        /// A CA's reply does not name its host.
+        ReplyName = "reply-name",
+        /// A CA's reply lists other names than the request.
+        ReplySan = "reply-san",
+        /// A CA's reply may not be used by both sides of a connection.
+        ReplyEku = "reply-eku",
+        /// A CA's reply has a weak key or signature, or is no server's certificate.
+        ReplyWeakCrypto = "reply-weak-crypto",
+        /// A CA's reply is not valid now, or outlives its issuer.
+        ReplyDates = "reply-dates",
+        /// A CA's reply cannot be read.
+        ReplyEncoding = "reply-encoding",
         /// A certificate makes a JVM refuse the whole store.
         JvmUnloadable = "jvm-unloadable",
         /// More deletions than allowed without being told.
         TooManyDeletes = "too-many-deletes",
+    }
+}
+
+impl Kind {
+    /// Whether it is about an authority or what it replied.
+    pub fn is_of_authority(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownAuthority
+                | Self::ReplyKeyMismatch
+                | Self::ReplyChainIncomplete
+                | Self::ReplyName
+                | Self::ReplySan
+                | Self::ReplyEku
+                | Self::ReplyWeakCrypto
+                | Self::ReplyDates
+                | Self::ReplyEncoding
+        )
     }
 }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod assemble;
+mod authority;
 pub mod change;
 pub mod constraints;
 mod diff;

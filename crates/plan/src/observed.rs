@@ -20,6 +20,8 @@ pub struct Observed {
     pub stores: BTreeMap<StoreId, StoreLook>,
     /// Certificates that lie in files of their own.
     pub sources: BTreeMap<Subject, SourceLook>,
+    /// What lies in the inboxes of authorities, by their names.
+    pub inboxes: BTreeMap<String, InboxLook>,
     /// Shadowing files that exist, as the host writes their paths.
     pub shadows: BTreeMap<StoreId, Vec<String>>,
     /// Keys minted by an earlier run and not installed yet.
@@ -139,6 +141,26 @@ pub enum SourceLook {
     },
     /// A file is there and cannot be used.
     Unreadable(ReadFailure),
+}
+
+/// What lies in an authority's inbox.
+#[derive(Clone, Debug, Default)]
+pub struct InboxLook {
+    /// Its files, by path.
+    pub files: Vec<InboxFile>,
+    /// Why the folder could not be read.
+    pub failure: Option<String>,
+}
+
+/// One file of an inbox.
+#[derive(Clone, Debug)]
+pub struct InboxFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The certificates in it, in its order.
+    pub certificates: Vec<Arc<Certificate>>,
+    /// Why none, or not all, could be read.
+    pub failure: Option<ReadFailure>,
 }
 
 /// A key minted by an earlier run.

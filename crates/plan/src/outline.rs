@@ -333,6 +333,7 @@ pub struct Summary {
     pub delete: usize,
     pub regenerate: usize,
     pub install: usize,
+    pub request: usize,
     pub unchanged: usize,
     pub manual: usize,
     pub blocked: usize,
@@ -350,13 +351,14 @@ impl Summary {
             delete,
             regenerate,
             install,
+            request,
             unchanged: _,
             manual: _,
             blocked: _,
             unobserved: _,
             waiting: _,
         } = *self;
-        import + replace + rename + delete + regenerate + install
+        import + replace + rename + delete + regenerate + install + request
     }
 }
 
@@ -371,6 +373,10 @@ pub struct Mint {
     pub alias: String,
     /// A key of an earlier run that is resumed: its certificate.
     pub resumed: Option<Fingerprint>,
+    /// Who issued that, nearest first; nobody if it is self-signed.
+    pub issuers: Vec<Arc<Certificate>>,
+    /// The authority a request is made for; the key waits until it replied.
+    pub request: Option<String>,
     /// The certificate it replaces.
     pub replaces: Option<Fingerprint>,
     /// Whether trusters know the new certificate beside the old one, which they keep until its service was restarted.

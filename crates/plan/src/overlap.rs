@@ -19,6 +19,7 @@ use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Subject};
 
+use crate::authority;
 use crate::change::{Material, Wait};
 use crate::constraints::{self, DAY, Fault};
 use crate::finding::{Finding, Kind, Severity};
@@ -49,6 +50,30 @@ pub(crate) enum Stage {
     Settle,
 }
 
+/// The certificate an identity presents next.
+pub(crate) struct Next {
+    /// It.
+    pub certificate: Arc<Certificate>,
+    /// When its key was made.
+    pub since: Timestamp,
+    /// What trusters must trust before it is presented.
+    pub anchors: Vec<Fingerprint>,
+    /// Whether these are its issuers.
+    pub by_chain: bool,
+}
+
+impl Next {
+    /// A self-signed one from staging.
+    pub(crate) fn of(look: &StagedLook) -> Self {
+        Self {
+            certificate: Arc::clone(&look.certificate),
+            since: look.since,
+            anchors: vec![look.certificate.fingerprint()],
+            by_chain: false,
+        }
+    }
+}
+
 /// A change of certificate under way.
 pub(crate) struct Overlap {
     pub identity: IdentityId,
@@ -61,6 +86,10 @@ pub(crate) struct Overlap {
     pub next: Material,
     /// The next one, where it exists.
     pub certificate: Option<Arc<Certificate>>,
+    /// What trusters must trust before it is presented: the certificate itself, or who issued it. Nothing while it is not made.
+    pub anchors: Vec<Fingerprint>,
+    /// Whether trusters learn who issued it instead of itself.
+    pub by_chain: bool,
     /// Since when it is under way; `None` if it begins with this plan.
     pub since: Option<Timestamp>,
     /// What is missing before the next stage.
@@ -140,7 +169,13 @@ pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certific
     if is_useless(finding) {
         return Vec::new();
     }
-    let trust = |truster: &Standing<'_>| holds(ground, truster, current.fingerprint()) != Presence::Absent;
+    let itself = [current.fingerprint()];
+    let issuers: Vec<Fingerprint> = authority::issuer_of(ground.authorities, current)
+        .map(|(_, chain)| chain.iter().map(|c| c.fingerprint()).collect())
+        .unwrap_or_default();
+    let trust = |truster: &Standing<'_>| {
+        hold(ground, truster, &itself) != Presence::Absent || hold(ground, truster, &issuers) != Presence::Absent
+    };
     trusters(ground, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
 }
 
@@ -166,19 +201,31 @@ fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Pre
     }
 }
 
+/// Whether a truster trusts all of these; nobody trusts nothing.
+fn hold(ground: &Ground<'_>, truster: &Standing<'_>, prints: &[Fingerprint]) -> Presence {
+    let each: Vec<Presence> = prints.iter().map(|print| holds(ground, truster, *print)).collect();
+    if each.is_empty() || each.contains(&Presence::Absent) {
+        Presence::Absent
+    } else if each.contains(&Presence::Unknown) {
+        Presence::Unknown
+    } else {
+        Presence::Present
+    }
+}
+
 /// The overlap of an identity whose new key is in staging or is made by this plan.
 pub(crate) fn begin_or_go_on(
     ground: &Ground<'_>,
     def: &IdentityDef,
     home: &Standing<'_>,
     current: &Arc<Certificate>,
-    staged: Option<&StagedLook>,
+    next: Option<Next>,
     finding: Kind,
     reason: String,
 ) -> Overlap {
-    let next = staged.map(|look| look.certificate.fingerprint());
+    let (anchors, by_chain) = next.as_ref().map(|n| (n.anchors.clone(), n.by_chain)).unwrap_or_default();
     let mut needs: Vec<Need> = trusters(ground, &def.id)
-        .filter_map(|(edge, truster)| need(ground, &def.id, &edge.id, truster, next))
+        .filter_map(|(edge, truster)| need(ground, &def.id, &edge.id, truster, &anchors))
         .collect();
     // Nothing is missing: but the identity's own store must take the key.
     let ready = needs.is_empty() && next.is_some();
@@ -197,10 +244,15 @@ pub(crate) fn begin_or_go_on(
         old: current.fingerprint(),
         old_wanted: constraints::names(current, def)
             && current.not_after() >= ground.now.as_second()
-            && current.jvm_refusal().is_none(),
-        next: next.map_or_else(|| Material::Minted(def.id.clone()), Material::Known),
-        certificate: staged.map(|look| Arc::clone(&look.certificate)),
-        since: staged.map(|look| look.since),
+            && current.jvm_refusal().is_none()
+            && authority::issuer_of(ground.authorities, current).is_none(),
+        next: next
+            .as_ref()
+            .map_or_else(|| Material::Minted(def.id.clone()), |n| Material::Known(n.certificate.fingerprint())),
+        since: next.as_ref().map(|n| n.since),
+        certificate: next.map(|n| n.certificate),
+        anchors,
+        by_chain,
         needs,
         finding,
         reason,
@@ -213,15 +265,19 @@ fn need(
     identity: &IdentityId,
     edge: &str,
     truster: &Standing<'_>,
-    next: Option<Fingerprint>,
+    anchors: &[Fingerprint],
 ) -> Option<Need> {
     let by_hand = truster.hand_off || truster.unobserved;
-    let presence = next.map_or(Presence::Absent, |print| holds(ground, truster, print));
+    let presence = hold(ground, truster, anchors);
     let restarts = |open: &dyn Fn(&ServiceId) -> bool| -> Vec<Wait> {
         truster.def.restart.iter().filter(|s| open(s)).map(|s| Wait::Restart(s.clone())).collect()
     };
-    let (waits, hindered) = match (presence, next) {
-        (Presence::Present, Some(print)) => (restarts(&|service| !is_restarted(ground, truster, service, print)), None),
+    let (waits, hindered) = match presence {
+        Presence::Present => {
+            let unread =
+                |service: &ServiceId| anchors.iter().any(|print| !is_restarted(ground, truster, service, *print));
+            (restarts(&unread), None)
+        }
         _ if by_hand => {
             let mut waits = vec![Wait::HandOff(truster.def.id.clone())];
             waits.extend(restarts(&|_| true));
@@ -252,14 +308,12 @@ fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId
 
 /// What services read of this overlap when they are restarted now.
 pub(crate) fn readers(ground: &Ground<'_>, overlap: &Overlap, readers: &mut BTreeMap<ServiceId, Reading>) {
-    let Some(print) = overlap.next.known() else { return };
     for (edge, truster) in trusters(ground, &overlap.identity) {
-        if holds(ground, truster, print) != Presence::Present {
-            continue;
-        }
-        for service in &truster.def.restart {
-            let reading = readers.entry(service.clone()).or_default();
-            reading.entry(edge.store.clone()).or_default().insert(print);
+        for print in overlap.anchors.iter().filter(|print| holds(ground, truster, **print) == Presence::Present) {
+            for service in &truster.def.restart {
+                let reading = readers.entry(service.clone()).or_default();
+                reading.entry(edge.store.clone()).or_default().insert(*print);
+            }
         }
     }
 }
@@ -279,6 +333,8 @@ pub(crate) fn settling(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Cer
         stage: Stage::Settle,
         old: *old,
         old_wanted: false,
+        anchors: vec![print],
+        by_chain: authority::issuer_of(ground.authorities, current).is_some(),
         next: Material::Known(print),
         certificate: Some(Arc::clone(current)),
         since: Some(record.at),

@@ -1,6 +1,7 @@
 //! Settles each subject: which certificate an edge asks for. Known (it was seen), minted (this run makes it) or unknown
 //! (blocked). Nothing is diffed here.
 
+mod issued;
 mod renew;
 
 use std::collections::BTreeMap;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
+use crate::authority::Authorities;
 use crate::change::{From, FromKind, IdentityState, Material, Options};
 use crate::constraints::{self};
 use crate::finding::{Finding, Kind, Severity};
@@ -19,6 +21,8 @@ use crate::overlap::Overlap;
 use crate::standing::{Selection, Standing};
 use crate::text;
 use crate::why::Why;
+
+pub(crate) use issued::Request;
 
 /// A subject, settled.
 pub(crate) struct Settled {
@@ -32,6 +36,10 @@ pub(crate) struct Settled {
     pub renewal: Option<Renewal>,
     /// The certificate it is changed for while both are trusted.
     pub overlap: Option<Overlap>,
+    /// The key and request this run makes for it.
+    pub request: Option<Request>,
+    /// The authority whose reply is waited for.
+    pub awaits_reply: Option<String>,
     /// Why a person must make it anew (hand-off identities).
     pub by_hand: Option<(Kind, String)>,
     pub findings: Vec<Finding>,
@@ -46,6 +54,10 @@ pub(crate) struct Renewal {
     pub severity: Severity,
     pub reason: String,
     pub resumed: Option<Arc<Certificate>>,
+    /// Who issued it, nearest first; nobody if it is self-signed.
+    pub issuers: Vec<Arc<Certificate>>,
+    /// Where it comes from, if not from here.
+    pub from: Option<From>,
 }
 
 /// What settling needs to know.
@@ -57,6 +69,7 @@ pub(crate) struct Ground<'a> {
     pub options: &'a Options,
     pub now: Timestamp,
     pub index: &'a Index<'a>,
+    pub authorities: &'a Authorities<'a>,
 }
 
 /// The topology by what is asked of it once for every store; made once for a plan.
@@ -70,15 +83,20 @@ pub(crate) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(crate) fn of(topology: &'a Topology) -> Self {
+    /// `wide` has the edges that issuers ask for; who trusts an identity says the topology as it was written.
+    pub(crate) fn of(written: &'a Topology, wide: &'a Topology) -> Self {
         let mut index = Self { edges_of: BTreeMap::new(), trusters_of: BTreeMap::new(), homes: BTreeMap::new() };
-        let mut edges: Vec<(usize, &Edge)> = topology.edges.iter().enumerate().collect();
+        let mut edges: Vec<(usize, &Edge)> = wide.edges.iter().enumerate().collect();
         edges.sort_by_key(|(_, edge)| &edge.id);
         for (number, edge) in edges {
             index.edges_of.entry(&edge.store).or_default().push((number, edge));
+        }
+        let mut edges: Vec<&Edge> = written.edges.iter().collect();
+        edges.sort_by_key(|edge| &edge.id);
+        for edge in edges {
             index.trusters_of.entry(&edge.subject).or_default().push(edge);
         }
-        for def in topology.identities.values() {
+        for def in wide.identities.values() {
             if let Source::KeyEntry { store, .. } = &def.source {
                 index.homes.entry(store).or_default().push(def);
             }
@@ -158,6 +176,11 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     for name in ground.topology.anchors.keys() {
         settled.insert(Subject::Certificate(name.clone()), anchor(ground, name));
     }
+    for authority in ground.authorities.values() {
+        for (subject, certificate) in authority.certificates() {
+            settled.insert(Subject::Certificate(subject), vouching(ground, authority.place(certificate), certificate));
+        }
+    }
     let predecessors = predecessors(ground.observed, &settled);
     let gone = gone_names(ground.topology, &settled);
     Settlement { subjects: settled, predecessors, gone }
@@ -166,7 +189,18 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
 impl Settled {
     /// Nothing is made anew and nobody is asked.
     fn plain(state: IdentityState, current: Option<Arc<Certificate>>, material: Result<Material, Why>) -> Self {
-        Self { state, current, material, from: None, renewal: None, overlap: None, by_hand: None, findings: Vec::new() }
+        Self {
+            state,
+            current,
+            material,
+            from: None,
+            renewal: None,
+            overlap: None,
+            request: None,
+            awaits_reply: None,
+            by_hand: None,
+            findings: Vec::new(),
+        }
     }
 }
 
@@ -185,19 +219,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
     };
     match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => renew::present(ground, def, standing, alias, entry, chain),
-        Held::Nothing => renew::renew(
-            ground,
-            def,
-            standing,
-            renew::Draft {
-                alias,
-                entry: None,
-                current: None,
-                finding: Kind::Missing,
-                reason: format!("the store has no private key entry `{alias}`"),
-                findings: Vec::new(),
-            },
-        ),
+        Held::Nothing => missing(ground, def, standing, alias),
         Held::Other(what) => {
             let why = Why::AliasConflict {
                 alias: alias.to_owned(),
@@ -205,6 +227,22 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
                 remedy: format!("move it, or override the alias of {} in the spec", def.id),
             };
             unknown(why)
+        }
+    }
+}
+
+/// No key there: it is made here, or asked of its authority.
+fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, alias: &str) -> Settled {
+    let reason = format!("the store has no private key entry `{alias}`");
+    let (entry, current, findings) = (None, None, Vec::new());
+    match &def.issuer {
+        Issuer::Authority(name) => {
+            let reason = Some((Kind::Missing, reason));
+            issued::settle(ground, def, name, issued::Place { home: standing, alias, entry, current, findings, reason })
+        }
+        Issuer::SelfSigned => {
+            let finding = Kind::Missing;
+            renew::renew(ground, def, standing, renew::Draft { alias, entry, current, finding, reason, findings })
         }
     }
 }
@@ -276,8 +314,29 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
             by_hand = Some((fault.kind(), fault.to_string()));
         }
     }
+    if let (Issuer::Authority(name), Write::HandOff, None) = (&def.issuer, def.write, &by_hand) {
+        let authority = ground.authorities.get(name.as_str());
+        if authority.is_some_and(|a| a.fault().is_none() && a.chain(&certificate).is_none()) {
+            let is = if certificate.is_self_issued() { "is self-signed" } else { "was not issued by it" };
+            let message = format!("the spec wants it issued by {name}, and its certificate {is}");
+            findings
+                .push(Finding::of_identity(Kind::IssuerMismatch, &def.id, message.clone()).at(None, Some(fingerprint)));
+            by_hand = Some((Kind::IssuerMismatch, message));
+        }
+    }
     let state = if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active };
     Settled { from: Some(from), by_hand, findings, ..Settled::plain(state, Some(certificate), material) }
+}
+
+/// A certificate of an authority, which its root's pin or its own vouches for.
+fn vouching(ground: &Ground<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
+    let fingerprint = certificate.fingerprint();
+    let material = match ground.topology.distrust.get(&fingerprint) {
+        Some(why) => Err(Why::Distrusted { subject: text::escape(certificate.subject()), why: why.clone() }),
+        None => Ok(Material::Known(fingerprint)),
+    };
+    let from = From { kind: FromKind::File, place, sha256: Some(fingerprint) };
+    Settled { from: Some(from), ..Settled::plain(IdentityState::Active, Some(Arc::clone(certificate)), material) }
 }
 
 fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
@@ -340,7 +399,9 @@ fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) 
                 Subject::Identity(_) | Subject::Certificate(_) => None,
             })
             .collect();
-        if own.iter().all(|(_, one)| one.material.is_ok() && one.by_hand.is_none() && one.overlap.is_none()) {
+        if own.iter().all(|(_, one)| {
+            one.material.is_ok() && one.by_hand.is_none() && one.overlap.is_none() && one.request.is_none()
+        }) {
             let renewed = own.iter().filter(|(_, one)| one.renewal.is_some());
             let waits: Vec<IdentityId> = renewed.map(|(id, _)| (*id).clone()).collect();
             gone.extend(host.formerly.iter().map(|name| (name.as_str(), waits.clone())));

@@ -148,6 +148,25 @@ pub enum Why {
         /// The store.
         truster: StoreId,
     },
+    /// An authority's certificates cannot be had.
+    UnknownAuthority {
+        /// What is wrong.
+        what: String,
+    },
+    /// An authority's root has no pin.
+    UnpinnedRoot {
+        /// The authority.
+        authority: String,
+        /// What its file holds.
+        found: Fingerprint,
+    },
+    /// The identity is to be issued by an authority, and has nothing to present until that replied.
+    AwaitsReply {
+        /// Whose.
+        identity: IdentityId,
+        /// The authority.
+        authority: String,
+    },
     /// The identity's certificate comes from a CA and may not become self-signed unasked.
     IssuerMismatch {
         /// Whose.
@@ -175,6 +194,8 @@ impl Why {
             Self::AliasConflict { .. } => Kind::AliasConflict,
             Self::Distrusted { .. } => Kind::Distrusted,
             Self::OutsideSelection { .. } => Kind::OutsideSelection,
+            Self::UnknownAuthority { .. } | Self::UnpinnedRoot { .. } => Kind::UnknownAuthority,
+            Self::AwaitsReply { .. } => Kind::RotationWaiting,
             Self::IssuerMismatch { .. } => Kind::IssuerMismatch,
         }
     }
@@ -258,6 +279,15 @@ impl fmt::Display for Why {
                 "{truster} holds a later certificate of {identity} than its own store; was that store put back? Restore the \
                  later key, or have the later certificate removed with `distrust:`"
             ),
+            Self::UnknownAuthority { what } => write!(f, "the authority cannot be used: {what}"),
+            Self::UnpinnedRoot { authority, found } => write!(
+                f,
+                "the root of {authority} has no pin; if its file is the right one, write under `authorities:` \
+                 `{authority}: {{ root: {{ file: …, sha256: '{found}' }} }}`"
+            ),
+            Self::AwaitsReply { identity, authority } => {
+                write!(f, "{identity} has no certificate until {authority} replied to its request")
+            }
             Self::IssuerMismatch { identity, issuer } => write!(
                 f,
                 "{identity} has a certificate issued by {issuer} and is not replaced by a self-signed one unless \

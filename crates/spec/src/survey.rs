@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
-use crate::topology::{Access, HostPath, SecretRef, Source, StoreDef, Subject, Topology, Write};
+use crate::topology::{Access, AuthorityDef, HostPath, SecretRef, Source, StoreDef, Subject, Topology, Write};
 
 /// Everything one run looks at, in a stable order.
 #[derive(Clone, Debug)]
@@ -40,6 +40,13 @@ pub enum Look {
         subject: Subject,
         /// The folder and the names it may have there (any case), or one exact file.
         at: CertificateAt,
+    },
+    /// The folder in which an authority's replies are dropped.
+    Inbox {
+        /// The authority.
+        authority: String,
+        /// The folder.
+        folder: PathBuf,
     },
     /// A file that would be used instead of a store.
     Shadow {
@@ -106,6 +113,16 @@ impl Survey {
             subject: Subject::Certificate(name.clone()),
             at: CertificateAt::File(anchor.file.clone()),
         }));
+        for (name, authority) in &topology.authorities {
+            let intermediates = authority.intermediates.iter().enumerate();
+            let all = intermediates.map(|(place, one)| (AuthorityDef::intermediate(name, place), one));
+            for (subject, anchor) in std::iter::once((AuthorityDef::root(name), &authority.root)).chain(all) {
+                let at = CertificateAt::File(anchor.file.clone());
+                looks.push(Look::Certificate { subject: Subject::Certificate(subject), at });
+            }
+            let inbox = authority.inbox.iter();
+            looks.extend(inbox.map(|folder| Look::Inbox { authority: name.clone(), folder: folder.clone() }));
+        }
         for store in topology.stores.values().filter(|store| store.write == Write::Direct) {
             let shadows = store.shadows.iter();
             looks.extend(shadows.map(|path| Look::Shadow { store: store.id.clone(), path: path.clone() }));

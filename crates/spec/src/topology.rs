@@ -379,6 +379,18 @@ pub struct AuthorityDef {
     pub sign_with: Option<PathBuf>,
 }
 
+impl AuthorityDef {
+    /// What a survey and edges call the root of the authority of this name. No certificate of the spec can be called so.
+    pub fn root(authority: &str) -> String {
+        format!("{authority}/root")
+    }
+
+    /// The same of a declared intermediate, by its place in the list.
+    pub fn intermediate(authority: &str, place: usize) -> String {
+        format!("{authority}/intermediate-{}", place + 1)
+    }
+}
+
 /// One wish: this store trusts that subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {

@@ -23,6 +23,7 @@ pub(crate) struct Done {
     pub(crate) deleted: usize,
     pub(crate) regenerated: usize,
     pub(crate) installed: usize,
+    pub(crate) requested: usize,
     pub(crate) stores_written: usize,
     pub(crate) stores_failed: usize,
 }
@@ -50,6 +51,7 @@ impl Done {
             };
             *slot += 1;
         }
+        done.requested += outcomes.requests.len();
         for outcome in outcomes.stores.values() {
             match outcome {
                 StoreOutcome::Written { .. } => done.stores_written += 1,
@@ -63,12 +65,14 @@ impl Done {
 
     /// The frozen last line.
     pub(crate) fn line(self) -> String {
-        let Self { imported, replaced, renamed, deleted, regenerated, installed, stores_written, stores_failed } = self;
-        let installed = if installed > 0 { format!(", {installed} installed") } else { String::new() };
+        let Self { imported, replaced, renamed, deleted, regenerated, installed, requested, .. } = self;
+        let more = |n: usize, word: &str| if n > 0 { format!(", {n} {word}") } else { String::new() };
+        let (installed, requested) = (more(installed, "installed"), more(requested, "requested"));
+        let stores_failed = self.stores_failed;
         format!(
             "Apply complete: {imported} imported, {replaced} replaced, {renamed} renamed, {deleted} deleted, \
-             {regenerated} regenerated{installed}; {} written, {stores_failed} failed.",
-            count(stores_written, "store")
+             {regenerated} regenerated{installed}{requested}; {} written, {stores_failed} failed.",
+            count(self.stores_written, "store")
         )
     }
 }
@@ -140,6 +144,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
             line!(out, "{}\n", paint(BOLD, "Nothing waits for a person, so the next phase followed:"));
         }
         stores(&mut out, round);
+        requests(&mut out, round);
         packs(&mut out, &round.outcomes);
         for trouble in &round.outcomes.troubles {
             line!(out, "{} {trouble}", paint(BAD, "!"));
@@ -226,6 +231,23 @@ fn stores(out: &mut String, round: &Round) {
         }
     }
     if !outcomes.stores.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// Requests for authorities, and those that could not be made.
+fn requests(out: &mut String, round: &Round) {
+    let Outcomes { requests, unasked, .. } = &round.outcomes;
+    for (identity, path) in requests {
+        let mint = round.plan.mints.get(identity);
+        let authority = mint.and_then(|mint| mint.request.as_deref()).unwrap_or_default();
+        line!(out, "{} for {}: {}", paint(GOOD, "request"), paint(BOLD, identity), path.display());
+        line!(out, "    {}", paint(DIM, format!("send it to {authority}; its key waits in staging")));
+    }
+    for (identity, error) in unasked {
+        line!(out, "{} for {}: {error}", paint(BAD, "no request"), paint(BOLD, identity));
+    }
+    if !requests.is_empty() || !unasked.is_empty() {
         out.push('\n');
     }
 }

@@ -350,12 +350,15 @@ pub(crate) fn summary(plan: &Plan) -> String {
             )
         };
     }
-    let Summary { import, replace, rename, delete, regenerate, install, manual, blocked, .. } = *s;
+    let Summary { import, replace, rename, delete, regenerate, install, request, manual, blocked, .. } = *s;
     let mut line = format!(
         "Plan: {import} to import, {replace} to replace, {rename} to rename, {delete} to delete, {regenerate} to regenerate"
     );
     if install > 0 {
         line.push_str(&format!(", {install} to install"));
+    }
+    if request > 0 {
+        line.push_str(&format!(", {request} to request"));
     }
     line.push('.');
     let rest: Vec<String> = [(manual, "by hand"), (blocked, "blocked")]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::Verdicts;
 use super::build::{Built, StoreAt};
 use super::jvm::{Jvm, Reading};
+use super::tool::{acknowledge, plan, trustmason, waited_for};
 
 /// What the WSM of a CVP machine presents.
 const WSM: &str = "wsm_certificate";
@@ -113,6 +114,28 @@ impl Services {
         }
         self.moments += 1;
         refused
+    }
+}
+
+impl Services {
+    /// On to the end, as careful people go: after every write and every single restart nobody may be refused. How many applies
+    /// it took.
+    pub fn to_the_end(&mut self, jvm: &mut Jvm, built: &Built) -> usize {
+        for applies in 1..16 {
+            let waited = waited_for(&plan(built));
+            for service in &waited {
+                self.restart(jvm, service);
+                assert_eq!(self.refused(jvm), Vec::<String>::new(), "after the restart of {service}");
+                acknowledge(built, service);
+            }
+            let said = trustmason(built, &["apply", Built::SPEC, "--auto-approve"]);
+            assert!([0, 4, 5].contains(&said.code), "{}\n{}", said.stdout, said.stderr);
+            assert_eq!(self.refused(jvm), Vec::<String>::new(), "after apply {applies}\n{}", said.stdout);
+            if said.code == 0 && waited_for(&plan(built)).is_empty() {
+                return applies;
+            }
+        }
+        panic!("no end: {}", plan(built));
     }
 }
 

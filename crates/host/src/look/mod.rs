@@ -7,6 +7,7 @@
 
 mod chain;
 mod file;
+mod inbox;
 mod source;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use std::path::Path;
 
 use trustmason_keystore::{Fingerprint, Interner, Password};
 use trustmason_plan::observed::{
-    FailureClass, HostLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook,
+    FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
+    StoreLook,
 };
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{Look, Survey};
@@ -60,6 +62,9 @@ pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
             Seen::Source(subject, look) => {
                 observed.sources.insert(subject, look);
             }
+            Seen::Inbox(authority, look) => {
+                observed.inboxes.insert(authority, look);
+            }
             Seen::Shadow(id, path) => observed.shadows.entry(id).or_default().push(path),
             Seen::Staged(identity, look) => {
                 observed.staging.insert(identity, look);
@@ -75,6 +80,7 @@ enum Seen {
     Nothing,
     Store(StoreId, StoreLook),
     Source(Subject, SourceLook),
+    Inbox(String, InboxLook),
     Shadow(StoreId, String),
     Staged(IdentityId, StagedLook),
 }
@@ -100,6 +106,10 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
         Look::Certificate { subject, at } => {
             let (look, inputs) = source::look(at, eyes.certificates);
             (Seen::Source(subject.clone(), look), inputs)
+        }
+        Look::Inbox { authority, folder } => {
+            let (look, inputs) = inbox::look(folder, eyes.certificates);
+            (Seen::Inbox(authority.clone(), look), inputs)
         }
         Look::Shadow { store, path } => match hosts.get(&store.host) {
             Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),

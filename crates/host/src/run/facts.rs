@@ -26,7 +26,11 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
             action,
             to: to.filter(|to| alias.as_ref() != Some(to)),
             alias,
-            kind: if action == Action::Regenerate { Kind::PrivateKey } else { Kind::TrustedCertificate },
+            kind: if matches!(action, Action::Regenerate | Action::Install) {
+                Kind::PrivateKey
+            } else {
+                Kind::TrustedCertificate
+            },
             before,
             after,
             rule: change.rule.as_ref().map(ToString::to_string),
@@ -52,10 +56,10 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
                 let (was, before) = entry(id);
                 facts.push(fact(Action::Delete, was, None, before, None));
             }
-            Deed::Regenerate { entry: id, alias, identity } => {
+            Deed::Regenerate { entry: id, alias, identity, reply: _ } => {
                 let before = id.as_ref().and_then(|id| entry(id).1);
                 let after = work.minted.get(identity).map(|certificate| certificate.fingerprint());
-                facts.push(fact(Action::Regenerate, alias_of(Some(alias)), None, before, after));
+                facts.push(fact(change.deed.action(), alias_of(Some(alias)), None, before, after));
             }
         }
     }

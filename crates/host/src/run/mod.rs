@@ -111,6 +111,7 @@ pub enum RunError {
 /// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
 pub fn is_idle(request: Request<'_>, state: &state::State) -> bool {
     request.plan.changes.is_empty()
+        && request.plan.mints.values().all(|mint| mint.request.is_none())
         && leftovers(request).is_empty()
         && request.ledger.recovered.is_empty()
         && !packs::due(request.plan, state, &request.ledger.ledger)
@@ -138,8 +139,9 @@ pub fn run(
     let books = Books::open(hands.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;
+    let requests = BTreeMap::new();
     let (state, run) = (books.state.clone(), books.run.clone());
-    let work = Work { plan, topology, observed, hands, state, run, now, staged, minted, identities };
+    let work = Work { plan, topology, observed, hands, state, run, now, staged, minted, identities, requests };
     let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
     running.tidy(leftovers);
     running.mint(progress);
@@ -158,9 +160,11 @@ pub fn run(
 fn leftovers(request: Request<'_>) -> Vec<PathBuf> {
     let staging = request.observed.staging.iter();
     let installed = staging.filter(|(identity, look)| {
-        let print = look.certificate.fingerprint();
         let view = request.plan.identities.iter().find(|view| view.id == **identity);
-        !request.plan.mints.contains_key(*identity) && view.is_some_and(|view| view.sha256 == Some(print))
+        let current = view.and_then(|view| request.plan.certificates.get(&view.sha256?));
+        // Of one that a CA issued only the key is the same.
+        !request.plan.mints.contains_key(*identity)
+            && current.is_some_and(|current| current.spki_der() == look.certificate.spki_der())
     });
     installed.map(|(_, look)| look.path.clone()).collect()
 }
@@ -198,6 +202,13 @@ impl Running<'_> {
             self.broken = Some(error.to_string());
         }
         self.outcomes.minted = self.work.minted.clone();
+        for (identity, mint) in &self.work.plan.mints {
+            match (&mint.request, self.work.staged.get(identity), self.work.requests.get(identity)) {
+                (Some(_), Some(Err(error)), _) => drop(self.outcomes.unasked.insert(identity.clone(), error.clone())),
+                (Some(_), _, Some(path)) => drop(self.outcomes.requests.insert(identity.clone(), path.clone())),
+                _ => {}
+            }
+        }
         // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
         for change in &self.work.plan.changes {
             if let Deed::Regenerate { .. } = change.deed

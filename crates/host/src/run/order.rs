@@ -57,6 +57,7 @@ mod tests {
                 entry: None,
                 alias: "a".into(),
                 identity: IdentityId::new(store.host.clone(), "wsm".to_owned()),
+                reply: false,
             }
         } else {
             Deed::Import { alias: Some("b".into()), material: Material::Known(Fingerprint::of(b"c")) }

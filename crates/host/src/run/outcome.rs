@@ -130,6 +130,10 @@ pub struct Outcomes {
     pub packs: BTreeMap<StoreId, PackOutcome>,
     /// Certificates made or resumed.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
+    /// Requests written for authorities.
+    pub requests: BTreeMap<IdentityId, PathBuf>,
+    /// Keys that could not be made, or not asked a certificate for, though no store waits for them.
+    pub unasked: BTreeMap<IdentityId, String>,
     /// Trouble with the run's own books, which stopped no store.
     pub troubles: Vec<String>,
     /// Something was left for the next run, because this one was asked to end.
@@ -143,6 +147,6 @@ impl Outcomes {
         let packs =
             self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
         let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
-        stores && packs && changes && self.troubles.is_empty() && !self.interrupted
+        stores && packs && changes && self.unasked.is_empty() && self.troubles.is_empty() && !self.interrupted
     }
 }

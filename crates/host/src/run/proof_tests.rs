@@ -76,16 +76,16 @@ fn nobody_touches_a_private_key_by_the_way() {
         Deed::Delete { entry: own, because },
         Deed::Rename { entry: own, to: "other".into() },
         Deed::Replace { entries: vec![root, own], alias: None, material },
-        Deed::Regenerate { entry: Some(own), alias: "another".into(), identity: identity.clone() },
-        Deed::Regenerate { entry: Some(root), alias: "root".into(), identity: identity.clone() },
-        Deed::Regenerate { entry: None, alias: "OWN".into(), identity: identity.clone() },
+        Deed::Regenerate { entry: Some(own), alias: "another".into(), identity: identity.clone(), reply: false },
+        Deed::Regenerate { entry: Some(root), alias: "root".into(), identity: identity.clone(), reply: false },
+        Deed::Regenerate { entry: None, alias: "OWN".into(), identity: identity.clone(), reply: false },
     ] {
         let change = change(deed);
         assert!(allowed(&store, &[&change]).is_err(), "{change:?}");
     }
     let fine = [
         change(Deed::Delete { entry: root, because }),
-        change(Deed::Regenerate { entry: Some(own), alias: "own".into(), identity }),
+        change(Deed::Regenerate { entry: Some(own), alias: "own".into(), identity, reply: false }),
     ];
     assert_eq!(allowed(&store, &fine.iter().collect::<Vec<_>>()), Ok(()));
 }

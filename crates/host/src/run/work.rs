@@ -2,16 +2,18 @@
 //! before any store is touched.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Format, NewKey, Password, Protection, Store, Unlock};
 use trustmason_plan::change::{Mint, Plan};
-use trustmason_plan::observed::{Observed, StoreLook};
+use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, Pkcs12Scheme, StoreDef, Topology};
+use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
+use zeroize::Zeroizing;
 
 use super::{Event, Hands};
 use crate::disk::{self, DiskError};
@@ -35,6 +37,8 @@ pub(super) struct Work<'a> {
     /// The same in the planner's words.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
     pub identities: BTreeMap<IdentityId, NewIdentity>,
+    /// Requests written for authorities.
+    pub requests: BTreeMap<IdentityId, PathBuf>,
 }
 
 impl Work<'_> {
@@ -107,7 +111,7 @@ impl Work<'_> {
         let mut made: BTreeMap<_, _> = new.iter().map(|mint| &mint.identity).zip(made).collect();
         for mint in plan.mints.values() {
             let staged = match made.remove(&mint.identity) {
-                Some(made) => made.and_then(|minted| self.stage(mint, &minted)),
+                Some(made) => made.and_then(|minted| self.stage_and_ask(mint, &minted)),
                 None => self.resume(mint),
             };
             if let Ok(staged) = &staged {
@@ -130,7 +134,65 @@ impl Work<'_> {
     fn make(&self, mint: &Mint) -> Result<Minted, String> {
         let def = self.topology.identities.get(&mint.identity);
         let def = def.ok_or_else(|| format!("{} is not in the spec", mint.identity))?;
-        mint::mint(def, self.hands.keys, self.now).map_err(|error| format!("{}: {error}", mint.identity))
+        let said = |error: mint::MintError| format!("{}: {error}", mint.identity);
+        let Some(name) = &mint.request else {
+            return mint::mint(def, self.hands.keys, self.now).map_err(said);
+        };
+        let authority = self.authority(name)?;
+        let Some(file) = &authority.sign_with else {
+            return mint::request(def, self.hands.keys, self.now).map_err(said);
+        };
+        let key =
+            Zeroizing::new(String::from_utf8(disk::read(file).map_err(|error| error.to_string())?).map_err(|_| {
+                format!("{} is no PEM key; `sign_with` names the authority's private key", file.display())
+            })?);
+        let mut issuers = self.issuers(name, authority)?;
+        let certificate = issuers.remove(0);
+        let signer = mint::Signer { certificate: &certificate, issuers: &issuers, key: &key };
+        mint::signed(def, self.hands.keys, self.now, signer).map_err(said)
+    }
+
+    fn authority(&self, name: &str) -> Result<&AuthorityDef, String> {
+        self.topology.authorities.get(name).ok_or_else(|| format!("the authority {name} is not in the spec"))
+    }
+
+    /// The certificates of an authority, the one that signs first, the root last: never none.
+    fn issuers(&self, name: &str, authority: &AuthorityDef) -> Result<Vec<Arc<Certificate>>, String> {
+        let below = (0..authority.intermediates.len()).rev().map(|place| AuthorityDef::intermediate(name, place));
+        below
+            .chain([AuthorityDef::root(name)])
+            .map(|subject| match self.observed.sources.get(&Subject::Certificate(subject.clone())) {
+                Some(SourceLook::Found { certificate, .. }) => Ok(Arc::clone(certificate)),
+                Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_)) | None => {
+                    Err(format!("the certificate {subject} cannot be read"))
+                }
+            })
+            .collect()
+    }
+
+    /// Stages a new key and writes its request where its authority takes it. A key nobody was asked about is kept nowhere.
+    fn stage_and_ask(&mut self, mint: &Mint, minted: &Minted) -> Result<Staged, String> {
+        let staged = self.stage(mint, minted)?;
+        let (Some(name), Some(pem)) = (&mint.request, &minted.request) else { return Ok(staged) };
+        let written = self.authority(name).and_then(|authority| {
+            let folder = authority.requests_dir.as_ref();
+            let folder = folder.ok_or_else(|| format!("the authority {name} has no `requests_dir:`"))?;
+            let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
+            let disk = self.hands.disk;
+            let kept = disk.make_dir(folder).and_then(|()| disk.keep(&path, pem.as_bytes(), &self.run));
+            kept.map(|_| path).map_err(|error| error.to_string())
+        });
+        match written {
+            Ok(path) => {
+                self.requests.insert(mint.identity.clone(), path);
+                Ok(staged)
+            }
+            Err(error) => {
+                let removed = self.hands.disk.remove(&staged.path);
+                let kept = removed.err().map(|e| format!("; its key stays in staging: {e}")).unwrap_or_default();
+                Err(format!("the request of {} could not be written: {error}{kept}", mint.identity))
+            }
+        }
     }
 
     fn target_password(&self, mint: &Mint) -> Result<(Password, Format), String> {
@@ -161,6 +223,11 @@ impl Work<'_> {
         let look = look.ok_or_else(|| format!("the staged key of {} is gone; plan again", mint.identity))?;
         let staged =
             staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;
+        let reply = mint.resumed.filter(|_| !mint.issuers.is_empty()).and_then(|p| self.plan.certificates.get(&p));
+        let staged = match reply {
+            Some(leaf) => staged.with_reply(leaf, &mint.issuers).map_err(|error| error.to_string())?,
+            None => staged,
+        };
         if Some(staged.certificate.fingerprint()) != mint.resumed {
             return Err(format!(
                 "{} holds another certificate than when it was planned; plan again",

@@ -55,6 +55,7 @@ impl KeyUsage {
 pub(super) struct Extensions {
     pub(super) present: bool,
     pub(super) duplicate: Option<String>,
+    pub(super) critical: Vec<String>,
     pub(super) has_san: bool,
     pub(super) san_is_critical: bool,
     pub(super) san_is_empty: bool,
@@ -93,6 +94,9 @@ impl Extensions {
             if !seen.insert(oid.body) {
                 found.duplicate.get_or_insert(name);
                 continue;
+            }
+            if critical {
+                found.critical.push(name.clone());
             }
             found.known(oid.body, critical, &value).map_err(|error| CertificateError {
                 offset: Some((value.body_at() + error.at) as u64),

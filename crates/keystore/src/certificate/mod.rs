@@ -401,6 +401,12 @@ impl Certificate {
         self.extensions.authority_key_id.as_deref()
     }
 
+    /// The extensions that are marked critical (RFC 5280 §4.2), as dotted object identifiers, in their order.
+    #[must_use]
+    pub fn critical_extensions(&self) -> &[String] {
+        &self.extensions.critical
+    }
+
     /// Why a JVM would refuse it, and with it the whole store that holds it. `None`: a JVM loads it.
     #[must_use]
     pub fn jvm_refusal(&self) -> Option<&JvmRefusal> {

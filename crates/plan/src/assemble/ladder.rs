@@ -22,6 +22,17 @@ impl<'a> Desk<'a> {
         self.settled.values().filter_map(|one| one.overlap.as_ref())
     }
 
+    /// Identities of selected hosts whose authority has not replied.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = &'a IdentityId> {
+        let ground = self.ground;
+        self.settled.iter().filter_map(move |(subject, one)| match subject {
+            Subject::Identity(id) if one.awaits_reply.is_some() => {
+                ground.selection.takes(ground.topology, &id.host).then_some(id)
+            }
+            Subject::Identity(_) | Subject::Certificate(_) => None,
+        })
+    }
+
     pub(super) fn restarts(&self) -> Vec<Restart> {
         let mut because: BTreeMap<&ServiceId, BTreeSet<ChangeId>> = BTreeMap::new();
         let topology = self.ground.topology;
@@ -88,7 +99,7 @@ impl<'a> Desk<'a> {
                     phase: Phase::Install,
                     store: store.clone(),
                     alias: Some(alias.clone()),
-                    action: Action::Regenerate,
+                    action: if overlap.by_chain { Action::Install } else { Action::Regenerate },
                     to: None,
                     identity: overlap.identity.clone(),
                 });
@@ -120,6 +131,7 @@ impl<'a> Desk<'a> {
                 install.extend(services.map(|service| Wait::Restart(service.clone())));
             }
         }
+        extend.extend(self.awaited().map(|identity| Wait::Reply(identity.clone())));
         [(Phase::Extend, extend), (Phase::Install, install)]
             .into_iter()
             .filter(|(_, waits)| !waits.is_empty())

@@ -194,7 +194,12 @@ impl<'a> Comparison<'a> {
         self.out.drafts.push(Draft {
             phase: Phase::Install,
             alias: Some(renewal.alias.clone()),
-            deed: Deed::Regenerate { entry: renewal.entry, alias: renewal.alias.clone(), identity: identity.clone() },
+            deed: Deed::Regenerate {
+                entry: renewal.entry,
+                alias: renewal.alias.clone(),
+                identity: identity.clone(),
+                reply: !renewal.issuers.is_empty(),
+            },
             finding: renewal.finding,
             severity: renewal.severity,
             reason: renewal.reason.clone(),
@@ -202,10 +207,10 @@ impl<'a> Comparison<'a> {
             waits: Vec::new(),
             before: one.current.as_deref().map(CertificateView::of),
             after,
-            from: renewal.resumed.as_ref().map(|c| From {
-                kind: FromKind::Generated,
-                place: identity.to_string(),
-                sha256: Some(c.fingerprint()),
+            from: renewal.from.clone().or_else(|| {
+                let resumed = renewal.resumed.as_ref()?;
+                let (kind, sha256) = (FromKind::Generated, Some(resumed.fingerprint()));
+                Some(From { kind, place: identity.to_string(), sha256 })
             }),
         });
     }

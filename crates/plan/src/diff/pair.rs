@@ -20,8 +20,11 @@ enum Half {
 impl<'a> Comparison<'a> {
     /// Serves every edge whose subject is between two certificates.
     pub(super) fn hold_pairs(&mut self) {
-        let pairs: Vec<(Wish<'a>, &'a Overlap)> =
-            self.wishes.iter().filter_map(|w| Some((*w, w.settled.overlap.as_ref()?))).collect();
+        let pairs: Vec<(Wish<'a>, &'a Overlap)> = self
+            .wishes
+            .iter()
+            .filter_map(|w| Some((*w, w.settled.overlap.as_ref().filter(|o| !o.by_chain)?)))
+            .collect();
         // All of them first: no pair takes the place of another's half.
         for (wish, overlap) in &pairs {
             let prints = [Some(overlap.old), overlap.next.known()];

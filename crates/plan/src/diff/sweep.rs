@@ -8,6 +8,7 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
 use super::{Comparison, Draft, Verdict, Wish, deletion};
+use crate::authority::Authority;
 use crate::change::{Deed, DeleteReason};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
@@ -32,6 +33,8 @@ impl<'a> Comparison<'a> {
                 let reason =
                     format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
                 self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
+            } else if self.is_vouched_for(fingerprint) {
+                // It stays.
             } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             } else if let Some(identity) =
@@ -62,6 +65,15 @@ impl<'a> Comparison<'a> {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             }
         }
+    }
+
+    /// A certificate of a declared authority, which others may rely on, or one that an identity's service still presents while
+    /// its truster knows the issuers of the next already.
+    fn is_vouched_for(&self, print: Fingerprint) -> bool {
+        let authoritys = self.ground.authorities.values().flat_map(Authority::certificates);
+        let mut presented = self.settlement.subjects.values().filter_map(|one| one.overlap.as_ref());
+        authoritys.into_iter().any(|(_, c)| c.fingerprint() == print)
+            || presented.any(|overlap| overlap.by_chain && overlap.old == print)
     }
 
     fn drop(&mut self, entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) {

@@ -1,7 +1,7 @@
 //! Every wanted edge finds its entry: the very one, one under another alias, or a place for a new one.
 
 use trustmason_keystore::{Entry, EntryId, Fingerprint, fold_alias};
-use trustmason_spec::topology::Edge;
+use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, deletion, is_foreign_ca, view};
@@ -216,14 +216,17 @@ impl<'a> Comparison<'a> {
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
         let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
         let after = self.after(wish, &material);
+        // A part of a chain beside the rest of it: what is there builds no path.
+        let broken = wish.edge.anchor == Anchor::Chain && self.has_more_of(wish);
+        let finding = if broken { Kind::ChainIncomplete } else { Kind::Missing };
         self.serve(
             wish,
             Draft {
                 phase: Phase::Extend,
                 alias: alias.clone(),
                 deed: Deed::Import { alias, material },
-                finding: Kind::Missing,
-                severity: Kind::Missing.severity(),
+                finding,
+                severity: finding.severity(),
                 reason,
                 edge: None,
                 waits: Vec::new(),
@@ -232,6 +235,25 @@ impl<'a> Comparison<'a> {
                 from: None,
             },
         );
+    }
+
+    /// Whether the store holds another certificate of the authority an edge asks for.
+    fn has_more_of(&self, wish: Wish<'a>) -> bool {
+        let authority = |wish: &Wish<'a>| match &wish.edge.subject {
+            Subject::Certificate(name) => name.split_once('/').map(|(authority, _)| authority),
+            Subject::Identity(_) => None,
+        };
+        let held = |w: &Wish<'a>| {
+            w.settled
+                .material
+                .as_ref()
+                .ok()
+                .and_then(Material::known)
+                .is_some_and(|p| !self.with_fingerprint(p).is_empty())
+        };
+        self.wishes.iter().any(|w| {
+            w.index != wish.index && w.edge.anchor == Anchor::Chain && authority(w) == authority(&wish) && held(w)
+        })
     }
 
     pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {

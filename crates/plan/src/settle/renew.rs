@@ -7,15 +7,19 @@ use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint};
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject};
 
-use super::{Ground, Held, Renewal, Settled, find_key, unknown};
+use super::{Ground, Held, Renewal, Settled, find_key, issued, unknown};
+use crate::authority;
 use crate::change::{From, FromKind, IdentityState, Material};
 use crate::constraints::{self, DAY, Fault};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{KeyLook, StagedLook};
-use crate::overlap::{self, Stage};
+use crate::overlap::{self, Next, Stage};
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
+
+/// The reason of a wish.
+const ASKED: &str = "asked for with --replace";
 
 pub(super) fn present(
     ground: &Ground<'_>,
@@ -43,13 +47,28 @@ pub(super) fn present(
     let asked = ground.options.replace.contains(&def.id);
     let staged = overlap::staged(ground, def, Some(&current));
     let distrusted = ground.topology.distrust.get(&current.fingerprint());
+    if let Issuer::Authority(name) = &def.issuer {
+        let reason = match distrusted {
+            Some(why) => Some((Kind::Distrusted, format!("its certificate is distrusted: {why}"))),
+            None => issued::demands(&faults).or_else(|| asked.then(|| (Kind::Stale, ASKED.to_owned()))),
+        };
+        findings.extend(soft_findings(ground, def, &current, &faults));
+        let entry = Some(entry.id);
+        let place = issued::Place { home: standing, alias, entry, current: Some(current), findings, reason };
+        return issued::settle(ground, def, name, place);
+    }
     let reason = if let Some(why) = distrusted {
         Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
     } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         Some((fault.kind(), fault.to_string()))
     } else {
-        asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
+        asked.then(|| (Kind::Stale, ASKED.to_owned()))
     };
+    let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
+    let reason = reason.or_else(|| {
+        let from = text::escape(current.issuer());
+        back.then(|| (Kind::IssuerMismatch, format!("it was issued by {from}, the spec wants it self-signed")))
+    });
     let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
     let settling = overlap::is_staged(def) && usable;
     let settling = settling.then(|| overlap::settling(ground, def, &current)).flatten();
@@ -111,7 +130,8 @@ fn renew_staged(
         }
     }
     let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
-    let overlap = overlap::begin_or_go_on(ground, def, home, &current, staged, finding, reason);
+    let next = staged.map(Next::of);
+    let overlap = overlap::begin_or_go_on(ground, def, home, &current, next, finding, reason);
     if overlap.since.is_none() {
         let told = Finding::of_identity(finding, &def.id, overlap.reason.clone());
         // A wish is no fault.
@@ -128,10 +148,60 @@ fn renew_staged(
         severity: overlap.severity(ground),
         reason: "every truster knows its next certificate".to_owned(),
         resumed: overlap.certificate.clone(),
+        issuers: Vec::new(),
+        from: None,
     });
     let state = if overlap.since.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
     let plain = Settled::plain(state, Some(current), material);
     Settled { from: Some(from), renewal, overlap: Some(overlap), findings, ..plain }
+}
+
+/// A CA's reply that passed its guards.
+pub(super) struct Reply {
+    pub next: Next,
+    /// Who issued it, nearest first.
+    pub issuers: Vec<Arc<Certificate>>,
+    /// The file.
+    pub from: From,
+}
+
+/// Brings a CA's reply to its identity: where somebody relies on the present certificate not before all know the issuers.
+pub(super) fn with_reply(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    draft: Draft<'_>,
+    reply: Reply,
+) -> Settled {
+    let Draft { alias, entry, current, finding, reason, mut findings } = draft;
+    let Reply { next, issuers, from } = reply;
+    let leaf = Arc::clone(&next.certificate);
+    let since = next.since;
+    let in_use = current.clone().filter(|c| overlap::is_staged(def) && overlap::is_in_use(ground, def, c, finding));
+    let overlap =
+        in_use.map(|current| overlap::begin_or_go_on(ground, def, home, &current, Some(next), finding, reason.clone()));
+    findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
+    let ready = match &overlap {
+        Some(overlap) => overlap.stage == Stage::Install,
+        None => home.selected && home.blocking().is_none(),
+    };
+    let why = if overlap.is_some() { "every truster knows the issuers of its reply".to_owned() } else { reason };
+    let kind = overlap.as_ref().map_or(finding, |_| Kind::RotationWaiting);
+    let renewal = ready.then(|| Renewal {
+        store: home.def.id.clone(),
+        alias: alias.to_owned(),
+        entry,
+        finding: kind,
+        severity: overlap::patience(ground, since),
+        reason: why,
+        resumed: Some(Arc::clone(&leaf)),
+        issuers,
+        from: Some(from.clone()),
+    });
+    // Until then its trusters need what it presents now.
+    let material = Ok(Material::Known(current.as_ref().map_or(leaf.fingerprint(), |c| c.fingerprint())));
+    let plain = Settled::plain(IdentityState::Validated, current, material);
+    Settled { from: Some(from), renewal, overlap, findings, ..plain }
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
@@ -240,6 +310,8 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
             finding: draft.finding,
             reason: draft.reason,
             resumed: resumed.cloned(),
+            issuers: Vec::new(),
+            from: None,
         }),
         findings: draft.findings,
         ..Settled::plain(state, draft.current, Ok(material))

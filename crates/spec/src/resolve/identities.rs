@@ -52,10 +52,13 @@ fn settings(work: &mut Work<'_>, setting: &IdentitySpec) {
     let spec = work.spec;
     let source = &spec.source;
     if let Some(at) = setting.issuer.as_ref().filter(|at| at.value != "self-signed") {
-        if spec.authorities.contains_key(&at.value) {
-            let message =
-                format!("identities issued by an authority (`{}`) are not available in this version", at.value);
-            work.faults.push(source.error(at.place, message).hint("write `issuer: self-signed`"));
+        if let Some(authority) = spec.authorities.get(&at.value) {
+            let ways = &authority.value;
+            if ways.sign_with.is_none() && (ways.requests_dir.is_none() || ways.inbox.is_none()) {
+                let message = format!("nothing says how `{}` is asked and where it answers", at.value);
+                let hint = "give the authority a `requests_dir:` and an `inbox:`";
+                work.once(source.error(authority.place, message).hint(hint));
+            }
         } else {
             let known: Vec<String> =
                 std::iter::once("self-signed".to_owned()).chain(spec.authorities.keys().cloned()).collect();

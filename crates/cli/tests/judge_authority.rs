@@ -1,0 +1,288 @@
+//! Ring 7: identities that a CA issues. openssl is the CA, with a root and an issuing authority below it; a JVM shakes hands by
+//! what every service read last and by what it would read now, after everything that happens.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
+#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+
+mod judge;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use judge::build::{Built, fresh};
+use judge::craft;
+use judge::jvm::Jvm;
+use judge::services::Services;
+use judge::tool::{climb, plan, trustmason};
+use serde_json::Value;
+
+const CVP: &str = "cvpa.lab.example";
+const WSM: &str = "cvpa.lab.example/wsm";
+
+/// A CA of openssl's.
+struct Authority {
+    folder: PathBuf,
+}
+
+impl Authority {
+    fn openssl(&self, arguments: &[&str]) {
+        craft::run(Command::new("openssl").current_dir(&self.folder).args(arguments));
+    }
+
+    /// `name`.pem and `name`.key: self-signed, or issued by another.
+    fn authority(&self, name: &str, issuer: Option<&str>, days: &str) {
+        let (key, file, subject) = (format!("{name}.key"), format!("{name}.pem"), format!("/O=Corp/CN={name}"));
+        let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
+        match issuer {
+            None => {
+                let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", days];
+                made.extend(["-subj", &subject, "-keyout", &key, "-out", &file]);
+                made.extend(ca);
+                self.openssl(&made);
+            }
+            Some(issuer) => {
+                fs::write(
+                    self.folder.join("ca.ext"),
+                    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n",
+                )
+                .unwrap();
+                self.openssl(&[
+                    "req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out", "ca.csr",
+                ]);
+                self.sign("ca.csr", issuer, &file, &["-sha256", "-days", days, "-extfile", "ca.ext"]);
+            }
+        }
+    }
+
+    fn sign(&self, request: &str, issuer: &str, to: &str, more: &[&str]) {
+        let (certificate, key) = (format!("{issuer}.pem"), format!("{issuer}.key"));
+        let mut made =
+            vec!["x509", "-req", "-in", request, "-CA", &certificate, "-CAkey", &key, "-CAcreateserial", "-out", to];
+        made.extend(more);
+        self.openssl(&made);
+    }
+
+    /// Answers a request with these extensions.
+    fn reply(&self, request: &Path, issuer: &str, to: &str, extensions: &str, more: &[&str]) {
+        fs::write(self.folder.join("leaf.ext"), extensions).unwrap();
+        let mut all = vec!["-extfile", "leaf.ext"];
+        all.extend(more);
+        self.sign(request.to_str().unwrap(), issuer, to, &all);
+    }
+
+    fn sha256(&self, jvm: &mut Jvm, name: &str) -> String {
+        jvm.certificate(&self.folder.join(format!("{name}.pem")))
+    }
+}
+
+fn both(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
+    format!("subjectAltName={}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n", names.join(","))
+}
+
+/// A story: the estate, its services, and the CA.
+struct Story {
+    jvm: Jvm,
+    built: Built,
+    services: Services,
+    ca: Authority,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let built = fresh("lab.yaml");
+        let mut jvm = Jvm::start();
+        climb(&built, &mut |path| jvm.certificate(path));
+        let services = Services::start(&mut jvm, &built);
+        let ca = Authority { folder: built.root.join("ca") };
+        fs::create_dir_all(built.root.join("inbox")).unwrap();
+        fs::create_dir_all(&ca.folder).unwrap();
+        ca.authority("root", None, "3650");
+        ca.authority("issuing", Some("root"), "3000");
+        ca.authority("stranger", None, "3650");
+        let pin = ca.sha256(&mut jvm, "root");
+        let spec = built.root.join(Built::SPEC);
+        let text = fs::read_to_string(&spec).unwrap()
+            + &format!(
+                "\nauthorities:\n  corp-ca: {{ root: {{ file: ca/root.pem, sha256: '{pin}' }}, intermediates: [{{ file: \
+                 ca/issuing.pem }}], requests_dir: ./csr, inbox: ./inbox }}\n"
+            );
+        fs::write(&spec, text).unwrap();
+        Self { jvm, built, services, ca }
+    }
+
+    /// Writes on the host who issues its WSM.
+    fn issuer(&self, issuer: &str) {
+        let spec = self.built.root.join(Built::SPEC);
+        let text = fs::read_to_string(&spec).unwrap();
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| match line.trim_start().starts_with(&format!("{CVP}:")) {
+                true => format!("  {CVP}: {{ role: cvp, side: a, identities: {{ wsm: {{ issuer: {issuer} }} }} }}"),
+                false => line.to_owned(),
+            })
+            .collect();
+        fs::write(&spec, lines.join("\n") + "\n").unwrap();
+    }
+
+    fn request(&self) -> PathBuf {
+        self.built.root.join("csr").join(format!("{CVP}_wsm.csr"))
+    }
+
+    fn keystore(&self) -> Vec<u8> {
+        fs::read(&self.built.store(CVP, "keystore").path).unwrap()
+    }
+
+    fn state(&self) -> Value {
+        let plan = plan(&self.built);
+        let found = plan["identities"].as_array().unwrap().iter().find(|one| one["id"] == WSM).cloned();
+        found.unwrap()
+    }
+
+    fn apply(&mut self, code: i32) {
+        let said = trustmason(&self.built, &["apply", Built::SPEC, "--auto-approve"]);
+        assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
+        assert_eq!(self.services.refused(&mut self.jvm), Vec::<String>::new(), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn judge_authority_issues_an_identity_and_gives_it_back() {
+    if judge::off() {
+        return;
+    }
+    let mut story = Story::begin();
+    story.issuer("corp-ca");
+    let before = story.keystore();
+    story.apply(5);
+    assert_eq!(story.keystore(), before, "the working key is not touched before a reply is there");
+    let csr = story.request();
+    craft::run(Command::new("openssl").args(["req", "-verify", "-noout", "-in"]).arg(&csr));
+    assert_eq!(story.state()["state"], "at-ca");
+
+    every_guard_refuses(&mut story, &csr);
+    assert_eq!(story.keystore(), before);
+
+    // A superseded request: its key is gone, and a reply to it is no use.
+    let inbox = story.built.root.join("inbox");
+    story.ca.reply(&csr, "issuing", "superseded.pem", &both(&[CVP]), &["-sha256", "-days", "800"]);
+    fs::copy(story.ca.folder.join("superseded.pem"), inbox.join("superseded.pem")).unwrap();
+    let staging = story.built.root.join(".trustmason/staging").join(CVP);
+    fs::remove_dir_all(&staging).unwrap();
+    fs::rename(inbox.join("superseded.pem"), story.built.root.join("superseded.pem")).unwrap();
+    story.apply(5);
+    fs::rename(story.built.root.join("superseded.pem"), inbox.join("superseded.pem")).unwrap();
+    guard(&story, "reply-key-mismatch", "another request");
+    fs::remove_file(inbox.join("superseded.pem")).unwrap();
+
+    // The reply as a Microsoft CA gives it: PKCS#7, in whatever order, with whatever else.
+    story.ca.reply(&csr, "issuing", "reply.pem", &both(&[CVP]), &["-sha256", "-days", "800"]);
+    let p7b = story.built.root.join("inbox/certnew.p7b");
+    story.ca.openssl(&[
+        "crl2pkcs7",
+        "-nocrl",
+        "-certfile",
+        "root.pem",
+        "-certfile",
+        "reply.pem",
+        "-outform",
+        "DER",
+        "-out",
+        p7b.to_str().unwrap(),
+    ]);
+    assert_eq!(story.state()["state"], "validated");
+    story.services.remember();
+    let applies = story.services.to_the_end(&mut story.jvm, &story.built);
+    assert!(applies >= 3, "trusters first, then the identity, then the old one leaves: {applies}");
+    assert_eq!(story.state()["state"], "active");
+    story.services.old_ones_are_refused(&mut story.jvm, &[WSM]);
+
+    let (root, issuing) = (story.ca.sha256(&mut story.jvm, "root"), story.ca.sha256(&mut story.jvm, "issuing"));
+    let keystore = story.built.store(CVP, "keystore").clone();
+    let key = story.jvm.dump(&keystore, &[])["wsm_certificate"].clone();
+    assert_eq!(key.certificates[1..], [issuing.clone(), root.clone()], "the whole chain stands beside the key");
+    assert_eq!(story.jvm.opens(&keystore, "wsm_certificate"), Ok(()));
+    let ads = story.built.store("awa.lab.example", "cacerts").clone();
+    let trust = story.jvm.dump(&ads, &[]);
+    assert_eq!(trust["corp-ca-root"].certificates, [root]);
+    assert_eq!(trust[&format!("corp-ca-{}", &issuing[..8])].certificates, [issuing]);
+    assert!(!trust.values().any(|held| held.certificates == key.certificates[..1]), "nobody trusts the leaf itself");
+
+    // And back: the new self-signed one is trusted before it is presented.
+    story.issuer("self-signed");
+    story.services.remember();
+    let said = trustmason(&story.built, &["plan", Built::SPEC]);
+    assert!(said.stdout.contains("the spec wants it self-signed"), "{}", said.stdout);
+    assert!(story.services.to_the_end(&mut story.jvm, &story.built) >= 3);
+    let key = story.jvm.dump(&keystore, &[])["wsm_certificate"].clone();
+    assert_eq!(key.certificates.len(), 1, "self-signed again");
+    let trust = story.jvm.dump(&ads, &[]);
+    assert!(trust.values().any(|held| held.certificates == key.certificates), "the ADS trusts it");
+    let said = trustmason(&story.built, &["plan", Built::SPEC, "--detailed-exitcode"]);
+    assert_eq!((said.code, said.last_line()), (0, "No changes. Every store holds what the spec declares."));
+}
+
+/// One finding of a blocked reply, and nothing else happens.
+fn guard(story: &Story, finding: &str, words: &str) {
+    let plan = plan(&story.built);
+    let findings: Vec<&Value> = plan["findings"].as_array().unwrap().iter().collect();
+    let found = findings.iter().find(|one| one["finding"] == finding);
+    let found = found.unwrap_or_else(|| panic!("{finding} is not said: {findings:#?}"));
+    assert_eq!(found["severity"], "blocked");
+    assert!(found["message"].as_str().unwrap().contains(words), "{found}");
+    assert!(plan["changes"].as_array().unwrap().iter().all(|change| change["action"] != "install"), "{plan}");
+    assert_eq!(story.state()["state"], "at-ca");
+    assert!(plan["summary"]["blocked"].as_u64().unwrap() > 0, "{}", plan["summary"]);
+}
+
+/// Each guard by a reply that breaks just it.
+fn every_guard_refuses(story: &mut Story, csr: &Path) {
+    let inbox = story.built.root.join("inbox");
+    let ca = &story.ca;
+    ca.openssl(&[
+        "req",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        &format!("/CN={CVP}"),
+        "-keyout",
+        "other.key",
+        "-out",
+        "other.csr",
+    ]);
+    let good = both(&[CVP]);
+    let usual = ["-sha256", "-days", "800"];
+    let other = ca.folder.join("other.csr");
+    let served = format!("subjectAltName=DNS:{CVP}\nextendedKeyUsage=serverAuth\n");
+    let a_ca = format!("subjectAltName=DNS:{CVP}\nbasicConstraints=critical,CA:TRUE\n");
+    let critical = format!("subjectAltName=DNS:{CVP}\nextendedKeyUsage=critical,serverAuth,clientAuth\n");
+    let more = both(&[CVP, "cvp.lab.example"]);
+    let elsewhere = both(&["elsewhere.example"]);
+    let cases: [(&str, &str, &Path, &str, &str, &[&str]); 9] = [
+        ("reply-key-mismatch", "another request", &other, "issuing", &good, &usual),
+        ("reply-chain-incomplete", "missing", csr, "stranger", &good, &usual),
+        ("reply-name", "must name cvpa", csr, "issuing", &elsewhere, &usual),
+        ("reply-san", "cvp.lab.example", csr, "issuing", &more, &usual),
+        ("reply-eku", "clientAuth", csr, "issuing", &served, &usual),
+        ("reply-weak-crypto", "SHA1", csr, "issuing", &good, &["-sha1", "-days", "800"]),
+        ("reply-weak-crypto", "CA's certificate", csr, "issuing", &a_ca, &usual),
+        ("reply-weak-crypto", "critical", csr, "issuing", &critical, &usual),
+        ("reply-dates", "ends on", csr, "issuing", &good, &["-sha256", "-days", "3200"]),
+    ];
+    for (finding, words, request, issuer, extensions, more) in cases {
+        ca.reply(request, issuer, "bad.pem", extensions, more);
+        fs::copy(ca.folder.join("bad.pem"), inbox.join("bad.pem")).unwrap();
+        guard(story, finding, words);
+    }
+    fs::remove_file(inbox.join("bad.pem")).unwrap();
+    let junk = inbox.join(format!("{CVP}_wsm.cer"));
+    fs::write(&junk, "<html>502 Bad Gateway</html>").unwrap();
+    guard(story, "reply-encoding", "web page");
+    fs::remove_file(junk).unwrap();
+    // A blocked reply changes nothing, and is no reason to stop.
+    let said = trustmason(&story.built, &["apply", Built::SPEC, "--auto-approve"]);
+    assert_eq!(said.code, 5, "{}\n{}", said.stdout, said.stderr);
+}

@@ -1,0 +1,76 @@
+//! The folder in which an authority's replies are dropped, whatever their names: PEM, DER and PKCS#7, one certificate or many. A
+//! file that holds none is told of, and hides none of the others.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, Entry, Fingerprint, Interner, Store, Unlock};
+use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFailure};
+
+use super::file::{OpenError, OpenFault};
+use crate::disk;
+
+/// Larger files are no replies.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
+    let paths = match files(folder) {
+        Ok(paths) => paths,
+        Err(cause) => {
+            let failure = Some(disk::DiskError::new("read folder", folder, cause).to_string());
+            return (InboxLook { failure, files: Vec::new() }, Vec::new());
+        }
+    };
+    let mut look = InboxLook::default();
+    let mut inputs = Vec::new();
+    for path in paths {
+        let (sha256, read) = read(&path, certificates);
+        inputs.push(super::input(InputKind::Reply, &path, sha256));
+        let (certificates, failure) = match read {
+            Ok(certificates) => (certificates, None),
+            Err(failure) => (Vec::new(), Some(failure)),
+        };
+        look.files.push(InboxFile { path, certificates, failure });
+    }
+    (look, inputs)
+}
+
+/// The files of a folder, sorted; hidden ones and folders are none of ours. An absent folder is an empty one.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for item in listing {
+        let item = item?;
+        let hidden = item.file_name().to_string_lossy().starts_with('.');
+        let path = item.path();
+        let small = path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST);
+        if !hidden && small {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;
+
+fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Read) {
+    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
+    let bytes = match disk::read(path) {
+        Ok(bytes) => bytes,
+        Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
+    };
+    let sha256 = Some(Fingerprint::of(&bytes));
+    match Store::open(bytes, Unlock::Unverified, certificates) {
+        Ok(store) => {
+            let slots = store.entries().iter().flat_map(Entry::certificates);
+            (sha256, Ok(slots.filter_map(|slot| slot.certificate()).map(Arc::clone).collect()))
+        }
+        Err(fault) => (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
+    }
+}

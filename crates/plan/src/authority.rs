@@ -1,0 +1,285 @@
+//! Authorities: their certificates as the spec pins them, what lies in their inboxes, the chains both make, and the trust that
+//! follows from who issued what.
+//!
+//! An edge asks for an identity. Where that identity's certificate was issued by an authority of the spec, or is to be, the
+//! truster needs the authority's root and intermediates instead of the leaf (RFC 5280 §6). That is decided for each identity
+//! by what it presents now and what it presents next, so that an estate may be half self-signed and half issued by a CA.
+
+mod reply;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, EntryKind, Fingerprint, SignatureCheck, fold_alias};
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{
+    Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, Source, Subject, Topology, Write,
+};
+
+pub(crate) use reply::{Judged, judge};
+
+use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
+use crate::why::Why;
+
+/// More certificates than any chain has; a circle of cross-signed authorities ends here.
+const LONGEST_CHAIN: usize = 8;
+
+/// An authority and what was seen of it.
+pub(crate) struct Authority<'a> {
+    name: &'a str,
+    /// Its root, pinned.
+    root: Result<Arc<Certificate>, Why>,
+    /// What may stand between its root and a leaf: declared intermediates and those of the inbox.
+    between: Vec<Arc<Certificate>>,
+    /// The files they come from.
+    places: BTreeMap<Fingerprint, String>,
+    /// The declared ones among them.
+    declared: BTreeSet<Fingerprint>,
+    /// Why a declared intermediate cannot be used.
+    trouble: Option<Why>,
+    /// What lies in its inbox.
+    pub inbox: Option<&'a InboxLook>,
+}
+
+/// All authorities of an estate by name.
+pub(crate) type Authorities<'a> = BTreeMap<&'a str, Authority<'a>>;
+
+/// Takes the authorities of the spec and what was seen of them.
+pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Authorities<'a> {
+    let one = |(name, def): (&'a String, &'a AuthorityDef)| {
+        let inbox = observed.inboxes.get(name);
+        let mut between = Vec::new();
+        let mut trouble = None;
+        let mut places = BTreeMap::new();
+        let mut from = |certificate: &Certificate, path: &std::path::Path| {
+            places.entry(certificate.fingerprint()).or_insert_with(|| path.display().to_string());
+        };
+        for (number, anchor) in def.intermediates.iter().enumerate() {
+            let subject = AuthorityDef::intermediate(name, number);
+            match pinned(observed, &subject, anchor) {
+                Ok(certificate) => {
+                    from(&certificate, &anchor.file);
+                    between.push(certificate);
+                }
+                Err(why) => trouble = trouble.or(Some(why)),
+            }
+        }
+        let declared = between.iter().map(|c| c.fingerprint()).collect();
+        for file in inbox.iter().flat_map(|inbox| &inbox.files) {
+            for certificate in file.certificates.iter().filter(|c| c.is_ca() && !c.is_self_issued()) {
+                from(certificate, &file.path);
+                between.push(Arc::clone(certificate));
+            }
+        }
+        let root = pinned(observed, &AuthorityDef::root(name), &def.root).and_then(|root| match def.root.sha256 {
+            Some(_) => Ok(root),
+            None => Err(Why::UnpinnedRoot { authority: name.clone(), found: root.fingerprint() }),
+        });
+        if let Ok(root) = &root {
+            from(root, &def.root.file);
+        }
+        (name.as_str(), Authority { name, root, between, places, declared, trouble, inbox })
+    };
+    topology.authorities.iter().map(one).collect()
+}
+
+/// A certificate file of the spec, against its pin where it has one.
+fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<Certificate>, Why> {
+    let certificate = match observed.sources.get(&Subject::Certificate(subject.to_owned())) {
+        Some(SourceLook::Found { certificate, .. }) => Arc::clone(certificate),
+        Some(SourceLook::Unreadable(failure)) => {
+            return Err(Why::UnknownAuthority { what: failure.message.clone() });
+        }
+        Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. }) | None => {
+            let what = format!("{} does not exist or holds no single certificate", anchor.file.display());
+            return Err(Why::UnknownAuthority { what });
+        }
+    };
+    match anchor.sha256 {
+        Some(pin) if pin != certificate.fingerprint() => Err(Why::PinMismatch {
+            subject: format!("certificate {subject}"),
+            pinned: pin,
+            found: certificate.fingerprint(),
+        }),
+        _ => Ok(certificate),
+    }
+}
+
+impl Authority<'_> {
+    /// Why nothing may be asked of it, if so.
+    pub(crate) fn fault(&self) -> Option<&Why> {
+        self.root.as_ref().err().or(self.trouble.as_ref())
+    }
+
+    /// Who issued a certificate, nearest first, the pinned root last. `None`: this authority did not.
+    pub(crate) fn chain(&self, leaf: &Certificate) -> Option<Vec<Arc<Certificate>>> {
+        let root = self.root.as_ref().ok()?;
+        let mut chain: Vec<Arc<Certificate>> = Vec::new();
+        while chain.len() < LONGEST_CHAIN {
+            let last = chain.last().map_or(leaf, |c| &**c);
+            if issued(root, last) {
+                chain.push(Arc::clone(root));
+                return Some(chain);
+            }
+            let next = self.between.iter().find(|c| issued(c, last) && !chain.contains(*c))?;
+            chain.push(Arc::clone(next));
+        }
+        None
+    }
+
+    /// Whether this authority's root or one of its known intermediates is named as the issuer, though the chain need not be whole.
+    pub(crate) fn is_named_by(&self, leaf: &Certificate) -> bool {
+        let known = self.root.iter().chain(&self.between);
+        known.into_iter().any(|c| c.subject_der() == leaf.issuer_der())
+    }
+
+    /// Its root and declared intermediates, root first.
+    fn standing(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()));
+        self.root.iter().chain(declared)
+    }
+
+    /// Every certificate edges may ask for.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = (String, &Arc<Certificate>)> {
+        let unique: BTreeMap<String, &Arc<Certificate>> =
+            self.root.iter().chain(&self.between).map(|c| (self.subject(c), c)).collect();
+        unique.into_iter()
+    }
+
+    /// The file one of them comes from.
+    pub(crate) fn place(&self, certificate: &Certificate) -> String {
+        self.places.get(&certificate.fingerprint()).cloned().unwrap_or_default()
+    }
+
+    fn is_root(&self, certificate: &Certificate) -> bool {
+        self.root.as_ref().is_ok_and(|root| root.fingerprint() == certificate.fingerprint())
+    }
+
+    /// What edges call one of its certificates.
+    fn subject(&self, certificate: &Certificate) -> String {
+        if self.is_root(certificate) {
+            return AuthorityDef::root(self.name);
+        }
+        format!("{}/{}", self.name, short(certificate))
+    }
+
+    /// The alias it has in stores that know aliases.
+    fn alias(&self, certificate: &Certificate) -> String {
+        let end = if self.is_root(certificate) { "root".to_owned() } else { short(certificate) };
+        fold_alias(&format!("{}-{end}", self.name)).into_owned()
+    }
+}
+
+fn short(certificate: &Certificate) -> String {
+    certificate.fingerprint().to_string().chars().take(8).collect()
+}
+
+/// Whether a certificate was issued by another: named by it, signed by it, and that one may.
+fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
+    issuer.is_ca()
+        && issuer.subject_der() == certificate.issuer_der()
+        && certificate.verify_signed_by(issuer) == SignatureCheck::Valid
+}
+
+/// The authority that issued a certificate, and its chain.
+pub(crate) fn issuer_of<'g, 'a>(
+    authorities: &'g Authorities<'a>,
+    leaf: &Certificate,
+) -> Option<(&'g Authority<'a>, Vec<Arc<Certificate>>)> {
+    if leaf.is_self_issued() {
+        return None;
+    }
+    authorities.values().find_map(|authority| Some((authority, authority.chain(leaf)?)))
+}
+
+/// The certificate an identity has now, as far as it was seen.
+fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
+    match &def.source {
+        Source::KeyEntry { store, alias } => {
+            let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };
+            let entry = facts.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias))?;
+            match &entry.kind {
+                EntryKind::PrivateKey { chain } => chain.first()?.certificate(),
+                _ => None,
+            }
+        }
+        Source::Exported { .. } | Source::File(_) => match observed.sources.get(&Subject::Identity(def.id.clone()))? {
+            SourceLook::Found { certificate, .. } => Some(certificate),
+            SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_) => None,
+        },
+    }
+}
+
+/// What trusters need of one identity.
+#[derive(Default)]
+struct Need {
+    leaf: bool,
+    /// Certificates of authorities, by what edges call them.
+    chain: BTreeMap<String, (String, Fingerprint)>,
+}
+
+/// The topology with the edges that the issuers of its identities ask for; `None` where no authority is declared.
+pub(crate) fn widen(topology: &Topology, observed: &Observed, authorities: &Authorities<'_>) -> Option<Topology> {
+    if authorities.is_empty() {
+        return None;
+    }
+    let needs: BTreeMap<&IdentityId, Need> =
+        topology.identities.values().map(|def| (&def.id, need(observed, authorities, def))).collect();
+    let mut wide = topology.clone();
+    let mut added: BTreeMap<(StoreId, String), Edge> = BTreeMap::new();
+    wide.edges.retain(|edge| {
+        let (Subject::Identity(id), Anchor::ByIssuer) = (&edge.subject, edge.anchor) else { return true };
+        let Some(need) = needs.get(id) else { return true };
+        for (subject, (alias, _)) in &need.chain {
+            let slot = (edge.store.clone(), subject.clone());
+            added.entry(slot).or_insert_with(|| Edge {
+                id: format!("{} <- certificate {subject}", edge.store),
+                store: edge.store.clone(),
+                subject: Subject::Certificate(subject.clone()),
+                anchor: Anchor::Chain,
+                alias: edge.alias.as_ref().map(|_| alias.clone()),
+                was: Vec::new(),
+                rule: edge.rule.clone(),
+                why: format!("it vouches for {id} and others; {}", edge.why),
+                source: edge.source.clone(),
+            });
+        }
+        need.leaf
+    });
+    wide.edges.extend(added.into_values());
+    wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
+    Some(wide)
+}
+
+fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -> Need {
+    let mut need = Need::default();
+    let present = present(observed, def);
+    let vouched = present.and_then(|leaf| issuer_of(authorities, leaf));
+    let mut take = |authority: &Authority<'_>, certificates: &[Arc<Certificate>]| {
+        for certificate in certificates {
+            let named = (authority.alias(certificate), certificate.fingerprint());
+            need.chain.insert(authority.subject(certificate), named);
+        }
+    };
+    if let Some((authority, chain)) = &vouched {
+        take(authority, chain);
+    }
+    if let Issuer::Authority(name) = &def.issuer
+        && let Some(authority) = authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())
+    {
+        let standing: Vec<_> = authority.standing().cloned().collect();
+        take(authority, &standing);
+        if let Some(staged) = observed.staging.get(&def.id) {
+            let replies = authority.inbox.iter().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
+            let own = replies.chain([&staged.certificate]).filter(|c| !c.is_self_issued() && !c.is_ca());
+            for reply in own.filter(|c| c.spki_der() == staged.certificate.spki_der()) {
+                take(authority, &authority.chain(reply).unwrap_or_default());
+            }
+        }
+    }
+    // A leaf that nobody vouches for is trusted itself; one that is to be self-signed is learned before it is presented.
+    let back = def.issuer == Issuer::SelfSigned && def.issuer_explicit && def.write == Write::Direct;
+    let to_come = matches!(def.issuer, Issuer::Authority(_)) && present.is_none();
+    need.leaf = vouched.is_none() && !to_come || back;
+    need
+}

@@ -1,0 +1,227 @@
+//! An identity that an authority issues. Its key is made first and waits in staging with a request; nothing else changes until
+//! a reply passed its guards. Then it is a change of certificate like any other, in which trusters learn the issuers instead of
+//! the certificate itself.
+//!
+//! | state | what there is | what comes next |
+//! |---|---|---|
+//! | `csr-pending` | nothing yet | this plan makes key and request |
+//! | `at-ca` | a key in staging, a request | the authority's reply |
+//! | `validated` | a reply that may be used | trusters learn its issuers, then it is installed |
+//! | `active` | its certificate is the authority's | renewal, in time |
+
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, EntryId};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::IdentityDef;
+
+use super::renew::{self, Draft};
+use super::{Ground, Settled};
+use crate::authority::{self, Authority, Judged};
+use crate::change::{From, FromKind, IdentityState, Material};
+use crate::constraints::Fault;
+use crate::finding::{Finding, Kind};
+use crate::observed::StagedLook;
+use crate::overlap::{self, Next};
+use crate::standing::Standing;
+use crate::text;
+use crate::why::Why;
+
+/// A key and a request this run makes, or a request it writes again.
+pub(crate) struct Request {
+    /// The authority it is for.
+    pub authority: String,
+    /// Where the key goes in the end.
+    pub store: StoreId,
+    /// Its alias there.
+    pub alias: String,
+}
+
+/// What is known of the entry an authority's certificate is for.
+pub(super) struct Place<'g, 'a> {
+    pub home: &'g Standing<'a>,
+    pub alias: &'g str,
+    pub entry: Option<EntryId>,
+    pub current: Option<Arc<Certificate>>,
+    pub findings: Vec<Finding>,
+    /// What speaks against the present certificate, whoever issued it.
+    pub reason: Option<(Kind, String)>,
+}
+
+pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut place: Place<'_, '_>) -> Settled {
+    let Some(authority) = ground.authorities.get(name) else {
+        return blocked(place, Why::UnknownAuthority { what: format!("{name} is not declared") });
+    };
+    if let Some(why) = authority.fault() {
+        let said = Finding::of_identity(why.finding(), &def.id, why.to_string());
+        place.findings.push(said);
+        return blocked(place, why.clone());
+    }
+    let own = place.current.as_ref().is_some_and(|current| authority.chain(current).is_some());
+    let mut reason = place.reason.take();
+    if !own && reason.is_none() {
+        let is = match &place.current {
+            Some(current) if current.is_self_issued() => "is self-signed".to_owned(),
+            Some(current) => format!("was issued by {}", text::escape(current.issuer())),
+            None => "does not exist".to_owned(),
+        };
+        reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, the spec wants it issued by {name}")));
+    }
+    let staged = ground.observed.staging.get(&def.id).filter(|look| look.opens && !is_installed(look, &place));
+    let Some(staged) = staged else {
+        return match reason {
+            Some((finding, reason)) => ask(def, name, place, finding, reason),
+            None => rest(ground, def, place),
+        };
+    };
+    let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
+    match reply(ground, def, authority, staged, place.current.as_deref()) {
+        Judged::Nothing => waits(ground, def, name, place, staged),
+        Judged::Bad(faults) => {
+            let mut settled = waits(ground, def, name, place, staged);
+            settled.findings.extend(
+                faults
+                    .into_iter()
+                    .map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
+            );
+            settled
+        }
+        Judged::Good { leaf, issuers, place: at } => {
+            let next = Next {
+                anchors: issuers.iter().map(|c| c.fingerprint()).collect(),
+                by_chain: true,
+                since: staged.since,
+                certificate: leaf,
+            };
+            let from = From { kind: FromKind::Reply, place: at, sha256: Some(next.certificate.fingerprint()) };
+            arrived(ground, def, place, next, issuers, from, (finding, reason))
+        }
+    }
+}
+
+/// Whether a staged key is the one already in use: a run ended between its store and the removal.
+fn is_installed(look: &StagedLook, place: &Place<'_, '_>) -> bool {
+    place.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
+}
+
+fn reply(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    authority: &Authority<'_>,
+    staged: &StagedLook,
+    current: Option<&Certificate>,
+) -> Judged {
+    // Signed at once, in a lab. What stands there while a reply is awaited is self-signed: nobody issued it, whoever has its name.
+    let made = Some(&staged.certificate).filter(|c| !c.is_self_issued());
+    if let Some(issuers) = made.and_then(|c| authority.chain(c)) {
+        let place = staged.path.display().to_string();
+        return Judged::Good { leaf: Arc::clone(&staged.certificate), issuers, place };
+    }
+    let spent = |c: &Certificate| {
+        let print = c.fingerprint();
+        current.is_some_and(|current| current.fingerprint() == print || current.spki_der() == c.spki_der())
+            || ground.observed.ledger.predecessors.contains_key(&print)
+            || ground.topology.distrust.contains_key(&print)
+    };
+    authority::judge(authority, def, staged, &spent, ground.now)
+}
+
+/// Material of what it presents now: nothing changes for its trusters.
+fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> (Option<From>, Result<Material, Why>) {
+    match &place.current {
+        Some(current) => {
+            let from = From {
+                kind: FromKind::Store,
+                place: format!("{}/{}", place.home.def.id, place.alias),
+                sha256: Some(current.fingerprint()),
+            };
+            (Some(from), Ok(Material::Known(current.fingerprint())))
+        }
+        None => (None, Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() })),
+    }
+}
+
+/// All is well, and perhaps its service is still to be restarted.
+fn rest(ground: &Ground<'_>, def: &IdentityDef, place: Place<'_, '_>) -> Settled {
+    let (from, material) = present(&place, def, "");
+    let settling = place.current.as_ref().filter(|_| overlap::is_staged(def));
+    let overlap = settling.and_then(|current| overlap::settling(ground, def, current));
+    let mut findings = place.findings;
+    findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
+    Settled { from, overlap, findings, ..Settled::plain(IdentityState::Active, place.current, material) }
+}
+
+/// Key and request are made by this run.
+fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reason: String) -> Settled {
+    let (from, material) = present(&place, def, name);
+    let mut findings = Vec::new();
+    let hindered =
+        place.home.blocking().map(|finding| Why::SourceBlocked { store: place.home.def.id.clone(), finding });
+    let print = place.current.as_ref().map(|c| c.fingerprint());
+    let may = place.home.selected && hindered.is_none();
+    if place.home.selected {
+        let message = match &hindered {
+            Some(why) => format!("{reason}; {why}"),
+            None => format!("{reason}; a key and a request for {name} are made"),
+        };
+        findings.push(Finding::of_identity(finding, &def.id, message).at(Some(place.alias), print));
+    }
+    let request = may.then(|| Request {
+        authority: name.to_owned(),
+        store: place.home.def.id.clone(),
+        alias: place.alias.to_owned(),
+    });
+    let state = if request.is_some() { IdentityState::CsrPending } else { IdentityState::RenewDue };
+    // A fault of the certificate that is to be replaced anyway is said once, with what is done about it.
+    findings.extend(place.findings.into_iter().filter(|said| said.kind != finding));
+    Settled { from, request, findings, ..Settled::plain(state, place.current, material) }
+}
+
+/// The request is with the authority.
+fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_>, staged: &StagedLook) -> Settled {
+    let (from, material) = present(&place, def, name);
+    let day = text::day(staged.since.as_second());
+    let severity = overlap::patience(ground, staged.since);
+    let late = if severity == crate::finding::Severity::Error { "; has it been forgotten?" } else { "" };
+    let message = format!("its request was made on {day} and waits for the reply of {name}{late}");
+    let mut findings = place.findings;
+    findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
+    let awaits = Some(name.to_owned());
+    Settled { from, awaits_reply: awaits, findings, ..Settled::plain(IdentityState::AtCa, place.current, material) }
+}
+
+/// A reply that may be used.
+fn arrived(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    place: Place<'_, '_>,
+    next: Next,
+    issuers: Vec<Arc<Certificate>>,
+    from: From,
+    (finding, reason): (Kind, String),
+) -> Settled {
+    let draft = Draft {
+        alias: place.alias,
+        entry: place.entry,
+        current: place.current,
+        finding,
+        reason,
+        findings: place.findings,
+    };
+    renew::with_reply(ground, def, place.home, draft, renew::Reply { next, issuers, from })
+}
+
+fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
+    let material = match &place.current {
+        // What it has still works.
+        Some(current) => Ok(Material::Known(current.fingerprint())),
+        None => Err(why),
+    };
+    let state = IdentityState::RenewDue;
+    Settled { findings: place.findings, ..Settled::plain(state, place.current, material) }
+}
+
+/// Whether a fault is one that this module says in its own words.
+pub(super) fn demands(faults: &[Fault]) -> Option<(Kind, String)> {
+    faults.iter().find(|fault| fault.demands_new()).map(|fault| (fault.kind(), fault.to_string()))
+}
