@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Subject, Write};
+use trustmason_spec::topology::{Issuer, Subject, Write};
 
 use crate::change::{Manual, ManualItem, ManualKind, Material};
 use crate::constraints::DAY;
@@ -285,7 +285,11 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
             continue;
         };
         let (kind, why, steps) = match (&one.by_hand, &one.material) {
-            (Some((_, reason)), _) => (ManualKind::Identity, reason.clone(), &def.renew_steps),
+            (Some((_, reason)), _) => {
+                let asked = matches!(def.issuer, Issuer::Authority(_)) && !def.request_steps.is_empty();
+                let steps = if asked { &def.request_steps } else { &def.renew_steps };
+                (ManualKind::Identity, reason.clone(), steps)
+            }
             (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
                 (ManualKind::Export, why.to_string(), &def.export_steps)
             }

@@ -24,10 +24,10 @@ const VARIABLE: Shape = Shape::Scalar(Lexeme::Variable);
 pub(crate) const KEYS: &[&str] = &["rsa-2048", "rsa-3072", "rsa-4096", "ec-256", "ec-384"];
 /// Signature hashes.
 pub(crate) const HASHES: &[&str] = &["sha256", "sha384", "sha512"];
-/// Store formats a profile or an override can declare.
 /// How a PKCS#12 file that is made new is protected.
 pub(crate) const SCHEMES: &[&str] = &["java8", "modern"];
-pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair"];
+/// Store formats a profile or an override can declare.
+pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair", "windows"];
 /// How changes reach a store.
 const WRITES: &[&str] = &["direct", "hand-off"];
 

@@ -109,6 +109,7 @@ pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
         "pem" => Some(DeclaredFormat::Pem),
         "pem-dir" => Some(DeclaredFormat::PemDir),
         "pem-pair" => Some(DeclaredFormat::PemPair),
+        "windows" => Some(DeclaredFormat::Windows),
         _ => None,
     }
 }

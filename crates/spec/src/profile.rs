@@ -17,9 +17,13 @@ use crate::fault::{At, Faults, Place, Source};
 use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
 
 /// The profiles that come with the program, by name.
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 6] = [
+    ("cce-cti", include_str!("../../../specs/profiles/cce-cti.yaml")),
+    ("cisco-base", include_str!("../../../specs/profiles/cisco-base.yaml")),
+    ("genesys", include_str!("../../../specs/profiles/genesys.yaml")),
     ("pcce-12.5", include_str!("../../../specs/profiles/pcce-12.5.yaml")),
     ("pcce-12.6", include_str!("../../../specs/profiles/pcce-12.6.yaml")),
+    ("ucce-live-data", include_str!("../../../specs/profiles/ucce-live-data.yaml")),
 ];
 
 /// The text of a built-in profile, comments and all.
@@ -181,6 +185,7 @@ pub(crate) struct Identity {
     pub(crate) restart: Vec<String>,
     pub(crate) export_steps: Vec<String>,
     pub(crate) renew_steps: Vec<String>,
+    pub(crate) request_steps: Vec<String>,
     pub(crate) source: String,
 }
 

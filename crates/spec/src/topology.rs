@@ -255,6 +255,8 @@ pub struct IdentityDef {
     pub export_steps: Vec<String>,
     /// What a person does to make it anew (hand-off identities), one step a line.
     pub renew_steps: Vec<String>,
+    /// What a person does to have it issued by a CA (hand-off identities), one step a line.
+    pub request_steps: Vec<String>,
     /// The key a new one gets: the spec's, which satisfies the constraints.
     pub key: KeyKind,
     /// The hash a new one is signed with, likewise.

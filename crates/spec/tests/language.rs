@@ -209,7 +209,7 @@ hosts:
     assert!(edges(&topology, "cvp.x.example/keystore").iter().all(|e| e.ends_with("pcce-12.5/T11")));
     let edge = topology.edges.iter().find(|e| e.rule.as_str() == "pcce-12.6/T1").unwrap();
     assert_eq!(edge.was, ["cvp.x.example"]);
-    assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5"]);
+    assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5", "cisco-base"]);
     assert_eq!(topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile, "pcce-12.6");
     let wsm = &topology.identities[&IdentityId::parse("cvp.x.example/wsm").unwrap()];
     assert_eq!(wsm.rule.as_str(), "pcce-12.5/cvp.wsm");

@@ -28,7 +28,7 @@ const HEAD: &str = "trustmason-profile: 1\nname: mine\nextends: pcce-12.5\n";
 #[test]
 fn built_in_profiles_read_without_fault_and_are_named_as_they_are_asked_for() {
     let names: Vec<&str> = profile::names().collect();
-    assert_eq!(names, ["pcce-12.5", "pcce-12.6"]);
+    assert_eq!(names, ["cce-cti", "cisco-base", "genesys", "pcce-12.5", "pcce-12.6", "ucce-live-data"]);
     for name in names {
         let text = profile::builtin(name).unwrap();
         LoadedProfile::parse(ProfileRef::Builtin(name.to_owned()), text, name)
@@ -59,7 +59,7 @@ fn ones_own_profile_replaces_what_it_names() {
     let edge = topology.edges.iter().find(|e| e.rule.as_str() == "mine/T11").unwrap();
     assert_eq!(edge.alias.as_deref(), Some("aw_a"));
     assert!(topology.edges.iter().any(|e| e.rule.as_str() == "pcce-12.5/T1"));
-    assert_eq!(topology.profiles, ["mine", "pcce-12.5"]);
+    assert_eq!(topology.profiles, ["mine", "pcce-12.5", "cisco-base"]);
 }
 
 /// A role keeps the order it inherits; where two profiles give one role an order, the lower holds; else it is 50.
@@ -151,4 +151,48 @@ fn profiles_side_by_side_must_agree() {
     let clash = "trustmason-profile: 1\nname: extra\nroles:\n  ads: { services: { tomcat: { name: Other } } }\n";
     let faults = run("[pcce-12.5, ./extra.yaml]", clash).unwrap_err().to_string();
     assert!(faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"), "{faults}");
+}
+
+/// The estate of all documents at once, by the edges of documents 000, 001, 002 and 004 that no other profile has.
+#[test]
+fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
+    let text = "trustmason: 1\nestate: all\nprofile: [pcce-12.6, cce-cti, ucce-live-data, genesys]\n\
+        secrets: { gwe-trusted-ca: { literal: changeit }, ucc-trust: { literal: changeit }, ucc-identity: { literal: changeit } }\n\
+        hosts:\n  ads.x.example: { role: ads }\n  pga.x.example: { role: [pg, vru-pg] }\n  cvp.x.example: { role: cvp }\n  \
+        fin.x.example: { role: finesse }\n  cuic.x.example: { role: cuic }\n  ld.x.example: { role: live-data }\n  \
+        cfg.x.example: { role: genesys-server }\n  g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: /opt/ca.pem } }\n  \
+        g2.x.example: { role: gwe-jks, vars: { GWE_TRUSTED_CA: /opt/ca.jks } }\n  g3.x.example: { role: gwe-mscapi }\n  \
+        u1.x.example: { role: uc-connector-mtls }\n  u2.x.example: { role: uc-connector-kerberos }\n  \
+        lync.x.example: { role: lync }\n";
+    let spec = parse(text, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Err("none".to_owned())).unwrap();
+    let topology = resolve(&spec, &profiles, Path::new("/estate")).unwrap_or_else(|faults| panic!("{faults}")).topology;
+    let edges: Vec<String> = topology
+        .edges
+        .iter()
+        .filter(|edge| !edge.rule.as_str().starts_with("pcce"))
+        .map(|edge| {
+            let short = edge.id.replace(".x.example", "");
+            format!("{} {short} {}", edge.rule.as_str(), edge.alias.as_deref().unwrap_or("-"))
+        })
+        .collect();
+    assert_eq!(
+        edges,
+        [
+            "ucce-live-data/L3 cuic/tomcat-trust <- ld/tomcat -",
+            "cce-cti/C3 cvp/keystore <- pga/host pga.x.example_host",
+            "ucce-live-data/L1 fin/tomcat-trust <- cuic/tomcat -",
+            "ucce-live-data/L1 fin/tomcat-trust <- ld/tomcat -",
+            "cce-cti/C1f fin/tomcat-trust <- pga/host -",
+            "genesys/G1p g1/trusted-ca <- cfg/tls -",
+            "genesys/G1 g2/trusted-ca <- cfg/tls cfg.x.example",
+            "genesys/G1p g3/trusted-ca <- cfg/tls -",
+            "ucce-live-data/L2 ld/tomcat-trust <- cuic/tomcat -",
+            "genesys/G4 lync/windows-root <- u1/ucc -",
+            "cce-cti/C3v pga/windows-root <- cvp/callserver -",
+            "cce-cti/C1 pga/windows-root <- fin/tomcat -",
+            "genesys/G2 u1/trust <- lync/tls lync.x.example",
+            "genesys/G2 u2/trust <- lync/tls lync.x.example",
+        ]
+    );
 }

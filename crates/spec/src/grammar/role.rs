@@ -82,7 +82,8 @@ static PROFILE_IDENTITY: Record = record(
         may("constraints", Shape::Record(&CONSTRAINTS), "what the role demands of it"),
         may("restart", Shape::List(&NAME), "services restarted when it changes"),
         may("export_steps", Shape::List(&TEXT), "what a person does to export it"),
-        may("renew_steps", Shape::List(&TEXT), "what a person does to make it anew"),
+        may("renew_steps", Shape::List(&TEXT), "what a person does to make it anew, self-signed"),
+        may("request_steps", Shape::List(&TEXT), "what a person does to have it issued by a CA"),
         must("source", TEXT, "the document that names it"),
     ],
 );

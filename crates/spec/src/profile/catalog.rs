@@ -234,6 +234,7 @@ impl super::Identity {
             restart,
             export_steps,
             renew_steps,
+            request_steps,
             source: _,
         } = self;
         *entry == other.entry
@@ -242,6 +243,7 @@ impl super::Identity {
             && *restart == other.restart
             && *export_steps == other.export_steps
             && *renew_steps == other.renew_steps
+            && *request_steps == other.request_steps
     }
 }
 

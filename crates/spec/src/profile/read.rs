@@ -127,6 +127,7 @@ fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
         restart: node.texts_of("restart"),
         export_steps: node.texts_of("export_steps"),
         renew_steps: node.texts_of("renew_steps"),
+        request_steps: node.texts_of("request_steps"),
         source: node.text_of("source").unwrap_or_default(),
     })
 }

@@ -116,6 +116,7 @@ fn one(
         source_document: identity.source.clone(),
         export_steps: filled(work, machine, &identity.export_steps),
         renew_steps: filled(work, machine, &identity.renew_steps),
+        request_steps: filled(work, machine, &identity.request_steps),
         key,
         signature,
     }
