@@ -20,6 +20,7 @@ pub mod outline;
 mod overlap;
 pub mod pack;
 mod restart;
+mod served;
 mod settle;
 mod standing;
 pub mod text;

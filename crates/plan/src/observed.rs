@@ -24,6 +24,8 @@ pub struct Observed {
     pub shadows: BTreeMap<StoreId, Vec<String>>,
     /// Keys minted by an earlier run and not installed yet.
     pub staging: BTreeMap<IdentityId, StagedLook>,
+    /// What services presented, of those that were asked; nobody is, unless somebody wants it.
+    pub served: BTreeMap<IdentityId, ServedLook>,
     /// What earlier runs remembered.
     pub ledger: Ledger,
     /// Everything that was read, with digests; the plan's inputs.
@@ -139,6 +141,15 @@ pub enum SourceLook {
     },
     /// A file is there and cannot be used.
     Unreadable(ReadFailure),
+}
+
+/// What a service presented when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServedLook {
+    /// This certificate, first in its chain.
+    Presented(CertificateSlot),
+    /// It could not be asked; why, for people.
+    Unreachable(String),
 }
 
 /// A key minted by an earlier run.

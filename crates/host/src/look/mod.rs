@@ -7,7 +7,7 @@
 
 mod chain;
 mod file;
-mod source;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::path::Path;
