@@ -513,7 +513,14 @@ mod tests {
         assert_eq!(one, Detour { host, port: Some(443), to: Some("127.0.0.1".to_owned()), to_port: Some(8443) });
         let any = detour("::[::1]:").unwrap();
         assert_eq!(any, Detour { host: None, port: None, to: Some("::1".to_owned()), to_port: None });
-        for wrong in ["", "a.example:443", "a.example:443:b.example", "a.example:x:b.example:1", "a.example:0:b.example:1", ":1:::1:2"] {
+        for wrong in [
+            "",
+            "a.example:443",
+            "a.example:443:b.example",
+            "a.example:x:b.example:1",
+            "a.example:0:b.example:1",
+            ":1:::1:2",
+        ] {
             assert!(detour(wrong).is_err(), "{wrong}");
         }
     }

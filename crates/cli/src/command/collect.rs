@@ -25,7 +25,8 @@ use crate::stop::Stop;
 use crate::view;
 
 const QUESTION: &str = "Do you want to write these certificates?";
-const HOW: &str = "Compare each fingerprint with what the service itself shows. Only 'yes' will be accepted to approve.";
+const HOW: &str =
+    "Compare each fingerprint with what the service itself shows. Only 'yes' will be accepted to approve.";
 
 /// A certificate that a service presents, and what becomes of it.
 pub(crate) struct Item<'a> {
@@ -184,7 +185,11 @@ fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console)
     let nobody = format!(
         "nobody is here to compare (stdin is no terminal), and {} not pinned; nothing was written. For each that was compared \
          with what its service shows, add its --pin:{}",
-        if open.len() == 1 { "1 certificate is".to_owned() } else { format!("{} are", count(open.len(), "certificate")) },
+        if open.len() == 1 {
+            "1 certificate is".to_owned()
+        } else {
+            format!("{} are", count(open.len(), "certificate"))
+        },
         pins.concat()
     );
     approve_with(console, QUESTION, HOW, &nobody)?;

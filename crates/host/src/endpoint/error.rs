@@ -42,7 +42,9 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(error) => write!(f, "its name cannot be resolved: {error}; check DNS, or name an address with --connect-to"),
+            Self::Name(error) => {
+                write!(f, "its name cannot be resolved: {error}; check DNS, or name an address with --connect-to")
+            }
             Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 f.write_str("nothing listens there (connection refused); start the service, or check its port")
             }

@@ -66,7 +66,10 @@ fn who_says_nothing_is_not_waited_for() {
     let port = listen(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
     let begin = Instant::now();
     let said = said(port, SOON);
-    assert!(said.starts_with(&format!("cvp1.acme.example:443 (by way of 127.0.0.1:{port}): no answer within 0.4 s;")), "{said}");
+    assert!(
+        said.starts_with(&format!("cvp1.acme.example:443 (by way of 127.0.0.1:{port}): no answer within 0.4 s;")),
+        "{said}"
+    );
     assert!(begin.elapsed() < SOON * 5, "{:?}", begin.elapsed());
 }
 
@@ -105,7 +108,10 @@ fn other_protocols_are_named_by_their_beginning() {
         let _sent = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     });
     let said = said(port, PATIENCE);
-    assert!(said.contains("does not speak TLS, its answer begins with `HTTP/1.1 400 Bad Request`; check the port"), "{said}");
+    assert!(
+        said.contains("does not speak TLS, its answer begins with `HTTP/1.1 400 Bad Request`; check the port"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -161,7 +167,12 @@ fn many_are_asked_side_by_side_and_answer_in_order() {
     let endpoints: Vec<Endpoint> = (0..24)
         .map(|n| Endpoint { port: if n % 12 == 0 { 443 } else { 8443 }, ..endpoint("cvp1.acme.example") })
         .collect();
-    let here = |port, to_port| Detour { host: None, port: Some(port), to: Some("127.0.0.1".to_owned()), to_port: Some(to_port) };
+    let here = |port, to_port| Detour {
+        host: None,
+        port: Some(port),
+        to: Some("127.0.0.1".to_owned()),
+        to_port: Some(to_port),
+    };
     let way = Way { detours: vec![here(443, port), here(8443, slow)], patience: PATIENCE };
     let mut heard = 0;
     let answers = ask_all(&endpoints, &way, || heard += 1);

@@ -90,7 +90,9 @@ impl End {
             },
             Self::Closed => Cause::Closed,
             Self::Tls(Error::InvalidMessage(
-                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion | InvalidMessage::MessageTooLarge,
+                InvalidMessage::InvalidContentType
+                | InvalidMessage::UnknownProtocolVersion
+                | InvalidMessage::MessageTooLarge,
             )) if !wire.speaks_tls() => Cause::NotTls(wire.beginning()),
             Self::Tls(error) => Cause::Tls(error.to_string()),
         }

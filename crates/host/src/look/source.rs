@@ -89,7 +89,10 @@ fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input
 }
 
 /// Reads one file, with its digest.
-pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
+pub(crate) fn read(
+    path: &Path,
+    certificates: &Interner,
+) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
     let bytes = match disk::read(path) {
         Ok(bytes) => bytes,
