@@ -200,8 +200,8 @@ fn help_is_the_manual() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = support::said(support::command(dir.path()).arg("--help")).code(0).out;
     for command in [
-        "plan", "apply", "drift", "explain", "check", "list", "confirm", "ack", "runs", "rollback", "profile",
-        "schema", "demo",
+        "plan", "apply", "drift", "explain", "check", "list", "collect", "confirm", "ack", "runs", "rollback",
+        "profile", "schema", "demo",
     ] {
         let said = support::said(support::command(dir.path()).args([command, "--help"])).code(0);
         all.push_str(&format!("\n$ trustmason {command} --help\n{}", said.out));

@@ -143,15 +143,12 @@ fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Res
     let mut before = None;
     for slip in one.filed.other(one.certificate.fingerprint()) {
         before = before.or(slip.holds.as_ref().map(|c| c.fingerprint()));
-        let owner = match std::fs::metadata(&slip.path) {
-            Ok(metadata) => Owner::of(&metadata),
-            // It is public, and other tools read this folder too.
-            Err(_) => Owner::ours(0o644),
-        };
+        // It is public, and others read this folder too. Whoever exported the old one need not own the new one.
+        let mode = std::fs::metadata(&slip.path).map_or(0o644, |metadata| Owner::of(&metadata).mode);
         let new = Replacement {
             target: &slip.path,
             bytes: pem.as_bytes(),
-            owner,
+            owner: Owner::ours(mode),
             attributes: None,
             over: Over::from(slip.digest),
             run,
