@@ -13,7 +13,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use judge::craft::{HOW_TO_GET, run};
+use judge::build::StoreAt;
+use judge::craft::{self, HOW_TO_GET, run};
 use support::Wish;
 
 /// `openssl s_server` on a port of its own, until dropped.
@@ -26,21 +27,27 @@ impl Server {
     fn start(certificate: &Path, key: &Path, more: &[&str]) -> Self {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", "127.0.0.1:0", "-www", "-cert"]).arg(certificate).arg("-key").arg(key);
-        let child = command.args(more).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self::of(command.args(more), "ACCEPT 127.0.0.1:")
+    }
+
+    /// A program that says its port in a line of its own, after these words.
+    fn of(command: &mut Command, before: &str) -> Self {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child =
-            child.unwrap_or_else(|error| panic!("no judge: `openssl` does not start ({error}). {HOW_TO_GET}"));
+            child.unwrap_or_else(|error| panic!("no judge: `{program}` does not start ({error}). {HOW_TO_GET}"));
         let mut said = BufReader::new(child.stdout.take().unwrap());
         let mut port = None;
         let mut line = String::new();
         while port.is_none() && said.read_line(&mut line).unwrap() > 0 {
-            port = line.trim().strip_prefix("ACCEPT 127.0.0.1:").and_then(|p| p.parse().ok());
+            port = line.trim().strip_prefix(before).and_then(|p| p.parse().ok());
             line.clear();
         }
         // It stops when nobody listens to it.
         std::thread::spawn(move || drop(std::io::copy(&mut said, &mut std::io::sink())));
         let Some(port) = port else {
             let output = child.wait_with_output().unwrap();
-            panic!("openssl s_server {more:?}: {}", String::from_utf8_lossy(&output.stderr));
+            panic!("{program} says no port: {}", String::from_utf8_lossy(&output.stderr));
         };
         let mut errors = child.stderr.take().unwrap();
         std::thread::spawn(move || drop(std::io::copy(&mut errors, &mut std::io::sink())));
@@ -219,6 +226,42 @@ fn judge_openssl_servers_give_their_certificates() {
     let findings = said.json()["findings"].as_array().unwrap().clone();
     let of_probe = |f: &&serde_json::Value| f["finding"] == "served-differs" || f["finding"] == "endpoint-unreachable";
     assert_eq!(findings.iter().filter(of_probe).collect::<Vec<_>>(), Vec::<&serde_json::Value>::new());
+}
+
+/// A Java service: Tomcat and the services of a CVP are such. The store is keytool's own.
+#[test]
+fn judge_a_jvm_gives_its_certificate() {
+    if judge::off() {
+        return;
+    }
+    let estate = support::Estate::new();
+    let folder = tempfile::tempdir().unwrap();
+    let store = StoreAt {
+        host: "fina.acme.example".to_owned(),
+        name: "keystore",
+        path: folder.path().join("keystore"),
+        kind: "PKCS12",
+        password: "changeit".to_owned(),
+    };
+    craft::genkeypair(&store, "tomcat", "fina.acme.example", "changeit", &["-ext", "san=dns:fina.acme.example"]);
+    let exported = folder.path().join("exported.cer");
+    craft::exportcert(&store, "tomcat", &exported);
+    let mut command = Command::new("openssl");
+    run(command
+        .args(["x509", "-inform", "DER", "-in"])
+        .arg(&exported)
+        .arg("-out")
+        .arg(folder.path().join("exported.pem")));
+    let meant = fingerprint(&folder.path().join("exported.pem"));
+    for (protocol, client) in [("TLSv1.2", "none"), ("TLSv1.3", "none"), ("TLSv1.2", "need"), ("TLSv1.3", "need")] {
+        let mut command = Command::new("java");
+        command.arg("-XX:TieredStopAtLevel=1").arg(judge::jvm::program("ServeJudge.java")).arg(&store.path);
+        command.args([store.kind, protocol, client]).env("JUDGE_STORE", &store.password);
+        let server = Server::of(&mut command, "port ");
+        let to = format!("--connect-to=fina.acme.example:8443:127.0.0.1:{}", server.port);
+        let said = estate.run(&["collect", "--host", "fina*", &to]).code(1);
+        let _ = said.err_has(&format!("--pin {meant}  fina.acme.example/tomcat"));
+    }
 }
 
 /// The plain port of a web server, as somebody writes it into a profile by mistake.

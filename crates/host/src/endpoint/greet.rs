@@ -135,6 +135,7 @@ fn words(words: &[u16]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     #[test]
