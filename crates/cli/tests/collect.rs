@@ -230,6 +230,17 @@ fn who_does_not_answer_does_not_stop_the_others() {
 }
 
 #[test]
+fn what_few_need_stands_in_the_long_help_only() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["collect", "drift"] {
+        let help = |flag| support::said(support::command(dir.path()).args([command, flag])).code(0).out;
+        for option in ["--connect-to <HOST:PORT:ADDR:PORT>", "--timeout <SECONDS>"] {
+            assert!(help("--help").contains(option) && !help("-h").contains(option), "{command} {option}");
+        }
+    }
+}
+
+#[test]
 fn nothing_to_collect_and_a_lock() {
     let estate = Estate::new();
     let said = estate.run(&["collect", "--host", "cvp*"]).code(0);

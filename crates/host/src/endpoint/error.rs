@@ -63,10 +63,9 @@ impl fmt::Display for Cause {
                 write!(f, "it does not speak TLS, its answer begins with `{begin}`; check the port")
             }
             Self::TooMuch => f.write_str("it sends more than a certificate chain can need; check the port"),
-            Self::Tls(words) => write!(
-                f,
-                "no handshake: {words}; export its certificate by hand, or look with `openssl s_client -connect`"
-            ),
+            Self::Tls(words) => {
+                write!(f, "no handshake: {words}; export its certificate by hand, or see what openssl s_client says")
+            }
         }
     }
 }
