@@ -228,6 +228,44 @@ fn judge_openssl_servers_give_their_certificates() {
     assert_eq!(findings.iter().filter(of_probe).collect::<Vec<_>>(), Vec::<&serde_json::Value>::new());
 }
 
+/// Every system call that has to do with the network, as strace sees it.
+fn network(estate: &support::Estate, args: &[&str]) -> (support::Said, Vec<String>) {
+    let log = estate.path("strace.log");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=%network", "-o"]).arg(&log).arg(env!("CARGO_BIN_EXE_trustmason"));
+    let said = support::said(command.args(args).current_dir(estate.dir.path()).stdin(Stdio::null()));
+    let calls = fs::read_to_string(&log).unwrap();
+    (said, calls.lines().filter(|line| line.contains('(') && !line.contains("AF_UNIX")).map(str::to_owned).collect())
+}
+
+#[test]
+fn judge_no_other_command_opens_a_socket() {
+    if judge::off() {
+        return;
+    }
+    if !judge::tool::can_trace() {
+        eprintln!("strace cannot trace here: nobody watched");
+        return;
+    }
+    let estate = support::Estate::troubled();
+    let commands: &[&[&str]] = &[
+        &["check"],
+        &["plan"],
+        &["drift"],
+        &["explain", "fina.acme.example/tomcat"],
+        &["apply", "--auto-approve"],
+        &["runs"],
+        &["rollback", "--auto-approve"],
+    ];
+    for args in commands {
+        let (said, calls) = network(&estate, args);
+        assert!(said.code != 1, "{args:?}: {}", said.err);
+        assert_eq!(calls, Vec::<String>::new(), "{args:?}");
+    }
+    let (_, calls) = network(&estate, &["drift", "--probe", "--host=fina*", "--connect-to=::127.0.0.1:1"]);
+    assert!(calls.iter().any(|call| call.contains("connect(")), "strace saw nothing of a probe: {calls:?}");
+}
+
 /// A Java service: Tomcat and the services of a CVP are such. The store is keytool's own.
 #[test]
 fn judge_a_jvm_gives_its_certificate() {

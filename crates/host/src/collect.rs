@@ -47,6 +47,9 @@ impl Filed {
             slips.push(Slip { path, digest, holds: Some(holds) });
         }
         if let (true, Some(name)) = (slips.is_empty(), names.first()) {
+            if !is_plain(name) {
+                return Err(format!("`{name}` is no name of a file in {}; correct `exported_as`", folder.display()));
+            }
             slips.push(Slip { path: folder.join(name), digest: None, holds: None });
         }
         Ok(Self { slips })
@@ -66,6 +69,11 @@ impl Filed {
     fn other(&self, than: Fingerprint) -> impl Iterator<Item = &Slip> {
         self.slips.iter().filter(move |slip| slip.holds.as_ref().is_none_or(|c| c.fingerprint() != than))
     }
+}
+
+/// Whether a name stays in its folder, on every system.
+fn is_plain(name: &str) -> bool {
+    !name.contains(['/', '\\', ':', '\0']) && !matches!(name, "" | "." | "..")
 }
 
 /// A certificate to be filed.

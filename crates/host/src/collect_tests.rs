@@ -69,6 +69,15 @@ fn the_first_name_is_made_where_there_is_none() {
 }
 
 #[test]
+fn no_name_leads_out_of_the_folder() {
+    let mut desk = Desk::new();
+    for name in ["../adsa.cer", "/etc/adsa.cer", "..", "", "C:adsa.cer", "..\\adsa.cer"] {
+        desk.names = vec![name.to_owned()];
+        assert!(desk.filed().unwrap_err().contains("correct `exported_as`"), "{name}");
+    }
+}
+
+#[test]
 fn every_file_that_counts_gets_it() {
     let desk = Desk::new();
     let (one, two, new) = (certificate("a.example"), certificate("b.example"), certificate("c.example"));

@@ -150,6 +150,16 @@ mod tests {
         assert_eq!(chain, [b"ab".to_vec(), b"c".to_vec()]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in proptest::collection::vec(0u8..32, 0..200)) {
+            if let Found::Chain(chain) = certificates(&bytes) {
+                let all: usize = chain.iter().map(Vec::len).sum();
+                assert!(!chain.is_empty() && all < bytes.len());
+            }
+        }
+    }
+
     #[test]
     fn lists_that_are_none() {
         for body in [&[][..], &[0, 0, 0], &[0, 0, 1, 7], &[0, 0, 9, 0, 0, 1, 7], &[0, 0, 4, 0, 0, 2, 7]] {
