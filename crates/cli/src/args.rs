@@ -1,10 +1,13 @@
 //! The command line as clap reads it. The help texts are the manual: what a person needs at night stands here.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use trustmason_spec::name::IdentityId;
+use trustmason_host::endpoint::Detour;
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::{Fqdn, IdentityId};
 use trustmason_spec::topology::Side;
 
 /// The spec's name when none is given.
@@ -17,13 +20,14 @@ Exit codes:
   1    nothing was done: bad spec, bad plan file, declined, lock held by another run
   2    drift, or `plan --detailed-exitcode` with changes pending
   3    the saved plan no longer holds; nothing was written; every differing input is named
-  4    something is blocked, or a store failed in apply; the rest was done; each is named
+  4    something is blocked, a store failed in apply, or collect could not fetch a certificate;
+       the rest was done; each is named
   5    apply did all it can now and waits for a person (hand-off, restart)
   64   wrong command line
   130  interrupted; the next run goes on
 
 Reports go to stdout, everything else to stderr. NO_COLOR is honoured; RUST_LOG overrides -v.
-No network is used. Passwords are never given on a command line.
+Only `collect` and `drift --probe` use the network. Passwords are never given on a command line.
 
 Start here:  trustmason demo";
 
@@ -73,6 +77,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     Check(CheckArgs),
     List(ListArgs),
+    Collect(CollectArgs),
     Confirm(ConfirmArgs),
     Ack(AckArgs),
     Runs(RunsArgs),
@@ -181,7 +186,8 @@ pub(crate) enum ReportFormat {
 
 /// Say whether the estate still matches its spec
 ///
-/// The same judgement as `plan`, told as findings: exit 0 in sync, 2 drift, 4 when something could not be judged.
+/// The same judgement as `plan`, told as findings: exit 0 in sync, 2 drift, 4 when something could not be judged. With --probe
+/// each service is also asked over the network which certificate it presents; one that differs is a warning.
 #[derive(Debug, Group)]
 pub(crate) struct DriftArgs {
     /// The estate spec [default: estate.yaml]
@@ -193,6 +199,15 @@ pub(crate) struct DriftArgs {
     /// Warnings count as drift too
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Ask services which certificate they present, and tell where it is another than the one known here
+    #[arg(long)]
+    pub(crate) probe: bool,
+    /// Ask at ADDR:PORT instead of HOST:PORT, as through a tunnel; an empty HOST or PORT is any (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true, requires = "probe")]
+    pub(crate) connect_to: Vec<Detour>,
+    /// How long one service may take to answer, in seconds [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = patience, hide_short_help = true, requires = "probe")]
+    pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) select: Select,
 }
@@ -248,6 +263,30 @@ pub(crate) struct ListArgs {
     /// Read without a password: the digest is not checked and no key is opened
     #[arg(long, group = "password")]
     pub(crate) no_password: bool,
+}
+
+/// Fetch certificates that only people export, from the services that present them
+///
+/// Asks each service of a host nobody here can write (IIS, Diagnostic Portico, VOS) over TLS, shows the certificate in
+/// `certificates_dir` and the one that is presented, and asks; only `yes` writes. Nothing vouches for what comes over the
+/// network: compare the fingerprints with what the service itself shows. With nobody at the keyboard each new certificate must
+/// be named by --pin. Exit 0: all fetched or unchanged; 1: nothing was written; 4: some could not be fetched, the rest was.
+#[derive(Debug, Group)]
+pub(crate) struct CollectArgs {
+    /// The estate spec [default: estate.yaml]
+    #[arg(value_name = "SPEC")]
+    pub(crate) spec: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// A certificate that was compared already, by its SHA-256 in hex; it is not asked about (repeatable)
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) pin: Vec<Fingerprint>,
+    /// Ask at ADDR:PORT instead of HOST:PORT, as through a tunnel; an empty HOST or PORT is any (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDR:PORT", value_parser = detour, hide_short_help = true)]
+    pub(crate) connect_to: Vec<Detour>,
+    /// How long one service may take to answer, in seconds [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = patience, hide_short_help = true)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Record that a hand-off was carried out
@@ -387,6 +426,32 @@ fn glob(text: &str) -> Result<String, String> {
     Ok(lower)
 }
 
+/// `HOST:PORT:ADDR:PORT`, as curl has it; an address of version 6 stands in brackets, and what is empty stays as it is.
+fn detour(text: &str) -> Result<Detour, String> {
+    let shape = || "write HOST:PORT:ADDR:PORT, e.g. adsa.acme.example:443:127.0.0.1:8443".to_owned();
+    let mut parts = text.splitn(3, ':');
+    let (Some(host), Some(port), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { return Err(shape()) };
+    let (to, to_port) = rest.rsplit_once(':').ok_or_else(shape)?;
+    let bare = to.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    if bare.is_none() && to.contains(':') {
+        return Err(format!("write [{to}]: an address of version 6 stands in brackets"));
+    }
+    let port_of = |text: &str| match text {
+        "" => Ok(None),
+        text => text.parse::<u16>().ok().filter(|port| *port > 0).map(Some).ok_or(format!("`{text}` is no port")),
+    };
+    let host = if host.is_empty() { None } else { Some(Fqdn::parse(host).map_err(|e| e.to_string())?) };
+    let to = Some(bare.unwrap_or(to)).filter(|to| !to.is_empty()).map(str::to_owned);
+    Ok(Detour { host, port: port_of(port)?, to, to_port: port_of(to_port)? })
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        _ => Err("write whole seconds, 1 to 3600".to_owned()),
+    }
+}
+
 /// A moment, or the beginning of a day in UTC.
 fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
@@ -442,8 +507,34 @@ mod tests {
     }
 
     #[test]
-    fn later_commands_are_not_there_yet() {
-        assert!(Args::try_parse_from(["trustmason", "collect"]).is_err());
-        assert!(Args::try_parse_from(["trustmason", "drift", "--probe"]).is_err());
+    fn detours_are_written_as_curl_has_them() {
+        let one = detour("ADSA.acme.example:443:127.0.0.1:8443").unwrap();
+        let host = Some(Fqdn::parse("adsa.acme.example").unwrap());
+        assert_eq!(one, Detour { host, port: Some(443), to: Some("127.0.0.1".to_owned()), to_port: Some(8443) });
+        let any = detour("::[::1]:").unwrap();
+        assert_eq!(any, Detour { host: None, port: None, to: Some("::1".to_owned()), to_port: None });
+        for wrong in [
+            "",
+            "a.example:443",
+            "a.example:443:b.example",
+            "a.example:x:b.example:1",
+            "a.example:0:b.example:1",
+            ":1:::1:2",
+        ] {
+            assert!(detour(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nobody_approves_what_nobody_compared() {
+        assert!(Args::try_parse_from(["trustmason", "collect", "--auto-approve"]).is_err());
+        assert!(Args::try_parse_from(["trustmason", "collect", "--pin", "abc"]).is_err());
+    }
+
+    #[test]
+    fn only_a_probe_goes_anywhere() {
+        assert!(Args::try_parse_from(["trustmason", "drift", "--timeout", "1"]).is_err());
+        assert!(Args::try_parse_from(["trustmason", "drift", "--probe", "--timeout", "1"]).is_ok());
+        assert!(Args::try_parse_from(["trustmason", "plan", "--probe"]).is_err());
     }
 }

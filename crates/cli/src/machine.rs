@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use trustmason_host::ack::ack;
 use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
+use trustmason_host::endpoint::{self, Way};
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{self, Eyes};
@@ -18,9 +19,9 @@ use trustmason_host::run::{self, Event, Hands, Outcomes, Request};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_keystore::{Fingerprint, Interner};
-use trustmason_plan::observed::Observed;
+use trustmason_plan::observed::{Observed, ServedLook};
 use trustmason_plan::outline::Plan;
-use trustmason_spec::name::{ServiceId, StoreId};
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 
 use crate::command::confirm::person;
@@ -111,6 +112,20 @@ impl Machine {
         bar.finish_and_clear();
         tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         Ok(Sight { observed, ledger })
+    }
+
+    /// Asks the services of these identities for their certificates. The only way from here to the network.
+    pub(crate) fn probe(
+        &self,
+        identities: &[(IdentityId, u16)],
+        way: &Way,
+        console: Console,
+    ) -> BTreeMap<IdentityId, ServedLook> {
+        let bar = crate::progress::asking(console, identities.len());
+        let served = endpoint::probe(identities, way, &self.certificates, || bar.inc(1));
+        bar.finish_and_clear();
+        tracing::info!(identities = identities.len(), "services asked");
+        served
     }
 
     /// Takes the estate's lock.

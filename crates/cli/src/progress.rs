@@ -23,6 +23,11 @@ pub(crate) fn looking(console: Console, items: usize) -> ProgressBar {
     bar(console, items, "{spinner} looking at {len} stores and files ({elapsed})")
 }
 
+/// While services are asked.
+pub(crate) fn asking(console: Console, services: usize) -> ProgressBar {
+    bar(console, services, "{spinner} asked {pos} of {len} services ({elapsed})")
+}
+
 /// While a plan is carried out.
 pub(crate) struct Running {
     bar: ProgressBar,

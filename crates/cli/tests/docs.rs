@@ -201,6 +201,7 @@ fn every_command_exists() {
         "explain",
         "check",
         "list",
+        "collect",
         "confirm",
         "ack",
         "runs",

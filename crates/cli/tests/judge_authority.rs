@@ -194,7 +194,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     ]);
     assert_eq!(story.state()["state"], "validated");
     story.services.remember();
-    let applies = story.services.to_the_end(&mut story.jvm, &story.built);
+    let applies = story.services.finish(&mut story.jvm, &story.built);
     assert!(applies >= 3, "trusters first, then the identity, then the old one leaves: {applies}");
     assert_eq!(story.state()["state"], "active");
     story.services.old_ones_are_refused(&mut story.jvm, &[WSM]);
@@ -215,7 +215,7 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     story.services.remember();
     let said = trustmason(&story.built, &["plan", Built::SPEC]);
     assert!(said.stdout.contains("the spec wants it self-signed"), "{}", said.stdout);
-    assert!(story.services.to_the_end(&mut story.jvm, &story.built) >= 3);
+    assert!(story.services.finish(&mut story.jvm, &story.built) >= 3);
     let key = story.jvm.dump(&keystore, &[])["wsm_certificate"].clone();
     assert_eq!(key.certificates.len(), 1, "self-signed again");
     let trust = story.jvm.dump(&ads, &[]);
@@ -236,6 +236,9 @@ fn guard(story: &Story, finding: &str, words: &str) {
     assert_eq!(story.state()["state"], "at-ca");
     assert!(plan["summary"]["blocked"].as_u64().unwrap() > 0, "{}", plan["summary"]);
 }
+
+/// The finding, a word of its message; the request, who answers it, with which extensions and options.
+type Case<'a> = (&'a str, &'a str, &'a Path, &'a str, &'a str, &'a [&'a str]);
 
 /// Each guard by a reply that breaks just it.
 fn every_guard_refuses(story: &mut Story, csr: &Path) {
@@ -261,7 +264,7 @@ fn every_guard_refuses(story: &mut Story, csr: &Path) {
     let critical = format!("subjectAltName=DNS:{CVP}\nextendedKeyUsage=critical,serverAuth,clientAuth\n");
     let more = both(&[CVP, "cvp.lab.example"]);
     let elsewhere = both(&["elsewhere.example"]);
-    let cases: [(&str, &str, &Path, &str, &str, &[&str]); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("reply-key-mismatch", "another request", &other, "issuing", &good, &usual),
         ("reply-chain-incomplete", "missing", csr, "stranger", &good, &usual),
         ("reply-name", "must name cvpa", csr, "issuing", &elsewhere, &usual),

@@ -47,7 +47,7 @@ fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
     assert_eq!(said.code, 0, "{}\n{}", said.stdout, said.stderr);
     let said = trustmason(&built, &["apply", "--plan", "new.json"]);
     assert_eq!(said.code, 5, "{}\n{}", said.stdout, said.stderr);
-    assert!(services.to_the_end(&mut jvm, &built) > 1);
+    assert!(services.finish(&mut jvm, &built) > 1);
     services.old_ones_are_refused(&mut jvm, &["cvpa.lab.example/wsm"]);
     let new = jvm.dump(keystore, &[])["wsm_certificate"].clone();
     assert!(new.certificates != old.certificates && new.key != old.key);

@@ -200,8 +200,8 @@ fn help_is_the_manual() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = support::said(support::command(dir.path()).arg("--help")).code(0).out;
     for command in [
-        "plan", "apply", "drift", "explain", "check", "list", "confirm", "ack", "runs", "rollback", "profile",
-        "schema", "demo",
+        "plan", "apply", "drift", "explain", "check", "list", "collect", "confirm", "ack", "runs", "rollback",
+        "profile", "schema", "demo",
     ] {
         let said = support::said(support::command(dir.path()).args([command, "--help"])).code(0);
         all.push_str(&format!("\n$ trustmason {command} --help\n{}", said.out));
@@ -213,7 +213,10 @@ fn help_is_the_manual() {
 fn what_the_program_knows_of_itself() {
     let dir = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| support::said(support::command(dir.path()).args(args));
-    assert_eq!(run(&["profile", "list"]).code(0).out, "pcce-12.5\npcce-12.6\n");
+    assert_eq!(
+        run(&["profile", "list"]).code(0).out,
+        "cce-cti\ncisco-base\ngenesys\npcce-12.5\npcce-12.6\nucce-live-data\n"
+    );
     let _ = run(&["profile", "show", "pcce-12.6"]).code(0).out_has("extends: pcce-12.5");
     let _ = run(&["profile", "show", "pcce-12.7"]).code(1).err_has("did you mean `pcce-12.");
     for what in ["spec", "profile", "plan"] {

@@ -33,6 +33,8 @@ pub enum Event {
     Confirm,
     /// A person said that a service was restarted.
     Ack,
+    /// A certificate that a service presents was filed as its identity's.
+    Collect,
 }
 
 /// How a run was approved.
@@ -45,6 +47,8 @@ pub enum Approval {
     Auto,
     /// A plan was saved before and named (`--plan`).
     SavedPlan,
+    /// Every fingerprint was named (`--pin`).
+    Pinned,
 }
 
 /// Who begins a run, and how it was approved.

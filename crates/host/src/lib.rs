@@ -10,9 +10,11 @@
 pub mod ack;
 pub mod audit;
 mod books;
+pub mod collect;
 pub mod confirm;
 pub mod decision;
 pub mod disk;
+pub mod endpoint;
 mod fan;
 pub mod fault;
 pub mod journal;

@@ -52,6 +52,7 @@ fn identity() -> IdentityDef {
         source_document: "003".into(),
         export_steps: Vec::new(),
         renew_steps: Vec::new(),
+        request_steps: Vec::new(),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::why::Why;
-use crate::{authority, handoff, lint};
+use crate::{authority, handoff, lint, served};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -228,6 +228,7 @@ impl<'a> Desk<'a> {
         self.subject_findings();
         self.host_findings();
         self.findings.extend(lint::shared_keys(ground, self.settled));
+        self.findings.extend(served::findings(ground, self.settled));
         self.restart_findings();
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));

@@ -121,7 +121,7 @@ impl fmt::Display for Fault {
 }
 
 /// The names a certificate carries, for people.
-pub(crate) fn carries(certificate: &Certificate) -> String {
+pub fn carries(certificate: &Certificate) -> String {
     let names = certificate.names_carried();
     if names.is_empty() { "no host at all".to_owned() } else { text::escape(&names.join(", ")) }
 }

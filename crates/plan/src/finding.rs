@@ -126,7 +126,7 @@ kinds! {
         RestartPending = "restart-pending",
         /// A store holds a newer certificate of a host than the one known here.
         Ahead = "ahead",
-        /// A service presents another certificate than its store holds.
+        /// A service presents another certificate than the one known here.
         ServedDiffers = "served-differs",
     }
     Info {
@@ -136,6 +136,8 @@ kinds! {
         Duplicate = "duplicate",
         /// An options file could not be seen.
         OptionsUnobserved = "options-unobserved",
+        /// A service could not be asked for its certificate.
+        EndpointUnreachable = "endpoint-unreachable",
     }
     Blocked {
         /// The store's password is wrong.

@@ -21,6 +21,7 @@ pub mod outline;
 mod overlap;
 pub mod pack;
 mod restart;
+mod served;
 mod settle;
 mod standing;
 pub mod text;

@@ -26,6 +26,8 @@ pub struct Observed {
     pub shadows: BTreeMap<StoreId, Vec<String>>,
     /// Keys minted by an earlier run and not installed yet.
     pub staging: BTreeMap<IdentityId, StagedLook>,
+    /// What services presented, of those that were asked; nobody is, unless somebody wants it.
+    pub served: BTreeMap<IdentityId, ServedLook>,
     /// What earlier runs remembered.
     pub ledger: Ledger,
     /// Everything that was read, with digests; the plan's inputs.
@@ -161,6 +163,15 @@ pub struct InboxFile {
     pub certificates: Vec<Arc<Certificate>>,
     /// Why none, or not all, could be read.
     pub failure: Option<ReadFailure>,
+}
+
+/// What a service presented when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServedLook {
+    /// This certificate, first in its chain.
+    Presented(CertificateSlot),
+    /// It could not be asked; why, for people.
+    Unreachable(String),
 }
 
 /// A key minted by an earlier run.

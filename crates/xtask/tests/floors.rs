@@ -218,6 +218,22 @@ fn modules_are_short_nouns() {
 }
 
 #[test]
+fn only_one_room_has_a_door_to_the_network() {
+    let door = root().join("crates/host/src/endpoint");
+    let words = ["std::net", "rustls::", "TcpStream", "UdpSocket", "ToSocketAddrs"];
+    let others: Vec<String> = sources()
+        .into_iter()
+        .filter(|path| !path.starts_with(&door))
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            words.iter().any(|word| text.contains(word))
+        })
+        .map(|path| shown(&path))
+        .collect();
+    assert!(others.is_empty(), "sockets are opened in {} alone, not in {others:?}", shown(&door));
+}
+
+#[test]
 fn no_room_is_too_big() {
     let big: Vec<String> = sources()
         .into_iter()

@@ -131,12 +131,16 @@ fn show(plan: &Plan, format: ReportFormat, console: Console) {
 
 /// Asks a person; only `yes` goes on.
 pub(crate) fn approve(console: Console, question: &str, hint: &str) -> Result<(), Stop> {
-    match console.ask(question, HOW, "Enter a value: ") {
+    let nobody = format!("nobody is here to approve (stdin is no terminal); nothing was done. {hint}");
+    approve_with(console, question, HOW, &nobody)
+}
+
+/// Asks a person, with other words for how, and for where there is nobody.
+pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: &str) -> Result<(), Stop> {
+    match console.ask(question, how, "Enter a value: ") {
         Some(answer) if answer == "yes" => Ok(()),
         Some(_) => Err(Stop::refused("declined; nothing was done")),
-        None => {
-            Err(Stop::refused(format!("nobody is here to approve (stdin is no terminal); nothing was done. {hint}")))
-        }
+        None => Err(Stop::refused(nobody)),
     }
 }
 

@@ -1,9 +1,14 @@
 //! `drift`: the plan's findings, told as a state.
 
+use trustmason_host::endpoint::{PATIENCE, Way};
+use trustmason_plan::observed::ServedLook;
+use trustmason_plan::outline::Options;
+use trustmason_spec::name::IdentityId;
+
 use crate::args::{DriftArgs, DriftFormat};
 use crate::console::Console;
 use crate::exit::Facts;
-use crate::load::{self, Question};
+use crate::load::{self, Estate, Question};
 use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::drift::{self, Tally};
@@ -12,7 +17,18 @@ use crate::view::prometheus;
 pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let mut sight = Machine::of(&estate).look(&estate, console)?;
+    let machine = Machine::of(&estate);
+    let mut sight = machine.look(&estate, console)?;
+    if args.probe {
+        let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
+        sight.observed.served = machine.probe(&services(&estate, &options), &way, console);
+        // Information only, and not to be overlooked: of these services nothing is known.
+        for (identity, look) in &sight.observed.served {
+            if let ServedLook::Unreachable(why) = look {
+                console.note(&format!("{identity} was not asked: {why}"));
+            }
+        }
+    }
     let plan = estate.judge(&mut sight.observed, &options, load::now());
     let report = match args.format {
         DriftFormat::Text => drift::text(&plan, args.strict, console.verbose()),
@@ -26,4 +42,11 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     };
     console.report(&report);
     Ok(Tally::of(&plan).facts(args.strict))
+}
+
+/// The identities of selected hosts that a service presents, each with its port.
+fn services(estate: &Estate, options: &Options) -> Vec<(IdentityId, u16)> {
+    let selected = |id: &IdentityId| trustmason_plan::selects(&estate.topology, options, &id.host);
+    let identities = estate.topology.identities.values().filter(|def| selected(&def.id));
+    identities.filter_map(|def| Some((def.id.clone(), def.served_at?))).collect()
 }

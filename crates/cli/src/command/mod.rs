@@ -3,6 +3,7 @@
 pub(crate) mod ack;
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod collect;
 pub(crate) mod confirm;
 pub(crate) mod demo;
 pub(crate) mod drift;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, console: Console) -> Result<Facts, Stop> {
         Command::Explain(args) => explain::run(&args, console),
         Command::Check(args) => check::run(&args, console),
         Command::List(args) => list::run(&args, console),
+        Command::Collect(args) => collect::run(args, console),
         Command::Confirm(args) => confirm::run(&args, console),
         Command::Ack(args) => ack::run(&args, console),
         Command::Runs(args) => runs::run(&args, console),

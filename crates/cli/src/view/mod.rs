@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod collect;
 pub(crate) mod drift;
 pub(crate) mod explain;
 pub(crate) mod ladder;

@@ -120,7 +120,7 @@ impl Services {
 impl Services {
     /// On to the end, as careful people go: after every write and every single restart nobody may be refused. How many applies
     /// it took.
-    pub fn to_the_end(&mut self, jvm: &mut Jvm, built: &Built) -> usize {
+    pub fn finish(&mut self, jvm: &mut Jvm, built: &Built) -> usize {
         for applies in 1..16 {
             let waited = waited_for(&plan(built));
             for service in &waited {

@@ -8,7 +8,7 @@
 mod chain;
 mod file;
 mod inbox;
-mod source;
+pub(crate) mod source;
 
 use std::collections::BTreeMap;
 use std::path::Path;

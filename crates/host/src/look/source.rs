@@ -47,7 +47,7 @@ pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, 
 }
 
 /// The files of a folder that have one of these names in any case, sorted.
-fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<PathBuf>> {
     let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let listing = match std::fs::read_dir(folder) {
         Ok(listing) => listing,
@@ -88,7 +88,11 @@ fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input
     (look, inputs)
 }
 
-fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
+/// Reads one file, with its digest.
+pub(crate) fn read(
+    path: &Path,
+    certificates: &Interner,
+) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
     let bytes = match disk::read(path) {
         Ok(bytes) => bytes,

@@ -229,6 +229,7 @@ pub fn identity_def(host: &str, name: &str, source: Source, write: Write) -> Ide
         source_document: "test".into(),
         export_steps: vec!["export it".into()],
         renew_steps: vec!["make it anew".into()],
+        request_steps: Vec::new(),
     }
 }
 

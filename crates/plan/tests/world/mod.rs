@@ -249,6 +249,7 @@ pub fn identity_def(host: &Fqdn, name: &str, source: Source, write: Write) -> Id
         source_document: "test".to_owned(),
         export_steps: vec!["export it".to_owned()],
         renew_steps: vec!["renew it".to_owned()],
+        request_steps: Vec::new(),
     }
 }
 

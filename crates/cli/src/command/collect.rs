@@ -1,0 +1,226 @@
+//! `collect`: certificates that only people export, fetched from the services that present them. The network is never
+//! believed: a person compares fingerprints, now or (`--pin`) before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trustmason_host::audit::{Approval, Author};
+use trustmason_host::collect::{self, Fetched, Filed};
+use trustmason_host::endpoint::{PATIENCE, Way};
+use trustmason_keystore::{Certificate, CertificateSlot, Fingerprint};
+use trustmason_plan::constraints;
+use trustmason_plan::observed::ServedLook;
+use trustmason_plan::text::{count, escape};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::{IdentityDef, Source};
+
+use super::apply::approve_with;
+use super::confirm::person;
+use crate::args::CollectArgs;
+use crate::console::Console;
+use crate::exit::Facts;
+use crate::load::{self, Estate, Question};
+use crate::machine::Machine;
+use crate::stop::Stop;
+use crate::view;
+
+const QUESTION: &str = "Do you want to write these certificates?";
+const HOW: &str =
+    "Compare each fingerprint with what the service itself shows. Only 'yes' will be accepted to approve.";
+
+/// A certificate that a service presents, and what becomes of it.
+pub(crate) struct Item<'a> {
+    pub(crate) def: &'a IdentityDef,
+    pub(crate) port: u16,
+    pub(crate) verdict: Verdict,
+}
+
+/// What becomes of it.
+pub(crate) enum Verdict {
+    /// The file holds it already.
+    Same(Arc<Certificate>),
+    /// It may be written, if a person says so.
+    New(Arc<Certificate>, Filed),
+    /// It is not written, whatever a person says; why.
+    Refused(CertificateSlot, String),
+    /// There is none; why.
+    Unreached(String),
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) written: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) refused: usize,
+    pub(crate) unreached: usize,
+    pub(crate) failed: usize,
+}
+
+pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
+    let estate = load::estate(args.spec.as_deref(), console)?;
+    let options = estate.options(Question { select: args.select, ..Question::default() })?;
+    let machine = Machine::of(&estate);
+    let mut lock = machine.lock()?;
+    let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
+    let wanted: Vec<(&IdentityDef, u16, &[String])> =
+        estate.topology.identities.values().filter(selected).filter_map(exported).collect();
+    if wanted.is_empty() {
+        console.report("Nothing to collect: no selected host has a certificate that is exported by hand and served.\n");
+        return Ok(Facts::FINE);
+    }
+    let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
+    let asked: Vec<(IdentityId, u16)> = wanted.iter().map(|(def, port, _)| (def.id.clone(), *port)).collect();
+    let mut served = machine.probe(&asked, &way, console);
+    let items: Vec<Item<'_>> = wanted
+        .into_iter()
+        .filter_map(|(def, port, names)| {
+            let verdict = judge(&estate, &machine, def, names, served.remove(&def.id)?);
+            Some(Item { def, port, verdict })
+        })
+        .collect();
+    let now = load::now();
+    console.report(&view::collect::found(&estate, &items, now));
+    unused(&args.pin, &items, console);
+    let new: Vec<Fetched<'_>> = items.iter().filter_map(fetched).collect();
+    let mut tally = Tally::of(&items);
+    if !new.is_empty() {
+        let pins: BTreeSet<Fingerprint> = args.pin.into_iter().collect();
+        let approval = approval(&new, &pins, console)?;
+        let who = person();
+        let author = Author { who: &who, approval };
+        let folder = &estate.topology.certificates_dir;
+        let outcomes = collect::file(&new, folder, author, now, &machine.disk, &mut lock)
+            .map_err(|e| Stop::refused(e.to_string()))?;
+        for (one, outcome) in new.iter().zip(outcomes) {
+            let stands = outcome.map_err(|e| e.to_string()).and_then(|()| stands(&estate, &machine, one));
+            match stands {
+                Ok(()) => tally.written += 1,
+                Err(why) => {
+                    console.error(&format!("{}: {why}", one.identity));
+                    tally.failed += 1;
+                }
+            }
+        }
+    }
+    drop(lock);
+    console.report(&view::collect::ended(tally, &estate.name));
+    Ok(Facts { blocked: tally.refused + tally.unreached + tally.failed > 0, ..Facts::FINE })
+}
+
+impl Tally {
+    fn of(items: &[Item<'_>]) -> Self {
+        let mut tally = Self::default();
+        for item in items {
+            match &item.verdict {
+                Verdict::Same(_) => tally.unchanged += 1,
+                Verdict::New(..) => {}
+                Verdict::Refused(..) => tally.refused += 1,
+                Verdict::Unreached(_) => tally.unreached += 1,
+            }
+        }
+        tally
+    }
+}
+
+/// An identity that is served and whose certificate a person drops into `certificates_dir`, under these names.
+fn exported(def: &IdentityDef) -> Option<(&IdentityDef, u16, &[String])> {
+    match (&def.source, def.served_at) {
+        (Source::Exported { names }, Some(port)) => Some((def, port, names)),
+        (Source::Exported { .. } | Source::KeyEntry { .. } | Source::File(_), _) => None,
+    }
+}
+
+fn judge(estate: &Estate, machine: &Machine, def: &IdentityDef, names: &[String], look: ServedLook) -> Verdict {
+    let slot = match look {
+        ServedLook::Presented(slot) => slot,
+        ServedLook::Unreachable(why) => return Verdict::Unreached(why),
+    };
+    let certificate = match &slot {
+        CertificateSlot::Parsed(certificate) => Arc::clone(certificate),
+        CertificateSlot::Unparsed(bytes) => {
+            let why = format!("it cannot be used: {}", bytes.reason());
+            return Verdict::Refused(slot, why);
+        }
+    };
+    let print = certificate.fingerprint();
+    if let Some(why) = estate.topology.distrust.get(&print) {
+        return Verdict::Refused(slot, format!("it is distrusted: {}", escape(why)));
+    }
+    if !constraints::names(&certificate, def) {
+        let carries = constraints::carries(&certificate);
+        let why = format!(
+            "it names {carries}, must name {}; another name that is meant goes under `names:` in the spec",
+            def.id.host
+        );
+        return Verdict::Refused(slot, why);
+    }
+    match Filed::of(&estate.topology.certificates_dir, names, &machine.certificates) {
+        Ok(filed) if filed.holds(print) => Verdict::Same(certificate),
+        Ok(filed) => Verdict::New(certificate, filed),
+        Err(why) => Verdict::Refused(slot, why),
+    }
+}
+
+fn fetched<'a>(item: &'a Item<'_>) -> Option<Fetched<'a>> {
+    match &item.verdict {
+        Verdict::New(certificate, filed) => Some(Fetched {
+            identity: &item.def.id,
+            presented_at: format!("{}:{}", item.def.id.host, item.port),
+            certificate,
+            filed,
+        }),
+        Verdict::Same(_) | Verdict::Refused(..) | Verdict::Unreached(_) => None,
+    }
+}
+
+/// Whether all that is new may be written, and by whose word.
+fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console) -> Result<Approval, Stop> {
+    let open: Vec<&Fetched<'_>> = new.iter().filter(|one| !pins.contains(&one.certificate.fingerprint())).collect();
+    if open.is_empty() {
+        return Ok(Approval::Pinned);
+    }
+    let pins: Vec<String> =
+        open.iter().map(|one| format!("\n  --pin {}  {}", one.certificate.fingerprint(), one.identity)).collect();
+    let nobody = format!(
+        "nobody is here to compare (stdin is no terminal), and {} not pinned; nothing was written. For each that was compared \
+         with what its service shows, add its --pin:{}",
+        if open.len() == 1 {
+            "1 certificate is".to_owned()
+        } else {
+            format!("{} are", count(open.len(), "certificate"))
+        },
+        pins.concat()
+    );
+    approve_with(console, QUESTION, HOW, &nobody)?;
+    Ok(Approval::Asked)
+}
+
+/// Whether the next plan finds it where it was written.
+fn stands(estate: &Estate, machine: &Machine, one: &Fetched<'_>) -> Result<(), String> {
+    let def = estate.topology.identities.get(one.identity);
+    let Some((_, _, names)) = def.and_then(exported) else { return Ok(()) };
+    let filed = Filed::of(&estate.topology.certificates_dir, names, &machine.certificates)?;
+    if filed.holds(one.certificate.fingerprint()) {
+        return Ok(());
+    }
+    Err("it was written, and another certificate stands beside it now; collect again".to_owned())
+}
+
+/// A pin that nothing fits is a slip, or the service presents something else than was compared.
+fn unused(pins: &[Fingerprint], items: &[Item<'_>], console: Console) {
+    let served: BTreeSet<Fingerprint> = items.iter().filter_map(|item| item.verdict.print()).collect();
+    for pin in pins.iter().filter(|pin| !served.contains(pin)) {
+        console.warn(&format!("--pin {pin}: no service presents this certificate"));
+    }
+}
+
+impl Verdict {
+    fn print(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Same(certificate) | Self::New(certificate, _) => Some(certificate.fingerprint()),
+            Self::Refused(slot, _) => Some(slot.fingerprint()),
+            Self::Unreached(_) => None,
+        }
+    }
+}

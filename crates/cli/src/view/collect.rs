@@ -1,0 +1,99 @@
+//! What services present, beside what lies in `certificates_dir`; fingerprints in full, for they are to be compared.
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, CertificateSlot};
+use trustmason_plan::constraints::{self, Fault};
+use trustmason_plan::text::{count, day, escape};
+use trustmason_spec::topology::IdentityDef;
+
+use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
+use crate::command::collect::{Item, Tally, Verdict};
+use crate::load::Estate;
+
+/// What was found.
+pub(crate) fn found(estate: &Estate, items: &[Item<'_>], now: Timestamp) -> String {
+    let mut out = String::new();
+    line!(
+        out,
+        "{}: {} asked, as of {}",
+        paint(BOLD, format!("Estate {}", escape(&estate.topology.estate))),
+        count(items.len(), "service"),
+        day(now.as_second())
+    );
+    out.push('\n');
+    for item in items {
+        one(&mut out, item, now);
+    }
+    out
+}
+
+fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
+    let head = |style, word: &str| {
+        let place = format!("port {}", item.port);
+        format!("{} {}  {}", paint(style, format!("{word:<11}")), paint(BOLD, &item.def.id), paint(DIM, place))
+    };
+    match &item.verdict {
+        Verdict::Same(certificate) => {
+            line!(out, "{}", head(DIM, "unchanged"));
+            shown(out, ' ', certificate);
+        }
+        Verdict::New(certificate, filed) => {
+            line!(out, "{}", head(GOOD, "new"));
+            for (path, holds) in filed.changes(certificate.fingerprint()) {
+                line!(out, "    {}", path.display());
+                if let Some(old) = holds {
+                    shown(out, '-', old);
+                    if old.not_before() > certificate.not_before() {
+                        line!(out, "      {}", paint(WARN, "issued later than the one that is presented"));
+                    }
+                }
+            }
+            shown(out, '+', certificate);
+            faults(out, certificate, item.def, now);
+        }
+        Verdict::Refused(slot, why) => {
+            line!(out, "{}", head(BAD, "refused"));
+            match slot {
+                CertificateSlot::Parsed(certificate) => shown(out, '!', certificate),
+                CertificateSlot::Unparsed(_) => line!(out, "    ! sha256 {}", slot.fingerprint()),
+            }
+            line!(out, "      {why}");
+        }
+        Verdict::Unreached(why) => {
+            line!(out, "{}", head(BAD, "not reached"));
+            line!(out, "      {why}");
+        }
+    }
+    out.push('\n');
+}
+
+fn shown(out: &mut String, mark: char, certificate: &Certificate) {
+    let dates = format!("{} to {}", day(certificate.not_before()), day(certificate.not_after()));
+    line!(out, "    {mark} {}  {dates}", escape(certificate.subject()));
+    line!(out, "      sha256 {}", certificate.fingerprint());
+}
+
+/// What is wrong with it, for a person to know before saying yes.
+fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: Timestamp) {
+    for fault in constraints::judge(certificate, def, now) {
+        if !matches!(fault, Fault::NotNamed { .. }) {
+            line!(out, "      {}", paint(WARN, fault));
+        }
+    }
+}
+
+/// How it ended.
+pub(crate) fn ended(tally: Tally, spec: &str) -> String {
+    let mut out = String::new();
+    let Tally { written, unchanged, refused, unreached, failed } = tally;
+    if written > 0 {
+        line!(out, "What it means for the stores: trustmason plan {spec}");
+        out.push('\n');
+    }
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let text = format!(
+        "Collect complete: {written} written, {unchanged} unchanged, {refused} refused, {unreached} not reached{failed}."
+    );
+    line!(out, "{}", paint(BOLD, text));
+    out
+}

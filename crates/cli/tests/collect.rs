@@ -1,0 +1,331 @@
+//! Certificates fetched from services, and services asked whether they present what is known of them: real TLS on this
+//! machine, the program as people and schedulers run it.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::expect_used, unreachable_pub, reason = "tests")]
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use server::{Server, nobody};
+use support::{Estate, Said, Wish, certificate, files, key, put};
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::IdentityId;
+
+const FINESSE: &str = "fina.acme.example:8443";
+const ADS: &str = "adsa.acme.example:443";
+
+/// What the estate knows of an identity.
+fn known(estate: &Estate, identity: &str) -> Vec<u8> {
+    estate.certificates[&IdentityId::parse(identity).unwrap()].clone()
+}
+
+/// A server with the certificate that the estate knows.
+fn settled(estate: &Estate, identity: &str, n: usize) -> Server {
+    Server::presenting(&known(estate, identity), &key(n))
+}
+
+/// A newer certificate of a host, and a server that presents it.
+fn renewed(fqdn: &str) -> (Fingerprint, Vec<u8>, Server) {
+    let wish = Wish { years: (2026, 2048), ..Wish::of(fqdn, 4711) };
+    let der = certificate(&wish);
+    let server = Server::presenting(&der, &key(wish.key));
+    (Fingerprint::of(&der), der, server)
+}
+
+fn untouched(estate: &Estate, before: &std::collections::BTreeMap<std::path::PathBuf, Vec<u8>>) {
+    assert_eq!(files(estate.dir.path()), *before, "something was written");
+}
+
+#[test]
+fn what_is_the_same_is_left_alone() {
+    let estate = Estate::new();
+    let server = settled(&estate, "fina.acme.example/tomcat", 6);
+    let before = files(estate.dir.path());
+    let said = estate.run(&["collect", "--host", "fina*", &server.instead_of(FINESSE)]).code(0);
+    let print = Fingerprint::of(&known(&estate, "fina.acme.example/tomcat"));
+    let said = said.out_has("unchanged   fina.acme.example/tomcat  port 8443").out_has(&format!("sha256 {print}"));
+    assert_eq!(said.last_line(), "Collect complete: 0 written, 1 unchanged, 0 refused, 0 not reached.");
+    assert_eq!(said.err, "");
+    untouched(&estate, &before);
+}
+
+#[test]
+fn nobody_there_to_compare_and_no_pin_writes_nothing() {
+    let estate = Estate::new();
+    let (print, _, server) = renewed("fina.acme.example");
+    let before = files(estate.dir.path());
+    let to = server.instead_of(FINESSE);
+    let other = Fingerprint::of(b"another").to_string();
+    for pins in [&[][..], &["--pin", other.as_str()]] {
+        let mut args = vec!["collect", "--host", "fina*", to.as_str()];
+        args.extend(pins);
+        let said = estate.run(&args).code(1);
+        let old = Fingerprint::of(&known(&estate, "fina.acme.example/tomcat"));
+        // Both fingerprints in full: they are there to be compared.
+        let said = said.out_has(&format!("    - CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2025-01-01 to 2049-06-20\n      sha256 {old}\n"));
+        let said = said.out_has(&format!("    + CN=fina.acme.example, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US  2026-01-01 to 2048-06-20\n      sha256 {print}\n"));
+        let said =
+            said.err_has("nobody is here to compare").err_has(&format!("--pin {print}  fina.acme.example/tomcat"));
+        assert_eq!(said.err.contains("no service presents this certificate"), !pins.is_empty(), "{}", said.err);
+    }
+    untouched(&estate, &before);
+}
+
+#[test]
+fn a_pin_is_a_word_given_before() {
+    let estate = Estate::new();
+    let (print, der, server) = renewed("fina.acme.example");
+    let to = server.instead_of(FINESSE);
+    // As openssl prints it.
+    let pin: Vec<String> = print.as_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+    let pin = pin.join(":");
+    let args = ["collect", "--host", "fina*", &to, "--pin", &pin];
+    let said = estate.run(&args).code(0).out_has("new         fina.acme.example/tomcat");
+    assert_eq!(said.last_line(), "Collect complete: 1 written, 0 unchanged, 0 refused, 0 not reached.");
+    let file = estate.path("certs/fina.acme.example.pem");
+    assert_eq!(fs::read_to_string(&file).unwrap(), support::pem(&der));
+    // The plan carries it to those that trust that host.
+    let plan = estate.run(&["plan", "--format", "json"]).code(0).json();
+    assert!(plan["summary"]["replace"].as_u64().unwrap() > 0, "{}", plan["summary"]);
+    let input = plan["changes"].as_array().unwrap().iter().find(|c| c["action"] == "replace").unwrap();
+    assert_eq!(input["after"]["sha256"], print.to_string());
+    // Again: nothing to do, and nobody need be asked.
+    let _ = estate.run(&["collect", "--host", "fina*", &to]).code(0).out_has("1 unchanged");
+    let log = fs::read_to_string(estate.path(".trustmason/audit.jsonl")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(log.lines().count(), 1);
+    let old = Fingerprint::of(&known(&estate, "fina.acme.example/tomcat"));
+    let shown = ["event", "who", "store", "before", "after", "approval"].map(|field| line[field].as_str().unwrap());
+    assert_eq!(
+        shown,
+        ["collect", "tester", "fina.acme.example/tomcat", &old.to_string(), &print.to_string(), "pinned"]
+    );
+}
+
+#[test]
+fn one_that_was_never_exported_is_made_under_its_first_name() {
+    let estate = Estate::new();
+    fs::remove_dir_all(estate.path("certs")).unwrap();
+    let (print, der, server) = renewed("adsa.acme.example");
+    let to = server.instead_of(ADS);
+    let said = estate.run(&["collect", "--host", "adsa*", &to, &nobody(), "--pin", &print.to_string()]).code(4);
+    let said =
+        said.out_has("not reached adsa.acme.example/dfp").out_has("1 written, 0 unchanged, 0 refused, 1 not reached.");
+    assert!(!said.out.contains("    - "), "{}", said.out);
+    assert_eq!(fs::read_to_string(estate.path("certs/ADSadsa.cer")).unwrap(), support::pem(&der));
+    assert_eq!(fs::read_dir(estate.path("certs")).unwrap().count(), 1);
+}
+
+#[test]
+fn both_names_of_a_certificate_change_together() {
+    let estate = Estate::new();
+    fs::copy(estate.path("certs/ADSadsa.cer"), estate.path("certs/icmADSA.CER")).unwrap();
+    let (print, der, server) = renewed("adsa.acme.example");
+    let to = server.instead_of(ADS);
+    let said = estate.run(&["collect", "--host", "adsa*", &to, &nobody(), "--pin", &print.to_string()]).code(4);
+    let _ = said.out_has("certs/ADSadsa.cer").out_has("certs/icmADSA.CER");
+    for name in ["ADSadsa.cer", "icmADSA.CER"] {
+        assert_eq!(fs::read_to_string(estate.path("certs").join(name)).unwrap(), support::pem(&der), "{name}");
+    }
+    let drift = estate.run(&["drift", "--format", "json"]).json();
+    assert!(!drift["findings"].as_array().unwrap().iter().any(|f| f["finding"] == "source-ambiguous"));
+}
+
+/// Answers the question on a terminal of its own.
+#[cfg(target_os = "linux")]
+fn answer(estate: &Estate, args: &str, words: &str) -> Said {
+    use std::io::Write as _;
+    let program = env!("CARGO_BIN_EXE_trustmason");
+    let mut child = std::process::Command::new("script")
+        .args(["-qec", &format!("'{program}' collect {args}"), "/dev/null"])
+        .current_dir(estate.dir.path())
+        .env("TERM", "dumb")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script` of util-linux gives the test a terminal");
+    // Kept open until the end: `script` takes a closed input for a hang-up.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(words.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    Said { code: output.status.code().unwrap_or(-1), out, err: String::new() }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_is_asked_and_only_yes_counts() {
+    let estate = Estate::new();
+    let (_, der, server) = renewed("fina.acme.example");
+    let args = format!("--host 'fina*' {}", server.instead_of(FINESSE));
+    let before = files(estate.dir.path());
+    let said = answer(&estate, &args, "y\n").code(1).out_has("Do you want to write these certificates?");
+    let _ = said
+        .out_has("Compare each fingerprint with what the service itself shows.")
+        .out_has("declined; nothing was done");
+    untouched(&estate, &before);
+    let _ = answer(&estate, &args, "yes\n").code(0).out_has("1 written, 0 unchanged");
+    assert_eq!(fs::read_to_string(estate.path("certs/fina.acme.example.pem")).unwrap(), support::pem(&der));
+    let log = fs::read_to_string(estate.path(".trustmason/audit.jsonl")).unwrap();
+    assert!(log.contains("\"approval\":\"asked\""), "{log}");
+}
+
+#[test]
+fn the_certificate_of_another_host_is_shown_and_refused() {
+    let estate = Estate::new();
+    let other = certificate(&Wish::of("finb.acme.example", 5));
+    let server = Server::presenting(&other, &key(7));
+    let print = Fingerprint::of(&other).to_string();
+    let before = files(estate.dir.path());
+    // Not even a pin helps.
+    let said = estate.run(&["collect", "--host", "fina*", &server.instead_of(FINESSE), "--pin", &print]).code(4);
+    let said = said.out_has("refused     fina.acme.example/tomcat").out_has(&format!("sha256 {print}"));
+    let _ = said.out_has("it names finb.acme.example, must name fina.acme.example;");
+    untouched(&estate, &before);
+}
+
+#[test]
+fn a_distrusted_one_is_refused_and_a_file_nobody_understands_stays() {
+    let estate = Estate::new();
+    let (print, _, server) = renewed("fina.acme.example");
+    let spec = fs::read_to_string(estate.path("estate.yaml")).unwrap();
+    let distrust = format!("distrust: [{{ sha256: '{print}', why: lost laptop }}]\n");
+    fs::write(estate.path("estate.yaml"), format!("{spec}{distrust}")).unwrap();
+    let pin = print.to_string();
+    let to = server.instead_of(FINESSE);
+    let args = ["collect", "--host", "fina*", &to, "--pin", &pin];
+    let _ = estate.run(&args).code(4).out_has("it is distrusted: lost laptop");
+    fs::write(estate.path("estate.yaml"), spec).unwrap();
+    put(&estate.path("certs/fina.acme.example.pem"), b"to be done\n");
+    let _ = estate.run(&args).code(4).out_has("refused     fina").out_has("move it away and collect again");
+    assert_eq!(fs::read(estate.path("certs/fina.acme.example.pem")).unwrap(), b"to be done\n");
+}
+
+#[test]
+fn who_does_not_answer_does_not_stop_the_others() {
+    let estate = Estate::new();
+    let (print, _, server) = renewed("fina.acme.example");
+    let silent = Server::silent();
+    let begin = Instant::now();
+    let pin = print.to_string();
+    let args =
+        ["collect", "--timeout", "1", "--pin", &pin, &server.instead_of(FINESSE), &silent.instead_of(ADS), &nobody()];
+    let said = estate.run(&args).code(4);
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    let way = format!("adsa.acme.example:443 (by way of 127.0.0.1:{}): no answer within 1 s;", silent.port);
+    let said = said.out_has(&way).out_has("nothing listens there (connection refused); start the service");
+    assert!(
+        said.last_line().starts_with("Collect complete: 1 written, 0 unchanged, 0 refused, "),
+        "{}",
+        said.last_line()
+    );
+    assert!(estate.path("certs/fina.acme.example.pem").exists());
+}
+
+#[test]
+fn what_few_need_stands_in_the_long_help_only() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["collect", "drift"] {
+        let help = |flag| support::said(support::command(dir.path()).args([command, flag])).code(0).out;
+        for option in ["--connect-to <HOST:PORT:ADDR:PORT>", "--timeout <SECONDS>"] {
+            assert!(help("--help").contains(option) && !help("-h").contains(option), "{command} {option}");
+        }
+    }
+}
+
+#[test]
+fn nothing_to_collect_and_a_lock() {
+    let estate = Estate::new();
+    let said = estate.run(&["collect", "--host", "cvp*"]).code(0);
+    assert!(said.out.starts_with("Nothing to collect:"), "{}", said.out);
+    let _ = estate.run(&["collect", "--host", "nobody*"]).code(1).err_has("matches no host");
+    put(&estate.path(".trustmason/lock"), b"");
+    let lock = fs::File::open(estate.path(".trustmason/lock")).unwrap();
+    lock.lock().unwrap();
+    let _ = estate.run(&["collect", &nobody()]).code(1).err_has("another run holds");
+}
+
+#[test]
+fn only_a_probe_opens_a_connection() {
+    let estate = Estate::new();
+    let server = settled(&estate, "fina.acme.example/tomcat", 6);
+    let to = server.instead_of(FINESSE);
+    for args in [&["plan"][..], &["drift"], &["check"], &["explain", "fina.acme.example"]] {
+        let _ = estate.run(args).code(0);
+    }
+    let _ = estate.run(&["drift", &to]).code(64);
+    assert_eq!(server.calls(), 0);
+    let said = estate.run(&["drift", "--strict", "--probe", "--host", "fina*", &to]).code(0);
+    assert_eq!(said.last_line(), "In sync. Every store holds what the spec declares.");
+    assert_eq!((said.err.as_str(), server.calls()), ("", 1));
+}
+
+#[test]
+fn a_service_that_presents_something_else_is_a_warning() {
+    let estate = Estate::new();
+    let (print, _, server) = renewed("cvp1.acme.example");
+    let to = server.instead_of("cvp1.acme.example:8111");
+    let args = |more: &[&'static str]| {
+        let mut args = vec!["drift".to_owned(), "--probe".to_owned(), "--host=cvp1*".to_owned(), to.clone()];
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        args
+    };
+    let run = |more: &[&'static str]| {
+        let args = args(more);
+        estate.run(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let here = Fingerprint::of(&known(&estate, "cvp1.acme.example/wsm"));
+    let said = run(&[])
+        .code(0)
+        .out_has("Warnings:\n  served-differs         cvp1.acme.example/wsm: port 8111 presents CN=cvp1.acme.example,");
+    let said = said.out_has(&format!(
+        "(sha256 {print}), but cvp1.acme.example/keystore/wsm_certificate holds sha256 {here}; restart it"
+    ));
+    assert_eq!(said.last_line(), "In sync, with 1 warning.");
+    let _ = run(&["--strict"]).code(2);
+    let json = run(&["--format", "json"]).code(0).json();
+    let finding = json["findings"].as_array().unwrap().iter().find(|f| f["finding"] == "served-differs").unwrap();
+    assert_eq!((&finding["severity"], &finding["sha256"]), (&"warning".into(), &print.to_string().into()));
+    let metrics = run(&["--format", "prometheus"]).code(0);
+    let _ = metrics.out_has("trustmason_findings{finding=\"served-differs\",severity=\"warning\"} 1\n");
+    // One can live with it, as with any other.
+    let spec = fs::read_to_string(estate.path("estate.yaml")).unwrap();
+    let accept = "accept: [{ finding: served-differs, until: 2099-01-01, why: behind a balancer }]\n";
+    fs::write(estate.path("estate.yaml"), format!("{spec}{accept}")).unwrap();
+    let _ = run(&["--strict"]).code(0).out_has("accepted until 2099-01-01: behind a balancer");
+}
+
+#[test]
+fn an_exported_certificate_that_is_old_is_told_by_a_probe() {
+    let estate = Estate::new();
+    let (print, _, server) = renewed("fina.acme.example");
+    let said = estate.run(&["drift", "--probe", "--host", "fina*", &server.instead_of(FINESSE)]).code(0);
+    let said = said.out_has(&format!("(sha256 {print}), but the exported file holds sha256 "));
+    let _ = said.out_has("`trustmason collect` fetches the one that is presented");
+}
+
+#[test]
+fn a_service_that_cannot_be_asked_is_named_and_counts_for_nothing() {
+    let estate = Estate::new();
+    let gone = nobody();
+    let args = ["drift", "--strict", "--probe", "--host", "fina*", &gone];
+    let said =
+        estate.run(&args).code(0).err_has("fina.acme.example/tomcat was not asked: fina.acme.example:8443 (by way of ");
+    let said = said.err_has("nothing listens there (connection refused)").out_has("1 finding for information only");
+    assert_eq!(said.last_line(), "In sync. Every store holds what the spec declares.");
+    let _ = estate
+        .run(&["drift", "-v", "--probe", "--host", "fina*", &gone])
+        .code(0)
+        .out_has("  endpoint-unreachable   fina.acme.example/tomcat: ");
+    let json = estate.run(&["drift", "--format", "json", "--probe", "--host", "fina*", &gone]).code(0).json();
+    assert!(json["findings"].as_array().unwrap().iter().any(|f| f["finding"] == "endpoint-unreachable"));
+    let metrics = estate.run(&["drift", "--format", "prometheus", "--probe", "--host", "fina*", &gone]).code(0);
+    let _ = metrics.out_has("trustmason_findings{finding=\"endpoint-unreachable\",severity=\"info\"} 1\n");
+}

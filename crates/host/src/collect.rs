@@ -1,0 +1,173 @@
+//! Certificates that services present, filed where exports by hand lie (`certificates_dir`). What is written was shown to a
+//! person, or named by them before; nothing is decided here.
+//!
+//! All files that count for an identity get the certificate: one left with the old one would make it ambiguous. A file that
+//! somebody exports at the same moment stays.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Fingerprint, Interner};
+use trustmason_spec::name::{IdentityId, StoreId};
+
+use crate::audit::{Audit, Author, Entry, Event};
+use crate::disk::{Disk, DiskError, Over, Owner, Replacement};
+use crate::lock::{Lock, LockError};
+use crate::look::source;
+use crate::{path, state};
+
+/// The files of one identity as they are now.
+#[derive(Debug)]
+pub struct Filed {
+    slips: Vec<Slip>,
+}
+
+#[derive(Debug)]
+struct Slip {
+    path: PathBuf,
+    /// The digest of the file; `None` where there is none yet.
+    digest: Option<Fingerprint>,
+    holds: Option<Arc<Certificate>>,
+}
+
+impl Filed {
+    /// Looks for an identity's files: those of these names, in any case. Where none is there, the first name is to be made.
+    ///
+    /// # Errors
+    /// For people: a file that is there and cannot be used is not written over.
+    pub fn of(folder: &Path, names: &[String], certificates: &Interner) -> Result<Self, String> {
+        let found = source::candidates(folder, names)
+            .map_err(|cause| DiskError::new("read folder", folder, cause).to_string())?;
+        let mut slips = Vec::new();
+        for path in found {
+            let (digest, holds) = source::read(&path, certificates);
+            let holds = holds.map_err(|failure| format!("{}; move it away and collect again", failure.message))?;
+            let path = path::real(path).map_err(|error| error.to_string())?;
+            slips.push(Slip { path, digest, holds: Some(holds) });
+        }
+        if let (true, Some(name)) = (slips.is_empty(), names.first()) {
+            if !is_plain(name) {
+                return Err(format!("`{name}` is no name of a file in {}; correct `exported_as`", folder.display()));
+            }
+            slips.push(Slip { path: folder.join(name), digest: None, holds: None });
+        }
+        Ok(Self { slips })
+    }
+
+    /// Whether there is a file, and every one holds this certificate.
+    pub fn holds(&self, certificate: Fingerprint) -> bool {
+        let is = |slip: &Slip| slip.holds.as_ref().is_some_and(|c| c.fingerprint() == certificate);
+        !self.slips.is_empty() && self.slips.iter().all(is)
+    }
+
+    /// The files that would be written for this certificate, each with what it holds now.
+    pub fn changes(&self, to: Fingerprint) -> impl Iterator<Item = (&Path, Option<&Arc<Certificate>>)> {
+        self.other(to).map(|slip| (slip.path.as_path(), slip.holds.as_ref()))
+    }
+
+    fn other(&self, than: Fingerprint) -> impl Iterator<Item = &Slip> {
+        self.slips.iter().filter(move |slip| slip.holds.as_ref().is_none_or(|c| c.fingerprint() != than))
+    }
+}
+
+/// Whether a name stays in its folder, on every system.
+fn is_plain(name: &str) -> bool {
+    !name.contains(['/', '\\', ':', '\0']) && !matches!(name, "" | "." | "..")
+}
+
+/// A certificate to be filed.
+#[derive(Debug)]
+pub struct Fetched<'a> {
+    /// Whose it is.
+    pub identity: &'a IdentityId,
+    /// Where it was presented, for people.
+    pub presented_at: String,
+    /// It.
+    pub certificate: &'a Arc<Certificate>,
+    /// The files of that identity.
+    pub filed: &'a Filed,
+}
+
+/// Why nothing was filed.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Another run is at work.
+    #[error("{0}; nothing was written")]
+    Lock(#[from] LockError),
+    /// The folder cannot be made.
+    #[error("{0}; nothing was written")]
+    Folder(DiskError),
+    /// The log cannot be written.
+    #[error("certificates were written, but the audit log was not: {0}")]
+    Audit(DiskError),
+}
+
+/// Files these certificates as PEM, each file whole or not at all, and adds a line to the audit log for each identity. One that
+/// fails does not stop the others; answers come in the order asked.
+///
+/// # Errors
+/// [`CollectError`].
+pub fn file(
+    fetched: &[Fetched<'_>],
+    folder: &Path,
+    author: Author<'_>,
+    now: Timestamp,
+    disk: &Disk,
+    lock: &mut Lock,
+) -> Result<Vec<Result<(), DiskError>>, CollectError> {
+    let prints: Vec<String> = fetched.iter().map(|one| one.certificate.fingerprint().to_string()).collect();
+    let run = state::run_id(now, Fingerprint::of(prints.join(" ").as_bytes()));
+    lock.sign(disk, &run, now)?;
+    let mut done = Vec::new();
+    let mut lines = Vec::new();
+    let made = disk.make_dir(folder).map_err(CollectError::Folder);
+    if made.is_ok() {
+        for one in fetched {
+            let (before, outcome) = write(one, &run, disk);
+            if outcome.is_ok() {
+                let target = StoreId::new(one.identity.host.clone(), one.identity.name.clone());
+                lines.push(Entry {
+                    before,
+                    after: Some(one.certificate.fingerprint()),
+                    reason: Some(format!("presented at {}", one.presented_at)),
+                    approval: Some(author.approval),
+                    ..Entry::new(Event::Collect, now, author.who).of_store(&target)
+                });
+            }
+            done.push(outcome);
+        }
+    }
+    let logged = Audit::of(disk, lock.state()).append(&lines);
+    let unsigned = lock.unsign(disk);
+    made?;
+    logged.and(unsigned).map_err(CollectError::Audit)?;
+    Ok(done)
+}
+
+/// The certificate that was there, if there was one, and how it went.
+fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Result<(), DiskError>) {
+    let pem = trustmason_plan::pack::pem(one.certificate);
+    let mut before = None;
+    for slip in one.filed.other(one.certificate.fingerprint()) {
+        before = before.or(slip.holds.as_ref().map(|c| c.fingerprint()));
+        // It is public, and others read this folder too. Whoever exported the old one need not own the new one.
+        let mode = std::fs::metadata(&slip.path).map_or(0o644, |metadata| Owner::of(&metadata).mode);
+        let new = Replacement {
+            target: &slip.path,
+            bytes: pem.as_bytes(),
+            owner: Owner::ours(mode),
+            attributes: None,
+            over: Over::from(slip.digest),
+            run,
+        };
+        if let Err(error) = disk.replace(new, || Ok::<(), DiskError>(())) {
+            return (before, Err(error.into_error(&slip.path)));
+        }
+    }
+    (before, Ok(()))
+}
+
+#[cfg(test)]
+#[path = "collect_tests.rs"]
+mod tests;

@@ -1,0 +1,84 @@
+//! Why a service could not be asked, for people: who, what, and one thing to try.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Endpoint;
+
+/// A service that could not be asked.
+#[derive(Debug)]
+pub struct EndpointError {
+    /// Which.
+    pub endpoint: Endpoint,
+    /// Where it was looked for instead, if somewhere else.
+    pub detour: Option<String>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a service could not be asked.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// Its name leads nowhere.
+    Name(Arc<io::Error>),
+    /// No connection.
+    Connect(Arc<io::Error>),
+    /// It did not answer, or not to the end, in this time.
+    Late(Duration),
+    /// The connection broke.
+    Broken(Arc<io::Error>),
+    /// It ended the connection without a word.
+    Closed,
+    /// It speaks something that is not TLS; how its answer begins.
+    NotTls(String),
+    /// It sends more than any certificate chain needs.
+    TooMuch,
+    /// Both found no common ground, or it broke the rules; in the words of TLS.
+    Tls(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(error) => {
+                write!(f, "its name cannot be resolved: {error}; check DNS, or name an address with --connect-to")
+            }
+            Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                f.write_str("nothing listens there (connection refused); start the service, or check its port")
+            }
+            Self::Connect(error) => write!(f, "no connection: {error}; check routes and firewalls from this machine"),
+            Self::Late(patience) => write!(
+                f,
+                "no answer within {} s; check that the service is up and no firewall drops the connection, or give it more \
+                 time with --timeout",
+                patience.as_secs_f32()
+            ),
+            Self::Broken(error) => write!(f, "the connection broke: {error}; try again"),
+            Self::Closed => f.write_str(
+                "it closed the connection without presenting a certificate; check that TLS is switched on at this port",
+            ),
+            Self::NotTls(begin) => {
+                write!(f, "it does not speak TLS, its answer begins with `{begin}`; check the port")
+            }
+            Self::TooMuch => f.write_str("it sends more than a certificate chain can need; check the port"),
+            Self::Tls(words) => {
+                write!(f, "no handshake: {words}; export its certificate by hand, or see what openssl s_client says")
+            }
+        }
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.endpoint)?;
+        if let Some(detour) = &self.detour {
+            write!(f, " (by way of {detour})")?;
+        }
+        write!(f, ": {}", self.cause)
+    }
+}
+
+// The cause stands in the text already.
+impl std::error::Error for EndpointError {}

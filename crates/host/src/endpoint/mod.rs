@@ -1,0 +1,197 @@
+//! The certificates that services present, asked for over the network. A handshake is begun for nothing else: whatever chain
+//! comes is written down and nothing is ever trusted by it, sent through it or believed because of it.
+//!
+//! [`ask`] asks one service, [`ask_all`] many side by side, and [`probe`] those of a topology's identities. Only `collect` and
+//! `drift --probe` call them; nothing else opens a socket.
+
+mod error;
+mod greet;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use trustmason_keystore::Interner;
+use trustmason_plan::observed::ServedLook;
+use trustmason_spec::name::{Fqdn, IdentityId};
+
+pub use error::{Cause, EndpointError};
+use wire::Wire;
+
+use crate::fan::{self, News};
+
+/// How long one service may take for everything together, unless somebody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Services asked at the same time at most.
+const MOST_AT_ONCE: usize = 8;
+
+/// Where a service listens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// The host, which is also the name asked for (SNI).
+    pub host: Fqdn,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Another address for a service, as through a tunnel. The name asked for stays the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detour {
+    /// Of which host; `None` is any.
+    pub host: Option<Fqdn>,
+    /// Of which port; `None` is any.
+    pub port: Option<u16>,
+    /// The address or name to go to; `None` is the host itself.
+    pub to: Option<String>,
+    /// The port to go to; `None` is the same.
+    pub to_port: Option<u16>,
+}
+
+/// How services are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Other addresses; the first that fits counts.
+    pub detours: Vec<Detour>,
+    /// How long one service may take for everything together.
+    pub patience: Duration,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Self { detours: Vec::new(), patience: PATIENCE }
+    }
+}
+
+impl Way {
+    /// Name or address, and port, to connect to.
+    fn to(&self, endpoint: &Endpoint) -> (String, u16) {
+        let fits = |detour: &&Detour| {
+            detour.host.as_ref().is_none_or(|host| *host == endpoint.host)
+                && detour.port.is_none_or(|port| port == endpoint.port)
+        };
+        let detour = self.detours.iter().find(fits);
+        let host = detour.and_then(|d| d.to.clone()).unwrap_or_else(|| endpoint.host.to_string());
+        (host, detour.and_then(|d| d.to_port).unwrap_or(endpoint.port))
+    }
+}
+
+/// A chain as a service presented it, DER, its own certificate first. Never empty.
+pub type Chain = Vec<Vec<u8>>;
+
+/// Asks one service for its chain.
+///
+/// # Errors
+/// [`EndpointError`], which names host, port, cause and one thing to try.
+pub fn ask(endpoint: &Endpoint, way: &Way) -> Result<Chain, EndpointError> {
+    let (host, port) = way.to(endpoint);
+    let detour = (host != endpoint.host.as_str() || port != endpoint.port).then(|| format!("{host}:{port}"));
+    let failed = |cause| EndpointError { endpoint: endpoint.clone(), detour: detour.clone(), cause };
+    let deadline = Instant::now() + way.patience;
+    let late = Cause::Late(way.patience);
+    let addresses = resolve(host, port, deadline, &late).map_err(failed)?;
+    let wire = || connect(&addresses, deadline, &late).map(|stream| Wire::new(stream, deadline));
+    let mut first = wire().map_err(failed)?;
+    match wire::handshake(&mut first, &endpoint.host, late.clone()) {
+        Ok(chain) => Ok(chain),
+        Err(cause @ (Cause::Tls(_) | Cause::Closed)) => {
+            drop(first);
+            let old = wire().ok().and_then(|mut wire| greet::chain(&mut wire, &endpoint.host, &random()?).ok()?);
+            // What the better handshake ended by says more.
+            old.ok_or(cause).map_err(failed)
+        }
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// What a greeting carries so that no two are alike.
+fn random() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok().map(|()| bytes)
+}
+
+/// Asks many services, several at once; answers come in the order of the questions. `done` hears of each as it answers.
+pub fn ask_all(endpoints: &[Endpoint], way: &Way, mut done: impl FnMut()) -> Vec<Result<Chain, EndpointError>> {
+    let one = |endpoint: &Endpoint| ask(endpoint, way).inspect_err(|error| tracing::debug!(%error, "not reached"));
+    fan::told(MOST_AT_ONCE, endpoints, one, |news| match news {
+        News::Begun(_) => {}
+        News::Done(..) => done(),
+    })
+}
+
+/// Asks for the certificates of these identities. What several identities share is asked for once.
+pub fn probe(
+    identities: &[(IdentityId, u16)],
+    way: &Way,
+    certificates: &Interner,
+    done: impl FnMut(),
+) -> BTreeMap<IdentityId, ServedLook> {
+    let at = |(id, port): &(IdentityId, u16)| Endpoint { host: id.host.clone(), port: *port };
+    let endpoints: BTreeSet<Endpoint> = identities.iter().map(at).collect();
+    let endpoints: Vec<Endpoint> = endpoints.into_iter().collect();
+    let looks: Vec<ServedLook> = ask_all(&endpoints, way, done)
+        .into_iter()
+        .map(|answer| match answer {
+            Ok(chain) => match chain.first() {
+                Some(leaf) => ServedLook::Presented(certificates.intern(leaf)),
+                None => ServedLook::Unreachable("it presents no certificate".to_owned()),
+            },
+            Err(error) => ServedLook::Unreachable(error.to_string()),
+        })
+        .collect();
+    let looks: BTreeMap<Endpoint, ServedLook> = endpoints.into_iter().zip(looks).collect();
+    identities.iter().filter_map(|one| Some((one.0.clone(), looks.get(&at(one))?.clone()))).collect()
+}
+
+/// The addresses of a name. The system may take its time over that and cannot be stopped: a thread of its own waits for it.
+fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<Vec<SocketAddr>, Cause> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        // Nobody may be waiting any more.
+        let _heard = sender.send(found);
+    });
+    match receiver.recv_timeout(left(deadline)) {
+        Ok(Ok(found)) if found.is_empty() => Err(Cause::Name(Arc::new(std::io::Error::other("it has no address")))),
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(Cause::Name(Arc::new(error))),
+        Err(_) => Err(late.clone()),
+    }
+}
+
+/// Tries each address, with a fair part of the time that is left.
+fn connect(addresses: &[SocketAddr], deadline: Instant, late: &Cause) -> Result<TcpStream, Cause> {
+    let mut first = None;
+    for (tried, address) in addresses.iter().enumerate() {
+        let share = left(deadline) / u32::try_from(addresses.len() - tried).unwrap_or(1);
+        if share.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(address, share) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
+            Err(error) => first = first.or(Some(Cause::Connect(Arc::new(error)))),
+        }
+    }
+    Err(first.unwrap_or_else(|| late.clone()))
+}
+
+/// How much time is left; never negative.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+#[cfg(test)]
+mod tests;

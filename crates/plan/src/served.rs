@@ -1,0 +1,62 @@
+//! What services present, held against what is known of them. Nothing here asks: what they answered is an observation like
+//! any other, and where nobody asked there is nothing to say.
+
+use std::collections::BTreeMap;
+
+use trustmason_keystore::{CertificateSlot, Fingerprint};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::{IdentityDef, Source, Subject};
+
+use crate::finding::{Finding, Kind};
+use crate::observed::ServedLook;
+use crate::settle::{Ground, Settled};
+use crate::text;
+
+/// The findings, of selected hosts only.
+pub(crate) fn findings(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
+    let judged = |id: &IdentityId| ground.selection.takes(ground.topology, &id.host);
+    let served = ground.observed.served.iter().filter(|(id, _)| judged(id));
+    served.filter_map(|(id, look)| one(ground, settled, id, look)).collect()
+}
+
+fn one(
+    ground: &Ground<'_>,
+    settled: &BTreeMap<Subject, Settled>,
+    id: &IdentityId,
+    look: &ServedLook,
+) -> Option<Finding> {
+    let slot = match look {
+        ServedLook::Presented(slot) => slot,
+        ServedLook::Unreachable(why) => return Some(Finding::of_identity(Kind::EndpointUnreachable, id, why)),
+    };
+    let def = ground.topology.identities.get(id)?;
+    // Where nothing is known there is nothing to differ from; that has a finding of its own.
+    let known = settled.get(&Subject::Identity(id.clone()))?.current.as_ref()?.fingerprint();
+    let served = slot.fingerprint();
+    (served != known).then(|| {
+        let message = differs(ground, def, slot, known);
+        Finding::of_identity(Kind::ServedDiffers, id, message).at(None, Some(served))
+    })
+}
+
+fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known: Fingerprint) -> String {
+    let served = slot.fingerprint();
+    let port = def.served_at.map_or_else(String::new, |port| format!("port {port} "));
+    let what = match slot.certificate() {
+        Some(c) => format!("{}, which ends on {}", text::escape(c.subject()), text::day(c.not_after())),
+        None => "a certificate that does not parse".to_owned(),
+    };
+    let place = match &def.source {
+        Source::KeyEntry { store, alias } => format!("{store}/{alias}"),
+        Source::Exported { .. } => "the exported file".to_owned(),
+        Source::File(file) => file.display().to_string(),
+    };
+    let former = ground.observed.ledger.predecessors.contains_key(&served);
+    let advice = match &def.source {
+        Source::KeyEntry { .. } if former => "that is its former one, so it was not restarted since; restart it",
+        Source::KeyEntry { .. } => "restart it, or look whether it reads another store",
+        Source::Exported { .. } => "see which is right; `trustmason collect` fetches the one that is presented",
+        Source::File(_) => "see which is right, and export it again",
+    };
+    format!("{port}presents {what} (sha256 {served}), but {place} holds sha256 {known}; {advice}")
+}

@@ -1,0 +1,107 @@
+//! What services present, as an observation beside the others: it makes findings, and nothing else.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use trustmason_keystore::{CertificateSlot, Interner};
+use trustmason_plan::change::{Options, Plan};
+use trustmason_plan::finding::{Finding, Kind, Severity};
+use trustmason_plan::observed::ServedLook;
+use trustmason_spec::name::IdentityId;
+use world::{World, host, pool};
+
+fn wsm(i: usize) -> IdentityId {
+    IdentityId::new(host(i), "wsm")
+}
+
+/// The world as it settles by itself.
+fn settled() -> World {
+    let mut world = World::new(2);
+    let plan = world.plan();
+    world.apply(&plan);
+    assert!(world.plan().changes.is_empty());
+    world
+}
+
+fn presents(pair: &world::Pair) -> ServedLook {
+    ServedLook::Presented(CertificateSlot::Parsed(pair.certificate.clone()))
+}
+
+fn asked(world: &World, served: Vec<(IdentityId, ServedLook)>, options: &Options) -> Plan {
+    let mut observed = world.look();
+    observed.served = served.into_iter().collect();
+    trustmason_plan::plan(&world.topology, &observed, options, world.now)
+}
+
+fn of(plan: &Plan, kind: Kind) -> Vec<&Finding> {
+    plan.findings.iter().filter(|f| f.kind == kind).collect()
+}
+
+#[test]
+fn what_is_presented_as_it_is_known_is_no_finding() {
+    let world = settled();
+    let plan = asked(&world, vec![(wsm(0), presents(&pool().good[0][0]))], &world.options);
+    assert_eq!(format!("{plan:?}"), format!("{:?}", world.plan()));
+}
+
+#[test]
+fn another_certificate_is_a_warning_and_changes_nothing() {
+    let world = settled();
+    let other = pool().good[0][1].clone();
+    let plan = asked(&world, vec![(wsm(0), presents(&other))], &world.options);
+    let findings = of(&plan, Kind::ServedDiffers);
+    assert_eq!(findings.len(), 1);
+    let finding = findings[0];
+    assert_eq!((finding.severity, finding.identity.as_ref()), (Severity::Warning, Some(&wsm(0))));
+    assert_eq!(finding.sha256, Some(other.certificate.fingerprint()));
+    for print in [&other, &pool().good[0][0]].map(|pair| pair.certificate.fingerprint().to_string()) {
+        assert!(finding.message.contains(&print), "{}", finding.message);
+    }
+    assert!(finding.message.contains("restart it, or look whether it reads another store"), "{}", finding.message);
+    assert_eq!((plan.changes, plan.summary), (world.plan().changes, world.plan().summary));
+}
+
+#[test]
+fn bytes_that_are_no_certificate_differ_too() {
+    let world = settled();
+    let nonsense = ServedLook::Presented(Interner::new().intern(b"nonsense"));
+    let plan = asked(&world, vec![(wsm(0), nonsense)], &world.options);
+    let findings = of(&plan, Kind::ServedDiffers);
+    assert!(findings[0].message.contains("presents a certificate that does not parse"), "{}", findings[0].message);
+}
+
+#[test]
+fn who_cannot_be_asked_is_information() {
+    let world = settled();
+    let look = ServedLook::Unreachable("nothing listens there".to_owned());
+    let plan = asked(&world, vec![(wsm(1), look)], &world.options);
+    let findings = of(&plan, Kind::EndpointUnreachable);
+    assert_eq!((findings.len(), findings[0].severity), (1, Severity::Info));
+    assert_eq!(findings[0].message, "nothing listens there");
+}
+
+#[test]
+fn hosts_that_are_not_selected_are_not_judged() {
+    let world = settled();
+    let other = presents(&pool().good[0][1]);
+    let options = Options { hosts: vec![host(1).to_string()], ..world.options.clone() };
+    let plan = asked(&world, vec![(wsm(0), other.clone()), (wsm(1), other)], &options);
+    let identities: Vec<_> = of(&plan, Kind::ServedDiffers).iter().map(|f| f.identity.clone().unwrap()).collect();
+    assert_eq!(identities, [wsm(1)]);
+}
+
+#[test]
+fn a_former_certificate_means_that_nobody_restarted_the_service() {
+    let mut world = settled();
+    world.options.replace = vec![wsm(0)];
+    let plan = world.plan();
+    world.apply(&plan);
+    world.options.replace.clear();
+    let plan = asked(&world, vec![(wsm(0), presents(&pool().good[0][0]))], &world.options);
+    let findings = of(&plan, Kind::ServedDiffers);
+    assert!(
+        findings[0].message.ends_with("that is its former one, so it was not restarted since; restart it"),
+        "{}",
+        findings[0].message
+    );
+}
