@@ -210,6 +210,8 @@ pub fn signed(
     let key = keys.key(order.key, order.signature)?;
     let der = with_pair(&order, &key, |pair| {
         let mut parameters = parameters(&order, pair)?;
+        // The library writes its own subject key identifier beside basic constraints.
+        parameters.custom_extensions.clear();
         parameters.extended_key_usages.clear();
         asked(&mut parameters);
         parameters.is_ca = rcgen::IsCa::ExplicitNoCa;
@@ -222,6 +224,9 @@ pub fn signed(
         Ok(made.der().to_vec())
     })?;
     let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
+    if let Some(refusal) = certificate.jvm_refusal() {
+        return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
+    }
     if certificate.verify_signed_by(signer.certificate) == trustmason_keystore::SignatureCheck::Invalid {
         return Err(MintError::Unfit("`sign_with` is not the key of the authority's certificate".to_owned()));
     }

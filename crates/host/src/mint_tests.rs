@@ -143,3 +143,55 @@ fn a_far_end_is_the_last_second_there_is() {
     let forever = IdentityDef { validity_days: u32::MAX, ..identity() };
     assert_eq!(mint(&forever, pool(), now()).unwrap().certificate.not_after(), 253_402_300_799);
 }
+
+/// A CA of this test, valid for so many days.
+fn authority(days: i64) -> (Arc<Certificate>, String) {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.distinguished_name.push(DnType::CommonName, "Lab CA");
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.not_before = moment(now().as_second()).unwrap();
+    parameters.not_after = moment(now().as_second() + days * 86_400).unwrap();
+    let made = parameters.self_signed(&key).unwrap();
+    (Arc::new(Certificate::parse(made.der()).unwrap()), key.serialize_pem())
+}
+
+#[test]
+fn a_lab_authority_signs_what_is_ordered_and_no_longer_than_it_lasts() {
+    let (certificate, key) = authority(400);
+    let signer = Signer { certificate: &certificate, issuers: &[], key: &key };
+    let minted = signed(&identity(), pool(), now(), signer).unwrap();
+    let made = &minted.certificate;
+    assert_eq!(made.verify_signed_by(&certificate), SignatureCheck::Valid);
+    assert_eq!((made.jvm_refusal(), made.is_ca()), (None, false));
+    assert_eq!(made.dns_names(), ["cvp1.acme.example", "wsm.acme.example"]);
+    assert_eq!(made.extended_key_usage().unwrap(), ["serverAuth", "clientAuth"]);
+    assert_eq!(made.not_after(), certificate.not_after(), "not the five years of the order");
+    assert_eq!(minted.issuers.len(), 1);
+    assert!(minted.request.is_none());
+
+    let (_, another) = authority(400);
+    let wrong = Signer { certificate: &certificate, issuers: &[], key: &another };
+    let refused = signed(&identity(), pool(), now(), wrong).unwrap_err().to_string();
+    assert!(refused.contains("`sign_with` is not the key"), "{refused}");
+    let (short, key) = authority(10);
+    let soon = Signer { certificate: &short, issuers: &[], key: &key };
+    let refused = signed(&identity(), pool(), now(), soon).unwrap_err().to_string();
+    assert!(refused.contains("it ends on"), "it would be due from its first day: {refused}");
+}
+
+#[test]
+fn a_request_is_for_the_key_that_waits() {
+    let minted = request(&identity(), pool(), now()).unwrap();
+    let pem = minted.request.unwrap();
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----"), "{pem}");
+    use base64::Engine as _;
+    let der = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    let spki = minted.certificate.spki_der();
+    assert!(der.windows(spki.len()).any(|part| part == spki), "it asks for another key");
+    for name in ["cvp1.acme.example", "wsm.acme.example"] {
+        assert!(der.windows(name.len()).any(|part| part == name.as_bytes()), "{name}");
+    }
+    assert!(minted.certificate.is_self_issued(), "until the reply is here");
+}

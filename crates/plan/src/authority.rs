@@ -210,6 +210,12 @@ fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Cert
     }
 }
 
+/// The topology a plan is judged by where authorities are declared: trust in an identity that one of them issued is trust in
+/// its issuers. `None`: it is the topology as it was written.
+pub fn widened(topology: &Topology, observed: &Observed) -> Option<Topology> {
+    widen(topology, observed, &take(topology, observed))
+}
+
 /// What trusters need of one identity.
 #[derive(Default)]
 struct Need {

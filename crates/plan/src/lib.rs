@@ -30,5 +30,6 @@ pub mod wire;
 pub mod work;
 
 pub use assemble::plan;
+pub use authority::widened;
 pub use standing::selects;
 pub use why::Why;

@@ -17,7 +17,9 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let options = estate.options(Question::default())?;
     let mut sight = Machine::of(&estate).look(&estate, console)?;
     let plan = estate.judge(&mut sight.observed, &options, load::now());
-    let case = Case { topology: &estate.topology, observed: &sight.observed, plan: &plan };
+    let wide = trustmason_plan::widened(&estate.topology, &sight.observed);
+    let topology = wide.as_ref().unwrap_or(&estate.topology);
+    let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };
     console.report(&target.explain(case)?);
     Ok(Facts::FINE)
 }

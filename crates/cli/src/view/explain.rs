@@ -9,7 +9,7 @@ use trustmason_plan::outline::{
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
+    Anchor, Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
 };
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
@@ -17,7 +17,10 @@ use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 /// Everything an explanation is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Case<'a> {
+    /// With the trust that issuers ask for.
     pub(crate) topology: &'a Topology,
+    /// As it was written.
+    pub(crate) written: &'a Topology,
     pub(crate) observed: &'a Observed,
     pub(crate) plan: &'a Plan,
 }
@@ -28,7 +31,7 @@ impl<'a> Case<'a> {
     }
 
     fn edges_to(self, identity: &'a IdentityId) -> impl Iterator<Item = &'a Edge> {
-        self.topology.edges.iter().filter(move |e| matches!(&e.subject, Subject::Identity(id) if id == identity))
+        self.written.edges.iter().filter(move |e| matches!(&e.subject, Subject::Identity(id) if id == identity))
     }
 
     fn view(self, edge: &Edge) -> Option<&'a EdgeView> {
@@ -229,10 +232,18 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
         line!(out, "  trusted   by nobody, by the rules in use");
     }
     for edge in trusters {
+        // Of one that an authority issued its issuers are trusted.
+        let issuers = case.edges_into(&edge.store).filter(|e| e.anchor == Anchor::Chain);
+        let issuers: Vec<&Edge> = issuers.filter(|_| !case.topology.edges.iter().any(|e| e.id == edge.id)).collect();
+        let worst = issuers
+            .iter()
+            .map(|e| case.view(e))
+            .max_by_key(|view| view.is_some_and(|v| v.verdict != EdgeVerdict::Held));
+        let through = if issuers.is_empty() { "" } else { " through its issuers" };
         line!(
             out,
-            "  {}  trusted by {} {}",
-            verdict_word(case.view(edge)),
+            "  {}  trusted by {}{through} {}",
+            verdict_word(worst.unwrap_or_else(|| case.view(edge))),
             edge.store,
             paint(DIM, format!("{}: {}", edge.rule, edge.why))
         );
@@ -355,8 +366,12 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
             }
         }
         Subject::Certificate(name) => {
-            let file = case.topology.anchors.get(name).map(|a| a.file.display().to_string()).unwrap_or_default();
-            line!(out, "  subject   certificate {name}, from {file}");
+            let from = match (case.topology.anchors.get(name), name.split_once('/')) {
+                (Some(anchor), _) => format!(", from {}", anchor.file.display()),
+                (None, Some((authority, _))) => format!(", of the authority {authority}"),
+                (None, None) => String::new(),
+            };
+            line!(out, "  subject   certificate {name}{from}");
         }
     }
 }
