@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use trustmason_spec::name::is_no_windows_name;
 use trustmason_spec::topology::HostPath;
 
 use crate::disk::DiskError;
@@ -50,6 +51,16 @@ pub enum PathError {
         /// The step.
         step: String,
     },
+    /// A step that Windows takes for something else.
+    #[error(
+        "{shown} has the step `{step}`, which Windows takes for a device or another name; write the path without it"
+    )]
+    Reserved {
+        /// The path as the host writes it.
+        shown: String,
+        /// The step.
+        step: String,
+    },
     /// A link that leads nowhere.
     #[error("{} is a link to something that does not exist; mend the link", path.display())]
     Dangling {
@@ -68,8 +79,18 @@ pub enum PathError {
 pub fn resolve(path: &HostPath) -> Result<Place, PathError> {
     let mut at = path.root.clone();
     let mut steps = path.steps.iter().peekable();
+    if let Some(drive) = steps.next_if(|step| is_drive(step)) {
+        at = PathBuf::from(format!("{drive}\\"));
+    }
     while let Some(step) = steps.next() {
         if step.is_empty() || step == "." || step == ".." || step.contains(['/', '\0']) {
+            return Err(PathError::Step { shown: path.shown.clone(), step: step.clone() });
+        }
+        if (path.fold_case || cfg!(windows)) && is_no_windows_name(step) {
+            return Err(PathError::Reserved { shown: path.shown.clone(), step: step.clone() });
+        }
+        // A drive, or a stream within a file.
+        if cfg!(windows) && step.contains([':', '\\']) {
             return Err(PathError::Step { shown: path.shown.clone(), step: step.clone() });
         }
         match find(&at, step, path)? {
@@ -83,6 +104,11 @@ pub fn resolve(path: &HostPath) -> Result<Place, PathError> {
         }
     }
     real(at).map(Place::Found)
+}
+
+/// Whether a step is a drive of this machine: on Windows, where `drive: '{letter}:'` makes it the first.
+fn is_drive(step: &str) -> bool {
+    cfg!(windows) && matches!(step.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
 }
 
 fn find(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
@@ -132,9 +158,29 @@ pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
         return Ok(path);
     }
     match fs::canonicalize(&path) {
-        Ok(real) => Ok(real),
+        Ok(real) => Ok(plain(real)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PathError::Dangling { path }),
         Err(cause) => Err(DiskError::new("follow the link", &path, cause).into()),
+    }
+}
+
+#[cfg(not(windows))]
+fn plain(path: PathBuf) -> PathBuf {
+    path
+}
+
+/// Without the `\\?\` that Windows puts in front of what it followed, where the path means the same without.
+#[cfg(windows)]
+fn plain(path: PathBuf) -> PathBuf {
+    let text = path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|text| text.len() < 240);
+    let ordinary = |text: &&str| !text.split('\\').any(is_no_windows_name);
+    match text.filter(ordinary) {
+        Some(text) => match text.strip_prefix(r"UNC\") {
+            Some(share) => PathBuf::from(format!(r"\\{share}")),
+            None if text.as_bytes().get(1) == Some(&b':') => PathBuf::from(text),
+            None => path,
+        },
+        None => path,
     }
 }
 

@@ -63,6 +63,51 @@ fn absence_says_whether_the_folder_is_there_and_makes_nothing() {
 }
 
 #[test]
+fn names_that_windows_takes_for_something_else_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for step in ["NUL", "con", "Aux.jks", "com1", "LPT9.pem", "COM\u{b9}", "conf.", "conf ", "CONOUT$"] {
+        let error = resolve(&windows(dir.path(), &["C", step, "x"])).unwrap_err();
+        assert!(matches!(error, PathError::Reserved { .. }), "{step}: {error}");
+    }
+    for step in ["nuls", "com", "com10", "lpt", "console", ".keystore", "auxiliary.jks"] {
+        assert!(resolve(&windows(dir.path(), &[step])).is_ok(), "{step}");
+    }
+    let elsewhere = resolve(&unix(dir.path(), &["nul"]));
+    assert_eq!(elsewhere.is_ok(), cfg!(unix), "elsewhere it is a name as any other: {elsewhere:?}");
+}
+
+#[cfg(windows)]
+#[test]
+fn a_drive_is_a_root_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("Store"), b"x").unwrap();
+    let text = dir.path().to_str().unwrap();
+    let (drive, rest) = text.split_once(r":\").unwrap();
+    let drive = format!("{drive}:");
+    let steps: Vec<&str> = std::iter::once(drive.as_str()).chain(rest.split('\\')).chain(["Store"]).collect();
+    let found = resolve(&windows(Path::new(r"D:\estate"), &steps)).unwrap();
+    assert_eq!(found, Place::Found(dir.path().join("Store")));
+    for step in ["x:y", "Store:stream", r"a\b"] {
+        let error = resolve(&windows(dir.path(), &[step])).unwrap_err();
+        assert!(matches!(error, PathError::Step { .. }), "{error}");
+    }
+    let late = resolve(&windows(dir.path(), &["Store", "C:"])).unwrap_err();
+    assert!(matches!(late, PathError::Step { .. }), "only the first step is a drive: {late}");
+}
+
+#[cfg(windows)]
+#[test]
+fn an_administrative_share_is_reached_by_its_name() {
+    let share = Path::new(r"\\cvp1.acme.example").join("C$").join("Cisco");
+    assert_eq!(share, Path::new(r"\\cvp1.acme.example\C$\Cisco"));
+    assert_eq!(plain(PathBuf::from(r"\\?\UNC\cvp1\C$\x")), Path::new(r"\\cvp1\C$\x"));
+    assert_eq!(plain(PathBuf::from(r"\\?\C:\x")), Path::new(r"C:\x"));
+    for kept in [r"\\?\Volume{0}\x", r"\\?\C:\nul", r"C:\x"] {
+        assert_eq!(plain(PathBuf::from(kept)), Path::new(kept));
+    }
+}
+
+#[test]
 fn steps_cannot_climb() {
     let dir = tempfile::tempdir().unwrap();
     for step in ["..", ".", "", "a/b"] {

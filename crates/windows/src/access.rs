@@ -92,9 +92,7 @@ pub fn give(path: &Path, list: &str) -> io::Result<()> {
     let path = wide::path(path)?;
     let (mut present, mut acl, mut defaulted) = (0, null_mut(), 0);
     // SAFETY: the descriptor was made by the system from text; the three results are writable.
-    truth(unsafe {
-        GetSecurityDescriptorDacl(descriptor.0, &raw mut present, &raw mut acl, &raw mut defaulted)
-    })?;
+    truth(unsafe { GetSecurityDescriptorDacl(descriptor.0, &raw mut present, &raw mut acl, &raw mut defaulted) })?;
     if present == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "an access list without a list"));
     }
@@ -186,7 +184,7 @@ fn user() -> io::Result<String> {
     let text = Local(text.cast());
     let start = text.0.cast::<u16>().cast_const();
     // SAFETY: the text is NUL-terminated, so that every unit up to there is within it.
-    let length = (0..).take_while(|at| unsafe { *start.add(*at) } != 0).count();
+    let length = (0..).map(|at| start.wrapping_add(at)).take_while(|unit| unsafe { **unit } != 0).count();
     Ok(text.text(length))
 }
 

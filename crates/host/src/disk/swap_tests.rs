@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::disallowed_methods, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 
 use super::*;
@@ -255,6 +255,8 @@ fn a_read_only_folder_is_said_with_what_to_do() {
 #[cfg(target_os = "linux")]
 #[test]
 fn access_lists_and_attributes_are_kept() {
+    use std::collections::BTreeMap;
+
     use rustix::fs::{XattrFlags, setxattr};
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
