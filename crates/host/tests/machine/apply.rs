@@ -37,6 +37,8 @@ fn converges(format: Format) {
             panic!("{outcomes:#?}")
         };
         assert_eq!(&fs::read(backup).unwrap(), old);
+        #[cfg(not(unix))]
+        let _no_modes = mode;
         #[cfg(unix)]
         if let Some(mode) = mode {
             use std::os::unix::fs::PermissionsExt as _;

@@ -95,6 +95,7 @@ fn a_store_that_does_not_open_says_which_way() {
     assert!(matches!(absent, Some(StoreLook::Absent { parent: true, .. })), "{absent:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn two_names_that_differ_in_case_block_the_store() {
     let world = World::new(Format::Jks);
@@ -209,6 +210,7 @@ fn of_a_chain_the_leaf_is_meant() {
     assert!(failure.message.contains("holds no certificate"), "{}", failure.message);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_the_spec_names_is_exact() {
     let mut world = World::new(Format::Jks);
