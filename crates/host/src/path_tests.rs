@@ -25,6 +25,7 @@ fn blanks_and_unicode_resolve_whatever_their_case() {
     assert_eq!(found, Place::Found(folder.join("CaCerts")));
 }
 
+#[cfg(unix)]
 #[test]
 fn the_exact_name_wins_over_its_twin() {
     let dir = tempfile::tempdir().unwrap();

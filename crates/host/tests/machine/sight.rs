@@ -1,13 +1,12 @@
 //! Looking: every way in which something cannot be seen is a state of its own.
 
 use std::fs;
-use std::path::Path;
 
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{Source, Subject};
+use trustmason_spec::topology::Subject;
 
 use crate::world::*;
 
@@ -213,6 +212,9 @@ fn of_a_chain_the_leaf_is_meant() {
 #[cfg(unix)]
 #[test]
 fn a_file_the_spec_names_is_exact() {
+    use std::path::Path;
+    use trustmason_spec::topology::Source;
+
     let mut world = World::new(Format::Jks);
     let at = |world: &mut World, path: &Path| {
         let id = IdentityId::parse("ads.acme.example/iis").unwrap();
