@@ -102,6 +102,9 @@ enum Chore {
         /// End well where the leg must be skipped
         #[arg(long)]
         allow_skip: bool,
+        /// With the campaigns that stop the whole way at each of its steps
+        #[arg(long)]
+        long: bool,
     },
     /// Writes docs/schema/*.json from `trustmason schema`
     Schema {
@@ -130,7 +133,7 @@ fn main() -> ExitCode {
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
-        Chore::Windows { allow_skip } => match windows::run() {
+        Chore::Windows { allow_skip, long } => match windows::run(long) {
             Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
             other => other.map(|_leg| ()),
         },

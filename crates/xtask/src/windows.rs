@@ -18,8 +18,12 @@ use crate::tools;
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// Campaigns of thousands of runs: what they show is not about Windows, and each step is slower there.
-const LONG: [&str; 2] = ["faults::", "runs_and_rollbacks_cut_off_anywhere"];
+/// What is built and tested: always all of them at once, or what they share is compiled anew for every selection.
+const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
+
+/// Campaigns that run the whole way once for each of its steps; under Wine they take minutes. The same steps of one file are
+/// tried in `host`'s unit tests.
+const LONG: [&str; 3] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere"];
 
 /// How the chore ended.
 pub(crate) enum Leg {
@@ -37,7 +41,7 @@ impl<E: std::fmt::Display> From<E> for Missing {
     }
 }
 
-pub(crate) fn run() -> Result<Leg, Failure> {
+pub(crate) fn run(long: bool) -> Result<Leg, Failure> {
     let home = process::root().join("target/windows");
     let mut clock = Clock::default();
     let ready = prepare(&home, &mut clock);
@@ -48,21 +52,15 @@ pub(crate) fn run() -> Result<Leg, Failure> {
             return Ok(Leg::Skipped);
         }
     };
-    clock.time("build", || process::run(machine.cargo("build").args(["--package", "trustmason"])))?;
-    clock.time("unit tests", || {
-        let packages = ["trustmason-windows", "trustmason-spec", "trustmason-host"];
-        let mut test = machine.cargo("test");
-        test.arg("--lib").args(packages.iter().flat_map(|name| ["--package", name]));
-        process::run(&mut test)
+    clock.time("build", || {
+        process::run(machine.test().args(["--no-run", "--lib", "--test", "machine", "--test", "windows"]))
     })?;
+    clock.time("units", || process::run(machine.test().arg("--lib")))?;
     clock.time("machine", || {
-        let mut test = machine.cargo("test");
-        test.args(["--package", "trustmason-host", "--test", "machine", "--"]);
-        process::run(test.args(LONG.iter().flat_map(|name| ["--skip", name])))
+        let skipped = LONG.iter().filter(|_| !long).flat_map(|name| ["--skip", name]);
+        process::run(machine.test().args(["--test", "machine", "--"]).args(skipped))
     })?;
-    clock.time("program", || {
-        process::run(machine.cargo("test").args(["--package", "trustmason", "--test", "windows"]))
-    })?;
+    clock.time("program", || process::run(machine.test().args(["--test", "windows"])))?;
     machine.wine.rest();
     println!("\n{}", clock.table());
     Ok(Leg::Ran)
@@ -101,10 +99,11 @@ fn packages() -> Result<(), Missing> {
 }
 
 impl Machine {
-    /// A cargo command for the target. Host tools are built in the usual folder and shared with every other build.
-    fn cargo(&self, what: &str) -> Command {
+    /// `cargo test` for the target. Host tools are built in the usual folder and shared with every other build.
+    fn test(&self) -> Command {
         let mut command = process::cargo();
-        command.args([what, "--locked", "--target", TARGET]);
+        command.args(["test", "--locked", "--target", TARGET]);
+        command.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
         // Flags for all targets would hide those for this one.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if let Some(library) = &self.library {

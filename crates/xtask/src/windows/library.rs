@@ -153,11 +153,11 @@ fn unpacked(work: &Path, release: &str) -> Result<PathBuf, Missing> {
         .map(|item| item.path())
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"));
     let package = package.ok_or_else(|| Missing("apt-get downloaded no package".to_owned()))?;
-    let inside = format!("./usr/src/rustc-{release}/library");
+    let inside = format!("usr/src/rustc-{release}/library");
     let mut archive =
         Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package).stdout(std::process::Stdio::piped()).spawn()?;
     let pipe = archive.stdout.take().ok_or_else(|| Missing("dpkg-deb has no output".to_owned()))?;
-    let taken = process::run(Command::new("tar").args(["-x", "-C"]).arg(work).arg(&inside).stdin(pipe));
+    let taken = process::run(Command::new("tar").args(["-x", "-C"]).arg(work).arg(format!("./{inside}")).stdin(pipe));
     // It is told to stop when tar has what it wants.
     let _code = archive.wait()?;
     taken?;
