@@ -20,6 +20,7 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::Storage::FileSystem::CreateDirectoryW;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
+use crate::file::plain;
 use crate::wide;
 
 /// Memory the system gave, given back when it goes.
@@ -41,7 +42,7 @@ impl Local {
 }
 
 fn done(code: u32) -> io::Result<()> {
-    if code == ERROR_SUCCESS { Ok(()) } else { Err(io::Error::from_raw_os_error(code.cast_signed())) }
+    if code == ERROR_SUCCESS { Ok(()) } else { Err(plain(io::Error::from_raw_os_error(code.cast_signed()))) }
 }
 
 fn truth(said: i32) -> io::Result<()> {

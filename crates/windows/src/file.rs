@@ -14,8 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT,
-    ERROR_UNABLE_TO_MOVE_REPLACEMENT_2, ERROR_UNABLE_TO_REMOVE_REPLACED, ERROR_USER_MAPPED_FILE,
+    ERROR_ACCESS_DENIED, ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_FUNCTION, ERROR_LOCK_VIOLATION, ERROR_NOT_SUPPORTED,
+    ERROR_SHARING_VIOLATION, ERROR_UNABLE_TO_MOVE_REPLACEMENT, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2,
+    ERROR_UNABLE_TO_REMOVE_REPLACED, ERROR_USER_MAPPED_FILE,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, GetFileInformationByHandle, MOVEFILE_REPLACE_EXISTING,
@@ -57,6 +58,15 @@ fn is_in_use(error: &io::Error) -> bool {
                 ERROR_UNABLE_TO_MOVE_REPLACEMENT,
             ],
         )
+}
+
+/// A file system that knows no such call says so in three ways; here it is one.
+pub(crate) fn plain(error: io::Error) -> io::Error {
+    if is_one_of(&error, &[ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, ERROR_CALL_NOT_IMPLEMENTED]) {
+        io::Error::new(io::ErrorKind::Unsupported, error)
+    } else {
+        error
+    }
 }
 
 fn is_one_of(error: &io::Error, codes: &[u32]) -> bool {
@@ -123,7 +133,7 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
         if is_one_of(&error, &[ERROR_UNABLE_TO_MOVE_REPLACEMENT_2]) {
             ReplaceError::SetAside(error)
         } else {
-            ReplaceError::AsItWas(error)
+            ReplaceError::AsItWas(plain(error))
         }
     })
 }
