@@ -1,6 +1,6 @@
-//! Runs one program: no shell, nothing to read, a process group of its own, and a time after which it is killed with all of
-//! that group (on Windows the program alone: its children need a job object, which safe code cannot make). Both its streams are
-//! read all the while, so that a full pipe never stops it, and kept up to a limit.
+//! Runs one program: no shell, nothing to read, a process group of its own (on Windows a job), and a time after which it is
+//! killed with all of that group. Both its streams are read all the while, so that a full pipe never stops it, and kept up to a
+//! limit.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -68,11 +68,12 @@ pub(crate) enum ProcessError {
 /// Runs a program and waits for it.
 pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
     let mut child = start(call)?;
+    let group = Group::of(&child);
     let out = child.stdout.take().map(|pipe| Drain::of(pipe, call.aim));
     let err = child.stderr.take().map(|pipe| Drain::of(pipe, call.aim));
     let ended = wait(&mut child, call, out.as_ref());
     if ended.is_err() {
-        stop(&mut child);
+        stop(&mut child, &group);
     }
     // An answer is complete already, and a process that outlives its program may hold the error stream open for long.
     let rest = match (&ended, call.aim) {
@@ -187,12 +188,41 @@ fn keep(kept: &mut Vec<u8>, read: &[u8], aim: Aim) {
     }
 }
 
+/// The program and what it starts.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw))
+    }
+
+    fn kill(&self) -> std::io::Result<()> {
+        let kill = |group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        self.0.map_or(Ok(()), |group| kill(group).map_err(std::io::Error::from))
+    }
+}
+
+/// The program and what it starts, but for what it started before it was taken in: some microseconds.
+#[cfg(windows)]
+struct Group(Option<trustmason_windows::job::Job>);
+
+#[cfg(windows)]
+impl Group {
+    fn of(child: &Child) -> Self {
+        let job = trustmason_windows::job::Job::new().and_then(|job| job.take(child).map(|()| job));
+        Self(job.inspect_err(|error| tracing::debug!("the program has no job of its own: {error}")).ok())
+    }
+
+    fn kill(&self) -> std::io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), trustmason_windows::job::Job::end)
+    }
+}
+
 /// Kills the program and everything in its group.
-fn stop(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
-        && let Err(error) = rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
-    {
+fn stop(child: &mut Child, group: &Group) {
+    if let Err(error) = group.kill() {
         tracing::debug!("the program's group was gone already: {error}");
     }
     if let Err(error) = child.kill().and_then(|()| child.wait().map(|_| ())) {
@@ -203,3 +233,45 @@ fn stop(child: &mut Child) {
 #[cfg(all(test, unix))]
 #[path = "process_tests.rs"]
 mod tests;
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    use super::*;
+
+    fn call<'a>(argv: &'a [String], patience: Duration, without_env: &'a BTreeSet<String>) -> Call<'a> {
+        Call { argv, patience, without_env, aim: Aim::Answer }
+    }
+
+    fn cmd(script: &str) -> Vec<String> {
+        ["cmd", "/c", script].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn an_answer_is_taken_and_its_code() {
+        let without = BTreeSet::from(["TEMP".to_owned()]);
+        let argv = cmd("echo [%TEMP%]& exit 3");
+        let Ok(ran) = run(&call(&argv, Duration::from_secs(60), &without)) else { panic!("it did not end by itself") };
+        assert_eq!((ran.out.as_slice(), ran.status.code()), (b"[%TEMP%]\r\n".as_slice(), Some(3)));
+    }
+
+    /// The inner program holds the output open: were it not killed, reading would not end.
+    #[test]
+    fn a_program_that_hangs_is_killed_with_its_children() {
+        let argv = cmd("cmd /c ping -n 1000 127.0.0.1");
+        let mut child = start(&call(&argv, Duration::ZERO, &BTreeSet::new())).ok().unwrap();
+        let group = Group::of(&child);
+        let out = Drain::of(child.stdout.take().unwrap(), Aim::Answer);
+        thread::sleep(Duration::from_millis(300));
+        stop(&mut child, &group);
+        assert!(child.try_wait().unwrap().is_some(), "it is gone");
+        assert!(out.closes(Duration::from_secs(60)).unwrap(), "nobody holds its output open");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_said() {
+        let argv = [r"C:\no\such\program.exe".to_owned()];
+        let answer = run(&call(&argv, Duration::from_secs(60), &BTreeSet::new()));
+        assert!(matches!(answer, Err(ProcessError::NotStarted(_))));
+    }
+}

@@ -26,7 +26,8 @@ fn a_program_that_hangs_is_killed_with_its_children() {
     let mut child = start(&call).ok().unwrap();
     let out = Drain::of(child.stdout.take().unwrap(), call.aim);
     assert!(matches!(wait(&mut child, &call, Some(&out)), Err(Unended::TooSlow)));
-    stop(&mut child);
+    let group = Group::of(&child);
+    stop(&mut child, &group);
     assert!(child.try_wait().unwrap().is_some(), "it is gone and buried");
     assert!(out.closes(WATCHDOG).unwrap(), "nobody holds its output open");
     assert!(matches!(run(&call), Err(ProcessError::TooSlow { .. })));

@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use super::*;
-use std::thread;
 
 const CANARY: &str = "kanarienvogel-7";
 
@@ -18,6 +17,7 @@ fn get(from: SecretSource) -> Result<String, String> {
     answer.map(|p| p.expose().to_owned()).map_err(|e| e.to_string())
 }
 
+#[cfg(unix)]
 fn argv(args: &[&str]) -> SecretSource {
     SecretSource::Command(args.iter().map(|a| (*a).to_owned()).collect())
 }
@@ -112,7 +112,7 @@ fn each_source_is_asked_once() {
     let log = dir.path().join("log");
     let secrets = Secrets::new();
     let ask = secret(argv(&["sh", "-c", &format!("echo x >> '{}'; echo pw", log.display())]));
-    thread::scope(|scope| {
+    std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| assert_eq!(secrets.get(&ask).unwrap().expose(), "pw"));
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use trustmason_keystore::{Fingerprint, Format};
-use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId, is_no_windows_name};
 
 use crate::disk;
 
@@ -152,7 +152,13 @@ fn loose(path: &Path, most: u32) -> Option<u32> {
 fn plain(name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
     let name: String = name.chars().map(safe).collect();
-    if name.trim_matches('.').is_empty() { "_".to_owned() } else { name }
+    if name.trim_matches('.').is_empty() {
+        "_".to_owned()
+    } else if cfg!(windows) && is_no_windows_name(&name) {
+        format!("_{name}_")
+    } else {
+        name
+    }
 }
 
 /// `20261121T230752.089Z-0f3a9c21`.

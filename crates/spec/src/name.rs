@@ -53,6 +53,18 @@ impl fmt::Display for Fqdn {
     }
 }
 
+/// Whether Windows takes a file name for something else: for a device, whatever follows a dot, or for the name without the dots
+/// and blanks at its end. (Microsoft, *Naming Files, Paths, and Namespaces*.)
+pub fn is_no_windows_name(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    const NUMBERED: [&str; 2] = ["COM", "LPT"];
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    // Superscript digits count as digits there.
+    let unnumbered = stem.strip_suffix(|c: char| c.is_ascii_digit() || matches!(c, '¹' | '²' | '³'));
+    let is = |word: &str, devices: &[&str]| devices.iter().any(|device| word.eq_ignore_ascii_case(device));
+    name.ends_with(['.', ' ']) || is(stem, &DEVICES) || unnumbered.is_some_and(|word| is(word, &NUMBERED))
+}
+
 /// Why a name was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a usable name: {why}")]

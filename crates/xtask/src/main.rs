@@ -11,12 +11,16 @@ mod process;
 mod schema;
 mod test;
 mod tools;
+mod windows;
 
 #[cfg(feature = "bench")]
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+/// What test runners take for "skipped".
+const SKIPPED: u8 = 77;
 
 /// Chores of the workspace.
 #[derive(Parser)]
@@ -92,6 +96,16 @@ enum Chore {
         /// Only scripts whose path contains this
         filter: Option<String>,
     },
+    /// Builds the program and its tests for Windows and runs them under Wine
+    #[command(after_help = "Exit code 77 says that something cannot be had on this machine and the leg was skipped.")]
+    Windows {
+        /// End well where the leg must be skipped
+        #[arg(long)]
+        allow_skip: bool,
+        /// With the campaigns that stop the whole way at each of its steps
+        #[arg(long)]
+        long: bool,
+    },
     /// Writes docs/schema/*.json from `trustmason schema`
     Schema {
         /// Write nothing; fail if a file differs
@@ -119,6 +133,10 @@ fn main() -> ExitCode {
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
+        Chore::Windows { allow_skip, long } => match windows::run(long) {
+            Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
+            other => other.map(|_leg| ()),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -81,7 +81,8 @@ pub(crate) fn on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| names.iter().any(|name| folder.join(name).is_file()))
 }
 
-fn install(packages: &[&str]) -> Result<(), Failure> {
+/// Installs packages of Debian.
+pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     process::run(apt().arg("update"))?;
     process::run(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages))
 }

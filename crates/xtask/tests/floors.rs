@@ -1,4 +1,5 @@
-//! The shape of the workspace, asserted: five floors, arrows only downwards, pure crates pure, short nouns, small rooms.
+//! The shape of the workspace, asserted: five floors and the annex for Windows, arrows only downwards, pure crates pure, unsafe
+//! code in the annex only, short nouns, small rooms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ const FLOORS: &[(&str, &str)] = &[
     ("trustmason-host", "host"),
     ("trustmason", "cli"),
 ];
+/// What only Windows has: unsafe calls behind a safe face. A room of `host`, which nobody else enters, and only there.
+const ANNEX: &str = "trustmason-windows";
 const PURE: &[&str] = &["trustmason-keystore", "trustmason-spec", "trustmason-plan"];
 /// Crates that touch the machine, speak, or make keys: nothing a pure crate may reach, not even through others.
 const IMPURE: &[&str] = &[
@@ -93,8 +96,9 @@ fn arrows_point_only_downwards() {
     let packages = packages(&metadata);
     let floor = |name: &str| FLOORS.iter().position(|(package, _)| *package == name);
     let mut members: BTreeSet<&str> = FLOORS.iter().map(|(package, _)| *package).collect();
-    members.insert("xtask");
-    assert_eq!(packages.keys().copied().collect::<BTreeSet<_>>(), members, "the workspace has five floors and xtask");
+    members.extend(["xtask", ANNEX]);
+    let found: BTreeSet<&str> = packages.keys().copied().collect();
+    assert_eq!(found, members, "the workspace has five floors, an annex and xtask");
 
     for (name, package) in &packages {
         if let Some((_, folder)) = FLOORS.iter().find(|(package, _)| package == name) {
@@ -108,6 +112,11 @@ fn arrows_point_only_downwards() {
         for dependency in package["dependencies"].as_array().unwrap() {
             let below = text(dependency, "name");
             assert_ne!(below, "xtask", "{name} depends on xtask, which is a tool");
+            assert!(*name != ANNEX || floor(below).is_none(), "{ANNEX} depends on {below}: it stands on no floor");
+            if below == ANNEX {
+                let target = dependency["target"].as_str();
+                assert_eq!((*name, target), ("trustmason-host", Some("cfg(windows)")), "only host, only on Windows");
+            }
             let (Some(here), Some(there)) = (floor(name), floor(below)) else {
                 continue;
             };
@@ -200,6 +209,28 @@ fn unsafe_code_is_forbidden_everywhere() {
         let lines = std::fs::read_to_string(&start).unwrap();
         assert!(lines.contains("#![forbid(unsafe_code)]"), "{} forbids unsafe code by attribute", shown(&start));
     }
+}
+
+#[test]
+fn the_annex_may_call_the_system_and_nothing_more() {
+    let lints = |manifest: &Path, table: &str| {
+        let text = std::fs::read_to_string(manifest).unwrap();
+        let (_, rest) = text.split_once(&format!("[{table}]\n")).unwrap_or_else(|| panic!("no [{table}]"));
+        let lines = rest.lines().take_while(|line| !line.starts_with('['));
+        lines.filter(|line| line.contains('=')).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let (workspace, annex) = (root().join("Cargo.toml"), root().join("crates/windows/Cargo.toml"));
+    for kind in ["rust", "clippy"] {
+        let everywhere = lints(&workspace, &format!("workspace.lints.{kind}"));
+        let here = lints(&annex, &format!("lints.{kind}"));
+        let relaxed: Vec<_> = everywhere.difference(&here).filter(|line| !line.contains("check-cfg")).collect();
+        let wanted: &[&str] =
+            if kind == "rust" { &["missing_docs = \"warn\"", "unsafe_code = \"forbid\""] } else { &[] };
+        assert_eq!(relaxed, wanted, "lints of the workspace that the annex does not have");
+    }
+    let here = lints(&annex, "lints.rust");
+    assert!(here.contains("missing_docs = \"deny\"") && here.contains("unsafe_op_in_unsafe_fn = \"deny\""), "{here:?}");
+    assert!(lints(&annex, "lints.clippy").contains("undocumented_unsafe_blocks = \"deny\""));
 }
 
 #[test]

@@ -390,7 +390,9 @@ pub fn topology(spec: &str, dir: &Path) -> Topology {
 }
 
 pub fn file(path: &HostPath) -> PathBuf {
-    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
+    // On Windows a step may be a drive, whose root is meant.
+    let step = |step: &String| if step.ends_with(':') { format!("{step}\\") } else { step.clone() };
+    path.steps.iter().fold(path.root.clone(), |at, name| at.join(step(name)))
 }
 
 pub fn pem(der: &[u8]) -> String {

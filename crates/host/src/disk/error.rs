@@ -2,20 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Something that could not be done to a file or folder: the deed, the place, the cause and what to try.
 #[derive(Debug)]
 pub struct DiskError {
     deed: &'static str,
-    path: PathBuf,
+    path: Box<Path>,
     cause: io::Error,
 }
 
 impl DiskError {
     /// Puts one together; `deed` continues "cannot …".
     pub(crate) fn new(deed: &'static str, path: &Path, cause: io::Error) -> Self {
-        Self { deed, path: path.to_owned(), cause }
+        Self { deed, path: path.into(), cause }
     }
 
     /// The kind of cause.

@@ -107,7 +107,14 @@ impl Written<'_> {
                 })?;
             }
         }
-        #[cfg(not(target_os = "linux"))]
+        #[cfg(windows)]
+        if let Some(list) = attributes.0.get(ACCESS_LIST) {
+            self.disk.take(Step::SetMode, "give the access list of the file it replaces to", &self.path, || {
+                let list = std::str::from_utf8(list).map_err(io::Error::other)?;
+                trustmason_windows::access::give(&self.path, list)
+            })?;
+        }
+        #[cfg(not(any(target_os = "linux", windows)))]
         let _nothing_to_give = attributes;
         Ok(())
     }
@@ -121,8 +128,12 @@ impl Written<'_> {
     }
 }
 
-/// The extended attributes of a file that say who may use it, and those its users gave it (xattr(7)); none where there is no
-/// such thing.
+/// The name under which Windows' access list stands among the attributes, as text (SDDL).
+#[cfg(windows)]
+const ACCESS_LIST: &str = "windows.dacl";
+
+/// The extended attributes of a file that say who may use it, and those its users gave it (xattr(7)); on Windows its access list;
+/// none where there is no such thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(into = "BTreeMap<String, String>", try_from = "BTreeMap<String, String>")]
 pub struct Attributes(BTreeMap<String, Vec<u8>>);
@@ -156,11 +167,26 @@ impl Attributes {
         Ok(Self(found))
     }
 
+    /// As a file has them; one that is not there has none, and one on a file system without access lists neither.
+    ///
+    /// # Errors
+    /// That they could not be read.
+    #[cfg(windows)]
+    pub fn of(path: &Path) -> Result<Self, DiskError> {
+        match trustmason_windows::access::read(path) {
+            Ok(list) => Ok(Self(BTreeMap::from([(ACCESS_LIST.to_owned(), list.into_bytes())]))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound || super::error::is_unsupported(&error) => {
+                Ok(Self::default())
+            }
+            Err(cause) => Err(DiskError::new("read the access list of", path, cause)),
+        }
+    }
+
     /// As a file has them; nothing is known of them here.
     ///
     /// # Errors
     /// None.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", windows)))]
     pub fn of(_: &Path) -> Result<Self, DiskError> {
         Ok(Self::default())
     }

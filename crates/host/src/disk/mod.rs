@@ -124,7 +124,8 @@ impl Disk {
         .map_err(|cause| DiskError::new(deed, path, cause))
     }
 
-    /// Makes a folder and those above it that are missing, for us alone (0700). One that is there is left as it is.
+    /// Makes a folder and those above it that are missing, for us alone (0700; on Windows for us, the administrators and the
+    /// system). One that is there is left as it is.
     ///
     /// # Errors
     /// The folder that could not be made.
@@ -138,14 +139,9 @@ impl Disk {
             }
         }
         for folder in missing.into_iter().rev() {
-            self.take(Step::MakeDir, "make folder", folder, || {
-                let mut builder = fs::DirBuilder::new();
-                #[cfg(unix)]
-                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-                match builder.create(folder) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-                    other => other,
-                }
+            self.take(Step::MakeDir, "make folder", folder, || match make_private_dir(folder) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                other => other,
             })?;
             self.sync_dir(folder.parent())?;
         }
@@ -181,7 +177,7 @@ impl Disk {
 
     /// Removes a file whose name need not survive as gone: the folder is synced by what comes next.
     fn unlink(&self, path: &Path) -> Result<(), DiskError> {
-        self.take(Step::Remove, "remove file", path, || match fs::remove_file(path) {
+        self.take(Step::Remove, "remove file", path, || match remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         })
@@ -230,7 +226,7 @@ impl Disk {
     fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
         self.sync_dir(path.parent())?;
         self.take(Step::ReadBack, "read back", path, || {
-            if fs::read(path)? == bytes {
+            if read::read_whole(path)? == bytes {
                 Ok(())
             } else {
                 let cause = "it holds other bytes than were written: somebody else wrote it, or the disk is failing";
@@ -256,12 +252,37 @@ impl Disk {
     }
 }
 
+#[cfg(unix)]
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
+
+/// What is made in a folder of ours has its access list.
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
+}
+
+#[cfg(unix)]
+fn make_private_dir(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(windows)]
+use trustmason_windows::access::make_private_dir;
+
+#[cfg(not(windows))]
+fn remove_file(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// With patience: somebody may have it open for a moment.
+#[cfg(windows)]
+use trustmason_windows::file::remove as remove_file;
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,15 @@ use super::{DiskError, left_by};
 /// # Errors
 /// That it could not be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
-    fs::read(path).map_err(|cause| DiskError::new("read", path, cause))
+    read_whole(path).map_err(|cause| DiskError::new("read", path, cause))
+}
+
+/// On Windows whoever has a file open can keep others from reading it, mostly for a moment.
+pub(super) fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    #[cfg(windows)]
+    return trustmason_windows::file::patiently(|| fs::read(path));
+    #[cfg(not(windows))]
+    fs::read(path)
 }
 
 /// Reads a file that need not be there.
@@ -21,7 +29,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
 /// # Errors
 /// That it is there and could not be read.
 pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match fs::read(path) {
+    match read_whole(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(DiskError::new("read", path, cause)),

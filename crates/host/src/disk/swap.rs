@@ -4,12 +4,13 @@
 //! The new file is made beside the target, with the target's owner, mode and attributes, written and synced; then comes the
 //! caller's last check. Between that check and a rename somebody else could write the target, and the rename would throw their
 //! file away unseen. So the two files change names in one step, and what left is looked at: the expected file goes, any other
-//! is put back. Where a file system knows no such step, a second name for the old file keeps it until it was looked at. A file
-//! that is new takes its name only if nobody has it.
+//! is put back. Where a file system knows no such step, a second name for the old file keeps it until it was looked at (on
+//! Windows `ReplaceFileW` gives it, and keeps the access list). A file that is new takes its name only if nobody has it.
 //!
 //! What a crash leaves under a temporary name is the old file, the new one, half of it, or somebody's work: a later run tells
 //! them apart by their digests.
 
+#[cfg(not(windows))]
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -168,7 +169,7 @@ impl Disk {
     fn swap(&self, temporary: &Path, new: Replacement<'_>) -> Done {
         match new.over {
             Over::Anything => self
-                .take(Step::Rename, "replace file", new.target, || fs::rename(temporary, new.target))
+                .take(Step::Rename, "replace file", new.target, || rename(temporary, new.target))
                 .map_err(ReplaceError::Before),
             Over::Nothing => self.name_new(temporary, new.target),
             Over::File(expected) => self.exchange(temporary, new.target, expected, Fingerprint::of(new.bytes)),
@@ -212,35 +213,77 @@ impl Disk {
         Err(ReplaceError::After(kept(error, temporary)))
     }
 
+    /// The same on Windows, in one step: the old file has its second name when the new one has the target's.
+    #[cfg(windows)]
+    fn displace(&self, temporary: &Path, target: &Path, expected: Fingerprint) -> Done {
+        use trustmason_windows::file::{self, ReplaceError as Unreplaced};
+        let aside = aside(temporary);
+        let mut set_aside = false;
+        let replaced = self.take(Step::Rename, "replace file", target, || {
+            file::replace(target, temporary, &aside).map_err(|error| match error {
+                Unreplaced::AsItWas(cause) => cause,
+                Unreplaced::SetAside(cause) => {
+                    set_aside = true;
+                    cause
+                }
+            })
+        });
+        let put_back = |rename: fn(&Path, &Path) -> io::Result<()>| {
+            self.take(Step::Rename, "put back", target, || rename(&aside, target))
+                .map_err(|error| ReplaceError::After(kept(error, &aside)))
+        };
+        match replaced {
+            Ok(()) => {}
+            Err(error) if set_aside => {
+                put_back(rename_new)?;
+                return Err(ReplaceError::Before(error));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
+            // A file system without that call: the caller's check has to do.
+            Err(error) if error.is_unsupported() => {
+                let rename = self.take(Step::Rename, "replace file", target, || rename(temporary, target));
+                return rename.map_err(ReplaceError::Before);
+            }
+            Err(error) => return Err(ReplaceError::Before(error)),
+        }
+        let Err(trouble) = self.is_still(&aside, expected) else {
+            return self.unlink(&aside).map_err(ReplaceError::After);
+        };
+        put_back(rename)?;
+        Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
+    }
+
     /// The same where files cannot change names: the old file keeps a second name until it was looked at. Whoever gives another
     /// file the target's name between the two steps is not noticed here.
+    #[cfg(not(windows))]
     fn displace(&self, temporary: &Path, target: &Path, expected: Fingerprint) -> Done {
-        let rename = || self.take(Step::Rename, "replace file", target, || fs::rename(temporary, target));
+        let rename_over = || self.take(Step::Rename, "replace file", target, || rename(temporary, target));
         let aside = aside(temporary);
         match self.take(Step::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
             Ok(()) => {}
             // A file system without second names: the caller's check has to do.
             Err(error) if error.is_unsupported() || error.kind() == io::ErrorKind::PermissionDenied => {
-                return rename().map_err(ReplaceError::Before);
+                return rename_over().map_err(ReplaceError::Before);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
             Err(error) => return Err(ReplaceError::Before(error)),
         }
-        if let Err(error) = rename() {
+        if let Err(error) = rename_over() {
             self.discard(&aside);
             return Err(ReplaceError::Before(error));
         }
         let Err(trouble) = self.is_still(&aside, expected) else {
             return self.unlink(&aside).map_err(ReplaceError::After);
         };
-        self.take(Step::Rename, "put back", target, || fs::rename(&aside, target))
+        self.take(Step::Rename, "put back", target, || rename(&aside, target))
             .map_err(|error| ReplaceError::After(kept(error, &aside)))?;
         Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
     }
 
     /// Whether a file that was set aside is the expected one; why not, if it could not be read.
     fn is_still(&self, aside: &Path, expected: Fingerprint) -> Result<(), Option<DiskError>> {
-        let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, || fs::read(aside)).map_err(Some)?;
+        let read = || super::read::read_whole(aside);
+        let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
         if Fingerprint::of(&bytes) == expected { Ok(()) } else { Err(None) }
     }
 
@@ -271,8 +314,18 @@ fn rename_exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+#[cfg(not(windows))]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// With patience, and on the disk when it returns: a folder cannot be synced here.
+#[cfg(windows)]
+use trustmason_windows::file::{rename, rename_new};
+
 /// Gives a file a name that nobody has. Where the system cannot do that in one step, a second name is made, which fails if
 /// the name is taken, and the first one removed.
+#[cfg(not(windows))]
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

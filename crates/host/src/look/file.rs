@@ -137,7 +137,7 @@ pub fn open(
         Opening::Unverified => None,
     };
     Ok(StoreFacts {
-        file: identity(&metadata),
+        file: identity(&real, &metadata),
         sha256,
         format: store.format(),
         keys: password.map(|password| try_keys(&store, password, keys)).unwrap_or_default(),
@@ -181,12 +181,12 @@ fn modified(metadata: &Metadata) -> Option<i64> {
 }
 
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
+fn identity(_: &Path, metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     Some((metadata.dev(), metadata.ino()))
 }
 
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<(u64, u64)> {
-    None
+#[cfg(windows)]
+fn identity(path: &Path, _: &Metadata) -> Option<(u64, u64)> {
+    trustmason_windows::file::identity(path).ok()
 }

@@ -1,13 +1,12 @@
 //! Looking: every way in which something cannot be seen is a state of its own.
 
 use std::fs;
-use std::path::Path;
 
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::{Source, Subject};
+use trustmason_spec::topology::Subject;
 
 use crate::world::*;
 
@@ -95,6 +94,7 @@ fn a_store_that_does_not_open_says_which_way() {
     assert!(matches!(absent, Some(StoreLook::Absent { parent: true, .. })), "{absent:?}");
 }
 
+#[cfg(unix)]
 #[test]
 fn two_names_that_differ_in_case_block_the_store() {
     let world = World::new(Format::Jks);
@@ -209,8 +209,12 @@ fn of_a_chain_the_leaf_is_meant() {
     assert!(failure.message.contains("holds no certificate"), "{}", failure.message);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_file_the_spec_names_is_exact() {
+    use std::path::Path;
+    use trustmason_spec::topology::Source;
+
     let mut world = World::new(Format::Jks);
     let at = |world: &mut World, path: &Path| {
         let id = IdentityId::parse("ads.acme.example/iis").unwrap();

@@ -1,13 +1,11 @@
 //! Runs taken back: every file is again what it was, to the byte and the last attribute, whatever was cut off on the way.
-#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Attributes, Disk, Step};
+use trustmason_host::disk::{Attributes, Disk, Owner, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Request, RollbackError, Undone, rollback};
@@ -53,8 +51,7 @@ impl World {
 #[derive(Debug, PartialEq)]
 struct Whole {
     bytes: Vec<u8>,
-    mode: u32,
-    owner: (u32, u32),
+    owner: Owner,
     attributes: Attributes,
 }
 
@@ -64,15 +61,16 @@ fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
     walk(&world.root().join("hosts"), &mut files);
     let whole = |(path, bytes): (PathBuf, Vec<u8>)| {
         let (metadata, attributes) = (fs::metadata(&path).unwrap(), Attributes::of(&path).unwrap());
-        let mode = metadata.mode() & 0o7777;
-        (path, Whole { bytes, mode, owner: (metadata.uid(), metadata.gid()), attributes })
+        (path, Whole { bytes, owner: Owner::of(&metadata), attributes })
     };
     files.into_iter().map(whole).collect()
 }
 
 /// Gives the stores modes, owners and attributes of their own, as far as this system and user allow.
+#[cfg(unix)]
 fn dress(world: &World) {
     for (index, path) in hosts(world).into_keys().enumerate() {
+        use std::os::unix::fs::PermissionsExt as _;
         let extra = u32::try_from(index % 4).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640 + extra)).unwrap();
         let _only_root = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456));
@@ -83,6 +81,7 @@ fn dress(world: &World) {
 
 fn copy(template: &World) -> World {
     let world = template.copy();
+    #[cfg(unix)]
     dress(&world);
     world
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::name::is_no_windows_name;
 use crate::resolve::template;
 use crate::topology::HostPath;
 
@@ -34,6 +35,9 @@ impl Disks {
             folders.iter().find(|step| step.chars().any(|c| c.is_control() || (fold_case && "<>:\"|?*".contains(c))))
         {
             return Err(format!("`{shown}` has a step that no file can have (`{step}`)"));
+        }
+        if let Some(step) = folders.iter().find(|step| fold_case && is_no_windows_name(step)) {
+            return Err(format!("`{shown}` has a step that Windows takes for something else (`{step}`)"));
         }
         let mut steps = Vec::new();
         if let Some(letter) = drive {
@@ -81,5 +85,10 @@ mod tests {
         for bad in [r"C:\a\..\b", "/a/../b", r"C:\", "/", "a/b", r"C:\a:b\c", r"\\server\share\x"] {
             assert!(disks(None).place(bad).is_err(), "{bad}");
         }
+        for bad in [r"C:\conf\NUL", r"C:\con.d\store", r"C:\conf.\store", r"C:\conf\store ", r"C:\Lpt1.jks"] {
+            let why = disks(None).place(bad).unwrap_err();
+            assert!(why.contains("Windows takes for something else"), "{why}");
+        }
+        assert!(disks(None).place("/dev/nul").is_ok(), "elsewhere these are names as any other");
     }
 }

@@ -1,0 +1,181 @@
+//! Whether this machine trusts a certificate now. The system builds the chain from its own stores; nothing is fetched, neither
+//! issuers nor revocation lists nor new roots, so that the answer is about the stores as they are.
+
+use std::mem::{ManuallyDrop, offset_of};
+use std::ptr::{null, null_mut};
+
+use windows_sys::Win32::Security::Cryptography::{
+    CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL, CERT_CHAIN_CONTEXT, CERT_CHAIN_DISABLE_AUTH_ROOT_AUTO_UPDATE,
+    CERT_CHAIN_ELEMENT, CERT_CHAIN_ENGINE_CONFIG, CERT_CHAIN_PARA, CERT_CHAIN_USE_LOCAL_MACHINE_STORE,
+    CERT_TRUST_IS_EXPLICIT_DISTRUST, CERT_TRUST_IS_NOT_SIGNATURE_VALID, CERT_TRUST_IS_NOT_TIME_VALID,
+    CERT_TRUST_IS_NOT_VALID_FOR_USAGE, CERT_TRUST_IS_PARTIAL_CHAIN, CERT_TRUST_IS_UNTRUSTED_ROOT,
+    CertCreateCertificateChainEngine, CertFreeCertificateChain, CertFreeCertificateChainEngine,
+    CertGetCertificateChain, HCERTCHAINENGINE,
+};
+
+use super::context::Context;
+use super::error::StoreError;
+use super::handle::Handle;
+
+const SHOWN: &str = "LocalMachine (its chains)";
+
+/// Why a certificate is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// No chain leads to a root: an issuer is in no store.
+    NoIssuer,
+    /// The chain ends in a root that is not trusted.
+    UntrustedRoot,
+    /// Something in the chain is expired or not yet valid.
+    NotTimeValid,
+    /// A signature is wrong.
+    BadSignature,
+    /// The chain is not trusted for any usage that is left.
+    WrongUsage,
+    /// Something in the chain is disallowed.
+    Distrusted,
+    /// Anything else; [`Verdict::bits`] says what.
+    Other,
+}
+
+/// The system's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    bits: u32,
+    chain: Vec<Vec<u8>>,
+}
+
+impl Verdict {
+    /// Whether nothing speaks against it.
+    pub fn is_trusted(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// `CERT_TRUST_STATUS.dwErrorStatus`: 0 is trusted.
+    pub fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The certificates of the chain the system found best, the one asked about first.
+    pub fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    /// What speaks against it.
+    pub fn faults(&self) -> Vec<Fault> {
+        const KNOWN: [(u32, Fault); 6] = [
+            (CERT_TRUST_IS_PARTIAL_CHAIN, Fault::NoIssuer),
+            (CERT_TRUST_IS_UNTRUSTED_ROOT, Fault::UntrustedRoot),
+            (CERT_TRUST_IS_NOT_TIME_VALID, Fault::NotTimeValid),
+            (CERT_TRUST_IS_NOT_SIGNATURE_VALID, Fault::BadSignature),
+            (CERT_TRUST_IS_NOT_VALID_FOR_USAGE, Fault::WrongUsage),
+            (CERT_TRUST_IS_EXPLICIT_DISTRUST, Fault::Distrusted),
+        ];
+        let mut faults: Vec<Fault> =
+            KNOWN.iter().filter(|(bit, _)| self.bits & bit != 0).map(|(_, fault)| *fault).collect();
+        if KNOWN.iter().fold(self.bits, |rest, (bit, _)| rest & !bit) != 0 {
+            faults.push(Fault::Other);
+        }
+        faults
+    }
+}
+
+/// What builds chains, freed when it goes. The system's own one keeps what it read before; one made now reads the stores now.
+struct Engine(HCERTCHAINENGINE);
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // SAFETY: the engine is valid and freed once: here.
+        unsafe { CertFreeCertificateChainEngine(self.0) };
+    }
+}
+
+impl Engine {
+    fn new() -> Result<Self, StoreError> {
+        // Without the members that were added later: every version takes this size.
+        let size = offset_of!(CERT_CHAIN_ENGINE_CONFIG, hExclusiveRoot);
+        let config = CERT_CHAIN_ENGINE_CONFIG {
+            cbSize: u32::try_from(size).unwrap_or_default(),
+            dwFlags: CERT_CHAIN_USE_LOCAL_MACHINE_STORE,
+            ..CERT_CHAIN_ENGINE_CONFIG::default()
+        };
+        let mut engine = null_mut();
+        // SAFETY: the configuration lives until the call returns, and names no stores; the result is writable.
+        let done = unsafe { CertCreateCertificateChainEngine(&raw const config, &raw mut engine) };
+        if done == 0 { Err(StoreError::last("build chains from", SHOWN)) } else { Ok(Self(engine)) }
+    }
+}
+
+/// A chain, freed when it goes.
+struct Chain(*mut CERT_CHAIN_CONTEXT);
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // SAFETY: the chain is valid and freed once: here.
+        unsafe { CertFreeCertificateChain(self.0) };
+    }
+}
+
+/// Asks whether this machine trusts a certificate now, with what its server would send beside it.
+///
+/// # Errors
+/// That one of them is no certificate, or that the system could not tell.
+pub fn judge(der: &[u8], sent: &[Vec<u8>]) -> Result<Verdict, StoreError> {
+    let asked = Context::new(der, SHOWN)?;
+    let beside = Handle::in_memory()?;
+    for der in sent {
+        beside.add(&Context::new(der, SHOWN)?)?;
+    }
+    let engine = Engine::new()?;
+    let parameters = CERT_CHAIN_PARA {
+        cbSize: u32::try_from(size_of::<CERT_CHAIN_PARA>()).unwrap_or_default(),
+        ..CERT_CHAIN_PARA::default()
+    };
+    let flags = CERT_CHAIN_CACHE_ONLY_URL_RETRIEVAL | CERT_CHAIN_DISABLE_AUTH_ROOT_AUTO_UPDATE;
+    let mut found = null_mut();
+    // SAFETY: engine, context and store are valid; no time means now; the parameters live until the call returns; the result is writable.
+    let done = unsafe {
+        CertGetCertificateChain(
+            engine.0,
+            asked.as_raw(),
+            null(),
+            beside.as_raw(),
+            &raw const parameters,
+            flags,
+            null(),
+            &raw mut found,
+        )
+    };
+    if done == 0 || found.is_null() {
+        return Err(StoreError::last("build chains from", SHOWN));
+    }
+    let chain = Chain(found);
+    // SAFETY: the chain is valid until it is freed, at the end of this function.
+    let context = unsafe { &*chain.0 };
+    Ok(Verdict { bits: context.TrustStatus.dwErrorStatus, chain: certificates(context) })
+}
+
+/// The certificates of the first simple chain.
+fn certificates(context: &CERT_CHAIN_CONTEXT) -> Vec<Vec<u8>> {
+    if context.cChain == 0 {
+        return Vec::new();
+    }
+    // SAFETY: there is a first simple chain, which lives as long as the context.
+    let simple = unsafe { *context.rgpChain };
+    // SAFETY: as above.
+    let simple = unsafe { &*simple };
+    let count = usize::try_from(simple.cElement).unwrap_or_default();
+    if count == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the chain says how many elements it has, and where; they live as long as the context.
+    let elements = unsafe { std::slice::from_raw_parts(simple.rgpElement, count) };
+    let der = |element: &*mut CERT_CHAIN_ELEMENT| {
+        // SAFETY: every element is valid as long as the chain.
+        let element = unsafe { &**element };
+        // SAFETY: so is its certificate, which is only borrowed: it is not freed.
+        let context = ManuallyDrop::new(unsafe { Context::from_raw(element.pCertContext) }?);
+        Some(context.der().to_vec())
+    };
+    elements.iter().filter_map(der).collect()
+}

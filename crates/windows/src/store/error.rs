@@ -1,0 +1,117 @@
+//! What could not be done to a store: the deed, the store, and what the system said.
+
+use std::fmt;
+use std::io;
+
+use windows_sys::Win32::Foundation::{
+    CRYPT_E_EXISTS, CRYPT_E_NOT_FOUND, ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND,
+};
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The machine has no such store.
+    NoStore,
+    /// This user may not.
+    Denied,
+    /// The certificate is not there.
+    Absent,
+    /// The certificate is there already.
+    Present,
+    /// What was to be added is no certificate.
+    NotACertificate,
+    /// The store does not hold afterwards what it should.
+    Unproven,
+    /// Anything else.
+    Other,
+}
+
+/// A failure, with its store and the system's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreError {
+    kind: Kind,
+    deed: &'static str,
+    store: String,
+    /// The system's code, where it was the system that failed.
+    code: Option<u32>,
+    why: Option<&'static str>,
+}
+
+impl StoreError {
+    /// The system's last error; `deed` continues "cannot …".
+    pub(super) fn last(deed: &'static str, store: &str) -> Self {
+        let code = io::Error::last_os_error().raw_os_error().unwrap_or_default().cast_unsigned();
+        // Some calls fail and say nothing.
+        let why = (code == 0).then_some("the system did not say why");
+        Self { kind: Self::kind_of(code), deed, store: store.to_owned(), code: (code != 0).then_some(code), why }
+    }
+
+    /// The same with a kind that the deed gives it.
+    pub(super) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// That a certificate is not there.
+    pub(super) fn absent(deed: &'static str, store: &str) -> Self {
+        let code = Some(CRYPT_E_NOT_FOUND.cast_unsigned());
+        Self { kind: Kind::Absent, deed, store: store.to_owned(), code, why: None }
+    }
+
+    /// That something is wrong before the system is asked.
+    pub(super) fn refused(deed: &'static str, store: &str, why: &'static str) -> Self {
+        Self { kind: Kind::Other, deed, store: store.to_owned(), code: None, why: Some(why) }
+    }
+
+    pub(super) fn unproven(store: String, why: &'static str) -> Self {
+        Self { kind: Kind::Unproven, deed: "prove the change of", store, code: None, why: Some(why) }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The system's code, where it was the system that failed.
+    pub fn code(&self) -> Option<u32> {
+        self.code
+    }
+
+    fn kind_of(code: u32) -> Kind {
+        const NOT_FOUND: u32 = CRYPT_E_NOT_FOUND.cast_unsigned();
+        const EXISTS: u32 = CRYPT_E_EXISTS.cast_unsigned();
+        // Some calls wrap a plain code: FACILITY_WIN32.
+        match if code >> 16 == 0x8007 { code & 0xffff } else { code } {
+            NOT_FOUND => Kind::Absent,
+            EXISTS => Kind::Present,
+            ERROR_ACCESS_DENIED => Kind::Denied,
+            ERROR_FILE_NOT_FOUND | ERROR_PATH_NOT_FOUND => Kind::NoStore,
+            _ => Kind::Other,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self.kind {
+            Kind::Denied => "; run as an administrator",
+            Kind::NoStore => "; check its name, `certutil -enumstore` lists what there is",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} the certificate store {}", self.deed, self.store)?;
+        if let Some(why) = self.why {
+            write!(f, ": {why}")?;
+        }
+        if let Some(code) = self.code {
+            let said = io::Error::from_raw_os_error(code.cast_signed()).to_string();
+            let said = said.split(" (os error").next().unwrap_or_default().trim_end_matches(['.', ' ']);
+            write!(f, ": {said} (Windows error {code:#010x})")?;
+        }
+        f.write_str(self.hint())
+    }
+}
+
+impl std::error::Error for StoreError {}

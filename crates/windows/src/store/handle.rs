@@ -1,0 +1,146 @@
+//! An open store. Every call on a store's handle stands here.
+
+use windows_sys::Win32::Security::Cryptography::{
+    CERT_CONTEXT, CERT_STORE_ADD_NEW, CERT_STORE_CTRL_COMMIT, CERT_STORE_ENUM_ARCHIVED_FLAG,
+    CERT_STORE_OPEN_EXISTING_FLAG, CERT_STORE_PROV_MEMORY, CERT_STORE_PROV_SYSTEM_REGISTRY_W, CERT_STORE_READONLY_FLAG,
+    CertAddCertificateContextToStore, CertAddSerializedElementToStore, CertCloseStore, CertControlStore,
+    CertDeleteCertificateFromStore, CertEnumCertificatesInStore, CertOpenStore, HCERTSTORE,
+};
+
+use super::certificate::{Certificate, Id};
+use super::context::Context;
+use super::error::{Kind, StoreError};
+use crate::wide;
+
+/// `CERT_STORE_CERTIFICATE_CONTEXT_FLAG`: of an element, only a certificate is taken.
+const CERTIFICATES_ONLY: u32 = 1 << 1;
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+    /// Writing; a store that is not there is made.
+    Make,
+}
+
+/// An open store, closed when it goes.
+#[derive(Debug)]
+pub(super) struct Handle {
+    store: HCERTSTORE,
+    /// What it is called, for people.
+    shown: String,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open, and is closed once: here. Contexts that outlive it keep what they need.
+        let _still_referred_to = unsafe { CertCloseStore(self.store, 0) };
+    }
+}
+
+impl Handle {
+    /// Opens the registry's store of a name at a location.
+    pub(super) fn open(name: &str, location: u32, access: Access, shown: String) -> Result<Self, StoreError> {
+        const DEED: &str = "open";
+        let wide = wide::text(name).map_err(|_| StoreError::refused(DEED, &shown, "a NUL within its name"))?;
+        let access = match access {
+            Access::Read => CERT_STORE_READONLY_FLAG | CERT_STORE_OPEN_EXISTING_FLAG,
+            Access::Write => CERT_STORE_OPEN_EXISTING_FLAG,
+            Access::Make => 0,
+        };
+        let flags = location | access | CERT_STORE_ENUM_ARCHIVED_FLAG;
+        // SAFETY: this provider takes a NUL-terminated name, which lives until the call returns.
+        let store = unsafe { CertOpenStore(CERT_STORE_PROV_SYSTEM_REGISTRY_W, 0, 0, flags, wide.as_ptr().cast()) };
+        if store.is_null() { Err(StoreError::last(DEED, &shown)) } else { Ok(Self { store, shown }) }
+    }
+
+    /// A store in memory.
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
+        let shown = "in memory".to_owned();
+        // SAFETY: this provider takes no parameter.
+        let store = unsafe { CertOpenStore(CERT_STORE_PROV_MEMORY, 0, 0, 0, std::ptr::null()) };
+        if store.is_null() { Err(StoreError::last("make", &shown)) } else { Ok(Self { store, shown }) }
+    }
+
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub(super) fn as_raw(&self) -> HCERTSTORE {
+        self.store
+    }
+
+    /// Goes through the certificates until one is wanted.
+    fn find(&self, mut wanted: impl FnMut(&Context) -> bool) -> Option<Context> {
+        let mut before: *const CERT_CONTEXT = std::ptr::null();
+        loop {
+            // SAFETY: the store is open; `before` is null or the context of the round before, which the call takes back.
+            let next = unsafe { CertEnumCertificatesInStore(self.store, before) };
+            // SAFETY: a context that an enumeration gave is valid until it is handed back, in the next round or by the drop.
+            let context = unsafe { Context::from_raw(next) }?;
+            if wanted(&context) {
+                return Some(context);
+            }
+            before = context.into_raw();
+        }
+    }
+
+    pub(super) fn certificates(&self) -> Result<Vec<Certificate>, StoreError> {
+        let mut found = Vec::new();
+        let stopped = self.find(|context| {
+            found.push(Certificate::of(context, &self.shown));
+            false
+        });
+        drop(stopped);
+        found.into_iter().collect()
+    }
+
+    pub(super) fn add(&self, context: &Context) -> Result<(), StoreError> {
+        // SAFETY: store and context are valid; the context that was added is not asked for.
+        let done = unsafe {
+            CertAddCertificateContextToStore(self.store, context.as_raw(), CERT_STORE_ADD_NEW, std::ptr::null_mut())
+        };
+        if done == 0 { Err(StoreError::last("add a certificate to", &self.shown)) } else { Ok(()) }
+    }
+
+    pub(super) fn add_element(&self, element: &[u8]) -> Result<(), StoreError> {
+        const DEED: &str = "restore a certificate in";
+        let length = u32::try_from(element.len())
+            .map_err(|_| StoreError::refused(DEED, &self.shown, "it is larger than any certificate"))?;
+        // SAFETY: the element is readable and as long as said; type and context are not asked for.
+        let done = unsafe {
+            CertAddSerializedElementToStore(
+                self.store,
+                element.as_ptr(),
+                length,
+                CERT_STORE_ADD_NEW,
+                0,
+                CERTIFICATES_ONLY,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        };
+        if done != 0 {
+            return Ok(());
+        }
+        let error = StoreError::last(DEED, &self.shown);
+        Err(if error.kind() == Kind::Other { error.of_kind(Kind::NotACertificate) } else { error })
+    }
+
+    pub(super) fn remove(&self, id: Id) -> Result<Certificate, StoreError> {
+        const DEED: &str = "remove a certificate from";
+        let found =
+            self.find(|context| id.is_of(context.der())).ok_or_else(|| StoreError::absent(DEED, &self.shown))?;
+        let kept = Certificate::of(&found, &self.shown)?;
+        // SAFETY: the context came from this store's enumeration; the call takes it back, whether it fails or not.
+        let done = unsafe { CertDeleteCertificateFromStore(found.into_raw()) };
+        if done == 0 { Err(StoreError::last(DEED, &self.shown)) } else { Ok(kept) }
+    }
+
+    pub(super) fn commit(&self) -> Result<(), StoreError> {
+        // SAFETY: the store is open; without a parameter the call commits what has changed.
+        let done = unsafe { CertControlStore(self.store, 0, CERT_STORE_CTRL_COMMIT, std::ptr::null()) };
+        if done == 0 { Err(StoreError::last("commit", &self.shown)) } else { Ok(()) }
+    }
+}

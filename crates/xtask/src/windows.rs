@@ -1,0 +1,137 @@
+//! `cargo xtask windows`: builds the program and its tests for Windows with mingw-w64, and runs them under Wine.
+//!
+//! What a toolchain lacks for that is the standard library. Where the target is installed (`rustup target add`) it is used;
+//! else it is built once from its source, which Debian packages in the compiler's own version, into a folder of its own below
+//! `target/windows`: neither the toolchain nor the system's package sources are changed.
+//!
+//! What cannot be had on a machine is said loudly, and is no pass: see [`Leg`].
+
+mod library;
+mod wine;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{self, Failure};
+use crate::tools;
+
+pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// What is built and tested: always all of them at once, or what they share is compiled anew for every selection.
+const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
+
+/// Campaigns that run the whole way once for each of its steps; under Wine they take minutes. The same steps of one file are
+/// tried in `host`'s unit tests.
+const LONG: [&str; 3] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere"];
+
+/// How the chore ended.
+pub(crate) enum Leg {
+    Ran,
+    /// Something cannot be had here.
+    Skipped,
+}
+
+/// Why a part cannot be done here, as opposed to one that failed.
+pub(crate) struct Missing(pub(crate) String);
+
+impl<E: std::fmt::Display> From<E> for Missing {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+pub(crate) fn run(long: bool) -> Result<Leg, Failure> {
+    let home = process::root().join("target/windows");
+    let mut clock = Clock::default();
+    let ready = prepare(&home, &mut clock);
+    let machine = match ready {
+        Ok(machine) => machine,
+        Err(Missing(why)) => {
+            eprintln!("\nwindows leg SKIPPED: {why}\n");
+            return Ok(Leg::Skipped);
+        }
+    };
+    clock.time("build", || {
+        process::run(machine.test().args(["--no-run", "--lib", "--test", "machine", "--test", "windows"]))
+    })?;
+    clock.time("units", || process::run(machine.test().arg("--lib")))?;
+    clock.time("machine", || {
+        let skipped = LONG.iter().filter(|_| !long).flat_map(|name| ["--skip", name]);
+        process::run(machine.test().args(["--test", "machine", "--"]).args(skipped))
+    })?;
+    clock.time("program", || process::run(machine.test().args(["--test", "windows"])))?;
+    machine.wine.rest();
+    println!("\n{}", clock.table());
+    Ok(Leg::Ran)
+}
+
+/// What everything else runs on.
+struct Machine {
+    library: Option<PathBuf>,
+    wine: wine::Wine,
+}
+
+fn prepare(home: &Path, clock: &mut Clock) -> Result<Machine, Missing> {
+    std::fs::create_dir_all(home)?;
+    clock.time("packages", packages)?;
+    let library = clock.time("std", || library::ensure(home))?;
+    let wine = clock.time("wine", || wine::ensure(home))?;
+    Ok(Machine { library, wine })
+}
+
+fn packages() -> Result<(), Missing> {
+    let mut missing = Vec::new();
+    if !tools::on_path("x86_64-w64-mingw32-gcc") {
+        missing.push("gcc-mingw-w64-x86-64-posix");
+    }
+    if wine::program().is_none() {
+        missing.push("wine64");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let named = missing.join(" and ");
+    if !tools::on_path("apt-get") {
+        return Err(Missing(format!("{named} (Debian's names) not found; install what brings them here")));
+    }
+    tools::install(&missing).map_err(|error| Missing(format!("{named} cannot be installed: {error}")))
+}
+
+impl Machine {
+    /// `cargo test` for the target. Host tools are built in the usual folder and shared with every other build.
+    fn test(&self) -> Command {
+        let mut command = process::cargo();
+        command.args(["test", "--locked", "--target", TARGET]);
+        command.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
+        // Flags for all targets would hide those for this one.
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        if let Some(library) = &self.library {
+            command.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS", format!("--sysroot={}", library.display()));
+        }
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+        // No assembler: the crate brings what it would assemble.
+        command.env("AWS_LC_SYS_PREBUILT_NASM", "1");
+        self.wine.dress(&mut command);
+        command
+    }
+}
+
+/// How long each part took.
+#[derive(Default)]
+struct Clock(Vec<(&'static str, Duration)>);
+
+impl Clock {
+    fn time<T, E>(&mut self, part: &'static str, act: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let since = Instant::now();
+        let done = act();
+        self.0.push((part, since.elapsed()));
+        done
+    }
+
+    fn table(&self) -> String {
+        let total = self.0.iter().map(|(_, time)| *time).sum();
+        let line = |(part, time): (&str, Duration)| format!("windows {part:<10} {:>6.1} s\n", time.as_secs_f64());
+        self.0.iter().copied().chain([("total", total)]).map(line).collect()
+    }
+}
