@@ -128,7 +128,7 @@ fn main() -> ExitCode {
         Chore::BenchOpen { store } => bench::open_probe(&store),
         Chore::Kill { kills, seed } => kill::run(kills, seed),
         Chore::Fuzz { target, seconds, seed, smoke } => {
-            let length = if smoke { fuzz::Length::Runs(20_000) } else { fuzz::Length::Seconds(seconds) };
+            let length = if smoke { fuzz::Length::Runs(5_000) } else { fuzz::Length::Seconds(seconds) };
             fuzz::run(target.as_deref(), length, seed)
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
