@@ -210,6 +210,16 @@ fn judge_authority_issues_an_identity_and_gives_it_back() {
     assert_eq!(trust[&format!("corp-ca-{}", &issuing[..8])].certificates, [issuing]);
     assert!(!trust.values().any(|held| held.certificates == key.certificates[..1]), "nobody trusts the leaf itself");
 
+    // A slip in the pin: what the authority issued is not surely known any more, so nothing comes and nothing leaves.
+    let spec = story.built.root.join(Built::SPEC);
+    let right = fs::read_to_string(&spec).unwrap();
+    let pin = story.ca.sha256(&mut story.jvm, "root");
+    fs::write(&spec, right.replace(&pin, &"0".repeat(64))).unwrap();
+    let broken = plan(&story.built);
+    assert!(broken["changes"].as_array().unwrap().is_empty(), "{broken}");
+    assert!(broken["summary"]["blocked"].as_u64().unwrap() > 0, "{}", broken["summary"]);
+    fs::write(&spec, right).unwrap();
+
     // And back: the new self-signed one is trusted before it is presented.
     story.issuer("self-signed");
     story.services.remember();

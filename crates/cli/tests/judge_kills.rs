@@ -171,7 +171,7 @@ fn judge_no_kill_loses_anything() {
     if judge::off() {
         return;
     }
-    let (kills, seed) = (setting("TRUSTMASON_KILLS", 15), setting("TRUSTMASON_KILL_SEED", 1));
+    let (kills, seed) = (setting("TRUSTMASON_KILLS", 10), setting("TRUSTMASON_KILL_SEED", 1));
     let template = Template::new();
     let mut reader = Reader { jvm: Jvm::start(), known: BTreeMap::new() };
 

@@ -181,6 +181,11 @@ fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
         && certificate.verify_signed_by(issuer) == SignatureCheck::Valid
 }
 
+/// Whether an authority cannot be used, so that who issued what is not surely known.
+pub(crate) fn is_any_at_fault(authorities: &Authorities<'_>) -> bool {
+    authorities.values().any(|authority| authority.fault().is_some())
+}
+
 /// The authority that issued a certificate, and its chain.
 pub(crate) fn issuer_of<'g, 'a>(
     authorities: &'g Authorities<'a>,
@@ -282,6 +287,10 @@ fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -
                 take(authority, &authority.chain(reply).unwrap_or_default());
             }
         }
+    }
+    // Whether an authority that cannot be used vouches for it nobody can say: nothing comes, and nothing leaves.
+    if vouched.is_none() && is_any_at_fault(authorities) && present.is_some_and(|leaf| !leaf.is_self_issued()) {
+        return need;
     }
     // A leaf that nobody vouches for is trusted itself; one that is to be self-signed is learned before it is presented.
     let back = def.issuer == Issuer::SelfSigned && def.issuer_explicit && def.write == Write::Direct;

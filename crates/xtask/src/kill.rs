@@ -20,7 +20,7 @@ pub(crate) fn run(kills: u32, seed: u64) -> Result<(), Failure> {
          follows from\nthe seed. After each kill every store is compared with what it was and with what the run's journal \
          announced, opened\nin a JVM with its keys, and its mode compared; then `apply` is run again and must finish the work, \
          leave no temporary\nfile and no key but the one that waits for its phase, and `plan` must find nothing to change.\n\n\
-         ```text\n{}```\n\nA smaller campaign of 50 kills is part of the tests.\n",
+         ```text\n{}```\n\nA smaller campaign of 10 kills is part of the tests.\n",
         wrapped(&figures)
     );
     fs::write(process::root().join("docs/kills.md"), text)?;

@@ -149,7 +149,10 @@ impl Work<'_> {
         let mut issuers = self.issuers(name, authority)?;
         let certificate = issuers.remove(0);
         let signer = mint::Signer { certificate: &certificate, issuers: &issuers, key: &key };
-        mint::signed(def, self.hands.keys, self.now, signer).map_err(said)
+        mint::signed(def, self.hands.keys, self.now, signer).map_err(|error| {
+            let hint = "`sign_with` names the authority's private key, PEM and not encrypted";
+            format!("{} ({}; {hint})", said(error), file.display())
+        })
     }
 
     fn authority(&self, name: &str) -> Result<&AuthorityDef, String> {

@@ -186,6 +186,11 @@ fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_
     let message = format!("its request was made on {day} and waits for the reply of {name}{late}");
     let mut findings = place.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
+    let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);
+    if let Some(failure) = inbox.and_then(|inbox| inbox.failure.as_ref()) {
+        let message = format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`");
+        findings.push(Finding::of_identity(Kind::UnknownAuthority, &def.id, message));
+    }
     let awaits = Some(name.to_owned());
     Settled { from, awaits_reply: awaits, findings, ..Settled::plain(IdentityState::AtCa, place.current, material) }
 }
