@@ -53,7 +53,7 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
         return blocked(place, Why::UnknownAuthority { what: format!("{name} is not declared") });
     };
     if let Some(why) = authority.fault() {
-        let said = Finding::of_identity(why.finding(), &def.id, why.to_string());
+        let said = Finding::of_identity(Kind::UnknownAuthority, &def.id, why.to_string());
         place.findings.push(said);
         return blocked(place, why.clone());
     }
