@@ -225,8 +225,8 @@ pub fn widened(topology: &Topology, observed: &Observed) -> Option<Topology> {
 #[derive(Default)]
 struct Need {
     leaf: bool,
-    /// Certificates of authorities, by what edges call them.
-    chain: BTreeMap<String, (String, Fingerprint)>,
+    /// Aliases of authorities' certificates, by what edges call them.
+    chain: BTreeMap<String, String>,
 }
 
 /// The topology with the edges that the issuers of its identities ask for; `None` where no authority is declared.
@@ -241,7 +241,7 @@ pub(crate) fn widen(topology: &Topology, observed: &Observed, authorities: &Auth
     wide.edges.retain(|edge| {
         let (Subject::Identity(id), Anchor::ByIssuer) = (&edge.subject, edge.anchor) else { return true };
         let Some(need) = needs.get(id) else { return true };
-        for (subject, (alias, _)) in &need.chain {
+        for (subject, alias) in &need.chain {
             let slot = (edge.store.clone(), subject.clone());
             added.entry(slot).or_insert_with(|| Edge {
                 id: format!("{} <- certificate {subject}", edge.store),
@@ -268,8 +268,7 @@ fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -
     let vouched = present.and_then(|leaf| issuer_of(authorities, leaf));
     let mut take = |authority: &Authority<'_>, certificates: &[Arc<Certificate>]| {
         for certificate in certificates {
-            let named = (authority.alias(certificate), certificate.fingerprint());
-            need.chain.insert(authority.subject(certificate), named);
+            need.chain.insert(authority.subject(certificate), authority.alias(certificate));
         }
     };
     if let Some((authority, chain)) = &vouched {

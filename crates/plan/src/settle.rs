@@ -4,7 +4,7 @@
 mod issued;
 mod renew;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fi
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
-use crate::authority::Authorities;
+use crate::authority::{self, Authorities, Authority};
 use crate::change::{From, FromKind, IdentityState, Material, Options};
 use crate::constraints::{self};
 use crate::finding::{Finding, Kind, Severity};
@@ -110,6 +110,11 @@ pub(crate) struct Settlement<'a> {
     pub subjects: BTreeMap<Subject, Settled>,
     /// The certificates that this plan or earlier runs know to be replaced, and whose they were.
     pub predecessors: BTreeMap<Fingerprint, IdentityId>,
+    /// Certificates that stay whoever asks for them: those of authorities, and those that an identity of an authority's service
+    /// may still present.
+    pub vouched: BTreeSet<Fingerprint>,
+    /// An authority cannot be used, so that nobody knows of all who vouches for what.
+    pub in_doubt: bool,
     /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
     /// are made anew in this run.
     gone: BTreeMap<&'a str, Vec<IdentityId>>,
@@ -183,7 +188,12 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     }
     let predecessors = predecessors(ground.observed, &settled);
     let gone = gone_names(ground.topology, &settled);
-    Settlement { subjects: settled, predecessors, gone }
+    let presented = settled.values().filter_map(|one| one.overlap.as_ref()).filter(|overlap| overlap.by_chain);
+    let mut vouched: BTreeSet<Fingerprint> = presented.map(|overlap| overlap.old).collect();
+    let authoritys = ground.authorities.values().flat_map(Authority::certificates);
+    vouched.extend(authoritys.map(|(_, certificate)| certificate.fingerprint()));
+    let in_doubt = authority::is_any_at_fault(ground.authorities);
+    Settlement { subjects: settled, predecessors, vouched, in_doubt, gone }
 }
 
 impl Settled {

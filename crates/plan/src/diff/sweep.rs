@@ -8,7 +8,6 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
 use super::{Comparison, Draft, Verdict, Wish, deletion};
-use crate::authority::{self, Authority};
 use crate::change::{Deed, DeleteReason};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
@@ -70,11 +69,7 @@ impl<'a> Comparison<'a> {
     /// A certificate of a declared authority, which others may rely on, or one that an identity's service still presents while
     /// its truster knows the issuers of the next already. While an authority cannot be used that is not surely known of any.
     fn is_vouched_for(&self, print: Fingerprint) -> bool {
-        let authoritys = self.ground.authorities.values().flat_map(Authority::certificates);
-        let mut presented = self.settlement.subjects.values().filter_map(|one| one.overlap.as_ref());
-        authority::is_any_at_fault(self.ground.authorities)
-            || authoritys.into_iter().any(|(_, c)| c.fingerprint() == print)
-            || presented.any(|overlap| overlap.by_chain && overlap.old == print)
+        self.settlement.in_doubt || self.settlement.vouched.contains(&print)
     }
 
     fn drop(&mut self, entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) {

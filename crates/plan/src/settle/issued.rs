@@ -19,7 +19,6 @@ use super::renew::{self, Draft};
 use super::{Ground, Settled};
 use crate::authority::{self, Authority, Judged};
 use crate::change::{From, FromKind, IdentityState, Material};
-use crate::constraints::Fault;
 use crate::finding::{Finding, Kind};
 use crate::observed::StagedLook;
 use crate::overlap::{self, Next};
@@ -27,7 +26,7 @@ use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
 
-/// A key and a request this run makes, or a request it writes again.
+/// A key and a request this run makes.
 pub(crate) struct Request {
     /// The authority it is for.
     pub authority: String,
@@ -224,9 +223,4 @@ fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
     };
     let state = IdentityState::RenewDue;
     Settled { findings: place.findings, ..Settled::plain(state, place.current, material) }
-}
-
-/// Whether a fault is one that this module says in its own words.
-pub(super) fn demands(faults: &[Fault]) -> Option<(Kind, String)> {
-    faults.iter().find(|fault| fault.demands_new()).map(|fault| (fault.kind(), fault.to_string()))
 }

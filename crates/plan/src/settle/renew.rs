@@ -18,9 +18,6 @@ use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
 
-/// The reason of a wish.
-const ASKED: &str = "asked for with --replace";
-
 pub(super) fn present(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -47,23 +44,19 @@ pub(super) fn present(
     let asked = ground.options.replace.contains(&def.id);
     let staged = overlap::staged(ground, def, Some(&current));
     let distrusted = ground.topology.distrust.get(&current.fingerprint());
-    if let Issuer::Authority(name) = &def.issuer {
-        let reason = match distrusted {
-            Some(why) => Some((Kind::Distrusted, format!("its certificate is distrusted: {why}"))),
-            None => issued::demands(&faults).or_else(|| asked.then(|| (Kind::Stale, ASKED.to_owned()))),
-        };
-        findings.extend(soft_findings(ground, def, &current, &faults));
-        let entry = Some(entry.id);
-        let place = issued::Place { home: standing, alias, entry, current: Some(current), findings, reason };
-        return issued::settle(ground, def, name, place);
-    }
     let reason = if let Some(why) = distrusted {
         Some((Kind::Distrusted, format!("its certificate is distrusted: {why}")))
     } else if let Some(fault) = faults.iter().find(|f| f.demands_new()) {
         Some((fault.kind(), fault.to_string()))
     } else {
-        asked.then(|| (Kind::Stale, ASKED.to_owned()))
+        asked.then(|| (Kind::Stale, "asked for with --replace".to_owned()))
     };
+    if let Issuer::Authority(name) = &def.issuer {
+        findings.extend(soft_findings(ground, def, &current, &faults));
+        let entry = Some(entry.id);
+        let place = issued::Place { home: standing, alias, entry, current: Some(current), findings, reason };
+        return issued::settle(ground, def, name, place);
+    }
     let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
     let reason = reason.or_else(|| {
         let from = text::escape(current.issuer());
