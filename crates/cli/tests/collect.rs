@@ -9,11 +9,10 @@ mod server;
 mod support;
 
 use std::fs;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use server::{Server, nobody};
-use support::{Estate, Said, Wish, certificate, files, key, put};
+use support::{Estate, Wish, certificate, files, key, put};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::IdentityId;
 
@@ -137,28 +136,6 @@ fn both_names_of_a_certificate_change_together() {
     assert!(!drift["findings"].as_array().unwrap().iter().any(|f| f["finding"] == "source-ambiguous"));
 }
 
-/// Answers the question on a terminal of its own.
-#[cfg(target_os = "linux")]
-fn answer(estate: &Estate, args: &str, words: &str) -> Said {
-    use std::io::Write as _;
-    let program = env!("CARGO_BIN_EXE_trustmason");
-    let mut child = std::process::Command::new("script")
-        .args(["-qec", &format!("'{program}' collect {args}"), "/dev/null"])
-        .current_dir(estate.dir.path())
-        .env("TERM", "dumb")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("`script` of util-linux gives the test a terminal");
-    // Kept open until the end: `script` takes a closed input for a hang-up.
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(words.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(input);
-    let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    Said { code: output.status.code().unwrap_or(-1), out, err: String::new() }
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_person_is_asked_and_only_yes_counts() {
@@ -166,12 +143,13 @@ fn a_person_is_asked_and_only_yes_counts() {
     let (_, der, server) = renewed("fina.acme.example");
     let args = format!("--host 'fina*' {}", server.instead_of(FINESSE));
     let before = files(estate.dir.path());
-    let said = answer(&estate, &args, "y\n").code(1).out_has("Do you want to write these certificates?");
+    let said =
+        estate.answer(&format!("collect {args}"), "y\n").code(1).out_has("Do you want to write these certificates?");
     let _ = said
         .out_has("Compare each fingerprint with what the service itself shows.")
         .out_has("declined; nothing was done");
     untouched(&estate, &before);
-    let _ = answer(&estate, &args, "yes\n").code(0).out_has("1 written, 0 unchanged");
+    let _ = estate.answer(&format!("collect {args}"), "yes\n").code(0).out_has("1 written, 0 unchanged");
     assert_eq!(fs::read_to_string(estate.path("certs/fina.acme.example.pem")).unwrap(), support::pem(&der));
     let log = fs::read_to_string(estate.path(".trustmason/audit.jsonl")).unwrap();
     assert!(log.contains("\"approval\":\"asked\""), "{log}");

@@ -104,36 +104,11 @@ fn one_nobody_there_to_approve() {
     assert_eq!(before, support::files(estate.dir.path()));
 }
 
-/// Answers the question on a terminal of its own.
-#[cfg(target_os = "linux")]
-fn answer(estate: &Estate, words: &str) -> support::Said {
-    use std::io::Write as _;
-    let program = env!("CARGO_BIN_EXE_trustmason");
-    let mut child = std::process::Command::new("script")
-        .args(["-qec", &format!("'{program}' apply"), "/dev/null"])
-        .current_dir(estate.dir.path())
-        .env("TERM", "dumb")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("`script` of util-linux gives the test a terminal");
-    // Kept open until the end: `script` takes a closed input for a hang-up.
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(words.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(input);
-    support::Said {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::new(),
-    }
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn one_declined() {
     let estate = Estate::troubled();
-    let said = answer(&estate, "y\n").code(1);
+    let said = estate.answer("apply", "y\n").code(1);
     let said = said.out_has("Do you want to perform these actions?").out_has("Only 'yes' will be accepted to approve.");
     let _ = said.out_has("declined; nothing was done");
     assert!(!estate.path(".trustmason").exists());
@@ -143,7 +118,7 @@ fn one_declined() {
 #[test]
 fn zero_approved() {
     let estate = Estate::troubled();
-    let _ = answer(&estate, "yes\n").code(0).out_has("Apply complete: 1 imported, 2 replaced");
+    let _ = estate.answer("apply", "yes\n").code(0).out_has("Apply complete: 1 imported, 2 replaced");
 }
 
 #[test]

@@ -358,6 +358,28 @@ impl Estate {
         command(self.dir.path())
     }
 
+    /// Runs the program on a terminal of its own, and answers its question.
+    #[cfg(target_os = "linux")]
+    pub fn answer(&self, args: &str, words: &str) -> Said {
+        use std::io::Write as _;
+        let program = env!("CARGO_BIN_EXE_trustmason");
+        let mut child = Command::new("script")
+            .args(["-qec", &format!("'{program}' {args}"), "/dev/null"])
+            .current_dir(self.dir.path())
+            .env("TERM", "dumb")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`script` of util-linux gives the test a terminal");
+        // Kept open until the end: `script` takes a closed input for a hang-up.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(words.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        Said { code: output.status.code().unwrap_or(-1), out, err: String::new() }
+    }
+
     /// Runs the program in the estate's folder, with nobody at the keyboard.
     pub fn run(&self, args: &[&str]) -> Said {
         said(self.command().args(args))

@@ -1,21 +1,22 @@
 //! The folder in which an authority's replies are dropped, whatever their names: PEM, DER and PKCS#7, one certificate or many. A
 //! file that holds none is told of, and hides none of the others.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::DirEntry;
+use std::path::Path;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFailure};
 
 use super::file::{OpenError, OpenFault};
+use super::source;
 use crate::disk;
 
 /// Larger files are no replies.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
 pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
-    let paths = match files(folder) {
+    let paths = match source::found(folder, may_be_a_reply) {
         Ok(paths) => paths,
         Err(cause) => {
             let failure = Some(disk::DiskError::new("read folder", folder, cause).to_string());
@@ -36,25 +37,10 @@ pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<In
     (look, inputs)
 }
 
-/// The files of a folder, sorted; hidden ones and folders are none of ours. An absent folder is an empty one.
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let listing = match std::fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for item in listing {
-        let item = item?;
-        let hidden = item.file_name().to_string_lossy().starts_with('.');
-        let path = item.path();
-        let small = path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST);
-        if !hidden && small {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+/// Hidden files, folders and what is too large are none of ours.
+fn may_be_a_reply(item: &DirEntry) -> bool {
+    let hidden = item.file_name().to_string_lossy().starts_with('.');
+    !hidden && item.path().metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST)
 }
 
 type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;

@@ -6,6 +6,7 @@
 //! that says so.
 
 use std::collections::BTreeMap;
+use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -49,6 +50,11 @@ pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, 
 /// The files of a folder that have one of these names in any case, sorted.
 pub(crate) fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<PathBuf>> {
     let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    found(folder, |item| item.file_name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
+}
+
+/// The items of a folder that are wanted, sorted. An absent folder is an empty one.
+pub(super) fn found(folder: &Path, wanted: impl Fn(&DirEntry) -> bool) -> io::Result<Vec<PathBuf>> {
     let listing = match std::fs::read_dir(folder) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -57,7 +63,7 @@ pub(crate) fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<Path
     let mut found = Vec::new();
     for item in listing {
         let item = item?;
-        if item.file_name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())) {
+        if wanted(&item) {
             found.push(item.path());
         }
     }
