@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod mint;
+mod pair;
 pub mod path;
 mod process;
 mod properties;

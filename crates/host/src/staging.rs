@@ -2,7 +2,8 @@
 //! password, holding the one entry. A key is here before any store hears of its certificate, and until the identity's store
 //! has been written and read back; a run that was interrupted is resumed from here and makes no second key.
 //!
-//! From here the protected key travels into its store as it is: it is opened nowhere on the way.
+//! From here the protected key travels into its store as it is: it is opened nowhere on the way. The key of a PEM pair is in
+//! the clear, as it is in its store; both are for their owner alone.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +11,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{
     Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
-    Protection, ReadError, SealedKey, Store, Unlock,
+    Protection, ReadError, Store, Unlock,
 };
 use trustmason_plan::observed::StagedLook;
 use trustmason_spec::name::IdentityId;
+use zeroize::Zeroizing;
 
 use crate::disk::{self, Disk, DiskError};
 use crate::mint::Minted;
+use crate::pair;
 use crate::state::State;
 
 /// Why a key could not be staged, or a staged one not used.
@@ -42,7 +45,7 @@ pub enum StagingError {
         cause: String,
     },
     /// A format without keys.
-    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks or pkcs12 store", format.as_str())]
+    #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks, pkcs12 or pem-pair store", format.as_str())]
     NoKeys {
         /// Whose.
         identity: IdentityId,
@@ -58,14 +61,14 @@ pub struct Staged {
     pub certificate: Arc<Certificate>,
     /// Its chain in DER, leaf first.
     pub chain: Vec<Vec<u8>>,
-    /// The protected key.
-    pub sealed: SealedKey,
+    /// The key: protected as its store does it, or in the clear where that does.
+    pub key: NewKey,
     /// The file.
     pub path: PathBuf,
 }
 
 /// The formats that keys are staged in.
-const FORMATS: [Format; 3] = [Format::Jks, Format::Jceks, Format::Pkcs12];
+const FORMATS: [Format; 4] = [Format::Jks, Format::Jceks, Format::Pkcs12, Format::PemPair];
 
 /// Where a key is to go in the end.
 #[derive(Clone, Copy, Debug)]
@@ -114,9 +117,11 @@ pub fn stage(
         .map_or_else(|| Store::create(format), Store::create_pkcs12)
         .edit(&edits, Some(password), &mut random)
         .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
-    let Image::File(bytes) = image else {
-        return Err(StagingError::NoKeys { identity: identity.clone(), format });
-    };
+    let bytes = Zeroizing::new(match image {
+        Image::File(bytes) => bytes,
+        // The halves of a pair wait in one file, the certificate first.
+        Image::Directory(parts) => parts.into_iter().filter_map(|(_, bytes)| bytes).flatten().collect(),
+    });
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
     disk.keep(&path, &bytes, run)?;
@@ -148,9 +153,12 @@ pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result
     if !opens(&store, entry, password) {
         return Err(unusable("its key does not open with the store's password".to_owned()));
     }
-    let sealed = store.sealed_key(entry).ok_or_else(|| unusable("it holds no key".to_owned()))?;
+    let key = match store.sealed_key(entry) {
+        Some(sealed) => NewKey::Sealed(sealed),
+        None => NewKey::Plain(store.open_key(entry, password).map_err(|error| unusable(error.to_string()))?.pkcs8),
+    };
     let chain = store.entry(entry).map(|e| e.certificates().iter().map(|slot| slot.der().to_vec()).collect());
-    Ok(Staged { certificate, chain: chain.unwrap_or_default(), sealed, path: path.to_owned() })
+    Ok(Staged { certificate, chain: chain.unwrap_or_default(), key, path: path.to_owned() })
 }
 
 impl Staged {
@@ -175,6 +183,8 @@ pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
 
 /// Looks at what an earlier run staged. A file that is no store is as good as none: the key in it is lost.
 pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> Option<StagedLook> {
+    let nothing = pair::no_password();
+    let password = if is_pair(path) { Some(&nothing) } else { password };
     let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
     let ((store, entry, certificate), opens) = match with_password {
         Some((opened, password)) => {
@@ -213,7 +223,14 @@ fn open(
     certificates: &Interner,
 ) -> Result<(Store, EntryId, Arc<Certificate>), Failed> {
     let bytes = disk::read(path).map_err(Failed::Disk)?;
-    let store = Store::open(bytes, unlock, certificates).map_err(Failed::Read)?;
+    let store = if is_pair(path) {
+        let key = bytes.windows(KEY_BEGINS.len()).position(|part| part == KEY_BEGINS).unwrap_or(bytes.len());
+        let (certificate, key) = bytes.split_at_checked(key).unwrap_or((&bytes, &[]));
+        Store::open_pair(Some(certificate.to_vec()), Some(key.to_vec()), certificates)
+    } else {
+        Store::open(bytes, unlock, certificates)
+    };
+    let store = store.map_err(Failed::Read)?;
     let found = match store.entries() {
         [entry] => match &entry.kind {
             EntryKind::PrivateKey { chain } => {
@@ -225,6 +242,13 @@ fn open(
     };
     let (id, leaf) = found.ok_or(Failed::NotOneKey)?;
     Ok((store, id, leaf))
+}
+
+/// Where the key begins in the staging file of a pair.
+const KEY_BEGINS: &[u8] = b"-----BEGIN PRIVATE KEY-----";
+
+fn is_pair(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == Format::PemPair.as_str())
 }
 
 fn opens(store: &Store, entry: EntryId, password: &Password) -> bool {

@@ -102,7 +102,7 @@ pub type TouchedFiles = Vec<(String, Option<Vec<u8>>)>;
 pub enum Image {
     /// The whole file.
     File(Vec<u8>),
-    /// The files of a folder that change, in the order of their names.
+    /// The files of a folder, or the parts of a pair, that change, in the order of their names.
     Directory(TouchedFiles),
 }
 

@@ -19,6 +19,8 @@ pub enum Format {
     Pem,
     /// A folder of certificate files.
     PemDirectory,
+    /// A certificate and its private key, two PEM files.
+    PemPair,
     /// One file of DER certificates, one after another (usually one).
     Der,
     /// A PKCS#7 or CMS certificate bundle in DER, BER or PEM; read, not written.
@@ -45,7 +47,7 @@ pub enum AliasModel {
 }
 
 impl Format {
-    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `der`, `pkcs7`, `windows-sst`, `windows-element`,
+    /// The name in JSON output: `jks`, `jceks`, `pkcs12`, `pem`, `pem-dir`, `pem-pair`, `der`, `pkcs7`, `windows-sst`, `windows-element`,
     /// `windows-reg`, `windows-hive`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Format {
             Self::Pkcs12 => "pkcs12",
             Self::Pem => "pem",
             Self::PemDirectory => "pem-dir",
+            Self::PemPair => "pem-pair",
             Self::Der => "der",
             Self::Pkcs7 => "pkcs7",
             Self::WindowsSst => "windows-sst",
@@ -69,7 +72,7 @@ impl Format {
     pub fn alias_model(self) -> AliasModel {
         match self {
             Self::Jks | Self::Jceks | Self::Pkcs12 => AliasModel::Folded,
-            Self::Pem | Self::Der | Self::Pkcs7 => AliasModel::None,
+            Self::Pem | Self::PemPair | Self::Der | Self::Pkcs7 => AliasModel::None,
             Self::PemDirectory => AliasModel::FileName,
             // A friendly name is a note, not a name: any number of certificates may bear it.
             Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => AliasModel::None,
@@ -80,7 +83,7 @@ impl Format {
     #[must_use]
     pub fn holds_keys(self) -> bool {
         match self {
-            Self::Jks | Self::Jceks | Self::Pkcs12 => true,
+            Self::Jks | Self::Jceks | Self::Pkcs12 | Self::PemPair => true,
             Self::Pem | Self::PemDirectory | Self::Der | Self::Pkcs7 => false,
             Self::WindowsSst | Self::WindowsElement | Self::WindowsReg | Self::WindowsHive => false,
         }
@@ -89,7 +92,7 @@ impl Format {
     /// Whether it is written under a password.
     #[must_use]
     pub fn needs_password(self) -> bool {
-        self.holds_keys()
+        self.holds_keys() && self != Self::PemPair
     }
 }
 

@@ -94,6 +94,36 @@ fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
     Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
 }
 
+/// An RSAPrivateKey (RFC 8017 A.1.2), as `BEGIN RSA PRIVATE KEY` has it, in a PrivateKeyInfo.
+pub(crate) fn from_pkcs1(numbers: &[u8]) -> Zeroizing<Vec<u8>> {
+    // rsaEncryption (1.2.840.113549.1.1.1) with NULL.
+    let algorithm = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    wrapped(&algorithm, numbers)
+}
+
+/// An ECPrivateKey (RFC 5915 §3), as `BEGIN EC PRIVATE KEY` has it, in a PrivateKeyInfo; `None` where it names no curve.
+pub(crate) fn from_sec1(key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut fields = Der::new(key).expect(der::SEQUENCE).ok()?.inner();
+    fields.expect(der::INTEGER).ok()?;
+    fields.expect(der::OCTET_STRING).ok()?;
+    let curve = fields.optional(0xa0).ok()??;
+    // id-ecPublicKey (1.2.840.10045.2.1) with its curve.
+    let oid = [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    Some(wrapped(&der::encode(der::SEQUENCE, &[&oid[..], curve.body].concat()), key))
+}
+
+fn wrapped(algorithm: &[u8], key: &[u8]) -> Zeroizing<Vec<u8>> {
+    let key = Zeroizing::new(der::encode(der::OCTET_STRING, key));
+    let body = Zeroizing::new([&der::integer(0)[..], algorithm, &key].concat());
+    Zeroizing::new(der::encode(der::SEQUENCE, &body))
+}
+
+/// The RSAPrivateKey of a PrivateKeyInfo; `None` where it holds another kind of key.
+pub(crate) fn to_pkcs1(plain: &[u8]) -> Option<&[u8]> {
+    let parts = pkcs8(plain).ok()?;
+    (parts.info.algorithm == KeyAlgorithm::Rsa).then_some(parts.key.body)
+}
+
 /// Whether bytes are a PKCS#8 private key.
 pub(crate) fn is_pkcs8(bytes: &[u8]) -> bool {
     pkcs8(bytes).is_ok()

@@ -147,7 +147,7 @@ impl Store {
             format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive) => {
                 windows::open(format, bytes, certificates)
             }
-            Format::PemDirectory => {
+            Format::PemDirectory | Format::PemPair => {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
         }
@@ -160,6 +160,20 @@ impl Store {
     /// None today; a folder may hold anything. The result leaves room for a limit.
     pub fn open_directory(files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Result<Self, ReadError> {
         Ok(pem::directory::open(files, certificates))
+    }
+
+    /// Opens a certificate and its private key from two PEM files; the parts of [`Store::files`] and of the image of an edit
+    /// are called `certificate` and `key`. A half may be missing: the entry says what is there.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the certificate file holds no certificate in PEM, or a damaged one. The key is looked at by
+    /// [`Store::open_key`] only.
+    pub fn open_pair(
+        certificate: Option<Vec<u8>>,
+        key: Option<Vec<u8>>,
+        certificates: &Interner,
+    ) -> Result<Self, ReadError> {
+        pem::pair::open(certificate, key, certificates)
     }
 
     /// An empty store, to be filled by [`Store::edit`]. A PKCS#12 file gets [`Protection::java8`](crate::Protection::java8),
@@ -208,6 +222,7 @@ impl Store {
                 Format::Pkcs12 => 3,
                 Format::Pem
                 | Format::PemDirectory
+                | Format::PemPair
                 | Format::Der
                 | Format::Pkcs7
                 | Format::WindowsSst
@@ -300,7 +315,7 @@ impl Store {
             return pfx.raw(&self.bytes, place);
         }
         let bytes = match self.format {
-            Format::PemDirectory => &self.files.get(place.file)?.1,
+            Format::PemDirectory | Format::PemPair => &self.files.get(place.file)?.1,
             Format::Jks
             | Format::Jceks
             | Format::Pkcs12
@@ -314,7 +329,7 @@ impl Store {
         };
         let raw = bytes.get(place.whole.clone())?;
         // The line break after the last block belongs to nobody: where it is missing, the block that follows brings it.
-        let text = matches!(self.format, Format::Pem | Format::PemDirectory) && pem::is_text(bytes);
+        let text = matches!(self.format, Format::Pem | Format::PemDirectory | Format::PemPair) && pem::is_text(bytes);
         Some(if text { raw.trim_ascii_end() } else { raw })
     }
 
@@ -359,7 +374,7 @@ impl Store {
         }
     }
 
-    /// Opens a private key.
+    /// Opens a private key. That of a pair stands in the clear, and the password is not used.
     ///
     /// # Errors
     /// [`KeyError`]: the wrong password, a damaged or unsupported protection, or no private key there.
@@ -367,6 +382,10 @@ impl Store {
         let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         let plain: Zeroizing<Vec<u8>> = match (&self.pfx, self.places.get(entry.0)) {
             (Some(pfx), Some(place)) => pkcs12::open_key(pfx, &self.bytes, place, password)?,
+            _ if self.format == Format::PemPair => match self.entry(entry).map(|entry| &entry.kind) {
+                Some(EntryKind::PrivateKey { .. }) => pem::pair::plain_key(self)?,
+                _ => return Err(KeyError::NotAKey),
+            },
             _ => {
                 let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
                 jks::protect::open(self.format, &sealed.bytes, password)?
@@ -404,6 +423,7 @@ impl Store {
             Format::Pkcs12 => pkcs12::edit(self, edits, password, rng).map(Image::File),
             Format::Pem => pem::edit(self, edits).map(Image::File),
             Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
+            Format::PemPair => pem::pair::edit(self, edits).map(Image::Directory),
             Format::Der => single::edit(self, edits).map(Image::File),
             Format::Pkcs7 => pkcs7::edit(self, edits).map(Image::File),
             Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive => {

@@ -10,7 +10,7 @@ mod reply;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, EntryKind, Fingerprint, SignatureCheck, fold_alias};
+use trustmason_keystore::{Certificate, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
     Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, Source, Subject, Topology, Write,
@@ -202,6 +202,9 @@ fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Cert
     match &def.source {
         Source::KeyEntry { store, alias } => {
             let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };
+            if facts.format == Format::PemPair {
+                return facts.only_key()?.1.first()?.certificate();
+            }
             let entry = facts.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias))?;
             match &entry.kind {
                 EntryKind::PrivateKey { chain } => chain.first()?.certificate(),

@@ -106,6 +106,16 @@ pub struct StoreFacts {
     pub modified: Option<i64>,
 }
 
+impl StoreFacts {
+    /// The key of a store that holds one key and no aliases, with its chain.
+    pub(crate) fn only_key(&self) -> Option<(&Entry, &[CertificateSlot])> {
+        self.entries.iter().find_map(|entry| match &entry.kind {
+            EntryKind::PrivateKey { chain } => Some((entry, chain.as_slice())),
+            _ => None,
+        })
+    }
+}
+
 /// Whether a private key opened with its store's password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyLook {

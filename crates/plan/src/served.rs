@@ -47,7 +47,7 @@ fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known
         None => "a certificate that does not parse".to_owned(),
     };
     let place = match &def.source {
-        Source::KeyEntry { store, alias } => format!("{store}/{alias}"),
+        Source::KeyEntry { store, alias } => Source::key_path(store, alias),
         Source::Exported { .. } => "the exported file".to_owned(),
         Source::File(file) => file.display().to_string(),
     };

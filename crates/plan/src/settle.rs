@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, fold_alias};
+use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, Format, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
@@ -243,7 +243,10 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
 
 /// No key there: it is made here, or asked of its authority.
 fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, alias: &str) -> Settled {
-    let reason = format!("the store has no private key entry `{alias}`");
+    let reason = match alias {
+        "" => "the store has no private key".to_owned(),
+        alias => format!("the store has no private key entry `{alias}`"),
+    };
     let (entry, current, findings) = (None, None, Vec::new());
     match &def.issuer {
         Issuer::Authority(name) => {
@@ -265,6 +268,12 @@ enum Held<'a> {
 
 /// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
 fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held<'a> {
+    if facts.format == Format::PemPair {
+        return match facts.only_key() {
+            Some((entry, chain)) => Held::Key(entry, chain),
+            None => Held::Nothing,
+        };
+    }
     let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias) && !ground.leaves(e);
     // A JVM looks up the lower-case spelling only; another spelling is a key nobody presents.
     let exact = facts.entries.iter().rev().filter(folded).find(|e| e.alias.as_deref() == Some(alias));
@@ -280,6 +289,11 @@ fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held
             other => Held::Other(describe(other)),
         },
     }
+}
+
+/// The alias of a key entry, as stores have it: a pair of files has none.
+fn stored(alias: &str) -> Option<&str> {
+    (!alias.is_empty()).then_some(alias)
 }
 
 /// What an entry is, for people.

@@ -148,10 +148,8 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
         // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
         (DeclaredFormat::Jks | DeclaredFormat::Pkcs12, Format::Jks | Format::Pkcs12)
         | (DeclaredFormat::Jceks, Format::Jceks)
-        | (
-            DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair,
-            Format::Pem | Format::PemDirectory | Format::Der,
-        )
+        | (DeclaredFormat::Pem | DeclaredFormat::PemDir, Format::Pem | Format::PemDirectory | Format::Der)
+        | (DeclaredFormat::PemPair, Format::PemPair)
         | (DeclaredFormat::Windows, _) => true,
         _ => def.write == Write::HandOff,
     };

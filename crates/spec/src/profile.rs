@@ -170,7 +170,7 @@ pub(crate) struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
     Path(String),
-    Pair { certificate: String, key: String },
+    Pair { certificate: String, key: String, previous: Option<String>, copies: Vec<String> },
 }
 
 /// An identity of a role.

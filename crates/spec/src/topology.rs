@@ -110,6 +110,10 @@ pub enum Place {
         certificate: HostPath,
         /// The private key file.
         key: HostPath,
+        /// Where the very first certificate is kept; a file that is there is never written over.
+        previous: Option<HostPath>,
+        /// Files that hold the certificate as well, where their folder exists.
+        copies: Vec<HostPath>,
     },
     /// A Windows system store.
     Windows {
@@ -270,7 +274,7 @@ pub enum Source {
     KeyEntry {
         /// The store.
         store: StoreId,
-        /// The alias, lower case.
+        /// The alias, lower case; empty where the store has no aliases.
         alias: String,
     },
     /// A file exported by hand into `certificates_dir`, under one of these names (any case).
@@ -280,6 +284,20 @@ pub enum Source {
     },
     /// A file the spec names.
     File(PathBuf),
+}
+
+impl Source {
+    /// The place, for people: `the key entry wsm_certificate in cvp1.acme.example/keystore`.
+    #[must_use]
+    pub fn key_entry(store: &StoreId, alias: &str) -> String {
+        if alias.is_empty() { format!("the key of {store}") } else { format!("the key entry `{alias}` in {store}") }
+    }
+
+    /// The same as a path: `cvp1.acme.example/keystore/wsm_certificate`.
+    #[must_use]
+    pub fn key_path(store: &StoreId, alias: &str) -> String {
+        if alias.is_empty() { store.to_string() } else { format!("{store}/{alias}") }
+    }
 }
 
 /// What a role demands of an identity's certificate.

@@ -85,7 +85,7 @@ fn the_order_of_restarts_is_inherited_and_the_lowest_wins() {
 #[test]
 fn faults_of_a_profile_name_its_file_and_come_together() {
     let faults = faults_with(&format!(
-        "{HEAD}roles:\n  cvp:\n    stores:\n      one: {{ format: jks }}\n      two: {{ path: 'C:\\x', formt: jks, format: jks }}\n    identities:\n      three: {{ store: keystore, source: ours }}\n"
+        "{HEAD}roles:\n  cvp:\n    stores:\n      one: {{ format: jks }}\n      two: {{ path: 'C:\\x', formt: jks, format: jks }}\n    identities:\n      three: {{ alias: three, source: ours }}\n"
     ));
     assert_eq!(faults.matches("--> mine.yaml:").count(), 3, "{faults}");
     assert!(faults.contains("the store `one` has no `path`"), "{faults}");
@@ -96,7 +96,7 @@ fn faults_of_a_profile_name_its_file_and_come_together() {
 #[test]
 fn names_inside_a_profile_must_mean_something() {
     let faults = faults_with(&format!(
-        "{HEAD}rules:\n  X1: {{ truster: ads/cacert, subject: cvp/wsn, alias: '{{fqdm}}', why: w, source: s }}\n  X2: {{ truster: adds/cacerts, subject: cvp/wsm, alias: x, why: w, source: s }}\n  X3: {{ truster: ads/cacerts, subject: cvp/wsm, why: w, source: s }}\nroles:\n  new:\n    stores: {{ s: {{ path: 'C:\\x', format: pem, restart: [nobody] }} }}\n    identities: {{ i: {{ store: t, alias: a, source: s }} }}\n"
+        "{HEAD}rules:\n  X1: {{ truster: ads/cacert, subject: cvp/wsn, alias: '{{fqdm}}', why: w, source: s }}\n  X2: {{ truster: adds/cacerts, subject: cvp/wsm, alias: x, why: w, source: s }}\n  X3: {{ truster: ads/cacerts, subject: cvp/wsm, why: w, source: s }}\n  X4: {{ truster: new/p, subject: cvp/wsm, why: w, source: s }}\nroles:\n  new:\n    stores: {{ s: {{ path: 'C:\\x', format: pem, restart: [nobody] }}, p: {{ certificate: 'C:\\c', key: 'C:\\k', format: pem-pair }}, q: {{ path: 'C:\\q', format: jks }} }}\n    identities: {{ i: {{ store: t, alias: a, source: s }}, j: {{ store: p, alias: a, source: s }}, k: {{ store: q, source: s }}, l: {{ store: s, source: s }} }}\n"
     ));
     for expected in [
         "there is no store `cacert`",
@@ -106,6 +106,10 @@ fn names_inside_a_profile_must_mean_something() {
         "rule `X3` gives no alias",
         "there is no service `nobody`",
         "there is no store `t`",
+        "an identity lives in the store `p`, which is a pair of files and has no aliases",
+        "an identity lives in the store `q`, which needs an alias for it",
+        "an identity lives in the store `s`, which holds no private keys",
+        "the store `new/p` is one key with its certificate and trusts nobody",
     ] {
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }

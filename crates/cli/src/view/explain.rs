@@ -133,7 +133,7 @@ fn secret_source(source: &SecretSource) -> String {
 fn place(place: &Place) -> String {
     match place {
         Place::File(path) | Place::Directory(path) => escape(&path.shown),
-        Place::Pair { certificate, key } => format!("{} and {}", escape(&certificate.shown), escape(&key.shown)),
+        Place::Pair { certificate, key, .. } => format!("{} and {}", escape(&certificate.shown), escape(&key.shown)),
         Place::Windows { location, store } => format!("windows://{location}/{store}"),
     }
 }
@@ -189,7 +189,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     line!(out, "  rule      {}", def.rule);
     line!(out, "  source    {}", escape(&def.source_document));
     let from = match &def.source {
-        Source::KeyEntry { store, alias } => format!("the key entry `{}` in {store}", escape(alias)),
+        Source::KeyEntry { store, alias } => Source::key_entry(store, &escape(alias)),
         Source::Exported { names } => {
             format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
         }
@@ -349,7 +349,7 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
         Subject::Identity(id) => {
             let Some(def) = case.topology.identities.get(id) else { return };
             let from = match &def.source {
-                Source::KeyEntry { store, alias } => format!("key entry `{}` in {store}", escape(alias)),
+                Source::KeyEntry { store, alias } => Source::key_entry(store, &escape(alias)),
                 Source::Exported { names } => {
                     format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
                 }

@@ -136,16 +136,29 @@ pub fn open(
         Opening::Required(password) => password,
         Opening::Unverified => None,
     };
-    Ok(StoreFacts {
-        file: identity(&real, &metadata),
+    let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&metadata));
+    Ok(StoreFacts { modified, ..found })
+}
+
+/// The facts of an opened store; the first file tells it from others, the newest says how old it is.
+pub(super) fn facts<'m>(
+    store: &Store,
+    path: &Path,
+    sha256: Fingerprint,
+    keys: Option<(&Password, Keys<'_>)>,
+    files: impl Iterator<Item = &'m Metadata>,
+) -> StoreFacts {
+    let files: Vec<_> = files.collect();
+    StoreFacts {
+        file: files.first().and_then(|metadata| identity(path, metadata)),
         sha256,
         format: store.format(),
-        keys: password.map(|password| try_keys(&store, password, keys)).unwrap_or_default(),
+        keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
-        modified,
-        path: real,
-    })
+        modified: files.into_iter().filter_map(modified).max(),
+        path: path.to_owned(),
+    }
 }
 
 fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {

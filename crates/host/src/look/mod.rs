@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod inbox;
+mod pair;
 pub(crate) mod source;
 
 use std::collections::BTreeMap;
@@ -149,10 +150,9 @@ fn single(place: &Place) -> Result<&HostPath, StoreLook> {
     let other = |what: String| Err(failed(FailureClass::WrongFormat, what));
     match place {
         Place::File(path) | Place::Directory(path) => Ok(path),
-        Place::Pair { certificate, .. } => other(format!(
-            "{} is half of a certificate and key pair, which this version does not open",
-            certificate.shown
-        )),
+        Place::Pair { certificate, .. } => {
+            other(format!("{} is half of a certificate and key pair", certificate.shown))
+        }
         Place::Windows { location, store } => {
             other(format!("windows://{location}/{store} is a Windows system store, which this version does not open"))
         }
@@ -165,6 +165,9 @@ fn path_failure(error: &PathError) -> StoreLook {
 
 /// A store we may write.
 fn store(def: &StoreDef, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+    if let Place::Pair { .. } = &def.place {
+        return pair::look(def, eyes);
+    }
     let path = match single(&def.place).map(path::resolve) {
         Ok(Ok(path::Place::Found(path))) => path,
         Ok(Ok(path::Place::Absent { path, parent })) => {

@@ -200,7 +200,8 @@ fn inverse(books: &Books<'_>, undoes: &str, restore: &Restore, memory: Memory) -
     Intent {
         store: was.store.clone(),
         path: was.path.clone(),
-        before: ledger::digest(&was.path),
+        // Each of its files is what the run made it: so is their digest.
+        before: if restore.pieces.len() == was.pieces.len() { was.after } else { ledger::digest(&was.path) },
         after: was.before,
         pieces: pieces.collect(),
         memory,
@@ -231,7 +232,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     let site = Site { disk: books.disk, run: &books.run, journal: &books.journal, store: &intent.store };
     let folder = books.state.backup(&books.run, &intent.store);
     let mut kept = None;
-    for (piece, _) in &restore.pieces {
+    for (index, (piece, _)) in restore.pieces.iter().enumerate() {
         let Some(after) = piece.after else { continue };
         let bytes = disk::read(&piece.path)?;
         if Fingerprint::of(&bytes) != after {
@@ -241,7 +242,9 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             )));
         }
         let copy = match piece.path.file_name() {
-            Some(name) if piece.path != intent.path => folder.join(name),
+            Some(name) if piece.path.parent() == Some(&intent.path) => folder.join(name),
+            // The files of a pair lie in several folders and may have one name.
+            Some(name) if intent.pieces.len() > 1 => folder.join(format!("{index}-{}", name.to_string_lossy())),
             _ => folder.clone(),
         };
         site.back_up(&piece.path, &bytes, &copy)?;

@@ -7,6 +7,7 @@
 //! twice; the ledger is stored when the run begins and when it ends. Where nothing is to do, nothing is opened for writing.
 
 mod facts;
+mod files;
 mod memory;
 mod order;
 mod outcome;
@@ -35,6 +36,7 @@ use crate::disk::{Disk, DiskError};
 use crate::ledger::Loaded;
 use crate::lock::{Lock, LockError};
 use crate::mint::KeySource;
+use crate::pair;
 use crate::secret::Secrets;
 use crate::state;
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
@@ -188,6 +190,10 @@ impl Running<'_> {
             let file = view.file.as_ref()?;
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
+        let pairs = work.topology.stores.values().filter_map(|def| pair::find(&def.place).ok().flatten());
+        for pair in pairs {
+            folders.extend(pair.folders().map(ToOwned::to_owned));
+        }
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
         let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();

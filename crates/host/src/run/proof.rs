@@ -8,6 +8,8 @@ use trustmason_keystore::{
 };
 use trustmason_plan::change::{Change, Deed};
 
+use crate::pair;
+
 /// Refuses deeds on entries nobody may touch.
 pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> {
     for change in changes {
@@ -38,7 +40,10 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> 
 fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), String> {
     let fits = match entry.and_then(|id| store.entry(id)) {
         Some(entry) => {
-            let own = entry.alias.as_deref().is_some_and(|a| fold_alias(a) == fold_alias(alias));
+            let own = entry
+                .alias
+                .as_deref()
+                .map_or(store.format() == Format::PemPair, |a| fold_alias(a) == fold_alias(alias));
             own && matches!(entry.kind, EntryKind::PrivateKey { .. })
         }
         None => entry.is_none() && store.find(alias).is_empty(),
@@ -70,6 +75,11 @@ pub(super) fn holds(
         Image::File(bytes) => {
             let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
             Store::open(bytes.clone(), unlock, certificates)
+        }
+        Image::Directory(image) if before.format() == Format::PemPair => {
+            let files = resulting(before.files(), image);
+            let part = |name: &str| pair::part(&files, name).map(<[u8]>::to_vec);
+            Store::open_pair(part(pair::CERTIFICATE), part(pair::KEY), certificates)
         }
         Image::Directory(image) => Store::open_directory(resulting(before.files(), image), certificates),
     }

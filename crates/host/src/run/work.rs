@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Format, NewKey, Password, Protection, Store, Unlock};
+use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
 use trustmason_plan::change::{Mint, Plan};
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::pack::Resolved;
@@ -20,6 +20,7 @@ use crate::disk::{self, DiskError};
 use crate::fan;
 use crate::journal::{Journal, Record};
 use crate::mint::{self, Minted};
+use crate::pair;
 use crate::staging::{self, Staged, Target};
 use crate::state::State;
 
@@ -72,9 +73,8 @@ impl Work<'_> {
             (None, DeclaredFormat::Pkcs12) => Ok(Format::Pkcs12),
             (None, DeclaredFormat::Pem) => Ok(Format::Pem),
             (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
-            (None, DeclaredFormat::PemPair | DeclaredFormat::Windows) => {
-                Err(format!("{} is of a format this version does not make", def.id))
-            }
+            (None, DeclaredFormat::PemPair) => Ok(Format::PemPair),
+            (None, DeclaredFormat::Windows) => Err(format!("{} is of a format this version does not make", def.id)),
         }
     }
 
@@ -123,7 +123,7 @@ impl Work<'_> {
                 })?;
                 progress(Event::Staged { identity: &mint.identity, certificate: &staged.certificate });
                 self.minted.insert(mint.identity.clone(), Arc::clone(&staged.certificate));
-                let new = NewIdentity { key: NewKey::Sealed(staged.sealed.clone()), chain: staged.chain.clone() };
+                let new = NewIdentity { key: staged.key.clone(), chain: staged.chain.clone() };
                 self.identities.insert(mint.identity.clone(), new);
             }
             self.staged.insert(mint.identity.clone(), staged);
@@ -200,6 +200,9 @@ impl Work<'_> {
 
     fn target_password(&self, mint: &Mint) -> Result<(Password, Format), String> {
         let def = self.store(&mint.store)?;
+        if self.format(def)? == Format::PemPair {
+            return Ok((pair::no_password(), Format::PemPair));
+        }
         let password = self.password(def)?;
         let password =
             password.ok_or_else(|| format!("{} has no password in the spec; name one for it", mint.store))?;

@@ -1,22 +1,22 @@
 //! One store, once: read again and compared with what the plan expects, edited, the result proved, the old kept as a backup,
 //! the new put in place in one step and read back.
 //!
-//! A folder of PEM files has no single step: its files are written one by one, new ones first and removals last, so that at
-//! every moment each certificate that stays is there; the journal says what was meant, and the next run goes on from what it
-//! finds.
+//! A folder of PEM files, or a pair of a certificate and its key, has no single step: see `files`. The journal says what was
+//! meant, and the next run goes on from what it finds.
 
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::work::edits;
-use trustmason_spec::topology::StoreDef;
+use trustmason_spec::topology::{DeclaredFormat, StoreDef};
 
 use super::place::{self, Trouble};
 use super::work::Work;
-use super::{StoreOutcome, facts, memory, proof};
+use super::{StoreOutcome, facts, files, memory, proof};
 use crate::disk::{self, DiskError, Owner};
 use crate::journal::{self, Intent, Journal, Memory, Piece, Record};
+use crate::pair::{self, Pair};
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
 pub(super) struct Written {
@@ -59,10 +59,68 @@ pub(super) fn store(
 /// What the ledger knows of a store's entries.
 type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
+/// Where a store is.
+enum Ground {
+    /// One file, or a folder of files.
+    Path(PathBuf),
+    /// A certificate and its key.
+    Pair(Pair),
+}
+
+impl Ground {
+    fn of(def: &StoreDef, path: &Path) -> Result<Self, Trouble> {
+        let pair = pair::find(&def.place).map_err(|error| Trouble::Failed(error.to_string()))?;
+        Ok(pair.map_or_else(|| Self::Path(path.to_owned()), Self::Pair))
+    }
+
+    /// For people: the certificate stands for its pair.
+    fn shown(&self) -> std::path::Display<'_> {
+        match self {
+            Self::Path(path) => path.display(),
+            Self::Pair(pair) => pair.certificate.display(),
+        }
+    }
+
+    fn find(&self) -> Result<Found, DiskError> {
+        let path = match self {
+            Self::Pair(pair) => {
+                let files = pair.read()?;
+                return Ok(if files.is_empty() { Found::Nothing } else { Found::Folder(files) });
+            }
+            Self::Path(path) => path,
+        };
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => disk::read_folder(path).map(Found::Folder),
+            Ok(_) => disk::read(path).map(Found::File),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(cause) => Err(DiskError::new("look at", path, cause)),
+        }
+    }
+
+    /// The one comparison that decides whether anything may be written.
+    fn expected(&self, expect: Expect) -> Result<Found, Trouble> {
+        let found = self.find()?;
+        match (expect, found.digest()) {
+            (Expect::Absent, None) => Ok(found),
+            (Expect::Digest(wanted), Some(digest)) if digest == wanted => Ok(found),
+            (Expect::Absent, Some(_)) => {
+                Err(Trouble::Stale(format!("{} was made since the plan; plan again", self.shown())))
+            }
+            (Expect::Digest(_), Some(_)) => {
+                Err(Trouble::Stale(format!("{} has changed since the plan; plan again", self.shown())))
+            }
+            (Expect::Digest(_), None) => {
+                Err(Trouble::Stale(format!("{} is gone since the plan; plan again", self.shown())))
+            }
+        }
+    }
+}
+
 /// What stands at the place of a store.
 enum Found {
     Nothing,
     File(Vec<u8>),
+    /// The files of a folder, or the parts of a pair.
     Folder(proof::Files),
 }
 
@@ -72,33 +130,6 @@ impl Found {
             Self::Nothing => None,
             Self::File(bytes) => Some(Fingerprint::of(bytes)),
             Self::Folder(files) => Some(disk::folder_digest(files)),
-        }
-    }
-}
-
-fn find(path: &Path) -> Result<Found, DiskError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => disk::read_folder(path).map(Found::Folder),
-        Ok(_) => disk::read(path).map(Found::File),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
-        Err(cause) => Err(DiskError::new("look at", path, cause)),
-    }
-}
-
-/// The one comparison that decides whether anything may be written.
-fn expected(path: &Path, expect: Expect) -> Result<Found, Trouble> {
-    let found = find(path)?;
-    match (expect, found.digest()) {
-        (Expect::Absent, None) => Ok(found),
-        (Expect::Digest(wanted), Some(digest)) if digest == wanted => Ok(found),
-        (Expect::Absent, Some(_)) => {
-            Err(Trouble::Stale(format!("{} was made since the plan; plan again", path.display())))
-        }
-        (Expect::Digest(_), Some(_)) => {
-            Err(Trouble::Stale(format!("{} has changed since the plan; plan again", path.display())))
-        }
-        (Expect::Digest(_), None) => {
-            Err(Trouble::Stale(format!("{} is gone since the plan; plan again", path.display())))
         }
     }
 }
@@ -115,23 +146,34 @@ fn attempt(
         return Err(Trouble::Failed(format!("{} may not be written by this plan", view.id)));
     };
     let def = work.store(&view.id)?;
-    let password = work.password(def)?;
-    let found = expected(path, expect)?;
+    let ground = Ground::of(def, path)?;
+    let password = match &ground {
+        Ground::Path(_) => work.password(def)?,
+        Ground::Pair(_) => Some(pair::no_password()),
+    };
+    let found = ground.expected(expect)?;
     let before = found.digest();
     let store = open(work, def, found, password.as_ref())
         .map_err(|error| Trouble::Failed(format!("{} {error}", path.display())))?;
     let (edits, image) = edited(work, &store, changes, password.as_ref())
         .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
-    let (after, pieces) = match &image {
+    let files = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
+        Image::File(_) => Vec::new(),
+        Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
+        Image::Directory(image) => match &ground {
+            Ground::Path(path) => files::of_folder(path, &store, image),
+            Ground::Pair(pair) => files::of_pair(pair, &store, image)?,
+        },
+    };
+    let (after, pieces) = match &image {
         Image::File(bytes) => {
             let after = Fingerprint::of(bytes);
             (after, vec![Piece { path: path.to_owned(), before, after: Some(after) }])
         }
-        Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
-        Image::Directory(files) => {
-            let after = disk::folder_digest(&proof::resulting(store.files(), files));
-            (after, files.iter().map(|(name, new)| piece(path, &store, name, new.as_deref())).collect())
+        Image::Directory(image) => {
+            let after = disk::folder_digest(&proof::resulting(store.files(), image));
+            (after, files.iter().map(files::File::piece).collect())
         }
     };
     proof::holds(&store, &edits, &image, password.as_ref(), work.hands.certificates)
@@ -159,19 +201,22 @@ fn attempt(
             }
             announce(meant)?;
             let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
-            site.put(path, before.into(), new, backup.as_deref(), || expected(path, expect).map(|_| ()))?;
+            let check = || ground.expected(expect).map(|_| ());
+            site.put(path, before.into(), new, backup.as_deref(), check)?;
             Ok(StoreOutcome::Written { backup })
         }
-        Image::Directory(files) => {
+        Image::Directory(_) => {
             let mut backup = None;
-            for (name, bytes) in store.files().iter().filter(|(name, _)| files.iter().any(|(n, _)| n == name)) {
-                site.back_up(&path.join(name), bytes, &copy.join(name))?;
-                backup = Some(copy.clone());
+            for file in &files {
+                if let Some(bytes) = &file.old {
+                    site.back_up(&file.path, bytes, &copy.join(&file.name))?;
+                    backup = Some(copy.clone());
+                }
             }
             announce(meant)?;
-            expected(path, expect)?;
-            put_files(&site, path, &store, files, backup.as_deref())?;
-            if crate::ledger::digest(path) != Some(after) {
+            ground.expected(expect)?;
+            files::put(&site, &files, backup.as_deref())?;
+            if ground.find()?.digest() != Some(after) {
                 return Err(Trouble::Failed(format!("{} holds other files than were written", path.display())));
             }
             Ok(StoreOutcome::Written { backup })
@@ -179,17 +224,15 @@ fn attempt(
     }
 }
 
-/// One file of a folder.
-fn piece(folder: &Path, store: &Store, name: &str, new: Option<&[u8]>) -> Piece {
-    let old = store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| Fingerprint::of(bytes));
-    Piece { path: folder.join(name), before: old, after: new.map(Fingerprint::of) }
-}
-
 fn open(work: &Work<'_>, def: &StoreDef, found: Found, password: Option<&Password>) -> Result<Store, String> {
     let opened = match found {
         Found::Nothing => return work.blank(def),
         Found::File(bytes) => {
             Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
+        }
+        Found::Folder(files) if def.format == DeclaredFormat::PemPair => {
+            let part = |name: &str| pair::part(&files, name).map(<[u8]>::to_vec);
+            Store::open_pair(part(pair::CERTIFICATE), part(pair::KEY), work.hands.certificates)
         }
         Found::Folder(files) => Store::open_directory(files, work.hands.certificates),
     };
@@ -211,39 +254,9 @@ fn edited(
 }
 
 /// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
-fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
+pub(super) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     let of = if exists { path } else { path.parent().unwrap_or(path) };
     let metadata = std::fs::metadata(of).map_err(|cause| DiskError::new("look at", of, cause))?;
     let owner = Owner::of(&metadata);
     Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
-}
-
-fn put_files(
-    site: &place::Site<'_, '_>,
-    path: &Path,
-    store: &Store,
-    image: &[(String, Option<Vec<u8>>)],
-    backup: Option<&Path>,
-) -> Result<(), Trouble> {
-    let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| Fingerprint::of(bytes));
-    let mut written: Vec<_> = image.iter().filter_map(|(name, bytes)| Some((name, bytes.as_ref()?))).collect();
-    written.sort_by_key(|(name, _)| old(name).is_some());
-    for (name, bytes) in written {
-        let file = path.join(name);
-        let was = old(name);
-        let expect = was.map_or(Expect::Absent, Expect::Digest);
-        // A new file is as readable as its neighbours must be: the folder's owner, and its mode without the right to search.
-        let owner = match was {
-            Some(_) => owner(&file, true)?,
-            None => Owner { mode: 0o644, ..owner(&file, false)? },
-        };
-        let new = place::New { bytes, owner, attributes: None };
-        site.put(&file, was.into(), new, backup, || expected(&file, expect).map(|_| ()))?;
-    }
-    for (name, _) in image.iter().filter(|(_, bytes)| bytes.is_none()) {
-        if let Some(was) = old(name) {
-            site.take_away(&path.join(name), was)?;
-        }
-    }
-    Ok(())
 }

@@ -16,6 +16,7 @@ mod faults;
 mod handoff;
 mod hands;
 mod meddling;
+mod pair;
 mod record;
 mod secrets;
 mod sight;

@@ -385,8 +385,14 @@ impl World {
             }
         }
         for store in topology.stores.values_mut() {
-            if let Place::File(path) | Place::Directory(path) = &mut store.place {
-                path.root = moved(&path.root);
+            match &mut store.place {
+                Place::File(path) | Place::Directory(path) => path.root = moved(&path.root),
+                Place::Pair { certificate, key, previous, copies } => {
+                    for path in [certificate, key].into_iter().chain(previous).chain(copies) {
+                        path.root = moved(&path.root);
+                    }
+                }
+                Place::Windows { .. } => {}
             }
         }
         Self { dir, topology, options: self.options.clone(), iis: self.iis.clone(), old_wsm: self.old_wsm.clone() }

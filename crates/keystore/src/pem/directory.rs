@@ -75,6 +75,7 @@ fn take_file(
         | Format::Jceks
         | Format::Pkcs12
         | Format::PemDirectory
+        | Format::PemPair
         | Format::WindowsSst
         | Format::WindowsElement
         | Format::WindowsReg
@@ -157,7 +158,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
                     None => made_name(der),
                 };
                 let mut bytes = Vec::new();
-                append(&mut bytes, der, ending);
+                append(&mut bytes, der, "CERTIFICATE", ending);
                 renamed.push((name, bytes));
             }
             NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),

@@ -8,6 +8,7 @@
 pub(crate) mod bundle;
 pub(crate) mod directory;
 mod label;
+pub(crate) mod pair;
 mod scan;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use label::is_certificate_label;
+use zeroize::Zeroizing;
 
 use crate::der::{self, Der};
 use crate::edit::{Disposition, Edits, NewEntry, acceptable};
@@ -201,7 +203,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
         match new {
             NewEntry::Trusted { der, .. } => {
                 acceptable(None, der)?;
-                append(&mut out, der, newline);
+                append(&mut out, der, "CERTIFICATE", newline);
                 left += 1;
             }
             NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
@@ -264,18 +266,19 @@ fn newline(bytes: &[u8]) -> &'static [u8] {
     }
 }
 
-fn append(out: &mut Vec<u8>, der: &[u8], newline: &[u8]) {
+fn append(out: &mut Vec<u8>, der: &[u8], label: &str, newline: &[u8]) {
     if !matches!(out.last(), None | Some(b'\n' | b'\r')) {
         out.extend_from_slice(newline);
     }
-    let text = STANDARD.encode(der);
-    out.extend_from_slice(b"-----BEGIN CERTIFICATE-----");
+    let text = Zeroizing::new(STANDARD.encode(der));
+    let mark = |out: &mut Vec<u8>, which: &str| out.extend_from_slice(format!("-----{which} {label}-----").as_bytes());
+    mark(out, "BEGIN");
     out.extend_from_slice(newline);
     for line in text.as_bytes().chunks(64) {
         out.extend_from_slice(line);
         out.extend_from_slice(newline);
     }
-    out.extend_from_slice(b"-----END CERTIFICATE-----");
+    mark(out, "END");
     out.extend_from_slice(newline);
 }
 

@@ -375,7 +375,7 @@ mod laws {
                 parts.iter().map(|(noise, piece, gone)| format!("{noise}{}", if *gone { "" } else { piece })).collect();
             let mut wanted = format!("{left}{keeper}{tail}").replace('\n', ending).into_bytes();
             for _ in 0..adds {
-                append(&mut wanted, DER, ending.as_bytes());
+                append(&mut wanted, DER, "CERTIFICATE", ending.as_bytes());
             }
             let store = reopen(text.as_bytes());
             prop_assert_eq!(store.entries().len(), parts.len() + 1);

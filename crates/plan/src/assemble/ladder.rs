@@ -98,7 +98,7 @@ impl<'a> Desk<'a> {
                 forecast.push(Forecast {
                     phase: Phase::Install,
                     store: store.clone(),
-                    alias: Some(alias.clone()),
+                    alias: Some(alias.clone()).filter(|alias| !alias.is_empty()),
                     action: if overlap.by_chain { Action::Install } else { Action::Regenerate },
                     to: None,
                     identity: overlap.identity.clone(),

@@ -193,7 +193,7 @@ impl<'a> Comparison<'a> {
         };
         self.out.drafts.push(Draft {
             phase: Phase::Install,
-            alias: Some(renewal.alias.clone()),
+            alias: Some(renewal.alias.clone()).filter(|alias| !alias.is_empty()),
             deed: Deed::Regenerate {
                 entry: renewal.entry,
                 alias: renewal.alias.clone(),

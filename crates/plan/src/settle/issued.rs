@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, EntryId};
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::IdentityDef;
+use trustmason_spec::topology::{IdentityDef, Source};
 
 use super::renew::{self, Draft};
 use super::{Ground, Settled};
@@ -131,7 +131,7 @@ fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> (Option
         Some(current) => {
             let from = From {
                 kind: FromKind::Store,
-                place: format!("{}/{}", place.home.def.id, place.alias),
+                place: Source::key_path(&place.home.def.id, place.alias),
                 sha256: Some(current.fingerprint()),
             };
             (Some(from), Ok(Material::Known(current.fingerprint())))
@@ -163,7 +163,7 @@ fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reaso
             Some(why) => format!("{reason}; {why}"),
             None => format!("{reason}; a key and a request for {name} are made"),
         };
-        findings.push(Finding::of_identity(finding, &def.id, message).at(Some(place.alias), print));
+        findings.push(Finding::of_identity(finding, &def.id, message).at(super::stored(place.alias), print));
     }
     let request = may.then(|| Request {
         authority: name.to_owned(),

@@ -30,7 +30,10 @@ pub(super) fn present(
         let why = Why::SourceUnreadable {
             subject: def.id.to_string(),
             class: crate::observed::FailureClass::Unreadable,
-            message: format!("the certificate of entry `{alias}` in {} does not parse", standing.def.id),
+            message: match chain {
+                [] => format!("{} has no certificate", Source::key_entry(&standing.def.id, alias)),
+                _ => format!("the certificate of {} does not parse", Source::key_entry(&standing.def.id, alias)),
+            },
         };
         return unknown(why);
     };
@@ -38,7 +41,7 @@ pub(super) fn present(
     let faults = constraints::judge(&current, def, ground.now);
     let from = From {
         kind: FromKind::Store,
-        place: format!("{}/{alias}", standing.def.id),
+        place: Source::key_path(&standing.def.id, alias),
         sha256: Some(current.fingerprint()),
     };
     let asked = ground.options.replace.contains(&def.id);
@@ -130,7 +133,7 @@ fn renew_staged(
         // A wish is no fault.
         let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
         let severity = if wished { Severity::Info } else { finding.severity() };
-        findings.push(told.with_severity(severity).at(Some(alias), Some(current.fingerprint())));
+        findings.push(told.with_severity(severity).at(super::stored(alias), Some(current.fingerprint())));
     }
     findings.extend(overlap::findings(ground, def, &overlap));
     let renewal = (overlap.stage == Stage::Install).then(|| Renewal {

@@ -58,6 +58,12 @@ static STORE: Record = record(
         may("path", HOST_PATH, "where it is; of a hand-off store, where its mirror is dropped"),
         may("certificate", HOST_PATH, "of a pair: the certificate file"),
         may("key", HOST_PATH, "of a pair: the key file"),
+        may("previous", HOST_PATH, "of a pair: where the first certificate is kept; never written over"),
+        may(
+            "copies",
+            Shape::List(&HOST_PATH),
+            "of a pair: files that hold the certificate as well, where their folder exists",
+        ),
         must("format", Shape::Words(FORMATS), "its format"),
         may("password", NAME, "the secret that opens it"),
         may("write", Shape::Words(WRITES), "direct (default), or hand-off: only people write it"),
@@ -75,7 +81,7 @@ static PROFILE_IDENTITY: Record = record(
     "an identity",
     &[
         may("store", NAME, "the store that holds its key"),
-        may("alias", TEXT, "the alias of its key entry"),
+        may("alias", TEXT, "the alias of its key entry; a pem-pair has none"),
         may("write", Shape::Words(WRITES), "direct: made in its store; hand-off: a person makes it"),
         may("exported_as", Shape::List(&TEXT), "names of its exported certificate, in any case"),
         may("served_at", Shape::Scalar(Lexeme::Port), "TCP port it is served at"),

@@ -7,7 +7,7 @@ use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, Place, Source, nearest};
 use crate::resolve::template;
-use crate::topology::DeclaredFormat;
+use crate::topology::{DeclaredFormat, Write};
 
 /// All loaded profiles, checked.
 pub(crate) struct Catalog<'p> {
@@ -261,6 +261,11 @@ fn check(profile: &Profile, all: &Effective, faults: &mut Faults) {
             if let Some((role, store)) = reach(source, all, at, faults) {
                 match role.stores.get(store) {
                     None => faults.push(dangling(source, at.place, "store", store, role.stores.keys())),
+                    Some(found) if found.format == DeclaredFormat::PemPair => {
+                        let message =
+                            format!("the store `{}` is one key with its certificate and trusts nobody", at.value);
+                        faults.push(source.error(at.place, message).hint("name the store that is asked whom to trust"));
+                    }
                     Some(found) if rule.alias.is_none() && takes_alias(found.format) => {
                         let message =
                             format!("rule `{}` gives no alias, and the store `{}` needs one", rule.id, at.value);
@@ -295,8 +300,33 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
         for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
         }
-        if let Some((store, _)) = identity.entry.as_ref().filter(|(store, _)| !role.stores.contains_key(store)) {
-            faults.push(dangling(source, identity.origin.place, "store", store, role.stores.keys()));
+        let Some((store, alias)) = &identity.entry else { continue };
+        match role.stores.get(store) {
+            None => faults.push(dangling(source, identity.origin.place, "store", store, role.stores.keys())),
+            Some(home) => {
+                if let Some((why, hint)) = unfit(home, alias) {
+                    let message = format!("an identity lives in the store `{store}`, which {why}");
+                    faults.push(source.error(identity.origin.place, message).hint(hint));
+                }
+            }
+        }
+    }
+}
+
+/// Why a store cannot hold an identity under this alias, and what to do.
+fn unfit(home: &super::Store, alias: &str) -> Option<(&'static str, &'static str)> {
+    match home.format {
+        _ if home.write == Write::HandOff => {
+            Some(("only people write", "make it an identity with `write: hand-off` and `exported_as`"))
+        }
+        DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => {
+            alias.is_empty().then_some(("needs an alias for it", "give the identity an `alias`"))
+        }
+        DeclaredFormat::PemPair => {
+            (!alias.is_empty()).then_some(("is a pair of files and has no aliases", "leave `alias` out"))
+        }
+        DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::Windows => {
+            Some(("holds no private keys", "declare it as jks, jceks, pkcs12 or pem-pair"))
         }
     }
 }

@@ -72,12 +72,15 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
 fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
     let format = node.read_of("format", pick::format).map_or(DeclaredFormat::Jks, |at| at.value);
     let spot = match (node.text_of("path"), node.text_of("certificate"), node.text_of("key"), format) {
-        (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => Spot::Pair { certificate, key },
-        (Some(_), _, _, DeclaredFormat::PemPair) => return Err("is a pair and has one `path`"),
-        (Some(path), None, None, _) => Spot::Path(path),
-        (None, _, _, DeclaredFormat::PemPair) => {
-            return Err("is a pair and lacks `certificate` or `key`");
+        (None, Some(certificate), Some(key), DeclaredFormat::PemPair) => {
+            Spot::Pair { certificate, key, previous: node.text_of("previous"), copies: node.texts_of("copies") }
         }
+        (Some(_), _, _, DeclaredFormat::PemPair) => return Err("is a pair and has one `path`"),
+        (_, _, _, DeclaredFormat::PemPair) => return Err("is a pair and lacks `certificate` or `key`"),
+        _ if node.get("previous").is_some() || node.get("copies").is_some() => {
+            return Err("is no pair and has `previous` or `copies`");
+        }
+        (Some(path), None, None, _) => Spot::Path(path),
         (Some(_), _, _, _) => return Err("has `certificate` or `key` beside its `path`"),
         (None, _, _, _) => return Err("has no `path`"),
     };
@@ -102,14 +105,14 @@ fn write(node: &Node) -> Write {
 
 fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
     let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
-        (Some(store), Some(alias), Write::Direct) => Some((store, alias.to_lowercase())),
+        (Some(store), alias, Write::Direct) => Some((store, alias.map(|a| a.to_lowercase()).unwrap_or_default())),
         (None, None, Write::HandOff) if node.get("exported_as").is_some() => None,
         (None, None, Write::HandOff) => return Err("is made by people and lacks `exported_as`"),
         (_, _, Write::HandOff) => {
             return Err("is made by people and names a `store` or an `alias`");
         }
         (_, _, Write::Direct | Write::Never) => {
-            return Err("lacks the `store` or the `alias` of its key entry");
+            return Err("lacks the `store` of its key entry");
         }
     };
     let constraints = node.get("constraints").map(|c| Constraints {

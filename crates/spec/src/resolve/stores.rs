@@ -89,7 +89,7 @@ fn place(
 ) -> Option<StorePlace> {
     let (own_path, own_certificate, own_key) = match &store.spot {
         Spot::Path(path) => (Some(path.as_str()), None, None),
-        Spot::Pair { certificate, key } => (None, Some(certificate.as_str()), Some(key.as_str())),
+        Spot::Pair { certificate, key, .. } => (None, Some(certificate.as_str()), Some(key.as_str())),
     };
     let pick = |over: Option<&At<String>>, own: Option<&str>| match over {
         Some(at) => Some((at.value.clone(), Some(at.place))),
@@ -113,7 +113,19 @@ fn place(
         DeclaredFormat::PemPair => {
             let certificate = locate(pick(pair.0, own_certificate))?;
             let key = locate(pick(pair.1, own_key))?;
-            Some(StorePlace::Pair { certificate, key })
+            if certificate.shown == key.shown {
+                let message = format!("the certificate and the key of {id} are one file");
+                let at = pair.0.or(pair.1).map_or(machine.spec.place, |at| at.place);
+                work.faults.push(work.spec.source.error(at, message).hint("a pem-pair is two files"));
+                return None;
+            }
+            let (previous, copies) = match &store.spot {
+                Spot::Pair { previous, copies, .. } => (previous.as_deref(), copies.as_slice()),
+                Spot::Path(_) => (None, &[][..]),
+            };
+            let previous = previous.map(|text| located(work, machine, id, text, None));
+            let copies = copies.iter().map(|text| located(work, machine, id, text, None)).collect::<Option<_>>()?;
+            Some(StorePlace::Pair { certificate, key, previous: previous.map_or(Some(None), |p| p.map(Some))?, copies })
         }
         DeclaredFormat::PemDir => Some(StorePlace::Directory(locate(pick(path, own_path))?)),
         DeclaredFormat::Jks

@@ -1,0 +1,107 @@
+//! A certificate and its private key in two files of a host (`Place::Pair`), with what goes along with them: the very first
+//! certificate, which is kept once and never written over, and files that hold the certificate as well.
+
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::{Fingerprint, Password};
+use trustmason_spec::topology::{HostPath, Place as Spot};
+
+use crate::disk::{self, DiskError};
+use crate::path::{self, PathError, Place};
+
+/// The part that is the certificate, as the keystore crate names it.
+pub(crate) const CERTIFICATE: &str = "certificate";
+/// The part that is the key.
+pub(crate) const KEY: &str = "key";
+
+/// Where the files of a pair are.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Whether the folders of both are there.
+    pub folders: bool,
+    /// Where the first certificate is kept, if nothing is kept there yet.
+    pub previous: Option<PathBuf>,
+    /// The copies whose folder is there.
+    pub copies: Vec<PathBuf>,
+}
+
+/// What stands in the way of finding or reading a pair.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PairError {
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    #[error("the key {} is the certificate's own file", path.display())]
+    OneFile { path: PathBuf },
+}
+
+/// Finds a pair; `None` where the store is no pair.
+pub(crate) fn find(spot: &Spot) -> Result<Option<Pair>, PairError> {
+    let Spot::Pair { certificate, key, previous, copies } = spot else { return Ok(None) };
+    let (certificate, has_folder) = located(certificate)?;
+    let (key, has_key_folder) = located(key)?;
+    if certificate == key {
+        return Err(PairError::OneFile { path: key });
+    }
+    let previous = previous.as_ref().map(path::resolve).transpose()?;
+    let previous = match previous {
+        Some(Place::Absent { path, parent: true }) => Some(path),
+        Some(Place::Found(_) | Place::Absent { .. }) | None => None,
+    };
+    let mut found = Vec::new();
+    for copy in copies {
+        let (path, has_folder) = located(copy)?;
+        // A link to the certificate follows it by itself.
+        if has_folder && path != certificate && path != key {
+            found.push(path);
+        }
+    }
+    Ok(Some(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found }))
+}
+
+fn located(path: &HostPath) -> Result<(PathBuf, bool), PathError> {
+    Ok(match path::resolve(path)? {
+        Place::Found(path) => (path, true),
+        Place::Absent { path, parent } => (path, parent),
+    })
+}
+
+impl Pair {
+    /// The halves that are there, by the names of their parts, in their order.
+    pub(crate) fn read(&self) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
+        let mut files = Vec::new();
+        for (part, path) in [(CERTIFICATE, &self.certificate), (KEY, &self.key)] {
+            files.extend(disk::read_if_there(path)?.map(|bytes| (part.to_owned(), bytes)));
+        }
+        Ok(files)
+    }
+
+    /// The file of a part.
+    pub(crate) fn path_of(&self, part: &str) -> &Path {
+        if part == KEY { &self.key } else { &self.certificate }
+    }
+
+    /// Every folder one of its files is in.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let own = [&self.certificate, &self.key].into_iter();
+        own.chain(&self.previous).chain(&self.copies).filter_map(|path| path.parent())
+    }
+}
+
+/// One digest for both halves; `None` where neither is there.
+pub(crate) fn digest(files: &[(String, Vec<u8>)]) -> Option<Fingerprint> {
+    (!files.is_empty()).then(|| disk::folder_digest(files))
+}
+
+/// The content of a part.
+pub(crate) fn part<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
+    files.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
+}
+
+/// What a key in the clear is opened with.
+pub(crate) fn no_password() -> Password {
+    Password::new(String::new())
+}

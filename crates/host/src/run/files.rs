@@ -1,0 +1,133 @@
+//! The files of a store that is more than one file, in the order in which they are written.
+//!
+//! Of a folder new files come first and removals last, so that at every moment each certificate that stays is there. Of a pair
+//! the first certificate is kept before anything changes, and the copies that nobody reads yet are written; then the key is
+//! replaced, then the certificate, each in one step, so that the folder is never without either. A machine that stops between the two leaves the old certificate with the new key:
+//! the identity still is the old one, its new key still waits in staging, and the next run writes both again. The other way
+//! round the pair would look as if it were done.
+
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
+
+use super::place::{self, Trouble};
+use super::write::owner;
+use crate::disk::{self, DiskError, Owner};
+use crate::journal::Piece;
+use crate::pair::{self, CERTIFICATE, KEY, Pair};
+
+/// One file.
+pub(super) struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name of its backup.
+    pub name: String,
+    /// Its content.
+    pub old: Option<Vec<u8>>,
+    /// What it is to hold; `None` where it leaves.
+    pub new: Option<Vec<u8>>,
+    /// Whose a new file is: another's owner and mode, or its folder's owner and this mode.
+    like: Like,
+}
+
+enum Like {
+    File(PathBuf),
+    Mode(u32),
+}
+
+impl File {
+    fn was(&self) -> Option<Fingerprint> {
+        self.old.as_deref().map(Fingerprint::of)
+    }
+
+    /// What the journal says of it.
+    pub(super) fn piece(&self) -> Piece {
+        Piece { path: self.path.clone(), before: self.was(), after: self.new.as_deref().map(Fingerprint::of) }
+    }
+
+    fn owner(&self) -> Result<Owner, DiskError> {
+        match (&self.old, &self.like) {
+            (Some(_), _) => owner(&self.path, true),
+            (None, Like::File(other)) if other.exists() => owner(other, true),
+            (None, Like::File(_)) => Ok(Owner { mode: 0o644, ..owner(&self.path, false)? }),
+            (None, Like::Mode(mode)) => Ok(Owner { mode: *mode, ..owner(&self.path, false)? }),
+        }
+    }
+}
+
+/// The files of a folder that change.
+pub(super) fn of_folder(folder: &Path, store: &Store, image: &TouchedFiles) -> Vec<File> {
+    let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.clone());
+    let mut files: Vec<File> = image
+        .iter()
+        .map(|(name, new)| File {
+            path: folder.join(name),
+            name: name.clone(),
+            old: old(name),
+            new: new.clone(),
+            // As readable as its neighbours must be.
+            like: Like::Mode(0o644),
+        })
+        .collect();
+    files.sort_by_key(|file| (file.new.is_none(), file.old.is_some()));
+    files
+}
+
+/// The files of a pair that change, and those that go along with its certificate.
+pub(super) fn of_pair(pair: &Pair, store: &Store, image: &TouchedFiles) -> Result<Vec<File>, Trouble> {
+    let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
+    let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
+    let mut files = Vec::new();
+    let certificate = new(CERTIFICATE);
+    let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| {
+        let like = Like::File(pair.certificate.clone());
+        File { path: path.to_owned(), name, old, new: Some(new.to_vec()), like }
+    };
+    if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
+        files.push(along(path, "previous".to_owned(), None, &first));
+    }
+    for (index, path) in pair.copies.iter().enumerate() {
+        let Some(new) = &certificate else { continue };
+        let old = disk::read_if_there(path)?;
+        if old.as_ref() != Some(new) {
+            files.push(along(path, format!("copy-{}", index + 1), old, new));
+        }
+    }
+    for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
+        if let Some(new) = new(part) {
+            let path = pair.path_of(part).to_owned();
+            files.push(File { path, name: part.to_owned(), old: old(part), new: Some(new), like });
+        }
+    }
+    Ok(files)
+}
+
+/// Puts all of them in their places, or takes them away.
+pub(super) fn put(site: &place::Site<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
+    for file in files {
+        let was = file.was();
+        let path = &file.path;
+        match (&file.new, was) {
+            (Some(bytes), _) => {
+                let new = place::New { bytes, owner: file.owner()?, attributes: None };
+                site.put(path, was.into(), new, backup, || still(path, was))?;
+            }
+            (None, Some(was)) => site.take_away(path, was)?,
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn still(path: &Path, was: Option<Fingerprint>) -> Result<(), Trouble> {
+    let now = disk::digest_if_there(path)?;
+    if now == was {
+        return Ok(());
+    }
+    let what = match (was, now) {
+        (None, _) => "was made",
+        (Some(_), None) => "is gone",
+        (Some(_), Some(_)) => "has changed",
+    };
+    Err(Trouble::Stale(format!("{} {what} since the plan; plan again", path.display())))
+}

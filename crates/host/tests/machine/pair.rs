@@ -1,0 +1,180 @@
+//! A certificate and its key in two files: changed together, the first one kept, never without either; and put back.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use trustmason_host::disk::Disk;
+use trustmason_host::fault::{Fault, Faulty};
+use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
+use trustmason_plan::finding::Kind;
+use trustmason_spec::topology::{DeclaredFormat, Place, Rotation, Source, Write};
+
+use crate::world::*;
+
+const ID: &str = "pga.acme.example/host";
+
+fn ssl(world: &World) -> PathBuf {
+    world.root().join("hosts/pga.acme.example/c/icm/ssl")
+}
+
+/// A gateway whose certificate bears a short name and must be made anew; the ADS trusts it.
+fn gateway() -> World {
+    let mut world = World::settled_identity();
+    let root = world.root();
+    for folder in ["certs", "keys", "rsa"] {
+        fs::create_dir_all(ssl(&world).join(folder)).unwrap();
+    }
+    let old = make("pga", &[]);
+    fs::write(ssl(&world).join("certs/host.pem"), pem(&old.certificate)).unwrap();
+    let key = rcgen::KeyPair::try_from(old.pkcs8.as_slice()).unwrap().serialize_pem();
+    fs::write(ssl(&world).join("keys/host.key"), key).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(ssl(&world).join("keys/host.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let path = |shown: &str| host_path(&root, "pga.acme.example", shown);
+    let mut def = store_def(&root, ID, r"C:\icm", DeclaredFormat::PemPair, None);
+    def.place = Place::Pair {
+        certificate: path(r"C:\icm\ssl\certs\host.pem"),
+        key: path(r"C:\icm\ssl\keys\host.key"),
+        previous: Some(path(r"C:\icm\ssl\certs\selfhost.pem")),
+        copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
+    };
+    def.write = Write::Direct;
+    let source = Source::KeyEntry { store: def.id.clone(), alias: String::new() };
+    let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
+    identity.rotation = Rotation::Immediate;
+    let mut host = world.topology.hosts.values().next().unwrap().clone();
+    host.fqdn = fqdn("pga.acme.example");
+    host.access = trustmason_spec::topology::Access::Root(root.join("hosts/pga.acme.example"));
+    world.topology.hosts.insert(host.fqdn.clone(), host);
+    world.topology.stores.insert(def.id.clone(), def);
+    world.topology.identities.insert(identity.id.clone(), identity);
+    world.topology.edges.push(edge(CACERTS, "pga.acme.example/host", Some("pga.acme.example_host")));
+    world
+}
+
+struct Halves {
+    leaf: Fingerprint,
+    fit: KeyMatch,
+}
+
+fn halves(world: &World) -> Halves {
+    let read = |name: &str| Some(fs::read(ssl(world).join(name)).unwrap());
+    let store = Store::open_pair(read("certs/host.pem"), read("keys/host.key"), &Interner::new()).unwrap();
+    let entry = &store.entries()[0];
+    let key = store.open_key(entry.id, &Password::new("")).unwrap();
+    Halves { leaf: entry.certificates()[0].fingerprint(), fit: key.matches_certificate }
+}
+
+fn text(world: &World, name: &str) -> Option<String> {
+    fs::read_to_string(ssl(world).join(name)).ok()
+}
+
+fn done(world: &World, first: &str, after: &dyn std::fmt::Debug) {
+    let now = halves(world);
+    assert_eq!(now.fit, KeyMatch::Yes, "{after:?}");
+    assert_eq!(text(world, "certs/selfhost.pem").as_deref(), Some(first), "the first one is kept, after {after:?}");
+    assert_eq!(text(world, "rsa/host.pem"), text(world, "certs/host.pem"), "{after:?}");
+    assert!(!ssl(world).join("ecdsa").exists(), "no folder is made, after {after:?}");
+    assert!(entries(&world.cacerts(), "changeit").iter().any(|(_, _, print)| *print == Some(now.leaf)), "{after:?}");
+    assert!(world.plan().changes.is_empty(), "{after:?}");
+    assert_eq!(litter(world), Vec::<PathBuf>::new(), "{after:?}");
+    assert!(!world.state().root().join("staging/pga.acme.example/host.pem-pair").exists(), "{after:?}");
+}
+
+#[test]
+fn a_pair_survives_a_fault_at_every_step() {
+    let template = gateway();
+    let first = text(&template, "certs/host.pem").unwrap();
+    let old = halves(&template).leaf;
+    for fault in [Fault::Crash, Fault::Denied, Fault::ShortWrite] {
+        for step in 0.. {
+            let world = template.copy();
+            let gate = Arc::new(Faulty::at(step, fault));
+            let outcomes = world.apply(&Disk::behind(gate.clone()));
+            let Some(struck) = gate.struck() else {
+                assert!(outcomes.unwrap().is_complete() && step > 60, "{step}");
+                done(&world, &first, &"all of it");
+                break;
+            };
+            // Both files are there and whole at every moment, and a certificate without its key is the old one, never the new.
+            let now = halves(&world);
+            assert!(now.fit == KeyMatch::Yes || now.leaf == old, "{struck:?}");
+            let kept = text(&world, "certs/selfhost.pem");
+            assert!(kept.is_none_or(|kept| kept == first), "{struck:?}");
+            let staged: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
+            let second = world.apply(&Disk::new()).unwrap();
+            assert!(second.is_complete(), "after {struck:?}: {second:#?}");
+            done(&world, &first, &struck);
+            if let [staged] = staged.as_slice() {
+                assert_eq!(halves(&world).leaf, *staged, "a staged key is resumed, after {struck:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_run_keeps_the_first_certificate_and_a_rollback_brings_each_back() {
+    let mut world = gateway();
+    let first = text(&world, "certs/host.pem").unwrap();
+    let before = world.files();
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    let second = (text(&world, "certs/host.pem"), text(&world, "keys/host.key"));
+    world.options.replace.push(trustmason_spec::name::IdentityId::parse(ID).unwrap());
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    world.options.replace.clear();
+    done(&world, &first, &"the second");
+    assert_ne!(text(&world, "certs/host.pem"), second.0);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(ssl(&world).join("keys/host.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert!(world.undo(None, &Disk::new()).unwrap().is_complete());
+    assert_eq!((text(&world, "certs/host.pem"), text(&world, "keys/host.key")), second);
+    assert_eq!(text(&world, "certs/selfhost.pem").as_deref(), Some(first.as_str()));
+    assert!(world.undo(None, &Disk::new()).unwrap().is_complete());
+    let hosts = |files: std::collections::BTreeMap<PathBuf, Vec<u8>>| -> Vec<_> {
+        files.into_iter().filter(|(path, _)| path.starts_with(world.root().join("hosts"))).collect()
+    };
+    assert_eq!(hosts(world.files()), hosts(before));
+}
+
+#[test]
+fn halves_that_do_not_belong_together_are_told_and_left() {
+    let world = gateway();
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    let other = make("pga.acme.example", &["pga.acme.example"]);
+    let key = rcgen::KeyPair::try_from(other.pkcs8.as_slice()).unwrap().serialize_pem();
+    fs::write(ssl(&world).join("keys/host.key"), key).unwrap();
+    let plan = world.plan();
+    assert!(plan.findings.iter().any(|f| f.kind == Kind::KeyPasswordMismatch), "{:#?}", plan.findings);
+    assert!(plan.changes.is_empty(), "nobody knows whether a reply is awaited");
+}
+
+#[test]
+fn a_missing_half_stands_in_nobodys_way_and_is_said() {
+    let world = gateway();
+    fs::remove_file(ssl(&world).join("certs/host.pem")).unwrap();
+    let plan = world.plan();
+    assert!(plan.changes.iter().all(|change| change.store != store_id(ID)));
+    let said: Vec<_> = plan.findings.iter().map(|f| f.message.as_str()).collect();
+    assert!(said.iter().any(|m| m.contains("has no certificate")), "{said:#?}");
+}
+
+#[test]
+fn a_pair_that_changed_since_the_plan_is_stale() {
+    let world = gateway();
+    let (ledger, observed) = world.look();
+    let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, now());
+    let key = ssl(&world).join("keys/host.key");
+    let theirs = format!("{}\n", fs::read_to_string(&key).unwrap());
+    fs::write(&key, &theirs).unwrap();
+    let outcomes = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap();
+    assert!(format!("{:?}", outcomes.stores[&store_id(ID)]).contains("has changed since the plan"), "{outcomes:#?}");
+    assert_eq!(fs::read_to_string(&key).unwrap(), theirs);
+}

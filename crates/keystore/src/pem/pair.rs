@@ -1,0 +1,310 @@
+//! A certificate and its private key in two PEM files, as OpenSSL's servers read them (`SSL_CTX_use_certificate_chain_file`,
+//! `SSL_CTX_use_PrivateKey_file`): the first certificate is the key's, those after it are its chain. The key stands in the
+//! clear; its file's mode is its only protection.
+//!
+//! The pair is one private key entry without an alias. Both halves change together or not at all, and a half that holds
+//! anything else is not rewritten, since nobody here could say what that is for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::scan::{self, Block};
+use super::{Found, Note, append, label, newline, no_certificate, read};
+use crate::edit::{Disposition, Edits, NewEntry, NewKey, TouchedFiles, sealed_key};
+use crate::error::{Class, EditError, KeyError, ReadError};
+use crate::format::{Format, detect};
+use crate::intern::Interner;
+use crate::key;
+use crate::store::{EntryId, EntryKind, Place, Store};
+
+/// The part that holds the certificate and its chain.
+pub(crate) const CERTIFICATE: &str = "certificate";
+/// The part that holds the key.
+pub(crate) const KEY: &str = "key";
+
+const PKCS1: &str = "RSA PRIVATE KEY";
+const SEC1: &str = "EC PRIVATE KEY";
+
+pub(crate) fn open(
+    certificate: Option<Vec<u8>>,
+    key: Option<Vec<u8>>,
+    certificates: &Interner,
+) -> Result<Store, ReadError> {
+    let named = |error: ReadError| error.format(Format::PemPair.as_str());
+    let mut store = Store::new(Format::PemPair, Vec::new(), false);
+    let mut chain = Vec::new();
+    let mut others = Vec::new();
+    if let Some(bytes) = &certificate {
+        match detect(bytes).readable().map_err(named)? {
+            Format::Pem => {}
+            other => {
+                let cause = format!("its certificate file is {other}, not PEM");
+                let hint = "save the certificate as Base-64";
+                return Err(ReadError::new(Class::Unsupported, cause, hint).format(other.as_str()));
+            }
+        }
+        let found = read(bytes, certificates);
+        // Of a chain with a hole nobody can say what comes first.
+        let bad = found.iter().any(|block| matches!(block.note, Some(Note::Bad(_))));
+        if bad || !found.iter().any(Found::is_certificate) {
+            return Err(named(no_certificate(&found)));
+        }
+        for block in found {
+            match block.kind {
+                EntryKind::Trusted(slot) => chain.push(slot),
+                _ => others.push(block),
+            }
+        }
+    }
+    let whole = 0..certificate.as_ref().map_or(0, Vec::len);
+    if certificate.is_some() || key.is_some() {
+        store.push(None, None, EntryKind::PrivateKey { chain }, Place { whole, ..Place::default() });
+    }
+    for block in others {
+        store.remarks.append(&mut block.remarks(EntryId(store.entries.len()), None));
+        store.push(None, None, block.kind, Place { whole: block.range, ..Place::default() });
+    }
+    let part = |name: &str, bytes: Option<Vec<u8>>| bytes.map(|bytes| (name.to_owned(), bytes));
+    store.files = part(CERTIFICATE, certificate).into_iter().chain(part(KEY, key)).collect();
+    Ok(store)
+}
+
+fn part<'a>(store: &'a Store, name: &str) -> Option<&'a [u8]> {
+    store.files.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
+}
+
+/// The key in the clear, as PKCS#8.
+pub(crate) fn plain_key(store: &Store) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    let Some(bytes) = part(store, KEY) else {
+        return Err(KeyError::Corrupt("the key file is not there".to_owned()));
+    };
+    Ok(only_key(bytes)?.1)
+}
+
+/// A key in the clear, as PKCS#8, and the label it stood under.
+type Labelled<'a> = (&'a str, Zeroizing<Vec<u8>>);
+
+/// The one key of a file.
+fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
+    let mut keys = scan::blocks(bytes).filter(|block| is_key(block.label));
+    let block = match (keys.next(), keys.next()) {
+        (Some(block), None) => block,
+        (None, _) => return Err(KeyError::Corrupt("the key file holds no private key in PEM".to_owned())),
+        (Some(_), Some(_)) => return Err(KeyError::Corrupt("the key file holds several private keys".to_owned())),
+    };
+    if is_encrypted(&block) {
+        return Err(KeyError::Unsupported("a passphrase of its own".to_owned()));
+    }
+    let body = block.body.map_err(|why| KeyError::Corrupt(format!("its block at line {}: {why}", block.line)))?;
+    let text = Zeroizing::new(body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>());
+    let der = Zeroizing::new(
+        STANDARD
+            .decode(&*text)
+            .map_err(|_| KeyError::Corrupt(format!("the Base64 of its block at line {} is damaged", block.line)))?,
+    );
+    let pkcs8 = match block.label {
+        PKCS1 => Some(key::from_pkcs1(&der)),
+        SEC1 => key::from_sec1(&der),
+        "PRIVATE KEY" => Some(der),
+        other => return Err(KeyError::Unsupported(format!("the form `{}`", crate::text::visible(other)))),
+    };
+    let pkcs8 = pkcs8.ok_or_else(|| KeyError::Corrupt("it names no curve (RFC 5915 §3)".to_owned()))?;
+    Ok((block.label, pkcs8))
+}
+
+fn is_key(label: &str) -> bool {
+    label.ends_with("PRIVATE KEY")
+}
+
+fn is_encrypted(block: &Block<'_>) -> bool {
+    label::private_key(block.label, block.body.as_deref()).starts_with("an encrypted")
+}
+
+/// The parts that change. A key that stays, as with the reply of a CA, is not written again.
+pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
+    let format = Format::PemPair;
+    let cannot = |why: String| Err(EditError::NotRepresentable { format, why });
+    let touched: Vec<_> = edits.disposition.iter().filter(|(_, what)| !matches!(what, Disposition::Keep)).collect();
+    let (new, chain) = match (touched.as_slice(), edits.add.as_slice()) {
+        ([], []) => return Ok(TouchedFiles::new()),
+        ([(id, Disposition::ReplaceKey { key, chain, .. })], []) if id.position() == 0 => (key, chain),
+        ([], [NewEntry::PrivateKey { key, chain, .. }]) if store.entries.is_empty() => (key, chain),
+        ([(_, Disposition::Rename(_))], []) => return Err(EditError::NoAliases { format }),
+        _ => return cannot("a pair is one private key with its chain, and nothing else".to_owned()),
+    };
+    if let Some(other) = store.entries.get(1) {
+        let what = match &other.kind {
+            EntryKind::Opaque(what) => what.as_str(),
+            other => other.as_str(),
+        };
+        return cannot(format!("its certificate file also holds {what}; move that to a file of its own"));
+    }
+    let old = part(store, KEY).map(kept_key).transpose()?.flatten();
+    let mut plain = Zeroizing::new(Vec::new());
+    sealed_key(format, format.as_str(), new, chain, |pkcs8| {
+        plain = Zeroizing::new(pkcs8.to_vec());
+        Ok(Vec::new())
+    })?;
+    if let NewKey::Sealed(sealed) = new {
+        return Err(EditError::SealedElsewhere { from: sealed.format(), to: format });
+    }
+    let ending = part(store, CERTIFICATE).or_else(|| part(store, KEY)).map_or(&b"\n"[..], newline);
+    let mut certificate = Vec::new();
+    for der in chain {
+        append(&mut certificate, der, "CERTIFICATE", ending);
+    }
+    let mut image = Vec::new();
+    if part(store, CERTIFICATE) != Some(&certificate) {
+        image.push((CERTIFICATE.to_owned(), Some(certificate)));
+    }
+    if old.as_ref().is_none_or(|(_, old)| **old != **plain) {
+        let mut text = Vec::new();
+        // As its neighbours had it: an old reader may know the older form only.
+        match key::to_pkcs1(&plain).filter(|_| old.as_ref().is_some_and(|(label, _)| *label == PKCS1)) {
+            Some(numbers) => append(&mut text, numbers, PKCS1, ending),
+            None => append(&mut text, &plain, "PRIVATE KEY", ending),
+        }
+        image.push((KEY.to_owned(), Some(text)));
+    }
+    Ok(image)
+}
+
+/// The key that leaves. A file that holds more than that, or a key under a passphrase, is not written over.
+fn kept_key(bytes: &[u8]) -> Result<Option<Labelled<'_>>, EditError> {
+    let cannot = |why: String| Err(EditError::NotRepresentable { format: Format::PemPair, why });
+    for block in scan::blocks(bytes) {
+        if is_key(block.label) && is_encrypted(&block) {
+            return cannot("its key stands under a passphrase, and a new one would stand in the clear".to_owned());
+        }
+        if !is_key(block.label) && block.label != "EC PARAMETERS" {
+            let what = label::meaning(block.label);
+            return cannot(format!("its key file also holds {what}; move that to a file of its own"));
+        }
+    }
+    // A damaged key is what a new one is for.
+    Ok(only_key(bytes).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+    use crate::key::KeyMatch;
+    use crate::password::Password;
+
+    fn made(name: &str) -> (String, String, Vec<u8>, Vec<u8>) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem(), certificate.der().to_vec(), key.serialize_der())
+    }
+
+    fn opened(certificate: Option<&str>, key: Option<&str>) -> Result<Store, ReadError> {
+        let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
+        open(bytes(certificate), bytes(key), &Interner::new())
+    }
+
+    fn matches(store: &Store) -> Result<KeyMatch, KeyError> {
+        store.open_key(store.entries()[0].id, &Password::new("")).map(|key| key.matches_certificate)
+    }
+
+    fn replace(key: &[u8], chain: &[&Vec<u8>]) -> Edits {
+        let key = NewKey::Plain(Zeroizing::new(key.to_vec()));
+        let chain = chain.iter().map(|der| (*der).clone()).collect();
+        let what = Disposition::ReplaceKey { key, chain, created_ms: 0 };
+        Edits { disposition: [(EntryId(0), what)].into(), add: Vec::new() }
+    }
+
+    fn text(image: &TouchedFiles, name: &str) -> Option<String> {
+        let (_, bytes) = image.iter().find(|(part, _)| part == name)?;
+        Some(String::from_utf8(bytes.clone()?).unwrap())
+    }
+
+    #[test]
+    fn halves_that_belong_together_are_told_from_others() {
+        let (one, other) = (made("a.example"), made("b.example"));
+        assert_eq!(matches(&opened(Some(&one.0), Some(&one.1)).unwrap()).unwrap(), KeyMatch::Yes);
+        assert_eq!(matches(&opened(Some(&one.0), Some(&other.1)).unwrap()).unwrap(), KeyMatch::No);
+        assert!(matches!(matches(&opened(Some(&one.0), None).unwrap()), Err(KeyError::Corrupt(_))));
+        let keyless = opened(None, Some(&one.1)).unwrap();
+        assert!(matches!(&keyless.entries()[0].kind, EntryKind::PrivateKey { chain } if chain.is_empty()));
+        assert!(opened(None, None).unwrap().entries().is_empty());
+    }
+
+    #[test]
+    fn both_halves_change_together() {
+        let (old, new, issuer) = (made("a.example"), made("a.example"), made("ca.example"));
+        let store = opened(Some(&old.0.replace('\n', "\r\n")), Some(&old.1)).unwrap();
+        let image = edit(&store, &replace(&new.3, &[&new.2, &issuer.2])).unwrap();
+        let (certificate, key) = (text(&image, CERTIFICATE).unwrap(), text(&image, KEY).unwrap());
+        assert!(certificate.contains("\r\n") && !certificate.replace("\r\n", "").contains('\n'));
+        let again = opened(Some(&certificate), Some(&key)).unwrap();
+        assert_eq!(matches(&again).unwrap(), KeyMatch::Yes);
+        assert_eq!(
+            again.entries()[0].certificates().iter().map(|c| c.der().to_vec()).collect::<Vec<_>>(),
+            [new.2.clone(), issuer.2]
+        );
+        let mixed = edit(&store, &replace(&old.3, &[&new.2]));
+        assert!(matches!(mixed, Err(EditError::KeyMismatch { .. })), "{mixed:?}");
+    }
+
+    #[test]
+    fn a_reply_for_the_same_key_leaves_the_key_file_alone() {
+        let key = KeyPair::generate().unwrap();
+        let certificate = |name: &str| {
+            CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap().der().to_vec()
+        };
+        let mut old = Vec::new();
+        append(&mut old, &certificate("old.example"), "CERTIFICATE", b"\n");
+        let store = open(Some(old), Some(key.serialize_pem().into_bytes()), &Interner::new()).unwrap();
+        let reply = certificate("new.example");
+        let image = edit(&store, &replace(&key.serialize_der(), &[&reply])).unwrap();
+        assert_eq!(image.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), [CERTIFICATE]);
+    }
+
+    #[test]
+    fn older_forms_of_keys_are_read_and_kept() {
+        let rsa = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let leaf = CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&rsa).unwrap();
+        let pkcs8 = rsa.serialize_der();
+        let mut pkcs1 = Vec::new();
+        append(&mut pkcs1, key::to_pkcs1(&pkcs8).unwrap(), PKCS1, b"\n");
+        let store = open(Some(leaf.pem().into_bytes()), Some(pkcs1), &Interner::new()).unwrap();
+        assert_eq!(matches(&store).unwrap(), KeyMatch::Yes);
+        assert_eq!(*plain_key(&store).unwrap(), pkcs8);
+        let other = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        let new = CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&other).unwrap();
+        let image = edit(&store, &replace(&other.serialize_der(), &[&new.der().to_vec()])).unwrap();
+        assert!(text(&image, KEY).unwrap().starts_with("-----BEGIN RSA PRIVATE KEY-----\n"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_written_over() {
+        let (old, new) = (made("a.example"), made("a.example"));
+        let edits = replace(&new.3, &[&new.2]);
+        let refused = |certificate: &str, key: &str| {
+            edit(&opened(Some(certificate), Some(key)).unwrap(), &edits).unwrap_err().to_string()
+        };
+        let both = format!("{}{}", old.0, old.1);
+        assert!(refused(&both, &old.1).contains("certificate file also holds a private key"));
+        assert!(refused(&old.0, &both).contains("key file also holds"));
+        let sealed = old.1.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        assert!(refused(&old.0, &sealed).contains("passphrase"));
+        let trusted = NewEntry::Trusted { alias: None, der: new.2.clone(), created_ms: 0 };
+        let store = opened(Some(&old.0), Some(&old.1)).unwrap();
+        assert!(edit(&store, &Edits { add: vec![trusted], ..Edits::default() }).is_err());
+    }
+
+    #[test]
+    fn a_damaged_chain_is_no_chain() {
+        let (old, other) = (made("a.example"), made("b.example"));
+        let broken = old.0.replacen("MII", "M!I", 1);
+        let error = opened(Some(&format!("{broken}{}", other.0)), Some(&old.1)).unwrap_err();
+        assert_eq!(error.class, Class::Corrupt, "{error}");
+        assert_eq!(opened(Some(&old.1), Some(&old.1)).unwrap_err().class, Class::NotAStore);
+        let der = open(Some(old.2), None, &Interner::new()).unwrap_err();
+        assert_eq!(der.class, Class::Unsupported);
+    }
+}
