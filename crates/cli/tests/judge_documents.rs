@@ -163,8 +163,8 @@ impl Room {
             ]);
             let output = ask.arg(&trusted).stdin(std::process::Stdio::null()).output().unwrap();
             assert_eq!(output.status.success(), wanted, "{}", String::from_utf8_lossy(&output.stderr));
-            let _ = serve.kill();
-            let _ = serve.wait();
+            serve.kill().ok();
+            serve.wait().unwrap();
         }
     }
 

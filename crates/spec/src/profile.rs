@@ -134,13 +134,40 @@ pub(crate) struct Profile {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Role {
     pub(crate) clustered: bool,
-    pub(crate) vars: BTreeMap<String, Option<String>>,
+    pub(crate) vars: BTreeMap<String, Var>,
     pub(crate) stores: BTreeMap<String, Store>,
     pub(crate) identities: BTreeMap<String, Identity>,
     pub(crate) services: BTreeMap<String, String>,
     /// Where it stands when several are restarted; the lower, the earlier.
     pub(crate) restart_order: Option<u32>,
 }
+
+/// A variable of a role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Var {
+    /// Its value where a host sets none.
+    pub(crate) default: Option<String>,
+    /// What its product makes of another one.
+    pub(crate) sequence: Option<Sequence>,
+}
+
+/// A number that follows from another variable, counted from 1: `first + step * (of - 1)`.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    pub(crate) of: At<String>,
+    pub(crate) first: u32,
+    pub(crate) step: u32,
+}
+
+/// Where it was written does not count.
+impl PartialEq for Sequence {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { of, first, step } = self;
+        of.value == other.of.value && *first == other.first && *step == other.step
+    }
+}
+
+impl Eq for Sequence {}
 
 /// Where a definition was written.
 #[derive(Clone, Debug)]

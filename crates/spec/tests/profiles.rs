@@ -162,8 +162,8 @@ fn profiles_side_by_side_must_agree() {
 fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     let text = "trustmason: 1\nestate: all\nprofile: [pcce-12.6, cce-cti, ucce-live-data, genesys]\n\
         secrets: { gwe-trusted-ca: { literal: changeit }, ucc-trust: { literal: changeit }, ucc-identity: { literal: changeit } }\n\
-        hosts:\n  ads.x.example: { role: ads }\n  pga.x.example: { role: [pg, vru-pg] }\n  cvp.x.example: { role: cvp }\n  \
-        fin.x.example: { role: finesse }\n  cuic.x.example: { role: cuic }\n  ld.x.example: { role: live-data }\n  \
+        hosts:\n  ads.x.example: { role: ads }\n  pga.x.example: { role: [pg, vru-pg] }\n  mra.x.example: { role: mr-pg }\n  dia.x.example: { role: dialer }\n  \
+        cca.x.example: { role: cloud-connect }\n  cvp.x.example: { role: cvp }\n  fin.x.example: { role: finesse }\n  cuic.x.example: { role: cuic }\n  ld.x.example: { role: live-data }\n  \
         cfg.x.example: { role: genesys-server }\n  g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: /opt/ca.pem } }\n  \
         g2.x.example: { role: gwe-jks, vars: { GWE_TRUSTED_CA: /opt/ca.jks } }\n  g3.x.example: { role: gwe-mscapi }\n  \
         u1.x.example: { role: uc-connector-mtls }\n  u2.x.example: { role: uc-connector-kerberos }\n  \
@@ -183,8 +183,11 @@ fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     assert_eq!(
         edges,
         [
+            "cce-cti/C4m cca/tomcat-trust <- mra/host -",
             "ucce-live-data/L3 cuic/tomcat-trust <- ld/tomcat -",
             "cce-cti/C3 cvp/keystore <- pga/host pga.x.example_host",
+            "cce-cti/C4m dia/windows-root <- mra/host -",
+            "cce-cti/C2c dia/windows-root <- pga/host -",
             "ucce-live-data/L1 fin/tomcat-trust <- cuic/tomcat -",
             "ucce-live-data/L1 fin/tomcat-trust <- ld/tomcat -",
             "cce-cti/C1f fin/tomcat-trust <- pga/host -",
@@ -193,10 +196,39 @@ fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
             "genesys/G1p g3/trusted-ca <- cfg/tls -",
             "ucce-live-data/L2 ld/tomcat-trust <- cuic/tomcat -",
             "genesys/G4 lync/windows-root <- u1/ucc -",
+            "cce-cti/C4 mra/windows-root <- cca/tomcat -",
+            "cce-cti/C4 mra/windows-root <- dia/host -",
             "cce-cti/C3v pga/windows-root <- cvp/callserver -",
+            "cce-cti/C2 pga/windows-root <- dia/host -",
             "cce-cti/C1 pga/windows-root <- fin/tomcat -",
             "genesys/G2 u1/trust <- lync/tls lync.x.example",
             "genesys/G2 u2/trust <- lync/tls lync.x.example",
         ]
     );
+}
+
+/// Document 004 prints 40630 where its own rule (L14) gives 46030.
+#[test]
+fn the_port_of_a_cti_server_follows_its_id() {
+    let warned = |vars: &str| {
+        let text = format!(
+            "trustmason: 1\nestate: cti\nprofile: cce-cti\nhosts:\n  pga.x.example:\n    role: pg\n    vars: {vars}\n"
+        );
+        let spec = parse(&text, "estate.yaml").unwrap();
+        let profiles = profile::load(&spec, Path::new("/"), |_| Err("none".to_owned())).unwrap();
+        let warnings = resolve(&spec, &profiles, Path::new("/")).unwrap().warnings;
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    for good in ["{ CTI_ID: 1 }", "{ CTI_ID: 3, CTI_PORT: 46030 }", "{ CTI_PORT: 42030 }", "{ ICM: 'D:\\icm' }"] {
+        assert_eq!(warned(good), "", "{good}");
+    }
+    let printed = warned("{ CTI_ID: 3, CTI_PORT: 40630 }");
+    assert!(printed.contains("CTI_PORT is `40630`, and for CTI_ID 3 it is 46030"), "{printed}");
+    assert!(printed.contains("--> estate.yaml:7:34") && printed.contains("42030 + 2000 * (CTI_ID - 1)"), "{printed}");
+    assert!(warned("{ CTI_ID: 3 }").contains("CTI_PORT is `42030`, and for CTI_ID 3 it is 46030"));
+    assert!(warned("{ CTI_ID: zero }").contains("CTI_ID is `zero`, which is no number from 1 on"));
+    let faults = faults_with(&format!(
+        "{HEAD}roles:\n  ads: {{ vars: {{ PORT: {{ sequence: {{ of: IDD, first: 1, step: 1 }} }}, ID: {{ default: '1' }} }} }}\n"
+    ));
+    assert!(faults.contains("there is no variable `IDD`"), "{faults}");
 }

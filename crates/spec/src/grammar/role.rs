@@ -49,8 +49,23 @@ static ROLE_FIELDS: &[Field] = &[
     may("restart_order", COUNT, "of roles whose services are restarted, the lower comes first; 50 where none is given"),
 ];
 
-static VAR: Record =
-    record("a variable", &[may("default", TEXT, "its value where a host sets none"), may("about", TEXT, "what it is")]);
+static VAR: Record = record(
+    "a variable",
+    &[
+        may("default", TEXT, "its value where a host sets none"),
+        may("about", TEXT, "what it is"),
+        may("sequence", Shape::Record(&SEQUENCE), "how its product counts it: another value on a host is a warning"),
+    ],
+);
+
+static SEQUENCE: Record = record(
+    "a sequence",
+    &[
+        must("of", Shape::Scalar(Lexeme::Variable), "the variable it follows from, counted from 1"),
+        must("first", Shape::Scalar(Lexeme::Port), "its value where that one is 1"),
+        must("step", Shape::Scalar(Lexeme::Port), "how much comes with each one more"),
+    ],
+);
 
 static STORE: Record = record(
     "a store",

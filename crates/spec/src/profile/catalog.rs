@@ -296,6 +296,11 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
             faults.push(dangling(source, store.origin.place, "service", service, role.services.keys()));
         }
     }
+    let sequences = role.vars.values().filter_map(|var| var.sequence.as_ref());
+    for sequence in sequences.filter(|sequence| !role.vars.contains_key(&sequence.of.value)) {
+        let at = &sequence.of;
+        faults.push(dangling(source, at.place, "variable", &at.value, role.vars.keys()));
+    }
     for identity in role.identities.values().filter(|i| i.origin.profile == profile) {
         for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Identity, Origin, Profile, Role, Rule, Spot, Store};
+use super::{Identity, Origin, Profile, Role, Rule, Sequence, Spot, Store, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, Source};
 use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
 fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Role {
     let mut role = Role {
         clustered: node.flag_of("cluster").is_some_and(|at| at.value),
-        vars: node.pairs_of("vars").into_iter().map(|(k, v)| (k.value, v.text_of("default"))).collect(),
+        vars: node.pairs_of("vars").into_iter().map(|(k, v)| (k.value, var(v))).collect(),
         services: node
             .pairs_of("services")
             .into_iter()
@@ -67,6 +67,14 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
         }
     }
     role
+}
+
+fn var(node: &Node) -> Var {
+    let sequence = node.get("sequence").and_then(|node| {
+        let number = |name| node.read_of(name, lexeme::port).map(|at| u32::from(at.value));
+        Some(Sequence { of: node.spot_of("of")?, first: number("first")?, step: number("step")? })
+    });
+    Var { default: node.text_of("default"), sequence }
 }
 
 fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {

@@ -9,7 +9,7 @@ use super::template;
 use crate::estate::{AccessSpec, HostSpec, ProfileRef};
 use crate::fault::{At, Place};
 use crate::profile::dangling;
-use crate::profile::{Catalog, Effective, Role, join};
+use crate::profile::{Catalog, Effective, Role, Sequence, join};
 use crate::topology::{Access, Host, HostPath};
 
 /// The order of a role that gives none.
@@ -124,7 +124,7 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         return None;
     }
     let mut vars: BTreeMap<String, String> =
-        role.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect();
+        role.vars.iter().filter_map(|(k, v)| Some((k.clone(), v.default.clone()?))).collect();
     for (name, value) in &spec.vars {
         if role.vars.contains_key(&name.value) {
             vars.insert(name.value.clone(), value.value.clone());
@@ -132,6 +132,7 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
             work.faults.push(dangling(source, name.place, "variable", &name.value, role.vars.keys()));
         }
     }
+    sequences(work, spec, &role, &vars);
     let mut machine = Machine {
         spec,
         host: Host {
@@ -170,6 +171,26 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         }
     }
     Some(machine)
+}
+
+/// Numbers that products count up are held against what they count from, where a host writes one of the two.
+fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<String, String>) {
+    for (name, var) in &role.vars {
+        let Some(Sequence { of, first, step }) = &var.sequence else { continue };
+        let of = &of.value;
+        let written = |wanted: &str| spec.vars.iter().find(|(n, _)| n.value == wanted);
+        let Some(at) = written(name).or_else(|| written(of)) else { continue };
+        let number = |name: &str| vars.get(name).and_then(|text| text.parse::<u32>().ok()).filter(|n| *n > 0);
+        let counted = number(of).map(|of| u64::from(*first) + u64::from(*step) * u64::from(of - 1));
+        let text = |name: &str| vars.get(name).map_or("", String::as_str);
+        let message = match (counted, number(name)) {
+            (Some(counted), Some(given)) if counted == u64::from(given) => continue,
+            (Some(counted), _) => format!("{name} is `{}`, and for {of} {} it is {counted}", text(name), text(of)),
+            (None, _) => format!("{of} is `{}`, which is no number from 1 on", text(of)),
+        };
+        let hint = format!("{name} is {first} + {step} * ({of} - 1)");
+        work.warnings.push(work.spec.source.warning(at.1.place, message).hint(hint));
+    }
 }
 
 /// A cluster of several nodes has exactly one publisher; a node alone is its own, unless the spec says otherwise.
