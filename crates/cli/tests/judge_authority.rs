@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use judge::authority::{Authority, both};
 use judge::build::{Built, fresh};
 use judge::craft;
 use judge::jvm::Jvm;
@@ -20,67 +21,6 @@ use serde_json::Value;
 
 const CVP: &str = "cvpa.lab.example";
 const WSM: &str = "cvpa.lab.example/wsm";
-
-/// A CA of openssl's.
-struct Authority {
-    folder: PathBuf,
-}
-
-impl Authority {
-    fn openssl(&self, arguments: &[&str]) {
-        craft::run(Command::new("openssl").current_dir(&self.folder).args(arguments));
-    }
-
-    /// `name`.pem and `name`.key: self-signed, or issued by another.
-    fn authority(&self, name: &str, issuer: Option<&str>, days: &str) {
-        let (key, file, subject) = (format!("{name}.key"), format!("{name}.pem"), format!("/O=Corp/CN={name}"));
-        let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
-        match issuer {
-            None => {
-                let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", days];
-                made.extend(["-subj", &subject, "-keyout", &key, "-out", &file]);
-                made.extend(ca);
-                self.openssl(&made);
-            }
-            Some(issuer) => {
-                fs::write(
-                    self.folder.join("ca.ext"),
-                    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n",
-                )
-                .unwrap();
-                self.openssl(&[
-                    "req", "-newkey", "rsa:2048", "-nodes", "-subj", &subject, "-keyout", &key, "-out", "ca.csr",
-                ]);
-                self.sign("ca.csr", issuer, &file, &["-sha256", "-days", days, "-extfile", "ca.ext"]);
-            }
-        }
-    }
-
-    fn sign(&self, request: &str, issuer: &str, to: &str, more: &[&str]) {
-        let (certificate, key) = (format!("{issuer}.pem"), format!("{issuer}.key"));
-        let mut made =
-            vec!["x509", "-req", "-in", request, "-CA", &certificate, "-CAkey", &key, "-CAcreateserial", "-out", to];
-        made.extend(more);
-        self.openssl(&made);
-    }
-
-    /// Answers a request with these extensions.
-    fn reply(&self, request: &Path, issuer: &str, to: &str, extensions: &str, more: &[&str]) {
-        fs::write(self.folder.join("leaf.ext"), extensions).unwrap();
-        let mut all = vec!["-extfile", "leaf.ext"];
-        all.extend(more);
-        self.sign(request.to_str().unwrap(), issuer, to, &all);
-    }
-
-    fn sha256(&self, jvm: &mut Jvm, name: &str) -> String {
-        jvm.certificate(&self.folder.join(format!("{name}.pem")))
-    }
-}
-
-fn both(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
-    format!("subjectAltName={}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n", names.join(","))
-}
 
 /// A story: the estate, its services, and the CA.
 struct Story {
@@ -96,20 +36,8 @@ impl Story {
         let mut jvm = Jvm::start();
         climb(&built, &mut |path| jvm.certificate(path));
         let services = Services::start(&mut jvm, &built);
-        let ca = Authority { folder: built.root.join("ca") };
-        fs::create_dir_all(built.root.join("inbox")).unwrap();
-        fs::create_dir_all(&ca.folder).unwrap();
-        ca.authority("root", None, "3650");
-        ca.authority("issuing", Some("root"), "3000");
+        let ca = Authority::beside(&mut jvm, &built);
         ca.authority("stranger", None, "3650");
-        let pin = ca.sha256(&mut jvm, "root");
-        let spec = built.root.join(Built::SPEC);
-        let text = fs::read_to_string(&spec).unwrap()
-            + &format!(
-                "\nauthorities:\n  corp-ca: {{ root: {{ file: ca/root.pem, sha256: '{pin}' }}, intermediates: [{{ file: \
-                 ca/issuing.pem }}], requests_dir: ./csr, inbox: ./inbox }}\n"
-            );
-        fs::write(&spec, text).unwrap();
         Self { jvm, built, services, ca }
     }
 

@@ -357,6 +357,107 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     assert!(room.verifies(&room.at("ca/root.pem"), "ca/issuing.pem"));
 }
 
+/// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates of a CA with an intermediate. People do all of it,
+/// by packs; what a node trusts is seen in an export of it.
+#[test]
+fn judge_document_002_live_data_with_certificates_of_the_ca() {
+    if judge::off() {
+        return;
+    }
+    let room = Room::new();
+    let nodes = ["fina", "finb", "cuica", "cuicb", "lda", "ldb"];
+    let mut spec = "trustmason: 1\nestate: live\nprofile: ucce-live-data\naccess: { root: './hosts/{fqdn}' }\ncertificates_dir: ./certs\n\
+                    identity: { issuer: corp }\nhosts:\n"
+        .to_owned();
+    for (node, role) in nodes.iter().zip(["finesse", "finesse", "cuic", "cuic", "live-data", "live-data"]) {
+        let publisher = if node.ends_with('a') { ", publisher: true" } else { "" };
+        spec += &format!("  {node}.x.example: {{ role: {role}, cluster: {role}{publisher} }}\n");
+        room.self_signed(&format!("{node}.x.example"), "ca/node.key", &format!("certs/{node}.x.example.pem"), "1825");
+        fs::create_dir_all(room.at(&format!("hosts/{node}.x.example/tomcat-trust"))).unwrap();
+    }
+    room.write("estate.yaml", &(spec + &AUTHORITY.replace("PIN", &room.pin("ca/root.pem"))));
+    let handoff = |node: &str, what: &str| room.at(&format!(".trustmason/handoff/{node}.x.example/{what}"));
+    let steps = |node: &str, what: &str| fs::read_to_string(handoff(node, what).join("STEPS.md")).unwrap();
+    // Whoever trusts at all is brought what its pack holds; whoever trusts nobody gets none.
+    let carry = || {
+        for node in nodes {
+            let Ok(pack) = fs::read_to_string(handoff(node, "tomcat-trust").join("pack.json")) else { continue };
+            let pack: serde_json::Value = serde_json::from_str(&pack).unwrap();
+            // Of a node that nobody has exported yet everything is to be verified, and added where it is not there.
+            for item in ["add", "verify"].iter().flat_map(|what| pack[what].as_array().unwrap()) {
+                let file = item["file"].as_str().unwrap();
+                let from = handoff(node, "tomcat-trust").join(file);
+                fs::copy(from, room.at(&format!("hosts/{node}.x.example/tomcat-trust/{file}"))).unwrap();
+            }
+            for item in pack["remove"].as_array().unwrap() {
+                let gone = item["sha256"].as_str().unwrap();
+                for file in fs::read_dir(room.at(&format!("hosts/{node}.x.example/tomcat-trust"))).unwrap() {
+                    let file = file.unwrap().path();
+                    if room.pin(file.to_str().unwrap()) == gone {
+                        fs::remove_file(file).unwrap();
+                    }
+                }
+            }
+        }
+    };
+
+    room.says(&["apply", "--auto-approve"], &[5]);
+    for node in nodes {
+        let text = steps(node, "tomcat");
+        // Nobody in this estate trusts Finesse.
+        assert_eq!(text.contains("do not put it in place yet"), !node.starts_with("fin"), "{text}");
+        assert!(text.contains("Every node has a request of its own"), "{text}");
+    }
+    for _ in 0..2 {
+        carry();
+        room.says(&["ack", "*"], &[0, 1]);
+        room.says(&["apply", "--auto-approve"], &[0, 5]);
+    }
+    for node in &nodes[2..] {
+        let text = steps(node, "tomcat");
+        assert!(text.contains("its new one may come"), "{node}: {text}");
+    }
+    for node in nodes {
+        room.server(&format!("{node}.x.example"), &format!("certs/{node}.x.example.pem"));
+    }
+    for _ in 0..3 {
+        room.says(&["apply", "--auto-approve"], &[0, 5]);
+        carry();
+        room.says(&["ack", "*"], &[0, 1]);
+    }
+    room.nothing_is_left();
+
+    // L105-107: Finesse trusts Live Data and CUIC, Live Data and CUIC each other; by what is there now and by nothing else.
+    let trusts = |truster: &str, subject: &str| {
+        let folder = room.at(&format!("hosts/{truster}.x.example/tomcat-trust"));
+        let all: String =
+            fs::read_dir(folder).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+        fs::write(room.at("ca/all.pem"), all).unwrap();
+        room.verifies(&room.at("ca/all.pem"), &format!("certs/{subject}.x.example.pem"))
+    };
+    for (truster, subjects) in [("fin", ["ld", "cuic"]), ("ld", ["cuic", "cuic"]), ("cuic", ["ld", "ld"])] {
+        for (side, other) in [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")] {
+            for subject in subjects {
+                assert!(
+                    trusts(&format!("{truster}{side}"), &format!("{subject}{other}")),
+                    "{truster}{side} {subject}{other}"
+                );
+            }
+        }
+    }
+    // Replication is documented both ways: a node that did not get the root is found, and only that one (D30).
+    let lost = room.pin("ca/root.pem");
+    for file in fs::read_dir(room.at("hosts/finb.x.example/tomcat-trust")).unwrap() {
+        let file = file.unwrap().path();
+        if room.pin(file.to_str().unwrap()) == lost {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let drift = room.says(&["drift"], &[2]);
+    assert!(drift.contains("finb.x.example/tomcat-trust") && !drift.contains("fina.x.example/tomcat-trust"), "{drift}");
+    assert!(!trusts("finb", "lda"));
+}
+
 /// Document 004: Finesse and the gateway get certificates of the CA and trust one another through it. The gateway's pair is
 /// changed here, Finesse's certificate by a person; the Windows store is seen in a serialised export.
 #[test]

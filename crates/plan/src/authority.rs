@@ -134,7 +134,7 @@ impl Authority<'_> {
     }
 
     /// Its root and declared intermediates, root first.
-    fn standing(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()));
         self.root.iter().chain(declared)
     }

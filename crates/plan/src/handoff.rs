@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Issuer, Subject, Write};
+use trustmason_spec::topology::{IdentityDef, Issuer, Subject, Write};
 
 use crate::change::{Manual, ManualItem, ManualKind, Material};
 use crate::constraints::DAY;
@@ -13,6 +13,7 @@ use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
+use crate::overlap;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::standing::Standing;
 use crate::text;
@@ -130,7 +131,8 @@ pub(crate) fn store<'a>(
                 let old = Material::Known(overlap.old);
                 // What may still be presented is never asked to be removed.
                 let old = if overlap.old_wanted { ask(&old) } else { Verdict::Held };
-                match ask(&overlap.next) {
+                // Of one that an authority issued its issuers are trusted, by edges of their own.
+                match if overlap.by_chain { Verdict::Held } else { ask(&overlap.next) } {
                     Verdict::Held => old,
                     next => next,
                 }
@@ -267,6 +269,19 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
     }
 }
 
+/// What a person does to have a certificate issued where the profile does not say it: never what makes a self-signed one.
+fn asked(def: &IdentityDef, authority: &str) -> Vec<String> {
+    let host = &def.id.host;
+    let mut steps = vec![
+        format!(
+            "Make a request for {host} with the product's own means and have it issued by {authority}, with {host} as subject alternative name."
+        ),
+        "Bring root and intermediates to the machine, put the reply in place, and restart what presents it.".to_owned(),
+    ];
+    steps.extend(def.export_steps.iter().cloned());
+    steps
+}
+
 /// Work on identities that people make and export: bad ones anew, missing files again.
 pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Manual> {
     let wanted: BTreeSet<&Subject> = ground
@@ -284,20 +299,35 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
-        let (kind, why, steps) = match (&one.by_hand, &one.material) {
+        let (kind, why, mut steps) = match (&one.by_hand, &one.material) {
             (Some((_, reason)), _) => {
-                let asked = matches!(def.issuer, Issuer::Authority(_)) && !def.request_steps.is_empty();
-                let steps = if asked { &def.request_steps } else { &def.renew_steps };
+                let steps = match &def.issuer {
+                    Issuer::SelfSigned => def.renew_steps.clone(),
+                    Issuer::Authority(name) if def.request_steps.is_empty() => asked(def, name),
+                    Issuer::Authority(_) => def.request_steps.clone(),
+                };
                 (ManualKind::Identity, reason.clone(), steps)
             }
             (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
-                (ManualKind::Export, why.to_string(), &def.export_steps)
+                (ManualKind::Export, why.to_string(), def.export_steps.clone())
             }
             (None, _) => continue,
         };
         let target = StoreId::new(id.host.clone(), id.name.clone());
-        let mut steps = steps.clone();
         steps.insert(0, format!("{id}: {why}"));
+        if let (Issuer::Authority(name), Some(anchors)) = (&def.issuer, overlap::issuers_by_hand(ground, def, one))
+            && overlap::trusters(ground, id).next().is_some()
+        {
+            let unready: Vec<String> = overlap::unready(ground, id, &anchors).into_iter().collect();
+            steps.insert(1, match unready.as_slice() {
+                [] => format!("Every store that trusts {id} knows the certificates of {name} by now: its new one may come."),
+                stores => format!(
+                    "Ask for the new one now, but do not put it in place yet: not all who trust {id} know the certificates of {name} \
+                     (missing: {}). Once they do, a plan says so here.",
+                    stores.join(", ")
+                ),
+            });
+        }
         out.push(Manual {
             host: id.host.clone(),
             target,

@@ -442,6 +442,19 @@ impl Plan {
         pending.chain(reached).collect()
     }
 
+    /// Services whose restart will be waited for, though this plan has something else to do first: whoever restarts several one
+    /// after the other may say so of each. One whose store changes in this plan is not among them: it will have to be
+    /// restarted after that.
+    pub fn will_be_waited_for(&self) -> BTreeSet<&ServiceId> {
+        let changes =
+            |service: &&ServiceId| !self.restarts.iter().any(|r| r.service == **service && !r.because.is_empty());
+        let waits = self.barriers.first().into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
+            Wait::Restart(service) => Some(service),
+            Wait::HandOff(_) | Wait::Reply(_) => None,
+        });
+        waits.filter(changes).collect()
+    }
+
     /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.
     pub fn is_settled(&self) -> bool {
         let s = &self.summary;

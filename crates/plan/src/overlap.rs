@@ -17,7 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Subject};
+use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Rotation, Subject};
 
 use crate::authority;
 use crate::change::{Material, Wait};
@@ -26,7 +26,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
 use crate::ledger::Reading;
 use crate::observed::{StagedLook, trusted};
-use crate::settle::Ground;
+use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -224,9 +224,7 @@ pub(crate) fn begin_or_go_on(
     reason: String,
 ) -> Overlap {
     let (anchors, by_chain) = next.as_ref().map(|n| (n.anchors.clone(), n.by_chain)).unwrap_or_default();
-    let mut needs: Vec<Need> = trusters(ground, &def.id)
-        .filter_map(|(edge, truster)| need(ground, &def.id, &edge.id, truster, &anchors))
-        .collect();
+    let mut needs = needs(ground, &def.id, &anchors);
     // Nothing is missing: but the identity's own store must take the key.
     let ready = needs.is_empty() && next.is_some();
     let hindered = if let Some(finding) = home.blocking() {
@@ -297,6 +295,36 @@ fn need(
     needed.then(|| Need { edge: Some(edge.to_owned()), waits, hindered })
 }
 
+/// The certificates that all who trust an identity must know before a person puts one of its authority in place; `None` where
+/// no person is to.
+pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
+    let (Issuer::Authority(name), Some(_)) = (&def.issuer, &one.by_hand) else { return None };
+    let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
+    Some(authority.standing().map(|c| c.fingerprint()).collect())
+}
+
+/// What all who trust an identity still lack of these certificates.
+pub(crate) fn needs(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> Vec<Need> {
+    trusters(ground, identity)
+        .filter_map(|(edge, truster)| need(ground, identity, &edge.id, truster, anchors))
+        .collect()
+}
+
+/// The stores that trust an identity and do not surely know these certificates yet, each with what is left to do there.
+pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> BTreeSet<String> {
+    let one = |(edge, truster): (&Edge, &Standing<'_>)| {
+        let Need { waits, hindered, .. } = need(ground, identity, &edge.id, truster, anchors)?;
+        let held = hold(ground, truster, anchors) == Presence::Present;
+        let restarts: Vec<_> = waits.iter().filter(|wait| matches!(wait, Wait::Restart(_))).collect();
+        Some(match (hindered, restarts.as_slice()) {
+            (Some(_), _) => format!("{} (which is blocked)", truster.def.id),
+            (None, [wait, ..]) if held => format!("{} ({wait})", truster.def.id),
+            (None, _) => truster.def.id.to_string(),
+        })
+    };
+    trusters(ground, identity).filter_map(one).collect()
+}
+
 /// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and either this tool put the
 /// certificate there (and asked for one then), or it was there already when a restart was acknowledged.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
@@ -306,10 +334,15 @@ fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId
     !ledger.restarts.contains_key(service) && (placed() || read() == Some(true))
 }
 
-/// What services read of this overlap when they are restarted now.
-pub(crate) fn readers(ground: &Ground<'_>, overlap: &Overlap, readers: &mut BTreeMap<ServiceId, Reading>) {
-    for (edge, truster) in trusters(ground, &overlap.identity) {
-        for print in overlap.anchors.iter().filter(|print| holds(ground, truster, **print) == Presence::Present) {
+/// What services read of these certificates when they are restarted now.
+pub(crate) fn readers(
+    ground: &Ground<'_>,
+    identity: &IdentityId,
+    anchors: &[Fingerprint],
+    readers: &mut BTreeMap<ServiceId, Reading>,
+) {
+    for (edge, truster) in trusters(ground, identity) {
+        for print in anchors.iter().filter(|print| holds(ground, truster, **print) == Presence::Present) {
             for service in &truster.def.restart {
                 let reading = readers.entry(service.clone()).or_default();
                 reading.entry(edge.store.clone()).or_default().insert(*print);

@@ -26,14 +26,14 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let plan = estate.judge(&mut sight.observed, &options, now);
     let services: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
     let waited = plan.waited_for();
-    let meant = meant(&args.target, &waited, &services, &estate.name)?;
+    let meant = meant(&args.target, [&waited, &plan.will_be_waited_for()], &services, &estate.name)?;
     let by = person();
     let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
     ack(&restarted, &plan, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
     let names: Vec<String> = meant.iter().map(|service| format!("  {service}\n")).collect();
     let restarts = count(meant.len(), "restart");
     let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
-    let left = waited.len() - meant.len();
+    let left = waited.iter().filter(|service| !meant.contains(**service)).count();
     let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
     let reached = reached.into_iter().flat_map(|barrier| &barrier.waits_for);
     let others: Vec<String> = reached.filter(|w| !matches!(w, Wait::Restart(_))).map(ToString::to_string).collect();
@@ -48,19 +48,21 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts::FINE)
 }
 
-/// The services a person means, of those that are waited for.
+/// The services a person means, of those that are waited for now, else of those that will be.
 fn meant(
     target: &str,
-    waited: &BTreeSet<&ServiceId>,
+    [waited, later]: [&BTreeSet<&ServiceId>; 2],
     known: &[String],
     spec: &str,
 ) -> Result<BTreeSet<ServiceId>, Stop> {
     let text = target.to_ascii_lowercase();
     let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
-    let meant: BTreeSet<ServiceId> =
-        waited.iter().filter(|s| glob.is_match(s.to_string())).map(|s| (*s).clone()).collect();
-    if !meant.is_empty() {
-        return Ok(meant);
+    for services in [waited, later] {
+        let meant: BTreeSet<ServiceId> =
+            services.iter().filter(|s| glob.is_match(s.to_string())).map(|s| (*s).clone()).collect();
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
     }
     if !known.iter().any(|name| glob.is_match(name)) {
         let hint = did_you_mean(&text, known.iter().map(String::as_str));

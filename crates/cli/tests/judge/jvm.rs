@@ -123,6 +123,18 @@ impl Jvm {
     }
 }
 
+impl Jvm {
+    /// Whether a client that trusts what it read takes the chain in a PEM file.
+    pub fn trusts(&mut self, client: &Reading, chain: &Path) -> Result<(), String> {
+        let reply = self.tls.ask(&["trusts", &client.kept, chain.to_str().unwrap()]);
+        match reply["why"].as_str() {
+            Some(why) => Err(why.to_owned()),
+            None if reply["ok"] == true => Ok(()),
+            None => panic!("no verdict on {}: {reply}", chain.display()),
+        }
+    }
+}
+
 fn held(entry: &Value) -> Held {
     let texts =
         |value: &Value| value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();

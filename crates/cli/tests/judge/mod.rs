@@ -3,6 +3,7 @@
 //! same document.
 #![allow(dead_code, reason = "not every job asks every judge")]
 
+pub mod authority;
 pub mod build;
 pub mod cast;
 pub mod craft;

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::{Source, Subject, Topology};
+use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Desk;
 use crate::change::{
@@ -30,6 +31,16 @@ impl<'a> Desk<'a> {
                 ground.selection.takes(ground.topology, &id.host).then_some(id)
             }
             Subject::Identity(_) | Subject::Certificate(_) => None,
+        })
+    }
+
+    /// Identities that a person has issued by an authority, each with the certificates that all who trust it must know first.
+    fn issuers_by_hand(&self) -> impl Iterator<Item = (&'a IdentityId, Vec<Fingerprint>)> {
+        let ground = self.ground;
+        self.settled.iter().filter_map(move |(subject, one)| {
+            let Subject::Identity(id) = subject else { return None };
+            let def = ground.topology.identities.get(id)?;
+            Some((id, overlap::issuers_by_hand(ground, def, one)?))
         })
     }
 
@@ -131,6 +142,12 @@ impl<'a> Desk<'a> {
                 install.extend(services.map(|service| Wait::Restart(service.clone())));
             }
         }
+        for (identity, anchors) in self.issuers_by_hand() {
+            let home = self.ground.selection.takes(topology, &identity.host);
+            let needs = overlap::needs(self.ground, identity, &anchors);
+            let waits = needs.into_iter().flat_map(|need| need.waits);
+            extend.extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())));
+        }
         extend.extend(self.awaited().map(|identity| Wait::Reply(identity.clone())));
         [(Phase::Extend, extend), (Phase::Install, install)]
             .into_iter()
@@ -142,7 +159,10 @@ impl<'a> Desk<'a> {
     pub(super) fn readers(&self) -> BTreeMap<ServiceId, Reading> {
         let mut readers = BTreeMap::new();
         for overlap in self.overlaps() {
-            overlap::readers(self.ground, overlap, &mut readers);
+            overlap::readers(self.ground, &overlap.identity, &overlap.anchors, &mut readers);
+        }
+        for (identity, anchors) in self.issuers_by_hand() {
+            overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
         readers
     }
@@ -155,6 +175,8 @@ impl<'a> Desk<'a> {
             let Some(def) = self.ground.topology.identities.get(id) else { continue };
             let (finding, why) = match (&one.renewal, &one.by_hand) {
                 (Some(renewal), _) => (renewal.finding, "its rotation is immediate"),
+                // The issuers of the one that comes are trusted before it: the steps say when it may.
+                (None, Some(_)) if matches!(&def.issuer, Issuer::Authority(_)) => continue,
                 (None, Some((finding, _))) => {
                     (*finding, "where a person makes it anew the certificate is known only when it is in use already")
                 }
