@@ -301,3 +301,55 @@ fn judge_document_001_connector_that_uses_the_store_of_its_java() {
     room.write(&format!("{disk}/gcti/arguments.txt"), more);
     room.drifts(&["gives `-key_store_file` (with it the connector does not use the store of its Java); take it out"]);
 }
+
+/// Whatever lies where options should: nothing hangs, nothing is taken for wrong, and what it is is said.
+#[test]
+fn judge_options_that_are_none() {
+    if judge::off() {
+        return;
+    }
+    let room = Room::new(
+        "hosts:\n  cfg.x.example: { role: genesys-server }\n  \
+         g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: /opt/gwe/ca.pem, GWE_OPTIONS: /opt/gwe/options.cfg } }\n",
+    );
+    room.certificate("cfg.x.example");
+    room.write("hosts/g1.x.example/opt/gwe/ca.pem", fs::read(room.root.join("certs/cfg.x.example.cer")).unwrap());
+    let options = room.root.join("hosts/g1.x.example/opt/gwe/options.cfg");
+    let unseen = |part: &str| {
+        let text = room.says(&["drift", "-v"], 0);
+        assert!(text.contains("options-unobserved") && text.contains(part), "{part}\n{text}");
+        room.says(&["explain", "g1.x.example/trusted-ca"], 0);
+    };
+    unseen("/opt/gwe/options.cfg is not there");
+    fs::create_dir(&options).unwrap();
+    unseen("is no file; name the file");
+    fs::remove_dir(&options).unwrap();
+    room.tool("mkfifo", &[options.to_str().unwrap()]);
+    unseen("is no file; name the file");
+    for link in ["/dev/zero", "/nothing/there"] {
+        fs::remove_file(&options).unwrap();
+        std::os::unix::fs::symlink(link, &options).unwrap();
+        unseen(if link == "/dev/zero" { "is no file" } else { "mend the link" });
+    }
+    fs::remove_file(&options).unwrap();
+    fs::File::create(&options).unwrap().set_len(100 * 1024 * 1024 * 1024).unwrap();
+    unseen("larger than options are (1 MiB)");
+    fs::remove_file(&options).unwrap();
+    fs::copy(BINARY, &options).map(drop).unwrap();
+    fs::OpenOptions::new().write(true).open(&options).unwrap().set_len(500_000).unwrap();
+    unseen("is no text");
+    // An empty text is a text: TLS is off with it.
+    fs::write(&options, "").unwrap();
+    let text = room.says(&["drift"], 2);
+    assert!(text.contains("does not give `trusted-ca-type`"), "{text}");
+    // Another way to write the same, by other tools.
+    let right = "[security]\ntrusted-ca-type=PEM\ntrusted-ca=/opt/gwe/ca.pem\n";
+    for bytes in
+        [right.as_bytes().to_vec(), utf16(right), right.replace('\n', "\r").into_bytes(), utf16(right)[2..].to_vec()]
+    {
+        fs::write(&options, bytes).unwrap();
+        room.says(&["drift", "--strict"], 0);
+    }
+    fs::write(&options, format!("{right}trusted-ca-pwd=\x1b[2J{PASSWORD}\n")).unwrap();
+    unseen("is no text");
+}

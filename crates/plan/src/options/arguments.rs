@@ -51,7 +51,7 @@ fn meant<'w>(def: &OptionsDef, words: &'w [Word], word: &'w Word, at: &mut usize
     }
     let alone = name.chars().all(|c| c == '-' || is_dash(c));
     if let (true, Some(next)) = (alone, words.get(*at)) {
-        let (setting, _) = names::exact(def, &format!("-{}", next.text.expose()))?;
+        let (setting, _) = names::exact(def, Password::new(format!("-{}", next.text.expose())).expose())?;
         *at += 1;
         return Some(Found { setting, spelling: Spelling::Dash, rest: None });
     }

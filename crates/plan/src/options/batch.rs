@@ -7,12 +7,16 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::Password;
 use trustmason_spec::topology::OptionsDef;
+use zeroize::Zeroizing;
 
 use super::arguments;
 use super::decode::Text;
 use super::read::{Given, Reading};
 use super::seen::SectionLook;
 use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
+
+/// What all lines together may become. A file that doubles a variable again and again would never end.
+const MOST: usize = 8 * 1024 * 1024;
 
 /// Longer values of a variable are none of a product's arguments: cmd.exe itself ends at 8191 characters.
 const LONGEST: usize = 8191;
@@ -72,24 +76,25 @@ fn starts_with_word(text: &str, word: &str) -> bool {
 /// Lines with the number of their first; those that end in `^` joined to the next, the line end kept for counting.
 fn logical(text: &str) -> Vec<(usize, Password)> {
     let mut lines = Vec::new();
-    let mut open: Option<(usize, String)> = None;
+    // Room for all of it from the start: growing would leave copies of a password behind.
+    let mut joined = Zeroizing::new(String::with_capacity(text.len()));
+    let (mut first, mut quotes) = (1, 0);
     for (line, number) in text.split('\n').zip(1..) {
-        let (first, mut joined) =
-            open.take().unwrap_or_else(|| (number, String::with_capacity(text.len().min(LONGEST * 4))));
-        let quotes = line.matches('"').count() + joined.matches('"').count();
+        quotes += line.matches('"').count();
         match line.strip_suffix('^').filter(|rest| quotes % 2 == 0 && !ends_escaped(rest)) {
             Some(rest) => {
                 joined.push_str(rest);
                 joined.push('\n');
-                open = Some((first, joined));
             }
             None => {
                 joined.push_str(line);
-                lines.push((first, Password::new(joined)));
+                lines.push((first, Password::new(joined.as_str())));
+                joined.clear();
+                (first, quotes) = (number + 1, 0);
             }
         }
     }
-    lines.extend(open.map(|(first, joined)| (first, Password::new(joined))));
+    lines.push((first, Password::new(joined.as_str())));
     lines
 }
 
@@ -102,11 +107,13 @@ fn ends_escaped(text: &str) -> bool {
 #[derive(Default)]
 struct Variables {
     known: BTreeMap<String, Option<Password>>,
+    /// What the lines so far have become.
+    filled: usize,
 }
 
 impl Variables {
     /// Puts values in the place of `%name%`.
-    fn fill(&self, line: &str, delayed: bool) -> Password {
+    fn fill(&mut self, line: &str, delayed: bool) -> Password {
         let mut out = String::with_capacity(line.len().saturating_mul(2));
         let mut rest = line;
         while let Some(open) = rest.find(if delayed { ['%', '!'] } else { ['%', '%'] }) {
@@ -139,12 +146,12 @@ impl Variables {
                     }
                 },
             };
-            if out.len() > LONGEST * 16 {
-                // No line that cmd.exe runs is as long; what it would be is unknown.
+            if self.filled + out.len() > MOST {
                 return Password::new(UNKNOWN);
             }
         }
         out.push_str(rest);
+        self.filled += out.len();
         Password::new(out)
     }
 

@@ -34,12 +34,13 @@ pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
     if name.len() > LONGEST {
         return None;
     }
-    let slips =
-        def.settings.iter().enumerate().filter(|(_, one)| one.wanted != Wanted::Unset).filter_map(|(at, one)| {
-            let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &one.name.to_lowercase());
-            // Of two that are as near the password is meant, so that no password is taken for anything else.
-            (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != Wanted::Password, at))
-        });
+    let length = name.chars().count();
+    let like = |one: &SettingDef| one.wanted != Wanted::Unset && one.name.chars().count().abs_diff(length) <= SLIPS;
+    let slips = def.settings.iter().enumerate().filter(|(_, one)| like(one)).filter_map(|(at, one)| {
+        let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &one.name.to_lowercase());
+        // Of two that are as near the password is meant, so that no password is taken for anything else.
+        (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != Wanted::Password, at))
+    });
     let (_, _, setting) = slips.min()?;
     found(setting, Spelling::Mistake(name.to_owned()))
 }

@@ -101,6 +101,12 @@ pub enum PasswordLook {
     Unknown,
 }
 
+/// Longer paths are not repeated.
+const LONGEST: usize = 400;
+
+/// So many times a setting is looked at. To try a password takes time, and to know that a file repeats itself two are enough.
+const MOST: usize = 4;
+
 /// What a reading says, without its secrets: `judge` is asked about each password and gives its verdict and its number among the
 /// different ones of the host.
 pub fn sift(
@@ -111,6 +117,9 @@ pub fn sift(
     let mut said: BTreeMap<String, Vec<Said>> = BTreeMap::new();
     for given in &reading.given {
         let Some(setting) = def.settings.get(given.setting) else { continue };
+        if said.get(&setting.name).is_some_and(|known| known.len() >= MOST) {
+            continue;
+        }
         let value = match &given.value {
             Raw::Missing => ValueLook::Missing,
             Raw::Unclear => ValueLook::Unclear,
@@ -143,7 +152,7 @@ fn plain(wanted: &Wanted, value: &str, run: Option<&str>) -> ValueLook {
         return ValueLook::Unclear;
     }
     let shown = match wanted {
-        Wanted::Path(_) => compare::is_absolute(value),
+        Wanted::Path(_) => compare::is_absolute(value) && value.len() <= LONGEST,
         Wanted::Word(word) | Wanted::Format(word) => compare::is_near(value, word) || compare::is_format(value),
         Wanted::Unset | Wanted::Password => false,
     };

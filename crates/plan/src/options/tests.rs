@@ -308,3 +308,33 @@ fn a_setting_that_must_not_be_there_is_named_where_it_is() {
     expect(&def, without, &[]);
     assert_eq!(forbidden(&def).count(), 1);
 }
+
+/// Files that would take for ever if anybody let them.
+#[test]
+fn no_text_takes_long() {
+    let (arguments, batch) = (connector(OptionsSyntax::Arguments), connector(OptionsSyntax::Batch));
+    let doubling = format!("set A=xxxxxxxx\n{}", "set A=%A%%A%\n".repeat(40));
+    let mega = 512 * 1024;
+    for text in [
+        "-a ".repeat(mega / 3),
+        "-cert_store_pass a ".repeat(mega / 19),
+        "\"".repeat(mega),
+        "^\n".repeat(mega / 2),
+        "^\n\n".repeat(mega / 3),
+        "%".repeat(mega),
+        format!("set A={}\n{}", "x".repeat(8000), "%A%\n".repeat(mega / 4 - 2008)),
+        format!("{doubling}{}", "java %A% -cert_store_file %A%\n".repeat(1000)),
+        format!("java -cert_store_file C:\\{}", "x".repeat(mega)),
+    ] {
+        for def in [&arguments, &batch, &engagement()] {
+            let mut tried = 0;
+            let reading = read(text.as_bytes(), def).unwrap();
+            let facts = sift(def, &reading, |_, _| {
+                tried += 1;
+                (PasswordLook::DoesNotOpen, tried)
+            });
+            let told = judged(&[(def, OptionsLook::Read(facts))]);
+            assert!(tried < 20 && told.iter().all(|one| one.message.len() < 2000), "{tried}");
+        }
+    }
+}

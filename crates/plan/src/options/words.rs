@@ -1,6 +1,7 @@
 //! A line of arguments → words, each with its line.
 
 use trustmason_keystore::Password;
+use zeroize::Zeroizing;
 
 /// What a part that only the running system knows is while a batch file is read: no text has it.
 pub(super) const UNKNOWN: char = '\u{ffff}';
@@ -26,15 +27,10 @@ pub(super) enum Manner {
 
 /// Takes a text apart; a line end is a blank, or for cmd.exe, which has joined its lines, nothing.
 pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
-    let mut words = Vec::new();
+    // Room for all of it from the start: growing would leave copies of a password behind.
+    let mut open = Open { text: Zeroizing::new(String::with_capacity(text.len())), line: None, words: Vec::new() };
     let mut line = first;
-    let mut open: Option<(String, usize)> = None;
     let mut quoted = false;
-    let close = |open: &mut Option<(String, usize)>, words: &mut Vec<Word>| {
-        if let Some((text, line)) = open.take() {
-            words.push(Word { text: Password::new(text), line, stop: false });
-        }
-    };
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         let plain = match c {
@@ -42,19 +38,19 @@ pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
                 line += 1;
                 if manner == Manner::Plain {
                     quoted = false;
-                    close(&mut open, &mut words);
+                    open.close();
                 }
                 continue;
             }
             '"' => {
                 quoted = !quoted;
                 // Quotes with nothing between them are a word too.
-                open.get_or_insert_with(|| (String::with_capacity(text.len()), line));
+                open.line.get_or_insert(line);
                 continue;
             }
             c if quoted => c,
             c if c.is_whitespace() => {
-                close(&mut open, &mut words);
+                open.close();
                 continue;
             }
             '^' if manner == Manner::Cmd => match chars.next() {
@@ -62,15 +58,31 @@ pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
                 None => continue,
             },
             '&' | '|' | '<' | '>' if manner == Manner::Cmd => {
-                close(&mut open, &mut words);
-                words.push(Word { text: Password::new(c), line, stop: true });
+                open.close();
+                open.words.push(Word { text: Password::new(c), line, stop: true });
                 continue;
             }
             c => c,
         };
-        // Sized once, so that growing leaves no copy of a password behind.
-        open.get_or_insert_with(|| (String::with_capacity(text.len()), line)).0.push(plain);
+        open.line.get_or_insert(line);
+        open.text.push(plain);
     }
-    close(&mut open, &mut words);
-    words
+    open.close();
+    open.words
+}
+
+/// The words so far, and one that is not over yet.
+struct Open {
+    text: Zeroizing<String>,
+    line: Option<usize>,
+    words: Vec<Word>,
+}
+
+impl Open {
+    fn close(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.words.push(Word { text: Password::new(self.text.as_str()), line, stop: false });
+            self.text.clear();
+        }
+    }
 }
