@@ -144,8 +144,9 @@ impl File<'_> {
         let SectionLook::Missing(near) = &self.facts.section else { return None };
         let section = self.def.section.as_deref().unwrap_or_default();
         let meant = near.as_ref().map_or(String::new(), |near| format!(", only [{}]", escape(near)));
+        let comes = self.def.settings.iter().map(without).find(|text| !text.is_empty()).unwrap_or_default();
         let message = format!(
-            "{} has no section [{section}]{meant}; write it with {}",
+            "{} has no section [{section}]{meant}{comes}; write it with {}",
             place(self.def),
             self.def.settings.iter().map(|one| format!("`{}`", one.name)).collect::<Vec<_>>().join(", ")
         );
@@ -324,8 +325,8 @@ impl File<'_> {
 
     fn unclear(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
         let message = format!(
-            "{} gives `{}` a value that cannot be judged from the text, such as one with a variable or without a folder; \
-             compare it with {}",
+            "{} gives `{}` a value that cannot be judged from the text: it has a variable, no folder, or letters of an \
+             unknown code page; compare it with {}",
             self.at(said),
             setting.name,
             self.right(setting)

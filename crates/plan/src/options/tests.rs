@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::Password;
+use trustmason_keystore::{Fingerprint, Format, Password};
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 
 use super::*;
 use crate::finding::{Finding, Kind, Severity};
-use crate::observed::Observed;
+use crate::observed::{Observed, StoreFacts, StoreLook};
 
 /// A password that no output may ever hold.
 pub(super) const CANARY: &str = "hunter2-canary";
@@ -337,4 +337,32 @@ fn no_text_takes_long() {
             assert!(tried < 20 && told.iter().all(|one| one.message.len() < 2000), "{tried}");
         }
     }
+}
+
+/// What the file really is counts more than what the spec says it should be: the product has to open the file.
+#[test]
+fn the_format_is_compared_with_the_file_where_it_opens() {
+    let def = connector(OptionsSyntax::Arguments);
+    let facts = StoreFacts {
+        path: "trust.jks".into(),
+        file: None,
+        sha256: Fingerprint::of(b""),
+        format: Format::Pkcs12,
+        entries: Vec::new(),
+        keys: BTreeMap::new(),
+        remarks: Vec::new(),
+        modified: None,
+    };
+    let told = |text: &str| {
+        let mut observed = Observed::default();
+        observed.options.insert((def.host.clone(), def.name.clone()), look(&def, text.as_bytes()));
+        observed.stores.insert(store("trust"), StoreLook::Readable(Box::new(facts.clone())));
+        findings(&[&def], &observed).into_iter().map(|one| one.message).collect::<Vec<_>>()
+    };
+    let wrong = told(ARGUMENTS);
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(
+        wrong[0].contains("`JKS`, and the file is pkcs12; write -key_store_type pkcs12, or make the file jks again")
+    );
+    assert!(told(&ARGUMENTS.replace(" JKS", " PKCS12")).is_empty());
 }
