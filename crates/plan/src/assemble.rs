@@ -20,7 +20,7 @@ use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::why::Why;
-use crate::{authority, handoff, lint, served};
+use crate::{authority, handoff, lint, options, served};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -227,6 +227,7 @@ impl<'a> Desk<'a> {
         self.dependencies();
         self.subject_findings();
         self.host_findings();
+        self.options_findings();
         self.findings.extend(lint::shared_keys(ground, self.settled));
         self.findings.extend(served::findings(ground, self.settled));
         self.restart_findings();
@@ -325,6 +326,14 @@ impl<'a> Desk<'a> {
                 let message = format!("{path} exists and is used instead of this store; move it away");
                 self.findings.push(Finding::of_store(Kind::ShadowedStore, store, message));
             }
+        }
+    }
+
+    fn options_findings(&mut self) {
+        let ground = self.ground;
+        for host in ground.topology.hosts.keys().filter(|host| ground.selection.takes(ground.topology, host)) {
+            let files: Vec<_> = ground.topology.options.iter().filter(|one| one.host == *host).collect();
+            self.findings.extend(options::findings(&files, ground.observed));
         }
     }
 

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod lint;
 pub mod mint;
 pub mod observed;
+pub mod options;
 pub mod outline;
 mod overlap;
 pub mod pack;

@@ -10,6 +10,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 
 use crate::ledger::Ledger;
+use crate::options::OptionsLook;
 
 /// Everything one look brought home.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Observed {
     pub inboxes: BTreeMap<String, InboxLook>,
     /// Shadowing files that exist, as the host writes their paths.
     pub shadows: BTreeMap<StoreId, Vec<String>>,
+    /// What products are told about their stores, by host and the name of the options file.
+    pub options: BTreeMap<(Fqdn, String), OptionsLook>,
     /// Keys minted by an earlier run and not installed yet.
     pub staging: BTreeMap<IdentityId, StagedLook>,
     /// What services presented, of those that were asked; nobody is, unless somebody wants it.

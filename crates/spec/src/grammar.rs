@@ -28,6 +28,10 @@ pub(crate) const HASHES: &[&str] = &["sha256", "sha384", "sha512"];
 pub(crate) const SCHEMES: &[&str] = &["java8", "modern"];
 /// Store formats a profile or an override can declare.
 pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair", "windows"];
+/// How options files are written.
+const SYNTAXES: &[&str] = &["ini", "arguments", "batch"];
+/// What of its store a setting should be.
+const EXPECTED: &[&str] = &["path", "format", "password", "unset"];
 /// How changes reach a store.
 const WRITES: &[&str] = &["direct", "hand-off"];
 

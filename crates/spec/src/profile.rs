@@ -5,12 +5,14 @@
 //! the same name replaces the inherited one as a whole. There are no conditionals: variants are roles or profiles.
 
 mod catalog;
+mod options;
 mod read;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
+pub(crate) use options::{Expected, Options, Setting};
 
 use crate::estate::{ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, Place, Source};
@@ -138,6 +140,8 @@ pub(crate) struct Role {
     pub(crate) stores: BTreeMap<String, Store>,
     pub(crate) identities: BTreeMap<String, Identity>,
     pub(crate) services: BTreeMap<String, String>,
+    /// Where its product is told about its stores.
+    pub(crate) options: BTreeMap<String, Options>,
     /// Where it stands when several are restarted; the lower, the earlier.
     pub(crate) restart_order: Option<u32>,
 }

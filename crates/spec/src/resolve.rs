@@ -5,6 +5,7 @@ mod anchors;
 mod edges;
 mod hosts;
 mod identities;
+mod options;
 mod overrides;
 mod path;
 mod reach;
@@ -57,6 +58,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
     let mut work = Work { spec, base, faults: Faults::default(), warnings: Faults::default() };
     let machines = hosts::machines(&mut work, &catalog);
     let stores = stores::stores(&mut work, &machines);
+    let options = options::options(&mut work, &machines, &stores);
     let services = services::services(&mut work, &machines);
     let identities = identities::identities(&mut work, &machines);
     let (anchors, authorities) = anchors::anchors(&mut work, &machines);
@@ -77,6 +79,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
         stores,
         identities,
         services,
+        options,
         anchors,
         authorities,
         edges,

@@ -1,9 +1,12 @@
 //! What must be looked at before anything can be planned: a closed list, derived from the topology alone.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
-use crate::topology::{Access, AuthorityDef, HostPath, SecretRef, Source, StoreDef, Subject, Topology, Write};
+use crate::topology::{
+    Access, AuthorityDef, HostPath, OptionsDef, SecretRef, Source, StoreDef, Subject, Topology, Write,
+};
 
 /// Everything one run looks at, in a stable order.
 #[derive(Clone, Debug)]
@@ -54,6 +57,15 @@ pub enum Look {
         store: StoreId,
         /// The file.
         path: HostPath,
+    },
+    /// What a host's products are told about its stores.
+    Options {
+        /// The host.
+        fqdn: Fqdn,
+        /// The files.
+        files: Vec<OptionsDef>,
+        /// The stores their settings bind.
+        stores: BTreeMap<StoreId, StoreDef>,
     },
     /// Keys minted by an earlier run and not installed yet.
     Staging {
@@ -126,6 +138,14 @@ impl Survey {
         for store in topology.stores.values().filter(|store| store.write == Write::Direct) {
             let shadows = store.shadows.iter();
             looks.extend(shadows.map(|path| Look::Shadow { store: store.id.clone(), path: path.clone() }));
+        }
+        for fqdn in topology.hosts.keys() {
+            let files: Vec<OptionsDef> = topology.options.iter().filter(|one| one.host == *fqdn).cloned().collect();
+            if !files.is_empty() {
+                let bound = files.iter().flat_map(|file| &file.settings).map(|setting| &setting.store);
+                let stores = bound.filter_map(|id| Some((id.clone(), topology.stores.get(id)?.clone()))).collect();
+                looks.push(Look::Options { fqdn: fqdn.clone(), files, stores });
+            }
         }
         for identity in topology.identities.values() {
             if let (Source::KeyEntry { store, .. }, Write::Direct) = (&identity.source, identity.write) {

@@ -1,10 +1,14 @@
 //! What the operator means, resolved: hosts, stores, identities, services and the trust edges between them. Everything
 //! here is plain data made from the spec and the profiles; nothing was looked at yet.
 
+mod options;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use trustmason_keystore::{Fingerprint, Password};
+
+pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 
@@ -27,6 +31,8 @@ pub struct Topology {
     pub identities: BTreeMap<IdentityId, IdentityDef>,
     /// Services by id.
     pub services: BTreeMap<ServiceId, ServiceDef>,
+    /// What products are told about their stores, by host and name.
+    pub options: Vec<OptionsDef>,
     /// Certificates that belong to no host (`certificates:`).
     pub anchors: BTreeMap<String, AnchorDef>,
     /// Certification authorities (`authorities:`).

@@ -138,6 +138,7 @@ fn the_survey_of_the_lab_is_complete() {
                 assert!(password.is_some());
                 "staging"
             }
+            Look::Options { .. } => "options",
             Look::Ledger => "ledger",
         };
         *counts.entry(kind).or_insert(0) += 1;

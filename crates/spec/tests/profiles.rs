@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use trustmason_spec::profile::{self, LoadedProfile};
-use trustmason_spec::topology::Topology;
+use trustmason_spec::topology::{OptionsAt, Topology, Wanted};
 use trustmason_spec::{Faults, ProfileRef, parse, resolve};
 
 /// An estate of one CVP server and one ADS with a profile of its own, by its text.
@@ -231,4 +231,77 @@ fn the_port_of_a_cti_server_follows_its_id() {
         "{HEAD}roles:\n  ads: {{ vars: {{ PORT: {{ sequence: {{ of: IDD, first: 1, step: 1 }} }}, ID: {{ default: '1' }} }} }}\n"
     ));
     assert!(faults.contains("there is no variable `IDD`"), "{faults}");
+}
+
+/// An estate of one host with a profile of its own that has options.
+fn with_options(options: &str, vars: &str) -> Result<Topology, Faults> {
+    let text = format!(
+        "trustmason: 1\nestate: acme\nprofile: mine.yaml\nhosts:\n  a.x.example: {{ role: web, vars: {{ {vars} }} }}\n"
+    );
+    let own = format!(
+        "trustmason-profile: 1\nname: mine\nsecrets: {{ app: {{ env: APP_PW }} }}\nroles:\n  web:\n    vars: {{ DIR: {{ default: /opt/app }}, TOLD: {{}} }}\n    \
+         stores:\n      trust: {{ path: '{{DIR}}/t.jks', format: jks, password: app }}\n      pair: {{ certificate: /opt/c.pem, key: /opt/k.pem, format: pem-pair }}\n    \
+         options:\n{options}"
+    );
+    let spec = parse(&text, "estate.yaml")?;
+    let profiles = profile::load(&spec, Path::new("/estate"), |_| Ok(own.clone()))?;
+    resolve(&spec, &profiles, Path::new("/estate")).map(|resolved| resolved.topology)
+}
+
+const SERVER: &str = "      server:\n        path: '{TOLD}'\n        syntax: ini\n        section: tls\n        settings:\n          \
+                      store: { store: trust, is: path }\n          -pw: { store: trust, is: password, was: [-pwd, '-p*'] }\n          \
+                      mode: { store: trust, value: strict, needed: false, without: nothing is checked }\n          \
+                      conf: { store: trust, value: '{DIR}/app.conf' }\n          type: { store: trust, is: format }\n          \
+                      old: { store: trust, is: unset }\n        source: s\n";
+
+#[test]
+fn options_are_resolved_to_what_each_setting_should_be() {
+    let topology = with_options(SERVER, "TOLD: /etc/app.ini").unwrap_or_else(|faults| panic!("{faults}"));
+    let [options] = topology.options.as_slice() else { panic!("{:?}", topology.options) };
+    let OptionsAt::File(path) = &options.at else { panic!("{:?}", options.at) };
+    assert_eq!((path.shown.as_str(), options.section.as_deref()), ("/etc/app.ini", Some("tls")));
+    let wanted: Vec<(&str, &Wanted, bool)> =
+        options.settings.iter().map(|one| (one.name.as_str(), &one.wanted, one.needed)).collect();
+    assert_eq!(
+        wanted,
+        [
+            ("-pw", &Wanted::Password, true),
+            ("conf", &Wanted::Path("/opt/app/app.conf".to_owned()), true),
+            ("mode", &Wanted::Word("strict".to_owned()), false),
+            ("old", &Wanted::Unset, true),
+            ("store", &Wanted::Path("/opt/app/t.jks".to_owned()), true),
+            ("type", &Wanted::Format("jks".to_owned()), true),
+        ]
+    );
+    let topology = with_options(SERVER, "DIR: /srv").unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(topology.options[0].at, OptionsAt::Undeclared(vec!["TOLD".to_owned()]));
+    let survey = trustmason_spec::survey::Survey::of(&topology);
+    let looks = survey.looks.iter().filter(|look| matches!(look, trustmason_spec::survey::Look::Options { .. }));
+    assert_eq!(looks.count(), 1);
+}
+
+#[test]
+fn options_that_mean_nothing_are_faults_of_their_profile() {
+    for (from, to, expected) in [
+        ("store: { store: trust", "store: { store: trsut", "there is no store `trsut`"),
+        (
+            "store: { store: trust",
+            "store: { store: pair",
+            "the setting `store` is the path of `pair`, which is no file",
+        ),
+        ("section: tls\n        ", "", "`section` belongs to `syntax: ini`"),
+        ("syntax: ini", "syntax: batch", "`section` belongs to `syntax: ini`"),
+        ("syntax: ini", "syntax: xml", "`syntax`"),
+        ("was: [-pwd", "was: [store", "`store` means two settings"),
+        ("value: strict", "value: strict, is: path", "mode"),
+        ("value: strict, ", "", "mode"),
+        ("'{DIR}/app.conf'", "'{DRI}/app.conf'", "uses {DRI}"),
+        ("'{TOLD}'", "'{TODL}'", "uses {TODL}"),
+        ("        source: s\n", "", "source"),
+    ] {
+        let text = SERVER.replacen(from, to, 1);
+        assert_ne!(text, SERVER, "{from}");
+        let faults = with_options(&text, "TOLD: /etc/app.ini").map(|_| ()).unwrap_err().to_string();
+        assert!(faults.contains(expected), "{expected}\n{faults}");
+    }
 }

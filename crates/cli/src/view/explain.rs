@@ -12,7 +12,7 @@ use trustmason_spec::topology::{
     Anchor, Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
 };
 
-use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
 
 /// Everything an explanation is made from.
 #[derive(Clone, Copy)]
@@ -70,6 +70,10 @@ pub(crate) fn host(case: Case<'_>, fqdn: &Fqdn) -> String {
         out.push('\n');
         identity_text(&mut out, case, def);
     }
+    for def in case.topology.options.iter().filter(|o| o.host == *fqdn) {
+        out.push('\n');
+        options::text(&mut out, case, def);
+    }
     out
 }
 
@@ -82,6 +86,10 @@ pub(crate) fn store(case: Case<'_>, def: &StoreDef) -> String {
     }
     for finding in case.plan.findings.iter().filter(|f| f.store.as_ref() == Some(&def.id) && f.change.is_none()) {
         line!(out, "  {}", super::plan::finding(finding));
+    }
+    for options in case.topology.options.iter().filter(|o| o.settings.iter().any(|s| s.store == def.id)) {
+        out.push('\n');
+        options::text(&mut out, case, options);
     }
     out
 }

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod ladder;
 pub(crate) mod list;
 pub(crate) mod markdown;
+mod options;
 mod paint;
 pub(crate) mod plan;
 pub(crate) mod prometheus;

@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod inbox;
+mod options;
 mod pair;
 pub(crate) mod source;
 
@@ -66,6 +67,7 @@ pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
             Seen::Inbox(authority, look) => {
                 observed.inboxes.insert(authority, look);
             }
+            Seen::Options(looks) => observed.options.extend(looks),
             Seen::Shadow(id, path) => observed.shadows.entry(id).or_default().push(path),
             Seen::Staged(identity, look) => {
                 observed.staging.insert(identity, look);
@@ -83,6 +85,7 @@ enum Seen {
     Source(Subject, SourceLook),
     Inbox(String, InboxLook),
     Shadow(StoreId, String),
+    Options(Vec<options::Named>),
     Staged(IdentityId, StagedLook),
 }
 
@@ -115,6 +118,13 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
         Look::Shadow { store, path } => match hosts.get(&store.host) {
             Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
             Some(HostLook::Reachable) | None => (shadow(store, path), Vec::new()),
+        },
+        Look::Options { fqdn, files, stores } => match hosts.get(fqdn) {
+            Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
+            Some(HostLook::Reachable) | None => {
+                let (looks, inputs) = options::look(files, stores, eyes);
+                (Seen::Options(looks), inputs)
+            }
         },
         Look::Staging { identity, password } => staged(identity, password.as_ref(), eyes),
         Look::Ledger => (Seen::Nothing, vec![input(InputKind::Ledger, &eyes.state.ledger(), ledger.sha256)]),

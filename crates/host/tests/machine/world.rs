@@ -464,6 +464,7 @@ fn topology(root: &Path, format: Format) -> Topology {
             .map(|(host, name)| ServiceId::new(fqdn(host), *name))
             .map(|id| (id.clone(), ServiceDef { name: id.to_string(), id, rank: 0, restart: None }))
             .collect(),
+        options: Vec::new(),
         anchors: BTreeMap::new(),
         authorities: BTreeMap::new(),
         edges: vec![

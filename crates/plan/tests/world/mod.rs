@@ -279,6 +279,7 @@ pub fn topology(hosts: usize) -> Topology {
         stores: BTreeMap::new(),
         identities: BTreeMap::new(),
         services: BTreeMap::new(),
+        options: Vec::new(),
         anchors: BTreeMap::new(),
         authorities: BTreeMap::new(),
         edges: Vec::new(),

@@ -1,6 +1,6 @@
 //! The role profile.
 
-use super::{COUNT, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, SCHEMES, SECRET, TEXT, WRITES};
+use super::{COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES};
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, Record, Shape, may, must, record};
 
@@ -46,6 +46,11 @@ static ROLE_FIELDS: &[Field] = &[
     may("stores", Shape::Map(Lexeme::Name, &Shape::Record(&STORE)), "its stores"),
     may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&PROFILE_IDENTITY)), "what it presents"),
     may("services", Shape::Map(Lexeme::Name, &Shape::Record(&SERVICE)), "what is restarted on it"),
+    may(
+        "options",
+        Shape::Map(Lexeme::Name, &Shape::Record(&OPTIONS)),
+        "where its product is told about its stores; read, never written",
+    ),
     may("restart_order", COUNT, "of roles whose services are restarted, the lower comes first; 50 where none is given"),
 ];
 
@@ -91,6 +96,36 @@ static STORE: Record = record(
         may("source", TEXT, "the document that names it"),
     ],
 );
+
+static OPTIONS: Record = record(
+    "an options file",
+    &[
+        may("about", TEXT, "what it is, for people"),
+        must("path", HOST_PATH, "where it lies; with a variable that has no value on a host, nobody says"),
+        must("syntax", Shape::Words(SYNTAXES), "ini, arguments (-name value), or batch: a Windows batch file"),
+        may("section", TEXT, "of an ini file: the section of its settings"),
+        may("only_if_used", Shape::Flag, "whether one that has none of the settings is taken to be unused"),
+        must("settings", Shape::Map(Lexeme::Text, &Shape::Record(&SETTING)), "its settings"),
+        must("source", TEXT, "the document that names it"),
+    ],
+);
+
+static SETTING: Record = Record {
+    what: "a setting",
+    fields: &[
+        must("store", NAME, "the store it binds"),
+        may(
+            "is",
+            Shape::Words(EXPECTED),
+            "of that store the path, the format in Java's words, or the password; or unset",
+        ),
+        may("value", TEXT, "what it should be; an absolute path is compared as a path"),
+        may("needed", Shape::Flag, "whether it must be there (default)"),
+        may("was", Shape::List(&TEXT), "names it has by mistake; with * at the end, a beginning"),
+        may("without", TEXT, "what comes of it where it is missing"),
+    ],
+    one_of: &["is", "value"],
+};
 
 static PROFILE_IDENTITY: Record = record(
     "an identity",

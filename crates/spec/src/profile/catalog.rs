@@ -120,6 +120,7 @@ fn fold(chain: &[&Profile]) -> Effective {
             target.stores.extend(role.stores.clone());
             target.identities.extend(role.identities.clone());
             target.services.extend(role.services.clone());
+            target.options.extend(role.options.clone());
             target.restart_order = role.restart_order.or(target.restart_order);
         }
         for (id, rule) in &profile.rules {
@@ -196,6 +197,13 @@ impl Role {
                 Some(mine) if mine != theirs => return Err(format!("service {name}")),
                 Some(_) => {}
                 None => drop(self.services.insert(name.clone(), theirs.clone())),
+            }
+        }
+        for (name, theirs) in &other.options {
+            match self.options.get(name) {
+                Some(mine) if !mine.same(theirs) => return Err(format!("options {name}")),
+                Some(_) => {}
+                None => drop(self.options.insert(name.clone(), theirs.clone())),
             }
         }
         self.clustered |= other.clustered;
@@ -300,6 +308,9 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
     for sequence in sequences.filter(|sequence| !role.vars.contains_key(&sequence.of.value)) {
         let at = &sequence.of;
         faults.push(dangling(source, at.place, "variable", &at.value, role.vars.keys()));
+    }
+    for options in role.options.values().filter(|o| o.origin.profile == profile) {
+        options.check(source, role, faults);
     }
     for identity in role.identities.values().filter(|i| i.origin.profile == profile) {
         for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Identity, Origin, Profile, Role, Rule, Sequence, Spot, Store, Var};
+use super::{Identity, Options, Origin, Profile, Role, Rule, Sequence, Spot, Store, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, Source};
 use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
@@ -65,6 +65,10 @@ fn role(source: &Source, profile: &str, node: &Node, faults: &mut Faults) -> Rol
                 faults.push(fault.hint("give `store` and `alias`, or `write: hand-off` and `exported_as`"));
             }
         }
+    }
+    for (key, node) in node.pairs_of("options") {
+        let origin = Origin { profile: profile.to_owned(), place: key.place };
+        role.options.insert(key.value, Options::read(origin, node));
     }
     role
 }

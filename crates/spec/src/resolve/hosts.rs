@@ -32,6 +32,12 @@ impl Machine<'_> {
         template::fill(text, &|name| self.value(name))
     }
 
+    /// The role's variables that a text uses and that have no value on this host.
+    pub(crate) fn unset(&self, text: &str) -> Vec<String> {
+        let missing = |name: &&String| !self.vars.contains_key(*name) && text.contains(&format!("{{{name}}}"));
+        self.role.vars.keys().filter(missing).cloned().collect()
+    }
+
     /// A path of this host. `None`: the host is never opened.
     pub(crate) fn path(&self, text: &str) -> Option<Result<HostPath, String>> {
         let disks = self.disks.as_ref()?;

@@ -1,0 +1,123 @@
+//! What products are told about their stores. The text of an options file and its passwords live in here only: what leaves is a
+//! verdict on each password, and of the rest what cannot be a secret.
+//!
+//! The digest among a plan's inputs is taken over those facts and not over the file: of a short text of which all but a password
+//! is known, a digest would tell the password to whoever can count.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use trustmason_keystore::{Class, Fingerprint, Password, Store, Unlock};
+use trustmason_plan::observed::{Input, InputKind};
+use trustmason_plan::options::{self, OptionsLook, PasswordLook};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, Place, StoreDef, Write};
+use zeroize::Zeroizing;
+
+use super::Eyes;
+use crate::{disk, path};
+
+/// Larger files hold no options.
+const LARGEST: u64 = 1024 * 1024;
+
+/// What was seen of one options file, by host and name.
+pub(super) type Named = ((Fqdn, String), OptionsLook);
+
+/// Looks at all options files of a host.
+pub(super) fn look(
+    files: &[OptionsDef],
+    stores: &BTreeMap<StoreId, StoreDef>,
+    eyes: Eyes<'_>,
+) -> (Vec<Named>, Vec<Input>) {
+    let mut judge = Judge { stores, eyes, seen: Vec::new() };
+    let mut looks = Vec::new();
+    let mut inputs = Vec::new();
+    for def in files {
+        let (look, input) = match &def.at {
+            OptionsAt::Undeclared(_) => (OptionsLook::Undeclared, None),
+            OptionsAt::File(path) => one(def, path, &mut judge),
+        };
+        inputs.extend(input);
+        looks.push(((def.host.clone(), def.name.clone()), look));
+    }
+    (looks, inputs)
+}
+
+fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, Option<Input>) {
+    let found = match path::resolve(at) {
+        Ok(path::Place::Found(path)) => path,
+        Ok(path::Place::Absent { path, .. }) => {
+            return (OptionsLook::Absent, Some(super::input(InputKind::OptionsFile, &path, None)));
+        }
+        Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
+    };
+    let look = match read(&found) {
+        Ok(bytes) => match options::read(&bytes, def) {
+            Some(reading) => OptionsLook::Read(options::sift(def, &reading, |setting, password| {
+                judge.look(&setting.store, password)
+            })),
+            None => OptionsLook::Unreadable(format!("{} is no text; save the options as text", found.display())),
+        },
+        Err(why) => OptionsLook::Unreadable(why),
+    };
+    let facts = Fingerprint::of(format!("{look:?}").as_bytes());
+    let input = super::input(InputKind::OptionsFile, &found, Some(facts));
+    (look, Some(input))
+}
+
+/// The bytes of a file of a reasonable size. What is no file is not opened: a pipe would never end.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let facts = std::fs::metadata(path).map_err(|cause| disk::DiskError::new("look at", path, cause).to_string())?;
+    if !facts.is_file() {
+        return Err(format!("{} is no file; name the file that holds the options", path.display()));
+    }
+    if facts.len() > LARGEST {
+        return Err(format!("{} is larger than options are (1 MiB); name the file that holds them", path.display()));
+    }
+    disk::read(path).map(Zeroizing::new).map_err(|error| error.to_string())
+}
+
+/// Tries passwords, and numbers the different ones of a host.
+struct Judge<'a> {
+    stores: &'a BTreeMap<StoreId, StoreDef>,
+    eyes: Eyes<'a>,
+    seen: Vec<Password>,
+}
+
+impl Judge<'_> {
+    fn look(&mut self, id: &StoreId, password: &Password) -> (PasswordLook, usize) {
+        let same = |one: &Password| one.expose() == password.expose();
+        let number = self.seen.iter().position(same).unwrap_or_else(|| {
+            self.seen.push(password.clone());
+            self.seen.len() - 1
+        });
+        (self.stores.get(id).map_or(PasswordLook::Unknown, |def| self.verdict(def, password)), number)
+    }
+
+    fn verdict(&self, def: &StoreDef, password: &Password) -> PasswordLook {
+        let named = def.password.as_ref().and_then(|secret| self.eyes.secrets.get(secret).ok());
+        if named.as_ref().is_some_and(|named| named.expose() == password.expose()) {
+            return PasswordLook::Named;
+        }
+        match (self.opens(def, password), named) {
+            (Some(true), _) => PasswordLook::Opens,
+            (Some(false), _) => PasswordLook::DoesNotOpen,
+            (None, Some(_)) => PasswordLook::Differs,
+            (None, None) => PasswordLook::Unknown,
+        }
+    }
+
+    /// Whether a password opens a store; `None` where the store cannot be tried.
+    fn opens(&self, def: &StoreDef, password: &Password) -> Option<bool> {
+        let Place::File(at) = &def.place else { return None };
+        if def.write != Write::Direct {
+            return None;
+        }
+        let Ok(path::Place::Found(file)) = path::resolve(at) else { return None };
+        let bytes = disk::read(&file).ok().filter(|bytes| Store::needs_password(bytes))?;
+        match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
+            Ok(_) => Some(true),
+            Err(error) => (error.class == Class::WrongPassword).then_some(false),
+        }
+    }
+}

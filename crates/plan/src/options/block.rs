@@ -1,0 +1,51 @@
+//! The right text to paste.
+
+use trustmason_spec::topology::{OptionsDef, OptionsSyntax, SettingDef, Wanted};
+
+/// The lines an options file should have, as people write them; in the place of a password stands whose it is.
+pub fn block(def: &OptionsDef) -> Vec<String> {
+    let needed = def.settings.iter().filter(|one| one.needed && one.wanted != Wanted::Unset);
+    match def.syntax {
+        OptionsSyntax::Ini => {
+            let head = def.section.iter().map(|section| format!("[{section}]"));
+            head.chain(needed.map(|one| format!("{} = {}", one.name, value(one)))).collect()
+        }
+        OptionsSyntax::Arguments => {
+            let all: Vec<String> = needed.map(|one| line(def, one)).collect();
+            vec![all.join(" ")]
+        }
+        OptionsSyntax::Batch => {
+            let mut lines: Vec<String> = needed.map(|one| format!("{} ^", line(def, one))).collect();
+            if let Some(last) = lines.last_mut() {
+                last.truncate(last.len().saturating_sub(2));
+            }
+            lines
+        }
+    }
+}
+
+/// The settings that must not be there.
+pub fn forbidden(def: &OptionsDef) -> impl Iterator<Item = &SettingDef> {
+    def.settings.iter().filter(|one| one.wanted == Wanted::Unset)
+}
+
+/// One setting as it should be written.
+pub(super) fn line(def: &OptionsDef, setting: &SettingDef) -> String {
+    let value = value(setting);
+    match def.syntax {
+        OptionsSyntax::Ini => format!("{} = {value}", setting.name),
+        OptionsSyntax::Batch if value.starts_with('<') => format!("{} \"{value}\"", setting.name),
+        OptionsSyntax::Arguments | OptionsSyntax::Batch if value.contains(' ') && !value.starts_with('<') => {
+            format!("{} \"{value}\"", setting.name)
+        }
+        OptionsSyntax::Arguments | OptionsSyntax::Batch => format!("{} {value}", setting.name),
+    }
+}
+
+fn value(setting: &SettingDef) -> String {
+    match &setting.wanted {
+        Wanted::Path(text) | Wanted::Word(text) | Wanted::Format(text) => text.clone(),
+        Wanted::Password => format!("<the password of {}>", setting.store),
+        Wanted::Unset => String::new(),
+    }
+}

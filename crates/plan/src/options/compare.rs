@@ -1,0 +1,127 @@
+//! Whether a value is what it should be. Where the text alone cannot tell, that is an answer of its own.
+
+/// How a written path stands to the one that is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// It is the same.
+    Same,
+    /// The same but for upper and lower case, on a system where that counts.
+    OtherCase,
+    /// Another.
+    Other,
+    /// It depends on a variable, a working folder, a link or a short name.
+    Unclear,
+}
+
+/// Compares paths of one host. On Windows case and the kind of slash do not count.
+pub(super) fn path(meant: &str, written: &str) -> Path {
+    if meant == written {
+        return Path::Same;
+    }
+    let written = written.strip_prefix(r"\\?\").unwrap_or(written);
+    if !is_absolute(written) || written.contains(['%', '$', '!']) && !meant.contains(['%', '$', '!']) {
+        return Path::Unclear;
+    }
+    let windows = drive(meant).is_some();
+    if windows != drive(written).is_some() {
+        return Path::Other;
+    }
+    let (Some(meant), Some(written)) = (steps(meant, windows), steps(written, windows)) else { return Path::Unclear };
+    let alike =
+        meant.len() == written.len() && meant.iter().zip(&written).all(|(a, b)| a.to_lowercase() == b.to_lowercase());
+    match (meant == written, alike) {
+        (true, _) => Path::Same,
+        (false, true) if windows => Path::Same,
+        (false, true) => Path::OtherCase,
+        (false, false) if windows && written.iter().any(|step| is_short(step)) => Path::Unclear,
+        (false, false) => Path::Other,
+    }
+}
+
+/// Whether a text that is no path from the top of a disk may be the one that is meant when the product has filled in a variable,
+/// or has put its working folder before it.
+pub(super) fn may_become(meant: &str, written: &str) -> bool {
+    let name = |path: &str| path.rsplit(['\\', '/']).next().unwrap_or_default().to_lowercase();
+    !is_absolute(written) && (written.contains(['%', '$']) || name(written) == name(meant))
+}
+
+/// Whether a text is a path from the top of a disk.
+pub(super) fn is_absolute(text: &str) -> bool {
+    drive(text).is_some() || text.starts_with('/') || text.starts_with(r"\\")
+}
+
+fn drive(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    let letter = chars.next().filter(char::is_ascii_alphabetic)?;
+    (chars.next() == Some(':') && matches!(chars.next(), Some('\\' | '/'))).then_some(letter)
+}
+
+/// The steps of a path, the drive first. `None`: one climbs, and on a system with links only that system knows where to.
+fn steps(path: &str, windows: bool) -> Option<Vec<&str>> {
+    let mut steps = Vec::new();
+    let separators: &[char] = if windows { &['\\', '/'] } else { &['/'] };
+    for step in path.split(separators).filter(|step| !step.is_empty() && *step != ".") {
+        match step {
+            ".." if windows && steps.len() > 1 => drop(steps.pop()),
+            ".." => return None,
+            step => steps.push(step),
+        }
+    }
+    Some(steps)
+}
+
+/// `PROGRA~1`: a short name, which only the disk can tell the long one of.
+fn is_short(step: &str) -> bool {
+    step.split_once('~').is_some_and(|(_, tail)| tail.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Two edits or fewer from a word, in any case: near enough to be meant, and to be no secret.
+pub(super) fn is_near(text: &str, word: &str) -> bool {
+    text.len() <= word.len() + 2 && strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()) <= 2
+}
+
+/// A word for a kind of store that some product has.
+pub(super) fn is_format(text: &str) -> bool {
+    ["jks", "jceks", "pkcs12", "pem", "mscapi", "mscap", "pfx", "p12", "der"].contains(&text.to_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_paths_are_compared_as_windows_does() {
+        let meant = r"C:\Program Files\GCTI\etc\MYSTORE.jks";
+        for same in [
+            r"c:\program files\gcti\ETC\mystore.jks",
+            "C:/Program Files/GCTI/etc/MYSTORE.jks",
+            r"C:\\Program Files\\GCTI\\etc\\MYSTORE.jks",
+            r"C:\Program Files\GCTI\.\bin\..\etc\MYSTORE.jks",
+            r"\\?\C:\Program Files\GCTI\etc\MYSTORE.jks",
+        ] {
+            assert_eq!(path(meant, same), Path::Same, "{same}");
+        }
+        for other in [r"D:\Program Files\GCTI\etc\MYSTORE.jks", r"C:\Program Files\GCTI\etc\MYSTORE.jk", "/opt/x"] {
+            assert_eq!(path(meant, other), Path::Other, "{other}");
+        }
+        for unclear in [r"C:\PROGRA~1\GCTI\etc\MYSTORE.jks", r"etc\MYSTORE.jks", r"%UCC%\etc\MYSTORE.jks", r"C:\%X%\y"]
+        {
+            assert_eq!(path(meant, unclear), Path::Unclear, "{unclear}");
+        }
+    }
+
+    #[test]
+    fn elsewhere_case_counts() {
+        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt//gwe/./certificateCA.pem"), Path::Same);
+        assert_eq!(path("/opt/gwe/certificateCA.pem", "/opt/gwe/certificateCa.pem"), Path::OtherCase);
+        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/x/../a.pem"), Path::Unclear, "x may be a link");
+        assert_eq!(path("/opt/gwe/a.pem", r"\opt\gwe\a.pem"), Path::Unclear);
+        assert_eq!(path("/opt/gwe/a.pem", "/opt/gwe/b.pem"), Path::Other);
+    }
+
+    #[test]
+    fn what_is_near_a_word_is_short() {
+        assert!(is_near("MSCAP", "MSCAPI") && is_near("pem", "PEM"));
+        assert!(!is_near("hunter2", "JKS") && !is_near("JKShunter2", "JKS"));
+    }
+}

@@ -1,0 +1,51 @@
+//! `[section]` and `name = value`.
+
+use trustmason_keystore::Password;
+use trustmason_spec::topology::OptionsDef;
+
+use super::decode::Text;
+use super::read::{Given, Raw, Reading};
+use super::seen::SectionLook;
+use super::{compare, names};
+
+/// What the section of a text gives; a text without any section is taken to be that section. `#`, `;` and `//` begin a note.
+pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
+    let wanted = def.section.as_deref().unwrap_or_default();
+    let mut near = None;
+    let (mut sections, mut found, mut inside) = (false, false, true);
+    let mut given = Vec::new();
+    for (line, number) in text.text.expose().split('\n').zip(1..) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', ';']) || line.starts_with("//") {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.trim()) {
+            if !sections {
+                // What stood before the first section is in none.
+                given.clear();
+            }
+            sections = true;
+            inside = name.eq_ignore_ascii_case(wanted);
+            found |= inside;
+            if !inside && compare::is_near(name, wanted) {
+                near = Some(name.to_owned());
+            }
+            continue;
+        }
+        let Some((name, value)) = line.split_once('=').filter(|_| inside) else { continue };
+        if let Some(found) = names::find(def, unquoted(name.trim())) {
+            let value = unquoted(value.trim());
+            let value =
+                if text.doubts(value) { Raw::Unclear } else { Raw::Text { value: Password::new(value), run: None } };
+            given.push(Given { setting: found.setting, spelling: found.spelling, line: number, value });
+        }
+    }
+    let section = if found || !sections { SectionLook::Found } else { SectionLook::Missing(near) };
+    Reading { given, section, open_ended: false }
+}
+
+/// A text without the quotes around it.
+fn unquoted(text: &str) -> &str {
+    let inner = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(text)
+}

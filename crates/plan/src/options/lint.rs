@@ -1,0 +1,349 @@
+//! What is wrong with an options file: the one place that turns what was seen of it into findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trustmason_keystore::Format;
+use trustmason_spec::topology::{OptionsAt, OptionsDef, SettingDef, Wanted};
+
+use super::block;
+use super::compare::{self, Path};
+use super::seen::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook};
+use crate::finding::{Finding, Kind, Severity};
+use crate::observed::{Observed, StoreLook};
+use crate::text::escape;
+
+/// The findings of one host's options files.
+pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Finding> {
+    let looks: Vec<(&OptionsDef, &OptionsLook)> = files
+        .iter()
+        .filter_map(|def| Some((*def, observed.options.get(&(def.host.clone(), def.name.clone()))?)))
+        .collect();
+    let mut findings = Vec::new();
+    let mut right: BTreeMap<&str, &OptionsDef> = BTreeMap::new();
+    let mut verdicts = Vec::new();
+    for (def, look) in &looks {
+        let OptionsLook::Read(facts) = look else {
+            findings.extend(unseen(def, look));
+            continue;
+        };
+        if let Some(finding) = unused(def, facts) {
+            findings.push(finding);
+            continue;
+        }
+        let file = File { def, facts, observed };
+        for setting in &def.settings {
+            let judged = file.setting(setting);
+            if judged.is_empty() && facts.said.contains_key(&setting.name) {
+                right.entry(&setting.name).or_insert(def);
+            }
+            verdicts.push((*def, setting, judged));
+        }
+        findings.extend(file.section());
+    }
+    for (def, setting, judged) in verdicts {
+        for mut finding in judged {
+            let other = right.get(setting.name.as_str()).filter(|other| other.name != def.name);
+            if let (Some(other), Kind::OptionWrong) = (other, finding.kind) {
+                finding.message.push_str(&format!("; {} has it right, and the two should agree", place(other)));
+            }
+            findings.push(finding);
+        }
+    }
+    findings.extend(disagreements(&looks));
+    findings
+}
+
+/// What could not be seen, which is no fault of anybody.
+fn unseen(def: &OptionsDef, look: &OptionsLook) -> Option<Finding> {
+    let doubt = format!("whether {} names its stores rightly is not known", def.host);
+    let message = match (look, &def.at) {
+        (OptionsLook::Undeclared, OptionsAt::Undeclared(variables)) => format!(
+            "nobody says where a copy of {} lies, so {doubt}; put one on the host's disk and set {} in `vars:`",
+            escape(&def.about),
+            variables.join(", ")
+        ),
+        (OptionsLook::Undeclared | OptionsLook::Absent, _) => format!(
+            "{} is not there ({}), so {doubt}; put a copy there, or correct its path in `vars:`",
+            place(def),
+            escape(&def.about)
+        ),
+        (OptionsLook::Unreadable(why), _) => format!("{why}; {doubt}"),
+        (OptionsLook::Read(_), _) => return None,
+    };
+    Some(about_file(def, Kind::OptionsUnobserved, message))
+}
+
+/// A file that is one of several ways to start a product, and is not in use.
+fn unused(def: &OptionsDef, facts: &OptionsFacts) -> Option<Finding> {
+    (def.only_if_used && facts.said.is_empty()).then(|| {
+        let message = format!(
+            "{} has none of the settings of {}; a product started with it uses no store of the spec",
+            place(def),
+            def.source
+        );
+        about_file(def, Kind::OptionsUnobserved, message)
+    })
+}
+
+/// Two places that give one store two passwords, where neither could be tried.
+fn disagreements(looks: &[(&OptionsDef, &OptionsLook)]) -> Vec<Finding> {
+    let mut first: BTreeMap<&str, (&OptionsDef, usize)> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for (def, look) in looks {
+        let OptionsLook::Read(facts) = look else { continue };
+        for setting in &def.settings {
+            let untried = facts.said.get(&setting.name).into_iter().flatten().find_map(|said| match said.value {
+                ValueLook::Password(PasswordLook::Unknown, number) => Some(number),
+                _ => None,
+            });
+            let Some(number) = untried else { continue };
+            match first.get(setting.name.as_str()) {
+                Some((other, known)) if *known != number => {
+                    let message = format!(
+                        "`{}` is one password in {} and another in {}; write the password of the store in both",
+                        setting.name,
+                        place(other),
+                        place(def)
+                    );
+                    findings.push(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+                }
+                Some(_) => {}
+                None => drop(first.insert(&setting.name, (def, number))),
+            }
+        }
+    }
+    findings
+}
+
+fn about_file(def: &OptionsDef, kind: Kind, message: String) -> Finding {
+    let stores: BTreeSet<_> = def.settings.iter().map(|one| &one.store).collect();
+    match stores.first() {
+        Some(store) if stores.len() == 1 => Finding::of_store(kind, store, message),
+        Some(_) | None => Finding::of_host(kind, &def.host, message),
+    }
+}
+
+/// A file by the path its host knows it by.
+fn place(def: &OptionsDef) -> String {
+    match &def.at {
+        OptionsAt::File(path) => escape(&path.shown),
+        OptionsAt::Undeclared(_) => escape(&def.about),
+    }
+}
+
+/// One file that was read.
+struct File<'a> {
+    def: &'a OptionsDef,
+    facts: &'a OptionsFacts,
+    observed: &'a Observed,
+}
+
+impl File<'_> {
+    /// That the section is not there.
+    fn section(&self) -> Option<Finding> {
+        let SectionLook::Missing(near) = &self.facts.section else { return None };
+        let section = self.def.section.as_deref().unwrap_or_default();
+        let meant = near.as_ref().map_or(String::new(), |near| format!(", only [{}]", escape(near)));
+        let comes = self.def.settings.iter().map(without).find(|text| !text.is_empty()).unwrap_or_default();
+        let message = format!(
+            "{} has no section [{section}]{meant}{comes}; write it with {}",
+            place(self.def),
+            self.def.settings.iter().map(|one| format!("`{}`", one.name)).collect::<Vec<_>>().join(", ")
+        );
+        Some(about_file(self.def, Kind::OptionWrong, message))
+    }
+
+    fn setting(&self, setting: &SettingDef) -> Vec<Finding> {
+        let said = self.facts.said.get(&setting.name).map(Vec::as_slice).unwrap_or_default();
+        let mut findings = Vec::new();
+        if said.is_empty() {
+            findings.extend(self.missing(setting));
+        }
+        if let [first, rest @ ..] = said
+            && rest.iter().any(|one| one.value != first.value)
+        {
+            let lines: Vec<String> = said.iter().map(|one| one.line.to_string()).collect();
+            let message = format!(
+                "{} gives `{}` differently in lines {}; keep one of them: {}",
+                place(self.def),
+                setting.name,
+                lines.join(" and "),
+                self.right(setting)
+            );
+            findings.push(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+        }
+        let named = said.iter().any(|one| one.spelling == Spelling::Right);
+        for one in said {
+            findings.extend(self.spelling(setting, one, named));
+            findings.extend(self.value(setting, one));
+        }
+        findings
+    }
+
+    /// Where nothing at all is said, the missing section has its own finding.
+    fn missing(&self, setting: &SettingDef) -> Option<Finding> {
+        if !setting.needed || setting.wanted == Wanted::Unset || self.facts.section != SectionLook::Found {
+            return None;
+        }
+        if self.facts.open_ended {
+            let message = format!(
+                "{} does not give `{}`, but takes arguments from a variable that it does not set; write {} where it can be seen",
+                place(self.def),
+                setting.name,
+                self.right(setting)
+            );
+            return Some(Finding::of_store(Kind::OptionsUnobserved, &setting.store, message));
+        }
+        let section = self.def.section.as_ref().map_or(String::new(), |section| format!(" in [{section}]"));
+        let message = format!(
+            "{} does not give `{}`{section}{}; write {}",
+            place(self.def),
+            setting.name,
+            without(setting),
+            self.right(setting)
+        );
+        Some(Finding::of_store(Kind::OptionWrong, &setting.store, message))
+    }
+
+    fn spelling(&self, setting: &SettingDef, said: &Said, named: bool) -> Option<Finding> {
+        let (at, name) = (self.at(said), &setting.name);
+        if setting.wanted == Wanted::Unset {
+            return None;
+        }
+        let (severity, message) = match &said.spelling {
+            Spelling::Right => return None,
+            Spelling::OtherCase => (
+                Severity::Warning,
+                format!(
+                    "{at} gives `{name}` in other letters; whether the product takes that is not documented, so write"
+                ),
+            ),
+            Spelling::Dash => {
+                (Severity::Error, format!("{at} has a dash of a word processor where `{name}` has a hyphen; write"))
+            }
+            Spelling::Mistake(written) => {
+                (Severity::Error, format!("{at} has `{}`, which means nothing to the product; write", escape(written)))
+            }
+            Spelling::Beginning(beginning) => (
+                Severity::Error,
+                format!("{at} has something longer that begins with `{beginning}`, where `{name}` is meant; write"),
+            ),
+        };
+        // Beside the right name a wrong one does nothing.
+        let severity = if named { Severity::Warning } else { severity };
+        let comes = if named || severity != Severity::Error { String::new() } else { without(setting) };
+        let message = format!("{message} {}{comes}", self.right(setting));
+        Some(Finding::of_store(Kind::OptionWrong, &setting.store, message).with_severity(severity))
+    }
+
+    fn value(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
+        let (at, name) = (self.at(said), &setting.name);
+        let wrong = |message: String| Some(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+        if setting.wanted == Wanted::Unset {
+            return wrong(format!(
+                "{at} gives `{name}`{}; take it out, or give the host another role",
+                without(setting)
+            ));
+        }
+        let right = self.right(setting);
+        match &said.value {
+            ValueLook::Missing => {
+                wrong(format!("{at} gives `{name}` without a value{}; write {right}", without(setting)))
+            }
+            ValueLook::Empty => wrong(format!("{at} gives `{name}` an empty value{}; write {right}", without(setting))),
+            ValueLook::Unclear if matches!(said.spelling, Spelling::Beginning(_)) => None,
+            ValueLook::Unclear => self.unclear(setting, said),
+            ValueLook::Unquoted => {
+                wrong(format!("{at} gives `{name}` a path with blanks and no quotes; write {right}"))
+            }
+            ValueLook::Withheld => wrong(format!(
+                "{at} gives `{name}` something else, not repeated here because it may be a password; write {right}"
+            )),
+            ValueLook::Text(text) => self.text(setting, said, text),
+            ValueLook::Password(look, _) => match look {
+                PasswordLook::Named | PasswordLook::Opens | PasswordLook::Unknown => None,
+                PasswordLook::DoesNotOpen => {
+                    wrong(format!("{at} gives `{name}` a password that does not open {}; write {right}", setting.store))
+                }
+                PasswordLook::Differs => wrong(format!(
+                    "{at} gives `{name}` a password that differs from the one the spec names for {}; write {right}",
+                    setting.store
+                )),
+            },
+        }
+    }
+
+    /// A value that can be shown.
+    fn text(&self, setting: &SettingDef, said: &Said, text: &str) -> Option<Finding> {
+        let (at, name, shown) = (self.at(said), &setting.name, escape(text));
+        let right = self.right(setting);
+        let wrong = |message: String| Some(Finding::of_store(Kind::OptionWrong, &setting.store, message));
+        match &setting.wanted {
+            Wanted::Path(path) => match compare::path(path, text) {
+                Path::Same => None,
+                Path::Unclear => self.unclear(setting, said),
+                Path::OtherCase => wrong(format!(
+                    "{at} gives `{name}` the path {shown}, and on this host capital letters count; write {right}"
+                )),
+                Path::Other => wrong(format!("{at} gives `{name}` the path {shown}, where {} is not; write {right}", setting.store)),
+            },
+            Wanted::Word(word) if word == text => None,
+            Wanted::Word(word) if word.eq_ignore_ascii_case(text) => wrong(format!(
+                "{at} gives `{name}` the value `{shown}`; whether the product takes other letters than `{word}` is not documented, so write {right}"
+            ))
+            .map(|finding| finding.with_severity(Severity::Warning)),
+            Wanted::Word(_) => {
+                wrong(format!("{at} gives `{name}` the value `{shown}`, which is not it{}; write {right}", without(setting)))
+            }
+            Wanted::Format(word) => {
+                let real = self.real(setting);
+                let meant = real.unwrap_or(word);
+                if text.eq_ignore_ascii_case(meant) {
+                    return None;
+                }
+                let because = if real.is_some_and(|real| real != word) {
+                    format!("and the file is {meant}; write {name} {meant}, or make the file {word} again")
+                } else {
+                    format!("and {} is {meant}; write {right}", setting.store)
+                };
+                wrong(format!("{at} gives `{name}` the value `{shown}`, {because}"))
+            }
+            Wanted::Password | Wanted::Unset => None,
+        }
+    }
+
+    /// What the file of a setting's store really is, in the words of Java.
+    fn real(&self, setting: &SettingDef) -> Option<&'static str> {
+        match self.observed.stores.get(&setting.store) {
+            Some(StoreLook::Readable(facts)) => match facts.format {
+                Format::Jks | Format::Jceks | Format::Pkcs12 => Some(facts.format.as_str()),
+                _ => None,
+            },
+            Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => None,
+        }
+    }
+
+    fn unclear(&self, setting: &SettingDef, said: &Said) -> Option<Finding> {
+        let message = format!(
+            "{} gives `{}` a value that cannot be judged from the text: it has a variable, no folder, or letters of an \
+             unknown code page; compare it with {}",
+            self.at(said),
+            setting.name,
+            self.right(setting)
+        );
+        Some(Finding::of_store(Kind::OptionsUnobserved, &setting.store, message))
+    }
+
+    fn at(&self, said: &Said) -> String {
+        format!("{} line {}", place(self.def), said.line)
+    }
+
+    fn right(&self, setting: &SettingDef) -> String {
+        format!("`{}`", escape(&block::line(self.def, setting)))
+    }
+}
+
+/// What comes of a setting that is missing or wrong.
+fn without(setting: &SettingDef) -> String {
+    setting.without.as_ref().map_or(String::new(), |text| format!(" ({})", escape(text)))
+}

@@ -1,0 +1,28 @@
+//! What a product is told about its stores, beside them: the text of an options file, an application object's arguments or a
+//! batch file → what it says of the settings that count → what is wrong with it.
+//!
+//! Such a text holds passwords. What is read from it stays behind [`Password`](trustmason_keystore::Password) until [`sift`]
+//! has put a verdict in the place of each password and has dropped what might be one; only that is a fact. A value is repeated
+//! to people only if it is an absolute path or nearly the word it should be, a name only if it is nearly a known one.
+
+mod arguments;
+mod batch;
+mod block;
+mod compare;
+mod decode;
+mod ini;
+mod lint;
+mod names;
+mod read;
+mod seen;
+mod words;
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
+
+pub use block::{block, forbidden};
+pub(crate) use lint::findings;
+pub use read::{Given, Raw, Reading, read};
+pub use seen::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook, sift};

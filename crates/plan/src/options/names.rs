@@ -1,0 +1,84 @@
+//! Which setting a name means, and how it is written.
+
+use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
+
+use super::seen::Spelling;
+
+/// What a name was found to be.
+pub(super) struct Found<'t> {
+    /// The setting, by its place in the definition.
+    pub(super) setting: usize,
+    pub(super) spelling: Spelling,
+    /// What follows of a name that goes on.
+    pub(super) rest: Option<&'t str>,
+}
+
+/// Longer names are no slips of known ones, and would cost time to compare.
+const LONGEST: usize = 80;
+
+/// How many edits a slip has at most.
+const SLIPS: usize = 2;
+
+/// The setting a name is, or is meant to be.
+pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
+    let found = |setting, spelling| Some(Found { setting, spelling, rest: None });
+    if let Some((setting, spelling)) = exact(def, name) {
+        return found(setting, spelling);
+    }
+    let hyphen = hyphens(name);
+    if let Some(hyphen) = &hyphen
+        && let Some((setting, _)) = exact(def, hyphen)
+    {
+        return found(setting, Spelling::Dash);
+    }
+    if name.len() > LONGEST {
+        return None;
+    }
+    let length = name.chars().count();
+    let like = |one: &SettingDef| one.wanted != Wanted::Unset && one.name.chars().count().abs_diff(length) <= SLIPS;
+    let slips = def.settings.iter().enumerate().filter(|(_, one)| like(one)).filter_map(|(at, one)| {
+        let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &one.name.to_lowercase());
+        // Of two that are as near the password is meant, so that no password is taken for anything else.
+        (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != Wanted::Password, at))
+    });
+    let (_, _, setting) = slips.min()?;
+    found(setting, Spelling::Mistake(name.to_owned()))
+}
+
+/// The setting whose name, or a beginning that documents made of it, begins an argument that goes on.
+pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<Found<'t>> {
+    let begins = |beginning: &str| {
+        let head = argument.get(..beginning.len())?;
+        head.eq_ignore_ascii_case(beginning).then(|| argument.get(beginning.len()..)).flatten()
+    };
+    let settings = def.settings.iter().enumerate().filter(|(_, one)| one.wanted != Wanted::Unset);
+    let beginnings = settings.flat_map(|(at, one)| {
+        let open = one.was.iter().filter_map(|was| was.strip_suffix('*'));
+        std::iter::once(one.name.as_str()).chain(open).map(move |beginning| (at, beginning))
+    });
+    let hits = beginnings.filter_map(|(at, beginning)| Some((beginning.len(), at, beginning, begins(beginning)?)));
+    let (_, setting, beginning, rest) = hits.max()?;
+    Some(Found { setting, spelling: Spelling::Beginning(beginning.to_owned()), rest: Some(rest) })
+}
+
+/// A name that is known, right or wrong.
+pub(super) fn exact(def: &OptionsDef, name: &str) -> Option<(usize, Spelling)> {
+    let at = |fits: &dyn Fn(&SettingDef) -> bool| def.settings.iter().position(fits);
+    let right = at(&|one| one.name == name).map(|at| (at, Spelling::Right));
+    let folded = || at(&|one| one.name.eq_ignore_ascii_case(name)).map(|at| (at, Spelling::OtherCase));
+    let mistake = || {
+        let known = at(&|one| one.was.iter().any(|was| was.eq_ignore_ascii_case(name)))?;
+        Some((known, Spelling::Mistake(name.to_owned())))
+    };
+    right.or_else(folded).or_else(mistake)
+}
+
+/// A name with hyphens for the dashes that word processors make of them; `None` if there is no such dash.
+pub(super) fn hyphens(name: &str) -> Option<String> {
+    name.contains(is_dash).then(|| name.replace(is_dash, "-"))
+}
+
+/// A dash that is no hyphen.
+pub(super) fn is_dash(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+}

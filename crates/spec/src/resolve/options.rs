@@ -1,0 +1,111 @@
+//! `options:` of roles: where each file lies on the host, and what its settings should be there.
+
+use std::collections::BTreeMap;
+
+use super::Work;
+use super::hosts::Machine;
+use super::stores::known_vars;
+use crate::name::StoreId;
+use crate::profile::{Expected, Options, Setting};
+use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, Place, SettingDef, StoreDef, Wanted};
+
+/// The options files of all hosts that are ever opened, by host and name.
+pub(crate) fn options(
+    work: &mut Work<'_>,
+    machines: &[Machine<'_>],
+    stores: &BTreeMap<StoreId, StoreDef>,
+) -> Vec<OptionsDef> {
+    let mut all = Vec::new();
+    for machine in machines.iter().filter(|machine| machine.disks.is_some()) {
+        for (name, options) in &machine.role.options {
+            all.extend(one(work, machine, stores, name, options));
+        }
+    }
+    all
+}
+
+fn one(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    stores: &BTreeMap<StoreId, StoreDef>,
+    name: &str,
+    options: &Options,
+) -> Option<OptionsDef> {
+    let host = machine.host.fqdn.clone();
+    let what = format!("the options `{name}` of {host}");
+    let unset = machine.unset(&options.path);
+    let at = if unset.is_empty() {
+        match machine.path(&options.path)? {
+            Ok(path) => OptionsAt::File(path),
+            Err(why) => return fault(work, machine, format!("the path of {what}: {why}")),
+        }
+    } else {
+        OptionsAt::Undeclared(unset)
+    };
+    let mut settings = Vec::new();
+    for (setting, def) in &options.settings {
+        let id = StoreId::new(host.clone(), def.store.clone());
+        // A store that did not resolve has its own fault; a role without it has one in its profile.
+        let Some(store) = stores.get(&id) else { continue };
+        match wanted(machine, store, def) {
+            Ok(wanted) => settings.push(SettingDef {
+                name: setting.clone(),
+                store: id,
+                wanted,
+                needed: def.needed,
+                was: def.was.clone(),
+                without: def.without.clone(),
+            }),
+            Err(why) => drop(fault(work, machine, format!("the setting `{setting}` in {what}: {why}"))),
+        }
+    }
+    Some(OptionsDef {
+        host,
+        name: name.to_owned(),
+        about: options.about.clone().unwrap_or_else(|| format!("its options `{name}`")),
+        at,
+        syntax: options.syntax,
+        section: options.section.clone(),
+        only_if_used: options.only_if_used,
+        settings,
+        source: options.source.clone(),
+    })
+}
+
+fn fault(work: &mut Work<'_>, machine: &Machine<'_>, message: String) -> Option<OptionsDef> {
+    let fault = work.spec.source.error(machine.spec.place, message);
+    work.faults.push(fault.hint(format!(
+        "check `vars:` of {}; known variables: {}",
+        machine.host.fqdn,
+        known_vars(machine)
+    )));
+    None
+}
+
+fn wanted(machine: &Machine<'_>, store: &StoreDef, def: &Setting) -> Result<Wanted, String> {
+    Ok(match &def.expected {
+        Expected::Path => match &store.place {
+            Place::File(path) | Place::Directory(path) => Wanted::Path(path.shown.clone()),
+            Place::Pair { .. } | Place::Windows { .. } => return Err(format!("{} is not one file", store.id)),
+        },
+        Expected::Format => Wanted::Format(word(store.format).to_owned()),
+        Expected::Password => Wanted::Password,
+        Expected::Unset => Wanted::Unset,
+        Expected::Value(text) => {
+            let value = machine.fill(text)?;
+            let path = machine.path(text).is_some_and(|placed| placed.is_ok());
+            if path { Wanted::Path(value) } else { Wanted::Word(value) }
+        }
+    })
+}
+
+/// What a Java product calls a format.
+fn word(format: DeclaredFormat) -> &'static str {
+    match format {
+        DeclaredFormat::Jks => "jks",
+        DeclaredFormat::Jceks => "jceks",
+        DeclaredFormat::Pkcs12 => "pkcs12",
+        DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::PemPair => "pem",
+        DeclaredFormat::Windows => "windows",
+    }
+}
