@@ -14,6 +14,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
 use crate::settle::{Ground, Settled, Settlement};
+use crate::shelf;
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -140,6 +141,11 @@ pub(crate) fn store<'a>(
         };
         out.verdicts.insert(index, verdict);
     }
+    let named = |print: &Fingerprint| {
+        let items = manual.add.iter().chain(&manual.verify);
+        items.filter(|i| i.material.known() == Some(*print)).map(|i| (*print, i.subject.clone())).next()
+    };
+    out.findings.extend(shelf::findings(ground, standing, &wanted.iter().filter_map(named).collect()));
     manual.remove = removals(ground, standing, &known, &wanted, &settlement.predecessors);
     if let Some(age) = observation_age(ground, standing, &known) {
         let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
@@ -161,9 +167,14 @@ fn dedup(items: &mut Vec<ManualItem>) {
 
 /// What is known of it.
 pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing
-        .facts
-        .map(|f| f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect());
+    let listing = standing.facts.map(|f| {
+        f.entries
+            .iter()
+            .filter(|e| !standing.is_misplaced(e))
+            .filter_map(trusted)
+            .map(trustmason_keystore::CertificateSlot::fingerprint)
+            .collect()
+    });
     let mirror = standing.facts.map(|f| f.sha256);
     let said = ground
         .observed
@@ -185,7 +196,8 @@ fn removals(
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
+    let ours = standing.facts.iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
+    for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);

@@ -60,6 +60,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
     observed.stores.insert(
         id.clone(),
         StoreLook::Readable(Box::new(StoreFacts {
+            shelves: Default::default(),
             path: PathBuf::from("hosts/tomcat-trust"),
             file: None,
             sha256: digest,

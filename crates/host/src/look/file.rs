@@ -137,6 +137,7 @@ pub fn open(
         Opening::Unverified => None,
     };
     Ok(StoreFacts {
+        shelves: BTreeMap::new(),
         file: identity(&real, &metadata),
         sha256,
         format: store.format(),

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::work::edits;
-use trustmason_spec::topology::StoreDef;
+use trustmason_spec::topology::{Place, StoreDef};
 
 use super::place::{self, Trouble};
 use super::work::Work;
-use super::{StoreOutcome, facts, memory, proof};
+use super::{StoreOutcome, facts, memory, proof, windows};
 use crate::disk::{self, DiskError, Owner};
 use crate::journal::{self, Intent, Journal, Memory, Piece, Record};
 
@@ -50,14 +50,16 @@ pub(super) fn store(
     };
     let pieces = match (&outcome, &intent) {
         (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|piece| piece.path.clone()).collect(),
-        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => journal::stand(intent, &work.run).0,
+        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => {
+            journal::stand(intent, &work.run, work.state.system()).0
+        }
         _ => Vec::new(),
     };
     Written { outcome, intent, pieces }
 }
 
 /// What the ledger knows of a store's entries.
-type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
+pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
 /// What stands at the place of a store.
 enum Found {
@@ -115,6 +117,9 @@ fn attempt(
         return Err(Trouble::Failed(format!("{} may not be written by this plan", view.id)));
     };
     let def = work.store(&view.id)?;
+    if def.place == Place::Windows {
+        return windows::attempt(work, journal, view, def, placed, changes, meant);
+    }
     let password = work.password(def)?;
     let found = expected(path, expect)?;
     let before = found.digest();

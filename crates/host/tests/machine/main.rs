@@ -19,5 +19,6 @@ mod meddling;
 mod record;
 mod secrets;
 mod sight;
+mod system;
 mod undo;
 mod world;
