@@ -2,9 +2,13 @@
 //! ours to take away.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use trustmason_keystore::{Entry, Fingerprint};
+use trustmason_keystore::{Certificate, Entry, Fingerprint};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::windows::CertificateKind;
 
+use crate::change::{Manual, Material};
 use crate::finding::{Finding, Kind};
 use crate::observed::{Keeper, Shelf, certificate, trusted};
 use crate::settle::Ground;
@@ -71,4 +75,26 @@ pub(crate) fn findings(
         }
     }
     out
+}
+
+/// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
+pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerprint, Arc<Certificate>>) {
+    let mut brought: BTreeMap<(Fqdn, String, Material), StoreId> = BTreeMap::new();
+    for work in manual {
+        let Some(place) = work.system.clone() else { continue };
+        for item in work.add.iter().chain(&work.verify) {
+            // Of one that is made in this run nobody knows the kind yet; it is a server's own, and goes where those go.
+            let store = match &item.material {
+                Material::Known(print) => {
+                    known.get(print).map_or(place.main, |certificate| place.store_for(certificate))
+                }
+                Material::Minted(_) => place.store_of(CertificateKind::Root),
+            };
+            let key = (work.host.clone(), place.path(store).to_lowercase(), item.material.clone());
+            let first = brought.entry(key).or_insert_with(|| work.target.clone());
+            if *first != work.target {
+                work.elsewhere.insert(item.material.clone(), first.clone());
+            }
+        }
+    }
 }
