@@ -244,7 +244,7 @@ pub fn deeds(records: &[Record], run: &str, state: &State) -> Vec<Deed> {
 pub(crate) fn stand(intent: &Intent, run: &str, system: &dyn SystemStores) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut written, mut unclear) = (Vec::new(), Vec::new());
     for piece in &intent.pieces {
-        match live::digest_if_there(system, &piece.path) {
+        match live::digest_if_there(system, intent.store.host.as_str(), &piece.path) {
             // Somebody's work that was displaced goes back to its place, and with that this piece was not written.
             Ok(now) if now == piece.after && !displaced(piece, run) => written.push(piece.path.clone()),
             Ok(now) if now == piece.before || now == piece.after => {}

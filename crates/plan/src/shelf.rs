@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, Fingerprint};
 use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::Place;
 use trustmason_spec::windows::CertificateKind;
 
 use crate::change::{Manual, Material};
@@ -62,6 +63,12 @@ pub(crate) fn findings(
                 trustmason_keystore::thumbprint(slot.der())
             );
             out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));
+        }
+        if standing.def.place == Place::Windows && wanted.contains_key(&print) {
+            let limits = facts.remarks.iter().filter(|remark| remark.entry() == Some(entry.id));
+            let limits = limits.filter_map(|remark| crate::lint::remark(remark, &facts.entries));
+            let limits = limits.filter(|(kind, ..)| *kind == Kind::LimitedTrust);
+            out.extend(limits.map(|(kind, _, message)| Finding::of_store(kind, id, message).at(None, Some(print))));
         }
         let Some(kept) = standing.kept_by(entry) else { continue };
         let leaves = match ground.topology.distrust.get(&print) {

@@ -94,7 +94,6 @@ fn a_store_of_this_machine_is_planned_written_and_taken_back() {
     // Nothing is installed twice, and nothing is written where nothing is to do.
     let again = here.run(&["apply", "--auto-approve"]).code(0);
     assert!(again.out.contains("No changes."), "{again:?}");
-    // The root is found in the wrong store.
     let _ = here.run(&["rollback", "--auto-approve"]).code(0).out_has("Rollback complete: 1 store restored.");
     assert!(!holds("Root", &root) && !holds("CA", &issuing));
     let _ = here.run(&["plan", "--detailed-exitcode"]).code(2);
@@ -132,5 +131,5 @@ fn a_name_that_is_not_this_machines_is_refused() {
     let here = Here::new("trustmason other", "");
     let spec = here.spec.replace(&here.host, "ads1.acme.example");
     put(&here.path().join("estate.yaml"), spec.as_bytes());
-    let _ = here.run(&["plan"]).code(4).out_has("access: this-machine");
+    let _ = here.run(&["drift"]).code(4).out_has("access: this-machine");
 }

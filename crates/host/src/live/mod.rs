@@ -114,8 +114,7 @@ pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), Str
         return Ok(());
     }
     Err(format!(
-        "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {fqdn}, or \
-         give the host another `access:`",
+        "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {fqdn}",
         names.join(" or ")
     ))
 }
@@ -215,10 +214,16 @@ pub(crate) fn list(
     Ok(Listing { store, shelves, parts })
 }
 
-/// The digest of one system store by its path in a journal, or of a file.
-pub(crate) fn digest_if_there(stores: &dyn SystemStores, path: &Path) -> Result<Option<Fingerprint>, disk::DiskError> {
+/// The digest of one of a host's system stores by its path in a journal, or of a file.
+pub(crate) fn digest_if_there(
+    stores: &dyn SystemStores,
+    host: &str,
+    path: &Path,
+) -> Result<Option<Fingerprint>, disk::DiskError> {
     let Some((at, store)) = read_path(path) else { return disk::digest_if_there(path) };
     let refused = |error: LiveError| disk::DiskError::new("read", path, std::io::Error::other(error.0));
+    // A journal may be read on another machine, whose stores have the same paths.
+    is_called(stores, host).map_err(LiveError).map_err(refused)?;
     part(stores, &at, store, &Interner::new()).map(|part| Some(digest_of(&part))).map_err(refused)
 }
 

@@ -272,7 +272,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                     if store.listing_digest() != piece.before {
                         return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
                     }
-                    windows::put_back(books.state.system(), books.disk, piece, store)?;
+                    windows::put_back(books.state.system(), books.disk, &intent.store, piece, store)?;
                     continue;
                 }
                 if Some(Fingerprint::of(&bytes)) != piece.before {

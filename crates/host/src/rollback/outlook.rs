@@ -291,7 +291,7 @@ fn pieces(deed: &Deed, system: &dyn SystemStores) -> Result<Vec<Piece>, Vec<Stri
         if !deed.written.contains(&piece.path) && !deed.unclear.contains(&piece.path) {
             continue;
         }
-        match live::digest_if_there(system, &piece.path) {
+        match live::digest_if_there(system, deed.intent.store.host.as_str(), &piece.path) {
             Ok(now) if now == piece.after => found.push(piece.clone()),
             Ok(now) if now == piece.before => {}
             Ok(Some(_)) => faults.push(format!("{path} holds something else by now")),

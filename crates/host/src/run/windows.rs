@@ -87,7 +87,7 @@ pub(super) fn attempt(
         let path = live::path_of(place, store);
         work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove)).map_err(said)?;
     }
-    proved(stores, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
+    proved(stores, &view.id, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
     Ok(StoreOutcome::Written { backup: Some(folder) })
 }
 
@@ -195,9 +195,9 @@ pub(crate) fn back_up(
 }
 
 /// Lists again and compares.
-fn proved(stores: &dyn SystemStores, pieces: &[Piece]) -> Result<(), String> {
+fn proved(stores: &dyn SystemStores, id: &StoreId, pieces: &[Piece]) -> Result<(), String> {
     for piece in pieces {
-        let now = live::digest_if_there(stores, &piece.path).map_err(|error| error.to_string())?;
+        let now = live::digest_if_there(stores, id.host.as_str(), &piece.path).map_err(|error| error.to_string())?;
         if now != piece.after {
             return Err(format!(
                 "{} does not hold what was brought there; look at it with certutil, then plan again",
@@ -209,7 +209,13 @@ fn proved(stores: &dyn SystemStores, pieces: &[Piece]) -> Result<(), String> {
 }
 
 /// Puts one system store back to what its backup holds: what came leaves, what left comes with all its properties.
-pub(crate) fn put_back(stores: &dyn SystemStores, disk: &Disk, piece: &Piece, backup: Store) -> Result<(), Trouble> {
+pub(crate) fn put_back(
+    stores: &dyn SystemStores,
+    disk: &Disk,
+    id: &StoreId,
+    piece: &Piece,
+    backup: Store,
+) -> Result<(), Trouble> {
     let Some((at, store)) = live::read_path(&piece.path) else {
         return Err(Trouble::Failed(format!("{} is no store of the system", piece.path.display())));
     };
@@ -226,5 +232,5 @@ pub(crate) fn put_back(stores: &dyn SystemStores, disk: &Disk, piece: &Piece, ba
     let remove: Vec<Fingerprint> = is.keys().filter(|print| !was.contains_key(print)).copied().collect();
     disk.system(&piece.path, || stores.change(&at, store, &add, &remove)).map_err(failed)?;
     let back = Piece { path: piece.path.clone(), before: piece.after, after: piece.before };
-    proved(stores, &[back]).map_err(Trouble::Failed)
+    proved(stores, id, &[back]).map_err(Trouble::Failed)
 }

@@ -24,6 +24,8 @@ type Shelves = BTreeMap<SystemStore, Vec<Vec<u8>>>;
 /// A Windows that exists in memory.
 #[derive(Debug, Default)]
 struct Memory {
+    /// What the machine is called, if not ADS.
+    called: Mutex<Option<String>>,
     own: Mutex<Shelves>,
     policy: Mutex<Shelves>,
     /// A change of this store does half of what it should and fails.
@@ -48,7 +50,7 @@ impl Memory {
 
 impl SystemStores for Memory {
     fn machine(&self) -> Vec<String> {
-        vec!["ADS".to_owned()]
+        vec![self.called.lock().unwrap().clone().unwrap_or_else(|| "ADS".to_owned())]
     }
 
     fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {
@@ -337,6 +339,28 @@ fn a_run_cut_off_in_the_middle_is_read_from_its_journal() {
         assert!(machine.system.prints(SystemStore::Ca).is_empty(), "after a cut at step {at}");
     }
     panic!("a run has fewer steps");
+}
+
+#[test]
+fn a_run_is_not_taken_back_on_another_machine() {
+    let machine = Machine::new();
+    machine.apply();
+    *machine.system.called.lock().unwrap() = Some("adsb".to_owned());
+    let error = machine.world.undo(None, &Disk::new()).unwrap_err().to_string();
+    assert!(error.contains("called adsb"), "{error}");
+    assert_eq!(machine.system.prints(SystemStore::Root).len(), 1);
+}
+
+#[test]
+fn limits_are_said_of_wanted_certificates_only() {
+    let machine = Machine::new();
+    let servers: &[u8] = &[0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1];
+    machine.system.put(SystemStore::Root, element(&make("Vendor", &[]).certificate, &[(9, servers)]));
+    machine.system.put(SystemStore::Root, element(&machine.chain.root, &[(9, servers)]));
+    let plan = machine.plan();
+    let limited: Vec<_> = plan.findings.iter().filter(|f| f.kind == Kind::LimitedTrust).collect();
+    assert_eq!(limited.len(), 1, "{limited:?}");
+    assert_eq!(limited[0].sha256, Some(machine.chain.root.fingerprint()));
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub(super) struct System {
     pub(super) live: bool,
 }
 
+/// What is wrong stands among the faults.
+pub(super) struct Reported;
+
 /// How a store is written: an override may say so of Windows stores, which both people and this tool can change.
 pub(super) fn write(
     work: &mut Work<'_>,
@@ -42,7 +45,7 @@ pub(super) fn write(
     store.write
 }
 
-/// The system stores of a store of format `windows`; of any other format what does not fit is reported. `Err`: reported.
+/// The system stores of a store of format `windows`; of any other format what does not fit is reported.
 pub(super) fn system(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
@@ -51,7 +54,7 @@ pub(super) fn system(
     format: DeclaredFormat,
     path: Option<&At<String>>,
     hits: &[&Override<'_, StoreOverride>],
-) -> Result<Option<System>, ()> {
+) -> Result<Option<System>, Reported> {
     let (text, at) = match (path, &store.spot) {
         (Some(path), _) => (path.value.as_str(), Some(path.place)),
         (None, Spot::Path(path)) => (path.as_str(), None),
@@ -87,7 +90,8 @@ pub(super) fn system(
     Ok(Some(System { place: SystemPlace { placement, ..below }, live: is_live }))
 }
 
-fn fault(work: &mut Work<'_>, machine: &Machine<'_>, at: Option<Place>, message: String, hint: &str) {
+fn fault(work: &mut Work<'_>, machine: &Machine<'_>, at: Option<Place>, message: String, hint: &str) -> Reported {
     let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), message);
     work.faults.push(fault.hint(hint));
+    Reported
 }
