@@ -54,7 +54,7 @@ pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Ey
             (StoreLook::Readable(Box::new(facts)), Some(input(Some(sha256))))
         }
         Err(error) => {
-            let message = format!("{place} of {} cannot be opened: {error}", def.id.host);
+            let message = format!("{}: {error}", def.id.host);
             (failed(FailureClass::Unreadable, message), Some(input(None)))
         }
     }
