@@ -2,6 +2,8 @@
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
+#[path = "windows/stores.rs"]
+mod stores;
 mod support;
 
 use std::os::windows::fs::OpenOptionsExt as _;

@@ -225,7 +225,7 @@ pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
 }
 
 /// What a run's journal has to say in the log, its beginning first.
-pub(crate) fn of_journal(records: &[Record], run: &str) -> Vec<Entry> {
+pub(crate) fn of_journal(records: &[Record], run: &str, state: &State) -> Vec<Entry> {
     let begin = records.iter().find_map(|record| match record {
         Record::Begin { plan, at, who, machine, approval, undoes, .. } => {
             let event = if undoes.is_some() { Event::Rollback } else { Event::Run };
@@ -243,7 +243,7 @@ pub(crate) fn of_journal(records: &[Record], run: &str) -> Vec<Entry> {
     let Some(begin) = begin else { return Vec::new() };
     let line = |event, store: &StoreId| Entry { event, approval: None, undoes: None, ..begin.clone() }.of_store(store);
     let mut entries = vec![begin.clone()];
-    for deed in journal::deeds(records, run) {
+    for deed in journal::deeds(records, run, state) {
         entries.extend(happened(&deed).into_iter().map(|fact| Entry {
             alias: fact.alias,
             to: fact.to,

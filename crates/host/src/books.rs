@@ -89,7 +89,7 @@ impl<'a> Books<'a> {
             pruned: false,
         });
         ledger::store(disk, &state, &ledger, &run)?;
-        Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run))?;
+        Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, &state))?;
         Ok(Self { disk, state, run, now, journal, ledger, troubles: Vec::new(), open: false })
     }
 
@@ -120,7 +120,7 @@ impl<'a> Books<'a> {
     }
 
     fn log(&self) -> Result<(), DiskError> {
-        let lines = audit::of_journal(&journal::read(&self.state, &self.run)?, &self.run);
+        let lines = audit::of_journal(&journal::read(&self.state, &self.run)?, &self.run, &self.state);
         Audit::of(self.disk, &self.state).append(lines.get(1..).unwrap_or_default())
     }
 

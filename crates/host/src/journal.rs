@@ -14,6 +14,7 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
 use crate::audit::Approval;
 use crate::disk::{self, Attributes, Disk, DiskError, Owner, Written};
+use crate::live::{self, SystemStores};
 use crate::state::State;
 
 /// One line.
@@ -214,7 +215,7 @@ pub struct Deed {
 
 /// What a run did to each store, in the order it did it. What the journal says of an outcome counts, whatever stands there by
 /// now; where the run was cut off, the digests tell: the step in which a file gets its name is the deed, not its announcement.
-pub fn deeds(records: &[Record], run: &str) -> Vec<Deed> {
+pub fn deeds(records: &[Record], run: &str, state: &State) -> Vec<Deed> {
     let outcomes: BTreeMap<&StoreId, (&str, &Vec<PathBuf>)> = records
         .iter()
         .filter_map(|record| match record {
@@ -232,7 +233,7 @@ pub fn deeds(records: &[Record], run: &str) -> Vec<Deed> {
             let (written, unclear) = match outcomes.get(&intent.store) {
                 Some(("written", _)) => (all(), Vec::new()),
                 Some((_, pieces)) => ((*pieces).clone(), Vec::new()),
-                None => stand(&intent, run),
+                None => stand(&intent, run, state.system()),
             };
             Deed { done: written.len() == intent.pieces.len(), written, unclear, intent }
         })
@@ -240,10 +241,10 @@ pub fn deeds(records: &[Record], run: &str) -> Vec<Deed> {
 }
 
 /// The files of an intent that have their new content now, and those that have neither the old nor the new one.
-pub(crate) fn stand(intent: &Intent, run: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
+pub(crate) fn stand(intent: &Intent, run: &str, system: &dyn SystemStores) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (mut written, mut unclear) = (Vec::new(), Vec::new());
     for piece in &intent.pieces {
-        match disk::digest_if_there(&piece.path) {
+        match live::digest_if_there(system, intent.store.host.as_str(), &piece.path) {
             // Somebody's work that was displaced goes back to its place, and with that this piece was not written.
             Ok(now) if now == piece.after && !displaced(piece, run) => written.push(piece.path.clone()),
             Ok(now) if now == piece.before || now == piece.after => {}

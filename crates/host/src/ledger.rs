@@ -101,11 +101,11 @@ fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
     let open: Vec<_> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
     for run in open {
         let records = journal::read(state, &run.id)?;
-        let deeds = journal::deeds(&records, &run.id);
+        let deeds = journal::deeds(&records, &run.id, state);
         for deed in deeds.iter().filter(|deed| deed.done) {
             remember(&mut loaded.ledger, &deed.intent.store, &deed.intent.memory, &run.id, run.started);
         }
-        loaded.owed.extend(audit::of_journal(&records, &run.id));
+        loaded.owed.extend(audit::of_journal(&records, &run.id, state));
         let mut finished = run.started;
         for record in records {
             match record {

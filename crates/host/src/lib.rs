@@ -19,6 +19,7 @@ mod fan;
 pub mod fault;
 pub mod journal;
 pub mod ledger;
+pub mod live;
 pub mod lock;
 pub mod look;
 pub mod mint;

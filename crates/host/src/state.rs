@@ -2,6 +2,7 @@
 //! made, for its owner alone, when a run first has something to keep; looking never makes it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,17 +10,39 @@ use trustmason_keystore::{Fingerprint, Format};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId, is_no_windows_name};
 
 use crate::disk;
+use crate::live::{self, SystemStores};
 
 /// The state folder of one estate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct State {
     root: PathBuf,
+    /// The stores of the system whose changes the journals in the folder tell of.
+    system: Arc<dyn SystemStores>,
 }
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+impl Eq for State {}
 
 impl State {
     /// The folder, there or not.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), system: live::here() }
+    }
+
+    /// The same with other stores than those of the system this runs on.
+    #[must_use]
+    pub fn with_system(self, system: Arc<dyn SystemStores>) -> Self {
+        Self { system, ..self }
+    }
+
+    /// The stores of the system.
+    pub(crate) fn system(&self) -> &dyn SystemStores {
+        &*self.system
     }
 
     /// The folder itself.

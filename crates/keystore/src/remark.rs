@@ -250,6 +250,12 @@ impl Remark {
 
     /// Whether it says that a JVM refuses the whole store because of this entry.
     #[must_use]
+    pub fn is_key_elsewhere(&self) -> bool {
+        matches!(self, Self::KeyElsewhere { .. })
+    }
+
+    /// Whether a JVM refuses the whole store because of it.
+    #[must_use]
     pub fn is_jvm_unloadable(&self) -> bool {
         matches!(self, Self::JvmUnloadable { .. } | Self::UnknownCertificateType { .. })
     }

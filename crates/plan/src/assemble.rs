@@ -234,6 +234,8 @@ impl<'a> Desk<'a> {
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (&a.target, a.kind).cmp(&(&b.target, b.kind)));
+        let known = self.certificates(&manual);
+        crate::shelf::once_per_machine(&mut manual, &known);
         for work in &mut manual {
             work.restarts = self.manual_restarts(work);
         }

@@ -104,6 +104,8 @@ kinds! {
         Expiring = "expiring",
         /// The right certificate stands under another alias.
         WrongAlias = "wrong-alias",
+        /// A wanted certificate stands in a system store of Windows where it gives no trust.
+        WrongStore = "wrong-store",
         /// A key is shorter than the role demands.
         WeakKey = "weak-key",
         /// A signature uses a hash the role does not allow.

@@ -15,6 +15,7 @@ use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
 use crate::overlap;
 use crate::settle::{Ground, Settled, Settlement};
+use crate::shelf;
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -89,6 +90,8 @@ pub(crate) fn store<'a>(
         add: Vec::new(),
         verify: Vec::new(),
         remove: Vec::new(),
+        system: standing.def.system.clone(),
+        elsewhere: BTreeMap::new(),
         steps: standing.def.steps.clone(),
         restarts: Vec::new(),
         waiting_since: None,
@@ -142,6 +145,11 @@ pub(crate) fn store<'a>(
         };
         out.verdicts.insert(index, verdict);
     }
+    let named = |print: &Fingerprint| {
+        let items = manual.add.iter().chain(&manual.verify);
+        items.filter(|i| i.material.known() == Some(*print)).map(|i| (*print, i.subject.clone())).next()
+    };
+    out.findings.extend(shelf::findings(ground, standing, &wanted.iter().filter_map(named).collect()));
     manual.remove = removals(ground, standing, &known, &wanted, &settlement.predecessors);
     if let Some(age) = observation_age(ground, standing, &known) {
         let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
@@ -163,9 +171,14 @@ fn dedup(items: &mut Vec<ManualItem>) {
 
 /// What is known of it.
 pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing
-        .facts
-        .map(|f| f.entries.iter().filter_map(trusted).map(trustmason_keystore::CertificateSlot::fingerprint).collect());
+    let listing = standing.facts.map(|f| {
+        f.entries
+            .iter()
+            .filter(|e| !standing.is_misplaced(e))
+            .filter_map(trusted)
+            .map(trustmason_keystore::CertificateSlot::fingerprint)
+            .collect()
+    });
     let mirror = standing.facts.map(|f| f.sha256);
     let said = ground
         .observed
@@ -187,7 +200,8 @@ fn removals(
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    for slot in standing.facts.iter().flat_map(|f| f.entries.iter()).filter_map(trusted) {
+    let ours = standing.facts.iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
+    for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);
@@ -335,6 +349,8 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
             add: Vec::new(),
             verify: Vec::new(),
             remove: Vec::new(),
+            system: None,
+            elsewhere: BTreeMap::new(),
             steps,
             restarts: Vec::new(),
             waiting_since: None,

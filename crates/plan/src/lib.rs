@@ -24,6 +24,7 @@ pub mod pack;
 mod restart;
 mod served;
 mod settle;
+mod shelf;
 mod standing;
 pub mod text;
 mod why;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKind, Fingerprint, Format, Remark};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
+use trustmason_spec::windows::SystemStore;
 
 use crate::ledger::Ledger;
 use crate::options::OptionsLook;
@@ -101,6 +102,8 @@ pub struct StoreFacts {
     pub format: Format,
     /// Entries in file order.
     pub entries: Vec<Entry>,
+    /// Of Windows stores, as far as that is known: where each entry stands and who keeps it.
+    pub shelves: BTreeMap<EntryId, Shelf>,
     /// What the key entries of declared identities said to the store's password.
     pub keys: BTreeMap<EntryId, KeyLook>,
     /// What the reader noticed.
@@ -117,6 +120,26 @@ impl StoreFacts {
             _ => None,
         })
     }
+}
+
+/// Where an entry of a Windows store stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    /// The system store it is in.
+    pub store: SystemStore,
+    /// Who keeps it there.
+    pub keeper: Keeper,
+}
+
+/// Who keeps a certificate in a Windows store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Whoever administers the machine.
+    Machine,
+    /// The machine has a private key for it: it is somebody's identity.
+    Key,
+    /// Somebody else, who would bring it back: group policy, say.
+    Other(String),
 }
 
 /// Whether a private key opened with its store's password.

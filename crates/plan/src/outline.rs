@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Certificate, Fingerprint, Format};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::Side;
+use trustmason_spec::windows::SystemPlace;
 
 use crate::change::{Action, Change, ChangeId, Material, Phase};
 use crate::finding::Finding;
@@ -290,6 +291,10 @@ pub struct Manual {
     pub verify: Vec<ManualItem>,
     /// Certificates that must leave.
     pub remove: Vec<ManualItem>,
+    /// Of a Windows store: which system stores it is.
+    pub system: Option<SystemPlace>,
+    /// Certificates that the pack of another store brings into the same system store of this host.
+    pub elsewhere: BTreeMap<Material, StoreId>,
     /// What to do, one step a line.
     pub steps: Vec<String>,
     /// Services to restart afterwards.

@@ -1,5 +1,7 @@
 //! The pack a person takes to a store we cannot write: certificates as PEM, the steps, and the same for programs.
 
+mod reg;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -63,6 +65,9 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(Strin
             files.push((name, pem(certificate).into_bytes()));
         }
     }
+    if let Some(bytes) = manual.system.as_ref().and_then(|place| reg::file(manual, place, certificates)) {
+        files.push((reg::FILE.to_owned(), bytes));
+    }
     files.push(("STEPS.md".to_owned(), steps(manual, certificates).into_bytes()));
     let document = document(manual, certificates);
     let mut json = serde_json::to_vec_pretty(&document).ok()?;
@@ -81,6 +86,8 @@ pub(crate) fn file_names(manual: &Manual, known: &BTreeMap<Fingerprint, Arc<Cert
         items.filter_map(|item| Some(file_name(item, certificates.get(&item.material)?))).collect();
     names.sort();
     names.dedup();
+    let registry = manual.system.as_ref().and_then(|place| reg::file(manual, place, &certificates));
+    names.extend(registry.map(|_| reg::FILE.to_owned()));
     names.push("STEPS.md".to_owned());
     names.push("pack.json".to_owned());
     names
@@ -120,6 +127,9 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
     section(&mut out, "Add", &manual.add, true, certificates);
     section(&mut out, "Verify, add if absent", &manual.verify, true, certificates);
     section(&mut out, "Remove", &manual.remove, false, certificates);
+    if let Some(place) = &manual.system {
+        reg::commands(&mut out, manual, place, certificates);
+    }
     if !manual.steps.is_empty() {
         out.push_str("## Steps\n\n");
         for (i, step) in manual.steps.iter().enumerate() {

@@ -71,6 +71,7 @@ pub(crate) fn take<'a>(
     let mut standings: BTreeMap<StoreId, Standing<'a>> =
         topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, index, def))).collect();
     block_same_files(&mut standings);
+    block_same_systems(&mut standings);
     standings
 }
 
@@ -84,7 +85,7 @@ fn one<'a>(
     let shown = match &def.place {
         Place::File(p) | Place::Directory(p) => p.shown.clone(),
         Place::Pair { certificate, .. } => certificate.shown.clone(),
-        Place::Windows { location, store } => format!("windows://{location}/{store}"),
+        Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
     };
     let mut standing = Standing {
         def,
@@ -142,6 +143,24 @@ fn one<'a>(
     standing
 }
 
+/// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
+fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
+    let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
+    for (id, standing) in standings.iter().filter(|(_, s)| s.def.place == Place::Windows && !s.hand_off) {
+        for system in standing.def.system.iter().flat_map(|place| place.stores().into_iter().map(|s| place.path(s))) {
+            seen.entry((id.host.clone(), system.to_lowercase())).or_default().push(id.clone());
+        }
+    }
+    for ((_, path), ids) in seen.into_iter().filter(|(_, ids)| ids.len() > 1) {
+        for (i, id) in ids.iter().enumerate() {
+            let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
+            if let Some(standing) = standings.get_mut(id) {
+                standing.blocked = Some(Why::SameFile { other, path: path.clone() });
+            }
+        }
+    }
+}
+
 /// A direct store must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
 fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let fits = match (def.format, facts.format) {
@@ -159,21 +178,9 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
             "{} is {}, the role needs {}; restore the right file or declare its format in `stores:`",
             facts.path.display(),
             facts.format.as_str(),
-            declared(def.format)
+            def.format.as_str()
         ),
     })
-}
-
-fn declared(format: DeclaredFormat) -> &'static str {
-    match format {
-        DeclaredFormat::Jks => "jks",
-        DeclaredFormat::Jceks => "jceks",
-        DeclaredFormat::Pkcs12 => "pkcs12",
-        DeclaredFormat::Pem => "pem",
-        DeclaredFormat::PemDir => "pem-dir",
-        DeclaredFormat::PemPair => "pem-pair",
-        DeclaredFormat::Windows => "windows",
-    }
 }
 
 /// Filling an empty identity store with trust would make it look like one that only lost its keys.

@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner, Store};
+use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
 use trustmason_plan::change::{EdgeVerdict, ManualKind, Plan};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
-use trustmason_plan::observed::{Observed, SourceLook, StoreFacts, StoreLook};
+use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
 use trustmason_plan::pack::{self, Resolved};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, Place, Subject, Write};
+use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 use world::{Disk, NOW, Seed, World, edge, found, host, jks, now, path, pool, store_def};
 
 /// A host whose `tomcat-trust` people fill, trusting h0's `wsm` and `iis`.
@@ -60,6 +61,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
     observed.stores.insert(
         id.clone(),
         StoreLook::Readable(Box::new(StoreFacts {
+            shelves: Default::default(),
             path: PathBuf::from("hosts/tomcat-trust"),
             file: None,
             sha256: digest,
@@ -255,4 +257,94 @@ fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
     let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
     let asked: Vec<_> = manual.remove.iter().map(|i| i.material.clone()).collect();
     assert_eq!(asked, [trustmason_plan::change::Material::Known(pool().retired[0].print())]);
+}
+
+/// Two stores of one Windows that people fill, both trusting h0's `iis`.
+fn windows() -> (World, [StoreId; 2]) {
+    let mut world = World::new(1);
+    let ids = ["windows-root", "mscapi"].map(|name| {
+        let mut def = store_def(&host(0), name);
+        def.write = Write::HandOff;
+        def.format = DeclaredFormat::Windows;
+        def.system = Some(SystemPlace::machine());
+        def.password = None;
+        let id = def.id.clone();
+        world.topology.stores.insert(id.clone(), def);
+        let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
+        world.topology.edges.push(edge(&id, subject, None, &[]));
+        id
+    });
+    (world, ids)
+}
+
+fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
+    let minted = BTreeMap::new();
+    let manual = plan.manual.iter().find(|manual| manual.target == *id).unwrap();
+    let files = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+    files.into_iter().collect()
+}
+
+#[test]
+fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file() {
+    let (mut world, [root, mscapi]) = windows();
+    world.topology.distrust.insert(pool().foreign[1].print(), "stolen".to_owned());
+    let mut seen = mirror(&world, &root, &[&pool().foreign[1]]);
+    seen.stores.insert(mscapi.clone(), StoreLook::Unobserved);
+    let plan = judge(&world, &seen);
+    let first = rendered(&plan, &mscapi);
+    let steps = String::from_utf8(first["STEPS.md"].clone()).unwrap();
+    let file = format!("h0.acme.example_iis-{}.pem", iis().print().short());
+    let sha1 = thumbprint(iis().certificate.der());
+    assert!(steps.contains(&format!("certutil -addstore -f Root {file}\n")), "{steps}");
+    assert!(steps.contains(&format!("CiscoCertUtil /install {file} root\n")), "{steps}");
+    assert!(steps.contains("reg import import.reg"), "{steps}");
+    // What the keystore crate reads is what Windows reads.
+    let file = Store::open(first["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let [entry] = file.entries() else { panic!("{file:?}") };
+    assert_eq!(entry.certificates()[0].fingerprint(), iis().print());
+    let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
+    assert_eq!(file.registry_key(entry.id), Some(key));
+    assert!(file.remarks().is_empty(), "{:?}", file.remarks());
+
+    // The other store of the machine is the same one: what it wants comes with the first pack.
+    let second = rendered(&plan, &root);
+    let steps = String::from_utf8(second["STEPS.md"].clone()).unwrap();
+    assert!(!steps.contains("addstore") && steps.contains(&format!("comes with the pack of {mscapi}")), "{steps}");
+    let gone = thumbprint(pool().foreign[1].certificate.der());
+    assert!(steps.contains(&format!("certutil -delstore Root {gone}\n")), "{steps}");
+    let units: Vec<u16> = second["import.reg"].as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect();
+    let text = String::from_utf16(&units).unwrap();
+    assert!(text.contains(&format!("\r\n[-{key}\\Certificates\\{gone}]\r\n")), "{text}");
+    assert!(!text.contains(&sha1), "{text}");
+}
+
+#[test]
+fn a_pack_for_a_service_names_no_store_of_the_machine() {
+    let (mut world, [root, _]) = windows();
+    let location = Location::Service("Tomcat9".to_owned());
+    world.topology.stores.get_mut(&root).unwrap().system = Some(SystemPlace { location, ..SystemPlace::machine() });
+    let files = rendered(&judge(&world, &unseen(&world, &root)), &root);
+    let steps = String::from_utf8(files["STEPS.md"].clone()).unwrap();
+    assert!(!steps.contains("certutil") && steps.contains("reg import"), "{steps}");
+    let file = Store::open(files["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let key = file.registry_key(file.entries()[0].id).unwrap();
+    assert_eq!(key, r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography\Services\Tomcat9\SystemCertificates\Root");
+}
+
+#[test]
+fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
+    let (world, [root, mscapi]) = windows();
+    let mut seen = mirror(&world, &root, &[iis()]);
+    seen.stores.insert(mscapi, StoreLook::Unobserved);
+    let Some(StoreLook::Readable(facts)) = seen.stores.get_mut(&root) else { panic!() };
+    let entry = facts.entries[0].id;
+    facts.shelves.insert(entry, Shelf { store: SystemStore::My, keeper: Keeper::Machine });
+    let plan = judge(&world, &seen);
+    assert!(matches!(verdicts(&plan, &root)[..], [EdgeVerdict::Manual(_)]), "trust in Personal is no trust");
+    let found = plan.findings.iter().find(|f| f.kind == Kind::WrongStore).unwrap();
+    assert!(
+        found.message.contains("stands in My") && found.message.contains("certutil -delstore My"),
+        "{}",
+        found.message
+    );
 }

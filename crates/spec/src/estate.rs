@@ -6,7 +6,8 @@ use trustmason_keystore::{Fingerprint, Password};
 
 use crate::fault::{At, Place, Source};
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, Rotation, Side, SignatureHash, Write};
+use crate::windows::{Placement, SystemStore};
 
 /// An estate spec that was read: [`crate::parse`] makes it, [`crate::resolve`] turns it into a topology.
 #[derive(Clone, Debug)]
@@ -64,7 +65,12 @@ impl ProfileRef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AccessSpec {
     None,
-    Root { root: Template, drive: Option<Template> },
+    /// The host is the machine that this runs on.
+    Here,
+    Root {
+        root: Template,
+        drive: Option<Template>,
+    },
 }
 
 /// A template and its place, comparable by its text.
@@ -207,6 +213,27 @@ pub(crate) struct StoreOverride {
     pub(crate) exclusive: Option<At<bool>>,
     pub(crate) create: Option<At<bool>>,
     pub(crate) scheme: Option<At<Pkcs12Scheme>>,
+    pub(crate) write: Option<At<Write>>,
+    pub(crate) place: Option<At<PlacementSpec>>,
+}
+
+/// `place:` of a Windows store; what is `None` the path says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PlacementSpec {
+    pub(crate) root: Option<SystemStore>,
+    pub(crate) intermediate: Option<SystemStore>,
+    pub(crate) leaf: Option<SystemStore>,
+}
+
+impl PlacementSpec {
+    /// This over what a path says.
+    pub(crate) fn over(self, below: Placement) -> Placement {
+        Placement {
+            root: self.root.unwrap_or(below.root),
+            intermediate: self.intermediate.unwrap_or(below.intermediate),
+            leaf: self.leaf.unwrap_or(below.leaf),
+        }
+    }
 }
 
 /// A password: a name under `secrets:`, or the way to it.

@@ -8,7 +8,7 @@ pub(crate) use estate::SPEC;
 pub(crate) use role::PROFILE;
 
 use crate::lexeme::Lexeme;
-use crate::shape::{Record, Shape, may};
+use crate::shape::{Record, Shape, may, record};
 
 const TEXT: Shape = Shape::Scalar(Lexeme::Text);
 const NAME: Shape = Shape::Scalar(Lexeme::Name);
@@ -32,6 +32,8 @@ pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir"
 const SYNTAXES: &[&str] = &["ini", "arguments", "batch"];
 /// What of its store a setting should be.
 const EXPECTED: &[&str] = &["path", "format", "password", "unset"];
+/// How a host is reached without a folder that stands for its disks.
+const REACHES: &[&str] = &["none", "this-machine"];
 /// How changes reach a store.
 const WRITES: &[&str] = &["direct", "hand-off"];
 
@@ -55,6 +57,7 @@ pub(crate) const FINDINGS: &[&str] = &[
     "hand-off-waiting",
     "expiring",
     "wrong-alias",
+    "wrong-store",
     "weak-key",
     "weak-signature",
     "eku-missing",
@@ -71,6 +74,18 @@ pub(crate) const FINDINGS: &[&str] = &[
     "duplicate",
     "options-unobserved",
 ];
+
+/// The system stores of Windows that are written.
+const SYSTEM_STORE: Shape = Shape::Words(&["Root", "CA", "My"]);
+
+static PLACEMENT: Record = record(
+    "a placement",
+    &[
+        may("root", SYSTEM_STORE, "where self-signed certificates go"),
+        may("intermediate", SYSTEM_STORE, "where authorities below a root go"),
+        may("leaf", SYSTEM_STORE, "where all others go"),
+    ],
+);
 
 static SECRET: Record = Record {
     what: "a secret",

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use trustmason_keystore::Fingerprint;
 
 use crate::name::Fqdn;
+use crate::windows;
 
 /// A kind of scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Lexeme {
             Self::Date => r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
             Self::Country => r"^[A-Z]{2}$",
             Self::Pair => r"^[^/]+/[^/]+$",
-            Self::HostPath => r"^([A-Za-z]:[\\/]|/|\{).*$",
+            Self::HostPath => r"^([A-Za-z]:[\\/]|/|\{|[Ww]indows://).*$",
             Self::Variable => r"^[A-Za-z_][A-Za-z0-9_]*$",
         }
     }
@@ -155,7 +156,7 @@ fn host_path(text: &str) -> Result<(), Flaw> {
         && chars.next() == Some(':')
         && matches!(chars.next(), Some('\\' | '/'));
     demand(
-        drive || text.starts_with('/') || text.starts_with('{'),
+        drive || text.starts_with('/') || text.starts_with('{') || windows::is_system(text),
         "a path on a host starts with a drive, a slash or a {VARIABLE}",
         r"write it like 'C:\Cisco\CVP' or /tomcat-trust",
     )?;

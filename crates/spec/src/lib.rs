@@ -27,6 +27,7 @@ mod syntax;
 pub mod topology;
 mod tree;
 mod veil;
+pub mod windows;
 
 pub use estate::{ProfileRef, Spec};
 pub use fault::{Fault, Faults};

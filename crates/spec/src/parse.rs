@@ -145,6 +145,7 @@ fn access(node: &Node) -> Option<AccessSpec> {
     let access = node.get("access")?;
     match access.text() {
         Some("none") => Some(AccessSpec::None),
+        Some("this-machine") => Some(AccessSpec::Here),
         Some(_) => None,
         None => Some(AccessSpec::Root {
             root: Template(access.spot_of("root")?),
@@ -258,6 +259,8 @@ fn store(node: &Node) -> StoreOverride {
         exclusive: node.read_of("ownership", ownership),
         create: node.flag_of("create"),
         scheme: node.read_of("scheme", pick::scheme),
+        write: node.read_of("write", pick::write),
+        place: node.get("place").map(|place| At::new(pick::placement(place), place.place)),
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::{Fingerprint, Password};
 
-use crate::estate::{AnchorSpec, ProfileRef, SecretSpec};
+use crate::estate::{AnchorSpec, PlacementSpec, ProfileRef, SecretSpec};
 use crate::fault::At;
 use crate::lexeme;
 use crate::name::Fqdn;
-use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash};
+use crate::topology::{DeclaredFormat, KeyKind, Pkcs12Scheme, SignatureHash, Write};
 use crate::tree::{Kind, Node};
+use crate::windows::SystemStore;
 
 impl Node {
     /// A scalar with its place. One with control characters was reported and is left out.
@@ -115,6 +116,20 @@ pub(crate) fn format(text: &str) -> Option<DeclaredFormat> {
 }
 
 /// `java8`.
+pub(crate) fn write(text: &str) -> Option<Write> {
+    match text {
+        "direct" => Some(Write::Direct),
+        "hand-off" => Some(Write::HandOff),
+        _ => None,
+    }
+}
+
+/// Which certificate goes into which system store.
+pub(crate) fn placement(node: &Node) -> PlacementSpec {
+    let store = |field: &str| node.read_of(field, SystemStore::read).map(|at| at.value);
+    PlacementSpec { root: store("root"), intermediate: store("intermediate"), leaf: store("leaf") }
+}
+
 pub(crate) fn scheme(text: &str) -> Option<Pkcs12Scheme> {
     match text {
         "java8" => Some(Pkcs12Scheme::Java8),

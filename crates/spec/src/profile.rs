@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use catalog::{Catalog, Effective, dangling, takes_alias};
 pub(crate) use options::{Expected, Options, Setting};
 
-use crate::estate::{ProfileRef, SecretSpec, Spec};
+use crate::estate::{PlacementSpec, ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, Place, Source};
 use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
 
@@ -191,6 +191,7 @@ pub(crate) struct Store {
     pub(crate) write: Write,
     pub(crate) create: bool,
     pub(crate) scheme: Pkcs12Scheme,
+    pub(crate) placement: PlacementSpec,
     pub(crate) vendor_entries: bool,
     pub(crate) shadows: Vec<String>,
     pub(crate) restart: Vec<String>,

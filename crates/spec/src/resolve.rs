@@ -13,6 +13,7 @@ mod secrets;
 mod services;
 mod stores;
 pub(crate) mod template;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
 use crate::topology::{
-    Access, AuthorityDef, HostPath, OptionsDef, SecretRef, Source, StoreDef, Subject, Topology, Write,
+    Access, AuthorityDef, HostPath, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology, Write,
 };
 
 /// Everything one run looks at, in a stable order.
@@ -24,6 +24,8 @@ pub enum Look {
         fqdn: Fqdn,
         /// Its root.
         root: PathBuf,
+        /// Whether it is said to be this very machine.
+        here: bool,
     },
     /// A store we may write.
     Store {
@@ -31,6 +33,13 @@ pub enum Look {
         store: StoreDef,
         /// Aliases (lower case) of private key entries whose key must be seen to open with the store's password.
         keys: Vec<String>,
+    },
+    /// A store of the system itself.
+    System {
+        /// The store.
+        store: StoreDef,
+        /// Whether its host is said to be this very machine: no other machine's can be opened.
+        here: bool,
     },
     /// The mirror of a store only people write.
     Mirror {
@@ -100,12 +109,21 @@ impl Survey {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {
             let written = topology.stores.values().any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
-            if let (Access::Root(root), true) = (&host.access, written) {
-                looks.push(Look::Host { fqdn: host.fqdn.clone(), root: root.clone() });
+            let (root, here) = match &host.access {
+                Access::Root(root) => (root, false),
+                Access::Here(root) => (root, true),
+                Access::None => continue,
+            };
+            if written {
+                looks.push(Look::Host { fqdn: host.fqdn.clone(), root: root.clone(), here });
             }
         }
         for store in topology.stores.values() {
+            let here = || matches!(topology.hosts.get(&store.id.host).map(|host| &host.access), Some(Access::Here(_)));
             looks.extend(match store.write {
+                Write::Direct | Write::HandOff if store.place == Place::Windows => {
+                    Some(Look::System { store: store.clone(), here: here() })
+                }
                 Write::Direct => Some(Look::Store { store: store.clone(), keys: keys(topology, &store.id) }),
                 Write::HandOff => Some(Look::Mirror { store: store.clone() }),
                 Write::Never => None,

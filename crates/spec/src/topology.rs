@@ -11,6 +11,7 @@ use trustmason_keystore::{Fingerprint, Password};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
+use crate::windows::SystemPlace;
 
 /// One estate, every name resolved.
 #[derive(Clone, Debug)]
@@ -86,6 +87,8 @@ pub enum Side {
 pub enum Access {
     /// A folder under which the host's paths are found.
     Root(PathBuf),
+    /// It is this very machine; the folder is where its paths without a drive begin.
+    Here(PathBuf),
     /// Never opened, only trusted.
     None,
 }
@@ -121,13 +124,8 @@ pub enum Place {
         /// Files that hold the certificate as well, where their folder exists.
         copies: Vec<HostPath>,
     },
-    /// A Windows system store.
-    Windows {
-        /// `LocalMachine` or a service.
-        location: String,
-        /// `Root`, `CA`, `My`.
-        store: String,
-    },
+    /// The system's own certificate stores, which [`StoreDef::system`] names.
+    Windows,
 }
 
 /// The format a profile says a store has. What is really there is detected by magic.
@@ -147,6 +145,21 @@ pub enum DeclaredFormat {
     PemPair,
     /// A Windows system store.
     Windows,
+}
+
+impl DeclaredFormat {
+    /// As a spec writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Jks => "jks",
+            Self::Jceks => "jceks",
+            Self::Pkcs12 => "pkcs12",
+            Self::Pem => "pem",
+            Self::PemDir => "pem-dir",
+            Self::PemPair => "pem-pair",
+            Self::Windows => "windows",
+        }
+    }
 }
 
 /// How a PKCS#12 file that is made new is protected. One that is there keeps what it has.
@@ -179,6 +192,8 @@ pub struct StoreDef {
     pub place: Place,
     /// The format the profile declares.
     pub format: DeclaredFormat,
+    /// Of format `windows`: the system stores that it is, or that its mirror is of.
+    pub system: Option<SystemPlace>,
     /// Where its password comes from; `None` for formats without one.
     pub password: Option<SecretRef>,
     /// How changes get in.

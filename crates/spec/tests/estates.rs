@@ -132,6 +132,7 @@ fn the_survey_of_the_lab_is_complete() {
                 assert!(folder == Path::new("/estate/certs") && !names.is_empty());
                 "certificate"
             }
+            Look::System { .. } => "system",
             Look::Inbox { .. } => "inbox",
             Look::Shadow { .. } => "shadow",
             Look::Staging { password, .. } => {

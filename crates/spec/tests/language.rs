@@ -34,7 +34,7 @@ fn service<'t>(topology: &'t Topology, id: &str) -> &'t ServiceDef {
 fn shown(store: &StoreDef) -> &str {
     match &store.place {
         Place::File(path) | Place::Directory(path) => &path.shown,
-        Place::Pair { .. } | Place::Windows { .. } => panic!("no single path"),
+        Place::Pair { .. } | Place::Windows => panic!("no single path"),
     }
 }
 

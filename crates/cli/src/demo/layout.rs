@@ -50,7 +50,7 @@ pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
                 stores += 1;
             }
             Place::Directory(path) if def.write == Write::HandOff => estate.mirror(def, path)?,
-            Place::Directory(_) | Place::Pair { .. } | Place::Windows { .. } => {}
+            Place::Directory(_) | Place::Pair { .. } | Place::Windows => {}
         }
     }
     let exports = estate.exports()?;

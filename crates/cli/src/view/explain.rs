@@ -95,7 +95,7 @@ pub(crate) fn store(case: Case<'_>, def: &StoreDef) -> String {
 }
 
 fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
-    line!(out, "{}  {}", paint(BOLD, format!("store {}", def.id)), paint(DIM, place(&def.place)));
+    line!(out, "{}  {}", paint(BOLD, format!("store {}", def.id)), paint(DIM, place(def)));
     let view = case.plan.stores.iter().find(|s| s.id == def.id);
     if let Some(view) = view {
         line!(out, "  now       {}", state(view));
@@ -138,11 +138,11 @@ fn secret_source(source: &SecretSource) -> String {
     }
 }
 
-fn place(place: &Place) -> String {
-    match place {
+fn place(def: &StoreDef) -> String {
+    match &def.place {
         Place::File(path) | Place::Directory(path) => escape(&path.shown),
         Place::Pair { certificate, key, .. } => format!("{} and {}", escape(&certificate.shown), escape(&key.shown)),
-        Place::Windows { location, store } => format!("windows://{location}/{store}"),
+        Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 

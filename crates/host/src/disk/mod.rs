@@ -110,6 +110,20 @@ impl Disk {
         Self { gate }
     }
 
+    /// Changes a store of the system. What it does there are steps of the system's own; here it is one.
+    pub(crate) fn system(
+        &self,
+        path: &Path,
+        act: impl FnOnce() -> Result<(), crate::live::LiveError>,
+    ) -> Result<(), crate::live::LiveError> {
+        match self.gate.pass(Step::Write, path) {
+            Fate::Go => act(),
+            Fate::Fail(error) | Fate::Half(error) => {
+                Err(crate::live::LiveError(format!("cannot change {}: {error}", path.display())))
+            }
+        }
+    }
+
     fn take<T>(
         &self,
         step: Step,

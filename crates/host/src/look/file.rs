@@ -10,7 +10,8 @@ use trustmason_keystore::{
     Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
     fold_alias,
 };
-use trustmason_plan::observed::{FailureClass, KeyLook, ReadFailure, StoreFacts};
+use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
+use trustmason_spec::windows::SystemStore;
 
 use crate::disk::{self, DiskError};
 use crate::path::{self, PathError};
@@ -150,6 +151,7 @@ pub(super) fn facts<'m>(
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
     StoreFacts {
+        shelves: shelves(store),
         file: files.first().and_then(|metadata| identity(path, metadata)),
         sha256,
         format: store.format(),
@@ -159,6 +161,17 @@ pub(super) fn facts<'m>(
         modified: files.into_iter().filter_map(modified).max(),
         path: path.to_owned(),
     }
+}
+
+/// Where the entries of a registry export stand: it alone of all exports says so.
+fn shelves(store: &Store) -> BTreeMap<EntryId, Shelf> {
+    let keyed = |id: EntryId| store.remarks().iter().any(|r| r.is_key_elsewhere() && r.entry() == Some(id));
+    let shelf = |entry: &Entry| {
+        let store = SystemStore::read(store.registry_key(entry.id)?.rsplit('\\').next()?)?;
+        let keeper = if keyed(entry.id) { Keeper::Key } else { Keeper::Machine };
+        Some((entry.id, Shelf { store, keeper }))
+    };
+    store.entries().iter().filter_map(shelf).collect()
 }
 
 fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {

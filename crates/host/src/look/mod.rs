@@ -11,6 +11,7 @@ mod inbox;
 mod options;
 mod pair;
 pub(crate) mod source;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +28,7 @@ use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
 use crate::ledger::{self, Loaded};
+use crate::live;
 use crate::path::{self, PathError};
 use crate::secret::Secrets;
 use crate::staging;
@@ -48,8 +50,8 @@ pub struct Eyes<'a> {
 pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
     let mut observed = Observed { ledger: ledger.ledger.clone(), ..Observed::default() };
     for look in &survey.looks {
-        if let Look::Host { fqdn, root } = look {
-            observed.hosts.insert(fqdn.clone(), host(root));
+        if let Look::Host { fqdn, root, here } = look {
+            observed.hosts.insert(fqdn.clone(), host(fqdn, root, *here, eyes));
         }
     }
     let hosts = &observed.hosts;
@@ -103,6 +105,10 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
             };
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
         }
+        Look::System { store, here } => {
+            let (look, input) = windows::look(store, *here, hosts.get(&store.id.host), eyes);
+            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+        }
         Look::Mirror { store } => {
             let (look, input) = mirror(store, eyes);
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
@@ -132,7 +138,10 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
 }
 
 /// A mount point nobody mounted is an empty folder: that is no reason to call every store missing.
-fn host(root: &Path) -> HostLook {
+fn host(fqdn: &Fqdn, root: &Path, here: bool, eyes: Eyes<'_>) -> HostLook {
+    if here && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str()) {
+        return HostLook::Unreachable(why);
+    }
     match std::fs::read_dir(root) {
         Ok(mut items) => match items.next() {
             Some(Ok(_)) => HostLook::Reachable,
@@ -163,9 +172,7 @@ fn single(place: &Place) -> Result<&HostPath, StoreLook> {
         Place::Pair { certificate, .. } => {
             other(format!("{} is half of a certificate and key pair", certificate.shown))
         }
-        Place::Windows { location, store } => {
-            other(format!("windows://{location}/{store} is a Windows system store, which this version does not open"))
-        }
+        Place::Windows => other("a store of the system is no file".to_owned()),
     }
 }
 
@@ -229,7 +236,7 @@ fn digest(look: &StoreLook) -> Option<Fingerprint> {
 fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     let host_path = match &def.place {
         Place::File(path) | Place::Directory(path) => path,
-        Place::Pair { .. } | Place::Windows { .. } => return (StoreLook::Unobserved, None),
+        Place::Pair { .. } | Place::Windows => return (StoreLook::Unobserved, None),
     };
     match path::resolve(host_path) {
         Ok(path::Place::Found(path)) => {

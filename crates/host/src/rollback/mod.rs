@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::change::Action;
 use trustmason_plan::ledger::Predecessor;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
@@ -22,10 +22,12 @@ use crate::books::{Beginning, Books, Counts};
 use crate::disk::{self, Disk};
 use crate::journal::{Fact, Intent, Kind, Memory, Piece, Record};
 use crate::ledger::{self, Loaded};
+use crate::live;
 use crate::lock::Lock;
 use crate::run::StoreOutcome;
 use crate::run::place::{New, Site, Trouble};
 use crate::run::tidy::tidy;
+use crate::run::windows;
 use crate::staging;
 use outlook::{Arrived, Backup, Restore};
 pub use outlook::{Fault, Outlook, RollbackError, outlook};
@@ -168,7 +170,7 @@ fn store(books: &mut Books<'_>, undoes: &str, restore: &Restore) -> StoreOutcome
         };
         let pieces = match outcome {
             StoreOutcome::Written { .. } => Vec::new(),
-            _ => crate::journal::stand(&intent, &books.run).0,
+            _ => crate::journal::stand(&intent, &books.run, books.state.system()).0,
         };
         (outcome, pieces)
     };
@@ -234,6 +236,16 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     let mut kept = None;
     for (index, (piece, _)) in restore.pieces.iter().enumerate() {
         let Some(after) = piece.after else { continue };
+        if let Some((at, store)) = live::read_path(&piece.path) {
+            let part = live::part(books.state.system(), &at, store, &Interner::new()).map_err(|error| error.0)?;
+            if live::digest_of(&part) != after {
+                let why = format!("{} has changed at this moment; look at it first", piece.path.display());
+                return Err(Trouble::Stale(why));
+            }
+            windows::back_up(books.disk, &books.journal, &intent.store, &piece.path, &part, &folder)?;
+            kept = Some(folder.clone());
+            continue;
+        }
         let bytes = disk::read(&piece.path)?;
         if Fingerprint::of(&bytes) != after {
             return Err(Trouble::Stale(format!(
@@ -257,6 +269,15 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             (Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
                 let bytes = disk::read(copy)?;
+                if live::read_path(&piece.path).is_some() {
+                    let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
+                    let store = store.map_err(|error| format!("{} does not open: {error}", copy.display()))?;
+                    if store.listing_digest() != piece.before {
+                        return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
+                    }
+                    windows::put_back(books.state.system(), books.disk, &intent.store, piece, store)?;
+                    continue;
+                }
                 if Some(Fingerprint::of(&bytes)) != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
                 }

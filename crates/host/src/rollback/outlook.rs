@@ -10,9 +10,10 @@ use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit;
-use crate::disk::{self, Attributes, DiskError, Owner};
+use crate::disk::{Attributes, DiskError, Owner};
 use crate::journal::{self, Deed, Fact, Intent, Piece, Record};
 use crate::ledger::Loaded;
+use crate::live::{self, SystemStores};
 use crate::run::RunError;
 use crate::state::State;
 
@@ -177,7 +178,7 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
     }
     let records = journal::read(state, &run)?;
     let staged = staged(&records);
-    let deeds = journal::deeds(&records, &run);
+    let deeds = journal::deeds(&records, &run, state);
     let begun_again = loaded.ledger.runs.iter().any(|other| other.undoes.as_ref() == Some(&run));
     if record.written == 0 && staged.is_empty() && !begun_again && deeds.iter().all(untouched) {
         return Err(RollbackError::Empty { run });
@@ -188,7 +189,7 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
     let (mut changed, mut damaged, mut restores) = (Vec::new(), Vec::new(), Vec::new());
     for deed in deeds.iter().rev().filter(|deed| !untouched(deed)) {
         let store = &deed.intent.store;
-        let pieces = pieces(deed).map_err(|whys| {
+        let pieces = pieces(deed, state.system()).map_err(|whys| {
             changed.extend(whys.into_iter().map(|why| Fault { store: store.clone(), why }));
         });
         let Ok(pieces) = pieces else { continue };
@@ -253,7 +254,7 @@ fn staged(records: &[Record]) -> Vec<(IdentityId, Fingerprint)> {
 fn choose<'a>(state: &State, ledger: &'a Ledger, run: Option<&str>) -> Result<&'a RunRecord, RollbackError> {
     let find = |id: &str| ledger.runs.iter().find(|record| record.id == id);
     let wrote = |record: &RunRecord| -> Result<bool, DiskError> {
-        let deeds = journal::deeds(&journal::read(state, &record.id)?, &record.id);
+        let deeds = journal::deeds(&journal::read(state, &record.id)?, &record.id, state);
         Ok(record.written > 0 || !deeds.iter().all(untouched))
     };
     let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.to_owned() })).transpose()?;
@@ -283,14 +284,14 @@ fn choose<'a>(state: &State, ledger: &'a Ledger, run: Option<&str>) -> Result<&'
 }
 
 /// The files of a store that are to be put back; or why one is in the way.
-fn pieces(deed: &Deed) -> Result<Vec<Piece>, Vec<String>> {
+fn pieces(deed: &Deed, system: &dyn SystemStores) -> Result<Vec<Piece>, Vec<String>> {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     for piece in &deed.intent.pieces {
         let path = piece.path.display();
         if !deed.written.contains(&piece.path) && !deed.unclear.contains(&piece.path) {
             continue;
         }
-        match disk::digest_if_there(&piece.path) {
+        match live::digest_if_there(system, deed.intent.store.host.as_str(), &piece.path) {
             Ok(now) if now == piece.after => found.push(piece.clone()),
             Ok(now) if now == piece.before => {}
             Ok(Some(_)) => faults.push(format!("{path} holds something else by now")),
@@ -320,7 +321,7 @@ fn backup(backups: &Backups, piece: &Piece) -> Result<Option<Backup>, String> {
     let Some(before) = piece.before else { return Ok(None) };
     let backup = backups.get(&(piece.path.clone(), before)).cloned();
     let backup = backup.ok_or_else(|| format!("no backup of {} was noted", piece.path.display()))?;
-    match disk::digest_if_there(&backup.copy) {
+    match live::digest_of_copy(&piece.path, &backup.copy) {
         Ok(Some(digest)) if digest == before => Ok(Some(backup)),
         Ok(Some(_)) => Err(format!("the backup {} was altered", backup.copy.display())),
         Ok(None) => Err(format!("the backup {} is missing", backup.copy.display())),

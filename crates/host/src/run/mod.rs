@@ -16,6 +16,7 @@ pub(crate) mod place;
 mod proof;
 mod stores;
 pub(crate) mod tidy;
+pub(crate) mod windows;
 mod work;
 mod write;
 

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::work::edits;
-use trustmason_spec::topology::{DeclaredFormat, StoreDef};
+use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::place::{self, Trouble};
 use super::work::Work;
-use super::{StoreOutcome, facts, files, memory, proof};
+use super::{StoreOutcome, facts, files, memory, proof, windows};
 use crate::disk::{self, DiskError, Owner};
 use crate::journal::{self, Intent, Journal, Memory, Piece, Record};
 use crate::pair::{self, Pair};
@@ -50,14 +50,16 @@ pub(super) fn store(
     };
     let pieces = match (&outcome, &intent) {
         (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|piece| piece.path.clone()).collect(),
-        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => journal::stand(intent, &work.run).0,
+        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => {
+            journal::stand(intent, &work.run, work.state.system()).0
+        }
         _ => Vec::new(),
     };
     Written { outcome, intent, pieces }
 }
 
 /// What the ledger knows of a store's entries.
-type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
+pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
 /// Where a store is.
 enum Ground {
@@ -146,6 +148,9 @@ fn attempt(
         return Err(Trouble::Failed(format!("{} may not be written by this plan", view.id)));
     };
     let def = work.store(&view.id)?;
+    if def.place == Place::Windows {
+        return windows::attempt(work, journal, view, def, placed, changes, meant);
+    }
     let ground = Ground::of(def, path)?;
     let password = match &ground {
         Ground::Path(_) => work.password(def)?,

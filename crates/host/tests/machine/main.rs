@@ -20,5 +20,6 @@ mod pair;
 mod record;
 mod secrets;
 mod sight;
+mod system;
 mod undo;
 mod world;

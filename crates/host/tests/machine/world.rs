@@ -155,6 +155,8 @@ pub struct World {
     pub options: Options,
     pub iis: Certificate,
     pub old_wsm: Certificate,
+    /// The stores of the system, where a test has its own.
+    pub system: Option<Arc<dyn trustmason_host::live::SystemStores>>,
 }
 
 fn host(root: &Path, name: &str) -> Host {
@@ -188,6 +190,7 @@ pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, pas
     let id = store_id(id);
     let path = host_path(root, id.host.as_str(), shown);
     StoreDef {
+        system: None,
         place: if format == DeclaredFormat::PemDir { Place::Directory(path) } else { Place::File(path) },
         format,
         password: password.map(secret),
@@ -295,7 +298,14 @@ impl World {
             fs::set_permissions(conf.join(".keystore"), fs::Permissions::from_mode(0o640)).unwrap();
         }
         let topology = topology(&root, format);
-        Self { dir, topology, options: Options::default(), iis: iis.certificate, old_wsm: wsm.certificate.clone() }
+        Self {
+            dir,
+            topology,
+            options: Options::default(),
+            iis: iis.certificate,
+            old_wsm: wsm.certificate.clone(),
+            system: None,
+        }
     }
 
     pub fn root(&self) -> PathBuf {
@@ -311,7 +321,11 @@ impl World {
     }
 
     pub fn state(&self) -> State {
-        State::at(&self.topology.state)
+        let state = State::at(&self.topology.state);
+        match &self.system {
+            Some(system) => state.with_system(Arc::clone(system)),
+            None => state,
+        }
     }
 
     pub fn ledger(&self) -> Loaded {
@@ -395,7 +409,14 @@ impl World {
                 Place::Windows { .. } => {}
             }
         }
-        Self { dir, topology, options: self.options.clone(), iis: self.iis.clone(), old_wsm: self.old_wsm.clone() }
+        Self {
+            dir,
+            topology,
+            options: self.options.clone(),
+            iis: self.iis.clone(),
+            old_wsm: self.old_wsm.clone(),
+            system: self.system.clone(),
+        }
     }
 }
 

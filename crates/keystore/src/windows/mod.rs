@@ -7,6 +7,7 @@
 pub(crate) mod element;
 mod hive;
 mod limits;
+pub(crate) mod listing;
 pub(crate) mod reg;
 mod sst;
 

@@ -44,14 +44,14 @@ fn named(error: ReadError, store: &Store, start: usize) -> ReadError {
 
 /// The next content of the file. It may become empty: Windows writes empty stores, too.
 pub(super) fn edit(store: &Store, wish: &Wish) -> Vec<u8> {
-    let mut out = Vec::with_capacity(store.bytes.len() + 4096);
-    out.extend_from_slice(MAGIC);
-    for id in &wish.stays {
-        out.extend_from_slice(store.raw(*id).unwrap_or_default());
-    }
-    for new in &wish.added {
-        out.extend_from_slice(&new.bytes);
-    }
+    let stays = wish.stays.iter().filter_map(|id| store.raw(*id));
+    of(stays.chain(wish.added.iter().map(|new| new.bytes.as_slice())))
+}
+
+/// A file of these elements.
+pub(super) fn of<'a>(elements: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    out.extend(elements.into_iter().flatten());
     out.extend_from_slice(END);
     out
 }

@@ -2,6 +2,7 @@
 //! is left is judged: ours and unwanted leaves, everything else stays.
 
 mod pair;
+mod shelf;
 mod slot;
 mod sweep;
 mod wish;
@@ -133,6 +134,7 @@ pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, sett
     work.hold_elsewhere();
     work.fill_slots();
     work.sweep();
+    work.shelved();
     work.entry_findings();
     work.store_reset();
     work.limit_deletes()
@@ -154,7 +156,8 @@ impl<'a> Comparison<'a> {
 
     fn with_fingerprint(&self, fingerprint: Fingerprint) -> Vec<&'a Entry> {
         let entries = self.entries;
-        entries.iter().filter(|e| trusted(e).is_some_and(|s| s.fingerprint() == fingerprint)).collect()
+        let there = |e: &&Entry| trusted(e).is_some_and(|s| s.fingerprint() == fingerprint) && !self.is_misplaced(e);
+        entries.iter().filter(there).collect()
     }
 
     fn settle_edge(&mut self, wish: Wish<'a>, verdict: Verdict) {

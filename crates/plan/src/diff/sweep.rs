@@ -23,6 +23,9 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let Some(slot) = trusted(entry) else { continue };
+            if self.is_out_of_reach(entry) {
+                continue;
+            }
             let fingerprint = slot.fingerprint();
             let certificate = slot.certificate();
             let why_gone = certificate.and_then(|c| Some((c, self.settlement.gone_for_good(c)?)));
@@ -81,7 +84,7 @@ impl<'a> Comparison<'a> {
         let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
             return;
         };
-        let Some(why) = self.ground.topology.distrust.get(&fingerprint) else {
+        let Some(why) = self.ground.topology.distrust.get(&fingerprint).filter(|_| !self.is_kept(entry)) else {
             return;
         };
         let already = self.out.drafts.iter().any(|d| match &d.deed {

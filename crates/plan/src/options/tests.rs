@@ -344,6 +344,7 @@ fn no_text_takes_long() {
 fn the_format_is_compared_with_the_file_where_it_opens() {
     let def = connector(OptionsSyntax::Arguments);
     let facts = StoreFacts {
+        shelves: BTreeMap::new(),
         path: "trust.jks".into(),
         file: None,
         sha256: Fingerprint::of(b""),

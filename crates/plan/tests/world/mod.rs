@@ -208,6 +208,7 @@ pub fn path(id: &StoreId) -> HostPath {
 pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
     let id = StoreId::new(host.clone(), name);
     StoreDef {
+        system: None,
         place: Place::File(path(&id)),
         format: DeclaredFormat::Jks,
         password: Some(SecretRef { name: "cacerts".to_owned(), from: SecretSource::Literal(password()) }),
@@ -406,6 +407,7 @@ impl World {
                         .map(|e| (e.id, KeyLook::Opens))
                         .collect();
                     StoreLook::Readable(Box::new(StoreFacts {
+                        shelves: Default::default(),
                         path: PathBuf::from(id.to_string()),
                         file: Some((1, n as u64)),
                         sha256: Fingerprint::of(bytes),

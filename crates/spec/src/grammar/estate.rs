@@ -1,6 +1,9 @@
 //! The estate spec.
 
-use super::{COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, SCHEMES, SECRET, SHA256, TEXT};
+use super::{
+    COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, REACHES, SCHEMES, SECRET,
+    SHA256, TEXT, WRITES,
+};
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
@@ -12,7 +15,7 @@ pub(crate) static SPEC: Record = record(
         must("estate", NAME, "the estate's name"),
         must("profile", Shape::OneOrMore(&TEXT), "a built-in profile, the path of one's own, or a list of them"),
         may("state", TEXT, "folder of journal, ledger, staging, backups and lock"),
-        may("access", Shape::Either(&Shape::Words(&["none"]), &ACCESS), "how this machine reaches the hosts' disks"),
+        may("access", Shape::Either(&Shape::Words(REACHES), &ACCESS), "how this machine reaches the hosts' disks"),
         may("certificates_dir", TEXT, "folder where certificates exported by hand are dropped"),
         may("secrets", Shape::Map(Lexeme::Name, &Shape::Record(&SECRET)), "passwords, by reference"),
         may("identity", Shape::Record(&IDENTITY), "how identities are made"),
@@ -108,7 +111,11 @@ static HOST: Record = record(
         may("identities", Shape::Map(Lexeme::Name, &Shape::Record(&IDENTITY)), "how one identity is made, by its name"),
         may("profile", Shape::OneOrMore(&TEXT), "a profile of its own"),
         may("formerly", Shape::List(&FQDN), "names it had before"),
-        may("access", Shape::Either(&Shape::Words(&["none"]), &ACCESS), "how its disk is reached, or `none`"),
+        may(
+            "access",
+            Shape::Either(&Shape::Words(REACHES), &ACCESS),
+            "how its disk is reached, `this-machine` or `none`",
+        ),
     ],
 );
 
@@ -163,6 +170,8 @@ static OVERRIDE: Record = record(
         ),
         may("create", Shape::Flag, "whether it may be created"),
         may("scheme", Shape::Words(SCHEMES), "of a pkcs12 file that is created: what its service reads"),
+        may("write", Shape::Words(WRITES), "of a Windows store: direct, or hand-off"),
+        may("place", Shape::Record(&PLACEMENT), "of a Windows store: which certificate goes into which system store"),
     ],
 );
 

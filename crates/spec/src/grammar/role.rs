@@ -1,6 +1,8 @@
 //! The role profile.
 
-use super::{COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES};
+use super::{
+    COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,
+};
 use crate::lexeme::Lexeme;
 use crate::shape::{Field, Record, Shape, may, must, record};
 
@@ -89,6 +91,7 @@ static STORE: Record = record(
         may("write", Shape::Words(WRITES), "direct (default), or hand-off: only people write it"),
         may("create", Shape::Flag, "whether it may be created where its folder exists"),
         may("scheme", Shape::Words(SCHEMES), "of a pkcs12 file that is created: what its service reads"),
+        may("place", Shape::Record(&PLACEMENT), "of a Windows store: which certificate goes into which system store"),
         may("vendor_entries", Shape::Flag, "whether the vendor ships entries of its own in it"),
         may("shadows", Shape::List(&HOST_PATH), "files that are used instead of it, if they exist"),
         may("restart", Shape::List(&NAME), "services that read it at start"),

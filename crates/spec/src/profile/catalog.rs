@@ -215,14 +215,27 @@ impl Role {
 impl super::Store {
     /// Whether both mean the same store; where they were written does not count.
     fn same(&self, other: &Self) -> bool {
-        let Self { origin: _, spot, format, password, write, create, scheme, vendor_entries, shadows, restart, steps } =
-            self;
+        let Self {
+            origin: _,
+            spot,
+            format,
+            password,
+            write,
+            create,
+            scheme,
+            placement,
+            vendor_entries,
+            shadows,
+            restart,
+            steps,
+        } = self;
         *spot == other.spot
             && *format == other.format
             && *password == other.password
             && *write == other.write
             && *create == other.create
             && *scheme == other.scheme
+            && *placement == other.placement
             && *vendor_entries == other.vendor_entries
             && *shadows == other.shadows
             && *restart == other.restart

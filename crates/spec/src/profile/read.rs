@@ -104,6 +104,7 @@ fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
         write: write(node),
         create: node.flag_of("create").is_some_and(|at| at.value),
         scheme: node.read_of("scheme", pick::scheme).map_or_else(Pkcs12Scheme::default, |at| at.value),
+        placement: node.get("place").map(pick::placement).unwrap_or_default(),
         vendor_entries: node.flag_of("vendor_entries").is_some_and(|at| at.value),
         shadows: node.texts_of("shadows"),
         restart: node.texts_of("restart"),

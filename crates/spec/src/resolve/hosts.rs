@@ -96,6 +96,7 @@ pub(crate) fn machines<'s>(work: &mut Work<'s>, catalog: &Catalog<'_>) -> Vec<Ma
             machines.extend(machine(work, host, &effective));
         }
     }
+    here(work, &machines);
     publishers(work, &mut machines);
     former(work, &machines);
     machines.sort_by(|a, b| a.host.fqdn.cmp(&b.host.fqdn));
@@ -157,6 +158,12 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         disks: None,
         vars,
     };
+    if *spec.access.as_ref().unwrap_or(&work.spec.access) == AccessSpec::Here {
+        // The drives of a machine's own paths are called as the machine itself calls them.
+        let root = std::path::PathBuf::from("/");
+        machine.host.access = Access::Here(root.clone());
+        machine.disks = Some(Disks { root, drive: Some("{letter}:".to_owned()) });
+    }
     if let AccessSpec::Root { root, drive } = spec.access.as_ref().unwrap_or(&work.spec.access) {
         let filled = template::fill(&root.0.value, &|name| match name {
             "fqdn" | "host" => machine.value(name),
@@ -196,6 +203,16 @@ fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<
         };
         let hint = format!("{name} is {first} + {step} * ({of} - 1)");
         work.warnings.push(work.spec.source.warning(at.1.place, message).hint(hint));
+    }
+}
+
+/// One machine is one host.
+fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
+    let here: Vec<&Machine<'_>> = machines.iter().filter(|m| matches!(m.host.access, Access::Here(_))).collect();
+    if let [first, second, ..] = here.as_slice() {
+        let message = format!("{} and {} are both said to be this machine", first.host.fqdn, second.host.fqdn);
+        let fault = work.spec.source.error(second.spec.place, message);
+        work.faults.push(fault.hint("write `access: this-machine` on one host, and give the others a root or `none`"));
     }
 }
 

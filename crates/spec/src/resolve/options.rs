@@ -86,7 +86,7 @@ fn wanted(machine: &Machine<'_>, store: &StoreDef, def: &Setting) -> Result<Want
     Ok(match &def.expected {
         Expected::Path => match &store.place {
             Place::File(path) | Place::Directory(path) => Wanted::Path(path.shown.clone()),
-            Place::Pair { .. } | Place::Windows { .. } => return Err(format!("{} is not one file", store.id)),
+            Place::Pair { .. } | Place::Windows => return Err(format!("{} is not one file", store.id)),
         },
         Expected::Format => Wanted::Format(word(store.format).to_owned()),
         Expected::Password => Wanted::Password,

@@ -46,18 +46,24 @@ fn one(
     let format =
         top(work, id, hits, "format", |o| o.format.as_ref(), |a, b| a == b).map_or(store.format, |at| at.value);
     let password = top(work, id, hits, "password", |o| o.password.as_ref(), PasswordSpec::same);
+    let system = super::windows::system(work, machine, id, store, format, path, hits).ok()?;
+    let live = system.as_ref().is_some_and(|system| system.live);
+    let write = super::windows::write(work, id, store, format, live, hits);
+    // The system brings roots of its own.
+    let vendor_entries = store.vendor_entries || live;
     let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
     let create =
         top(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b).map_or(store.create, |at| at.value);
     let scheme =
         top(work, id, hits, "scheme", |o| o.scheme.as_ref(), |a, b| a == b).map_or(store.scheme, |at| at.value);
-    if let Some(at) = exclusive.filter(|at| at.value && store.vendor_entries) {
+    if let Some(at) = exclusive.filter(|at| at.value && vendor_entries) {
         let message = format!("{id} cannot be exclusive: its vendor ships certificates of its own in it");
         work.faults.push(
             work.spec.source.error(at.place, message).hint("name the certificates that must go under `distrust:`"),
         );
     }
-    let place = place(work, machine, id, store, format, path, (certificate, key))?;
+    let place =
+        if live { StorePlace::Windows } else { place(work, machine, id, store, format, path, (certificate, key))? };
     let mut shadows = Vec::new();
     for text in &store.shadows {
         shadows.extend(located(work, machine, id, text, None));
@@ -66,11 +72,12 @@ fn one(
         id: id.clone(),
         place,
         format,
+        system: system.map(|system| system.place),
         password: secrets.of(work, machine, id, store, password),
-        write: store.write,
+        write,
         create,
         scheme,
-        vendor_entries: store.vendor_entries,
+        vendor_entries,
         exclusive: exclusive.is_some_and(|at| at.value),
         shadows,
         restart: store.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),

@@ -18,7 +18,7 @@ mod handle;
 
 use windows_sys::Win32::Security::Cryptography::{
     CERT_SYSTEM_STORE_LOCAL_MACHINE, CERT_SYSTEM_STORE_LOCAL_MACHINE_ENTERPRISE_ID,
-    CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID, CERT_SYSTEM_STORE_LOCATION_SHIFT,
+    CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID, CERT_SYSTEM_STORE_LOCATION_SHIFT, CERT_SYSTEM_STORE_SERVICES_ID,
 };
 
 pub use certificate::{Certificate, Id, Limit, LimitKind};
@@ -29,7 +29,11 @@ use handle::{Access, Handle};
 
 /// The name of a store. It may not reach into another: no `\`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StoreName(String);
+pub struct StoreName {
+    name: String,
+    /// Whose it is, if not the machine's.
+    service: Option<String>,
+}
 
 impl StoreName {
     /// Reads one; `None` if no store can be called so.
@@ -37,32 +41,51 @@ impl StoreName {
         let fits = (1..=255).contains(&text.encode_utf16().count())
             && !text.chars().any(|c| c == '\\' || c.is_control())
             && text.trim() == text;
-        fits.then(|| Self(text.to_owned()))
+        fits.then(|| Self { name: text.to_owned(), service: None })
     }
 
     /// The trusted roots.
     pub fn root() -> Self {
-        Self("Root".to_owned())
+        Self { name: "Root".to_owned(), service: None }
     }
 
     /// The intermediate authorities.
     pub fn ca() -> Self {
-        Self("CA".to_owned())
+        Self { name: "CA".to_owned(), service: None }
     }
 
     /// The machine's own certificates.
     pub fn my() -> Self {
-        Self("My".to_owned())
+        Self { name: "My".to_owned(), service: None }
+    }
+
+    /// The store of this name that one service has, by the service's short name; `None` if none can be called so.
+    pub fn of_service(self, service: &str) -> Option<Self> {
+        let service = Self::parse(service)?.name;
+        Some(Self { service: Some(service), ..self })
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// What the system is asked for, and where (System Store Locations).
+    fn asked(&self) -> (String, u32) {
+        match &self.service {
+            None => (self.name.clone(), CERT_SYSTEM_STORE_LOCAL_MACHINE),
+            Some(service) => {
+                (format!(r"{service}\{}", self.name), CERT_SYSTEM_STORE_SERVICES_ID << CERT_SYSTEM_STORE_LOCATION_SHIFT)
+            }
+        }
     }
 
     /// The name as people find it in the system's console. Names are the same in any case.
     fn shown(&self) -> String {
-        format!(r"LocalMachine\{}", self.0)
+        match &self.service {
+            None => format!(r"LocalMachine\{}", self.name),
+            Some(service) => format!(r"Services\{service}\{}", self.name),
+        }
     }
 }
 
@@ -92,7 +115,7 @@ impl Managed {
 
     /// Whether a store of this name has such a part.
     pub fn is_part_of(self, name: &StoreName) -> bool {
-        self != Self::AuthRoot || name.0.eq_ignore_ascii_case("Root")
+        name.service.is_none() && (self != Self::AuthRoot || name.name.eq_ignore_ascii_case("Root"))
     }
 }
 
@@ -101,7 +124,8 @@ impl Managed {
 /// # Errors
 /// [`Kind::NoStore`] if the machine has none of that name.
 pub fn list(name: &StoreName) -> Result<Vec<Certificate>, StoreError> {
-    Handle::open(&name.0, CERT_SYSTEM_STORE_LOCAL_MACHINE, Access::Read, name.shown())?.certificates()
+    let (asked, location) = name.asked();
+    Handle::open(&asked, location, Access::Read, name.shown())?.certificates()
 }
 
 /// The certificates that somebody else put into a store. A part that is not there has none.
@@ -114,8 +138,8 @@ pub fn list_managed(name: &StoreName, by: Managed) -> Result<Vec<Certificate>, S
     }
     let at = |id: u32| id << CERT_SYSTEM_STORE_LOCATION_SHIFT;
     let (store, location) = match by {
-        Managed::GroupPolicy => (name.0.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID)),
-        Managed::Enterprise => (name.0.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_ENTERPRISE_ID)),
+        Managed::GroupPolicy => (name.name.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_GROUP_POLICY_ID)),
+        Managed::Enterprise => (name.name.as_str(), at(CERT_SYSTEM_STORE_LOCAL_MACHINE_ENTERPRISE_ID)),
         // In the registry it is a store beside Root.
         Managed::AuthRoot => ("AuthRoot", CERT_SYSTEM_STORE_LOCAL_MACHINE),
     };
@@ -161,7 +185,8 @@ impl Store {
     }
 
     fn with(name: &StoreName, access: Access) -> Result<Self, StoreError> {
-        Handle::open(&name.0, CERT_SYSTEM_STORE_LOCAL_MACHINE, access, name.shown()).map(|handle| Self { handle })
+        let (asked, location) = name.asked();
+        Handle::open(&asked, location, access, name.shown()).map(|handle| Self { handle })
     }
 
     /// What it holds now.

@@ -1,6 +1,7 @@
 //! Registry exports (`.reg`): each key `…\SystemCertificates\<STORE>\Certificates\<SHA-1>` with a value `Blob` is an entry
 //! (MS-GPEF 2.2.1.1.1). Everything else in the file, `[-KEY]` included, is text that stays as it is.
 
+pub(crate) mod compose;
 mod scan;
 mod text;
 pub(super) mod write;

@@ -138,7 +138,7 @@ fn append(out: &mut Vec<u8>, text: &Text<'_>, key: &str, blob: &[u8]) {
 }
 
 /// `"Blob"=hex:` with its bytes, broken into lines as regedit does.
-fn value(blob: &[u8], newline: &str) -> String {
+pub(super) fn value(blob: &[u8], newline: &str) -> String {
     let mut text = String::with_capacity(blob.len() * 4);
     text.push_str("\"Blob\"=hex:");
     let mut column = text.len();

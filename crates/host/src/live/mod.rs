@@ -1,0 +1,244 @@
+//! Live stores: the certificate stores of the system this runs on, through one small door ([`SystemStores`]) so that what is
+//! done with them can be tried on every system.
+//!
+//! A listing is turned into the bytes of a serialised store, which the keystore crate reads like any export: what looks at
+//! stores, edits and proves them knows no difference. A system store is never written as a whole; certificates come and leave
+//! one by one. What tells whether one is still what it was is the digest of what it says ([`Store::listing_digest`]).
+
+#[cfg(windows)]
+mod system;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use trustmason_keystore::{EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
+use trustmason_plan::observed::{Keeper, Shelf};
+use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
+
+use crate::disk;
+
+/// The system's certificate stores. Elements are serialised as the registry keeps them: properties, then the certificate.
+pub trait SystemStores: fmt::Debug + Send + Sync {
+    /// What the machine is called.
+    fn machine(&self) -> Vec<String>;
+
+    /// What the machine's own physical store holds; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// That it is there and cannot be read, or that this system has no such stores.
+    fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError>;
+
+    /// What others put there, with a name for them: group policy, the vendor's root program, the directory.
+    ///
+    /// # Errors
+    /// That it is there and cannot be read.
+    fn others(&self, at: &Location, store: SystemStore) -> Result<Vec<(String, Vec<u8>)>, LiveError>;
+
+    /// Adds and removes certificates of the machine's own store, additions first, and brings that into the registry.
+    ///
+    /// # Errors
+    /// The first thing that failed; what was done before it stays.
+    fn change(
+        &self,
+        at: &Location,
+        store: SystemStore,
+        add: &[Vec<u8>],
+        remove: &[Fingerprint],
+    ) -> Result<(), LiveError>;
+}
+
+/// What could not be done to a store of the system, with its cause and one thing to try.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LiveError(pub String);
+
+/// The stores of the system this runs on.
+pub fn here() -> Arc<dyn SystemStores> {
+    #[cfg(windows)]
+    return Arc::new(system::Windows);
+    #[cfg(not(windows))]
+    Arc::new(Nowhere)
+}
+
+/// A system without such stores.
+#[cfg(not(windows))]
+#[derive(Debug)]
+struct Nowhere;
+
+#[cfg(not(windows))]
+impl Nowhere {
+    fn none<T>() -> Result<T, LiveError> {
+        Err(LiveError(
+            "this system is no Windows and has no such stores; run on the machine itself, or declare `write: hand-off` with \
+             the path of a mirror: a serialised store (.sst), a registry export (.reg) or a folder of PEM files"
+                .to_owned(),
+        ))
+    }
+}
+
+#[cfg(not(windows))]
+impl SystemStores for Nowhere {
+    fn machine(&self) -> Vec<String> {
+        vec![crate::lock::machine()]
+    }
+
+    fn own(&self, _: &Location, _: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {
+        Self::none()
+    }
+
+    fn others(&self, _: &Location, _: SystemStore) -> Result<Vec<(String, Vec<u8>)>, LiveError> {
+        Self::none()
+    }
+
+    fn change(&self, _: &Location, _: SystemStore, _: &[Vec<u8>], _: &[Fingerprint]) -> Result<(), LiveError> {
+        Self::none()
+    }
+}
+
+/// Whether a host of this name is the machine itself: its name is the host's, or its first part. Windows cuts the name it
+/// shows at fifteen letters.
+pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), String> {
+    const CUT: usize = 15;
+    let label = fqdn.split('.').next().unwrap_or(fqdn);
+    let names = stores.machine();
+    let fits = |name: &String| {
+        let name = name.trim_end_matches('.').to_lowercase();
+        name == fqdn
+            || name == label
+            || (name.len() == CUT && label.get(..CUT) == Some(name.as_str()))
+            || name.split_once('.').is_some_and(|(first, _)| first == label)
+    };
+    if names.iter().any(fits) {
+        return Ok(());
+    }
+    Err(format!(
+        "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {fqdn}",
+        names.join(" or ")
+    ))
+}
+
+/// Whether a path in a journal is a store of the system: whose, and which.
+pub(crate) fn read_path(path: &Path) -> Option<(Location, SystemStore)> {
+    SystemPlace::read_path(path.to_str()?)
+}
+
+/// What a trust store holds, of all its system stores: the machine's own certificates, then those of others.
+pub(crate) struct Listing {
+    /// All of it as one serialised store.
+    pub store: Store,
+    /// Where each entry stands and who keeps it.
+    pub shelves: BTreeMap<EntryId, Shelf>,
+    /// The machine's own part of each system store.
+    pub parts: BTreeMap<SystemStore, Store>,
+}
+
+impl Listing {
+    /// The digest that a plan is bound to: of every part, in order.
+    pub(crate) fn digest(&self) -> Fingerprint {
+        let lines = self.parts.iter().map(|(name, part)| format!("{name} {}\n", digest_of(part)));
+        Fingerprint::of(lines.collect::<String>().as_bytes())
+    }
+}
+
+/// The digest of one part.
+pub(crate) fn digest_of(part: &Store) -> Fingerprint {
+    part.listing_digest().unwrap_or_else(|| Fingerprint::of(part.bytes()))
+}
+
+/// A serialised store, opened.
+pub(crate) fn opened<'a>(
+    elements: impl IntoIterator<Item = &'a [u8]>,
+    certificates: &Interner,
+) -> Result<Store, LiveError> {
+    let opened = Store::open(serialised_store(elements), Unlock::Unverified, certificates);
+    opened.map_err(|error| LiveError(format!("what the system gave cannot be read: {error}")))
+}
+
+/// Reads the machine's own part of one system store. Of the machine one that nobody made yet is empty; a service that has
+/// none may not exist.
+pub(crate) fn part(
+    stores: &dyn SystemStores,
+    at: &Location,
+    store: SystemStore,
+    certificates: &Interner,
+) -> Result<Store, LiveError> {
+    let elements = match (stores.own(at, store)?, at) {
+        (Some(elements), _) => elements,
+        (None, Location::LocalMachine) => Vec::new(),
+        (None, Location::Service(name)) => {
+            return Err(LiveError(format!(
+                "the service `{name}` has no certificate store {store}; check its short name with `sc query`, and make the \
+                 store in MMC (Certificates, Service account)"
+            )));
+        }
+    };
+    opened(elements.iter().map(Vec::as_slice), certificates)
+}
+
+/// Lists a trust store.
+///
+/// # Errors
+/// That one of its system stores cannot be read.
+pub(crate) fn list(
+    stores: &dyn SystemStores,
+    place: &SystemPlace,
+    certificates: &Interner,
+) -> Result<Listing, LiveError> {
+    let (mut parts, mut all, mut kept) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for store in place.stores() {
+        let named = |error: LiveError| LiveError(format!("{} cannot be read: {error}", place.path(store)));
+        let own = part(stores, &place.location, store, certificates).map_err(named)?;
+        let ids: Vec<EntryId> = own.entries().iter().map(|entry| entry.id).collect();
+        let keyed = |id: EntryId| own.remarks().iter().any(|r| r.is_key_elsewhere() && r.entry() == Some(id));
+        for id in ids {
+            all.push(own.raw(id).unwrap_or_default().to_vec());
+            kept.push(Shelf { store, keeper: if keyed(id) { Keeper::Key } else { Keeper::Machine } });
+        }
+        for (by, element) in stores.others(&place.location, store).map_err(named)? {
+            let one = opened([element.as_slice()], certificates)?;
+            let print =
+                |store: &Store| store.entries().first().and_then(|e| Some(e.certificates().first()?.fingerprint()));
+            let mut ours = own.entries().iter().filter_map(|e| Some(e.certificates().first()?.fingerprint()));
+            // What both hold is the machine's, and stays if that leaves: then it is listed as theirs.
+            if print(&one).is_some_and(|wanted| !ours.any(|print| print == wanted)) {
+                all.push(element);
+                kept.push(Shelf { store, keeper: Keeper::Other(by) });
+            }
+        }
+        parts.insert(store, own);
+    }
+    let store = opened(all.iter().map(Vec::as_slice), certificates)?;
+    let shelves = store.entries().iter().map(|entry| entry.id).zip(kept).collect();
+    Ok(Listing { store, shelves, parts })
+}
+
+/// The digest of one of a host's system stores by its path in a journal, or of a file.
+pub(crate) fn digest_if_there(
+    stores: &dyn SystemStores,
+    host: &str,
+    path: &Path,
+) -> Result<Option<Fingerprint>, disk::DiskError> {
+    let Some((at, store)) = read_path(path) else { return disk::digest_if_there(path) };
+    let refused = |error: LiveError| disk::DiskError::new("read", path, std::io::Error::other(error.0));
+    // A journal may be read on another machine, whose stores have the same paths.
+    is_called(stores, host).map_err(LiveError).map_err(refused)?;
+    part(stores, &at, store, &Interner::new()).map(|part| Some(digest_of(&part))).map_err(refused)
+}
+
+/// The digest of a backup: of a system store's what it says, of a file's its bytes.
+pub(crate) fn digest_of_copy(of: &Path, copy: &Path) -> Result<Option<Fingerprint>, disk::DiskError> {
+    if read_path(of).is_none() {
+        return disk::digest_if_there(copy);
+    }
+    let Some(bytes) = disk::read_if_there(copy)? else { return Ok(None) };
+    let print = Fingerprint::of(&bytes);
+    let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
+    Ok(Some(store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)))
+}
+
+/// What a plan and a journal call a system store.
+pub(crate) fn path_of(place: &SystemPlace, store: SystemStore) -> PathBuf {
+    PathBuf::from(place.path(store))
+}

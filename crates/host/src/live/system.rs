@@ -1,0 +1,79 @@
+//! The stores of a real Windows.
+
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::windows::{Location, SystemStore};
+use trustmason_windows::store::{self, Id, Kind, Managed, Store, StoreError, StoreName};
+
+use super::{LiveError, SystemStores};
+
+/// This machine's.
+#[derive(Debug)]
+pub(super) struct Windows;
+
+impl From<StoreError> for LiveError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn name(at: &Location, store: SystemStore) -> Result<StoreName, LiveError> {
+    let name = StoreName::parse(store.as_str());
+    let name = match at {
+        Location::LocalMachine => name,
+        Location::Service(service) => name.and_then(|name| name.of_service(service)),
+    };
+    name.ok_or_else(|| LiveError(format!("no certificate store can be called {store} of {at:?}; correct its path")))
+}
+
+impl SystemStores for Windows {
+    fn machine(&self) -> Vec<String> {
+        let named = ["COMPUTERNAME", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let mut names: Vec<String> = named.collect();
+        if names.is_empty() {
+            names.push(crate::lock::machine());
+        }
+        names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+        names
+    }
+
+    fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {
+        match store::list(&name(at, store)?) {
+            Ok(held) => Ok(Some(held.iter().map(|certificate| certificate.element().to_vec()).collect())),
+            Err(error) if error.kind() == Kind::NoStore => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn others(&self, at: &Location, store: SystemStore) -> Result<Vec<(String, Vec<u8>)>, LiveError> {
+        let name = name(at, store)?;
+        let mut found = Vec::new();
+        for by in Managed::ALL {
+            let who = match by {
+                Managed::GroupPolicy => "group policy",
+                Managed::AuthRoot => "the root program of Windows",
+                Managed::Enterprise => "the directory",
+            };
+            let held = store::list_managed(&name, by)?;
+            found.extend(held.iter().map(|certificate| (who.to_owned(), certificate.element().to_vec())));
+        }
+        Ok(found)
+    }
+
+    fn change(
+        &self,
+        at: &Location,
+        store: SystemStore,
+        add: &[Vec<u8>],
+        remove: &[Fingerprint],
+    ) -> Result<(), LiveError> {
+        let name = name(at, store)?;
+        let open = if add.is_empty() { Store::open(&name)? } else { Store::open_or_make(&name)? };
+        let done = add
+            .iter()
+            .try_for_each(|element| open.restore(element))
+            .and_then(|()| remove.iter().try_for_each(|print| open.remove(Id::Sha256(*print.as_bytes())).map(|_| ())));
+        // What was done before something failed is certain, too.
+        open.commit()?;
+        done.map_err(LiveError::from)
+    }
+}

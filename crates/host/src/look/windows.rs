@@ -1,0 +1,61 @@
+//! Looks at the certificate stores of the system this runs on: opened for reading, listed, and told like any export.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use trustmason_keystore::Format;
+use trustmason_plan::observed::{HostLook, Input, InputKind, StoreFacts, StoreLook};
+use trustmason_spec::topology::{StoreDef, Write};
+
+use super::{Eyes, FailureClass, failed, unreachable};
+use crate::live;
+
+/// `here`: the spec says that the store's host is this machine. `host`: what was seen of that.
+pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+    let Some(place) = &def.system else {
+        return (failed(FailureClass::WrongFormat, format!("{} is no Windows store", def.id)), None);
+    };
+    let input = |sha256| Input { kind: InputKind::Store, path: place.to_string(), sha256 };
+    let by_hand = def.write == Write::HandOff;
+    if !here && by_hand {
+        return (StoreLook::Unobserved, None);
+    }
+    if !here {
+        let message = format!(
+            "{place} of {host} is a store of another machine, and only this machine's can be opened; run on {host} with \
+             `access: this-machine`, or declare `write: hand-off` with the path of a mirror (.sst, .reg or a folder of PEM \
+             files) under `stores:`",
+            host = def.id.host
+        );
+        return (failed(FailureClass::Unreadable, message), None);
+    }
+    if let Some(HostLook::Unreachable(why)) = host {
+        return (unreachable(def, why), None);
+    }
+    // Where only people write nobody asked whether the host is this machine.
+    let stores = eyes.state.system();
+    if let Err(why) = live::is_called(stores, def.id.host.as_str()) {
+        return (unreachable(def, &why), None);
+    }
+    match live::list(stores, place, eyes.certificates) {
+        Ok(listing) => {
+            let sha256 = listing.digest();
+            let facts = StoreFacts {
+                path: PathBuf::from(place.to_string()),
+                file: None,
+                sha256,
+                format: Format::WindowsSst,
+                entries: listing.store.entries().to_vec(),
+                shelves: listing.shelves,
+                keys: BTreeMap::new(),
+                remarks: listing.store.remarks().to_vec(),
+                modified: None,
+            };
+            (StoreLook::Readable(Box::new(facts)), Some(input(Some(sha256))))
+        }
+        Err(error) => {
+            let message = format!("{}: {error}", def.id.host);
+            (failed(FailureClass::Unreadable, message), Some(input(None)))
+        }
+    }
+}

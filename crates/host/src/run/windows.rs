@@ -1,0 +1,236 @@
+//! A store of the system, once: listed again and compared with what the plan expects, every part of it that changes kept as a
+//! serialised store, certificates brought in and taken out one by one, and listed again. There is no single step, as with a
+//! folder: what comes comes first, so that at every moment each certificate that stays is there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::{
+    Disposition, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
+};
+use trustmason_plan::change::{Change, Expect, StoreView};
+use trustmason_plan::observed::Keeper;
+use trustmason_plan::work::edits;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::StoreDef;
+use trustmason_spec::windows::{SystemPlace, SystemStore};
+
+use super::place::Trouble;
+use super::work::Work;
+use super::{StoreOutcome, facts, memory, proof};
+use crate::disk::{Attributes, Disk, Owner};
+use crate::journal::{Intent, Journal, Piece, Record};
+use crate::live::{self, Listing, LiveError, SystemStores};
+
+/// What happens to one system store.
+#[derive(Debug, Default)]
+struct Turn {
+    add: Vec<Vec<u8>>,
+    remove: Vec<Fingerprint>,
+}
+
+/// Writes one.
+pub(super) fn attempt(
+    work: &Work<'_>,
+    journal: &Journal<'_>,
+    view: &StoreView,
+    def: &StoreDef,
+    placed: super::write::Placed<'_>,
+    changes: &[&Change],
+    meant: &mut Option<Intent>,
+) -> Result<StoreOutcome, Trouble> {
+    let place = def.system.as_ref().ok_or_else(|| format!("{} is no Windows store", def.id))?;
+    let stores = work.state.system();
+    live::is_called(stores, def.id.host.as_str())?;
+    let listing = expected(stores, place, view.expect, work.hands.certificates)?;
+    let left = |why: String| Trouble::Failed(format!("{place} is left as it was: {why}"));
+    proof::allowed(&listing.store, changes).map_err(left)?;
+    let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())
+        .map_err(|error| left(error.to_string()))?;
+    let turns = turns(&listing, place, &edits, work.hands.certificates).map_err(left)?;
+    if turns.is_empty() {
+        return Ok(StoreOutcome::Unchanged);
+    }
+    let mut pieces = Vec::new();
+    for (store, turn) in &turns {
+        let part = listing.parts.get(store).ok_or_else(|| left(format!("{store} was not read")))?;
+        let after = result(part, turn, work.hands.certificates).map_err(|error| left(error.to_string()))?;
+        let path = live::path_of(place, *store);
+        pieces.push(Piece { path, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
+    }
+    let intent = Intent {
+        store: view.id.clone(),
+        path: PathBuf::from(place.to_string()),
+        before: Some(listing.digest()),
+        after: None,
+        pieces,
+        memory: memory::of(work, &listing.store, changes),
+        placed: placed.cloned().unwrap_or_default(),
+        facts: facts::of(work, &listing.store, changes),
+    };
+    let folder = work.state.backup(&work.run, &view.id);
+    for piece in &intent.pieces {
+        let part = live::read_path(&piece.path).and_then(|(_, store)| listing.parts.get(&store));
+        if let Some(part) = part {
+            back_up(work.hands.disk, journal, &view.id, &piece.path, part, &folder)?;
+        }
+    }
+    journal.note(&Record::Intent(Box::new(intent.clone())))?;
+    *meant = Some(intent.clone());
+    expected(stores, place, view.expect, work.hands.certificates)?;
+    let kept = format!("; the old content is in {}", folder.display());
+    let said = |error: LiveError| Trouble::Failed(format!("{error}{kept}"));
+    // Additions of all parts come before the first removal.
+    let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
+    let leaves = turns.iter().map(|(store, turn)| (*store, [].as_slice(), turn.remove.as_slice()));
+    for (store, add, remove) in comes.chain(leaves).filter(|(_, add, remove)| !add.is_empty() || !remove.is_empty()) {
+        let path = live::path_of(place, store);
+        work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove)).map_err(said)?;
+    }
+    proved(stores, &view.id, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
+    Ok(StoreOutcome::Written { backup: Some(folder) })
+}
+
+/// The one comparison that decides whether anything may be changed.
+fn expected(
+    stores: &dyn SystemStores,
+    place: &SystemPlace,
+    expect: Option<Expect>,
+    certificates: &Interner,
+) -> Result<Listing, Trouble> {
+    let listing = live::list(stores, place, certificates).map_err(|error| Trouble::Failed(error.0))?;
+    match expect {
+        Some(Expect::Digest(wanted)) if wanted == listing.digest() => Ok(listing),
+        Some(Expect::Digest(_) | Expect::Absent) => {
+            Err(Trouble::Stale(format!("{place} has changed since the plan; plan again")))
+        }
+        None => Err(Trouble::Failed(format!("{place} may not be written by this plan"))),
+    }
+}
+
+/// Which certificate comes into which system store, and which leaves where. What is there is not brought a second time.
+fn turns(
+    listing: &Listing,
+    place: &SystemPlace,
+    edits: &Edits,
+    certificates: &Interner,
+) -> Result<BTreeMap<SystemStore, Turn>, String> {
+    let mut turns: BTreeMap<SystemStore, Turn> = BTreeMap::new();
+    for (id, what) in &edits.disposition {
+        match what {
+            Disposition::Keep => {}
+            Disposition::Remove => {
+                let shelf = listing.shelves.get(id).ok_or("an entry that leaves is not there")?;
+                match &shelf.keeper {
+                    Keeper::Machine => {}
+                    Keeper::Key => {
+                        return Err("a certificate with a private key would be removed, which is never done".to_owned());
+                    }
+                    Keeper::Other(by) => return Err(format!("a certificate would be removed that {by} keeps there")),
+                }
+                let print = listing.store.entry(*id).and_then(|e| Some(e.certificates().first()?.fingerprint()));
+                turns
+                    .entry(shelf.store)
+                    .or_default()
+                    .remove
+                    .push(print.ok_or("an entry that leaves is no certificate")?);
+            }
+            Disposition::Rename(_) => return Err("certificates have no aliases there".to_owned()),
+            Disposition::ReplaceKey { .. } => return Err("keys are not brought there".to_owned()),
+        }
+    }
+    for new in &edits.add {
+        let NewEntry::Trusted { der, .. } = new else { return Err("keys are not brought there".to_owned()) };
+        let element = serialised_element(der).map_err(|error| error.to_string())?;
+        let slot = certificates.intern(der);
+        let certificate = slot.certificate().ok_or("a certificate that cannot be read would be brought there")?;
+        let store = place.store_for(certificate);
+        let held = listing.parts.get(&store).into_iter().flat_map(Store::entries);
+        let there =
+            held.filter_map(|e| Some(e.certificates().first()?.fingerprint())).any(|print| print == slot.fingerprint());
+        let turn = turns.entry(store).or_default();
+        if !there && !turn.add.contains(&element) {
+            turn.add.push(element);
+        }
+    }
+    turns.retain(|_, turn| !turn.add.is_empty() || !turn.remove.is_empty());
+    Ok(turns)
+}
+
+/// What a part holds afterwards.
+fn result(part: &Store, turn: &Turn, certificates: &Interner) -> Result<Store, LiveError> {
+    let stays = part.entries().iter().filter(|entry| {
+        let print = entry.certificates().first().map(|slot| slot.fingerprint());
+        print.is_none_or(|print| !turn.remove.contains(&print))
+    });
+    let stays = stays.filter_map(|entry| part.raw(entry.id));
+    live::opened(stays.chain(turn.add.iter().map(Vec::as_slice)), certificates)
+}
+
+/// Keeps one system store as a file that Windows itself opens, and reads it back.
+pub(crate) fn back_up(
+    disk: &Disk,
+    journal: &Journal<'_>,
+    store: &StoreId,
+    path: &Path,
+    part: &Store,
+    folder: &Path,
+) -> Result<(), Trouble> {
+    let name = live::read_path(path).map_or_else(|| "store".to_owned(), |(_, store)| store.to_string());
+    let copy = folder.join(format!("{name}.sst"));
+    let elements = part.entries().iter().filter_map(|entry| part.raw(entry.id));
+    let owner = Owner::ours(0o600);
+    disk.make_dir(folder)?;
+    disk.place(&copy, &serialised_store(elements), owner, &Attributes::default())
+        .map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
+    journal.note(&Record::Backup {
+        store: store.clone(),
+        path: copy,
+        of: path.to_owned(),
+        owner,
+        attributes: Attributes::default(),
+        sha256: live::digest_of(part),
+    })?;
+    Ok(())
+}
+
+/// Lists again and compares.
+fn proved(stores: &dyn SystemStores, id: &StoreId, pieces: &[Piece]) -> Result<(), String> {
+    for piece in pieces {
+        let now = live::digest_if_there(stores, id.host.as_str(), &piece.path).map_err(|error| error.to_string())?;
+        if now != piece.after {
+            return Err(format!(
+                "{} does not hold what was brought there; look at it with certutil, then plan again",
+                piece.path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Puts one system store back to what its backup holds: what came leaves, what left comes with all its properties.
+pub(crate) fn put_back(
+    stores: &dyn SystemStores,
+    disk: &Disk,
+    id: &StoreId,
+    piece: &Piece,
+    backup: Store,
+) -> Result<(), Trouble> {
+    let Some((at, store)) = live::read_path(&piece.path) else {
+        return Err(Trouble::Failed(format!("{} is no store of the system", piece.path.display())));
+    };
+    let certificates = Interner::new();
+    let failed = |error: LiveError| Trouble::Failed(error.0);
+    let now = live::part(stores, &at, store, &certificates).map_err(failed)?;
+    let prints = |part: &Store| -> BTreeMap<Fingerprint, Vec<u8>> {
+        let of =
+            |e: &trustmason_keystore::Entry| Some((e.certificates().first()?.fingerprint(), part.raw(e.id)?.to_vec()));
+        part.entries().iter().filter_map(of).collect()
+    };
+    let (is, was) = (prints(&now), prints(&backup));
+    let add: Vec<Vec<u8>> = was.iter().filter(|(print, _)| !is.contains_key(print)).map(|(_, e)| e.clone()).collect();
+    let remove: Vec<Fingerprint> = is.keys().filter(|print| !was.contains_key(print)).copied().collect();
+    disk.system(&piece.path, || stores.change(&at, store, &add, &remove)).map_err(failed)?;
+    let back = Piece { path: piece.path.clone(), before: piece.after, after: piece.before };
+    proved(stores, id, &[back]).map_err(Trouble::Failed)
+}

@@ -1,0 +1,117 @@
+//! A live store as bytes: the elements that the system gives, in the shape of an `.sst` file, so that everything that reads
+//! exports reads it; and the digest of what it says, which stays the same when the system only looks.
+
+use sha2::{Digest as _, Sha256};
+
+use super::element::{self, property};
+use super::key_name;
+use super::sst;
+use crate::error::EditError;
+use crate::fingerprint::Fingerprint;
+use crate::format::Format;
+use crate::store::{EntryId, Store};
+
+/// Properties that say something the system does not work out by itself. The rest (hashes, identifiers) it adds when it needs
+/// them, also to certificates nobody changed.
+const SAID: [u32; 8] = [
+    property::USAGE,
+    property::FRIENDLY_NAME,
+    property::ARCHIVED,
+    property::DISALLOWED_TIME,
+    property::DISALLOWED_USAGE,
+    property::NOT_BEFORE_TIME,
+    property::NOT_BEFORE_USAGE,
+    property::DISALLOWED_CA_TIME,
+];
+
+/// Elements as an `.sst` file (MS-OSHARED 2.3.9.1), in the order given.
+#[must_use]
+pub fn serialised_store<'a>(elements: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    sst::of(elements)
+}
+
+/// The element of a certificate that is new to a store: its SHA-1, by which Windows finds it, and the certificate.
+///
+/// # Errors
+/// That the bytes are no certificate that may be added.
+pub fn serialised_element(der: &[u8]) -> Result<Vec<u8>, EditError> {
+    crate::edit::acceptable(None, der)?;
+    element::make(Format::WindowsElement, None, der)
+}
+
+/// How Windows calls a certificate: the upper-case hex of its SHA-1. It is the name of its key in the registry, and what
+/// `certutil` takes.
+#[must_use]
+pub fn thumbprint(der: &[u8]) -> String {
+    key_name(der)
+}
+
+impl Store {
+    /// The digest of what a serialised store says: which certificates, and of each its name, its limits and whether there is
+    /// a key for it. The order does not count, nor what the system works out by itself. `None` for another format.
+    #[must_use]
+    pub fn listing_digest(&self) -> Option<Fingerprint> {
+        if self.format() != Format::WindowsSst {
+            return None;
+        }
+        let mut lines: Vec<String> = self.entries().iter().filter_map(|entry| self.listing_line(entry.id)).collect();
+        lines.sort();
+        Some(Fingerprint::of(lines.concat().as_bytes()))
+    }
+
+    fn listing_line(&self, entry: EntryId) -> Option<String> {
+        let element = element::only(self.raw(entry)?).ok()?;
+        let mut line = crate::fingerprint::hex(&Sha256::digest(element.value));
+        for id in SAID {
+            if let Some(value) = element.property(id) {
+                line.push_str(&format!(" {id}={}", crate::fingerprint::hex(value)));
+            }
+        }
+        if element.property(property::KEY_PROVIDER).is_some() {
+            line.push_str(" key");
+        }
+        line.push('\n');
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::intern::Interner;
+    use crate::store::Unlock;
+
+    fn record(id: u32, value: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(value.len()).unwrap();
+        [id.to_le_bytes(), 1u32.to_le_bytes(), length.to_le_bytes()]
+            .concat()
+            .into_iter()
+            .chain(value.iter().copied())
+            .collect()
+    }
+
+    fn digest(elements: &[Vec<u8>]) -> Fingerprint {
+        let bytes = serialised_store(elements.iter().map(Vec::as_slice));
+        Store::open(bytes, Unlock::Unverified, &Interner::new()).unwrap().listing_digest().unwrap()
+    }
+
+    #[test]
+    fn only_what_is_said_counts() {
+        let (one, two) = (record(32, b"0\x01a"), record(32, b"0\x01b"));
+        let plain = digest(&[one.clone(), two.clone()]);
+        assert_eq!(digest(&[two.clone(), one.clone()]), plain, "the order does not count");
+        let hashed = [record(4, &[7; 16]), one.clone()].concat();
+        assert_eq!(digest(&[hashed, two.clone()]), plain, "the system adds hashes when it likes");
+        for said in [record(11, b"x\0\0\0"), record(19, b""), record(104, &[0; 8]), record(2, &[0; 28])] {
+            assert_ne!(digest(&[[said, one.clone()].concat(), two.clone()]), plain);
+        }
+        assert_ne!(digest(&[one]), plain);
+        assert_eq!(digest(&[]), digest(&[]));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_no_element() {
+        assert!(serialised_element(b"nonsense").is_err());
+    }
+}

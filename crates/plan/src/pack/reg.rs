@@ -1,0 +1,134 @@
+//! What a pack says of Windows stores: the exact commands, and a registry file that does the same in one import.
+//!
+//! Every line names its store. `CiscoCertUtil` puts a certificate into Personal where none is named, and an intermediate in
+//! `Root` would be trusted like a root. It refuses what is there already, so that of several packs for one machine only the
+//! first brings a certificate in.
+
+use std::fmt::Write as _;
+
+use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised_element, thumbprint};
+use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
+
+use super::{Resolved, file_name};
+use crate::change::{Manual, ManualItem};
+use crate::text;
+
+/// The file's name in a pack.
+pub(super) const FILE: &str = "import.reg";
+
+/// The store's certificates that this pack brings, and where each belongs. A certificate of another pack is left out.
+fn coming<'a>(
+    manual: &'a Manual,
+    certificates: &'a Resolved<'_>,
+) -> impl Iterator<Item = (&'a ManualItem, &'a Certificate)> {
+    let items = manual.add.iter().chain(&manual.verify);
+    let new = items.filter(|item| !manual.elsewhere.contains_key(&item.material));
+    new.filter_map(|item| Some((item, certificates.get(&item.material)?.as_ref())))
+}
+
+fn leaving<'a>(
+    manual: &'a Manual,
+    certificates: &'a Resolved<'_>,
+) -> impl Iterator<Item = (&'a ManualItem, &'a Certificate)> {
+    manual.remove.iter().filter_map(|item| Some((item, certificates.get(&item.material)?.as_ref())))
+}
+
+/// The registry file; `None` where nothing comes and nothing leaves.
+pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) -> Option<Vec<u8>> {
+    let key = |certificate: &Certificate| place.registry_key(place.store_for(certificate));
+    let mut elements = Vec::new();
+    for (item, certificate) in coming(manual, certificates) {
+        let verify =
+            if manual.verify.contains(item) { " Only if it is not there: its name and limits are lost." } else { "" };
+        let comment = format!(
+            "Add {}, {}, SHA-256 {}.{verify}",
+            text::escape(&item.subject),
+            text::escape(certificate.subject()),
+            certificate.fingerprint()
+        );
+        elements.push((key(certificate), certificate, serialised_element(certificate.der()).ok()?, comment));
+    }
+    let adds = elements.iter().map(|(store, certificate, element, comment)| RegistryChange::Add {
+        store,
+        element,
+        der: certificate.der(),
+        comment: comment.clone(),
+    });
+    let gone: Vec<(String, &Certificate, String)> = leaving(manual, certificates)
+        .map(|(item, certificate)| {
+            let subject = text::escape(certificate.subject());
+            (key(certificate), certificate, format!("Remove {subject}: {}.", text::escape(&item.why)))
+        })
+        .collect();
+    let removes = gone.iter().map(|(store, certificate, comment)| RegistryChange::Remove {
+        store,
+        der: certificate.der(),
+        comment: comment.clone(),
+    });
+    let changes: Vec<RegistryChange<'_>> = adds.chain(removes).collect();
+    (!changes.is_empty()).then(|| registry_file(&changes))
+}
+
+/// The word `CiscoCertUtil` has for a store.
+fn cisco(store: SystemStore) -> &'static str {
+    match store {
+        SystemStore::Root => "root",
+        SystemStore::Ca => "ca",
+        SystemStore::My => "my",
+    }
+}
+
+/// The commands, as a section of `STEPS.md`.
+pub(super) fn commands(out: &mut String, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
+    let host = &manual.host;
+    let (mut cert_util, mut cisco_util) = (Vec::new(), Vec::new());
+    for (item, certificate) in coming(manual, certificates) {
+        let (store, name) = (place.store_for(certificate), file_name(item, certificate));
+        cert_util.push(format!("certutil -addstore -f {store} {name}"));
+        cisco_util.push(format!("CiscoCertUtil /install {name} {}", cisco(store)));
+    }
+    for (_, certificate) in leaving(manual, certificates) {
+        let store = place.store_for(certificate);
+        cert_util.push(format!("certutil -delstore {store} {}", thumbprint(certificate.der())));
+    }
+    let file = file(manual, place, certificates).is_some();
+    if !cert_util.is_empty() || !manual.elsewhere.is_empty() {
+        out.push_str("## Commands\n\n");
+    }
+    let block = |out: &mut String, lines: &[String]| {
+        for line in lines {
+            // Writing to a String cannot fail.
+            let _infallible = writeln!(out, "    {line}");
+        }
+        out.push('\n');
+    };
+    if matches!(place.location, Location::LocalMachine) && !cert_util.is_empty() {
+        let _infallible = writeln!(out, "On {host}, as administrator, in the folder of this pack:\n");
+        block(out, &cert_util);
+        if !cisco_util.is_empty() {
+            let _infallible = writeln!(
+                out,
+                "Or, where Cisco's tool is there, for what is added (it refuses what is there already, which is no harm):\n"
+            );
+            block(out, &cisco_util);
+        }
+    }
+    if file {
+        let or = if matches!(place.location, Location::LocalMachine) { "Or all of it at once: read" } else { "Read" };
+        let _infallible = writeln!(
+            out,
+            "{or} `{FILE}`, then on {host}, as administrator: `reg import {FILE}`. It takes effect at once; what is there \
+             already loses its friendly name and its limits.\n"
+        );
+    }
+    for (material, other) in &manual.elsewhere {
+        if let Some(certificate) = certificates.get(material) {
+            let subject = text::escape(certificate.subject());
+            let _infallible =
+                writeln!(out, "- `{subject}` comes with the pack of {other}: it is the same system store.");
+        }
+    }
+    if !manual.elsewhere.is_empty() {
+        out.push('\n');
+    }
+}

@@ -1,0 +1,107 @@
+//! Windows stores are several system stores: what stands in the wrong one gives no trust, and what others keep there is not
+//! ours to take away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, Entry, Fingerprint};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::Place;
+use trustmason_spec::windows::CertificateKind;
+
+use crate::change::{Manual, Material};
+use crate::finding::{Finding, Kind};
+use crate::observed::{Keeper, Shelf, certificate, trusted};
+use crate::settle::Ground;
+use crate::standing::Standing;
+
+impl Standing<'_> {
+    fn shelf(&self, entry: &Entry) -> Option<&Shelf> {
+        self.facts?.shelves.get(&entry.id)
+    }
+
+    /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
+    pub(crate) fn is_misplaced(&self, entry: &Entry) -> bool {
+        let (Some(shelf), Some(place), Some(certificate)) = (self.shelf(entry), &self.def.system, certificate(entry))
+        else {
+            return false;
+        };
+        place.store_for(certificate) != shelf.store
+    }
+
+    /// Why an entry cannot be taken away, if somebody keeps it.
+    pub(crate) fn kept_by(&self, entry: &Entry) -> Option<String> {
+        match &self.shelf(entry)?.keeper {
+            Keeper::Machine => None,
+            Keeper::Key => Some("the machine has a private key for it, and such a certificate is never removed; remove it by hand if that is meant".to_owned()),
+            Keeper::Other(by) => Some(format!("{by} keeps it there and would bring it back; remove it there")),
+        }
+    }
+}
+
+/// What is to be said of the shelves of a store: wanted certificates in the wrong system store, and certificates that should
+/// leave and cannot.
+pub(crate) fn findings(
+    ground: &Ground<'_>,
+    standing: &Standing<'_>,
+    wanted: &BTreeMap<Fingerprint, String>,
+) -> Vec<Finding> {
+    let mut out = Vec::new();
+    let Some(facts) = standing.facts.filter(|facts| !facts.shelves.is_empty()) else { return out };
+    let id = &standing.def.id;
+    for entry in &facts.entries {
+        let Some(slot) = trusted(entry) else { continue };
+        let print = slot.fingerprint();
+        if let (Some(subject), true) = (wanted.get(&print), standing.is_misplaced(entry))
+            && let (Some(shelf), Some(place), Some(certificate)) =
+                (standing.shelf(entry), &standing.def.system, slot.certificate())
+        {
+            let (is, should) = (shelf.store, place.store_for(certificate));
+            let message = format!(
+                "the certificate of {subject} stands in {is}, where it gives no trust, and belongs into {should}; certutil \
+                 -delstore {is} {} removes it there",
+                trustmason_keystore::thumbprint(slot.der())
+            );
+            out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));
+        }
+        if standing.def.place == Place::Windows && wanted.contains_key(&print) {
+            let limits = facts.remarks.iter().filter(|remark| remark.entry() == Some(entry.id));
+            let limits = limits.filter_map(|remark| crate::lint::remark(remark, &facts.entries));
+            let limits = limits.filter(|(kind, ..)| *kind == Kind::LimitedTrust);
+            out.extend(limits.map(|(kind, _, message)| Finding::of_store(kind, id, message).at(None, Some(print))));
+        }
+        let Some(kept) = standing.kept_by(entry) else { continue };
+        let leaves = match ground.topology.distrust.get(&print) {
+            Some(why) => Some((Kind::Distrusted, why.clone())),
+            None => slot.certificate().filter(|c| ground.is_retired(c)).map(|c| {
+                (Kind::Retired, format!("it names only {}, which left the estate", crate::constraints::carries(c)))
+            }),
+        };
+        if let Some((kind, why)) = leaves {
+            out.push(Finding::of_store(kind, id, format!("{why}; {kept}")).at(None, Some(print)));
+        }
+    }
+    out
+}
+
+/// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
+pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerprint, Arc<Certificate>>) {
+    let mut brought: BTreeMap<(Fqdn, String, Material), StoreId> = BTreeMap::new();
+    for work in manual {
+        let Some(place) = work.system.clone() else { continue };
+        for item in work.add.iter().chain(&work.verify) {
+            // Of one that is made in this run nobody knows the kind yet; it is a server's own, and goes where those go.
+            let store = match &item.material {
+                Material::Known(print) => {
+                    known.get(print).map_or(place.main, |certificate| place.store_for(certificate))
+                }
+                Material::Minted(_) => place.store_of(CertificateKind::Root),
+            };
+            let key = (work.host.clone(), place.path(store).to_lowercase(), item.material.clone());
+            let first = brought.entry(key).or_insert_with(|| work.target.clone());
+            if *first != work.target {
+                work.elsewhere.insert(item.material.clone(), first.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Windows stores: the path of a live one, which certificate goes where, and what of other stores does not fit them.
+
+use super::Work;
+use super::hosts::Machine;
+use super::overrides::{Override, top};
+use crate::estate::StoreOverride;
+use crate::fault::{At, Place};
+use crate::name::StoreId;
+use crate::profile::{Spot, Store};
+use crate::topology::{DeclaredFormat, Write};
+use crate::windows::{self, Placement, SystemPlace};
+
+/// What is known of a store of format `windows`.
+pub(super) struct System {
+    pub(super) place: SystemPlace,
+    /// Its path means the system's own stores, not a mirror of them.
+    pub(super) live: bool,
+}
+
+/// What is wrong stands among the faults.
+pub(super) struct Reported;
+
+/// How a store is written: an override may say so of Windows stores, which both people and this tool can change.
+pub(super) fn write(
+    work: &mut Work<'_>,
+    id: &StoreId,
+    store: &Store,
+    format: DeclaredFormat,
+    live: bool,
+    hits: &[&Override<'_, StoreOverride>],
+) -> Write {
+    let Some(at) = top(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else { return store.write };
+    let (why, hint) = if format != DeclaredFormat::Windows {
+        ("is no Windows store", "leave `write` out; the profile knows who writes it")
+    } else if at.value == Write::Direct && store.write == Write::HandOff && !live {
+        (
+            "is seen in a mirror, which nobody reads",
+            "give it `path: 'windows://LocalMachine/Root'` beside `write: direct`",
+        )
+    } else {
+        return at.value;
+    };
+    let fault = work.spec.source.error(at.place, format!("how {id} is written cannot be changed: it {why}"));
+    work.faults.push(fault.hint(hint));
+    store.write
+}
+
+/// The system stores of a store of format `windows`; of any other format what does not fit is reported.
+pub(super) fn system(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    id: &StoreId,
+    store: &Store,
+    format: DeclaredFormat,
+    path: Option<&At<String>>,
+    hits: &[&Override<'_, StoreOverride>],
+) -> Result<Option<System>, Reported> {
+    let (text, at) = match (path, &store.spot) {
+        (Some(path), _) => (path.value.as_str(), Some(path.place)),
+        (None, Spot::Path(path)) => (path.as_str(), None),
+        (None, Spot::Pair { .. }) => ("", None),
+    };
+    let is_live = windows::is_system(text);
+    let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
+    if format != DeclaredFormat::Windows {
+        if is_live {
+            let message =
+                format!("`{text}` is a certificate store of Windows, and {id} has the format {}", format.as_str());
+            return Err(fault(work, machine, at, message, "declare `format: windows`, or the path of the file"));
+        }
+        if let Some(at) = placed {
+            let message = format!("{id} has the format {}, and `place` is about Windows stores", format.as_str());
+            return Err(fault(work, machine, Some(at.place), message, "leave `place` out"));
+        }
+        return Ok(None);
+    }
+    let below = match is_live.then(|| machine.fill(text)) {
+        None => SystemPlace::machine(),
+        Some(Ok(text)) => match windows::parse(&text) {
+            Ok((location, main)) => SystemPlace { location, main, placement: Placement::of(main) },
+            Err((message, hint)) => return Err(fault(work, machine, at, format!("the path of {id}: {message}"), hint)),
+        },
+        Some(Err(why)) => {
+            let message = format!("the path of {id}: {why}");
+            return Err(fault(work, machine, at, message, "check `vars:` of its host"));
+        }
+    };
+    let placement = store.placement.over(below.placement);
+    let placement = placed.map_or(placement, |at| at.value.over(placement));
+    Ok(Some(System { place: SystemPlace { placement, ..below }, live: is_live }))
+}
+
+fn fault(work: &mut Work<'_>, machine: &Machine<'_>, at: Option<Place>, message: String, hint: &str) -> Reported {
+    let fault = work.spec.source.error(at.unwrap_or(machine.spec.place), message);
+    work.faults.push(fault.hint(hint));
+    Reported
+}

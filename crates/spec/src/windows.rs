@@ -1,0 +1,255 @@
+//! Certificate stores of a Windows system: how a spec names them, and which of them a certificate belongs into.
+//!
+//! One trust store of a spec may be several of the system's: what is trusted without an issuer stands in `Root`, the
+//! authorities below it in `CA`. An intermediate in `Root` is no error that Windows reports, it is too much trust; a root in
+//! `CA` is no trust at all. So a store has a [`Placement`], and its path names the store that is meant first.
+
+use std::fmt;
+
+/// What a live store's path begins with.
+pub(crate) const SCHEME: &str = "windows://";
+
+/// Whose certificate stores they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Location {
+    /// The machine's own: every service and user sees them.
+    LocalMachine,
+    /// Those of one service, by the service's short name.
+    Service(String),
+}
+
+/// A system store, by the name that Windows has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SystemStore {
+    /// Trusted Root Certification Authorities.
+    Root,
+    /// Intermediate Certification Authorities.
+    Ca,
+    /// Personal.
+    My,
+}
+
+impl SystemStore {
+    /// All of them, in the order in which they are read.
+    pub const ALL: [Self; 3] = [Self::Root, Self::Ca, Self::My];
+
+    /// What Windows calls it, in the registry and to `certutil`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "Root",
+            Self::Ca => "CA",
+            Self::My => "My",
+        }
+    }
+
+    /// The store of this name; names are the same in any case.
+    pub fn read(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|store| store.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
+impl fmt::Display for SystemStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a certificate is to Windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateKind {
+    /// It has issued itself: a root, or the self-signed certificate of a server.
+    Root,
+    /// An authority that another one issued.
+    Intermediate,
+    /// Anything else.
+    Leaf,
+}
+
+/// Which store a certificate of each kind belongs into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Self-signed certificates.
+    pub root: SystemStore,
+    /// Authorities below a root.
+    pub intermediate: SystemStore,
+    /// All others.
+    pub leaf: SystemStore,
+}
+
+impl Placement {
+    /// What a path says by itself: `Root` has its intermediates in `CA`, every other store holds what it is given.
+    pub(crate) fn of(main: SystemStore) -> Self {
+        let intermediate = if main == SystemStore::Root { SystemStore::Ca } else { main };
+        Self { root: main, intermediate, leaf: main }
+    }
+}
+
+/// The system stores that make up one trust store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SystemPlace {
+    /// Whose they are.
+    pub location: Location,
+    /// The store its path names; of a mirror `Root`.
+    pub main: SystemStore,
+    /// Which certificate belongs into which store.
+    pub placement: Placement,
+}
+
+impl SystemPlace {
+    /// The machine's roots and the authorities below them: what a mirror without a word more is of.
+    pub fn machine() -> Self {
+        let main = SystemStore::Root;
+        Self { location: Location::LocalMachine, main, placement: Placement::of(main) }
+    }
+
+    /// The path of a store at this location: `windows://LocalMachine/CA`.
+    pub fn path(&self, store: SystemStore) -> String {
+        match &self.location {
+            Location::LocalMachine => format!("{SCHEME}LocalMachine/{store}"),
+            Location::Service(name) => format!("{SCHEME}Service/{name}/{store}"),
+        }
+    }
+
+    /// Reads a path of [`Self::path`] again; `None` for any other path.
+    pub fn read_path(path: &str) -> Option<(Location, SystemStore)> {
+        if is_system(path) { parse(path).ok() } else { None }
+    }
+
+    /// The key of a store in the registry (MS-GPEF 2.2.1.1.1).
+    pub fn registry_key(&self, store: SystemStore) -> String {
+        let home = match &self.location {
+            Location::LocalMachine => r"SOFTWARE\Microsoft".to_owned(),
+            Location::Service(name) => format!(r"SOFTWARE\Microsoft\Cryptography\Services\{name}"),
+        };
+        format!(r"HKEY_LOCAL_MACHINE\{home}\SystemCertificates\{store}")
+    }
+
+    /// The system stores, each once.
+    pub fn stores(&self) -> Vec<SystemStore> {
+        let Placement { root, intermediate, leaf } = self.placement;
+        SystemStore::ALL.into_iter().filter(|store| [self.main, root, intermediate, leaf].contains(store)).collect()
+    }
+
+    /// Where a certificate of this kind belongs.
+    pub fn store_of(&self, kind: CertificateKind) -> SystemStore {
+        match kind {
+            CertificateKind::Root => self.placement.root,
+            CertificateKind::Intermediate => self.placement.intermediate,
+            CertificateKind::Leaf => self.placement.leaf,
+        }
+    }
+
+    /// Where a certificate belongs.
+    pub fn store_for(&self, certificate: &trustmason_keystore::Certificate) -> SystemStore {
+        self.store_of(CertificateKind::of(certificate))
+    }
+}
+
+/// As its path.
+impl fmt::Display for SystemPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path(self.main))
+    }
+}
+
+impl CertificateKind {
+    /// What a certificate is.
+    pub fn of(certificate: &trustmason_keystore::Certificate) -> Self {
+        if certificate.is_self_issued() {
+            Self::Root
+        } else if certificate.is_ca() {
+            Self::Intermediate
+        } else {
+            Self::Leaf
+        }
+    }
+}
+
+/// Whether a path means a store of the system and no file.
+pub(crate) fn is_system(path: &str) -> bool {
+    path.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
+}
+
+/// Reads a path; the error is a sentence about it and one thing to try.
+pub(crate) fn parse(path: &str) -> Result<(Location, SystemStore), (String, &'static str)> {
+    const FORMS: &str =
+        "write windows://LocalMachine/Root (or CA, My), or windows://Service/NAME/Root for the store of one service";
+    let rest = path.get(SCHEME.len()..).unwrap_or_default();
+    let steps: Vec<&str> = rest.split('/').collect();
+    let named = |name: &str| {
+        SystemStore::read(name).ok_or_else(|| {
+            let message = format!("`{path}` names the store `{name}`; Root, CA and My are known");
+            (message, "other stores are changed by hand: declare `write: hand-off` with the path of a mirror")
+        })
+    };
+    match steps.as_slice() {
+        [location, store] if location.eq_ignore_ascii_case("LocalMachine") => {
+            Ok((Location::LocalMachine, named(store)?))
+        }
+        [location, ..] if location.eq_ignore_ascii_case("CurrentUser") => {
+            let message = format!(
+                "`{path}` is a store of one user, which is never written: Windows asks that user in a dialogue"
+            );
+            Err((message, "declare windows://LocalMachine/Root, which every user and service sees"))
+        }
+        [location, service, store] if location.eq_ignore_ascii_case("Service") => {
+            let fits =
+                !service.is_empty() && service.len() <= 255 && !service.contains(|c: char| c == '\\' || c.is_control());
+            if fits && service.trim() == *service {
+                Ok((Location::Service((*service).to_owned()), named(store)?))
+            } else {
+                Err((format!("`{path}` has no name of a service"), FORMS))
+            }
+        }
+        [location, ..] => Err((
+            format!(
+                "`{path}` is no certificate store: the location `{location}` is not known, or a part is missing or too much"
+            ),
+            FORMS,
+        )),
+        [] => Err((format!("`{path}` is no certificate store"), FORMS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn paths_name_a_location_and_a_store() {
+        assert_eq!(parse("windows://LocalMachine/Root").unwrap(), (Location::LocalMachine, SystemStore::Root));
+        assert_eq!(parse("Windows://localmachine/ca").unwrap(), (Location::LocalMachine, SystemStore::Ca));
+        let service = parse("windows://Service/Tomcat9/My").unwrap();
+        assert_eq!(service, (Location::Service("Tomcat9".to_owned()), SystemStore::My));
+    }
+
+    #[test]
+    fn what_is_no_store_says_why() {
+        for (path, why) in [
+            ("windows://CurrentUser/Root", "Windows asks that user"),
+            ("windows://CurrentUser", "Windows asks that user"),
+            ("windows://LocalMachine", "not known, or a part is missing"),
+            ("windows://LocalMachine/Root/x", "not known, or a part is missing"),
+            ("windows://LocalMachine/TrustedPeople", "Root, CA and My are known"),
+            ("windows://Machine/Root", "`Machine` is not known"),
+            ("windows://Service//Root", "no name of a service"),
+            (r"windows://Service/a\b/Root", "no name of a service"),
+            ("windows://", "no certificate store"),
+        ] {
+            let (message, _) = parse(path).unwrap_err();
+            assert!(message.contains(why) && message.contains(path), "{path}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_says_where_each_kind_belongs() {
+        let machine = SystemPlace::machine();
+        assert_eq!(machine.stores(), [SystemStore::Root, SystemStore::Ca]);
+        assert_eq!(machine.store_of(CertificateKind::Intermediate), SystemStore::Ca);
+        assert_eq!(machine.store_of(CertificateKind::Leaf), SystemStore::Root);
+        assert_eq!(machine.to_string(), "windows://LocalMachine/Root");
+        let own = SystemPlace { main: SystemStore::My, placement: Placement::of(SystemStore::My), ..machine };
+        assert_eq!(own.stores(), [SystemStore::My]);
+    }
+}

@@ -1,0 +1,86 @@
+//! Windows stores in a spec: what their paths mean, what fits them, and which host is this machine.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::path::Path;
+
+use trustmason_spec::name::StoreId;
+use trustmason_spec::survey::{Look, Survey};
+use trustmason_spec::topology::{Access, Place, StoreDef, Topology, Write};
+use trustmason_spec::windows::{Location, SystemStore};
+
+fn resolve(hosts: &str, stores: &str) -> Result<Topology, String> {
+    let text = format!("trustmason: 1\nestate: x\nprofile: [cce-cti, genesys]\nhosts:\n{hosts}\nstores:\n{stores}\n");
+    let spec = trustmason_spec::parse(&text, "estate.yaml").map_err(|faults| faults.to_string())?;
+    let profiles = trustmason_spec::profile::load(&spec, Path::new(""), |_| Err(String::new())).unwrap();
+    let resolved = trustmason_spec::resolve(&spec, &profiles, Path::new("/estate"));
+    resolved.map(|resolved| resolved.topology).map_err(|faults| faults.to_string())
+}
+
+const HERE: &str = "  pga.acme.example: { role: pg, access: this-machine }";
+
+fn gateway(topology: &Topology) -> &StoreDef {
+    &topology.stores[&StoreId::parse("pga.acme.example/windows-root").unwrap()]
+}
+
+#[test]
+fn a_path_of_the_system_is_a_live_store() {
+    let topology = resolve(HERE, "  pg/windows-root: { path: 'windows://LocalMachine/Root', write: direct }").unwrap();
+    let store = gateway(&topology);
+    assert_eq!((&store.place, store.write), (&Place::Windows, Write::Direct));
+    let system = store.system.as_ref().unwrap();
+    assert_eq!(system.stores(), [SystemStore::Root, SystemStore::Ca]);
+    assert!(store.vendor_entries, "Windows brings roots of its own");
+    let host = topology.hosts.values().next().unwrap();
+    assert!(matches!(host.access, Access::Here(_)));
+    let looks = Survey::of(&topology).looks;
+    assert!(looks.iter().any(|look| matches!(look, Look::System { here: true, .. })), "{looks:?}");
+    assert!(looks.iter().any(|look| matches!(look, Look::Host { here: true, .. })), "{looks:?}");
+}
+
+#[test]
+fn a_mirror_stays_a_mirror_with_the_stores_it_is_of() {
+    let topology = resolve("  pga.acme.example: { role: pg }", "  pg/windows-root: { place: { leaf: My } }").unwrap();
+    let store = gateway(&topology);
+    assert!(matches!(store.place, Place::File(_)));
+    assert_eq!(store.write, Write::HandOff);
+    let system = store.system.as_ref().unwrap();
+    assert_eq!((system.placement.root, system.placement.leaf), (SystemStore::Root, SystemStore::My));
+}
+
+#[test]
+fn a_place_is_said_kind_by_kind_and_a_service_has_its_own() {
+    let over = "  pg/windows-root: { path: 'windows://Service/Tomcat9/My', place: { root: Root } }";
+    let topology = resolve(HERE, over).unwrap();
+    let system = gateway(&topology).system.as_ref().unwrap();
+    assert_eq!(system.location, Location::Service("Tomcat9".to_owned()));
+    assert_eq!(system.stores(), [SystemStore::Root, SystemStore::My]);
+    assert_eq!(
+        system.registry_key(SystemStore::My),
+        r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography\Services\Tomcat9\SystemCertificates\My"
+    );
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_one_thing_to_try() {
+    for (over, why, hint) in [
+        ("path: 'windows://CurrentUser/Root'", "store of one user", "LocalMachine/Root"),
+        ("path: 'windows://LocalMachine/TrustedPeople'", "Root, CA and My are known", "hand-off"),
+        ("path: 'windows://Computer/Root'", "`Computer` is not known", "windows://Service/NAME/Root"),
+        ("format: jks, path: 'windows://LocalMachine/Root'", "has the format jks", "format: windows"),
+        ("format: pem, write: direct", "is no Windows store", "leave `write` out"),
+        ("format: pem, place: { root: CA }", "`place` is about Windows stores", "leave `place` out"),
+        ("write: direct", "seen in a mirror", "windows://LocalMachine/Root"),
+        ("path: 'windows://LocalMachine/Root', ownership: exclusive", "cannot be exclusive", "distrust"),
+        ("place: { root: TrustedPeople }", "TrustedPeople", "Root"),
+    ] {
+        let faults = resolve(HERE, &format!("  pg/windows-root: {{ {over} }}")).unwrap_err();
+        assert!(faults.contains(why) && faults.contains(hint), "{over}: {faults}");
+    }
+}
+
+#[test]
+fn one_machine_is_one_host() {
+    let hosts = format!("{HERE}\n  pgb.acme.example: {{ role: pg, access: this-machine }}");
+    let faults = resolve(&hosts, "  pg/windows-root: { create: false }").unwrap_err();
+    assert!(faults.contains("are both said to be this machine"), "{faults}");
+}
