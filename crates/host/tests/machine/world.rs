@@ -406,7 +406,7 @@ impl World {
                         path.root = moved(&path.root);
                     }
                 }
-                Place::Windows { .. } => {}
+                Place::Windows => {}
             }
         }
         Self {
