@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_RSA_SHA256, SerialNumber};
@@ -129,7 +130,19 @@ pub fn key(n: usize) -> KeyPair {
     KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
 }
 
+/// Each is signed once: a test with many estates has mostly the same ones in them.
 pub fn certificate(wish: &Wish) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let name = format!("{wish:?}");
+    let made = MADE.lock().unwrap().get(&name).cloned();
+    made.unwrap_or_else(|| {
+        let der = sign(wish);
+        MADE.lock().unwrap().insert(name, der.clone());
+        der
+    })
+}
+
+fn sign(wish: &Wish) -> Vec<u8> {
     let mut params = CertificateParams::new(wish.sans.clone()).unwrap();
     let mut dn = DistinguishedName::new();
     dn.push(DnType::CountryName, DnValue::PrintableString("US".try_into().unwrap()));
