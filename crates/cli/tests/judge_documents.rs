@@ -262,6 +262,15 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     room.says(&["ack", "*"], &[0]);
     room.nothing_is_left();
 
+    // Years later, renewed servers or not: the intermediate is over, and that is found; the root is not.
+    room.server("cfg.x.example", "certs/cfg.x.example.cer");
+    let late = room.says(&["plan", "--at", "2035-06-01T00:00:00Z", "-v"], &[0]);
+    assert!(
+        late.lines().any(|line| line.contains("  expired") && line.contains("CN=Issuing, ended on 2035-")),
+        "{late}"
+    );
+    assert!(!late.contains("CN=root CA, ended"), "{late}");
+
     // Somebody takes the intermediate out again: a part of a chain is said to be one.
     let issuing = room.pin("ca/issuing.pem");
     let alias = format!("corp-{}", &issuing[..8]);

@@ -179,11 +179,16 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
         settled.insert(Subject::Identity(def.id.clone()), one);
     }
     for name in ground.topology.anchors.keys() {
-        settled.insert(Subject::Certificate(name.clone()), anchor(ground, name));
+        let (subject, one) = (Subject::Certificate(name.clone()), anchor(ground, name));
+        let findings = one.current.as_ref().and_then(|current| ended(ground, &subject, current)).into_iter().collect();
+        settled.insert(subject, Settled { findings, ..one });
     }
     for authority in ground.authorities.values() {
         for (subject, certificate) in authority.certificates() {
-            settled.insert(Subject::Certificate(subject), vouching(ground, authority.place(certificate), certificate));
+            let subject = Subject::Certificate(subject);
+            let one = vouching(ground, authority.place(certificate), certificate);
+            let findings = ended(ground, &subject, certificate).into_iter().collect();
+            settled.insert(subject, Settled { findings, ..one });
         }
     }
     let predecessors = predecessors(ground.observed, &settled);
@@ -350,6 +355,27 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     }
     let state = if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active };
     Settled { from: Some(from), by_hand, findings, ..Settled::plain(state, Some(certificate), material) }
+}
+
+/// What is to be said of the dates of a certificate that stores trust though it is no host's: nothing that was issued below it
+/// is taken after its end, and nobody here can renew it.
+fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
+    let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
+    let now = ground.now.as_second();
+    let day = text::day(certificate.not_after());
+    let soon = i64::from(ground.topology.policy.warn_before_days) * constraints::DAY;
+    let (kind, dates) = if certificate.not_after() < now {
+        (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it"))
+    } else if certificate.not_before() > now {
+        (Kind::NotYetValid, format!("is not valid before {}", text::day(certificate.not_before())))
+    } else if certificate.not_after().saturating_sub(now) < soon {
+        (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
+    } else {
+        return None;
+    };
+    let name = text::escape(certificate.subject());
+    let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");
+    wanted.then(|| Finding::new(kind, message).at(None, Some(certificate.fingerprint())))
 }
 
 /// A certificate of an authority, which its root's pin or its own vouches for.
