@@ -8,201 +8,8 @@
 mod judge;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use judge::craft;
-
-const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
-
-/// An estate in a folder, with openssl's CA: a root and an issuing authority.
-struct Room {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-}
-
-impl Room {
-    fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("documents-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let root = folder.path().to_owned();
-        for name in ["ca", "certs", "inbox", "hosts"] {
-            fs::create_dir(root.join(name)).unwrap();
-        }
-        let room = Self { _folder: folder, root };
-        let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
-        for name in ["old", "root"] {
-            let (key, file, subject) = (format!("ca/{name}.key"), format!("ca/{name}.pem"), format!("/CN={name} CA"));
-            let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "3650"];
-            made.extend(["-subj", &subject, "-keyout", &key, "-out", &file]);
-            made.extend(ca);
-            room.openssl(&made);
-        }
-        room.write("ca/ca.ext", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n");
-        room.openssl(&[
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-subj",
-            "/CN=Issuing",
-            "-keyout",
-            "ca/issuing.key",
-            "-out",
-            "ca/i.csr",
-        ]);
-        room.sign("ca/i.csr", "root", "ca/issuing.pem", "ca/ca.ext", "3000");
-        room
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.root.join(path)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.at(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn openssl(&self, arguments: &[&str]) -> Output {
-        craft::run(Command::new("openssl").current_dir(&self.root).args(arguments).env("PW", "changeit"))
-    }
-
-    fn sign(&self, request: &str, issuer: &str, to: &str, extensions: &str, days: &str) {
-        let (certificate, key) = (format!("ca/{issuer}.pem"), format!("ca/{issuer}.key"));
-        self.openssl(&[
-            "x509",
-            "-req",
-            "-sha256",
-            "-in",
-            request,
-            "-CA",
-            &certificate,
-            "-CAkey",
-            &key,
-            "-CAcreateserial",
-            "-out",
-            to,
-            "-days",
-            days,
-            "-extfile",
-            extensions,
-        ]);
-    }
-
-    /// A server's certificate, issued below the root; its key is thrown away.
-    fn server(&self, fqdn: &str, to: &str) {
-        self.write("ca/leaf.ext", &format!("subjectAltName=DNS:{fqdn}\nextendedKeyUsage=serverAuth,clientAuth\n"));
-        let subject = format!("/CN={fqdn}");
-        self.openssl(&[
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-subj",
-            &subject,
-            "-keyout",
-            "ca/leaf.key",
-            "-out",
-            "ca/leaf.csr",
-        ]);
-        self.sign("ca/leaf.csr", "issuing", to, "ca/leaf.ext", "800");
-    }
-
-    /// A self-signed certificate, as products make them when they are installed.
-    fn self_signed(&self, fqdn: &str, key: &str, to: &str, days: &str) {
-        let (subject, san) = (format!("/CN={fqdn}"), format!("subjectAltName=DNS:{fqdn}"));
-        let mut made = vec!["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", days];
-        made.extend(["-subj", &subject, "-addext", &san, "-keyout", key, "-out", to]);
-        self.openssl(&made);
-    }
-
-    /// A connection in which each side asks for the other's certificate: it comes about, and not without the trust.
-    fn mutual(&self, trust: &Path, server: (&str, &str), client: (&str, &str)) {
-        let chain = |names: &[&str]| -> String {
-            names.iter().map(|name| fs::read_to_string(self.at(name)).unwrap()).collect()
-        };
-        fs::write(trust, chain(&["ca/root.pem"])).unwrap();
-        fs::write(self.at("ca/client.pem"), chain(&[client.0, "ca/issuing.pem"])).unwrap();
-        fs::write(self.at("ca/none.pem"), chain(&["ca/old.pem"])).unwrap();
-        for (trusted, wanted) in [(trust.to_owned(), true), (self.at("ca/none.pem"), false)] {
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-            let mut serve = Command::new("openssl");
-            serve.current_dir(&self.root).args(["s_server", "-accept", &port, "-naccept", "1", "-Verify", "2"]);
-            serve.args([
-                "-verify_return_error",
-                "-cert",
-                server.0,
-                "-cert_chain",
-                server.0,
-                "-key",
-                server.1,
-                "-CAfile",
-            ]);
-            serve.arg(&trusted).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-            let mut serve = serve.stderr(std::process::Stdio::null()).spawn().unwrap();
-            let mut said = String::new();
-            // It says ACCEPT when it listens.
-            let mut lines = std::io::BufReader::new(serve.stdout.take().unwrap());
-            while !said.contains("ACCEPT") {
-                assert!(std::io::BufRead::read_line(&mut lines, &mut said).unwrap() > 0, "{said}");
-            }
-            let mut ask = Command::new("openssl");
-            ask.current_dir(&self.root).args(["s_client", "-connect", &format!("127.0.0.1:{port}"), "-tls1_2"]);
-            ask.args([
-                "-verify_return_error",
-                "-verify",
-                "2",
-                "-cert",
-                "ca/client.pem",
-                "-cert_chain",
-                "ca/client.pem",
-                "-key",
-                client.1,
-                "-CAfile",
-            ]);
-            let output = ask.arg(&trusted).stdin(std::process::Stdio::null()).output().unwrap();
-            assert_eq!(output.status.success(), wanted, "{}", String::from_utf8_lossy(&output.stderr));
-            serve.kill().ok();
-            serve.wait().unwrap();
-        }
-    }
-
-    fn keytool(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("keytool");
-        command.current_dir(&self.root).arg("-J-Duser.language=en").args(arguments);
-        String::from_utf8_lossy(&craft::run(&mut command).stdout).into_owned()
-    }
-
-    fn pin(&self, file: &str) -> String {
-        let said = self.openssl(&["x509", "-in", file, "-noout", "-fingerprint", "-sha256"]);
-        let text = String::from_utf8(said.stdout).unwrap();
-        text.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase()
-    }
-
-    fn says(&self, arguments: &[&str], codes: &[i32]) -> String {
-        let output = Command::new(BINARY).args(arguments).current_dir(&self.root).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let code = output.status.code().unwrap();
-        assert!(codes.contains(&code), "{arguments:?}: {code}\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        text
-    }
-
-    fn nothing_is_left(&self) {
-        let text = self.says(&["plan", "--detailed-exitcode"], &[0]);
-        assert!(text.ends_with("No changes. Every store holds what the spec declares.\n"), "{text}");
-    }
-
-    /// Whether a leaf verifies with nothing but a trust file.
-    fn verifies(&self, trust: &Path, leaf: &str) -> bool {
-        let mut verify = Command::new("openssl");
-        verify.current_dir(&self.root).args(["verify", "-no-CApath", "-no-CAstore", "-CAfile"]).arg(trust).arg(leaf);
-        verify.output().unwrap().status.success()
-    }
-}
-
-const AUTHORITY: &str = "authorities:\n  corp: { root: { file: ca/root.pem, sha256: 'PIN' }, intermediates: [{ file: ca/issuing.pem }], \
-                         requests_dir: ./csr, inbox: ./inbox }\n";
+use judge::room::{AUTHORITY, Room, serialised};
 
 /// Document 000: a PEM file and a JKS with the CA of before under `root`, as L50 and L76 make them.
 #[test]
@@ -221,6 +28,7 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
             .to_owned()
             + &AUTHORITY.replace("PIN", &room.pin("ca/root.pem"))),
     );
+    room.self_signed("stranger.x.example", "ca/stranger.key", "certs/stranger.pem", "400");
     let pem = room.at("hosts/g1.x.example/opt/gwe/ca.pem");
     let jks = room.at("hosts/g2.x.example/opt/gwe/ca.jks");
     for path in [&pem, &jks] {
@@ -259,6 +67,8 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     let exported = room.at("exported.pem");
     fs::write(&exported, list).unwrap();
     assert!(room.verifies(&exported, "certs/cfg.x.example.cer"), "the JKS has the chain too");
+    room.joined("ca/cfg.pem", &["certs/cfg.x.example.cer", "ca/issuing.pem"]);
+    assert!(room.jsse(&jks, "JKS", "ca/cfg.pem") && !room.jsse(&jks, "JKS", "certs/stranger.pem"));
     room.says(&["ack", "*"], &[0]);
     room.nothing_is_left();
 
@@ -364,6 +174,15 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
         "key and certificate belong together"
     );
     assert!(room.verifies(&room.at("ca/root.pem"), "ca/issuing.pem"));
+    room.joined("ca/lync.pem", &["certs/lync.x.example.cer", "ca/issuing.pem"]);
+    assert!(room.jsse(&trust, "JKS", "ca/lync.pem"));
+    // Both ask: the connector with its PFX, the front end by the CA that its pack has.
+    room.server("lync.x.example", "certs/lync.x.example.cer");
+    room.joined("ca/lync.pem", &["certs/lync.x.example.cer", "ca/issuing.pem"]);
+    room.joined("ca/ucc.pem", &["inbox/reply.cer", "ca/issuing.pem"]);
+    let front = ["ca/lync.pem", "ca/leaf.key", "ca/root.pem"];
+    assert!(room.mutual(front, ["ca/ucc.pem", "pfx.pem", "exported.pem"]));
+    assert!(!room.mutual(["ca/lync.pem", "ca/leaf.key", "ca/old.pem"], ["ca/ucc.pem", "pfx.pem", "exported.pem"]));
 }
 
 /// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates of a CA with an intermediate. People do all of it,
@@ -534,7 +353,11 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert_eq!(fs::read_to_string(room.at(pem)).unwrap().matches("BEGIN CERTIFICATE").count(), 3);
     assert_eq!(fs::read(ssl.join("certs/selfhost.pem")).unwrap(), first);
     assert_eq!(fs::read(ssl.join("rsa/host.pem")).unwrap(), fs::read(room.at(pem)).unwrap());
-    room.mutual(&room.at("ca/trusts.pem"), (pem, key), ("certs/fin.x.example.pem", "ca/leaf.key"));
+    room.joined("ca/fin.pem", &["certs/fin.x.example.pem", "ca/issuing.pem"]);
+    let met =
+        |of_server: &str, of_client: &str| room.mutual([pem, key, of_server], ["ca/fin.pem", "ca/leaf.key", of_client]);
+    assert!(met("ca/root.pem", "ca/root.pem"));
+    assert!(!met("ca/old.pem", "ca/root.pem") && !met("ca/root.pem", "ca/old.pem"), "each side asks");
 
     // A key that somebody deleted or made anew before the CA answered (the order of the PCCE 15.0 guide).
     fs::write(room.at(key), &first_key).unwrap();
@@ -548,16 +371,86 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(drift.contains("pga.x.example/windows-root"), "{drift}");
 }
 
-/// A serialised store (MS-OSHARED 2.3.9.1) by other means than the product's: each certificate without properties.
-fn serialised(room: &Room, files: &[&str]) -> Vec<u8> {
-    let mut out = b"\0\0\0\0CERT".to_vec();
-    for file in files {
-        let der = room.openssl(&["x509", "-in", file, "-outform", "DER"]).stdout;
-        for number in [32, 1, u32::try_from(der.len()).unwrap()] {
-            out.extend(number.to_le_bytes());
-        }
-        out.extend(der);
+/// The link of the VRU peripheral (rules C3 and C3v), self-signed on both sides: the call server's key and trust in a JCEKS, the
+/// gateway's in two PEM files and a Windows store, exported as PEM files.
+#[test]
+fn judge_vru_link_both_sides() {
+    if judge::off() {
+        return;
     }
-    out.extend([0; 12]);
-    out
+    let room = Room::new();
+    room.write(
+        "estate.yaml",
+        "trustmason: 1\nestate: vru\nprofile: cce-cti\naccess: { root: './hosts/{fqdn}' }\ncertificates_dir: ./certs\n\
+         secrets: { cvp-keystore: { literal: changeit } }\nhosts:\n  pga.x.example: { role: vru-pg }\n  cvp.x.example: { role: cvp }\n",
+    );
+    let ssl = room.at("hosts/pga.x.example/C/icm/ssl");
+    let mirror = ssl.join("trust-export/root.sst");
+    for folder in
+        [ssl.join("certs"), ssl.join("keys"), mirror.clone(), room.at("hosts/cvp.x.example/C/Cisco/CVP/conf/security")]
+    {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let (pem, key) = ("hosts/pga.x.example/C/icm/ssl/certs/host.pem", "hosts/pga.x.example/C/icm/ssl/keys/host.key");
+    room.self_signed("pga.x.example", key, pem, "7300");
+    let keystore = "hosts/cvp.x.example/C/Cisco/CVP/conf/security/.keystore";
+    let store = ["-storetype", "JCEKS", "-keystore", keystore, "-storepass", "changeit"];
+    let with = |what: &[&str]| room.keytool(&[what, &store[..]].concat());
+    let named =
+        ["-dname", "CN=cvp.x.example", "-ext", "SAN=dns:cvp.x.example", "-keypass", "changeit", "-validity", "900"];
+    let made = [
+        "-genkeypair",
+        "-alias",
+        "callserver_certificate",
+        "-keyalg",
+        "RSA",
+        "-keysize",
+        "2048",
+        "-sigalg",
+        "SHA256withRSA",
+    ];
+    with(&[&made[..], &named[..]].concat());
+    assert!(!room.jsse(&room.at(keystore), "JCEKS", pem), "or the judge judges nothing");
+
+    room.says(&["apply", "--auto-approve"], &[5]);
+    let pack = room.at(".trustmason/handoff/pga.x.example/windows-root");
+    for file in fs::read_dir(&pack)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|f| f.extension().is_some_and(|e| e == "pem"))
+    {
+        fs::copy(&file, mirror.join(file.file_name().unwrap())).unwrap();
+    }
+    room.says(&["apply", "--auto-approve"], &[0, 5]);
+    room.says(&["ack", "*"], &[0]);
+    room.nothing_is_left();
+
+    assert!(room.jsse(&room.at(keystore), "JCEKS", pem));
+    fs::write(room.at("ca/cvp-trust.pem"), with(&["-list", "-rfc", "-alias", "pga.x.example_host"])).unwrap();
+    fs::write(room.at("ca/cvp.pem"), with(&["-exportcert", "-rfc", "-alias", "callserver_certificate"])).unwrap();
+    room.keytool(&[
+        "-importkeystore",
+        "-noprompt",
+        "-srcstoretype",
+        "JCEKS",
+        "-srckeystore",
+        keystore,
+        "-srcstorepass",
+        "changeit",
+        "-srcalias",
+        "callserver_certificate",
+        "-deststoretype",
+        "PKCS12",
+        "-destkeystore",
+        "ca/cvp.p12",
+        "-deststorepass",
+        "changeit",
+    ]);
+    let key_of_cvp = room.openssl(&["pkcs12", "-in", "ca/cvp.p12", "-passin", "env:PW", "-nodes", "-nocerts"]).stdout;
+    fs::write(room.at("ca/cvp.key"), key_of_cvp).unwrap();
+    let windows = fs::read_dir(&mirror).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    fs::write(room.at("ca/pg-trust.pem"), windows.collect::<String>()).unwrap();
+    let gateway = [pem, key, "ca/pg-trust.pem"];
+    assert!(room.mutual(["ca/cvp.pem", "ca/cvp.key", "ca/cvp-trust.pem"], gateway));
+    assert!(!room.mutual(["ca/cvp.pem", "ca/cvp.key", "ca/old.pem"], gateway), "the call server asks");
 }

@@ -9,6 +9,7 @@ pub mod cast;
 pub mod craft;
 pub mod jvm;
 pub mod matrix;
+pub mod room;
 pub mod services;
 pub mod tool;
 
