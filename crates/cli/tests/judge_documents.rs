@@ -320,7 +320,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(text.contains("pga.x.example/windows-root"), "{text}");
     assert_eq!((fs::read(room.at(pem)).unwrap(), fs::read(room.at(key)).unwrap()), (first.clone(), first_key.clone()));
     let explained = room.says(&["explain", "pga.x.example/host"], &[0]);
-    assert!(explained.contains("at-ca"), "{explained}");
+    assert!(explained.contains("at-ca") && explained.contains("the key of pga.x.example/host"), "{explained}");
     let steps =
         |target: &str| fs::read_to_string(room.at(".trustmason/handoff").join(target).join("STEPS.md")).unwrap();
     let finesse = steps("fin.x.example/tomcat");

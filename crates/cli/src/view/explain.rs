@@ -185,6 +185,12 @@ fn verdict_word(view: Option<&EdgeView>) -> String {
     paint(style, format!("{word:<10}")).to_string()
 }
 
+/// Where a key is; the one of a pair has no alias.
+fn key_entry(store: &StoreId, alias: &str) -> String {
+    let alias = if alias.is_empty() { String::new() } else { escape(alias) };
+    Source::key_entry(store, &alias)
+}
+
 /// A host's own certificate.
 pub(crate) fn identity(case: Case<'_>, def: &IdentityDef) -> String {
     let mut out = String::new();
@@ -197,7 +203,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     line!(out, "  rule      {}", def.rule);
     line!(out, "  source    {}", escape(&def.source_document));
     let from = match &def.source {
-        Source::KeyEntry { store, alias } => Source::key_entry(store, &escape(alias)),
+        Source::KeyEntry { store, alias } => key_entry(store, alias),
         Source::Exported { names } => {
             format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
         }
@@ -357,7 +363,7 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
         Subject::Identity(id) => {
             let Some(def) = case.topology.identities.get(id) else { return };
             let from = match &def.source {
-                Source::KeyEntry { store, alias } => Source::key_entry(store, &escape(alias)),
+                Source::KeyEntry { store, alias } => key_entry(store, alias),
                 Source::Exported { names } => {
                     format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
                 }

@@ -116,7 +116,8 @@ fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
         }
     }
     if quiet > 0 && quiet < plan.stores.len() {
-        line!(out, "{}", paint(DIM, format!("{} with nothing to change are not shown.", count(quiet, "store"))));
+        let are = if quiet == 1 { "is" } else { "are" };
+        line!(out, "{}", paint(DIM, format!("{} with nothing to change {are} not shown.", count(quiet, "store"))));
         out.push('\n');
     }
 }
