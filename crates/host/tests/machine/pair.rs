@@ -86,7 +86,7 @@ fn done(world: &World, first: &str, after: &dyn std::fmt::Debug) {
 }
 
 #[test]
-fn a_pair_survives_a_fault_at_every_step() {
+fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
     let template = gateway();
     let first = text(&template, "certs/host.pem").unwrap();
     let old = halves(&template).leaf;
