@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Fingerprint, Password};
+use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
 use trustmason_spec::topology::{HostPath, Place as Spot};
 
 use crate::disk::{self, DiskError};
@@ -99,6 +99,15 @@ pub(crate) fn digest(files: &[(String, Vec<u8>)]) -> Option<Fingerprint> {
 /// The content of a part.
 pub(crate) fn part<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
     files.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
+}
+
+/// The pair as a store.
+///
+/// # Errors
+/// As [`Store::open_pair`].
+pub(crate) fn open(files: &[(String, Vec<u8>)], certificates: &Interner) -> Result<Store, ReadError> {
+    let half = |name: &str| part(files, name).map(<[u8]>::to_vec);
+    Store::open_pair(half(CERTIFICATE), half(KEY), certificates)
 }
 
 /// What a key in the clear is opened with.

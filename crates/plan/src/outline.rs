@@ -429,6 +429,16 @@ pub struct Plan {
     pub summary: Summary,
 }
 
+impl Barrier {
+    /// The services whose restart it waits for.
+    fn restarts(&self) -> impl Iterator<Item = &ServiceId> {
+        self.waits_for.iter().filter_map(|wait| match wait {
+            Wait::Restart(service) => Some(service),
+            Wait::HandOff(_) | Wait::Reply(_) => None,
+        })
+    }
+}
+
 impl Plan {
     /// A change by its number.
     pub fn change(&self, id: ChangeId) -> Option<&Change> {
@@ -440,11 +450,7 @@ impl Plan {
         let pending = self.restarts.iter().filter(|r| r.pending_since.is_some()).map(|r| &r.service);
         // Of several barriers the first is the one that was reached; with changes before it, none was.
         let reached = self.barriers.first().filter(|_| self.changes.is_empty());
-        let reached = reached.into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
-            Wait::Restart(service) => Some(service),
-            Wait::HandOff(_) | Wait::Reply(_) => None,
-        });
-        pending.chain(reached).collect()
+        pending.chain(reached.into_iter().flat_map(Barrier::restarts)).collect()
     }
 
     /// Services whose restart will be waited for, though this plan has something else to do first: whoever restarts several one
@@ -453,11 +459,7 @@ impl Plan {
     pub fn will_be_waited_for(&self) -> BTreeSet<&ServiceId> {
         let changes =
             |service: &&ServiceId| !self.restarts.iter().any(|r| r.service == **service && !r.because.is_empty());
-        let waits = self.barriers.first().into_iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
-            Wait::Restart(service) => Some(service),
-            Wait::HandOff(_) | Wait::Reply(_) => None,
-        });
-        waits.filter(changes).collect()
+        self.barriers.first().into_iter().flat_map(Barrier::restarts).filter(changes).collect()
     }
 
     /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.

@@ -143,6 +143,17 @@ fn one<'a>(
     standing
 }
 
+/// Stores that are one: each is blocked and names another. Without a path the store's own is told.
+fn block_each_other(standings: &mut BTreeMap<StoreId, Standing<'_>>, ids: &[StoreId], path: Option<&str>) {
+    for (i, id) in ids.iter().enumerate() {
+        let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
+        if let Some(standing) = standings.get_mut(id) {
+            let path = path.map_or_else(|| standing.path.clone(), str::to_owned);
+            standing.blocked = Some(Why::SameFile { other, path });
+        }
+    }
+}
+
 /// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
 fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
@@ -152,12 +163,7 @@ fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
         }
     }
     for ((_, path), ids) in seen.into_iter().filter(|(_, ids)| ids.len() > 1) {
-        for (i, id) in ids.iter().enumerate() {
-            let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
-            if let Some(standing) = standings.get_mut(id) {
-                standing.blocked = Some(Why::SameFile { other, path: path.clone() });
-            }
-        }
+        block_each_other(standings, &ids, Some(&path));
     }
 }
 
@@ -214,12 +220,7 @@ fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
         }
     }
     for ids in seen.into_values().filter(|ids| ids.len() > 1) {
-        for (i, id) in ids.iter().enumerate() {
-            let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
-            if let Some(standing) = standings.get_mut(id) {
-                standing.blocked = Some(Why::SameFile { other, path: standing.path.clone() });
-            }
-        }
+        block_each_other(standings, &ids, None);
     }
 }
 

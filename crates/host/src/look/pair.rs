@@ -1,12 +1,11 @@
 //! A certificate and its private key in two files, opened.
 
-use trustmason_keystore::Store;
 use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
 use trustmason_spec::topology::StoreDef;
 
 use super::file::{OpenError, OpenFault, facts};
 use super::{Eyes, Keys, failed, input};
-use crate::pair::{self, CERTIFICATE, KEY, Pair, PairError};
+use crate::pair::{self, Pair, PairError};
 
 /// What stands in the place of a pair. The input is one, for both halves together.
 pub(super) fn look(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
@@ -28,9 +27,8 @@ pub(super) fn look(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>)
 fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook {
     let path = pair.certificate.clone();
     let Some(sha256) = pair::digest(files) else { return StoreLook::Absent { path, parent: pair.folders } };
-    let part = |name: &str| pair::part(files, name).map(<[u8]>::to_vec);
     let metadata = [&pair.certificate, &pair.key].map(|path| std::fs::metadata(path).ok());
-    match Store::open_pair(part(CERTIFICATE), part(KEY), eyes.certificates) {
+    match pair::open(files, eyes.certificates) {
         Ok(store) => {
             let keys = Some((&pair::no_password(), Keys::All));
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, metadata.iter().flatten())))

@@ -77,9 +77,7 @@ pub(super) fn holds(
             Store::open(bytes.clone(), unlock, certificates)
         }
         Image::Directory(image) if before.format() == Format::PemPair => {
-            let files = resulting(before.files(), image);
-            let part = |name: &str| pair::part(&files, name).map(<[u8]>::to_vec);
-            Store::open_pair(part(pair::CERTIFICATE), part(pair::KEY), certificates)
+            pair::open(&resulting(before.files(), image), certificates)
         }
         Image::Directory(image) => Store::open_directory(resulting(before.files(), image), certificates),
     }

@@ -235,10 +235,7 @@ fn open(work: &Work<'_>, def: &StoreDef, found: Found, password: Option<&Passwor
         Found::File(bytes) => {
             Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
         }
-        Found::Folder(files) if def.format == DeclaredFormat::PemPair => {
-            let part = |name: &str| pair::part(&files, name).map(<[u8]>::to_vec);
-            Store::open_pair(part(pair::CERTIFICATE), part(pair::KEY), work.hands.certificates)
-        }
+        Found::Folder(files) if def.format == DeclaredFormat::PemPair => pair::open(&files, work.hands.certificates),
         Found::Folder(files) => Store::open_directory(files, work.hands.certificates),
     };
     opened.map_err(|error| format!("does not open: {error}"))
