@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use trustmason_plan::run_id::RunId;
 use trustmason_host::endpoint::Detour;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId};
@@ -354,7 +355,7 @@ impl RollbackArgs {
     /// Spec and run: a single word that has a run's shape is a run.
     pub(crate) fn named(&self) -> (Option<&Path>, Option<&str>) {
         match (&self.spec, &self.run) {
-            (Some(word), None) if word.to_str().is_some_and(trustmason_host::state::is_run_id) => (None, word.to_str()),
+            (Some(word), None) if word.to_str().is_some_and(|text| RunId::parse(text).is_ok()) => (None, word.to_str()),
             (spec, run) => (spec.as_deref(), run.as_deref()),
         }
     }

@@ -92,7 +92,7 @@ impl Machine {
         for warning in self.state.warnings() {
             console.warn(&warning);
         }
-        let ledger = ledger::load(&self.state).map_err(|e| Stop::refused(e.to_string()))?;
+        let ledger = ledger::load(&self.state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
         let owner = &ledger.ledger.estate;
         if !owner.is_empty() && *owner != estate.topology.estate {
             return Err(Stop::refused(format!(
@@ -104,6 +104,12 @@ impl Machine {
         }
         for run in &ledger.recovered {
             console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
+        }
+        for unclear in &ledger.unclear {
+            console.warn(&format!(
+                "what run {} did to {} cannot be told yet, and it is assumed that it did: {}",
+                unclear.run, unclear.store, unclear.why
+            ));
         }
         let eyes = Eyes { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
         let survey = Survey::of(&estate.topology);

@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Fingerprint, Interner, Store};
+use trustmason_plan::run_id::RunId;
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
+use crate::sites::Sites;
 use crate::state::State;
 
 /// What a line tells of.
@@ -71,7 +73,7 @@ pub struct Entry {
     pub machine: String,
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<String>,
+    pub run: Option<RunId>,
     /// What it tells of.
     pub event: Event,
     /// The host.
@@ -118,7 +120,7 @@ pub struct Entry {
     pub approval: Option<Approval>,
     /// The run that is taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undoes: Option<String>,
+    pub undoes: Option<RunId>,
 }
 
 impl Entry {
@@ -225,13 +227,18 @@ pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
 }
 
 /// What a run's journal has to say in the log, its beginning first.
-pub(crate) fn of_journal(records: &[Record], run: &str, state: &State) -> Vec<Entry> {
+pub(crate) fn of_journal(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
+    of_deeds(records, &journal::deeds(records, run, sites), run, sites)
+}
+
+/// The same of some of its deeds: those whose outcome is known.
+pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
     let begin = records.iter().find_map(|record| match record {
         Record::Begin { plan, at, who, machine, approval, undoes, .. } => {
             let event = if undoes.is_some() { Event::Rollback } else { Event::Run };
             Some(Entry {
                 machine: machine.clone(),
-                run: Some(run.to_owned()),
+                run: Some(run.clone()),
                 plan: Some(*plan),
                 approval: *approval,
                 undoes: undoes.clone(),
@@ -243,8 +250,8 @@ pub(crate) fn of_journal(records: &[Record], run: &str, state: &State) -> Vec<En
     let Some(begin) = begin else { return Vec::new() };
     let line = |event, store: &StoreId| Entry { event, approval: None, undoes: None, ..begin.clone() }.of_store(store);
     let mut entries = vec![begin.clone()];
-    for deed in journal::deeds(records, run, state) {
-        entries.extend(happened(&deed).into_iter().map(|fact| Entry {
+    for deed in deeds {
+        entries.extend(happened(deed, sites).into_iter().map(|fact| Entry {
             alias: fact.alias,
             to: fact.to,
             action: Some(fact.action),
@@ -265,21 +272,21 @@ pub(crate) fn of_journal(records: &[Record], run: &str, state: &State) -> Vec<En
 }
 
 /// What of an intent came about: all of it, nothing, or, of a folder that was written in part, what can be seen there.
-pub(crate) fn happened(deed: &Deed) -> Vec<Fact> {
+pub(crate) fn happened(deed: &Deed, sites: Sites<'_>) -> Vec<Fact> {
     let facts = &deed.intent.facts;
-    if deed.done {
+    if deed.is_done() {
         return facts.clone();
     }
-    if deed.written.is_empty() {
+    if !deed.wrote() {
         return Vec::new();
     }
-    seen(&deed.intent)
+    seen(&deed.intent, sites)
 }
 
 /// What of an intent with a folder is to be seen there now.
-pub(crate) fn seen(intent: &Intent) -> Vec<Fact> {
+pub(crate) fn seen(intent: &Intent, sites: Sites<'_>) -> Vec<Fact> {
     let facts = &intent.facts;
-    let files = disk::read_folder(&intent.path).ok();
+    let files = sites.folder(&intent.store).and_then(|folder| disk::read_folder(&folder).ok());
     let Some(store) = files.and_then(|files| Store::open_directory(files, &Interner::new()).ok()) else {
         return Vec::new();
     };

@@ -5,21 +5,23 @@
 use jiff::{SignedDuration, Timestamp};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{Policy, Topology};
 
 use crate::audit::{self, Audit, Author};
 use crate::disk::{self, Disk, DiskError};
-use crate::journal::{self, Journal, Record};
+use crate::journal::{self, Deed, Intent, Journal, Record};
 use crate::ledger::{self, Loaded};
 use crate::lock::{self, Lock};
 use crate::run::RunError;
-use crate::state::{self, State};
+use crate::sites::{Located, Sites};
+use crate::state::State;
 
 /// Books being kept.
 pub(crate) struct Books<'a> {
     pub disk: &'a Disk,
     pub state: State,
-    pub run: String,
+    pub run: RunId,
     pub now: Timestamp,
     pub journal: Journal<'a>,
     pub ledger: Ledger,
@@ -27,6 +29,9 @@ pub(crate) struct Books<'a> {
     pub troubles: Vec<String>,
     /// Something is left that the next run must see to, as after a crash: the record stays open.
     pub open: bool,
+    /// The digest of the ledger as this run stored it last: it stores no other in the place of any but this.
+    stored: Option<Fingerprint>,
+    topology: &'a Topology,
 }
 
 /// What the books are opened for.
@@ -37,7 +42,7 @@ pub(crate) struct Beginning<'a> {
     pub loaded: &'a Loaded,
     pub now: Timestamp,
     pub author: Author<'a>,
-    pub undoes: Option<&'a str>,
+    pub undoes: Option<&'a RunId>,
 }
 
 /// Stores written, failed and left alone.
@@ -50,7 +55,7 @@ pub(crate) struct Counts {
 
 impl<'a> Books<'a> {
     /// Opens them. Nothing but the state folder is touched.
-    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'_>) -> Result<Self, RunError> {
+    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, RunError> {
         let Beginning { digest, topology, loaded, now, author, undoes } = beginning;
         let state = lock.state().clone();
         let run = new_run(&state, now, digest);
@@ -62,13 +67,15 @@ impl<'a> Books<'a> {
         disk.make_dir(&state.run(&run))?;
         let journal = Journal::open(disk, &state, &run)?;
         let begin = Record::Begin {
+            journal: journal::VERSION,
             run: run.clone(),
+            estate: topology.estate.clone(),
             plan: digest,
             at: now,
             who: author.who.to_owned(),
             machine: lock::machine(),
             approval: Some(author.approval),
-            undoes: undoes.map(str::to_owned),
+            undoes: undoes.cloned(),
         };
         journal.note(&begin)?;
         // First of all what earlier runs owe the log: the ledger that is stored next no longer knows of it.
@@ -76,21 +83,33 @@ impl<'a> Books<'a> {
         let mut ledger = loaded.ledger.clone();
         ledger.version = ledger::VERSION;
         ledger.estate.clone_from(&topology.estate);
-        ledger.runs.push(RunRecord {
-            id: run.clone(),
-            started: now,
-            finished: None,
-            plan: digest,
-            written: 0,
-            failed: 0,
-            skipped: 0,
-            undoes: undoes.map(str::to_owned),
-            undone_by: None,
-            pruned: false,
+        ledger.runs.push(ledger::new_record(&run, now, digest, undoes.cloned()));
+        let stored = Some(ledger::store(disk, &state, &ledger, loaded.sha256, &run)?);
+        let sites = Sites { topology, system: state.system() };
+        Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, sites))?;
+        Ok(Self { disk, state, run, now, journal, ledger, troubles: Vec::new(), open: false, stored, topology })
+    }
+
+    /// Where the stores are.
+    pub(crate) fn sites(&self) -> Sites<'_> {
+        Sites { topology: self.topology, system: self.state.system() }
+    }
+
+    /// Takes what became of a store into the ledger: what was done, or what may have come about. Where a part cannot be looked at,
+    /// or something lies beside it that the run did not clear away, the run stays open.
+    pub(crate) fn take(&mut self, deed: &Deed) {
+        let Intent { store, memory, pieces, .. } = &deed.intent;
+        let beside = pieces.iter().filter_map(|piece| match self.sites().locate(store, &piece.at) {
+            Ok(Located::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
+            Ok(Located::System(..)) | Err(_) => None,
         });
-        ledger::store(disk, &state, &ledger, &run)?;
-        Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, &state))?;
-        Ok(Self { disk, state, run, now, journal, ledger, troubles: Vec::new(), open: false })
+        let left = beside.flatten().any(|path| path.exists());
+        self.open |= left || deed.unseen().is_some();
+        if deed.is_done() {
+            self.ledger.remember(store, memory, &self.run, self.now);
+        } else if !deed.is_untouched() && deed.unseen().is_none() {
+            self.ledger.assume(store, memory, &self.run, self.now);
+        }
     }
 
     /// Does something whose failure stops no store.
@@ -102,7 +121,13 @@ impl<'a> Books<'a> {
 
     /// Closes them: the log, then backups nobody keeps any longer, then the ledger. What cannot be logged now leaves the record
     /// open, so that the next run does it.
-    pub(crate) fn close(&mut self, finished: Timestamp, counts: Counts, policy: &Policy) {
+    pub(crate) fn close(&mut self, lock: &Lock, finished: Timestamp, counts: Counts, policy: &Policy) {
+        // Without the lock, or over a ledger that another program wrote, nothing more is stored: the journal has it all, and the
+        // next run takes it from there.
+        if let Err(error) = lock.is_held() {
+            self.troubles.push(error.to_string());
+            return;
+        }
         if let Err(error) = self.log() {
             self.troubles.push(error.to_string());
             self.open = true;
@@ -110,17 +135,28 @@ impl<'a> Books<'a> {
         let Counts { written, failed, skipped } = counts;
         let closed = Some(finished).filter(|_| !self.open);
         if let Some(record) = self.ledger.runs.iter_mut().find(|record| record.id == self.run) {
-            *record = RunRecord { finished: closed, written, failed, skipped, ..record.clone() };
+            (record.finished, record.written, record.failed, record.skipped) = (closed, written, failed, skipped);
         }
         if written > 0 {
             self.trouble(|books| books.prune(policy));
         }
         self.trouble(|books| books.journal.note(&Record::End { at: finished }));
-        self.trouble(|books| ledger::store(books.disk, &books.state, &books.ledger, &books.run).map(|_| ()));
+        self.trouble(|books| {
+            let journal = journal::digest(&books.state, &books.run)?;
+            if let Some(record) = books.ledger.run_mut(&books.run) {
+                record.journal = journal.filter(|_| closed.is_some());
+            }
+            let stored = ledger::store(books.disk, &books.state, &books.ledger, books.stored, &books.run)?;
+            books.stored = Some(stored);
+            Ok(())
+        });
     }
 
     fn log(&self) -> Result<(), DiskError> {
-        let lines = audit::of_journal(&journal::read(&self.state, &self.run)?, &self.run, &self.state);
+        let records = journal::read(&self.state, &self.run).map_err(|error| {
+            DiskError::new("read", &self.state.journal(&self.run), std::io::Error::other(error.to_string()))
+        })?;
+        let lines = audit::of_journal(&records, &self.run, self.sites());
         Audit::of(self.disk, &self.state).append(lines.get(1..).unwrap_or_default())
     }
 
@@ -132,20 +168,22 @@ impl<'a> Books<'a> {
         let age = SignedDuration::from_hours(24).saturating_mul(i32::try_from(policy.keep_days).unwrap_or(i32::MAX));
         let Ok(oldest) = self.now.checked_sub(age) else { return Ok(()) };
         let wrote = self.ledger.runs.iter().rev().filter(|record| record.written > 0);
-        let newest: Vec<String> = wrote
+        let newest: Vec<RunId> = wrote
             .take(usize::try_from(policy.keep_runs).unwrap_or(usize::MAX))
             .map(|record| record.id.clone())
             .collect();
         let kept = |record: &RunRecord| record.pruned || record.started >= oldest || newest.contains(&record.id);
         for record in self.ledger.runs.iter_mut().filter(|record| !kept(record)) {
-            empty(self.disk, &self.state.backups(&record.id))?;
+            let backups = self.state.backups(&record.id);
+            self.state.is_inside(&backups)?;
+            empty(self.disk, &backups)?;
             record.pruned = true;
         }
         Ok(())
     }
 }
 
-/// Removes a folder of our own with everything in it.
+/// Removes a folder of our own with everything in it. A link in it is removed and not followed.
 fn empty(disk: &Disk, folder: &std::path::Path) -> Result<(), DiskError> {
     for (path, is_dir) in disk::list(folder)? {
         if is_dir { empty(disk, &path)? } else { disk.remove(&path)? }
@@ -154,11 +192,11 @@ fn empty(disk: &Disk, folder: &std::path::Path) -> Result<(), DiskError> {
 }
 
 /// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
-fn new_run(state: &State, now: Timestamp, digest: Fingerprint) -> String {
+fn new_run(state: &State, now: Timestamp, digest: Fingerprint) -> RunId {
     let millisecond = SignedDuration::from_millis(1);
     let mut at = now;
     loop {
-        let run = state::run_id(at, digest);
+        let run = RunId::new(at, digest);
         match at.checked_add(millisecond) {
             Ok(next) if state.run(&run).exists() => at = next,
             Ok(_) | Err(_) => return run,

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint, Interner};
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit::{Audit, Author, Entry, Event};
 use crate::disk::{Disk, DiskError, Over, Owner, Replacement};
 use crate::lock::{Lock, LockError};
 use crate::look::source;
-use crate::{path, state};
+use crate::path;
 
 /// The files of one identity as they are now.
 #[derive(Debug)]
@@ -117,14 +118,14 @@ pub fn file(
     lock: &mut Lock,
 ) -> Result<Vec<Result<(), DiskError>>, CollectError> {
     let prints: Vec<String> = fetched.iter().map(|one| one.certificate.fingerprint().to_string()).collect();
-    let run = state::run_id(now, Fingerprint::of(prints.join(" ").as_bytes()));
+    let run = RunId::new(now, Fingerprint::of(prints.join(" ").as_bytes()));
     lock.sign(disk, &run, now)?;
     let mut done = Vec::new();
     let mut lines = Vec::new();
     let made = disk.make_dir(folder).map_err(CollectError::Folder);
     if made.is_ok() {
         for one in fetched {
-            let (before, outcome) = write(one, &run, disk);
+            let (before, outcome) = write(one, run.as_str(), disk);
             if outcome.is_ok() {
                 let target = StoreId::new(one.identity.host.clone(), one.identity.name.clone());
                 lines.push(Entry {

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::Ledger;
+use trustmason_plan::run_id::RunId;
 
 use crate::audit::{Audit, Entry};
 use crate::disk::{Disk, DiskError};
 use crate::ledger::{self, Loaded};
 use crate::lock::{Lock, LockError};
-use crate::state;
 
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub(crate) fn record(
     disk: &Disk,
     lock: &mut Lock,
 ) -> Result<(), DecisionError> {
-    let run = state::run_id(decision.now, decision.digest);
+    let run = RunId::new(decision.now, decision.digest);
     lock.sign(disk, &run, decision.now)?;
     if !ledger::is_still(lock.state(), loaded)? {
         lock.unsign(disk)?;
@@ -55,7 +55,7 @@ pub(crate) fn record(
     // The log comes first, with what runs that were cut off owe it: the ledger that is stored next no longer knows of that.
     let logged = audit.complete(&loaded.owed).and_then(|()| audit.append(decision.lines));
     let ledger = Ledger { version: ledger::VERSION, ..decision.ledger.clone() };
-    let stored = logged.and_then(|()| ledger::store(disk, lock.state(), &ledger, &run));
+    let stored = logged.and_then(|()| ledger::store(disk, lock.state(), &ledger, loaded.sha256, &run));
     let unsigned = lock.unsign(disk);
     stored?;
     Ok(unsigned?)

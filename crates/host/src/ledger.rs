@@ -1,27 +1,40 @@
 //! The ledger on disk: loaded whole, stored whole. A run that was interrupted left its record open; what its journal and the
-//! disk say was written is added here, so that the planner never forgets what is ours.
+//! disks say was written is added here, so that the planner never forgets what is ours. What cannot be told yet is asked again
+//! each time, and assumed until then.
+
+mod convert;
+mod recover;
+
+use std::collections::BTreeSet;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::ledger::{Ledger, PendingRestart};
-use trustmason_spec::name::StoreId;
+use trustmason_plan::ledger::Ledger;
+use trustmason_plan::observed::Unclear;
+use trustmason_plan::run_id::RunId;
+use trustmason_spec::topology::Topology;
 
-use crate::audit::{self, Entry};
-use crate::disk::{self, Disk, DiskError};
-use crate::journal::{self, Memory, Record};
+use crate::audit::Entry;
+use crate::disk::{self, Disk, DiskError, Over, Owner, Replacement};
+use crate::journal::JournalError;
 use crate::state::State;
+pub(crate) use recover::new_record;
 
-/// The version of the layout this program writes.
-pub const VERSION: u32 = 1;
+/// The version of the layout this program writes. Version 1 is read and taken over; see `docs/state.md`.
+pub const VERSION: u32 = 2;
 
 /// A ledger as it was found.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// It.
+    /// What is known for certain: what may be stored.
     pub ledger: Ledger,
+    /// What is known, with everything on top that runs may have done whose outcome cannot be seen: what may be judged by.
+    pub assumed: Ledger,
     /// The digest of its file; `None` where there was none.
     pub sha256: Option<Fingerprint>,
-    /// Runs that were interrupted and whose deeds were added from their journals.
-    pub recovered: Vec<String>,
+    /// Runs that were interrupted and of which something was added from their journals now.
+    pub recovered: Vec<RunId>,
+    /// Stores of which nobody can tell yet what a run did there.
+    pub unclear: Vec<Unclear>,
     /// What they owe the audit log. Whoever stores this ledger adds it first.
     pub(crate) owed: Vec<Entry>,
 }
@@ -48,34 +61,81 @@ pub enum LedgerError {
         /// Its version.
         found: u64,
     },
+    /// An older program wrote it, and a run of that program was cut off: only that program reads its journal.
+    #[error(
+        "{path} has layout version 1, and run {run} of that version was cut off; finish it with the program that began it \
+         (its `apply` or `rollback`), then use this one"
+    )]
+    CutOff {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+    },
+    /// What an interrupted run did cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// Loads the ledger of an estate. An absent one is an empty one.
 ///
 /// # Errors
 /// [`LedgerError`]; nothing may be done then.
-pub fn load(state: &State) -> Result<Loaded, LedgerError> {
+pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
+    state.check()?;
     let path = state.ledger();
     let shown = || path.display().to_string();
-    let damaged = |error: serde_json::Error| LedgerError::Damaged { path: shown(), cause: error.to_string() };
-    let Some(bytes) = disk::read_if_there(&path)? else {
-        return Ok(Loaded { ledger: Ledger { version: VERSION, ..Ledger::default() }, ..Loaded::default() });
+    let damaged = |cause: String| LedgerError::Damaged { path: shown(), cause };
+    let bytes = disk::read_if_there(&path)?;
+    let ledger = match &bytes {
+        None => Ledger { version: VERSION, ..Ledger::default() },
+        Some(bytes) => {
+            let version: Version = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+            match version.version {
+                1 => {
+                    let ledger = convert::from_version_1(bytes, topology).map_err(damaged)?;
+                    if let Some(open) = ledger.runs.iter().find(|record| record.finished.is_none()) {
+                        return Err(LedgerError::CutOff { path: shown(), run: open.id.clone() });
+                    }
+                    ledger
+                }
+                found if found == u64::from(VERSION) => {
+                    serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?
+                }
+                found => return Err(LedgerError::Version { path: shown(), found }),
+            }
+        }
     };
-    let version: Version = serde_json::from_slice(&bytes).map_err(damaged)?;
-    if version.version != u64::from(VERSION) {
-        return Err(LedgerError::Version { path: shown(), found: version.version });
-    }
-    let ledger: Ledger = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let mut loaded = Loaded { ledger, sha256: Some(Fingerprint::of(&bytes)), ..Loaded::default() };
-    recover(state, &mut loaded)?;
+    check(&ledger).map_err(damaged)?;
+    let sha256 = bytes.map(|bytes| Fingerprint::of(&bytes));
+    let mut loaded = Loaded { ledger, sha256, ..Loaded::default() };
+    recover::recover(state, topology, &mut loaded)?;
     Ok(loaded)
+}
+
+/// What no run of this program writes into a ledger.
+fn check(ledger: &Ledger) -> Result<(), String> {
+    let ids: BTreeSet<&RunId> = ledger.runs.iter().map(|record| &record.id).collect();
+    if ids.len() != ledger.runs.len() {
+        return Err("a run is in it twice".to_owned());
+    }
+    for record in &ledger.runs {
+        for other in record.undoes.iter().chain(&record.undone_by) {
+            if !ids.contains(other) || *other == record.id {
+                return Err(format!("run {} is bound to run {other}, which is not in it", record.id));
+            }
+        }
+        if record.finished.is_some() && !record.unclear.is_empty() {
+            return Err(format!("run {} has ended and is open", record.id));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
 /// would undo what another run has noted.
 pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
-    let now = disk::read_if_there(&state.ledger())?.map(|bytes| Fingerprint::of(&bytes));
-    Ok(now == loaded.sha256)
+    Ok(disk::digest_if_there(&state.ledger())? == loaded.sha256)
 }
 
 /// Looked at before the rest, so that a newer layout is told apart from damage.
@@ -84,88 +144,39 @@ struct Version {
     version: u64,
 }
 
-/// Stores the ledger, whole or not at all; one that has not changed is not written.
+/// Stores the ledger, whole or not at all, in the place of the one with the expected digest; one that has not changed is not
+/// written. Answers the digest of what stands there now.
 ///
 /// # Errors
-/// The step that failed; the old ledger is there then.
-pub fn store(disk: &Disk, state: &State, ledger: &Ledger, run: &str) -> Result<bool, DiskError> {
+/// The step that failed, or that another program wrote the ledger; the old one, or the other's, is there then.
+pub(crate) fn store(
+    disk: &Disk,
+    state: &State,
+    ledger: &Ledger,
+    expected: Option<Fingerprint>,
+    run: &RunId,
+) -> Result<Fingerprint, DiskError> {
     let path = state.ledger();
-    let mut text =
+    let mut bytes =
         serde_json::to_vec_pretty(ledger).map_err(|error| DiskError::new("describe", &path, error.into()))?;
-    text.push(b'\n');
-    disk.keep(&path, &text, run)
-}
-
-/// Adds what interrupted runs did, and closes them, so that it happens once: what a person says afterwards stands.
-fn recover(state: &State, loaded: &mut Loaded) -> Result<(), DiskError> {
-    let open: Vec<_> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
-    for run in open {
-        let records = journal::read(state, &run.id)?;
-        let deeds = journal::deeds(&records, &run.id, state);
-        for deed in deeds.iter().filter(|deed| deed.done) {
-            remember(&mut loaded.ledger, &deed.intent.store, &deed.intent.memory, &run.id, run.started);
-        }
-        loaded.owed.extend(audit::of_journal(&records, &run.id, state));
-        let mut finished = run.started;
-        for record in records {
-            match record {
-                Record::Pack { target, handoff } => {
-                    loaded.ledger.handoffs.insert(target, handoff);
-                }
-                Record::End { at } => finished = at,
-                Record::Begin { .. }
-                | Record::Staged { .. }
-                | Record::Arrived { .. }
-                | Record::Backup { .. }
-                | Record::Intent(_)
-                | Record::Outcome { .. } => {}
-            }
-        }
-        if let Some(record) = loaded.ledger.runs.iter_mut().find(|r| r.id == run.id) {
-            record.finished = Some(finished);
-            let touched = deeds.iter().filter(|deed| !deed.written.is_empty()).count();
-            record.written = u32::try_from(touched).unwrap_or(u32::MAX);
-        }
-        loaded.recovered.push(run.id);
+    bytes.push(b'\n');
+    let digest = Fingerprint::of(&bytes);
+    if disk::digest_if_there(&path)? != expected {
+        let cause = std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "another program wrote it meanwhile, and what that program wrote was left as it is",
+        );
+        return Err(DiskError::new("write", &path, cause));
     }
-    Ok(())
-}
-
-/// The digest of a file or folder, as stores have it.
-pub(crate) fn digest(path: &std::path::Path) -> Option<Fingerprint> {
-    if path.is_dir() {
-        disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
-    } else {
-        disk::read(path).ok().map(|bytes| Fingerprint::of(&bytes))
+    if expected == Some(digest) {
+        return Ok(digest);
     }
-}
-
-/// Adds what a written store means to the ledger. Doing it twice changes nothing more.
-pub(crate) fn remember(ledger: &mut Ledger, store: &StoreId, memory: &Memory, run: &str, at: jiff::Timestamp) {
-    let Memory { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
-    let here = ledger.placed.entry(store.clone()).or_default();
-    // All at once, as in the store itself: aliases may have been swapped.
-    let moving: Vec<_> = moved.iter().filter_map(|(from, to)| here.remove(from).map(|p| (to.clone(), p))).collect();
-    for key in gone {
-        here.remove(key);
-    }
-    here.extend(moving);
-    here.extend(placed.iter().map(|(key, placed)| (key.clone(), placed.clone())));
-    if let Some(restored) = restored {
-        here.clone_from(restored);
-    }
-    if here.is_empty() {
-        ledger.placed.remove(store);
-    }
-    ledger.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
-    ledger.predecessors.retain(|print, _| !forgotten.contains(print));
-    for service in restarts {
-        let pending =
-            ledger.restarts.entry(service.clone()).or_insert_with(|| PendingRestart { since: at, run: run.to_owned() });
-        run.clone_into(&mut pending.run);
-    }
+    let owner = Owner::ours(0o600);
+    let over = Over::from(expected);
+    let new = Replacement { target: &path, bytes: &bytes, owner, attributes: None, over, run: run.as_str() };
+    disk.replace(new, || Ok(())).map_err(|error| error.into_error(&path))?;
+    Ok(digest)
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

@@ -31,5 +31,6 @@ pub mod restart;
 pub mod rollback;
 pub mod run;
 pub mod secret;
+mod sites;
 pub mod staging;
 pub mod state;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError};
 use crate::state::State;
@@ -41,6 +42,16 @@ pub enum LockError {
         path: PathBuf,
         /// Why.
         cause: io::Error,
+    },
+    /// The lock file is another one, or gone: another run may be at work.
+    #[error(
+        "the lock {} was removed or replaced while this run held it; nothing more is stored, since another run may be at \
+         work; leave the file alone and run again",
+        path.display()
+    )]
+    Lost {
+        /// The lock.
+        path: PathBuf,
     },
     /// The file could not be opened or made.
     #[error(transparent)]
@@ -78,11 +89,28 @@ impl Lock {
         Ok(Self { state: state.clone(), file })
     }
 
+    /// Whether the file that is locked is the one that others would lock. Asked before anything is stored: a lock that was
+    /// removed or replaced keeps nobody out any more.
+    ///
+    /// # Errors
+    /// That it was, or that this cannot be told.
+    pub(crate) fn is_held(&self) -> Result<(), LockError> {
+        let path = self.state.lock();
+        let Some(file) = &self.file else { return Ok(()) };
+        let own = file.metadata().map_err(|cause| DiskError::new("look at", &path, cause))?;
+        match std::fs::symlink_metadata(&path) {
+            Ok(now) if is_one_file(&own, &now) => Ok(()),
+            Ok(_) => Err(LockError::Lost { path }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Lost { path }),
+            Err(cause) => Err(DiskError::new("look at", &path, cause).into()),
+        }
+    }
+
     /// Says who holds it, before the first thing is written.
     ///
     /// # Errors
     /// That another run was faster, or that the state folder cannot be written.
-    pub fn sign(&mut self, disk: &Disk, run: &str, now: Timestamp) -> Result<(), LockError> {
+    pub fn sign(&mut self, disk: &Disk, run: &RunId, now: Timestamp) -> Result<(), LockError> {
         let path = self.state.lock();
         if self.file.is_none() {
             disk.make_dir(self.state.root())?;
@@ -97,8 +125,8 @@ impl Lock {
         let holder = Holder { pid: std::process::id(), machine: machine(), since: now };
         let text = serde_json::to_vec(&holder)
             .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
-        disk.keep(&self.state.lock_owner(), &text, run)?;
-        Ok(())
+        disk.keep(&self.state.lock_owner(), &text, run.as_str())?;
+        self.is_held()
     }
 
     /// Takes the signature back at the end of a run, also one that an interrupted run left; the lock itself goes with the
@@ -115,6 +143,19 @@ impl Lock {
     pub fn state(&self) -> &State {
         &self.state
     }
+}
+
+#[cfg(unix)]
+fn is_one_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Here an open file that was removed keeps its name until it is closed, so that nobody can put another in its place; what can be
+/// compared is when they were made.
+#[cfg(not(unix))]
+fn is_one_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
+    other.is_file() && one.created().ok() == other.created().ok()
 }
 
 fn held(file: File, state: &State) -> Result<File, LockError> {
@@ -143,6 +184,27 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
     use super::*;
 
+    fn run() -> RunId {
+        RunId::new(Timestamp::UNIX_EPOCH, trustmason_keystore::Fingerprint::of(b"plan"))
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_or_replaced_holds_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::at(dir.path().join("state"));
+        let mut lock = Lock::take(&state).unwrap();
+        assert!(lock.is_held().is_ok(), "nothing is there to be locked yet");
+        lock.sign(&Disk::new(), &run(), Timestamp::UNIX_EPOCH).unwrap();
+        assert!(lock.is_held().is_ok());
+        std::fs::rename(state.lock(), state.root().join("moved")).unwrap();
+        assert!(matches!(lock.is_held(), Err(LockError::Lost { .. })));
+        std::fs::write(state.lock(), b"").unwrap();
+        assert!(matches!(lock.is_held(), Err(LockError::Lost { .. })));
+        assert!(matches!(lock.sign(&Disk::new(), &run(), Timestamp::UNIX_EPOCH), Err(LockError::Lost { .. })));
+        std::fs::rename(state.root().join("moved"), state.lock()).unwrap();
+        assert!(lock.is_held().is_ok());
+    }
+
     #[test]
     fn the_second_run_learns_who_holds_it() {
         let dir = tempfile::tempdir().unwrap();
@@ -150,7 +212,7 @@ mod tests {
         let disk = Disk::new();
         let mut first = Lock::take(&state).unwrap();
         assert!(!state.root().exists(), "looking makes nothing");
-        first.sign(&disk, "run", Timestamp::UNIX_EPOCH).unwrap();
+        first.sign(&disk, &run(), Timestamp::UNIX_EPOCH).unwrap();
         let error = Lock::take(&state).unwrap_err().to_string();
         let pid = format!("process {}", std::process::id());
         assert!(error.contains(&pid) && error.contains("1970-01-01T00:00:00Z"), "{error}");
@@ -166,7 +228,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().join("state"));
         let (mut a, mut b) = (Lock::take(&state).unwrap(), Lock::take(&state).unwrap());
-        a.sign(&Disk::new(), "run", Timestamp::UNIX_EPOCH).unwrap();
-        assert!(matches!(b.sign(&Disk::new(), "run", Timestamp::UNIX_EPOCH), Err(LockError::Held { .. })));
+        a.sign(&Disk::new(), &run(), Timestamp::UNIX_EPOCH).unwrap();
+        assert!(matches!(b.sign(&Disk::new(), &run(), Timestamp::UNIX_EPOCH), Err(LockError::Held { .. })));
     }
 }

@@ -72,6 +72,23 @@ pub enum PathError {
     Disk(#[from] DiskError),
 }
 
+/// Whether the folder that stands for a host's disks is there. A mount point that nobody mounted is an empty folder: that is no
+/// reason to call every store missing.
+///
+/// # Errors
+/// Why nothing can be said of what should be below it.
+pub(crate) fn reach(root: &Path) -> Result<(), String> {
+    match fs::read_dir(root) {
+        Ok(mut items) => match items.next() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(format!("{} cannot be read: {error}", root.display())),
+            None => Err(format!("{} is empty, as when nothing is mounted there", root.display())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!("{} does not exist", root.display())),
+        Err(error) => Err(format!("{} cannot be read: {error}", root.display())),
+    }
+}
+
 /// Follows a host's path.
 ///
 /// # Errors

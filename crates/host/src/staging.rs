@@ -14,6 +14,7 @@ use trustmason_keystore::{
     Protection, ReadError, Store, Unlock,
 };
 use trustmason_plan::observed::StagedLook;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 use zeroize::Zeroizing;
 
@@ -94,7 +95,7 @@ pub struct Target<'a> {
 pub fn stage(
     disk: &Disk,
     state: &State,
-    run: &str,
+    run: &RunId,
     target: &Target<'_>,
     minted: &Minted,
 ) -> Result<Staged, StagingError> {
@@ -124,7 +125,7 @@ pub fn stage(
     });
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
-    disk.keep(&path, &bytes, run)?;
+    disk.keep(&path, &bytes, run.as_str())?;
     // A store that changed its format leaves no older key of it behind.
     for other in FORMATS.into_iter().filter(|other| *other != format) {
         let older = state.staging(identity, other);
@@ -174,6 +175,16 @@ impl Staged {
         let chain = std::iter::once(leaf).chain(issuers).map(|c| c.der().to_vec()).collect();
         Ok(Self { certificate: Arc::clone(leaf), chain, ..self })
     }
+}
+
+/// The format that the name of a staging file says.
+pub(crate) fn format_of(path: &Path) -> Option<Format> {
+    format_named(path.extension()?.to_str()?)
+}
+
+/// A format that keys are staged in, by its name.
+pub(crate) fn format_named(name: &str) -> Option<Format> {
+    FORMATS.into_iter().find(|format| format.as_str() == name)
 }
 
 /// The staging file of an identity, whatever its format.

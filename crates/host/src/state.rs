@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::Format;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId, is_no_windows_name};
 
-use crate::disk;
+use crate::disk::{self, DiskError};
 use crate::live::{self, SystemStores};
 
 /// The state folder of one estate.
@@ -71,12 +70,12 @@ impl State {
     }
 
     /// One run's folder.
-    pub fn run(&self, run: &str) -> PathBuf {
-        self.runs().join(run)
+    pub fn run(&self, run: &RunId) -> PathBuf {
+        self.runs().join(run.as_str())
     }
 
     /// One run's journal.
-    pub fn journal(&self, run: &str) -> PathBuf {
+    pub fn journal(&self, run: &RunId) -> PathBuf {
         self.run(run).join("journal.jsonl")
     }
 
@@ -86,17 +85,17 @@ impl State {
     }
 
     /// What stores were before a run.
-    pub fn backups(&self, run: &str) -> PathBuf {
+    pub fn backups(&self, run: &RunId) -> PathBuf {
         self.run(run).join("backup")
     }
 
     /// What a store was before a run.
-    pub fn backup(&self, run: &str, store: &StoreId) -> PathBuf {
+    pub fn backup(&self, run: &RunId, store: &StoreId) -> PathBuf {
         self.backups(run).join(store.host.as_str()).join(plain(&store.name))
     }
 
     /// Where a run keeps the staged key of this file that it brought to its store. No host has such a name.
-    pub(crate) fn kept_key(&self, run: &str, staged: &Path) -> PathBuf {
+    pub(crate) fn kept_key(&self, run: &RunId, staged: &Path) -> PathBuf {
         let host = staged.parent().and_then(Path::file_name).unwrap_or_default();
         self.backups(run).join("~").join(host).join(staged.file_name().unwrap_or_default())
     }
@@ -114,6 +113,50 @@ impl State {
     /// A pack for a person.
     pub fn pack(&self, target: &StoreId) -> PathBuf {
         self.root.join("handoff").join(target.host.as_str()).join(plain(&target.name))
+    }
+
+    /// Refuses a state folder that holds links where it holds folders and files of its own: whatever is written or removed below
+    /// them would be elsewhere.
+    ///
+    /// # Errors
+    /// The first link, or folder that cannot be listed.
+    pub fn check(&self) -> Result<(), DiskError> {
+        for path in [self.ledger(), self.audit(), self.lock(), self.lock_owner()] {
+            no_link(&path)?;
+        }
+        for folder in [self.runs(), self.root.join("staging"), self.root.join("handoff")] {
+            no_link(&folder)?;
+            for (path, _) in disk::list(&folder)? {
+                no_link(&path)?;
+                for (path, _) in disk::list(&path).or_else(|error| match error.kind() {
+                    std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
+                    _ => Err(error),
+                })? {
+                    no_link(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is a place inside the folder that no link leads out of, there or not.
+    ///
+    /// # Errors
+    /// The link, or that the place is elsewhere.
+    pub(crate) fn is_inside(&self, path: &Path) -> Result<(), DiskError> {
+        let below = path.strip_prefix(&self.root).ok().filter(|below| {
+            below.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+        });
+        let Some(below) = below else {
+            let cause = std::io::Error::other(format!("it is not in the state folder {}", self.root.display()));
+            return Err(DiskError::new("use", path, cause));
+        };
+        let mut at = self.root.clone();
+        for part in below.components() {
+            at.push(part);
+            no_link(&at)?;
+        }
+        Ok(())
     }
 
     /// What is wrong with the folder, for people: others may look into it, or into something in it. A backup keeps the mode of
@@ -156,6 +199,19 @@ impl State {
     }
 }
 
+/// Refuses a link.
+fn no_link(path: &Path) -> Result<(), DiskError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => {
+            let cause = "it is a link, and the state folder holds none; put what it leads to in its place";
+            Err(DiskError::new("use", path, std::io::Error::other(cause)))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(DiskError::new("look at", path, cause)),
+    }
+}
+
 /// The mode of a file or folder that is looser than it may be. One that is not there is none.
 fn loose(path: &Path, most: u32) -> Option<u32> {
     #[cfg(unix)]
@@ -184,53 +240,10 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// `20261121T230752.089Z-0f3a9c21`.
-pub(crate) const RUN_ID_LENGTH: usize = 29;
-
-/// A run's id: when it began, to the millisecond in UTC, and the first digits of its plan's digest. Sorts by time.
-pub(crate) fn run_id(now: Timestamp, plan: Fingerprint) -> String {
-    let utc = now.to_zoned(TimeZone::UTC);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z-{}",
-        utc.year(),
-        utc.month(),
-        utc.day(),
-        utc.hour(),
-        utc.minute(),
-        utc.second(),
-        utc.millisecond(),
-        plan.short()
-    )
-}
-
-/// Whether a text has the shape of a run's id.
-pub fn is_run_id(text: &str) -> bool {
-    let shape = "00000000T000000.000Z-xxxxxxxx";
-    text.len() == shape.len()
-        && text.bytes().zip(shape.bytes()).all(|(c, s)| match s {
-            b'0' => c.is_ascii_digit(),
-            b'x' => c.is_ascii_hexdigit(),
-            s => c == s,
-        })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
     use super::*;
-
-    #[test]
-    fn a_run_is_named_by_its_time_and_plan() {
-        let now: Timestamp = "2026-11-21T23:07:52.089Z".parse().unwrap();
-        let id = run_id(now, Fingerprint::of(b"plan"));
-        assert_eq!(id.len(), RUN_ID_LENGTH);
-        assert!(id.starts_with("20261121T230752.089Z-"));
-        assert!(is_run_id(&id));
-        assert!(!is_run_id(&id[1..]));
-        assert!(!is_run_id("../../../../../../etc/passwd0"));
-        let later = run_id("2026-11-21T23:07:52.090Z".parse().unwrap(), Fingerprint::of(b"a"));
-        assert!(id < later);
-    }
 
     #[cfg(unix)]
     #[test]

@@ -198,7 +198,7 @@ pub(crate) fn issuer_of<'g, 'a>(
 }
 
 /// The certificate an identity has now, as far as it was seen.
-fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
+pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
     match &def.source {
         Source::KeyEntry { store, alias } => {
             let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };

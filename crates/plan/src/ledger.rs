@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
+use crate::run_id::RunId;
+
 /// The estate's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,6 +19,10 @@ pub struct Ledger {
     pub estate: String,
     /// Entries this tool placed: by store, then by alias (lower case; where a store has no aliases, the fingerprint).
     pub placed: BTreeMap<StoreId, BTreeMap<String, Placed>>,
+    /// Entries that a run may have placed of which nobody can tell any more what it did: by store, then as above. One that is
+    /// there is ours, one that is not there means nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub perhaps: BTreeMap<StoreId, BTreeMap<String, Placed>>,
     /// Certificates an identity had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
     /// Packs handed to people, by `FQDN/STORE` or `FQDN/IDENTITY`.
@@ -31,26 +37,28 @@ pub struct Ledger {
 
 /// An entry this tool placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Placed {
     /// Its certificate.
     pub sha256: Fingerprint,
     /// The rule that wanted it.
     pub rule: String,
     /// The run that placed it.
-    pub run: String,
+    pub run: RunId,
     /// When.
     pub at: Timestamp,
 }
 
 /// A certificate an identity had before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Predecessor {
     /// Whose it was.
     pub identity: IdentityId,
     /// What took its place.
     pub replaced_by: Fingerprint,
     /// The run that did it.
-    pub run: String,
+    pub run: RunId,
     /// When.
     pub at: Timestamp,
     /// Whether its service may go on presenting it until it is restarted, so that trusters keep it beside the new one.
@@ -60,6 +68,7 @@ pub struct Predecessor {
 
 /// A pack handed to a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HandOff {
     /// Digest of what the pack asks for: certificates to hold and to remove.
     pub pack: Fingerprint,
@@ -71,6 +80,7 @@ pub struct HandOff {
 
 /// What a person said of a pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// When.
     pub at: Timestamp,
@@ -98,11 +108,12 @@ pub enum ConfirmationKind {
 
 /// A restart nobody acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PendingRestart {
     /// Since when.
     pub since: Timestamp,
     /// The run that made it needed.
-    pub run: String,
+    pub run: RunId,
 }
 
 /// What a service reads of rotations under way: by store, the next certificates it holds.
@@ -110,6 +121,7 @@ pub type Reading = BTreeMap<StoreId, BTreeSet<Fingerprint>>;
 
 /// A restart somebody saw to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ack {
     /// When it was said.
     pub at: Timestamp,
@@ -122,13 +134,21 @@ pub struct Ack {
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunRecord {
     /// Its id: time and a short digest, sortable.
-    pub id: String,
+    pub id: RunId,
     /// When it began.
     pub started: Timestamp,
-    /// When it ended; `None` while open or after a crash.
+    /// When it ended; `None` while it is open: it is at work, was cut off, or did something whose outcome could not be seen yet.
     pub finished: Option<Timestamp>,
+    /// The stores of an open run whose outcome could not be seen when it was recovered; all else it did is in the ledger. Empty
+    /// while nothing of it was recovered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unclear: BTreeSet<StoreId>,
+    /// Digest of the journal of a run that has ended: it is not written to any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Fingerprint>,
     /// Digest of the plan it ran.
     pub plan: Fingerprint,
     /// Stores written, failed and left alone.
@@ -139,18 +159,33 @@ pub struct RunRecord {
     pub skipped: u32,
     /// The run whose writing this one took back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undoes: Option<String>,
+    pub undoes: Option<RunId>,
     /// The run that took this one's writing back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undone_by: Option<String>,
+    pub undone_by: Option<RunId>,
     /// Whether its backups were removed because of their age.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pruned: bool,
 }
 
 impl Ledger {
-    /// Whether this tool placed this very certificate under this alias.
+    /// Whether this tool placed this very certificate under this alias, or may have.
     pub fn placed(&self, store: &StoreId, alias: &str, sha256: Fingerprint) -> bool {
-        self.placed.get(store).and_then(|p| p.get(alias)).is_some_and(|p| p.sha256 == sha256)
+        self.claims(store).any(|(key, placed)| key == alias && placed.sha256 == sha256)
+    }
+
+    /// The entries of a store that this tool placed or may have placed.
+    pub fn claims(&self, store: &StoreId) -> impl Iterator<Item = (&String, &Placed)> {
+        [&self.placed, &self.perhaps].into_iter().filter_map(|claims| claims.get(store)).flatten()
+    }
+
+    /// A run's record.
+    pub fn run(&self, id: &RunId) -> Option<&RunRecord> {
+        self.runs.iter().find(|record| record.id == *id)
+    }
+
+    /// A run's record, to be changed.
+    pub fn run_mut(&mut self, id: &RunId) -> Option<&mut RunRecord> {
+        self.runs.iter_mut().find(|record| record.id == *id)
     }
 }

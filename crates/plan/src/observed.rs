@@ -12,6 +12,7 @@ use trustmason_spec::windows::SystemStore;
 
 use crate::ledger::Ledger;
 use crate::options::OptionsLook;
+use crate::run_id::RunId;
 
 /// Everything one look brought home.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +33,10 @@ pub struct Observed {
     pub staging: BTreeMap<IdentityId, StagedLook>,
     /// What services presented, of those that were asked; nobody is, unless somebody wants it.
     pub served: BTreeMap<IdentityId, ServedLook>,
-    /// What earlier runs remembered.
+    /// What earlier runs remembered, with what is assumed of those whose outcome is unclear.
     pub ledger: Ledger,
+    /// Stores of which nobody can tell yet what an earlier run did there.
+    pub unclear: Vec<Unclear>,
     /// Everything that was read, with digests; the plan's inputs.
     pub inputs: Vec<Input>,
 }
@@ -199,6 +202,17 @@ pub struct InboxFile {
     pub certificates: Vec<Arc<Certificate>>,
     /// Why none, or not all, could be read.
     pub failure: Option<ReadFailure>,
+}
+
+/// A store of which nobody can tell yet what a run did there: the run was cut off, or its disk went away at that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unclear {
+    /// The run.
+    pub run: RunId,
+    /// The store.
+    pub store: StoreId,
+    /// Why it cannot be told.
+    pub why: String,
 }
 
 /// What a service presented when it was asked.

@@ -329,7 +329,7 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
 /// certificate there (and asked for one then), or it was there already when a restart was acknowledged.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     let ledger = &ground.observed.ledger;
-    let placed = || ledger.placed.get(&truster.def.id).is_some_and(|p| p.values().any(|p| p.sha256 == print));
+    let placed = || ledger.claims(&truster.def.id).any(|(_, placed)| placed.sha256 == print);
     let read = || ledger.acks.get(service)?.read.get(&truster.def.id).map(|prints| prints.contains(&print));
     !ledger.restarts.contains_key(service) && (placed() || read() == Some(true))
 }

@@ -152,14 +152,14 @@ fn world(case: &Case) -> World {
         world.topology.distrust.insert(pick.pair().print(), "test".to_owned());
     }
     for (i, alias, pick) in &case.placed {
-        let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: "r0".to_owned(), at: now() };
+        let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: world::run(), at: now() };
         world.ledger.placed.entry(StoreId::new(host(*i), "cacerts")).or_default().insert(alias.clone(), placed);
     }
     for (pick, i) in &case.predecessors {
         let predecessor = Predecessor {
             identity: IdentityId::new(host(*i), "wsm"),
             replaced_by: pick.pair().print(),
-            run: "r0".to_owned(),
+            run: world::run(),
             at: now(),
             staged: false,
         };

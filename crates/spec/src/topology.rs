@@ -106,6 +106,31 @@ pub struct HostPath {
     pub fold_case: bool,
 }
 
+impl HostPath {
+    /// The path of a file in this folder. The name is one step; whoever follows the path refuses one that is not.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Self {
+        let separator = if self.fold_case { '\\' } else { '/' };
+        let folder = self.shown.trim_end_matches(['\\', '/']);
+        let steps = self.steps.iter().map(String::as_str).chain([name]).map(str::to_owned).collect();
+        Self { shown: format!("{folder}{separator}{name}"), root: self.root.clone(), steps, fold_case: self.fold_case }
+    }
+
+    /// Whether a path that the host wrote is this one. Windows paths may differ in case and in the way their slashes lean.
+    pub fn is_written(&self, other: &str) -> bool {
+        let plain = |path: &str| path.replace('/', "\\").to_lowercase();
+        if self.fold_case { plain(&self.shown) == plain(other) } else { self.shown == other }
+    }
+
+    /// The name that a path has below this folder; `None` where it is not directly in it.
+    pub fn name_in<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let separators: &[char] = if self.fold_case { &['\\', '/'] } else { &['/'] };
+        let (folder, name) = path.rsplit_once(separators)?;
+        let own = Self { shown: self.shown.trim_end_matches(separators).to_owned(), ..self.clone() };
+        (!name.is_empty() && own.is_written(folder)).then_some(name)
+    }
+}
+
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -104,7 +104,12 @@ impl SystemPlace {
 
     /// The path of a store at this location: `windows://LocalMachine/CA`.
     pub fn path(&self, store: SystemStore) -> String {
-        match &self.location {
+        Self::path_of(&self.location, store)
+    }
+
+    /// The path of a system store of any location.
+    pub fn path_of(location: &Location, store: SystemStore) -> String {
+        match location {
             Location::LocalMachine => format!("{SCHEME}LocalMachine/{store}"),
             Location::Service(name) => format!("{SCHEME}Service/{name}/{store}"),
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use trustmason_host::audit::{Approval, Author};
-use trustmason_host::rollback::{self, Outlook, Request, Undone};
+use trustmason_host::rollback::{self, Looking, Outlook, Request, Undone};
 use trustmason_host::run::StoreOutcome;
 use trustmason_plan::outline::{Plan, Restart};
+use trustmason_plan::run_id::RunId;
 use trustmason_plan::text::{count, time};
 
 use super::apply::approve;
@@ -13,12 +14,13 @@ use super::confirm::person;
 use crate::args::RollbackArgs;
 use crate::console::Console;
 use crate::exit::Facts;
-use crate::load::{self, Question};
-use crate::machine::Machine;
+use crate::load::{self, Estate, Question};
+use crate::machine::{Machine, Sight};
 use crate::stop::Stop;
 use crate::view::{BAD, BOLD, DIM, GOOD, ladder, line, paint};
 
 const QUESTION: &str = "Do you want to take this run back?";
+const LISTED: &str = "`trustmason runs` lists the runs";
 const HINT: &str = "Use --auto-approve if nobody can be asked.";
 
 pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
@@ -26,20 +28,22 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     let estate = load::estate(spec, console)?;
     let machine = Machine::of(&estate);
     let mut lock = machine.lock()?;
-    let sight = machine.look(&estate, console)?;
+    let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
+    let run = run.transpose()?;
+    let mut sight = machine.look(&estate, console)?;
     let refused = |e: rollback::RollbackError| Stop::refused(e.to_string());
-    let outlook = rollback::outlook(&machine.state, &sight.ledger, run).map_err(refused)?;
+    let outlook = rollback::outlook(looking(&estate, &machine, &sight), run.as_ref()).map_err(refused)?;
     console.report(&preview(&outlook));
     if !args.auto_approve {
         approve(console, QUESTION, HINT)?;
+        // A person took their time: what is judged is what is there now.
+        sight = machine.look(&estate, console)?;
     }
     let approval = if args.auto_approve { Approval::Auto } else { Approval::Asked };
     let who = person();
     let request = Request {
         run: Some(&outlook.run),
-        topology: &estate.topology,
-        ledger: &sight.ledger,
-        now: jiff::Timestamp::now(),
+        looking: looking(&estate, &machine, &sight),
         author: Author { who: &who, approval },
     };
     let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
@@ -50,16 +54,34 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
 
+fn looking<'a>(estate: &'a Estate, machine: &'a Machine, sight: &'a Sight) -> Looking<'a> {
+    Looking {
+        state: &machine.state,
+        topology: &estate.topology,
+        ledger: &sight.ledger,
+        observed: &sight.observed,
+        secrets: &machine.secrets,
+        certificates: &machine.certificates,
+        now: load::now(),
+    }
+}
+
 fn preview(outlook: &Outlook) -> String {
     let mut out = String::new();
     line!(out, "{} of {}:", paint(BOLD, format!("Run {}", outlook.run)), time(outlook.started.as_second()));
     let mut stores = BTreeSet::new();
     for (store, path) in outlook.files() {
         stores.insert(store);
-        line!(out, "  {} becomes what it was  {}", paint(BOLD, store), paint(DIM, path.display()));
+        line!(out, "  {} becomes what it was  {}", paint(BOLD, store), paint(DIM, path.path()));
     }
     if stores.is_empty() {
         line!(out, "  nothing it wrote stands any more; only what is remembered of it is put right");
+    }
+    if !outlook.breaks.is_empty() {
+        line!(out, "Trust that fails by it:");
+    }
+    for one in &outlook.breaks {
+        line!(out, "  {} {one}", paint(BAD, "!"));
     }
     out.push('\n');
     out

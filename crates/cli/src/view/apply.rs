@@ -393,7 +393,7 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
 fn round_document(round: &Round) -> RoundDocument {
     let Round { plan, outcomes, restarts, interrupted: _ } = round;
     RoundDocument {
-        run: outcomes.run.clone(),
+        run: outcomes.run.as_ref().map(ToString::to_string),
         stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),
         changes: plan.changes.iter().map(|c| change_document(c, outcomes)).collect(),
         packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),

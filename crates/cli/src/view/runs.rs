@@ -3,12 +3,14 @@
 use serde::Serialize;
 use trustmason_host::ledger::Loaded;
 use trustmason_plan::ledger::RunRecord;
+use trustmason_plan::run_id::RunId;
 
 use super::{BOLD, DIM, WARN, line, paint};
 
 /// How a run stands.
 fn state(run: &RunRecord, loaded: &Loaded) -> &'static str {
     match (run.finished, &run.undone_by, run.pruned) {
+        _ if !run.unclear.is_empty() => "unclear",
         _ if loaded.recovered.contains(&run.id) => "interrupted",
         (None, ..) => "interrupted",
         (Some(_), Some(_), _) => "taken back",
@@ -27,7 +29,7 @@ pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
     line!(out, "{}", paint(BOLD, format!("{:<29}  {:>7} {:>6} {:>8}  state", "run", "written", "failed", "left out")));
     for run in loaded.ledger.runs.iter().rev() {
         let state = state(run, loaded);
-        let style = if state == "interrupted" { WARN } else { DIM };
+        let style = if matches!(state, "interrupted" | "unclear") { WARN } else { DIM };
         let note = match (&run.undoes, &run.undone_by) {
             (Some(undone), _) => format!("  takes {undone} back"),
             (None, Some(by)) => format!(" by {by}"),
@@ -42,6 +44,11 @@ pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
             run.skipped,
             paint(style, state)
         );
+    }
+    for unclear in &loaded.unclear {
+        out.push('\n');
+        line!(out, "What run {} did to {} cannot be told yet: {}", unclear.run, unclear.store, unclear.why);
+        line!(out, "Until it can be looked at, everything it may have done there is assumed. Each command asks again.");
     }
     if !loaded.recovered.is_empty() {
         out.push('\n');
@@ -65,6 +72,7 @@ struct RunDocument<'a> {
     skipped: u32,
     undoes: Option<&'a str>,
     undone_by: Option<&'a str>,
+    unclear: Vec<String>,
     backups: bool,
 }
 
@@ -76,7 +84,7 @@ pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
         .iter()
         .rev()
         .map(|run| RunDocument {
-            run: &run.id,
+            run: run.id.as_str(),
             started: run.started.to_string(),
             finished: run.finished.filter(|_| !loaded.recovered.contains(&run.id)).map(|at| at.to_string()),
             state: state(run, loaded),
@@ -84,8 +92,9 @@ pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
             written: run.written,
             failed: run.failed,
             skipped: run.skipped,
-            undoes: run.undoes.as_deref(),
-            undone_by: run.undone_by.as_deref(),
+            undoes: run.undoes.as_ref().map(RunId::as_str),
+            undone_by: run.undone_by.as_ref().map(RunId::as_str),
+            unclear: run.unclear.iter().map(ToString::to_string).collect(),
             backups: !run.pruned,
         })
         .collect();

@@ -12,6 +12,7 @@ use super::{Disk, DiskError, Fate, Step};
 
 /// Who owns a file and who may do what with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Owner {
     /// Permission bits.
     pub mode: u32,
@@ -25,6 +26,11 @@ impl Owner {
     /// Of a file made by ourselves.
     pub fn ours(mode: u32) -> Self {
         Self { mode, uid: None, gid: None }
+    }
+
+    /// The same without the bits that let a file run as its owner or group, or bind a folder: no store has any use for them.
+    pub fn masked(self) -> Self {
+        Self { mode: self.mode & 0o777, ..self }
     }
 
     /// As an existing file has it.
@@ -158,8 +164,7 @@ impl Attributes {
         let names = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
         let mut found = BTreeMap::new();
         for name in names.split('\0') {
-            let kept = name.starts_with("user.") || matches!(name, "system.posix_acl_access" | "security.selinux");
-            if kept {
+            if is_kept(name) {
                 let length = getxattr(path, name, &mut buffer).map_err(failed)?;
                 found.insert(name.to_owned(), buffer.get(..length).unwrap_or_default().to_vec());
             }
@@ -197,6 +202,11 @@ impl Attributes {
     }
 }
 
+/// Whether an attribute says who may use a file, or is its users' own. No other is given to any file, whatever a record says.
+fn is_kept(name: &str) -> bool {
+    name.starts_with("user.") || matches!(name, "system.posix_acl_access" | "security.selinux" | "windows.dacl")
+}
+
 impl From<Attributes> for BTreeMap<String, String> {
     fn from(attributes: Attributes) -> Self {
         attributes.0.into_iter().map(|(name, value)| (name, STANDARD.encode(value))).collect()
@@ -204,9 +214,16 @@ impl From<Attributes> for BTreeMap<String, String> {
 }
 
 impl TryFrom<BTreeMap<String, String>> for Attributes {
-    type Error = base64::DecodeError;
+    type Error = String;
 
     fn try_from(text: BTreeMap<String, String>) -> Result<Self, Self::Error> {
-        text.into_iter().map(|(name, value)| Ok((name, STANDARD.decode(value)?))).collect::<Result<_, _>>().map(Self)
+        let one = |(name, value): (String, String)| {
+            if !is_kept(&name) {
+                return Err(format!("`{name}` is no attribute that is kept"));
+            }
+            let value = STANDARD.decode(value).map_err(|error| format!("`{name}`: {error}"))?;
+            Ok((name, value))
+        };
+        text.into_iter().map(one).collect::<Result<_, _>>().map(Self)
     }
 }

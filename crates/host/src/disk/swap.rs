@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::Fingerprint;
+use trustmason_plan::run_id::RunId;
 
 use super::{Attributes, Disk, DiskError, Owner, Step};
 
@@ -367,10 +368,10 @@ pub(crate) fn temporaries(target: &Path, run: &str) -> [PathBuf; 2] {
 }
 
 /// The run that left this temporary file, if it is one.
-pub(crate) fn left_by(path: &Path) -> Option<&str> {
+pub(crate) fn left_by(path: &Path) -> Option<RunId> {
     let rest = path.file_name()?.to_str()?.strip_prefix(MARK)?;
-    let (run, name) = rest.split_at_checked(crate::state::RUN_ID_LENGTH)?;
-    (name.starts_with('-') && crate::state::is_run_id(run)).then_some(run)
+    let (run, name) = rest.split_at_checked(RunId::LENGTH)?;
+    RunId::parse(run).ok().filter(|_| name.starts_with('-'))
 }
 
 #[cfg(test)]

@@ -10,14 +10,13 @@ mod system;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use trustmason_keystore::{EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
 use trustmason_plan::observed::{Keeper, Shelf};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use crate::disk;
 
 /// The system's certificate stores. Elements are serialised as the registry keeps them: properties, then the certificate.
 pub trait SystemStores: fmt::Debug + Send + Sync {
@@ -119,11 +118,6 @@ pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), Str
     ))
 }
 
-/// Whether a path in a journal is a store of the system: whose, and which.
-pub(crate) fn read_path(path: &Path) -> Option<(Location, SystemStore)> {
-    SystemPlace::read_path(path.to_str()?)
-}
-
 /// What a trust store holds, of all its system stores: the machine's own certificates, then those of others.
 pub(crate) struct Listing {
     /// All of it as one serialised store.
@@ -214,28 +208,11 @@ pub(crate) fn list(
     Ok(Listing { store, shelves, parts })
 }
 
-/// The digest of one of a host's system stores by its path in a journal, or of a file.
-pub(crate) fn digest_if_there(
-    stores: &dyn SystemStores,
-    host: &str,
-    path: &Path,
-) -> Result<Option<Fingerprint>, disk::DiskError> {
-    let Some((at, store)) = read_path(path) else { return disk::digest_if_there(path) };
-    let refused = |error: LiveError| disk::DiskError::new("read", path, std::io::Error::other(error.0));
-    // A journal may be read on another machine, whose stores have the same paths.
-    is_called(stores, host).map_err(LiveError).map_err(refused)?;
-    part(stores, &at, store, &Interner::new()).map(|part| Some(digest_of(&part))).map_err(refused)
-}
-
-/// The digest of a backup: of a system store's what it says, of a file's its bytes.
-pub(crate) fn digest_of_copy(of: &Path, copy: &Path) -> Result<Option<Fingerprint>, disk::DiskError> {
-    if read_path(of).is_none() {
-        return disk::digest_if_there(copy);
-    }
-    let Some(bytes) = disk::read_if_there(copy)? else { return Ok(None) };
+/// The digest of what a backup of a system store says.
+pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Fingerprint {
     let print = Fingerprint::of(&bytes);
     let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
-    Ok(Some(store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)))
+    store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)
 }
 
 /// What a plan and a journal call a system store.

@@ -27,7 +27,7 @@ use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
-use crate::ledger::{self, Loaded};
+use crate::ledger::Loaded;
 use crate::live;
 use crate::path::{self, PathError};
 use crate::secret::Secrets;
@@ -48,7 +48,8 @@ pub struct Eyes<'a> {
 
 /// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.
 pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
-    let mut observed = Observed { ledger: ledger.ledger.clone(), ..Observed::default() };
+    let mut observed =
+        Observed { ledger: ledger.assumed.clone(), unclear: ledger.unclear.clone(), ..Observed::default() };
     for look in &survey.looks {
         if let Look::Host { fqdn, root, here } = look {
             observed.hosts.insert(fqdn.clone(), host(fqdn, root, *here, eyes));
@@ -137,22 +138,12 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
     }
 }
 
-/// A mount point nobody mounted is an empty folder: that is no reason to call every store missing.
+/// Whether a host's disks can be seen.
 fn host(fqdn: &Fqdn, root: &Path, here: bool, eyes: Eyes<'_>) -> HostLook {
     if here && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str()) {
         return HostLook::Unreachable(why);
     }
-    match std::fs::read_dir(root) {
-        Ok(mut items) => match items.next() {
-            Some(Ok(_)) => HostLook::Reachable,
-            Some(Err(error)) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
-            None => HostLook::Unreachable(format!("{} is empty, as when nothing is mounted there", root.display())),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            HostLook::Unreachable(format!("{} does not exist", root.display()))
-        }
-        Err(error) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
-    }
+    path::reach(root).map_or_else(HostLook::Unreachable, |()| HostLook::Reachable)
 }
 
 fn unreachable(store: &StoreDef, why: &str) -> StoreLook {
@@ -208,12 +199,21 @@ fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_
             return StoreLook::Unreadable(ReadFailure {
                 path: Some(path.to_owned()),
                 class: FailureClass::WrongPassword,
-                sha256: ledger::digest(path),
+                sha256: digest_at(path),
                 message: format!("{} cannot be opened: {error}", path.display()),
             });
         }
     };
     look_at(path, password.as_ref(), keys, eyes)
+}
+
+/// The digest of a file or folder, as stores have it.
+fn digest_at(path: &Path) -> Option<Fingerprint> {
+    if path.is_dir() {
+        disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
+    } else {
+        disk::read(path).ok().map(|bytes| Fingerprint::of(&bytes))
+    }
 }
 
 fn look_at(path: &Path, password: Option<&Password>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {

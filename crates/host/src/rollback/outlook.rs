@@ -1,37 +1,40 @@
-//! What a rollback would do, and whether it may: which run, which files, from which backups.
+//! What a rollback would do, and whether it may: which run, which files, from which backups, and who would break.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::ledger::{Ledger, RunRecord};
+use trustmason_plan::run_id::RunId;
+use trustmason_plan::site::PieceAt;
+use trustmason_plan::undo::{self, Break};
 use trustmason_spec::name::{IdentityId, StoreId};
 
+use super::breaks;
+use super::{Looking, copies};
 use crate::audit;
 use crate::disk::{Attributes, DiskError, Owner};
-use crate::journal::{self, Deed, Fact, Intent, Piece, Record};
-use crate::ledger::Loaded;
-use crate::live::{self, SystemStores};
+use crate::journal::{self, Deed, Fact, Fate, Intent, JournalError, Piece, Record};
 use crate::run::RunError;
-use crate::state::State;
+use crate::sites::{Located, SiteError, Sites};
 
 /// What a rollback would do.
 #[derive(Clone, Debug)]
 pub struct Outlook {
     /// The run that would be taken back.
-    pub run: String,
+    pub run: RunId,
     /// When it began.
     pub started: Timestamp,
     /// Digest of its plan.
     pub plan: Fingerprint,
     /// Hand-offs it wrote packs for.
     pub packs: Vec<StoreId>,
+    /// Trust that will fail as it did before the run, or of which nobody can tell.
+    pub breaks: Vec<Break>,
     /// Stores, in the order in which they are restored.
     pub(super) restores: Vec<Restore>,
-    /// Folders it was about to write in.
-    pub(super) folders: BTreeSet<PathBuf>,
     /// Keys it made.
     pub(super) staged: Vec<(IdentityId, Fingerprint)>,
     /// Keys of earlier runs that it brought to their stores.
@@ -39,11 +42,11 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// The files that would be restored or removed, with their stores.
-    pub fn files(&self) -> impl Iterator<Item = (&StoreId, &PathBuf)> {
+    /// The parts of stores that would be restored or removed, with their stores.
+    pub fn files(&self) -> impl Iterator<Item = (&StoreId, &PieceAt)> {
         self.restores
             .iter()
-            .flat_map(|restore| restore.pieces.iter().map(|(piece, _)| (&restore.intent.store, &piece.path)))
+            .flat_map(|restore| restore.parts.iter().map(|part| (&restore.intent.store, &part.piece.at)))
     }
 }
 
@@ -51,7 +54,7 @@ impl Outlook {
 #[derive(Clone, Debug)]
 pub(super) struct Arrived {
     pub identity: IdentityId,
-    pub path: PathBuf,
+    pub format: Format,
     pub copy: PathBuf,
     pub sha256: Fingerprint,
 }
@@ -61,10 +64,21 @@ pub(super) struct Arrived {
 pub(super) struct Restore {
     /// What the run meant with it.
     pub intent: Intent,
-    /// The files that are still what the run made them, each with its backup, if there was something.
-    pub pieces: Vec<(Piece, Option<Backup>)>,
+    /// The parts that are still what the run made them.
+    pub parts: Vec<Part>,
     /// What happened there and is to be seen there now.
     pub facts: Vec<Fact>,
+}
+
+/// One part of a store to be restored.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// What the run meant with it.
+    pub piece: Piece,
+    /// Where it is.
+    pub place: Located,
+    /// What it was, if there was something.
+    pub backup: Option<Backup>,
 }
 
 /// What a file was.
@@ -100,21 +114,21 @@ pub enum RollbackError {
     #[error("there is no run {run}; `trustmason runs` lists them")]
     Unknown {
         /// Its name.
-        run: String,
+        run: RunId,
     },
     /// It wrote nothing.
     #[error("run {run} wrote no store; there is nothing to take back")]
     Empty {
         /// The run.
-        run: String,
+        run: RunId,
     },
     /// It was taken back before.
     #[error("run {run} was taken back already, by run {by}")]
     Undone {
         /// The run.
-        run: String,
+        run: RunId,
         /// The rollback.
-        by: String,
+        by: RunId,
     },
     /// A later run rests on it.
     #[error(
@@ -123,9 +137,9 @@ pub enum RollbackError {
     )]
     Newer {
         /// The run.
-        run: String,
+        run: RunId,
         /// The newest after it.
-        newer: String,
+        newer: RunId,
     },
     /// Its backups are gone.
     #[error(
@@ -133,13 +147,50 @@ pub enum RollbackError {
     )]
     Pruned {
         /// The run.
-        run: String,
+        run: RunId,
+    },
+    /// Its journal tells of another number of stores than its record.
+    #[error(
+        "run {run} is not taken back and nothing was done, since its journal tells of {told} written stores and the ledger of \
+         {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
+    )]
+    Miscounted {
+        /// The run.
+        run: RunId,
+        /// Stores that the journal tells of.
+        told: usize,
+        /// Stores that the run wrote.
+        written: u32,
     },
     /// Stores are not what the run made them.
     #[error("run {run} is not taken back and nothing was done, since others wrote there afterwards; {}", list(faults))]
     Changed {
         /// The run.
-        run: String,
+        run: RunId,
+        /// Every one of them.
+        faults: Vec<Fault>,
+    },
+    /// Stores cannot be looked at.
+    #[error(
+        "run {run} is not taken back and nothing was done, since not all it wrote can be seen now; {}; bring it within reach \
+         and run again",
+        list(faults)
+    )]
+    Unseen {
+        /// The run.
+        run: RunId,
+        /// Every one of them.
+        faults: Vec<Fault>,
+    },
+    /// The estate does not declare what the journal names.
+    #[error(
+        "run {run} is not taken back and nothing was done, since its journal names what the spec does not declare; {}; put \
+         that back into the spec, or take the stores from the run's backups by hand",
+        list(faults)
+    )]
+    Undeclared {
+        /// The run.
+        run: RunId,
         /// Every one of them.
         faults: Vec<Fault>,
     },
@@ -147,19 +198,30 @@ pub enum RollbackError {
     #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", list(faults))]
     Damaged {
         /// The run.
-        run: String,
+        run: RunId,
         /// Every one of them.
         faults: Vec<Fault>,
+    },
+    /// Services would not trust one another.
+    #[error("run {run} is not taken back and nothing was done, since trust would break: {}{}", list(breaks), breaks::cure(breaks))]
+    Breaks {
+        /// The run.
+        run: RunId,
+        /// Every edge that would break.
+        breaks: Vec<Break>,
     },
     /// The run could not begin.
     #[error(transparent)]
     Begin(#[from] RunError),
-    /// The journal cannot be read.
+    /// A journal cannot be used.
+    #[error("nothing was taken back: {0}")]
+    Journal(#[from] JournalError),
+    /// Something of the state folder cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-fn list(faults: &[Fault]) -> String {
+fn list<T: fmt::Display>(faults: &[T]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -167,8 +229,10 @@ fn list(faults: &[Fault]) -> String {
 ///
 /// # Errors
 /// [`RollbackError`]: why it may not be done. Every file in the way is named.
-pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outlook, RollbackError> {
-    let record = choose(state, &loaded.ledger, run)?;
+pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
+    let Looking { state, ledger: loaded, .. } = looking;
+    let sites = looking.sites();
+    let record = choose(looking, run)?;
     let run = record.id.clone();
     if let Some(by) = &record.undone_by {
         return Err(RollbackError::Undone { run, by: by.clone() });
@@ -176,88 +240,160 @@ pub fn outlook(state: &State, loaded: &Loaded, run: Option<&str>) -> Result<Outl
     if record.pruned {
         return Err(RollbackError::Pruned { run });
     }
-    let records = journal::read(state, &run)?;
+    let records = journal::of_record(state, record)?;
     let staged = staged(&records);
-    let deeds = journal::deeds(&records, &run, state);
+    let deeds = journal::deeds(&records, &run, sites);
+    let touched: Vec<&Deed> = deeds.iter().rev().filter(|deed| !deed.is_untouched()).collect();
     let begun_again = loaded.ledger.runs.iter().any(|other| other.undoes.as_ref() == Some(&run));
-    if record.written == 0 && staged.is_empty() && !begun_again && deeds.iter().all(untouched) {
+    let done = deeds.iter().filter(|deed| deed.is_done()).count();
+    let written = usize::try_from(record.written).unwrap_or(usize::MAX);
+    if record.finished.is_some() && !(done..=touched.len()).contains(&written) {
+        return Err(RollbackError::Miscounted { run, told: touched.len(), written: record.written });
+    }
+    if record.written == 0 && staged.is_empty() && !begun_again && touched.is_empty() {
         return Err(RollbackError::Empty { run });
     }
-    let files = deeds.iter().flat_map(|deed| &deed.intent.pieces);
-    let folders = files.filter_map(|piece| piece.path.parent()).map(ToOwned::to_owned).collect();
     let backups = backups(&records);
-    let (mut changed, mut damaged, mut restores) = (Vec::new(), Vec::new(), Vec::new());
-    for deed in deeds.iter().rev().filter(|deed| !untouched(deed)) {
+    let mut faults = Faults::default();
+    let mut restores = Vec::new();
+    for deed in touched {
         let store = &deed.intent.store;
-        let pieces = pieces(deed, state.system()).map_err(|whys| {
-            changed.extend(whys.into_iter().map(|why| Fault { store: store.clone(), why }));
-        });
-        let Ok(pieces) = pieces else { continue };
-        let mut with_backups = Vec::new();
-        for piece in pieces {
-            match backup(&backups, &piece) {
-                Ok(backup) => with_backups.push((piece, backup)),
-                Err(why) => damaged.push(Fault { store: store.clone(), why }),
+        let mut parts = Vec::new();
+        for piece in faults.standing(deed, sites) {
+            match sites.locate(store, &piece.at) {
+                Ok(place) => match copies::backup(looking, &run, &backups, &piece, &place) {
+                    Ok(backup) => parts.push(Part { piece, place, backup }),
+                    Err(why) => faults.damaged.push(Fault { store: store.clone(), why }),
+                },
+                Err(error) => faults.take(store, error),
             }
         }
-        let all = with_backups.len() == deed.intent.pieces.len();
-        let facts = if all { audit::happened(deed) } else { audit::seen(&deed.intent) };
-        let facts = if with_backups.is_empty() { Vec::new() } else { facts };
-        restores.push(Restore { intent: deed.intent.clone(), pieces: with_backups, facts });
+        let all = parts.len() == deed.intent.pieces.len();
+        let facts = if all { audit::happened(deed, sites) } else { audit::seen(&deed.intent, sites) };
+        let facts = if parts.is_empty() { Vec::new() } else { facts };
+        restores.push(Restore { intent: deed.intent.clone(), parts, facts });
     }
-    if !changed.is_empty() {
-        return Err(RollbackError::Changed { run, faults: changed });
-    }
-    if !damaged.is_empty() {
-        return Err(RollbackError::Damaged { run, faults: damaged });
-    }
-    let arrived = records.iter().filter_map(|record| match record {
-        Record::Arrived { identity, path, copy, sha256 } => {
-            let (identity, path, copy) = (identity.clone(), path.clone(), copy.clone());
-            Some(Arrived { identity, path, copy, sha256: *sha256 })
-        }
-        _ => None,
-    });
-    let arrived = arrived.collect();
+    faults.refuse(&run)?;
+    let arrived = arrived(looking, &run, &records)?;
     let packs = records.iter().filter_map(|record| match record {
         Record::Pack { target, .. } => Some(target.clone()),
         _ => None,
     });
+    let judged = undo::judge(looking.topology, looking.observed, &breaks::undo(looking, &restores), looking.now);
+    if !judged.refused.is_empty() {
+        return Err(RollbackError::Breaks { run, breaks: judged.refused });
+    }
     Ok(Outlook {
         run,
         started: record.started,
         plan: record.plan,
         packs: packs.collect(),
+        breaks: judged.told,
         restores,
-        folders,
         staged,
         arrived,
     })
 }
 
-fn untouched(deed: &Deed) -> bool {
-    deed.written.is_empty() && deed.unclear.is_empty()
+/// What stands in the way, by kind.
+#[derive(Default)]
+struct Faults {
+    changed: Vec<Fault>,
+    unseen: Vec<Fault>,
+    undeclared: Vec<Fault>,
+    damaged: Vec<Fault>,
+}
+
+impl Faults {
+    fn take(&mut self, store: &StoreId, error: SiteError) {
+        let (kind, why) = match error {
+            SiteError::Undeclared(why) => (&mut self.undeclared, why),
+            SiteError::Unseen(why) => (&mut self.unseen, why),
+        };
+        kind.push(Fault { store: store.clone(), why });
+    }
+
+    /// The parts of a store that are to be put back. What the run did not touch, and what is again what it was, is none of them.
+    fn standing(&mut self, deed: &Deed, sites: Sites<'_>) -> Vec<Piece> {
+        let store = &deed.intent.store;
+        let mut found = Vec::new();
+        for (piece, _) in deed.pieces().filter(|(_, fate)| **fate != Fate::Untouched) {
+            let path = piece.at.path();
+            let changed = match sites.digest(store, &piece.at) {
+                Ok(now) if now == piece.after => {
+                    found.push(piece.clone());
+                    continue;
+                }
+                Ok(now) if now == piece.before => continue,
+                Ok(Some(_)) => format!("{path} holds something else by now"),
+                Ok(None) => format!("{path} is gone"),
+                Err(error) => {
+                    self.take(store, error);
+                    continue;
+                }
+            };
+            self.changed.push(Fault { store: store.clone(), why: changed });
+        }
+        found
+    }
+
+    /// The gravest kind: what is nobody's business here, then what may only be away.
+    fn refuse(self, run: &RunId) -> Result<(), RollbackError> {
+        let run = run.clone();
+        let Self { changed, unseen, undeclared, damaged } = self;
+        if !undeclared.is_empty() {
+            return Err(RollbackError::Undeclared { run, faults: undeclared });
+        }
+        if !unseen.is_empty() {
+            return Err(RollbackError::Unseen { run, faults: unseen });
+        }
+        if !changed.is_empty() {
+            return Err(RollbackError::Changed { run, faults: changed });
+        }
+        if !damaged.is_empty() {
+            return Err(RollbackError::Damaged { run, faults: damaged });
+        }
+        Ok(())
+    }
 }
 
 /// The keys a run made. Those it took up again belong to an earlier one.
 fn staged(records: &[Record]) -> Vec<(IdentityId, Fingerprint)> {
     let staged = records.iter().filter_map(|record| match record {
-        Record::Staged { identity, sha256, resumed: false, .. } => Some((identity.clone(), *sha256)),
+        Record::Staged { identity, sha256, resumed: false } => Some((identity.clone(), *sha256)),
         _ => None,
     });
     staged.collect()
 }
 
+/// The keys of earlier runs that a run brought to their stores.
+fn arrived(looking: Looking<'_>, run: &RunId, records: &[Record]) -> Result<Vec<Arrived>, RollbackError> {
+    let mut found = Vec::new();
+    for record in records {
+        let Record::Arrived { identity, format, copy, sha256 } = record else { continue };
+        let copy = copies::place(looking, run, copy).map_err(|why| {
+            let store = StoreId::new(identity.host.clone(), identity.name.clone());
+            RollbackError::Damaged { run: run.clone(), faults: vec![Fault { store, why }] }
+        })?;
+        found.push(Arrived { identity: identity.clone(), format: *format, copy, sha256: *sha256 });
+    }
+    Ok(found)
+}
+
 /// The run that is meant: the newest that wrote something and was not taken back. Older ones are not taken back under it: a
 /// certificate that its trusters learned then may be in use by now. A rollback that was cut off is taken up again before
 /// anything older is touched; a rollback itself is only taken back by its name.
-fn choose<'a>(state: &State, ledger: &'a Ledger, run: Option<&str>) -> Result<&'a RunRecord, RollbackError> {
-    let find = |id: &str| ledger.runs.iter().find(|record| record.id == id);
-    let wrote = |record: &RunRecord| -> Result<bool, DiskError> {
-        let deeds = journal::deeds(&journal::read(state, &record.id)?, &record.id, state);
-        Ok(record.written > 0 || !deeds.iter().all(untouched))
+fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
+    let ledger: &'a Ledger = &looking.ledger.ledger;
+    let find = |id: &RunId| ledger.runs.iter().find(|record| record.id == *id);
+    let wrote = |record: &RunRecord| -> Result<bool, JournalError> {
+        if record.written > 0 {
+            return Ok(true);
+        }
+        let records = journal::of_record(looking.state, record)?;
+        Ok(!journal::deeds(&records, &record.id, looking.sites()).iter().all(Deed::is_untouched))
     };
-    let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.to_owned() })).transpose()?;
+    let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.clone() })).transpose()?;
     for record in ledger.runs.iter().rev() {
         if named.is_some_and(|named| named.id == record.id) {
             return Ok(record);
@@ -283,48 +419,18 @@ fn choose<'a>(state: &State, ledger: &'a Ledger, run: Option<&str>) -> Result<&'
     Err(RollbackError::Nothing)
 }
 
-/// The files of a store that are to be put back; or why one is in the way.
-fn pieces(deed: &Deed, system: &dyn SystemStores) -> Result<Vec<Piece>, Vec<String>> {
-    let (mut found, mut faults) = (Vec::new(), Vec::new());
-    for piece in &deed.intent.pieces {
-        let path = piece.path.display();
-        if !deed.written.contains(&piece.path) && !deed.unclear.contains(&piece.path) {
-            continue;
-        }
-        match live::digest_if_there(system, deed.intent.store.host.as_str(), &piece.path) {
-            Ok(now) if now == piece.after => found.push(piece.clone()),
-            Ok(now) if now == piece.before => {}
-            Ok(Some(_)) => faults.push(format!("{path} holds something else by now")),
-            Ok(None) => faults.push(format!("{path} is gone")),
-            Err(error) => faults.push(error.to_string()),
-        }
-    }
-    if faults.is_empty() { Ok(found) } else { Err(faults) }
-}
+/// The notes of backups, by what they are copies of.
+pub(super) type Backups<'a> = BTreeMap<(PieceAt, Fingerprint), &'a Record>;
 
-/// Backups by what they are copies of.
-type Backups = BTreeMap<(PathBuf, Fingerprint), Backup>;
-
-fn backups(records: &[Record]) -> Backups {
+fn backups(records: &[Record]) -> Backups<'_> {
     let backups = records.iter().filter_map(|record| match record {
-        Record::Backup { path, of, owner, attributes, sha256, .. } => {
-            let backup = Backup { copy: path.clone(), owner: *owner, attributes: attributes.clone() };
-            Some(((of.clone(), *sha256), backup))
-        }
+        Record::Backup { of, sha256, .. } => Some(((of.clone(), *sha256), record)),
         _ => None,
     });
     backups.collect()
 }
 
-/// The backup of a file, read and compared.
-fn backup(backups: &Backups, piece: &Piece) -> Result<Option<Backup>, String> {
-    let Some(before) = piece.before else { return Ok(None) };
-    let backup = backups.get(&(piece.path.clone(), before)).cloned();
-    let backup = backup.ok_or_else(|| format!("no backup of {} was noted", piece.path.display()))?;
-    match live::digest_of_copy(&piece.path, &backup.copy) {
-        Ok(Some(digest)) if digest == before => Ok(Some(backup)),
-        Ok(Some(_)) => Err(format!("the backup {} was altered", backup.copy.display())),
-        Ok(None) => Err(format!("the backup {} is missing", backup.copy.display())),
-        Err(error) => Err(error.to_string()),
-    }
+/// The folders that a run may have left temporary files in.
+pub(super) fn folders(outlook: &Outlook, sites: Sites<'_>) -> BTreeSet<PathBuf> {
+    outlook.restores.iter().flat_map(|restore| sites.folders(&restore.intent.store)).collect()
 }

@@ -9,17 +9,22 @@
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
+use trustmason_plan::site::PieceAt;
+use trustmason_spec::topology::StoreDef;
 
 use super::place::{self, Trouble};
 use super::write::owner;
 use crate::disk::{self, DiskError, Owner};
 use crate::journal::Piece;
 use crate::pair::{self, CERTIFICATE, KEY, Pair};
+use crate::sites;
 
 /// One file.
 pub(super) struct File {
     /// Where it is.
     pub path: PathBuf,
+    /// What its host calls it.
+    pub at: PieceAt,
     /// The name of its backup.
     pub name: String,
     /// Its content.
@@ -42,7 +47,7 @@ impl File {
 
     /// What the journal says of it.
     pub(super) fn piece(&self) -> Piece {
-        Piece { path: self.path.clone(), before: self.was(), after: self.new.as_deref().map(Fingerprint::of) }
+        Piece { at: self.at.clone(), before: self.was(), after: self.new.as_deref().map(Fingerprint::of) }
     }
 
     fn owner(&self) -> Result<Owner, DiskError> {
@@ -56,47 +61,55 @@ impl File {
 }
 
 /// The files of a folder that change.
-pub(super) fn of_folder(folder: &Path, store: &Store, image: &TouchedFiles) -> Vec<File> {
+pub(super) fn of_folder(
+    def: &StoreDef,
+    folder: &Path,
+    store: &Store,
+    image: &TouchedFiles,
+) -> Result<Vec<File>, Trouble> {
     let old = |name: &str| store.files().iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.clone());
-    let mut files: Vec<File> = image
-        .iter()
-        .map(|(name, new)| File {
-            path: folder.join(name),
-            name: name.clone(),
-            old: old(name),
-            new: new.clone(),
-            // As readable as its neighbours must be.
-            like: Like::Mode(0o644),
-        })
-        .collect();
+    let mut files = Vec::new();
+    for (name, new) in image {
+        let path = folder.join(name);
+        let at = sites::written(def, &path)?;
+        // As readable as its neighbours must be.
+        let like = Like::Mode(0o644);
+        files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
+    }
     files.sort_by_key(|file| (file.new.is_none(), file.old.is_some()));
-    files
+    Ok(files)
 }
 
 /// The files of a pair that change, and those that go along with its certificate.
-pub(super) fn of_pair(pair: &Pair, store: &Store, image: &TouchedFiles) -> Result<Vec<File>, Trouble> {
+pub(super) fn of_pair(
+    def: &StoreDef,
+    pair: &Pair,
+    store: &Store,
+    image: &TouchedFiles,
+) -> Result<Vec<File>, Trouble> {
     let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
     let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
     let mut files = Vec::new();
     let certificate = new(CERTIFICATE);
-    let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| {
-        let like = Like::File(pair.certificate.clone());
-        File { path: path.to_owned(), name, old, new: Some(new.to_vec()), like }
+    let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<File, Trouble> {
+        let (at, like) = (sites::written(def, path)?, Like::File(pair.certificate.clone()));
+        Ok(File { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
     };
     if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
-        files.push(along(path, "previous".to_owned(), None, &first));
+        files.push(along(path, "previous".to_owned(), None, &first)?);
     }
     for (index, path) in pair.copies.iter().enumerate() {
         let Some(new) = &certificate else { continue };
         let old = disk::read_if_there(path)?;
         if old.as_ref() != Some(new) {
-            files.push(along(path, format!("copy-{}", index + 1), old, new));
+            files.push(along(path, format!("copy-{}", index + 1), old, new)?);
         }
     }
     for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
         if let Some(new) = new(part) {
             let path = pair.path_of(part).to_owned();
-            files.push(File { path, name: part.to_owned(), old: old(part), new: Some(new), like });
+            let at = sites::written(def, &path)?;
+            files.push(File { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
         }
     }
     Ok(files)

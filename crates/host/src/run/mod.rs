@@ -8,7 +8,6 @@
 
 mod facts;
 mod files;
-mod memory;
 mod order;
 mod outcome;
 pub(crate) mod packs;
@@ -40,6 +39,7 @@ use crate::mint::KeySource;
 use crate::pair;
 use crate::secret::Secrets;
 use crate::state;
+pub(crate) use stores::outcome as outcome_line;
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
 use work::Work;
 
@@ -148,10 +148,10 @@ pub fn run(
     let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
     running.tidy(leftovers);
     running.mint(progress);
-    running.stores(progress);
+    running.stores(lock, progress);
     running.packs(progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
-    let outcomes = running.end(finished);
+    let outcomes = running.end(lock, finished);
     if let Err(error) = lock.unsign(hands.disk) {
         // The next run takes it back.
         tracing::debug!("{error}");
@@ -196,7 +196,7 @@ impl Running<'_> {
             folders.extend(pair.folders().map(ToOwned::to_owned));
         }
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, &work.run, folder));
+        let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
         self.books.troubles.extend(troubles);
     }
@@ -242,7 +242,7 @@ impl Running<'_> {
         }
     }
 
-    fn end(mut self, finished: Timestamp) -> Outcomes {
+    fn end(mut self, lock: &Lock, finished: Timestamp) -> Outcomes {
         let count = |is: fn(&StoreOutcome) -> bool| {
             u32::try_from(self.outcomes.stores.values().filter(|outcome| is(outcome)).count()).unwrap_or(u32::MAX)
         };
@@ -251,7 +251,7 @@ impl Running<'_> {
             failed: count(|o| matches!(o, StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. })),
             skipped: count(|o| matches!(o, StoreOutcome::Skipped { .. })),
         };
-        self.books.close(finished, counts, &self.work.topology.policy);
+        self.books.close(lock, finished, counts, &self.work.topology.policy);
         self.outcomes.troubles.append(&mut self.books.troubles);
         self.outcomes.run = Some(self.books.run);
         self.outcomes

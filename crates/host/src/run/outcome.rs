@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trustmason_keystore::Certificate;
 use trustmason_plan::change::ChangeId;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 /// Told as it happens.
@@ -121,7 +122,7 @@ pub enum PackOutcome {
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
     /// Its id; `None` where there was nothing to do and nothing was written.
-    pub run: Option<String>,
+    pub run: Option<RunId>,
     /// Stores with changes.
     pub stores: BTreeMap<StoreId, StoreOutcome>,
     /// Changes.

@@ -106,7 +106,7 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
 fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
     let disk = work.hands.disk;
     disk.make_dir(folder)?;
-    super::tidy::tidy(disk, &work.state, &work.run, folder)?;
+    super::tidy::tidy(disk, &work.state, work.sites(), &work.run, folder)?;
     let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();
     for (name, _) in disk::read_folder(folder)? {
         if !names.contains(name.as_str()) {
@@ -114,7 +114,7 @@ fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
         }
     }
     for (name, bytes) in &pack.files {
-        disk.keep(&folder.join(name), bytes, &work.run)?;
+        disk.keep(&folder.join(name), bytes, work.run.as_str())?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
+use trustmason_plan::run_id::RunId;
+use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
 use crate::disk::{self, Attributes, Disk, DiskError, Over, Owner, ReplaceError, Replacement};
@@ -34,7 +36,7 @@ impl From<String> for Trouble {
 #[derive(Clone, Copy)]
 pub(crate) struct Site<'a, 'j> {
     pub disk: &'a Disk,
-    pub run: &'a str,
+    pub run: &'a RunId,
     pub journal: &'a Journal<'j>,
     pub store: &'a StoreId,
 }
@@ -49,7 +51,7 @@ pub(crate) struct New<'a> {
 
 impl Site<'_, '_> {
     /// Keeps a copy of what is about to be replaced, with its mode, owner and attributes, and reads the copy back.
-    pub(crate) fn back_up(&self, path: &Path, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
+    pub(crate) fn back_up(&self, path: &Path, of: &PieceAt, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
         let metadata = std::fs::metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
         let (owner, attributes) = (Owner::of(&metadata), Attributes::of(path)?);
         if let Some(folder) = copy.parent() {
@@ -65,8 +67,8 @@ impl Site<'_, '_> {
         kept.map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
         self.journal.note(&Record::Backup {
             store: self.store.clone(),
-            path: copy.to_owned(),
-            of: path.to_owned(),
+            copy: self.journal.copy_at(copy)?,
+            of: of.clone(),
             owner,
             attributes,
             sha256: Fingerprint::of(bytes),
@@ -84,14 +86,14 @@ impl Site<'_, '_> {
         check: impl FnOnce() -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         let New { bytes, owner, attributes } = new;
-        let replacement = Replacement { target: path, bytes, owner, attributes, over, run: self.run };
+        let replacement = Replacement { target: path, bytes, owner, attributes, over, run: self.run.as_str() };
         let after = Some(Fingerprint::of(bytes));
         self.disk.replace(replacement, check).map_err(|error| words(error, path, after, backup))
     }
 
     /// Takes a file away, if it is the expected one.
     pub(crate) fn take_away(&self, path: &Path, expected: Fingerprint) -> Result<(), Trouble> {
-        let taken = self.disk.withdraw(path, expected, self.run);
+        let taken = self.disk.withdraw(path, expected, self.run.as_str());
         taken.map_err(|error| match error {
             ReplaceError::Before(error) => words(ReplaceError::Before(error.into()), path, None, None),
             ReplaceError::Overtaken => words(ReplaceError::Overtaken, path, None, None),

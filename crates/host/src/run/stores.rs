@@ -1,8 +1,9 @@
 //! The stores of a run, level by level: what can be done of each, its writing on a thread of its own, and what that means.
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Change, Deed, Material, StoreView};
+use trustmason_plan::change::{Change, Deed as ChangeDeed, Material, StoreView};
 use trustmason_plan::ledger::Placed;
+use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::write::{self, Written};
@@ -10,8 +11,9 @@ use super::{ChangeOutcome, Event, INTERRUPTED, Running, StoreOutcome, order};
 use crate::books::Books;
 use crate::disk::{self, Attributes, DiskError, Owner};
 use crate::fan::{self, News};
-use crate::journal::{Journal, Record};
-use crate::ledger;
+use crate::journal::{Deed, Ended, Fate, Journal, Record};
+use crate::lock::Lock;
+use crate::staging;
 
 /// A store to be written.
 struct Job<'c> {
@@ -25,7 +27,7 @@ struct Job<'c> {
 type Answer = Option<(Written, Result<(), DiskError>)>;
 
 impl Running<'_> {
-    pub(super) fn stores(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
+    pub(super) fn stores(&mut self, lock: &Lock, progress: &mut dyn FnMut(Event<'_>)) {
         let plan = self.work.plan;
         for level in order::levels(&plan.changes) {
             let mut jobs = Vec::new();
@@ -52,7 +54,10 @@ impl Running<'_> {
                 if work.hands.stopped() {
                     return None;
                 }
-                let written = write::store(work, journal, job.view, job.placed.as_ref(), &job.able);
+                let written = match lock.is_held() {
+                    Ok(()) => write::store(work, journal, job.view, job.placed.as_ref(), &job.able),
+                    Err(error) => Written::failed(error.to_string()),
+                };
                 let noted = note(journal, job.id, &written);
                 Some((written, noted))
             };
@@ -133,18 +138,18 @@ impl Running<'_> {
             None => Some(format!("no key was made for {identity}")),
         };
         match &change.deed {
-            Deed::Regenerate { identity, .. } => {
+            ChangeDeed::Regenerate { identity, .. } => {
                 if let Some(error) = unmade(identity) {
                     return Some(ChangeOutcome::Failed { error });
                 }
             }
-            Deed::Import { material: Material::Minted(identity), .. }
-            | Deed::Replace { material: Material::Minted(identity), .. } => {
+            ChangeDeed::Import { material: Material::Minted(identity), .. }
+            | ChangeDeed::Replace { material: Material::Minted(identity), .. } => {
                 if let Some(error) = unmade(identity) {
                     return Some(ChangeOutcome::Skipped { why: format!("{identity} has no new certificate: {error}") });
                 }
             }
-            Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {}
+            ChangeDeed::Import { .. } | ChangeDeed::Replace { .. } | ChangeDeed::Rename { .. } | ChangeDeed::Delete { .. } => {}
         }
         // One that has no outcome yet is of this very store, or closes a circle: its key is staged, the next run resumes it.
         change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {
@@ -165,15 +170,12 @@ impl Running<'_> {
 
     /// Takes what was written into the ledger, and lets go of keys that have arrived.
     fn remember(&mut self, job: &Job<'_>, written: &Written) {
-        let pieces = written.intent.iter().flat_map(|intent| &intent.pieces);
-        let mut beside = pieces.flat_map(|piece| disk::temporaries(&piece.path, &self.work.run));
-        self.books.open |= beside.any(|path| path.exists());
-        if let Some(memory) = written.memory() {
-            ledger::remember(&mut self.books.ledger, job.id, memory, &self.work.run, self.work.now);
+        if let Some(deed) = written.deed() {
+            self.books.take(&deed);
         }
         if matches!(written.outcome, StoreOutcome::Written { .. } | StoreOutcome::Unchanged) {
             for change in &job.able {
-                if let Deed::Regenerate { identity, .. } = &change.deed {
+                if let ChangeDeed::Regenerate { identity, .. } = &change.deed {
                     self.unstage(identity);
                 }
             }
@@ -195,8 +197,10 @@ impl Running<'_> {
                     disk.make_dir(folder)?;
                 }
                 disk.place(&copy, &bytes, Owner::ours(0o600), &Attributes::default())?;
-                let (path, sha256) = (path.clone(), Fingerprint::of(&bytes));
-                journal.note(&Record::Arrived { identity: identity.clone(), path, copy, sha256 })?;
+                let (copy, sha256) = (journal.copy_at(&copy)?, Fingerprint::of(&bytes));
+                if let Some(format) = staging::format_of(&path) {
+                    journal.note(&Record::Arrived { identity: identity.clone(), format, copy, sha256 })?;
+                }
             }
             disk.remove(&path)?;
             disk.remove_empty_dir(&state.staging_of(&identity.host))
@@ -206,13 +210,27 @@ impl Running<'_> {
 
 /// Notes what became of a store.
 fn note(journal: &Journal<'_>, store: &StoreId, written: &Written) -> Result<(), DiskError> {
-    let (word, error) = match &written.outcome {
-        StoreOutcome::Written { .. } => ("written", None),
-        StoreOutcome::Unchanged => ("unchanged", None),
-        StoreOutcome::Stale { why } => ("stale", Some(why.clone())),
-        StoreOutcome::Failed { error } => ("failed", Some(error.clone())),
-        StoreOutcome::Skipped { why } => ("skipped", Some(why.clone())),
+    journal.note(&outcome(store, &written.outcome, written.deed().as_ref()))
+}
+
+/// The line for what became of a store.
+pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, deed: Option<&Deed>) -> Record {
+    let (ended, error) = match outcome {
+        StoreOutcome::Written { .. } => (Ended::Written, None),
+        StoreOutcome::Unchanged => (Ended::Unchanged, None),
+        StoreOutcome::Stale { why } => (Ended::Stale, Some(why.clone())),
+        StoreOutcome::Failed { error } => (Ended::Failed, Some(error.clone())),
+        StoreOutcome::Skipped { why } => (Ended::Skipped, Some(why.clone())),
     };
-    let pieces = if word == "written" { Vec::new() } else { written.pieces.clone() };
-    journal.note(&Record::Outcome { store: store.clone(), outcome: word.to_owned(), error, pieces })
+    let parts = |is: fn(&Fate) -> bool| -> Vec<PieceAt> {
+        let pieces = deed.filter(|_| ended != Ended::Written).into_iter().flat_map(Deed::pieces);
+        pieces.filter(|(_, fate)| is(fate)).map(|(piece, _)| piece.at.clone()).collect()
+    };
+    Record::Outcome {
+        store: store.clone(),
+        outcome: ended,
+        error,
+        written: parts(|fate| *fate == Fate::Written),
+        unclear: parts(|fate| !matches!(fate, Fate::Written | Fate::Untouched)),
+    }
 }

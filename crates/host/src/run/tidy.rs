@@ -6,23 +6,28 @@
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
+use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Piece, Record};
+use crate::sites::{Located, Sites};
 use crate::state::State;
 
 /// Clears one folder for a run. What cannot be judged is left, and said.
-pub(crate) fn tidy(disk: &Disk, state: &State, run: &str, folder: &Path) -> Result<(), DiskError> {
+pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, folder: &Path) -> Result<(), DiskError> {
     let inside = folder.starts_with(state.root());
+    if inside {
+        state.is_inside(folder)?;
+    }
     // Where nothing can be listed nothing can be written either, and that is said there.
     let Ok(listing) = std::fs::read_dir(folder) else { return Ok(()) };
     let mut first = Ok(());
     for path in listing.filter_map(|item| Some(item.ok()?.path())) {
-        let Some(of) = disk::left_by(&path).filter(|of| *of != run) else { continue };
+        let Some(of) = disk::left_by(&path).filter(|of| of != run) else { continue };
         let done = if inside {
             disk.remove(&path)
-        } else if state.run(of).is_dir() {
-            beside(disk, state, of, &path)
+        } else if state.run(&of).is_dir() {
+            beside(disk, state, sites, &of, &path)
         } else {
             Ok(())
         };
@@ -31,26 +36,34 @@ pub(crate) fn tidy(disk: &Disk, state: &State, run: &str, folder: &Path) -> Resu
     first
 }
 
-fn beside(disk: &Disk, state: &State, run: &str, left: &Path) -> Result<(), DiskError> {
-    let records = journal::read(state, run)?;
+fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path) -> Result<(), DiskError> {
+    let records = journal::read(state, run).map_err(|error| {
+        let cause = std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string());
+        DiskError::new("tell what is in", left, cause)
+    })?;
     let pieces = records.iter().filter_map(|record| match record {
-        Record::Intent(intent) => Some(&intent.pieces),
+        Record::Intent(intent) => Some(intent.pieces.iter().map(|piece| (&intent.store, piece))),
         _ => None,
     });
-    let mut pieces = pieces.flatten();
+    let mut located = pieces.flatten().filter_map(|(store, piece)| match sites.locate(store, &piece.at) {
+        Ok(Located::File(path)) => Some((piece, path)),
+        Ok(Located::System(..)) | Err(_) => None,
+    });
     // Before it is announced nothing takes a store's place: what is here then is our own.
-    let Some(piece) = pieces.find(|piece| disk::temporaries(&piece.path, run).iter().any(|t| t == left)) else {
+    let Some((piece, path)) =
+        located.find(|(_, path)| disk::temporaries(path, run.as_str()).iter().any(|t| t == left))
+    else {
         return disk.remove(left);
     };
     let Some(digest) = disk::digest_if_there(left)? else { return Ok(()) };
-    match judge(piece, digest, disk::digest_if_there(&piece.path)?) {
+    match judge(piece, digest, disk::digest_if_there(&path)?) {
         Litter::Ours => disk.remove(left),
         Litter::Theirs => {
             tracing::warn!(
                 "{} was written by another program while run {run} was cut off; put back",
-                piece.path.display()
+                path.display()
             );
-            disk.give_back(left, &piece.path, piece.after).map_err(|error| error.into_error(&piece.path))
+            disk.give_back(left, &path, piece.after).map_err(|error| error.into_error(&path))
         }
         Litter::Unknown => {
             let cause = "the run that left it was cut off while another program wrote there; compare the two, keep the right \

@@ -10,17 +10,19 @@ use trustmason_keystore::{
 };
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::observed::Keeper;
+use trustmason_plan::site::PieceAt;
 use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::StoreDef;
-use trustmason_spec::windows::{SystemPlace, SystemStore};
+use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::place::Trouble;
 use super::work::Work;
-use super::{StoreOutcome, facts, memory, proof};
+use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
 use crate::journal::{Intent, Journal, Piece, Record};
 use crate::live::{self, Listing, LiveError, SystemStores};
+use crate::sites::Sites;
 
 /// What happens to one system store.
 #[derive(Debug, Default)]
@@ -55,24 +57,23 @@ pub(super) fn attempt(
     for (store, turn) in &turns {
         let part = listing.parts.get(store).ok_or_else(|| left(format!("{store} was not read")))?;
         let after = result(part, turn, work.hands.certificates).map_err(|error| left(error.to_string()))?;
-        let path = live::path_of(place, *store);
-        pieces.push(Piece { path, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
+        let at = PieceAt::System { host: def.id.host.clone(), location: place.location.clone(), store: *store };
+        pieces.push(Piece { at, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
     }
     let intent = Intent {
         store: view.id.clone(),
-        path: PathBuf::from(place.to_string()),
         before: Some(listing.digest()),
         after: None,
         pieces,
-        memory: memory::of(work, &listing.store, changes),
+        memory: work.memory(&listing.store, changes),
         placed: placed.cloned().unwrap_or_default(),
+        presented: work.presented(&view.id),
         facts: facts::of(work, &listing.store, changes),
     };
     let folder = work.state.backup(&work.run, &view.id);
-    for piece in &intent.pieces {
-        let part = live::read_path(&piece.path).and_then(|(_, store)| listing.parts.get(&store));
-        if let Some(part) = part {
-            back_up(work.hands.disk, journal, &view.id, &piece.path, part, &folder)?;
+    for store in turns.keys() {
+        if let Some(part) = listing.parts.get(store) {
+            back_up(work.hands.disk, journal, &view.id, (&place.location, *store), part, &folder)?;
         }
     }
     journal.note(&Record::Intent(Box::new(intent.clone())))?;
@@ -87,7 +88,7 @@ pub(super) fn attempt(
         let path = live::path_of(place, store);
         work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove)).map_err(said)?;
     }
-    proved(stores, &view.id, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
+    proved(work.sites(), &view.id, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
     Ok(StoreOutcome::Written { backup: Some(folder) })
 }
 
@@ -171,22 +172,22 @@ fn result(part: &Store, turn: &Turn, certificates: &Interner) -> Result<Store, L
 pub(crate) fn back_up(
     disk: &Disk,
     journal: &Journal<'_>,
-    store: &StoreId,
-    path: &Path,
+    id: &StoreId,
+    (location, store): (&Location, SystemStore),
     part: &Store,
     folder: &Path,
 ) -> Result<(), Trouble> {
-    let name = live::read_path(path).map_or_else(|| "store".to_owned(), |(_, store)| store.to_string());
-    let copy = folder.join(format!("{name}.sst"));
+    let of = PieceAt::System { host: id.host.clone(), location: location.clone(), store };
+    let copy = folder.join(format!("{store}.sst"));
     let elements = part.entries().iter().filter_map(|entry| part.raw(entry.id));
     let owner = Owner::ours(0o600);
     disk.make_dir(folder)?;
     disk.place(&copy, &serialised_store(elements), owner, &Attributes::default())
-        .map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
+        .map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", of.path())))?;
     journal.note(&Record::Backup {
-        store: store.clone(),
-        path: copy,
-        of: path.to_owned(),
+        store: id.clone(),
+        copy: journal.copy_at(&copy)?,
+        of,
         owner,
         attributes: Attributes::default(),
         sha256: live::digest_of(part),
@@ -195,13 +196,13 @@ pub(crate) fn back_up(
 }
 
 /// Lists again and compares.
-fn proved(stores: &dyn SystemStores, id: &StoreId, pieces: &[Piece]) -> Result<(), String> {
+fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), String> {
     for piece in pieces {
-        let now = live::digest_if_there(stores, id.host.as_str(), &piece.path).map_err(|error| error.to_string())?;
+        let now = sites.digest(id, &piece.at).map_err(|error| error.to_string())?;
         if now != piece.after {
             return Err(format!(
                 "{} does not hold what was brought there; look at it with certutil, then plan again",
-                piece.path.display()
+                piece.at.path()
             ));
         }
     }
@@ -210,27 +211,27 @@ fn proved(stores: &dyn SystemStores, id: &StoreId, pieces: &[Piece]) -> Result<(
 
 /// Puts one system store back to what its backup holds: what came leaves, what left comes with all its properties.
 pub(crate) fn put_back(
-    stores: &dyn SystemStores,
+    sites: Sites<'_>,
     disk: &Disk,
     id: &StoreId,
     piece: &Piece,
-    backup: Store,
+    (at, store): (&Location, SystemStore),
+    backup: &Store,
 ) -> Result<(), Trouble> {
-    let Some((at, store)) = live::read_path(&piece.path) else {
-        return Err(Trouble::Failed(format!("{} is no store of the system", piece.path.display())));
-    };
+    let stores = sites.system;
     let certificates = Interner::new();
     let failed = |error: LiveError| Trouble::Failed(error.0);
-    let now = live::part(stores, &at, store, &certificates).map_err(failed)?;
+    let now = live::part(stores, at, store, &certificates).map_err(failed)?;
     let prints = |part: &Store| -> BTreeMap<Fingerprint, Vec<u8>> {
         let of =
             |e: &trustmason_keystore::Entry| Some((e.certificates().first()?.fingerprint(), part.raw(e.id)?.to_vec()));
         part.entries().iter().filter_map(of).collect()
     };
-    let (is, was) = (prints(&now), prints(&backup));
+    let (is, was) = (prints(&now), prints(backup));
     let add: Vec<Vec<u8>> = was.iter().filter(|(print, _)| !is.contains_key(print)).map(|(_, e)| e.clone()).collect();
     let remove: Vec<Fingerprint> = is.keys().filter(|print| !was.contains_key(print)).copied().collect();
-    disk.system(&piece.path, || stores.change(&at, store, &add, &remove)).map_err(failed)?;
-    let back = Piece { path: piece.path.clone(), before: piece.after, after: piece.before };
-    proved(stores, id, &[back]).map_err(Trouble::Failed)
+    let path = PathBuf::from(piece.at.path());
+    disk.system(&path, || stores.change(at, store, &add, &remove)).map_err(failed)?;
+    let back = Piece { at: piece.at.clone(), before: piece.after, after: piece.before };
+    proved(sites, id, &[back]).map_err(Trouble::Failed)
 }

@@ -6,10 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
-use trustmason_plan::change::{Mint, Plan};
+use trustmason_keystore::{Certificate, Fingerprint, Format, Password, Protection, Store, Unlock};
+use trustmason_plan::change::{Change, Mint, Plan};
+use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::pack::Resolved;
+use trustmason_plan::run_id::RunId;
+use trustmason_plan::undo;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
@@ -22,6 +25,7 @@ use crate::journal::{Journal, Record};
 use crate::mint::{self, Minted};
 use crate::pair;
 use crate::staging::{self, Staged, Target};
+use crate::sites::Sites;
 use crate::state::State;
 
 /// A run at work.
@@ -31,7 +35,7 @@ pub(super) struct Work<'a> {
     pub observed: &'a Observed,
     pub hands: Hands<'a>,
     pub state: State,
-    pub run: String,
+    pub run: RunId,
     pub now: Timestamp,
     /// Keys in staging, or why there is none.
     pub staged: BTreeMap<IdentityId, Result<Staged, String>>,
@@ -51,6 +55,21 @@ impl Work<'_> {
     /// Creation dates of what is new, milliseconds since 1970.
     pub(super) fn created_ms(&self) -> i64 {
         self.now.as_millisecond()
+    }
+
+    /// Where the stores are.
+    pub(super) fn sites(&self) -> Sites<'_> {
+        Sites { topology: self.topology, system: self.state.system() }
+    }
+
+    /// What changes mean to the ledger that are about to be made to a store.
+    pub(super) fn memory(&self, store: &Store, changes: &[&Change]) -> Memory {
+        Memory::of(self.plan, store, changes, &self.resolved(), &self.run, self.now)
+    }
+
+    /// What the identities that a store is to trust presented when the run was planned.
+    pub(super) fn presented(&self, store: &StoreId) -> BTreeMap<IdentityId, Fingerprint> {
+        undo::presented(self.topology, self.observed, store)
     }
 
     pub(super) fn store(&self, id: &StoreId) -> Result<&StoreDef, String> {
@@ -118,7 +137,6 @@ impl Work<'_> {
                 journal.note(&Record::Staged {
                     identity: mint.identity.clone(),
                     sha256: staged.certificate.fingerprint(),
-                    path: staged.path.clone(),
                     resumed: mint.resumed.is_some(),
                 })?;
                 progress(Event::Staged { identity: &mint.identity, certificate: &staged.certificate });
@@ -182,7 +200,7 @@ impl Work<'_> {
             let folder = folder.ok_or_else(|| format!("the authority {name} has no `requests_dir:`"))?;
             let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
             let disk = self.hands.disk;
-            let kept = disk.make_dir(folder).and_then(|()| disk.keep(&path, pem.as_bytes(), &self.run));
+            let kept = disk.make_dir(folder).and_then(|()| disk.keep(&path, pem.as_bytes(), self.run.as_str()));
             kept.map(|_| path).map_err(|error| error.to_string())
         });
         match written {

@@ -13,24 +13,30 @@ use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::place::{self, Trouble};
 use super::work::Work;
-use super::{StoreOutcome, facts, files, memory, proof, windows};
+use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, DiskError, Owner};
-use crate::journal::{self, Intent, Journal, Memory, Piece, Record};
+use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
 use crate::pair::{self, Pair};
+use crate::sites;
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
 pub(super) struct Written {
     pub outcome: StoreOutcome,
     /// What was meant, if it came so far.
     pub intent: Option<Intent>,
-    /// The files that have their new content.
-    pub pieces: Vec<PathBuf>,
+    /// What became of its parts, where it was not written as a whole; without an intent there are none.
+    pub fates: Vec<Fate>,
 }
 
 impl Written {
-    /// What the ledger is to know: all of it or nothing.
-    pub(super) fn memory(&self) -> Option<&Memory> {
-        self.intent.as_ref().filter(|intent| intent.pieces.len() == self.pieces.len()).map(|intent| &intent.memory)
+    /// Nothing was begun.
+    pub(super) fn failed(error: String) -> Self {
+        Self { outcome: StoreOutcome::Failed { error }, intent: None, fates: Vec::new() }
+    }
+
+    /// What was meant and what became of it, if it came so far.
+    pub(super) fn deed(&self) -> Option<Deed> {
+        self.intent.as_ref().map(|intent| Deed { intent: intent.clone(), fates: self.fates.clone() })
     }
 }
 
@@ -48,14 +54,12 @@ pub(super) fn store(
         Err(Trouble::Stale(why)) => StoreOutcome::Stale { why },
         Err(Trouble::Failed(error)) => StoreOutcome::Failed { error },
     };
-    let pieces = match (&outcome, &intent) {
-        (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|piece| piece.path.clone()).collect(),
-        (StoreOutcome::Failed { .. } | StoreOutcome::Stale { .. }, Some(intent)) => {
-            journal::stand(intent, &work.run, work.state.system()).0
-        }
-        _ => Vec::new(),
+    let fates = match (&outcome, &intent) {
+        (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|_| Fate::Written).collect(),
+        (_, Some(intent)) => journal::fates(intent, &work.run, work.sites()),
+        (_, None) => Vec::new(),
     };
-    Written { outcome, intent, pieces }
+    Written { outcome, intent, fates }
 }
 
 /// What the ledger knows of a store's entries.
@@ -167,14 +171,14 @@ fn attempt(
         Image::File(_) => Vec::new(),
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
         Image::Directory(image) => match &ground {
-            Ground::Path(path) => files::of_folder(path, &store, image),
-            Ground::Pair(pair) => files::of_pair(pair, &store, image)?,
+            Ground::Path(path) => files::of_folder(def, path, &store, image)?,
+            Ground::Pair(pair) => files::of_pair(def, pair, &store, image)?,
         },
     };
     let (after, pieces) = match &image {
         Image::File(bytes) => {
             let after = Fingerprint::of(bytes);
-            (after, vec![Piece { path: path.to_owned(), before, after: Some(after) }])
+            (after, vec![Piece { at: sites::written(def, path)?, before, after: Some(after) }])
         }
         Image::Directory(image) => {
             let after = disk::folder_digest(&proof::resulting(store.files(), image));
@@ -185,12 +189,12 @@ fn attempt(
         .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
     let intent = Intent {
         store: view.id.clone(),
-        path: path.to_owned(),
         before,
         after: Some(after),
         pieces,
-        memory: memory::of(work, &store, changes),
+        memory: work.memory(&store, changes),
         placed: placed.cloned().unwrap_or_default(),
+        presented: work.presented(&view.id),
         facts: facts::of(work, &store, changes),
     };
     let announce = |meant: &mut Option<Intent>| {
@@ -202,7 +206,8 @@ fn attempt(
         Image::File(bytes) => {
             let backup = before.is_some().then_some(copy);
             if let Some(copy) = &backup {
-                site.back_up(path, store.bytes(), copy)?;
+                let of = sites::written(def, path)?;
+                site.back_up(path, &of, store.bytes(), copy)?;
             }
             announce(meant)?;
             let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
@@ -214,7 +219,7 @@ fn attempt(
             let mut backup = None;
             for file in &files {
                 if let Some(bytes) = &file.old {
-                    site.back_up(&file.path, bytes, &copy.join(&file.name))?;
+                    site.back_up(&file.path, &file.at, bytes, &copy.join(&file.name))?;
                     backup = Some(copy.clone());
                 }
             }

@@ -98,10 +98,11 @@ impl<'a> Comparison<'a> {
             return false;
         }
         let alias = entry.alias.as_deref().map(fold_alias);
-        let placed = alias.and_then(|a| self.ground.observed.ledger.placed.get(self.id())?.get(a.as_ref()));
+        let claims = self.ground.observed.ledger.claims(self.id());
+        let claims: Vec<_> = claims.filter(|(key, _)| alias.as_deref() == Some(key.as_str())).collect();
         let names = certificate.map(Certificate::names_in_full).unwrap_or_default();
         unserved.any(|w| {
-            let by_rule = placed.is_some_and(|p| p.rule == w.edge.rule.as_str());
+            let by_rule = claims.iter().any(|(_, placed)| placed.rule == w.edge.rule.as_str());
             let by_name = match &w.edge.subject {
                 Subject::Identity(id) => names.iter().any(|name| could_mean(name, id.host.as_str())),
                 Subject::Certificate(_) => false,

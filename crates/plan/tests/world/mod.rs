@@ -20,11 +20,13 @@ use trustmason_keystore::{
     Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
 use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
-use trustmason_plan::ledger::{Ack, Ledger, PendingRestart, Placed, Predecessor};
+use trustmason_plan::ledger::{Ack, Ledger};
+use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{
-    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook,
+    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook, Unclear,
 };
 use trustmason_plan::pack::Resolved;
+use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
@@ -35,6 +37,11 @@ use trustmason_spec::topology::{
 /// 2026-06-01T00:00:00Z.
 pub const NOW: i64 = 1_780_272_000;
 pub const DAY: i64 = 86_400;
+
+/// The run of every world.
+pub fn run() -> RunId {
+    RunId::new(now(), Fingerprint::of(b"run"))
+}
 
 pub fn now() -> Timestamp {
     Timestamp::from_second(NOW).unwrap()
@@ -151,6 +158,7 @@ pub struct World {
     pub sources: BTreeMap<Subject, SourceLook>,
     pub unreachable: BTreeSet<Fqdn>,
     pub ledger: Ledger,
+    pub unclear: Vec<Unclear>,
     pub options: Options,
     pub staging: BTreeMap<IdentityId, Pair>,
     pub now: Timestamp,
@@ -369,6 +377,7 @@ impl World {
             sources,
             unreachable: BTreeSet::new(),
             ledger: Ledger::default(),
+            unclear: Vec::new(),
             options: Options { spec: "world.yaml".to_owned(), ..Options::default() },
             staging: BTreeMap::new(),
             now: now(),
@@ -388,6 +397,7 @@ impl World {
     pub fn look(&self) -> Observed {
         let mut observed =
             Observed { sources: self.sources.clone(), ledger: self.ledger.clone(), ..Observed::default() };
+        observed.unclear.clone_from(&self.unclear);
         for name in self.topology.hosts.keys() {
             let look = if self.unreachable.contains(name) {
                 HostLook::Unreachable("its root is empty".to_owned())
@@ -476,8 +486,15 @@ impl World {
 
     /// Writes one store of a plan, if it is to be written, and remembers what `host` would.
     pub fn write(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) {
-        let Some(view) = plan.stores.iter().find(|view| view.id == *store) else { return };
-        let StoreVerdict::Change(ids) = &view.verdict else { return };
+        if let Some(memory) = self.put(plan, store, made) {
+            self.ledger.remember(store, &memory, &run(), self.now);
+        }
+    }
+
+    /// Writes one store of a plan, if it is to be written. Answers what that means to the ledger.
+    pub fn put(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) -> Option<Memory> {
+        let view = plan.stores.iter().find(|view| view.id == *store)?;
+        let StoreVerdict::Change(ids) = &view.verdict else { return None };
         let mut rng = getrandom::SysRng;
         let mut rng = rand_core::UnwrapErr(&mut rng);
         let minted = made.iter().map(|(id, pair)| (id.clone(), pair.certificate.clone())).collect();
@@ -495,47 +512,12 @@ impl World {
         let image = before.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
         let Image::File(next) = image else { panic!("a folder") };
         self.disk.insert(view.id.clone(), Disk::File(next));
-        let key = |alias: &str| alias.to_lowercase();
-        let placed = self.ledger.placed.entry(view.id.clone()).or_default();
         for change in &changes {
-            match &change.deed {
-                Deed::Import { alias: Some(alias), material } | Deed::Replace { alias: Some(alias), material, .. } => {
-                    let sha256 = certificates.get(material).unwrap().fingerprint();
-                    let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
-                    placed.insert(key(alias), Placed { sha256, rule, run: "r1".to_owned(), at: self.now });
-                }
-                Deed::Delete { .. } => {
-                    placed.remove(&key(change.alias.as_deref().unwrap()));
-                }
-                Deed::Regenerate { identity, .. } => {
-                    let mint = &plan.mints[identity];
-                    if let Some(old) = mint.replaces {
-                        let predecessor = Predecessor {
-                            identity: identity.clone(),
-                            replaced_by: made[identity].print(),
-                            run: "r1".to_owned(),
-                            at: self.now,
-                            staged: mint.staged,
-                        };
-                        self.ledger.predecessors.insert(old, predecessor);
-                    }
-                    self.staging.remove(identity);
-                }
-                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } => {}
+            if let Deed::Regenerate { identity, .. } = &change.deed {
+                self.staging.remove(identity);
             }
         }
-        // After the deletions, as in the store itself.
-        for change in &changes {
-            if let Deed::Rename { to, .. } = &change.deed
-                && let Some(one) = placed.remove(&key(change.alias.as_deref().unwrap()))
-            {
-                placed.insert(key(to), one);
-            }
-        }
-        for restart in plan.restarts.iter().filter(|r| r.because.iter().any(|id| ids.contains(id))) {
-            let pending = PendingRestart { since: self.now, run: "r1".to_owned() };
-            self.ledger.restarts.insert(restart.service.clone(), pending);
-        }
+        Some(Memory::of(plan, &before, &changes, &certificates, &run(), self.now))
     }
 
     /// A person restarted a service and says so.

@@ -53,7 +53,7 @@ pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
     let resolved = trustmason_spec::resolve(&parsed, &profiles, base).map_err(|faults| faults.to_string())?;
     let topology = resolved.topology;
     let state = State::at(&topology.state);
-    let loaded = ledger::load(&state)?;
+    let loaded = ledger::load(&state, &topology)?;
     let (plan, cost) = clock::here(|| {
         let (secrets, certificates) = (Secrets::new(), Interner::default());
         let eyes = look::Eyes { state: &state, secrets: &secrets, certificates: &certificates };

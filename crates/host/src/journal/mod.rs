@@ -1,0 +1,360 @@
+//! A run's journal: one JSON object a line, each on the disk before the deed it announces. It holds public facts only. What an
+//! interrupted run did is read from here by the next one, so that neither a placed entry nor a predecessor is forgotten.
+//!
+//! A journal speaks of hosts, and of paths as the hosts write them ([`PieceAt`]); a copy is named by its place below the run's
+//! `backup` folder ([`CopyName`]). No path of this machine and none of the working folder is in it, so that it means the same
+//! whoever reads it from where. [`read`] is strict: a line that cannot be read makes the whole journal unreadable, but for the
+//! half line at the end that a power cut leaves.
+
+mod deed;
+mod read;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trustmason_keystore::{Fingerprint, Format};
+use trustmason_plan::change::{Action, ChangeId};
+use trustmason_plan::ledger::{HandOff, Placed};
+use trustmason_plan::memory::Memory;
+use trustmason_plan::run_id::RunId;
+use trustmason_plan::site::PieceAt;
+use trustmason_spec::name::{IdentityId, StoreId};
+
+use crate::audit::Approval;
+use crate::disk::{Attributes, Disk, DiskError, Owner, Written};
+use crate::state::State;
+pub use deed::{Deed, Fate};
+pub(crate) use deed::{deeds, fates};
+pub(crate) use read::of_record;
+pub use read::{JournalError, digest, read};
+
+/// The version of the layout that this program writes and reads. Version 1 had paths of the machine that wrote it.
+pub const VERSION: u32 = 2;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Record {
+    /// The run begins.
+    Begin {
+        /// The version of the journal's layout.
+        journal: u32,
+        /// The run's id.
+        run: RunId,
+        /// The estate.
+        estate: String,
+        /// Digest of the run's plan.
+        plan: Fingerprint,
+        /// When.
+        at: Timestamp,
+        /// Who began it, as the system names them.
+        who: String,
+        /// The machine it ran on.
+        machine: String,
+        /// How it was approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<Approval>,
+        /// The run it takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<RunId>,
+    },
+    /// A key was made, or taken up again, and is in staging.
+    Staged {
+        /// The identity it is for.
+        identity: IdentityId,
+        /// The certificate made for it.
+        sha256: Fingerprint,
+        /// An earlier run made it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        resumed: bool,
+    },
+    /// A staged key that an earlier run made has arrived; it is kept, since nothing else holds it once its store is put back.
+    Arrived {
+        /// The identity it is for.
+        identity: IdentityId,
+        /// The format of the staging file.
+        #[serde(with = "staging_format")]
+        format: Format,
+        /// The copy.
+        copy: CopyAt,
+        /// The copy's digest.
+        sha256: Fingerprint,
+    },
+    /// What a store was is kept.
+    Backup {
+        /// The store.
+        store: StoreId,
+        /// What it is a copy of.
+        of: PieceAt,
+        /// The copy.
+        copy: CopyAt,
+        /// Owner and mode of the original, also where the copy could not have them.
+        owner: Owner,
+        /// Its access list and attributes, also where the copy could not have them.
+        #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+        attributes: Attributes,
+        /// Its digest.
+        sha256: Fingerprint,
+    },
+    /// A store is about to be written.
+    Intent(Box<Intent>),
+    /// What became of a store.
+    Outcome {
+        /// The store.
+        store: StoreId,
+        /// What became of it as a whole.
+        outcome: Ended,
+        /// The error, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// Of a store that was not written as a whole: the parts that have their new content all the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        written: Vec<PieceAt>,
+        /// Of such a store: the parts of which nobody could tell then. They are looked at again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unclear: Vec<PieceAt>,
+    },
+    /// A pack was written.
+    Pack {
+        /// What it is for.
+        target: StoreId,
+        /// What the ledger is to know of it.
+        handoff: HandOff,
+    },
+    /// The run ends.
+    End {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A store is about to be written: what it was, what it will be, and what the ledger is to know then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The store.
+    pub store: StoreId,
+    /// The store's digest before; `None` where it is made.
+    pub before: Option<Fingerprint>,
+    /// The store's digest after; `None` where it is removed, or where no digest tells.
+    pub after: Option<Fingerprint>,
+    /// The parts that are written or removed: the store's own file, or files of its folder, or system stores.
+    pub pieces: Vec<Piece>,
+    /// What the ledger is to know.
+    pub memory: Memory,
+    /// What the ledger knows of the store's entries before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub placed: BTreeMap<String, Placed>,
+    /// What the identities that this store is to trust presented when the run was planned, as far as that was seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub presented: BTreeMap<IdentityId, Fingerprint>,
+    /// What is done to which entry, for the audit log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+}
+
+/// One part of an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Piece {
+    /// Where it is.
+    pub at: PieceAt,
+    /// Its digest before; `None` where it is made.
+    pub before: Option<Fingerprint>,
+    /// Its digest after; `None` where it is removed.
+    pub after: Option<Fingerprint>,
+}
+
+/// What became of a store as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// Every part has its new content.
+    Written,
+    /// It held that already.
+    Unchanged,
+    /// It was not as expected.
+    Stale,
+    /// It could not be written.
+    Failed,
+    /// None of its changes could be made.
+    Skipped,
+}
+
+/// What is done to one entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fact {
+    /// The change in its plan.
+    pub change: ChangeId,
+    /// What is done.
+    pub action: Action,
+    /// The entry's alias before it (of a new entry: its alias); `None` where the store has none.
+    pub alias: Option<String>,
+    /// Its alias afterwards, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What kind of entry it is.
+    pub kind: Kind,
+    /// The certificate that leaves.
+    pub before: Option<Fingerprint>,
+    /// The certificate that comes.
+    pub after: Option<Fingerprint>,
+    /// The rule behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// Kinds of entry that a run changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A trusted certificate.
+    TrustedCertificate,
+    /// A private key with its chain.
+    PrivateKey,
+}
+
+/// Where a copy is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyAt {
+    /// Below the run's own `backup` folder.
+    Here(CopyName),
+    /// At the host, in the keeping of a program there. This version reads such a record and refuses to use it.
+    #[serde(rename_all = "kebab-case")]
+    AtHost {
+        /// The run that the host keeps it under.
+        run: RunId,
+        /// The store it is a copy of.
+        store: StoreId,
+        /// The copy's digest.
+        sha256: Fingerprint,
+    },
+}
+
+/// The place of a copy below a run's `backup` folder: plain names, one below the other. No other text can be one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CopyName(Vec<String>);
+
+impl CopyName {
+    /// The place of a copy that lies below this folder.
+    ///
+    /// # Errors
+    /// That it does not, or that a name on the way is no plain one.
+    pub fn of(folder: &Path, copy: &Path) -> Result<Self, String> {
+        let below = copy.strip_prefix(folder).ok().and_then(Path::to_str);
+        let below = below.ok_or_else(|| format!("{} is not below {}", copy.display(), folder.display()))?;
+        Self::parse(&below.replace(std::path::MAIN_SEPARATOR, "/"))
+    }
+
+    /// Reads `FQDN/STORE` and the like.
+    ///
+    /// # Errors
+    /// That it is no sequence of plain names.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let plain = |name: &&str| {
+            !name.is_empty()
+                && name.trim_matches('.') != ""
+                && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\' | ':'))
+        };
+        let names: Vec<&str> = text.split('/').collect();
+        if names.len() <= 4 && names.iter().all(|name| plain(&name)) {
+            Ok(Self(names.into_iter().map(str::to_owned).collect()))
+        } else {
+            Err(format!("`{}` is no place below a backup folder", trustmason_plan::text::escape(text)))
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn below(&self, folder: &Path) -> PathBuf {
+        folder.join(self.0.iter().collect::<PathBuf>())
+    }
+}
+
+impl fmt::Display for CopyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("/"))
+    }
+}
+
+impl TryFrom<String> for CopyName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CopyName> for String {
+    fn from(name: CopyName) -> Self {
+        name.to_string()
+    }
+}
+
+/// The formats of staging files, by their names.
+mod staging_format {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use trustmason_keystore::Format;
+
+    use crate::staging;
+
+    pub(super) fn serialize<S: Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(format.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Format, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        staging::format_named(&name).ok_or_else(|| serde::de::Error::custom(format!("no key is staged as `{name}`")))
+    }
+}
+
+/// A journal being written; threads may share it.
+#[derive(Debug)]
+pub struct Journal<'a> {
+    file: Mutex<Written<'a>>,
+    /// Where the run's copies go.
+    backups: PathBuf,
+}
+
+impl<'a> Journal<'a> {
+    /// Opens a run's journal; the run's folder must be there.
+    ///
+    /// # Errors
+    /// That it cannot be made.
+    pub fn open(disk: &'a Disk, state: &State, run: &RunId) -> Result<Self, DiskError> {
+        Ok(Self { file: Mutex::new(disk.append(&state.journal(run))?), backups: state.backups(run) })
+    }
+
+    /// Adds a line and brings it to the disk.
+    ///
+    /// # Errors
+    /// That it is not sure to be there; the deed it announces must not be done then.
+    pub fn note(&self, record: &Record) -> Result<(), DiskError> {
+        let mut line = serde_json::to_vec(record)
+            .map_err(|error| DiskError::new("describe a step for", Path::new("the journal"), error.into()))?;
+        line.push(b'\n');
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write(&line)?;
+        file.sync()
+    }
+
+    /// How this journal names a copy below its run's `backup` folder.
+    pub(crate) fn copy_at(&self, copy: &Path) -> Result<CopyAt, DiskError> {
+        let name = CopyName::of(&self.backups, copy);
+        let named = name.map_err(|why| DiskError::new("name the copy", copy, std::io::Error::other(why)));
+        named.map(CopyAt::Here)
+    }
+}
+
+#[cfg(test)]
+use read::of_bytes;
+#[cfg(test)]
+mod tests;

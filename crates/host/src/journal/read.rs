@@ -1,0 +1,200 @@
+//! Reading a journal: every line is one of the records, in an order a run can have written, or the whole journal is refused with
+//! the line and the cause. Only the half line at the end that a power cut leaves is passed over: what it would have announced
+//! was not done.
+
+use std::collections::BTreeSet;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::ledger::RunRecord;
+use trustmason_plan::run_id::RunId;
+use trustmason_spec::name::StoreId;
+
+use super::{Record, VERSION};
+use crate::disk::{self, DiskError};
+use crate::state::State;
+
+/// Why a journal cannot be used. What its run did is not known then, and nothing may rest on it.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// There is no such file, or nothing is in it.
+    #[error("the journal {path} of run {run} is gone or empty; restore it from a backup of the state folder")]
+    Missing {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A line is not what this program wrote.
+    #[error("the journal {path} of run {run} is damaged in line {line}: {cause}; restore it from a backup of the state folder")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// Another version of the program wrote it.
+    #[error("the journal {path} of run {run} has layout version {found}, this program knows {VERSION}; {}", remedy(*found))]
+    Version {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+        /// Its version; version 1 does not say one.
+        found: u64,
+    },
+    /// It is not the journal with which its run ended.
+    #[error(
+        "the journal {path} was changed after run {run} ended; restore it from a backup of the state folder, or take the \
+         stores from the run's backups by hand"
+    )]
+    Altered {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+    },
+}
+
+fn remedy(found: u64) -> &'static str {
+    if found > u64::from(VERSION) {
+        "use the newer program"
+    } else {
+        "use the program that wrote it, or take the stores from the run's backups by hand"
+    }
+}
+
+/// Reads a run's journal.
+///
+/// # Errors
+/// [`JournalError`]; nothing of it may be used then.
+pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
+    let path = state.journal(run);
+    let bytes = disk::read_if_there(&path)?.unwrap_or_default();
+    of_bytes(&bytes, run, &path.display().to_string())
+}
+
+/// Reads the journal of a run that the ledger knows: of one that has ended, the very journal that it ended with.
+///
+/// # Errors
+/// [`JournalError`]; nothing of it may be used then.
+pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<Vec<Record>, JournalError> {
+    let records = read(state, &record.id)?;
+    if record.journal.is_some() && digest(state, &record.id)? != record.journal {
+        let path = state.journal(&record.id).display().to_string();
+        return Err(JournalError::Altered { path, run: record.id.clone() });
+    }
+    Ok(records)
+}
+
+/// The digest of a run's journal as it stands.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn digest(state: &State, run: &RunId) -> Result<Option<Fingerprint>, DiskError> {
+    disk::digest_if_there(&state.journal(run))
+}
+
+/// Reads a journal from the bytes of its file.
+pub(crate) fn of_bytes(bytes: &[u8], run: &RunId, path: &str) -> Result<Vec<Record>, JournalError> {
+    let path = || path.to_owned();
+    let mut lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
+    // What follows the last line feed is a line that was cut off, or nothing.
+    lines.pop();
+    let mut records: Vec<Record> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let damaged = |cause: String| JournalError::Damaged { path: path(), run: run.clone(), line: index + 1, cause };
+        if index == 0 {
+            let found = version(line).map_err(&damaged)?;
+            if found != u64::from(VERSION) {
+                return Err(JournalError::Version { path: path(), run: run.clone(), found });
+            }
+        }
+        records.push(serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?);
+    }
+    if records.is_empty() {
+        return Err(JournalError::Missing { path: path(), run: run.clone() });
+    }
+    let mut seen = Seen::default();
+    for (index, record) in records.iter().enumerate() {
+        seen.take(record, run, index == 0).map_err(|cause| JournalError::Damaged {
+            path: path(),
+            run: run.clone(),
+            line: index + 1,
+            cause,
+        })?;
+    }
+    Ok(records)
+}
+
+/// The version that the first line says. A journal of version 1 begins with the same record and says none.
+fn version(line: &[u8]) -> Result<u64, String> {
+    let fields: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    if fields.get("record").and_then(serde_json::Value::as_str) != Some("begin") {
+        return Err("it does not begin with the beginning of a run".to_owned());
+    }
+    match fields.get("journal") {
+        None => Ok(1),
+        Some(version) => version.as_u64().ok_or_else(|| "its version is no number".to_owned()),
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Seen<'a> {
+    intents: BTreeSet<&'a StoreId>,
+    outcomes: BTreeSet<&'a StoreId>,
+    ended: bool,
+}
+
+impl<'a> Seen<'a> {
+    /// Takes the next record, or says why no run writes it here.
+    fn take(&mut self, record: &'a Record, run: &RunId, first: bool) -> Result<(), String> {
+        if self.ended {
+            return Err("it goes on after the run's end".to_owned());
+        }
+        match record {
+            Record::Begin { run: named, .. } if first && named == run => {}
+            Record::Begin { run: named, .. } if first => return Err(format!("it is the journal of run {named}")),
+            Record::Begin { .. } => return Err("the run begins a second time".to_owned()),
+            Record::Backup { store, of, .. } if *of.host() != store.host => {
+                return Err(format!("a copy of {of} is no copy of {store}"));
+            }
+            Record::Intent(intent) => {
+                if !self.intents.insert(&intent.store) || self.outcomes.contains(&intent.store) {
+                    return Err(format!("{} is announced a second time", intent.store));
+                }
+                let elsewhere = intent.pieces.iter().find(|piece| *piece.at.host() != intent.store.host);
+                if let Some(piece) = elsewhere {
+                    return Err(format!("{} is no part of {}", piece.at, intent.store));
+                }
+                let places: BTreeSet<_> = intent.pieces.iter().map(|piece| &piece.at).collect();
+                if places.len() != intent.pieces.len() || places.is_empty() {
+                    return Err(format!("the parts of {} are not told apart", intent.store));
+                }
+                if intent.pieces.iter().any(|piece| piece.before == piece.after) {
+                    return Err(format!("a part of {} is announced that does not change", intent.store));
+                }
+            }
+            Record::Outcome { store, written, unclear, .. } => {
+                if !self.outcomes.insert(store) {
+                    return Err(format!("{store} ends a second time"));
+                }
+                let parts = written.iter().chain(unclear);
+                if !self.intents.contains(store) && parts.count() > 0 {
+                    return Err(format!("{store} ends and was not announced"));
+                }
+            }
+            Record::End { .. } => self.ended = true,
+            Record::Staged { .. } | Record::Arrived { .. } | Record::Backup { .. } | Record::Pack { .. } => {}
+        }
+        Ok(())
+    }
+}

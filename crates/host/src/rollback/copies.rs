@@ -1,0 +1,55 @@
+//! The copies that a run kept: found below its own `backup` folder and nowhere else, read, and held against the digests that its
+//! journal noted.
+
+use std::path::PathBuf;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::run_id::RunId;
+
+use super::Looking;
+use super::outlook::{Backup, Backups};
+use crate::disk;
+use crate::journal::{CopyAt, Piece, Record};
+use crate::live;
+use crate::sites::Located;
+
+/// Where a copy is.
+pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
+    match copy {
+        CopyAt::Here(name) => {
+            let path = name.below(&looking.state.backups(run));
+            looking.state.is_inside(&path).map_err(|error| error.to_string())?;
+            Ok(path)
+        }
+        CopyAt::AtHost { run, store, sha256 } => Err(format!(
+            "the copy of {store} lies at its host, under run {run} (sha256 {}); this version takes nothing back there",
+            sha256.short()
+        )),
+    }
+}
+
+/// The backup of a part of a store, read and compared; `None` where nothing was there.
+pub(super) fn backup(
+    looking: Looking<'_>,
+    run: &RunId,
+    backups: &Backups<'_>,
+    piece: &Piece,
+    place: &Located,
+) -> Result<Option<Backup>, String> {
+    let Some(before) = piece.before else { return Ok(None) };
+    let noted = backups.get(&(piece.at.clone(), before));
+    let Some(Record::Backup { copy, owner, attributes, .. }) = noted else {
+        return Err(format!("no backup of {} was noted", piece.at.path()));
+    };
+    let copy = self::place(looking, run, copy)?;
+    let bytes = disk::read_if_there(&copy).map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
+    let digest = match place {
+        Located::File(_) => Fingerprint::of(&bytes),
+        Located::System(..) => live::digest_of_copy(bytes),
+    };
+    if digest != before {
+        return Err(format!("the backup {} was altered", copy.display()));
+    }
+    Ok(Some(Backup { copy, owner: owner.masked(), attributes: attributes.clone() }))
+}

@@ -1,0 +1,153 @@
+//! Finds the parts of an estate's stores that a journal speaks of. A journal holds places as hosts call them; only the topology
+//! says where this machine finds them, and only a place that the topology declares for that very store is found at all. "Cannot
+//! look" and "not declared" are never taken for "is not there".
+
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_plan::site::PieceAt;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{HostPath, Place, StoreDef, Topology, Write};
+use trustmason_spec::windows::{Location, SystemStore};
+
+use crate::disk;
+use crate::live::{self, SystemStores};
+use crate::path;
+
+/// The stores of an estate as this machine sees them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sites<'a> {
+    pub topology: &'a Topology,
+    pub system: &'a dyn SystemStores,
+}
+
+/// Where a part of a store is on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Located {
+    /// A file, which need not be there; its folder is.
+    File(PathBuf),
+    /// A system store of this machine.
+    System(Location, SystemStore),
+}
+
+/// Why a part of a store cannot be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SiteError {
+    /// The estate declares no such place, or does not write it.
+    #[error("{0}")]
+    Undeclared(String),
+    /// It is declared and cannot be seen now.
+    #[error("{0}")]
+    Unseen(String),
+}
+
+impl Sites<'_> {
+    /// Finds a part of a store.
+    pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<Located, SiteError> {
+        let undeclared = |why: String| Err(SiteError::Undeclared(why));
+        let Some(def) = self.topology.stores.get(id) else {
+            return undeclared(format!("the spec declares no store {id}"));
+        };
+        if *at.host() != id.host {
+            return undeclared(format!("{at} is not on the host of {id}"));
+        }
+        if def.write != Write::Direct {
+            return undeclared(format!("the spec declares {id} as a store that people change"));
+        }
+        match at {
+            PieceAt::System { location, store, .. } => {
+                let declared = def.system.as_ref().filter(|_| def.place == Place::Windows);
+                let declared = declared.is_some_and(|s| s.location == *location && s.stores().contains(store));
+                if !declared {
+                    return undeclared(format!("{} is no part of {id}", at.path()));
+                }
+                live::is_called(self.system, id.host.as_str()).map_err(SiteError::Unseen)?;
+                Ok(Located::System(location.clone(), *store))
+            }
+            PieceAt::File(file) => match declared(def, &file.path) {
+                Some(path) => found(&path).map(Located::File),
+                None => undeclared(format!("{} is no file of {id}", file.path)),
+            },
+        }
+    }
+
+    /// The digest of a part of a store; `None` where it is surely not there.
+    pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Fingerprint>, SiteError> {
+        match self.locate(id, at)? {
+            Located::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
+            Located::System(location, store) => {
+                let part = live::part(self.system, &location, store, &Interner::new());
+                part.map(|part| Some(live::digest_of(&part))).map_err(|error| SiteError::Unseen(error.0))
+            }
+        }
+    }
+
+    /// The folder of a store that is one, where it can be seen.
+    pub(crate) fn folder(&self, id: &StoreId) -> Option<PathBuf> {
+        match &self.topology.stores.get(id)?.place {
+            Place::Directory(path) => found(path).ok(),
+            Place::File(_) | Place::Pair { .. } | Place::Windows => None,
+        }
+    }
+
+    /// Every folder that a run may have left temporary files in: those of the store's own files.
+    pub(crate) fn folders(&self, id: &StoreId) -> Vec<PathBuf> {
+        let Some(def) = self.topology.stores.get(id) else { return Vec::new() };
+        let parent = |path: &HostPath| found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+        match &def.place {
+            Place::File(path) => parent(path).into_iter().collect(),
+            Place::Directory(path) => found(path).into_iter().collect(),
+            Place::Pair { .. } => pair_paths(&def.place).filter_map(parent).collect(),
+            Place::Windows => Vec::new(),
+        }
+    }
+}
+
+/// The declared path that a journal means by what its host calls a file.
+fn declared(def: &StoreDef, path: &str) -> Option<HostPath> {
+    match &def.place {
+        Place::File(own) => own.is_written(path).then(|| own.clone()),
+        Place::Directory(folder) => folder.name_in(path).map(|name| folder.child(name)),
+        Place::Pair { .. } => pair_paths(&def.place).find(|own| own.is_written(path)).cloned(),
+        Place::Windows => None,
+    }
+}
+
+fn pair_paths(place: &Place) -> impl Iterator<Item = &HostPath> {
+    let own = match place {
+        Place::Pair { certificate, key, previous, copies } => Some((certificate, key, previous, copies)),
+        Place::File(_) | Place::Directory(_) | Place::Windows => None,
+    };
+    own.into_iter().flat_map(|(certificate, key, previous, copies)| [certificate, key].into_iter().chain(previous).chain(copies))
+}
+
+/// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
+fn found(path: &HostPath) -> Result<PathBuf, SiteError> {
+    path::reach(&path.root).map_err(SiteError::Unseen)?;
+    match path::resolve(path) {
+        Ok(path::Place::Found(path) | path::Place::Absent { path, parent: true }) => Ok(path),
+        Ok(path::Place::Absent { path, parent: false }) => {
+            Err(SiteError::Unseen(format!("the folder of {} is not there", path.display())))
+        }
+        Err(error) => Err(SiteError::Unseen(error.to_string())),
+    }
+}
+
+/// A file of a store, where this machine found it, in the words of its host.
+///
+/// # Errors
+/// That the store declares no such file.
+pub(crate) fn written(def: &StoreDef, file: &Path) -> Result<PieceAt, String> {
+    let leads_there = |path: &&HostPath| match path::resolve(path) {
+        Ok(path::Place::Found(found) | path::Place::Absent { path: found, .. }) => found == file,
+        Err(_) => false,
+    };
+    let path = match &def.place {
+        Place::File(path) => Some(path.shown.clone()),
+        Place::Directory(folder) => file.file_name().and_then(|n| n.to_str()).map(|name| folder.child(name).shown),
+        Place::Pair { .. } => pair_paths(&def.place).find(leads_there).map(|path| path.shown.clone()),
+        Place::Windows => None,
+    };
+    let path = path.ok_or_else(|| format!("{} is no file of {}", file.display(), def.id))?;
+    Ok(PieceAt::file(&def.id.host, path))
+}

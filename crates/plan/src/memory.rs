@@ -1,0 +1,189 @@
+//! What a written store means to the ledger, and how it is taken there: for certain, or as what may have come about.
+//!
+//! A run that was cut off can leave a store of which nobody can tell whether it was written: its disk is away, or somebody else
+//! has written there since. Then everything the writing may have meant is assumed on top of what was known: an entry that may be
+//! ours is ours if it is there, a certificate that may have been replaced is one that a service may still present, and a restart
+//! that may be needed is waited for. Nothing is forgotten by an assumption.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use trustmason_keystore::{AliasModel, EntryId, Fingerprint, Format, Store, fold_alias};
+use trustmason_spec::name::{ServiceId, StoreId};
+
+use crate::change::{Change, Deed, Material, Plan};
+use crate::ledger::{Ledger, PendingRestart, Placed, Predecessor};
+use crate::pack::Resolved;
+use crate::run_id::RunId;
+
+/// What a written store adds to the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Entries placed, by their key in the ledger.
+    pub placed: BTreeMap<String, Placed>,
+    /// Keys of entries that left.
+    pub gone: Vec<String>,
+    /// Entries that have another alias now: from key, to key.
+    pub moved: Vec<(String, String)>,
+    /// Certificates that identities had before.
+    pub predecessors: BTreeMap<Fingerprint, Predecessor>,
+    /// Services that must be restarted.
+    pub restarts: Vec<ServiceId>,
+    /// Of a store that was put back: the entries that are ours now, in the place of all that were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<BTreeMap<String, Placed>>,
+    /// Of a store that was put back: certificates that are nobody's predecessors any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<Fingerprint>,
+}
+
+/// The key an entry has in the ledger: its alias, or its fingerprint where the store has no aliases.
+fn key(format: Format, alias: Option<&str>, print: Fingerprint) -> String {
+    match (format.alias_model(), alias) {
+        (AliasModel::Folded, Some(alias)) => fold_alias(alias).into_owned(),
+        (AliasModel::Folded | AliasModel::None | AliasModel::FileName, _) => print.to_string(),
+    }
+}
+
+impl Memory {
+    /// What changes mean that are about to be made to a store.
+    pub fn of(
+        plan: &Plan,
+        store: &Store,
+        changes: &[&Change],
+        certificates: &Resolved<'_>,
+        run: &RunId,
+        now: Timestamp,
+    ) -> Self {
+        let format = store.format();
+        let mut memory = Self::default();
+        let key_of = |id: &EntryId| {
+            let entry = store.entry(*id)?;
+            let print = entry.certificates().first()?.fingerprint();
+            Some(key(format, entry.alias.as_deref(), print))
+        };
+        for change in changes {
+            let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
+            let mut place = |alias: &Option<String>, material: &Material| {
+                if let Some(certificate) = certificates.get(material) {
+                    let sha256 = certificate.fingerprint();
+                    let placed = Placed { sha256, rule: rule.clone(), run: run.clone(), at: now };
+                    memory.placed.insert(key(format, alias.as_deref(), sha256), placed);
+                }
+            };
+            match &change.deed {
+                Deed::Import { alias, material } => place(alias, material),
+                Deed::Replace { entries, alias, material } => {
+                    place(alias, material);
+                    memory.gone.extend(entries.iter().filter_map(key_of));
+                }
+                Deed::Rename { entry, to } => {
+                    memory.moved.extend(key_of(entry).map(|from| (from, fold_alias(to).into_owned())));
+                }
+                Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
+                Deed::Regenerate { identity, .. } => {
+                    let mint = plan.mints.get(identity);
+                    let old = mint.and_then(|mint| mint.replaces);
+                    if let (Some(old), Some(new)) = (old, certificates.minted.get(identity)) {
+                        let predecessor = Predecessor {
+                            identity: identity.clone(),
+                            replaced_by: new.fingerprint(),
+                            run: run.clone(),
+                            at: now,
+                            staged: mint.is_some_and(|mint| mint.staged),
+                        };
+                        memory.predecessors.insert(old, predecessor);
+                    }
+                }
+            }
+        }
+        let made = |id| changes.iter().any(|change| change.id == id);
+        let restarts = plan.restarts.iter().filter(|restart| restart.because.iter().any(|id| made(*id)));
+        memory.restarts = restarts.map(|restart| restart.service.clone()).collect();
+        memory
+    }
+
+    /// What it means that a store is put back to what it was before this memory, when these entries were ours. Until it is
+    /// restarted a service may go on presenting what is taken back, and its trusters keep that.
+    #[must_use]
+    pub fn taken_back(&self, placed: &BTreeMap<String, Placed>, run: &RunId, now: Timestamp) -> Self {
+        let back = |(old, was): (&Fingerprint, &Predecessor)| {
+            let predecessor = Predecessor {
+                identity: was.identity.clone(),
+                replaced_by: *old,
+                run: run.clone(),
+                at: now,
+                staged: true,
+            };
+            (was.replaced_by, predecessor)
+        };
+        Self {
+            predecessors: self.predecessors.iter().map(back).collect(),
+            restarts: self.restarts.clone(),
+            restored: Some(placed.clone()),
+            forgotten: self.predecessors.keys().copied().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Ledger {
+    /// Adds what a written store means. Adding it twice at once changes nothing more. A service that was said to be restarted
+    /// after `at`, when the run began, has read what the run wrote and is not asked for again.
+    pub fn remember(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
+        let Memory { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
+        let here = self.placed.entry(store.clone()).or_default();
+        // All at once, as in the store itself: aliases may have been swapped.
+        let moving: Vec<_> = moved.iter().filter_map(|(from, to)| here.remove(from).map(|p| (to.clone(), p))).collect();
+        for key in gone {
+            here.remove(key);
+        }
+        here.extend(moving);
+        here.extend(placed.iter().map(|(key, placed)| (key.clone(), placed.clone())));
+        if let Some(restored) = restored {
+            here.clone_from(restored);
+        }
+        if here.is_empty() {
+            self.placed.remove(store);
+        }
+        if let Some(perhaps) = self.perhaps.get_mut(store) {
+            perhaps.retain(|key, _| !gone.contains(key) && !placed.contains_key(key));
+            if perhaps.is_empty() {
+                self.perhaps.remove(store);
+            }
+        }
+        self.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
+        self.predecessors.retain(|print, _| !forgotten.contains(print));
+        self.wait_for(restarts, run, at);
+    }
+
+    /// Adds what a store means that may have been written and may not: nothing that was known is forgotten.
+    pub fn assume(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
+        let here = self.placed.get(store).cloned().unwrap_or_default();
+        let moved = memory.moved.iter().filter_map(|(from, to)| Some((to.clone(), here.get(from)?.clone())));
+        let placed = memory.placed.iter().chain(memory.restored.iter().flatten());
+        let placed = placed.map(|(key, placed)| (key.clone(), placed.clone()));
+        let new = moved.chain(placed).filter(|(key, placed)| here.get(key).is_none_or(|p| p.sha256 != placed.sha256));
+        let new: BTreeMap<String, Placed> = new.collect();
+        if !new.is_empty() {
+            self.perhaps.entry(store.clone()).or_default().extend(new);
+        }
+        for (print, predecessor) in &memory.predecessors {
+            let assumed = || Predecessor { staged: true, ..predecessor.clone() };
+            self.predecessors.entry(*print).or_insert_with(assumed);
+        }
+        self.wait_for(&memory.restarts, run, at);
+    }
+
+    fn wait_for(&mut self, restarts: &[ServiceId], run: &RunId, at: Timestamp) {
+        for service in restarts {
+            if self.acks.get(service).is_some_and(|ack| ack.at > at) {
+                continue;
+            }
+            let since = || PendingRestart { since: at, run: run.clone() };
+            self.restarts.entry(service.clone()).or_insert_with(since).run.clone_from(run);
+        }
+    }
+}

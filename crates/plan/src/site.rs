@@ -1,0 +1,131 @@
+//! Where a part of a store is, in the words of its host: what a record holds that outlives the run, the working folder and the
+//! machine that wrote it. Nothing here is a path of this machine.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use trustmason_spec::name::Fqdn;
+use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
+
+/// A file or folder as its host calls it: `C:\Cisco\CVP\conf\security\.keystore` of `cvp1.acme.example`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileAt {
+    /// The host.
+    pub host: Fqdn,
+    /// The path as the host writes it.
+    pub path: String,
+}
+
+/// One part of a store that is written in one step: a file, or one of the system stores of a Windows host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum PieceAt {
+    /// A file.
+    File(FileAt),
+    /// A system store.
+    System {
+        /// The host.
+        host: Fqdn,
+        /// Whose stores they are.
+        location: Location,
+        /// Which of them.
+        store: SystemStore,
+    },
+}
+
+impl PieceAt {
+    /// A file of a host.
+    pub fn file(host: &Fqdn, path: impl Into<String>) -> Self {
+        Self::File(FileAt { host: host.clone(), path: path.into() })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Fqdn {
+        match self {
+            Self::File(at) => &at.host,
+            Self::System { host, .. } => host,
+        }
+    }
+
+    /// The path as the host writes it; of a system store the one a spec has for it.
+    pub fn path(&self) -> String {
+        match self {
+            Self::File(at) => at.path.clone(),
+            Self::System { location, store, .. } => SystemPlace::path_of(location, *store),
+        }
+    }
+}
+
+/// For people: `FQDN PATH`.
+impl fmt::Display for PieceAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host(), self.path())
+    }
+}
+
+/// The same as it is written in a journal: a host with a path, or with the name of a system store.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    host: Fqdn,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
+}
+
+impl From<PieceAt> for Written {
+    fn from(at: PieceAt) -> Self {
+        let path = at.path();
+        match at {
+            PieceAt::File(at) => Self { host: at.host, path: Some(path), system: None },
+            PieceAt::System { host, .. } => Self { host, path: None, system: Some(path) },
+        }
+    }
+}
+
+impl TryFrom<Written> for PieceAt {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        match written {
+            Written { host, path: Some(path), system: None } if !path.is_empty() => Ok(Self::file(&host, path)),
+            Written { host, path: None, system: Some(name) } => {
+                let read = SystemPlace::read_path(&name);
+                let (location, store) = read.ok_or_else(|| format!("`{name}` is no system store"))?;
+                Ok(Self::System { host, location, store })
+            }
+            Written { .. } => Err("a place has a host and either a path or a system store".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        let host = Fqdn::parse("cvp1.acme.example").unwrap();
+        let file = PieceAt::file(&host, r"C:\Cisco\.keystore");
+        let system = PieceAt::System { host, location: Location::LocalMachine, store: SystemStore::Root };
+        for (at, text) in [
+            (file, r#"{"host":"cvp1.acme.example","path":"C:\\Cisco\\.keystore"}"#),
+            (system, r#"{"host":"cvp1.acme.example","system":"windows://LocalMachine/Root"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&at).unwrap(), text);
+            assert_eq!(serde_json::from_str::<PieceAt>(text).unwrap(), at);
+        }
+        for text in [
+            r#"{"host":"cvp1.acme.example"}"#,
+            r#"{"host":"cvp1.acme.example","path":""}"#,
+            r#"{"host":"cvp1.acme.example","path":"x","system":"windows://LocalMachine/Root"}"#,
+            r#"{"host":"cvp1.acme.example","system":"/etc/passwd"}"#,
+            r#"{"host":"cvp1.acme.example","path":"x","root":"/"}"#,
+            r#"{"host":"../x","path":"x"}"#,
+        ] {
+            assert!(serde_json::from_str::<PieceAt>(text).is_err(), "{text}");
+        }
+    }
+}

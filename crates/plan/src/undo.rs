@@ -1,0 +1,441 @@
+//! Who would break if a run were taken back now. The stores of the run get their earlier content; between that and the restarts
+//! that follow, every client must go on trusting what its server presents, by the store it last read and by the store on disk,
+//! with the key its server last read and with the key on disk. What cannot hold is told: refused where the trust was whole before
+//! the run and is whole now, only named where the run itself had made or mended it.
+//!
+//! The judgement rests on what the identities' stores hold *now*, never on what the state folder remembers of them: the folder
+//! may be an older one that was put back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
+
+use crate::change::Options;
+use crate::constraints;
+use crate::handoff::{self, Presence};
+use crate::observed::{Observed, SourceLook, trusted};
+use crate::settle::{Ground, Index};
+use crate::standing::{self, Selection, Standing};
+use crate::{authority, text};
+
+/// What is to be taken back.
+#[derive(Clone, Debug, Default)]
+pub struct Undo {
+    /// The stores that are restored.
+    pub stores: BTreeMap<StoreId, Restored>,
+    /// What services whose restart is pending may not have read yet.
+    pub learned: BTreeMap<ServiceId, Learned>,
+}
+
+/// One store that is restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// What it will hold.
+    pub after: After,
+    /// What the identities that it is to trust presented when the run was planned, as far as that was seen.
+    pub presented: BTreeMap<IdentityId, Fingerprint>,
+}
+
+/// What a store will hold.
+#[derive(Clone, Debug)]
+pub enum After {
+    /// Nothing: the run made it.
+    Gone,
+    /// These entries.
+    Holds(Format, Vec<Entry>),
+    /// Nobody can tell; why.
+    Unreadable(String),
+}
+
+/// The certificates that runs brought into the stores of a service since its restart became pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// These, by store.
+    These(BTreeMap<StoreId, BTreeSet<Fingerprint>>),
+    /// Nobody can tell: a journal of that time cannot be read.
+    Unknown,
+}
+
+/// What taking a run back would do to the trust between services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Trust that is whole and would break: nothing may be done.
+    pub refused: Vec<Break>,
+    /// Trust that fails as it did before the run, or that nobody here can see.
+    pub told: Vec<Break>,
+}
+
+/// One edge that would break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Break {
+    /// The store that trusts.
+    pub truster: StoreId,
+    /// The identity that is trusted.
+    pub identity: IdentityId,
+    /// Why it would break.
+    pub cause: Cause,
+}
+
+/// Why an edge would break.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The store will not trust what the identity presents then.
+    Untrusted(Fingerprint),
+    /// The identity will have no certificate there.
+    NoIdentity,
+    /// The store has what the identity will present, and these services may not have read it yet.
+    Unread(BTreeSet<ServiceId>),
+    /// These services may still present a certificate that the store will not trust any more.
+    StillPresented(BTreeSet<ServiceId>),
+    /// It cannot be told; why.
+    Unseen(String),
+}
+
+impl Break {
+    /// The services whose restart would cure it.
+    pub fn restarts(&self) -> impl Iterator<Item = &ServiceId> {
+        match &self.cause {
+            Cause::Unread(services) | Cause::StillPresented(services) => Some(services),
+            Cause::Untrusted(_) | Cause::NoIdentity | Cause::Unseen(_) => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { truster, identity, cause } = self;
+        let list = |services: &BTreeSet<ServiceId>| {
+            services.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
+        match cause {
+            Cause::Untrusted(print) => {
+                write!(f, "{truster} would not trust {identity}, which presents sha256 {}", print.short())
+            }
+            Cause::NoIdentity => write!(f, "{identity} would have no certificate, and {truster} trusts it"),
+            Cause::Unread(services) => write!(
+                f,
+                "{identity} would present its earlier certificate, which {truster} holds and {} may not have read yet",
+                list(services)
+            ),
+            Cause::StillPresented(services) => write!(
+                f,
+                "{truster} would lose a certificate of {identity} that {} may still present",
+                list(services)
+            ),
+            Cause::Unseen(why) => write!(f, "nobody can tell whether {truster} would trust {identity}: {why}"),
+        }
+    }
+}
+
+/// Judges what taking a run back would do. Pure; nothing is decided here but who would break.
+pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> Judged {
+    let options = Options::default();
+    let selection = Selection::new(&options);
+    let authorities = authority::take(topology, observed);
+    let index = Index::of(topology, topology);
+    let standings = standing::take(topology, observed, &selection, &index);
+    let ground = Ground {
+        topology,
+        observed,
+        standings: &standings,
+        selection: &selection,
+        options: &options,
+        now,
+        index: &index,
+        authorities: &authorities,
+    };
+    let mut judged = Judged::default();
+    for edge in &topology.edges {
+        let Subject::Identity(id) = &edge.subject else { continue };
+        let (Some(def), Some(standing)) = (topology.identities.get(id), standings.get(&edge.store)) else { continue };
+        let view = View { ground: &ground, undo, def, edge, standing };
+        for (refused, cause) in view.breaks() {
+            let one = Break { truster: edge.store.clone(), identity: id.clone(), cause };
+            if refused { judged.refused.push(one) } else { judged.told.push(one) }
+        }
+    }
+    for list in [&mut judged.refused, &mut judged.told] {
+        list.sort();
+        list.dedup();
+    }
+    judged
+}
+
+/// What the identities that a store is to trust present, as far as that is seen: kept with what is done to the store, so that
+/// whoever takes it back knows whether the trust was whole then.
+pub fn presented(topology: &Topology, observed: &Observed, store: &StoreId) -> BTreeMap<IdentityId, Fingerprint> {
+    let subjects = topology.edges.iter().filter(|edge| edge.store == *store).map(|edge| &edge.subject);
+    let seen = subjects.filter_map(|subject| {
+        let Subject::Identity(id) = subject else { return None };
+        let certificate = authority::present(observed, topology.identities.get(id)?)?;
+        Some((id.clone(), certificate.fingerprint()))
+    });
+    seen.collect()
+}
+
+/// What an identity presents: its certificate, with those that it sends along.
+#[derive(Clone)]
+struct Presented {
+    leaf: Arc<Certificate>,
+    chain: Vec<Arc<Certificate>>,
+}
+
+/// What is known of what an identity presents.
+enum Presents {
+    This(Presented),
+    Nothing,
+    Unseen(String),
+}
+
+/// The certificates that a store trusts.
+enum Trusts {
+    These(Vec<(Fingerprint, Option<Arc<Certificate>>)>),
+    Unseen(String),
+}
+
+/// One edge, and what the rollback means to it.
+struct View<'v, 'a> {
+    ground: &'v Ground<'a>,
+    undo: &'v Undo,
+    def: &'v IdentityDef,
+    edge: &'v Edge,
+    standing: &'v Standing<'a>,
+}
+
+impl View<'_, '_> {
+    /// Why it would break; with each cause whether that is to be refused.
+    fn breaks(&self) -> Vec<(bool, Cause)> {
+        let truster = self.undo.stores.get(&self.edge.store);
+        let home = match &self.def.source {
+            Source::KeyEntry { store, .. } => self.undo.stores.get(store),
+            Source::Exported { .. } | Source::File(_) => None,
+        };
+        if truster.is_none() && home.is_none() {
+            return Vec::new();
+        }
+        let present = self.presents_now();
+        let future = home.map(|home| self.presents_in(&home.after));
+        let future = future.as_ref().unwrap_or(&present);
+        if self.standing.hand_off || self.standing.unobserved {
+            return self.by_hand(future, &present);
+        }
+        let trusts = self.trusts_now();
+        let after = match truster {
+            Some(restored) => trusts_in(&restored.after),
+            None => self.trusts_now(),
+        };
+        let mut causes = Vec::new();
+        match (&after, future) {
+            (Trusts::Unseen(why), _) => causes.push((true, Cause::Unseen(why.clone()))),
+            (_, Presents::Nothing) => {
+                causes.extend(home.map(|_| (false, Cause::NoIdentity)));
+            }
+            (Trusts::These(_), Presents::Unseen(why)) => {
+                // What it presents nobody sees: then nothing of it may leave.
+                if self.loses_some(&trusts, &after) {
+                    causes.push((true, Cause::Unseen(why.clone())));
+                }
+            }
+            (Trusts::These(_), Presents::This(presented)) => {
+                if !accepts(&after, presented) {
+                    let whole = self.was_whole(truster, &trusts, &after, &present);
+                    causes.push((whole, Cause::Untrusted(presented.leaf.fingerprint())));
+                } else if home.is_some() && !is_same(&present, presented) {
+                    causes.extend(self.unread(truster.is_some(), &trusts, presented));
+                }
+            }
+        }
+        causes.extend(self.still_presented(&trusts, &after, future, &present));
+        causes
+    }
+
+    /// A store that people change is not restored here; what matters is whether it trusts what the identity gets back.
+    fn by_hand(&self, future: &Presents, present: &Presents) -> Vec<(bool, Cause)> {
+        let Presents::This(presented) = future else { return Vec::new() };
+        if is_same(present, presented) {
+            return Vec::new();
+        }
+        let known = handoff::known(self.ground, self.standing);
+        let prints = std::iter::once(&presented.leaf).chain(&presented.chain).map(|c| c.fingerprint());
+        let mut presences: Vec<Presence> = prints.map(|print| known.presence(print)).collect();
+        if let Some((_, chain)) = authority::issuer_of(self.ground.authorities, &presented.leaf) {
+            presences.extend(chain.iter().map(|c| known.presence(c.fingerprint())));
+        }
+        if presences.contains(&Presence::Present) {
+            Vec::new()
+        } else if presences.contains(&Presence::Unknown) {
+            vec![(false, Cause::Unseen("people change that store, and nobody said what it holds".to_owned()))]
+        } else {
+            vec![(true, Cause::Untrusted(presented.leaf.fingerprint()))]
+        }
+    }
+
+    /// Whether the edge held before the run and holds now, so that taking the run back would be what breaks it.
+    fn was_whole(&self, truster: Option<&Restored>, now: &Trusts, after: &Trusts, present: &Presents) -> bool {
+        let holds_now = match present {
+            Presents::This(presented) => accepts(now, presented),
+            Presents::Nothing => false,
+            Presents::Unseen(_) => true,
+        };
+        match truster.map(|restored| restored.presented.get(&self.def.id)) {
+            // Its own store is as it is: what changes is the identity.
+            None => holds_now,
+            Some(Some(then)) => holds_now && holds(after, *then),
+            Some(None) => holds_now,
+        }
+    }
+
+    /// The services of the truster that may not have read what the identity gets back.
+    fn unread(&self, restored: bool, now: &Trusts, presented: &Presented) -> Option<(bool, Cause)> {
+        let services = self.standing.def.restart.iter();
+        let print = presented.leaf.fingerprint();
+        let comes = restored && !accepts(now, presented);
+        let unread = |service: &&ServiceId| {
+            comes
+                || (self.ground.observed.ledger.restarts.contains_key(*service)
+                    && match self.undo.learned.get(*service) {
+                        Some(Learned::These(stores)) => {
+                            stores.get(&self.edge.store).is_some_and(|prints| prints.contains(&print))
+                        }
+                        Some(Learned::Unknown) | None => true,
+                    })
+        };
+        let unread: BTreeSet<ServiceId> = services.filter(unread).cloned().collect();
+        (!unread.is_empty()).then(|| (self.is_staged(), Cause::Unread(unread)))
+    }
+
+    /// The services of the identity that may go on presenting what the truster would lose.
+    fn still_presented(
+        &self,
+        now: &Trusts,
+        after: &Trusts,
+        future: &Presents,
+        present: &Presents,
+    ) -> Option<(bool, Cause)> {
+        let ledger = &self.ground.observed.ledger;
+        let pending = |service: &&ServiceId| ledger.restarts.contains_key(*service);
+        let mut olds: BTreeSet<Fingerprint> = BTreeSet::new();
+        let mut services: BTreeSet<ServiceId> = self.def.restart.iter().filter(pending).cloned().collect();
+        if !services.is_empty() {
+            let of_it = ledger.predecessors.iter().filter(|(_, p)| p.identity == self.def.id && p.staged);
+            olds.extend(of_it.map(|(old, _)| *old));
+        }
+        // What is taken out of the identity's store is presented until that service is restarted.
+        let stays = matches!(future, Presents::This(presented) if is_same(present, presented));
+        if let (Presents::This(is), false) = (present, stays) {
+            olds.insert(is.leaf.fingerprint());
+            services.extend(self.def.restart.iter().cloned());
+        }
+        let lost = olds.iter().any(|old| holds(now, *old) && !holds(after, *old));
+        (lost && !services.is_empty()).then(|| (self.is_staged(), Cause::StillPresented(services)))
+    }
+
+    /// An identity that is changed at once breaks for a while each time, as its plan says.
+    fn is_staged(&self) -> bool {
+        self.def.rotation == Rotation::Staged
+    }
+
+    /// Whether the truster would lose a certificate that names the identity's host.
+    fn loses_some(&self, now: &Trusts, after: &Trusts) -> bool {
+        let Trusts::These(now) = now else { return true };
+        let named = |certificate: &Arc<Certificate>| constraints::names(certificate, self.def);
+        now.iter().any(|(print, certificate)| certificate.as_ref().is_some_and(named) && !holds(after, *print))
+    }
+
+    fn presents_now(&self) -> Presents {
+        match &self.def.source {
+            Source::KeyEntry { store, alias } => {
+                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts) else {
+                    return Presents::Unseen(format!("{store} cannot be looked at"));
+                };
+                key_in(facts.format, &facts.entries, alias)
+            }
+            Source::Exported { .. } | Source::File(_) => {
+                let subject = Subject::Identity(self.def.id.clone());
+                match self.ground.observed.sources.get(&subject) {
+                    Some(SourceLook::Found { certificate, .. }) => {
+                        Presents::This(Presented { leaf: Arc::clone(certificate), chain: Vec::new() })
+                    }
+                    Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_))
+                    | None => Presents::Unseen(format!("the certificate of {} cannot be read", self.def.id)),
+                }
+            }
+        }
+    }
+
+    fn presents_in(&self, after: &After) -> Presents {
+        match (after, &self.def.source) {
+            (After::Holds(format, entries), Source::KeyEntry { alias, .. }) => key_in(*format, entries, alias),
+            (After::Unreadable(why), _) => Presents::Unseen(why.clone()),
+            (After::Gone | After::Holds(..), _) => Presents::Nothing,
+        }
+    }
+
+    fn trusts_now(&self) -> Trusts {
+        match self.standing.facts {
+            Some(facts) => Trusts::These(anchors(&facts.entries)),
+            None if self.standing.creatable => Trusts::These(Vec::new()),
+            None => Trusts::Unseen(format!("{} cannot be looked at", self.edge.store)),
+        }
+    }
+}
+
+fn trusts_in(after: &After) -> Trusts {
+    match after {
+        After::Gone => Trusts::These(Vec::new()),
+        After::Holds(_, entries) => Trusts::These(anchors(entries)),
+        After::Unreadable(why) => Trusts::Unseen(why.clone()),
+    }
+}
+
+fn anchors(entries: &[Entry]) -> Vec<(Fingerprint, Option<Arc<Certificate>>)> {
+    entries.iter().filter_map(trusted).map(|slot| (slot.fingerprint(), slot.certificate().cloned())).collect()
+}
+
+fn holds(trusts: &Trusts, print: Fingerprint) -> bool {
+    matches!(trusts, Trusts::These(anchors) if anchors.iter().any(|(anchor, _)| *anchor == print))
+}
+
+/// Whether a store trusts what is presented: the certificate itself, one that it sends along, or one that signed one of these.
+fn accepts(trusts: &Trusts, presented: &Presented) -> bool {
+    let Trusts::These(anchors) = trusts else { return false };
+    let sent = || std::iter::once(&presented.leaf).chain(&presented.chain);
+    anchors.iter().any(|(print, anchor)| {
+        sent().any(|one| {
+            let signed = |anchor: &Arc<Certificate>| {
+                anchor.is_ca()
+                    && anchor.subject_der() == one.issuer_der()
+                    && one.verify_signed_by(anchor) == SignatureCheck::Valid
+            };
+            one.fingerprint() == *print || anchor.as_ref().is_some_and(signed)
+        })
+    })
+}
+
+fn is_same(present: &Presents, other: &Presented) -> bool {
+    matches!(present, Presents::This(is) if is.leaf.fingerprint() == other.leaf.fingerprint())
+}
+
+/// The private key entry of an alias, the last one as in the JDK; without an alias the only one.
+fn key_in(format: Format, entries: &[Entry], alias: &str) -> Presents {
+    let fits = |entry: &&Entry| {
+        format == Format::PemPair || entry.alias.as_deref().is_some_and(|stored| fold_alias(stored) == alias)
+    };
+    let chain = entries.iter().rev().filter(fits).find_map(|entry| match &entry.kind {
+        EntryKind::PrivateKey { chain } => Some(chain),
+        _ => None,
+    });
+    let Some(chain) = chain else { return Presents::Nothing };
+    let mut certificates = chain.iter().map(|slot| slot.certificate().cloned());
+    match certificates.next() {
+        Some(Some(leaf)) => Presents::This(Presented { leaf, chain: certificates.flatten().collect() }),
+        Some(None) | None => Presents::Unseen(format!("the certificate under {} cannot be read", text::escape(alias))),
+    }
+}

@@ -1,0 +1,130 @@
+//! Every state a rotation can reach on a small estate, searched to the end with the real planner, the real ledger and the real
+//! judgement of rollbacks: whatever run is cut off after whatever store, also where the disk is away when the next command asks
+//! what it did; whichever service restarts when (also unasked, also while a run is at work); in whatever order people acknowledge
+//! what the barriers ask for; also when runs are rolled back one after the other, rollbacks cut off, and rolled back themselves;
+//! and when an earlier state folder, or none, is put in the place of the present one. In each of them every client trusts, by the
+//! store it last read, what its server presents, by the key it last read; and from each of them the rotation can be brought to
+//! its end.
+//!
+//! That the check can fail is shown by worlds in which it must: an immediate rotation, a restart that is acknowledged and was
+//! not done, a profile that forgot which service reads a store, a program that forgets what it did on a disk that is away, and one
+//! that rolls back without asking who would break.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(unreachable_pub, missing_docs, reason = "tests")]
+
+mod search;
+mod state;
+#[path = "../world/mod.rs"]
+mod world;
+
+use std::collections::BTreeSet;
+
+use search::search;
+use state::{People, Program, Rules, Truth};
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{Rotation, Subject};
+use world::{World, host};
+
+const RULES: Rules = Rules { people: People::Honest, program: Program::Real, keeps: 2, away: true };
+
+/// Hosts whose stores trust one another's `wsm` where `trusts` says so, and whose identities `rotate` are asked for anew.
+fn estate(hosts: usize, trusts: impl Fn(usize, usize, &str) -> bool, rotate: &[usize], rotation: Rotation) -> World {
+    let mut world = World::new(hosts);
+    world.topology.edges.retain(|e| {
+        let Subject::Identity(id) = &e.subject else { return false };
+        let number = |name: &str| (0..hosts).find(|i| host(*i).as_str() == name).unwrap();
+        id.name == "wsm" && trusts(number(e.store.host.as_str()), number(id.host.as_str()), &e.store.name)
+    });
+    let used: BTreeSet<StoreId> = world.topology.edges.iter().map(|e| e.store.clone()).collect();
+    world.topology.stores.retain(|id, _| used.contains(id) || id.name == "keystore");
+    world.topology.identities.retain(|id, _| id.name == "wsm");
+    world.sources.clear();
+    for def in world.topology.identities.values_mut() {
+        def.rotation = rotation;
+    }
+    let plan = world.plan();
+    world.apply(&plan);
+    world.ack_all();
+    world.ledger.acks.clear();
+    assert!(world.plan().is_settled());
+    world.options.replace = rotate.iter().map(|i| IdentityId::new(host(*i), "wsm")).collect();
+    world
+}
+
+/// One server, two clients.
+fn star(rotation: Rotation) -> World {
+    estate(3, |truster, subject, store| subject == 0 && truster != 0 && store == "cacerts", &[0], rotation)
+}
+
+/// Two servers, each of which trusts the other in the very store its own key is in.
+fn mutual(rotation: Rotation) -> World {
+    estate(2, |truster, subject, store| truster != subject && store == "keystore", &[0, 1], rotation)
+}
+
+/// One server, one client.
+fn pair(rotation: Rotation) -> World {
+    estate(2, |truster, subject, store| subject == 0 && truster != 0 && store == "cacerts", &[0], rotation)
+}
+
+fn holds(world: World, restores: bool, least: usize) {
+    let truth = Truth::of(&world.topology);
+    let searched = search(world, &truth, RULES, restores);
+    eprintln!("{} states, {} ends", searched.states, searched.ends);
+    assert_eq!(searched.broken, None);
+    assert!(searched.ends > 0 && searched.states > least, "{} states, {} ends", searched.states, searched.ends);
+}
+
+fn breaks(world: World, rules: Rules) -> Vec<String> {
+    let truth = Truth::of(&world.topology);
+    search(world, &truth, rules, false).broken.unwrap()
+}
+
+#[test]
+fn one_server_and_one_client_never_lose_one_another_whatever_state_folder_is_put_back() {
+    holds(pair(Rotation::Staged), true, 1_000);
+}
+
+#[test]
+fn one_server_and_two_clients_never_lose_one_another() {
+    holds(star(Rotation::Staged), false, 2_000);
+}
+
+#[test]
+fn two_servers_that_trust_each_other_never_lose_one_another() {
+    holds(mutual(Rotation::Staged), false, 5_000);
+}
+
+#[test]
+fn the_check_sees_an_immediate_rotation_break() {
+    for world in [star(Rotation::Immediate), mutual(Rotation::Immediate)] {
+        let _ = breaks(world, RULES);
+    }
+}
+
+#[test]
+fn the_check_sees_what_an_acknowledgement_without_a_restart_does() {
+    let way = breaks(star(Rotation::Staged), Rules { people: People::Hasty, ..RULES });
+    assert!(way.iter().any(|step| step.ends_with("is restarted and acknowledged")), "{way:#?}");
+}
+
+#[test]
+fn the_check_sees_a_profile_that_forgot_a_service() {
+    let mut world = star(Rotation::Staged);
+    let truth = Truth::of(&world.topology);
+    for store in world.topology.stores.values_mut() {
+        store.restart.clear();
+    }
+    assert!(search(world, &truth, RULES, false).broken.is_some());
+}
+
+#[test]
+fn the_check_sees_a_program_that_forgets_what_it_did_on_a_disk_that_is_away() {
+    let way = breaks(pair(Rotation::Staged), Rules { program: Program::Forgetful, ..RULES });
+    assert!(way.iter().any(|step| step.ends_with("is away")), "{way:#?}");
+}
+
+#[test]
+fn the_check_sees_a_program_that_rolls_back_without_asking_who_would_break() {
+    let way = breaks(pair(Rotation::Staged), Rules { program: Program::Unasking, ..RULES });
+    assert!(way.iter().filter(|step| step.starts_with("a rollback begins")).count() > 1, "{way:#?}");
+}

@@ -1,0 +1,551 @@
+//! One state of the model: the disks, what each service last read, and the state folder; and everything that may happen next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trustmason_keystore::{EntryKind, Fingerprint, Interner, Store, Unlock};
+use trustmason_plan::change::{Plan, StoreVerdict, Wait};
+use trustmason_plan::ledger::{Ledger, Placed};
+use trustmason_plan::memory::Memory;
+use trustmason_plan::observed::Unclear;
+use trustmason_plan::undo::{self, After, Learned, Restored, Undo};
+use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{Subject, Topology};
+
+use crate::world::{Disk, Pair, World, password, run};
+
+/// What a service read when it was last started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loaded {
+    trusts: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
+    presents: BTreeMap<IdentityId, Option<Fingerprint>>,
+}
+
+/// One store that a run has written, as its journal has it.
+#[derive(Clone)]
+pub struct Deed {
+    store: StoreId,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    memory: Memory,
+    placed: BTreeMap<String, Placed>,
+    presented: BTreeMap<IdentityId, Fingerprint>,
+    /// The certificates that it brought in.
+    came: BTreeSet<Fingerprint>,
+    /// What tells it from others: what the store held before and after.
+    name: String,
+}
+
+/// A run's journal.
+#[derive(Clone, Default)]
+pub struct Log {
+    deeds: Vec<Deed>,
+    /// Keys the run made, which go when it is taken back.
+    staged: BTreeSet<IdentityId>,
+    /// Keys of earlier runs that it installed, which wait again.
+    installed: BTreeMap<IdentityId, Pair>,
+}
+
+/// The state folder.
+#[derive(Clone, Default)]
+pub struct Folder {
+    ledger: Ledger,
+    staging: BTreeMap<IdentityId, Pair>,
+    /// Runs that stand, oldest first.
+    runs: Vec<Log>,
+    /// The newest run where that was a rollback.
+    rollback: Option<Log>,
+    /// What runs that were cut off did, and nobody knows yet whether they did.
+    open: Vec<Deed>,
+    /// What the services whose restart is pending may not have read.
+    learned: BTreeMap<ServiceId, BTreeMap<StoreId, BTreeSet<Fingerprint>>>,
+}
+
+/// A run at work: its plan is fixed, some of its stores are still to be written, in no order that matters.
+#[derive(Clone)]
+struct Run {
+    plan: Plan,
+    made: BTreeMap<IdentityId, Pair>,
+    left: BTreeSet<StoreId>,
+    log: Log,
+}
+
+/// A rollback at work.
+#[derive(Clone)]
+struct Back {
+    /// What it takes back.
+    log: Log,
+    left: Vec<Deed>,
+    /// What it did itself.
+    own: Log,
+    /// It takes a rollback back.
+    again: bool,
+}
+
+#[derive(Clone)]
+enum Work {
+    Nothing,
+    Run(Box<Run>),
+    Back(Box<Back>),
+}
+
+#[derive(Clone)]
+pub struct State {
+    pub world: World,
+    services: BTreeMap<ServiceId, Loaded>,
+    pub folder: Folder,
+    away: Option<Fqdn>,
+    work: Work,
+}
+
+/// Who reads what: the truth of the estate, which a profile may have forgotten.
+pub struct Truth {
+    readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)>,
+    edges: Vec<(StoreId, IdentityId)>,
+}
+
+impl Truth {
+    pub fn of(topology: &Topology) -> Self {
+        let mut readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)> = BTreeMap::new();
+        let edges: Vec<(StoreId, IdentityId)> = topology
+            .edges
+            .iter()
+            .filter_map(|e| match &e.subject {
+                Subject::Identity(id) => Some((e.store.clone(), id.clone())),
+                Subject::Certificate(_) => None,
+            })
+            .collect();
+        for (store, identity) in &edges {
+            for service in &topology.stores[store].restart {
+                readers.entry(service.clone()).or_default().0.push(store.clone());
+            }
+            for service in &topology.identities[identity].restart {
+                readers.entry(service.clone()).or_default().1.push(identity.clone());
+            }
+        }
+        Self { readers, edges }
+    }
+}
+
+/// How people and machines of this world behave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum People {
+    /// They say a service was restarted when it was.
+    Honest,
+    /// They say so and did not do it.
+    Hasty,
+}
+
+/// What this program does, and what it would do were it written worse.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// As it is.
+    Real,
+    /// It forgets what it did where it cannot look.
+    Forgetful,
+    /// It puts back what a run wrote without asking who would break.
+    Unasking,
+}
+
+/// What may happen in a world, and how far back it is followed.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub people: People,
+    pub program: Program,
+    /// How many runs keep their backups.
+    pub keeps: usize,
+    /// Whether hosts may be away when a run that was cut off is recovered.
+    pub away: bool,
+}
+
+fn bytes_of(world: &World, store: &StoreId) -> Vec<u8> {
+    let Some(Disk::File(bytes)) = world.disk.get(store) else { panic!("no store") };
+    bytes.clone()
+}
+
+fn opened(bytes: &[u8]) -> Store {
+    Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap()
+}
+
+/// What a store holds, without salts and dates.
+fn listing(bytes: &[u8]) -> String {
+    let store = opened(bytes);
+    let entries = store.entries().iter();
+    let mut lines: Vec<_> = entries
+        .map(|e| format!("{:?} {} {}", e.alias, e.kind.as_str(), e.certificates()[0].fingerprint().short()))
+        .collect();
+    lines.sort();
+    lines.join(",")
+}
+
+fn trusted(bytes: &[u8]) -> BTreeSet<Fingerprint> {
+    let store = opened(bytes);
+    let entries = store.entries().iter().filter(|e| matches!(e.kind, EntryKind::Trusted(_)));
+    entries.map(|e| e.certificates()[0].fingerprint()).collect()
+}
+
+impl Deed {
+    fn new(world: &World, store: &StoreId, before: Vec<u8>, memory: Memory, presented: BTreeMap<IdentityId, Fingerprint>) -> Self {
+        let after = bytes_of(world, store);
+        Self {
+            store: store.clone(),
+            name: format!("{store}:{}>{}", listing(&before), listing(&after)),
+            came: &trusted(&after) - &trusted(&before),
+            placed: world.ledger.placed.get(store).cloned().unwrap_or_default(),
+            before,
+            after,
+            memory,
+            presented,
+        }
+    }
+}
+
+impl Folder {
+    /// Takes a deed of which all is known.
+    fn settle(&mut self, deed: &Deed, world: &World) {
+        self.ledger.remember(&deed.store, &deed.memory, &run(), world.now);
+        for service in &deed.memory.restarts {
+            let learned = self.learned.entry(service.clone()).or_default();
+            learned.entry(deed.store.clone()).or_default().extend(&deed.came);
+        }
+    }
+
+    fn key(&self) -> String {
+        let ledger = &self.ledger;
+        let short = |map: &BTreeMap<StoreId, BTreeMap<String, Placed>>| {
+            let lines = map.iter().flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {a} {}", p.sha256.short())));
+            lines.collect::<Vec<_>>().join(",")
+        };
+        let predecessors: Vec<_> =
+            ledger.predecessors.iter().map(|(f, p)| (f.short(), p.replaced_by.short(), p.staged)).collect();
+        let acks: Vec<_> = ledger.acks.iter().map(|(service, ack)| (service, &ack.read)).collect();
+        let staging: Vec<_> = self.staging.iter().map(|(id, p)| (id, p.print().short())).collect();
+        let log = |log: &Log| {
+            let deeds: Vec<_> = log.deeds.iter().map(|deed| deed.name.clone()).collect();
+            format!("{deeds:?}{:?}{:?}", log.staged, log.installed.keys().collect::<Vec<_>>())
+        };
+        format!(
+            "{}|{}|{predecessors:?}|{:?}|{acks:?}|{staging:?}|{:?}|{:?}|{:?}|{:?}",
+            short(&ledger.placed),
+            short(&ledger.perhaps),
+            ledger.restarts.keys().collect::<Vec<_>>(),
+            self.runs.iter().map(log).collect::<Vec<_>>(),
+            self.rollback.as_ref().map(log),
+            self.open.iter().map(|deed| format!("{}{:?}", deed.name, deed.memory.restarts)).collect::<Vec<_>>(),
+            self.learned
+        )
+    }
+}
+
+impl State {
+    pub fn new(world: World, truth: &Truth) -> Self {
+        let folder = Folder { ledger: world.ledger.clone(), ..Folder::default() };
+        let mut state = Self { world, services: BTreeMap::new(), folder, away: None, work: Work::Nothing };
+        for service in truth.readers.keys() {
+            state.restart(truth, service);
+        }
+        state
+    }
+
+    fn restart(&mut self, truth: &Truth, service: &ServiceId) {
+        let (stores, identities) = &truth.readers[service];
+        let trusts = stores.iter().map(|id| (id.clone(), trusted(&bytes_of(&self.world, id))));
+        let presents = identities.iter().map(|id| (id.clone(), self.world.present(id)));
+        let loaded = Loaded { trusts: trusts.collect(), presents: presents.collect() };
+        self.services.insert(service.clone(), loaded);
+    }
+
+    /// The first edge over which a client would refuse its server now.
+    pub fn broken(&self, truth: &Truth) -> Option<String> {
+        for (store, identity) in &truth.edges {
+            let clients = self.services.values().filter_map(|m| m.trusts.get(store));
+            let servers: Vec<_> = self.services.values().filter_map(|m| m.presents.get(identity)).collect();
+            for trusts in clients {
+                if !servers.iter().all(|presents| presents.is_some_and(|p| trusts.contains(&p))) {
+                    return Some(format!("{store} does not trust what {identity} presents"));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether nobody is at work, so that a person may put an older state folder in the place of this one.
+    pub fn rests(&self) -> bool {
+        matches!(self.work, Work::Nothing)
+    }
+
+    /// Whether nothing is left to be done or waited for.
+    pub fn is_end(&self) -> bool {
+        if !self.rests() || self.away.is_some() || !self.folder.open.is_empty() {
+            return false;
+        }
+        let (_, world) = self.looked(Program::Real);
+        world.plan().is_settled() && world.ledger.restarts.is_empty()
+    }
+
+    /// What tells the disks and services of a state from others.
+    pub fn estate_key(&self) -> String {
+        let stores: Vec<_> =
+            self.world.topology.stores.keys().map(|id| (id, listing(&bytes_of(&self.world, id)))).collect();
+        format!("{stores:?}{:?}{:?}{:?}", self.services, self.world.options.replace, self.away)
+    }
+
+    /// What tells the state folder from others.
+    pub fn folder_key(&self) -> String {
+        self.folder.key()
+    }
+
+    pub fn key(&self) -> String {
+        let work = match &self.work {
+            Work::Nothing => String::new(),
+            Work::Run(run) => {
+                let changes: Vec<_> =
+                    run.plan.changes.iter().map(|c| format!("{} {} {c}", c.phase, c.store)).collect();
+                format!("run {changes:?}{:?}", run.left)
+            }
+            Work::Back(back) => {
+                let left: Vec<_> = back.left.iter().map(|deed| &deed.name).collect();
+                format!("back {left:?}{:?}{}", back.log.staged, back.again)
+            }
+        };
+        format!("{}|{}|{work}", self.estate_key(), self.folder.key())
+    }
+
+    /// A command begins: what runs that were cut off did is asked of the disks. Answers the folder as it may be stored, and the
+    /// world as it is judged, with what is assumed.
+    fn looked(&self, program: Program) -> (Folder, World) {
+        let mut folder = self.folder.clone();
+        let mut world = self.world.clone();
+        world.unreachable = self.away.iter().cloned().collect();
+        for deed in std::mem::take(&mut folder.open) {
+            if self.away.as_ref() == Some(&deed.store.host) {
+                if program != Program::Forgetful {
+                    folder.open.push(deed);
+                }
+            } else if bytes_of(&world, &deed.store) == deed.after {
+                folder.settle(&deed, &world);
+            } else if bytes_of(&world, &deed.store) != deed.before {
+                folder.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
+            }
+        }
+        world.ledger = folder.ledger.clone();
+        world.staging = folder.staging.clone();
+        for deed in &folder.open {
+            world.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
+            world.unclear.push(Unclear { run: run(), store: deed.store.clone(), why: "its disk is away".to_owned() });
+        }
+        (folder, world)
+    }
+
+    fn with(&self, folder: &Folder) -> Self {
+        Self { folder: folder.clone(), ..self.clone() }
+    }
+
+    /// Everything that may happen next.
+    pub fn steps(&self, truth: &Truth, rules: Rules) -> Vec<(String, Self)> {
+        let mut next = Vec::new();
+        // A service may restart at any moment: a reboot asks nobody.
+        for service in truth.readers.keys() {
+            let mut after = self.clone();
+            after.restart(truth, service);
+            next.push((format!("{service} restarts"), after));
+        }
+        match &self.work {
+            Work::Run(run) => self.running(run, rules, &mut next),
+            Work::Back(back) => self.going_back(back, rules, &mut next),
+            Work::Nothing => {
+                if self.away.is_some() {
+                    next.push(("the disk is back".to_owned(), Self { away: None, ..self.clone() }));
+                }
+                self.resting(truth, rules, &mut next);
+            }
+        }
+        next
+    }
+
+    /// What was done is cut off, and what of it is known is asked by the next command; disks may be away then.
+    fn cut_off(&self, deeds: &[Deed], what: &str, rules: Rules, next: &mut Vec<(String, Self)>) {
+        let mut after = Self { work: Work::Nothing, ..self.clone() };
+        after.folder.open.extend(deeds.iter().cloned());
+        let hosts: BTreeSet<&Fqdn> = deeds.iter().map(|deed| &deed.store.host).filter(|_| rules.away).collect();
+        for host in hosts {
+            let away = Self { away: Some(host.clone()), ..after.clone() };
+            next.push((format!("{what} is cut off, and the disk of {host} is away"), away));
+        }
+        next.push((format!("{what} is cut off"), after));
+    }
+
+    fn running(&self, run: &Run, rules: Rules, next: &mut Vec<(String, Self)>) {
+        for store in &run.left {
+            let mut after = self.clone();
+            let mut run = run.clone();
+            let before = bytes_of(&after.world, store);
+            let presented = undo::presented(&after.world.topology, &after.world.look(), store);
+            after.world.ledger = after.folder.ledger.clone();
+            let Some(memory) = after.world.put(&run.plan, store, &run.made) else { continue };
+            for identity in run.made.keys() {
+                let arrives = memory.predecessors.values().any(|p| p.identity == *identity);
+                if arrives && run.plan.mints[identity].resumed.is_some() {
+                    run.log.installed.insert(identity.clone(), run.made[identity].clone());
+                }
+            }
+            run.log.deeds.push(Deed::new(&after.world, store, before, memory, presented));
+            run.left.remove(store);
+            after.folder.staging = after.world.staging.clone();
+            if run.left.is_empty() {
+                for deed in &run.log.deeds {
+                    after.folder.settle(deed, &after.world);
+                }
+                after.folder.stand(run.log, rules.keeps);
+                after.work = Work::Nothing;
+            } else {
+                after.work = Work::Run(Box::new(run));
+            }
+            next.push((format!("{store} is written"), after));
+        }
+        let mut cut = self.clone();
+        if !run.log.deeds.is_empty() || !run.log.staged.is_empty() {
+            cut.folder.stand(run.log.clone(), rules.keeps);
+        }
+        cut.cut_off(&run.log.deeds, "the run", rules, next);
+    }
+
+    fn going_back(&self, back: &Back, rules: Rules, next: &mut Vec<(String, Self)>) {
+        for (index, deed) in back.left.iter().enumerate() {
+            let mut after = self.clone();
+            let mut back = back.clone();
+            back.left.remove(index);
+            let before = bytes_of(&after.world, &deed.store);
+            let presented = undo::presented(&after.world.topology, &after.world.look(), &deed.store);
+            let memory = deed.memory.taken_back(&deed.placed, &run(), after.world.now);
+            after.world.disk.insert(deed.store.clone(), Disk::File(deed.before.clone()));
+            after.world.ledger = after.folder.ledger.clone();
+            back.own.deeds.push(Deed::new(&after.world, &deed.store, before, memory, presented));
+            if back.left.is_empty() {
+                after.ends_back(back);
+            } else {
+                after.work = Work::Back(Box::new(back));
+            }
+            next.push((format!("{} is put back", deed.store), after));
+        }
+        // It is taken up again by the next one, which finds what is still to be put back.
+        self.cut_off(&back.own.deeds, "the rollback", rules, next);
+    }
+
+    fn ends_back(&mut self, back: Back) {
+        for deed in &back.own.deeds {
+            self.folder.settle(deed, &self.world);
+        }
+        self.folder.staging.retain(|id, _| !back.log.staged.contains(id));
+        self.folder.staging.extend(back.log.installed.clone());
+        self.world.staging = self.folder.staging.clone();
+        if back.again {
+            self.folder.rollback = None;
+        } else {
+            self.folder.runs.pop();
+            self.folder.rollback = Some(back.own);
+        }
+        self.work = Work::Nothing;
+    }
+
+    fn resting(&self, truth: &Truth, rules: Rules, next: &mut Vec<(String, Self)>) {
+        let (folder, world) = self.looked(rules.program);
+        let plan = world.plan();
+        let left: BTreeSet<StoreId> =
+            plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Change(_))).map(|s| s.id.clone()).collect();
+        if !left.is_empty() {
+            let mut after = self.with(&folder);
+            after.world.staging = folder.staging.clone();
+            let staged = folder.staging.keys().cloned().collect::<BTreeSet<_>>();
+            let made = after.world.begin(&plan);
+            after.world.options.replace.clear();
+            let staged = after.world.staging.keys().filter(|id| !staged.contains(*id)).cloned().collect();
+            after.folder.staging = after.world.staging.clone();
+            after.folder.rollback = None;
+            let log = Log { staged, ..Log::default() };
+            after.work = Work::Run(Box::new(Run { plan: plan.clone(), made, left, log }));
+            next.push(("a run begins".to_owned(), after));
+        }
+        let newest = folder.runs.last().map(|log| (log, false));
+        let again = folder.rollback.as_ref().map(|log| (log, true));
+        for (log, again) in newest.into_iter().chain(again) {
+            if let Some(after) = self.back(&folder, &world, log, again, rules.program) {
+                next.push((format!("a rollback begins{}", if again { ", of a rollback" } else { "" }), after));
+            }
+        }
+        let barriers = plan.barriers.iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
+            Wait::Restart(service) => Some(service.clone()),
+            Wait::HandOff(_) | Wait::Reply(_) => None,
+        });
+        let open: BTreeSet<ServiceId> = world.ledger.restarts.keys().cloned().chain(barriers).collect();
+        for service in open {
+            let mut after = self.with(&folder);
+            if rules.people == People::Honest {
+                after.restart(truth, &service);
+            }
+            after.ack(&world, &plan, &service);
+            next.push((format!("{service} is restarted and acknowledged"), after));
+        }
+    }
+
+    fn ack(&mut self, world: &World, plan: &Plan, service: &ServiceId) {
+        let read = plan.readers.get(service).cloned().unwrap_or_default();
+        let folder = &mut self.folder;
+        folder.ledger.restarts.remove(service);
+        folder.learned.remove(service);
+        let ack = trustmason_plan::ledger::Ack { at: world.now, by: "operator".to_owned(), read };
+        folder.ledger.acks.insert(service.clone(), ack);
+        // What a run did before a service was restarted, that service has read.
+        for deed in &mut folder.open {
+            deed.memory.restarts.retain(|other| other != service);
+        }
+    }
+
+    /// A rollback begins, if it may.
+    fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, program: Program) -> Option<Self> {
+        let deeds: Vec<&Deed> = log.deeds.iter().filter(|deed| bytes_of(world, &deed.store) != deed.before).collect();
+        let gone = |deed: &&Deed| self.away.as_ref() == Some(&deed.store.host) || bytes_of(world, &deed.store) != deed.after;
+        if deeds.iter().any(gone) || (deeds.is_empty() && log.staged.is_empty()) {
+            return None;
+        }
+        if program != Program::Unasking {
+            let restored = |deed: &&Deed| {
+                let store = opened(&deed.before);
+                let after = After::Holds(store.format(), store.entries().to_vec());
+                (deed.store.clone(), Restored { after, presented: deed.presented.clone() })
+            };
+            let learned = world.ledger.restarts.keys().map(|service| {
+                let stores = folder.learned.get(service).cloned();
+                (service.clone(), stores.map_or(Learned::Unknown, Learned::These))
+            });
+            let undo = Undo { stores: deeds.iter().map(restored).collect(), learned: learned.collect() };
+            if !undo::judge(&world.topology, &world.look(), &undo, world.now).refused.is_empty() {
+                return None;
+            }
+        }
+        let mut after = self.with(folder);
+        let left: Vec<Deed> = deeds.into_iter().cloned().collect();
+        let back = Back { log: log.clone(), left, own: Log::default(), again };
+        if back.left.is_empty() {
+            after.ends_back(back);
+        } else {
+            after.work = Work::Back(Box::new(back));
+        }
+        Some(after)
+    }
+
+    /// An older state folder is put in the place of this one.
+    pub fn restored(&self, folder: &Folder) -> Self {
+        let mut after = self.with(folder);
+        after.world.staging = folder.staging.clone();
+        after
+    }
+}
+
+impl Folder {
+    /// A run that stands. Of those that are too old the backups are gone.
+    fn stand(&mut self, log: Log, keeps: usize) {
+        self.runs.push(log);
+        let old = self.runs.len().saturating_sub(keeps);
+        self.runs.drain(..old);
+    }
+}
