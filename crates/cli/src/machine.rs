@@ -92,7 +92,7 @@ impl Machine {
         for warning in self.state.warnings() {
             console.warn(&warning);
         }
-        let ledger = ledger::load(&self.state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
+        let mut ledger = ledger::load(&self.state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
         let owner = &ledger.ledger.estate;
         if !owner.is_empty() && *owner != estate.topology.estate {
             return Err(Stop::refused(format!(
@@ -114,7 +114,8 @@ impl Machine {
         let eyes = Eyes { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
         let survey = Survey::of(&estate.topology);
         let bar = crate::progress::looking(console, survey.looks.len());
-        let observed = look::look(&survey, &ledger, eyes);
+        let mut observed = look::look(&survey, &ledger, eyes);
+        ledger.notice(&estate.topology, &mut observed, crate::load::now());
         bar.finish_and_clear();
         tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         Ok(Sight { observed, ledger })

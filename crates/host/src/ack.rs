@@ -30,7 +30,7 @@ pub fn ack(
     for (service, by) in restarted {
         let read = plan.readers.get(service).cloned().unwrap_or_default();
         ledger.restarts.remove(service);
-        ledger.acks.insert(service.clone(), Ack { at: now, by: by.clone(), read });
+        ledger.acks.insert(service.clone(), Ack::new(now, by, &read));
     }
     let lines: Vec<Entry> =
         restarted.iter().map(|(service, by)| Entry::new(Event::Ack, now, by).of_service(service)).collect();

@@ -7,9 +7,10 @@ mod recover;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::Ledger;
-use trustmason_plan::observed::Unclear;
+use trustmason_plan::observed::{Observed, Unclear};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
@@ -37,6 +38,16 @@ pub struct Loaded {
     pub unclear: Vec<Unclear>,
     /// What they owe the audit log. Whoever stores this ledger adds it first.
     pub(crate) owed: Vec<Entry>,
+}
+
+impl Loaded {
+    /// Takes in what the stores of identities hold now (see [`trustmason_plan::notice`]), and lets the planner judge by that.
+    pub fn notice(&mut self, topology: &Topology, observed: &mut Observed, now: Timestamp) {
+        for ledger in [&mut self.ledger, &mut self.assumed] {
+            trustmason_plan::notice(ledger, topology, observed, now);
+        }
+        observed.ledger.clone_from(&self.assumed);
+    }
 }
 
 /// Why a ledger cannot be used. Nothing may be done without it: it tells what is ours.

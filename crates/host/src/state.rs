@@ -252,19 +252,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let state = State::at(dir.path().join("state"));
         assert!(state.warnings().is_empty(), "nothing is there");
-        let disk = disk::Disk::new();
-        disk.make_dir(&state.backups("r")).unwrap();
+        let (disk, run) = (disk::Disk::new(), RunId::parse("20261121T230752.089Z-0f3a9c21").unwrap());
+        disk.make_dir(&state.backups(&run)).unwrap();
         disk.make_dir(&state.staging_of(&Fqdn::parse("cvp1.acme.example").unwrap())).unwrap();
         let key = state.root().join("staging/cvp1.acme.example/wsm.jks");
-        for file in [state.ledger(), state.audit(), state.journal("r"), key.clone()] {
+        for file in [state.ledger(), state.audit(), state.journal(&run), key.clone()] {
             disk.keep(&file, b"x", "r").unwrap();
         }
         assert!(state.warnings().is_empty(), "{:?}", state.warnings());
         let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
         for (path, mode, mended) in [
             (key, 0o640, 0o600),
-            (state.journal("r"), 0o604, 0o600),
-            (state.backups("r"), 0o750, 0o700),
+            (state.journal(&run), 0o604, 0o600),
+            (state.backups(&run), 0o750, 0o700),
             (state.runs(), 0o701, 0o700),
             (state.root().to_owned(), 0o755, 0o700),
         ] {

@@ -25,6 +25,10 @@ pub struct Ledger {
     pub perhaps: BTreeMap<StoreId, BTreeMap<String, Placed>>,
     /// Certificates an identity had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
+    /// The certificate that each identity's store held when a run ended or a person acknowledged a restart. Another one there tells
+    /// of a change that nobody noted: by hand, or by a run that an older state folder has forgotten.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub presented: BTreeMap<IdentityId, Fingerprint>,
     /// Packs handed to people, by `FQDN/STORE` or `FQDN/IDENTITY`.
     pub handoffs: BTreeMap<StoreId, HandOff>,
     /// Services whose store changed and that nobody said were restarted.
@@ -57,8 +61,8 @@ pub struct Predecessor {
     pub identity: IdentityId,
     /// What took its place.
     pub replaced_by: Fingerprint,
-    /// The run that did it.
-    pub run: RunId,
+    /// The run that did it; `None` where no run did.
+    pub run: Option<RunId>,
     /// When.
     pub at: Timestamp,
     /// Whether its service may go on presenting it until it is restarted, so that trusters keep it beside the new one.
@@ -112,12 +116,30 @@ pub enum ConfirmationKind {
 pub struct PendingRestart {
     /// Since when.
     pub since: Timestamp,
-    /// The run that made it needed.
-    pub run: RunId,
+    /// The run that made it needed; `None` where no run did.
+    pub run: Option<RunId>,
 }
 
-/// What a service reads of rotations under way: by store, the next certificates it holds.
-pub type Reading = BTreeMap<StoreId, BTreeSet<Fingerprint>>;
+/// What a service reads when it is restarted now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// The next certificates of rotations under way, by the store that holds them.
+    pub next: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
+    /// The state of each of its stores that can be seen.
+    pub stores: BTreeMap<StoreId, Seen>,
+}
+
+/// A store as it was seen at a moment: two states that are equal are one and the same writing of it. A store that was put back
+/// to the very bytes it had before is another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Digest of the store.
+    pub sha256: Fingerprint,
+    /// When it was written last, as its disk says; only compared for equality.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Timestamp>,
+}
 
 /// A restart somebody saw to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +151,17 @@ pub struct Ack {
     pub by: String,
     /// The next certificates of rotations that each of the service's stores held then: it has read them now.
     #[serde(default)]
-    pub read: Reading,
+    pub read: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
+    /// The state of each of the service's stores then: what it surely has read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub seen: BTreeMap<StoreId, Seen>,
+}
+
+impl Ack {
+    /// A service was restarted and has read this.
+    pub fn new(at: Timestamp, by: &str, reading: &Reading) -> Self {
+        Self { at, by: by.to_owned(), read: reading.next.clone(), seen: reading.stores.clone() }
+    }
 }
 
 /// One run.

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod lint;
 pub mod memory;
 pub mod mint;
+mod notice;
 pub mod observed;
 pub mod options;
 pub mod outline;
@@ -37,5 +38,6 @@ pub mod work;
 
 pub use assemble::plan;
 pub use authority::widened;
+pub use notice::notice;
 pub use standing::selects;
 pub use why::Why;

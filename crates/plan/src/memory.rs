@@ -90,7 +90,7 @@ impl Memory {
                         let predecessor = Predecessor {
                             identity: identity.clone(),
                             replaced_by: new.fingerprint(),
-                            run: run.clone(),
+                            run: Some(run.clone()),
                             at: now,
                             staged: mint.is_some_and(|mint| mint.staged),
                         };
@@ -113,7 +113,7 @@ impl Memory {
             let predecessor = Predecessor {
                 identity: was.identity.clone(),
                 replaced_by: *old,
-                run: run.clone(),
+                run: Some(run.clone()),
                 at: now,
                 staged: true,
             };
@@ -154,6 +154,7 @@ impl Ledger {
                 self.perhaps.remove(store);
             }
         }
+        self.presented.extend(predecessors.values().map(|p| (p.identity.clone(), p.replaced_by)));
         self.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
         self.predecessors.retain(|print, _| !forgotten.contains(print));
         self.wait_for(restarts, run, at);
@@ -182,8 +183,8 @@ impl Ledger {
             if self.acks.get(service).is_some_and(|ack| ack.at > at) {
                 continue;
             }
-            let since = || PendingRestart { since: at, run: run.clone() };
-            self.restarts.entry(service.clone()).or_insert_with(since).run.clone_from(run);
+            let since = || PendingRestart { since: at, run: None };
+            self.restarts.entry(service.clone()).or_insert_with(since).run = Some(run.clone());
         }
     }
 }

@@ -10,7 +10,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 use trustmason_spec::windows::SystemStore;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Seen};
 use crate::options::OptionsLook;
 use crate::run_id::RunId;
 
@@ -113,9 +113,16 @@ pub struct StoreFacts {
     pub remarks: Vec<Remark>,
     /// Last modification, seconds since 1970 (mirrors: the age of the observation).
     pub modified: Option<i64>,
+    /// The same to the nanosecond, where the system tells it.
+    pub written: Option<jiff::Timestamp>,
 }
 
 impl StoreFacts {
+    /// The state it is in.
+    pub fn seen(&self) -> Seen {
+        Seen { sha256: self.sha256, written: self.written }
+    }
+
     /// The key of a store that holds one key and no aliases, with its chain.
     pub(crate) fn only_key(&self) -> Option<(&Entry, &[CertificateSlot])> {
         self.entries.iter().find_map(|entry| match &entry.kind {

@@ -325,13 +325,22 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
     trusters(ground, identity).filter_map(one).collect()
 }
 
-/// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and either this tool put the
-/// certificate there (and asked for one then), or it was there already when a restart was acknowledged.
+/// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and the store is as it was when
+/// a restart was acknowledged; of a store that nobody here sees, the certificate was known to be there then.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
+    if truster.facts.is_some() && !truster.hand_off {
+        return has_read(ground, truster, service);
+    }
     let ledger = &ground.observed.ledger;
-    let placed = || ledger.claims(&truster.def.id).any(|(_, placed)| placed.sha256 == print);
     let read = || ledger.acks.get(service)?.read.get(&truster.def.id).map(|prints| prints.contains(&print));
-    !ledger.restarts.contains_key(service) && (placed() || read() == Some(true))
+    !ledger.restarts.contains_key(service) && read() == Some(true)
+}
+
+/// Whether a service has surely read a store as it is now.
+pub(crate) fn has_read(ground: &Ground<'_>, store: &Standing<'_>, service: &ServiceId) -> bool {
+    let ledger = &ground.observed.ledger;
+    let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
+    !ledger.restarts.contains_key(service) && store.facts.is_some_and(|facts| seen() == Some(&facts.seen()))
 }
 
 /// What services read of these certificates when they are restarted now.
@@ -345,22 +354,34 @@ pub(crate) fn readers(
         for print in anchors.iter().filter(|print| holds(ground, truster, **print) == Presence::Present) {
             for service in &truster.def.restart {
                 let reading = readers.entry(service.clone()).or_default();
-                reading.entry(edge.store.clone()).or_default().insert(*print);
+                reading.next.entry(edge.store.clone()).or_default().insert(*print);
             }
         }
     }
 }
 
-/// The overlap of an identity that has its new certificate and whose service nobody has restarted since.
-pub(crate) fn settling(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certificate>) -> Option<Overlap> {
+/// The overlap of an identity that has its new certificate and whose service nobody has restarted since. While a truster still
+/// holds the old one, that the service was restarted counts only if the identity's store is what it was then.
+pub(crate) fn settling(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    current: &Arc<Certificate>,
+) -> Option<Overlap> {
     let ledger = &ground.observed.ledger;
-    let open: Vec<Wait> =
-        def.restart.iter().filter(|s| ledger.restarts.contains_key(*s)).map(|s| Wait::Restart(s.clone())).collect();
     let print = current.fingerprint();
     let replaced = ledger.predecessors.iter().filter(|(old, p)| {
         p.staged && p.identity == def.id && p.replaced_by == print && !ground.topology.distrust.contains_key(*old)
     });
-    let (old, record) = replaced.max_by_key(|(_, p)| p.at).filter(|_| !open.is_empty())?;
+    let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
+    let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
+    let waits = |service: &&ServiceId| {
+        ledger.restarts.contains_key(*service) || (!has_read(ground, home, service) && held())
+    };
+    let open: Vec<Wait> = def.restart.iter().filter(waits).map(|s| Wait::Restart(s.clone())).collect();
+    if open.is_empty() {
+        return None;
+    }
     Some(Overlap {
         identity: def.id.clone(),
         stage: Stage::Settle,

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
@@ -18,7 +19,9 @@ use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, To
 use crate::change::Options;
 use crate::constraints;
 use crate::handoff::{self, Presence};
-use crate::observed::{Observed, SourceLook, trusted};
+use crate::ledger::Seen;
+use crate::observed::{Observed, SourceLook, StoreFacts, StoreLook, trusted};
+use crate::overlap;
 use crate::settle::{Ground, Index};
 use crate::standing::{self, Selection, Standing};
 use crate::{authority, text};
@@ -28,8 +31,6 @@ use crate::{authority, text};
 pub struct Undo {
     /// The stores that are restored.
     pub stores: BTreeMap<StoreId, Restored>,
-    /// What services whose restart is pending may not have read yet.
-    pub learned: BTreeMap<ServiceId, Learned>,
 }
 
 /// One store that is restored.
@@ -38,7 +39,18 @@ pub struct Restored {
     /// What it will hold.
     pub after: After,
     /// What the identities that it is to trust presented when the run was planned, as far as that was seen.
-    pub presented: BTreeMap<IdentityId, Fingerprint>,
+    pub presented: BTreeMap<IdentityId, Presented>,
+}
+
+/// What an identity presented at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presented {
+    /// The certificate.
+    pub sha256: Fingerprint,
+    /// The state of its store, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Seen>,
 }
 
 /// What a store will hold.
@@ -50,15 +62,6 @@ pub enum After {
     Holds(Format, Vec<Entry>),
     /// Nobody can tell; why.
     Unreadable(String),
-}
-
-/// The certificates that runs brought into the stores of a service since its restart became pending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Learned {
-    /// These, by store.
-    These(BTreeMap<StoreId, BTreeSet<Fingerprint>>),
-    /// Nobody can tell: a journal of that time cannot be read.
-    Unknown,
 }
 
 /// What taking a run back would do to the trust between services.
@@ -170,26 +173,34 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
 
 /// What the identities that a store is to trust present, as far as that is seen: kept with what is done to the store, so that
 /// whoever takes it back knows whether the trust was whole then.
-pub fn presented(topology: &Topology, observed: &Observed, store: &StoreId) -> BTreeMap<IdentityId, Fingerprint> {
+pub fn presented(topology: &Topology, observed: &Observed, store: &StoreId) -> BTreeMap<IdentityId, Presented> {
     let subjects = topology.edges.iter().filter(|edge| edge.store == *store).map(|edge| &edge.subject);
     let seen = subjects.filter_map(|subject| {
         let Subject::Identity(id) = subject else { return None };
-        let certificate = authority::present(observed, topology.identities.get(id)?)?;
-        Some((id.clone(), certificate.fingerprint()))
+        let def = topology.identities.get(id)?;
+        let certificate = authority::present(observed, def)?;
+        let home = match &def.source {
+            Source::KeyEntry { store, .. } => match observed.stores.get(store) {
+                Some(StoreLook::Readable(facts)) => Some(facts.seen()),
+                _ => None,
+            },
+            Source::Exported { .. } | Source::File(_) => None,
+        };
+        Some((id.clone(), Presented { sha256: certificate.fingerprint(), store: home }))
     });
     seen.collect()
 }
 
 /// What an identity presents: its certificate, with those that it sends along.
 #[derive(Clone)]
-struct Presented {
+struct Sent {
     leaf: Arc<Certificate>,
     chain: Vec<Arc<Certificate>>,
 }
 
 /// What is known of what an identity presents.
 enum Presents {
-    This(Presented),
+    This(Sent),
     Nothing,
     Unseen(String),
 }
@@ -252,7 +263,10 @@ impl View<'_, '_> {
                 }
             }
         }
-        causes.extend(self.still_presented(&trusts, &after, future, &present));
+        causes.extend(self.still_presented(truster, &trusts, &after, future, &present));
+        if !self.is_of_use(future) {
+            causes.iter_mut().for_each(|(refused, _)| *refused = false);
+        }
         causes
     }
 
@@ -287,54 +301,54 @@ impl View<'_, '_> {
         match truster.map(|restored| restored.presented.get(&self.def.id)) {
             // Its own store is as it is: what changes is the identity.
             None => holds_now,
-            Some(Some(then)) => holds_now && holds(after, *then),
+            Some(Some(then)) => holds_now && holds(after, then.sha256),
             Some(None) => holds_now,
         }
     }
 
     /// The services of the truster that may not have read what the identity gets back.
-    fn unread(&self, restored: bool, now: &Trusts, presented: &Presented) -> Option<(bool, Cause)> {
-        let services = self.standing.def.restart.iter();
-        let print = presented.leaf.fingerprint();
+    fn unread(&self, restored: bool, now: &Trusts, presented: &Sent) -> Option<(bool, Cause)> {
         let comes = restored && !accepts(now, presented);
-        let unread = |service: &&ServiceId| {
-            comes
-                || (self.ground.observed.ledger.restarts.contains_key(*service)
-                    && match self.undo.learned.get(*service) {
-                        Some(Learned::These(stores)) => {
-                            stores.get(&self.edge.store).is_some_and(|prints| prints.contains(&print))
-                        }
-                        Some(Learned::Unknown) | None => true,
-                    })
-        };
-        let unread: BTreeSet<ServiceId> = services.filter(unread).cloned().collect();
+        let services = self.standing.def.restart.iter();
+        let unread = services.filter(|service| comes || !overlap::has_read(self.ground, self.standing, service));
+        let unread: BTreeSet<ServiceId> = unread.cloned().collect();
         (!unread.is_empty()).then(|| (self.is_staged(), Cause::Unread(unread)))
     }
 
     /// The services of the identity that may go on presenting what the truster would lose.
     fn still_presented(
         &self,
+        truster: Option<&Restored>,
         now: &Trusts,
         after: &Trusts,
         future: &Presents,
         present: &Presents,
     ) -> Option<(bool, Cause)> {
-        let ledger = &self.ground.observed.ledger;
-        let pending = |service: &&ServiceId| ledger.restarts.contains_key(*service);
-        let mut olds: BTreeSet<Fingerprint> = BTreeSet::new();
-        let mut services: BTreeSet<ServiceId> = self.def.restart.iter().filter(pending).cloned().collect();
-        if !services.is_empty() {
-            let of_it = ledger.predecessors.iter().filter(|(_, p)| p.identity == self.def.id && p.staged);
-            olds.extend(of_it.map(|(old, _)| *old));
-        }
-        // What is taken out of the identity's store is presented until that service is restarted.
+        let Presents::This(is) = present else { return None };
         let stays = matches!(future, Presents::This(presented) if is_same(present, presented));
-        if let (Presents::This(is), false) = (present, stays) {
-            olds.insert(is.leaf.fingerprint());
-            services.extend(self.def.restart.iter().cloned());
-        }
-        let lost = olds.iter().any(|old| holds(now, *old) && !holds(after, *old));
+        let services = self.def.restart.iter().filter(|service| !(stays && self.surely_presents(truster, service)));
+        let services: BTreeSet<ServiceId> = services.cloned().collect();
+        let Trusts::These(anchors) = now else { return None };
+        let named = |certificate: &Arc<Certificate>| constraints::names(certificate, self.def);
+        let lost = anchors.iter().any(|(print, certificate)| {
+            let of_it = *print == is.leaf.fingerprint()
+                || certificate.as_ref().is_some_and(named)
+                || self.ground.observed.ledger.predecessors.get(print).is_some_and(|p| p.identity == self.def.id);
+            // That the present one is lost, and stays, was judged already.
+            of_it && !(stays && *print == is.leaf.fingerprint()) && !holds(after, *print)
+        });
         (lost && !services.is_empty()).then(|| (self.is_staged(), Cause::StillPresented(services)))
+    }
+
+    /// Whether a service of the identity surely presents what its store holds now: it was restarted since that was written, or the
+    /// store is what it was when the run was planned, and nobody waited for the service then or does now.
+    fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
+        let Source::KeyEntry { store, .. } = &self.def.source else { return true };
+        let Some(home) = self.ground.standings.get(store) else { return false };
+        let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
+        let unchanged = then.is_some() && then == home.facts.map(StoreFacts::seen).as_ref();
+        let pending = self.ground.observed.ledger.restarts.contains_key(service);
+        overlap::has_read(self.ground, home, service) || (unchanged && !pending)
     }
 
     /// An identity that is changed at once breaks for a while each time, as its plan says.
@@ -349,6 +363,13 @@ impl View<'_, '_> {
         now.iter().any(|(print, certificate)| certificate.as_ref().is_some_and(named) && !holds(after, *print))
     }
 
+    /// Whether anybody could make use of the trust: nobody takes a certificate that has ended or is distrusted.
+    fn is_of_use(&self, future: &Presents) -> bool {
+        let Presents::This(presented) = future else { return true };
+        presented.leaf.not_after() >= self.ground.now.as_second()
+            && !self.ground.topology.distrust.contains_key(&presented.leaf.fingerprint())
+    }
+
     fn presents_now(&self) -> Presents {
         match &self.def.source {
             Source::KeyEntry { store, alias } => {
@@ -361,7 +382,7 @@ impl View<'_, '_> {
                 let subject = Subject::Identity(self.def.id.clone());
                 match self.ground.observed.sources.get(&subject) {
                     Some(SourceLook::Found { certificate, .. }) => {
-                        Presents::This(Presented { leaf: Arc::clone(certificate), chain: Vec::new() })
+                        Presents::This(Sent { leaf: Arc::clone(certificate), chain: Vec::new() })
                     }
                     Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_))
                     | None => Presents::Unseen(format!("the certificate of {} cannot be read", self.def.id)),
@@ -404,7 +425,7 @@ fn holds(trusts: &Trusts, print: Fingerprint) -> bool {
 }
 
 /// Whether a store trusts what is presented: the certificate itself, one that it sends along, or one that signed one of these.
-fn accepts(trusts: &Trusts, presented: &Presented) -> bool {
+fn accepts(trusts: &Trusts, presented: &Sent) -> bool {
     let Trusts::These(anchors) = trusts else { return false };
     let sent = || std::iter::once(&presented.leaf).chain(&presented.chain);
     anchors.iter().any(|(print, anchor)| {
@@ -419,7 +440,7 @@ fn accepts(trusts: &Trusts, presented: &Presented) -> bool {
     })
 }
 
-fn is_same(present: &Presents, other: &Presented) -> bool {
+fn is_same(present: &Presents, other: &Sent) -> bool {
     matches!(present, Presents::This(is) if is.leaf.fingerprint() == other.leaf.fingerprint())
 }
 
@@ -435,7 +456,7 @@ fn key_in(format: Format, entries: &[Entry], alias: &str) -> Presents {
     let Some(chain) = chain else { return Presents::Nothing };
     let mut certificates = chain.iter().map(|slot| slot.certificate().cloned());
     match certificates.next() {
-        Some(Some(leaf)) => Presents::This(Presented { leaf, chain: certificates.flatten().collect() }),
+        Some(Some(leaf)) => Presents::This(Sent { leaf, chain: certificates.flatten().collect() }),
         Some(None) | None => Presents::Unseen(format!("the certificate under {} cannot be read", text::escape(alias))),
     }
 }

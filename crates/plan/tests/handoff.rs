@@ -70,6 +70,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
             keys: BTreeMap::new(),
             remarks: Vec::new(),
             modified: Some(NOW),
+            written: None,
         })),
     );
     observed

@@ -159,7 +159,7 @@ fn world(case: &Case) -> World {
         let predecessor = Predecessor {
             identity: IdentityId::new(host(*i), "wsm"),
             replaced_by: pick.pair().print(),
-            run: world::run(),
+            run: Some(world::run()),
             at: now(),
             staged: false,
         };

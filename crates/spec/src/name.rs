@@ -7,8 +7,22 @@ use serde::{Deserialize, Serialize};
 
 /// A fully qualified host name, lower case, without a trailing dot (RFC 1123 §2.1: labels of letters, digits and hyphens).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Fqdn(String);
+
+impl TryFrom<String> for Fqdn {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Fqdn> for String {
+    fn from(name: Fqdn) -> Self {
+        name.0
+    }
+}
 
 impl Fqdn {
     /// Reads a host name in any case. Errors say what is wrong with it.

@@ -108,6 +108,9 @@ fn report(undone: &Undone, next: &Plan) -> String {
     for identity in &undone.unstaged {
         line!(out, "{} the new key of {identity}, which nobody used yet", paint(DIM, "removed"));
     }
+    for identity in &undone.kept {
+        line!(out, "{} the new key of {identity} waits on: a store holds its certificate", paint(DIM, "kept"));
+    }
     for pack in &undone.packs {
         line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
     }

@@ -22,6 +22,7 @@ use trustmason_plan::ledger::{HandOff, Placed};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
+use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit::Approval;
@@ -151,7 +152,7 @@ pub struct Intent {
     pub placed: BTreeMap<String, Placed>,
     /// What the identities that this store is to trust presented when the run was planned, as far as that was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub presented: BTreeMap<IdentityId, Fingerprint>,
+    pub presented: BTreeMap<IdentityId, Presented>,
     /// What is done to which entry, for the audit log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<Fact>,

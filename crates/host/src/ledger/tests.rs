@@ -1,33 +1,54 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_plan::ledger::{Placed, RunRecord};
+use trustmason_plan::ledger::Placed;
+use trustmason_plan::memory::Memory;
+use trustmason_plan::site::PieceAt;
+use trustmason_spec::name::StoreId;
 
 use super::*;
-use crate::journal::{Intent, Journal, Piece};
+use crate::journal::{self, Intent, Journal, Piece, Record};
 
-fn placed(run: &str) -> Placed {
-    Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run.into(), at: Timestamp::UNIX_EPOCH }
+fn run(name: &str) -> RunId {
+    RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(name.as_bytes()))
 }
 
-fn store_id() -> StoreId {
-    StoreId::parse("ads.acme.example/cacerts").unwrap()
+fn placed(name: &str) -> Placed {
+    let at = Timestamp::UNIX_EPOCH;
+    Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run(name), at }
+}
+
+fn store_id(name: &str) -> StoreId {
+    StoreId::parse(&format!("ads.acme.example/{name}")).unwrap()
+}
+
+/// An estate of one host with the stores `done` and `undone`, below a folder of its own.
+fn topology(root: &Path) -> Topology {
+    let spec = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: './hosts/{fqdn}' }\n\
+        hosts:\n  ads.acme.example: { role: ads, side: a, stores: {\n    \
+        done: { path: 'C:\\done', format: jks, password: changeit },\n    \
+        undone: { path: 'C:\\undone', format: jks, password: changeit } } }\n";
+    let parsed = trustmason_spec::parse(spec, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
+    let profiles = trustmason_spec::profile::load(&parsed, root, |_| Err("none".to_owned())).unwrap();
+    trustmason_spec::resolve(&parsed, &profiles, root).unwrap_or_else(|faults| panic!("{faults}")).topology
 }
 
 #[test]
 fn absent_is_empty_and_a_stored_one_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    let (state, disk) = (State::at(dir.path()), Disk::new());
-    let mut ledger = load(&state).unwrap().ledger;
+    let (state, disk, topology) = (State::at(dir.path().join("state")), Disk::new(), topology(dir.path()));
+    disk.make_dir(state.root()).unwrap();
+    let mut ledger = load(&state, &topology).unwrap().ledger;
     assert_eq!((ledger.version, ledger.runs.len()), (VERSION, 0));
-    ledger.placed.entry(store_id()).or_default().insert("a".into(), placed("r"));
-    assert!(store(&disk, &state, &ledger, "r").unwrap());
-    assert!(!store(&disk, &state, &ledger, "r").unwrap(), "unchanged, not written");
-    let loaded = load(&state).unwrap();
+    ledger.placed.entry(store_id("done")).or_default().insert("a".into(), placed("r"));
+    let stored = store(&disk, &state, &ledger, None, &run("r")).unwrap();
+    let loaded = load(&state, &topology).unwrap();
     assert_eq!(loaded.ledger, ledger);
     assert_eq!(loaded.sha256, Some(Fingerprint::of(&std::fs::read(state.ledger()).unwrap())));
+    assert_eq!(loaded.sha256, Some(stored));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -36,17 +57,39 @@ fn absent_is_empty_and_a_stored_one_comes_back() {
 }
 
 #[test]
+fn a_ledger_that_changed_meanwhile_is_not_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, disk) = (State::at(dir.path()), Disk::new());
+    let first = store(&disk, &state, &Ledger { version: VERSION, ..Ledger::default() }, None, &run("r")).unwrap();
+    let theirs = Ledger { version: VERSION, estate: "theirs".into(), ..Ledger::default() };
+    let second = store(&disk, &state, &theirs, Some(first), &run("r")).unwrap();
+    let ours = Ledger { version: VERSION, estate: "ours".into(), ..Ledger::default() };
+    for expected in [Some(first), None] {
+        let error = store(&disk, &state, &ours, expected, &run("r")).unwrap_err().to_string();
+        assert!(error.contains("another program wrote it meanwhile"), "{error}");
+        assert!(std::fs::read_to_string(state.ledger()).unwrap().contains("theirs"));
+    }
+    store(&disk, &state, &ours, Some(second), &run("r")).unwrap();
+}
+
+#[test]
 fn a_newer_or_damaged_one_is_refused_with_its_path() {
     let dir = tempfile::tempdir().unwrap();
-    let state = State::at(dir.path());
+    let (state, topology) = (State::at(dir.path()), topology(dir.path()));
+    let twice = r#"{"id":"20261121T230752.089Z-0f3a9c21","started":"2026-11-21T23:07:52Z","finished":"2026-11-21T23:07:52Z","plan":"PLAN","written":0,"failed":0,"skipped":0}"#;
+    let twice = twice.replace("PLAN", &"0".repeat(64));
     for (text, want) in [
-        ("{\"version\": 2, \"novel\": []}", "layout version 2"),
-        ("{\"version\": 1, \"novel\": []}", "unknown field `novel`"),
-        ("{\"version\": 1", "is damaged"),
-        ("", "is damaged"),
+        ("{\"version\": 3, \"novel\": []}".to_owned(), "layout version 3"),
+        ("{\"version\": 2, \"novel\": []}".to_owned(), "unknown field `novel`"),
+        ("{\"version\": 1, \"novel\": []}".to_owned(), "unknown field `novel`"),
+        ("{\"version\": 2".to_owned(), "is damaged"),
+        (String::new(), "is damaged"),
+        (format!("{{\"version\": 2, \"runs\": [{twice}, {twice}]}}"), "a run is in it twice"),
+        ("{\"version\": 2, \"runs\": [{\"id\":\"/etc\"}]}".to_owned(), "is no run's id"),
+        ("{\"version\": 2, \"placed\": {\"../x/y\": {}}}".to_owned(), "is damaged"),
     ] {
-        std::fs::write(state.ledger(), text).unwrap();
-        let error = load(&state).unwrap_err().to_string();
+        std::fs::write(state.ledger(), &text).unwrap();
+        let error = load(&state, &topology).unwrap_err().to_string();
         assert!(error.contains(want) && error.contains("ledger.json"), "{text}: {error}");
     }
 }
@@ -54,51 +97,142 @@ fn a_newer_or_damaged_one_is_refused_with_its_path() {
 #[test]
 fn aliases_swapped_in_a_store_are_swapped_in_the_ledger() {
     let mut ledger = Ledger::default();
-    let here = ledger.placed.entry(store_id()).or_default();
+    let here = ledger.placed.entry(store_id("done")).or_default();
     here.insert("a".into(), placed("of a"));
     here.insert("b".into(), placed("of b"));
     let memory = Memory { moved: vec![("a".into(), "b".into()), ("b".into(), "a".into())], ..Memory::default() };
-    remember(&mut ledger, &store_id(), &memory, "r", Timestamp::UNIX_EPOCH);
-    let runs: BTreeMap<_, _> = ledger.placed[&store_id()].iter().map(|(k, p)| (k.as_str(), p.run.as_str())).collect();
-    assert_eq!(runs, BTreeMap::from([("a", "of b"), ("b", "of a")]));
+    ledger.remember(&store_id("done"), &memory, &run("r"), Timestamp::UNIX_EPOCH);
+    let runs: BTreeMap<_, _> = ledger.placed[&store_id("done")].iter().map(|(k, p)| (k.as_str(), &p.run)).collect();
+    assert_eq!(runs, BTreeMap::from([("a", &run("of b")), ("b", &run("of a"))]));
+}
+
+/// A run that was cut off after it announced two stores and wrote one of them.
+fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
+    let (state, topology) = (State::at(dir.join("state")), topology(dir));
+    let host = dir.join("hosts/ads.acme.example/C");
+    std::fs::create_dir_all(&host).unwrap();
+    std::fs::write(host.join("done"), b"new").unwrap();
+    std::fs::write(host.join("undone"), b"old").unwrap();
+    disk.make_dir(&state.run(&run("r"))).unwrap();
+    let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"), None);
+    let ledger = Ledger { version: VERSION, runs: vec![record], ..Ledger::default() };
+    store(disk, &state, &ledger, None, &run("r")).unwrap();
+    let journal = Journal::open(disk, &state, &run("r")).unwrap();
+    let begin = Record::Begin {
+        journal: journal::VERSION,
+        run: run("r"),
+        estate: "acme".into(),
+        plan: Fingerprint::of(b"p"),
+        at: Timestamp::UNIX_EPOCH,
+        who: "root".into(),
+        machine: "here".into(),
+        approval: None,
+        undoes: None,
+    };
+    journal.note(&begin).unwrap();
+    for name in ["done", "undone"] {
+        let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
+        let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
+        let at = PieceAt::file(&store_id(name).host, format!("C:\\{name}"));
+        let pieces = vec![Piece { at, before, after }];
+        let (placed, presented, facts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let intent = Intent { store: store_id(name), before, after, pieces, memory, placed, presented, facts };
+        journal.note(&Record::Intent(Box::new(intent))).unwrap();
+    }
+    (state, topology)
+}
+
+fn names(claims: &BTreeMap<StoreId, BTreeMap<String, Placed>>) -> Vec<&str> {
+    claims.keys().map(|store| store.name.as_str()).collect()
 }
 
 #[test]
 fn what_an_interrupted_run_wrote_is_remembered_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let (state, disk) = (State::at(dir.path().join("state")), Disk::new());
-    let (done, undone) = (dir.path().join("done"), dir.path().join("undone"));
-    std::fs::write(&done, b"new").unwrap();
-    std::fs::write(&undone, b"old").unwrap();
-    let run = RunRecord {
-        id: "r".into(),
-        started: Timestamp::UNIX_EPOCH,
-        finished: None,
-        plan: Fingerprint::of(b"p"),
-        written: 0,
-        failed: 0,
-        skipped: 0,
-        undoes: None,
-        undone_by: None,
-        pruned: false,
-    };
-    disk.make_dir(&state.run("r")).unwrap();
-    let ledger = Ledger { version: VERSION, runs: vec![run], ..Ledger::default() };
-    store(&disk, &state, &ledger, "r").unwrap();
-    let journal = Journal::open(&disk, &state, "r").unwrap();
-    for (name, path) in [("done", &done), ("undone", &undone)] {
-        let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
-        let store = StoreId::parse(&format!("ads.acme.example/{name}")).unwrap();
-        let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
-        let pieces = vec![Piece { path: path.clone(), before, after }];
-        let (placed, facts) = (BTreeMap::new(), Vec::new());
-        let intent = Intent { store, path: path.clone(), before, after, pieces, memory, placed, facts };
-        journal.note(&Record::Intent(Box::new(intent))).unwrap();
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    let loaded = load(&state, &topology).unwrap();
+    assert_eq!(loaded.recovered, [run("r")]);
+    assert_eq!(names(&loaded.ledger.placed), ["done"]);
+    assert!(loaded.unclear.is_empty() && loaded.ledger == loaded.assumed);
+    store(&disk, &state, &loaded.ledger, loaded.sha256, &run("r")).unwrap();
+    assert!(load(&state, &topology).unwrap().recovered.is_empty());
+}
+
+#[test]
+fn what_cannot_be_seen_stays_open_is_assumed_and_asked_again() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    let (hosts, away) = (dir.path().join("hosts"), dir.path().join("away"));
+    std::fs::rename(&hosts, &away).unwrap();
+    let mut loaded = load(&state, &topology).unwrap();
+    // As often as it is asked, and stored between.
+    for again in [true, false] {
+        let unclear: Vec<_> = loaded.unclear.iter().map(|one| one.store.name.as_str()).collect();
+        assert_eq!(unclear, ["done", "undone"]);
+        assert!(loaded.unclear[0].why.contains("does not exist"), "{:?}", loaded.unclear);
+        assert!(loaded.ledger.placed.is_empty() && loaded.ledger.perhaps.is_empty());
+        assert_eq!(names(&loaded.assumed.perhaps), ["done", "undone"]);
+        assert!(loaded.ledger.runs[0].finished.is_none());
+        assert_eq!(!loaded.recovered.is_empty(), again);
+        store(&disk, &state, &loaded.ledger, loaded.sha256, &run("r")).unwrap();
+        loaded = load(&state, &topology).unwrap();
     }
-    let loaded = load(&state).unwrap();
-    assert_eq!(loaded.recovered, ["r"]);
-    let stores: Vec<_> = loaded.ledger.placed.keys().map(|s| s.name.as_str()).collect();
-    assert_eq!(stores, ["done"]);
-    store(&disk, &state, &loaded.ledger, "r").unwrap();
-    assert!(load(&state).unwrap().recovered.is_empty());
+    std::fs::rename(&away, &hosts).unwrap();
+    let loaded = load(&state, &topology).unwrap();
+    assert_eq!((names(&loaded.ledger.placed), loaded.unclear.len()), (vec!["done"], 0));
+    assert!(loaded.ledger.runs[0].finished.is_some() && loaded.ledger.perhaps.is_empty());
+}
+
+#[test]
+fn what_somebody_wrote_since_is_assumed_for_good() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    std::fs::write(dir.path().join("hosts/ads.acme.example/C/done"), b"another").unwrap();
+    let loaded = load(&state, &topology).unwrap();
+    assert!(loaded.ledger.placed.is_empty() && loaded.unclear.is_empty());
+    assert_eq!(names(&loaded.ledger.perhaps), ["done"]);
+    assert!(loaded.ledger.placed(&store_id("done"), "a", Fingerprint::of(b"c")));
+    assert!(loaded.ledger.runs[0].finished.is_some());
+}
+
+#[test]
+fn a_run_that_the_ledger_has_forgotten_is_taken_from_its_journal() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    std::fs::remove_file(state.ledger()).unwrap();
+    let loaded = load(&state, &topology).unwrap();
+    assert_eq!((loaded.recovered, names(&loaded.ledger.placed)), (vec![run("r")], vec!["done"]));
+}
+
+#[test]
+fn a_damaged_journal_of_an_open_run_is_refused_by_name() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    let text = std::fs::read_to_string(state.journal(&run("r"))).unwrap();
+    std::fs::write(state.journal(&run("r")), text.replacen("\"record\":\"intent\"", "\"record\":\"intend\"", 1)).unwrap();
+    let error = load(&state, &topology).unwrap_err().to_string();
+    assert!(error.contains("is damaged in line 2") && error.contains(run("r").as_str()), "{error}");
+    std::fs::write(state.journal(&run("r")), "").unwrap();
+    let error = load(&state, &topology).unwrap_err().to_string();
+    assert!(error.contains("gone or empty"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_state_folder_with_links_is_refused() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
+    let (state, topology) = cut_off(dir.path(), &disk);
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let folder = state.run(&run("r"));
+    for link in [folder.join("backup"), state.runs().join("x"), state.root().join("staging"), state.audit()] {
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        let error = load(&state, &topology).unwrap_err().to_string();
+        assert!(error.contains("it is a link"), "{error}");
+        assert!(state.is_inside(&link.join("deeper")).is_err());
+        std::fs::remove_file(&link).unwrap();
+    }
+    assert!(load(&state, &topology).is_ok());
+    assert!(state.is_inside(Path::new("/etc/passwd")).is_err());
+    assert!(state.is_inside(&state.root().join("../x")).is_err());
 }

@@ -113,13 +113,14 @@ pub fn open(
     let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
     let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
     let metadata = std::fs::metadata(&real).map_err(look)?;
-    let (store, sha256, modified) = if metadata.is_dir() {
+    let (store, sha256, newest) = if metadata.is_dir() {
         let files = disk::read_folder(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = disk::folder_digest(&files);
-        let newest = files.iter().filter_map(|(name, _)| std::fs::metadata(real.join(name)).ok());
-        let modified = newest.filter_map(|m| modified(&m)).chain(modified(&metadata)).max();
+        let all = files.iter().filter_map(|(name, _)| std::fs::metadata(real.join(name)).ok());
+        let all: Vec<Metadata> = all.chain([metadata.clone()]).collect();
+        let newest = (all.iter().filter_map(modified).max(), all.iter().filter_map(written).max());
         let store = Store::open_directory(files, certificates);
-        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, modified)
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     } else {
         let bytes = disk::read(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Fingerprint::of(&bytes);
@@ -131,14 +132,16 @@ pub fn open(
             Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
         };
         let store = Store::open(bytes, unlock, certificates);
-        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, modified(&metadata))
+        let newest = (modified(&metadata), written(&metadata));
+        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     };
     let password = match opening {
         Opening::Required(password) => password,
         Opening::Unverified => None,
     };
     let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&metadata));
-    Ok(StoreFacts { modified, ..found })
+    let (modified, written) = newest;
+    Ok(StoreFacts { modified, written, ..found })
 }
 
 /// The facts of an opened store; the first file tells it from others, the newest says how old it is.
@@ -158,6 +161,7 @@ pub(super) fn facts<'m>(
         keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
+        written: files.iter().filter_map(|metadata| written(metadata)).max(),
         modified: files.into_iter().filter_map(modified).max(),
         path: path.to_owned(),
     }
@@ -204,6 +208,10 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
 fn modified(metadata: &Metadata) -> Option<i64> {
     let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok()
+}
+
+fn written(metadata: &Metadata) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::try_from(metadata.modified().ok()?).ok()
 }
 
 #[cfg(unix)]

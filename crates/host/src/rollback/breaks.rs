@@ -1,18 +1,16 @@
-//! What the planner is told before it says who would break: what each restored store will hold, and what services whose restart
-//! is pending may not have read yet.
+//! What the planner is told before it says who would break: what each restored store will hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{Fingerprint, Store, Unlock};
 use trustmason_plan::observed::StoreLook;
-use trustmason_plan::undo::{After, Break, Learned, Restored, Undo};
-use trustmason_spec::name::{ServiceId, StoreId};
+use trustmason_plan::undo::{After, Break, Restored, Undo};
+use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::Looking;
 use super::outlook::Restore;
 use crate::disk;
-use crate::journal::{self, Deed};
 use crate::pair;
 use crate::path;
 
@@ -24,8 +22,7 @@ pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
         let presented = restore.intent.presented.clone();
         (restore.intent.store.clone(), Restored { after, presented })
     });
-    let pending = looking.ledger.assumed.restarts.keys();
-    Undo { stores: stores.collect(), learned: pending.map(|id| (id.clone(), learned(looking, id))).collect() }
+    Undo { stores: stores.collect() }
 }
 
 /// What a store will hold.
@@ -127,22 +124,6 @@ fn files(restore: &Restore, def: &StoreDef) -> Result<Vec<(String, Vec<u8>)>, St
         }
     }
     Ok(files.into_iter().collect())
-}
-
-/// What runs brought into the stores of a service since its restart became pending.
-fn learned(looking: Looking<'_>, service: &ServiceId) -> Learned {
-    let ledger = &looking.ledger.assumed;
-    let Some(pending) = ledger.restarts.get(service) else { return Learned::Unknown };
-    let mut stores: BTreeMap<StoreId, BTreeSet<Fingerprint>> = BTreeMap::new();
-    for record in ledger.runs.iter().filter(|record| record.started >= pending.since) {
-        let Ok(records) = journal::of_record(looking.state, record) else { return Learned::Unknown };
-        let deeds = journal::deeds(&records, &record.id, looking.sites());
-        for Deed { intent, .. } in deeds.iter().filter(|deed| !deed.is_untouched()) {
-            let came = intent.facts.iter().filter(|fact| fact.after != fact.before).filter_map(|fact| fact.after);
-            stores.entry(intent.store.clone()).or_default().extend(came);
-        }
-    }
-    Learned::These(stores)
 }
 
 /// What a person can do about it.

@@ -12,7 +12,7 @@ mod breaks;
 mod copies;
 mod outlook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
-use trustmason_plan::observed::Observed;
+use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
@@ -93,6 +93,8 @@ pub struct Undone {
     pub stores: BTreeMap<StoreId, StoreOutcome>,
     /// Identities whose staged new key was removed.
     pub unstaged: Vec<IdentityId>,
+    /// Identities whose staged new key stays: a store of the estate holds its certificate.
+    pub kept: Vec<IdentityId>,
     /// Identities whose new key waits in staging again: an earlier run had made it.
     pub restaged: Vec<IdentityId>,
     /// Services that must be restarted, since their stores changed again.
@@ -141,7 +143,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     undone.restarts.sort();
     undone.restarts.dedup();
     if undone.is_complete() {
-        unstage(&mut books, &outlook, &mut undone);
+        unstage(&mut books, request.looking, &outlook, &mut undone);
         restage(&mut books, &outlook, &mut undone);
         let by = books.run.clone();
         if let Some(record) = books.ledger.run_mut(&outlook.run) {
@@ -301,11 +303,27 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
 }
 
 /// Removes keys the run made that still wait: nobody is to hear of their certificates any more.
-fn unstage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
+fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
+    let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
+    let others = looking.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
+    let known: BTreeSet<Fingerprint> = others
+        .filter_map(|(_, look)| match look {
+            StoreLook::Readable(facts) => Some(&facts.entries),
+            _ => None,
+        })
+        .flatten()
+        .flat_map(|entry| entry.certificates())
+        .map(|slot| slot.fingerprint())
+        .collect();
     for (identity, sha256) in &outlook.staged {
         let Some(path) = staging::find(&books.state, identity) else { continue };
         let waits = books.state.is_inside(&path).ok().and_then(|()| staging::look(&path, None, &Interner::new()));
         if waits.is_some_and(|look| look.certificate.fingerprint() == *sha256) {
+            // A key whose certificate somebody trusts may be in use, whatever is remembered of it.
+            if known.contains(sha256) {
+                undone.kept.push(identity.clone());
+                continue;
+            }
             books.trouble(|books| {
                 books.disk.remove(&path)?;
                 books.disk.remove_empty_dir(&books.state.staging_of(&identity.host))

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Fingerprint, Format, Password, Protection, Store, Unlock};
+use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
 use trustmason_plan::change::{Change, Mint, Plan};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::run_id::RunId;
-use trustmason_plan::undo;
+use trustmason_plan::undo::{self, Presented};
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
@@ -68,7 +68,7 @@ impl Work<'_> {
     }
 
     /// What the identities that a store is to trust presented when the run was planned.
-    pub(super) fn presented(&self, store: &StoreId) -> BTreeMap<IdentityId, Fingerprint> {
+    pub(super) fn presented(&self, store: &StoreId) -> BTreeMap<IdentityId, Presented> {
         undo::presented(self.topology, self.observed, store)
     }
 

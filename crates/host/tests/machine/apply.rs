@@ -9,6 +9,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::{Lock, LockError};
 use trustmason_host::run::{ChangeOutcome, RunError, StoreOutcome};
 use trustmason_keystore::Format;
+use trustmason_plan::run_id::RunId;
 use trustmason_plan::change::Deed;
 use trustmason_spec::topology::DeclaredFormat;
 
@@ -180,7 +181,7 @@ fn a_read_only_folder_is_said_plainly_and_stops_nobody_else() {
 fn of_two_runs_one_works_and_the_other_is_told() {
     let world = World::settled_identity();
     let mut first = Lock::take(&world.state()).unwrap();
-    first.sign(&Disk::new(), "20261121T230752.089Z-0f3a9c21", now()).unwrap();
+    first.sign(&Disk::new(), &RunId::parse("20261121T230752.089Z-0f3a9c21").unwrap(), now()).unwrap();
     let before = fs::read(world.cacerts()).unwrap();
     match world.apply(&Disk::new()) {
         Err(RunError::Lock(LockError::Held { holder: Some(holder), .. })) => assert_eq!(holder.pid, std::process::id()),

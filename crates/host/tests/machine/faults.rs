@@ -9,6 +9,9 @@ use std::sync::Arc;
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::journal::{self, Record};
+use trustmason_host::path;
+use trustmason_plan::run_id::RunId;
+use trustmason_spec::topology::Place;
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_spec::topology::{DeclaredFormat, Write};
@@ -20,10 +23,15 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
     let mut all: BTreeMap<PathBuf, Vec<Fingerprint>> = BTreeMap::new();
     let Ok(runs) = fs::read_dir(world.state().runs()) else { return all };
     for run in runs {
-        let run = run.unwrap().file_name().into_string().unwrap();
-        for record in journal::read(&world.state(), &run).unwrap() {
+        let run = RunId::parse(run.unwrap().file_name().to_str().unwrap()).unwrap();
+        // A run that was cut off before its beginning was on the disk meant nothing yet.
+        for record in journal::read(&world.state(), &run).unwrap_or_default() {
             if let Record::Intent(intent) = record {
-                all.entry(intent.path).or_default().extend(intent.after);
+                let (Place::File(path) | Place::Directory(path)) = &world.topology.stores[&intent.store].place else {
+                    panic!("a store of another kind");
+                };
+                let (path::Place::Found(path) | path::Place::Absent { path, .. }) = path::resolve(path).unwrap();
+                all.entry(path).or_default().extend(intent.after);
             }
         }
     }

@@ -190,7 +190,7 @@ fn a_rollback_brings_everything_back_with_its_properties() {
     assert_eq!(after[&SystemStore::Root], before[&SystemStore::Root]);
     assert!(after[&SystemStore::Ca].is_empty());
     // And the rollback itself can be taken back.
-    let again = machine.world.undo(Some(&undone.run), &Disk::new()).unwrap();
+    let again = machine.world.undo(undone.run.as_ref(), &Disk::new()).unwrap();
     assert!(again.is_complete() && machine.system.prints(SystemStore::Ca).len() == 1, "{again:?}");
 }
 

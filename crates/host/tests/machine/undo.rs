@@ -8,20 +8,31 @@ use std::sync::Arc;
 use trustmason_host::disk::{Attributes, Disk, Owner, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::Lock;
-use trustmason_host::rollback::{Request, RollbackError, Undone, rollback};
+use trustmason_host::rollback::{Looking, Request, RollbackError, Undone, rollback};
 use trustmason_host::run::StoreOutcome;
-use trustmason_keystore::Format;
+use trustmason_host::secret::Secrets;
+use trustmason_keystore::{Format, Interner};
 use trustmason_plan::ledger::Predecessor;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::world::*;
 
 impl World {
-    pub fn undo(&self, run: Option<&str>, disk: &Disk) -> Result<Undone, RollbackError> {
-        let ledger = self.ledger();
-        let mut lock = Lock::take(&self.state()).unwrap();
-        let request = Request { run, topology: &self.topology, ledger: &ledger, now: now(), author: ANNA };
-        rollback(request, disk, &mut lock)
+    pub fn undo(&self, run: Option<&RunId>, disk: &Disk) -> Result<Undone, RollbackError> {
+        let (ledger, observed) = self.look();
+        let (state, secrets, certificates) = (self.state(), Secrets::new(), Interner::new());
+        let looking = Looking {
+            state: &state,
+            topology: &self.topology,
+            ledger: &ledger,
+            observed: &observed,
+            secrets: &secrets,
+            certificates: &certificates,
+            now: now(),
+        };
+        let mut lock = Lock::take(&state).unwrap();
+        rollback(Request { run, looking, author: ANNA }, disk, &mut lock)
     }
 
     /// A world with a store of PEM files in which one file is new, one replaced by nothing, one stays.
@@ -96,7 +107,7 @@ fn a_finished_run_is_taken_back_whole() {
     assert_ne!(hosts(&world), before);
     let undone = world.undo(None, &Disk::new()).unwrap();
     assert!(undone.is_complete(), "{undone:#?}");
-    assert_eq!(undone.undoes, run);
+    assert_eq!(undone.undoes, Some(run.clone()));
     assert_eq!(hosts(&world), before);
     assert!(undone.stores.values().all(|s| matches!(s, StoreOutcome::Written { backup: Some(_) })), "{undone:#?}");
     let ledger = world.ledger().ledger;
@@ -105,7 +116,7 @@ fn a_finished_run_is_taken_back_whole() {
     let [(taken_back, record)] = ledger.predecessors.iter().collect::<Vec<_>>()[..] else { panic!("{ledger:#?}") };
     assert_eq!((record.replaced_by, record.staged), (world.old_wsm.fingerprint(), true));
     assert_ne!(*taken_back, record.replaced_by);
-    assert_eq!(ledger.runs[0].undone_by.as_ref(), Some(&undone.run));
+    assert_eq!(ledger.runs[0].undone_by.as_ref(), undone.run.as_ref());
     assert_eq!(ledger.runs[1].undoes.as_ref(), Some(&run));
     assert!(ledger.runs.iter().all(|record| record.finished.is_some()));
     assert!(!undone.restarts.is_empty());
@@ -114,11 +125,11 @@ fn a_finished_run_is_taken_back_whole() {
     assert_eq!(world.plan().changes.len(), changes);
     assert!(matches!(world.undo(None, &Disk::new()), Err(RollbackError::Nothing)));
     match world.undo(Some(&run), &Disk::new()) {
-        Err(RollbackError::Undone { by, .. }) => assert_eq!(by, undone.run),
+        Err(RollbackError::Undone { by, .. }) => assert_eq!(Some(by), undone.run),
         other => panic!("{other:?}"),
     }
     // The rollback can be taken back by its name.
-    let redone = world.undo(Some(&undone.run), &Disk::new()).unwrap();
+    let redone = world.undo(undone.run.as_ref(), &Disk::new()).unwrap();
     assert!(redone.is_complete(), "{redone:#?}");
     assert!(world.plan().changes.is_empty(), "{:#?}", world.plan().changes);
 }
@@ -308,7 +319,7 @@ fn old_backups_go_and_are_said_to_be_gone() {
     world.topology.policy.keep_days = 0;
     let mut ledger = world.ledger().ledger;
     ledger.runs[0].started = "2026-01-01T00:00:00Z".parse().unwrap();
-    trustmason_host::ledger::store(&Disk::new(), &world.state(), &ledger, &first).unwrap();
+    fs::write(world.state().ledger(), serde_json::to_vec(&ledger).unwrap()).unwrap();
     let second = world.apply(&Disk::new()).unwrap().run.unwrap();
     assert!(!world.state().backups(&first).exists() && world.state().backups(&second).exists());
     assert!(world.state().journal(&first).exists(), "the journal stays");

@@ -329,14 +329,15 @@ impl World {
     }
 
     pub fn ledger(&self) -> Loaded {
-        ledger::load(&self.state()).unwrap()
+        ledger::load(&self.state(), &self.topology).unwrap()
     }
 
     pub fn look(&self) -> (Loaded, Observed) {
-        let ledger = self.ledger();
+        let mut ledger = self.ledger();
         let (state, secrets, certificates) = (self.state(), Secrets::new(), Interner::new());
         let eyes = Eyes { state: &state, secrets: &secrets, certificates: &certificates };
-        let observed = look(&Survey::of(&self.topology), &ledger, eyes);
+        let mut observed = look(&Survey::of(&self.topology), &ledger, eyes);
+        ledger.notice(&self.topology, &mut observed, now());
         (ledger, observed)
     }
 

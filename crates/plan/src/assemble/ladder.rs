@@ -164,6 +164,21 @@ impl<'a> Desk<'a> {
         for (identity, anchors) in self.issuers_by_hand() {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
+        let standings = self.ground.standings;
+        let seen = |id: &trustmason_spec::name::StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
+        let mut take = |service: &ServiceId, store: &trustmason_spec::name::StoreId| {
+            if let Some(seen) = seen(store) {
+                readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);
+            }
+        };
+        for standing in standings.values().filter(|standing| !standing.hand_off) {
+            standing.def.restart.iter().for_each(|service| take(service, &standing.def.id));
+        }
+        for def in self.ground.topology.identities.values() {
+            if let Source::KeyEntry { store, .. } = &def.source {
+                def.restart.iter().for_each(|service| take(service, store));
+            }
+        }
         readers
     }
 

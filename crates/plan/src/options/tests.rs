@@ -353,6 +353,7 @@ fn the_format_is_compared_with_the_file_where_it_opens() {
         keys: BTreeMap::new(),
         remarks: Vec::new(),
         modified: None,
+        written: None,
     };
     let told = |text: &str| {
         let mut observed = Observed::default();

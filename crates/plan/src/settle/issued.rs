@@ -144,7 +144,7 @@ fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> (Option
 fn rest(ground: &Ground<'_>, def: &IdentityDef, place: Place<'_, '_>) -> Settled {
     let (from, material) = present(&place, def, "");
     let settling = place.current.as_ref().filter(|_| overlap::is_staged(def));
-    let overlap = settling.and_then(|current| overlap::settling(ground, def, current));
+    let overlap = settling.and_then(|current| overlap::settling(ground, def, place.home, current));
     let mut findings = place.findings;
     findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
     Settled { from, overlap, findings, ..Settled::plain(IdentityState::Active, place.current, material) }

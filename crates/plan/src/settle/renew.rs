@@ -67,7 +67,7 @@ pub(super) fn present(
     });
     let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
     let settling = overlap::is_staged(def) && usable;
-    let settling = settling.then(|| overlap::settling(ground, def, &current)).flatten();
+    let settling = settling.then(|| overlap::settling(ground, def, standing, &current)).flatten();
     let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
     let (finding, reason) = match (reason, staged) {
         (Some((_, reason)), _) if foreign => {

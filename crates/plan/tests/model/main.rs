@@ -119,7 +119,7 @@ fn the_check_sees_a_profile_that_forgot_a_service() {
 
 #[test]
 fn the_check_sees_a_program_that_forgets_what_it_did_on_a_disk_that_is_away() {
-    let way = breaks(pair(Rotation::Staged), Rules { program: Program::Forgetful, ..RULES });
+    let way = breaks(star(Rotation::Staged), Rules { program: Program::Forgetful, ..RULES });
     assert!(way.iter().any(|step| step.ends_with("is away")), "{way:#?}");
 }
 

@@ -54,7 +54,7 @@ impl Graph {
     fn run(&mut self, truth: &Truth, rules: Rules) -> Option<Vec<String>> {
         while let Some(at) = self.queue.pop_front() {
             let state = self.states[at].clone();
-            if let Some(what) = state.broken(truth) {
+            if let Some(what) = state.broken(truth).or_else(|| state.forgotten(rules.program)) {
                 return Some(self.way(at, what));
             }
             for (step, after) in state.steps(truth, rules) {
@@ -64,37 +64,17 @@ impl Graph {
         None
     }
 
-    /// The state folders that each state, or one on a way to it, has had.
-    fn earlier(&self) -> (Vec<Folder>, Vec<BTreeSet<usize>>) {
-        let mut folders: Vec<Folder> = Vec::new();
-        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-        let mut had: Vec<BTreeSet<usize>> = Vec::new();
-        for state in &self.states {
-            let fresh = folders.len();
-            let number = *numbers.entry(state.folder_key()).or_insert(fresh);
-            if number == fresh {
-                folders.push(state.folder.clone());
-            }
-            had.push(BTreeSet::from([number]));
-        }
-        let mut after: Vec<Vec<usize>> = vec![Vec::new(); self.states.len()];
-        for (to, before) in self.before.iter().enumerate() {
-            for from in before {
-                after[*from].push(to);
+    /// The state folders that the states on the way to this one had, each once.
+    fn earlier(&self, mut at: usize) -> Vec<Folder> {
+        let mut seen = BTreeSet::from([self.states[at].folder_key()]);
+        let mut folders = Vec::new();
+        while let Some((from, _)) = &self.came[at] {
+            at = *from;
+            if seen.insert(self.states[at].folder_key()) {
+                folders.push(self.states[at].folder.clone());
             }
         }
-        let mut open: Vec<usize> = (0..self.states.len()).collect();
-        while let Some(at) = open.pop() {
-            let mine = had[at].clone();
-            for to in after[at].clone() {
-                let size = had[to].len();
-                had[to].extend(&mine);
-                if had[to].len() > size {
-                    open.push(to);
-                }
-            }
-        }
-        (folders, had)
+        folders
     }
 }
 
@@ -113,16 +93,13 @@ pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Sear
     graph.add(first, None);
     let mut broken = graph.run(truth, rules);
     if restores && broken.is_none() {
-        let (folders, had) = graph.earlier();
-        for (at, had) in had.iter().enumerate() {
+        for at in 0..graph.states.len() {
             let state = graph.states[at].clone();
             if !state.rests() {
                 continue;
             }
-            let earlier = had.iter().map(|number| &folders[*number]).chain([&empty]);
-            for folder in earlier {
-                let after = state.restored(folder);
-                graph.add(after, Some((at, "an earlier state folder is put back".to_owned())));
+            for folder in graph.earlier(at).iter().chain([&empty]) {
+                graph.add(state.restored(folder), Some((at, "an earlier state folder is put back".to_owned())));
             }
         }
         broken = graph.run(truth, rules);

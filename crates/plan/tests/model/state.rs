@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{EntryKind, Fingerprint, Interner, Store, Unlock};
+use trustmason_keystore::{EntryKind, Fingerprint};
 use trustmason_plan::change::{Plan, StoreVerdict, Wait};
-use trustmason_plan::ledger::{Ledger, Placed};
+use trustmason_plan::ledger::{Ack, Ledger, Placed, Seen};
 use trustmason_plan::memory::Memory;
-use trustmason_plan::observed::Unclear;
-use trustmason_plan::undo::{self, After, Learned, Restored, Undo};
+use trustmason_plan::notice;
+use trustmason_plan::observed::{StoreLook, Unclear};
+use trustmason_plan::undo::{self, After, Presented, Restored, Undo};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Subject, Topology};
 
-use crate::world::{Disk, Pair, World, password, run};
+use crate::world::{Disk, Pair, World, opened, run};
 
 /// What a service read when it was last started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,9 +29,9 @@ pub struct Deed {
     after: Vec<u8>,
     memory: Memory,
     placed: BTreeMap<String, Placed>,
-    presented: BTreeMap<IdentityId, Fingerprint>,
-    /// The certificates that it brought in.
-    came: BTreeSet<Fingerprint>,
+    presented: BTreeMap<IdentityId, Presented>,
+    /// When the store was written.
+    stamp: jiff::Timestamp,
     /// What tells it from others: what the store held before and after.
     name: String,
 }
@@ -56,8 +57,6 @@ pub struct Folder {
     rollback: Option<Log>,
     /// What runs that were cut off did, and nobody knows yet whether they did.
     open: Vec<Deed>,
-    /// What the services whose restart is pending may not have read.
-    learned: BTreeMap<ServiceId, BTreeMap<StoreId, BTreeSet<Fingerprint>>>,
 }
 
 /// A run at work: its plan is fixed, some of its stores are still to be written, in no order that matters.
@@ -95,6 +94,10 @@ pub struct State {
     pub folder: Folder,
     away: Option<Fqdn>,
     work: Work,
+    /// What a ledger would know that nobody ever put back or lost.
+    truth: Ledger,
+    /// An earlier folder was put in the place of another.
+    restored: bool,
 }
 
 /// Who reads what: the truth of the estate, which a profile may have forgotten.
@@ -144,6 +147,8 @@ pub enum Program {
     Forgetful,
     /// It puts back what a run wrote without asking who would break.
     Unasking,
+    /// It believes its state folder and does not see that an identity has changed.
+    Unnoticing,
 }
 
 /// What may happen in a world, and how far back it is followed.
@@ -162,13 +167,9 @@ fn bytes_of(world: &World, store: &StoreId) -> Vec<u8> {
     bytes.clone()
 }
 
-fn opened(bytes: &[u8]) -> Store {
-    Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap()
-}
-
 /// What a store holds, without salts and dates.
 fn listing(bytes: &[u8]) -> String {
-    let store = opened(bytes);
+    let store = opened(bytes).0;
     let entries = store.entries().iter();
     let mut lines: Vec<_> = entries
         .map(|e| format!("{:?} {} {}", e.alias, e.kind.as_str(), e.certificates()[0].fingerprint().short()))
@@ -178,18 +179,21 @@ fn listing(bytes: &[u8]) -> String {
 }
 
 fn trusted(bytes: &[u8]) -> BTreeSet<Fingerprint> {
-    let store = opened(bytes);
+    let store = opened(bytes).0;
     let entries = store.entries().iter().filter(|e| matches!(e.kind, EntryKind::Trusted(_)));
     entries.map(|e| e.certificates()[0].fingerprint()).collect()
 }
 
 impl Deed {
-    fn new(world: &World, store: &StoreId, before: Vec<u8>, memory: Memory, presented: BTreeMap<IdentityId, Fingerprint>) -> Self {
+    fn new(world: &World, store: &StoreId, before: Vec<u8>, memory: Memory, presented: BTreeMap<IdentityId, Presented>) -> Self {
         let after = bytes_of(world, store);
         Self {
             store: store.clone(),
+            stamp: match world.look().stores.get(store) {
+                Some(StoreLook::Readable(facts)) => facts.written.unwrap(),
+                _ => panic!("no store"),
+            },
             name: format!("{store}:{}>{}", listing(&before), listing(&after)),
-            came: &trusted(&after) - &trusted(&before),
             placed: world.ledger.placed.get(store).cloned().unwrap_or_default(),
             before,
             after,
@@ -203,13 +207,9 @@ impl Folder {
     /// Takes a deed of which all is known.
     fn settle(&mut self, deed: &Deed, world: &World) {
         self.ledger.remember(&deed.store, &deed.memory, &run(), world.now);
-        for service in &deed.memory.restarts {
-            let learned = self.learned.entry(service.clone()).or_default();
-            learned.entry(deed.store.clone()).or_default().extend(&deed.came);
-        }
     }
 
-    fn key(&self) -> String {
+    fn key(&self, now: &BTreeMap<StoreId, Seen>) -> String {
         let ledger = &self.ledger;
         let short = |map: &BTreeMap<StoreId, BTreeMap<String, Placed>>| {
             let lines = map.iter().flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {a} {}", p.sha256.short())));
@@ -217,12 +217,20 @@ impl Folder {
         };
         let predecessors: Vec<_> =
             ledger.predecessors.iter().map(|(f, p)| (f.short(), p.replaced_by.short(), p.staged)).collect();
-        let acks: Vec<_> = ledger.acks.iter().map(|(service, ack)| (service, &ack.read)).collect();
-        let staging: Vec<_> = self.staging.iter().map(|(id, p)| (id, p.print().short())).collect();
+        // Whether a store is what it was then, and not when that was, is what tells.
+        let acks = ledger.acks.iter().map(|(service, ack)| {
+            let seen = ack.seen.iter().map(|(id, seen)| format!("{id} {}", now.get(id) == Some(seen)));
+            (service, seen.collect::<Vec<_>>())
+        });
+        let acks: Vec<_> = acks.collect();
         let log = |log: &Log| {
-            let deeds: Vec<_> = log.deeds.iter().map(|deed| deed.name.clone()).collect();
-            format!("{deeds:?}{:?}{:?}", log.staged, log.installed.keys().collect::<Vec<_>>())
+            let deeds = log.deeds.iter().map(|deed| {
+                let same = deed.presented.values().map(|then| then.store.as_ref().is_some_and(|seen| now.values().any(|is| is == seen)));
+                format!("{}{:?}{}", deed.name, same.collect::<Vec<_>>(), Some(&deed.stamp) == now.get(&deed.store).and_then(|seen| seen.written.as_ref()))
+            });
+            format!("{:?}{:?}{:?}", deeds.collect::<Vec<_>>(), log.staged, log.installed.keys().collect::<Vec<_>>())
         };
+        let staging: Vec<_> = self.staging.iter().map(|(id, p)| (id, p.print().short())).collect();
         format!(
             "{}|{}|{predecessors:?}|{:?}|{acks:?}|{staging:?}|{:?}|{:?}|{:?}|{:?}",
             short(&ledger.placed),
@@ -231,7 +239,7 @@ impl Folder {
             self.runs.iter().map(log).collect::<Vec<_>>(),
             self.rollback.as_ref().map(log),
             self.open.iter().map(|deed| format!("{}{:?}", deed.name, deed.memory.restarts)).collect::<Vec<_>>(),
-            self.learned
+            ledger.presented.iter().map(|(id, print)| format!("{id} {}", print.short())).collect::<Vec<_>>()
         )
     }
 }
@@ -239,7 +247,9 @@ impl Folder {
 impl State {
     pub fn new(world: World, truth: &Truth) -> Self {
         let folder = Folder { ledger: world.ledger.clone(), ..Folder::default() };
-        let mut state = Self { world, services: BTreeMap::new(), folder, away: None, work: Work::Nothing };
+        let known = world.ledger.clone();
+        let (services, work) = (BTreeMap::new(), Work::Nothing);
+        let mut state = Self { world, services, folder, away: None, work, truth: known, restored: false };
         for service in truth.readers.keys() {
             state.restart(truth, service);
         }
@@ -252,6 +262,18 @@ impl State {
         let presents = identities.iter().map(|id| (id.clone(), self.world.present(id)));
         let loaded = Loaded { trusts: trusts.collect(), presents: presents.collect() };
         self.services.insert(service.clone(), loaded);
+    }
+
+    /// An entry that this program placed and has forgotten. What an older state folder has forgotten is what that costs.
+    pub fn forgotten(&self, program: Program) -> Option<String> {
+        if self.restored || !self.rests() || self.away.is_some() {
+            return None;
+        }
+        let (folder, world) = self.looked(program);
+        let claims = self.truth.placed.iter().flat_map(|(id, placed)| placed.iter().map(move |(key, p)| (id, key, p)));
+        let mut there = claims.filter(|(id, key, placed)| world.trusted(id).get(*key) == Some(&placed.sha256));
+        let lost = there.find(|(id, key, placed)| !folder.ledger.placed(id, key, placed.sha256));
+        lost.map(|(id, key, _)| format!("`{key}` of {id} was placed and is forgotten"))
     }
 
     /// The first edge over which a client would refuse its server now.
@@ -291,7 +313,17 @@ impl State {
 
     /// What tells the state folder from others.
     pub fn folder_key(&self) -> String {
-        self.folder.key()
+        self.folder.key(&self.seen())
+    }
+
+    /// The state of every store.
+    fn seen(&self) -> BTreeMap<StoreId, Seen> {
+        let look = self.world.look();
+        let seen = look.stores.iter().filter_map(|(id, look)| match look {
+            StoreLook::Readable(facts) => Some((id.clone(), facts.seen())),
+            _ => None,
+        });
+        seen.collect()
     }
 
     pub fn key(&self) -> String {
@@ -307,7 +339,8 @@ impl State {
                 format!("back {left:?}{:?}{}", back.log.staged, back.again)
             }
         };
-        format!("{}|{}|{work}", self.estate_key(), self.folder.key())
+        let truth: Vec<_> = self.truth.placed.values().flat_map(|p| p.iter().map(|(a, p)| (a, p.sha256.short()))).collect();
+        format!("{}|{}|{work}|{}|{truth:?}", self.estate_key(), self.folder_key(), self.restored)
     }
 
     /// A command begins: what runs that were cut off did is asked of the disks. Answers the folder as it may be stored, and the
@@ -327,8 +360,11 @@ impl State {
                 folder.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
             }
         }
-        world.ledger = folder.ledger.clone();
         world.staging = folder.staging.clone();
+        if program != Program::Unnoticing {
+            notice(&mut folder.ledger, &world.topology, &world.look(), world.now);
+        }
+        world.ledger = folder.ledger.clone();
         for deed in &folder.open {
             world.ledger.assume(&deed.store, &deed.memory, &run(), world.now);
             world.unclear.push(Unclear { run: run(), store: deed.store.clone(), why: "its disk is away".to_owned() });
@@ -388,6 +424,7 @@ impl State {
                     run.log.installed.insert(identity.clone(), run.made[identity].clone());
                 }
             }
+            after.truth.remember(store, &memory, &crate::world::run(), after.world.now);
             run.log.deeds.push(Deed::new(&after.world, store, before, memory, presented));
             run.left.remove(store);
             after.folder.staging = after.world.staging.clone();
@@ -418,7 +455,9 @@ impl State {
             let presented = undo::presented(&after.world.topology, &after.world.look(), &deed.store);
             let memory = deed.memory.taken_back(&deed.placed, &run(), after.world.now);
             after.world.disk.insert(deed.store.clone(), Disk::File(deed.before.clone()));
+            *after.world.stamps.entry(deed.store.clone()).or_default() += 1;
             after.world.ledger = after.folder.ledger.clone();
+            after.truth.remember(&deed.store, &memory, &run(), after.world.now);
             back.own.deeds.push(Deed::new(&after.world, &deed.store, before, memory, presented));
             if back.left.is_empty() {
                 after.ends_back(back);
@@ -435,7 +474,10 @@ impl State {
         for deed in &back.own.deeds {
             self.folder.settle(deed, &self.world);
         }
-        self.folder.staging.retain(|id, _| !back.log.staged.contains(id));
+        // A key whose certificate somebody trusts may be in use, whatever is remembered of it.
+        let stores = self.world.topology.stores.keys();
+        let known: BTreeSet<Fingerprint> = stores.flat_map(|id| trusted(&bytes_of(&self.world, id))).collect();
+        self.folder.staging.retain(|id, pair| !back.log.staged.contains(id) || known.contains(&pair.print()));
         self.folder.staging.extend(back.log.installed.clone());
         self.world.staging = self.folder.staging.clone();
         if back.again {
@@ -491,9 +533,7 @@ impl State {
         let read = plan.readers.get(service).cloned().unwrap_or_default();
         let folder = &mut self.folder;
         folder.ledger.restarts.remove(service);
-        folder.learned.remove(service);
-        let ack = trustmason_plan::ledger::Ack { at: world.now, by: "operator".to_owned(), read };
-        folder.ledger.acks.insert(service.clone(), ack);
+        folder.ledger.acks.insert(service.clone(), Ack::new(world.now, "operator", &read));
         // What a run did before a service was restarted, that service has read.
         for deed in &mut folder.open {
             deed.memory.restarts.retain(|other| other != service);
@@ -509,15 +549,11 @@ impl State {
         }
         if program != Program::Unasking {
             let restored = |deed: &&Deed| {
-                let store = opened(&deed.before);
+                let store = opened(&deed.before).0;
                 let after = After::Holds(store.format(), store.entries().to_vec());
                 (deed.store.clone(), Restored { after, presented: deed.presented.clone() })
             };
-            let learned = world.ledger.restarts.keys().map(|service| {
-                let stores = folder.learned.get(service).cloned();
-                (service.clone(), stores.map_or(Learned::Unknown, Learned::These))
-            });
-            let undo = Undo { stores: deeds.iter().map(restored).collect(), learned: learned.collect() };
+            let undo = Undo { stores: deeds.iter().map(restored).collect() };
             if !undo::judge(&world.topology, &world.look(), &undo, world.now).refused.is_empty() {
                 return None;
             }
@@ -535,7 +571,7 @@ impl State {
 
     /// An older state folder is put in the place of this one.
     pub fn restored(&self, folder: &Folder) -> Self {
-        let mut after = self.with(folder);
+        let mut after = Self { restored: true, ..self.with(folder) };
         after.world.staging = folder.staging.clone();
         after
     }

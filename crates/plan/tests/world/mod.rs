@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Certificate, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
 use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -143,6 +143,24 @@ fn fresh(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
     Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
 }
 
+/// What the key entries of a store say to its password.
+type Keys = BTreeMap<EntryId, KeyLook>;
+
+/// A store, opened once for all worlds that hold the same bytes.
+pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
+    static OPENED: Mutex<BTreeMap<Fingerprint, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
+    let print = Fingerprint::of(bytes);
+    if let Some(found) = OPENED.lock().unwrap().get(&print) {
+        return found.clone();
+    }
+    let store = Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap();
+    let keys = store.entries().iter().filter(|e| store.open_key(e.id, &password()).is_ok());
+    let keys = keys.map(|e| (e.id, KeyLook::Opens)).collect();
+    let found = (Arc::new(store), keys);
+    OPENED.lock().unwrap().insert(print, found.clone());
+    found
+}
+
 /// What a look finds where a store should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disk {
@@ -162,6 +180,8 @@ pub struct World {
     pub options: Options,
     pub staging: BTreeMap<IdentityId, Pair>,
     pub now: Timestamp,
+    /// How often each store was written.
+    pub stamps: BTreeMap<StoreId, u32>,
     minted: BTreeMap<IdentityId, usize>,
 }
 
@@ -381,15 +401,14 @@ impl World {
             options: Options { spec: "world.yaml".to_owned(), ..Options::default() },
             staging: BTreeMap::new(),
             now: now(),
+            stamps: BTreeMap::new(),
             minted: BTreeMap::new(),
         }
     }
 
-    pub fn open(&self, id: &StoreId) -> Option<Store> {
+    pub fn open(&self, id: &StoreId) -> Option<Arc<Store>> {
         match self.disk.get(id)? {
-            Disk::File(bytes) => {
-                Some(Store::open(bytes.clone(), Unlock::Password(&password()), &Interner::new()).unwrap())
-            }
+            Disk::File(bytes) => Some(opened(bytes).0),
             Disk::Absent | Disk::Unreadable => None,
         }
     }
@@ -409,13 +428,7 @@ impl World {
         for (n, id) in self.topology.stores.keys().enumerate() {
             let look = match self.disk.get(id) {
                 Some(Disk::File(bytes)) => {
-                    let store = self.open(id).unwrap();
-                    let keys = store
-                        .entries()
-                        .iter()
-                        .filter(|e| store.open_key(e.id, &password()).is_ok())
-                        .map(|e| (e.id, KeyLook::Opens))
-                        .collect();
+                    let (store, keys) = opened(bytes);
                     StoreLook::Readable(Box::new(StoreFacts {
                         shelves: Default::default(),
                         path: PathBuf::from(id.to_string()),
@@ -426,6 +439,7 @@ impl World {
                         keys,
                         remarks: store.remarks().to_vec(),
                         modified: Some(NOW),
+                        written: Timestamp::from_second(NOW + i64::from(self.stamps.get(id).copied().unwrap_or_default())).ok(),
                     }))
                 }
                 Some(Disk::Unreadable) => StoreLook::Unreadable(ReadFailure {
@@ -512,6 +526,7 @@ impl World {
         let image = before.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
         let Image::File(next) = image else { panic!("a folder") };
         self.disk.insert(view.id.clone(), Disk::File(next));
+        *self.stamps.entry(view.id.clone()).or_default() += 1;
         for change in &changes {
             if let Deed::Regenerate { identity, .. } = &change.deed {
                 self.staging.remove(identity);
@@ -524,7 +539,7 @@ impl World {
     pub fn ack(&mut self, service: &ServiceId) {
         let read = self.plan().readers.remove(service).unwrap_or_default();
         self.ledger.restarts.remove(service);
-        self.ledger.acks.insert(service.clone(), Ack { at: self.now, by: "operator".to_owned(), read });
+        self.ledger.acks.insert(service.clone(), Ack::new(self.now, "operator", &read));
     }
 
     /// A person restarted everything that waits for it.
