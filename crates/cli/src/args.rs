@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use trustmason_plan::run_id::RunId;
 use trustmason_host::endpoint::Detour;
 use trustmason_keystore::Fingerprint;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{Fqdn, IdentityId};
 use trustmason_spec::topology::Side;
 

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Fingerprint, Interner, Store};
-use trustmason_plan::run_id::RunId;
 use trustmason_plan::change::{Action, ChangeId};
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
 use crate::disk::{self, Disk, DiskError};

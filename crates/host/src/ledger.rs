@@ -172,20 +172,20 @@ pub(crate) fn store(
         serde_json::to_vec_pretty(ledger).map_err(|error| DiskError::new("describe", &path, error.into()))?;
     bytes.push(b'\n');
     let digest = Fingerprint::of(&bytes);
-    if disk::digest_if_there(&path)? != expected {
-        let cause = std::io::Error::new(
-            std::io::ErrorKind::AlreadyExists,
-            "another program wrote it meanwhile, and what that program wrote was left as it is",
-        );
-        return Err(DiskError::new("write", &path, cause));
-    }
+    let is_expected = || -> Result<(), DiskError> {
+        if disk::digest_if_there(&path)? == expected {
+            return Ok(());
+        }
+        let cause = "another program wrote it meanwhile, and what that program wrote was left as it is";
+        Err(DiskError::new("write", &path, std::io::Error::new(std::io::ErrorKind::AlreadyExists, cause)))
+    };
+    is_expected()?;
     if expected == Some(digest) {
         return Ok(digest);
     }
-    let owner = Owner::ours(0o600);
-    let over = Over::from(expected);
+    let (owner, over) = (Owner::ours(0o600), Over::Anything);
     let new = Replacement { target: &path, bytes: &bytes, owner, attributes: None, over, run: run.as_str() };
-    disk.replace(new, || Ok(())).map_err(|error| error.into_error(&path))?;
+    disk.replace(new, is_expected).map_err(|error| error.into_error(&path))?;
     Ok(digest)
 }
 

@@ -118,7 +118,8 @@ fn pair_paths(place: &Place) -> impl Iterator<Item = &HostPath> {
         Place::Pair { certificate, key, previous, copies } => Some((certificate, key, previous, copies)),
         Place::File(_) | Place::Directory(_) | Place::Windows => None,
     };
-    own.into_iter().flat_map(|(certificate, key, previous, copies)| [certificate, key].into_iter().chain(previous).chain(copies))
+    own.into_iter()
+        .flat_map(|(certificate, key, previous, copies)| [certificate, key].into_iter().chain(previous).chain(copies))
 }
 
 /// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.

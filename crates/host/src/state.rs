@@ -144,9 +144,10 @@ impl State {
     /// # Errors
     /// The link, or that the place is elsewhere.
     pub(crate) fn is_inside(&self, path: &Path) -> Result<(), DiskError> {
-        let below = path.strip_prefix(&self.root).ok().filter(|below| {
-            below.components().all(|part| matches!(part, std::path::Component::Normal(_)))
-        });
+        let below = path
+            .strip_prefix(&self.root)
+            .ok()
+            .filter(|below| below.components().all(|part| matches!(part, std::path::Component::Normal(_))));
         let Some(below) = below else {
             let cause = std::io::Error::other(format!("it is not in the state folder {}", self.root.display()));
             return Err(DiskError::new("use", path, cause));

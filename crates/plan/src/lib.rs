@@ -31,8 +31,8 @@ mod shelf;
 pub mod site;
 mod standing;
 pub mod text;
-mod why;
 pub mod undo;
+mod why;
 pub mod wire;
 pub mod work;
 

@@ -375,9 +375,8 @@ pub(crate) fn settling(
     });
     let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
     let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
-    let waits = |service: &&ServiceId| {
-        ledger.restarts.contains_key(*service) || (!has_read(ground, home, service) && held())
-    };
+    let waits =
+        |service: &&ServiceId| ledger.restarts.contains_key(*service) || (!has_read(ground, home, service) && held());
     let open: Vec<Wait> = def.restart.iter().filter(waits).map(|s| Wait::Restart(s.clone())).collect();
     if open.is_empty() {
         return None;

@@ -114,9 +114,8 @@ impl Break {
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { truster, identity, cause } = self;
-        let list = |services: &BTreeSet<ServiceId>| {
-            services.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-        };
+        let list =
+            |services: &BTreeSet<ServiceId>| services.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         match cause {
             Cause::Untrusted(print) => {
                 write!(f, "{truster} would not trust {identity}, which presents sha256 {}", print.short())
@@ -127,11 +126,9 @@ impl fmt::Display for Break {
                 "{identity} would present its earlier certificate, which {truster} holds and {} may not have read yet",
                 list(services)
             ),
-            Cause::StillPresented(services) => write!(
-                f,
-                "{truster} would lose a certificate of {identity} that {} may still present",
-                list(services)
-            ),
+            Cause::StillPresented(services) => {
+                write!(f, "{truster} would lose a certificate of {identity} that {} may still present", list(services))
+            }
             Cause::Unseen(why) => write!(f, "nobody can tell whether {truster} would trust {identity}: {why}"),
         }
     }

@@ -12,7 +12,8 @@ use crate::view;
 
 pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let loaded = ledger::load(&State::at(estate.state()), &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
+    let loaded =
+        ledger::load(&State::at(estate.state()), &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
     console.report(&match args.format {
         ReportFormat::Text => view::runs::text(&loaded, &estate.name),
         ReportFormat::Json => {

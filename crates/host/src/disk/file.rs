@@ -70,6 +70,14 @@ impl Written<'_> {
         .map_err(|cause| DiskError::new("write", &self.path, cause))
     }
 
+    /// Cuts it off after so many bytes.
+    ///
+    /// # Errors
+    /// That the system would not.
+    pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
+        self.disk.take(Step::Write, "cut off the end of", &self.path, || self.file.set_len(length))
+    }
+
     /// Gives it this owner and mode. An owner it has already is not set again, so that no privilege is needed for it.
     ///
     /// # Errors

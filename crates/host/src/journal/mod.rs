@@ -320,9 +320,36 @@ mod staging_format {
 /// A journal being written; threads may share it.
 #[derive(Debug)]
 pub struct Journal<'a> {
-    file: Mutex<Written<'a>>,
+    file: Mutex<Lines<'a>>,
     /// Where the run's copies go.
     backups: PathBuf,
+}
+
+/// The file of a journal. A line that could be written in part only is cut off again before the next one: nothing but the last
+/// line of a journal is ever half a line.
+#[derive(Debug)]
+struct Lines<'a> {
+    file: Written<'a>,
+    /// How long the whole lines are, in bytes.
+    whole: u64,
+    /// Something follows the whole lines.
+    torn: bool,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, line: &[u8]) -> Result<(), DiskError> {
+        if self.torn {
+            self.file.cut(self.whole)?;
+            self.torn = false;
+        }
+        let added = self.file.write(line);
+        if added.is_err() {
+            self.torn = self.file.cut(self.whole).is_err();
+            return added;
+        }
+        self.whole = self.whole.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        self.file.sync()
+    }
 }
 
 impl<'a> Journal<'a> {
@@ -331,7 +358,8 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// That it cannot be made.
     pub fn open(disk: &'a Disk, state: &State, run: &RunId) -> Result<Self, DiskError> {
-        Ok(Self { file: Mutex::new(disk.append(&state.journal(run))?), backups: state.backups(run) })
+        let file = Lines { file: disk.append(&state.journal(run))?, whole: 0, torn: false };
+        Ok(Self { file: Mutex::new(file), backups: state.backups(run) })
     }
 
     /// Adds a line and brings it to the disk.
@@ -342,9 +370,7 @@ impl<'a> Journal<'a> {
         let mut line = serde_json::to_vec(record)
             .map_err(|error| DiskError::new("describe a step for", Path::new("the journal"), error.into()))?;
         line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write(&line)?;
-        file.sync()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).add(&line)
     }
 
     /// How this journal names a copy below its run's `backup` folder.

@@ -28,7 +28,9 @@ pub enum JournalError {
         run: RunId,
     },
     /// A line is not what this program wrote.
-    #[error("the journal {path} of run {run} is damaged in line {line}: {cause}; restore it from a backup of the state folder")]
+    #[error(
+        "the journal {path} of run {run} is damaged in line {line}: {cause}; restore it from a backup of the state folder"
+    )]
     Damaged {
         /// The file.
         path: String,

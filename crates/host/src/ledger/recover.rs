@@ -8,7 +8,7 @@ use trustmason_plan::observed::Unclear;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
-use super::{Loaded, LedgerError};
+use super::{LedgerError, Loaded};
 use crate::audit;
 use crate::disk;
 use crate::journal::{self, Deed, JournalError, Record};

@@ -22,15 +22,14 @@ fn placed(name: &str) -> Placed {
 }
 
 fn store_id(name: &str) -> StoreId {
-    StoreId::parse(&format!("ads.acme.example/{name}")).unwrap()
+    StoreId::parse(&format!("{name}.acme.example/cacerts")).unwrap()
 }
 
-/// An estate of one host with the stores `done` and `undone`, below a folder of its own.
+/// An estate of two hosts, `done` and `undone`, below a folder of its own.
 fn topology(root: &Path) -> Topology {
     let spec = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: './hosts/{fqdn}' }\n\
-        hosts:\n  ads.acme.example: { role: ads, side: a, stores: {\n    \
-        done: { path: 'C:\\done', format: jks, password: changeit },\n    \
-        undone: { path: 'C:\\undone', format: jks, password: changeit } } }\n";
+        hosts:\n  done.acme.example: { role: ads, side: a }\n  undone.acme.example: { role: ads, side: b }\n\
+        stores:\n  ads/cacerts: { path: 'C:\\cacerts' }\n";
     let parsed = trustmason_spec::parse(spec, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
     let profiles = trustmason_spec::profile::load(&parsed, root, |_| Err("none".to_owned())).unwrap();
     trustmason_spec::resolve(&parsed, &profiles, root).unwrap_or_else(|faults| panic!("{faults}")).topology
@@ -109,10 +108,11 @@ fn aliases_swapped_in_a_store_are_swapped_in_the_ledger() {
 /// A run that was cut off after it announced two stores and wrote one of them.
 fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     let (state, topology) = (State::at(dir.join("state")), topology(dir));
-    let host = dir.join("hosts/ads.acme.example/C");
-    std::fs::create_dir_all(&host).unwrap();
-    std::fs::write(host.join("done"), b"new").unwrap();
-    std::fs::write(host.join("undone"), b"old").unwrap();
+    for (name, bytes) in [("done", b"new"), ("undone", b"old")] {
+        let disk = dir.join(format!("hosts/{name}.acme.example/C"));
+        std::fs::create_dir_all(&disk).unwrap();
+        std::fs::write(disk.join("cacerts"), bytes).unwrap();
+    }
     disk.make_dir(&state.run(&run("r"))).unwrap();
     let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"), None);
     let ledger = Ledger { version: VERSION, runs: vec![record], ..Ledger::default() };
@@ -133,7 +133,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     for name in ["done", "undone"] {
         let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
         let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
-        let at = PieceAt::file(&store_id(name).host, format!("C:\\{name}"));
+        let at = PieceAt::file(&store_id(name).host, "C:\\cacerts");
         let pieces = vec![Piece { at, before, after }];
         let (placed, presented, facts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let intent = Intent { store: store_id(name), before, after, pieces, memory, placed, presented, facts };
@@ -143,7 +143,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
 }
 
 fn names(claims: &BTreeMap<StoreId, BTreeMap<String, Placed>>) -> Vec<&str> {
-    claims.keys().map(|store| store.name.as_str()).collect()
+    claims.keys().map(|store| store.host.host()).collect()
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn what_cannot_be_seen_stays_open_is_assumed_and_asked_again() {
     let mut loaded = load(&state, &topology).unwrap();
     // As often as it is asked, and stored between.
     for again in [true, false] {
-        let unclear: Vec<_> = loaded.unclear.iter().map(|one| one.store.name.as_str()).collect();
+        let unclear: Vec<_> = loaded.unclear.iter().map(|one| one.store.host.host()).collect();
         assert_eq!(unclear, ["done", "undone"]);
         assert!(loaded.unclear[0].why.contains("does not exist"), "{:?}", loaded.unclear);
         assert!(loaded.ledger.placed.is_empty() && loaded.ledger.perhaps.is_empty());
@@ -187,7 +187,7 @@ fn what_cannot_be_seen_stays_open_is_assumed_and_asked_again() {
 fn what_somebody_wrote_since_is_assumed_for_good() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
     let (state, topology) = cut_off(dir.path(), &disk);
-    std::fs::write(dir.path().join("hosts/ads.acme.example/C/done"), b"another").unwrap();
+    std::fs::write(dir.path().join("hosts/done.acme.example/C/cacerts"), b"another").unwrap();
     let loaded = load(&state, &topology).unwrap();
     assert!(loaded.ledger.placed.is_empty() && loaded.unclear.is_empty());
     assert_eq!(names(&loaded.ledger.perhaps), ["done"]);
@@ -209,7 +209,8 @@ fn a_damaged_journal_of_an_open_run_is_refused_by_name() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::new());
     let (state, topology) = cut_off(dir.path(), &disk);
     let text = std::fs::read_to_string(state.journal(&run("r"))).unwrap();
-    std::fs::write(state.journal(&run("r")), text.replacen("\"record\":\"intent\"", "\"record\":\"intend\"", 1)).unwrap();
+    std::fs::write(state.journal(&run("r")), text.replacen("\"record\":\"intent\"", "\"record\":\"intend\"", 1))
+        .unwrap();
     let error = load(&state, &topology).unwrap_err().to_string();
     assert!(error.contains("is damaged in line 2") && error.contains(run("r").as_str()), "{error}");
     std::fs::write(state.journal(&run("r")), "").unwrap();

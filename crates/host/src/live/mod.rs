@@ -17,7 +17,6 @@ use trustmason_keystore::{EntryId, Fingerprint, Interner, Store, Unlock, seriali
 use trustmason_plan::observed::{Keeper, Shelf};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-
 /// The system's certificate stores. Elements are serialised as the registry keeps them: properties, then the certificate.
 pub trait SystemStores: fmt::Debug + Send + Sync {
     /// What the machine is called.

@@ -50,7 +50,7 @@ pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Ey
                 keys: BTreeMap::new(),
                 remarks: listing.store.remarks().to_vec(),
                 modified: None,
-        written: None,
+                written: None,
             };
             (StoreLook::Readable(Box::new(facts)), Some(input(Some(sha256))))
         }

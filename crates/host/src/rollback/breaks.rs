@@ -73,9 +73,8 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
 /// A file, opened with the store's password as the spec has it now, else without: then what is in the clear is seen.
 fn opened(looking: Looking<'_>, def: &StoreDef, bytes: Vec<u8>) -> Result<Store, String> {
     let password = def.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
-    let with = password.and_then(|password| {
-        Store::open(bytes.clone(), Unlock::Password(&password), looking.certificates).ok()
-    });
+    let with = password
+        .and_then(|password| Store::open(bytes.clone(), Unlock::Password(&password), looking.certificates).ok());
     let store = match with {
         Some(store) => Ok(store),
         None if Store::needs_password(&bytes) && def.format == DeclaredFormat::Pkcs12 => {

@@ -35,6 +35,8 @@ pub struct Outlook {
     pub breaks: Vec<Break>,
     /// Stores, in the order in which they are restored.
     pub(super) restores: Vec<Restore>,
+    /// The stores it was about to write.
+    pub(super) announced: BTreeSet<StoreId>,
     /// Keys it made.
     pub(super) staged: Vec<(IdentityId, Fingerprint)>,
     /// Keys of earlier runs that it brought to their stores.
@@ -203,7 +205,11 @@ pub enum RollbackError {
         faults: Vec<Fault>,
     },
     /// Services would not trust one another.
-    #[error("run {run} is not taken back and nothing was done, since trust would break: {}{}", list(breaks), breaks::cure(breaks))]
+    #[error(
+        "run {run} is not taken back and nothing was done, since trust would break: {}{}",
+        list(breaks),
+        breaks::cure(breaks)
+    )]
     Breaks {
         /// The run.
         run: RunId,
@@ -290,6 +296,7 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
         packs: packs.collect(),
         breaks: judged.told,
         restores,
+        announced: deeds.iter().map(|deed| deed.intent.store.clone()).collect(),
         staged,
         arrived,
     })
@@ -432,5 +439,5 @@ fn backups(records: &[Record]) -> Backups<'_> {
 
 /// The folders that a run may have left temporary files in.
 pub(super) fn folders(outlook: &Outlook, sites: Sites<'_>) -> BTreeSet<PathBuf> {
-    outlook.restores.iter().flat_map(|restore| sites.folders(&restore.intent.store)).collect()
+    outlook.announced.iter().flat_map(|store| sites.folders(store)).collect()
 }

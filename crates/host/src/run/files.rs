@@ -81,12 +81,7 @@ pub(super) fn of_folder(
 }
 
 /// The files of a pair that change, and those that go along with its certificate.
-pub(super) fn of_pair(
-    def: &StoreDef,
-    pair: &Pair,
-    store: &Store,
-    image: &TouchedFiles,
-) -> Result<Vec<File>, Trouble> {
+pub(super) fn of_pair(def: &StoreDef, pair: &Pair, store: &Store, image: &TouchedFiles) -> Result<Vec<File>, Trouble> {
     let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
     let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
     let mut files = Vec::new();

@@ -39,8 +39,8 @@ use crate::mint::KeySource;
 use crate::pair;
 use crate::secret::Secrets;
 use crate::state;
-pub(crate) use stores::outcome as outcome_line;
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
+pub(crate) use stores::outcome as outcome_line;
 use work::Work;
 
 /// Why something was left out on request.

@@ -149,7 +149,10 @@ impl Running<'_> {
                     return Some(ChangeOutcome::Skipped { why: format!("{identity} has no new certificate: {error}") });
                 }
             }
-            ChangeDeed::Import { .. } | ChangeDeed::Replace { .. } | ChangeDeed::Rename { .. } | ChangeDeed::Delete { .. } => {}
+            ChangeDeed::Import { .. }
+            | ChangeDeed::Replace { .. }
+            | ChangeDeed::Rename { .. }
+            | ChangeDeed::Delete { .. } => {}
         }
         // One that has no outcome yet is of this very store, or closes a circle: its key is staged, the next run resumes it.
         change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {

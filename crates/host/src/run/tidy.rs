@@ -50,8 +50,7 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
         Ok(Located::System(..)) | Err(_) => None,
     });
     // Before it is announced nothing takes a store's place: what is here then is our own.
-    let Some((piece, path)) =
-        located.find(|(_, path)| disk::temporaries(path, run.as_str()).iter().any(|t| t == left))
+    let Some((piece, path)) = located.find(|(_, path)| disk::temporaries(path, run.as_str()).iter().any(|t| t == left))
     else {
         return disk.remove(left);
     };
@@ -59,10 +58,7 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
     match judge(piece, digest, disk::digest_if_there(&path)?) {
         Litter::Ours => disk.remove(left),
         Litter::Theirs => {
-            tracing::warn!(
-                "{} was written by another program while run {run} was cut off; put back",
-                path.display()
-            );
+            tracing::warn!("{} was written by another program while run {run} was cut off; put back", path.display());
             disk.give_back(left, &path, piece.after).map_err(|error| error.into_error(&path))
         }
         Litter::Unknown => {

@@ -24,8 +24,8 @@ use crate::fan;
 use crate::journal::{Journal, Record};
 use crate::mint::{self, Minted};
 use crate::pair;
-use crate::staging::{self, Staged, Target};
 use crate::sites::Sites;
+use crate::staging::{self, Staged, Target};
 use crate::state::State;
 
 /// A run at work.

@@ -9,8 +9,8 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::{Lock, LockError};
 use trustmason_host::run::{ChangeOutcome, RunError, StoreOutcome};
 use trustmason_keystore::Format;
-use trustmason_plan::run_id::RunId;
 use trustmason_plan::change::Deed;
+use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::DeclaredFormat;
 
 use crate::world::*;

@@ -10,10 +10,10 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::journal::{self, Record};
 use trustmason_host::path;
-use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::Place;
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Format};
+use trustmason_plan::run_id::RunId;
+use trustmason_spec::topology::Place;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::world::*;

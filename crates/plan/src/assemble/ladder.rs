@@ -165,7 +165,8 @@ impl<'a> Desk<'a> {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
         let standings = self.ground.standings;
-        let seen = |id: &trustmason_spec::name::StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
+        let seen =
+            |id: &trustmason_spec::name::StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
         let mut take = |service: &ServiceId, store: &trustmason_spec::name::StoreId| {
             if let Some(seen) = seen(store) {
                 readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);

@@ -160,6 +160,8 @@ pub struct Rules {
     pub keeps: usize,
     /// Whether hosts may be away when a run that was cut off is recovered.
     pub away: bool,
+    /// Whether a rollback is rolled back itself.
+    pub again: bool,
 }
 
 fn bytes_of(world: &World, store: &StoreId) -> Vec<u8> {
@@ -185,7 +187,13 @@ fn trusted(bytes: &[u8]) -> BTreeSet<Fingerprint> {
 }
 
 impl Deed {
-    fn new(world: &World, store: &StoreId, before: Vec<u8>, memory: Memory, presented: BTreeMap<IdentityId, Presented>) -> Self {
+    fn new(
+        world: &World,
+        store: &StoreId,
+        before: Vec<u8>,
+        memory: Memory,
+        presented: BTreeMap<IdentityId, Presented>,
+    ) -> Self {
         let after = bytes_of(world, store);
         Self {
             store: store.clone(),
@@ -212,7 +220,8 @@ impl Folder {
     fn key(&self, now: &BTreeMap<StoreId, Seen>) -> String {
         let ledger = &self.ledger;
         let short = |map: &BTreeMap<StoreId, BTreeMap<String, Placed>>| {
-            let lines = map.iter().flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {a} {}", p.sha256.short())));
+            let lines =
+                map.iter().flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {a} {}", p.sha256.short())));
             lines.collect::<Vec<_>>().join(",")
         };
         let predecessors: Vec<_> =
@@ -225,8 +234,16 @@ impl Folder {
         let acks: Vec<_> = acks.collect();
         let log = |log: &Log| {
             let deeds = log.deeds.iter().map(|deed| {
-                let same = deed.presented.values().map(|then| then.store.as_ref().is_some_and(|seen| now.values().any(|is| is == seen)));
-                format!("{}{:?}{}", deed.name, same.collect::<Vec<_>>(), Some(&deed.stamp) == now.get(&deed.store).and_then(|seen| seen.written.as_ref()))
+                let same = deed
+                    .presented
+                    .values()
+                    .map(|then| then.store.as_ref().is_some_and(|seen| now.values().any(|is| is == seen)));
+                format!(
+                    "{}{:?}{}",
+                    deed.name,
+                    same.collect::<Vec<_>>(),
+                    Some(&deed.stamp) == now.get(&deed.store).and_then(|seen| seen.written.as_ref())
+                )
             });
             format!("{:?}{:?}{:?}", deeds.collect::<Vec<_>>(), log.staged, log.installed.keys().collect::<Vec<_>>())
         };
@@ -330,8 +347,7 @@ impl State {
         let work = match &self.work {
             Work::Nothing => String::new(),
             Work::Run(run) => {
-                let changes: Vec<_> =
-                    run.plan.changes.iter().map(|c| format!("{} {} {c}", c.phase, c.store)).collect();
+                let changes: Vec<_> = run.plan.changes.iter().map(|c| format!("{} {} {c}", c.phase, c.store)).collect();
                 format!("run {changes:?}{:?}", run.left)
             }
             Work::Back(back) => {
@@ -339,7 +355,8 @@ impl State {
                 format!("back {left:?}{:?}{}", back.log.staged, back.again)
             }
         };
-        let truth: Vec<_> = self.truth.placed.values().flat_map(|p| p.iter().map(|(a, p)| (a, p.sha256.short()))).collect();
+        let truth: Vec<_> =
+            self.truth.placed.values().flat_map(|p| p.iter().map(|(a, p)| (a, p.sha256.short()))).collect();
         format!("{}|{}|{work}|{}|{truth:?}", self.estate_key(), self.folder_key(), self.restored)
     }
 
@@ -460,7 +477,7 @@ impl State {
             after.truth.remember(&deed.store, &memory, &run(), after.world.now);
             back.own.deeds.push(Deed::new(&after.world, &deed.store, before, memory, presented));
             if back.left.is_empty() {
-                after.ends_back(back);
+                after.ends_back(back, rules.again);
             } else {
                 after.work = Work::Back(Box::new(back));
             }
@@ -470,7 +487,7 @@ impl State {
         self.cut_off(&back.own.deeds, "the rollback", rules, next);
     }
 
-    fn ends_back(&mut self, back: Back) {
+    fn ends_back(&mut self, back: Back, again: bool) {
         for deed in &back.own.deeds {
             self.folder.settle(deed, &self.world);
         }
@@ -484,7 +501,7 @@ impl State {
             self.folder.rollback = None;
         } else {
             self.folder.runs.pop();
-            self.folder.rollback = Some(back.own);
+            self.folder.rollback = Some(back.own).filter(|_| again);
         }
         self.work = Work::Nothing;
     }
@@ -508,9 +525,9 @@ impl State {
             next.push(("a run begins".to_owned(), after));
         }
         let newest = folder.runs.last().map(|log| (log, false));
-        let again = folder.rollback.as_ref().map(|log| (log, true));
+        let again = folder.rollback.as_ref().filter(|_| rules.again).map(|log| (log, true));
         for (log, again) in newest.into_iter().chain(again) {
-            if let Some(after) = self.back(&folder, &world, log, again, rules.program) {
+            if let Some(after) = self.back(&folder, &world, log, again, rules) {
                 next.push((format!("a rollback begins{}", if again { ", of a rollback" } else { "" }), after));
             }
         }
@@ -541,13 +558,14 @@ impl State {
     }
 
     /// A rollback begins, if it may.
-    fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, program: Program) -> Option<Self> {
+    fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, rules: Rules) -> Option<Self> {
         let deeds: Vec<&Deed> = log.deeds.iter().filter(|deed| bytes_of(world, &deed.store) != deed.before).collect();
-        let gone = |deed: &&Deed| self.away.as_ref() == Some(&deed.store.host) || bytes_of(world, &deed.store) != deed.after;
+        let gone =
+            |deed: &&Deed| self.away.as_ref() == Some(&deed.store.host) || bytes_of(world, &deed.store) != deed.after;
         if deeds.iter().any(gone) || (deeds.is_empty() && log.staged.is_empty()) {
             return None;
         }
-        if program != Program::Unasking {
+        if rules.program != Program::Unasking {
             let restored = |deed: &&Deed| {
                 let store = opened(&deed.before).0;
                 let after = After::Holds(store.format(), store.entries().to_vec());
@@ -562,7 +580,7 @@ impl State {
         let left: Vec<Deed> = deeds.into_iter().cloned().collect();
         let back = Back { log: log.clone(), left, own: Log::default(), again };
         if back.left.is_empty() {
-            after.ends_back(back);
+            after.ends_back(back, rules.again);
         } else {
             after.work = Work::Back(Box::new(back));
         }

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Certificate, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
+    Unlock,
 };
 use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -439,7 +440,10 @@ impl World {
                         keys,
                         remarks: store.remarks().to_vec(),
                         modified: Some(NOW),
-                        written: Timestamp::from_second(NOW + i64::from(self.stamps.get(id).copied().unwrap_or_default())).ok(),
+                        written: Timestamp::from_second(
+                            NOW + i64::from(self.stamps.get(id).copied().unwrap_or_default()),
+                        )
+                        .ok(),
                     }))
                 }
                 Some(Disk::Unreadable) => StoreLook::Unreadable(ReadFailure {
