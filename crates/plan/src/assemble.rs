@@ -229,6 +229,15 @@ impl<'a> Desk<'a> {
         self.host_findings();
         self.options_findings();
         self.findings.extend(lint::shared_keys(ground, self.settled));
+        // Said beside whatever else keeps the store from being looked at.
+        let unclear = ground.observed.unclear.iter().filter(|unclear| {
+            let blocking = ground.standings.get(&unclear.store).and_then(Standing::blocking);
+            blocking != Some(Kind::OutcomeUnclear)
+        });
+        self.findings.extend(unclear.map(|unclear| {
+            let why = Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() };
+            Finding::of_store(Kind::OutcomeUnclear, &unclear.store, why.to_string())
+        }));
         self.findings.extend(served::findings(ground, self.settled));
         self.restart_findings();
         let mut manual = std::mem::take(&mut self.manual);

@@ -156,6 +156,8 @@ kinds! {
         SourceMissing = "source-missing",
         /// Two certificates claim to be a subject's.
         SourceAmbiguous = "source-ambiguous",
+        /// Nobody can tell yet what a run that was cut off did to the store.
+        OutcomeUnclear = "outcome-unclear",
         /// Two stores are one file.
         SameFile = "same-file",
         /// The change needs a store outside the selection.

@@ -70,6 +70,11 @@ pub(crate) fn take<'a>(
 ) -> BTreeMap<StoreId, Standing<'a>> {
     let mut standings: BTreeMap<StoreId, Standing<'a>> =
         topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, index, def))).collect();
+    for unclear in &observed.unclear {
+        if let Some(standing) = standings.get_mut(&unclear.store).filter(|standing| standing.blocked.is_none()) {
+            standing.blocked = Some(Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() });
+        }
+    }
     block_same_files(&mut standings);
     block_same_systems(&mut standings);
     standings

@@ -7,6 +7,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
 use crate::finding::Kind;
 use crate::observed::FailureClass;
+use crate::run_id::RunId;
 
 /// The reason of a `blocked` verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,13 @@ pub enum Why {
         class: FailureClass,
         /// The reader's message.
         message: String,
+    },
+    /// What a run did to the store cannot be told yet.
+    OutcomeUnclear {
+        /// The run.
+        run: RunId,
+        /// Why it cannot be told.
+        detail: String,
     },
     /// The store is the same file as another.
     SameFile {
@@ -182,6 +190,7 @@ impl Why {
         match self {
             Self::Unreachable { .. } => Kind::Unreachable,
             Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
+            Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
@@ -219,6 +228,11 @@ impl fmt::Display for Why {
             Self::StoreMissing { path } => {
                 write!(f, "{path} does not exist and is never made here; check the path and the product's installation")
             }
+            Self::OutcomeUnclear { run, detail } => write!(
+                f,
+                "what run {run} did there cannot be told yet, and everything it may have done is assumed: {detail}; bring the \
+                 store within reach and run again"
+            ),
             Self::StoreEmpty { path } => write!(
                 f,
                 "{path} holds no entry at all though its host's keys belong there, which looks like an accident rather than \
