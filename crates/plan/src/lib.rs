@@ -10,6 +10,7 @@ mod assemble;
 mod authority;
 pub mod change;
 pub mod constraints;
+pub mod days;
 mod diff;
 pub mod finding;
 pub mod handoff;
