@@ -9,6 +9,7 @@
 mod assemble;
 mod authority;
 pub mod change;
+pub mod clock;
 pub mod constraints;
 pub mod days;
 mod diff;
