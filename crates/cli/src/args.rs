@@ -168,6 +168,9 @@ pub(crate) struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
     /// text for people, json for programs
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,
@@ -305,6 +308,9 @@ pub(crate) struct ConfirmArgs {
     /// A folder with all certificates exported from that store
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 /// Record that a service was restarted
@@ -320,6 +326,9 @@ pub(crate) struct AckArgs {
     /// The service, or a glob over services
     #[arg(value_name = "FQDN/SERVICE", required = true)]
     pub(crate) target: String,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 /// List the runs of an estate: what each wrote, whether it ended, whether it can be taken back
@@ -348,6 +357,9 @@ pub(crate) struct RollbackArgs {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 impl RollbackArgs {

@@ -1,7 +1,8 @@
 //! Whether the clock can be right. A run stamps the ledger, makes certificates that begin now, and renews those that have ended:
-//! with a clock that is days wrong it would make an estate of certificates that nobody accepts. Two signs tell such a clock:
+//! with a clock that is days wrong it would make an estate of certificates that nobody accepts. Three signs tell such a clock:
 //!
 //! - **behind**: the ledger remembers something that happened later than now;
+//! - **early**: no certificate in use is valid yet;
 //! - **ahead**: everything that was in use at the newest moment anything here speaks for has ended since, all of it at once, and
 //!   nothing speaks for the day the clock says.
 //!
@@ -29,7 +30,7 @@ use crate::text;
 /// Clocks of several machines that work on one estate may differ by so many seconds.
 pub const TOLERANCE: i64 = 300;
 
-/// So many certificates that ended at once are a sign. The end of a single one is an ordinary end.
+/// So many certificates that ended at once, or that are not valid yet, are a sign. A single one is an ordinary finding.
 const FEWEST: usize = 2;
 
 /// What speaks for and against a clock.
@@ -39,9 +40,18 @@ pub struct Evidence {
     pub remembered: Option<Moment>,
     /// The newest moment that something else speaks for, in seconds since 1970.
     pub seen: Option<i64>,
-    /// The ends of the certificates that identities of the spec present and that its edges ask for, in seconds since 1970.
-    /// Of the declared ones those of authorities are left out: they are made to outlive what they issue.
-    pub ends: Vec<i64>,
+    /// The certificates that identities of the spec present and that its edges ask for. Of the declared ones those of
+    /// authorities are left out: they are made to outlive what they issue.
+    pub in_use: Vec<Validity>,
+}
+
+/// When a certificate is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Validity {
+    /// Its first second.
+    pub begins: i64,
+    /// Its last second.
+    pub ends: i64,
 }
 
 /// What is to be thought of a clock.
@@ -56,6 +66,15 @@ pub enum Verdict {
         /// What happened, and when.
         newest: Moment,
     },
+    /// No certificate in use is valid yet.
+    Early {
+        /// What the clock says.
+        now: Timestamp,
+        /// How many certificates are in use.
+        in_use: usize,
+        /// When the first of them becomes valid, in seconds since 1970.
+        first: i64,
+    },
     /// Everything in use ended at once, and nothing speaks for the day it says.
     Ahead {
         /// What the clock says.
@@ -64,19 +83,23 @@ pub enum Verdict {
         seen: i64,
         /// How many certificates were still valid then.
         ended: usize,
-        /// When the last of them ended.
+        /// When the last of them ended, in seconds since 1970.
         last: i64,
     },
 }
 
 /// Judges a clock.
 pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
-    let Evidence { remembered, seen, ends } = evidence;
+    let Evidence { remembered, seen, in_use } = evidence;
     let second = now.as_second();
     if let Some(newest) = remembered
         && days::between(second, newest.at.as_second()) > TOLERANCE
     {
         return Verdict::Behind { now, newest: newest.clone() };
+    }
+    let first = in_use.iter().map(|one| one.begins).min();
+    if let Some(first) = first.filter(|first| in_use.len() >= FEWEST && days::between(second, *first) > TOLERANCE) {
+        return Verdict::Early { now, in_use: in_use.len(), first };
     }
     let Some(seen) = remembered.iter().map(|moment| moment.at.as_second()).chain(*seen).max() else {
         return Verdict::Right;
@@ -85,7 +108,7 @@ pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
     if days::between(seen, second) <= days::term(1) {
         return Verdict::Right;
     }
-    let valid_then: Vec<i64> = ends.iter().copied().filter(|end| *end >= seen).collect();
+    let valid_then: Vec<i64> = in_use.iter().map(|one| one.ends).filter(|end| *end >= seen).collect();
     match valid_then.iter().copied().max() {
         Some(last) if last < second && valid_then.len() >= FEWEST => {
             Verdict::Ahead { now, seen, ended: valid_then.len(), last }
@@ -104,13 +127,22 @@ impl fmt::Display for Verdict {
                 let (now, then) = (text::time(now.as_second()), text::time(newest.at.as_second()));
                 write!(f, "the clock of this machine says {now}, which is {span} before {then}, when {}", newest.what)
             }
+            Self::Early { now, in_use, first } => {
+                let span = text::span(days::between(now.as_second(), *first));
+                let (now, first) = (text::time(now.as_second()), text::time(*first));
+                write!(
+                    f,
+                    "the clock of this machine says {now}; by it none of the {in_use} certificates in use is valid yet, the \
+                     first one begins {span} later, at {first}"
+                )
+            }
             Self::Ahead { now, seen, ended, last } => {
                 let span = text::span(days::between(*seen, now.as_second()));
                 let (now, then) = (text::time(now.as_second()), text::time(*seen));
                 write!(
                     f,
-                    "the clock of this machine says {now}, which is {span} after {then}, the newest time that anything here \
-                     has; by that clock all {ended} certificates that were still in use then have ended, the last one on {}",
+                    "the clock of this machine says {now}, which is {span} after the newest date found here, {then}; by it \
+                     all {ended} certificates that were valid then have ended since, the last one on {}",
                     text::day(*last)
                 )
             }
@@ -127,12 +159,13 @@ impl Evidence {
             StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved => None,
         });
         let staged = observed.staging.values().map(|look| look.since.as_second());
-        let in_use: BTreeMap<Fingerprint, i64> =
-            in_use(topology, observed).map(|one| (one.fingerprint(), one.not_after())).collect();
+        let validity = |one: &Certificate| Validity { begins: one.not_before(), ends: one.not_after() };
+        let in_use: BTreeMap<Fingerprint, Validity> =
+            in_use(topology, observed).map(|one| (one.fingerprint(), validity(one))).collect();
         Self {
             remembered: observed.ledger.newest(),
             seen: begins.chain(files).chain(staged).max(),
-            ends: in_use.into_values().collect(),
+            in_use: in_use.into_values().collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use trustmason_keystore::{Certificate, Fingerprint};
-use trustmason_plan::clock::{Evidence, TOLERANCE, Verdict, judge};
+use trustmason_plan::clock::{Evidence, TOLERANCE, Validity, Verdict, judge};
 use trustmason_plan::ledger::{
     Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
 };
@@ -295,6 +295,10 @@ fn remembered(at: Timestamp) -> Option<Moment> {
     Some(Moment { at, what: "something happened".to_owned() })
 }
 
+fn valid(begins: i64, ends: i64) -> Validity {
+    Validity { begins, ends }
+}
+
 fn is_ahead(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Ahead { .. })
 }
@@ -303,8 +307,9 @@ fn evidence() -> impl Strategy<Value = Evidence> {
     let seconds =
         || prop_oneof![4 => moment().prop_map(Timestamp::as_second), 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
     let remembered = prop::option::of(moment().prop_map(|at| Moment { at, what: "something happened".to_owned() }));
-    (remembered, prop::option::of(seconds()), prop::collection::vec(seconds(), 0..5))
-        .prop_map(|(remembered, seen, ends)| Evidence { remembered, seen, ends })
+    let validity = (seconds(), seconds()).prop_map(|(one, other)| valid(one.min(other), one.max(other)));
+    (remembered, prop::option::of(seconds()), prop::collection::vec(validity, 0..5))
+        .prop_map(|(remembered, seen, in_use)| Evidence { remembered, seen, in_use })
 }
 
 proptest! {
@@ -317,6 +322,17 @@ proptest! {
         prop_assert_eq!(matches!(judge(now, &evidence), Verdict::Behind { .. }), later);
     }
 
+    /// A clock is early exactly if at least two certificates are in use, none of them is valid within the next five minutes, and
+    /// nothing was remembered later.
+    #[test]
+    fn early_is_said_only_if_nothing_is_valid_yet(now in moment(), evidence in evidence()) {
+        let begun = |one: &Validity| one.begins.saturating_sub(now.as_second()) <= TOLERANCE;
+        let none = evidence.in_use.len() >= 2 && !evidence.in_use.iter().any(begun);
+        let verdict = judge(now, &evidence);
+        let behind = matches!(verdict, Verdict::Behind { .. });
+        prop_assert_eq!(matches!(verdict, Verdict::Early { .. }), none && !behind);
+    }
+
     /// A clock is ahead only if at least two certificates were valid at the newest sign of life, all of them have ended since,
     /// and that sign is more than a day old.
     #[test]
@@ -326,7 +342,7 @@ proptest! {
             let signs = evidence.seen.iter().copied().chain(evidence.remembered.iter().map(|m| m.at.as_second()));
             prop_assert_eq!(signs.max(), Some(seen));
             prop_assert!(now.as_second().saturating_sub(seen) > DAY);
-            let then: Vec<i64> = evidence.ends.iter().copied().filter(|end| *end >= seen).collect();
+            let then: Vec<i64> = evidence.in_use.iter().map(|one| one.ends).filter(|end| *end >= seen).collect();
             prop_assert!(ended >= 2 && ended == then.len());
             prop_assert_eq!(then.iter().max(), Some(&last));
             prop_assert!(last < now.as_second());
@@ -339,7 +355,7 @@ proptest! {
         let today = Evidence { seen: Some(now.as_second().saturating_sub(ago)), ..evidence.clone() };
         prop_assert!(!is_ahead(&judge(now, &today)));
         let mut valid = evidence;
-        valid.ends.push(now.as_second().max(valid.seen.unwrap_or(i64::MIN)));
+        valid.in_use.push(self::valid(i64::MIN, now.as_second().max(valid.seen.unwrap_or(i64::MIN))));
         prop_assert!(!is_ahead(&judge(now, &valid)));
     }
 
@@ -383,7 +399,7 @@ fn evidence_is_what_is_presented_and_whatever_has_a_date() {
     // Of each host the key in its store and the exported certificate.
     let mut ends: Vec<i64> =
         (0..3).flat_map(|i| pool().good[i][..2].iter().map(|p| p.certificate.not_after())).collect();
-    let mut told = evidence.ends.clone();
+    let mut told: Vec<i64> = evidence.in_use.iter().map(|one| one.ends).collect();
     ends.sort_unstable();
     told.sort_unstable();
     assert_eq!(told, ends);
@@ -412,6 +428,7 @@ fn an_estate_at_rest_is_judged_day_by_day() {
         undone_by: None,
         pruned: false,
     });
+    let ran = world.ledger.clone();
     let verdict = |world: &World, day: i64| {
         let evidence = Evidence::of(&world.topology, &world.look());
         judge(Timestamp::from_second(NOW + day * DAY).unwrap(), &evidence)
@@ -423,10 +440,18 @@ fn an_estate_at_rest_is_judged_day_by_day() {
     assert!(matches!(ahead, Verdict::Ahead { ended: 6, .. }), "{ahead:?}");
     assert_eq!(
         ahead.to_string(),
-        "the clock of this machine says 2031-11-22T00:00:00Z, which is 2000 days after 2026-06-01T00:00:00Z, the newest time \
-         that anything here has; by that clock all 6 certificates that were still in use then have ended, the last one on \
-         2028-11-18"
+        "the clock of this machine says 2031-11-22T00:00:00Z, which is 2000 days after the newest date found here, \
+         2026-06-01T00:00:00Z; by it all 6 certificates that were valid then have ended since, the last one on 2028-11-18"
     );
+    world.ledger.runs.clear();
+    let early = verdict(&world, -901);
+    assert_eq!(
+        early.to_string(),
+        "the clock of this machine says 2023-12-13T00:00:00Z; by it none of the 6 certificates in use is valid yet, the first \
+         one begins 24 hours later, at 2023-12-14T00:00:00Z"
+    );
+    assert_eq!(verdict(&world, -900), Verdict::Right);
+    world.ledger = ran;
     let behind = verdict(&world, -3);
     assert_eq!(
         behind.to_string(),

@@ -11,6 +11,7 @@ use trustmason_plan::text::{count, time};
 use super::apply::approve;
 use super::confirm::person;
 use crate::args::RollbackArgs;
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
@@ -24,28 +25,30 @@ const HINT: &str = "Use --auto-approve if nobody can be asked.";
 pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
     let (spec, run) = args.named();
     let estate = load::estate(spec, console)?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
-    let sight = machine.look(&estate, console)?;
+    let mut sight = machine.look(&estate, console)?;
+    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
     let refused = |e: rollback::RollbackError| Stop::refused(e.to_string());
     let outlook = rollback::outlook(&machine.state, &sight.ledger, run).map_err(refused)?;
     console.report(&preview(&outlook));
     if !args.auto_approve {
         approve(console, QUESTION, HINT)?;
     }
+    word.record(&machine, &mut sight, &mut lock)?;
     let approval = if args.auto_approve { Approval::Auto } else { Approval::Asked };
     let who = person();
     let request = Request {
         run: Some(&outlook.run),
         topology: &estate.topology,
         ledger: &sight.ledger,
-        now: jiff::Timestamp::now(),
+        now: machine.clock.exactly(),
         author: Author { who: &who, approval },
     };
     let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
-    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
+    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
     console.report(&report(&undone, &next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
