@@ -469,10 +469,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
-    let day = text.parse::<jiff::civil::Date>().ok();
-    day.and_then(|d| d.to_zoned(jiff::tz::TimeZone::UTC).ok())
-        .map(|z| z.timestamp())
-        .ok_or_else(|| "write a day (2027-01-31) or a moment in UTC (2027-01-31T08:00:00Z)".to_owned())
+    let day = text
+        .parse::<jiff::civil::Date>()
+        .map_err(|_| "write a day (2027-01-31) or a moment in UTC (2027-01-31T08:00:00Z)".to_owned())?;
+    let begins = day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
+    begins.map_err(|_| {
+        let last = trustmason_plan::text::time(Timestamp::MAX.as_second());
+        format!("the last moment that can be reckoned with is {last}")
+    })
 }
 
 #[cfg(test)]
@@ -501,6 +505,10 @@ mod tests {
     fn times_are_days_or_moments() {
         assert_eq!(time("2027-01-31").unwrap(), time("2027-01-31T00:00:00Z").unwrap());
         assert!(time("tomorrow").is_err());
+        assert_eq!(time("9999-12-30").unwrap(), time("9999-12-30T00:00:00Z").unwrap());
+        assert!(time("9999-12-31").unwrap_err().ends_with("9999-12-30T22:00:00Z"));
+        assert!(time("-009999-01-01").is_err() && time("10000-01-01").is_err());
+        assert_eq!(time("-009999-01-02T01:59:59Z").unwrap(), Timestamp::MIN);
     }
 
     #[test]
