@@ -17,7 +17,8 @@ const EXITS: &str = "\
 Exit codes:
   0    plan: a plan was made (with --detailed-exitcode: nothing to do); drift: in sync;
        apply: the next plan would be empty
-  1    nothing was done: bad spec, bad plan file, declined, lock held by another run
+  1    nothing was done: bad spec, bad plan file, declined, lock held by another run,
+       a clock that cannot be right
   2    drift, or `plan --detailed-exitcode` with changes pending
   3    the saved plan no longer holds; nothing was written; every differing input is named
   4    something is blocked, a store failed in apply, or collect could not fetch a certificate;

@@ -19,8 +19,8 @@ use crate::view::{BOLD, paint};
 use crate::{demo, view};
 
 pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
-    let dir = folder(args.dir.as_deref())?;
     let clock = Clock::read()?;
+    let dir = folder(args.dir.as_deref())?;
     let written = demo::write(&dir, clock.now()).map_err(|e| Stop::refused(e.to_string()))?;
     console.report(&format!(
         "A small estate stands in {}: 12 hosts, {} keystores ({} vendor roots in each cacerts), {} exported certificates, \
