@@ -8,6 +8,10 @@
     clippy::print_stderr,
     reason = "tests"
 )]
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, unused_imports, reason = "the clock of a program and the dates of folders are set on Linux only")
+)]
 
 mod support;
 
