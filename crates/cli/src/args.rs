@@ -18,7 +18,8 @@ const EXITS: &str = "\
 Exit codes:
   0    plan: a plan was made (with --detailed-exitcode: nothing to do); drift: in sync;
        apply: the next plan would be empty
-  1    nothing was done: bad spec, bad plan file, declined, lock held by another run
+  1    nothing was done: bad spec, bad plan file, declined, lock held by another run,
+       a clock that cannot be right
   2    drift, or `plan --detailed-exitcode` with changes pending
   3    the saved plan no longer holds; nothing was written; every differing input is named
   4    something is blocked, a store failed in apply, or collect could not fetch a certificate;
@@ -169,6 +170,9 @@ pub(crate) struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
     /// text for people, json for programs
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,
@@ -306,6 +310,9 @@ pub(crate) struct ConfirmArgs {
     /// A folder with all certificates exported from that store
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 /// Record that a service was restarted
@@ -321,6 +328,9 @@ pub(crate) struct AckArgs {
     /// The service, or a glob over services
     #[arg(value_name = "FQDN/SERVICE", required = true)]
     pub(crate) target: String,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 /// List the runs of an estate: what each wrote, whether it ended, whether it can be taken back
@@ -349,6 +359,9 @@ pub(crate) struct RollbackArgs {
     /// Do not ask
     #[arg(long)]
     pub(crate) auto_approve: bool,
+    /// Go on though the clock of this machine looks wrong; only after somebody looked at it
+    #[arg(long)]
+    pub(crate) clock_is_right: bool,
 }
 
 impl RollbackArgs {
@@ -458,10 +471,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
-    let day = text.parse::<jiff::civil::Date>().ok();
-    day.and_then(|d| d.to_zoned(jiff::tz::TimeZone::UTC).ok())
-        .map(|z| z.timestamp())
-        .ok_or_else(|| "write a day (2027-01-31) or a moment in UTC (2027-01-31T08:00:00Z)".to_owned())
+    let day = text
+        .parse::<jiff::civil::Date>()
+        .map_err(|_| "write a day (2027-01-31) or a moment in UTC (2027-01-31T08:00:00Z)".to_owned())?;
+    let begins = day.to_zoned(jiff::tz::TimeZone::UTC).map(|zoned| zoned.timestamp());
+    begins.map_err(|_| {
+        let last = trustmason_plan::text::time(Timestamp::MAX.as_second());
+        format!("the last moment that can be reckoned with is {last}")
+    })
 }
 
 #[cfg(test)]
@@ -490,6 +507,10 @@ mod tests {
     fn times_are_days_or_moments() {
         assert_eq!(time("2027-01-31").unwrap(), time("2027-01-31T00:00:00Z").unwrap());
         assert!(time("tomorrow").is_err());
+        assert_eq!(time("9999-12-30").unwrap(), time("9999-12-30T00:00:00Z").unwrap());
+        assert!(time("9999-12-31").unwrap_err().ends_with("9999-12-30T22:00:00Z"));
+        assert!(time("-009999-01-01").is_err() && time("10000-01-01").is_err());
+        assert_eq!(time("-009999-01-02T01:59:59Z").unwrap(), Timestamp::MIN);
     }
 
     #[test]

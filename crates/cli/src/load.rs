@@ -168,9 +168,3 @@ impl Estate {
 pub(crate) fn did_you_mean<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> String {
     nearest(text, known).map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
 }
-
-/// Now, to the second: plans are for people and tickets.
-pub(crate) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}

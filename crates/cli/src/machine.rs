@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
 use trustmason_host::ack::ack;
 use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
@@ -24,6 +23,7 @@ use trustmason_plan::outline::Plan;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 
+use crate::clock::Clock;
 use crate::command::confirm::person;
 use crate::console::Console;
 use crate::load::Estate;
@@ -39,6 +39,7 @@ pub(crate) struct Machine {
     pub(crate) secrets: Secrets,
     pub(crate) certificates: Interner,
     pub(crate) disk: Disk,
+    pub(crate) clock: Clock,
     /// Set by the first signal: what is in hand is finished, and no more begun.
     stop: Arc<AtomicBool>,
 }
@@ -59,13 +60,14 @@ pub(crate) struct Sight {
 }
 
 impl Machine {
-    /// For one estate.
-    pub(crate) fn of(estate: &Estate) -> Self {
+    /// For one estate, by this clock.
+    pub(crate) fn of(estate: &Estate, clock: Clock) -> Self {
         Self {
             state: State::at(estate.state()),
             secrets: Secrets::of(&estate.topology),
             certificates: Interner::new(),
             disk: Disk::new(),
+            clock,
             stop: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -115,7 +117,7 @@ impl Machine {
         let survey = Survey::of(&estate.topology);
         let bar = crate::progress::looking(console, survey.looks.len());
         let mut observed = look::look(&survey, &ledger, eyes);
-        ledger.notice(&estate.topology, &mut observed, crate::load::now());
+        ledger.notice(&estate.topology, &mut observed, self.clock.now());
         bar.finish_and_clear();
         tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         Ok(Sight { observed, ledger })
@@ -151,7 +153,7 @@ impl Machine {
         console: Console,
     ) -> Result<Outcomes, Stop> {
         let who = person();
-        let request = request(estate, sight, plan, Author { who: &who, approval })?;
+        let request = self.request(estate, sight, plan, Author { who: &who, approval })?;
         let hands = Hands {
             disk: &self.disk,
             secrets: &self.secrets,
@@ -195,7 +197,7 @@ impl Machine {
         let up = all.iter().filter(|r| r.outcome.is_ok());
         let up: BTreeMap<_, _> = up.map(|r| (r.service.clone(), format!("{}, by its command", person()))).collect();
         if !up.is_empty() {
-            ack(&up, plan, crate::load::now(), &sight.ledger, &self.disk, lock)
+            ack(&up, plan, self.clock.now(), &sight.ledger, &self.disk, lock)
                 .map_err(|e| Stop::refused(format!("services were restarted, but {e}")))?;
         }
         Ok(all)
@@ -204,26 +206,33 @@ impl Machine {
     /// Whether carrying a plan out would write nothing at all.
     pub(crate) fn is_idle(&self, estate: &Estate, sight: &Sight, plan: &Plan) -> Result<bool, Stop> {
         let author = Author { who: "", approval: Approval::Asked };
-        Ok(run::is_idle(request(estate, sight, plan, author)?, &self.state))
+        Ok(run::is_idle(self.request(estate, sight, plan, author)?, &self.state))
     }
 
     /// Where a pack is.
     pub(crate) fn pack(&self, target: &StoreId) -> PathBuf {
         self.state.pack(target)
     }
-}
 
-fn request<'a>(estate: &'a Estate, sight: &'a Sight, plan: &'a Plan, author: Author<'a>) -> Result<Request<'a>, Stop> {
-    let json = crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
-    Ok(Request {
-        plan,
-        digest: Fingerprint::of(json.as_bytes()),
-        topology: &estate.topology,
-        observed: &sight.observed,
-        ledger: &sight.ledger,
-        now: Timestamp::now(),
-        author,
-    })
+    fn request<'a>(
+        &self,
+        estate: &'a Estate,
+        sight: &'a Sight,
+        plan: &'a Plan,
+        author: Author<'a>,
+    ) -> Result<Request<'a>, Stop> {
+        let json =
+            crate::view::plan::json(plan).map_err(|e| Stop::refused(format!("the plan cannot be recorded: {e}")))?;
+        Ok(Request {
+            plan,
+            digest: Fingerprint::of(json.as_bytes()),
+            topology: &estate.topology,
+            observed: &sight.observed,
+            ledger: &sight.ledger,
+            now: self.clock.exactly(),
+            author,
+        })
+    }
 }
 
 /// Saves a report of public facts in a file of its own: whole or not at all, for its owner alone (0600).

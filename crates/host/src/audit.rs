@@ -37,6 +37,8 @@ pub enum Event {
     Ack,
     /// A certificate that a service presents was filed as its identity's.
     Collect,
+    /// A person said that the clock is right, though something speaks against it.
+    Clock,
 }
 
 /// How a run was approved.

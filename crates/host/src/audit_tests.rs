@@ -12,7 +12,7 @@ fn the_examples_on_its_page_are_lines_of_it() {
     }
     let said: BTreeSet<Event> =
         examples.iter().map(|text| serde_json::from_str::<Entry>(text).unwrap().event).collect();
-    assert_eq!(said, [Event::Run, Event::Rollback, Event::Change, Event::Confirm, Event::Collect].into());
+    assert_eq!(said, [Event::Run, Event::Rollback, Event::Change, Event::Confirm, Event::Collect, Event::Clock].into());
 }
 
 #[test]

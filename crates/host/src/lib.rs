@@ -10,6 +10,7 @@
 pub mod ack;
 pub mod audit;
 mod books;
+pub mod clock;
 pub mod collect;
 pub mod confirm;
 pub mod decision;

@@ -19,7 +19,7 @@ use rcgen::{
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::Certificate;
 use trustmason_plan::constraints::{self, Fault};
-use trustmason_plan::mint::Order;
+use trustmason_plan::mint::{LAST, Order};
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -330,8 +330,7 @@ where
     T: From<std::time::SystemTime>,
 {
     let since = u64::try_from(seconds).map_err(|_| MintError::Unfit("it would begin before 1970".to_owned()))?;
-    // The last second that GeneralizedTime can say (RFC 5280 §4.1.2.5): 9999-12-31T23:59:59Z.
-    let since = std::time::Duration::from_secs(since.min(253_402_300_799));
+    let since = std::time::Duration::from_secs(since.min(LAST.unsigned_abs()));
     Ok(T::from(std::time::UNIX_EPOCH + since))
 }
 

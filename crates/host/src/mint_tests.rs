@@ -138,6 +138,27 @@ fn subjects_that_would_be_spoilt_are_refused() {
     assert!(mint(&country, pool(), now()).unwrap_err().to_string().contains("two letters"));
 }
 
+/// UTCTime ends with 2049, GeneralizedTime with 9999 (RFC 5280 §4.1.2.5); a Timestamp ends a day before that.
+#[test]
+fn a_certificate_is_made_at_every_corner_of_the_calendar() {
+    for text in [
+        "1970-01-01T00:00:00Z",
+        "2044-12-31T23:59:59Z",
+        "2049-12-31T23:59:59Z",
+        "2050-01-01T00:00:00Z",
+        "9990-01-01T00:00:00Z",
+    ] {
+        let at: Timestamp = text.parse().unwrap();
+        let made = mint(&identity(), pool(), at).unwrap().certificate;
+        assert_eq!((made.not_before(), made.not_after()), (at.as_second(), at.as_second() + 1825 * 86_400), "{text}");
+    }
+    // What would have to be made anew at once is refused in words, not made.
+    let refused = mint(&identity(), pool(), Timestamp::MAX).unwrap_err().to_string();
+    assert!(refused.contains("it ends on 9999-12-31, in 1 day"), "{refused}");
+    let refused = mint(&identity(), pool(), Timestamp::MIN).unwrap_err().to_string();
+    assert!(refused.contains("it would begin before 1970"), "{refused}");
+}
+
 #[test]
 fn a_far_end_is_the_last_second_there_is() {
     let forever = IdentityDef { validity_days: u32::MAX, ..identity() };

@@ -1,4 +1,5 @@
 //! One judge of certificates: it decides whether an identity must be made anew, and it checks what was minted.
+#![warn(clippy::arithmetic_side_effects)]
 
 use std::fmt;
 
@@ -6,10 +7,9 @@ use jiff::Timestamp;
 use trustmason_keystore::{Certificate, HashAlgorithm, KeyAlgorithm};
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 
+use crate::days;
 use crate::finding::Kind;
 use crate::text;
-
-pub(crate) const DAY: i64 = 86_400;
 
 /// Something a certificate does not fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Fault {
         /// When, seconds since 1970.
         at: i64,
         /// Days left.
-        days: i64,
+        days: usize,
     },
     /// It is not valid yet.
     NotYetValid {
@@ -106,12 +106,7 @@ impl fmt::Display for Fault {
             Self::Signature { is, must } => write!(f, "it is signed with {is}, must be {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
             Self::RenewDue { at, days } => {
-                write!(
-                    f,
-                    "it ends on {}, in {}",
-                    text::day(*at),
-                    text::count(usize::try_from(*days).unwrap_or(0), "day")
-                )
+                write!(f, "it ends on {}, in {}", text::day(*at), text::count(*days, "day"))
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
@@ -161,8 +156,8 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         let must: Vec<_> = constraints.signature.iter().map(|h| hash_text(*h)).collect();
         faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
-    if at >= now && at < now.saturating_add(i64::from(identity.renew_before_days) * DAY) {
-        faults.push(Fault::RenewDue { at, days: (at - now) / DAY });
+    if at >= now && at < days::after(now, identity.renew_before_days) {
+        faults.push(Fault::RenewDue { at, days: days::whole(days::between(now, at)) });
     }
     if certificate.not_before() > now {
         faults.push(Fault::NotYetValid { from: certificate.not_before() });

@@ -1,4 +1,5 @@
 //! Stores and identities only people change: what they hold as far as anybody saw or said, and what is left to do.
+#![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Subject, Write};
 
 use crate::change::{Manual, ManualItem, ManualKind, Material};
-use crate::constraints::DAY;
+use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
@@ -235,8 +236,9 @@ fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'
     let said = known.said.map(|s| s.at.as_second());
     let seen = standing.facts.and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
-    let days = ground.now.as_second().saturating_sub(newest) / DAY;
-    (days > i64::from(ground.topology.policy.observation_max_age_days)).then(|| usize::try_from(days).unwrap_or(0))
+    let age = days::whole(days::between(newest, ground.now.as_second()));
+    let most = usize::try_from(ground.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);
+    (age > most).then_some(age)
 }
 
 /// A pack of this very content that was written before is waiting, not new.
@@ -248,10 +250,9 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
     let written =
         ground.observed.ledger.handoffs.get(&manual.target).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
-    let patience = i64::from(ground.topology.policy.patience_days) * DAY;
     match written {
         Some(at) => {
-            let late = ground.now.as_second().saturating_sub(at.as_second()) > patience;
+            let late = overlap::patience(ground, at) == Severity::Error;
             let message = format!(
                 "a pack waits since {} for a person; afterwards: trustmason confirm {}",
                 text::day(at.as_second()),

@@ -1,4 +1,5 @@
 //! What runs remember from one to the next. The planner reads it, `host` keeps it in the estate's state folder.
+#![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -200,7 +201,65 @@ pub struct RunRecord {
     pub pruned: bool,
 }
 
+/// A moment the ledger remembers, and what happened then.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// When.
+    pub at: Timestamp,
+    /// What, as the rest of a sentence that begins with "when".
+    pub what: String,
+}
+
 impl Ledger {
+    /// The newest moment it remembers.
+    pub fn newest(&self) -> Option<Moment> {
+        // Told by `moments_mut`, so that no stamp is in one list only.
+        let mut copy = self.clone();
+        copy.moments_mut().into_iter().map(|(at, what)| Moment { at: *at, what }).max()
+    }
+
+    /// Takes every moment that lies after this one for this one. It is for a clock that a person vouched for: what is in the
+    /// ledger did happen, and not in the future. Nothing else of it changes; the ids of runs and the audit log keep the times
+    /// that were written then.
+    pub fn not_after(&mut self, now: Timestamp) {
+        for (at, _) in self.moments_mut() {
+            *at = now.min(*at);
+        }
+    }
+
+    /// Every moment in it, and what happened then.
+    fn moments_mut(&mut self) -> Vec<(&mut Timestamp, String)> {
+        // Taken apart by name: a field that is added later has to be thought of here.
+        let Self { version: _, estate: _, placed, perhaps, predecessors, presented: _, handoffs, restarts, acks, runs } =
+            self;
+        let by = |run: &Option<RunId>| run.as_ref().map_or_else(|| "somebody".to_owned(), |run| format!("run {run}"));
+        let mut all: Vec<(&mut Timestamp, String)> = Vec::new();
+        for run in runs {
+            all.push((&mut run.started, format!("run {} began", run.id)));
+            all.extend(run.finished.as_mut().map(|at| (at, format!("run {} ended", run.id))));
+        }
+        for (store, one) in
+            placed.iter_mut().chain(perhaps).flat_map(|(store, all)| all.values_mut().map(move |one| (store, one)))
+        {
+            all.push((&mut one.at, format!("run {} wrote {store}", one.run)));
+        }
+        for one in predecessors.values_mut() {
+            all.push((&mut one.at, format!("{} changed the certificate of {}", by(&one.run), one.identity)));
+        }
+        for (target, one) in handoffs {
+            all.push((&mut one.written, format!("the pack for {target} was written")));
+            let said = one.confirmed.as_mut();
+            all.extend(said.map(|said| (&mut said.at, format!("the pack for {target} was confirmed"))));
+        }
+        for (service, one) in restarts {
+            all.push((&mut one.since, format!("{} made the restart of {service} needed", by(&one.run))));
+        }
+        for (service, one) in acks {
+            all.push((&mut one.at, format!("the restart of {service} was acknowledged")));
+        }
+        all
+    }
+
     /// Whether this tool placed this very certificate under this alias, or may have.
     pub fn placed(&self, store: &StoreId, alias: &str, sha256: Fingerprint) -> bool {
         self.claims(store).any(|(key, placed)| key == alias && placed.sha256 == sha256)

@@ -9,7 +9,9 @@
 mod assemble;
 mod authority;
 pub mod change;
+pub mod clock;
 pub mod constraints;
+pub mod days;
 mod diff;
 pub mod finding;
 pub mod handoff;

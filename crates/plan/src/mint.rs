@@ -1,9 +1,10 @@
 //! What a new certificate must say. Pure: `host` has the key and the signature made, this says of what.
+#![warn(clippy::arithmetic_side_effects)]
 
 use jiff::Timestamp;
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 
-use crate::constraints::DAY;
+use crate::days;
 
 /// An order for a self-signed certificate (RFC 5280).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub struct Order {
     pub not_after: i64,
 }
 
+/// The last moment that a certificate can name, 9999-12-31T23:59:59Z; by RFC 5280 §4.1.2.5 it means that there is no end. A
+/// certificate that would be valid beyond it is valid until then.
+pub const LAST: i64 = 253_402_300_799;
+
 /// The order for an identity, as of now.
 pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
     let fqdn = identity.id.host.to_string();
@@ -42,7 +47,7 @@ pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
         signature: identity.signature,
         eku: identity.constraints.eku.clone(),
         not_before: now.as_second(),
-        not_after: now.as_second().saturating_add(i64::from(identity.validity_days) * DAY),
+        not_after: days::after(now.as_second(), identity.validity_days).min(LAST),
     }
 }
 

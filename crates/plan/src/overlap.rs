@@ -10,6 +10,7 @@
 //! After that there is nothing special any more: the old certificate is a predecessor's and leaves, aliases settle. Nothing
 //! is remembered of a stage but what must be: a key in staging, a predecessor in the ledger, restarts nobody has seen to.
 //! Each stage is read off them and off the stores, so that a run may stop anywhere and a phase may wait for days.
+#![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Rotation, Subject};
 
 use crate::authority;
 use crate::change::{Material, Wait};
-use crate::constraints::{self, DAY, Fault};
+use crate::constraints::{self, Fault};
+use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
 use crate::ledger::Reading;
@@ -134,9 +136,8 @@ impl Overlap {
 
 /// How grave a wait since then is: nothing while people may be expected to be at it.
 pub(crate) fn patience(ground: &Ground<'_>, since: Timestamp) -> Severity {
-    let patience = i64::from(ground.topology.policy.patience_days) * DAY;
-    let waited = ground.now.as_second().saturating_sub(since.as_second());
-    if waited <= patience { Severity::Info } else { Severity::Error }
+    let waited = days::between(since.as_second(), ground.now.as_second());
+    if waited <= days::term(ground.topology.policy.patience_days) { Severity::Info } else { Severity::Error }
 }
 
 /// A staged key that may be used: it opens, it is another than the present one, and nothing speaks against its certificate.

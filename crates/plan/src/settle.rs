@@ -1,5 +1,6 @@
 //! Settles each subject: which certificate an edge asks for. Known (it was seen), minted (this run makes it) or unknown
 //! (blocked). Nothing is diffed here.
+#![warn(clippy::arithmetic_side_effects)]
 
 mod issued;
 mod renew;
@@ -14,7 +15,8 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topo
 
 use crate::authority::{self, Authorities, Authority};
 use crate::change::{From, FromKind, IdentityState, Material, Options};
-use crate::constraints::{self};
+use crate::constraints;
+use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{Observed, SourceLook, StoreFacts};
 use crate::overlap::Overlap;
@@ -363,12 +365,12 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
     let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
     let now = ground.now.as_second();
     let day = text::day(certificate.not_after());
-    let soon = i64::from(ground.topology.policy.warn_before_days) * constraints::DAY;
+    let soon = days::term(ground.topology.policy.warn_before_days);
     let (kind, dates) = if certificate.not_after() < now {
         (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it"))
     } else if certificate.not_before() > now {
         (Kind::NotYetValid, format!("is not valid before {}", text::day(certificate.not_before())))
-    } else if certificate.not_after().saturating_sub(now) < soon {
+    } else if days::between(now, certificate.not_after()) < soon {
         (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
     } else {
         return None;

@@ -1,6 +1,10 @@
 //! Words that plans, logs and reports share.
+#![warn(clippy::arithmetic_side_effects)]
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
+use crate::days;
 
 /// An alias or name made safe for a terminal: control, bidirectional and other invisible characters are escaped, so that
 /// what is read is what is there. Exact text is for JSON.
@@ -21,18 +25,76 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Seconds since 1970 as RFC 3339 UTC; the few dates outside the calendar's range as what they are.
+/// Seconds since 1970 as RFC 3339 UTC; what lies outside the calendar's range (the years -9999 to 9999) as what it is.
+///
+/// The calendar reaches further than [`jiff::Timestamp`], which ends 26 hours before the last moment a certificate can name.
 pub fn time(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds}s after 1970"), |t| t.to_string())
+    moment(seconds).map_or_else(|| outside(seconds), |at| format!("{at}Z"))
 }
 
 /// Seconds since 1970 as a day.
 pub fn day(seconds: i64) -> String {
-    let text = time(seconds);
-    text.get(..10).map_or(text.clone(), str::to_owned)
+    moment(seconds).map_or_else(|| outside(seconds), |at| at.date().to_string())
+}
+
+fn moment(seconds: i64) -> Option<DateTime> {
+    DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+fn outside(seconds: i64) -> String {
+    if seconds < 0 { format!("{}s before 1970", seconds.unsigned_abs()) } else { format!("{seconds}s after 1970") }
+}
+
+/// So many seconds in the words for people: in days, below two days in hours, below two hours in minutes.
+pub fn span(seconds: i64) -> String {
+    let seconds = usize::try_from(seconds.unsigned_abs()).unwrap_or(usize::MAX);
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match (minutes, hours) {
+        (0..120, _) => count(minutes, "minute"),
+        (_, 0..48) => count(hours, "hour"),
+        _ => count(days::whole(i64::try_from(seconds).unwrap_or(i64::MAX)), "day"),
+    }
 }
 
 /// `1 store`, `2 stores`.
 pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_moment_has_a_text() {
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(day(1_780_272_000), "2026-06-01");
+        // RFC 5280 §4.1.2.5: a certificate without a known end.
+        assert_eq!(time(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(day(253_402_300_799), "9999-12-31");
+        assert_eq!(day(253_402_300_800), "253402300800s after 1970");
+        assert_eq!(time(-62_135_596_800), "0001-01-01T00:00:00Z");
+        // An offset of a certificate's first moment can lead before the year 0.
+        assert_eq!(day(-62_167_305_600), "-000001-12-31");
+        assert_eq!(day(i64::MIN), "9223372036854775808s before 1970");
+        assert_eq!(time(i64::MAX), "9223372036854775807s after 1970");
+    }
+
+    #[test]
+    fn a_timestamp_and_its_seconds_have_one_text() {
+        for text in ["1970-01-01T00:00:00Z", "2050-01-01T00:00:00Z", "9999-12-30T22:00:00Z", "-009999-01-02T01:59:59Z"]
+        {
+            let at: jiff::Timestamp = text.parse().expect("a moment");
+            assert_eq!((time(at.as_second()).as_str(), at.to_string().as_str()), (text, text));
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_units_that_people_use() {
+        assert_eq!(span(60), "1 minute");
+        assert_eq!(span(-301), "5 minutes");
+        assert_eq!(span(7_200), "2 hours");
+        assert_eq!(span(172_800), "2 days");
+        assert_eq!(span(i64::MIN), "106751991167300 days");
+    }
 }

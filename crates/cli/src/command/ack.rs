@@ -10,6 +10,7 @@ use trustmason_spec::name::ServiceId;
 
 use super::confirm::person;
 use crate::args::AckArgs;
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
@@ -18,17 +19,19 @@ use crate::stop::Stop;
 
 pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
     let mut sight = machine.look(&estate, console)?;
+    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
     let options = estate.options(Question::default())?;
-    let now = load::now();
+    let now = machine.clock.now();
     let plan = estate.judge(&mut sight.observed, &options, now);
     let services: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
     let waited = plan.waited_for();
     let meant = meant(&args.target, [&waited, &plan.will_be_waited_for()], &services, &estate.name)?;
     let by = person();
     let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
+    word.record(&machine, &estate, &mut sight, &mut lock)?;
     ack(&restarted, &plan, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
     let names: Vec<String> = meant.iter().map(|service| format!("  {service}\n")).collect();
     let restarts = count(meant.len(), "restart");

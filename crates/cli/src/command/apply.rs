@@ -11,6 +11,7 @@ use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::Side;
 
 use crate::args::{ApplyArgs, ReportFormat};
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
@@ -28,15 +29,19 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     let saved = args.plan.as_deref().map(Saved::read).transpose()?;
     let spec = saved.as_ref().map(|s| Path::new(&s.document.options.spec)).or(args.spec.as_deref());
     let estate = load::estate(spec, console)?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     // Held from the first look to the last: what is judged is what is written.
     let mut lock = machine.lock()?;
     let mut sight = machine.look(&estate, console)?;
+    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
+    if let Some(saved) = &saved {
+        clock::is_past(&saved.name, saved.created, machine.clock)?;
+    }
     let (options, made) = match &saved {
         Some(saved) => (saved.options.clone(), saved.created),
         None => {
             let question = Question { select: args.select, allow_deletes: args.allow_deletes, ..Question::default() };
-            (estate.options(question)?, load::now())
+            (estate.options(question)?, machine.clock.now())
         }
     };
     let plan = estate.judge(&mut sight.observed, &options, made);
@@ -53,6 +58,7 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
         (None, true) => Approval::Auto,
         (None, false) => Approval::Asked,
     };
+    word.record(&machine, &estate, &mut sight, &mut lock)?;
     machine.heed_signals()?;
     let (rounds, next) = rounds(&estate, &machine, Begun { sight, plan, approval }, &mut lock, console)?;
     drop(lock);
@@ -95,13 +101,13 @@ pub(crate) fn rounds(
             plan.clone()
         } else {
             sight = machine.look(estate, console)?;
-            estate.judge(&mut sight.observed, &options, load::now())
+            estate.judge(&mut sight.observed, &options, machine.clock.now())
         };
         let restarts = if done { machine.restart(estate, &sight, &next, lock, console)? } else { Vec::new() };
         let up = restarts.iter().filter(|r| r.outcome.is_ok()).count();
         if up > 0 {
             sight = machine.look(estate, console)?;
-            next = estate.judge(&mut sight.observed, &options, load::now());
+            next = estate.judge(&mut sight.observed, &options, machine.clock.now());
         }
         let all_up = up == restarts.len();
         let interrupted = outcomes.interrupted || machine.stopped();

@@ -17,6 +17,7 @@ use trustmason_spec::topology::{IdentityDef, Source};
 use super::apply::approve_with;
 use super::confirm::person;
 use crate::args::CollectArgs;
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
@@ -60,7 +61,7 @@ pub(crate) struct Tally {
 pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
     let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
     let wanted: Vec<(&IdentityDef, u16, &[String])> =
@@ -79,7 +80,7 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
             Some(Item { def, port, verdict })
         })
         .collect();
-    let now = load::now();
+    let now = machine.clock.now();
     console.report(&view::collect::found(&estate, &items, now));
     unused(&args.pin, &items, console);
     let new: Vec<Fetched<'_>> = items.iter().filter_map(fetched).collect();

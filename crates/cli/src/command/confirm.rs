@@ -6,6 +6,7 @@ use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
 use crate::args::ConfirmArgs;
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
@@ -22,13 +23,15 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
         let hint = did_you_mean(&args.target, known.iter().map(String::as_str));
         return Err(Stop::refused(format!("{} declares no store {target}{hint}", estate.name)));
     }
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
     let mut sight = machine.look(&estate, console)?;
+    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
     let options = estate.options(Question::default())?;
-    let now = load::now();
+    let now = machine.clock.now();
     let plan = estate.judge(&mut sight.observed, &options, now);
     let by = person();
+    word.record(&machine, &estate, &mut sight, &mut lock)?;
     let claim = Claim {
         target: &target,
         from: args.from.as_deref(),

@@ -8,6 +8,7 @@ use trustmason_plan::outline::{ManualKind, Plan};
 
 use super::apply::{self, Begun};
 use crate::args::DemoArgs;
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
@@ -18,8 +19,9 @@ use crate::view::{BOLD, paint};
 use crate::{demo, view};
 
 pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
+    let clock = Clock::read()?;
     let dir = folder(args.dir.as_deref())?;
-    let written = demo::write(&dir, load::now()).map_err(|e| Stop::refused(e.to_string()))?;
+    let written = demo::write(&dir, clock.now()).map_err(|e| Stop::refused(e.to_string()))?;
     console.report(&format!(
         "A small estate stands in {}: 12 hosts, {} keystores ({} vendor roots in each cacerts), {} exported certificates, \
          and what installers and years do to them.\n",
@@ -31,10 +33,10 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let spec = written.spec.display().to_string();
     step(console, &format!("trustmason plan {spec}"));
     let estate = load::estate(Some(&written.spec), console)?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, clock);
     let mut sight = machine.look(&estate, console)?;
     let options = estate.options(Question::default())?;
-    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
     console.report(&view::plan::plan(&plan, console.verbose()));
 
     // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         person(&estate, &machine, &next, console)?;
         restarts(&estate, &machine, console)?;
         sight = machine.look(&estate, console)?;
-        plan = estate.judge(&mut sight.observed, &options, load::now());
+        plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
         if plan.summary.changes() == 0 {
             break;
         }
@@ -73,7 +75,7 @@ const ROUNDS: usize = 5;
 fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), Stop> {
     let mut lock = machine.lock()?;
     let mut sight = machine.look(estate, console)?;
-    let plan = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
+    let plan = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
     let pending: Vec<_> = plan.waited_for().into_iter().cloned().collect();
     if pending.is_empty() {
         return Ok(());
@@ -84,7 +86,8 @@ fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), 
         names.join(", ")
     ));
     let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
-    ack(&by, &plan, load::now(), &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))
+    ack(&by, &plan, machine.clock.now(), &sight.ledger, &machine.disk, &mut lock)
+        .map_err(|e| Stop::refused(e.to_string()))
 }
 
 fn step(console: Console, command: &str) {

@@ -6,6 +6,7 @@ use trustmason_plan::outline::Options;
 use trustmason_spec::name::IdentityId;
 
 use crate::args::{DriftArgs, DriftFormat};
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
@@ -17,8 +18,9 @@ use crate::view::prometheus;
 pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut sight = machine.look(&estate, console)?;
+    clock::warn(&machine, &estate, &sight, console);
     if args.probe {
         let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
         sight.observed.served = machine.probe(&services(&estate, &options), &way, console);
@@ -29,7 +31,7 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
     }
-    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let report = match args.format {
         DriftFormat::Text => drift::text(&plan, args.strict, console.verbose()),
         DriftFormat::Json => {

@@ -4,6 +4,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
 
 use crate::args::ExplainArgs;
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
@@ -15,8 +16,9 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let target = Target::find(&estate.topology, &args.target)?;
     let options = estate.options(Question::default())?;
-    let mut sight = Machine::of(&estate).look(&estate, console)?;
-    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let machine = Machine::of(&estate, Clock::read()?);
+    let mut sight = machine.look(&estate, console)?;
+    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let wide = trustmason_plan::widened(&estate.topology, &sight.observed);
     let topology = wide.as_ref().unwrap_or(&estate.topology);
     let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };

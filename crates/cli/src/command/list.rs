@@ -8,9 +8,9 @@ use trustmason_host::disk;
 use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
 
 use crate::args::{ListArgs, ReportFormat};
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
-use crate::load;
 use crate::stop::Stop;
 use crate::view::list::{self, Listing, Note, Opened};
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
                 console.note("Read without a password; --password-env or --password-file checks digest and keys.");
             }
             let report = match args.format {
-                ReportFormat::Text => list::text(&listing, load::now()),
+                ReportFormat::Text => list::text(&listing, Clock::read()?.now()),
                 ReportFormat::Json => {
                     list::json(&listing).map_err(|e| Stop::refused(format!("the listing cannot be written: {e}")))?
                 }

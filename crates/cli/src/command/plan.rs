@@ -1,6 +1,7 @@
 //! `plan`: what would change, and why.
 
 use crate::args::{PlanArgs, PlanFormat};
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
@@ -13,8 +14,12 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     let question =
         Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
-    let mut sight = Machine::of(&estate).look(&estate, console)?;
-    let plan = estate.judge(&mut sight.observed, &options, load::now());
+    let machine = Machine::of(&estate, Clock::read()?);
+    let mut sight = machine.look(&estate, console)?;
+    if options.at.is_none() {
+        clock::warn(&machine, &estate, &sight, console);
+    }
+    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
     if let Some(out) = &args.out {
         machine::save(out, document.as_bytes())?;

@@ -12,6 +12,7 @@ use trustmason_plan::text::{count, time};
 use super::apply::approve;
 use super::confirm::person;
 use crate::args::RollbackArgs;
+use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
@@ -26,11 +27,12 @@ const HINT: &str = "Use --auto-approve if nobody can be asked.";
 pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
     let (spec, run) = args.named();
     let estate = load::estate(spec, console)?;
-    let machine = Machine::of(&estate);
+    let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
     let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
     let run = run.transpose()?;
     let mut sight = machine.look(&estate, console)?;
+    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
     let refused = |e: rollback::RollbackError| Stop::refused(e.to_string());
     let outlook = rollback::outlook(looking(&estate, &machine, &sight), run.as_ref()).map_err(refused)?;
     console.report(&preview(&outlook));
@@ -39,6 +41,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
         // A person took their time: what is judged is what is there now.
         sight = machine.look(&estate, console)?;
     }
+    word.record(&machine, &estate, &mut sight, &mut lock)?;
     let approval = if args.auto_approve { Approval::Auto } else { Approval::Asked };
     let who = person();
     let request = Request {
@@ -49,7 +52,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
-    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
+    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
     console.report(&report(&undone, &next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
@@ -62,7 +65,7 @@ fn looking<'a>(estate: &'a Estate, machine: &'a Machine, sight: &'a Sight) -> Lo
         observed: &sight.observed,
         secrets: &machine.secrets,
         certificates: &machine.certificates,
-        now: load::now(),
+        now: machine.clock.exactly(),
     }
 }
 

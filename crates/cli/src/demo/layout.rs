@@ -274,7 +274,8 @@ fn is_store(id: &StoreId, sin: &str) -> bool {
 }
 
 fn days(from: Date, n: i32) -> Result<Date, DemoError> {
-    from.checked_add(Span::new().days(n)).map_err(failed("a date"))
+    let beyond = "its certificates would reach beyond the calendar; set the clock of this machine, then run again";
+    from.checked_add(Span::new().days(n)).map_err(|_| DemoError(beyond.to_owned()))
 }
 
 fn place(path: &HostPath) -> PathBuf {

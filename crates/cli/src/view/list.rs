@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde::Serialize;
 use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKind, Format, Remark};
+use trustmason_plan::days;
 use trustmason_plan::text::{count, day, escape, time};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
@@ -224,7 +225,7 @@ fn entry(out: &mut String, listing: &Listing, entry: &Entry, now: Timestamp) {
         });
     }
     if let Some(at) = entry.created_ms.and_then(created) {
-        kind.push_str(&format!(", since {}", at.get(..19).unwrap_or(&at).replace('T', " ")));
+        kind.push_str(&format!(", since {}", at.split('.').next().unwrap_or(&at).replace('T', " ")));
     }
     line!(out, "{}  {}", paint(BOLD, name), paint(DIM, kind));
     if let Some(note) = listing.notes.get(&entry.id) {
@@ -277,15 +278,14 @@ fn certificate(out: &mut String, certificate: &Certificate, now: Timestamp) {
 }
 
 fn validity(certificate: &Certificate, now: i64) -> String {
-    const DAY: i64 = 86_400;
-    let days = |seconds: i64| count(usize::try_from(seconds / DAY).unwrap_or(0), "day");
+    let whole = |from: i64, to: i64| count(days::whole(days::between(from, to)), "day");
     let (from, to) = (certificate.not_before(), certificate.not_after());
     if now < from {
-        paint(WARN, format!("valid in {}", days(from - now))).to_string()
+        paint(WARN, format!("valid in {}", whole(now, from))).to_string()
     } else if now > to {
-        paint(BAD, format!("ended {} ago", days(now - to))).to_string()
+        paint(BAD, format!("ended {} ago", whole(to, now))).to_string()
     } else {
-        format!("{} left", days(to - now))
+        format!("{} left", whole(now, to))
     }
 }
 

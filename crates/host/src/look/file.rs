@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use trustmason_keystore::{
     Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
@@ -206,8 +206,12 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
 }
 
 fn modified(metadata: &Metadata) -> Option<i64> {
-    let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
+    let seconds = |since: Duration| i64::try_from(since.as_secs()).ok();
+    match metadata.modified().ok()?.duration_since(UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        // Also a date before 1970 is one, and a file with it is old.
+        Err(before) => seconds(before.duration()).map(|seconds| 0_i64.saturating_sub(seconds)),
+    }
 }
 
 fn written(metadata: &Metadata) -> Option<jiff::Timestamp> {

@@ -10,7 +10,8 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject};
 use super::{Ground, Held, Renewal, Settled, find_key, issued, unknown};
 use crate::authority;
 use crate::change::{From, FromKind, IdentityState, Material};
-use crate::constraints::{self, DAY, Fault};
+use crate::constraints::{self, Fault};
+use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{KeyLook, StagedLook};
 use crate::overlap::{self, Next, Stage};
@@ -250,9 +251,9 @@ pub(super) fn soft_findings(
         .filter(|f| !f.demands_new())
         .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
         .collect();
-    let left = current.not_after().saturating_sub(ground.now.as_second());
+    let left = days::between(ground.now.as_second(), current.not_after());
     let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
-    if !due && left >= 0 && left < i64::from(ground.topology.policy.warn_before_days) * DAY {
+    if !due && left >= 0 && left < days::term(ground.topology.policy.warn_before_days) {
         let message = format!("it ends on {}", text::day(current.not_after()));
         findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
     }

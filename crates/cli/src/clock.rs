@@ -1,0 +1,182 @@
+//! The clock of this machine: the one place that reads it, and what is done about one that cannot be right.
+//!
+//! It is read once in a process. Later moments are reckoned from that one by the time that has passed since, so that a clock
+//! which is set while a run is at work takes no part in the run.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use trustmason_host::clock;
+use trustmason_host::lock::Lock;
+use trustmason_plan::clock::{Evidence, Verdict, judge};
+use trustmason_plan::text;
+
+use crate::command::confirm::person;
+use crate::console::Console;
+use crate::load::Estate;
+use crate::machine::{Machine, Sight};
+use crate::stop::Stop;
+
+/// What a person can do about a clock that was doubted.
+const REMEDY: &str = "Set the clock, then run again; if it is right, say so with --clock-is-right";
+
+/// The clock as it was read when the process began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    read: Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    /// Reads the clock; once in a process. Before 1970 no certificate is made here, and beyond the year 9999 there are no dates: a clock that says
+    /// so is refused.
+    pub(crate) fn read() -> Result<Self, Stop> {
+        #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let now = SystemTime::now();
+        Ok(Self { read: understood(now).map_err(Stop::refused)?, since: Instant::now() })
+    }
+
+    /// Now, to the second: plans are for people and tickets.
+    pub(crate) fn now(self) -> Timestamp {
+        let now = self.exactly();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Now, as exactly as the clock tells. A process that outlives the calendar stays at its last moment.
+    pub(crate) fn exactly(self) -> Timestamp {
+        self.read.checked_add(self.since.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The moment a clock says, or why it cannot be used.
+fn understood(now: SystemTime) -> Result<Timestamp, String> {
+    let seconds = match now.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => {
+            let before = before.duration();
+            // The second that has begun, as after 1970.
+            let whole = before.as_secs().saturating_add(u64::from(before.subsec_nanos() > 0));
+            i64::try_from(whole).map_or(i64::MIN, |seconds| 0_i64.saturating_sub(seconds))
+        }
+    };
+    let outside = |limit: &str| {
+        format!("the clock of this machine says {}, which is {limit}; set it, then run again", text::time(seconds))
+    };
+    if seconds < 0 {
+        return Err(outside("before 1970"));
+    }
+    Timestamp::try_from(now).map_err(|_| {
+        outside(&format!(
+            "beyond {}, the last moment that can be reckoned with",
+            text::time(Timestamp::MAX.as_second())
+        ))
+    })
+}
+
+/// That a person vouched for a clock which was doubted. It is to be recorded before anything else is.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct Word(Option<Verdict>);
+
+/// Refuses to go on by a clock that cannot be right, unless a person vouches for it. Asked by every command that stamps the
+/// ledger.
+pub(crate) fn stands(machine: &Machine, estate: &Estate, sight: &Sight, vouched: bool) -> Result<Word, Stop> {
+    match doubt(machine, estate, sight) {
+        Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
+        doubt => Ok(Word(doubt)),
+    }
+}
+
+/// Warns of such a clock where nothing is stamped.
+pub(crate) fn warn(machine: &Machine, estate: &Estate, sight: &Sight, console: Console) {
+    if let Some(verdict) = doubt(machine, estate, sight) {
+        console.warn(&format!("{verdict}; nothing is applied by this clock. {REMEDY}"));
+    }
+}
+
+fn doubt(machine: &Machine, estate: &Estate, sight: &Sight) -> Option<Verdict> {
+    let verdict = judge(machine.clock.now(), &Evidence::of(&estate.topology, &sight.observed));
+    (verdict != Verdict::Right).then_some(verdict)
+}
+
+impl Word {
+    /// Records the word, if one was needed.
+    pub(crate) fn record(
+        self,
+        machine: &Machine,
+        estate: &Estate,
+        sight: &mut Sight,
+        lock: &mut Lock,
+    ) -> Result<(), Stop> {
+        let Some(verdict) = self.0 else { return Ok(()) };
+        let now = machine.clock.exactly();
+        sight.ledger = clock::vouch(&verdict, now, &person(), &estate.topology, &sight.ledger, &machine.disk, lock)
+            .map_err(|e| {
+                Stop::refused(format!("that the clock is right could not be recorded: {e}; nothing was done"))
+            })?;
+        Ok(())
+    }
+}
+
+/// Refuses a saved plan that was made later than now: what it calls ended has not ended, or the clock is wrong.
+pub(crate) fn is_past(name: &str, made: Timestamp, clock: Clock) -> Result<(), Stop> {
+    let evidence = Evidence { remembered: Some(moment(name, made)), ..Evidence::default() };
+    match judge(clock.now(), &evidence) {
+        Verdict::Right | Verdict::Early { .. } | Verdict::Ahead { .. } => Ok(()),
+        behind @ Verdict::Behind { .. } => {
+            Err(Stop::refused(format!("{behind}; nothing was done. Set the clock, or plan again with --out")))
+        }
+    }
+}
+
+fn moment(name: &str, made: Timestamp) -> trustmason_plan::ledger::Moment {
+    trustmason_plan::ledger::Moment { at: made, what: format!("{name} was made") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_clock_within_the_calendar_is_understood() {
+        for seconds in [0, 1, 1_780_272_000, 2_524_607_999, 2_524_608_000, 253_402_207_200] {
+            assert_eq!(understood(at(seconds)).unwrap().as_second(), i64::try_from(seconds).unwrap());
+        }
+        assert_eq!(understood(at(253_402_207_200) + Duration::from_nanos(999_999_999)).unwrap(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_clock_outside_the_calendar_is_refused() {
+        let beyond =
+            ", which is beyond 9999-12-30T22:00:00Z, the last moment that can be reckoned with; set it, then run again";
+        let before = ", which is before 1970; set it, then run again";
+        let past = |seconds| UNIX_EPOCH - Duration::from_secs(seconds);
+        for (clock, says, why) in [
+            (at(253_402_207_201), "9999-12-30T22:00:01Z", beyond),
+            (at(253_402_300_799), "9999-12-31T23:59:59Z", beyond),
+            (at(253_402_300_800), "253402300800s after 1970", beyond),
+            (UNIX_EPOCH - Duration::from_nanos(1), "1969-12-31T23:59:59Z", before),
+            (past(1), "1969-12-31T23:59:59Z", before),
+            (past(1_577_923_200), "1920-01-01T00:00:00Z", before),
+        ] {
+            assert_eq!(understood(clock).unwrap_err(), format!("the clock of this machine says {says}{why}"));
+        }
+    }
+
+    #[test]
+    fn a_clock_goes_on_and_never_beyond_the_calendar() {
+        let clock = Clock { read: Timestamp::MAX, since: Instant::now() };
+        assert_eq!(clock.exactly(), Timestamp::MAX);
+        let clock = Clock { read: Timestamp::UNIX_EPOCH, since: Instant::now() };
+        assert!(clock.exactly() <= clock.exactly());
+        assert_eq!(clock.now().subsec_nanosecond(), 0);
+    }
+}

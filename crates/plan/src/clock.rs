@@ -1,0 +1,227 @@
+//! Whether the clock can be right. A run stamps the ledger, makes certificates that begin now, and renews those that have ended:
+//! with a clock that is days wrong it would make an estate of certificates that nobody accepts. Three signs tell such a clock:
+//!
+//! - **behind**: the ledger remembers something that happened later than now;
+//! - **early**: no certificate in use is valid yet;
+//! - **ahead**: everything that was in use at the newest moment anything here speaks for has ended since, all of it at once, and
+//!   nothing speaks for the day the clock says.
+//!
+//! What speaks for a day: the ledger's moments, the beginning of any certificate that was seen, the modification times of the
+//! stores that were read, and the keys in staging. A clock that is wrong by less cannot be told from one that is right. The
+//! judgement is for the commands that stamp the ledger; a plan does not depend on it.
+//!
+//! More evidence never makes a right clock look ahead: it moves the newest moment on, and what had ended by then does not count.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Fingerprint, fold_alias};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{IdentityDef, Source, Subject, Topology};
+
+use crate::days;
+use crate::ledger::Moment;
+use crate::observed::{Observed, ServedLook, SourceLook, StoreLook};
+use crate::text;
+
+/// Clocks of several machines that work on one estate may differ by so many seconds.
+pub const TOLERANCE: i64 = 300;
+
+/// So many certificates that ended at once, or that are not valid yet, are a sign. A single one is an ordinary finding.
+const FEWEST: usize = 2;
+
+/// What speaks for and against a clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The newest moment the ledger remembers.
+    pub remembered: Option<Moment>,
+    /// The newest moment that something else speaks for, in seconds since 1970.
+    pub seen: Option<i64>,
+    /// The certificates that identities of the spec present and that its edges ask for. Of the declared ones those of
+    /// authorities are left out: they are made to outlive what they issue.
+    pub in_use: Vec<Validity>,
+}
+
+/// When a certificate is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Validity {
+    /// Its first second.
+    pub begins: i64,
+    /// Its last second.
+    pub ends: i64,
+}
+
+/// What is to be thought of a clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Right,
+    /// Something happened later than it says.
+    Behind {
+        /// What the clock says.
+        now: Timestamp,
+        /// What happened, and when.
+        newest: Moment,
+    },
+    /// No certificate in use is valid yet.
+    Early {
+        /// What the clock says.
+        now: Timestamp,
+        /// How many certificates are in use.
+        in_use: usize,
+        /// When the first of them becomes valid, in seconds since 1970.
+        first: i64,
+    },
+    /// Everything in use ended at once, and nothing speaks for the day it says.
+    Ahead {
+        /// What the clock says.
+        now: Timestamp,
+        /// The newest moment anything speaks for, in seconds since 1970.
+        seen: i64,
+        /// How many certificates were still valid then.
+        ended: usize,
+        /// When the last of them ended, in seconds since 1970.
+        last: i64,
+    },
+}
+
+/// Judges a clock.
+pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
+    let Evidence { remembered, seen, in_use } = evidence;
+    let second = now.as_second();
+    if let Some(newest) = remembered
+        && days::between(second, newest.at.as_second()) > TOLERANCE
+    {
+        return Verdict::Behind { now, newest: newest.clone() };
+    }
+    let first = in_use.iter().map(|one| one.begins).min();
+    if let Some(first) = first.filter(|first| in_use.len() >= FEWEST && days::between(second, *first) > TOLERANCE) {
+        return Verdict::Early { now, in_use: in_use.len(), first };
+    }
+    let Some(seen) = remembered.iter().map(|moment| moment.at.as_second()).chain(*seen).max() else {
+        return Verdict::Right;
+    };
+    // Something speaks for this day, or for a later one.
+    if days::between(seen, second) <= days::term(1) {
+        return Verdict::Right;
+    }
+    let valid_then: Vec<i64> = in_use.iter().map(|one| one.ends).filter(|end| *end >= seen).collect();
+    match valid_then.iter().copied().max() {
+        Some(last) if last < second && valid_then.len() >= FEWEST => {
+            Verdict::Ahead { now, seen, ended: valid_then.len(), last }
+        }
+        _ => Verdict::Right,
+    }
+}
+
+/// The verdict's words, without what to do about it; of a clock that is right there is nothing to say.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Right => Ok(()),
+            Self::Behind { now, newest } => {
+                let span = text::span(days::between(now.as_second(), newest.at.as_second()));
+                let (now, then) = (text::time(now.as_second()), text::time(newest.at.as_second()));
+                write!(f, "the clock of this machine says {now}, which is {span} before {then}, when {}", newest.what)
+            }
+            Self::Early { now, in_use, first } => {
+                let span = text::span(days::between(now.as_second(), *first));
+                let (now, first) = (text::time(now.as_second()), text::time(*first));
+                write!(
+                    f,
+                    "the clock of this machine says {now}; by it none of the {in_use} certificates in use is valid yet, the \
+                     first one begins {span} later, at {first}"
+                )
+            }
+            Self::Ahead { now, seen, ended, last } => {
+                let span = text::span(days::between(*seen, now.as_second()));
+                let (now, then) = (text::time(now.as_second()), text::time(*seen));
+                write!(
+                    f,
+                    "the clock of this machine says {now}, which is {span} after the newest date found here, {then}; by it \
+                     all {ended} certificates that were valid then have ended since, the last one on {}",
+                    text::day(*last)
+                )
+            }
+        }
+    }
+}
+
+impl Evidence {
+    /// Gathers what was seen and what the ledger remembers.
+    pub fn of(topology: &Topology, observed: &Observed) -> Self {
+        let begins = certificates(observed).map(|certificate| certificate.not_before());
+        let files = observed.stores.values().filter_map(|look| match look {
+            StoreLook::Readable(facts) => facts.modified,
+            StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved => None,
+        });
+        let staged = observed.staging.values().map(|look| look.since.as_second());
+        let validity = |one: &Certificate| Validity { begins: one.not_before(), ends: one.not_after() };
+        let in_use: BTreeMap<Fingerprint, Validity> =
+            in_use(topology, observed).map(|one| (one.fingerprint(), validity(one))).collect();
+        Self {
+            remembered: observed.ledger.newest(),
+            seen: begins.chain(files).chain(staged).max(),
+            in_use: in_use.into_values().collect(),
+        }
+    }
+}
+
+/// The certificates that identities present, and the declared ones that edges ask for, without those of authorities.
+fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
+    let presented = topology.identities.values().flat_map(|def| presented(def, observed));
+    let asked: BTreeSet<&Subject> = topology.edges.iter().map(|edge| &edge.subject).collect();
+    let declared = asked.into_iter().filter(|subject| matches!(subject, Subject::Certificate(_)));
+    let declared = declared.filter_map(|subject| found(observed, subject));
+    presented.chain(declared.filter(|certificate| !certificate.is_ca()))
+}
+
+/// What an identity presents, as far as it was seen: in its store, in its file, by its service.
+fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
+    let kept = match &def.source {
+        Source::KeyEntry { store, alias } => key_entry(observed, store, alias),
+        Source::Exported { .. } | Source::File(_) => found(observed, &Subject::Identity(def.id.clone())),
+    };
+    let served = observed.served.get(&def.id).and_then(|look| match look {
+        ServedLook::Presented(slot) => slot.certificate(),
+        ServedLook::Unreachable(_) => None,
+    });
+    kept.into_iter().chain(served)
+}
+
+fn found<'a>(observed: &'a Observed, subject: &Subject) -> Option<&'a Arc<Certificate>> {
+    match observed.sources.get(subject)? {
+        SourceLook::Found { certificate, .. } => Some(certificate),
+        SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_) => None,
+    }
+}
+
+/// The certificate of a key entry. A pair of files has one key and no alias; of several entries the last one counts.
+fn key_entry<'a>(observed: &'a Observed, store: &StoreId, alias: &str) -> Option<&'a Arc<Certificate>> {
+    let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };
+    let keys = facts.entries.iter().rev().filter_map(|entry| match &entry.kind {
+        EntryKind::PrivateKey { chain } => Some((entry.alias.as_deref(), chain.first()?.certificate()?)),
+        EntryKind::Trusted(_) | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
+    });
+    keys.filter(|(name, _)| name.is_none_or(|name| fold_alias(name) == alias)).map(|(_, leaf)| leaf).next()
+}
+
+/// Every certificate that was seen.
+fn certificates(observed: &Observed) -> impl Iterator<Item = &Arc<Certificate>> {
+    let stores = observed.stores.values().filter_map(|look| match look {
+        StoreLook::Readable(facts) => Some(&facts.entries),
+        StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved => None,
+    });
+    let held = stores.flatten().flat_map(|entry| entry.certificates()).filter_map(CertificateSlot::certificate);
+    let files = observed.sources.keys().filter_map(|subject| found(observed, subject));
+    let replies = observed.inboxes.values().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
+    let staged = observed.staging.values().map(|look| &look.certificate);
+    let served = observed.served.values().filter_map(|look| match look {
+        ServedLook::Presented(slot) => slot.certificate(),
+        ServedLook::Unreachable(_) => None,
+    });
+    held.chain(files).chain(replies).chain(staged).chain(served)
+}

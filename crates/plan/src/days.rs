@@ -1,0 +1,44 @@
+//! Reckoning with moments, in one place. A moment is seconds since 1970, also before 1970; whatever was read may stand at
+//! either end of an `i64`. Nothing here overflows: a sum or difference that has no room stays at the end it would cross, which
+//! is further away than any term of a spec (at most a hundred years), so that no comparison with a term changes by it.
+#![warn(clippy::arithmetic_side_effects)]
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// A term of the spec, which counts days, in seconds. The product of a `u32` and a day always has room.
+pub(crate) fn term(days: u32) -> i64 {
+    i64::from(days).saturating_mul(DAY)
+}
+
+/// How long it is from one moment to another; negative where the second is the earlier one.
+pub fn between(from: i64, to: i64) -> i64 {
+    to.saturating_sub(from)
+}
+
+/// The moment a term after another one.
+pub(crate) fn after(moment: i64, days: u32) -> i64 {
+    moment.saturating_add(term(days))
+}
+
+/// The whole days in so many seconds; none where the time has not come yet.
+pub fn whole(seconds: i64) -> usize {
+    usize::try_from(seconds.div_euclid(DAY)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_range_hold() {
+        for moment in [i64::MIN, -1, 0, 1, i64::MAX] {
+            assert_eq!(between(moment, moment), 0);
+            assert!(after(moment, u32::MAX) >= moment);
+        }
+        assert_eq!(between(i64::MIN, i64::MAX), i64::MAX);
+        assert_eq!(between(i64::MAX, i64::MIN), i64::MIN);
+        assert_eq!(after(i64::MAX, 1), i64::MAX);
+        assert_eq!((whole(i64::MIN), whole(-1), whole(86_399), whole(86_400)), (0, 0, 0, 1));
+    }
+}
