@@ -13,7 +13,7 @@ use trustmason_keystore::{Fingerprint, Interner, Store};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
 use crate::state::State;
 
@@ -188,7 +188,7 @@ impl<'a> Audit<'a> {
                 .map_err(|error| DiskError::new("describe a change for", &path, error.into()))?;
             text.push(b'\n');
         }
-        let mut file = self.disk.append(&path)?;
+        let mut file = self.disk.append(&path, Limit::Audit)?;
         file.write(&text)?;
         file.sync()
     }
@@ -220,7 +220,7 @@ impl<'a> Audit<'a> {
 /// # Errors
 /// That it is there and cannot be read.
 pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
-    let bytes = disk::read_if_there(&state.audit())?.unwrap_or_default();
+    let bytes = disk::read_if_there(&state.audit(), Limit::Audit)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 

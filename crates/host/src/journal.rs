@@ -13,7 +13,7 @@ use trustmason_plan::ledger::{HandOff, Placed, Predecessor};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
 use crate::audit::Approval;
-use crate::disk::{self, Attributes, Disk, DiskError, Owner, Written};
+use crate::disk::{self, Attributes, Disk, DiskError, Limit, Owner, Written};
 use crate::live::{self, SystemStores};
 use crate::state::State;
 
@@ -273,7 +273,7 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// That it cannot be made.
     pub fn open(disk: &'a Disk, state: &State, run: &str) -> Result<Self, DiskError> {
-        Ok(Self { file: Mutex::new(disk.append(&state.journal(run))?) })
+        Ok(Self { file: Mutex::new(disk.append(&state.journal(run), Limit::Journal)?) })
     }
 
     /// Adds a line and brings it to the disk.
@@ -296,7 +296,7 @@ impl<'a> Journal<'a> {
 /// # Errors
 /// That it is there and cannot be read.
 pub fn read(state: &State, run: &str) -> Result<Vec<Record>, DiskError> {
-    let bytes = disk::read_if_there(&state.journal(run))?.unwrap_or_default();
+    let bytes = disk::read_if_there(&state.journal(run), Limit::Journal)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 

@@ -6,7 +6,7 @@ use trustmason_plan::ledger::{Ledger, PendingRestart};
 use trustmason_spec::name::StoreId;
 
 use crate::audit::{self, Entry};
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::journal::{self, Memory, Record};
 use crate::state::State;
 
@@ -58,7 +58,7 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
     let path = state.ledger();
     let shown = || path.display().to_string();
     let damaged = |error: serde_json::Error| LedgerError::Damaged { path: shown(), cause: error.to_string() };
-    let Some(bytes) = disk::read_if_there(&path)? else {
+    let Some(bytes) = disk::read_if_there(&path, Limit::Ledger)? else {
         return Ok(Loaded { ledger: Ledger { version: VERSION, ..Ledger::default() }, ..Loaded::default() });
     };
     let version: Version = serde_json::from_slice(&bytes).map_err(damaged)?;
@@ -74,7 +74,7 @@ pub fn load(state: &State) -> Result<Loaded, LedgerError> {
 /// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
 /// would undo what another run has noted.
 pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
-    let now = disk::read_if_there(&state.ledger())?.map(|bytes| Fingerprint::of(&bytes));
+    let now = disk::read_if_there(&state.ledger(), Limit::Ledger)?.map(|bytes| Fingerprint::of(&bytes));
     Ok(now == loaded.sha256)
 }
 
@@ -93,7 +93,7 @@ pub fn store(disk: &Disk, state: &State, ledger: &Ledger, run: &str) -> Result<b
     let mut text =
         serde_json::to_vec_pretty(ledger).map_err(|error| DiskError::new("describe", &path, error.into()))?;
     text.push(b'\n');
-    disk.keep(&path, &text, run)
+    disk.keep(&path, &text, Limit::Ledger, run)
 }
 
 /// Adds what interrupted runs did, and closes them, so that it happens once: what a person says afterwards stands.
@@ -136,7 +136,7 @@ pub(crate) fn digest(path: &std::path::Path) -> Option<Fingerprint> {
     if path.is_dir() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
-        disk::read(path).ok().map(|bytes| Fingerprint::of(&bytes))
+        disk::read(path, Limit::Export).ok().map(|bytes| Fingerprint::of(&bytes))
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use trustmason_spec::name::is_no_windows_name;
 use trustmason_spec::topology::HostPath;
 
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError};
 
 /// Where a host's path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,16 +128,10 @@ fn find(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, P
     if !path.fold_case {
         return Ok(None);
     }
-    let failed = |cause| DiskError::new("read folder", folder, cause);
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error).into()),
-    };
     let wanted = step.to_lowercase();
     let mut fits = Vec::new();
-    for item in listing {
-        let item = item.map_err(failed)?;
+    for item in disk::items_if_there(folder)? {
+        let item = item?;
         if item.file_name().to_str().is_some_and(|name| name.to_lowercase() == wanted) {
             fits.push(item.path());
         }
@@ -160,7 +154,7 @@ fn spelled(_: &Path, _: &str, exact: PathBuf) -> PathBuf {
 #[cfg(windows)]
 fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
     let wanted = step.to_lowercase();
-    let mut names = fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.file_name());
+    let mut names = disk::items(folder).into_iter().flatten().flatten().map(|item| item.file_name());
     let mut like = None;
     match names.find(|name| {
         let fits = name.to_str().is_some_and(|name| name.to_lowercase() == wanted);

@@ -70,6 +70,19 @@ impl<'a> Logical<'a> {
     }
 }
 
+impl Logical<'_> {
+    /// How long a logical line is at most that begins with this natural one.
+    fn length(&self, natural: &str) -> usize {
+        let mut ahead = Logical::new(self.rest);
+        let (mut length, mut part) = (natural.len(), natural);
+        while continues(part) {
+            part = ahead.natural().map_or("", |next| next.trim_start_matches(is_blank));
+            length += part.len();
+        }
+        length
+    }
+}
+
 impl Iterator for Logical<'_> {
     type Item = (usize, Zeroizing<String>);
 
@@ -80,7 +93,9 @@ impl Iterator for Logical<'_> {
                 continue;
             }
             let first = self.line;
-            let mut logical = Zeroizing::new(String::with_capacity(self.rest.len() + natural.len()));
+            // Its whole length at once, so that no copy is left behind by growing; and no more than that, because all of it is
+            // overwritten in the end, for every line of the file.
+            let mut logical = Zeroizing::new(String::with_capacity(self.length(natural)));
             let mut part = natural;
             while continues(part) {
                 logical.push_str(part.get(..part.len() - 1).unwrap_or_default());

@@ -232,7 +232,7 @@ pub(crate) fn digest_of_copy(of: &Path, copy: &Path) -> Result<Option<Fingerprin
     if read_path(of).is_none() {
         return disk::digest_if_there(copy);
     }
-    let Some(bytes) = disk::read_if_there(copy)? else { return Ok(None) };
+    let Some(bytes) = disk::read_if_there(copy, disk::Limit::Store)? else { return Ok(None) };
     let print = Fingerprint::of(&bytes);
     let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
     Ok(Some(store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)))

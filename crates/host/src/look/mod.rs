@@ -16,7 +16,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_keystore::{Fingerprint, Interner, Password};
+use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::observed::{
     FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
     StoreLook,
@@ -27,13 +27,14 @@ use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
+use crate::disk::{self, Limit};
+use crate::fan;
 use crate::ledger::{self, Loaded};
 use crate::live;
 use crate::path::{self, PathError};
 use crate::secret::Secrets;
 use crate::staging;
 use crate::state::State;
-use crate::{disk, fan};
 
 /// What looking needs beside the survey.
 #[derive(Clone, Copy, Debug)]
@@ -142,16 +143,15 @@ fn host(fqdn: &Fqdn, root: &Path, here: bool, eyes: Eyes<'_>) -> HostLook {
     if here && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str()) {
         return HostLook::Unreachable(why);
     }
-    match std::fs::read_dir(root) {
-        Ok(mut items) => match items.next() {
-            Some(Ok(_)) => HostLook::Reachable,
-            Some(Err(error)) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
-            None => HostLook::Unreachable(format!("{} is empty, as when nothing is mounted there", root.display())),
-        },
+    match disk::items(root).map(|mut items| items.next()) {
+        Ok(Some(Ok(_))) => HostLook::Reachable,
+        Ok(None) => HostLook::Unreachable(format!("{} is empty, as when nothing is mounted there", root.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             HostLook::Unreachable(format!("{} does not exist", root.display()))
         }
-        Err(error) => HostLook::Unreachable(format!("{} cannot be read: {error}", root.display())),
+        Ok(Some(Err(error))) | Err(error) => {
+            HostLook::Unreachable(format!("{} cannot be read: {}", root.display(), error.why()))
+        }
     }
 }
 
@@ -194,14 +194,14 @@ fn store(def: &StoreDef, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<I
         Ok(Err(error)) => return (path_failure(&error), None),
         Err(unsupported) => return (unsupported, None),
     };
-    let look = opened(&path, def.password.as_ref(), keys, eyes);
+    let look = opened(&path, Limit::Store, def.password.as_ref(), keys, eyes);
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))
 }
 
 /// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows
 /// what it was made from.
-fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
+fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
     let password = match secret.map(|secret| eyes.secrets.get(secret)).transpose() {
         Ok(password) => password,
         Err(error) => {
@@ -213,11 +213,7 @@ fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_
             });
         }
     };
-    look_at(path, password.as_ref(), keys, eyes)
-}
-
-fn look_at(path: &Path, password: Option<&Password>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
-    match open(path, Opening::Required(password), keys, eyes.certificates) {
+    match open(path, limit, Opening::Required(password.as_ref()), keys, eyes.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.into()),
     }
@@ -240,7 +236,7 @@ fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     };
     match path::resolve(host_path) {
         Ok(path::Place::Found(path)) => {
-            let look = opened(&path, def.password.as_ref(), Keys::None, eyes);
+            let look = opened(&path, Limit::Export, def.password.as_ref(), Keys::None, eyes);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
                 other => other,
@@ -270,7 +266,7 @@ fn shadow(store: &StoreId, path: &HostPath) -> Seen {
 fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
     let Some(path) = staging::find(eyes.state, identity) else { return (Seen::Nothing, Vec::new()) };
     let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
-    let sha256 = disk::read(&path).ok().map(|bytes| Fingerprint::of(&bytes));
+    let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Fingerprint::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
     match staging::look(&path, password.as_ref(), eyes.certificates) {
         Some(look) => (Seen::Staged(identity.clone(), look), inputs),

@@ -19,7 +19,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Limit};
 use crate::journal::{Fact, Intent, Kind, Memory, Piece, Record};
 use crate::ledger::{self, Loaded};
 use crate::live;
@@ -246,7 +246,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             kept = Some(folder.clone());
             continue;
         }
-        let bytes = disk::read(&piece.path)?;
+        let bytes = disk::read(&piece.path, Limit::Store)?;
         if Fingerprint::of(&bytes) != after {
             return Err(Trouble::Stale(format!(
                 "{} has changed at this moment; look at it first",
@@ -268,7 +268,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         match (backup, piece.after) {
             (Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
-                let bytes = disk::read(copy)?;
+                let bytes = disk::read(copy, Limit::Store)?;
                 if live::read_path(&piece.path).is_some() {
                     let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
                     let store = store.map_err(|error| format!("{} does not open: {error}", copy.display()))?;
@@ -312,11 +312,11 @@ fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
         if staging::find(&books.state, identity).is_some() {
             continue;
         }
-        match disk::read(copy) {
+        match disk::read(copy, Limit::Store) {
             Ok(bytes) if Fingerprint::of(&bytes) == *sha256 => {
                 books.trouble(|books| {
                     books.disk.make_dir(&books.state.staging_of(&identity.host))?;
-                    books.disk.keep(path, &bytes, &books.run).map(|_| ())
+                    books.disk.keep(path, &bytes, Limit::Store, &books.run).map(|_| ())
                 });
                 undone.restaged.push(identity.clone());
             }

@@ -12,7 +12,7 @@ use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
 
 use super::place::{self, Trouble};
 use super::write::owner;
-use crate::disk::{self, DiskError, Owner};
+use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::Piece;
 use crate::pair::{self, CERTIFICATE, KEY, Pair};
 
@@ -88,7 +88,7 @@ pub(super) fn of_pair(pair: &Pair, store: &Store, image: &TouchedFiles) -> Resul
     }
     for (index, path) in pair.copies.iter().enumerate() {
         let Some(new) = &certificate else { continue };
-        let old = disk::read_if_there(path)?;
+        let old = disk::read_if_there(path, Limit::Store)?;
         if old.as_ref() != Some(new) {
             files.push(along(path, format!("copy-{}", index + 1), old, new));
         }

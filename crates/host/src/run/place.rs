@@ -7,7 +7,7 @@ use std::path::Path;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::StoreId;
 
-use crate::disk::{self, Attributes, Disk, DiskError, Over, Owner, ReplaceError, Replacement};
+use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::journal::{Journal, Record};
 
 /// Why a store was not written as planned.
@@ -84,7 +84,8 @@ impl Site<'_, '_> {
         check: impl FnOnce() -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         let New { bytes, owner, attributes } = new;
-        let replacement = Replacement { target: path, bytes, owner, attributes, over, run: self.run };
+        let replacement =
+            Replacement { target: path, bytes, limit: Limit::Store, owner, attributes, over, run: self.run };
         let after = Some(Fingerprint::of(bytes));
         self.disk.replace(replacement, check).map_err(|error| words(error, path, after, backup))
     }
