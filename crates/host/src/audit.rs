@@ -182,7 +182,7 @@ impl<'a> Audit<'a> {
         }
         let path = self.state.audit();
         // A power cut may have left half a line: it stays, and the next one is a line of its own.
-        let mut text = if disk::ends_in(&path, b'\n')? { Vec::new() } else { b"\n".to_vec() };
+        let mut text = if disk::ends_in(&path, Limit::Audit, b'\n')? { Vec::new() } else { b"\n".to_vec() };
         for entry in entries {
             serde_json::to_writer(&mut text, entry)
                 .map_err(|error| DiskError::new("describe a change for", &path, error.into()))?;

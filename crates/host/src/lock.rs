@@ -70,7 +70,7 @@ impl Lock {
     /// That another run holds it.
     pub fn take(state: &State) -> Result<Self, LockError> {
         let path = state.lock();
-        let file = disk::open_if_there(&path)?.map(|file| held(file, state)).transpose()?;
+        let file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, state)).transpose()?;
         Ok(Self { state: state.clone(), file })
     }
 
@@ -87,7 +87,7 @@ impl Lock {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error.into()),
             }
-            self.file = disk::open_if_there(&path)?.map(|file| held(file, &self.state)).transpose()?;
+            self.file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
         }
         let holder = Holder { pid: std::process::id(), machine: machine(), since: now };
         let text = serde_json::to_vec(&holder)

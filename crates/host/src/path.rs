@@ -180,13 +180,15 @@ fn is_folder(path: &Path) -> Result<bool, PathError> {
     }
 }
 
-/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says.
+/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says. A link to
+/// what is neither file nor folder stays as it is: nothing is ever read or replaced there, and the report names the link.
 pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
     let metadata = fs::symlink_metadata(&path).map_err(|cause| DiskError::new("look at", &path, cause))?;
     if !metadata.is_symlink() {
         return Ok(path);
     }
     match fs::canonicalize(&path) {
+        Ok(real) if fs::metadata(&real).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) => Ok(path),
         Ok(real) => Ok(plain(real)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PathError::Dangling { path }),
         Err(cause) => Err(DiskError::new("follow the link", &path, cause).into()),

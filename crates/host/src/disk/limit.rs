@@ -104,9 +104,24 @@ impl Limit {
         }
     }
 
-    /// One thing to try with a file that is larger.
-    const fn advice(self) -> &'static str {
-        match self {
+    /// The error of something else in the place of such a file, with one thing to try.
+    pub(super) fn not_a_file(self, what: &str, is_folder: bool) -> io::Error {
+        let try_this = match self {
+            Self::Export | Self::Secret | Self::Spec | Self::Plan if is_folder => "name a file",
+            Self::Export | Self::Secret | Self::Spec | Self::Plan => "save its content to a file and name that",
+            Self::Store | Self::Certificate | Self::Key | Self::Properties | Self::Options => {
+                "put the file itself there"
+            }
+            Self::Ledger | Self::Journal => "restore it from a backup of the state folder",
+            Self::Audit | Self::Holder => "remove it",
+        };
+        let kind = if is_folder { io::ErrorKind::IsADirectory } else { io::ErrorKind::Other };
+        io::Error::new(kind, format!("it is {what}, not a file; {try_this}"))
+    }
+
+    /// The error of a file that is larger, with one thing to try.
+    pub(super) fn exceeded(self) -> io::Error {
+        let try_this = match self {
             Self::Store
             | Self::Export
             | Self::Certificate
@@ -114,17 +129,13 @@ impl Limit {
             | Self::Properties
             | Self::Secret
             | Self::Options
-            | Self::Spec => "check that it is the right file",
-            Self::Plan => "plan for fewer hosts at a time (--host)",
+            | Self::Spec
+            | Self::Plan => "check that it is the right file",
             Self::Ledger | Self::Journal => "restore it from a backup of the state folder",
             Self::Audit => "move it to an archive, a new one is begun then",
             Self::Holder => "remove it",
-        }
-    }
-
-    /// The error of a file that is larger.
-    pub(super) fn exceeded(self) -> io::Error {
-        let text = format!("it is larger than {} may be ({self}); {}", self.noun(), self.advice());
+        };
+        let text = format!("it is larger than {} may be ({self}); {try_this}", self.noun());
         io::Error::new(io::ErrorKind::FileTooLarge, text)
     }
 
@@ -133,7 +144,21 @@ impl Limit {
         if length <= self.bytes() {
             return Ok(());
         }
-        let text = format!("it would be larger than {} may be ({self}); {}", self.noun(), self.advice());
+        let try_this = match self {
+            Self::Store
+            | Self::Export
+            | Self::Certificate
+            | Self::Key
+            | Self::Properties
+            | Self::Secret
+            | Self::Options
+            | Self::Spec
+            | Self::Holder => "take out of it what nobody needs",
+            Self::Plan => "plan for fewer hosts at a time (--host)",
+            Self::Ledger | Self::Journal => "give some of the hosts an estate of their own",
+            Self::Audit => "move it to an archive, a new one is begun then",
+        };
+        let text = format!("it would be larger than {} may be ({self}); {try_this}", self.noun());
         Err(io::Error::new(io::ErrorKind::FileTooLarge, text))
     }
 }

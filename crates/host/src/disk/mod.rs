@@ -183,7 +183,7 @@ impl Disk {
     /// # Errors
     /// That it cannot be opened, or is no regular file.
     pub fn append(&self, path: &Path, limit: Limit) -> Result<Written<'_>, DiskError> {
-        let regular = self.take(Step::Append, "add to file", path, || Regular::append(path, private()))?;
+        let regular = self.take(Step::Append, "add to file", path, || Regular::append(path, limit, private()))?;
         let length = regular.length();
         Ok(Written { disk: self, file: regular.into_file(), path: path.to_owned(), length, limit: Some(limit) })
     }
@@ -241,17 +241,17 @@ impl Disk {
         });
         let done = dressed.and_then(|()| file.write(bytes)).and_then(|()| file.sync());
         drop(file);
-        done.and_then(|()| self.settle(path, bytes)).inspect_err(|_| {
+        done.and_then(|()| self.settle(path, bytes, Limit::Store)).inspect_err(|_| {
             if let Err(litter) = self.remove(path) {
                 tracing::debug!("{litter}");
             }
         })
     }
 
-    fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    fn settle(&self, path: &Path, bytes: &[u8], limit: Limit) -> Result<(), DiskError> {
         self.sync_dir(path.parent())?;
         self.take(Step::ReadBack, "read back", path, || {
-            if read::holds(path, bytes)? {
+            if read::holds(path, limit, bytes)? {
                 Ok(())
             } else {
                 let cause = "it holds other bytes than were written: somebody else wrote it, or the disk is failing";
@@ -265,7 +265,7 @@ impl Disk {
     /// # Errors
     /// The step that failed.
     pub fn keep(&self, path: &Path, bytes: &[u8], limit: Limit, run: &str) -> Result<bool, DiskError> {
-        match read::holds(path, bytes) {
+        match read::holds(path, limit, bytes) {
             Ok(true) => return Ok(false),
             Ok(false) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

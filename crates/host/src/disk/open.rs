@@ -6,7 +6,7 @@
 //! be given to another thing, so that the opening itself never waits either (`O_NONBLOCK`) and what counts is what the opened
 //! handle says of itself.
 //!
-//! Nothing is read without a bound (see [`Limit`](super::Limit)): the length a file has is compared with it first, so that a
+//! Nothing is read without a bound (see [`Limit`]): the length a file has is compared with it first, so that a
 //! giant costs nothing, and no more than the bound is read, because a length can grow, and that of some files (below `/proc`)
 //! is no length at all.
 //!
@@ -18,6 +18,8 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
+use super::Limit;
+
 /// An open regular file.
 #[derive(Debug)]
 pub(super) struct Regular {
@@ -27,29 +29,29 @@ pub(super) struct Regular {
 }
 
 impl Regular {
-    /// Opens a file to read it.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens a file to read it. What it is to be read as says what to try where it is no file.
+    pub(super) fn open(path: &Path, limit: Limit) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true);
-        Self::with(path, options)
+        Self::with(path, limit, options)
     }
 
     /// Opens a file to add to its end, made by `options` if it is not there.
-    pub(super) fn append(path: &Path, mut options: OpenOptions) -> io::Result<Self> {
+    pub(super) fn append(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
         options.append(true).create(true);
-        Self::with(path, options)
+        Self::with(path, limit, options)
     }
 
-    fn with(path: &Path, mut options: OpenOptions) -> io::Result<Self> {
+    fn with(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
         // What cannot be looked at cannot be opened either: the opening says why.
         if let Ok(facts) = fs::metadata(path) {
-            is_regular(&facts)?;
+            is_regular(&facts, limit)?;
         }
         without_waiting(&mut options);
         let file = patiently(|| options.open(path))?;
-        on_disk(&file)?;
+        on_disk(&file, limit)?;
         let facts = file.metadata()?;
-        is_regular(&facts)?;
+        is_regular(&facts, limit)?;
         Ok(Self { file, length: facts.len() })
     }
 
@@ -96,17 +98,11 @@ pub(super) fn folder(path: &Path) -> io::Result<File> {
 }
 
 /// Refuses what is no regular file, and says what it is.
-fn is_regular(facts: &Metadata) -> io::Result<()> {
+fn is_regular(facts: &Metadata, limit: Limit) -> io::Result<()> {
     if facts.is_file() {
         return Ok(());
     }
-    let (kind, text) = if facts.is_dir() {
-        (io::ErrorKind::IsADirectory, "it is a folder, not a file; name a file".to_owned())
-    } else {
-        let text = format!("it is {}, not a file; save its content to a file and use that", other(facts));
-        (io::ErrorKind::Other, text)
-    };
-    Err(io::Error::new(kind, text))
+    Err(if facts.is_dir() { limit.not_a_file("a folder", true) } else { limit.not_a_file(other(facts), false) })
 }
 
 /// What else there is.
@@ -144,15 +140,15 @@ fn without_waiting(_: &mut OpenOptions) {}
 
 /// Refuses a pipe or device of Windows, whose handles have no facts to look at.
 #[cfg(windows)]
-fn on_disk(file: &File) -> io::Result<()> {
+fn on_disk(file: &File, limit: Limit) -> io::Result<()> {
     if trustmason_windows::file::is_on_disk(file) {
         return Ok(());
     }
-    Err(io::Error::other("it is a pipe or a device, not a file; save its content to a file and use that"))
+    Err(limit.not_a_file("a pipe or a device", false))
 }
 
 #[cfg(not(windows))]
-fn on_disk(_: &File) -> io::Result<()> {
+fn on_disk(_: &File, _: Limit) -> io::Result<()> {
     Ok(())
 }
 

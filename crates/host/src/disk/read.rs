@@ -19,17 +19,17 @@ pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, DiskError> {
 }
 
 pub(super) fn read_whole(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
-    at_most(path, limit.bytes())?.ok_or_else(|| limit.exceeded())
+    at_most(path, limit, limit.bytes())?.ok_or_else(|| limit.exceeded())
 }
 
 /// All that a file holds; `None` if that is more than `most` bytes.
-fn at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    patiently(|| Regular::open(path)?.read(most))
+fn at_most(path: &Path, limit: Limit, most: u64) -> io::Result<Option<Vec<u8>>> {
+    patiently(|| Regular::open(path, limit)?.read(most))
 }
 
 /// Whether a file holds exactly these bytes.
-pub(super) fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    Ok(at_most(path, length(bytes))?.is_some_and(|now| now == bytes))
+pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool> {
+    Ok(at_most(path, limit, length(bytes))?.is_some_and(|now| now == bytes))
 }
 
 /// Reads a file that need not be there.
@@ -76,7 +76,7 @@ fn read_folder_within(path: &Path, names: usize, bytes: u64) -> Result<Vec<(Stri
             DiskError::new("use file", &path.join(name), cause)
         })?;
         let most = left.min(Limit::Store.bytes());
-        let read = at_most(&at, most).map_err(|cause| DiskError::new("read", &at, cause))?;
+        let read = at_most(&at, Limit::Store, most).map_err(|cause| DiskError::new("read", &at, cause))?;
         let Some(bytes) = read else {
             return Err(if most == Limit::Store.bytes() {
                 DiskError::new("read", &at, Limit::Store.exceeded())
@@ -156,8 +156,8 @@ pub fn items_if_there(folder: &Path) -> Result<impl Iterator<Item = Result<DirEn
 ///
 /// # Errors
 /// That it is there and could not be read.
-pub(crate) fn ends_in(path: &Path, byte: u8) -> Result<bool, DiskError> {
-    match patiently(|| Regular::open(path)?.last()) {
+pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskError> {
+    match patiently(|| Regular::open(path, limit)?.last()) {
         Ok(last) => Ok(last.is_none_or(|last| last == byte)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
         Err(cause) => Err(DiskError::new("read", path, cause)),
@@ -168,8 +168,8 @@ pub(crate) fn ends_in(path: &Path, byte: u8) -> Result<bool, DiskError> {
 ///
 /// # Errors
 /// That it is there and cannot be opened, or is no regular file.
-pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>, DiskError> {
-    match Regular::open(path) {
+pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, DiskError> {
+    match Regular::open(path, limit) {
         Ok(regular) => Ok(Some(regular.into_file())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(DiskError::new("open", path, cause)),

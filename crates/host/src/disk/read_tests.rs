@@ -53,8 +53,7 @@ fn a_pipe_in_a_folder_is_named() {
     let pipe = dir.path().join("x.pem");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let error = read_folder(dir.path()).unwrap_err().to_string();
-    let wanted =
-        format!("cannot read {}: it is a pipe, not a file; save its content to a file and use that", pipe.display());
+    let wanted = format!("cannot read {}: it is a pipe, not a file; put the file itself there", pipe.display());
     assert_eq!(error, wanted);
 }
 
@@ -114,8 +113,8 @@ fn a_larger_file_is_another_one_and_is_not_read_for_that() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.json");
     File::create(&path).unwrap().set_len(1 << 42).unwrap();
-    assert!(!holds(&path, b"x").unwrap());
+    assert!(!holds(&path, Limit::Ledger, b"x").unwrap());
     fs::write(&path, b"x").unwrap();
-    assert!(holds(&path, b"x").unwrap());
-    assert!(!holds(&path, b"y").unwrap());
+    assert!(holds(&path, Limit::Ledger, b"x").unwrap());
+    assert!(!holds(&path, Limit::Ledger, b"y").unwrap());
 }

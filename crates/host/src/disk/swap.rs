@@ -110,7 +110,7 @@ impl Disk {
             .map_err(ReplaceError::Before)
             .and_then(|()| self.swap(&temporary, new).map_err(|error| error.map(E::from)));
         match placed {
-            Ok(()) => self.settle(new.target, new.bytes).map_err(|error| ReplaceError::After(error.into())),
+            Ok(()) => self.settle(new.target, new.bytes, new.limit).map_err(|error| ReplaceError::After(error.into())),
             // It may hold somebody's work.
             Err(error @ ReplaceError::After(_)) => Err(error),
             Err(error) => {
