@@ -223,6 +223,16 @@ mod tests {
         assert_eq!(get(r"k=\ v", "k").as_deref(), Some(" v"));
     }
 
+    /// Each line is overwritten in the end: were it as long as the rest of the file, a mebibyte of short ones would take minutes.
+    #[test]
+    fn a_line_costs_its_own_length() {
+        let text = format!("a=1\nb\\\n c\\\n d=2\n{}", "x=y\n".repeat(1000));
+        let lines: Vec<_> = Logical::new(&text).map(|(_, line)| (line.to_string(), line.capacity())).collect();
+        assert_eq!(lines.len(), 1002);
+        assert_eq!(lines.iter().map(|(line, _)| line.as_str()).take(3).collect::<Vec<_>>(), ["a=1", "bcd=2", "x=y"]);
+        assert!(lines.iter().all(|(line, capacity)| *capacity <= line.len() + 2), "{lines:?}");
+    }
+
     #[test]
     fn both_encodings() {
         assert_eq!(get("k=zürich", "k").as_deref(), Some("zürich"));
