@@ -23,7 +23,7 @@ use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 use server::Server;
-use support::{CANARY, Estate, SPEC, Wish, certificate, key, pem, put};
+use support::{Estate, SPEC, Wish, certificate, key, pem, put};
 use trustmason_host::disk::Limit;
 use trustmason_keystore::Fingerprint;
 
