@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use jiff::Timestamp;
+use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::observed::{Input, InputKind, Observed};
 use trustmason_plan::outline::{Options, Plan};
@@ -33,7 +34,7 @@ pub(crate) struct Estate {
 pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, Stop> {
     let path = spec.unwrap_or(Path::new(DEFAULT_SPEC));
     let name = path.display().to_string();
-    let text = read_text(path).map_err(|error| missing(path, &error))?;
+    let text = read_text(path).map_err(|unread| unread.stop(path))?;
     let mut inputs = vec![input(InputKind::Spec, &name, text.as_bytes())];
     let parsed = trustmason_spec::parse(&text, &name)?;
     let base = match path.parent() {
@@ -41,7 +42,7 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
         _ => Path::new("."),
     };
     let profiles = profile::load(&parsed, base, |path| {
-        let text = read_text(path).map_err(|e| e.to_string())?;
+        let text = read_text(path).map_err(|unread| unread.why)?;
         inputs.push(input(InputKind::Profile, &path.display().to_string(), text.as_bytes()));
         Ok(text)
     })?;
@@ -68,22 +69,30 @@ pub(crate) fn estate(spec: Option<&Path>, console: Console) -> Result<Estate, St
     Ok(Estate { name, topology: resolved.topology, warnings: resolved.warnings.len(), inputs })
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let bytes = fs_err::read(path)?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        std::io::Error::other(format!("{}: not UTF-8 text from byte {at} on; save it as UTF-8", path.display()))
-    })
+/// Why a spec or profile could not be read, without its name.
+struct Unread {
+    absent: bool,
+    why: String,
 }
 
-fn missing(path: &Path, error: &std::io::Error) -> Stop {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return Stop::refused(format!(
-            "{} not found; name the spec or run `trustmason demo` to see one",
-            path.display()
-        ));
+impl Unread {
+    fn stop(self, path: &Path) -> Stop {
+        let path = path.display();
+        Stop::refused(if self.absent {
+            format!("{path} not found; name the spec or run `trustmason demo` to see one")
+        } else {
+            format!("the spec {path} cannot be read: {}", self.why)
+        })
     }
-    Stop::refused(format!("the spec cannot be read: {error}"))
+}
+
+fn read_text(path: &Path) -> Result<String, Unread> {
+    let bytes = disk::read(path, Limit::Spec)
+        .map_err(|error| Unread { absent: error.kind() == std::io::ErrorKind::NotFound, why: error.why() })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Unread { absent: false, why: format!("it is not UTF-8 text from byte {at} on; save it as UTF-8") }
+    })
 }
 
 fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use trustmason_host::ack::ack;
 use trustmason_host::audit::{Approval, Author};
-use trustmason_host::disk::{Disk, DiskError, Over, Owner, Replacement};
+use trustmason_host::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use trustmason_host::endpoint::{self, Way};
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
@@ -247,17 +247,15 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
         return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
     }
     // A slip of the hand must not cost a keystore or the spec: only a saved plan is written over.
-    match fs_err::read(&target) {
-        Ok(old) if !is_plan(&old) => {
-            let why = format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
-            return Err(refused(why));
-        }
+    let none = || format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
+    match disk::read_if_there(&target, Limit::Plan) {
+        Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return Err(refused(none())),
         Err(error) => return Err(refused(error.to_string())),
     }
-    let owner = Owner::ours(0o600);
-    let new = Replacement { target: &target, bytes, owner, attributes: None, over: Over::Anything, run: "plan" };
+    let (owner, over, limit) = (Owner::ours(0o600), Over::Anything, Limit::Plan);
+    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, over, run: "plan" };
     let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
     saved.map_err(|error| refused(error.into_error(&target).to_string()))
 }

@@ -22,6 +22,7 @@ use page::{Block, Page, matches};
 use room::{Room, runnable};
 use serde_json::Value;
 use tempfile::TempDir;
+use trustmason_host::disk::{Limit, MOST_IN_FOLDER, MOST_NAMES};
 use trustmason_plan::finding::Kind;
 use trustmason_plan::wire;
 
@@ -231,6 +232,20 @@ fn findings_are_all_explained_with_their_severity() {
             assert!(Kind::ALL.iter().any(|k| k.as_str() == id), "D{n}: there is no finding {id}");
         }
     }
+}
+
+#[test]
+fn limits_are_those_of_the_program() {
+    let page = page("docs/formats.md");
+    let rows = page.rows();
+    let (head, _) = rows.iter().enumerate().find(|(_, row)| row[0] == "a keystore").unwrap();
+    let shown: Vec<_> = rows[head..].iter().take(Limit::ALL.len()).map(|row| row[..2].to_vec()).collect();
+    let limits: Vec<_> = Limit::ALL.iter().map(|limit| vec![limit.noun().to_owned(), limit.to_string()]).collect();
+    assert_eq!(shown, limits);
+    let text = std::fs::read_to_string(top().join("docs/formats.md")).unwrap();
+    let mebibytes = MOST_IN_FOLDER / 1024 / 1024;
+    assert_eq!(MOST_NAMES, 100_000);
+    assert!(text.contains(&format!("A folder may hold 100,000 names, and its files {mebibytes} MiB together.")));
 }
 
 /// The codes and what they mean, as `--help` has them.

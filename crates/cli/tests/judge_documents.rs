@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 mod judge;
 

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 mod judge;
 

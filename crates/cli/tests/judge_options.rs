@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
+#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 mod judge;
 
@@ -322,18 +322,18 @@ fn judge_options_that_are_none() {
     };
     unseen("/opt/gwe/options.cfg is not there");
     fs::create_dir(&options).unwrap();
-    unseen("is no file; name the file");
+    unseen("it is a folder, not a file; name a file");
     fs::remove_dir(&options).unwrap();
     room.tool("mkfifo", &[options.to_str().unwrap()]);
-    unseen("is no file; name the file");
+    unseen("it is a pipe, not a file");
     for link in ["/dev/zero", "/nothing/there"] {
         fs::remove_file(&options).unwrap();
         std::os::unix::fs::symlink(link, &options).unwrap();
-        unseen(if link == "/dev/zero" { "is no file" } else { "mend the link" });
+        unseen(if link == "/dev/zero" { "it is a device, not a file" } else { "mend the link" });
     }
     fs::remove_file(&options).unwrap();
     fs::File::create(&options).unwrap().set_len(100 * 1024 * 1024 * 1024).unwrap();
-    unseen("larger than options are (1 MiB)");
+    unseen("it is larger than an options file may be (1 MiB)");
     fs::remove_file(&options).unwrap();
     fs::copy(BINARY, &options).map(drop).unwrap();
     fs::OpenOptions::new().write(true).open(&options).unwrap().set_len(500_000).unwrap();

@@ -14,7 +14,7 @@ use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
 use crate::sites::Sites;
 use crate::state::State;
@@ -186,13 +186,13 @@ impl<'a> Audit<'a> {
         }
         let path = self.state.audit();
         // A power cut may have left half a line: it stays, and the next one is a line of its own.
-        let mut text = if disk::ends_in(&path, b'\n')? { Vec::new() } else { b"\n".to_vec() };
+        let mut text = if disk::ends_in(&path, Limit::Audit, b'\n')? { Vec::new() } else { b"\n".to_vec() };
         for entry in entries {
             serde_json::to_writer(&mut text, entry)
                 .map_err(|error| DiskError::new("describe a change for", &path, error.into()))?;
             text.push(b'\n');
         }
-        let mut file = self.disk.append(&path)?;
+        let mut file = self.disk.append(&path, Limit::Audit)?;
         file.write(&text)?;
         file.sync()
     }
@@ -224,7 +224,7 @@ impl<'a> Audit<'a> {
 /// # Errors
 /// That it is there and cannot be read.
 pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
-    let bytes = disk::read_if_there(&state.audit())?.unwrap_or_default();
+    let bytes = disk::read_if_there(&state.audit(), Limit::Audit)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 

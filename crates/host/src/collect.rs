@@ -13,7 +13,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit::{Audit, Author, Entry, Event};
-use crate::disk::{Disk, DiskError, Over, Owner, Replacement};
+use crate::disk::{Disk, DiskError, Limit, Over, Owner, Replacement};
 use crate::lock::{Lock, LockError};
 use crate::look::source;
 use crate::path;
@@ -38,8 +38,7 @@ impl Filed {
     /// # Errors
     /// For people: a file that is there and cannot be used is not written over.
     pub fn of(folder: &Path, names: &[String], certificates: &Interner) -> Result<Self, String> {
-        let found = source::candidates(folder, names)
-            .map_err(|cause| DiskError::new("read folder", folder, cause).to_string())?;
+        let found = source::candidates(folder, names).map_err(|error| error.to_string())?;
         let mut slips = Vec::new();
         for path in found {
             let (digest, holds) = source::read(&path, certificates);
@@ -157,6 +156,7 @@ fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Res
         let new = Replacement {
             target: &slip.path,
             bytes: pem.as_bytes(),
+            limit: Limit::Certificate,
             owner: Owner::ours(mode),
             attributes: None,
             over: Over::from(slip.digest),

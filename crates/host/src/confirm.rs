@@ -15,7 +15,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::{Entry, Event};
 use crate::decision::{self, Decision, DecisionError};
-use crate::disk::Disk;
+use crate::disk::{Disk, Limit};
 use crate::ledger::Loaded;
 use crate::lock::Lock;
 use crate::look::{Keys, OpenError, Opening, open};
@@ -200,7 +200,7 @@ fn observed(
 ) -> Result<Confirmation, ConfirmError> {
     let secret = claim.topology.stores.get(claim.target).and_then(|def| def.password.as_ref());
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
+    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {
         at: claim.now,

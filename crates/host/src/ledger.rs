@@ -15,7 +15,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
 use crate::audit::Entry;
-use crate::disk::{self, Disk, DiskError, Over, Owner, Replacement};
+use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use crate::journal::JournalError;
 use crate::state::State;
 pub(crate) use recover::new_record;
@@ -97,7 +97,7 @@ pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
     let path = state.ledger();
     let shown = || path.display().to_string();
     let damaged = |cause: String| LedgerError::Damaged { path: shown(), cause };
-    let bytes = disk::read_if_there(&path)?;
+    let bytes = disk::read_if_there(&path, Limit::Ledger)?;
     let ledger = match &bytes {
         None => Ledger { version: VERSION, ..Ledger::default() },
         Some(bytes) => {
@@ -146,7 +146,12 @@ fn check(ledger: &Ledger) -> Result<(), String> {
 /// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
 /// would undo what another run has noted.
 pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
-    Ok(disk::digest_if_there(&state.ledger())? == loaded.sha256)
+    Ok(digest_of(&state.ledger())? == loaded.sha256)
+}
+
+/// The digest of a ledger's file.
+fn digest_of(path: &std::path::Path) -> Result<Option<Fingerprint>, DiskError> {
+    Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Fingerprint::of(&bytes)))
 }
 
 /// Looked at before the rest, so that a newer layout is told apart from damage.
@@ -173,7 +178,7 @@ pub(crate) fn store(
     bytes.push(b'\n');
     let digest = Fingerprint::of(&bytes);
     let is_expected = || -> Result<(), DiskError> {
-        if disk::digest_if_there(&path)? == expected {
+        if digest_of(&path)? == expected {
             return Ok(());
         }
         let cause = "another program wrote it meanwhile, and what that program wrote was left as it is";
@@ -184,7 +189,15 @@ pub(crate) fn store(
         return Ok(digest);
     }
     let (owner, over) = (Owner::ours(0o600), Over::Anything);
-    let new = Replacement { target: &path, bytes: &bytes, owner, attributes: None, over, run: run.as_str() };
+    let new = Replacement {
+        target: &path,
+        bytes: &bytes,
+        limit: Limit::Ledger,
+        owner,
+        attributes: None,
+        over,
+        run: run.as_str(),
+    };
     disk.replace(new, is_expected).map_err(|error| error.into_error(&path))?;
     Ok(digest)
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_plan::run_id::RunId;
 
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::state::State;
 
 /// Who holds a lock.
@@ -81,11 +81,7 @@ impl Lock {
     /// That another run holds it.
     pub fn take(state: &State) -> Result<Self, LockError> {
         let path = state.lock();
-        let file = match File::open(&path) {
-            Ok(file) => Some(held(file, state)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(cause) => return Err(DiskError::new("open", &path, cause).into()),
-        };
+        let file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, state)).transpose()?;
         Ok(Self { state: state.clone(), file })
     }
 
@@ -119,13 +115,12 @@ impl Lock {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error.into()),
             }
-            let file = File::open(&path).map_err(|cause| DiskError::new("open", &path, cause))?;
-            self.file = Some(held(file, &self.state)?);
+            self.file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
         }
         let holder = Holder { pid: std::process::id(), machine: machine(), since: now };
         let text = serde_json::to_vec(&holder)
             .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
-        disk.keep(&self.state.lock_owner(), &text, run.as_str())?;
+        disk.keep(&self.state.lock_owner(), &text, Limit::Holder, run.as_str())?;
         self.is_held()
     }
 
@@ -169,14 +164,17 @@ fn held(file: File, state: &State) -> Result<File, LockError> {
 }
 
 fn holder(path: &Path) -> Option<Holder> {
-    disk::read_if_there(path).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    disk::read_if_there(path, Limit::Holder).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 /// This machine's name, for people.
 pub(crate) fn machine() -> String {
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let kernel = disk::read(Path::new("/proc/sys/kernel/hostname"), Limit::Holder).ok();
     let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    kernel.map(|name| name.trim().to_owned()).or(named).unwrap_or_else(|| "an unnamed machine".to_owned())
+    kernel
+        .and_then(|name| Some(std::str::from_utf8(&name).ok()?.trim().to_owned()))
+        .or(named)
+        .unwrap_or_else(|| "an unnamed machine".to_owned())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
 use trustmason_spec::topology::{HostPath, Place as Spot};
 
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::path::{self, PathError, Place};
 
 /// The part that is the certificate, as the keystore crate names it.
@@ -74,7 +74,7 @@ impl Pair {
     pub(crate) fn read(&self) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
         let mut files = Vec::new();
         for (part, path) in [(CERTIFICATE, &self.certificate), (KEY, &self.key)] {
-            files.extend(disk::read_if_there(path)?.map(|bytes| (part.to_owned(), bytes)));
+            files.extend(disk::read_if_there(path, Limit::Store)?.map(|bytes| (part.to_owned(), bytes)));
         }
         Ok(files)
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use trustmason_spec::name::is_no_windows_name;
 use trustmason_spec::topology::HostPath;
 
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError};
 
 /// Where a host's path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,14 +78,11 @@ pub enum PathError {
 /// # Errors
 /// Why nothing can be said of what should be below it.
 pub(crate) fn reach(root: &Path) -> Result<(), String> {
-    match fs::read_dir(root) {
-        Ok(mut items) => match items.next() {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(format!("{} cannot be read: {error}", root.display())),
-            None => Err(format!("{} is empty, as when nothing is mounted there", root.display())),
-        },
+    match disk::items(root).map(|mut items| items.next()) {
+        Ok(Some(Ok(_))) => Ok(()),
+        Ok(None) => Err(format!("{} is empty, as when nothing is mounted there", root.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!("{} does not exist", root.display())),
-        Err(error) => Err(format!("{} cannot be read: {error}", root.display())),
+        Ok(Some(Err(error))) | Err(error) => Err(format!("{} cannot be read: {}", root.display(), error.why())),
     }
 }
 
@@ -145,16 +142,10 @@ fn find(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, P
     if !path.fold_case {
         return Ok(None);
     }
-    let failed = |cause| DiskError::new("read folder", folder, cause);
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error).into()),
-    };
     let wanted = step.to_lowercase();
     let mut fits = Vec::new();
-    for item in listing {
-        let item = item.map_err(failed)?;
+    for item in disk::items_if_there(folder)? {
+        let item = item?;
         if item.file_name().to_str().is_some_and(|name| name.to_lowercase() == wanted) {
             fits.push(item.path());
         }
@@ -177,7 +168,7 @@ fn spelled(_: &Path, _: &str, exact: PathBuf) -> PathBuf {
 #[cfg(windows)]
 fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
     let wanted = step.to_lowercase();
-    let mut names = fs::read_dir(folder).into_iter().flatten().flatten().map(|item| item.file_name());
+    let mut names = disk::items(folder).into_iter().flatten().flatten().map(|item| item.file_name());
     let mut like = None;
     match names.find(|name| {
         let fits = name.to_str().is_some_and(|name| name.to_lowercase() == wanted);
@@ -203,13 +194,15 @@ fn is_folder(path: &Path) -> Result<bool, PathError> {
     }
 }
 
-/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says.
+/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says. A link to
+/// what is neither file nor folder stays as it is: nothing is ever read or replaced there, and the report names the link.
 pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
     let metadata = fs::symlink_metadata(&path).map_err(|cause| DiskError::new("look at", &path, cause))?;
     if !metadata.is_symlink() {
         return Ok(path);
     }
     match fs::canonicalize(&path) {
+        Ok(real) if fs::metadata(&real).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) => Ok(path),
         Ok(real) => Ok(plain(real)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PathError::Dangling { path }),
         Err(cause) => Err(DiskError::new("follow the link", &path, cause).into()),

@@ -70,6 +70,19 @@ impl<'a> Logical<'a> {
     }
 }
 
+impl Logical<'_> {
+    /// How long a logical line is at most that begins with this natural one.
+    fn length(&self, natural: &str) -> usize {
+        let mut ahead = Logical::new(self.rest);
+        let (mut length, mut part) = (natural.len(), natural);
+        while continues(part) {
+            part = ahead.natural().map_or("", |next| next.trim_start_matches(is_blank));
+            length += part.len();
+        }
+        length
+    }
+}
+
 impl Iterator for Logical<'_> {
     type Item = (usize, Zeroizing<String>);
 
@@ -80,7 +93,9 @@ impl Iterator for Logical<'_> {
                 continue;
             }
             let first = self.line;
-            let mut logical = Zeroizing::new(String::with_capacity(self.rest.len() + natural.len()));
+            // Its whole length at once, so that no copy is left behind by growing; and no more than that, because all of it is
+            // overwritten in the end, for every line of the file.
+            let mut logical = Zeroizing::new(String::with_capacity(self.length(natural)));
             let mut part = natural;
             while continues(part) {
                 logical.push_str(part.get(..part.len() - 1).unwrap_or_default());
@@ -206,6 +221,16 @@ mod tests {
         assert_eq!(get(r"a\ b\=c=v", "a b=c").as_deref(), Some("v"));
         assert_eq!(get(r"k=\uD83D\uDE00", "k").as_deref(), Some("😀"));
         assert_eq!(get(r"k=\ v", "k").as_deref(), Some(" v"));
+    }
+
+    /// Each line is overwritten in the end: were it as long as the rest of the file, a mebibyte of short ones would take minutes.
+    #[test]
+    fn a_line_costs_its_own_length() {
+        let text = format!("a=1\nb\\\n c\\\n d=2\n{}", "x=y\n".repeat(1000));
+        let lines: Vec<_> = Logical::new(&text).map(|(_, line)| (line.to_string(), line.capacity())).collect();
+        assert_eq!(lines.len(), 1002);
+        assert_eq!(lines.iter().map(|(line, _)| line.as_str()).take(3).collect::<Vec<_>>(), ["a=1", "bcd=2", "x=y"]);
+        assert!(lines.iter().all(|(line, capacity)| *capacity <= line.len() + 2), "{lines:?}");
     }
 
     #[test]

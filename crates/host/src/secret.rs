@@ -10,7 +10,7 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::{HostPath, SecretRef, SecretSource, Topology};
 use zeroize::Zeroizing;
 
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::path::{self, PathError, Place};
 use crate::process::{self, Aim, Call, LONGEST, ProcessError};
 use crate::properties::{self, PropertiesError};
@@ -219,7 +219,7 @@ fn env(name: &str) -> Result<Password, Fault> {
 
 fn file(path: &Path) -> Result<Password, Fault> {
     let shown = path.display().to_string();
-    let bytes = Zeroizing::new(disk::read_if_there(path)?.ok_or_else(|| Fault::NoFile(shown.clone()))?);
+    let bytes = Zeroizing::new(disk::read_if_there(path, Limit::Secret)?.ok_or_else(|| Fault::NoFile(shown.clone()))?);
     first_line(&bytes, &shown, || Fault::FileNotText(path.to_owned()))
 }
 
@@ -243,7 +243,7 @@ fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
         Place::Found(file) => file,
         Place::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
     };
-    let bytes = Zeroizing::new(disk::read(&file)?);
+    let bytes = Zeroizing::new(disk::read(&file, Limit::Properties)?);
     match properties::value(&bytes, key) {
         Ok(Some(value)) if value.is_empty() => Err(Fault::Empty(format!("{key} in {}", file.display()))),
         Ok(Some(value)) => Ok(Password::new(value.as_str())),

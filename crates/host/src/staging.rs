@@ -18,7 +18,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 use zeroize::Zeroizing;
 
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::mint::Minted;
 use crate::pair;
 use crate::state::State;
@@ -125,7 +125,7 @@ pub fn stage(
     });
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
-    disk.keep(&path, &bytes, run.as_str())?;
+    disk.keep(&path, &bytes, Limit::Store, run.as_str())?;
     // A store that changed its format leaves no older key of it behind.
     for other in FORMATS.into_iter().filter(|other| *other != format) {
         let older = state.staging(identity, other);
@@ -233,7 +233,7 @@ fn open(
     unlock: Unlock<'_>,
     certificates: &Interner,
 ) -> Result<(Store, EntryId, Arc<Certificate>), Failed> {
-    let bytes = disk::read(path).map_err(Failed::Disk)?;
+    let bytes = disk::read(path, Limit::Store).map_err(Failed::Disk)?;
     let store = if is_pair(path) {
         let key = bytes.windows(KEY_BEGINS.len()).position(|part| part == KEY_BEGINS).unwrap_or(bytes.len());
         let (certificate, key) = bytes.split_at_checked(key).unwrap_or((&bytes, &[]));

@@ -19,8 +19,8 @@ use windows_sys::Win32::Foundation::{
     ERROR_UNABLE_TO_REMOVE_REPLACED, ERROR_USER_MAPPED_FILE,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, GetFileInformationByHandle, MOVEFILE_REPLACE_EXISTING,
-    MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW,
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_BACKUP_SEMANTICS, FILE_TYPE_DISK, GetFileInformationByHandle, GetFileType,
+    MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH, MoveFileExW, ReplaceFileW,
 };
 
 use crate::wide;
@@ -144,6 +144,12 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
 /// That it is still there, or was not.
 pub fn remove(path: &Path) -> io::Result<()> {
     tries(|| fs::remove_file(path), is_in_use)
+}
+
+/// Whether an open handle is that of a file or folder on a disk. That of a pipe, a console or another device is not.
+pub fn is_on_disk(file: &File) -> bool {
+    // SAFETY: the handle is open.
+    unsafe { GetFileType(file.as_raw_handle()) == FILE_TYPE_DISK }
 }
 
 /// What makes a file itself, whatever its name: volume and number on it. Two names of one file have the same.

@@ -21,6 +21,14 @@ fn a_rename_takes_the_place_and_a_new_name_does_not() {
 }
 
 #[test]
+fn a_device_is_no_file_on_a_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), b"x").unwrap();
+    assert!(is_on_disk(&File::open(dir.path().join("file")).unwrap()));
+    assert!(!is_on_disk(&File::open("NUL").unwrap()));
+}
+
+#[test]
 fn the_old_file_keeps_a_second_name() {
     let dir = tempfile::tempdir().unwrap();
     let [target, new, aside] = ["store", "new", "aside~"].map(|name| dir.path().join(name));

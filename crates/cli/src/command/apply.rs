@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trustmason_host::audit::Approval;
+use trustmason_host::disk::{self, Limit};
 use trustmason_host::lock::Lock;
 use trustmason_plan::outline::{Options, Plan};
 use trustmason_plan::wire::Document;
@@ -173,7 +174,8 @@ impl Saved {
         let bad = |why: String| {
             Stop::refused(format!("{name} is no plan that can be carried out: {why}; plan again with --out"))
         };
-        let bytes = fs_err::read(path).map_err(|e| Stop::refused(format!("the plan cannot be read: {e}")))?;
+        let bytes = disk::read(path, Limit::Plan)
+            .map_err(|e| Stop::refused(format!("the plan cannot be read: {name}: {}", e.why())))?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         match value.get("format_version").and_then(serde_json::Value::as_str) {
             Some(trustmason_plan::wire::FORMAT_VERSION) => {}

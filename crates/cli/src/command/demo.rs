@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use trustmason_host::ack::ack;
 use trustmason_host::audit::Approval;
+use trustmason_host::disk;
 use trustmason_plan::outline::{ManualKind, Plan};
 
 use super::apply::{self, Begun};
@@ -117,8 +118,9 @@ fn folder(dir: Option<&Path>) -> Result<PathBuf, Stop> {
             .map(tempfile::TempDir::keep)
             .map_err(|e| Stop::refused(format!("no folder for the demo could be made: {e}; name one")));
     };
-    let made = fs_err::create_dir_all(dir).and_then(|()| fs_err::read_dir(dir)).map(|mut items| items.next().is_none());
-    match made {
+    let made = fs_err::create_dir_all(dir).map_err(|error| error.to_string());
+    let items = made.and_then(|()| disk::items(dir).map_err(|error| error.to_string()));
+    match items.map(|mut items| items.next().is_none()) {
         Ok(true) => Ok(dir.to_owned()),
         Ok(false) => Err(Stop::refused(format!("{} is not empty; name a new folder for the demo", dir.display()))),
         Err(error) => Err(Stop::refused(format!("the demo cannot be written: {error}"))),

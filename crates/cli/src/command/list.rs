@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use trustmason_host::disk;
+use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
+use zeroize::Zeroizing;
 
 use crate::args::{ListArgs, ReportFormat};
 use crate::clock::Clock;
@@ -54,9 +55,12 @@ fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
         };
     }
     if let Some(path) = &args.password_file {
-        let text = fs_err::read_to_string(path)
-            .map(zeroize::Zeroizing::new)
-            .map_err(|e| Stop::refused(format!("the password file cannot be read: {e}")))?;
+        let refused =
+            |why: String| Stop::refused(format!("the password file cannot be read: {}: {why}", path.display()));
+        let bytes = disk::read(path, Limit::Secret).map_err(|error| refused(error.why()))?;
+        let bytes = Zeroizing::new(bytes);
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| refused("it is no UTF-8 text; save it as UTF-8".to_owned()))?;
         let line = text.lines().next().unwrap_or_default();
         return Ok(Some(Password::new(line)));
     }
@@ -92,12 +96,7 @@ struct ErrorBody<'a> {
 
 impl Failure {
     fn unreadable(cause: impl std::fmt::Display) -> Self {
-        Self {
-            class: "unreadable",
-            format: None,
-            offset: None,
-            message: format!("cannot be read: {cause}; check the path and its permissions"),
-        }
+        Self { class: "unreadable", format: None, offset: None, message: format!("cannot be read: {cause}") }
     }
 
     fn json(&self) -> String {
@@ -108,16 +107,13 @@ impl Failure {
 
 fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure> {
     let certificates = Interner::new();
-    let metadata = std::fs::metadata(path).map_err(Failure::unreadable)?;
-    let store = if metadata.is_dir() {
+    let store = if path.is_dir() {
         let files = disk::read_folder(path).map_err(Failure::unreadable)?;
         Store::open_directory(files, &certificates)?
-    } else if metadata.is_file() {
-        let bytes = std::fs::read(path).map_err(Failure::unreadable)?;
+    } else {
+        let bytes = disk::read(path, Limit::Export).map_err(|error| Failure::unreadable(error.why()))?;
         let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
         Store::open(bytes, unlock, &certificates)?
-    } else {
-        return Err(Failure::unreadable("neither a file nor a folder"));
     };
     let mut keys = BTreeMap::new();
     if let Some(password) = password {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::Fingerprint;
 use trustmason_keystore::{Interner, Store};
 use trustmason_spec::name::StoreId;
@@ -24,7 +25,7 @@ struct Item {
 
 /// Carries out the pack for one store. Answers how many certificates came in and how many left.
 pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) -> Result<(usize, usize), DemoError> {
-    let text = fs_err::read(folder.join("pack.json")).map_err(failed("a pack"))?;
+    let text = disk::read(&folder.join("pack.json"), Limit::Plan).map_err(failed("a pack"))?;
     let pack: Pack = serde_json::from_slice(&text).map_err(failed("a pack"))?;
     let Some(Place::Directory(mirror)) = topology.stores.get(target).map(|s| &s.place) else {
         return Err(DemoError(format!("{target} has no mirror")));
@@ -33,7 +34,7 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
     let mut gone = 0;
     for text in pack.remove.iter().filter_map(|i| i.sha256.as_ref()) {
         let item: Fingerprint = text.parse().map_err(failed("a pack"))?;
-        for entry in fs_err::read_dir(&mirror).map_err(failed("a mirror"))? {
+        for entry in disk::items(&mirror).map_err(failed("a mirror"))? {
             let file = entry.map_err(failed("a mirror"))?.path();
             if holds(&file, item)? {
                 fs_err::remove_file(&file).map_err(failed("a mirror"))?;
@@ -43,14 +44,15 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
     }
     let mut come = 0;
     for name in pack.add.iter().filter_map(|i| i.file.as_ref()) {
-        fs_err::copy(folder.join(name), mirror.join(name)).map_err(failed("a mirror"))?;
+        let bytes = disk::read(&folder.join(name), Limit::Certificate).map_err(failed("a pack"))?;
+        fs_err::write(mirror.join(name), bytes).map_err(failed("a mirror"))?;
         come += 1;
     }
     Ok((come, gone))
 }
 
 fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
-    let bytes = fs_err::read(file).map_err(failed("a mirror"))?;
+    let bytes = disk::read(file, Limit::Store).map_err(failed("a mirror"))?;
     let store = Store::open(bytes, trustmason_keystore::Unlock::Unverified, &Interner::new());
     Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
 }

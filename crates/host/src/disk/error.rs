@@ -34,8 +34,14 @@ impl DiskError {
         self
     }
 
+    /// The cause and what to try, for who has named the file already.
+    pub fn why(&self) -> String {
+        format!("{}{}", self.cause, self.hint())
+    }
+
     fn hint(&self) -> &'static str {
         match self.cause.kind() {
+            io::ErrorKind::PermissionDenied if self.deed.starts_with("read") => "; run as a user that may read it",
             io::ErrorKind::PermissionDenied => "; run as the user that owns it, or let this user write to its folder",
             io::ErrorKind::ReadOnlyFilesystem => "; the file system is mounted read-only, mount it writable",
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on that disk and run again",

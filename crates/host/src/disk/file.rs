@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Disk, DiskError, Fate, Step};
+use super::{Disk, DiskError, Fate, Limit, Step};
 
 /// Who owns a file and who may do what with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -53,14 +53,23 @@ pub struct Written<'a> {
     pub(super) disk: &'a Disk,
     pub(super) file: File,
     pub(super) path: PathBuf,
+    /// How long it is.
+    pub(super) length: u64,
+    /// How long it may become, where it is added to.
+    pub(super) limit: Option<Limit>,
 }
 
 impl Written<'_> {
     /// Writes all bytes.
     ///
     /// # Errors
-    /// That not all of them could be written.
+    /// That not all of them could be written; none are where the file would become too long to be read again.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        let length = self.length.saturating_add(super::length(bytes));
+        if let Some(limit) = self.limit {
+            limit.admits(length).map_err(|cause| DiskError::new("add to file", &self.path, cause))?;
+        }
+        self.length = length;
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
         match self.disk.gate.pass(Step::Write, &self.path) {
             Fate::Go => self.file.write_all(bytes),

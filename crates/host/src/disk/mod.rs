@@ -5,23 +5,30 @@
 //! [`Disk::replace`] and [`Disk::withdraw`] put the steps in the only safe order (see `swap`): up to the one step in which the
 //! name changes hands the target is untouched, after it the target is whole, and what it took the place of is looked at
 //! before it goes.
-#![allow(clippy::disallowed_methods, reason = "this is the seam: here and nowhere else files are written")]
+//!
+//! What is read comes in by one door as well (see `open`): regular files only, opened without waiting, never more than a
+//! [`Limit`] of each.
+#![allow(clippy::disallowed_methods, reason = "this is the seam: here and nowhere else files are opened and written")]
 
 mod error;
 mod file;
+mod limit;
+mod open;
 mod read;
 mod swap;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 pub use error::DiskError;
 pub use file::{Attributes, Owner, Written};
-pub use read::{digest_if_there, folder_digest, read, read_folder, read_if_there};
-pub(crate) use read::{ends_in, list};
+pub use limit::{Limit, MOST_IN_FOLDER, MOST_NAMES};
+use open::Regular;
+pub use read::{Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there};
+pub(crate) use read::{ends_in, list, open_if_there};
 pub use swap::{Over, ReplaceError, Replacement};
 pub(crate) use swap::{left_by, temporaries};
 
@@ -168,16 +175,17 @@ impl Disk {
     /// Among others that it is there.
     pub fn create(&self, path: &Path) -> Result<Written<'_>, DiskError> {
         let file = self.take(Step::Create, "make file", path, || private().write(true).create_new(true).open(path))?;
-        Ok(Written { disk: self, file, path: path.to_owned() })
+        Ok(Written { disk: self, file, path: path.to_owned(), length: 0, limit: None })
     }
 
-    /// Opens a file to add to its end, made for us alone (0600) if it is not there.
+    /// Opens a file to add to its end, made for us alone (0600) if it is not there. It never grows beyond its limit.
     ///
     /// # Errors
-    /// That it cannot be opened.
-    pub fn append(&self, path: &Path) -> Result<Written<'_>, DiskError> {
-        let file = self.take(Step::Append, "add to file", path, || private().append(true).create(true).open(path))?;
-        Ok(Written { disk: self, file, path: path.to_owned() })
+    /// That it cannot be opened, or is no regular file.
+    pub fn append(&self, path: &Path, limit: Limit) -> Result<Written<'_>, DiskError> {
+        let regular = self.take(Step::Append, "add to file", path, || Regular::append(path, limit, private()))?;
+        let length = regular.length();
+        Ok(Written { disk: self, file: regular.into_file(), path: path.to_owned(), length, limit: Some(limit) })
     }
 
     /// Removes a file. One that is gone already is no error.
@@ -211,8 +219,10 @@ impl Disk {
     fn sync_dir(&self, folder: Option<&Path>) -> Result<(), DiskError> {
         let folder = folder.filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         self.take(Step::SyncDir, "sync folder", folder, || {
+            #[cfg(unix)]
+            open::folder(folder)?.sync_all()?;
             // Windows has no such thing: a folder cannot be opened as a file there.
-            if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+            Ok(())
         })
     }
 
@@ -222,6 +232,7 @@ impl Disk {
     /// # Errors
     /// The step that failed.
     pub fn place(&self, path: &Path, bytes: &[u8], owner: Owner, attributes: &Attributes) -> Result<(), DiskError> {
+        Limit::Store.admits(length(bytes)).map_err(|cause| DiskError::new("write", path, cause))?;
         let mut file = self.create(path)?;
         let dressed = file.own(owner).map(|()| {
             if let Err(error) = file.give(attributes) {
@@ -230,17 +241,17 @@ impl Disk {
         });
         let done = dressed.and_then(|()| file.write(bytes)).and_then(|()| file.sync());
         drop(file);
-        done.and_then(|()| self.settle(path, bytes)).inspect_err(|_| {
+        done.and_then(|()| self.settle(path, bytes, Limit::Store)).inspect_err(|_| {
             if let Err(litter) = self.remove(path) {
                 tracing::debug!("{litter}");
             }
         })
     }
 
-    fn settle(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    fn settle(&self, path: &Path, bytes: &[u8], limit: Limit) -> Result<(), DiskError> {
         self.sync_dir(path.parent())?;
         self.take(Step::ReadBack, "read back", path, || {
-            if read::read_whole(path)? == bytes {
+            if read::holds(path, limit, bytes)? {
                 Ok(())
             } else {
                 let cause = "it holds other bytes than were written: somebody else wrote it, or the disk is failing";
@@ -253,17 +264,24 @@ impl Disk {
     ///
     /// # Errors
     /// The step that failed.
-    pub fn keep(&self, path: &Path, bytes: &[u8], run: &str) -> Result<bool, DiskError> {
-        if read_if_there(path)?.is_some_and(|now| now == bytes) {
-            return Ok(false);
+    pub fn keep(&self, path: &Path, bytes: &[u8], limit: Limit, run: &str) -> Result<bool, DiskError> {
+        match read::holds(path, limit, bytes) {
+            Ok(true) => return Ok(false),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => return Err(DiskError::new("read", path, cause)),
         }
         let owner = Owner::ours(0o600);
-        let new = Replacement { target: path, bytes, owner, attributes: None, over: Over::Anything, run };
+        let new = Replacement { target: path, bytes, limit, owner, attributes: None, over: Over::Anything, run };
         match self.replace(new, || Ok(())) {
             Ok(()) => Ok(true),
             Err(error) => Err(error.into_error(path)),
         }
     }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
 #[cfg(unix)]

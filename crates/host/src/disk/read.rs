@@ -1,58 +1,71 @@
-//! Reading: whole files, and whole folders of them.
+//! Reading: whole files, and whole folders of them, each within its limit.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _};
+use std::fs::{self, DirEntry, File, ReadDir};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::Fingerprint;
 
-use super::{DiskError, left_by};
+use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
+use super::open::{Regular, patiently};
+use super::{DiskError, Limit, left_by, length};
 
 /// Reads a file.
 ///
 /// # Errors
-/// That it could not be read.
-pub fn read(path: &Path) -> Result<Vec<u8>, DiskError> {
-    read_whole(path).map_err(|cause| DiskError::new("read", path, cause))
+/// That it could not be read, is no regular file, or is larger than its limit.
+pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, DiskError> {
+    read_whole(path, limit).map_err(|cause| DiskError::new("read", path, cause))
 }
 
-/// On Windows whoever has a file open can keep others from reading it, mostly for a moment.
-pub(super) fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
-    #[cfg(windows)]
-    return trustmason_windows::file::patiently(|| fs::read(path));
-    #[cfg(not(windows))]
-    fs::read(path)
+pub(super) fn read_whole(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
+    at_most(path, limit, limit.bytes())?.ok_or_else(|| limit.exceeded())
+}
+
+/// All that a file holds; `None` if that is more than `most` bytes.
+fn at_most(path: &Path, limit: Limit, most: u64) -> io::Result<Option<Vec<u8>>> {
+    patiently(|| Regular::open(path, limit)?.read(most))
+}
+
+/// Whether a file holds exactly these bytes.
+pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool> {
+    Ok(at_most(path, limit, length(bytes))?.is_some_and(|now| now == bytes))
 }
 
 /// Reads a file that need not be there.
 ///
 /// # Errors
-/// That it is there and could not be read.
-pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
-    match read_whole(path) {
+/// That it is there and could not be read; as [`read`].
+pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskError> {
+    match read_whole(path, limit) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(DiskError::new("read", path, cause)),
     }
 }
 
-/// The digest of a file that need not be there; a folder in its place is an error.
+/// The digest of a store's file that need not be there; a folder in its place is an error.
 ///
 /// # Errors
-/// That it is there and could not be read.
+/// That it is there and could not be read; as [`read`].
 pub fn digest_if_there(path: &Path) -> Result<Option<Fingerprint>, DiskError> {
-    Ok(read_if_there(path)?.map(|bytes| Fingerprint::of(&bytes)))
+    Ok(read_if_there(path, Limit::Store)?.map(|bytes| Fingerprint::of(&bytes)))
 }
 
 /// Reads the files of a folder, sorted by name; folders inside it and our own temporary files are passed over.
 ///
 /// # Errors
-/// The folder or file that could not be read, or a name that is no text.
+/// The folder or file that could not be read, a file that is no regular one or too large, a name that is no text, too many
+/// files, or more in them than a folder may hold.
 pub fn read_folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
-    let failed = |cause| DiskError::new("read folder", path, cause);
+    read_folder_within(path, MOST_NAMES, MOST_IN_FOLDER)
+}
+
+fn read_folder_within(path: &Path, names: usize, bytes: u64) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
     let mut files = Vec::new();
-    for item in fs::read_dir(path).map_err(failed)? {
-        let item = item.map_err(failed)?;
+    let mut left = bytes;
+    for item in items_within(path, names)? {
+        let item = item?;
         let at = item.path();
         let metadata = fs::metadata(&at).map_err(|cause| DiskError::new("look at", &at, cause))?;
         if metadata.is_dir() || left_by(&at).is_some() {
@@ -62,28 +75,105 @@ pub fn read_folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
             let cause = io::Error::new(io::ErrorKind::InvalidData, "its name is no text; rename it");
             DiskError::new("use file", &path.join(name), cause)
         })?;
-        files.push((name, read(&at)?));
+        let most = left.min(Limit::Store.bytes());
+        let read = at_most(&at, Limit::Store, most).map_err(|cause| DiskError::new("read", &at, cause))?;
+        let Some(bytes) = read else {
+            return Err(if most == Limit::Store.bytes() {
+                DiskError::new("read", &at, Limit::Store.exceeded())
+            } else {
+                DiskError::new(
+                    "read folder",
+                    path,
+                    overfull(format!("its files have more than {bytes} bytes together")),
+                )
+            });
+        };
+        left = left.saturating_sub(length(&bytes));
+        files.push((name, bytes));
     }
     files.sort();
     Ok(files)
+}
+
+fn overfull(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("{what}; check that it is the right folder"))
+}
+
+/// The items of a folder as they come, the first error being the last item.
+#[derive(Debug)]
+pub struct Items<'a> {
+    folder: &'a Path,
+    /// `None` after an error.
+    listing: Option<ReadDir>,
+    names: usize,
+    left: usize,
+}
+
+impl Iterator for Items<'_> {
+    type Item = Result<DirEntry, DiskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let item = self.listing.as_mut()?.next()?;
+        let item = match (item, self.left.checked_sub(1)) {
+            (Ok(item), Some(left)) => {
+                self.left = left;
+                return Some(Ok(item));
+            }
+            (Ok(_), None) => Err(overfull(format!("it holds more than {} names", self.names))),
+            (Err(cause), _) => Err(cause),
+        };
+        self.listing = None;
+        Some(item.map_err(|cause| DiskError::new("read folder", self.folder, cause)))
+    }
+}
+
+/// The items of a folder, in no order. More than a folder may hold are an error.
+///
+/// # Errors
+/// That it cannot be listed.
+pub fn items(folder: &Path) -> Result<Items<'_>, DiskError> {
+    items_within(folder, MOST_NAMES)
+}
+
+fn items_within(folder: &Path, names: usize) -> Result<Items<'_>, DiskError> {
+    let listing = fs::read_dir(folder).map_err(|cause| DiskError::new("read folder", folder, cause))?;
+    Ok(Items { folder, listing: Some(listing), names, left: names })
+}
+
+/// The same of a folder that need not be there: then there are none.
+///
+/// # Errors
+/// That it is there and cannot be listed.
+pub fn items_if_there(folder: &Path) -> Result<impl Iterator<Item = Result<DirEntry, DiskError>>, DiskError> {
+    match items(folder) {
+        Ok(items) => Ok(Some(items).into_iter().flatten()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a file ends in this byte; one that is empty or not there does.
 ///
 /// # Errors
 /// That it is there and could not be read.
-pub(crate) fn ends_in(path: &Path, byte: u8) -> Result<bool, DiskError> {
-    let failed = |cause| DiskError::new("read", path, cause);
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        other => other.map_err(failed)?,
-    };
-    if file.seek(io::SeekFrom::End(0)).map_err(failed)? == 0 {
-        return Ok(true);
+pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskError> {
+    match patiently(|| Regular::open(path, limit)?.last()) {
+        Ok(last) => Ok(last.is_none_or(|last| last == byte)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(cause) => Err(DiskError::new("read", path, cause)),
     }
-    let mut last = [0];
-    file.seek(io::SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).map_err(failed)?;
-    Ok(last == [byte])
+}
+
+/// Opens a file whose lock is wanted; nothing where there is none.
+///
+/// # Errors
+/// That it is there and cannot be opened, or is no regular file.
+pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, DiskError> {
+    match Regular::open(path, limit) {
+        Ok(regular) => Ok(Some(regular.into_file())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(DiskError::new("open", path, cause)),
+    }
 }
 
 /// What a folder holds, sorted by name, and which of it is a folder; nothing where there is no such folder.
@@ -91,15 +181,11 @@ pub(crate) fn ends_in(path: &Path, byte: u8) -> Result<bool, DiskError> {
 /// # Errors
 /// That it cannot be listed.
 pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
-    let failed = |cause| DiskError::new("read folder", path, cause);
-    let listing = match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(failed)?,
-    };
     let mut found = Vec::new();
-    for item in listing {
-        let item = item.map_err(failed)?;
-        found.push((item.path(), item.file_type().map_err(failed)?.is_dir()));
+    for item in items_if_there(path)? {
+        let item = item?;
+        let kind = item.file_type().map_err(|cause| DiskError::new("look at", &item.path(), cause))?;
+        found.push((item.path(), kind.is_dir()));
     }
     found.sort();
     Ok(found)
@@ -116,3 +202,7 @@ pub fn folder_digest(files: &[(String, Vec<u8>)]) -> Fingerprint {
     }
     Fingerprint::of(text.as_bytes())
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

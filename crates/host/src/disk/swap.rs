@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::run_id::RunId;
 
-use super::{Attributes, Disk, DiskError, Owner, Step};
+use super::{Attributes, Disk, DiskError, Limit, Owner, Step, length};
 
 /// What is to stand at the target until the new file does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Replacement<'a> {
     pub target: &'a Path,
     /// Its content.
     pub bytes: &'a [u8],
+    /// What it will be read as: it is not made larger than that.
+    pub limit: Limit,
     /// Its owner and mode.
     pub owner: Owner,
     /// Its attributes; without them it gets those of the file it replaces.
@@ -109,7 +111,7 @@ impl Disk {
             .map_err(ReplaceError::Before)
             .and_then(|()| self.swap(&temporary, new).map_err(|error| error.map(E::from)));
         match placed {
-            Ok(()) => self.settle(new.target, new.bytes).map_err(|error| ReplaceError::After(error.into())),
+            Ok(()) => self.settle(new.target, new.bytes, new.limit).map_err(|error| ReplaceError::After(error.into())),
             // It may hold somebody's work.
             Err(error @ ReplaceError::After(_)) => Err(error),
             Err(error) => {
@@ -150,6 +152,7 @@ impl Disk {
     }
 
     fn prepare(&self, temporary: &Path, new: Replacement<'_>) -> Result<(), DiskError> {
+        new.limit.admits(length(new.bytes)).map_err(|cause| DiskError::new("write", new.target, cause))?;
         let mut file = match self.create(temporary) {
             // It carries this run's own mark: what is there was left by a run that ended in the same millisecond.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -283,7 +286,7 @@ impl Disk {
 
     /// Whether a file that was set aside is the expected one; why not, if it could not be read.
     fn is_still(&self, aside: &Path, expected: Fingerprint) -> Result<(), Option<DiskError>> {
-        let read = || super::read::read_whole(aside);
+        let read = || super::read::read_whole(aside, Limit::Store);
         let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
         if Fingerprint::of(&bytes) == expected { Ok(()) } else { Err(None) }
     }
@@ -296,7 +299,7 @@ impl Disk {
 }
 
 fn digest_of(path: &Path) -> Result<Fingerprint, DiskError> {
-    super::read(path).map(|bytes| Fingerprint::of(&bytes))
+    super::read(path, Limit::Store).map(|bytes| Fingerprint::of(&bytes))
 }
 
 /// Says where a file is that could not be put back.

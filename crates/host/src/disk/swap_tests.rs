@@ -30,7 +30,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn replace(disk: &Disk, target: &Path, bytes: &[u8]) -> Result<(), ReplaceError<DiskError>> {
     let owner = fs::metadata(target).map_or(Owner::ours(0o640), |m| Owner::of(&m));
     let over = fs::read(target).ok().map(|bytes| Fingerprint::of(&bytes)).into();
-    disk.replace(Replacement { target, bytes, owner, attributes: None, over, run: RUN }, || Ok(()))
+    disk.replace(Replacement { target, bytes, limit: Limit::Store, owner, attributes: None, over, run: RUN }, || Ok(()))
 }
 
 #[cfg(unix)]
@@ -58,7 +58,8 @@ fn a_failed_check_leaves_everything_as_it_was() {
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
     let (owner, over) = (Owner::ours(0o600), Over::File(Fingerprint::of(b"old")));
-    let new = Replacement { target: &target, bytes: b"new", owner, attributes: None, over, run: RUN };
+    let new =
+        Replacement { target: &target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
     let gate = Faulty::where_it(Fault::Device, |_, step, _| step == Step::Create);
     let failed = Disk::behind(Arc::new(gate)).replace(new, || Err(Trouble::Stale));
     assert!(
@@ -165,7 +166,7 @@ fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceErr
     };
     let over = Over::File(Fingerprint::of(b"old"));
     let (owner, target) = (Owner::ours(0o600), target.as_path());
-    let new = Replacement { target, bytes: b"new", owner, attributes: None, over, run: RUN };
+    let new = Replacement { target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
     (disk.replace(new, || Ok(())), contents(dir.path()))
 }
 

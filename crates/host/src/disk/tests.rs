@@ -12,9 +12,9 @@ fn what_is_there_already_is_not_written() {
     let gate = Arc::new(Faulty::never());
     let disk = Disk::behind(gate.clone());
     let path = dir.path().join("ledger.json");
-    assert!(disk.keep(&path, b"x", RUN).unwrap());
+    assert!(disk.keep(&path, b"x", Limit::Ledger, RUN).unwrap());
     let taken = gate.taken();
-    assert!(!disk.keep(&path, b"x", RUN).unwrap());
+    assert!(!disk.keep(&path, b"x", Limit::Ledger, RUN).unwrap());
     assert_eq!(gate.taken(), taken);
 }
 

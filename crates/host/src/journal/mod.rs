@@ -26,7 +26,7 @@ use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit::Approval;
-use crate::disk::{Attributes, Disk, DiskError, Owner, Written};
+use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
 use crate::state::State;
 pub use deed::{Deed, Fate};
 pub(crate) use deed::{deeds, fates};
@@ -358,7 +358,7 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// That it cannot be made.
     pub fn open(disk: &'a Disk, state: &State, run: &RunId) -> Result<Self, DiskError> {
-        let file = Lines { file: disk.append(&state.journal(run))?, whole: 0, torn: false };
+        let file = Lines { file: disk.append(&state.journal(run), Limit::Journal)?, whole: 0, torn: false };
         Ok(Self { file: Mutex::new(file), backups: state.backups(run) })
     }
 

@@ -10,7 +10,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::StoreId;
 
 use super::{Record, VERSION};
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::state::State;
 
 /// Why a journal cannot be used. What its run did is not known then, and nothing may rest on it.
@@ -78,7 +78,7 @@ fn remedy(found: u64) -> &'static str {
 /// [`JournalError`]; nothing of it may be used then.
 pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
     let path = state.journal(run);
-    let bytes = disk::read_if_there(&path)?.unwrap_or_default();
+    let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
     of_bytes(&bytes, run, &path.display().to_string())
 }
 
@@ -100,7 +100,8 @@ pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<Vec<Record>
 /// # Errors
 /// That it cannot be read.
 pub fn digest(state: &State, run: &RunId) -> Result<Option<Fingerprint>, DiskError> {
-    disk::digest_if_there(&state.journal(run))
+    let bytes = disk::read_if_there(&state.journal(run), Limit::Journal)?;
+    Ok(bytes.map(|bytes| Fingerprint::of(&bytes)))
 }
 
 /// Reads a journal from the bytes of its file.

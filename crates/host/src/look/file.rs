@@ -13,7 +13,7 @@ use trustmason_keystore::{
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
 use trustmason_spec::windows::SystemStore;
 
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::path::{self, PathError};
 
 /// With what a file is opened.
@@ -99,12 +99,13 @@ impl From<OpenError> for ReadFailure {
     }
 }
 
-/// Opens a file, or a folder of certificate files, and takes its facts; its bytes are gone when this returns.
+/// Opens a file, within its limit, or a folder of certificate files, and takes its facts; its bytes are gone when this returns.
 ///
 /// # Errors
 /// [`OpenError`], which tells the causes apart.
 pub fn open(
     path: &Path,
+    limit: Limit,
     opening: Opening<'_>,
     keys: Keys<'_>,
     certificates: &Interner,
@@ -122,7 +123,7 @@ pub fn open(
         let store = Store::open_directory(files, certificates);
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     } else {
-        let bytes = disk::read(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
+        let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Fingerprint::of(&bytes);
         let unlock = match opening {
             Opening::Required(Some(password)) => Unlock::Password(password),

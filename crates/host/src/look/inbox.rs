@@ -2,6 +2,7 @@
 //! file that holds none is told of, and hides none of the others.
 
 use std::fs::DirEntry;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,18 +11,12 @@ use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFail
 
 use super::file::{OpenError, OpenFault};
 use super::source;
-use crate::disk;
-
-/// Larger files are no replies.
-const LARGEST: u64 = 4 * 1024 * 1024;
+use crate::disk::{self, Limit};
 
 pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
     let paths = match source::found(folder, may_be_a_reply) {
         Ok(paths) => paths,
-        Err(cause) => {
-            let failure = Some(disk::DiskError::new("read folder", folder, cause).to_string());
-            return (InboxLook { failure, files: Vec::new() }, Vec::new());
-        }
+        Err(error) => return (InboxLook { failure: Some(error.to_string()), files: Vec::new() }, Vec::new()),
     };
     let mut look = InboxLook::default();
     let mut inputs = Vec::new();
@@ -37,17 +32,21 @@ pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<In
     (look, inputs)
 }
 
-/// Hidden files, folders and what is too large are none of ours.
+/// Hidden files, folders and links to nothing are none of ours. Whatever else lies there is a reply, or is told of.
 fn may_be_a_reply(item: &DirEntry) -> bool {
     let hidden = item.file_name().to_string_lossy().starts_with('.');
-    !hidden && item.path().metadata().is_ok_and(|facts| facts.is_file() && facts.len() <= LARGEST)
+    let nothing = match item.path().metadata() {
+        Ok(facts) => facts.is_dir(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    !hidden && !nothing
 }
 
 type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;
 
 fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Read) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
-    let bytes = match disk::read(path) {
+    let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };

@@ -16,7 +16,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_keystore::{Fingerprint, Interner, Password};
+use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::observed::{
     FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
     StoreLook,
@@ -27,13 +27,14 @@ use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
+use crate::disk::{self, Limit};
+use crate::fan;
 use crate::ledger::Loaded;
 use crate::live;
 use crate::path::{self, PathError};
 use crate::secret::Secrets;
 use crate::staging;
 use crate::state::State;
-use crate::{disk, fan};
 
 /// What looking needs beside the survey.
 #[derive(Clone, Copy, Debug)]
@@ -185,14 +186,14 @@ fn store(def: &StoreDef, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<I
         Ok(Err(error)) => return (path_failure(&error), None),
         Err(unsupported) => return (unsupported, None),
     };
-    let look = opened(&path, def.password.as_ref(), keys, eyes);
+    let look = opened(&path, Limit::Store, def.password.as_ref(), keys, eyes);
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))
 }
 
 /// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows
 /// what it was made from.
-fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
+fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
     let password = match secret.map(|secret| eyes.secrets.get(secret)).transpose() {
         Ok(password) => password,
         Err(error) => {
@@ -204,7 +205,10 @@ fn opened(path: &Path, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_
             });
         }
     };
-    look_at(path, password.as_ref(), keys, eyes)
+    match open(path, limit, Opening::Required(password.as_ref()), keys, eyes.certificates) {
+        Ok(facts) => StoreLook::Readable(Box::new(facts)),
+        Err(error) => StoreLook::Unreadable(error.into()),
+    }
 }
 
 /// The digest of a file or folder, as stores have it.
@@ -212,14 +216,7 @@ fn digest_at(path: &Path) -> Option<Fingerprint> {
     if path.is_dir() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
-        disk::read(path).ok().map(|bytes| Fingerprint::of(&bytes))
-    }
-}
-
-fn look_at(path: &Path, password: Option<&Password>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
-    match open(path, Opening::Required(password), keys, eyes.certificates) {
-        Ok(facts) => StoreLook::Readable(Box::new(facts)),
-        Err(error) => StoreLook::Unreadable(error.into()),
+        disk::read(path, Limit::Export).ok().map(|bytes| Fingerprint::of(&bytes))
     }
 }
 
@@ -240,7 +237,7 @@ fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     };
     match path::resolve(host_path) {
         Ok(path::Place::Found(path)) => {
-            let look = opened(&path, def.password.as_ref(), Keys::None, eyes);
+            let look = opened(&path, Limit::Export, def.password.as_ref(), Keys::None, eyes);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
                 other => other,
@@ -270,7 +267,7 @@ fn shadow(store: &StoreId, path: &HostPath) -> Seen {
 fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
     let Some(path) = staging::find(eyes.state, identity) else { return (Seen::Nothing, Vec::new()) };
     let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
-    let sha256 = disk::read(&path).ok().map(|bytes| Fingerprint::of(&bytes));
+    let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Fingerprint::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
     match staging::look(&path, password.as_ref(), eyes.certificates) {
         Some(look) => (Seen::Staged(identity.clone(), look), inputs),

@@ -5,7 +5,6 @@
 //! is known, a digest would tell the password to whoever can count.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use trustmason_keystore::{Class, Fingerprint, Password, Store, Unlock};
 use trustmason_plan::observed::{Input, InputKind};
@@ -15,10 +14,8 @@ use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, Place, StoreDef
 use zeroize::Zeroizing;
 
 use super::Eyes;
-use crate::{disk, path};
-
-/// Larger files hold no options.
-const LARGEST: u64 = 1024 * 1024;
+use crate::disk::{self, Limit};
+use crate::path;
 
 /// What was seen of one options file, by host and name.
 pub(super) type Named = ((Fqdn, String), OptionsLook);
@@ -51,30 +48,18 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
         }
         Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
     };
-    let look = match read(&found) {
+    let look = match disk::read(&found, Limit::Options).map(Zeroizing::new) {
         Ok(bytes) => match options::read(&bytes, def) {
             Some(reading) => OptionsLook::Read(options::sift(def, &reading, |setting, password| {
                 judge.look(&setting.store, password)
             })),
             None => OptionsLook::Unreadable(format!("{} is no text; save the options as text", found.display())),
         },
-        Err(why) => OptionsLook::Unreadable(why),
+        Err(error) => OptionsLook::Unreadable(error.to_string()),
     };
     let facts = Fingerprint::of(format!("{look:?}").as_bytes());
     let input = super::input(InputKind::OptionsFile, &found, Some(facts));
     (look, Some(input))
-}
-
-/// The bytes of a file of a reasonable size. What is no file is not opened: a pipe would never end.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let facts = std::fs::metadata(path).map_err(|cause| disk::DiskError::new("look at", path, cause).to_string())?;
-    if !facts.is_file() {
-        return Err(format!("{} is no file; name the file that holds the options", path.display()));
-    }
-    if facts.len() > LARGEST {
-        return Err(format!("{} is larger than options are (1 MiB); name the file that holds them", path.display()));
-    }
-    disk::read(path).map(Zeroizing::new).map_err(|error| error.to_string())
 }
 
 /// Tries passwords, and numbers the different ones of a host.
@@ -114,7 +99,7 @@ impl Judge<'_> {
             return None;
         }
         let Ok(path::Place::Found(file)) = path::resolve(at) else { return None };
-        let bytes = disk::read(&file).ok().filter(|bytes| Store::needs_password(bytes))?;
+        let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
         match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
             Ok(_) => Some(true),
             Err(error) => (error.class == Class::WrongPassword).then_some(false),

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::DirEntry;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,12 +18,12 @@ use trustmason_spec::survey::CertificateAt;
 
 use super::chain;
 use super::file::{OpenError, OpenFault};
-use crate::disk;
+use crate::disk::{self, DiskError, Limit};
 
 /// Looks for a certificate.
 pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, Vec<Input>) {
     match at {
-        CertificateAt::File(path) => match disk::read_if_there(path) {
+        CertificateAt::File(path) => match disk::read_if_there(path, Limit::Certificate) {
             Ok(None) => (
                 SourceLook::Missing { folder: path.clone(), names: Vec::new() },
                 vec![super::input(InputKind::Certificate, path, None)],
@@ -37,10 +36,9 @@ pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, 
                 (SourceLook::Missing { folder: folder.clone(), names: names.clone() }, missing.collect())
             }
             Ok(found) => among(found, certificates),
-            Err(cause) => {
-                let message = disk::DiskError::new("read folder", folder, cause).to_string();
-                let failure =
-                    ReadFailure { path: Some(folder.clone()), class: FailureClass::Unreadable, sha256: None, message };
+            Err(error) => {
+                let (path, message) = (Some(folder.clone()), error.to_string());
+                let failure = ReadFailure { path, class: FailureClass::Unreadable, sha256: None, message };
                 (SourceLook::Unreadable(failure), Vec::new())
             }
         },
@@ -48,20 +46,15 @@ pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, 
 }
 
 /// The files of a folder that have one of these names in any case, sorted.
-pub(crate) fn candidates(folder: &Path, names: &[String]) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, DiskError> {
     let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     found(folder, |item| item.file_name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
 }
 
 /// The items of a folder that are wanted, sorted. An absent folder is an empty one.
-pub(super) fn found(folder: &Path, wanted: impl Fn(&DirEntry) -> bool) -> io::Result<Vec<PathBuf>> {
-    let listing = match std::fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+pub(super) fn found(folder: &Path, wanted: impl Fn(&DirEntry) -> bool) -> Result<Vec<PathBuf>, DiskError> {
     let mut found = Vec::new();
-    for item in listing {
+    for item in disk::items_if_there(folder)? {
         let item = item?;
         if wanted(&item) {
             found.push(item.path());
@@ -100,7 +93,7 @@ pub(crate) fn read(
     certificates: &Interner,
 ) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
-    let bytes = match disk::read(path) {
+    let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };

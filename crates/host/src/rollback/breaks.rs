@@ -10,7 +10,7 @@ use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::Looking;
 use super::outlook::Restore;
-use crate::disk;
+use crate::disk::{self, Limit};
 use crate::pair;
 use crate::path;
 
@@ -33,7 +33,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
         Place::File(_) => match restore.parts.first().and_then(|part| part.backup.as_ref()) {
             None => return Ok(After::Gone),
             Some(backup) => {
-                let bytes = disk::read(&backup.copy).map_err(|error| error.to_string())?;
+                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
                 (opened(looking, def, bytes)?, false)
             }
         },
@@ -57,7 +57,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             entries.retain(|e| e.certificates().first().is_none_or(|slot| !gone.contains(&slot.fingerprint())));
             let mut format = None;
             for backup in restore.parts.iter().filter_map(|part| part.backup.as_ref()) {
-                let bytes = disk::read(&backup.copy).map_err(|error| error.to_string())?;
+                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
                 let store = Store::open(bytes, Unlock::Unverified, looking.certificates);
                 let store = store.map_err(|error| format!("{} does not open: {error}", backup.copy.display()))?;
                 format = Some(store.format());
@@ -114,7 +114,7 @@ fn files(restore: &Restore, def: &StoreDef) -> Result<Vec<(String, Vec<u8>)>, St
         };
         match &part.backup {
             Some(backup) => {
-                let bytes = disk::read(&backup.copy).map_err(|error| error.to_string())?;
+                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
                 files.insert(name, bytes);
             }
             None => {

@@ -8,7 +8,7 @@ use trustmason_plan::run_id::RunId;
 
 use super::Looking;
 use super::outlook::{Backup, Backups};
-use crate::disk;
+use crate::disk::{self, Limit};
 use crate::journal::{CopyAt, Piece, Record};
 use crate::live;
 use crate::sites::Located;
@@ -42,7 +42,7 @@ pub(super) fn backup(
         return Err(format!("no backup of {} was noted", piece.at.path()));
     };
     let copy = self::place(looking, run, copy)?;
-    let bytes = disk::read_if_there(&copy).map_err(|error| error.to_string())?;
+    let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
         Located::File(_) => Fingerprint::of(&bytes),

@@ -28,7 +28,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{self, Disk};
+use crate::disk::{self, Disk, Limit};
 use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::ledger::Loaded;
 use crate::live;
@@ -258,7 +258,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 windows::back_up(books.disk, &books.journal, &intent.store, (at, *store), &part, &folder)?;
             }
             Located::File(path) => {
-                let bytes = disk::read(path)?;
+                let bytes = disk::read(path, Limit::Store)?;
                 if Fingerprint::of(&bytes) != after {
                     return Err(changed());
                 }
@@ -280,7 +280,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         match (place, backup, piece.after) {
             (Located::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
-                let bytes = disk::read(copy)?;
+                let bytes = disk::read(copy, Limit::Store)?;
                 if Some(Fingerprint::of(&bytes)) != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
                 }
@@ -289,7 +289,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             }
             (Located::File(path), None, Some(after)) => site.take_away(path, after)?,
             (Located::System(at, store), Some(Backup { copy, .. }), _) => {
-                let backup = Store::open(disk::read(copy)?, Unlock::Unverified, &Interner::new());
+                let backup = Store::open(disk::read(copy, Limit::Store)?, Unlock::Unverified, &Interner::new());
                 let backup = backup.map_err(|error| format!("{} does not open: {error}", copy.display()))?;
                 if backup.listing_digest() != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
@@ -340,12 +340,12 @@ fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
             continue;
         }
         let path = books.state.staging(identity, *format);
-        match disk::read(copy) {
+        match disk::read(copy, Limit::Store) {
             Ok(bytes) if Fingerprint::of(&bytes) == *sha256 => {
                 books.trouble(|books| {
                     books.state.is_inside(&path)?;
                     books.disk.make_dir(&books.state.staging_of(&identity.host))?;
-                    books.disk.keep(&path, &bytes, books.run.as_str()).map(|_| ())
+                    books.disk.keep(&path, &bytes, Limit::Store, books.run.as_str()).map(|_| ())
                 });
                 undone.restaged.push(identity.clone());
             }

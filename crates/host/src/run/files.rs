@@ -14,7 +14,7 @@ use trustmason_spec::topology::StoreDef;
 
 use super::place::{self, Trouble};
 use super::write::owner;
-use crate::disk::{self, DiskError, Owner};
+use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::Piece;
 use crate::pair::{self, CERTIFICATE, KEY, Pair};
 use crate::sites;
@@ -95,7 +95,7 @@ pub(super) fn of_pair(def: &StoreDef, pair: &Pair, store: &Store, image: &Touche
     }
     for (index, path) in pair.copies.iter().enumerate() {
         let Some(new) = &certificate else { continue };
-        let old = disk::read_if_there(path)?;
+        let old = disk::read_if_there(path, Limit::Store)?;
         if old.as_ref() != Some(new) {
             files.push(along(path, format!("copy-{}", index + 1), old, new)?);
         }

@@ -13,7 +13,7 @@ use trustmason_spec::name::StoreId;
 
 use super::PackOutcome;
 use super::work::Work;
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::journal::{Journal, Record};
 use crate::state::State;
 
@@ -114,7 +114,7 @@ fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
         }
     }
     for (name, bytes) in &pack.files {
-        disk.keep(&folder.join(name), bytes, work.run.as_str())?;
+        disk.keep(&folder.join(name), bytes, Limit::Store, work.run.as_str())?;
     }
     Ok(())
 }

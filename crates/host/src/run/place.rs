@@ -9,7 +9,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
-use crate::disk::{self, Attributes, Disk, DiskError, Over, Owner, ReplaceError, Replacement};
+use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::journal::{Journal, Record};
 
 /// Why a store was not written as planned.
@@ -86,7 +86,8 @@ impl Site<'_, '_> {
         check: impl FnOnce() -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         let New { bytes, owner, attributes } = new;
-        let replacement = Replacement { target: path, bytes, owner, attributes, over, run: self.run.as_str() };
+        let replacement =
+            Replacement { target: path, bytes, limit: Limit::Store, owner, attributes, over, run: self.run.as_str() };
         let after = Some(Fingerprint::of(bytes));
         self.disk.replace(replacement, check).map_err(|error| words(error, path, after, backup))
     }

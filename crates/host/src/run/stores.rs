@@ -9,7 +9,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use super::write::{self, Written};
 use super::{ChangeOutcome, Event, INTERRUPTED, Running, StoreOutcome, order};
 use crate::books::Books;
-use crate::disk::{self, Attributes, DiskError, Owner};
+use crate::disk::{self, Attributes, DiskError, Limit, Owner};
 use crate::fan::{self, News};
 use crate::journal::{Deed, Ended, Fate, Journal, Record};
 use crate::lock::Lock;
@@ -194,7 +194,7 @@ impl Running<'_> {
         self.books.trouble(|books| {
             let Books { disk, state, run, journal, .. } = books;
             if resumed {
-                let bytes = disk::read(&path)?;
+                let bytes = disk::read(&path, Limit::Store)?;
                 let copy = state.kept_key(run, &path);
                 if let Some(folder) = copy.parent() {
                     disk.make_dir(folder)?;

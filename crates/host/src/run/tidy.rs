@@ -20,7 +20,7 @@ pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, fo
         state.is_inside(folder)?;
     }
     // Where nothing can be listed nothing can be written either, and that is said there.
-    let Ok(listing) = std::fs::read_dir(folder) else { return Ok(()) };
+    let Ok(listing) = disk::items(folder) else { return Ok(()) };
     let mut first = Ok(());
     for path in listing.filter_map(|item| Some(item.ok()?.path())) {
         let Some(of) = disk::left_by(&path).filter(|of| of != run) else { continue };

@@ -19,7 +19,7 @@ use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, Stor
 use zeroize::Zeroizing;
 
 use super::{Event, Hands};
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Limit};
 use crate::fan;
 use crate::journal::{Journal, Record};
 use crate::mint::{self, Minted};
@@ -113,7 +113,7 @@ impl Work<'_> {
         let Some(StoreLook::Readable(facts)) = self.observed.stores.get(&def.id) else {
             return Ok(Some(scheme(def)));
         };
-        let bytes = disk::read(&facts.path).map_err(|error| error.to_string())?;
+        let bytes = disk::read(&facts.path, Limit::Store).map_err(|error| error.to_string())?;
         let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
         store.map(|store| store.protection()).map_err(|error| format!("{} does not open: {error}", def.id))
     }
@@ -160,8 +160,9 @@ impl Work<'_> {
         let Some(file) = &authority.sign_with else {
             return mint::request(def, self.hands.keys, self.now).map_err(said);
         };
+        let key = disk::read(file, Limit::Key).map_err(|error| error.to_string())?;
         let key =
-            Zeroizing::new(String::from_utf8(disk::read(file).map_err(|error| error.to_string())?).map_err(|_| {
+            Zeroizing::new(String::from_utf8(key).map_err(|_| {
                 format!("{} is no PEM key; `sign_with` names the authority's private key", file.display())
             })?);
         let mut issuers = self.issuers(name, authority)?;
@@ -200,7 +201,9 @@ impl Work<'_> {
             let folder = folder.ok_or_else(|| format!("the authority {name} has no `requests_dir:`"))?;
             let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
             let disk = self.hands.disk;
-            let kept = disk.make_dir(folder).and_then(|()| disk.keep(&path, pem.as_bytes(), self.run.as_str()));
+            let kept = disk
+                .make_dir(folder)
+                .and_then(|()| disk.keep(&path, pem.as_bytes(), Limit::Certificate, self.run.as_str()));
             kept.map(|_| path).map_err(|error| error.to_string())
         });
         match written {

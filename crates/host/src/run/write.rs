@@ -14,7 +14,7 @@ use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 use super::place::{self, Trouble};
 use super::work::Work;
 use super::{StoreOutcome, facts, files, proof, windows};
-use crate::disk::{self, DiskError, Owner};
+use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
 use crate::pair::{self, Pair};
 use crate::sites;
@@ -97,7 +97,7 @@ impl Ground {
         };
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => disk::read_folder(path).map(Found::Folder),
-            Ok(_) => disk::read(path).map(Found::File),
+            Ok(_) => disk::read(path, Limit::Store).map(Found::File),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(cause) => Err(DiskError::new("look at", path, cause)),
         }

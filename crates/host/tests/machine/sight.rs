@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use trustmason_host::disk::Limit;
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
@@ -235,17 +236,19 @@ fn one_file_is_opened_for_a_listing() {
     let certificates = Interner::new();
     let password = Password::new(CANARY);
     let with = Opening::Required(Some(&password));
-    let facts = open(&world.keystore(), with, Keys::All, &certificates).unwrap();
+    let facts = open(&world.keystore(), Limit::Store, with, Keys::All, &certificates).unwrap();
     assert_eq!(facts.keys.len(), 2);
-    let unverified = open(&world.keystore(), Opening::Unverified, Keys::All, &certificates).unwrap();
+    let unverified = open(&world.keystore(), Limit::Store, Opening::Unverified, Keys::All, &certificates).unwrap();
     assert!(unverified.keys.is_empty() && unverified.remarks.contains(&trustmason_keystore::Remark::Unverified));
-    let none = open(&world.keystore(), Opening::Required(None), Keys::None, &certificates).unwrap_err();
+    let none = open(&world.keystore(), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap_err();
     assert!(matches!(none.cause, OpenFault::NoPassword));
-    let wrong = open(&world.cacerts(), with, Keys::None, &certificates).unwrap_err();
+    let wrong = open(&world.cacerts(), Limit::Store, with, Keys::None, &certificates).unwrap_err();
     assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == Class::WrongPassword), "{wrong}");
     assert!(!wrong.to_string().contains(CANARY));
-    let absent = open(&world.root().join("nowhere"), with, Keys::None, &certificates).unwrap_err().to_string();
+    let absent =
+        open(&world.root().join("nowhere"), Limit::Store, with, Keys::None, &certificates).unwrap_err().to_string();
     assert!(absent.contains("nowhere"), "{absent}");
-    let folder = open(&world.root().join("certs"), Opening::Required(None), Keys::None, &certificates).unwrap();
+    let folder =
+        open(&world.root().join("certs"), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap();
     assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
 }
