@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::ledger::{HandOff, Placed, Predecessor};
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
 use crate::audit::Approval;
@@ -99,7 +100,7 @@ pub enum Record {
     /// A pack was written.
     Pack {
         /// For what.
-        target: StoreId,
+        target: HandOffTarget,
         /// What the ledger is to know of it.
         handoff: HandOff,
     },

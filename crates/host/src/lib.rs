@@ -17,6 +17,7 @@ pub mod disk;
 pub mod endpoint;
 mod fan;
 pub mod fault;
+mod file_name;
 pub mod journal;
 pub mod ledger;
 pub mod live;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
+use crate::target::HandOffTarget;
+
 /// The estate's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,8 +21,8 @@ pub struct Ledger {
     pub placed: BTreeMap<StoreId, BTreeMap<String, Placed>>,
     /// Certificates an identity had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
-    /// Packs handed to people, by `FQDN/STORE` or `FQDN/IDENTITY`.
-    pub handoffs: BTreeMap<StoreId, HandOff>,
+    /// Packs handed to people, by `store:FQDN/STORE` or `identity:FQDN/IDENTITY`.
+    pub handoffs: BTreeMap<HandOffTarget, HandOff>,
     /// Services whose store changed and that nobody said were restarted.
     pub restarts: BTreeMap<ServiceId, PendingRestart>,
     /// When a service was last said to be restarted.

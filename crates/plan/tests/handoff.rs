@@ -14,6 +14,7 @@ use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
 use trustmason_plan::pack::{self, Resolved};
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, Place, Subject, Write};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
@@ -102,7 +103,7 @@ fn confirm(
         written: now(),
         confirmed: Some(Confirmation { at: now(), by: "op".to_owned(), kind, holds, gone: [].into(), mirror }),
     };
-    world.ledger.handoffs.insert(id.clone(), hand_off);
+    world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn a_written_pack_waits_and_after_patience_it_is_an_error() {
     let (mut world, id) = estate();
     let seen = mirror(&world, &id, &[wsm()]);
     let hand_off = HandOff { pack: pack_digest([&iis().print()], []), written: now(), confirmed: None };
-    world.ledger.handoffs.insert(id.clone(), hand_off);
+    world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
     let mut observed = seen.clone();
     observed.ledger = world.ledger.clone();
     let plan = judge(&world, &observed);
@@ -225,7 +226,7 @@ fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_ou
     let seen = mirror(&world, &id, &[&pool().short[0], iis()]);
     let plan = judge(&world, &seen);
     assert_eq!(plan.summary.regenerate, 1);
-    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    let manual = plan.manual.iter().find(|m| m.target().store() == Some(&id)).unwrap();
     assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
     assert_eq!(manual.remove.len(), 1);
     let minted = BTreeMap::new();
@@ -254,7 +255,7 @@ fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
     let address = world::make("gone0", &["gone0.acme.example", "10.0.0.5"], -5, 500);
     let seen = mirror(&world, &id, &[wsm(), iis(), &live, &address, &pool().retired[0]]);
     let plan = judge(&world, &seen);
-    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    let manual = plan.manual.iter().find(|m| m.target().store() == Some(&id)).unwrap();
     let asked: Vec<_> = manual.remove.iter().map(|i| i.material.clone()).collect();
     assert_eq!(asked, [trustmason_plan::change::Material::Known(pool().retired[0].print())]);
 }
@@ -279,7 +280,7 @@ fn windows() -> (World, [StoreId; 2]) {
 
 fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
-    let manual = plan.manual.iter().find(|manual| manual.target == *id).unwrap();
+    let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
     let files = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
     files.into_iter().collect()
 }

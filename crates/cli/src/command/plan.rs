@@ -4,7 +4,7 @@ use crate::args::{PlanArgs, PlanFormat};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
-use crate::machine::{self, Machine};
+use crate::machine::{Machine, save};
 use crate::stop::Stop;
 use crate::view;
 
@@ -13,11 +13,12 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     let question =
         Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
-    let mut sight = Machine::of(&estate).look(&estate, console)?;
+    let machine = Machine::of(&estate);
+    let mut sight = machine.look(&estate, console)?;
     let plan = estate.judge(&mut sight.observed, &options, load::now());
     let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
     if let Some(out) = &args.out {
-        machine::save(out, document.as_bytes())?;
+        save(out, document.as_bytes())?;
     }
     match args.format {
         PlanFormat::Text => {
@@ -27,7 +28,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
         PlanFormat::Json => console.report(&document),
-        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.state())),
+        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &machine.state)),
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
 }

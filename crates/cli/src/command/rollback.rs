@@ -46,7 +46,9 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
     let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
-    console.report(&report(&undone, &next));
+    let packs: Vec<String> =
+        undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
+    console.report(&report(&undone, &packs, &next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
 
@@ -65,7 +67,7 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
-fn report(undone: &Undone, next: &Plan) -> String {
+fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     let mut out = String::new();
     let mut restored = 0;
     for (store, outcome) in &undone.stores {
@@ -86,7 +88,7 @@ fn report(undone: &Undone, next: &Plan) -> String {
     for identity in &undone.unstaged {
         line!(out, "{} the new key of {identity}, which nobody used yet", paint(DIM, "removed"));
     }
-    for pack in &undone.packs {
+    for pack in packs {
         line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
     }
     for trouble in &undone.troubles {

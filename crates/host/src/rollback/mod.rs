@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::change::Action;
 use trustmason_plan::ledger::Predecessor;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
@@ -63,7 +64,7 @@ pub struct Undone {
     /// Services that must be restarted, since their stores changed again.
     pub restarts: Vec<ServiceId>,
     /// Hand-offs whose packs ask for what was taken back; the next run writes them anew.
-    pub packs: Vec<StoreId>,
+    pub packs: Vec<HandOffTarget>,
     /// Trouble with the books, which stopped no store.
     pub troubles: Vec<String>,
 }

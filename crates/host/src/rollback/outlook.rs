@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::audit;
@@ -27,7 +28,7 @@ pub struct Outlook {
     /// Digest of its plan.
     pub plan: Fingerprint,
     /// Hand-offs it wrote packs for.
-    pub packs: Vec<StoreId>,
+    pub packs: Vec<HandOffTarget>,
     /// Stores, in the order in which they are restored.
     pub(super) restores: Vec<Restore>,
     /// Folders it was about to write in.
