@@ -263,14 +263,12 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         None if !manual.add.is_empty() => {
             for item in &manual.add {
                 let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
-                findings
-                    .push(Finding::of_store(Kind::Missing, id, message).at(None, item.material.known()));
+                findings.push(Finding::of_store(Kind::Missing, id, message).at(None, item.material.known()));
             }
         }
         None => {
             let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
-            findings
-                .push(Finding::of_store(Kind::HandOffWaiting, id, message).with_severity(Severity::Info));
+            findings.push(Finding::of_store(Kind::HandOffWaiting, id, message).with_severity(Severity::Info));
         }
     }
     if written.is_none() {

@@ -110,10 +110,7 @@ impl HandOffTarget {
 
     /// Both targets that go by one name.
     fn by_name(host: &Fqdn, name: &str) -> [Self; 2] {
-        [
-            Self::Store(StoreId::new(host.clone(), name)),
-            Self::Identity(IdentityId::new(host.clone(), name)),
-        ]
+        [Self::Store(StoreId::new(host.clone(), name)), Self::Identity(IdentityId::new(host.clone(), name))]
     }
 
     /// Reads what a person types: the full name, or `FQDN/NAME`, which may mean either kind.

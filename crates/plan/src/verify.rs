@@ -10,7 +10,9 @@ use std::fmt::Display;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
 
-use crate::change::{Change, ChangeId, Deed, EdgeVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait};
+use crate::change::{
+    Change, ChangeId, Deed, EdgeVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
+};
 use crate::target::{HandOffTarget, TargetKind};
 
 /// What is wrong with a plan.

@@ -46,8 +46,7 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
     let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, load::now());
-    let packs: Vec<String> =
-        undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
+    let packs: Vec<String> = undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
     console.report(&report(&undone, &packs, &next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
