@@ -12,7 +12,7 @@ use trustmason_spec::name::{Fqdn, is_no_windows_name};
 const LONGEST: usize = 160;
 
 /// The name of whatever a profile calls so. Every other byte becomes `+` and two hex digits, and so do a dot at either end and
-/// the first byte of what Windows takes for a device; all letters are lower case, so that no two names differ in case alone.
+/// the first byte of a name that Windows takes for another or for a device; all letters are lower case, so that no two names differ in case alone.
 pub(crate) fn of(name: &str) -> String {
     let (last, refused) = (name.len().saturating_sub(1), is_no_windows_name(name));
     let mut out = String::with_capacity(name.len());
