@@ -11,8 +11,9 @@ use trustmason_spec::name::{Fqdn, is_no_windows_name};
 /// What may be added to a name, before and behind, still fits into the 255 bytes that file systems take.
 const LONGEST: usize = 160;
 
-/// The name of whatever a profile calls so. Every other byte becomes `+` and two hex digits, and so do a dot at either end and
-/// the first byte of a name that Windows takes for another or for a device; all letters are lower case, so that no two names differ in case alone.
+/// The name of the file for whatever a profile gives this name. Every byte but those becomes `+` and two hex digits, and so do a
+/// dot at either end and the first byte of a name that Windows takes for another or for a device. All letters are lower case,
+/// so that no two names differ in case alone.
 pub(crate) fn of(name: &str) -> String {
     let (last, refused) = (name.len().saturating_sub(1), is_no_windows_name(name));
     let mut out = String::with_capacity(name.len());

@@ -44,7 +44,7 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Everything that gets a file or folder of its own, and what the path is when a file system cares for nothing.
+/// Everything that gets a file or folder of its own, with its path as a file system has it that does not tell cases apart.
 fn paths(name: &str) -> Vec<(String, String)> {
     let state = State::at("state");
     let host = Fqdn::parse("h.acme.example").unwrap();
