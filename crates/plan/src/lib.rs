@@ -2,7 +2,7 @@
 //! somebody else, and the same arguments give the same plan, byte for byte.
 //!
 //! [`plan`] is the one entrance. It *settles* each subject (which certificate do edges to it ask for), then compares each
-//! store with the edges that end in it, then puts the pieces together; [`verify`] holds the whole
+//! store with the edges that end in it, then puts the pieces together; [`verify()`] holds the whole
 //! against itself. [`wire`] is the plan as JSON, [`pack`] the folder a person takes to a store nobody here can write.
 #![forbid(unsafe_code)]
 
