@@ -298,6 +298,7 @@ pub(crate) struct CollectArgs {
 ///
 /// After `apply` wrote a pack for a store that only people change, and somebody brought it in: without --from their word is
 /// recorded for exactly that pack; with --from the store's export is read and recorded. Refused if the plan has moved on.
+/// Where a host has a store and an identity of one name, both with a pack, say which: store:FQDN/NAME or identity:FQDN/NAME.
 #[derive(Debug, Group)]
 #[command(allow_missing_positional = true)]
 pub(crate) struct ConfirmArgs {

@@ -20,7 +20,8 @@ use trustmason_host::state::State;
 use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::observed::{Observed, ServedLook};
 use trustmason_plan::outline::Plan;
-use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_plan::target::HandOffTarget;
+use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::survey::Survey;
 
 use crate::clock::Clock;
@@ -210,7 +211,7 @@ impl Machine {
     }
 
     /// Where a pack is.
-    pub(crate) fn pack(&self, target: &StoreId) -> PathBuf {
+    pub(crate) fn pack(&self, target: &HandOffTarget) -> PathBuf {
         self.state.pack(target)
     }
 

@@ -64,6 +64,7 @@ impl Running {
                 self.bar.inc(1);
             }
             Event::Packed { target, outcome } => {
+                let target = target.full();
                 match outcome {
                     PackOutcome::Written { folder } => {
                         tracing::info!(%target, folder = %folder.display(), "pack written");

@@ -100,7 +100,7 @@ fn a_pin_is_a_word_given_before() {
     let line: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     assert_eq!(log.lines().count(), 1);
     let old = Fingerprint::of(&known(&estate, "fina.acme.example/tomcat"));
-    let shown = ["event", "who", "store", "before", "after", "approval"].map(|field| line[field].as_str().unwrap());
+    let shown = ["event", "who", "identity", "before", "after", "approval"].map(|field| line[field].as_str().unwrap());
     assert_eq!(
         shown,
         ["collect", "tester", "fina.acme.example/tomcat", &old.to_string(), &print.to_string(), "pinned"]

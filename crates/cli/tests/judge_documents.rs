@@ -231,7 +231,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
 
     room.says(&["apply", "--auto-approve"], &[5]);
     for node in nodes {
-        let text = steps(node, "tomcat");
+        let text = steps(node, "tomcat+identity");
         // Nobody in this estate trusts Finesse.
         assert_eq!(text.contains("do not put it in place yet"), !node.starts_with("fin"), "{text}");
         assert!(text.contains("Every node has a request of its own"), "{text}");
@@ -242,7 +242,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
         room.says(&["apply", "--auto-approve"], &[0, 5]);
     }
     for node in &nodes[2..] {
-        let text = steps(node, "tomcat");
+        let text = steps(node, "tomcat+identity");
         assert!(text.contains("its new one may come"), "{node}: {text}");
     }
     for node in nodes {
@@ -323,7 +323,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(explained.contains("at-ca") && explained.contains("the key of pga.x.example/host"), "{explained}");
     let steps =
         |target: &str| fs::read_to_string(room.at(".trustmason/handoff").join(target).join("STEPS.md")).unwrap();
-    let finesse = steps("fin.x.example/tomcat");
+    let finesse = steps("fin.x.example/tomcat+identity");
     let order =
         ["Generate CSR", "upload the root as tomcat-trust", "Upload the reply as tomcat", "utils system restart, once"];
     let at: Vec<_> =

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Fingerprint, Interner, Store};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
+use trustmason_plan::target::HandOffTarget;
+use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use crate::disk::{self, Disk, DiskError, Limit};
 use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
@@ -81,9 +82,12 @@ pub struct Entry {
     /// The host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Fqdn>,
-    /// The store, or the identity a pack is for (`FQDN/NAME`).
+    /// The store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreId>,
+    /// The identity a pack is for, or whose certificate was collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityId>,
     /// The service that was restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceId>,
@@ -136,6 +140,7 @@ impl Entry {
             event,
             host: None,
             store: None,
+            identity: None,
             service: None,
             alias: None,
             to: None,
@@ -155,6 +160,19 @@ impl Entry {
     /// About a store.
     pub fn of_store(self, store: &StoreId) -> Self {
         Self { host: Some(store.host.clone()), store: Some(store.clone()), ..self }
+    }
+
+    /// About an identity.
+    pub fn of_identity(self, identity: &IdentityId) -> Self {
+        Self { host: Some(identity.host.clone()), identity: Some(identity.clone()), ..self }
+    }
+
+    /// About a hand-off.
+    pub fn of_target(self, target: &HandOffTarget) -> Self {
+        match target {
+            HandOffTarget::Store(store) => self.of_store(store),
+            HandOffTarget::Identity(identity) => self.of_identity(identity),
+        }
     }
 
     /// About a service.
@@ -250,7 +268,7 @@ pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: S
         _ => None,
     });
     let Some(begin) = begin else { return Vec::new() };
-    let line = |event, store: &StoreId| Entry { event, approval: None, undoes: None, ..begin.clone() }.of_store(store);
+    let line = |event| Entry { event, approval: None, undoes: None, ..begin.clone() };
     let mut entries = vec![begin.clone()];
     for deed in deeds {
         entries.extend(happened(deed, sites).into_iter().map(|fact| Entry {
@@ -263,11 +281,13 @@ pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: S
             rule: fact.rule,
             reason: Some(fact.reason),
             change: Some(fact.change),
-            ..line(Event::Change, &deed.intent.store)
+            ..line(Event::Change).of_store(&deed.intent.store)
         }));
     }
     entries.extend(records.iter().filter_map(|record| match record {
-        Record::Pack { target, handoff } => Some(Entry { plan: Some(handoff.pack), ..line(Event::Pack, target) }),
+        Record::Pack { target, handoff } => {
+            Some(Entry { plan: Some(handoff.pack), ..line(Event::Pack).of_target(target) })
+        }
         _ => None,
     }));
     entries

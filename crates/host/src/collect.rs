@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint, Interner};
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::name::IdentityId;
 
 use crate::audit::{Audit, Author, Entry, Event};
 use crate::disk::{Disk, DiskError, Limit, Over, Owner, Replacement};
@@ -126,13 +126,12 @@ pub fn file(
         for one in fetched {
             let (before, outcome) = write(one, run.as_str(), disk);
             if outcome.is_ok() {
-                let target = StoreId::new(one.identity.host.clone(), one.identity.name.clone());
                 lines.push(Entry {
                     before,
                     after: Some(one.certificate.fingerprint()),
                     reason: Some(format!("presented at {}", one.presented_at)),
                     approval: Some(author.approval),
-                    ..Entry::new(Event::Collect, now, author.who).of_store(&target)
+                    ..Entry::new(Event::Collect, now, author.who).of_identity(one.identity)
                 });
             }
             done.push(outcome);

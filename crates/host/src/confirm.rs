@@ -10,7 +10,7 @@ use trustmason_plan::change::{Manual, Material, Plan};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::pack::Resolved;
-use trustmason_spec::name::StoreId;
+use trustmason_plan::target::{Called, HandOffTarget};
 use trustmason_spec::topology::Topology;
 
 use crate::audit::{Entry, Event};
@@ -25,8 +25,8 @@ use crate::secret::{SecretError, Secrets};
 /// What is said, and the present state of things it is held against.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// The store (or `FQDN/IDENTITY`) the pack was for.
-    pub target: &'a StoreId,
+    /// What the pack was for.
+    pub target: &'a HandOffTarget,
     /// An export of the store, if it was not only said.
     pub from: Option<&'a Path>,
     /// Who says it.
@@ -50,13 +50,23 @@ pub enum ConfirmError {
     #[error("{target} is no store or identity that a person changes; `trustmason plan` lists them under manual steps")]
     NotHandOff {
         /// What was named.
-        target: StoreId,
+        target: Called,
+    },
+    /// Two things of one name have packs.
+    #[error("{name} is both a store and an identity with a pack; say which is meant: {store} or {identity}")]
+    Ambiguous {
+        /// What was named.
+        name: String,
+        /// The store in full.
+        store: String,
+        /// The identity in full.
+        identity: String,
     },
     /// No pack was written.
     #[error("no pack was written for {target} yet; run `trustmason apply` first")]
     NoPack {
         /// For what.
-        target: StoreId,
+        target: Called,
     },
     /// The plan asks for something else than the pack.
     #[error(
@@ -64,7 +74,7 @@ pub enum ConfirmError {
     )]
     MovedOn {
         /// For what.
-        target: StoreId,
+        target: Called,
         /// When the pack was written.
         written: Timestamp,
     },
@@ -87,6 +97,28 @@ pub enum ConfirmError {
     Decision(#[from] DecisionError),
 }
 
+/// Which of two targets of one name a person means, who gave the name alone: the one that has a pack.
+///
+/// # Errors
+/// [`ConfirmError::Ambiguous`] where both have one.
+pub fn meant(
+    store: HandOffTarget,
+    identity: HandOffTarget,
+    plan: &Plan,
+    ledger: &Loaded,
+) -> Result<HandOffTarget, ConfirmError> {
+    let handed = |target: &HandOffTarget| {
+        ledger.ledger.handoffs.contains_key(target) || plan.manual.iter().any(|manual| manual.target() == target)
+    };
+    match (handed(&store), handed(&identity)) {
+        (true, true) => {
+            Err(ConfirmError::Ambiguous { name: store.id(), store: store.full(), identity: identity.full() })
+        }
+        (false, true) => Ok(identity),
+        (true | false, false) => Ok(store),
+    }
+}
+
 /// Records a claim.
 ///
 /// # Errors
@@ -98,9 +130,9 @@ pub fn confirm(
     certificates: &Interner,
     lock: &mut Lock,
 ) -> Result<Confirmation, ConfirmError> {
-    let target = claim.target.clone();
-    let handoff = claim.ledger.ledger.handoffs.get(&target);
-    let manual = claim.plan.manual.iter().find(|manual| manual.target == target);
+    let target = claim.target.called(claim.topology);
+    let handoff = claim.ledger.ledger.handoffs.get(claim.target);
+    let manual = claim.plan.manual.iter().find(|manual| manual.target() == claim.target);
     let (handoff, manual) = match (handoff, manual) {
         (Some(handoff), Some(manual)) => (handoff, manual),
         // Nothing is left to do there: the word that settled it is given again, or an export takes its place.
@@ -144,7 +176,7 @@ fn record(
     let line = Entry {
         plan: Some(handoff.pack),
         reason: Some(kind.to_owned()),
-        ..Entry::new(Event::Confirm, claim.now, claim.by).of_store(claim.target)
+        ..Entry::new(Event::Confirm, claim.now, claim.by).of_target(claim.target)
     };
     let decision = Decision { ledger: &ledger, lines: &[line], digest: handoff.pack, now: claim.now };
     decision::record(&decision, claim.ledger, disk, lock)?;
@@ -153,7 +185,7 @@ fn record(
 
 /// The digest of what is seen of the store now; a mirror that changes later counts more than this word.
 fn mirror(claim: Claim<'_>) -> Option<Fingerprint> {
-    match claim.observed.stores.get(claim.target) {
+    match claim.target.store().and_then(|store| claim.observed.stores.get(store)) {
         Some(StoreLook::Readable(facts)) => Some(facts.sha256),
         Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => None,
     }
@@ -198,7 +230,8 @@ fn observed(
     secrets: &Secrets,
     certificates: &Interner,
 ) -> Result<Confirmation, ConfirmError> {
-    let secret = claim.topology.stores.get(claim.target).and_then(|def| def.password.as_ref());
+    let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
+    let secret = def.and_then(|def| def.password.as_ref());
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
     let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;

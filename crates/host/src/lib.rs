@@ -18,6 +18,7 @@ pub mod disk;
 pub mod endpoint;
 mod fan;
 pub mod fault;
+mod file_name;
 pub mod journal;
 pub mod ledger;
 pub mod live;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use trustmason_keystore::Format;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::name::{Fqdn, IdentityId, StoreId, is_no_windows_name};
+use trustmason_plan::target::HandOffTarget;
+use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
 use crate::disk::{self, DiskError};
+use crate::file_name;
 use crate::live::{self, SystemStores};
 
 /// The state folder of one estate.
@@ -91,7 +93,7 @@ impl State {
 
     /// What a store was before a run.
     pub fn backup(&self, run: &RunId, store: &StoreId) -> PathBuf {
-        self.backups(run).join(store.host.as_str()).join(plain(&store.name))
+        self.backups(run).join(file_name::of_host(&store.host)).join(file_name::of(&store.name))
     }
 
     /// Where a run keeps the staged key of this file that it brought to its store. No host has such a name.
@@ -102,17 +104,17 @@ impl State {
 
     /// Where the keys of a host wait.
     pub fn staging_of(&self, host: &Fqdn) -> PathBuf {
-        self.root.join("staging").join(host.as_str())
+        self.root.join("staging").join(file_name::of_host(host))
     }
 
     /// Where a key waits until its store has it.
     pub fn staging(&self, identity: &IdentityId, format: Format) -> PathBuf {
-        self.staging_of(&identity.host).join(format!("{}.{}", plain(&identity.name), format.as_str()))
+        self.staging_of(&identity.host).join(format!("{}.{}", file_name::of(&identity.name), format.as_str()))
     }
 
     /// A pack for a person.
-    pub fn pack(&self, target: &StoreId) -> PathBuf {
-        self.root.join("handoff").join(target.host.as_str()).join(plain(&target.name))
+    pub fn pack(&self, target: &HandOffTarget) -> PathBuf {
+        self.root.join("handoff").join(file_name::of_host(target.host())).join(file_name::of_pack(target))
     }
 
     /// Refuses a state folder that holds links where it holds folders and files of its own: whatever is written or removed below
@@ -228,19 +230,6 @@ fn loose(path: &Path, most: u32) -> Option<u32> {
     }
 }
 
-/// A profile's word as a file name: it cannot leave its folder.
-fn plain(name: &str) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-    let name: String = name.chars().map(safe).collect();
-    if name.trim_matches('.').is_empty() {
-        "_".to_owned()
-    } else if cfg!(windows) && is_no_windows_name(&name) {
-        format!("_{name}_")
-    } else {
-        name
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
@@ -279,12 +268,5 @@ mod tests {
         open(&state.audit(), 0o644).unwrap();
         let said = state.warnings();
         assert!(said.len() == 1 && said[0].contains("and another one in it"), "{said:?}");
-    }
-
-    #[test]
-    fn a_name_cannot_leave_its_folder() {
-        assert_eq!(plain("../x"), ".._x");
-        assert_eq!(plain(".."), "_");
-        assert_eq!(plain("tomcat-trust"), "tomcat-trust");
     }
 }

@@ -19,6 +19,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{HostLook, Observed};
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
+use crate::verify::verify;
 use crate::why::Why;
 use crate::{authority, handoff, lint, options, served};
 
@@ -66,7 +67,9 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
                     desk.take(&id, standing, diff, manual);
                 }
             }
-            return desk.finish(options, now);
+            let plan = desk.finish(options, now);
+            debug_assert_eq!(verify(&plan), [], "the planner contradicts itself");
+            return plan;
         }
         for (id, why) in newly {
             if let Some(standing) = standings.get_mut(&id) {
@@ -242,7 +245,7 @@ impl<'a> Desk<'a> {
         self.restart_findings();
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
-        manual.sort_by(|a, b| (&a.target, a.kind).cmp(&(&b.target, b.kind)));
+        manual.sort_by(|a, b| (a.target(), a.kind).cmp(&(b.target(), b.kind)));
         let known = self.certificates(&manual);
         crate::shelf::once_per_machine(&mut manual, &known);
         for work in &mut manual {
@@ -362,7 +365,7 @@ impl<'a> Desk<'a> {
             *slot += 1;
         }
         let waiting: BTreeSet<&StoreId> =
-            manual.iter().filter(|m| m.waiting_since.is_some()).map(|m| &m.target).collect();
+            manual.iter().filter(|m| m.waiting_since.is_some()).filter_map(|m| m.target().store()).collect();
         for edge in &self.edges {
             let slot = match &edge.verdict {
                 EdgeVerdict::Held => &mut summary.unchanged,
@@ -496,7 +499,7 @@ impl<'a> Desk<'a> {
         // What a person is asked to remove is shown to them too.
         for work in manual.iter().filter(|work| !work.remove.is_empty()) {
             let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();
-            let facts = self.ground.standings.get(&work.target).and_then(|s| s.facts);
+            let facts = work.target().store().and_then(|id| self.ground.standings.get(id)?.facts);
             for c in facts.iter().flat_map(|f| &f.entries).filter_map(crate::observed::certificate) {
                 if removed.contains(&c.fingerprint()) {
                     all.insert(c.fingerprint(), c.clone());

@@ -18,6 +18,7 @@ use crate::overlap;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
 use crate::standing::Standing;
+use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
@@ -85,8 +86,7 @@ pub(crate) fn store<'a>(
     let mut out = Diff::default();
     let known = known(ground, standing);
     let mut manual = Manual {
-        host: id.host.clone(),
-        target: id.clone(),
+        called: HandOffTarget::Store(id.clone()).called(ground.topology),
         kind: ManualKind::Store,
         add: Vec::new(),
         verify: Vec::new(),
@@ -161,7 +161,7 @@ pub(crate) fn store<'a>(
     }
     dedup(&mut manual.add);
     dedup(&mut manual.verify);
-    waiting(ground, &mut manual, &mut out.findings);
+    waiting(ground, id, &mut manual, &mut out.findings);
     (out, Some(manual))
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
         .observed
         .ledger
         .handoffs
-        .get(&standing.def.id)
+        .get(&HandOffTarget::Store(standing.def.id.clone()))
         .and_then(|h| h.confirmed.as_ref())
         // A mirror taken after a person's word counts more than the word.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
@@ -242,13 +242,13 @@ fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'
 }
 
 /// A pack of this very content that was written before is waiting, not new.
-fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>) {
+fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
     let prints =
         |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
     let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
     let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
     let written =
-        ground.observed.ledger.handoffs.get(&manual.target).filter(|h| Some(h.pack) == pack).map(|h| h.written);
+        ground.observed.ledger.handoffs.get(manual.target()).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
     match written {
         Some(at) => {
@@ -256,28 +256,26 @@ fn waiting(ground: &Ground<'_>, manual: &mut Manual, findings: &mut Vec<Finding>
             let message = format!(
                 "a pack waits since {} for a person; afterwards: trustmason confirm {}",
                 text::day(at.as_second()),
-                manual.target
+                manual.called
             );
-            let finding = Finding::of_store(Kind::HandOffWaiting, &manual.target, message);
+            let finding = Finding::of_store(Kind::HandOffWaiting, id, message);
             findings.push(if late { finding } else { finding.with_severity(Severity::Info) });
         }
         None if !manual.add.is_empty() => {
             for item in &manual.add {
                 let message = format!("{} must be trusted here ({}); a person brings it in", item.subject, item.why);
-                findings
-                    .push(Finding::of_store(Kind::Missing, &manual.target, message).at(None, item.material.known()));
+                findings.push(Finding::of_store(Kind::Missing, id, message).at(None, item.material.known()));
             }
         }
         None => {
             let message = "nobody can see this store; apply writes a pack with what to verify".to_owned();
-            findings
-                .push(Finding::of_store(Kind::HandOffWaiting, &manual.target, message).with_severity(Severity::Info));
+            findings.push(Finding::of_store(Kind::HandOffWaiting, id, message).with_severity(Severity::Info));
         }
     }
     if written.is_none() {
         for item in &manual.remove {
             findings.push(
-                Finding::of_store(Kind::Stale, &manual.target, format!("a person removes it: {}", item.why))
+                Finding::of_store(Kind::Stale, id, format!("a person removes it: {}", item.why))
                     .at(None, item.material.known()),
             );
         }
@@ -328,7 +326,6 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
             }
             (None, _) => continue,
         };
-        let target = StoreId::new(id.host.clone(), id.name.clone());
         steps.insert(0, format!("{id}: {why}"));
         if let (Issuer::Authority(name), Some(anchors)) = (&def.issuer, overlap::issuers_by_hand(ground, def, one))
             && overlap::trusters(ground, id).next().is_some()
@@ -344,8 +341,7 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
             });
         }
         out.push(Manual {
-            host: id.host.clone(),
-            target,
+            called: HandOffTarget::Identity(id.clone()).called(ground.topology),
             kind,
             add: Vec::new(),
             verify: Vec::new(),

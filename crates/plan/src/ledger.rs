@@ -9,6 +9,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 
 use crate::run_id::RunId;
+use crate::target::HandOffTarget;
 
 /// The estate's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ pub struct Ledger {
     /// of a change that nobody noted: by hand, or by a run that an older state folder has forgotten.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Fingerprint>,
-    /// Packs handed to people, by `FQDN/STORE` or `FQDN/IDENTITY`.
-    pub handoffs: BTreeMap<StoreId, HandOff>,
+    /// Packs handed to people, by `store:FQDN/STORE` or `identity:FQDN/IDENTITY`.
+    pub handoffs: BTreeMap<HandOffTarget, HandOff>,
     /// Services whose store changed and that nobody said were restarted.
     pub restarts: BTreeMap<ServiceId, PendingRestart>,
     /// When a service was last said to be restarted.
@@ -247,6 +248,7 @@ impl Ledger {
             all.push((&mut one.at, format!("{} changed the certificate of {}", by(&one.run), one.identity)));
         }
         for (target, one) in handoffs {
+            let target = target.full();
             all.push((&mut one.written, format!("the pack for {target} was written")));
             let said = one.confirmed.as_mut();
             all.extend(said.map(|said| (&mut said.at, format!("the pack for {target} was confirmed"))));

@@ -2,8 +2,8 @@
 //! somebody else, and the same arguments give the same plan, byte for byte.
 //!
 //! [`plan`] is the one entrance. It *settles* each subject (which certificate do edges to it ask for), then compares each
-//! store with the edges that end in it, then puts the pieces together. [`wire`] is the plan as JSON, [`pack`] the folder a
-//! person takes to a store nobody here can write.
+//! store with the edges that end in it, then puts the pieces together; [`verify()`] holds the whole
+//! against itself. [`wire`] is the plan as JSON, [`pack`] the folder a person takes to a store nobody here can write.
 #![forbid(unsafe_code)]
 
 mod assemble;
@@ -32,8 +32,10 @@ mod settle;
 mod shelf;
 pub mod site;
 mod standing;
+pub mod target;
 pub mod text;
 pub mod undo;
+mod verify;
 mod why;
 pub mod wire;
 pub mod work;
@@ -42,4 +44,5 @@ pub use assemble::plan;
 pub use authority::widened;
 pub use notice::notice;
 pub use standing::selects;
+pub use verify::{Defect, verify};
 pub use why::Why;

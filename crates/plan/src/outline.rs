@@ -16,6 +16,7 @@ use crate::change::{Action, Change, ChangeId, Material, Phase};
 use crate::finding::Finding;
 use crate::ledger::Reading;
 use crate::observed::Input;
+use crate::target::{Called, HandOffTarget};
 use crate::why::Why;
 
 /// What a person asked for beside the spec.
@@ -195,7 +196,7 @@ pub enum Wait {
     /// A service was restarted.
     Restart(ServiceId),
     /// A pack was confirmed.
-    HandOff(StoreId),
+    HandOff(Called),
     /// A CA replied.
     Reply(IdentityId),
 }
@@ -205,7 +206,7 @@ impl Wait {
     pub fn host(&self) -> &Fqdn {
         match self {
             Self::Restart(id) => &id.host,
-            Self::HandOff(id) => &id.host,
+            Self::HandOff(called) => called.target().host(),
             Self::Reply(id) => &id.host,
         }
     }
@@ -215,7 +216,7 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Restart(service) => write!(f, "the restart of {service}"),
-            Self::HandOff(store) => write!(f, "the hand-off of {store}"),
+            Self::HandOff(called) => write!(f, "the hand-off of {called}"),
             Self::Reply(identity) => write!(f, "the reply for {identity}"),
         }
     }
@@ -279,10 +280,8 @@ pub struct Restart {
 /// Work for a person on one store or identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manual {
-    /// The host.
-    pub host: Fqdn,
-    /// The store, or `FQDN/IDENTITY` for an identity a person replaces.
-    pub target: StoreId,
+    /// The store or identity, by the name people have for it.
+    pub called: Called,
     /// What kind of work it is.
     pub kind: ManualKind,
     /// Certificates that must be there afterwards.
@@ -294,13 +293,20 @@ pub struct Manual {
     /// Of a Windows store: which system stores it is.
     pub system: Option<SystemPlace>,
     /// Certificates that the pack of another store brings into the same system store of this host.
-    pub elsewhere: BTreeMap<Material, StoreId>,
+    pub elsewhere: BTreeMap<Material, Called>,
     /// What to do, one step a line.
     pub steps: Vec<String>,
     /// Services to restart afterwards.
     pub restarts: Vec<Restart>,
     /// Since when a pack of this very content waits.
     pub waiting_since: Option<Timestamp>,
+}
+
+impl Manual {
+    /// The store or identity.
+    pub fn target(&self) -> &HandOffTarget {
+        self.called.target()
+    }
 }
 
 /// Kinds of work for a person.
@@ -443,6 +449,12 @@ impl Plan {
     /// A change by its number.
     pub fn change(&self, id: ChangeId) -> Option<&Change> {
         self.changes.iter().find(|c| c.id == id)
+    }
+
+    /// What people call a hand-off: as its work is called, or, where it has none in this plan, in full.
+    pub fn called(&self, target: &HandOffTarget) -> String {
+        let work = self.manual.iter().find(|work| work.target() == target);
+        work.map_or_else(|| target.full(), |work| work.called.to_string())
     }
 
     /// Services whose restart something waits for now: a change that was made, or the phase of a rotation that was reached.

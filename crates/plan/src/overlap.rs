@@ -30,6 +30,7 @@ use crate::ledger::Reading;
 use crate::observed::{StagedLook, trusted};
 use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
+use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
@@ -278,7 +279,7 @@ fn need(
             (restarts(&unread), None)
         }
         _ if by_hand => {
-            let mut waits = vec![Wait::HandOff(truster.def.id.clone())];
+            let mut waits = vec![Wait::HandOff(HandOffTarget::Store(truster.def.id.clone()).called(ground.topology))];
             waits.extend(restarts(&|_| true));
             (waits, None)
         }

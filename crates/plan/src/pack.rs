@@ -123,7 +123,7 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
         ManualKind::Export => "Export the certificate of",
     };
     // Writing to a String cannot fail.
-    let _infallible = writeln!(out, "# {title} {}\n", manual.target);
+    let _infallible = writeln!(out, "# {title} {}\n", manual.called);
     section(&mut out, "Add", &manual.add, true, certificates);
     section(&mut out, "Verify, add if absent", &manual.verify, true, certificates);
     section(&mut out, "Remove", &manual.remove, false, certificates);
@@ -145,7 +145,7 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
         out.push('\n');
     }
     if manual.kind == ManualKind::Store {
-        let _infallible = writeln!(out, "## When it is done\n\n    trustmason confirm {}", manual.target);
+        let _infallible = writeln!(out, "## When it is done\n\n    trustmason confirm {}", manual.called);
     }
     out
 }
@@ -195,7 +195,7 @@ fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {
     };
     PackDocument {
         format_version: "1.0",
-        target: manual.target.to_string(),
+        target: manual.target().id(),
         kind: crate::wire::manual_word(manual.kind),
         add: items(&manual.add, true),
         verify: items(&manual.verify, true),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry, Fingerprint};
-use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::Place;
 use trustmason_spec::windows::CertificateKind;
 
@@ -14,6 +14,7 @@ use crate::finding::{Finding, Kind};
 use crate::observed::{Keeper, Shelf, certificate, trusted};
 use crate::settle::Ground;
 use crate::standing::Standing;
+use crate::target::Called;
 
 impl Standing<'_> {
     fn shelf(&self, entry: &Entry) -> Option<&Shelf> {
@@ -86,7 +87,7 @@ pub(crate) fn findings(
 
 /// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
 pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerprint, Arc<Certificate>>) {
-    let mut brought: BTreeMap<(Fqdn, String, Material), StoreId> = BTreeMap::new();
+    let mut brought: BTreeMap<(Fqdn, String, Material), Called> = BTreeMap::new();
     for work in manual {
         let Some(place) = work.system.clone() else { continue };
         for item in work.add.iter().chain(&work.verify) {
@@ -97,9 +98,9 @@ pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerpri
                 }
                 Material::Minted(_) => place.store_of(CertificateKind::Root),
             };
-            let key = (work.host.clone(), place.path(store).to_lowercase(), item.material.clone());
-            let first = brought.entry(key).or_insert_with(|| work.target.clone());
-            if *first != work.target {
+            let key = (work.target().host().clone(), place.path(store).to_lowercase(), item.material.clone());
+            let first = brought.entry(key).or_insert_with(|| work.called.clone());
+            if *first != work.called {
                 work.elsewhere.insert(item.material.clone(), first.clone());
             }
         }

@@ -13,6 +13,7 @@ use crate::change::{
 };
 use crate::finding::{Kind, Severity};
 use crate::observed::InputKind;
+use crate::target::TargetKind;
 use crate::text;
 
 /// Version of the document's layout. A change that old readers would misread raises the first number.
@@ -242,6 +243,9 @@ documents! {
         host: String,
         /// The service, store or identity.
         service: String,
+        /// Of a hand-off: whether it is of a store or of an identity. A plan that an older program saved does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<TargetKind>,
     }
     /// One finding.
     FindingDocument {
@@ -287,8 +291,11 @@ documents! {
     ManualDocument {
         /// The host.
         host: String,
-        /// The store or identity.
+        /// The store or identity, `FQDN/NAME`.
         store: String,
+        /// Which of the two it is. A plan that an older program saved does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<TargetKind>,
         /// The steps.
         steps: Vec<String>,
         /// Files of the pack, below its folder.
@@ -371,8 +378,9 @@ impl Document {
                 .manual
                 .iter()
                 .map(|m| ManualDocument {
-                    host: m.host.to_string(),
-                    store: m.target.to_string(),
+                    host: m.target().host().to_string(),
+                    store: m.target().id(),
+                    of: Some(m.target().kind()),
                     steps: m.steps.clone(),
                     files: crate::pack::file_names(m, &plan.certificates),
                 })
@@ -541,12 +549,12 @@ fn barrier(barrier: &crate::change::Barrier) -> BarrierDocument {
         .waits_for
         .iter()
         .map(|w| {
-            let (kind, host, service) = match w {
-                Wait::Restart(id) => ("restart", &id.host, &id.name),
-                Wait::HandOff(id) => ("hand-off", &id.host, &id.name),
-                Wait::Reply(id) => ("reply", &id.host, &id.name),
+            let (kind, service, of) = match w {
+                Wait::Restart(id) => ("restart", id.name.as_str(), None),
+                Wait::HandOff(called) => ("hand-off", called.target().name(), Some(called.target().kind())),
+                Wait::Reply(id) => ("reply", id.name.as_str(), None),
             };
-            WaitDocument { kind: kind.to_owned(), host: host.to_string(), service: service.clone() }
+            WaitDocument { kind: kind.to_owned(), host: w.host().to_string(), service: service.to_owned(), of }
         })
         .collect();
     BarrierDocument { after_phase: barrier.after_phase, waits_for }

@@ -15,6 +15,7 @@ use trustmason_plan::ledger::{
     Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
 };
 use trustmason_plan::observed::{Observed, SourceLook, StagedLook, StoreLook};
+use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::wire::Document;
 use trustmason_plan::{constraints, mint, text};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
@@ -144,10 +145,10 @@ fn ledger(at: &[Timestamp]) -> Ledger {
     let print = |i: usize| pool().good[i][0].print();
     let id = |name: &str| IdentityId::new(host(0), name);
     let store = StoreId::new(host(1), "cacerts");
-    let placed = Placed { sha256: print(0), rule: "T1".to_owned(), run: "r0".to_owned(), at: at[0] };
+    let placed = Placed { sha256: print(0), rule: "T1".to_owned(), run: world::run(), at: at[0] };
     ledger.placed.entry(store.clone()).or_default().insert("h0.acme.example_wsm".to_owned(), placed);
     let gone =
-        Predecessor { identity: id("wsm"), replaced_by: print(0), run: "r0".to_owned(), at: at[1], staged: true };
+        Predecessor { identity: id("wsm"), replaced_by: print(0), run: Some(world::run()), at: at[1], staged: true };
     ledger.predecessors.insert(pool().expired[0].print(), gone);
     let confirmed = Confirmation {
         at: at[2],
@@ -158,15 +159,17 @@ fn ledger(at: &[Timestamp]) -> Ledger {
         mirror: None,
     };
     let pack = HandOff { pack: Fingerprint::of(b"pack"), written: at[3], confirmed: Some(confirmed) };
-    ledger.handoffs.insert(StoreId::new(host(1), "keystore"), pack);
-    let pending = PendingRestart { since: at[4], run: "r0".to_owned() };
+    ledger.handoffs.insert(HandOffTarget::Store(StoreId::new(host(1), "keystore")), pack);
+    let pending = PendingRestart { since: at[4], run: Some(world::run()) };
     ledger.restarts.insert(ServiceId::new(host(0), "wsm"), pending);
     ledger.acks.insert(
         ServiceId::new(host(1), "tomcat"),
-        Ack { at: at[5], by: "op".to_owned(), read: [(store, [print(0)].into())].into() },
+        Ack { at: at[5], by: "op".to_owned(), read: [(store, [print(0)].into())].into(), seen: [].into() },
     );
     ledger.runs.push(RunRecord {
-        id: "r0".to_owned(),
+        id: world::run(),
+        unclear: BTreeSet::new(),
+        journal: None,
         started: at[6],
         finished: Some(at[7]),
         plan: Fingerprint::of(b"plan"),
@@ -417,7 +420,9 @@ fn evidence_is_what_is_presented_and_whatever_has_a_date() {
 fn an_estate_at_rest_is_judged_day_by_day() {
     let mut world = World::new(3);
     world.ledger.runs.push(RunRecord {
-        id: "20260601T000000.000Z-00000000".to_owned(),
+        id: world::run(),
+        unclear: BTreeSet::new(),
+        journal: None,
         started: now(),
         finished: Some(now()),
         plan: Fingerprint::of(b"plan"),

@@ -14,15 +14,21 @@ use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
 use trustmason_plan::pack::{self, Resolved};
+use trustmason_plan::target::HandOffTarget;
+use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, Place, Subject, Write};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
-use world::{Disk, NOW, Seed, World, edge, found, host, jks, now, path, pool, store_def};
+use world::{Disk, NOW, Seed, World, edge, found, host, jks, judged, now, path, pool, store_def};
 
 /// A host whose `tomcat-trust` people fill, trusting h0's `wsm` and `iis`.
 fn estate() -> (World, StoreId) {
+    with_store("tomcat-trust")
+}
+
+fn with_store(name: &str) -> (World, StoreId) {
     let mut world = World::new(1);
-    let mut def = store_def(&host(0), "tomcat-trust");
+    let mut def = store_def(&host(0), name);
     def.write = Write::HandOff;
     def.place = Place::Directory(path(&def.id));
     def.format = DeclaredFormat::PemDir;
@@ -83,7 +89,7 @@ fn unseen(world: &World, id: &StoreId) -> Observed {
 }
 
 fn judge(world: &World, observed: &Observed) -> Plan {
-    trustmason_plan::plan(&world.topology, observed, &world.options, now())
+    judged(&world.topology, observed, &world.options, now())
 }
 
 fn verdicts(plan: &Plan, id: &StoreId) -> Vec<EdgeVerdict> {
@@ -103,7 +109,7 @@ fn confirm(
         written: now(),
         confirmed: Some(Confirmation { at: now(), by: "op".to_owned(), kind, holds, gone: [].into(), mirror }),
     };
-    world.ledger.handoffs.insert(id.clone(), hand_off);
+    world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
 }
 
 #[test]
@@ -159,7 +165,7 @@ fn a_written_pack_waits_and_after_patience_it_is_an_error() {
     let (mut world, id) = estate();
     let seen = mirror(&world, &id, &[wsm()]);
     let hand_off = HandOff { pack: pack_digest([&iis().print()], []), written: now(), confirmed: None };
-    world.ledger.handoffs.insert(id.clone(), hand_off);
+    world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
     let mut observed = seen.clone();
     observed.ledger = world.ledger.clone();
     let plan = judge(&world, &observed);
@@ -168,7 +174,7 @@ fn a_written_pack_waits_and_after_patience_it_is_an_error() {
     assert_eq!(said.severity, Severity::Info);
     assert!(!plan.findings.iter().any(|f| f.kind == Kind::Missing), "it is waiting, not forgotten");
     let late = Timestamp::from_second(NOW + 8 * world::DAY).unwrap();
-    let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, late);
+    let plan = judged(&world.topology, &observed, &world.options, late);
     let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
     assert_eq!(said.severity, Severity::Error);
 }
@@ -226,7 +232,7 @@ fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_ou
     let seen = mirror(&world, &id, &[&pool().short[0], iis()]);
     let plan = judge(&world, &seen);
     assert_eq!(plan.summary.regenerate, 1);
-    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    let manual = plan.manual.iter().find(|m| m.target().store() == Some(&id)).unwrap();
     assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
     assert_eq!(manual.remove.len(), 1);
     let minted = BTreeMap::new();
@@ -255,7 +261,7 @@ fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
     let address = world::make("gone0", &["gone0.acme.example", "10.0.0.5"], -5, 500);
     let seen = mirror(&world, &id, &[wsm(), iis(), &live, &address, &pool().retired[0]]);
     let plan = judge(&world, &seen);
-    let manual = plan.manual.iter().find(|m| m.target == id).unwrap();
+    let manual = plan.manual.iter().find(|m| m.target().store() == Some(&id)).unwrap();
     let asked: Vec<_> = manual.remove.iter().map(|i| i.material.clone()).collect();
     assert_eq!(asked, [trustmason_plan::change::Material::Known(pool().retired[0].print())]);
 }
@@ -280,7 +286,7 @@ fn windows() -> (World, [StoreId; 2]) {
 
 fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
-    let manual = plan.manual.iter().find(|manual| manual.target == *id).unwrap();
+    let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
     let files = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
     files.into_iter().collect()
 }
@@ -348,4 +354,135 @@ fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
         "{}",
         found.message
     );
+}
+
+/// A host whose store `iis` people fill, and whose `iis` has ended and is made by people: two packs, one name.
+fn namesakes() -> (World, StoreId, IdentityId) {
+    let (mut world, store) = with_store("iis");
+    let identity = IdentityId::new(host(0), "iis");
+    world.sources.insert(Subject::Identity(identity.clone()), found(&pool().expired[0]));
+    (world, store, identity)
+}
+
+#[test]
+fn a_store_and_an_identity_of_one_name_are_two_packs() {
+    let (world, store, identity) = namesakes();
+    let plan = judge(&world, &unseen(&world, &store));
+    let [of_store, of_identity] = plan.manual.as_slice() else { panic!("{:#?}", plan.manual) };
+    assert_eq!(of_store.target(), &HandOffTarget::Store(store));
+    assert_eq!(of_identity.target(), &HandOffTarget::Identity(identity));
+    // Whatever a person reads or types says which of the two it is.
+    let names = ["store:h0.acme.example/iis", "identity:h0.acme.example/iis"];
+    let minted = BTreeMap::new();
+    for (work, name) in plan.manual.iter().zip(names) {
+        assert_eq!(work.called.to_string(), name);
+        assert_eq!(plan.called(work.target()), name);
+        let files = pack::render(work, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+        let steps = files.iter().find(|(name, _)| name == "STEPS.md").unwrap();
+        let steps = String::from_utf8(steps.1.clone()).unwrap();
+        assert!(steps.lines().next().unwrap().ends_with(name), "{steps}");
+        assert_eq!(steps.contains(&format!("trustmason confirm {name}\n")), work.kind == ManualKind::Store, "{steps}");
+    }
+    let json = serde_json::to_value(Document::of(&plan, "test")).unwrap();
+    let said = |n: usize, field: &str| json["manual"][n][field].as_str().unwrap().to_owned();
+    for (n, of) in ["store", "identity"].into_iter().enumerate() {
+        assert_eq!((said(n, "store"), said(n, "of")), ("h0.acme.example/iis".to_owned(), of.to_owned()));
+    }
+}
+
+#[test]
+fn a_word_on_an_identity_is_none_on_the_store_of_its_name() {
+    let (mut world, store, identity) = namesakes();
+    let content = [wsm().print(), pool().expired[0].print()];
+    let written = HandOff { pack: pack_digest(&content, []), written: now(), confirmed: None };
+    confirm(&mut world, &store, ConfirmationKind::Claimed, &[wsm()], None);
+    let said = world.ledger.handoffs.remove(&HandOffTarget::Store(store.clone())).unwrap();
+    let held = |world: &World| {
+        let verdicts = verdicts(&judge(world, &unseen(world, &store)), &store);
+        verdicts.iter().filter(|verdict| **verdict == EdgeVerdict::Held).count()
+    };
+    assert_eq!(held(&world), 0);
+    world.ledger.handoffs.insert(HandOffTarget::Identity(identity.clone()), said.clone());
+    assert_eq!(held(&world), 0, "it was said of the identity");
+    world.ledger.handoffs.insert(HandOffTarget::Store(store.clone()), said);
+    assert_eq!(held(&world), 1);
+    // Nor does the pack of one wait as the other's.
+    world.ledger.handoffs.clear();
+    world.ledger.handoffs.insert(HandOffTarget::Identity(identity), written.clone());
+    assert!(judge(&world, &unseen(&world, &store)).manual.iter().all(|work| work.waiting_since.is_none()));
+    world.ledger.handoffs.insert(HandOffTarget::Store(store.clone()), written);
+    let plan = judge(&world, &unseen(&world, &store));
+    let waiting: Vec<_> = plan.manual.iter().filter(|work| work.waiting_since.is_some()).collect();
+    let [work] = waiting.as_slice() else { panic!("{waiting:#?}") };
+    assert_eq!(work.target(), &HandOffTarget::Store(store));
+    let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
+    assert!(said.message.ends_with("trustmason confirm store:h0.acme.example/iis"), "{}", said.message);
+}
+
+#[test]
+fn a_plan_that_calls_two_packs_alike_contradicts_itself() {
+    let (world, store, _) = namesakes();
+    let mut plan = judge(&world, &unseen(&world, &store));
+    plan.manual[1].called = plan.manual[0].called.clone();
+    let defects: Vec<String> = trustmason_plan::verify(&plan).iter().map(ToString::to_string).collect();
+    assert!(defects.contains(&"there are two packs for `store:h0.acme.example/iis`".to_owned()), "{defects:?}");
+}
+
+#[test]
+fn a_target_has_one_spelling_in_files_and_people_may_leave_its_kind_out() {
+    let store = HandOffTarget::Store(StoreId::new(host(0), "a:b/c"));
+    let identity = HandOffTarget::Identity(IdentityId::new(host(0), "a:b/c"));
+    for target in [&store, &identity] {
+        assert_eq!(HandOffTarget::parse(&target.full()).as_ref(), Ok(target));
+        assert_eq!(HandOffTarget::meant_by(&target.full()).as_deref(), Ok(std::slice::from_ref(target)));
+        let json = serde_json::to_string(&BTreeMap::from([(target, 1)])).unwrap();
+        assert_eq!(json, format!(r#"{{"{}":1}}"#, target.full()));
+        assert_eq!(serde_json::from_str::<BTreeMap<HandOffTarget, u8>>(&json).unwrap()[target], 1);
+    }
+    assert_eq!(HandOffTarget::meant_by("H0.acme.example./a:b/c").unwrap(), [store, identity]);
+    for bad in [
+        "h0.acme.example/iis",
+        "store: h0.acme.example/iis",
+        "store:H0.acme.example/iis",
+        "store:h0.acme.example./iis",
+        "store:h0.acme.example/",
+        "store:iis",
+        "Store:h0.acme.example/iis",
+        "stores:h0.acme.example/iis",
+        "store",
+        "",
+    ] {
+        assert!(HandOffTarget::parse(bad).is_err(), "{bad}");
+    }
+    assert!(HandOffTarget::meant_by("stores:h0.acme.example/iis").unwrap_err().to_string().contains("store:FQDN/NAME"));
+}
+
+#[test]
+fn a_name_of_an_old_ledger_is_taken_for_what_the_estate_has_by_it() {
+    let (mut world, id) = estate();
+    let of_v1 = |world: &World, text: &str| HandOffTarget::of_v1(text, &world.topology);
+    let iis = IdentityId::new(host(0), "iis");
+    assert_eq!(of_v1(&world, "h0.acme.example/tomcat-trust"), Some(HandOffTarget::Store(id)));
+    assert_eq!(of_v1(&world, "h0.acme.example/iis"), Some(HandOffTarget::Identity(iis)));
+    for neither in ["h0.acme.example/gone", "h9.acme.example/iis", "iis", "store:h0.acme.example/tomcat-trust"] {
+        assert_eq!(of_v1(&world, neither), None, "{neither}");
+    }
+    let def = store_def(&host(0), "iis");
+    world.topology.stores.insert(def.id.clone(), def);
+    assert_eq!(of_v1(&world, "h0.acme.example/iis"), None, "it may have been either");
+}
+
+#[test]
+fn a_plan_that_an_older_program_saved_is_read() {
+    let (world, store, _) = namesakes();
+    let document = Document::of(&judge(&world, &unseen(&world, &store)), "test");
+    let mut json = serde_json::to_value(&document).unwrap();
+    for work in json["manual"].as_array_mut().unwrap() {
+        assert!(work.as_object_mut().unwrap().remove("of").is_some());
+    }
+    let old: Document = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(old.differences(&document), Vec::<String>::new());
+    json["manual"][0]["of"] = "host".into();
+    let error = serde_json::from_value::<Document>(json).unwrap_err().to_string();
+    assert!(error.contains("host") && error.contains("identity"), "{error}");
 }

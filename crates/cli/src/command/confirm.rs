@@ -1,28 +1,24 @@
 //! `confirm`: a person says that a pack was brought in, or shows what the store holds now.
 
-use trustmason_host::confirm::{Claim, confirm};
+use trustmason_host::confirm::{Claim, confirm, meant};
 use trustmason_plan::ledger::ConfirmationKind;
-use trustmason_plan::text::count;
-use trustmason_spec::name::StoreId;
+use trustmason_plan::target::HandOffTarget;
+use trustmason_plan::text::{count, escape};
 
 use crate::args::ConfirmArgs;
 use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
-use crate::load::{self, Question, did_you_mean};
+use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
 
 pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
-    let target = StoreId::parse(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
+    let named = HandOffTarget::meant_by(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
     let estate = load::estate(args.spec.as_deref(), console)?;
     let topology = &estate.topology;
-    let identity = trustmason_spec::name::IdentityId::new(target.host.clone(), target.name.clone());
-    if !topology.stores.contains_key(&target) && !topology.identities.contains_key(&identity) {
-        let known: Vec<String> = topology.stores.keys().map(ToString::to_string).collect();
-        let hint = did_you_mean(&args.target, known.iter().map(String::as_str));
-        return Err(Stop::refused(format!("{} declares no store {target}{hint}", estate.name)));
-    }
+    let mut declared = named.iter().filter(|target| target.is_declared(topology)).cloned();
+    let Some(target) = declared.next() else { return Err(nothing(&args.target, &named, &estate)) };
     let machine = Machine::of(&estate, Clock::read()?);
     let mut lock = machine.lock()?;
     let mut sight = machine.look(&estate, console)?;
@@ -30,6 +26,10 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let options = estate.options(Question::default())?;
     let now = machine.clock.now();
     let plan = estate.judge(&mut sight.observed, &options, now);
+    let target = match declared.next() {
+        Some(other) => meant(target, other, &plan, &sight.ledger).map_err(|e| Stop::refused(e.to_string()))?,
+        None => target,
+    };
     let by = person();
     word.record(&machine, &estate, &mut sight, &mut lock)?;
     let claim = Claim {
@@ -44,6 +44,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     };
     let confirmed = confirm(claim, &machine.disk, &machine.secrets, &machine.certificates, &mut lock)
         .map_err(|e| Stop::refused(e.to_string()))?;
+    let target = target.called(topology);
     let holds = count(confirmed.holds.len(), "certificate");
     console.report(&match confirmed.kind {
         ConfirmationKind::Claimed => format!(
@@ -53,6 +54,20 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
         ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}.\n"),
     });
     Ok(Facts::FINE)
+}
+
+/// That the estate has nothing of that name, and what may have been meant.
+fn nothing(text: &str, named: &[HandOffTarget], estate: &Estate) -> Stop {
+    let topology = &estate.topology;
+    let stores = topology.stores.keys().cloned().map(HandOffTarget::Store);
+    let all = stores.chain(topology.identities.keys().cloned().map(HandOffTarget::Identity));
+    // Only where the kind was said is it said in the answer.
+    let (what, known): (_, Vec<String>) = match named {
+        [one] => (one.kind().as_str(), all.filter(|t| t.kind() == one.kind()).map(|t| t.full()).collect()),
+        _ => ("store or identity", all.map(|t| t.id()).collect()),
+    };
+    let hint = did_you_mean(text, known.iter().map(String::as_str));
+    Stop::refused(format!("{} declares no {what} {}{hint}", estate.name, escape(text)))
 }
 
 /// Who is at the keyboard, as the system names them.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use trustmason_host::ack::ack;
 use trustmason_host::audit::Approval;
 use trustmason_host::disk;
-use trustmason_plan::outline::{ManualKind, Plan};
+use trustmason_plan::outline::Plan;
 
 use super::apply::{self, Begun};
 use crate::args::DemoArgs;
@@ -97,14 +97,15 @@ fn step(console: Console, command: &str) {
 
 /// Does what the packs ask of a person.
 fn person(estate: &Estate, machine: &Machine, next: &Plan, console: Console) -> Result<(), Stop> {
-    for work in next.manual.iter().filter(|m| m.kind == ManualKind::Store) {
-        let folder = machine.pack(&work.target);
-        let (come, gone) = demo::carry_out(&estate.topology, &work.target, &folder)
-            .map_err(|e| Stop::refused(format!("the hand-off for {} could not be played: {e}", work.target)))?;
+    for work in &next.manual {
+        let Some(store) = work.target().store() else { continue };
+        let folder = machine.pack(work.target());
+        let (come, gone) = demo::carry_out(&estate.topology, store, &folder)
+            .map_err(|e| Stop::refused(format!("the hand-off for {} could not be played: {e}", work.called)))?;
         console.report(&format!(
             "\nPlaying the person: as {} says, {come} brought into {}, {gone} removed there, and exported again.\n",
             folder.join("STEPS.md").display(),
-            work.target
+            work.called
         ));
     }
     Ok(())

@@ -5,7 +5,7 @@ use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
-use crate::machine::{self, Machine};
+use crate::machine::{Machine, save};
 use crate::stop::Stop;
 use crate::view;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
     if let Some(out) = &args.out {
-        machine::save(out, document.as_bytes())?;
+        save(out, document.as_bytes())?;
     }
     match args.format {
         PlanFormat::Text => {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
         PlanFormat::Json => console.report(&document),
-        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.state())),
+        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &machine.state)),
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
 }

@@ -53,7 +53,8 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
     let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
-    console.report(&report(&undone, &next));
+    let packs: Vec<String> = undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
+    console.report(&report(&undone, &packs, &next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
 
@@ -90,7 +91,7 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
-fn report(undone: &Undone, next: &Plan) -> String {
+fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     let mut out = String::new();
     let mut restored = 0;
     for (store, outcome) in &undone.stores {
@@ -114,7 +115,7 @@ fn report(undone: &Undone, next: &Plan) -> String {
     for identity in &undone.kept {
         line!(out, "{} the new key of {identity} waits on: a store holds its certificate", paint(DIM, "kept"));
     }
-    for pack in &undone.packs {
+    for pack in packs {
         line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
     }
     for trouble in &undone.troubles {

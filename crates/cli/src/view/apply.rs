@@ -8,6 +8,7 @@ use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
 use trustmason_plan::Why;
 use trustmason_plan::change::{Action, Change};
 use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, Restart, StoreVerdict, Summary};
+use trustmason_plan::target::{HandOffTarget, TargetKind};
 use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
@@ -99,7 +100,7 @@ pub(crate) struct Report<'a> {
     /// Whether the first plan was shown before it was carried out.
     pub(crate) shown: bool,
     /// The folder of a pack.
-    pub(crate) pack: &'a dyn Fn(&StoreId) -> std::path::PathBuf,
+    pub(crate) pack: &'a dyn Fn(&HandOffTarget) -> std::path::PathBuf,
 }
 
 impl<'a> Report<'a> {
@@ -145,7 +146,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
         }
         stores(&mut out, round);
         requests(&mut out, round);
-        packs(&mut out, &round.outcomes);
+        packs(&mut out, round);
         for trouble in &round.outcomes.troubles {
             line!(out, "{} {trouble}", paint(BAD, "!"));
         }
@@ -252,8 +253,10 @@ fn requests(out: &mut String, round: &Round) {
     }
 }
 
-fn packs(out: &mut String, outcomes: &Outcomes) {
+fn packs(out: &mut String, round: &Round) {
+    let Round { plan, outcomes, .. } = round;
     for (target, pack) in &outcomes.packs {
+        let target = plan.called(target);
         match pack {
             PackOutcome::Written { folder } => {
                 line!(out, "{} for {}: {}", paint(GOOD, "pack"), paint(BOLD, target), folder.display());
@@ -276,11 +279,11 @@ fn waiting(out: &mut String, report: Report<'_>) {
     }
     line!(out, "{}", paint(BOLD, "Waits for a person:"));
     for work in &report.next.manual {
-        line!(out, "  {}: {}", work.target, super::plan::work_line(work));
-        let folder = (report.pack)(&work.target);
+        line!(out, "  {}: {}", work.called, super::plan::work_line(work));
+        let folder = (report.pack)(work.target());
         line!(out, "    {}", steps_file(&folder));
         if work.kind == ManualKind::Store {
-            line!(out, "    afterwards: trustmason confirm {} {}", report.next.options.spec, work.target);
+            line!(out, "    afterwards: trustmason confirm {} {}", report.next.options.spec, work.called);
         }
     }
     out.push('\n');
@@ -347,6 +350,7 @@ struct ChangeDocument {
 #[derive(Serialize)]
 struct PackDocument {
     target: String,
+    of: TargetKind,
     outcome: &'static str,
     folder: Option<String>,
     message: Option<String>,
@@ -442,12 +446,12 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
     }
 }
 
-fn pack_document(id: &StoreId, outcome: &PackOutcome) -> PackDocument {
+fn pack_document(target: &HandOffTarget, outcome: &PackOutcome) -> PackDocument {
     let (word, folder, message) = match outcome {
         PackOutcome::Written { folder } => ("written", Some(folder.display().to_string()), None),
         PackOutcome::Unchanged { folder } => ("unchanged", Some(folder.display().to_string()), None),
         PackOutcome::Failed { error } => ("failed", None, Some(error.clone())),
         PackOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
     };
-    PackDocument { target: id.to_string(), outcome: word, folder, message }
+    PackDocument { target: target.id(), of: target.kind(), outcome: word, folder, message }
 }

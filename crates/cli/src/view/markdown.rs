@@ -1,8 +1,8 @@
 //! The plan for a change ticket: what, where, who restarts what, what is left to a person, how to go back, how to check.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use trustmason_host::state::State;
 use trustmason_plan::change::{After, Change, Phase};
 use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
 use trustmason_plan::text::{day, escape, time};
@@ -11,7 +11,7 @@ use trustmason_spec::name::Fqdn;
 use super::{ladder, line, short};
 
 /// The whole ticket. `state` is the estate's state folder, where backups and packs go.
-pub(crate) fn ticket(plan: &Plan, state: &Path) -> String {
+pub(crate) fn ticket(plan: &Plan, state: &State) -> String {
     let mut out = String::new();
     line!(out, "# Certificate trust of estate {}\n", cell(&plan.estate));
     line!(out, "Planned {} from `{}`.\n", time(plan.created.as_second()), plan.options.spec);
@@ -142,13 +142,13 @@ fn phases(out: &mut String, plan: &Plan) {
     out.push('\n');
 }
 
-fn manual(out: &mut String, plan: &Plan, state: &Path) {
+fn manual(out: &mut String, plan: &Plan, state: &State) {
     if plan.manual.is_empty() {
         return;
     }
     line!(out, "## By hand\n");
     for work in &plan.manual {
-        line!(out, "### {} ({})\n", work.target, super::plan::work_line(work));
+        line!(out, "### {} ({})\n", work.called, super::plan::work_line(work));
         for (title, items) in [("Add", &work.add), ("Verify, add if absent", &work.verify), ("Remove", &work.remove)] {
             for item in items {
                 line!(out, "- {title}: {} ({})", cell(&item.subject), cell(&item.why));
@@ -164,19 +164,15 @@ fn manual(out: &mut String, plan: &Plan, state: &Path) {
             line!(out, "- Restart {} on {}", cell(&restart.name), restart.service.host);
         }
         out.push('\n');
-        line!(
-            out,
-            "Files: `{}`",
-            state.join("handoff").join(work.target.host.as_str()).join(&work.target.name).display()
-        );
+        line!(out, "Files: `{}`", state.pack(work.target()).display());
         if work.kind == ManualKind::Store {
-            line!(out, "Afterwards: `trustmason confirm {} {}`", plan.options.spec, work.target);
+            line!(out, "Afterwards: `trustmason confirm {} {}`", plan.options.spec, work.called);
         }
         out.push('\n');
     }
 }
 
-fn rollback(out: &mut String, plan: &Plan, state: &Path) {
+fn rollback(out: &mut String, plan: &Plan, state: &State) {
     line!(out, "## Going back\n");
     if plan.changes.is_empty() {
         line!(out, "Nothing is written by this plan, so there is nothing to take back.\n");
@@ -187,7 +183,7 @@ fn rollback(out: &mut String, plan: &Plan, state: &Path) {
         "`trustmason rollback {}` puts every store back as it was before the run, byte for byte, and refuses if somebody \
          changed one since. The copies it takes them from are in `{}`; the report of `apply` names each.\n",
         plan.options.spec,
-        state.join("runs").join("RUN").join("backup").display()
+        state.runs().join("RUN").join("backup").display()
     );
 }
 

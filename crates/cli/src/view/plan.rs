@@ -305,7 +305,7 @@ fn manual(out: &mut String, plan: &Plan) {
     }
     line!(out, "{}", paint(BOLD, "By hand (apply writes a pack with files and steps for each):"));
     for work in &plan.manual {
-        line!(out, "  {}: {}", work.target, work_line(work));
+        line!(out, "  {}: {}", work.called, work_line(work));
         items(out, '+', GOOD, &work.add, "");
         items(out, '?', WARN, &work.verify, " (verify, add if absent)");
         items(out, '-', BAD, &work.remove, "");

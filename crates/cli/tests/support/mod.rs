@@ -209,7 +209,15 @@ impl Estate {
 
     /// With certificates that are not as they should be from the beginning.
     pub fn with(spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
+        Self::beside(&[], spec, bend)
+    }
+
+    /// With files beside the spec, such as a profile of its own.
+    pub fn beside(files: &[(&str, &str)], spec: &str, bend: impl Fn(&IdentityId, &mut Wish)) -> Self {
         let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
         std::fs::write(dir.path().join("estate.yaml"), spec).unwrap();
         let topology = topology(spec, dir.path());
         let mut certificates = BTreeMap::new();

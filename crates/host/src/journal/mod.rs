@@ -22,6 +22,7 @@ use trustmason_plan::ledger::{HandOff, Placed};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
@@ -122,7 +123,7 @@ pub enum Record {
     /// A pack was written.
     Pack {
         /// What it is for.
-        target: StoreId,
+        target: HandOffTarget,
         /// What the ledger is to know of it.
         handoff: HandOff,
     },

@@ -4,13 +4,14 @@
 
 use serde_json::Value;
 use trustmason_plan::ledger::Ledger;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::topology::Topology;
 
 /// Reads a ledger of version 1.
 ///
 /// # Errors
 /// What in it no program of that version writes.
-pub(super) fn from_version_1(bytes: &[u8], _topology: &Topology) -> Result<Ledger, String> {
+pub(super) fn from_version_1(bytes: &[u8], topology: &Topology) -> Result<Ledger, String> {
     let mut document: serde_json::Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     document.insert("version".to_owned(), super::VERSION.into());
@@ -18,6 +19,11 @@ pub(super) fn from_version_1(bytes: &[u8], _topology: &Topology) -> Result<Ledge
         if document.contains_key(field) {
             return Err(format!("version 1 has no `{field}`"));
         }
+    }
+    if let Some(Value::Object(handoffs)) = document.get_mut("handoffs") {
+        let named = std::mem::take(handoffs).into_iter();
+        let told = named.filter_map(|(name, handoff)| Some((HandOffTarget::of_v1(&name, topology)?.full(), handoff)));
+        handoffs.extend(told);
     }
     serde_json::from_value(document.into()).map_err(|error| error.to_string())
 }

@@ -22,6 +22,7 @@ use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::run_id::RunId;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
@@ -100,7 +101,7 @@ pub struct Undone {
     /// Services that must be restarted, since their stores changed again.
     pub restarts: Vec<ServiceId>,
     /// Hand-offs whose packs ask for what was taken back; the next run writes them anew.
-    pub packs: Vec<StoreId>,
+    pub packs: Vec<HandOffTarget>,
     /// Trouble with the books, which stopped no store.
     pub troubles: Vec<String>,
 }

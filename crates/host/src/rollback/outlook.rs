@@ -9,6 +9,7 @@ use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::{self, Break};
 use trustmason_spec::name::{IdentityId, StoreId};
 
@@ -30,7 +31,7 @@ pub struct Outlook {
     /// Digest of its plan.
     pub plan: Fingerprint,
     /// Hand-offs it wrote packs for.
-    pub packs: Vec<StoreId>,
+    pub packs: Vec<HandOffTarget>,
     /// Trust that will fail as it did before the run, or of which nobody can tell.
     pub breaks: Vec<Break>,
     /// Stores, in the order in which they are restored.

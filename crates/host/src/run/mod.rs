@@ -237,8 +237,8 @@ impl Running<'_> {
                 }
                 None => packs::write(&self.work, &self.books.journal, &mut self.books.ledger, manual),
             };
-            progress(Event::Packed { target: &manual.target, outcome: &outcome });
-            self.outcomes.packs.insert(manual.target.clone(), outcome);
+            progress(Event::Packed { target: manual.target(), outcome: &outcome });
+            self.outcomes.packs.insert(manual.target().clone(), outcome);
         }
     }
 

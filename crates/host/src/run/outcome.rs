@@ -7,6 +7,7 @@ use std::sync::Arc;
 use trustmason_keystore::Certificate;
 use trustmason_plan::change::ChangeId;
 use trustmason_plan::run_id::RunId;
+use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 /// Told as it happens.
@@ -41,7 +42,7 @@ pub enum Event<'a> {
     /// A pack is done with.
     Packed {
         /// For what.
-        target: &'a StoreId,
+        target: &'a HandOffTarget,
         /// What became of it.
         outcome: &'a PackOutcome,
     },
@@ -128,7 +129,7 @@ pub struct Outcomes {
     /// Changes.
     pub changes: BTreeMap<ChangeId, ChangeOutcome>,
     /// Packs.
-    pub packs: BTreeMap<StoreId, PackOutcome>,
+    pub packs: BTreeMap<HandOffTarget, PackOutcome>,
     /// Certificates made or resumed.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
     /// Requests written for authorities.

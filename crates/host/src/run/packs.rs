@@ -9,7 +9,7 @@ use trustmason_plan::change::{Manual, Material};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
 use trustmason_plan::pack::{self, Resolved};
-use trustmason_spec::name::StoreId;
+use trustmason_plan::target::HandOffTarget;
 
 use super::PackOutcome;
 use super::work::Work;
@@ -40,7 +40,7 @@ fn wanted(manual: &Manual, certificates: &Resolved<'_>) -> Option<Pack> {
 
 /// Whether the disk and the ledger already have this pack. What counts is what it asks for and the files it brings; that a
 /// certificate which was sure to be absent yesterday is only unseen today makes no new pack.
-fn stands(state: &State, ledger: &Ledger, target: &StoreId, pack: &Pack) -> bool {
+fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Pack) -> bool {
     let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
     told && disk::read_folder(&state.pack(target)).is_ok_and(|files| {
         files.len() == pack.files.len()
@@ -70,14 +70,14 @@ pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &
     let minted = BTreeMap::new();
     let certificates = Resolved { known: &plan.certificates, minted: &minted };
     plan.manual.iter().any(|manual| match wanted(manual, &certificates) {
-        Some(pack) => !stands(state, ledger, &manual.target, &pack),
+        Some(pack) => !stands(state, ledger, manual.target(), &pack),
         None => true,
     })
 }
 
 /// Writes one pack if it is another one than is there.
 pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
-    let target = &manual.target;
+    let target = manual.target();
     let folder = work.state.pack(target);
     let Some(pack) = wanted(manual, &work.resolved()) else {
         let why = "a certificate it is to hold was not made in this run".to_owned();

@@ -11,13 +11,14 @@ use trustmason_host::secret::Secrets;
 use trustmason_keystore::{Format, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind};
 use trustmason_plan::observed::StoreLook;
+use trustmason_plan::target::HandOffTarget;
 
 use crate::world::*;
 
 fn say(world: &World, target: &str, from: Option<&Path>) -> Result<Confirmation, ConfirmError> {
     let (ledger, observed) = world.look();
     let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, now());
-    let target = store_id(target);
+    let target = HandOffTarget::Store(store_id(target));
     let claim = Claim {
         target: &target,
         from,
@@ -33,7 +34,7 @@ fn say(world: &World, target: &str, from: Option<&Path>) -> Result<Confirmation,
 }
 
 fn pack(world: &World) -> PathBuf {
-    world.state().pack(&store_id(TRUST))
+    world.state().pack(&HandOffTarget::Store(store_id(TRUST)))
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
 
     let outcomes = world.apply(&Disk::new()).unwrap();
     let folder = pack(&world);
-    assert_eq!(outcomes.packs[&store_id(TRUST)], PackOutcome::Written { folder: folder.clone() });
+    assert_eq!(outcomes.packs[&HandOffTarget::Store(store_id(TRUST))], PackOutcome::Written { folder: folder.clone() });
     let names: Vec<_> =
         trustmason_host::disk::read_folder(&folder).unwrap().into_iter().map(|(name, _)| name).collect();
     let minted = outcomes.minted.values().next().unwrap();
@@ -94,7 +95,7 @@ fn certificates_of_an_older_pack_leave_its_folder() {
     let old = pack(&world).join("former.pem");
     fs::write(&old, pem(&world.old_wsm)).unwrap();
     let again = world.apply(&Disk::new()).unwrap();
-    assert!(matches!(again.packs[&store_id(TRUST)], PackOutcome::Written { .. }), "{again:#?}");
+    assert!(matches!(again.packs[&HandOffTarget::Store(store_id(TRUST))], PackOutcome::Written { .. }), "{again:#?}");
     assert!(!old.exists());
 }
 

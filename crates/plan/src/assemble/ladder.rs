@@ -10,11 +10,12 @@ use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Desk;
 use crate::change::{
-    Action, Barrier, ChangeId, Deed, EdgeVerdict, Forecast, Interruption, Manual, Phase, Restart, Wait,
+    Action, Barrier, ChangeId, Deed, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Phase, Restart, Wait,
 };
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
 use crate::overlap::{self, Overlap, Stage};
+use crate::target::HandOffTarget;
 use crate::{restart, text};
 
 impl<'a> Desk<'a> {
@@ -208,11 +209,10 @@ impl<'a> Desk<'a> {
 
     pub(super) fn manual_restarts(&self, work: &Manual) -> Vec<Restart> {
         let topology = self.ground.topology;
-        let identity = IdentityId::new(work.target.host.clone(), work.target.name.clone());
-        let services = match work.kind {
-            crate::change::ManualKind::Store => topology.stores.get(&work.target).map(|s| &s.restart),
-            crate::change::ManualKind::Identity => topology.identities.get(&identity).map(|i| &i.restart),
-            crate::change::ManualKind::Export => None,
+        let services = match (work.kind, work.target()) {
+            (ManualKind::Export, _) => None,
+            (_, HandOffTarget::Store(id)) => topology.stores.get(id).map(|s| &s.restart),
+            (_, HandOffTarget::Identity(id)) => topology.identities.get(id).map(|i| &i.restart),
         };
         services
             .into_iter()

@@ -80,7 +80,7 @@ fn cisco(store: SystemStore) -> &'static str {
 
 /// The commands, as a section of `STEPS.md`.
 pub(super) fn commands(out: &mut String, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
-    let host = &manual.host;
+    let host = manual.target().host();
     let (mut cert_util, mut cisco_util) = (Vec::new(), Vec::new());
     for (item, certificate) in coming(manual, certificates) {
         let (store, name) = (place.store_for(certificate), file_name(item, certificate));

@@ -466,7 +466,7 @@ impl World {
     }
 
     pub fn plan(&self) -> Plan {
-        trustmason_plan::plan(&self.topology, &self.look(), &self.options, self.now)
+        judged(&self.topology, &self.look(), &self.options, self.now)
     }
 
     /// Does what a plan says, as `host` would.
@@ -568,6 +568,13 @@ impl World {
         let entry = store.entries().iter().find(|e| e.alias.as_ref() == Some(alias))?;
         Some(entry.certificates()[0].fingerprint())
     }
+}
+
+/// A plan that does not contradict itself.
+pub fn judged(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
+    let plan = trustmason_plan::plan(topology, observed, options, now);
+    assert_eq!(trustmason_plan::verify(&plan), []);
+    plan
 }
 
 pub fn found(pair: &Pair) -> SourceLook {

@@ -1,0 +1,306 @@
+//! A plan held against itself: every number, name and fingerprint in it leads somewhere, no two things in it are one, and its
+//! last line counts what is in it. A defect found here is one of the planner, never of an estate; the tests, and every plan of
+//! a debug build, ask.
+
+mod counts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
+
+use crate::change::{
+    Change, ChangeId, Deed, EdgeVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
+};
+use crate::target::{HandOffTarget, TargetKind};
+
+/// What is wrong with a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Defect {
+    /// Two things go by one name.
+    #[error("there are two {what} `{name}`")]
+    Twice {
+        /// What they are.
+        what: &'static str,
+        /// Their name.
+        name: String,
+    },
+    /// Something is spoken of and is not there.
+    #[error("{place} speaks of {what}, which the plan does not have")]
+    Missing {
+        /// Where it is spoken of.
+        place: String,
+        /// What is missing.
+        what: String,
+    },
+    /// Two parts of the plan contradict each other.
+    #[error("{place}: {what}")]
+    Contradiction {
+        /// Where.
+        place: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// Changes wait for each other in a circle.
+    #[error("change {change} waits for itself")]
+    Circle {
+        /// One of them.
+        change: ChangeId,
+    },
+    /// The last line counts otherwise than the plan.
+    #[error("the summary says {says} {what}, the plan has {has}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// The number of the summary.
+        says: usize,
+        /// The number of the plan.
+        has: usize,
+    },
+}
+
+/// What is wrong with a plan in itself; nothing, unless the planner is wrong.
+pub fn verify(plan: &Plan) -> Vec<Defect> {
+    let mut desk = Desk {
+        plan,
+        changes: plan.changes.iter().map(|change| (change.id, change)).collect(),
+        stores: plan.stores.iter().map(|view| &view.id).collect(),
+        packs: plan.manual.iter().map(Manual::target).collect(),
+        found: BTreeSet::new(),
+    };
+    desk.names();
+    desk.stores();
+    desk.changes();
+    desk.order();
+    desk.edges();
+    desk.findings();
+    desk.work();
+    desk.restarts();
+    desk.barriers();
+    desk.mints();
+    desk.found.extend(counts::defects(plan));
+    desk.found.into_iter().collect()
+}
+
+struct Desk<'a> {
+    plan: &'a Plan,
+    changes: BTreeMap<ChangeId, &'a Change>,
+    stores: BTreeSet<&'a StoreId>,
+    packs: BTreeSet<&'a HandOffTarget>,
+    found: BTreeSet<Defect>,
+}
+
+impl<'a> Desk<'a> {
+    fn change(&self, id: ChangeId) -> Option<&'a Change> {
+        self.changes.get(&id).copied()
+    }
+
+    /// Says of each of these changes that is not there that it is missing.
+    fn are_there<'b>(&mut self, place: &str, ids: impl IntoIterator<Item = &'b ChangeId>) {
+        for id in ids {
+            if !self.changes.contains_key(id) {
+                self.missing(place, format!("change {id}"));
+            }
+        }
+    }
+
+    fn missing(&mut self, place: impl Display, what: impl Display) {
+        self.found.insert(Defect::Missing { place: place.to_string(), what: what.to_string() });
+    }
+
+    fn contradiction(&mut self, place: impl Display, what: impl Display) {
+        self.found.insert(Defect::Contradiction { place: place.to_string(), what: what.to_string() });
+    }
+
+    fn unique<T: Display>(&mut self, what: &'static str, names: impl IntoIterator<Item = T>) {
+        let mut seen = BTreeSet::new();
+        for name in names.into_iter().map(|name| name.to_string()) {
+            if !seen.insert(name.clone()) {
+                self.found.insert(Defect::Twice { what, name });
+            }
+        }
+    }
+
+    /// No two things of one kind have one name, and no two packs are called alike.
+    fn names(&mut self) {
+        let plan = self.plan;
+        self.unique("stores", plan.stores.iter().map(|store| &store.id));
+        self.unique("edges", plan.edges.iter().map(|edge| &edge.id));
+        self.unique("identities", plan.identities.iter().map(|identity| &identity.id));
+        self.unique("changes", plan.changes.iter().map(|change| change.id));
+        self.unique("packs for", plan.manual.iter().map(|work| work.target().full()));
+        self.unique("packs called", plan.manual.iter().map(|work| &work.called));
+        self.unique("restarts of", plan.restarts.iter().map(|restart| &restart.service));
+        self.unique("barriers after", plan.barriers.iter().map(|barrier| barrier.after_phase));
+    }
+
+    /// A store's changes are those that name the store.
+    fn stores(&mut self) {
+        let plan = self.plan;
+        let mut claimed: BTreeMap<ChangeId, &StoreId> = BTreeMap::new();
+        for view in &plan.stores {
+            let StoreVerdict::Change(ids) = &view.verdict else { continue };
+            if ids.is_empty() || view.expect.is_none() {
+                self.contradiction(&view.id, "it is to be changed, and has no changes or nothing it is expected to be");
+            }
+            for id in ids {
+                match self.change(*id) {
+                    Some(change) if change.store == view.id => drop(claimed.insert(*id, &view.id)),
+                    Some(change) => self.contradiction(&view.id, format!("change {id} is one of {}", change.store)),
+                    None => self.missing(&view.id, format!("change {id}")),
+                }
+            }
+        }
+        for change in plan.changes.iter().filter(|change| !claimed.contains_key(&change.id)) {
+            self.contradiction(format!("change {}", change.id), format!("{} does not have it", change.store));
+        }
+    }
+
+    fn certificate(&mut self, place: impl Display, fingerprint: Fingerprint) {
+        if !self.plan.certificates.contains_key(&fingerprint) {
+            self.missing(place, format!("certificate {fingerprint}"));
+        }
+    }
+
+    fn material(&mut self, place: impl Display, material: &Material) {
+        match material {
+            Material::Known(fingerprint) => self.certificate(place, *fingerprint),
+            Material::Minted(id) if self.plan.mints.contains_key(id) => {}
+            Material::Minted(id) => self.missing(place, format!("a new certificate of {id}")),
+        }
+    }
+
+    fn changes(&mut self) {
+        for change in &self.plan.changes {
+            let place = format!("change {}", change.id);
+            match &change.deed {
+                Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
+                Deed::Regenerate { identity, .. } => match self.plan.mints.get(identity) {
+                    Some(mint) if mint.store == change.store => {}
+                    Some(mint) => self.contradiction(&place, format!("the key of {identity} goes to {}", mint.store)),
+                    None => self.missing(&place, format!("a new key of {identity}")),
+                },
+                Deed::Rename { .. } | Deed::Delete { .. } => {}
+            }
+        }
+    }
+
+    /// What a change waits for is there, and does not wait for it.
+    fn order(&mut self) {
+        let plan = self.plan;
+        for change in &plan.changes {
+            self.are_there(&format!("change {}", change.id), &change.depends_on);
+        }
+        // Whoever waits for nothing that is left is taken away; what remains goes round in circles.
+        let mut left = self.changes.clone();
+        loop {
+            let free = |change: &Change| !change.depends_on.iter().any(|id| left.contains_key(id));
+            let ready: Vec<ChangeId> = left.values().filter(|change| free(change)).map(|change| change.id).collect();
+            if ready.is_empty() {
+                break;
+            }
+            left.retain(|id, _| !ready.contains(id));
+        }
+        self.found.extend(left.into_keys().map(|change| Defect::Circle { change }));
+    }
+
+    fn edges(&mut self) {
+        let plan = self.plan;
+        for edge in &plan.edges {
+            let place = format!("edge {}", edge.id);
+            if !self.stores.contains(&edge.store) {
+                self.missing(&place, format!("store {}", edge.store));
+            }
+            if let Some(fingerprint) = edge.sha256 {
+                self.certificate(&place, fingerprint);
+            }
+            if let EdgeVerdict::Change(id) = &edge.verdict {
+                match self.change(*id) {
+                    Some(change) if change.store == edge.store => {}
+                    Some(change) => self.contradiction(&place, format!("change {id} is one of {}", change.store)),
+                    None => self.missing(&place, format!("change {id}")),
+                }
+            }
+        }
+    }
+
+    fn findings(&mut self) {
+        for finding in &self.plan.findings {
+            self.are_there(&format!("finding {}", finding.kind), &finding.change);
+        }
+    }
+
+    fn work(&mut self) {
+        let plan = self.plan;
+        for work in &plan.manual {
+            let place = format!("the work on {}", work.called);
+            match (work.target().kind(), work.kind) {
+                (TargetKind::Store, ManualKind::Store)
+                | (TargetKind::Identity, ManualKind::Identity | ManualKind::Export) => {}
+                (kind, _) => self.contradiction(&place, format!("this is not done to one {}", kind.as_str())),
+            }
+            if let Some(store) = work.target().store().filter(|id| !self.stores.contains(id)) {
+                self.missing(&place, format!("store {store}"));
+            }
+            // What is removed may be known by its fingerprint alone, from an export that a person confirmed.
+            for item in work.add.iter().chain(&work.verify) {
+                self.material(&place, &item.material);
+            }
+            for other in work.elsewhere.values() {
+                if !self.packs.contains(other.target()) {
+                    self.missing(&place, format!("the pack for {other}"));
+                }
+            }
+        }
+    }
+
+    fn restarts(&mut self) {
+        for restart in &self.plan.restarts {
+            let place = format!("the restart of {}", restart.service);
+            self.are_there(&place, &restart.because);
+            if restart.because.is_empty() && restart.pending_since.is_none() {
+                self.contradiction(&place, "nothing is behind it");
+            }
+        }
+    }
+
+    /// What a barrier waits for is work of this plan, unless it is on a host that was not looked at.
+    fn barriers(&mut self) {
+        let plan = self.plan;
+        let hosts: BTreeSet<&Fqdn> = plan.stores.iter().map(|view| &view.id.host).collect();
+        let restarts = plan.restarts.iter().chain(plan.manual.iter().flat_map(|work| &work.restarts));
+        let services: BTreeSet<&ServiceId> =
+            restarts.map(|restart| &restart.service).chain(plan.readers.keys()).collect();
+        // An identity's own service is restarted after a change that is only foretold.
+        let foretold = plan.forecast.iter().filter(|one| one.phase == Phase::Install);
+        let homes: BTreeSet<&Fqdn> = foretold.map(|one| &one.store.host).collect();
+        for barrier in &plan.barriers {
+            for wait in barrier.waits_for.iter().filter(|wait| hosts.contains(wait.host())) {
+                let there = match wait {
+                    Wait::Restart(service) => {
+                        services.contains(service)
+                            || barrier.after_phase == Phase::Install && homes.contains(&service.host)
+                    }
+                    Wait::HandOff(called) => self.packs.contains(called.target()),
+                    Wait::Reply(id) => plan.identities.iter().any(|view| view.id == *id),
+                };
+                if !there {
+                    self.missing(format!("the barrier after {}", barrier.after_phase), wait);
+                }
+            }
+        }
+    }
+
+    fn mints(&mut self) {
+        for (id, mint) in &self.plan.mints {
+            let place = format!("the new key of {id}");
+            if mint.identity != *id {
+                self.contradiction(&place, format!("it is one of {}", mint.identity));
+            }
+            if let Some(fingerprint) = mint.resumed {
+                self.certificate(&place, fingerprint);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! That a plan which contradicts itself is found out: sound plans, each broken in one way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use std::collections::BTreeMap;
+
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::change::{ChangeId, Deed, EdgeVerdict, ManualKind, Material, Plan, StoreVerdict, Wait};
+use trustmason_plan::observed::StoreLook;
+use trustmason_plan::verify;
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, Rotation, Subject, Write};
+use trustmason_spec::windows::SystemPlace;
+use world::{World, edge, found, host, judged, now, pool, store_def};
+
+/// A plan with everything in it: an identity is made anew at once, the rotation of another begins in stages, people fill two
+/// stores that are one store of their system, and make an identity.
+fn plan() -> Plan {
+    let mut world = World::new(2);
+    let plan = world.plan();
+    world.apply(&plan);
+    world.ack_all();
+    let wsm = |i| IdentityId::new(host(i), "wsm");
+    world.topology.identities.get_mut(&wsm(1)).unwrap().rotation = Rotation::Staged;
+    world.options.replace = vec![wsm(0), wsm(1)];
+    let ids = ["windows-root", "mscapi"].map(|name| {
+        let mut def = store_def(&host(0), name);
+        def.write = Write::HandOff;
+        def.format = DeclaredFormat::Windows;
+        def.system = Some(SystemPlace::machine());
+        let id = def.id.clone();
+        world.topology.stores.insert(id.clone(), def);
+        for identity in [wsm(0), IdentityId::new(host(0), "iis")] {
+            world.topology.edges.push(edge(&id, Subject::Identity(identity), None, &[]));
+        }
+        id
+    });
+    let ended = Subject::Identity(IdentityId::new(host(1), "iis"));
+    world.sources.insert(ended, found(&pool().expired[1]));
+    let mut observed = world.look();
+    observed.stores.extend(ids.map(|id| (id, StoreLook::Unobserved)));
+    judged(&world.topology, &observed, &world.options, now())
+}
+
+fn nobody() -> Fingerprint {
+    Fingerprint::of(b"nobody")
+}
+
+fn first(plan: &mut Plan, is: impl Fn(&Deed) -> bool) -> &mut trustmason_plan::change::Change {
+    plan.changes.iter_mut().find(|change| is(&change.deed)).unwrap()
+}
+
+fn replaces(deed: &Deed) -> bool {
+    matches!(deed, Deed::Replace { .. })
+}
+
+fn regenerates(deed: &Deed) -> bool {
+    matches!(deed, Deed::Regenerate { .. })
+}
+
+fn material(plan: &mut Plan, new: Material) {
+    let Deed::Replace { material, .. } = &mut first(plan, replaces).deed else { panic!() };
+    *material = new;
+}
+
+/// What is broken, how, and what is said of it.
+type Break = (&'static str, fn(&mut Plan), &'static str);
+
+const BREAKS: &[Break] = &[
+    ("a store twice", |p| p.stores.push(p.stores[0].clone()), "two stores"),
+    ("an edge twice", |p| p.edges.push(p.edges[0].clone()), "two edges"),
+    ("an identity twice", |p| p.identities.push(p.identities[0].clone()), "two identities"),
+    ("a change's number twice", |p| p.changes[1].id = p.changes[0].id, "two changes `1`"),
+    ("a pack twice", |p| p.manual.push(p.manual[0].clone()), "two packs for"),
+    ("a restart twice", |p| p.restarts.push(p.restarts[0].clone()), "two restarts"),
+    ("a barrier twice", |p| p.barriers.push(p.barriers[0].clone()), "two barriers"),
+    (
+        "a store's change that is not there",
+        |p| {
+            p.stores.iter_mut().for_each(|s| {
+                if let StoreVerdict::Change(ids) = &mut s.verdict {
+                    ids.push(ChangeId(99))
+                }
+            })
+        },
+        "speaks of change 99",
+    ),
+    ("a change no store has", |p| p.stores[0].verdict = StoreVerdict::InSync, "does not have it"),
+    (
+        "a change of another store",
+        |p| {
+            let other = StoreId::new(host(1), "keystore");
+            p.changes.iter_mut().find(|change| change.store != other).unwrap().store = other.clone();
+        },
+        "is one of h1.acme.example/keystore",
+    ),
+    (
+        "a written store that is not expected to be anything",
+        |p| p.stores.iter_mut().for_each(|s| s.expect = None),
+        "nothing it is expected to be",
+    ),
+    ("a change's certificate", |p| material(p, Material::Known(nobody())), "speaks of certificate"),
+    (
+        "a change's new certificate",
+        |p| material(p, Material::Minted(IdentityId::new(host(0), "iis"))),
+        "a new certificate of h0.acme.example/iis",
+    ),
+    ("a new key", |p| p.mints.clear(), "a new key of h0.acme.example/wsm"),
+    (
+        "a key for another store",
+        |p| p.mints.values_mut().for_each(|mint| mint.store = StoreId::new(host(0), "cacerts")),
+        "goes to h0.acme.example/cacerts",
+    ),
+    (
+        "a key of another identity",
+        |p| p.mints.values_mut().for_each(|mint| mint.identity = IdentityId::new(host(0), "iis")),
+        "is one of h0.acme.example/iis",
+    ),
+    (
+        "a resumed key",
+        |p| p.mints.values_mut().for_each(|mint| mint.resumed = Some(nobody())),
+        "the new key of h0.acme.example/wsm speaks of certificate",
+    ),
+    ("a change that is waited for", |p| first(p, replaces).depends_on.push(ChangeId(99)), "speaks of change 99"),
+    (
+        "a circle",
+        |p| {
+            let follower = first(p, replaces).clone();
+            first(p, regenerates).depends_on.push(follower.id);
+            assert!(!follower.depends_on.is_empty());
+        },
+        "waits for itself",
+    ),
+    ("an edge's store", |p| p.edges[0].store = StoreId::new(host(1), "gone"), "store h1.acme.example/gone"),
+    ("an edge's certificate", |p| p.edges[0].sha256 = Some(nobody()), "speaks of certificate"),
+    ("an edge's change", |p| p.edges[0].verdict = EdgeVerdict::Change(ChangeId(99)), "speaks of change 99"),
+    (
+        "an edge of another store's change",
+        |p| {
+            let (id, store) = (p.changes[0].id, p.changes[0].store.clone());
+            p.edges.iter_mut().find(|e| e.store != store).unwrap().verdict = EdgeVerdict::Change(id);
+        },
+        "is one of",
+    ),
+    ("a finding's change", |p| p.findings[0].change = Some(ChangeId(99)), "speaks of change 99"),
+    (
+        "work of the wrong kind",
+        |p| p.manual.iter_mut().for_each(|work| work.kind = ManualKind::Export),
+        "not done to one store",
+    ),
+    ("a pack's store", |p| p.stores.retain(|s| s.id.name != "mscapi"), "speaks of store h0.acme.example/mscapi"),
+    (
+        "a pack's certificate",
+        |p| p.manual.iter_mut().for_each(|w| w.verify.iter_mut().for_each(|i| i.material = Material::Known(nobody()))),
+        "the work on h0.acme.example/mscapi speaks of certificate",
+    ),
+    (
+        "a pack's new certificate",
+        |p| drop(p.mints.remove(&IdentityId::new(host(0), "wsm"))),
+        "the work on h0.acme.example/mscapi speaks of a new certificate",
+    ),
+    ("another pack", |p| p.manual.retain(|w| w.target().name() != "mscapi"), "the pack for h0.acme.example/mscapi"),
+    (
+        "what is behind a restart",
+        |p| p.restarts[0].because.push(ChangeId(99)),
+        "the restart of h0.acme.example/tomcat speaks of change 99",
+    ),
+    ("nothing behind a restart", |p| p.restarts[0].because.clear(), "nothing is behind it"),
+    (
+        "a restart that is waited for",
+        |p| p.barriers[0].waits_for.push(Wait::Restart(ServiceId::new(host(0), "gone"))),
+        "speaks of the restart of h0.acme.example/gone",
+    ),
+    (
+        "a hand-off that is waited for",
+        |p| {
+            let wait = Wait::HandOff(p.manual[0].called.clone());
+            p.barriers[0].waits_for.push(wait);
+            p.manual.remove(0);
+        },
+        "speaks of the hand-off of h0.acme.example/mscapi",
+    ),
+    (
+        "a reply that is waited for",
+        |p| p.barriers[0].waits_for.push(Wait::Reply(IdentityId::new(host(0), "gone"))),
+        "speaks of the reply for h0.acme.example/gone",
+    ),
+    ("imports", |p| p.summary.import += 1, "to import"),
+    ("replacements", |p| p.summary.replace += 1, "to replace"),
+    ("renames", |p| p.summary.rename += 1, "to rename"),
+    ("deletions", |p| p.summary.delete += 1, "to delete"),
+    ("regenerations", |p| p.summary.regenerate = 0, "the summary says 0 to regenerate, the plan has 1"),
+    ("installations", |p| p.summary.install += 1, "to install"),
+    ("requests", |p| p.summary.request += 1, "to request"),
+    ("what is unchanged", |p| p.summary.unchanged += 1, "unchanged"),
+    ("what is by hand", |p| p.summary.manual = 0, "by hand"),
+    ("what nobody sees", |p| p.summary.unobserved = 0, "unobserved"),
+    ("what waits", |p| p.manual.iter_mut().for_each(|work| work.waiting_since = Some(now())), "waiting"),
+    (
+        "what is blocked",
+        |p| {
+            let why = trustmason_plan::Why::StoreMissing { path: "x".to_owned() };
+            p.stores.iter_mut().for_each(|store| store.verdict = StoreVerdict::Blocked(why.clone()));
+        },
+        "blocked",
+    ),
+];
+
+#[test]
+fn each_contradiction_is_told() {
+    let sound = plan();
+    let kinds: BTreeMap<&str, usize> = sound.changes.iter().fold(BTreeMap::new(), |mut kinds, change| {
+        *kinds.entry(change.deed.action().as_str()).or_default() += 1;
+        kinds
+    });
+    assert!(kinds.contains_key("import") && kinds.contains_key("replace") && kinds["regenerate"] == 1, "{kinds:?}");
+    for (what, breaks, said) in BREAKS {
+        let mut broken = sound.clone();
+        breaks(&mut broken);
+        let defects: Vec<String> = verify(&broken).iter().map(ToString::to_string).collect();
+        assert!(defects.iter().any(|defect| defect.contains(said)), "{what}: nothing says {said:?}: {defects:#?}");
+    }
+}
