@@ -153,7 +153,8 @@ fn redate(estate: &Estate, moment: &str) {
     fn walk(value: &mut Value, moment: &str) {
         match value {
             Value::Object(fields) => {
-                for (name, field) in fields {
+                // The dates of stores are their disks' own.
+                for (name, field) in fields.iter_mut().filter(|(name, _)| *name != "seen") {
                     let is_time = ["at", "since", "written", "started", "finished"].contains(&name.as_str());
                     match field {
                         Value::String(text) if is_time => moment.clone_into(text),

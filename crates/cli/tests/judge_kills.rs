@@ -119,7 +119,9 @@ fn announced(dir: &Path) -> BTreeMap<PathBuf, BTreeSet<String>> {
         let journal = fs::read_to_string(run.unwrap().path().join("journal.jsonl")).unwrap_or_default();
         for record in journal.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
             if record["record"] == "intent" {
-                let path = dir.join(record["path"].as_str().unwrap());
+                let at = &record["pieces"][0]["at"];
+                let below = at["path"].as_str().unwrap().replacen(":\\", "/", 1).replace('\\', "/");
+                let path = dir.join("hosts").join(at["host"].as_str().unwrap()).join(below);
                 all.entry(path).or_default().insert(record["after"].as_str().unwrap().to_owned());
             }
         }

@@ -322,7 +322,7 @@ fn judge_options_that_are_none() {
     };
     unseen("/opt/gwe/options.cfg is not there");
     fs::create_dir(&options).unwrap();
-    unseen("it is a folder, not a file; name a file");
+    unseen("it is a folder, not a file; put the file itself there");
     fs::remove_dir(&options).unwrap();
     room.tool("mkfifo", &[options.to_str().unwrap()]);
     unseen("it is a pipe, not a file");

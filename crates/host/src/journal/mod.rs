@@ -264,11 +264,11 @@ impl CopyName {
     pub fn parse(text: &str) -> Result<Self, String> {
         let plain = |name: &&str| {
             !name.is_empty()
-                && name.trim_matches('.') != ""
+                && !name.trim_matches('.').is_empty()
                 && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\' | ':'))
         };
         let names: Vec<&str> = text.split('/').collect();
-        if names.len() <= 4 && names.iter().all(|name| plain(&name)) {
+        if names.len() <= 4 && names.iter().all(plain) {
             Ok(Self(names.into_iter().map(str::to_owned).collect()))
         } else {
             Err(format!("`{}` is no place below a backup folder", trustmason_plan::text::escape(text)))

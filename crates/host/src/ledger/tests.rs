@@ -237,3 +237,52 @@ fn a_state_folder_with_links_is_refused() {
     assert!(state.is_inside(Path::new("/etc/passwd")).is_err());
     assert!(state.is_inside(&state.root().join("../x")).is_err());
 }
+
+/// A state folder as version 1 of the layout wrote it, and its estate.
+fn version_1(dir: &Path) -> (State, Topology) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/state/v1");
+    let spec = std::fs::read_to_string(fixtures.join("estate.yaml")).unwrap();
+    let parsed = trustmason_spec::parse(&spec, "estate.yaml").unwrap_or_else(|faults| panic!("{faults}"));
+    let profiles = trustmason_spec::profile::load(&parsed, dir, |_| Err("none".to_owned())).unwrap();
+    let resolved = trustmason_spec::resolve(&parsed, &profiles, dir).unwrap_or_else(|faults| panic!("{faults}"));
+    let state = State::at(dir.join("state"));
+    let run = state.run(&RunId::parse("20261129T140420.960Z-10e25166").unwrap());
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::copy(fixtures.join("journal.jsonl"), run.join("journal.jsonl")).unwrap();
+    std::fs::copy(fixtures.join("ledger.json"), state.ledger()).unwrap();
+    (state, resolved.topology)
+}
+
+#[test]
+fn a_ledger_of_version_1_is_taken_over_and_its_journals_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, topology) = version_1(dir.path());
+    let loaded = load(&state, &topology).unwrap();
+    let text = std::fs::read_to_string(state.ledger()).unwrap();
+    let old: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let stores = |ledger: &serde_json::Value| ledger["placed"].as_object().unwrap().clone();
+    let new = serde_json::to_value(&loaded.ledger).unwrap();
+    assert_eq!(stores(&old), stores(&new));
+    for field in ["acks", "restarts", "predecessors"] {
+        assert_eq!(old[field], new[field], "{field}");
+    }
+    assert_eq!((loaded.ledger.version, loaded.ledger.runs.len()), (VERSION, 3));
+    let packs = old["handoffs"].as_object().unwrap();
+    assert!(!packs.is_empty());
+    assert_eq!(loaded.ledger.handoffs.len(), packs.len());
+    let run = RunId::parse("20261129T140420.960Z-10e25166").unwrap();
+    let error = journal::read(&state, &run).unwrap_err().to_string();
+    assert!(error.contains("has layout version 1") && error.contains(run.as_str()), "{error}");
+    // A run of that version that was cut off is nothing this program can finish.
+    let open = with_open_run(&text);
+    std::fs::write(state.ledger(), open).unwrap();
+    let error = load(&state, &topology).unwrap_err().to_string();
+    assert!(error.contains("finish it with the program that began it"), "{error}");
+}
+
+/// The ledger with its newest run open.
+fn with_open_run(text: &str) -> String {
+    let mut ledger: serde_json::Value = serde_json::from_str(text).unwrap();
+    ledger["runs"][2]["finished"] = serde_json::Value::Null;
+    ledger.to_string()
+}

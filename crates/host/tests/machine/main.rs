@@ -6,6 +6,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     reason = "tests"
 )]
@@ -13,6 +14,7 @@
 mod apply;
 
 mod faults;
+mod forged;
 mod handoff;
 mod hands;
 mod meddling;

@@ -72,7 +72,6 @@ fn pair(rotation: Rotation) -> World {
 fn holds(world: World, rules: Rules, restores: bool, least: usize) {
     let truth = Truth::of(&world.topology);
     let searched = search(world, &truth, rules, restores);
-    eprintln!("{} states, {} ends", searched.states, searched.ends);
     assert_eq!(searched.broken, None);
     assert!(searched.ends > 0 && searched.states > least, "{} states, {} ends", searched.states, searched.ends);
 }
