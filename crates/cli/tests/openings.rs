@@ -122,6 +122,13 @@ fn tried(kind: &Kind) {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let said = confined::run(dir, &args);
         let said_all = format!("{}\n{}", said.out, said.err);
+        let state = dir.join(".trustmason");
+        if thing == Endless && target.starts_with(&state) && !target.starts_with(state.join("handoff")) {
+            // The state folder holds no links: it is not even looked where this one leads.
+            assert_eq!(said.code, 1, "{said_all}");
+            assert!(said_all.contains("it is a link, and the state folder holds none"), "{said_all}");
+            continue;
+        }
         let about: Vec<&str> = said_all.lines().filter(|line| line.contains(&thing.words(kind.limit))).collect();
         if let Some((_, code)) = kind.fine.iter().find(|(one, _)| *one == thing) {
             assert_eq!((said.code, about.len()), (*code, 0), "{thing:?}\n{said_all}");
