@@ -15,6 +15,7 @@ use trustmason_plan::ledger::{
     Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
 };
 use trustmason_plan::observed::{Observed, SourceLook, StagedLook, StoreLook};
+use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::wire::Document;
 use trustmason_plan::{constraints, mint, text};
@@ -420,7 +421,7 @@ fn evidence_is_what_is_presented_and_whatever_has_a_date() {
 fn an_estate_at_rest_is_judged_day_by_day() {
     let mut world = World::new(3);
     world.ledger.runs.push(RunRecord {
-        id: world::run(),
+        id: RunId::parse("20260601T000000.000Z-00000000").unwrap(),
         unclear: BTreeSet::new(),
         journal: None,
         started: now(),
