@@ -123,7 +123,7 @@ fn tried(kind: &Kind) {
         let said = confined::run(dir, &args);
         let said_all = format!("{}\n{}", said.out, said.err);
         let state = dir.join(".trustmason");
-        if thing == Endless && target.starts_with(&state) && !target.starts_with(state.join("handoff")) {
+        if thing == Thing::Endless && target.starts_with(&state) && !target.starts_with(state.join("handoff")) {
             // The state folder holds no links: it is not even looked where this one leads.
             assert_eq!(said.code, 1, "{said_all}");
             assert!(said_all.contains("it is a link, and the state folder holds none"), "{said_all}");
