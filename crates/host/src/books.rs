@@ -85,31 +85,27 @@ impl<'a> Books<'a> {
         ledger.estate.clone_from(&topology.estate);
         ledger.runs.push(ledger::new_record(&run, now, digest, undoes.cloned()));
         let stored = Some(ledger::store(disk, &state, &ledger, loaded.sha256, &run)?);
-        let sites = Sites { topology, system: state.system() };
+        let sites = Sites::of(topology, &state);
         Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, sites))?;
         Ok(Self { disk, state, run, now, journal, ledger, troubles: Vec::new(), open: false, stored, topology })
     }
 
     /// Where the stores are.
     pub(crate) fn sites(&self) -> Sites<'_> {
-        Sites { topology: self.topology, system: self.state.system() }
+        Sites::of(self.topology, &self.state)
     }
 
     /// Takes what became of a store into the ledger: what was done, or what may have come about. Where a part cannot be looked at,
     /// or something lies beside it that the run did not clear away, the run stays open.
     pub(crate) fn take(&mut self, deed: &Deed) {
-        let Intent { store, memory, pieces, .. } = &deed.intent;
+        let Intent { store, pieces, .. } = &deed.intent;
         let beside = pieces.iter().filter_map(|piece| match self.sites().locate(store, &piece.at) {
             Ok(Located::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
             Ok(Located::System(..)) | Err(_) => None,
         });
         let left = beside.flatten().any(|path| path.exists());
         self.open |= left || deed.unseen().is_some();
-        if deed.is_done() {
-            self.ledger.remember(store, memory, &self.run, self.now);
-        } else if !deed.is_untouched() && deed.unseen().is_none() {
-            self.ledger.assume(store, memory, &self.run, self.now);
-        }
+        deed.enter(&mut self.ledger, &self.run, self.now);
     }
 
     /// Does something whose failure stops no store.

@@ -13,6 +13,7 @@ use trustmason_spec::windows::{Location, SystemStore};
 use crate::disk;
 use crate::live::{self, SystemStores};
 use crate::path;
+use crate::state::State;
 
 /// The stores of an estate as this machine sees them.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,12 @@ pub(crate) enum SiteError {
     Unseen(String),
 }
 
-impl Sites<'_> {
+impl<'a> Sites<'a> {
+    /// Those of an estate; the state folder knows the system's own stores.
+    pub(crate) fn of(topology: &'a Topology, state: &'a State) -> Self {
+        Self { topology, system: state.system() }
+    }
+
     /// Finds a part of a store.
     pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<Located, SiteError> {
         let undeclared = |why: String| Err(SiteError::Undeclared(why));

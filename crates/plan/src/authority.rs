@@ -211,10 +211,7 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
                 _ => None,
             }
         }
-        Source::Exported { .. } | Source::File(_) => match observed.sources.get(&Subject::Identity(def.id.clone()))? {
-            SourceLook::Found { certificate, .. } => Some(certificate),
-            SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_) => None,
-        },
+        Source::Exported { .. } | Source::File(_) => observed.source(&Subject::Identity(def.id.clone())),
     }
 }
 

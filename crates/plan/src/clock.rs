@@ -24,7 +24,7 @@ use trustmason_spec::topology::{IdentityDef, Source, Subject, Topology};
 
 use crate::days;
 use crate::ledger::Moment;
-use crate::observed::{Observed, ServedLook, SourceLook, StoreLook};
+use crate::observed::{Observed, ServedLook, StoreLook};
 use crate::text;
 
 /// Clocks of several machines that work on one estate may differ by so many seconds.
@@ -175,7 +175,7 @@ fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<I
     let presented = topology.identities.values().flat_map(|def| presented(def, observed));
     let asked: BTreeSet<&Subject> = topology.edges.iter().map(|edge| &edge.subject).collect();
     let declared = asked.into_iter().filter(|subject| matches!(subject, Subject::Certificate(_)));
-    let declared = declared.filter_map(|subject| found(observed, subject));
+    let declared = declared.filter_map(|subject| observed.source(subject));
     presented.chain(declared.filter(|certificate| !certificate.is_ca()))
 }
 
@@ -183,20 +183,13 @@ fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<I
 fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
     let kept = match &def.source {
         Source::KeyEntry { store, alias } => key_entry(observed, store, alias),
-        Source::Exported { .. } | Source::File(_) => found(observed, &Subject::Identity(def.id.clone())),
+        Source::Exported { .. } | Source::File(_) => observed.source(&Subject::Identity(def.id.clone())),
     };
     let served = observed.served.get(&def.id).and_then(|look| match look {
         ServedLook::Presented(slot) => slot.certificate(),
         ServedLook::Unreachable(_) => None,
     });
     kept.into_iter().chain(served)
-}
-
-fn found<'a>(observed: &'a Observed, subject: &Subject) -> Option<&'a Arc<Certificate>> {
-    match observed.sources.get(subject)? {
-        SourceLook::Found { certificate, .. } => Some(certificate),
-        SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_) => None,
-    }
 }
 
 /// The certificate of a key entry. A pair of files has one key and no alias; of several entries the last one counts.
@@ -216,7 +209,7 @@ fn certificates(observed: &Observed) -> impl Iterator<Item = &Arc<Certificate>> 
         StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved => None,
     });
     let held = stores.flatten().flat_map(|entry| entry.certificates()).filter_map(CertificateSlot::certificate);
-    let files = observed.sources.keys().filter_map(|subject| found(observed, subject));
+    let files = observed.sources.keys().filter_map(|subject| observed.source(subject));
     let replies = observed.inboxes.values().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
     let staged = observed.staging.values().map(|look| &look.certificate);
     let served = observed.served.values().filter_map(|look| match look {

@@ -41,6 +41,16 @@ pub struct Observed {
     pub inputs: Vec<Input>,
 }
 
+impl Observed {
+    /// The certificate in a file of its own, if that is one certificate that could be read.
+    pub(crate) fn source(&self, subject: &Subject) -> Option<&Arc<Certificate>> {
+        match self.sources.get(subject)? {
+            SourceLook::Found { certificate, .. } => Some(certificate),
+            SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Whether a host's disk can be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostLook {

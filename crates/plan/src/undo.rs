@@ -20,7 +20,7 @@ use crate::change::Options;
 use crate::constraints;
 use crate::handoff::{self, Presence};
 use crate::ledger::Seen;
-use crate::observed::{Observed, SourceLook, StoreFacts, StoreLook, trusted};
+use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
 use crate::overlap;
 use crate::settle::{Ground, Index};
 use crate::standing::{self, Selection, Standing};
@@ -168,13 +168,10 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
     judged
 }
 
-/// What the identities that a store is to trust present, as far as that is seen: kept with what is done to the store, so that
+/// What the identities that each store is to trust present, as far as that is seen: kept with what is done to the store, so that
 /// whoever takes it back knows whether the trust was whole then.
-pub fn presented(topology: &Topology, observed: &Observed, store: &StoreId) -> BTreeMap<IdentityId, Presented> {
-    let subjects = topology.edges.iter().filter(|edge| edge.store == *store).map(|edge| &edge.subject);
-    let seen = subjects.filter_map(|subject| {
-        let Subject::Identity(id) = subject else { return None };
-        let def = topology.identities.get(id)?;
+pub fn presented(topology: &Topology, observed: &Observed) -> BTreeMap<StoreId, BTreeMap<IdentityId, Presented>> {
+    let seen = topology.identities.values().filter_map(|def| {
         let certificate = authority::present(observed, def)?;
         let home = match &def.source {
             Source::KeyEntry { store, .. } => match observed.stores.get(store) {
@@ -183,9 +180,17 @@ pub fn presented(topology: &Topology, observed: &Observed, store: &StoreId) -> B
             },
             Source::Exported { .. } | Source::File(_) => None,
         };
-        Some((id.clone(), Presented { sha256: certificate.fingerprint(), store: home }))
+        Some((&def.id, Presented { sha256: certificate.fingerprint(), store: home }))
     });
-    seen.collect()
+    let seen: BTreeMap<&IdentityId, Presented> = seen.collect();
+    let mut presented: BTreeMap<StoreId, BTreeMap<IdentityId, Presented>> = BTreeMap::new();
+    for edge in &topology.edges {
+        let Subject::Identity(id) = &edge.subject else { continue };
+        if let Some(one) = seen.get(id) {
+            presented.entry(edge.store.clone()).or_default().insert(id.clone(), one.clone());
+        }
+    }
+    presented
 }
 
 /// What an identity presents: its certificate, with those that it sends along.
@@ -377,12 +382,9 @@ impl View<'_, '_> {
             }
             Source::Exported { .. } | Source::File(_) => {
                 let subject = Subject::Identity(self.def.id.clone());
-                match self.ground.observed.sources.get(&subject) {
-                    Some(SourceLook::Found { certificate, .. }) => {
-                        Presents::This(Sent { leaf: Arc::clone(certificate), chain: Vec::new() })
-                    }
-                    Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_))
-                    | None => Presents::Unseen(format!("the certificate of {} cannot be read", self.def.id)),
+                match self.ground.observed.source(&subject) {
+                    Some(leaf) => Presents::This(Sent { leaf: Arc::clone(leaf), chain: Vec::new() }),
+                    None => Presents::Unseen(format!("the certificate of {} cannot be read", self.def.id)),
                 }
             }
         }

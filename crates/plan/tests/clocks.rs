@@ -140,6 +140,24 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
+/// A run that wrote one store.
+fn ran(id: RunId, started: Timestamp, finished: Timestamp) -> RunRecord {
+    RunRecord {
+        id,
+        started,
+        finished: Some(finished),
+        unclear: BTreeSet::new(),
+        journal: None,
+        plan: Fingerprint::of(b"plan"),
+        written: 1,
+        failed: 0,
+        skipped: 0,
+        undoes: None,
+        undone_by: None,
+        pruned: false,
+    }
+}
+
 /// A ledger that remembers these moments, one of each kind.
 fn ledger(at: &[Timestamp]) -> Ledger {
     let mut ledger = Ledger::default();
@@ -167,20 +185,7 @@ fn ledger(at: &[Timestamp]) -> Ledger {
         ServiceId::new(host(1), "tomcat"),
         Ack { at: at[5], by: "op".to_owned(), read: [(store, [print(0)].into())].into(), seen: [].into() },
     );
-    ledger.runs.push(RunRecord {
-        id: world::run(),
-        unclear: BTreeSet::new(),
-        journal: None,
-        started: at[6],
-        finished: Some(at[7]),
-        plan: Fingerprint::of(b"plan"),
-        written: 1,
-        failed: 0,
-        skipped: 0,
-        undoes: None,
-        undone_by: None,
-        pruned: false,
-    });
+    ledger.runs.push(ran(world::run(), at[6], at[7]));
     ledger
 }
 
@@ -420,21 +425,8 @@ fn evidence_is_what_is_presented_and_whatever_has_a_date() {
 #[test]
 fn an_estate_at_rest_is_judged_day_by_day() {
     let mut world = World::new(3);
-    world.ledger.runs.push(RunRecord {
-        id: RunId::parse("20260601T000000.000Z-00000000").unwrap(),
-        unclear: BTreeSet::new(),
-        journal: None,
-        started: now(),
-        finished: Some(now()),
-        plan: Fingerprint::of(b"plan"),
-        written: 1,
-        failed: 0,
-        skipped: 0,
-        undoes: None,
-        undone_by: None,
-        pruned: false,
-    });
-    let ran = world.ledger.clone();
+    world.ledger.runs.push(ran(RunId::parse("20260601T000000.000Z-00000000").unwrap(), now(), now()));
+    let after = world.ledger.clone();
     let verdict = |world: &World, day: i64| {
         let evidence = Evidence::of(&world.topology, &world.look());
         judge(Timestamp::from_second(NOW + day * DAY).unwrap(), &evidence)
@@ -457,7 +449,7 @@ fn an_estate_at_rest_is_judged_day_by_day() {
          one begins 24 hours later, at 2023-12-14T00:00:00Z"
     );
     assert_eq!(verdict(&world, -900), Verdict::Right);
-    world.ledger = ran;
+    world.ledger = after;
     let behind = verdict(&world, -3);
     assert_eq!(
         behind.to_string(),

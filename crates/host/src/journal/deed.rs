@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use trustmason_plan::ledger::Ledger;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -56,6 +58,17 @@ impl Deed {
             Fate::Unseen(why) => Some(why.as_str()),
             Fate::Written | Fate::Untouched | Fate::Changed | Fate::Undeclared(_) => None,
         })
+    }
+
+    /// Enters into a ledger what is known of it: all of it, nothing, or what may have come about. What
+    /// cannot be told yet is not entered.
+    pub(crate) fn enter(&self, ledger: &mut Ledger, run: &RunId, begun: Timestamp) {
+        let Intent { store, memory, .. } = &self.intent;
+        if self.is_done() {
+            ledger.remember(store, memory, run, begun);
+        } else if !self.is_untouched() && self.unseen().is_none() {
+            ledger.assume(store, memory, run, begun);
+        }
     }
 
     /// Each part with what became of it.

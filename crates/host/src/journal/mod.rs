@@ -31,8 +31,8 @@ use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
 use crate::state::State;
 pub use deed::{Deed, Fate};
 pub(crate) use deed::{deeds, fates};
-pub(crate) use read::of_record;
 pub use read::{JournalError, digest, read};
+pub(crate) use read::{of_record, with_digest};
 
 /// The version of the layout that this program writes and reads. Version 1 had paths of the machine that wrote it.
 pub const VERSION: u32 = 2;
@@ -385,4 +385,4 @@ impl<'a> Journal<'a> {
 #[cfg(test)]
 use read::of_bytes;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -77,9 +77,14 @@ fn remedy(found: u64) -> &'static str {
 /// # Errors
 /// [`JournalError`]; nothing of it may be used then.
 pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
+    Ok(with_digest(state, run)?.0)
+}
+
+/// Reads a run's journal, and takes the digest of the very bytes that were read.
+pub(crate) fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Fingerprint), JournalError> {
     let path = state.journal(run);
     let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
-    of_bytes(&bytes, run, &path.display().to_string())
+    Ok((of_bytes(&bytes, run, &path.display().to_string())?, Fingerprint::of(&bytes)))
 }
 
 /// Reads the journal of a run that the ledger knows: of one that has ended, the very journal that it ended with.
@@ -87,8 +92,8 @@ pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
 /// # Errors
 /// [`JournalError`]; nothing of it may be used then.
 pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<Vec<Record>, JournalError> {
-    let records = read(state, &record.id)?;
-    if record.journal.is_some() && digest(state, &record.id)? != record.journal {
+    let (records, digest) = with_digest(state, &record.id)?;
+    if record.journal.is_some_and(|closed| closed != digest) {
         let path = state.journal(&record.id).display().to_string();
         return Err(JournalError::Altered { path, run: record.id.clone() });
     }

@@ -5,10 +5,11 @@ fn id() -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"))
 }
 
-fn begin() -> Record {
+/// The beginning of a run's journal.
+pub(crate) fn beginning(run: RunId) -> Record {
     Record::Begin {
         journal: VERSION,
-        run: id(),
+        run,
         estate: "acme".into(),
         plan: Fingerprint::of(b"p"),
         at: Timestamp::UNIX_EPOCH,
@@ -25,13 +26,13 @@ fn only_half_a_line_at_the_end_is_passed_over() {
     let (state, disk) = (State::at(dir.path()), Disk::new());
     disk.make_dir(&state.run(&id())).unwrap();
     let journal = Journal::open(&disk, &state, &id()).unwrap();
-    journal.note(&begin()).unwrap();
+    journal.note(&beginning(id())).unwrap();
     let add = |text: &[u8]| {
         let file = std::fs::OpenOptions::new().append(true).open(state.journal(&id()));
         std::io::Write::write_all(&mut file.unwrap(), text).unwrap();
     };
     add(b"{\"record\":\"en");
-    assert_eq!(read(&state, &id()).unwrap(), std::slice::from_ref(&begin()));
+    assert_eq!(read(&state, &id()).unwrap(), std::slice::from_ref(&beginning(id())));
     add(b"\n");
     let error = read(&state, &id()).unwrap_err().to_string();
     assert!(error.contains("is damaged in line 2"), "{error}");

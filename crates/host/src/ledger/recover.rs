@@ -3,7 +3,7 @@
 //! what it did there is asked again at every look.
 
 use jiff::Timestamp;
-use trustmason_plan::ledger::{Ledger, RunRecord};
+use trustmason_plan::ledger::RunRecord;
 use trustmason_plan::observed::Unclear;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
@@ -17,12 +17,12 @@ use crate::state::State;
 
 /// Adds what interrupted runs did.
 pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -> Result<(), LedgerError> {
-    let sites = Sites { topology, system: state.system() };
+    let sites = Sites::of(topology, state);
     adopt(state, loaded)?;
     let open: Vec<RunRecord> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
     let mut unsettled: Vec<(RunRecord, Deed)> = Vec::new();
     for run in open {
-        let records = journal::read(state, &run.id)?;
+        let (records, journal) = journal::with_digest(state, &run.id)?;
         let again = !run.unclear.is_empty();
         let deeds = journal::deeds(&records, &run.id, sites);
         let (unseen, settled): (Vec<Deed>, Vec<Deed>) = deeds
@@ -31,7 +31,7 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
             .filter(|deed| !again || run.unclear.contains(&deed.intent.store))
             .partition(|deed| deed.unseen().is_some());
         for deed in &settled {
-            take(&mut loaded.ledger, deed, &run);
+            deed.enter(&mut loaded.ledger, &run.id, run.started);
         }
         loaded.owed.extend(audit::of_deeds(&records, &settled, &run.id, sites));
         let mut written = settled.iter().filter(|deed| !deed.is_untouched()).count();
@@ -54,12 +54,11 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
         if again {
             written += usize::try_from(run.written).unwrap_or_default();
         }
-        let journal = journal::digest(state, &run.id)?;
         if let Some(record) = loaded.ledger.run_mut(&run.id) {
             record.unclear = unseen.iter().map(|deed| deed.intent.store.clone()).collect();
             record.written = u32::try_from(written).unwrap_or(u32::MAX);
             if unseen.is_empty() {
-                (record.finished, record.journal) = (Some(ended), journal);
+                (record.finished, record.journal) = (Some(ended), Some(journal));
             }
             if *record != run {
                 loaded.recovered.push(run.id.clone());
@@ -75,16 +74,6 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
         loaded.unclear.push(Unclear { run: run.id, store: intent.store.clone(), why });
     }
     Ok(())
-}
-
-/// Takes what is known of a deed into the ledger: all of it, nothing, or what may have come about.
-fn take(ledger: &mut Ledger, deed: &Deed, run: &RunRecord) {
-    let Deed { intent, .. } = deed;
-    if deed.is_done() {
-        ledger.remember(&intent.store, &intent.memory, &run.id, run.started);
-    } else if !deed.is_untouched() {
-        ledger.assume(&intent.store, &intent.memory, &run.id, run.started);
-    }
 }
 
 /// Runs that left a journal and are not in the ledger: the ledger was put back from a backup, or another machine's was put in

@@ -118,18 +118,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     let ledger = Ledger { version: VERSION, runs: vec![record], ..Ledger::default() };
     store(disk, &state, &ledger, None, &run("r")).unwrap();
     let journal = Journal::open(disk, &state, &run("r")).unwrap();
-    let begin = Record::Begin {
-        journal: journal::VERSION,
-        run: run("r"),
-        estate: "acme".into(),
-        plan: Fingerprint::of(b"p"),
-        at: Timestamp::UNIX_EPOCH,
-        who: "root".into(),
-        machine: "here".into(),
-        approval: None,
-        undoes: None,
-    };
-    journal.note(&begin).unwrap();
+    journal.note(&journal::tests::beginning(run("r"))).unwrap();
     for name in ["done", "undone"] {
         let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
         let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));

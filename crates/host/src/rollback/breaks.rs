@@ -29,12 +29,12 @@ pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
 fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
     let id = &restore.intent.store;
     let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
-    let (store, gone) = match &def.place {
+    let store = match &def.place {
         Place::File(_) => match restore.parts.first().and_then(|part| part.backup.as_ref()) {
             None => return Ok(After::Gone),
             Some(backup) => {
                 let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
-                (opened(looking, def, bytes)?, false)
+                opened(looking, def, bytes)?
             }
         },
         Place::Directory(_) | Place::Pair { .. } => {
@@ -45,7 +45,11 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             } else {
                 Store::open_directory(files, looking.certificates)
             };
-            (store.map_err(|error| format!("{id} as it was does not open: {error}"))?, gone)
+            let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
+            if gone {
+                return Ok(After::Gone);
+            }
+            store
         }
         Place::Windows => {
             // Its parts are restored one by one; what others keep there stays as it is.
@@ -67,7 +71,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             return Ok(After::Holds(format, entries));
         }
     };
-    Ok(if gone { After::Gone } else { After::Holds(store.format(), store.entries().to_vec()) })
+    Ok(After::Holds(store.format(), store.entries().to_vec()))
 }
 
 /// A file, opened with the store's password as the spec has it now, else without: then what is in the clear is seen.
@@ -75,15 +79,14 @@ fn opened(looking: Looking<'_>, def: &StoreDef, bytes: Vec<u8>) -> Result<Store,
     let password = def.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
     let with = password
         .and_then(|password| Store::open(bytes.clone(), Unlock::Password(&password), looking.certificates).ok());
-    let store = match with {
+    match with {
         Some(store) => Ok(store),
         None if Store::needs_password(&bytes) && def.format == DeclaredFormat::Pkcs12 => {
             Err(format!("{} as it was does not open with the password of today", def.id))
         }
         None => Store::open(bytes, Unlock::Unverified, looking.certificates)
             .map_err(|error| format!("{} as it was does not open: {error}", def.id)),
-    }?;
-    Ok(store)
+    }
 }
 
 /// The files of a folder, or the halves of a pair, as they will be.

@@ -23,7 +23,7 @@ use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
-use trustmason_plan::undo;
+use trustmason_plan::undo::{self, Presented};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
@@ -66,7 +66,7 @@ pub struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     fn sites(self) -> Sites<'a> {
-        Sites { topology: self.topology, system: self.state.system() }
+        Sites::of(self.topology, self.state)
     }
 }
 
@@ -133,9 +133,10 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
         ..Undone::default()
     };
     clear(&mut books, &outlook);
+    let presented = undo::presented(topology, request.looking.observed);
     for restore in &outlook.restores {
         let outcome = match lock.is_held() {
-            Ok(()) => store(&mut books, request.looking, &outlook.run, restore),
+            Ok(()) => store(&mut books, &presented, &outlook.run, restore),
             Err(error) => StoreOutcome::Failed { error: error.to_string() },
         };
         undone.restarts.extend(restore.intent.memory.restarts.iter().cloned());
@@ -168,6 +169,9 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     Ok(undone)
 }
 
+/// What the identities that each store is to trust present.
+type PresentedTo = BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>;
+
 /// Clears away what a run that was cut off left beside the stores it wrote.
 fn clear(books: &mut Books<'_>, outlook: &Outlook) {
     let mut folders = outlook::folders(outlook, books.sites());
@@ -179,7 +183,7 @@ fn clear(books: &mut Books<'_>, outlook: &Outlook) {
 }
 
 /// Restores one store and takes it into the ledger.
-fn store(books: &mut Books<'_>, looking: Looking<'_>, undoes: &RunId, restore: &Restore) -> StoreOutcome {
+fn store(books: &mut Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore) -> StoreOutcome {
     let id = &restore.intent.store;
     let memory = restore.intent.memory.taken_back(&restore.intent.placed, &books.run, books.now);
     if restore.parts.is_empty() {
@@ -188,7 +192,7 @@ fn store(books: &mut Books<'_>, looking: Looking<'_>, undoes: &RunId, restore: &
         books.ledger.remember(id, &memory, &books.run, books.now);
         return outcome;
     }
-    let intent = inverse(books, looking, undoes, restore, memory);
+    let intent = inverse(books, presented, undoes, restore, memory);
     let outcome = match put_back(books, restore, &intent) {
         Ok(backup) => StoreOutcome::Written { backup },
         Err(Trouble::Stale(why)) => StoreOutcome::Stale { why },
@@ -205,7 +209,7 @@ fn store(books: &mut Books<'_>, looking: Looking<'_>, undoes: &RunId, restore: &
 }
 
 /// What is meant with a store: the contrary of what was.
-fn inverse(books: &Books<'_>, looking: Looking<'_>, undoes: &RunId, restore: &Restore, memory: Memory) -> Intent {
+fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore, memory: Memory) -> Intent {
     let was = &restore.intent;
     let pieces = restore.parts.iter().map(|Part { piece, .. }| Piece {
         at: piece.at.clone(),
@@ -220,7 +224,7 @@ fn inverse(books: &Books<'_>, looking: Looking<'_>, undoes: &RunId, restore: &Re
         pieces: pieces.collect(),
         memory,
         placed: books.ledger.placed.get(&was.store).cloned().unwrap_or_default(),
-        presented: undo::presented(looking.topology, looking.observed, &was.store),
+        presented: presented.get(&was.store).cloned().unwrap_or_default(),
         facts: restore.facts.iter().rev().map(|fact| contrary(fact, undoes)).collect(),
     }
 }

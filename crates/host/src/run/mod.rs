@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::change::{Deed, Plan};
 use trustmason_plan::observed::Observed;
+use trustmason_plan::undo;
 use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
@@ -144,7 +145,9 @@ pub fn run(
     let (staged, minted, identities) = empty;
     let requests = BTreeMap::new();
     let (state, run) = (books.state.clone(), books.run.clone());
-    let work = Work { plan, topology, observed, hands, state, run, now, staged, minted, identities, requests };
+    let presented = undo::presented(topology, observed);
+    let work =
+        Work { plan, topology, observed, hands, state, run, now, staged, minted, identities, requests, presented };
     let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
     running.tidy(leftovers);
     running.mint(progress);

@@ -12,7 +12,7 @@ use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::run_id::RunId;
-use trustmason_plan::undo::{self, Presented};
+use trustmason_plan::undo::Presented;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
@@ -44,6 +44,8 @@ pub(super) struct Work<'a> {
     pub identities: BTreeMap<IdentityId, NewIdentity>,
     /// Requests written for authorities.
     pub requests: BTreeMap<IdentityId, PathBuf>,
+    /// What the identities that each store is to trust presented when the run was planned.
+    pub presented: BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>,
 }
 
 impl Work<'_> {
@@ -59,7 +61,7 @@ impl Work<'_> {
 
     /// Where the stores are.
     pub(super) fn sites(&self) -> Sites<'_> {
-        Sites { topology: self.topology, system: self.state.system() }
+        Sites::of(self.topology, &self.state)
     }
 
     /// What changes mean to the ledger that are about to be made to a store.
@@ -69,7 +71,7 @@ impl Work<'_> {
 
     /// What the identities that a store is to trust presented when the run was planned.
     pub(super) fn presented(&self, store: &StoreId) -> BTreeMap<IdentityId, Presented> {
-        undo::presented(self.topology, self.observed, store)
+        self.presented.get(store).cloned().unwrap_or_default()
     }
 
     pub(super) fn store(&self, id: &StoreId) -> Result<&StoreDef, String> {

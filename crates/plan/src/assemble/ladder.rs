@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
-use trustmason_spec::name::{IdentityId, ServiceId};
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Desk;
@@ -166,9 +166,8 @@ impl<'a> Desk<'a> {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
         let standings = self.ground.standings;
-        let seen =
-            |id: &trustmason_spec::name::StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
-        let mut take = |service: &ServiceId, store: &trustmason_spec::name::StoreId| {
+        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
+        let mut take = |service: &ServiceId, store: &StoreId| {
             if let Some(seen) = seen(store) {
                 readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);
             }

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(unreachable_pub, missing_docs, reason = "tests")]
 
+mod rules;
 mod search;
 mod state;
 #[path = "../world/mod.rs"]
@@ -19,8 +20,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use rules::{People, Program, Rules, Truth};
 use search::search;
-use state::{People, Program, Rules, Truth};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Rotation, Subject};
 use world::{World, host};

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::state::{Folder, Rules, State, Truth};
+use crate::rules::{Rules, Truth};
+use crate::state::{Folder, State};
 use crate::world::World;
 
 /// What a search found.

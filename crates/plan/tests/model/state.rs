@@ -10,8 +10,8 @@ use trustmason_plan::notice;
 use trustmason_plan::observed::{StoreLook, Unclear};
 use trustmason_plan::undo::{self, After, Presented, Restored, Undo};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Subject, Topology};
 
+use crate::rules::{People, Program, Rules, Truth};
 use crate::world::{Disk, Pair, World, opened, run};
 
 /// What a service read when it was last started.
@@ -98,70 +98,6 @@ pub struct State {
     truth: Ledger,
     /// An earlier folder was put in the place of another.
     restored: bool,
-}
-
-/// Who reads what: the truth of the estate, which a profile may have forgotten.
-pub struct Truth {
-    readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)>,
-    edges: Vec<(StoreId, IdentityId)>,
-}
-
-impl Truth {
-    pub fn of(topology: &Topology) -> Self {
-        let mut readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)> = BTreeMap::new();
-        let edges: Vec<(StoreId, IdentityId)> = topology
-            .edges
-            .iter()
-            .filter_map(|e| match &e.subject {
-                Subject::Identity(id) => Some((e.store.clone(), id.clone())),
-                Subject::Certificate(_) => None,
-            })
-            .collect();
-        for (store, identity) in &edges {
-            for service in &topology.stores[store].restart {
-                readers.entry(service.clone()).or_default().0.push(store.clone());
-            }
-            for service in &topology.identities[identity].restart {
-                readers.entry(service.clone()).or_default().1.push(identity.clone());
-            }
-        }
-        Self { readers, edges }
-    }
-}
-
-/// How people and machines of this world behave.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum People {
-    /// They say a service was restarted when it was.
-    Honest,
-    /// They say so and did not do it.
-    Hasty,
-}
-
-/// What this program does, and what it would do were it written worse.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// As it is.
-    Real,
-    /// It forgets what it did where it cannot look.
-    Forgetful,
-    /// It puts back what a run wrote without asking who would break.
-    Unasking,
-    /// It believes its state folder and does not see that an identity has changed.
-    Unnoticing,
-}
-
-/// What may happen in a world, and how far back it is followed.
-#[derive(Clone, Copy)]
-pub struct Rules {
-    pub people: People,
-    pub program: Program,
-    /// How many runs keep their backups.
-    pub keeps: usize,
-    /// Whether hosts may be away when a run that was cut off is recovered.
-    pub away: bool,
-    /// Whether a rollback is rolled back itself.
-    pub again: bool,
 }
 
 fn bytes_of(world: &World, store: &StoreId) -> Vec<u8> {
@@ -432,7 +368,8 @@ impl State {
             let mut after = self.clone();
             let mut run = run.clone();
             let before = bytes_of(&after.world, store);
-            let presented = undo::presented(&after.world.topology, &after.world.look(), store);
+            let presented =
+                undo::presented(&after.world.topology, &after.world.look()).remove(store).unwrap_or_default();
             after.world.ledger = after.folder.ledger.clone();
             let Some(memory) = after.world.put(&run.plan, store, &run.made) else { continue };
             for identity in run.made.keys() {
@@ -469,7 +406,8 @@ impl State {
             let mut back = back.clone();
             back.left.remove(index);
             let before = bytes_of(&after.world, &deed.store);
-            let presented = undo::presented(&after.world.topology, &after.world.look(), &deed.store);
+            let presented =
+                undo::presented(&after.world.topology, &after.world.look()).remove(&deed.store).unwrap_or_default();
             let memory = deed.memory.taken_back(&deed.placed, &run(), after.world.now);
             after.world.disk.insert(deed.store.clone(), Disk::File(deed.before.clone()));
             *after.world.stamps.entry(deed.store.clone()).or_default() += 1;
@@ -559,10 +497,13 @@ impl State {
 
     /// A rollback begins, if it may.
     fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, rules: Rules) -> Option<Self> {
+        // All of it must be seen, also what is again what it was.
+        if log.deeds.iter().any(|deed| self.away.as_ref() == Some(&deed.store.host)) {
+            return None;
+        }
         let deeds: Vec<&Deed> = log.deeds.iter().filter(|deed| bytes_of(world, &deed.store) != deed.before).collect();
-        let gone =
-            |deed: &&Deed| self.away.as_ref() == Some(&deed.store.host) || bytes_of(world, &deed.store) != deed.after;
-        if deeds.iter().any(gone) || (deeds.is_empty() && log.staged.is_empty()) {
+        let changed = |deed: &&Deed| bytes_of(world, &deed.store) != deed.after;
+        if deeds.iter().any(changed) || (deeds.is_empty() && log.staged.is_empty()) {
             return None;
         }
         if rules.program != Program::Unasking {

@@ -1,0 +1,70 @@
+//! What is so in a world of the model, and what may happen in it.
+
+use std::collections::BTreeMap;
+
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{Subject, Topology};
+
+/// Who reads what: the truth of the estate, which a profile may have forgotten.
+pub struct Truth {
+    pub readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)>,
+    pub edges: Vec<(StoreId, IdentityId)>,
+}
+
+impl Truth {
+    pub fn of(topology: &Topology) -> Self {
+        let mut readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)> = BTreeMap::new();
+        let edges: Vec<(StoreId, IdentityId)> = topology
+            .edges
+            .iter()
+            .filter_map(|e| match &e.subject {
+                Subject::Identity(id) => Some((e.store.clone(), id.clone())),
+                Subject::Certificate(_) => None,
+            })
+            .collect();
+        for (store, identity) in &edges {
+            for service in &topology.stores[store].restart {
+                readers.entry(service.clone()).or_default().0.push(store.clone());
+            }
+            for service in &topology.identities[identity].restart {
+                readers.entry(service.clone()).or_default().1.push(identity.clone());
+            }
+        }
+        Self { readers, edges }
+    }
+}
+
+/// How people and machines of this world behave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum People {
+    /// They say a service was restarted when it was.
+    Honest,
+    /// They say so and did not do it.
+    Hasty,
+}
+
+/// What this program does, and what it would do were it written worse.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// As it is.
+    Real,
+    /// It forgets what it did where it cannot look.
+    Forgetful,
+    /// It puts back what a run wrote without asking who would break.
+    Unasking,
+    /// It believes its state folder and does not see that an identity has changed.
+    Unnoticing,
+}
+
+/// What may happen in a world, and how far back it is followed.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub people: People,
+    pub program: Program,
+    /// How many runs keep their backups.
+    pub keeps: usize,
+    /// Whether hosts may be away when a run that was cut off is recovered.
+    pub away: bool,
+    /// Whether a rollback is rolled back itself.
+    pub again: bool,
+}
