@@ -38,69 +38,88 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
     all
 }
 
-fn check(world: &World, stores: &[PathBuf], before: &BTreeMap<PathBuf, Vec<u8>>, struck: &(Step, PathBuf)) {
-    let meant = meant(world);
-    for path in stores {
-        let bytes = fs::read(path).unwrap();
-        let new = meant.get(path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
-        assert!(bytes == before[path] || new, "{} after {struck:?}", path.display());
+/// The two stores of a world, as they were.
+struct Before {
+    cacerts: Vec<u8>,
+    keystore: Vec<u8>,
+}
+
+impl Before {
+    fn of(world: &World) -> Self {
+        Self { cacerts: fs::read(world.cacerts()).unwrap(), keystore: fs::read(world.keystore()).unwrap() }
+    }
+
+    fn stores<'a>(&'a self, world: &World) -> [(&'static str, PathBuf, &'a [u8]); 2] {
+        [(CACERTS, world.cacerts(), &self.cacerts), (KEYSTORE, world.keystore(), &self.keystore)]
+    }
+
+    /// Each store is what it was or what a run meant it to be.
+    fn check(&self, world: &World, struck: &(Step, PathBuf)) {
+        let meant = meant(world);
+        for (_, path, before) in self.stores(world) {
+            let bytes = fs::read(&path).unwrap();
+            let new = meant.get(&path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
+            assert!(bytes == before || new, "{} after {struck:?}", path.display());
+        }
     }
 }
 
 fn campaign(template: &World, fault: Fault) -> usize {
     for step in 0.. {
         let world = template.copy();
-        let stores = [world.cacerts(), world.keystore()];
-        let before: BTreeMap<_, _> = stores.iter().map(|p| (p.clone(), fs::read(p).unwrap())).collect();
+        let before = Before::of(&world);
         let gate = Arc::new(Faulty::at(step, fault));
         let outcomes = world.apply(&Disk::behind(gate.clone()));
         let Some(struck) = gate.struck() else {
             assert!(outcomes.unwrap().is_complete());
             return step;
         };
-        check(&world, &stores, &before, &struck);
+        before.check(&world, &struck);
         // Whatever was said to be written is written, and nothing that failed early is.
-        if let Ok(outcomes) = &outcomes {
-            for (id, path) in [(CACERTS, &stores[0]), (KEYSTORE, &stores[1])] {
-                let changed = fs::read(path).unwrap() != before[path];
-                match outcomes.stores.get(&store_id(id)) {
-                    Some(StoreOutcome::Written { .. }) => assert!(changed, "{struck:?}"),
-                    Some(StoreOutcome::Failed { error }) if changed => {
-                        assert!(error.contains("it has the new content by now"), "{struck:?}: {error}");
-                    }
-                    Some(StoreOutcome::Unchanged | StoreOutcome::Stale { .. }) => panic!("{struck:?}: {outcomes:#?}"),
-                    Some(StoreOutcome::Failed { .. } | StoreOutcome::Skipped { .. }) | None => assert!(!changed),
+        for (id, path, old) in before.stores(&world) {
+            let changed = fs::read(&path).unwrap() != old;
+            match outcomes.as_ref().map(|outcomes| outcomes.stores.get(&store_id(id))) {
+                Ok(Some(StoreOutcome::Written { .. })) => assert!(changed, "{struck:?}"),
+                Ok(Some(StoreOutcome::Failed { error })) if changed => {
+                    assert!(error.contains("it has the new content by now"), "{struck:?}: {error}");
                 }
+                Ok(Some(StoreOutcome::Unchanged | StoreOutcome::Stale { .. })) => panic!("{struck:?}: {outcomes:#?}"),
+                _ => assert!(!changed, "{struck:?}"),
             }
-        } else {
-            assert!(stores.iter().all(|path| fs::read(path).unwrap() == before[path]), "{struck:?}");
         }
-
-        // The next run, on a disk that works, finishes it.
-        let minted: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
-        let second = world.apply(&Disk::new()).unwrap();
-        assert!(second.is_complete(), "after {struck:?}: {second:#?}");
-        assert!(world.plan().changes.is_empty(), "after {struck:?}");
-        check(&world, &stores, &before, &struck);
-        assert_eq!(litter(&world), Vec::<PathBuf>::new(), "after {struck:?}");
-        assert!(!world.state().root().join("staging/cvp1.acme.example/wsm.jks").exists(), "after {struck:?}");
-        let held = entries(&world.cacerts(), "changeit")[3].clone();
-        assert_eq!(entries(&world.keystore(), CANARY)[0].2, held.2, "after {struck:?}");
-        if let Some(staged) = minted.first() {
-            assert_eq!(held.2, Some(*staged), "a staged key is resumed, after {struck:?}");
-        }
-        // Nothing was forgotten: what stands in the store is known to be ours.
-        let ledger = world.ledger().ledger;
-        let placed = ledger.placed.get(&store_id(CACERTS)).and_then(|p| p.get("cvp1.acme.example"));
-        assert_eq!(placed.map(|p| p.sha256), held.2, "after {struck:?}");
-        assert!(ledger.runs.iter().all(|run| run.finished.is_some()), "after {struck:?}");
-        assert!(!world.state().lock_owner().exists(), "after {struck:?}");
-        // And then there is nothing more to do.
-        let (counter, disk) = counted();
-        world.apply(&disk).unwrap();
-        assert_eq!(counter.taken(), 0, "after {struck:?}");
+        // The estate with its state folder, mounted elsewhere: nothing may depend on where the first run found it.
+        let moved = world.copy();
+        finishes(&world, &before, &struck);
+        drop(world);
+        finishes(&moved, &before, &struck);
     }
     unreachable!()
+}
+
+/// The next run, on a disk that works, finishes it.
+fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
+    let minted: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
+    let second = world.apply(&Disk::new()).unwrap();
+    assert!(second.is_complete(), "after {struck:?}: {second:#?}");
+    assert!(world.plan().changes.is_empty(), "after {struck:?}");
+    before.check(world, struck);
+    assert_eq!(litter(world), Vec::<PathBuf>::new(), "after {struck:?}");
+    assert!(!world.state().root().join("staging/cvp1.acme.example/wsm.jks").exists(), "after {struck:?}");
+    let held = entries(&world.cacerts(), "changeit")[3].clone();
+    assert_eq!(entries(&world.keystore(), CANARY)[0].2, held.2, "after {struck:?}");
+    if let Some(staged) = minted.first() {
+        assert_eq!(held.2, Some(*staged), "a staged key is resumed, after {struck:?}");
+    }
+    // Nothing was forgotten: what stands in the store is known to be ours.
+    let ledger = world.ledger().ledger;
+    let placed = ledger.placed.get(&store_id(CACERTS)).and_then(|p| p.get("cvp1.acme.example"));
+    assert_eq!(placed.map(|p| p.sha256), held.2, "after {struck:?}");
+    assert!(ledger.runs.iter().all(|run| run.finished.is_some()), "after {struck:?}");
+    assert!(!world.state().lock_owner().exists(), "after {struck:?}");
+    // And then there is nothing more to do.
+    let (counter, disk) = counted();
+    world.apply(&disk).unwrap();
+    assert_eq!(counter.taken(), 0, "after {struck:?}");
 }
 
 #[test]

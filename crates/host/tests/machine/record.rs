@@ -141,6 +141,7 @@ fn runs_and_rollbacks_cut_off_anywhere_leave_no_gap_and_no_double() {
             assert!(cut.unwrap().is_complete() && step > 60);
             break;
         };
+        let world = world.perhaps_moved(step / 2);
         // The run after it, or the rollback of it, says what was not said; every third is cut off in its turn.
         if step % 2 == 0 {
             if step % 3 == 0 {

@@ -69,10 +69,11 @@ struct Whole {
 /// All files of the hosts.
 fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
     let mut files = BTreeMap::new();
-    walk(&world.root().join("hosts"), &mut files);
+    let root = world.root();
+    walk(&root.join("hosts"), &mut files);
     let whole = |(path, bytes): (PathBuf, Vec<u8>)| {
         let (metadata, attributes) = (fs::metadata(&path).unwrap(), Attributes::of(&path).unwrap());
-        (path, Whole { bytes, owner: Owner::of(&metadata), attributes })
+        (path.strip_prefix(&root).unwrap().to_owned(), Whole { bytes, owner: Owner::of(&metadata), attributes })
     };
     files.into_iter().map(whole).collect()
 }
@@ -82,6 +83,7 @@ fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
 fn dress(world: &World) {
     for (index, path) in hosts(world).into_keys().enumerate() {
         use std::os::unix::fs::PermissionsExt as _;
+        let path = world.root().join(path);
         let extra = u32::try_from(index % 4).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640 + extra)).unwrap();
         let _only_root = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456));
@@ -152,6 +154,7 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
         for (path, whole) in hosts(&world).iter().filter(|(path, _)| before.contains_key(*path)) {
             assert!(*whole == before[path] || *whole == after[path], "{} after {struck:?}", path.display());
         }
+        let world = world.perhaps_moved(step);
         match world.undo(None, &Disk::new()) {
             Ok(undone) => {
                 assert!(undone.is_complete() && undone.undoes.as_ref() == Some(&run), "after {struck:?}: {undone:#?}")
@@ -187,6 +190,7 @@ fn cut_off(template: &World, least: usize) {
             assert!(cut.unwrap().is_complete() && step > least, "{step}");
             return;
         };
+        let world = world.perhaps_moved(step);
         match world.undo(None, &Disk::new()) {
             Ok(undone) => assert!(undone.is_complete(), "after {struck:?}: {undone:#?}"),
             // What was cut off before its first store lies about at most until the next run.
@@ -230,6 +234,7 @@ fn a_folder_s_rollback_cut_off_at_any_step_is_begun_again() {
             assert!(cut.unwrap().is_complete() && step > 40);
             return;
         };
+        let world = world.perhaps_moved(step);
         match world.undo(None, &Disk::new()) {
             Ok(undone) => assert!(undone.is_complete(), "after {struck:?}: {undone:#?}"),
             Err(RollbackError::Nothing) => {}

@@ -388,8 +388,28 @@ impl World {
     /// A copy of it on another part of the disk.
     pub fn copy(&self) -> Self {
         let dir = tempdir();
+        copy(&self.root(), &fs::canonicalize(dir.path()).unwrap());
+        self.rooted(dir)
+    }
+
+    /// The same files, state folder and all, on another part of the disk: as if it were mounted elsewhere.
+    fn moved(self) -> Self {
+        let dir = tempdir();
+        for entry in fs::read_dir(self.root()).unwrap() {
+            let entry = entry.unwrap();
+            fs::rename(entry.path(), dir.path().join(entry.file_name())).unwrap();
+        }
+        self.rooted(dir)
+    }
+
+    /// What follows a run that was cut off finds the estate elsewhere after every second step.
+    pub fn perhaps_moved(self, step: usize) -> Self {
+        if step % 2 == 1 { self.moved() } else { self }
+    }
+
+    /// What is declared, with another root.
+    fn rooted(&self, dir: tempfile::TempDir) -> Self {
         let (from, to) = (self.root(), fs::canonicalize(dir.path()).unwrap());
-        copy(&from, &to);
         let mut topology = self.topology.clone();
         let moved = |path: &Path| to.join(path.strip_prefix(&from).unwrap());
         topology.state = moved(&topology.state);
