@@ -1,7 +1,8 @@
 //! `kill -9` at random moments of real applies. After each, every store is the old one or one that a run announced, opens in a
-//! JVM and has the mode it had; the next apply finishes the work, leaves nothing lying about and no key behind.
+//! JVM and has the mode it had; the next apply finishes the work, leaves nothing lying about and no key behind. After every second
+//! kill the estate is moved to another folder first, and the next apply is started from a working folder of its own.
 //!
-//! Fifty kills by default; `cargo xtask kill` runs more and writes their figures down. The moments follow from the seed and from
+//! Ten kills by default; `cargo xtask kill` runs more and writes their figures down. The moments follow from the seed and from
 //! how long an undisturbed apply takes here: half of them fall anywhere in the life of the program, half in the part that
 //! writes.
 #![cfg(unix)]
@@ -89,14 +90,15 @@ impl Template {
     }
 
     /// A copy with the same modes.
-    fn copy(&self) -> tempfile::TempDir {
-        let dir = tempfile::Builder::new().prefix("kill-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fn copy(&self) -> Copy {
+        let around = tempfile::Builder::new().prefix("kill-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let dir = around.path().join("estate");
         for path in support::files(self.estate.dir.path()).into_keys() {
-            let to = dir.path().join(path.strip_prefix(self.estate.dir.path()).unwrap());
+            let to = dir.join(path.strip_prefix(self.estate.dir.path()).unwrap());
             fs::create_dir_all(to.parent().unwrap()).unwrap();
             fs::copy(&path, &to).unwrap();
         }
-        dir
+        Copy { working: dir.clone(), dir, around }
     }
 
     /// The stores where a copy has them.
@@ -105,10 +107,37 @@ impl Template {
     }
 }
 
-fn apply(dir: &Path) -> std::process::Command {
-    let mut command = command(dir);
-    command.args(["apply", "--auto-approve"]);
-    command
+/// An estate that one kill may spoil.
+struct Copy {
+    around: tempfile::TempDir,
+    dir: PathBuf,
+    /// The folder that the program is started in.
+    working: PathBuf,
+}
+
+impl Copy {
+    /// The program, with the estate named as this working folder sees it.
+    fn tool(&self, words: &[&str]) -> std::process::Command {
+        let mut command = command(&self.working);
+        command.args(words);
+        if self.working != self.dir {
+            command.arg("../estate moved/estate.yaml");
+        }
+        command
+    }
+
+    fn apply(&self) -> std::process::Command {
+        self.tool(&["apply", "--auto-approve"])
+    }
+
+    /// Moves the estate, and works from a folder beside it.
+    fn moves(&mut self) {
+        let to = self.around.path().join("estate moved");
+        fs::rename(&self.dir, &to).unwrap();
+        self.dir = to;
+        self.working = self.around.path().join("elsewhere");
+        fs::create_dir(&self.working).unwrap();
+    }
 }
 
 /// What any run announced for a file, by its journal: read here, not by the product.
@@ -166,6 +195,7 @@ struct Figures {
     new: usize,
     mixed: usize,
     littered: usize,
+    moved: usize,
 }
 
 #[test]
@@ -181,14 +211,14 @@ fn judge_no_kill_loses_anything() {
     let (mut whole, mut writing) = (Duration::ZERO, Duration::ZERO);
     let mut wanted = Vec::new();
     for _ in 0..3 {
-        let dir = template.copy();
+        let copy = template.copy();
         let begun = Instant::now();
-        let mut child = apply(dir.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
-        let wrote = wait_for_journal(dir.path(), &mut child);
+        let mut child = copy.apply().stdout(std::process::Stdio::null()).spawn().unwrap();
+        let wrote = wait_for_journal(&copy.dir, &mut child);
         child.wait().unwrap();
         whole = whole.max(begun.elapsed());
         writing = writing.max(wrote.elapsed());
-        wanted = reader.all(&template.at(dir.path()));
+        wanted = reader.all(&template.at(&copy.dir));
     }
 
     let mut figures = Figures::default();
@@ -199,14 +229,16 @@ fn judge_no_kill_loses_anything() {
     }
     let text = format!(
         "seed {seed}: {} kills; {} came after the end; {} runs were found interrupted; stores afterwards: {} old, {} new, \
-         {} estates with both; {} left temporary files, which the next run removed; nothing was lost",
+         {} estates with both; {} left temporary files, which the next run removed; {} estates were moved before the next run; \
+         nothing was lost",
         figures.kills,
         figures.ended_first,
         figures.interrupted,
         figures.old,
         figures.new,
         figures.mixed,
-        figures.littered
+        figures.littered,
+        figures.moved
     );
     if let Ok(path) = std::env::var("TRUSTMASON_KILL_REPORT") {
         fs::write(path, format!("{text}\n")).unwrap();
@@ -234,14 +266,14 @@ fn one(
     wanted: &[Shape],
     figures: &mut Figures,
 ) {
-    let dir = template.copy();
-    let stores = template.at(dir.path());
+    let mut copy = template.copy();
+    let stores = template.at(&copy.dir);
     let before: Vec<Vec<u8>> = stores.iter().map(|store| fs::read(&store.path).unwrap()).collect();
     let modes: Vec<u32> = stores.iter().map(|store| mode(&store.path)).collect();
     let mut child =
-        apply(dir.path()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        copy.apply().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     if while_writing {
-        wait_for_journal(dir.path(), &mut child);
+        wait_for_journal(&copy.dir, &mut child);
         std::thread::sleep(numbers.part_of(writing));
     } else {
         std::thread::sleep(numbers.part_of(whole));
@@ -253,7 +285,7 @@ fn one(
     child.wait().unwrap();
 
     // Each store is whole, old or as announced.
-    let announced = announced(dir.path());
+    let announced = announced(&copy.dir);
     let (mut old, mut new) = (0, 0);
     for ((store, before), mode_before) in stores.iter().zip(&before).zip(&modes) {
         let bytes = fs::read(&store.path).unwrap();
@@ -271,21 +303,26 @@ fn one(
     figures.old += old;
     figures.new += new;
     figures.mixed += usize::from(old > 0 && new > 0);
-    figures.littered += usize::from(!litter(dir.path()).is_empty());
+    figures.littered += usize::from(!litter(&copy.dir).is_empty());
 
-    // The next run finishes it.
-    let next = said(&mut apply(dir.path()));
+    // The next run finishes it, wherever it finds the estate.
+    if numbers.next() % 2 == 0 {
+        copy.moves();
+        figures.moved += 1;
+    }
+    let stores = template.at(&copy.dir);
+    let next = said(&mut copy.apply());
     assert!(matches!(next.code, 0 | 5), "exit {}\n{}\n{}", next.code, next.out, next.err);
     figures.interrupted += usize::from(next.err.contains("was interrupted"));
-    assert_eq!(litter(dir.path()), Vec::<PathBuf>::new(), "{}", next.out);
+    assert_eq!(litter(&copy.dir), Vec::<PathBuf>::new(), "{}", next.out);
     assert_eq!(reader.all(&stores), wanted, "{}", next.out);
-    let plan = said(command(dir.path()).args(["plan", "--format", "json"])).code(0).json();
+    let plan = said(&mut copy.tool(&["plan", "--format", "json"])).code(0).json();
     assert_eq!(plan["changes"], Value::Array(Vec::new()));
     for (store, mode_before) in stores.iter().zip(&modes) {
         assert_eq!(mode(&store.path), *mode_before, "{}", store.path.display());
     }
     // One key waits for its phase, and no other lies about.
-    let staged: Vec<_> = support::files(&dir.path().join(".trustmason/staging")).into_keys().collect();
+    let staged: Vec<_> = support::files(&copy.dir.join(".trustmason/staging")).into_keys().collect();
     let names: Vec<_> = staged.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(names, ["wsm.jceks"]);
 }
