@@ -240,7 +240,7 @@ fn judge_no_kill_loses_anything() {
         figures.littered,
         figures.moved
     );
-    if let Ok(path) = std::env::var("TRUSTMASON_KILL_REPORT") {
+    if let Ok(path) = std::env::var("TRUSTMASON_REPORT") {
         fs::write(path, format!("{text}\n")).unwrap();
     }
     eprintln!("{text}");

@@ -4,9 +4,9 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+mod campaign;
 mod fixtures;
 mod fuzz;
-mod kill;
 mod process;
 mod schema;
 mod test;
@@ -76,6 +76,17 @@ enum Chore {
         #[arg(long, default_value_t = 20_261_124)]
         seed: u64,
     },
+    /// Forges state folders, rolls back under them and judges what came of it; writes the figures to docs/forgeries.md
+    Forge {
+        /// How many
+        #[arg(long, default_value_t = 10_000)]
+        count: u32,
+        /// The number of the first
+        #[arg(long, default_value_t = 20_261_129)]
+        seed: u64,
+    },
+    /// Searches the model of rotation in its larger worlds too; writes the figures to docs/model.md
+    Model,
     /// Fuzzes the parsers, one target per format, and prints what was run
     Fuzz {
         /// Only this one
@@ -126,7 +137,9 @@ fn main() -> ExitCode {
         Chore::BenchProbe { spec } => bench::probe(&spec),
         #[cfg(feature = "bench")]
         Chore::BenchOpen { store } => bench::open_probe(&store),
-        Chore::Kill { kills, seed } => kill::run(kills, seed),
+        Chore::Kill { kills, seed } => campaign::kill(kills, seed),
+        Chore::Forge { count, seed } => campaign::forge(count, seed),
+        Chore::Model => campaign::model(),
         Chore::Fuzz { target, seconds, seed, smoke } => {
             let length = if smoke { fuzz::Length::Runs(5_000) } else { fuzz::Length::Seconds(seconds) };
             fuzz::run(target.as_deref(), length, seed)

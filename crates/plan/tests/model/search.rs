@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use trustmason_keystore::Fingerprint;
+
 use crate::rules::{Rules, Truth};
 use crate::state::{Folder, State};
 use crate::world::World;
@@ -15,24 +17,27 @@ pub struct Searched {
     pub broken: Option<Vec<String>>,
 }
 
-/// The states found so far.
+/// The states found so far, by number.
 struct Graph {
-    numbers: BTreeMap<String, usize>,
+    /// By the digest of what tells a state from others.
+    numbers: BTreeMap<Fingerprint, usize>,
     came: Vec<Option<(usize, String)>>,
     before: Vec<BTreeSet<usize>>,
-    /// Kept where older state folders are to be put in their place.
-    states: Vec<State>,
+    /// The states whose steps are not followed yet, and all of them where older state folders are to be put in their place.
+    states: Vec<Option<State>>,
+    keeps: bool,
+    ends: BTreeSet<usize>,
     queue: VecDeque<usize>,
 }
 
 impl Graph {
     fn add(&mut self, state: State, from: Option<(usize, String)>) {
         let fresh = self.numbers.len();
-        let to = *self.numbers.entry(state.key()).or_insert(fresh);
+        let to = *self.numbers.entry(Fingerprint::of(state.key().as_bytes())).or_insert(fresh);
         if to == fresh {
             self.came.push(from.clone());
             self.before.push(BTreeSet::new());
-            self.states.push(state);
+            self.states.push(Some(state));
             self.queue.push_back(to);
         }
         if let Some((from, _)) = from {
@@ -54,9 +59,13 @@ impl Graph {
     /// Follows every step from every state; answers the way to the first broken one.
     fn run(&mut self, truth: &Truth, rules: Rules) -> Option<Vec<String>> {
         while let Some(at) = self.queue.pop_front() {
-            let state = self.states[at].clone();
+            let state = if self.keeps { self.states[at].clone() } else { self.states[at].take() };
+            let state = state.expect("a state is followed once");
             if let Some(what) = state.broken(truth).or_else(|| state.forgotten(rules.program)) {
                 return Some(self.way(at, what));
+            }
+            if state.is_end() {
+                self.ends.insert(at);
             }
             for (step, after) in state.steps(truth, rules) {
                 self.add(after, Some((at, step)));
@@ -66,16 +75,30 @@ impl Graph {
     }
 
     /// The state folders that the states on the way to this one had, each once.
-    fn earlier(&self, mut at: usize) -> Vec<Folder> {
-        let mut seen = BTreeSet::from([self.states[at].folder_key()]);
+    fn earlier(&self, state: &State, mut at: usize) -> Vec<Folder> {
+        let mut seen = BTreeSet::from([state.folder_key(&state.folder)]);
         let mut folders = Vec::new();
         while let Some((from, _)) = &self.came[at] {
             at = *from;
-            if seen.insert(self.states[at].folder_key()) {
-                folders.push(self.states[at].folder.clone());
+            if let Some(before) = &self.states[at]
+                && seen.insert(state.folder_key(&before.folder))
+            {
+                folders.push(before.folder.clone());
             }
         }
         folders
+    }
+
+    /// From everywhere a way leads to the end.
+    fn none_is_stuck(&self) {
+        let mut good = self.ends.clone();
+        let mut open: Vec<usize> = self.ends.iter().copied().collect();
+        while let Some(at) = open.pop() {
+            open.extend(self.before[at].iter().copied().filter(|from| good.insert(*from)).collect::<Vec<_>>());
+        }
+        if let Some(at) = (0..self.came.len()).find(|at| !good.contains(at)) {
+            panic!("no way to the end: {:#?}", self.way(at, "and from here there is none".to_owned()));
+        }
     }
 }
 
@@ -88,6 +111,8 @@ pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Sear
         came: Vec::new(),
         before: Vec::new(),
         states: Vec::new(),
+        keeps: restores,
+        ends: BTreeSet::new(),
         queue: VecDeque::new(),
     };
     let empty = Folder::default();
@@ -95,31 +120,15 @@ pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Sear
     let mut broken = graph.run(truth, rules);
     if restores && broken.is_none() {
         for at in 0..graph.states.len() {
-            let state = graph.states[at].clone();
-            if !state.rests() {
-                continue;
-            }
-            for folder in graph.earlier(at).iter().chain([&empty]) {
+            let Some(state) = graph.states[at].clone().filter(State::rests) else { continue };
+            for folder in graph.earlier(&state, at).iter().chain([&empty]) {
                 graph.add(state.restored(folder), Some((at, "an earlier state folder is put back".to_owned())));
             }
         }
         broken = graph.run(truth, rules);
     }
-    let ends: BTreeSet<usize> = match broken {
-        Some(_) => BTreeSet::new(),
-        None => (0..graph.states.len()).filter(|at| graph.states[*at].is_end()).collect(),
-    };
     if broken.is_none() {
-        // From everywhere a way leads to the end.
-        let mut good = ends.clone();
-        let mut open: Vec<usize> = ends.iter().copied().collect();
-        while let Some(at) = open.pop() {
-            open.extend(graph.before[at].iter().copied().filter(|from| good.insert(*from)).collect::<Vec<_>>());
-        }
-        let stuck = (0..graph.states.len()).find(|at| !good.contains(at));
-        if let Some(at) = stuck {
-            panic!("no way to the end: {:#?}", graph.way(at, "and from here there is none".to_owned()));
-        }
+        graph.none_is_stuck();
     }
-    Searched { states: graph.states.len(), ends: ends.len(), broken }
+    Searched { states: graph.came.len(), ends: graph.ends.len(), broken }
 }

@@ -153,7 +153,7 @@ impl Folder {
         self.ledger.remember(&deed.store, &deed.memory, &run(), world.now);
     }
 
-    fn key(&self, now: &BTreeMap<StoreId, Seen>) -> String {
+    fn key(&self, marks: &mut Marks) -> String {
         let ledger = &self.ledger;
         let short = |map: &BTreeMap<StoreId, BTreeMap<String, Placed>>| {
             let lines =
@@ -162,38 +162,66 @@ impl Folder {
         };
         let predecessors: Vec<_> =
             ledger.predecessors.iter().map(|(f, p)| (f.short(), p.replaced_by.short(), p.staged)).collect();
-        // Whether a store is what it was then, and not when that was, is what tells.
         let acks = ledger.acks.iter().map(|(service, ack)| {
-            let seen = ack.seen.iter().map(|(id, seen)| format!("{id} {}", now.get(id) == Some(seen)));
-            (service, seen.collect::<Vec<_>>())
+            (service, ack.seen.iter().map(|(id, seen)| (id, marks.is(id, seen))).collect::<Vec<_>>())
         });
         let acks: Vec<_> = acks.collect();
-        let log = |log: &Log| {
-            let deeds = log.deeds.iter().map(|deed| {
-                let same = deed
-                    .presented
-                    .values()
-                    .map(|then| then.store.as_ref().is_some_and(|seen| now.values().any(|is| is == seen)));
-                format!(
-                    "{}{:?}{}",
-                    deed.name,
-                    same.collect::<Vec<_>>(),
-                    Some(&deed.stamp) == now.get(&deed.store).and_then(|seen| seen.written.as_ref())
-                )
-            });
-            format!("{:?}{:?}{:?}", deeds.collect::<Vec<_>>(), log.staged, log.installed.keys().collect::<Vec<_>>())
-        };
         let staging: Vec<_> = self.staging.iter().map(|(id, p)| (id, p.print().short())).collect();
         format!(
             "{}|{}|{predecessors:?}|{:?}|{acks:?}|{staging:?}|{:?}|{:?}|{:?}|{:?}",
             short(&ledger.placed),
             short(&ledger.perhaps),
             ledger.restarts.keys().collect::<Vec<_>>(),
-            self.runs.iter().map(log).collect::<Vec<_>>(),
-            self.rollback.as_ref().map(log),
-            self.open.iter().map(|deed| format!("{}{:?}", deed.name, deed.memory.restarts)).collect::<Vec<_>>(),
+            self.runs.iter().map(|log| marks.log(log)).collect::<Vec<_>>(),
+            self.rollback.as_ref().map(|log| marks.log(log)),
+            marks.deeds(&self.open),
             ledger.presented.iter().map(|(id, print)| format!("{id} {}", print.short())).collect::<Vec<_>>()
         )
+    }
+}
+
+/// Names for what is told apart by salts and dates alone. What the stores hold now comes first, and the rest by its first
+/// appearance: states that differ in nothing that may ever be compared get the same names.
+pub struct Marks {
+    now: BTreeMap<StoreId, Seen>,
+    bytes: BTreeMap<(StoreId, Fingerprint), usize>,
+}
+
+impl Marks {
+    fn of(state: &State) -> Self {
+        let mut marks = Self { now: state.seen(), bytes: BTreeMap::new() };
+        for store in state.world.topology.stores.keys() {
+            marks.number(store, &bytes_of(&state.world, store));
+        }
+        marks
+    }
+
+    fn number(&mut self, store: &StoreId, bytes: &[u8]) -> usize {
+        let fresh = self.bytes.len();
+        *self.bytes.entry((store.clone(), Fingerprint::of(bytes))).or_insert(fresh)
+    }
+
+    /// Whether a store is what it was then. When that was is nothing that tells: a file that has changed is never that file again.
+    fn is(&self, store: &StoreId, then: &Seen) -> bool {
+        self.now.get(store) == Some(then)
+    }
+
+    fn deeds(&mut self, deeds: &[Deed]) -> Vec<String> {
+        let mut keys = Vec::new();
+        for deed in deeds {
+            let (before, after) = (self.number(&deed.store, &deed.before), self.number(&deed.store, &deed.after));
+            let presented = deed.presented.iter().map(|(id, then)| {
+                (id, then.sha256.short(), then.store.as_ref().map(|seen| self.now.values().any(|is| is == seen)))
+            });
+            let presented: Vec<_> = presented.collect();
+            let stands = self.now.get(&deed.store).is_some_and(|seen| seen.written == Some(deed.stamp));
+            keys.push(format!("{}{before}>{after}{presented:?}{stands}{:?}{:?}", deed.name, deed.memory, deed.placed));
+        }
+        keys
+    }
+
+    fn log(&mut self, log: &Log) -> String {
+        format!("{:?}{:?}{:?}", self.deeds(&log.deeds), log.staged, log.installed.keys().collect::<Vec<_>>())
     }
 }
 
@@ -264,9 +292,9 @@ impl State {
         format!("{stores:?}{:?}{:?}{:?}", self.services, self.world.options.replace, self.away)
     }
 
-    /// What tells the state folder from others.
-    pub fn folder_key(&self) -> String {
-        self.folder.key(&self.seen())
+    /// What tells a state folder from others, were it the one of this state.
+    pub fn folder_key(&self, folder: &Folder) -> String {
+        folder.key(&mut Marks::of(self))
     }
 
     /// The state of every store.
@@ -280,20 +308,22 @@ impl State {
     }
 
     pub fn key(&self) -> String {
+        let mut marks = Marks::of(self);
+        let folder = self.folder.key(&mut marks);
         let work = match &self.work {
             Work::Nothing => String::new(),
             Work::Run(run) => {
                 let changes: Vec<_> = run.plan.changes.iter().map(|c| format!("{} {} {c}", c.phase, c.store)).collect();
-                format!("run {changes:?}{:?}", run.left)
+                format!("run {changes:?}{:?}{}", run.left, marks.log(&run.log))
             }
             Work::Back(back) => {
-                let left: Vec<_> = back.left.iter().map(|deed| &deed.name).collect();
-                format!("back {left:?}{:?}{}", back.log.staged, back.again)
+                let logs = (marks.log(&back.log), marks.deeds(&back.left), marks.log(&back.own));
+                format!("back {logs:?}{}", back.again)
             }
         };
         let truth: Vec<_> =
             self.truth.placed.values().flat_map(|p| p.iter().map(|(a, p)| (a, p.sha256.short()))).collect();
-        format!("{}|{}|{work}|{}|{truth:?}", self.estate_key(), self.folder_key(), self.restored)
+        format!("{}|{folder}|{work}|{}|{truth:?}", self.estate_key(), self.restored)
     }
 
     /// A command begins: what runs that were cut off did is asked of the disks. Answers the folder as it may be stored, and the

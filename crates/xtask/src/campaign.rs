@@ -1,0 +1,102 @@
+//! Tests that can run for long: each writes what it found into a page of `docs/`.
+
+use std::fs;
+
+use crate::process::{self, Failure};
+use crate::tools;
+
+/// One long run of a test, and the page that its figures go into.
+struct Campaign<'a> {
+    /// The page, without its ending.
+    page: &'a str,
+    /// What the page says before the figures.
+    head: String,
+    /// What the page says after them.
+    tail: &'a str,
+    /// Which test, as `cargo test` is told.
+    test: &'a [&'a str],
+    settings: &'a [(&'a str, String)],
+}
+
+/// Kills real applies.
+pub(crate) fn kill(kills: u32, seed: u64) -> Result<(), Failure> {
+    tools::ensure_judges()?;
+    let head = format!(
+        "# Killed runs\n\n`cargo xtask kill --kills {kills} --seed {seed}` starts that many real `apply` runs, each on a fresh copy of an \
+         estate with\nfour keystores (two of them are written, a new key is made), and kills each with `kill -9` at a moment that \
+         follows from\nthe seed. After each kill every store is compared with what it was and with what the run's journal \
+         announced, opened\nin a JVM with its keys, and its mode compared. Half of the estates, chosen by the seed, are then moved to \
+         another folder and\nworked on from a working folder of their own. `apply` is run again and must finish the work, leave no \
+         temporary file and no\nkey but the one that waits for its phase, and `plan` must find nothing to change."
+    );
+    Campaign {
+        page: "kills",
+        head,
+        tail: "A smaller campaign of 10 kills is part of the tests. That nothing depends on where the estate lies is also tested at \
+               every\nsingle step of a run, with power cuts and errors of the disk (`crates/host/tests/machine/faults.rs`, `undo.rs`).",
+        test: &["--package", "trustmason", "--test", "judge_kills"],
+        settings: &[("TRUSTMASON_KILLS", kills.to_string()), ("TRUSTMASON_KILL_SEED", seed.to_string())],
+    }
+    .run()
+}
+
+/// Forges state folders.
+pub(crate) fn forge(count: u32, seed: u64) -> Result<(), Failure> {
+    let head = format!(
+        "# Forged state folders\n\n`cargo xtask forge --count {count} --seed {seed}` takes the state folder of a real run that often and changes \
+         one to three things\nin its journal, and in every third also in its ledger: values that an enemy would like to be believed \
+         (places outside the\nestate, links, other digests, modes with set-user-id), fields and lines that are missing, doubled, \
+         swapped or cut short. Each\nis well-formed, of the right version, and the ledger holds the digest of the journal that was \
+         forged. Then a rollback is tried.\n\nIt must be refused with words, or do what the honest folder would have led to: nothing \
+         outside the state folder and the two\ndeclared stores may change, appear or vanish, and nothing may get a mode bit by which it \
+         runs as its owner. The seeds of the\nsingle folders are those from the campaign's seed upwards."
+    );
+    Campaign {
+        page: "forgeries",
+        head,
+        tail: "A smaller campaign of 400 is part of the tests.",
+        test: &["--package", "trustmason-host", "--test", "machine", "forged::"],
+        settings: &[("TRUSTMASON_FORGERIES", count.to_string()), ("TRUSTMASON_FORGERY_SEED", seed.to_string())],
+    }
+    .run()
+}
+
+/// Searches the model of rotation in its larger worlds.
+pub(crate) fn model() -> Result<(), Failure> {
+    Campaign {
+        page: "model",
+        head: "# The model of rotation\n\n`cargo xtask model` searches every state that a change of certificate can reach on a small \
+               estate, with the real planner, the\nreal ledger and the real judgement of rollbacks. What may happen: a run or a \
+               rollback is cut off after any store; the disk of\nany host it wrote to is away when the next command asks what it did; \
+               any service restarts at any moment; people acknowledge in\nany order; runs are rolled back, and rollbacks too. In every \
+               state each client must trust what its server presents, by what\neither last read; and from every state a way must lead \
+               to the end.\n\n\"With restores\" means that any earlier state folder, or an empty one, may once be put in the place of \
+               the present one: so do a\nbackup, and a second machine that works with a copy of the folder."
+            .to_owned(),
+        tail: "`cargo xtask test` searches the same worlds; in the larger two it keeps the backups of one run only, leaves no disk away \
+               and\nrolls no rollback back.",
+        test: &["--release", "--package", "trustmason-plan", "--test", "model", "never_lose"],
+        settings: &[("TRUSTMASON_MODEL", "whole".to_owned())],
+    }
+    .run()
+}
+
+impl Campaign<'_> {
+    fn run(self) -> Result<(), Failure> {
+        let report = process::root().join("target/report.txt");
+        if report.exists() {
+            fs::remove_file(&report)?;
+        }
+        let mut test = process::cargo();
+        test.arg("test").args(self.test).args(["--", "--nocapture", "--test-threads", "1"]);
+        test.envs(self.settings.iter().map(|(name, value)| (name, value))).env("TRUSTMASON_REPORT", &report);
+        process::run(&mut test)?;
+        let figures = fs::read_to_string(&report)
+            .map_err(|error| format!("the test left no figures in {}: {error}", report.display()))?;
+        let lines: String = figures.trim().split("; ").map(|clause| format!("{clause}\n")).collect();
+        let page = process::root().join("docs").join(self.page).with_extension("md");
+        fs::write(&page, format!("{}\n\n```text\n{lines}```\n\n{}\n", self.head, self.tail))?;
+        println!("wrote docs/{}.md", self.page);
+        Ok(())
+    }
+}
