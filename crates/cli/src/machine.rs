@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use trustmason_host::ack::ack;
+use trustmason_host::ack::{Word, ack};
 use trustmason_host::audit::{Approval, Author};
 use trustmason_host::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use trustmason_host::endpoint::{self, Way};
@@ -43,6 +43,15 @@ pub(crate) struct Machine {
     pub(crate) clock: Clock,
     /// Set by the first signal: what is in hand is finished, and no more begun.
     stop: Arc<AtomicBool>,
+}
+
+/// What came of the restarts that have commands.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    /// Each that was begun, in order.
+    pub(crate) services: Vec<Restarting>,
+    /// Why those that are up again are not known to be.
+    pub(crate) unrecorded: Option<String>,
 }
 
 /// A service restarted by its command.
@@ -178,7 +187,7 @@ impl Machine {
         plan: &Plan,
         lock: &mut Lock,
         console: Console,
-    ) -> Result<Vec<Restarting>, Stop> {
+    ) -> Restarts {
         let waited = plan.waited_for();
         let mut all: Vec<Restarting> = Vec::new();
         for restart in plan.restarts.iter().filter(|r| waited.contains(&r.service)) {
@@ -197,11 +206,20 @@ impl Machine {
         }
         let up = all.iter().filter(|r| r.outcome.is_ok());
         let up: BTreeMap<_, _> = up.map(|r| (r.service.clone(), format!("{}, by its command", person()))).collect();
+        let mut unrecorded = None;
         if !up.is_empty() {
-            ack(&up, plan, self.clock.now(), &sight.ledger, &self.disk, lock)
-                .map_err(|e| Stop::refused(format!("services were restarted, but {e}")))?;
+            let names: Vec<String> = up.keys().map(ToString::to_string).collect();
+            let word = Word { restarted: up, plan, topology: &estate.topology, now: self.clock.now() };
+            unrecorded = match ack(word, &sight.ledger, &self.disk, lock) {
+                Ok(unclear) if unclear.is_empty() => None,
+                Ok(unclear) => Some(unclear.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+                Err(error) => Some(format!(
+                    "that services were restarted could not be recorded: {error}; say so: trustmason ack {}",
+                    names.join(" ")
+                )),
+            };
         }
-        Ok(all)
+        Restarts { services: all, unrecorded }
     }
 
     /// Whether carrying a plan out would write nothing at all.

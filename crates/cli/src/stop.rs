@@ -31,6 +31,14 @@ impl Stop {
         Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }
     }
 
+    /// What is said, as text.
+    pub(crate) fn into_message(self) -> String {
+        match self.words {
+            Words::Message(message) => message,
+            Words::Faults(faults) => faults.to_string(),
+        }
+    }
+
     /// Says it, and gives the facts for the exit code.
     pub(crate) fn say(self, console: Console) -> Facts {
         match self.words {

@@ -1,12 +1,14 @@
 //! Records that services were restarted. Nothing is started here; the word of whoever did it is what a barrier waits for.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::Plan;
 use trustmason_plan::ledger::Ack;
-use trustmason_spec::name::ServiceId;
+use trustmason_spec::name::{ServiceId, StoreId};
+use trustmason_spec::topology::Topology;
 
 use crate::audit::{Entry, Event};
 use crate::decision::{self, Decision, DecisionError};
@@ -14,20 +16,59 @@ use crate::disk::Disk;
 use crate::ledger::Loaded;
 use crate::lock::Lock;
 
-/// Records restarts, each with who saw to it. The plan is the one of this moment: it knows what the services read.
+/// A person's or a command's word that services were restarted.
+#[derive(Clone, Debug)]
+pub struct Word<'a> {
+    /// The services, each with who saw to it.
+    pub restarted: BTreeMap<ServiceId, String>,
+    /// The plan of this moment: it knows what the services read.
+    pub plan: &'a Plan,
+    /// The estate.
+    pub topology: &'a Topology,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A restart that cannot be recorded: nobody can tell what the service read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The service.
+    pub service: ServiceId,
+    /// A store it reads, of which nobody can tell yet what a run did there.
+    pub store: StoreId,
+    /// Why it cannot be told.
+    pub why: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, store, why } = self;
+        write!(
+            f,
+            "what {service} read when it was restarted cannot be told, since nobody can see yet what a run did to {store} ({why}); \
+             say it once that can be looked at again"
+        )
+    }
+}
+
+/// Records restarts. Answers those that were not recorded.
 ///
 /// # Errors
 /// [`DecisionError`]; nothing was recorded.
-pub fn ack(
-    restarted: &BTreeMap<ServiceId, String>,
-    plan: &Plan,
-    now: Timestamp,
-    loaded: &Loaded,
-    disk: &Disk,
-    lock: &mut Lock,
-) -> Result<(), DecisionError> {
+pub fn ack(word: Word<'_>, loaded: &Loaded, disk: &Disk, lock: &mut Lock) -> Result<Vec<Unread>, DecisionError> {
+    let Word { mut restarted, plan, topology, now } = word;
+    let mut unread = Vec::new();
+    restarted.retain(|service, _| {
+        let reads = |id: &StoreId| topology.stores.get(id).is_some_and(|def| def.restart.contains(service));
+        let Some(unclear) = loaded.unclear.iter().find(|unclear| reads(&unclear.store)) else { return true };
+        unread.push(Unread { service: service.clone(), store: unclear.store.clone(), why: unclear.why.clone() });
+        false
+    });
+    if restarted.is_empty() {
+        return Ok(unread);
+    }
     let mut ledger = loaded.ledger.clone();
-    for (service, by) in restarted {
+    for (service, by) in &restarted {
         let read = plan.readers.get(service).cloned().unwrap_or_default();
         ledger.restarts.remove(service);
         ledger.acks.insert(service.clone(), Ack::new(now, by, &read));
@@ -36,5 +77,6 @@ pub fn ack(
         restarted.iter().map(|(service, by)| Entry::new(Event::Ack, now, by).of_service(service)).collect();
     let names: Vec<String> = restarted.keys().map(ToString::to_string).collect();
     let digest = Fingerprint::of(names.join(" ").as_bytes());
-    decision::record(&Decision { ledger: &ledger, lines: &lines, digest, now }, loaded, disk, lock)
+    decision::record(&Decision { ledger: &ledger, lines: &lines, digest, now }, loaded, disk, lock)?;
+    Ok(unread)
 }

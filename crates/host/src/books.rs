@@ -27,6 +27,8 @@ pub(crate) struct Books<'a> {
     pub ledger: Ledger,
     /// Trouble with the books themselves, which stopped no store.
     pub troubles: Vec<String>,
+    /// What could not be tidied away. Nothing of this run is missing for it.
+    pub warnings: Vec<String>,
     /// Something is left that the next run must see to, as after a crash: the record stays open.
     pub open: bool,
     /// The digest of the ledger as this run stored it last: it stores no other in the place of any but this.
@@ -87,12 +89,29 @@ impl<'a> Books<'a> {
         let stored = Some(ledger::store(disk, &state, &ledger, loaded.sha256, &run)?);
         let sites = Sites::of(topology, &state);
         Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, sites))?;
-        Ok(Self { disk, state, run, now, journal, ledger, troubles: Vec::new(), open: false, stored, topology })
+        Ok(Self {
+            disk,
+            state,
+            run,
+            now,
+            journal,
+            ledger,
+            troubles: Vec::new(),
+            warnings: Vec::new(),
+            open: false,
+            stored,
+            topology,
+        })
     }
 
     /// Where the stores are.
     pub(crate) fn sites(&self) -> Sites<'_> {
         Sites::of(self.topology, &self.state)
+    }
+
+    /// What keeps other runs out while this one works.
+    pub(crate) fn guard<'g>(&'g self, lock: &'g Lock) -> Guard<'g> {
+        Guard { lock, state: &self.state, stored: self.stored }
     }
 
     /// Takes what became of a store into the ledger: what was done, or what may have come about. Where a part cannot be looked at,
@@ -120,8 +139,8 @@ impl<'a> Books<'a> {
     pub(crate) fn close(&mut self, lock: &Lock, finished: Timestamp, counts: Counts, policy: &Policy) {
         // Without the lock, or over a ledger that another program wrote, nothing more is stored: the journal has it all, and the
         // next run takes it from there.
-        if let Err(error) = lock.is_held() {
-            self.troubles.push(error.to_string());
+        if let Err(error) = self.guard(lock).holds() {
+            self.troubles.push(error);
             return;
         }
         if let Err(error) = self.log() {
@@ -134,7 +153,7 @@ impl<'a> Books<'a> {
             (record.finished, record.written, record.failed, record.skipped) = (closed, written, failed, skipped);
         }
         if written > 0 {
-            self.trouble(|books| books.prune(policy));
+            self.prune(policy);
         }
         self.trouble(|books| books.journal.note(&Record::End { at: finished }));
         self.trouble(|books| {
@@ -157,12 +176,12 @@ impl<'a> Books<'a> {
     }
 
     /// Removes the backups of runs that are too old and not among the newest that wrote; never while a run is open.
-    fn prune(&mut self, policy: &Policy) -> Result<(), DiskError> {
+    fn prune(&mut self, policy: &Policy) {
         if self.ledger.runs.iter().any(|record| record.finished.is_none()) {
-            return Ok(());
+            return;
         }
         let age = SignedDuration::from_hours(24).saturating_mul(i32::try_from(policy.keep_days).unwrap_or(i32::MAX));
-        let Ok(oldest) = self.now.checked_sub(age) else { return Ok(()) };
+        let Ok(oldest) = self.now.checked_sub(age) else { return };
         let wrote = self.ledger.runs.iter().rev().filter(|record| record.written > 0);
         let newest: Vec<RunId> = wrote
             .take(usize::try_from(policy.keep_runs).unwrap_or(usize::MAX))
@@ -171,11 +190,38 @@ impl<'a> Books<'a> {
         let kept = |record: &RunRecord| record.pruned || record.started >= oldest || newest.contains(&record.id);
         for record in self.ledger.runs.iter_mut().filter(|record| !kept(record)) {
             let backups = self.state.backups(&record.id);
-            self.state.is_inside(&backups)?;
-            empty(self.disk, &backups)?;
-            record.pruned = true;
+            match self.state.is_inside(&backups).and_then(|()| empty(self.disk, &backups)) {
+                Ok(()) => record.pruned = true,
+                Err(error) => self.warnings.push(format!("old backups stay: {error}")),
+            }
         }
-        Ok(())
+    }
+}
+
+/// What keeps other runs out while a run works: the lock, and that nobody stores a ledger without it.
+#[derive(Clone, Copy)]
+pub(crate) struct Guard<'a> {
+    lock: &'a Lock,
+    state: &'a State,
+    /// The digest of the ledger as this run stored it.
+    stored: Option<Fingerprint>,
+}
+
+impl Guard<'_> {
+    /// Whether it still does. Asked before each thing that is stored.
+    ///
+    /// # Errors
+    /// Why it does not, for people.
+    pub(crate) fn holds(self) -> Result<(), String> {
+        self.lock.is_held().map_err(|error| error.to_string())?;
+        match ledger::digest_of(&self.state.ledger()) {
+            Ok(now) if now == self.stored => Ok(()),
+            Ok(_) => Err(format!(
+                "{} was written by another program while this run works; nothing more is stored",
+                self.state.ledger().display()
+            )),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 

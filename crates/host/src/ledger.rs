@@ -150,7 +150,7 @@ pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError
 }
 
 /// The digest of a ledger's file.
-fn digest_of(path: &std::path::Path) -> Result<Option<Fingerprint>, DiskError> {
+pub(crate) fn digest_of(path: &std::path::Path) -> Result<Option<Fingerprint>, DiskError> {
     Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Fingerprint::of(&bytes)))
 }
 

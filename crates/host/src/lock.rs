@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_plan::run_id::RunId;
 
-use crate::disk::{self, Disk, DiskError, Limit};
+use crate::disk::{self, Disk, DiskError, Limit, is_one_file};
 use crate::state::State;
 
 /// Who holds a lock.
@@ -138,19 +138,6 @@ impl Lock {
     pub fn state(&self) -> &State {
         &self.state
     }
-}
-
-#[cfg(unix)]
-fn is_one_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Here an open file that was removed keeps its name until it is closed, so that nobody can put another in its place; what can be
-/// compared is when they were made.
-#[cfg(not(unix))]
-fn is_one_file(one: &std::fs::Metadata, other: &std::fs::Metadata) -> bool {
-    other.is_file() && one.created().ok() == other.created().ok()
 }
 
 fn held(file: File, state: &State) -> Result<File, LockError> {

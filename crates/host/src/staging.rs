@@ -5,6 +5,7 @@
 //! From here the protected key travels into its store as it is: it is opened nowhere on the way. The key of a PEM pair is in
 //! the clear, as it is in its store; both are for their owner alone.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use trustmason_keystore::{
     Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
     Protection, ReadError, Store, Unlock,
 };
-use trustmason_plan::observed::StagedLook;
+use trustmason_plan::observed::{FailureClass, ReadFailure, StagedKey, StagedLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 use zeroize::Zeroizing;
@@ -189,11 +190,28 @@ pub(crate) fn format_named(name: &str) -> Option<Format> {
 
 /// The staging file of an identity, whatever its format.
 pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
-    FORMATS.iter().map(|format| state.staging(identity, *format)).find(|path| path.is_file())
+    // What cannot be looked at may well be there.
+    let is_there =
+        |path: &PathBuf| !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
+    FORMATS.iter().map(|format| state.staging(identity, *format)).find(is_there)
 }
 
-/// Looks at what an earlier run staged. A file that is no store is as good as none: the key in it is lost.
-pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> Option<StagedLook> {
+/// Looks at what an earlier run staged.
+pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> StagedLook {
+    key_at(path, password, certificates).map_or_else(
+        |failed| {
+            StagedLook::Unreadable(ReadFailure {
+                path: Some(path.to_owned()),
+                class: FailureClass::Unreadable,
+                sha256: None,
+                message: failed.into_error(path).to_string(),
+            })
+        },
+        StagedLook::Key,
+    )
+}
+
+fn key_at(path: &Path, password: Option<&Password>, certificates: &Interner) -> Result<StagedKey, Failed> {
     let nothing = pair::no_password();
     let password = if is_pair(path) { Some(&nothing) } else { password };
     let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
@@ -203,12 +221,12 @@ pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Inte
             (opened, opens)
         }
         // The password has changed since: still to be seen, no longer to be used.
-        None => (open(path, Unlock::Unverified, certificates).ok()?, false),
+        None => (open(path, Unlock::Unverified, certificates)?, false),
     };
     let created = store.entry(entry).and_then(|e| Timestamp::from_millisecond(e.created_ms?).ok());
     // A self-signed certificate begins when it is made.
-    let since = created.or_else(|| Timestamp::from_second(certificate.not_before()).ok())?;
-    Some(StagedLook { certificate, opens, path: path.to_owned(), since })
+    let begins = || Timestamp::from_second(certificate.not_before()).unwrap_or_default();
+    Ok(StagedKey { since: created.unwrap_or_else(begins), certificate, opens, path: path.to_owned() })
 }
 
 enum Failed {

@@ -279,7 +279,7 @@ fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -
     {
         let standing: Vec<_> = authority.standing().cloned().collect();
         take(authority, &standing);
-        if let Some(staged) = observed.staging.get(&def.id) {
+        if let Some(staged) = observed.staged(&def.id) {
             let replies = authority.inbox.iter().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
             let own = replies.chain([&staged.certificate]).filter(|c| !c.is_self_issued() && !c.is_ca());
             for reply in own.filter(|c| c.spki_der() == staged.certificate.spki_der()) {

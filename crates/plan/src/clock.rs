@@ -24,7 +24,7 @@ use trustmason_spec::topology::{IdentityDef, Source, Subject, Topology};
 
 use crate::days;
 use crate::ledger::Moment;
-use crate::observed::{Observed, ServedLook, StoreLook};
+use crate::observed::{Observed, ServedLook, StagedLook, StoreLook};
 use crate::text;
 
 /// Clocks of several machines that work on one estate may differ by so many seconds.
@@ -158,7 +158,7 @@ impl Evidence {
             StoreLook::Readable(facts) => facts.modified,
             StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved => None,
         });
-        let staged = observed.staging.values().map(|look| look.since.as_second());
+        let staged = observed.staging.values().filter_map(StagedLook::key).map(|look| look.since.as_second());
         let validity = |one: &Certificate| Validity { begins: one.not_before(), ends: one.not_after() };
         let in_use: BTreeMap<Fingerprint, Validity> =
             in_use(topology, observed).map(|one| (one.fingerprint(), validity(one))).collect();
@@ -211,7 +211,7 @@ fn certificates(observed: &Observed) -> impl Iterator<Item = &Arc<Certificate>> 
     let held = stores.flatten().flat_map(|entry| entry.certificates()).filter_map(CertificateSlot::certificate);
     let files = observed.sources.keys().filter_map(|subject| observed.source(subject));
     let replies = observed.inboxes.values().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
-    let staged = observed.staging.values().map(|look| &look.certificate);
+    let staged = observed.staging.values().filter_map(StagedLook::key).map(|look| &look.certificate);
     let served = observed.served.values().filter_map(|look| match look {
         ServedLook::Presented(slot) => slot.certificate(),
         ServedLook::Unreachable(_) => None,

@@ -29,7 +29,7 @@ pub struct Observed {
     pub shadows: BTreeMap<StoreId, Vec<String>>,
     /// What products are told about their stores, by host and the name of the options file.
     pub options: BTreeMap<(Fqdn, String), OptionsLook>,
-    /// Keys minted by an earlier run and not installed yet.
+    /// Keys minted by an earlier run and not installed yet, and files in their place that cannot be read.
     pub staging: BTreeMap<IdentityId, StagedLook>,
     /// What services presented, of those that were asked; nobody is, unless somebody wants it.
     pub served: BTreeMap<IdentityId, ServedLook>,
@@ -42,6 +42,11 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// The key of an identity that an earlier run made and nobody installed yet, where one could be read.
+    pub fn staged(&self, identity: &IdentityId) -> Option<&StagedKey> {
+        self.staging.get(identity)?.key()
+    }
+
     /// The certificate in a file of its own, if that is one certificate that could be read.
     pub(crate) fn source(&self, subject: &Subject) -> Option<&Arc<Certificate>> {
         match self.sources.get(subject)? {
@@ -241,9 +246,28 @@ pub enum ServedLook {
     Unreachable(String),
 }
 
+/// What lies where an earlier run put a new key.
+#[derive(Clone, Debug)]
+pub enum StagedLook {
+    /// A key with its certificate.
+    Key(StagedKey),
+    /// Something is there, and nobody can tell which key: it cannot be read, or is not one key with its certificate.
+    Unreadable(ReadFailure),
+}
+
+impl StagedLook {
+    /// The key, where it can be told.
+    pub fn key(&self) -> Option<&StagedKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// A key minted by an earlier run.
 #[derive(Clone, Debug)]
-pub struct StagedLook {
+pub struct StagedKey {
     /// Its certificate.
     pub certificate: Arc<Certificate>,
     /// Whether its key opened with the target's password.

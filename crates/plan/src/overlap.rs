@@ -27,7 +27,7 @@ use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
 use crate::ledger::Reading;
-use crate::observed::{StagedLook, trusted};
+use crate::observed::{StagedKey, trusted};
 use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
 use crate::target::HandOffTarget;
@@ -67,7 +67,7 @@ pub(crate) struct Next {
 
 impl Next {
     /// A self-signed one from staging.
-    pub(crate) fn of(look: &StagedLook) -> Self {
+    pub(crate) fn of(look: &StagedKey) -> Self {
         Self {
             certificate: Arc::clone(&look.certificate),
             since: look.since,
@@ -146,14 +146,23 @@ pub(crate) fn staged<'a>(
     ground: &Ground<'a>,
     def: &IdentityDef,
     current: Option<&Certificate>,
-) -> Option<&'a StagedLook> {
-    ground.observed.staging.get(&def.id).filter(|look| look.opens).filter(|look| {
+) -> Option<&'a StagedKey> {
+    ground.observed.staged(&def.id).filter(|look| look.opens).filter(|look| {
         let certificate = &look.certificate;
         let faults = constraints::judge(certificate, def, ground.now);
         !faults.iter().any(Fault::demands_new)
             && current.is_none_or(|now| now.fingerprint() != certificate.fingerprint())
             && !ground.topology.distrust.contains_key(&certificate.fingerprint())
+            && !current.is_some_and(|now| is_outdated(look, now))
     })
+}
+
+/// Whether a staged key was made before the present certificate began: an older state folder was put back, or a person made the
+/// identity anew meanwhile. Of a certificate that an authority issued this cannot be told.
+pub(crate) fn is_outdated(staged: &StagedKey, current: &Certificate) -> bool {
+    staged.certificate.is_self_issued()
+        && current.is_self_issued()
+        && staged.certificate.not_before() < current.not_before()
 }
 
 /// Whether nobody can use a certificate with this fault any more, or nobody should.

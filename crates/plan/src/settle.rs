@@ -18,7 +18,7 @@ use crate::change::{From, FromKind, IdentityState, Material, Options};
 use crate::constraints;
 use crate::days;
 use crate::finding::{Finding, Kind, Severity};
-use crate::observed::{Observed, SourceLook, StoreFacts};
+use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
 use crate::overlap::Overlap;
 use crate::standing::{Selection, Standing};
 use crate::text;
@@ -234,6 +234,15 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
         return unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
+    if let Some(StagedLook::Unreadable(failure)) = ground.observed.staging.get(&def.id) {
+        // A change of its certificate may be under way: neither is it gone on with nor given up.
+        let why = Why::SourceUnreadable {
+            subject: def.id.to_string(),
+            class: failure.class,
+            message: failure.message.clone(),
+        };
+        return unknown(why);
+    }
     match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => renew::present(ground, def, standing, alias, entry, chain),
         Held::Nothing => missing(ground, def, standing, alias),

@@ -14,7 +14,7 @@ use trustmason_plan::clock::{Evidence, TOLERANCE, Validity, Verdict, judge};
 use trustmason_plan::ledger::{
     Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
 };
-use trustmason_plan::observed::{Observed, SourceLook, StagedLook, StoreLook};
+use trustmason_plan::observed::{Observed, SourceLook, StagedKey, StagedLook, StoreLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::wire::Document;
@@ -224,12 +224,12 @@ fn world(case: &Case) -> (World, Observed) {
             facts.modified = case.modified;
         }
     }
-    let staged = StagedLook {
+    let staged = StagedLook::Key(StagedKey {
         certificate: Arc::clone(&corners()[case.next].certificate),
         opens: true,
         path: "staging".into(),
         since: case.staged,
-    };
+    });
     observed.staging.insert(IdentityId::new(host(0), "wsm"), staged);
     (world, observed)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
-use trustmason_host::ack::ack;
+use trustmason_host::ack::{Word, ack};
 use trustmason_plan::outline::Wait;
 use trustmason_plan::text::{count, escape};
 use trustmason_spec::name::ServiceId;
@@ -32,11 +32,20 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let by = person();
     let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
     word.record(&machine, &estate, &mut sight, &mut lock)?;
-    ack(&restarted, &plan, now, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
-    let names: Vec<String> = meant.iter().map(|service| format!("  {service}\n")).collect();
-    let restarts = count(meant.len(), "restart");
+    let word = Word { restarted, plan: &plan, topology: &estate.topology, now };
+    let unclear = ack(word, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    let recorded: Vec<&ServiceId> = meant.iter().filter(|s| !unclear.iter().any(|u| u.service == **s)).collect();
+    let refused: Vec<String> = unclear.iter().map(ToString::to_string).collect();
+    if recorded.is_empty() {
+        return Err(Stop::refused(format!("nothing was recorded: {}", refused.join("; "))));
+    }
+    let names: Vec<String> = recorded.iter().map(|service| format!("  {service}\n")).collect();
+    let restarts = count(recorded.len(), "restart");
     let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
-    let left = waited.iter().filter(|service| !meant.contains(**service)).count();
+    for one in &refused {
+        text.push_str(&format!("Not recorded: {one}.\n"));
+    }
+    let left = waited.iter().filter(|service| !recorded.contains(*service)).count();
     let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
     let reached = reached.into_iter().flat_map(|barrier| &barrier.waits_for);
     let others: Vec<String> = reached.filter(|w| !matches!(w, Wait::Restart(_))).map(ToString::to_string).collect();
@@ -48,7 +57,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
         text.push_str(&format!("Nothing else is waited for now. Go on: trustmason apply {}\n", estate.name));
     }
     console.report(&text);
-    Ok(Facts::FINE)
+    Ok(Facts { waiting: !refused.is_empty(), ..Facts::FINE })
 }
 
 /// The services a person means, of those that are waited for now, else of those that will be.

@@ -16,7 +16,7 @@ use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
-use crate::machine::{Machine, Sight};
+use crate::machine::{Machine, Restarts, Sight};
 use crate::stop::Stop;
 use crate::view;
 use crate::view::apply::{Report, Round};
@@ -83,6 +83,9 @@ pub(crate) struct Begun {
 
 /// Carries a plan out, restarts what has a command for it, and goes on with the later phases that the plan foretold as long as
 /// nothing waits for a person. Answers what was done, round by round, and the plan that is left.
+///
+/// # Errors
+/// That nothing was done. Once something was, what goes wrong is among the troubles of its round.
 pub(crate) fn rounds(
     estate: &Estate,
     machine: &Machine,
@@ -94,27 +97,51 @@ pub(crate) fn rounds(
     let options = Options { replace: Vec::new(), at: None, ..plan.options.clone() };
     let foretold = plan.forecast.clone();
     let mut rounds: Vec<Round> = Vec::new();
+    let again = |sight: &mut Sight| -> Result<Plan, Stop> {
+        *sight = machine.look(estate, console)?;
+        Ok(estate.judge(&mut sight.observed, &options, machine.clock.now()))
+    };
     loop {
-        let outcomes = machine.run(estate, &sight, &plan, lock, approval, console)?;
+        let outcomes = match machine.run(estate, &sight, &plan, lock, approval, console) {
+            Ok(outcomes) => outcomes,
+            // What was done before is told all the same.
+            Err(stop) => match rounds.last_mut() {
+                Some(round) => {
+                    round.outcomes.troubles.push(stop.into_message());
+                    return Ok((rounds, plan));
+                }
+                None => return Err(stop),
+            },
+        };
         let done = outcomes.is_complete() && !outcomes.interrupted;
         let untouched = outcomes.run.is_none() && plan.changes.is_empty();
-        let mut next = if untouched {
-            plan.clone()
-        } else {
-            sight = machine.look(estate, console)?;
-            estate.judge(&mut sight.observed, &options, machine.clock.now())
+        let interrupted = outcomes.interrupted;
+        let mut round = Round { plan, outcomes, restarts: Vec::new(), interrupted };
+        let after = if untouched { Ok(round.plan.clone()) } else { again(&mut sight) };
+        let after = after.and_then(|next| {
+            if done {
+                let Restarts { services, unrecorded } = machine.restart(estate, &sight, &next, lock, console);
+                round.restarts = services;
+                round.outcomes.troubles.extend(unrecorded);
+            }
+            if round.restarts.iter().any(|r| r.outcome.is_ok()) { again(&mut sight) } else { Ok(next) }
+        });
+        round.interrupted |= machine.stopped();
+        let all_up = round.restarts.iter().all(|r| r.outcome.is_ok());
+        let next = match after {
+            Ok(next) => next,
+            Err(stop) => {
+                // Nobody can tell what is left: the plan that was carried out is the last that is known.
+                round.outcomes.troubles.push(format!("what is left cannot be told: {}", stop.into_message()));
+                let known = round.plan.clone();
+                rounds.push(round);
+                return Ok((rounds, known));
+            }
         };
-        let restarts = if done { machine.restart(estate, &sight, &next, lock, console)? } else { Vec::new() };
-        let up = restarts.iter().filter(|r| r.outcome.is_ok()).count();
-        if up > 0 {
-            sight = machine.look(estate, console)?;
-            next = estate.judge(&mut sight.observed, &options, machine.clock.now());
-        }
-        let all_up = up == restarts.len();
-        let interrupted = outcomes.interrupted || machine.stopped();
-        rounds.push(Round { plan, outcomes, restarts, interrupted });
+        let ended = !done || !round.outcomes.troubles.is_empty() || !all_up || round.interrupted;
+        rounds.push(round);
         let expected = next.changes.iter().all(|change| foretold.iter().any(|one| one.foretells(change)));
-        if !done || !all_up || interrupted || next.changes.is_empty() || !expected {
+        if ended || next.changes.is_empty() || !expected {
             return Ok((rounds, next));
         }
         plan = next;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_host::ack::ack;
+use trustmason_host::ack::{Word, ack};
 use trustmason_host::audit::Approval;
 use trustmason_host::disk;
 use trustmason_plan::outline::Plan;
@@ -87,8 +87,9 @@ fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), 
         names.join(", ")
     ));
     let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
-    ack(&by, &plan, machine.clock.now(), &sight.ledger, &machine.disk, &mut lock)
-        .map_err(|e| Stop::refused(e.to_string()))
+    let word = Word { restarted: by, plan: &plan, topology: &estate.topology, now: machine.clock.now() };
+    ack(word, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    Ok(())
 }
 
 fn step(console: Console, command: &str) {

@@ -18,7 +18,7 @@ use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
 use crate::machine::{Machine, Sight};
 use crate::stop::Stop;
-use crate::view::{BAD, BOLD, DIM, GOOD, ladder, line, paint};
+use crate::view::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint};
 
 const QUESTION: &str = "Do you want to take this run back?";
 const LISTED: &str = "`trustmason runs` lists the runs";
@@ -115,11 +115,22 @@ fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     for identity in &undone.kept {
         line!(out, "{} the new key of {identity} waits on: a store holds its certificate", paint(DIM, "kept"));
     }
+    for identity in &undone.restaged {
+        line!(
+            out,
+            "{} the key of {identity} waits in staging again, and the next apply goes on with it; to give it up, take the run \
+             before back too",
+            paint(DIM, "kept")
+        );
+    }
     for pack in packs {
         line!(out, "the pack for {pack} asks for what was taken back; the next apply writes it anew");
     }
     for trouble in &undone.troubles {
         line!(out, "{} {trouble}", paint(BAD, "!"));
+    }
+    for warning in &undone.warnings {
+        line!(out, "{} {warning}", paint(WARN, "!"));
     }
     out.push('\n');
     let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();

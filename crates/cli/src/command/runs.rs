@@ -1,7 +1,7 @@
 //! `runs`: what was done to an estate, run by run.
 
-use trustmason_host::ledger;
 use trustmason_host::state::State;
+use trustmason_host::{journal, ledger};
 
 use crate::args::{ReportFormat, RunsArgs};
 use crate::console::Console;
@@ -12,13 +12,15 @@ use crate::view;
 
 pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let loaded =
-        ledger::load(&State::at(estate.state()), &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
+    let state = State::at(estate.state());
+    let loaded = ledger::load(&state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
+    let damage = loaded.ledger.runs.iter().filter(|run| !run.pruned && run.undone_by.is_none());
+    let damage = damage.filter_map(|run| Some((run.id.clone(), journal::check(&state, run).err()?.to_string())));
+    let damage = damage.collect();
     console.report(&match args.format {
-        ReportFormat::Text => view::runs::text(&loaded, &estate.name),
-        ReportFormat::Json => {
-            view::runs::json(&loaded).map_err(|e| Stop::refused(format!("the runs cannot be written as JSON: {e}")))?
-        }
+        ReportFormat::Text => view::runs::text(&loaded, &damage, &estate.name),
+        ReportFormat::Json => view::runs::json(&loaded, &damage)
+            .map_err(|e| Stop::refused(format!("the runs cannot be written as JSON: {e}")))?,
     });
     Ok(Facts::FINE)
 }

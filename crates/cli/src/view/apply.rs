@@ -150,6 +150,9 @@ pub(crate) fn text(report: Report<'_>) -> String {
         for trouble in &round.outcomes.troubles {
             line!(out, "{} {trouble}", paint(BAD, "!"));
         }
+        for warning in &round.outcomes.warnings {
+            line!(out, "{} {warning}", paint(WARN, "!"));
+        }
         restarted(&mut out, &round.restarts);
         if round.interrupted {
             line!(out, "{}\n", paint(WARN, "Interrupted: what was in hand was finished; run apply again to go on."));
@@ -318,6 +321,8 @@ struct RoundDocument {
     packs: Vec<PackDocument>,
     restarted: Vec<RestartedDocument>,
     troubles: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -403,6 +408,7 @@ fn round_document(round: &Round) -> RoundDocument {
         packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
         restarted: restarts.iter().map(restarted_document).collect(),
         troubles: outcomes.troubles.clone(),
+        warnings: outcomes.warnings.clone(),
     }
 }
 

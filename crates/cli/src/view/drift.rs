@@ -93,7 +93,7 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
     let facts = tally.facts(strict);
     if !facts.blocked && !facts.pending {
         let s = &plan.summary;
-        let seen = s.manual + s.unobserved + s.waiting == 0;
+        let seen = s.manual + s.unobserved + s.waiting + s.changes() == 0;
         return match (tally.warning, seen) {
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
             (0, false) => {

@@ -1,5 +1,7 @@
 //! The runs of an estate, newest first.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use trustmason_host::ledger::Loaded;
 use trustmason_plan::ledger::RunRecord;
@@ -7,9 +9,13 @@ use trustmason_plan::run_id::RunId;
 
 use super::{BOLD, DIM, WARN, line, paint};
 
+/// Runs that cannot be taken back, since their journals cannot be used, and why.
+pub(crate) type Damage = BTreeMap<RunId, String>;
+
 /// How a run stands.
-fn state(run: &RunRecord, loaded: &Loaded) -> &'static str {
+fn state(run: &RunRecord, loaded: &Loaded, damage: &Damage) -> &'static str {
     match (run.finished, &run.undone_by, run.pruned) {
+        _ if damage.contains_key(&run.id) => "damaged",
         _ if !run.unclear.is_empty() => "unclear",
         _ if loaded.recovered.contains(&run.id) => "interrupted",
         (None, ..) => "interrupted",
@@ -20,7 +26,7 @@ fn state(run: &RunRecord, loaded: &Loaded) -> &'static str {
 }
 
 /// As text.
-pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
+pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
     let mut out = String::new();
     if loaded.ledger.runs.is_empty() {
         line!(out, "No run has written anything yet.");
@@ -28,8 +34,8 @@ pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
     }
     line!(out, "{}", paint(BOLD, format!("{:<29}  {:>7} {:>6} {:>8}  state", "run", "written", "failed", "left out")));
     for run in loaded.ledger.runs.iter().rev() {
-        let state = state(run, loaded);
-        let style = if matches!(state, "interrupted" | "unclear") { WARN } else { DIM };
+        let state = state(run, loaded, damage);
+        let style = if matches!(state, "interrupted" | "unclear" | "damaged") { WARN } else { DIM };
         let note = match (&run.undoes, &run.undone_by) {
             (Some(undone), _) => format!("  takes {undone} back"),
             (None, Some(by)) => format!(" by {by}"),
@@ -50,12 +56,22 @@ pub(crate) fn text(loaded: &Loaded, spec: &str) -> String {
         line!(out, "What run {} did to {} cannot be told yet: {}", unclear.run, unclear.store, unclear.why);
         line!(out, "Until it can be looked at, everything it may have done there is assumed. Each command asks again.");
     }
-    if !loaded.recovered.is_empty() {
+    for (run, why) in damage {
+        out.push('\n');
+        line!(out, "Run {run} cannot be taken back: {why}");
+    }
+    let interrupted = loaded.recovered.iter().filter_map(|id| loaded.ledger.run(id));
+    let (rollbacks, runs): (Vec<&RunRecord>, Vec<&RunRecord>) = interrupted.partition(|run| run.undoes.is_some());
+    if !runs.is_empty() {
         out.push('\n');
         line!(
             out,
             "An interrupted run is finished by: trustmason apply {spec}, or taken back by: trustmason rollback {spec}"
         );
+    }
+    if !rollbacks.is_empty() {
+        out.push('\n');
+        line!(out, "An interrupted rollback is finished by: trustmason rollback {spec}");
     }
     out
 }
@@ -74,10 +90,12 @@ struct RunDocument<'a> {
     undone_by: Option<&'a str>,
     unclear: Vec<String>,
     backups: bool,
+    /// Why it cannot be taken back, where its journal cannot be used.
+    damage: Option<&'a str>,
 }
 
 /// As JSON, newest first.
-pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
+pub(crate) fn json(loaded: &Loaded, damage: &Damage) -> Result<String, serde_json::Error> {
     let runs: Vec<RunDocument<'_>> = loaded
         .ledger
         .runs
@@ -87,7 +105,7 @@ pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
             run: run.id.as_str(),
             started: run.started.to_string(),
             finished: run.finished.filter(|_| !loaded.recovered.contains(&run.id)).map(|at| at.to_string()),
-            state: state(run, loaded),
+            state: state(run, loaded, damage),
             plan: run.plan.to_string(),
             written: run.written,
             failed: run.failed,
@@ -96,6 +114,7 @@ pub(crate) fn json(loaded: &Loaded) -> Result<String, serde_json::Error> {
             undone_by: run.undone_by.as_ref().map(RunId::as_str),
             unclear: run.unclear.iter().map(ToString::to_string).collect(),
             backups: !run.pruned,
+            damage: damage.get(&run.id).map(String::as_str),
         })
         .collect();
     let mut text = serde_json::to_string_pretty(&runs)?;

@@ -28,9 +28,10 @@ impl Owner {
         Self { mode, uid: None, gid: None }
     }
 
-    /// The same without the bits that let a file run as its owner or group, or bind a folder: no store has any use for them.
+    /// The same without the bits that let a file run as its owner or group or bind a folder, and those that let anybody but its
+    /// owner write: a file that was gone gets none of them by the word of a state folder.
     pub fn masked(self) -> Self {
-        Self { mode: self.mode & 0o777, ..self }
+        Self { mode: self.mode & 0o755, ..self }
     }
 
     /// As an existing file has it.
@@ -77,6 +78,21 @@ impl Written<'_> {
             Fate::Half(cause) => self.file.write_all(half).and(Err(cause)),
         }
         .map_err(|cause| DiskError::new("write", &self.path, cause))
+    }
+
+    /// Whether it still stands under its name, this long: nobody removed, replaced, cut or added to it.
+    ///
+    /// # Errors
+    /// That it does not, or that this cannot be told.
+    pub fn stands(&self, length: u64) -> Result<(), DiskError> {
+        let looked = |cause| DiskError::new("look at", &self.path, cause);
+        let own = self.file.metadata().map_err(looked)?;
+        let now = fs::symlink_metadata(&self.path).map_err(looked)?;
+        if is_one_file(&own, &now) && now.len() == length {
+            return Ok(());
+        }
+        let cause = "another program removed or changed it meanwhile";
+        Err(DiskError::new("rely on", &self.path, io::Error::other(cause)))
     }
 
     /// Cuts it off after so many bytes.
@@ -243,4 +259,18 @@ impl TryFrom<BTreeMap<String, String>> for Attributes {
         };
         text.into_iter().map(one).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// Whether two looks are at one file.
+#[cfg(unix)]
+pub(crate) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Here an open file that was removed keeps its name until it is closed, so that nobody can put another in its place; what can be
+/// compared is when they were made.
+#[cfg(not(unix))]
+pub(crate) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    other.is_file() && one.created().ok() == other.created().ok()
 }

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::DiskError;
+pub(crate) use file::is_one_file;
 pub use file::{Attributes, Owner, Written};
 pub use limit::{Limit, MOST_IN_FOLDER, MOST_NAMES};
 use open::Regular;

@@ -31,8 +31,8 @@ use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
 use crate::state::State;
 pub use deed::{Deed, Fate};
 pub(crate) use deed::{deeds, fates};
-pub use read::{JournalError, digest, read};
-pub(crate) use read::{of_record, with_digest};
+pub(crate) use read::of_record;
+pub use read::{JournalError, check, digest, read};
 
 /// The version of the layout that this program writes and reads. Version 1 had paths of the machine that wrote it.
 pub const VERSION: u32 = 2;
@@ -349,7 +349,9 @@ impl Lines<'_> {
             return added;
         }
         self.whole = self.whole.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
-        self.file.sync()
+        self.file.sync()?;
+        // What nobody will find under its name announces nothing.
+        self.file.stands(self.whole)
     }
 }
 

@@ -51,6 +51,18 @@ pub enum JournalError {
         /// Its version; version 1 does not say one.
         found: u64,
     },
+    /// It tells of another run than the ledger does.
+    #[error(
+        "the journal {path} of run {run} and the ledger tell of different runs: {cause}; restore both from one backup of the state folder"
+    )]
+    Contradicts {
+        /// The file.
+        path: String,
+        /// The run.
+        run: RunId,
+        /// What differs.
+        cause: String,
+    },
     /// It is not the journal with which its run ended.
     #[error(
         "the journal {path} was changed after run {run} ended; restore it from a backup of the state folder, or take the \
@@ -81,7 +93,7 @@ pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
 }
 
 /// Reads a run's journal, and takes the digest of the very bytes that were read.
-pub(crate) fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Fingerprint), JournalError> {
+fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Fingerprint), JournalError> {
     let path = state.journal(run);
     let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
     Ok((of_bytes(&bytes, run, &path.display().to_string())?, Fingerprint::of(&bytes)))
@@ -91,13 +103,38 @@ pub(crate) fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Fi
 ///
 /// # Errors
 /// [`JournalError`]; nothing of it may be used then.
-pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<Vec<Record>, JournalError> {
+pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<(Vec<Record>, Fingerprint), JournalError> {
     let (records, digest) = with_digest(state, &record.id)?;
+    let told = |undoes: &Option<RunId>| match undoes {
+        Some(undone) => format!("takes run {undone} back"),
+        None => "takes no run back".to_owned(),
+    };
+    let cause = match records.first() {
+        Some(Record::Begin { undoes, .. }) if *undoes != record.undoes => {
+            Some(format!("by the journal it {}, by the ledger it {}", told(undoes), told(&record.undoes)))
+        }
+        Some(Record::Begin { plan, .. }) if *plan != record.plan => {
+            Some("their plans have different digests".to_owned())
+        }
+        _ => None,
+    };
+    if let Some(cause) = cause {
+        let path = state.journal(&record.id).display().to_string();
+        return Err(JournalError::Contradicts { path, run: record.id.clone(), cause });
+    }
     if record.journal.is_some_and(|closed| closed != digest) {
         let path = state.journal(&record.id).display().to_string();
         return Err(JournalError::Altered { path, run: record.id.clone() });
     }
-    Ok(records)
+    Ok((records, digest))
+}
+
+/// Whether the journal of a run that the ledger knows can be read and is the one that it ended with.
+///
+/// # Errors
+/// [`JournalError`]: the run cannot be taken back.
+pub fn check(state: &State, record: &RunRecord) -> Result<(), JournalError> {
+    of_record(state, record).map(|_| ())
 }
 
 /// The digest of a run's journal as it stands.

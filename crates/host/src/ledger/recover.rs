@@ -2,6 +2,8 @@
 //! known is closed, so that it happens once: what a person says afterwards stands. Where a disk is away the run stays open, and
 //! what it did there is asked again at every look.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use trustmason_plan::ledger::RunRecord;
 use trustmason_plan::observed::Unclear;
@@ -11,18 +13,18 @@ use trustmason_spec::topology::Topology;
 use super::{LedgerError, Loaded};
 use crate::audit;
 use crate::disk;
-use crate::journal::{self, Deed, JournalError, Record};
+use crate::journal::{self, Deed, Ended, JournalError, Record};
 use crate::sites::Sites;
 use crate::state::State;
 
 /// Adds what interrupted runs did.
 pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -> Result<(), LedgerError> {
     let sites = Sites::of(topology, state);
-    adopt(state, loaded)?;
+    let adopted = adopt(state, loaded)?;
     let open: Vec<RunRecord> = loaded.ledger.runs.iter().filter(|r| r.finished.is_none()).cloned().collect();
     let mut unsettled: Vec<(RunRecord, Deed)> = Vec::new();
     for run in open {
-        let (records, journal) = journal::with_digest(state, &run.id)?;
+        let (records, journal) = journal::of_record(state, &run)?;
         let again = !run.unclear.is_empty();
         let deeds = journal::deeds(&records, &run.id, sites);
         let (unseen, settled): (Vec<Deed>, Vec<Deed>) = deeds
@@ -60,9 +62,18 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
             if unseen.is_empty() {
                 (record.finished, record.journal) = (Some(ended), Some(journal));
             }
-            if *record != run {
+            // A run that came to its end was not cut off; only the ledger did not know of it.
+            let whole = adopted.contains(&run.id) && matches!(records.last(), Some(Record::End { .. }));
+            if *record != run && !(whole && unseen.is_empty()) {
                 loaded.recovered.push(run.id.clone());
             }
+        }
+        if let Some(undone) = &run.undoes
+            && adopted.contains(&run.id)
+            && took_back(&records, &settled, &unseen)
+            && let Some(record) = loaded.ledger.run_mut(undone)
+        {
+            record.undone_by = Some(run.id.clone());
         }
         unsettled.extend(unseen.into_iter().map(|deed| (run.clone(), deed)));
     }
@@ -78,7 +89,8 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
 
 /// Runs that left a journal and are not in the ledger: the ledger was put back from a backup, or another machine's was put in
 /// its place. Their journals tell what they did. One that did nothing yet is no run.
-fn adopt(state: &State, loaded: &mut Loaded) -> Result<(), LedgerError> {
+fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerError> {
+    let mut adopted = BTreeSet::new();
     for (folder, _) in disk::list(&state.runs())? {
         let name = folder.file_name().and_then(|name| name.to_str());
         let Some(id) = name.and_then(|name| RunId::parse(name).ok()) else { continue };
@@ -95,12 +107,31 @@ fn adopt(state: &State, loaded: &mut Loaded) -> Result<(), LedgerError> {
         let Some(Record::Begin { plan, at, undoes, .. }) = records.first().filter(|_| records.iter().any(did)) else {
             continue;
         };
-        let undoes = undoes.clone().filter(|undone| loaded.ledger.run(undone).is_some());
+        // The run it takes back is older, and was adopted before.
+        if let Some(undone) = undoes.as_ref().filter(|undone| loaded.ledger.run(undone).is_none()) {
+            let (path, run) = (state.journal(&id).display().to_string(), id.clone());
+            let cause = format!("it takes run {undone} back, of which nothing is left");
+            return Err(JournalError::Contradicts { path, run, cause }.into());
+        }
+        let undoes = undoes.clone();
         let record = new_record(&id, *at, *plan, undoes);
         let place = loaded.ledger.runs.partition_point(|other| other.id < id);
         loaded.ledger.runs.insert(place, record);
+        adopted.insert(id);
     }
-    Ok(())
+    Ok(adopted)
+}
+
+/// Whether a rollback, by its journal, came to its end and left out nothing.
+fn took_back(records: &[Record], settled: &[Deed], unseen: &[Deed]) -> bool {
+    let whole = |record: &Record| match record {
+        Record::Outcome { outcome, .. } => matches!(outcome, Ended::Written | Ended::Unchanged),
+        _ => true,
+    };
+    matches!(records.last(), Some(Record::End { .. }))
+        && records.iter().all(whole)
+        && settled.iter().all(Deed::is_done)
+        && unseen.is_empty()
 }
 
 /// The record of a run that begins.
@@ -114,7 +145,7 @@ pub(crate) fn new_record(
         id: id.clone(),
         started,
         finished: None,
-        unclear: std::collections::BTreeSet::new(),
+        unclear: BTreeSet::new(),
         journal: None,
         plan,
         written: 0,

@@ -269,8 +269,5 @@ fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> 
     let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
     let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Fingerprint::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
-    match staging::look(&path, password.as_ref(), eyes.certificates) {
-        Some(look) => (Seen::Staged(identity.clone(), look), inputs),
-        None => (Seen::Nothing, inputs),
-    }
+    (Seen::Staged(identity.clone(), staging::look(&path, password.as_ref(), eyes.certificates)), inputs)
 }

@@ -13,14 +13,14 @@ mod copies;
 mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
-use trustmason_plan::observed::{Observed, StoreLook};
+use trustmason_plan::observed::{Observed, StagedLook, StoreLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::{self, Presented};
@@ -29,7 +29,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{self, Disk, Limit};
+use crate::disk::{self, Attributes, Disk, Limit, Owner};
 use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::ledger::Loaded;
 use crate::live;
@@ -104,6 +104,8 @@ pub struct Undone {
     pub packs: Vec<HandOffTarget>,
     /// Trouble with the books, which stopped no store.
     pub troubles: Vec<String>,
+    /// What could not be tidied away; nothing is missing for it.
+    pub warnings: Vec<String>,
 }
 
 impl Undone {
@@ -135,9 +137,9 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     clear(&mut books, &outlook);
     let presented = undo::presented(topology, request.looking.observed);
     for restore in &outlook.restores {
-        let outcome = match lock.is_held() {
+        let outcome = match books.guard(lock).holds() {
             Ok(()) => store(&mut books, &presented, &outlook.run, restore),
-            Err(error) => StoreOutcome::Failed { error: error.to_string() },
+            Err(error) => StoreOutcome::Failed { error },
         };
         undone.restarts.extend(restore.intent.memory.restarts.iter().cloned());
         undone.stores.insert(restore.intent.store.clone(), outcome);
@@ -162,6 +164,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     };
     books.close(lock, now.checked_add(begun.elapsed()).unwrap_or(now), counts, &topology.policy);
     undone.troubles.append(&mut books.troubles);
+    undone.warnings.append(&mut books.warnings);
     if let Err(error) = lock.unsign(disk) {
         // The next run takes it back.
         tracing::debug!("{error}");
@@ -178,7 +181,9 @@ fn clear(books: &mut Books<'_>, outlook: &Outlook) {
     folders.insert(books.state.root().to_owned());
     folders.extend(outlook.staged.iter().map(|(identity, _)| books.state.staging_of(&identity.host)));
     for folder in folders {
-        books.trouble(|books| tidy(books.disk, &books.state, books.sites(), &books.run, &folder));
+        if let Err(error) = tidy(books.disk, &books.state, books.sites(), &books.run, &folder) {
+            books.warnings.push(error.to_string());
+        }
     }
 }
 
@@ -285,6 +290,10 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         match (place, backup, piece.after) {
             (Located::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
+                // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
+                // gone.
+                let stands = standing(path)?;
+                let (owner, attributes) = stands.as_ref().map_or((owner, attributes), |(owner, kept)| (owner, kept));
                 let bytes = disk::read(copy, Limit::Store)?;
                 if Some(Fingerprint::of(&bytes)) != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
@@ -307,6 +316,18 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     Ok(kept)
 }
 
+/// The owner, mode and attributes of a file, if it stands.
+fn standing(path: &Path) -> Result<Option<(Owner, Attributes)>, Trouble> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => {
+            let attributes = Attributes::of(path).map_err(|error| Trouble::Failed(error.to_string()))?;
+            Ok(Some((Owner::of(&metadata), attributes)))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Trouble::Failed(error.to_string())),
+    }
+}
+
 /// Removes keys the run made that still wait: nobody is to hear of their certificates any more.
 fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
     let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
@@ -322,8 +343,18 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
         .collect();
     for (identity, sha256) in &outlook.staged {
         let Some(path) = staging::find(&books.state, identity) else { continue };
-        let waits = books.state.is_inside(&path).ok().and_then(|()| staging::look(&path, None, &Interner::new()));
-        if waits.is_some_and(|look| look.certificate.fingerprint() == *sha256) {
+        if let Err(error) = books.state.is_inside(&path) {
+            books.troubles.push(error.to_string());
+            continue;
+        }
+        let waits = match staging::look(&path, None, &Interner::new()) {
+            StagedLook::Key(key) => key.certificate.fingerprint(),
+            StagedLook::Unreadable(failure) => {
+                books.troubles.push(failure.message);
+                continue;
+            }
+        };
+        if waits == *sha256 {
             // A key whose certificate somebody trusts may be in use, whatever is remembered of it.
             if known.contains(sha256) {
                 undone.kept.push(identity.clone());

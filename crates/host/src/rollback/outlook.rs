@@ -247,7 +247,7 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
     if record.pruned {
         return Err(RollbackError::Pruned { run });
     }
-    let records = journal::of_record(state, record)?;
+    let (records, _) = journal::of_record(state, record)?;
     let staged = staged(&records);
     let deeds = journal::deeds(&records, &run, sites);
     let touched: Vec<&Deed> = deeds.iter().rev().filter(|deed| !deed.is_untouched()).collect();
@@ -398,7 +398,7 @@ fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord
         if record.written > 0 {
             return Ok(true);
         }
-        let records = journal::of_record(looking.state, record)?;
+        let (records, _) = journal::of_record(looking.state, record)?;
         Ok(!journal::deeds(&records, &record.id, looking.sites()).iter().all(Deed::is_untouched))
     };
     let named = run.map(|run| find(run).ok_or_else(|| RollbackError::Unknown { run: run.clone() })).transpose()?;

@@ -152,7 +152,7 @@ pub fn run(
     running.tidy(leftovers);
     running.mint(progress);
     running.stores(lock, progress);
-    running.packs(progress);
+    running.packs(lock, progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(lock, finished);
     if let Err(error) = lock.unsign(hands.disk) {
@@ -164,7 +164,7 @@ pub fn run(
 
 /// Staged keys whose certificate their identity has by now: a run ended between its store and the removal.
 fn leftovers(request: Request<'_>) -> Vec<PathBuf> {
-    let staging = request.observed.staging.iter();
+    let staging = request.observed.staging.iter().filter_map(|(identity, look)| Some((identity, look.key()?)));
     let installed = staging.filter(|(identity, look)| {
         let view = request.plan.identities.iter().find(|view| view.id == **identity);
         let current = view.and_then(|view| request.plan.certificates.get(&view.sha256?));
@@ -201,7 +201,7 @@ impl Running<'_> {
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
         let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
-        self.books.troubles.extend(troubles);
+        self.books.warnings.extend(troubles);
     }
 
     fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
@@ -230,8 +230,11 @@ impl Running<'_> {
         }
     }
 
-    fn packs(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
+    fn packs(&mut self, lock: &Lock, progress: &mut dyn FnMut(Event<'_>)) {
         for manual in &self.work.plan.manual {
+            if self.broken.is_none() {
+                self.broken = self.books.guard(lock).holds().err();
+            }
             let outcome = match &self.broken {
                 Some(error) => PackOutcome::Failed { error: error.clone() },
                 None if self.work.hands.stopped() => {
@@ -256,6 +259,7 @@ impl Running<'_> {
         };
         self.books.close(lock, finished, counts, &self.work.topology.policy);
         self.outcomes.troubles.append(&mut self.books.troubles);
+        self.outcomes.warnings.append(&mut self.books.warnings);
         self.outcomes.run = Some(self.books.run);
         self.outcomes
     }

@@ -48,15 +48,15 @@ impl Running<'_> {
                 progress(Event::Stored { store: id, outcome: &outcome });
                 self.settle(id, changes, outcome);
             }
-            let (work, journal) = (&self.work, &self.books.journal);
+            let (work, journal, guard) = (&self.work, &self.books.journal, self.books.guard(lock));
             let interrupted = StoreOutcome::Skipped { why: INTERRUPTED.to_owned() };
             let write = |job: &Job<'_>| -> Answer {
                 if work.hands.stopped() {
                     return None;
                 }
-                let written = match lock.is_held() {
+                let written = match guard.holds() {
                     Ok(()) => write::store(work, journal, job.view, job.placed.as_ref(), &job.able),
-                    Err(error) => Written::failed(error.to_string()),
+                    Err(error) => Written::failed(error),
                 };
                 let noted = note(journal, job.id, &written);
                 Some((written, noted))

@@ -248,7 +248,7 @@ impl Work<'_> {
 
     fn resume(&self, mint: &Mint) -> Result<Staged, String> {
         let (password, _) = self.target_password(mint)?;
-        let look = self.observed.staging.get(&mint.identity);
+        let look = self.observed.staged(&mint.identity);
         let look = look.ok_or_else(|| format!("the staged key of {} is gone; plan again", mint.identity))?;
         let staged =
             staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;

@@ -98,7 +98,7 @@ fn campaign(template: &World, fault: Fault) -> usize {
 
 /// The next run, on a disk that works, finishes it.
 fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
-    let minted: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
+    let minted: Vec<_> = world.look().1.staging.values().map(|s| s.key().unwrap().certificate.fingerprint()).collect();
     let second = world.apply(&Disk::new()).unwrap();
     assert!(second.is_complete(), "after {struck:?}: {second:#?}");
     assert!(world.plan().changes.is_empty(), "after {struck:?}");

@@ -20,6 +20,7 @@ mod hands;
 mod meddling;
 mod pair;
 mod record;
+mod robbed;
 mod secrets;
 mod sight;
 mod system;

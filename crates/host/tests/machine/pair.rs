@@ -105,7 +105,8 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
             assert!(now.fit == KeyMatch::Yes || now.leaf == old, "{struck:?}");
             let kept = text(&world, "certs/selfhost.pem");
             assert!(kept.is_none_or(|kept| kept == first), "{struck:?}");
-            let staged: Vec<_> = world.look().1.staging.values().map(|s| s.certificate.fingerprint()).collect();
+            let staged: Vec<_> =
+                world.look().1.staging.values().map(|s| s.key().unwrap().certificate.fingerprint()).collect();
             let world = world.perhaps_moved(step);
             let second = world.apply(&Disk::new()).unwrap();
             assert!(second.is_complete(), "after {struck:?}: {second:#?}");

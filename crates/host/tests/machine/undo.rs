@@ -85,7 +85,7 @@ fn dress(world: &World) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = world.root().join(path);
         let extra = u32::try_from(index % 4).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640 + extra)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode([0o640, 0o644, 0o600, 0o604][index % 4])).unwrap();
         let _only_root = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456));
         #[cfg(target_os = "linux")]
         let _not_everywhere = rustix::fs::setxattr(&path, "user.origin", b"cvp", rustix::fs::XattrFlags::empty());

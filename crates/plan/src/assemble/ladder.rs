@@ -117,6 +117,15 @@ impl<'a> Desk<'a> {
                 });
             }
         }
+        // Where an install was taken back its key waits again: once the service is restarted the rotation goes on, and what
+        // trusters know of the next certificate stays.
+        let goes_on: BTreeSet<&IdentityId> = self
+            .overlaps()
+            .filter(|overlap| overlap.stage == Stage::Settle)
+            .map(|overlap| &overlap.identity)
+            .filter(|id| self.ground.observed.staged(id).is_some_and(|key| key.opens))
+            .collect();
+        forecast.retain(|one| one.phase != Phase::Withdraw || !goes_on.contains(&one.identity));
         forecast.sort();
         forecast
     }

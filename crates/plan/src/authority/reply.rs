@@ -23,7 +23,7 @@ use super::Authority;
 use crate::constraints::{self, Fault};
 use crate::finding::Kind;
 use crate::mint;
-use crate::observed::{InboxFile, StagedLook};
+use crate::observed::{InboxFile, StagedKey};
 use crate::text;
 
 /// Extensions that may be critical in a server's certificate: key usage and basic constraints (RFC 5280 §4.2.1.3, §4.2.1.9).
@@ -51,7 +51,7 @@ pub(crate) enum Judged {
 pub(crate) fn judge(
     authority: &Authority<'_>,
     def: &IdentityDef,
-    staged: &StagedLook,
+    staged: &StagedKey,
     spent: &dyn Fn(&Certificate) -> bool,
     now: Timestamp,
 ) -> Judged {

@@ -20,7 +20,7 @@ use super::{Ground, Settled};
 use crate::authority::{self, Authority, Judged};
 use crate::change::{From, FromKind, IdentityState, Material};
 use crate::finding::{Finding, Kind};
-use crate::observed::StagedLook;
+use crate::observed::StagedKey;
 use crate::overlap::{self, Next};
 use crate::standing::Standing;
 use crate::text;
@@ -66,7 +66,7 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
         };
         reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, the spec wants it issued by {name}")));
     }
-    let staged = ground.observed.staging.get(&def.id).filter(|look| look.opens && !is_installed(look, &place));
+    let staged = ground.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &place));
     let Some(staged) = staged else {
         return match reason {
             Some((finding, reason)) => ask(def, name, place, finding, reason),
@@ -99,7 +99,7 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
 }
 
 /// Whether a staged key is the one already in use: a run ended between its store and the removal.
-fn is_installed(look: &StagedLook, place: &Place<'_, '_>) -> bool {
+fn is_installed(look: &StagedKey, place: &Place<'_, '_>) -> bool {
     place.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
 }
 
@@ -107,7 +107,7 @@ fn reply(
     ground: &Ground<'_>,
     def: &IdentityDef,
     authority: &Authority<'_>,
-    staged: &StagedLook,
+    staged: &StagedKey,
     current: Option<&Certificate>,
 ) -> Judged {
     // Signed at once, in a lab. What stands there while a reply is awaited is self-signed: nobody issued it, whoever has its name.
@@ -177,7 +177,7 @@ fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reaso
 }
 
 /// The request is with the authority.
-fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_>, staged: &StagedLook) -> Settled {
+fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_>, staged: &StagedKey) -> Settled {
     let (from, material) = present(&place, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);

@@ -13,7 +13,7 @@ use crate::change::{From, FromKind, IdentityState, Material};
 use crate::constraints::{self, Fault};
 use crate::days;
 use crate::finding::{Finding, Kind, Severity};
-use crate::observed::{KeyLook, StagedLook};
+use crate::observed::{KeyLook, StagedKey};
 use crate::overlap::{self, Next, Stage};
 use crate::standing::Standing;
 use crate::text;
@@ -39,6 +39,14 @@ pub(super) fn present(
         return unknown(why);
     };
     let mut findings = key_findings(def, standing, entry, &current);
+    if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
+        let day = text::day(key.since.as_second());
+        let message = format!(
+            "a key made on {day} waits in staging and is older than the certificate in use; it is not used, remove {}",
+            key.path.display()
+        );
+        findings.push(Finding::of_identity(Kind::Stale, &def.id, message).with_severity(Severity::Info));
+    }
     let faults = constraints::judge(&current, def, ground.now);
     let from = From {
         kind: FromKind::Store,
@@ -109,7 +117,7 @@ fn renew_staged(
     def: &IdentityDef,
     home: &Standing<'_>,
     draft: Draft<'_>,
-    staged: Option<&StagedLook>,
+    staged: Option<&StagedKey>,
     from: From,
 ) -> Settled {
     let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {

@@ -504,7 +504,12 @@ impl State {
             Wait::HandOff(_) | Wait::Reply(_) => None,
         });
         let open: BTreeSet<ServiceId> = world.ledger.restarts.keys().cloned().chain(barriers).collect();
-        for service in open {
+        // Of a service that reads a store whose state is unclear nobody can tell what it read.
+        let unclear: BTreeSet<&StoreId> = folder.open.iter().map(|deed| &deed.store).collect();
+        let reads = |service: &ServiceId, id: &StoreId| {
+            world.topology.stores.get(id).is_some_and(|def| def.restart.contains(service))
+        };
+        for service in open.into_iter().filter(|service| !unclear.iter().any(|id| reads(service, id))) {
             let mut after = self.with(&folder);
             if rules.people == People::Honest {
                 after.restart(truth, &service);
@@ -519,10 +524,6 @@ impl State {
         let folder = &mut self.folder;
         folder.ledger.restarts.remove(service);
         folder.ledger.acks.insert(service.clone(), Ack::new(world.now, "operator", &read));
-        // What a run did before a service was restarted, that service has read.
-        for deed in &mut folder.open {
-            deed.memory.restarts.retain(|other| other != service);
-        }
     }
 
     /// A rollback begins, if it may.

@@ -24,7 +24,8 @@ use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
 use trustmason_plan::ledger::{Ack, Ledger};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{
-    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts, StoreLook, Unclear,
+    FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
+    Unclear,
 };
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::run_id::RunId;
@@ -460,7 +461,7 @@ impl World {
             let since = Timestamp::from_second(pair.certificate.not_before()).unwrap();
             let path = PathBuf::from(format!("staging/{id}"));
             let certificate = pair.certificate.clone();
-            observed.staging.insert(id.clone(), StagedLook { certificate, opens: true, path, since });
+            observed.staging.insert(id.clone(), StagedLook::Key(StagedKey { certificate, opens: true, path, since }));
         }
         observed
     }

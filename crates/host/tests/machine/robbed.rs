@@ -1,0 +1,133 @@
+//! Somebody takes away, at every single step of a run, what keeps the run safe: its lock, the ledger as it stored it, its journal.
+//! Whatever was being written then is finished or taken back; nothing that was not begun is stored any more; and what became of
+//! each store is told, whatever cannot be recorded.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use trustmason_host::disk::{Disk, Step};
+use trustmason_host::fault::Meddler;
+use trustmason_host::run::{PackOutcome, StoreOutcome};
+use trustmason_host::state::State;
+use trustmason_keystore::Format;
+
+use crate::world::*;
+
+/// What somebody does to the state folder of a run at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Robbery {
+    RemoveLock,
+    ReplaceLock,
+    ChangeLedger,
+    RemoveJournal,
+    CutJournal,
+    AddToJournal,
+}
+
+const ALL: [Robbery; 6] = [
+    Robbery::RemoveLock,
+    Robbery::ReplaceLock,
+    Robbery::ChangeLedger,
+    Robbery::RemoveJournal,
+    Robbery::CutJournal,
+    Robbery::AddToJournal,
+];
+
+impl Robbery {
+    /// Whether there was something to be done it to.
+    fn act(self, state: &State) -> bool {
+        let journal = || -> Option<PathBuf> {
+            let run = fs::read_dir(state.runs()).ok()?.next()?.unwrap().path();
+            Some(run.join("journal.jsonl")).filter(|path| path.is_file())
+        };
+        match self {
+            Self::RemoveLock => fs::remove_file(state.lock()).is_ok(),
+            Self::ReplaceLock => fs::remove_file(state.lock()).is_ok() && fs::write(state.lock(), b"").is_ok(),
+            Self::ChangeLedger => fs::read(state.ledger()).is_ok_and(|mut bytes| {
+                bytes.push(b' ');
+                fs::write(state.ledger(), bytes).is_ok()
+            }),
+            Self::RemoveJournal => journal().is_some_and(|path| fs::remove_file(path).is_ok()),
+            Self::CutJournal => journal()
+                .filter(|path| fs::metadata(path).unwrap().len() > 0)
+                .is_some_and(|path| fs::write(path, b"").is_ok()),
+            Self::AddToJournal => journal().is_some_and(|path| {
+                let mut bytes = fs::read(&path).unwrap();
+                bytes.extend_from_slice(b"{}\n");
+                fs::write(path, bytes).is_ok()
+            }),
+        }
+    }
+}
+
+/// A run that is robbed at a step. Answers whether it came so far.
+fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
+    let world = template.copy();
+    let stores = [(CACERTS, world.cacerts()), (KEYSTORE, world.keystore())];
+    let before: Vec<Vec<u8>> = stores.iter().map(|(_, path)| fs::read(path).unwrap()).collect();
+    let (taken, state) = (AtomicUsize::new(0), world.state());
+    // What had its temporary file made, or was exchanged, after the robbery.
+    let (done, begun) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(Vec::<PathBuf>::new())));
+    let (is_done, after) = (done.clone(), begun.clone());
+    let act = move |at: Step, on: &Path| {
+        if taken.fetch_add(1, Ordering::SeqCst) == step && robbery.act(&state) {
+            *is_done.lock().unwrap() = true;
+        } else if *is_done.lock().unwrap() && matches!(at, Step::Create | Step::Exchange) {
+            after.lock().unwrap().push(on.to_owned());
+        }
+    };
+    let outcomes = world.apply(&Disk::behind(Arc::new(Meddler::new(act))));
+    if !*done.lock().unwrap() {
+        return false;
+    }
+    let begun = begun.lock().unwrap();
+    let folders = stores.iter().filter(|(_, path)| {
+        let beside = |one: &&PathBuf| one.parent() == path.parent();
+        begun.iter().filter(beside).count() > 0
+    });
+    assert!(folders.count() <= 1, "{robbery:?} at {step}: more than the store in hand was touched: {begun:#?}");
+    let Ok(outcomes) = outcomes else {
+        for ((_, path), before) in stores.iter().zip(&before) {
+            assert_eq!(fs::read(path).unwrap(), *before, "{robbery:?} at {step}: the run did not begin");
+        }
+        return true;
+    };
+    // Each store is told of as it is.
+    for ((id, path), before) in stores.iter().zip(&before) {
+        let changed = fs::read(path).unwrap() != *before;
+        match outcomes.stores.get(&store_id(id)) {
+            Some(StoreOutcome::Written { .. }) => assert!(changed, "{robbery:?} at {step}"),
+            Some(StoreOutcome::Failed { error }) if changed => {
+                assert!(error.contains("it has the new content by now"), "{robbery:?} at {step}: {error}");
+            }
+            _ => assert!(!changed, "{robbery:?} at {step}: {outcomes:#?}"),
+        }
+    }
+    let all = outcomes.stores.len() == 2 && outcomes.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. }));
+    if !all {
+        let pack = outcomes.packs.values().find(|pack| matches!(pack, PackOutcome::Written { .. }));
+        assert!(pack.is_none(), "{robbery:?} at {step}: {pack:?}");
+        assert!(!outcomes.is_complete(), "{robbery:?} at {step}");
+    }
+    true
+}
+
+#[test]
+fn a_run_that_is_robbed_at_any_step_begins_nothing_more_and_tells_what_it_did() {
+    let template = World::new(Format::Jks);
+    for robbery in ALL {
+        let mut met = 0;
+        for step in 0.. {
+            match robbed(&template, robbery, step) {
+                true => met += 1,
+                false if met > 0 => break,
+                // What is to be robbed is not there yet.
+                false => assert!(step < 60, "{robbery:?} was never met"),
+            }
+        }
+        assert!(met > 40, "{robbery:?} was met at {met} steps");
+    }
+}
