@@ -22,8 +22,8 @@ Exit codes:
        a clock that cannot be right
   2    drift, or `plan --detailed-exitcode` with changes pending
   3    the saved plan no longer holds; nothing was written; every differing input is named
-  4    something is blocked, a store failed in apply, or collect could not fetch a certificate;
-       the rest was done; each is named
+  4    something is blocked, a store failed in apply, collect could not fetch a certificate, or
+       ack could not record a restart; the rest was done; each is named
   5    apply did all it can now and waits for a person (hand-off, restart)
   64   wrong command line
   130  interrupted; the next run goes on

@@ -1,6 +1,6 @@
 //! The command line's way to the machine: what the host crate does, with its errors as early ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,16 +105,8 @@ impl Machine {
             console.warn(&warning);
         }
         let mut ledger = ledger::load(&self.state, &estate.topology).map_err(|e| Stop::refused(e.to_string()))?;
-        let owner = &ledger.ledger.estate;
-        if !owner.is_empty() && *owner != estate.topology.estate {
-            return Err(Stop::refused(format!(
-                "the state folder {} belongs to estate `{owner}`, not to `{}`; give each estate its own `state:` (or, if it \
-                 was renamed, change `estate` in ledger.json)",
-                self.state.root().display(),
-                estate.topology.estate
-            )));
-        }
-        for run in &ledger.recovered {
+        let unclear: BTreeSet<_> = ledger.unclear.iter().map(|unclear| &unclear.run).collect();
+        for run in ledger.recovered.iter().filter(|run| !unclear.contains(run)) {
             console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
         }
         for unclear in &ledger.unclear {

@@ -83,6 +83,19 @@ pub enum LedgerError {
         /// The run.
         run: RunId,
     },
+    /// It is another estate's.
+    #[error(
+        "the state folder {folder} belongs to estate `{found}`, not to `{wanted}`; give each estate its own `state:` (or, if it \
+         was renamed, change `estate` in ledger.json)"
+    )]
+    Estate {
+        /// The state folder.
+        folder: String,
+        /// Whose it is.
+        found: String,
+        /// Whose the spec is.
+        wanted: String,
+    },
     /// What an interrupted run did cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -118,6 +131,13 @@ pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
         }
     };
     check(&ledger).map_err(damaged)?;
+    if !ledger.estate.is_empty() && ledger.estate != topology.estate {
+        return Err(LedgerError::Estate {
+            folder: state.root().display().to_string(),
+            found: ledger.estate,
+            wanted: topology.estate.clone(),
+        });
+    }
     let sha256 = bytes.map(|bytes| Fingerprint::of(&bytes));
     let mut loaded = Loaded { ledger, sha256, ..Loaded::default() };
     recover::recover(state, topology, &mut loaded)?;

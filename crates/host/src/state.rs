@@ -215,12 +215,17 @@ fn no_link(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// The mode of a file or folder that is looser than it may be. One that is not there is none.
+/// The mode of a file or folder that is looser than it may be. One that is not there is none, nor is a link, a pipe or a device:
+/// to change a mode would not mend that.
 fn loose(path: &Path, most: u32) -> Option<u32> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        if !metadata.is_file() && !metadata.is_dir() {
+            return None;
+        }
         (mode & 0o777 & !most != 0).then_some(mode)
     }
     #[cfg(not(unix))]

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
         text.push_str(&format!("Nothing else is waited for now. Go on: trustmason apply {}\n", estate.name));
     }
     console.report(&text);
-    Ok(Facts { waiting: !refused.is_empty(), ..Facts::FINE })
+    Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
 }
 
 /// The services a person means, of those that are waited for now, else of those that will be.

@@ -93,8 +93,11 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
     let facts = tally.facts(strict);
     if !facts.blocked && !facts.pending {
         let s = &plan.summary;
-        let seen = s.manual + s.unobserved + s.waiting + s.changes() == 0;
+        let seen = s.manual + s.unobserved + s.waiting == 0;
         return match (tally.warning, seen) {
+            (0, true) if s.changes() > 0 => {
+                "No drift found; a rotation goes on: `trustmason plan` shows what is next.".to_owned()
+            }
             (0, true) => "In sync. Every store holds what the spec declares.".to_owned(),
             (0, false) => {
                 "No drift found; something waits or cannot be seen: `trustmason plan` and -v list it.".to_owned()

@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use trustmason_host::disk::Limit;
+use trustmason_host::ack::{Word, ack};
+use trustmason_host::disk::{Disk, Limit};
+use trustmason_host::lock::Lock;
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
-use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook};
-use trustmason_spec::name::IdentityId;
+use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
+use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::Subject;
 
 use crate::world::*;
@@ -251,4 +253,27 @@ fn one_file_is_opened_for_a_listing() {
     let folder =
         open(&world.root().join("certs"), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap();
     assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
+}
+
+#[test]
+fn a_restart_is_not_recorded_while_nobody_can_tell_what_the_service_read() {
+    let mut world = World::new(Format::Jks);
+    let (tomcat, other) =
+        (ServiceId::new(fqdn("ads.acme.example"), "tomcat"), ServiceId::new(fqdn("cvp1.acme.example"), "wsm"));
+    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().restart = vec![tomcat.clone()];
+    world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap().restart = vec![other.clone()];
+    assert!(world.apply(&Disk::new()).unwrap().is_complete());
+    let (mut loaded, plan) = (world.ledger(), world.plan());
+    assert_eq!(loaded.ledger.restarts.keys().collect::<Vec<_>>(), [&tomcat, &other]);
+    let run = loaded.ledger.runs[0].id.clone();
+    loaded.unclear.push(Unclear { run, store: store_id(CACERTS), why: "its disk is away".into() });
+    let restarted = [&tomcat, &other].map(|service| (service.clone(), "anna".to_owned())).into();
+    let word = Word { restarted, plan: &plan, topology: &world.topology, now: now() };
+    let mut lock = Lock::take(&world.state()).unwrap();
+    let unread = ack(word, &loaded, &Disk::new(), &mut lock).unwrap();
+    assert_eq!(unread.iter().map(|one| &one.service).collect::<Vec<_>>(), [&tomcat]);
+    assert!(unread[0].to_string().contains("its disk is away"), "{}", unread[0]);
+    let ledger = world.ledger().ledger;
+    assert_eq!(ledger.restarts.keys().collect::<Vec<_>>(), [&tomcat], "it is still to be restarted");
+    assert_eq!(ledger.acks.keys().collect::<Vec<_>>(), [&other]);
 }

@@ -342,6 +342,34 @@ fn old_backups_go_and_are_said_to_be_gone() {
 }
 
 #[test]
+fn backups_of_another_run_that_cannot_be_removed_make_no_rollback_incomplete() {
+    let mut world = World::settled_identity();
+    (world.topology.policy.keep_runs, world.topology.policy.keep_days) = (1, 0);
+    let first = world.apply(&Disk::new()).unwrap().run.unwrap();
+    world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));
+    let second = world.apply(&Disk::new()).unwrap().run.unwrap();
+    let mut ledger = world.ledger().ledger;
+    for record in &mut ledger.runs {
+        record.started = "2026-01-01T00:00:00Z".parse().unwrap();
+        record.pruned = false;
+    }
+    fs::write(world.state().ledger(), serde_json::to_vec(&ledger).unwrap()).unwrap();
+    let backups = world.state().backups(&first);
+    let _gone = fs::remove_dir_all(&backups);
+    fs::write(&backups, b"no folder").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&backups, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let undone = world.undo(Some(&second), &Disk::new()).unwrap();
+    assert!(undone.is_complete(), "{undone:#?}");
+    assert_eq!(undone.warnings.len(), 1, "{undone:#?}");
+    assert!(undone.warnings[0].contains("old backups stay"), "{undone:#?}");
+    assert_eq!(world.ledger().ledger.run(&second).unwrap().undone_by, undone.run);
+}
+
+#[test]
 fn a_key_an_earlier_run_made_waits_again() {
     let world = World::new(Format::Jks);
     let before = hosts(&world);
