@@ -130,7 +130,14 @@ impl<'a> Books<'a> {
     /// Does something whose failure stops no store.
     pub(crate) fn trouble(&mut self, act: impl FnOnce(&mut Self) -> Result<(), DiskError>) {
         if let Err(error) = act(self) {
-            self.troubles.push(error.to_string());
+            self.troubled(error.to_string());
+        }
+    }
+
+    /// Notes trouble, each once.
+    pub(crate) fn troubled(&mut self, trouble: String) {
+        if !self.troubles.contains(&trouble) {
+            self.troubles.push(trouble);
         }
     }
 
@@ -140,11 +147,11 @@ impl<'a> Books<'a> {
         // Without the lock, or over a ledger that another program wrote, nothing more is stored: the journal has it all, and the
         // next run takes it from there.
         if let Err(error) = self.guard(lock).holds() {
-            self.troubles.push(error);
+            self.troubled(error);
             return;
         }
         if let Err(error) = self.log() {
-            self.troubles.push(error.to_string());
+            self.troubled(error.to_string());
             self.open = true;
         }
         let Counts { written, failed, skipped } = counts;

@@ -73,8 +73,11 @@ pub(crate) fn model() -> Result<(), Failure> {
                to the end.\n\n\"With restores\" means that any earlier state folder, or an empty one, may once be put in the place of \
                the present one: so do a\nbackup, and a second machine that works with a copy of the folder."
             .to_owned(),
-        tail: "`cargo xtask test` searches the same worlds; in the larger two it keeps the backups of one run only, leaves no disk away \
-               and\nrolls no rollback back.",
+        tail: "`cargo xtask test` searches the first world like this; in the other two no disk is away, the backups of one run are \
+               kept,\nand no rollback is rolled back. Two servers that trust each other under all rules are more states than were \
+               searched.\nSix worlds in which the search must find an outage are part of the tests: an immediate rotation, a \
+               restart that was\nacknowledged and not done, a service that a profile forgot, a program that forgets what it did where \
+               it cannot look, one that\nrolls back without asking who would break, and one that believes an earlier state folder.",
         test: &["--release", "--package", "trustmason-plan", "--test", "model", "never_lose"],
         settings: &[("TRUSTMASON_MODEL", "whole".to_owned())],
     }

@@ -87,9 +87,10 @@ impl Written<'_> {
     pub fn stands(&self, length: u64) -> Result<(), DiskError> {
         let looked = |cause| DiskError::new("look at", &self.path, cause);
         let own = self.file.metadata().map_err(looked)?;
-        let now = fs::symlink_metadata(&self.path).map_err(looked)?;
-        if is_one_file(&own, &now) && now.len() == length {
-            return Ok(());
+        match fs::symlink_metadata(&self.path) {
+            Ok(now) if is_one_file(&own, &now) && now.len() == length => return Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(looked(error)),
+            Ok(_) | Err(_) => {}
         }
         let cause = "another program removed or changed it meanwhile";
         Err(DiskError::new("rely on", &self.path, io::Error::other(cause)))

@@ -20,7 +20,9 @@ pub enum JournalError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// There is no such file, or nothing is in it.
-    #[error("the journal {path} of run {run} is gone or empty; restore it from a backup of the state folder")]
+    #[error(
+        "the journal {path} of run {run} is gone or empty; restore it from a backup of the state folder (docs/state.md says what to do without one)"
+    )]
     Missing {
         /// The file.
         path: String,
