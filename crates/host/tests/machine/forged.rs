@@ -116,6 +116,18 @@ fn forge(lines: &mut Vec<String>, random: &mut Random, pool: &[Value]) {
             let cut = (0..=cut).rev().find(|cut| lines[at].is_char_boundary(*cut)).unwrap();
             lines[at].truncate(cut);
         }
+        4 => {
+            // What would open a store to others.
+            let copies: Vec<usize> =
+                (0..lines.len()).filter(|at| lines[*at].contains("\"record\":\"backup\"")).collect();
+            if copies.is_empty() {
+                return;
+            }
+            let at = *random.of(&copies);
+            let mut value: Value = serde_json::from_str(&lines[at]).unwrap_or(Value::Null);
+            value["owner"]["mode"] = Value::from(*random.of(&[0o666, 0o777, 0o4755, 0o600, 0]));
+            lines[at] = value.to_string();
+        }
         _ => {
             let mut value: Value = serde_json::from_str(&lines[at]).unwrap_or(Value::Null);
             change(&mut value, random, pool);
@@ -168,6 +180,7 @@ fn attempt(world: &World) -> Result<bool, String> {
 #[test]
 fn a_forged_state_folder_moves_nothing_but_declared_stores() {
     let template = World::new(Format::Jks);
+    let originals = [template.cacerts(), template.keystore()].map(|store| fs::read(store).unwrap());
     let run: RunId = template.apply(&Disk::new()).unwrap().run.unwrap();
     let setting =
         |name: &str, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"));
@@ -213,6 +226,11 @@ fn a_forged_state_folder_moves_nothing_but_declared_stores() {
         }
         let inside = |path: &Path| path.starts_with(world.state().root()) || stores.iter().any(|store| store == path);
         let after = all(&world.root());
+        // Each store is what the run made it, or what it was before that run.
+        for (store, original) in stores.iter().zip(&originals) {
+            let bytes = &after[store].0;
+            assert!(bytes == original || *bytes == before[store].0, "seed {seed}: {}", store.display());
+        }
         for (path, whole) in before.iter().filter(|(path, _)| !inside(path)) {
             assert_eq!(after.get(path), Some(whole), "seed {seed}: {}", path.display());
         }
