@@ -306,7 +306,7 @@ fn one(
     figures.littered += usize::from(!litter(&copy.dir).is_empty());
 
     // The next run finishes it, wherever it finds the estate.
-    if numbers.next() % 2 == 0 {
+    if numbers.next().is_multiple_of(2) {
         copy.moves();
         figures.moved += 1;
     }
