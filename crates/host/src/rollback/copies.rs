@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::run_id::RunId;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::Place;
 
 use super::Looking;
 use super::outlook::{Backup, Backups};
@@ -28,15 +30,20 @@ pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<
     }
 }
 
-/// The backup of a part of a store, read and compared; `None` where nothing was there.
+/// The backup of a part of a store, read and compared; `None` where nothing was there, and what the run made is to go.
+///
+/// # Errors
+/// That it is not whole, or that the run cannot have made what is to go: a copy of it was noted, or the spec lets no run make it.
 pub(super) fn backup(
     looking: Looking<'_>,
     run: &RunId,
     backups: &Backups<'_>,
-    piece: &Piece,
-    place: &Located,
+    store: &StoreId,
+    (piece, place): (&Piece, &Located),
 ) -> Result<Option<Backup>, String> {
-    let Some(before) = piece.before else { return Ok(None) };
+    let Some(before) = piece.before else {
+        return made(looking, backups, store, piece).map(|()| None);
+    };
     let noted = backups.get(&(piece.at.clone(), before));
     let Some(Record::Backup { copy, owner, attributes, .. }) = noted else {
         return Err(format!("no backup of {} was noted", piece.at.path()));
@@ -52,4 +59,20 @@ pub(super) fn backup(
         return Err(format!("the backup {} was altered", copy.display()));
     }
     Ok(Some(Backup { copy, owner: owner.masked(), attributes: attributes.clone() }))
+}
+
+/// Whether a run can have made a part of a store, whatever its journal says.
+fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
+    let path = piece.at.path();
+    if backups.keys().any(|(at, _)| *at == piece.at) {
+        return Err(format!("the journal says that the run made {path}, and that it kept a copy of what was there"));
+    }
+    let def = looking.topology.stores.get(store);
+    match def.map(|def| (&def.place, def.create)) {
+        Some((Place::File(_), false)) => Err(format!(
+            "the journal says that the run made {path}, and the spec lets no run make that store; if one did, set `create: true` \
+             again"
+        )),
+        _ => Ok(()),
+    }
 }

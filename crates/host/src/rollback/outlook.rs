@@ -268,7 +268,7 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
         let mut parts = Vec::new();
         for piece in faults.standing(deed, sites) {
             match sites.locate(store, &piece.at) {
-                Ok(place) => match copies::backup(looking, &run, &backups, &piece, &place) {
+                Ok(place) => match copies::backup(looking, &run, &backups, store, (&piece, &place)) {
                     Ok(backup) => parts.push(Part { piece, place, backup }),
                     Err(why) => faults.damaged.push(Fault { store: store.clone(), why }),
                 },

@@ -11,7 +11,11 @@
 //! that rolls back without asking who would break.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(unreachable_pub, missing_docs, reason = "tests")]
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a campaign says how far to search, and hears what was")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a campaign says how far to search, and hears what was"
+)]
 
 mod rules;
 mod search;
