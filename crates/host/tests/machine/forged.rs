@@ -125,7 +125,11 @@ fn forge(lines: &mut Vec<String>, random: &mut Random, pool: &[Value]) {
             }
             let at = *random.of(&copies);
             let mut value: Value = serde_json::from_str(&lines[at]).unwrap_or(Value::Null);
-            value["owner"]["mode"] = Value::from(*random.of(&[0o666, 0o777, 0o4755, 0o600, 0]));
+            let mode = *random.of(&[0o666, 0o777, 0o4755, 0o600, 0]);
+            // What an earlier forgery of this line left may be no owner any more.
+            if let Some(owner) = value.get_mut("owner").and_then(Value::as_object_mut) {
+                owner.insert("mode".to_owned(), Value::from(mode));
+            }
             lines[at] = value.to_string();
         }
         _ => {
