@@ -1,5 +1,6 @@
 //! What somebody finds in the state folder instead of what a run left there: a staged key that cannot be read, a ledger that is
 //! lost, journals that are damaged.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 #![allow(unreachable_pub, missing_docs, reason = "tests")]
 
@@ -55,7 +56,6 @@ fn a_staged_key_that_cannot_be_read_stops_its_rotation_and_gives_nothing_up() {
             fs::remove_file(path).unwrap();
             fs::create_dir(path).unwrap();
         }),
-        #[cfg(unix)]
         ("a pipe", |path| {
             fs::remove_file(path).unwrap();
             assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status().unwrap().success());
@@ -82,7 +82,6 @@ fn a_staged_key_that_cannot_be_read_stops_its_rotation_and_gives_nothing_up() {
             fs::remove_file(&staged).unwrap()
         }
         support::put(&staged, &key);
-        #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             fs::set_permissions(&staged, fs::Permissions::from_mode(0o600)).unwrap();
