@@ -61,7 +61,7 @@ pub enum Approval {
 pub struct Author<'a> {
     /// The user, as the system names them.
     pub who: &'a str,
-    /// How.
+    /// How the run was approved.
     pub approval: Approval,
 }
 

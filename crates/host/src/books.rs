@@ -27,7 +27,7 @@ pub(crate) struct Books<'a> {
     pub ledger: Ledger,
     /// Trouble with the books themselves, which stopped no store.
     pub troubles: Vec<String>,
-    /// What could not be tidied away. Nothing of this run is missing for it.
+    /// Old backups that could not be removed. Nothing of this run is missing for it.
     pub warnings: Vec<String>,
     /// Something is left that the next run must see to, as after a crash: the record stays open.
     pub open: bool,

@@ -83,7 +83,7 @@ pub struct Fetched<'a> {
     pub identity: &'a IdentityId,
     /// Where it was presented, for people.
     pub presented_at: String,
-    /// It.
+    /// The certificate that was presented.
     pub certificate: &'a Arc<Certificate>,
     /// The files of that identity.
     pub filed: &'a Filed,

@@ -35,11 +35,11 @@ pub struct Claim<'a> {
     pub now: Timestamp,
     /// The plan of this moment.
     pub plan: &'a Plan,
-    /// What it was made from.
+    /// The estate that the plan was made for.
     pub topology: &'a Topology,
-    /// Likewise.
+    /// What was seen when the plan was made.
     pub observed: &'a Observed,
-    /// Likewise.
+    /// The ledger that the plan was made from.
     pub ledger: &'a Loaded,
 }
 
@@ -89,7 +89,7 @@ pub enum ConfirmError {
     Unclear {
         /// The export.
         path: PathBuf,
-        /// Why.
+        /// What cannot be told from the export, for people.
         why: String,
     },
     /// It could not be recorded.

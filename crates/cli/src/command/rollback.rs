@@ -136,7 +136,12 @@ fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
     ladder::restarts_now(&mut out, &again);
     ladder::how_to_go_on(&mut out, next);
-    let whole = if undone.is_complete() { "Rollback complete" } else { "Rollback incomplete, run it again" };
+    let whole = match (undone.is_restored(), undone.is_complete()) {
+        (_, true) => "Rollback complete",
+        // The run counts as taken back: another rollback would take the one before it.
+        (true, false) => "Rollback complete, with the trouble above",
+        (false, false) => "Rollback incomplete, run it again",
+    };
     line!(out, "{}", paint(BOLD, format!("{whole}: {} restored.", count(restored, "store"))));
     out
 }

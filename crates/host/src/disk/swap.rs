@@ -40,7 +40,7 @@ impl From<Option<Fingerprint>> for Over {
 /// A file to be put in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Replacement<'a> {
-    /// Where.
+    /// The file whose place is taken, or the new file.
     pub target: &'a Path,
     /// Its content.
     pub bytes: &'a [u8],

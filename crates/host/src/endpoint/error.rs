@@ -10,11 +10,11 @@ use super::Endpoint;
 /// A service that could not be asked.
 #[derive(Debug)]
 pub struct EndpointError {
-    /// Which.
+    /// The service that was asked.
     pub endpoint: Endpoint,
     /// Where it was looked for instead, if somewhere else.
     pub detour: Option<String>,
-    /// Why.
+    /// Why the service could not be asked.
     pub cause: Cause,
 }
 

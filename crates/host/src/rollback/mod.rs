@@ -13,7 +13,7 @@ mod copies;
 mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{self, Attributes, Disk, Limit, Owner};
+use crate::disk::{self, Disk, Limit};
 use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::ledger::Loaded;
 use crate::live;
@@ -37,7 +37,7 @@ use crate::lock::Lock;
 use crate::run::StoreOutcome;
 use crate::run::place::{New, Site, Trouble};
 use crate::run::tidy::tidy;
-use crate::run::{outcome_line, windows};
+use crate::run::{outcome_line, windows, write};
 use crate::secret::Secrets;
 use crate::sites::{Located, Sites};
 use crate::staging;
@@ -104,15 +104,20 @@ pub struct Undone {
     pub packs: Vec<HandOffTarget>,
     /// Trouble with the books, which stopped no store.
     pub troubles: Vec<String>,
-    /// What could not be tidied away; nothing is missing for it.
+    /// Old backups that could not be removed; nothing is missing for it.
     pub warnings: Vec<String>,
 }
 
 impl Undone {
-    /// Whether all of it was taken back.
-    pub fn is_complete(&self) -> bool {
+    /// Whether every store is what it was. The run counts as taken back then, whatever trouble there was beside the stores.
+    pub fn is_restored(&self) -> bool {
         let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
-        stores && self.stores.len() == self.wanted && self.troubles.is_empty()
+        stores && self.stores.len() == self.wanted
+    }
+
+    /// Whether all of it was taken back, without trouble.
+    pub fn is_complete(&self) -> bool {
+        self.is_restored() && self.troubles.is_empty()
     }
 }
 
@@ -146,7 +151,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     }
     undone.restarts.sort();
     undone.restarts.dedup();
-    if undone.is_complete() {
+    if undone.is_restored() {
         unstage(&mut books, request.looking, &outlook, &mut undone);
         restage(&mut books, &outlook, &mut undone);
         let by = books.run.clone();
@@ -181,9 +186,7 @@ fn clear(books: &mut Books<'_>, outlook: &Outlook) {
     folders.insert(books.state.root().to_owned());
     folders.extend(outlook.staged.iter().map(|(identity, _)| books.state.staging_of(&identity.host)));
     for folder in folders {
-        if let Err(error) = tidy(books.disk, &books.state, books.sites(), &books.run, &folder) {
-            books.warnings.push(error.to_string());
-        }
+        books.trouble(|books| tidy(books.disk, &books.state, books.sites(), &books.run, &folder));
     }
 }
 
@@ -290,15 +293,16 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         match (place, backup, piece.after) {
             (Located::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
-                // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
-                // gone.
-                let stands = standing(path)?;
-                let (owner, attributes) = stands.as_ref().map_or((owner, attributes), |(owner, kept)| (owner, kept));
                 let bytes = disk::read(copy, Limit::Store)?;
                 if Some(Fingerprint::of(&bytes)) != piece.before {
                     return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
                 }
-                let new = New { bytes: &bytes, owner: *owner, attributes: Some(attributes) };
+                // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
+                // gone.
+                let new = match after {
+                    Some(_) => New { bytes: &bytes, owner: write::owner(path, true)?, attributes: None },
+                    None => New { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
+                };
                 site.put(path, after.into(), new, kept.as_deref(), || Ok(()))?;
             }
             (Located::File(path), None, Some(after)) => site.take_away(path, after)?,
@@ -314,18 +318,6 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
         }
     }
     Ok(kept)
-}
-
-/// The owner, mode and attributes of a file, if it stands.
-fn standing(path: &Path) -> Result<Option<(Owner, Attributes)>, Trouble> {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) => {
-            let attributes = Attributes::of(path).map_err(|error| Trouble::Failed(error.to_string()))?;
-            Ok(Some((Owner::of(&metadata), attributes)))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Trouble::Failed(error.to_string())),
-    }
 }
 
 /// Removes keys the run made that still wait: nobody is to hear of their certificates any more.
@@ -344,13 +336,13 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
     for (identity, sha256) in &outlook.staged {
         let Some(path) = staging::find(&books.state, identity) else { continue };
         if let Err(error) = books.state.is_inside(&path) {
-            books.troubles.push(error.to_string());
+            books.troubled(error.to_string());
             continue;
         }
         let waits = match staging::look(&path, None, &Interner::new()) {
             StagedLook::Key(key) => key.certificate.fingerprint(),
             StagedLook::Unreadable(failure) => {
-                books.troubles.push(failure.message);
+                books.troubled(failure.message);
                 continue;
             }
         };

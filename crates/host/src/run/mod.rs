@@ -17,7 +17,7 @@ mod stores;
 pub(crate) mod tidy;
 pub(crate) mod windows;
 mod work;
-mod write;
+pub(crate) mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -201,7 +201,7 @@ impl Running<'_> {
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
         let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
-        self.books.warnings.extend(troubles);
+        self.books.troubles.extend(troubles);
     }
 
     fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {

@@ -138,7 +138,7 @@ pub struct Outcomes {
     pub unasked: BTreeMap<IdentityId, String>,
     /// Trouble with the run's own books, which stopped no store.
     pub troubles: Vec<String>,
-    /// What could not be tidied away; nothing of the run is missing for it.
+    /// Old backups that could not be removed; nothing of the run is missing for it.
     pub warnings: Vec<String>,
     /// Something was left for the next run, because this one was asked to end.
     pub interrupted: bool,

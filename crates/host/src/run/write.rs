@@ -261,7 +261,7 @@ fn edited(
 }
 
 /// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
-pub(super) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
+pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     let of = if exists { path } else { path.parent().unwrap_or(path) };
     let metadata = std::fs::metadata(of).map_err(|cause| DiskError::new("look at", of, cause))?;
     let owner = Owner::of(&metadata);

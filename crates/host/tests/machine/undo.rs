@@ -342,6 +342,22 @@ fn old_backups_go_and_are_said_to_be_gone() {
 }
 
 #[test]
+fn a_rollback_with_trouble_beside_its_stores_is_not_to_be_begun_again() {
+    let world = World::new(Format::Jks);
+    let before = hosts(&world);
+    let run = world.apply(&Disk::new()).unwrap().run.unwrap();
+    let (audit, seen) = (world.state().audit(), std::sync::atomic::AtomicUsize::new(0));
+    let gate = Faulty::where_it(Fault::NoSpace, move |_, step, path| {
+        step == Step::Append && path == audit && seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1
+    });
+    let undone = world.undo(None, &Disk::behind(Arc::new(gate))).unwrap();
+    assert!(undone.is_restored() && !undone.is_complete(), "{undone:#?}");
+    assert_eq!(hosts(&world), before);
+    assert_eq!(world.ledger().ledger.run(&run).unwrap().undone_by, undone.run);
+    assert!(matches!(world.undo(None, &Disk::new()), Err(RollbackError::Nothing)));
+}
+
+#[test]
 fn backups_of_another_run_that_cannot_be_removed_make_no_rollback_incomplete() {
     let mut world = World::settled_identity();
     (world.topology.policy.keep_runs, world.topology.policy.keep_days) = (1, 0);
