@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, JvmJudgement};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, fold_alias};
@@ -125,13 +125,14 @@ pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditEr
     }
 }
 
-/// A certificate that may be written: canonical, and no JVM refuses it.
+/// A certificate that may be written: canonical, and a JVM is known to load it.
 pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
     let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
     let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate { alias: name(), cause })?;
-    match certificate.jvm_refusal() {
-        Some(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
-        None => Ok(certificate),
+    match certificate.jvm() {
+        JvmJudgement::Loads => Ok(certificate),
+        JvmJudgement::Refused(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
+        JvmJudgement::CannotTell(cause) => Err(EditError::JvmCannotTell { alias: name(), cause: cause.clone() }),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::certificate::{CertificateError, JvmRefusal};
+use crate::certificate::{CertificateError, JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
 
@@ -148,6 +148,17 @@ pub enum EditError {
         alias: String,
         /// Why a JVM refuses it.
         cause: JvmRefusal,
+    },
+    /// A new certificate of which nobody can tell whether a JVM loads it.
+    #[error(
+        "the certificate for `{}` is not written, because it cannot be told whether a JVM loads it: {cause}; have it issued anew",
+        visible(alias)
+    )]
+    JvmCannotTell {
+        /// The alias it was meant for.
+        alias: String,
+        /// What cannot be judged.
+        cause: JvmDoubt,
     },
     /// An entry that stays makes a JVM refuse the whole store; only its removal may be written.
     #[error("entry `{}` makes a JVM refuse the whole store: {why}; remove it first", visible(alias))]
