@@ -100,15 +100,9 @@ fn fields<'a>(body: &Value<'a>) -> Checked<Algorithm<'a>> {
 
 const ALTERNATIVE_NAME: &str = "2.5.29.17";
 
-/// `CertificateVersion`: any number of 32 bits; what is not constructed counts as none.
+/// `CertificateVersion`: any number of 32 bits, whatever follows it; what is not constructed counts as none.
 fn version(value: &Value<'_>) -> Parsed<i32> {
-    if !value.is_constructed() {
-        return Ok(0);
-    }
-    let mut parts = value.stream();
-    let number = parts.next()?.integer()?;
-    require(parts.is_empty(), "bytes after the number")?;
-    Ok(number)
+    if value.is_constructed() { value.stream().next()?.integer() } else { Ok(0) }
 }
 
 /// `CertificateValidity`: two times.

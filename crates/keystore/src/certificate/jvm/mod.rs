@@ -29,12 +29,12 @@ enum Java {
     Java17,
 }
 
-/// Which releases of Java refuse a certificate, of those that are modelled (8 and 17).
+/// Which releases of Java are known to refuse a certificate, of those that are modelled (8 and 17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JavaReleases {
-    /// Java 8 only.
+    /// Java 8.
     Java8,
-    /// Java 17 only.
+    /// Java 17.
     Java17,
     /// Both.
     Both,
@@ -147,7 +147,7 @@ impl JvmRefusal {
         Self { releases: JavaReleases::Both, fault }
     }
 
-    /// Which releases refuse it.
+    /// Which releases are known to refuse it. Where the model ends for one of them, only the other is named.
     #[must_use]
     pub fn releases(&self) -> JavaReleases {
         self.releases

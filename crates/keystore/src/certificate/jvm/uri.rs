@@ -102,16 +102,19 @@ pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
         return doubt("a URI constraint with escapes or a fragment");
     }
     let host = text.strip_prefix(b".").unwrap_or(text);
-    require(is_dns_name(host, java), "a URI constraint that is no host or domain, such as one with a scheme")
+    let labels = || host.split(|byte| *byte == b'.');
+    require(labels().all(is_label), "a URI constraint that is no host or domain, such as one with a scheme")?;
+    // Newer updates of Java 17 ask for more.
+    let strict = host.len() <= 253 && labels().all(|label| label.len() <= 63 && !label.ends_with(b"-"));
+    if strict || java == Java::Java8 {
+        Ok(())
+    } else {
+        doubt("a URI constraint with a host that is too long or ends in -")
+    }
 }
 
-/// `DNSName(String)`.
-fn is_dns_name(name: &[u8], java: Java) -> bool {
-    let label = |label: &[u8]| {
-        let letters = label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
-        let begins = label.first().is_some_and(u8::is_ascii_alphanumeric);
-        let ends = label.last().is_some_and(u8::is_ascii_alphanumeric) && label.len() <= 63;
-        letters && begins && (ends || java == Java::Java8)
-    };
-    (name.len() <= 253 || java == Java::Java8) && name.split(|byte| *byte == b'.').all(label)
+/// A part of a `DNSName(String)`.
+fn is_label(label: &[u8]) -> bool {
+    let letters = label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    letters && label.first().is_some_and(u8::is_ascii_alphanumeric)
 }
