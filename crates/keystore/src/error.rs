@@ -97,6 +97,9 @@ pub enum KeyError {
     /// Protected by an algorithm that is not read here.
     #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
+    /// The password opens it, and the JDK cannot make a key of what it protects.
+    #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
+    Unrecoverable(String),
     /// The entry holds no private key, or there is no such entry.
     #[error("the entry holds no private key")]
     NotAKey,

@@ -21,6 +21,7 @@ pub(crate) use algorithm::{KeyInfo, bit_length, key_algorithm};
 use extensions::Extensions;
 pub use extensions::KeyUsage;
 pub(crate) use extensions::usage_name;
+pub(crate) use jvm::unrecoverable;
 pub use jvm::{JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, Place};
 pub use verify::SignatureCheck;
 

@@ -3,7 +3,7 @@
 //!
 //! The model follows the classes of OpenJDK 8 and 17, one module for each group of them: [`certificate`] (`X509CertImpl`,
 //! `X509CertInfo` and its fields), [`extensions`] (`OIDMap` and its classes), [`names`] (`X500Name`, `GeneralName`), [`uri`]
-//! (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`keys`] (`X509Key` and `KeyFactory`), [`time`] and
+//! (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`keys`] (`X509Key` and `KeyFactory`), [`private`] (`PKCS8Key`), [`time`] and
 //! [`value`] (`DerValue`). It reads bytes, and it needs no parsed certificate: what is refused here for its form may load there.
 //!
 //! Where the model ends, it says so and claims nothing.
@@ -13,6 +13,7 @@ mod certificate;
 mod extensions;
 mod keys;
 mod names;
+mod private;
 mod time;
 mod uri;
 mod value;
@@ -20,6 +21,7 @@ mod value;
 use std::fmt;
 
 use certificate::Objection;
+pub(crate) use private::unrecoverable;
 use value::StopKind;
 
 /// A release of Java whose rules are modelled.

@@ -1,0 +1,45 @@
+//! Private keys as the JDK recovers them: `sun.security.pkcs.PKCS8Key` (JKS), `com.sun.crypto.provider.PrivateKeyInfo` (JCEKS),
+//! and the `KeyFactory` of the key's algorithm.
+//!
+//! What is asked is what was seen to fail: the version, what follows the key, the parameters of the algorithm, and the numbers
+//! of an RSA key. A key that passes may still fail for another reason.
+
+use super::Java;
+use super::algorithms::algorithm;
+use super::value::{Parsed, Value, require};
+use crate::certificate::bit_length;
+use crate::der::dotted;
+
+/// Why Java 8 or 17 cannot recover an unprotected PKCS#8 key; `None` where nothing is known against it.
+pub(crate) fn unrecoverable(pkcs8: &[u8]) -> Option<&'static str> {
+    [Java::Java8, Java::Java17].into_iter().find_map(|java| private_key(pkcs8, java).err()).map(|stop| stop.what)
+}
+
+/// `PKCS8Key.decode`: version 0 (Java 17 reads 1 in a JKS, Java 8 and JCEKS do not), an algorithm, the key, attributes.
+fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
+    let mut parts = Value::whole(bytes, java)?.sequence()?;
+    require(parts.next()?.integer()? == 0, "a PKCS #8 key of another version than 0")?;
+    let algorithm = algorithm(&parts.next()?)?;
+    let key = parts.octets()?;
+    if !parts.is_empty() {
+        require(parts.next()?.is_context(0) && parts.is_empty(), "something else than attributes after the key")?;
+    }
+    match dotted(algorithm.oid).as_deref() {
+        Some("1.2.840.113549.1.1.1") => rsa(key, java),
+        _ => Ok(()),
+    }
+}
+
+/// `RSAPrivateCrtKeyImpl`: version 0, eight numbers and nothing more; the modulus as in a public key.
+fn rsa(key: &[u8], java: Java) -> Parsed<()> {
+    let mut numbers = Value::whole(key, java)?.sequence()?;
+    require(numbers.next()?.integer()? == 0, "an RSA key of another version than 0")?;
+    let modulus = numbers.next()?.big_integer()?;
+    for _ in 0..7 {
+        numbers.next()?.big_integer()?;
+    }
+    require(numbers.is_empty(), "an RSA key of more than eight numbers")?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let length = bit_length(modulus.get(zeros..).unwrap_or_default()).div_ceil(8).saturating_mul(8);
+    require((512..=16_384).contains(&length), "an RSA modulus outside 512 to 16384 bits")
+}
