@@ -279,3 +279,26 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// A class without fields.
+    fn class(name: &str, parent: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(name.len()).unwrap().to_be_bytes();
+        let rest = [0, 0, 0, 0, 0, 0, 0, 1, SERIALIZABLE, 0, 0, END_BLOCK];
+        [&[CLASS], &length[..], name.as_bytes(), &rest, parent].concat()
+    }
+
+    #[test]
+    fn only_the_key_protectors_own_class_passes_the_filter() {
+        let [own, plain] = SEALED;
+        for (object, passes) in [(class(own, &class(plain, &[NULL])), true), (class(plain, &[NULL]), false)] {
+            let stream = [&[0xac, 0xed, 0, 5, OBJECT][..], &object, b"rest"].concat();
+            let sealed = sealed_object(&stream, 0).unwrap();
+            assert_eq!((sealed.end, sealed.passes_filter), (stream.len() - 4, passes));
+        }
+    }
+}

@@ -177,3 +177,15 @@ impl Mac {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_salt_under_eight_bytes_is_refused_by_the_jdk() {
+        let mac = |bytes: usize| Mac { salt: vec![1; bytes], ..Mac::java8() };
+        assert_eq!(mac(8).jvm_refusal(), None);
+        assert!(mac(7).jvm_refusal().is_some_and(|why| why.contains("7 bytes")));
+    }
+}

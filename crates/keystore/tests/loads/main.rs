@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod edits;
 mod jvms;
 mod pools;
 mod shapes;

@@ -64,6 +64,13 @@ fn extension(name: &str, critical: Option<u8>, value: &[u8]) -> Vec<u8> {
     sequence(&[oid(name), flag, tlv(0x04, value)])
 }
 
+/// A certificate with this extension alone.
+pub fn with_extension(name: &str, critical: Option<u8>, value: &[u8]) -> Vec<u8> {
+    let mut fields = Fields::good(&mut Random::new(1));
+    fields.extensions = Some(vec![extension(name, critical, value)]);
+    fields.encode()
+}
+
 /// A certificate that nothing is wrong with.
 pub fn good(random: &mut Random) -> Vec<u8> {
     Fields::good(random).encode()

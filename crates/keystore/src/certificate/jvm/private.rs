@@ -43,3 +43,36 @@ fn rsa(key: &[u8], java: Java) -> Parsed<()> {
     let length = bit_length(modulus.get(zeros..).unwrap_or_default()).div_ceil(8).saturating_mul(8);
     require((512..=16_384).contains(&length), "an RSA modulus outside 512 to 16384 bits")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_key_of_another_version_or_with_a_tail_is_unrecoverable() {
+        let key = rcgen::KeyPair::generate().unwrap().serialize_der();
+        assert_eq!(unrecoverable(&key), None);
+        let at = key.windows(3).position(|bytes| bytes == [2, 1, 0]).unwrap();
+        let mut newer = key.clone();
+        newer[at + 2] = 1;
+        assert!(unrecoverable(&newer).unwrap().contains("version"));
+        assert!(unrecoverable(&[&key[..], &[5, 0]].concat()).is_some());
+    }
+
+    #[test]
+    fn an_rsa_key_has_eight_numbers() {
+        let rsa = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        assert_eq!(unrecoverable(&rsa.serialize_der()), None);
+        let number = |value: &[u8]| crate::der::encode(2, value);
+        let key = |count: usize| {
+            let numbers: Vec<u8> = (0..count).flat_map(|_| number(&[1; 128])).collect();
+            let algorithm = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+            let inner = crate::der::encode(0x30, &[number(&[0]), numbers].concat());
+            let parts = [number(&[0]), algorithm.to_vec(), crate::der::encode(4, &inner)];
+            crate::der::encode(0x30, &parts.concat())
+        };
+        assert_eq!(unrecoverable(&key(8)), None);
+        assert!(unrecoverable(&key(7)).is_some() && unrecoverable(&key(9)).is_some());
+    }
+}
