@@ -34,7 +34,8 @@ pub struct CertificateError {
     /// The byte where reading stopped, counted from the certificate's first.
     pub offset: Option<u64>,
     kind: Kind,
-    jvm: JvmJudgement,
+    // Boxed, because errors are better small.
+    jvm: Box<JvmJudgement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ enum Kind {
 impl CertificateError {
     /// An entry that says it holds another kind of certificate.
     pub(crate) fn of_type(name: &str) -> Self {
-        let jvm = JvmJudgement::Refused(JvmRefusal::of_type());
+        let jvm = Box::new(JvmJudgement::Refused(JvmRefusal::of_type()));
         Self { offset: None, kind: Kind::Type(name.to_owned()), jvm }
     }
 
@@ -73,7 +74,7 @@ impl CertificateError {
     /// Whether a JVM loads it all the same.
     #[must_use]
     pub fn jvm_loads(&self) -> bool {
-        self.jvm == JvmJudgement::Loads
+        *self.jvm == JvmJudgement::Loads
     }
 
     /// What a JVM does with a keystore that holds these bytes. It may well load what is no certificate here.
@@ -151,7 +152,7 @@ impl Certificate {
         let jvm = JvmJudgement::of(der);
         match Self::read(der, fingerprint, &jvm) {
             Ok(certificate) => Ok(certificate),
-            Err(Flaw { offset, kind }) => Err(CertificateError { offset: Some(offset), kind, jvm }),
+            Err(Flaw { offset, kind }) => Err(CertificateError { offset: Some(offset), kind, jvm: Box::new(jvm) }),
         }
     }
 

@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod algorithms;
 mod edits;
 mod jvms;
 mod pools;
@@ -32,7 +33,7 @@ use tree::Node;
 use trustmason_keystore::{JavaReleases, JvmJudgement};
 
 /// Chance that can be repeated.
-pub struct Random(Dice);
+pub(crate) struct Random(Dice);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
@@ -61,7 +62,7 @@ impl Random {
 }
 
 /// A certificate to be judged, and how it came about.
-pub struct Question {
+pub(crate) struct Question {
     pub made: String,
     pub der: Vec<u8>,
 }

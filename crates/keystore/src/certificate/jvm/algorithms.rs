@@ -5,7 +5,7 @@
 //! Where no provider knows the name, they may be anything. Java 8 knows fewer names than 17: neither Diffie-Hellman (which it
 //! calls by a name that no provider has) nor OAEP, Triple DES and ChaCha20.
 
-use super::value::{NULL, OCTET_STRING, OID, Parsed, SEQUENCE, Stream, Value, refuse, require};
+use super::value::{NULL, OCTET_STRING, OID, Parsed, SEQUENCE, Stream, Value, doubt, refuse, require};
 use super::{Java, keys};
 use crate::der::dotted;
 
@@ -73,13 +73,13 @@ impl Parameters {
     }
 
     /// Its `engineInit`.
-    fn read(self, value: &Value<'_>) -> Parsed<()> {
+    fn read(self, value: &Value<'_>, depth: Depth) -> Parsed<()> {
         match self {
             Self::Dsa => integers(value.sequence()?, 3),
             Self::DiffieHellman => diffie_hellman(value),
             Self::Ec => keys::curve(value).map(|_| ()),
-            Self::Pss => pss(value.sequence()?),
-            Self::Oaep => oaep(value.sequence()?),
+            Self::Pss => pss(value.sequence()?, depth),
+            Self::Oaep => oaep(value.sequence()?, depth),
             Self::Pbe => pbe(value.sequence()?),
             Self::Pbes2 => pbes2(value),
             Self::Vector(length) => {
@@ -91,8 +91,25 @@ impl Parameters {
     }
 }
 
+/// How deep an algorithm stands in the parameters of others.
+#[derive(Debug, Clone, Copy)]
+struct Depth(u8);
+
+impl Depth {
+    /// A sensible certificate has three levels; the JDK goes on until its stack ends.
+    const MOST: u8 = 16;
+
+    fn deeper(self) -> Parsed<Self> {
+        if self.0 < Self::MOST { Ok(Self(self.0 + 1)) } else { doubt("algorithms nested too deep") }
+    }
+}
+
 /// `AlgorithmId.parse`: an object identifier, at most one element, and no more. A NULL must be empty.
 pub(super) fn algorithm<'a>(value: &Value<'a>) -> Parsed<Algorithm<'a>> {
+    nested(value, Depth(0))
+}
+
+fn nested<'a>(value: &Value<'a>, depth: Depth) -> Parsed<Algorithm<'a>> {
     let mut parts = value.sequence()?;
     let oid = parts.oid()?;
     let mut parameters = None;
@@ -109,7 +126,7 @@ pub(super) fn algorithm<'a>(value: &Value<'a>) -> Parsed<Algorithm<'a>> {
         require(parts.is_empty(), "bytes after an algorithm's parameters").map_err(|stop| stop.about(oid))?;
     }
     if let (Some(found), Some(class)) = (&parameters, Parameters::of(oid, value.java)) {
-        class.read(found).map_err(|stop| stop.about(oid))?;
+        class.read(found, depth.deeper()?).map_err(|stop| stop.about(oid))?;
     }
     Ok(Algorithm { oid, parameters })
 }
@@ -151,27 +168,27 @@ fn is_mask_digest(oid: &[u8], sha3: bool) -> bool {
 }
 
 /// The mask generation function of PSS and OAEP: MGF1 over a digest that the JDK lists.
-fn mask_generation(value: &Value<'_>, sha3: bool) -> Parsed<()> {
-    let function = algorithm(value)?;
+fn mask_generation(value: &Value<'_>, sha3: bool, depth: Depth) -> Parsed<()> {
+    let function = nested(value, depth)?;
     // 1.2.840.113549.1.1.8
     let is_mgf1 = function.oid == [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8];
     require(is_mgf1, "a mask generation function other than MGF1").map_err(|stop| stop.about(function.oid))?;
     let Some(digest) = function.parameters else {
         return refuse("a mask generation function without a digest");
     };
-    let digest = algorithm(&digest)?;
+    let digest = nested(&digest, depth)?;
     require(is_mask_digest(digest.oid, sha3), "a mask generation function over an unknown digest")
         .map_err(|stop| stop.about(digest.oid))
 }
 
 /// `PSSParameters`: digest, mask generation function, salt length, trailer. Only trailer 1 is known, and SHA-3 only to Java 17.
-fn pss(mut parts: Stream<'_>) -> Parsed<()> {
+fn pss(mut parts: Stream<'_>, depth: Depth) -> Parsed<()> {
     while !parts.is_empty() {
         let part = parts.next()?;
         let inner = || part.stream().next();
         match part.tag & 0xdf {
-            0x80 => drop(algorithm(&inner()?)?),
-            0x81 => mask_generation(&inner()?, part.java != Java::Java8)?,
+            0x80 => drop(nested(&inner()?, depth)?),
+            0x81 => mask_generation(&inner()?, part.java != Java::Java8, depth)?,
             0x82 => require(inner()?.integer()? >= 0, "a negative salt length")?,
             0x83 => require(inner()?.integer()? == 1, "a trailer field other than 1")?,
             _ => return refuse("an unknown part of PSS parameters"),
@@ -181,15 +198,15 @@ fn pss(mut parts: Stream<'_>) -> Parsed<()> {
 }
 
 /// `OAEPParameters`: digest, mask generation function, label.
-fn oaep(mut parts: Stream<'_>) -> Parsed<()> {
+fn oaep(mut parts: Stream<'_>, depth: Depth) -> Parsed<()> {
     while !parts.is_empty() {
         let part = parts.next()?;
         let inner = part.stream().next();
         match part.tag & 0xdf {
-            0x80 => drop(algorithm(&inner?)?),
-            0x81 => mask_generation(&inner?, false)?,
+            0x80 => drop(nested(&inner?, depth)?),
+            0x81 => mask_generation(&inner?, false, depth)?,
             0x82 => {
-                let label = algorithm(&inner?)?;
+                let label = nested(&inner?, depth)?;
                 // 1.2.840.113549.1.1.9
                 require(label.oid == [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 9], "a label of an unknown kind")?;
                 require(label.parameters.is_some_and(|label| label.tag == OCTET_STRING), "a label that is no text")?;

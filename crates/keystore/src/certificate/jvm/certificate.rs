@@ -1,6 +1,8 @@
 //! A certificate as the JDK reads it: `sun.security.provider.X509Factory`, then `X509CertImpl`, `X509CertInfo` and the class of
 //! each field (`CertificateVersion`, `SerialNumber`, `CertificateValidity`, `UniqueIdentity`), all of `sun.security.x509`.
 
+use std::collections::BTreeMap;
+
 use super::algorithms::{Algorithm, algorithm};
 use super::extensions::Class;
 use super::keys::public_key;
@@ -121,17 +123,11 @@ enum AlternativeName {
     Unknown(Stop),
 }
 
-/// An extension that was read.
-struct Seen<'a> {
-    oid: &'a [u8],
-    /// Why it cannot be told whether the JDK keeps it.
-    doubt: Option<Stop>,
-}
-
 /// `CertificateExtensions.init`: what follows the list is ignored.
 fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
     let mut alternative = AlternativeName::Absent;
-    let mut seen: Vec<Seen<'_>> = Vec::new();
+    // Each type that was met, and why it cannot be told whether the JDK keeps that extension.
+    let mut seen: BTreeMap<&[u8], Option<Stop>> = BTreeMap::new();
     for extension in at(Place::Extensions, wrapped.stream().sequence())? {
         let (oid, critical, bytes) = at(Place::Extensions, self::extension(&extension))?;
         let place = || Place::Extension(dotted(oid).unwrap_or_default());
@@ -153,12 +149,10 @@ fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
             }
         }
         // Two of one type are refused if both are kept.
-        if let Some(earlier) = seen.iter().find(|earlier| earlier.oid == oid) {
+        if let Some(earlier) = seen.insert(oid, doubt.clone()) {
             let refused = Stop { kind: StopKind::Refused, what: "there twice", oid: None };
-            let stop = earlier.doubt.clone().or(doubt).unwrap_or(refused);
-            return Err(Objection { place: place(), stop });
+            return Err(Objection { place: place(), stop: earlier.or(doubt).unwrap_or(refused) });
         }
-        seen.push(Seen { oid, doubt });
     }
     Ok(alternative)
 }

@@ -257,3 +257,27 @@ impl JvmJudgement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::der::encode;
+
+    #[test]
+    fn what_is_hostile_ends_soon() {
+        // Algorithms in the parameters of algorithms.
+        let oid = |last: u8| encode(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, last]);
+        let mut parameters = Vec::new();
+        for _ in 0..20_000 {
+            let inner = encode(0x30, &[oid(10), parameters].concat());
+            parameters = encode(0x30, &encode(0xa0, &inner));
+        }
+        let algorithm = encode(0x30, &[oid(10), parameters].concat());
+        let certificate = encode(0x30, &[encode(0x30, &[]), algorithm, encode(3, &[0, 1])].concat());
+        let judgement = JvmJudgement::of(&certificate);
+        assert_eq!(judgement.doubt().map(JvmDoubt::place), Some(&Place::SignatureAlgorithm));
+        for hostile in [&[][..], &[0x30], &[0x30, 0x80], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30; 1000]] {
+            assert_ne!(JvmJudgement::of(hostile), JvmJudgement::Loads);
+        }
+    }
+}

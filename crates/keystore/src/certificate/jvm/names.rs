@@ -164,10 +164,9 @@ fn address(bytes: &[u8], java: Java) -> Parsed<()> {
         && let Some((address, mask)) = bytes.split_at_checked(16)
         && address.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
         && !mask.is_empty()
+        && !mask.starts_with(&[0xff; 12])
     {
-        if !mask.starts_with(&[0xff; 12]) {
-            return doubt("a mapped IPv4 address with a mask of another kind");
-        }
+        return doubt("a mapped IPv4 address with a mask of another kind");
     }
     Ok(())
 }
