@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::algorithms::{Algorithm, algorithm};
 use super::extensions::Class;
+use super::indefinite::converted;
 use super::keys::public_key;
 use super::names::{Content, directory};
 use super::time::instant;
@@ -28,7 +29,8 @@ fn at<T>(place: Place, parsed: Parsed<T>) -> Checked<T> {
 
 /// What a `CertificateFactory` does with these bytes in a keystore. Bytes after the certificate are ignored.
 pub(super) fn check(bytes: &[u8], java: Java) -> Checked<()> {
-    let mut outer = at(Place::Encoding, whole(bytes, java))?;
+    let bytes = at(Place::Encoding, converted(bytes))?;
+    let mut outer = at(Place::Encoding, whole(&bytes, java))?;
     let body = at(Place::Encoding, outer.next())?;
     let outer_algorithm = at(Place::Encoding, outer.next())?;
     let signature = at(Place::Encoding, outer.next())?;

@@ -3,7 +3,7 @@
 //!
 //! The model follows the classes of OpenJDK 8 and 17, one module for each group of them: [`certificate`] (`X509CertImpl`,
 //! `X509CertInfo` and its fields), [`extensions`] (`OIDMap` and its classes), [`names`] (`X500Name`, `GeneralName`), [`uri`]
-//! (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`keys`] (`X509Key` and `KeyFactory`), [`private`] (`PKCS8Key`), [`time`] and
+//! (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`indefinite`] (`DerIndefLenConverter`), [`keys`] (`X509Key` and `KeyFactory`), [`private`] (`PKCS8Key`), [`time`] and
 //! [`value`] (`DerValue`). It reads bytes, and it needs no parsed certificate: what is refused here for its form may load there.
 //!
 //! Where the model ends, it says so and claims nothing.
@@ -11,6 +11,7 @@
 mod algorithms;
 mod certificate;
 mod extensions;
+mod indefinite;
 mod keys;
 mod names;
 mod private;

@@ -1,8 +1,8 @@
 //! Tagged elements as the JDK reads them: `sun.security.util.DerValue`, `DerInputStream`, `ObjectIdentifier` and `BitArray`.
 //!
 //! The JDK is more tolerant than DER in some places and less in others, and Java 8 differs from 17: Java 8 refuses lengths that
-//! are not in their shortest form, and 17 refuses tag numbers above 30. An indefinite length is converted by both in ways that
-//! are not modelled here; nothing is claimed of what holds one.
+//! are not in their shortest form, and 17 refuses tag numbers above 30. An indefinite length inside a definite one is converted by
+//! both in ways that are not modelled here; nothing is claimed of what holds one.
 
 use std::borrow::Cow;
 
@@ -136,6 +136,18 @@ impl<'a> Stream<'a> {
         let value = self.next()?;
         require(value.tag == OCTET_STRING, "no OCTET STRING where one belongs")?;
         Ok(value.body)
+    }
+}
+
+/// The body of an element whose length begins with this byte, and what follows it, where the length may be in any form.
+pub(super) fn definite(first: u8, after: &[u8]) -> Parsed<(&[u8], &[u8])> {
+    let (length, after) = match first {
+        0..=0x7f => (usize::from(first), after),
+        _ => long_length(usize::from(first & 0x7f), after, Java::Java17)?,
+    };
+    match after.split_at_checked(length) {
+        Some(parts) => Ok(parts),
+        None => refuse("an element is longer than what holds it"),
     }
 }
 
