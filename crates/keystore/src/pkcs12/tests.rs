@@ -385,7 +385,7 @@ fn pbes2_parameters_that_are_wrapped_twice_are_read_as_if_they_were_not() {
 #[test]
 fn what_java_before_8u301_cannot_read_is_named() {
     let needs = |protection| {
-        let made = edit(&Store::create_pkcs12(protection), &import("a", &POOL.certificates[0]), PASSWORD).unwrap();
+        let made = edit(&Store::create_pkcs12(protection), &import("a", &POOL.lone[0]), PASSWORD).unwrap();
         open(&made, PASSWORD).unwrap().needs_java_8u301()
     };
     assert_eq!(needs(crate::Protection::java8()), None);

@@ -148,7 +148,6 @@ pub(super) fn general_name(name: &Value<'_>, purpose: Purpose) -> Parsed<()> {
 
 /// `RFC822Name.parseName`.
 fn mail(text: &[u8]) -> Parsed<()> {
-    require(!text.is_empty(), "an empty mail address")?;
     let domain = match text.iter().position(|byte| *byte == b'@') {
         Some(at) => text.get(at + 1..).unwrap_or_default(),
         None => text,
