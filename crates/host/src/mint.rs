@@ -158,6 +158,9 @@ pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Res
     if let Some(refusal) = certificate.jvm_refusal() {
         return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
     }
+    if let Some(doubt) = certificate.jvm_doubt() {
+        return Err(MintError::Unfit(format!("whether a JVM loads it cannot be told: {doubt}")));
+    }
     if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
         return Err(MintError::Unfit(fault.to_string()));
     }
@@ -226,6 +229,9 @@ pub fn signed(
     let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
     if let Some(refusal) = certificate.jvm_refusal() {
         return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
+    }
+    if let Some(doubt) = certificate.jvm_doubt() {
+        return Err(MintError::Unfit(format!("whether a JVM loads it cannot be told: {doubt}")));
     }
     if certificate.verify_signed_by(signer.certificate) == trustmason_keystore::SignatureCheck::Invalid {
         return Err(MintError::Unfit("`sign_with` is not the key of the authority's certificate".to_owned()));

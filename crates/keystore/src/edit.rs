@@ -5,7 +5,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, JvmJudgement, unrecoverable};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::{Format, fold_alias};
@@ -125,13 +125,14 @@ pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditEr
     }
 }
 
-/// A certificate that may be written: canonical, and no JVM refuses it.
+/// A certificate that may be written: canonical, and a JVM is known to load it.
 pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
     let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
     let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate { alias: name(), cause })?;
-    match certificate.jvm_refusal() {
-        Some(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
-        None => Ok(certificate),
+    match certificate.jvm() {
+        JvmJudgement::Loads => Ok(certificate),
+        JvmJudgement::Refused(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
+        JvmJudgement::CannotTell(cause) => Err(EditError::JvmCannotTell { alias: name(), cause: cause.clone() }),
     }
 }
 
@@ -195,6 +196,14 @@ pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditErr
     Ok(())
 }
 
+/// Whether the JDK can recover a key from a store of this format.
+fn usable(format: Format, plain: &[u8]) -> Result<(), String> {
+    match format.is_java().then(|| unrecoverable(plain)).flatten() {
+        Some(why) => Err(format!("no JVM could use it: {why}")),
+        None => Ok(()),
+    }
+}
+
 /// A new key as its store protects it: the chain may be written, its first certificate is the key's, and `seal` protects a key
 /// that comes in the clear.
 pub(crate) fn sealed_key(
@@ -216,7 +225,10 @@ pub(crate) fn sealed_key(
             Err(EditError::SealedElsewhere { from: sealed.format, to: format })
         }
         NewKey::Sealed(sealed) => Ok(sealed.bytes.clone()),
-        NewKey::Plain(plain) => match fits(plain, &leaf).map_err(|why| EditError::BadKey { alias: name(), why })? {
+        NewKey::Plain(plain) => match usable(format, plain)
+            .and_then(|()| fits(plain, &leaf))
+            .map_err(|why| EditError::BadKey { alias: name(), why })?
+        {
             KeyMatch::No => Err(EditError::KeyMismatch { alias: name() }),
             KeyMatch::Yes | KeyMatch::CannotTell => seal(plain),
         },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::certificate::{CertificateError, JvmRefusal};
+use crate::certificate::{CertificateError, JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
 
@@ -97,6 +97,9 @@ pub enum KeyError {
     /// Protected by an algorithm that is not read here.
     #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
+    /// The password opens it, and the JDK cannot make a key of what it protects.
+    #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
+    Unrecoverable(String),
     /// The entry holds no private key, or there is no such entry.
     #[error("the entry holds no private key")]
     NotAKey,
@@ -148,6 +151,17 @@ pub enum EditError {
         alias: String,
         /// Why a JVM refuses it.
         cause: JvmRefusal,
+    },
+    /// A new certificate of which nobody can tell whether a JVM loads it.
+    #[error(
+        "the certificate for `{}` is not written, because it cannot be told whether a JVM loads it: {cause}; have it issued anew",
+        visible(alias)
+    )]
+    JvmCannotTell {
+        /// The alias it was meant for.
+        alias: String,
+        /// What cannot be judged.
+        cause: JvmDoubt,
     },
     /// An entry that stays makes a JVM refuse the whole store; only its removal may be written.
     #[error("entry `{}` makes a JVM refuse the whole store: {why}; remove it first", visible(alias))]

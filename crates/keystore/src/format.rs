@@ -89,6 +89,11 @@ impl Format {
         }
     }
 
+    /// Whether Java reads keys from it.
+    pub(crate) fn is_java(self) -> bool {
+        matches!(self, Self::Jks | Self::Jceks | Self::Pkcs12)
+    }
+
     /// Whether it is written under a password.
     #[must_use]
     pub fn needs_password(self) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::certificate::JvmJudgement;
 use crate::format::{Format, fold_alias};
 use crate::intern::CertificateSlot;
 use crate::store::{EntryId, Store};
@@ -87,6 +88,15 @@ pub enum Remark {
         /// Its alias.
         alias: String,
         /// Why.
+        why: String,
+    },
+    /// A certificate in this entry of which nobody can tell whether a JVM loads it, and with it the whole store.
+    JvmCannotTell {
+        /// The entry.
+        entry: EntryId,
+        /// Its alias.
+        alias: String,
+        /// What cannot be judged.
         why: String,
     },
     /// An entry whose certificate type no JVM knows; the whole store does not load.
@@ -201,16 +211,17 @@ impl Remark {
     pub(crate) fn of_certificate(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Self> {
         let alias = alias.to_owned();
         match slot {
-            CertificateSlot::Parsed(certificate) => {
-                let why = certificate.jvm_refusal()?.to_string();
-                Some(Self::JvmUnloadable { entry, alias, why })
-            }
+            CertificateSlot::Parsed(certificate) => match certificate.jvm() {
+                JvmJudgement::Loads => None,
+                JvmJudgement::Refused(why) => Some(Self::JvmUnloadable { entry, alias, why: why.to_string() }),
+                JvmJudgement::CannotTell(why) => Some(Self::JvmCannotTell { entry, alias, why: why.to_string() }),
+            },
             CertificateSlot::Unparsed(bytes) => {
                 let why = bytes.reason().to_string();
-                Some(if bytes.reason().jvm_loads() {
-                    Self::UnreadCertificate { entry, alias: Some(alias), why }
-                } else {
-                    Self::JvmUnloadable { entry, alias, why }
+                Some(match bytes.reason().jvm() {
+                    JvmJudgement::Loads => Self::UnreadCertificate { entry, alias: Some(alias), why },
+                    JvmJudgement::Refused(_) => Self::JvmUnloadable { entry, alias, why },
+                    JvmJudgement::CannotTell(_) => Self::JvmCannotTell { entry, alias, why },
                 })
             }
         }
@@ -234,6 +245,7 @@ impl Remark {
             | Self::UpperCaseAlias { entry, .. }
             | Self::AliasNotText { entry, .. }
             | Self::JvmUnloadable { entry, .. }
+            | Self::JvmCannotTell { entry, .. }
             | Self::UnknownCertificateType { entry, .. }
             | Self::UnreadCertificate { entry, .. }
             | Self::PrivateKeyInTrust { entry, .. }
@@ -333,6 +345,13 @@ impl fmt::Display for Remark {
             }
             Self::JvmUnloadable { alias, why, .. } => {
                 write!(f, "entry `{}` makes a JVM refuse the whole store: {why}; remove it", visible(alias))
+            }
+            Self::JvmCannotTell { alias, why, .. } => {
+                write!(
+                    f,
+                    "whether a JVM loads entry `{}`, and with it the store, cannot be told: {why}",
+                    visible(alias)
+                )
             }
             Self::UnknownCertificateType { alias, name, .. } => write!(
                 f,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
+use crate::certificate::unrecoverable;
 use crate::edit::{Edits, Image};
 use crate::error::{EditError, KeyError, ReadError};
 use crate::format::{AliasModel, Detected, Format, detect, fold_alias};
@@ -204,6 +205,13 @@ impl Store {
         self.pfx.as_ref().map(|pfx| pfx.summary())
     }
 
+    /// Why Java releases before 8u301 cannot open it: AES, or a MAC of SHA-2, in a PKCS#12 file (`com.sun.crypto.provider` has
+    /// them since then). `None`: they open it, or the format has no choice.
+    #[must_use]
+    pub fn needs_java_8u301(&self) -> Option<String> {
+        self.pfx.as_ref()?.needs_java_8u301(&self.bytes)
+    }
+
     /// Whether opening a file with this content takes a password: a JKS has a digest, a PKCS#12 mostly a MAC.
     #[must_use]
     pub fn needs_password(bytes: &[u8]) -> bool {
@@ -377,7 +385,8 @@ impl Store {
     /// Opens a private key. That of a pair stands in the clear, and the password is not used.
     ///
     /// # Errors
-    /// [`KeyError`]: the wrong password, a damaged or unsupported protection, or no private key there.
+    /// [`KeyError`]: the wrong password, a damaged or unsupported protection, a key that the JDK cannot recover from a store of
+    /// Java's formats, or no private key there.
     pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
         let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         let plain: Zeroizing<Vec<u8>> = match (&self.pfx, self.places.get(entry.0)) {
@@ -391,6 +400,9 @@ impl Store {
                 jks::protect::open(self.format, &sealed.bytes, password)?
             }
         };
+        if let Some(why) = self.format.is_java().then(|| unrecoverable(&plain)).flatten() {
+            return Err(KeyError::Unrecoverable(why.to_owned()));
+        }
         crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
     }
 

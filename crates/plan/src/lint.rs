@@ -42,6 +42,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::TrailingBytes { .. }
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }
+        | Remark::JvmCannotTell { .. }
         | Remark::LoosePem { .. }
         | Remark::BundleAmongCertificates { .. }
         | Remark::SignedMessage { .. }

@@ -128,6 +128,13 @@ pub enum Why {
         /// The reason in the spec.
         why: String,
     },
+    /// Whether a JVM loads the certificate cannot be told.
+    JvmCannotTell {
+        /// Whose certificate.
+        subject: String,
+        /// What cannot be judged.
+        detail: String,
+    },
     /// A JVM would refuse the store with it.
     JvmRefuses {
         /// Whose.
@@ -192,6 +199,7 @@ impl Why {
             Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
             Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
+            Self::JvmCannotTell { .. } => Kind::Unreadable,
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
             Self::TooManyDeletes { .. } => Kind::TooManyDeletes,
@@ -277,6 +285,10 @@ impl fmt::Display for Why {
             Self::Distrusted { subject, why } => {
                 write!(f, "the certificate of {subject} is distrusted ({why}); its owner needs a new one")
             }
+            Self::JvmCannotTell { subject, detail } => write!(
+                f,
+                "whether a JVM loads the certificate of {subject} cannot be told, so it is not written: {detail}; have it issued anew"
+            ),
             Self::JvmRefuses { subject, detail } => {
                 write!(f, "with the certificate of {subject} a JVM would refuse the whole store: {detail}")
             }

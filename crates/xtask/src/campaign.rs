@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::process::{self, Failure};
-use crate::tools;
+use crate::{java8, tools};
 
 /// One long run of a test, and the page that its figures go into.
 struct Campaign<'a> {
@@ -80,6 +80,30 @@ pub(crate) fn model() -> Result<(), Failure> {
                it cannot look, one that\nrolls back without asking who would break, and one that believes an earlier state folder.",
         test: &["--release", "--package", "trustmason-plan", "--test", "model", "never_lose"],
         settings: &[("TRUSTMASON_MODEL", "whole".to_owned())],
+    }
+    .run()
+}
+
+/// Asks JVMs about certificates.
+pub(crate) fn loads(count: u32, seed: u64) -> Result<(), Failure> {
+    tools::ensure_judges()?;
+    let mut settings = vec![("TRUSTMASON_LOADS", count.to_string()), ("TRUSTMASON_LOADS_SEED", seed.to_string())];
+    settings.extend(java8::ensure().map(|root| ("TRUSTMASON_JAVA8", root.display().to_string())));
+    let head = format!(
+        "# What a JVM loads\n\n`cargo xtask loads --count {count} --seed {seed}` builds that many certificates by hand (each extension \
+         with contents of each\nkind, critical or not; each algorithm of keys and signatures with parameters of each kind; names, times, \
+         versions, unique\nidentifiers, bit strings) and as many mutants of the roots that this machine's JDK and Debian ship. One \
+         process of Java 17 and\none of Java 8 load each in a keystore, and what they say is compared with what trustmason says of \
+         the certificate.\n\nNone that any of the two refuses may be called loading, at most 1 in 500 that both load may be called \
+         refused, and at most\n1 in 500 may be said to be refused by a release that loads it. \"Not told\" are those of which \
+         trustmason says that it cannot tell;\nthey are not written and not called unloadable."
+    );
+    Campaign {
+        page: "loads",
+        head,
+        tail: "A smaller campaign of 1,500 each is part of the tests, and so are all certificates of the corpus.",
+        test: &["--package", "trustmason-keystore", "--test", "loads", "judge_loads_shapes"],
+        settings: &settings,
     }
     .run()
 }

@@ -7,6 +7,7 @@ mod bench;
 mod campaign;
 mod fixtures;
 mod fuzz;
+mod java8;
 mod process;
 mod schema;
 mod test;
@@ -87,6 +88,18 @@ enum Chore {
     },
     /// Searches the model of rotation in its larger worlds too; writes the figures to docs/model.md
     Model,
+    /// Judges generated certificates and mutants of real ones by Java 17 and Java 8; writes the figures to docs/loads.md
+    Loads {
+        /// How many of each
+        #[arg(long, default_value_t = 20_000)]
+        count: u32,
+        /// Where they come from
+        #[arg(long, default_value_t = 20_261_129)]
+        seed: u64,
+    },
+    /// Unpacks a Java 8 into target/java8, as a further judge
+    #[command(after_help = "Exit code 77 says that it cannot be had on this machine.")]
+    Java8,
     /// Fuzzes the parsers, one target per format, and prints what was run
     Fuzz {
         /// Only this one
@@ -140,6 +153,14 @@ fn main() -> ExitCode {
         Chore::Kill { kills, seed } => campaign::kill(kills, seed),
         Chore::Forge { count, seed } => campaign::forge(count, seed),
         Chore::Model => campaign::model(),
+        Chore::Loads { count, seed } => campaign::loads(count, seed),
+        Chore::Java8 => match java8::ensure() {
+            Some(root) => {
+                println!("{}", root.display());
+                Ok(())
+            }
+            None => return ExitCode::from(SKIPPED),
+        },
         Chore::Fuzz { target, seconds, seed, smoke } => {
             let length = if smoke { fuzz::Length::Runs(5_000) } else { fuzz::Length::Seconds(seconds) };
             fuzz::run(target.as_deref(), length, seed)

@@ -2,7 +2,7 @@
 //! closing line is the last thing printed.
 
 use crate::process::{self, Failure};
-use crate::tools;
+use crate::{java8, tools};
 
 pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
     if no_judges {
@@ -27,6 +27,8 @@ pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
     }
     if no_judges {
         tests.env("TRUSTMASON_JUDGES", "off");
+    } else if let Some(root) = java8::ensure() {
+        tests.env("TRUSTMASON_JAVA8", root);
     }
     process::run(&mut tests)
 }

@@ -200,7 +200,9 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
             KeyMatch::No => KeyLook::Mismatch,
         },
         Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
-        Err(error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::NotAKey)) => {
+        Err(
+            error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::Unrecoverable(_) | KeyError::NotAKey),
+        ) => {
             KeyLook::Unknown(error.to_string())
         }
     }

@@ -209,7 +209,7 @@ pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
         "1.2.840.10045.2.1" => {
             if let Some(parameters) = parameters.filter(|parameters| parameters.tag == der::OID) {
                 let name = der::dotted(parameters.body).ok_or(parameters.bad())?;
-                bits = CURVES.iter().find(|(oid, _)| *oid == name).map_or(0, |(_, bits)| *bits);
+                bits = curve_bits(&name).unwrap_or(0);
                 curve = Some(name);
             }
             KeyAlgorithm::Ec
@@ -256,9 +256,9 @@ pub(crate) fn public_key(spki: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     Ok(info)
 }
 
-/// Whether the JDK knows this named curve.
-pub(super) fn jdk_knows_curve(oid: &str) -> bool {
-    CURVES.iter().any(|(name, _)| *name == oid)
+/// The field's bits of a named curve that the JDK knows.
+pub(super) fn curve_bits(oid: &str) -> Option<u32> {
+    CURVES.iter().find(|(name, _)| *name == oid).map(|(_, bits)| *bits)
 }
 
 /// Reads a signature's AlgorithmIdentifier.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{CertificateError, Kind, malformed};
+use super::{Flaw, Kind, malformed};
 use crate::der::{self, Der, DerError, Fault, Tlv};
 
 /// Key usage bits (RFC 5280 §4.2.1.3).
@@ -53,16 +53,11 @@ impl KeyUsage {
 /// What the known extensions say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extensions {
-    pub(super) present: bool,
-    pub(super) duplicate: Option<String>,
     pub(super) critical: Vec<String>,
     pub(super) has_san: bool,
-    pub(super) san_is_critical: bool,
-    pub(super) san_is_empty: bool,
     pub(super) dns_names: Vec<String>,
     /// How many names of other kinds its SAN holds: addresses, URIs, directory names.
     pub(super) other_names: usize,
-    pub(super) bad_critical_name: bool,
     pub(super) is_ca: bool,
     pub(super) path_length: Option<u64>,
     pub(super) key_usage: Option<KeyUsage>,
@@ -73,12 +68,12 @@ pub(super) struct Extensions {
 
 impl Extensions {
     /// Reads the `[3]` element of a certificate.
-    pub(super) fn read(wrapped: &Tlv<'_>) -> Result<Self, CertificateError> {
+    pub(super) fn read(wrapped: &Tlv<'_>) -> Result<Self, Flaw> {
         let at = malformed("its extensions");
         let mut outer = wrapped.inner();
         let mut list = outer.expect(der::SEQUENCE).map_err(&at)?.inner();
         outer.end().map_err(&at)?;
-        let mut found = Self { present: true, ..Self::default() };
+        let mut found = Self::default();
         let mut seen = BTreeSet::new();
         while !list.is_empty() {
             let mut extension = list.expect(der::SEQUENCE).map_err(&at)?.inner();
@@ -92,14 +87,14 @@ impl Extensions {
             extension.end().map_err(&at)?;
             let name = der::dotted(oid.body).ok_or_else(|| at(oid.bad()))?;
             if !seen.insert(oid.body) {
-                found.duplicate.get_or_insert(name);
+                // The first counts; what a JVM makes of two is its own question.
                 continue;
             }
             if critical {
                 found.critical.push(name.clone());
             }
-            found.known(oid.body, critical, &value).map_err(|error| CertificateError {
-                offset: Some((value.body_at() + error.at) as u64),
+            found.known(oid.body, &value).map_err(|error| Flaw {
+                offset: (value.body_at() + error.at) as u64,
                 kind: Kind::Extension { oid: name, critical, what: error.fault.what() },
             })?;
         }
@@ -107,7 +102,7 @@ impl Extensions {
     }
 
     /// Takes in one extension, if it is one of ours.
-    fn known(&mut self, oid: &[u8], critical: bool, value: &Tlv<'_>) -> Result<(), DerError> {
+    fn known(&mut self, oid: &[u8], value: &Tlv<'_>) -> Result<(), DerError> {
         let [0x55, 0x1d, number] = oid else {
             return Ok(());
         };
@@ -118,7 +113,7 @@ impl Extensions {
                 self.subject_key_id = Some(identifier.body.to_vec());
             }
             15 => self.key_usage = Some(key_usage(&content.expect(der::BIT_STRING)?)?),
-            17 => self.alternative_names(&content.expect(der::SEQUENCE)?, critical)?,
+            17 => self.alternative_names(&content.expect(der::SEQUENCE)?)?,
             19 => {
                 let mut constraints = content.expect(der::SEQUENCE)?.inner();
                 if let Some(flag) = constraints.optional(0x01)? {
@@ -152,21 +147,14 @@ impl Extensions {
     }
 
     /// GeneralNames (RFC 5280 §4.2.1.6).
-    fn alternative_names(&mut self, names: &Tlv<'_>, critical: bool) -> Result<(), DerError> {
+    fn alternative_names(&mut self, names: &Tlv<'_>) -> Result<(), DerError> {
         self.has_san = true;
-        self.san_is_critical = critical;
-        self.san_is_empty = names.body.is_empty();
         let mut names = names.inner();
         while !names.is_empty() {
             let name = names.next()?;
-            if name.tag != 0x82 {
-                self.other_names += 1;
-            }
             match name.tag {
                 0x82 => self.dns_names.push(String::from_utf8_lossy(name.body).into_owned()),
-                // An address is 4 or 16 bytes; the JDK refuses others where the extension is critical.
-                0x87 if !matches!(name.body.len(), 4 | 16) => self.bad_critical_name |= critical,
-                _ => {}
+                _ => self.other_names += 1,
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! The parser is strict about the encoding (RFC 5280 §4.1, X.690 DER: what the JDK would re-encode on load is refused) and
 //! tolerant about the contents that real trust stores hold (negative or long serials, odd times, any string type, version 1).
-//! What a JVM refuses though it parses here is a fact of the certificate: [`Certificate::jvm_refusal`].
+//! What a JVM does with it is a fact of the certificate of its own: [`Certificate::jvm`].
 
 mod algorithm;
 mod extensions;
@@ -21,7 +21,8 @@ pub(crate) use algorithm::{KeyInfo, bit_length, key_algorithm};
 use extensions::Extensions;
 pub use extensions::KeyUsage;
 pub(crate) use extensions::usage_name;
-pub use jvm::JvmRefusal;
+pub(crate) use jvm::unrecoverable;
+pub use jvm::{JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, Place};
 pub use verify::SignatureCheck;
 
 use crate::der::{self, Der, DerError, Fault, Tlv};
@@ -33,6 +34,8 @@ pub struct CertificateError {
     /// The byte where reading stopped, counted from the certificate's first.
     pub offset: Option<u64>,
     kind: Kind,
+    // Boxed, because errors are better small.
+    jvm: Box<JvmJudgement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +55,8 @@ enum Kind {
 impl CertificateError {
     /// An entry that says it holds another kind of certificate.
     pub(crate) fn of_type(name: &str) -> Self {
-        Self { offset: None, kind: Kind::Type(name.to_owned()) }
+        let jvm = Box::new(JvmJudgement::Refused(JvmRefusal::of_type()));
+        Self { offset: None, kind: Kind::Type(name.to_owned()), jvm }
     }
 
     /// Whether the entry at least claims to be X.509.
@@ -67,14 +71,16 @@ impl CertificateError {
         matches!(self.kind, Kind::NotCanonical(_) | Kind::Trailing(_))
     }
 
-    /// Whether a JVM loads it all the same (JDK 17 and 25 were asked).
+    /// Whether a JVM loads it all the same.
     #[must_use]
     pub fn jvm_loads(&self) -> bool {
-        match &self.kind {
-            Kind::NotCanonical(_) | Kind::Trailing(_) => true,
-            Kind::Extension { critical, .. } => !critical,
-            Kind::Malformed { .. } | Kind::Type(_) => false,
-        }
+        *self.jvm == JvmJudgement::Loads
+    }
+
+    /// What a JVM does with a keystore that holds these bytes. It may well load what is no certificate here.
+    #[must_use]
+    pub fn jvm(&self) -> &JvmJudgement {
+        &self.jvm
     }
 }
 
@@ -99,11 +105,14 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
-fn malformed(part: &'static str) -> impl Fn(DerError) -> CertificateError {
-    move |error| CertificateError {
-        offset: Some(error.at as u64),
-        kind: Kind::Malformed { part, what: error.fault.what() },
-    }
+/// A fault and where reading stopped, before anybody asked what a JVM does.
+struct Flaw {
+    offset: u64,
+    kind: Kind,
+}
+
+fn malformed(part: &'static str) -> impl Fn(DerError) -> Flaw {
+    move |error| Flaw { offset: error.at as u64, kind: Kind::Malformed { part, what: error.fault.what() } }
 }
 
 /// A parsed X.509 certificate and its DER.
@@ -125,7 +134,7 @@ pub struct Certificate {
     public_key: PublicKey,
     signature: Signature,
     extensions: Extensions,
-    jvm_refusal: Option<JvmRefusal>,
+    jvm: JvmJudgement,
 }
 
 impl Certificate {
@@ -140,6 +149,14 @@ impl Certificate {
 
     /// As [`Certificate::parse`], with the fingerprint already computed.
     pub(crate) fn parse_known(der: &[u8], fingerprint: Fingerprint) -> Result<Self, CertificateError> {
+        let jvm = JvmJudgement::of(der);
+        match Self::read(der, fingerprint, &jvm) {
+            Ok(certificate) => Ok(certificate),
+            Err(Flaw { offset, kind }) => Err(CertificateError { offset: Some(offset), kind, jvm: Box::new(jvm) }),
+        }
+    }
+
+    fn read(der: &[u8], fingerprint: Fingerprint, jvm: &JvmJudgement) -> Result<Self, Flaw> {
         let outer = canonical(der)?;
         let mut parts = outer.inner();
         let at = malformed("its outermost structure");
@@ -169,7 +186,7 @@ impl Certificate {
         if serial_number.body.is_empty() {
             return Err(malformed("its serial number")(serial_number.bad()));
         }
-        let inner_algorithm = fields.expect(der::SEQUENCE).map_err(malformed("its signature algorithm"))?;
+        fields.expect(der::SEQUENCE).map_err(malformed("its signature algorithm"))?;
         let issuer_name = fields.expect(der::SEQUENCE).map_err(malformed("its issuer"))?;
         let validity = fields.expect(der::SEQUENCE).map_err(malformed("its validity"))?;
         let subject_name = fields.expect(der::SEQUENCE).map_err(malformed("its subject"))?;
@@ -195,15 +212,6 @@ impl Certificate {
         let (not_before, not_after) = (instant()?, instant()?);
         times.end().map_err(malformed("its validity"))?;
 
-        let jvm_refusal = jvm::refusal(&jvm::Facts {
-            version,
-            algorithms_agree: inner_algorithm.raw == algorithm.raw,
-            issuer_is_empty: issuer.is_empty,
-            subject_is_empty: subject.is_empty,
-            spki: &spki,
-            key: &key,
-            extensions: &extensions,
-        });
         let range = |element: &Tlv<'_>| element.at..element.at + element.raw.len();
         Ok(Self {
             der: der.into(),
@@ -222,7 +230,7 @@ impl Certificate {
             public_key: PublicKey { algorithm: key.algorithm, bits: key.bits },
             signature,
             extensions,
-            jvm_refusal,
+            jvm: jvm.clone(),
         })
     }
 
@@ -407,10 +415,22 @@ impl Certificate {
         &self.extensions.critical
     }
 
-    /// Why a JVM would refuse it, and with it the whole store that holds it. `None`: a JVM loads it.
+    /// What a JVM does with a keystore that holds it.
+    #[must_use]
+    pub fn jvm(&self) -> &JvmJudgement {
+        &self.jvm
+    }
+
+    /// Why a JVM would refuse it, and with it the whole store that holds it. `None`: no JVM is known to refuse it.
     #[must_use]
     pub fn jvm_refusal(&self) -> Option<&JvmRefusal> {
-        self.jvm_refusal.as_ref()
+        self.jvm.refusal()
+    }
+
+    /// Why it cannot be told whether a JVM loads it. `None`: a JVM loads it or refuses it.
+    #[must_use]
+    pub fn jvm_doubt(&self) -> Option<&JvmDoubt> {
+        self.jvm.doubt()
     }
 
     /// Whether this certificate's signature was made by the issuer's key. Only the signature is judged, no name and no date.
@@ -435,10 +455,10 @@ impl fmt::Debug for Certificate {
 }
 
 /// The outermost element, alone and canonical all the way down.
-fn canonical(der: &[u8]) -> Result<Tlv<'_>, CertificateError> {
+fn canonical(der: &[u8]) -> Result<Tlv<'_>, Flaw> {
     let fault = |error: DerError| match error.fault {
         Fault::Indefinite | Fault::LongLength => {
-            CertificateError { offset: Some(error.at as u64), kind: Kind::NotCanonical(error.fault.what()) }
+            Flaw { offset: error.at as u64, kind: Kind::NotCanonical(error.fault.what()) }
         }
         _ => malformed("its encoding")(error),
     };
@@ -450,7 +470,7 @@ fn canonical(der: &[u8]) -> Result<Tlv<'_>, CertificateError> {
     der::check_canonical(&outer).map_err(fault)?;
     if !whole.is_empty() {
         let kind = Kind::Trailing(der.len() - whole.position());
-        return Err(CertificateError { offset: Some(whole.position() as u64), kind });
+        return Err(Flaw { offset: whole.position() as u64, kind });
     }
     Ok(outer)
 }

@@ -36,7 +36,6 @@ pub(super) struct Name {
     pub(super) common_name: Option<String>,
     /// All of them, in the order of the encoding.
     pub(super) common_names: Vec<String>,
-    pub(super) is_empty: bool,
 }
 
 /// Reads an RDNSequence. Any string type is shown; only a broken structure is an error.
@@ -84,7 +83,7 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
     }
     parts.reverse();
     let common_name = common_names.last().cloned();
-    Ok(Name { is_empty: parts.is_empty(), text: parts.join(", "), common_name, common_names })
+    Ok(Name { text: parts.join(", "), common_name, common_names })
 }
 
 /// A character, or a byte that is none.

@@ -162,8 +162,13 @@ impl Parser<'_> {
                 slot => EntryKind::Trusted(slot),
             },
             TAG_SECRET if self.format == Format::Jceks => {
-                let end = serial::end_of_sealed_object(self.bytes, self.reader.position())?;
-                self.reader = Reader::at(self.bytes, end);
+                let sealed = serial::sealed_object(self.bytes, self.reader.position())?;
+                self.reader = Reader::at(self.bytes, sealed.end);
+                if !sealed.passes_filter {
+                    let why =
+                        "its secret key is a javax.crypto.SealedObject, which the JDK's filter rejects".to_owned();
+                    self.remark(Remark::JvmUnloadable { entry: id, alias: alias.clone(), why });
+                }
                 EntryKind::SecretKey
             }
             _ => {

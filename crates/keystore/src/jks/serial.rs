@@ -60,14 +60,22 @@ fn cut(short: Short) -> ReadError {
     ReadError::new(Class::Corrupt, cause, super::RESTORE).offset(short.at)
 }
 
-/// The offset after the sealed object that begins at `start`.
-pub(super) fn end_of_sealed_object(bytes: &[u8], start: usize) -> Result<usize> {
+/// Where a sealed object ends, and whether a JVM takes it.
+pub(super) struct Sealed {
+    /// The offset after it.
+    pub(super) end: usize,
+    /// Whether its class is the one that `JceKeyStore`'s filter lets through; a plain `SealedObject` makes the store unloadable.
+    pub(super) passes_filter: bool,
+}
+
+/// Walks the sealed object that begins at `start`.
+pub(super) fn sealed_object(bytes: &[u8], start: usize) -> Result<Sealed> {
     let mut walk = Walk { reader: Reader::at(bytes, start), handles: Vec::new(), classes: Vec::new() };
     if walk.reader.take(4).map_err(cut)? != [0xac, 0xed, 0, 5] {
         return Err(walk.corrupt(start, "a secret key does not begin with a Java stream header"));
     }
-    walk.sealed_object()?;
-    Ok(walk.reader.position())
+    let passes_filter = walk.sealed_object()?;
+    Ok(Sealed { end: walk.reader.position(), passes_filter })
 }
 
 impl Walk<'_> {
@@ -94,7 +102,8 @@ impl Walk<'_> {
         found.ok_or_else(|| self.corrupt(at, "a sealed secret key refers to an object that is not there"))
     }
 
-    fn sealed_object(&mut self) -> Result<()> {
+    /// Says whether the object's own class passes the JDK's filter.
+    fn sealed_object(&mut self) -> Result<bool> {
         let (at, code) = self.code()?;
         if code != OBJECT {
             return Err(self.corrupt(at, "a secret key is no serialised object"));
@@ -104,6 +113,8 @@ impl Walk<'_> {
             return Err(self.corrupt(at, "a secret key has no class"));
         }
         self.handle(Handle::Value)?;
+        let own = class.and_then(|index| self.classes.get(index));
+        let passes_filter = own.is_some_and(|class| Some(class.name.as_str()) == SEALED.first().copied());
         // Field values come class by class, the most general first.
         let mut line = Vec::new();
         while let Some(index) = class {
@@ -125,7 +136,7 @@ impl Walk<'_> {
                 self.annotation()?;
             }
         }
-        Ok(())
+        Ok(passes_filter)
     }
 
     /// A class descriptor. `allowed` limits the names of sealed objects; arrays are limited to `[B`.
@@ -265,6 +276,29 @@ impl Walk<'_> {
             Ok(())
         } else {
             Err(self.corrupt(at, "a sealed secret key carries foreign annotations"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// A class without fields.
+    fn class(name: &str, parent: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(name.len()).unwrap().to_be_bytes();
+        let rest = [0, 0, 0, 0, 0, 0, 0, 1, SERIALIZABLE, 0, 0, END_BLOCK];
+        [&[CLASS], &length[..], name.as_bytes(), &rest, parent].concat()
+    }
+
+    #[test]
+    fn only_the_key_protectors_own_class_passes_the_filter() {
+        let [own, plain] = SEALED;
+        for (object, passes) in [(class(own, &class(plain, &[NULL])), true), (class(plain, &[NULL]), false)] {
+            let stream = [&[0xac, 0xed, 0, 5, OBJECT][..], &object, b"rest"].concat();
+            let sealed = sealed_object(&stream, 0).unwrap();
+            assert_eq!((sealed.end, sealed.passes_filter), (stream.len() - 4, passes));
         }
     }
 }

@@ -7,6 +7,9 @@ use super::derive::{Budget, Hash, Purpose, Secret};
 use super::scheme::{Derivation, SchemeError, algorithm_name};
 use crate::der::{self, Tlv, encode, integer};
 
+/// The JDK takes no shorter salt.
+const LEAST_SALT: usize = 8;
+
 const PBMAC1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 14];
 /// A shorter key could be guessed, whatever the password is (RFC 9579 §6).
 const LEAST_KEY: u64 = 20;
@@ -127,7 +130,7 @@ impl Mac {
 
     /// MacData for a new text: the same kind and rounds, a new salt.
     pub(crate) fn renew(&self, text: &[u8], secret: Secret<'_>, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, String> {
-        let mut salt = vec![0; if self.salt.is_empty() { 20 } else { self.salt.len().clamp(8, 64) }];
+        let mut salt = vec![0; if self.salt.is_empty() { 20 } else { self.salt.len().clamp(LEAST_SALT, 64) }];
         rng.fill_bytes(&mut salt);
         let value = self.compute(&salt, text, secret, &mut Budget::new())?;
         let value = encode(der::OCTET_STRING, &value);
@@ -163,11 +166,26 @@ impl Mac {
         }
     }
 
-    /// Why JDK 17 cannot check it, where it cannot.
+    /// Why the JDK cannot check it, where it cannot (`com.sun.crypto.provider.HmacPKCS12PBECore`).
     pub(crate) fn jvm_refusal(&self) -> Option<String> {
         match &self.kind {
+            Kind::Own { .. } if self.salt.len() < LEAST_SALT => {
+                Some(format!("the MAC's salt has {} bytes, at least {LEAST_SALT} are needed", self.salt.len()))
+            }
             Kind::Own { .. } => None,
             Kind::Pbmac1 { .. } => Some("PBMAC1 is unknown to it".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_salt_under_eight_bytes_is_refused_by_the_jdk() {
+        let mac = |bytes: usize| Mac { salt: vec![1; bytes], ..Mac::java8() };
+        assert_eq!(mac(8).jvm_refusal(), None);
+        assert!(mac(7).jvm_refusal().is_some_and(|why| why.contains("7 bytes")));
     }
 }

@@ -142,6 +142,25 @@ impl Pfx {
         all
     }
 
+    /// What Java before 8u301 cannot read in it: the first part, key or MAC.
+    pub(crate) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
+        let key = |one: &Placed<'_>| match &one.bag.what {
+            What::SealedKey(range) => {
+                one.text.get(range.clone()).and_then(|sealed| scheme::sealed_key(sealed).ok()).map(|(scheme, _)| scheme)
+            }
+            _ => None,
+        };
+        let parts = self.parts.iter().filter_map(|part| match &part.seal {
+            Seal::Encrypted(scheme) => Some(scheme.clone()),
+            Seal::Plain | Seal::Closed(_) => None,
+        });
+        let newer = parts.chain(self.placed(file).iter().filter_map(key)).find(Scheme::is_newer);
+        newer.map(|scheme| scheme.name()).or_else(|| {
+            let mac = self.mac.as_ref().filter(|mac| !mac.is_sha1())?;
+            Some(format!("MAC {}", mac.name()))
+        })
+    }
+
     /// How it is protected, in words: the MAC and each scheme once.
     pub(crate) fn summary(&self) -> String {
         let mut words = Vec::new();

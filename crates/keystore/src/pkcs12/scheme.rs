@@ -222,6 +222,11 @@ impl Scheme {
             return Err(SchemeError::Unsupported(algorithm_name(oid)));
         }
         let mut parameters = fields.expect(der::SEQUENCE)?.inner();
+        // JDKs before 8u301 wrote the parameters with the algorithm once more around them, and all read that.
+        if parameters.peek() == Some(der::OID) {
+            parameters.next()?;
+            parameters = parameters.expect(der::SEQUENCE)?.inner();
+        }
         let derivation = Derivation::read(&parameters.expect(der::SEQUENCE)?)?;
         let mut encryption = parameters.expect(der::SEQUENCE)?.inner();
         let oid = encryption.expect(der::OID)?.body;
@@ -321,6 +326,11 @@ impl Scheme {
             }
             Kind::Pbes2 { .. } => None,
         }
+    }
+
+    /// Whether Java knows it since 8u301 only.
+    pub(crate) fn is_newer(&self) -> bool {
+        matches!(self.kind, Kind::Pbes2 { .. })
     }
 
     /// Decrypts. `Err(Password)` means that the padding does not fit.

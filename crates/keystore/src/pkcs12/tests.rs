@@ -16,7 +16,7 @@ use super::derive::{Hash, MOST_ROUNDS, Reading};
 use super::mac::Mac;
 use super::make::{self, AES_128, AES_192, AES_256, DES_EDE3, File, Named, POOL, edit, open};
 use super::scheme::Scheme;
-use crate::der::Der;
+use crate::der::{self, Der, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
 use crate::error::{Class, EditError, KeyError};
 use crate::fingerprint::Fingerprint;
@@ -368,4 +368,26 @@ fn too_much_work_is_refused_before_any_is_done() {
     // Without a password there is no work, and the parts are shown closed.
     let store = Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
     assert!(store.entries().len() == 8 && store.entries().iter().all(|e| matches!(e.kind, EntryKind::Opaque(_))));
+}
+
+#[test]
+fn pbes2_parameters_that_are_wrapped_twice_are_read_as_if_they_were_not() {
+    let plain = make::pbes2(Hash::Sha256, AES_256, 5).identifier();
+    let mut parts = Der::new(&plain).next().unwrap().inner();
+    let (oid, parameters) = (parts.next().unwrap(), parts.next().unwrap());
+    let once = encode(der::SEQUENCE, &[oid.raw, parameters.raw].concat());
+    let twice = encode(der::SEQUENCE, &[oid.raw, &once].concat());
+    let read = |bytes: &[u8]| Scheme::read(&Der::new(bytes).next().unwrap());
+    assert_eq!(read(&twice), read(&plain));
+    assert!(read(&plain).is_ok());
+}
+
+#[test]
+fn what_java_before_8u301_cannot_read_is_named() {
+    let needs = |protection| {
+        let made = edit(&Store::create_pkcs12(protection), &import("a", &POOL.lone[0]), PASSWORD).unwrap();
+        open(&made, PASSWORD).unwrap().needs_java_8u301()
+    };
+    assert_eq!(needs(crate::Protection::java8()), None);
+    assert!(needs(crate::Protection::modern()).is_some_and(|what| what.contains("AES-256")));
 }

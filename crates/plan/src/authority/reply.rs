@@ -167,6 +167,7 @@ fn weak(leaf: &Certificate, issuers: &[Arc<Certificate>], judged: &[Fault]) -> V
     faults
         .extend(critical.map(|oid| format!("its extension {oid} is critical, which breaks handshakes with VOS nodes")));
     faults.extend(leaf.jvm_refusal().map(|why| format!("a JVM refuses it: {why}")));
+    faults.extend(leaf.jvm_doubt().map(|why| format!("whether a JVM loads it cannot be told: {why}")));
     faults
 }
 

@@ -1,6 +1,6 @@
 //! Every wanted edge finds its entry: the very one, one under another alias, or a place for a new one.
 
-use trustmason_keystore::{Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_keystore::{Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
@@ -209,8 +209,12 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
         let current = wish.settled.current.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
-        let detail = current.jvm_refusal()?.to_string();
-        Some(Why::JvmRefuses { subject: wish.edge.subject.to_string(), detail })
+        let subject = wish.edge.subject.to_string();
+        match current.jvm() {
+            JvmJudgement::Loads => None,
+            JvmJudgement::Refused(why) => Some(Why::JvmRefuses { subject, detail: why.to_string() }),
+            JvmJudgement::CannotTell(why) => Some(Why::JvmCannotTell { subject, detail: why.to_string() }),
+        }
     }
 
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {

@@ -1,0 +1,175 @@
+//! A certificate as the JDK reads it: `sun.security.provider.X509Factory`, then `X509CertImpl`, `X509CertInfo` and the class of
+//! each field (`CertificateVersion`, `SerialNumber`, `CertificateValidity`, `UniqueIdentity`), all of `sun.security.x509`.
+
+use std::collections::BTreeMap;
+
+use super::algorithms::{Algorithm, algorithm};
+use super::extensions::Class;
+use super::indefinite::converted;
+use super::keys::public_key;
+use super::names::{Content, directory};
+use super::time::instant;
+use super::value::{OID, Parsed, SEQUENCE, Stop, StopKind, Stream, Value, doubt, refuse, require};
+use super::{Java, Place};
+use crate::der::dotted;
+
+/// Why a certificate does not load, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Objection {
+    pub(super) place: Place,
+    pub(super) stop: Stop,
+}
+
+type Checked<T> = Result<T, Objection>;
+
+/// Names the place.
+fn at<T>(place: Place, parsed: Parsed<T>) -> Checked<T> {
+    parsed.map_err(|stop| Objection { place, stop })
+}
+
+/// What a `CertificateFactory` does with these bytes in a keystore. Bytes after the certificate are ignored.
+pub(super) fn check(bytes: &[u8], java: Java) -> Checked<()> {
+    let bytes = at(Place::Encoding, converted(bytes))?;
+    let mut outer = at(Place::Encoding, whole(&bytes, java))?;
+    let body = at(Place::Encoding, outer.next())?;
+    let outer_algorithm = at(Place::Encoding, outer.next())?;
+    let signature = at(Place::Encoding, outer.next())?;
+    at(Place::Encoding, require(outer.is_empty(), "bytes after its signature"))?;
+    at(Place::Encoding, require(body.tag == SEQUENCE, "no SEQUENCE where one belongs"))?;
+    let outside = at(Place::SignatureAlgorithm, algorithm(&outer_algorithm))?;
+    at(Place::Signature, signature.bits())?;
+    let inside = fields(&body)?;
+    let equal = require(outside.equals(&inside), "another algorithm inside the signed part than outside");
+    at(Place::SignatureAlgorithm, equal.map_err(|stop| stop.about(outside.oid)))
+}
+
+/// `X509Factory.readOneBlock`: one SEQUENCE. What begins otherwise is read as PEM.
+fn whole(bytes: &[u8], java: Java) -> Parsed<Stream<'_>> {
+    match bytes {
+        [SEQUENCE, ..] => Ok(Stream::new(bytes, java).next()?.stream()),
+        _ if bytes.contains(&b'-') => doubt("text that may be PEM"),
+        _ => refuse("no SEQUENCE where one belongs"),
+    }
+}
+
+/// `X509CertInfo.parse`: gives the signature's algorithm.
+fn fields<'a>(body: &Value<'a>) -> Checked<Algorithm<'a>> {
+    let mut fields = body.stream();
+    let mut next = at(Place::Encoding, fields.next())?;
+    let mut version = 0;
+    if next.is_context(0) {
+        version = at(Place::Version, self::version(&next))?;
+        next = at(Place::Encoding, fields.next())?;
+    }
+    at(Place::SerialNumber, next.big_integer())?;
+    let inside = at(Place::SignatureAlgorithm, fields.next().and_then(|value| algorithm(&value)))?;
+    let issuer = at(Place::Issuer, directory(&mut fields))?;
+    at(Place::Issuer, require(issuer == Content::Some, "no attribute"))?;
+    at(Place::Validity, fields.next().and_then(|value| validity(&value)))?;
+    let subject = at(Place::Subject, directory(&mut fields))?;
+    let named = subject == Content::Some;
+    at(Place::Subject, require(named || version != 0, "no attribute, in a certificate of version 1"))?;
+    at(Place::PublicKey, fields.next().and_then(|value| public_key(&value)))?;
+    if fields.is_empty() {
+        return Ok(inside);
+    }
+    at(Place::Version, require(version != 0, "further fields in a certificate of version 1"))?;
+    let mut next = at(Place::Encoding, fields.next())?;
+    for number in [1, 2] {
+        if next.is_context(number) {
+            at(Place::UniqueIdentifier, next.implicit_bits())?;
+            if fields.is_empty() {
+                return Ok(inside);
+            }
+            next = at(Place::Encoding, fields.next())?;
+        }
+    }
+    at(Place::Version, require(version == 2, "extensions in a certificate of another version than 3"))?;
+    // What follows the extensions is ignored, and so is an element that is none.
+    let mut alternative = AlternativeName::Absent;
+    if next.is_constructed_context(3) {
+        alternative = extensions(&next)?;
+    }
+    if !named {
+        let place = Place::Extension(ALTERNATIVE_NAME.to_owned());
+        match alternative {
+            AlternativeName::Critical => {}
+            AlternativeName::Plain => at(place, refuse("not critical, though the subject name is empty"))?,
+            AlternativeName::Absent => at(Place::Subject, refuse("no attribute, and no alternative name instead"))?,
+            AlternativeName::Unknown(stop) => return Err(Objection { place, stop }),
+        }
+    }
+    Ok(inside)
+}
+
+const ALTERNATIVE_NAME: &str = "2.5.29.17";
+
+/// `CertificateVersion`: any number of 32 bits, whatever follows it; what is not constructed counts as none.
+fn version(value: &Value<'_>) -> Parsed<i32> {
+    if value.is_constructed() { value.stream().next()?.integer() } else { Ok(0) }
+}
+
+/// `CertificateValidity`: two times.
+fn validity(value: &Value<'_>) -> Parsed<()> {
+    let times = value.sequence()?.all()?;
+    require(times.len() == 2, "another number of times than two")?;
+    times.iter().try_for_each(instant)
+}
+
+/// The subject alternative name as `X509CertInfo.verifyCert` finds it.
+enum AlternativeName {
+    Absent,
+    Plain,
+    Critical,
+    /// Whether it parses cannot be told.
+    Unknown(Stop),
+}
+
+/// `CertificateExtensions.init`: what follows the list is ignored.
+fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
+    let mut alternative = AlternativeName::Absent;
+    // Each type that was met, and why it cannot be told whether the JDK keeps that extension.
+    let mut seen: BTreeMap<&[u8], Option<Stop>> = BTreeMap::new();
+    for extension in at(Place::Extensions, wrapped.stream().sequence())? {
+        let (oid, critical, bytes) = at(Place::Extensions, self::extension(&extension))?;
+        let place = || Place::Extension(dotted(oid).unwrap_or_default());
+        let mut doubt = None;
+        if let Some(class) = Class::of(oid) {
+            match class.read(critical, bytes, wrapped.java) {
+                Ok(()) => {}
+                Err(stop) if critical => return Err(Objection { place: place(), stop }),
+                Err(stop) if stop.kind == StopKind::Doubt => doubt = Some(stop),
+                // `UnparseableExtension`: kept aside, and the same type may come again.
+                Err(_) => continue,
+            }
+            if class == Class::SubjectAlternativeName {
+                alternative = match &doubt {
+                    Some(stop) => AlternativeName::Unknown(stop.clone()),
+                    None if critical => AlternativeName::Critical,
+                    None => AlternativeName::Plain,
+                };
+            }
+        }
+        // Two of one type are refused if both are kept.
+        if let Some(earlier) = seen.insert(oid, doubt.clone()) {
+            let refused = Stop { kind: StopKind::Refused, what: "there twice", oid: None };
+            return Err(Objection { place: place(), stop: earlier.or(doubt).unwrap_or(refused) });
+        }
+    }
+    Ok(alternative)
+}
+
+/// `Extension(DerValue)`: what follows the value is ignored.
+fn extension<'a>(extension: &Value<'a>) -> Parsed<(&'a [u8], bool, &'a [u8])> {
+    let mut parts = extension.collection()?;
+    let oid = parts.next()?;
+    require(oid.tag == OID, "an extension without its type")?;
+    let oid = oid.oid()?;
+    let mut value = parts.next().map_err(|stop| stop.about(oid))?;
+    let mut critical = false;
+    if value.tag == super::value::BOOLEAN {
+        critical = value.boolean().map_err(|stop| stop.about(oid))?;
+        value = parts.next().map_err(|stop| stop.about(oid))?;
+    }
+    Ok((oid, critical, value.octets().map_err(|stop| stop.about(oid))?))
+}

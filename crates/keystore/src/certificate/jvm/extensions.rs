@@ -1,0 +1,297 @@
+//! Extensions as the JDK reads them: `sun.security.x509.CertificateExtensions`, `Extension`, `OIDMap` and the class that
+//! `OIDMap` names for each object identifier.
+//!
+//! What such a class refuses makes the whole certificate fail if the extension is critical. If it is not, the JDK keeps the
+//! extension as `UnparseableExtension` and goes on.
+
+use super::Java;
+use super::names::{Purpose, general_name, general_names, relative, subtrees};
+use super::time;
+use super::value::{BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, Parsed, SEQUENCE, SET, Stream, Value, refuse, require};
+
+/// The class that the JDK has for an extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    SubjectKeyIdentifier,
+    KeyUsage,
+    PrivateKeyUsage,
+    SubjectAlternativeName,
+    IssuerAlternativeName,
+    BasicConstraints,
+    CrlNumber,
+    CrlReasonCode,
+    DeltaCrlIndicator,
+    IssuingDistributionPoint,
+    CertificateIssuer,
+    NameConstraints,
+    CrlDistributionPoints,
+    CertificatePolicies,
+    PolicyMappings,
+    AuthorityKeyIdentifier,
+    PolicyConstraints,
+    ExtendedKeyUsage,
+    FreshestCrl,
+    InhibitAnyPolicy,
+    AuthorityInfoAccess,
+    SubjectInfoAccess,
+    NetscapeCertType,
+    OcspNoCheck,
+}
+
+impl Class {
+    /// The class for an object identifier (`OIDMap.getClass`).
+    pub(super) fn of(oid: &[u8]) -> Option<Self> {
+        Some(match oid {
+            [0x55, 0x1d, number] => match number {
+                14 => Self::SubjectKeyIdentifier,
+                15 => Self::KeyUsage,
+                16 => Self::PrivateKeyUsage,
+                17 => Self::SubjectAlternativeName,
+                18 => Self::IssuerAlternativeName,
+                19 => Self::BasicConstraints,
+                20 => Self::CrlNumber,
+                21 => Self::CrlReasonCode,
+                27 => Self::DeltaCrlIndicator,
+                28 => Self::IssuingDistributionPoint,
+                29 => Self::CertificateIssuer,
+                30 => Self::NameConstraints,
+                31 => Self::CrlDistributionPoints,
+                32 => Self::CertificatePolicies,
+                33 => Self::PolicyMappings,
+                35 => Self::AuthorityKeyIdentifier,
+                36 => Self::PolicyConstraints,
+                37 => Self::ExtendedKeyUsage,
+                46 => Self::FreshestCrl,
+                54 => Self::InhibitAnyPolicy,
+                _ => return None,
+            },
+            // 1.3.6.1.5.5.7.1.1, 1.3.6.1.5.5.7.1.11, 1.3.6.1.5.5.7.48.1.5
+            [0x2b, 6, 1, 5, 5, 7, 1, 1] => Self::AuthorityInfoAccess,
+            [0x2b, 6, 1, 5, 5, 7, 1, 11] => Self::SubjectInfoAccess,
+            [0x2b, 6, 1, 5, 5, 7, 48, 1, 5] => Self::OcspNoCheck,
+            // 2.16.840.1.113730.1.1
+            [0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 1, 1] => Self::NetscapeCertType,
+            _ => return None,
+        })
+    }
+
+    /// Its constructor, over the bytes of the extension's OCTET STRING.
+    pub(super) fn read(self, critical: bool, bytes: &[u8], java: Java) -> Parsed<()> {
+        let whole = || Value::whole(bytes, java);
+        match self {
+            Self::SubjectKeyIdentifier => whole()?.octets().map(|_| ()),
+            Self::KeyUsage => key_usage(bytes, java),
+            Self::PrivateKeyUsage => private_key_usage(bytes, java),
+            Self::SubjectAlternativeName | Self::IssuerAlternativeName | Self::CertificateIssuer => {
+                general_names(&whole()?)
+            }
+            Self::BasicConstraints => basic_constraints(whole()?.sequence()?),
+            Self::CrlNumber | Self::DeltaCrlIndicator => whole()?.big_integer().map(|_| ()),
+            Self::CrlReasonCode => whole()?.enumerated().map(|_| ()),
+            Self::IssuingDistributionPoint => issuing_distribution_point(whole()?.sequence()?),
+            Self::NameConstraints => name_constraints(whole()?.sequence()?),
+            Self::CrlDistributionPoints | Self::FreshestCrl => each(whole()?.sequence()?, distribution_point),
+            Self::CertificatePolicies => each(whole()?.sequence()?, policy_information),
+            Self::PolicyMappings => each(whole()?.sequence()?, policy_map),
+            Self::AuthorityKeyIdentifier => authority_key_identifier(whole()?.sequence()?),
+            Self::PolicyConstraints => policy_constraints(whole()?.sequence()?),
+            Self::ExtendedKeyUsage => each(whole()?.sequence()?, |usage| usage.oid().map(|_| ())),
+            Self::InhibitAnyPolicy => {
+                require(critical, "an inhibit any policy that is not critical")?;
+                require(whole()?.integer()? >= -1, "a number below -1")
+            }
+            Self::AuthorityInfoAccess | Self::SubjectInfoAccess => each(whole()?.sequence()?, access_description),
+            Self::NetscapeCertType => whole()?.bits().map(|_| ()),
+            Self::OcspNoCheck => Ok(()),
+        }
+    }
+}
+
+/// Whether the JDK has a class for an extension of this type.
+pub(super) fn jdk_has_class(oid: &[u8]) -> bool {
+    Class::of(oid).is_some()
+}
+
+fn each<'a>(mut values: Stream<'a>, read: fn(&Value<'a>) -> Parsed<()>) -> Parsed<()> {
+    while !values.is_empty() {
+        read(&values.next()?)?;
+    }
+    Ok(())
+}
+
+/// `KeyUsageExtension`: a BIT STRING, or one in an OCTET STRING.
+fn key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
+    require(!bytes.is_empty(), "an empty key usage")?;
+    let inner = match bytes.first() {
+        Some(&OCTET_STRING) => Value::whole(bytes, java)?.octets()?,
+        _ => bytes,
+    };
+    Value::whole(inner, java)?.bits().map(|_| ())
+}
+
+/// `PrivateKeyUsageExtension`: two times. Bytes after its SEQUENCE are ignored.
+fn private_key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
+    let mut seen = [false; 2];
+    for part in Stream::new(bytes, java).sequence()? {
+        let place = match part.tag {
+            0x80 => seen.first_mut(),
+            0x81 => seen.last_mut(),
+            _ => None,
+        };
+        let Some(place) = place else {
+            return refuse("an unknown part of a private key usage period");
+        };
+        require(!std::mem::replace(place, true), "a private key usage period with one end twice")?;
+        time::generalized(&part)?;
+    }
+    Ok(())
+}
+
+/// `BasicConstraintsExtension`: what does not begin with a BOOLEAN is taken for nothing, and what follows the number is ignored.
+fn basic_constraints(mut parts: Stream<'_>) -> Parsed<()> {
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let authority = parts.next()?;
+    if authority.tag != BOOLEAN {
+        return Ok(());
+    }
+    authority.boolean()?;
+    if !parts.is_empty() {
+        parts.next()?.integer()?;
+    }
+    Ok(())
+}
+
+/// `IssuingDistributionPointExtension`.
+fn issuing_distribution_point(mut parts: Stream<'_>) -> Parsed<()> {
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        match part.tag {
+            0xa0 => distribution_point_name(&part.stream().next()?)?,
+            0x81 | 0x82 | 0x84 | 0x85 => drop(part.tagged(BOOLEAN).boolean()?),
+            0x83 => drop(part.implicit_bits()?),
+            _ => return refuse("an unknown part of an issuing distribution point"),
+        }
+    }
+    Ok(())
+}
+
+/// `DistributionPointName(DerValue)`.
+fn distribution_point_name(name: &Value<'_>) -> Parsed<()> {
+    match name.tag {
+        0xa0 => general_names(&name.tagged(SEQUENCE)),
+        0xa1 => relative(&name.tagged(SET)).map(|_| ()),
+        _ => refuse("an unknown distribution point name"),
+    }
+}
+
+/// `DistributionPoint(DerValue)`: a name or an issuer, each once.
+fn distribution_point(point: &Value<'_>) -> Parsed<()> {
+    let (mut name, mut reasons, mut issuer) = (false, false, false);
+    let once = |seen: &mut bool| require(!std::mem::replace(seen, true), "a distribution point with one part twice");
+    let mut parts = point.sequence()?;
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        match part.tag {
+            0xa0 => {
+                once(&mut name)?;
+                distribution_point_name(&part.stream().next()?)?;
+            }
+            0x81 => {
+                once(&mut reasons)?;
+                part.tagged(BIT_STRING).bits()?;
+            }
+            0xa2 => {
+                once(&mut issuer)?;
+                general_names(&part.tagged(SEQUENCE))?;
+            }
+            _ => return refuse("an unknown part of a distribution point"),
+        }
+    }
+    require(name || issuer, "a distribution point without a name and an issuer")
+}
+
+/// `NameConstraintsExtension`: permitted and excluded subtrees, each once.
+fn name_constraints(mut parts: Stream<'_>) -> Parsed<()> {
+    let (mut permitted, mut excluded) = (false, false);
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        let seen = match part.tag {
+            0xa0 => &mut permitted,
+            0xa1 => &mut excluded,
+            _ => return refuse("an unknown part of name constraints"),
+        };
+        require(!std::mem::replace(seen, true), "name constraints with one part twice")?;
+        subtrees(&part)?;
+    }
+    Ok(())
+}
+
+/// `PolicyInformation(DerValue)`, with `java.security.cert.PolicyQualifierInfo`: what follows the qualifiers is ignored.
+fn policy_information(policy: &Value<'_>) -> Parsed<()> {
+    let mut parts = policy.sequence()?;
+    parts.oid()?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let qualifiers = parts.next()?.sequence()?;
+    require(!qualifiers.is_empty(), "a policy with an empty list of qualifiers")?;
+    each(qualifiers, |qualifier| qualifier.sequence()?.oid().map(|_| ()))
+}
+
+/// `CertificatePolicyMap(DerValue)`.
+fn policy_map(map: &Value<'_>) -> Parsed<()> {
+    let mut parts = map.sequence()?;
+    parts.oid()?;
+    parts.oid().map(|_| ())
+}
+
+/// `AuthorityKeyIdentifierExtension`: key, names and serial number, each once.
+fn authority_key_identifier(mut parts: Stream<'_>) -> Parsed<()> {
+    let mut seen = [false; 3];
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        let place = match part.tag {
+            0x80 => 0,
+            0xa1 => 1,
+            0x82 => 2,
+            _ => return refuse("an unknown part of an authority key identifier"),
+        };
+        if let Some(seen) = seen.get_mut(place) {
+            require(!std::mem::replace(seen, true), "an authority key identifier with one part twice")?;
+        }
+        match place {
+            1 => general_names(&part.tagged(SEQUENCE))?,
+            2 => drop(part.tagged(INTEGER).big_integer()?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `PolicyConstraintsExtension`: two numbers. The JDK takes -1 for a number that is not there yet.
+fn policy_constraints(mut parts: Stream<'_>) -> Parsed<()> {
+    let mut numbers = [-1; 2];
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        let place = match part.tag {
+            0x80 => numbers.first_mut(),
+            0x81 => numbers.last_mut(),
+            _ => None,
+        };
+        let Some(place) = place else {
+            return refuse("an unknown part of policy constraints");
+        };
+        require(*place == -1, "policy constraints with one number twice")?;
+        *place = part.tagged(INTEGER).integer()?;
+    }
+    Ok(())
+}
+
+/// `AccessDescription(DerValue)`, whatever its tag.
+fn access_description(description: &Value<'_>) -> Parsed<()> {
+    let mut parts = description.stream();
+    parts.oid()?;
+    general_name(&parts.next()?, Purpose::Name)
+}

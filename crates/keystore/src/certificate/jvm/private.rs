@@ -1,0 +1,78 @@
+//! Private keys as the JDK recovers them: `sun.security.pkcs.PKCS8Key` (JKS), `com.sun.crypto.provider.PrivateKeyInfo` (JCEKS),
+//! and the `KeyFactory` of the key's algorithm.
+//!
+//! What is asked is what was seen to fail: the version, what follows the key, the parameters of the algorithm, and the numbers
+//! of an RSA key. A key that passes may still fail for another reason.
+
+use super::Java;
+use super::algorithms::algorithm;
+use super::value::{Parsed, Value, require};
+use crate::certificate::bit_length;
+use crate::der::dotted;
+
+/// Why Java 8 or 17 cannot recover an unprotected PKCS#8 key; `None` where nothing is known against it.
+pub(crate) fn unrecoverable(pkcs8: &[u8]) -> Option<&'static str> {
+    [Java::Java8, Java::Java17].into_iter().find_map(|java| private_key(pkcs8, java).err()).map(|stop| stop.what)
+}
+
+/// `PKCS8Key.decode`: version 0 (Java 17 reads 1 in a JKS, Java 8 and JCEKS do not), an algorithm, the key, attributes.
+fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
+    let mut parts = Value::whole(bytes, java)?.sequence()?;
+    require(parts.next()?.integer()? == 0, "a PKCS #8 key of another version than 0")?;
+    let algorithm = algorithm(&parts.next()?)?;
+    let key = parts.octets()?;
+    if !parts.is_empty() {
+        require(parts.next()?.is_context(0) && parts.is_empty(), "something else than attributes after the key")?;
+    }
+    match dotted(algorithm.oid).as_deref() {
+        Some("1.2.840.113549.1.1.1") => rsa(key, java),
+        _ => Ok(()),
+    }
+}
+
+/// `RSAPrivateCrtKeyImpl`: version 0, eight numbers and nothing more; the modulus as in a public key.
+fn rsa(key: &[u8], java: Java) -> Parsed<()> {
+    let mut numbers = Value::whole(key, java)?.sequence()?;
+    require(numbers.next()?.integer()? == 0, "an RSA key of another version than 0")?;
+    let modulus = numbers.next()?.big_integer()?;
+    for _ in 0..7 {
+        numbers.next()?.big_integer()?;
+    }
+    require(numbers.is_empty(), "an RSA key of more than eight numbers")?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let length = bit_length(modulus.get(zeros..).unwrap_or_default()).div_ceil(8).saturating_mul(8);
+    require((512..=16_384).contains(&length), "an RSA modulus outside 512 to 16384 bits")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_key_of_another_version_or_with_a_tail_is_unrecoverable() {
+        let key = rcgen::KeyPair::generate().unwrap().serialize_der();
+        assert_eq!(unrecoverable(&key), None);
+        let at = key.windows(3).position(|bytes| bytes == [2, 1, 0]).unwrap();
+        let mut newer = key.clone();
+        newer[at + 2] = 1;
+        assert!(unrecoverable(&newer).unwrap().contains("version"));
+        assert!(unrecoverable(&[&key[..], &[5, 0]].concat()).is_some());
+    }
+
+    #[test]
+    fn an_rsa_key_has_eight_numbers() {
+        let rsa = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+        assert_eq!(unrecoverable(&rsa.serialize_der()), None);
+        let number = |value: &[u8]| crate::der::encode(2, value);
+        let key = |count: usize| {
+            let numbers: Vec<u8> = (0..count).flat_map(|_| number(&[1; 128])).collect();
+            let algorithm = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+            let inner = crate::der::encode(0x30, &[number(&[0]), numbers].concat());
+            let parts = [number(&[0]), algorithm.to_vec(), crate::der::encode(4, &inner)];
+            crate::der::encode(0x30, &parts.concat())
+        };
+        assert_eq!(unrecoverable(&key(8)), None);
+        assert!(unrecoverable(&key(7)).is_some() && unrecoverable(&key(9)).is_some());
+    }
+}
