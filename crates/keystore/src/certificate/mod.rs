@@ -8,6 +8,7 @@ mod algorithm;
 mod extensions;
 mod jvm;
 mod name;
+mod parts;
 mod time;
 mod verify;
 
@@ -22,6 +23,7 @@ use extensions::Extensions;
 pub use extensions::KeyUsage;
 pub(crate) use extensions::usage_name;
 pub use jvm::JvmRefusal;
+pub(crate) use parts::Parts;
 pub use verify::SignatureCheck;
 
 use crate::der::{self, Der, DerError, Fault, Tlv};

@@ -1,0 +1,152 @@
+//! One member of a path on its own: its form, its dates, its key, its extensions.
+
+use super::rule::{Faults, Rule};
+use super::{constraints, link, names, policy};
+use crate::certificate::{Certificate, KeyAlgorithm, Parts};
+use crate::der::{self, Der, DerError, Tlv};
+
+/// The critical extensions that are processed here, by openssl and by the JDK: key usage, alternative names, basic
+/// constraints, name constraints, policies and their mappings and constraints, extended key usage.
+const PROCESSED: [&str; 9] = [
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.19",
+    "2.5.29.30",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+];
+
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+/// CRL distribution points (RFC 5280 §4.2.1.13).
+const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
+/// Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
+const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
+const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
+const NETSCAPE_AUTHORITY: u8 = 0x04;
+
+/// What every member must fulfil, the root too.
+pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, at: i64, faults: &mut Faults<'_>) {
+    if let Err((rule, what)) = form(certificate, parts) {
+        faults.add(rule, certificate, what);
+    }
+    if at < certificate.not_before() {
+        faults.add(Rule::NotYetValid, certificate, "is not valid yet");
+    }
+    if at >= certificate.not_after() {
+        faults.add(Rule::Ended, certificate, "has ended");
+    }
+    let mut critical = certificate.critical_extensions().iter();
+    if let Some(oid) = critical.find(|oid| !PROCESSED.contains(&oid.as_str())) {
+        let what = format!("has the critical extension {oid}, which is not processed");
+        faults.add(Rule::CriticalExtension, certificate, what);
+    }
+    let key = certificate.public_key();
+    let is_known = link::ALGORITHMS.iter().any(|known| known.public_key_alg_id().as_ref() == parts.key_algorithm);
+    if !is_known || (key.algorithm == KeyAlgorithm::Rsa && !(2048..=8192).contains(&key.bits)) {
+        faults.add(Rule::Key, certificate, format!("has a key {key}"));
+    }
+    let usages = certificate.extended_key_usage().into_iter();
+    let leaves_out = |wanted: &str| usages.clone().any(|usages| !usages.iter().any(|usage| usage == wanted));
+    if let Some(missing) = ["serverAuth", "clientAuth"].into_iter().find(|wanted| leaves_out(wanted)) {
+        faults.add(Rule::Purpose, certificate, format!("leaves out {missing} in its extended key usage"));
+    }
+}
+
+/// What an issuer must fulfil whatever it issued.
+pub(super) fn judge_issuer(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+    if !certificate.is_ca() {
+        faults.add(Rule::BasicConstraints, certificate, "is no CA by its basic constraints");
+    }
+    if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
+        faults.add(Rule::KeyCertSign, certificate, "may not sign certificates by its key usage");
+    }
+    netscape(certificate, parts, NETSCAPE_AUTHORITY, faults);
+}
+
+/// `below`: how many issuers follow it that are not self-issued.
+pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Faults<'_>) {
+    if let Some(most) = certificate.path_length().filter(|most| below > *most) {
+        faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, and {below} follow"));
+    }
+}
+
+/// What the end entity must fulfil.
+pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+    if certificate.is_ca() {
+        faults.add(Rule::EndEntityIsCa, certificate, "is a CA's certificate");
+    }
+    if certificate.key_usage().is_some_and(|usage| !usage.digital_signature()) {
+        let what = "leaves out digitalSignature in its key usage, which every handshake of TLS needs";
+        faults.add(Rule::DigitalSignature, certificate, what);
+    }
+    netscape(certificate, parts, NETSCAPE_CLIENT_AND_SERVER, faults);
+}
+
+fn netscape(certificate: &Certificate, parts: &Parts<'_>, wanted: u8, faults: &mut Faults<'_>) {
+    let Some(value) = parts.extension(NETSCAPE_TYPE) else { return };
+    let bits = Der::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
+    if bits.is_none_or(|bits| bits & wanted != wanted) {
+        faults.add(Rule::Purpose, certificate, "is not for TLS by its Netscape certificate type");
+    }
+}
+
+/// What openssl, webpki or the JDK do not read, though this crate does.
+fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, String)> {
+    let broken = |what: String| Err((Rule::Form, what));
+    if let Some(refusal) = certificate.jvm_refusal() {
+        return broken(format!("is not loaded by a JVM: {refusal}"));
+    }
+    if certificate.version() != 3 {
+        return broken(format!("is of version {}", certificate.version()));
+    }
+    if !parts.times.iter().all(is_strict) {
+        return broken("has a time that is not written as RFC 5280 asks".to_owned());
+    }
+    if certificate.not_before() > certificate.not_after() {
+        return broken("ends before it begins".to_owned());
+    }
+    let what = |error: DerError| (Rule::Form, format!("has an extension with {}", error.fault.what()));
+    if let Some(value) = parts.extension(BASIC_CONSTRAINTS) {
+        let mut fields = Der::new(value).expect(der::SEQUENCE).map_err(what)?.inner();
+        fields.optional(0x01).map_err(what)?;
+        let length = fields.optional(der::INTEGER).map_err(what)?;
+        // The JDK holds it in 32 bits.
+        if length.is_some_and(|length| !length.small().is_ok_and(|length| i32::try_from(length).is_ok())) {
+            return broken("has an impossible path length".to_owned());
+        }
+    }
+    if let Some(value) = parts.extension(DISTRIBUTION_POINTS) {
+        distribution_points(value).map_err(what)?;
+    }
+    names::alternative(parts).map_err(what)?;
+    constraints::read(parts)?;
+    policy::read(parts).map_err(what)?;
+    Ok(())
+}
+
+/// Whether a time is a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 wants them: with seconds, in Greenwich time.
+fn is_strict(time: &Tlv<'_>) -> bool {
+    let digits = match (time.tag, time.body.split_last()) {
+        (0x17, Some((b'Z', digits))) if digits.len() == 12 => digits,
+        (0x18, Some((b'Z', digits))) if digits.len() == 14 => digits,
+        _ => return false,
+    };
+    digits.iter().all(u8::is_ascii_digit)
+}
+
+fn distribution_points(value: &[u8]) -> Result<(), DerError> {
+    let mut whole = Der::new(value);
+    let mut points = whole.expect(der::SEQUENCE)?.inner();
+    whole.end()?;
+    while !points.is_empty() {
+        let mut point = points.expect(der::SEQUENCE)?.inner();
+        for field in [0xa0, 0x81, 0xa2] {
+            point.optional(field)?;
+        }
+        point.end()?;
+    }
+    Ok(())
+}
