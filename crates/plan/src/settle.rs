@@ -189,7 +189,10 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
         for (subject, certificate) in authority.certificates() {
             let subject = Subject::Certificate(subject);
             let one = vouching(ground, authority.place(certificate), certificate);
-            let findings = ended(ground, &subject, certificate).into_iter().collect();
+            let mut findings: Vec<Finding> = ended(ground, &subject, certificate).into_iter().collect();
+            if authority.is_root(certificate) {
+                findings.extend(withheld(authority));
+            }
             settled.insert(subject, Settled { findings, ..one });
         }
     }
@@ -378,6 +381,20 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
     let name = text::escape(certificate.subject());
     let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");
     wanted.then(|| Finding::new(kind, message).at(None, Some(certificate.fingerprint())))
+}
+
+/// Says of an authority's root which declared intermediates are no trust anchors.
+fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
+    let one = |(certificate, lost): (&Arc<Certificate>, Vec<&'static str>)| {
+        let message = format!(
+            "{} is not imported as a trust anchor: stores would drop its {}; services send it with their certificates \
+             (`as_anchor: unconstrained` beside its file imports it all the same)",
+            text::escape(certificate.subject()),
+            lost.join(", ")
+        );
+        Finding::new(Kind::IssuerWithheld, message).at(None, Some(certificate.fingerprint()))
+    };
+    authority.withheld().map(one).collect()
 }
 
 /// A certificate of an authority, which its root's pin or its own vouches for.

@@ -331,6 +331,12 @@ impl Certificate {
         dns.chain(other).collect()
     }
 
+    /// How many names of its subject alternative name are no DNS names: addresses, URIs, mail and directory names, others.
+    #[must_use]
+    pub fn other_alternative_names(&self) -> usize {
+        self.extensions.other_names
+    }
+
     /// The public key's algorithm and size.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {

@@ -50,9 +50,6 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule,
     }
     fields.end().map_err(broken)?;
     let [permitted, excluded] = lists;
-    if permitted.is_empty() && excluded.is_empty() {
-        return Err((Rule::NameConstraintsForm, "has name constraints without a name".to_owned()));
-    }
     Ok(Some(Subtrees { permitted, excluded }))
 }
 
@@ -62,9 +59,6 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
     for (place, (issuer, parts)) in issuers.iter().enumerate() {
         // A broken form was said already.
         let Ok(Some(subtrees)) = read(parts) else { continue };
-        if subtrees.permitted.iter().chain(&subtrees.excluded).any(|base| !is_processed(base.kind)) {
-            faults.add(Rule::NameConstraintsForm, issuer, "has name constraints of a kind that is not processed");
-        }
         let below = issuers.iter().take(place).rev().filter(|(subject, _)| !subject.is_self_issued());
         for ((subject, own), is_leaf) in below.map(|member| (member, false)).chain([(leaf, true)]) {
             if let Err((rule, what)) = within(&subtrees, own, is_leaf, &mut left) {
@@ -72,10 +66,6 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
             }
         }
     }
-}
-
-fn is_processed(kind: u8) -> bool {
-    matches!(kind, names::DNS | names::ADDRESS | names::MAIL | names::URI | names::DIRECTORY)
 }
 
 /// Whether all names of a certificate are allowed; the words go before the issuer's name.

@@ -36,14 +36,7 @@ pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
 /// Whether a certificate was issued by another, as its identifiers and its signature tell. The names were compared already.
 pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mut Faults<'_>) -> Result<(), Refused> {
     let (own, theirs) = (parts(certificate)?, parts(issuer)?);
-    match contradicts(&own, issuer, &theirs) {
-        Ok(None) => {}
-        Ok(Some(what)) => faults.add(Rule::KeyIdentifier, certificate, what),
-        Err(error) => {
-            let what = format!("has an authority key identifier with {}", error.fault.what());
-            faults.add(Rule::Form, certificate, what);
-        }
-    }
+    identifiers(certificate, &own, issuer, &theirs, faults);
     let mut fitting = ALGORITHMS
         .iter()
         .filter(|known| known.signature_alg_id().as_ref() == own.algorithm)
@@ -56,6 +49,24 @@ pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mu
         faults.add(Rule::Signature, certificate, format!("was not signed by {}", issuer.subject()));
     }
     Ok(())
+}
+
+/// Whether the authority key identifier is the issuer's.
+pub(super) fn identifiers(
+    certificate: &Certificate,
+    own: &Parts<'_>,
+    issuer: &Certificate,
+    theirs: &Parts<'_>,
+    faults: &mut Faults<'_>,
+) {
+    match contradicts(own, issuer, theirs) {
+        Ok(None) => {}
+        Ok(Some(what)) => faults.add(Rule::KeyIdentifier, certificate, what),
+        Err(error) => {
+            let what = format!("has an authority key identifier with {}", error.fault.what());
+            faults.add(Rule::Form, certificate, what);
+        }
+    }
 }
 
 /// What of the authority key identifier is not the issuer's.

@@ -20,15 +20,15 @@ const PROCESSED: [&str; 9] = [
 ];
 
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
-/// CRL distribution points (RFC 5280 §4.2.1.13).
+/// CRL distribution points (RFC 5280 §4.2.1.13). The JDK processes critical ones of a root only, by not looking at them.
+const POINTS_NAME: &str = "2.5.29.31";
 const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
 /// Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
 const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
 const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
-const NETSCAPE_AUTHORITY: u8 = 0x04;
 
 /// What every member must fulfil, the root too.
-pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, at: i64, faults: &mut Faults<'_>) {
+pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool, at: i64, faults: &mut Faults<'_>) {
     if let Err((rule, what)) = form(certificate, parts) {
         faults.add(rule, certificate, what);
     }
@@ -38,8 +38,8 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, at: i64, fault
     if at >= certificate.not_after() {
         faults.add(Rule::Ended, certificate, "has ended");
     }
-    let mut critical = certificate.critical_extensions().iter();
-    if let Some(oid) = critical.find(|oid| !PROCESSED.contains(&oid.as_str())) {
+    let is_processed = |oid: &str| PROCESSED.contains(&oid) || (is_root && oid == POINTS_NAME);
+    if let Some(oid) = certificate.critical_extensions().iter().find(|oid| !is_processed(oid)) {
         let what = format!("has the critical extension {oid}, which is not processed");
         faults.add(Rule::CriticalExtension, certificate, what);
     }
@@ -56,14 +56,25 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, at: i64, fault
 }
 
 /// What an issuer must fulfil whatever it issued.
-pub(super) fn judge_issuer(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
     if !certificate.is_ca() {
         faults.add(Rule::BasicConstraints, certificate, "is no CA by its basic constraints");
     }
     if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
         faults.add(Rule::KeyCertSign, certificate, "may not sign certificates by its key usage");
     }
-    netscape(certificate, parts, NETSCAPE_AUTHORITY, faults);
+}
+
+/// What makes openssl take the last issuer for a root: it is self-issued, its own key identifiers agree, and its key is of the
+/// kind that made its signature. The signature itself proves nothing of a pinned certificate (RFC 5280 §6.1.1 d).
+pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+    if !root.is_self_issued() {
+        faults.add(Rule::Issuer, root, "is not self-issued, and so is no root");
+    }
+    link::identifiers(root, parts, root, parts, faults);
+    if !root.signature().may_be_made_by(root.public_key()) {
+        faults.add(Rule::Form, root, format!("is signed with {}, which its own key does not do", root.signature()));
+    }
 }
 
 /// `below`: how many issuers follow it that are not self-issued.
@@ -82,14 +93,12 @@ pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &
         let what = "leaves out digitalSignature in its key usage, which every handshake of TLS needs";
         faults.add(Rule::DigitalSignature, certificate, what);
     }
-    netscape(certificate, parts, NETSCAPE_CLIENT_AND_SERVER, faults);
-}
-
-fn netscape(certificate: &Certificate, parts: &Parts<'_>, wanted: u8, faults: &mut Faults<'_>) {
-    let Some(value) = parts.extension(NETSCAPE_TYPE) else { return };
-    let bits = Der::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
-    if bits.is_none_or(|bits| bits & wanted != wanted) {
-        faults.add(Rule::Purpose, certificate, "is not for TLS by its Netscape certificate type");
+    if let Some(value) = parts.extension(NETSCAPE_TYPE) {
+        let bits = Der::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
+        if bits.is_none_or(|bits| bits & NETSCAPE_CLIENT_AND_SERVER != NETSCAPE_CLIENT_AND_SERVER) {
+            let what = "is not for servers and clients of TLS by its Netscape certificate type";
+            faults.add(Rule::Purpose, certificate, what);
+        }
     }
 }
 
@@ -134,7 +143,19 @@ fn is_strict(time: &Tlv<'_>) -> bool {
         (0x18, Some((b'Z', digits))) if digits.len() == 14 => digits,
         _ => return false,
     };
-    digits.iter().all(u8::is_ascii_digit)
+    // openssl refuses the 30th of February, which the JDK takes for the 2nd of March.
+    let mut numbers =
+        digits.rchunks_exact(2).skip(3).filter_map(|two| std::str::from_utf8(two).ok()?.parse::<u16>().ok());
+    let (Some(day), Some(month), Some(year)) = (numbers.next(), numbers.next(), numbers.next()) else { return false };
+    let century = numbers.next().unwrap_or(20);
+    let is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
+    let last = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    digits.iter().all(u8::is_ascii_digit) && day <= last
 }
 
 fn distribution_points(value: &[u8]) -> Result<(), DerError> {

@@ -85,8 +85,9 @@ pub fn validate_without(
 pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
     let parts = parts(root)?;
     let mut faults = Faults::new(&[]);
-    member::judge(root, &parts, at, &mut faults);
-    member::judge_issuer(root, &parts, &mut faults);
+    member::judge(root, &parts, true, at, &mut faults);
+    member::judge_issuer(root, &mut faults);
+    member::judge_root(root, &parts, &mut faults);
     faults.first()
 }
 
@@ -197,15 +198,18 @@ impl Search<'_> {
         let mut faults = Faults::new(self.ignored);
         // Self-issued issuers are not counted (RFC 5280 §6.1.4 l).
         let mut below = 0;
-        for (certificate, parts) in &issuers {
-            member::judge(certificate, parts, self.at, &mut faults);
-            member::judge_issuer(certificate, parts, &mut faults);
+        for (place, (certificate, parts)) in issuers.iter().enumerate() {
+            member::judge(certificate, parts, place + 1 == issuers.len(), self.at, &mut faults);
+            member::judge_issuer(certificate, &mut faults);
             member::path_length(certificate, below, &mut faults);
             if !certificate.is_self_issued() {
                 below += 1;
             }
         }
-        member::judge(leaf.0, &leaf.1, self.at, &mut faults);
+        if let Some((root, parts)) = issuers.last() {
+            member::judge_root(root, parts, &mut faults);
+        }
+        member::judge(leaf.0, &leaf.1, false, self.at, &mut faults);
         member::judge_leaf(leaf.0, &leaf.1, &mut faults);
         constraints::judge(&leaf, &issuers, &mut faults);
         policy::judge(&leaf, &issuers, &mut faults);

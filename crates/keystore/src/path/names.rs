@@ -92,7 +92,8 @@ pub(super) fn is_within(name: Name<'_>, base: &[u8]) -> Result<bool, Unprocessed
     }
 }
 
-/// Labels may be added at the left.
+/// Labels may be added at the left. A base that begins with a dot, which RFC 5280 does not know, needs one more (as openssl and
+/// the JDK read it).
 fn dns(name: &[u8], base: &[u8]) -> bool {
     if base.is_empty() {
         return true;
@@ -100,7 +101,8 @@ fn dns(name: &[u8], base: &[u8]) -> bool {
     let Some((left, right)) = name.len().checked_sub(base.len()).and_then(|at| name.split_at_checked(at)) else {
         return false;
     };
-    right.eq_ignore_ascii_case(base) && (left.is_empty() || left.ends_with(b"."))
+    let ends_label = if base.starts_with(b".") { !left.is_empty() } else { left.is_empty() || left.ends_with(b".") };
+    right.eq_ignore_ascii_case(base) && ends_label
 }
 
 /// A mailbox, a host, or the hosts of a domain.

@@ -1,5 +1,5 @@
 //! Certificate policies along a path (RFC 5280 §6.1.3 d to f, §6.1.4, §6.1.5), as far as they can refuse one: where some
-//! certificate requires a policy, one must be valid all the way. Mappings are not followed.
+//! certificate requires a policy, one must be valid all the way.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,10 @@ pub(super) struct Said<'a> {
     policies: BTreeSet<&'a [u8]>,
     /// Whether a policy has qualifiers, which the JDK refuses where the extension is critical.
     is_qualified: bool,
-    has_mappings: bool,
+    /// The issuer's policy and the one below that it is taken for.
+    mappings: Vec<(&'a [u8], &'a [u8])>,
     require_explicit: Option<u64>,
+    inhibit_mapping: Option<u64>,
     inhibit_any: Option<u64>,
 }
 
@@ -33,7 +35,22 @@ pub(super) fn is_constrained(parts: &Parts<'_>) -> bool {
 
 /// Reads the extensions that concern policies.
 pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
-    let mut said = Said { has_mappings: parts.extension(MAPPINGS).is_some(), ..Said::default() };
+    let mut said = Said::default();
+    if let Some(value) = parts.extension(MAPPINGS) {
+        let mut whole = Der::new(value);
+        let mut list = whole.expect(der::SEQUENCE)?.inner();
+        whole.end()?;
+        while !list.is_empty() {
+            let mut pair = list.expect(der::SEQUENCE)?.inner();
+            let (above, below) = (pair.expect(der::OID)?, pair.expect(der::OID)?);
+            pair.end()?;
+            // RFC 5280 §6.1.4 a.
+            if above.body == ANY || below.body == ANY {
+                return Err(above.bad());
+            }
+            said.mappings.push((above.body, below.body));
+        }
+    }
     if let Some(value) = parts.extension(POLICIES) {
         let mut whole = Der::new(value);
         let list = whole.expect(der::SEQUENCE)?;
@@ -63,7 +80,7 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
             return Err(list.bad());
         }
         said.require_explicit = explicit.map(|number| number.small()).transpose()?;
-        mapping.map(|number| number.small()).transpose()?;
+        said.inhibit_mapping = mapping.map(|number| number.small()).transpose()?;
     }
     if let Some(value) = parts.extension(INHIBIT_ANY) {
         let mut whole = Der::new(value);
@@ -83,16 +100,16 @@ enum Valid<'a> {
 pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
     let between = issuers.get(..issuers.len().saturating_sub(1)).unwrap_or_default();
     let mut valid = Valid::Any;
-    let mut has_mappings = false;
-    // How many certificates may still come without a valid policy; how many may still use anyPolicy.
-    let (mut explicit, mut any) = (u64::MAX, u64::MAX);
+    // How many certificates may still come without a valid policy, use anyPolicy, and map policies.
+    let (mut explicit, mut any, mut mapping) = (u64::MAX, u64::MAX, u64::MAX);
     for (certificate, parts) in between.iter().rev().chain([leaf]) {
         let is_leaf = std::ptr::eq(*certificate, leaf.0);
         let mut refuse = |what: &str| faults.add(Rule::Policy, certificate, what);
         // A broken form was said already.
         let Ok(said) = read(parts) else { return };
         let is_critical = certificate.critical_extensions().iter().any(|oid| oid == "2.5.29.32");
-        if is_critical && said.is_qualified {
+        let was_none = matches!(&valid, Valid::These(these) if these.is_empty());
+        if is_critical && said.is_qualified && !was_none {
             refuse("has critical policies with qualifiers, which the JDK refuses");
         }
         let is_counted = !certificate.is_self_issued();
@@ -104,13 +121,23 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
             Valid::These(these) if takes_any => Valid::These(these),
             Valid::These(these) => Valid::These(these.intersection(&own).copied().collect()),
         };
-        has_mappings |= said.has_mappings && !is_leaf;
         let is_none = matches!(&valid, Valid::These(these) if these.is_empty());
-        if explicit == 0 && (is_none || has_mappings) {
+        if explicit == 0 && is_none {
             refuse("has no policy that is valid along the whole path, and one is required");
+        }
+        if let (Valid::These(these), false) = (&mut valid, is_leaf) {
+            let mapped: Vec<&(&[u8], &[u8])> =
+                said.mappings.iter().filter(|(above, _)| these.contains(above)).collect();
+            mapped.iter().for_each(|(above, _)| {
+                these.remove(above);
+            });
+            if mapping > 0 {
+                these.extend(mapped.iter().map(|(_, below)| *below));
+            }
         }
         if is_leaf || is_counted {
             explicit = explicit.saturating_sub(1);
+            mapping = mapping.saturating_sub(1);
             any = any.saturating_sub(1);
         }
         explicit = match said.require_explicit {
@@ -118,8 +145,9 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
             Some(most) if !is_leaf || most == 0 => explicit.min(most),
             _ => explicit,
         };
+        mapping = mapping.min(said.inhibit_mapping.unwrap_or(u64::MAX));
         any = any.min(said.inhibit_any.unwrap_or(u64::MAX));
-        if is_leaf && explicit == 0 && (is_none || has_mappings) {
+        if is_leaf && explicit == 0 && is_none {
             refuse("has no policy that is valid along the whole path, and one is required");
         }
     }
