@@ -32,6 +32,10 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool,
     if let Err((rule, what)) = form(certificate, parts) {
         faults.add(rule, certificate, what);
     }
+    // A root's own policies are not processed (RFC 5280 §6.1.1).
+    if let (Err(error), false) = (policy::read(parts), is_root) {
+        faults.add(Rule::Form, certificate, format!("has policies with {}", error.fault.what()));
+    }
     if at < certificate.not_before() {
         faults.add(Rule::NotYetValid, certificate, "is not valid yet");
     }
@@ -132,7 +136,6 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
     }
     names::alternative(parts).map_err(what)?;
     constraints::read(parts)?;
-    policy::read(parts).map_err(what)?;
     Ok(())
 }
 
