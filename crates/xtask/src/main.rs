@@ -85,6 +85,15 @@ enum Chore {
         #[arg(long, default_value_t = 20_261_129)]
         seed: u64,
     },
+    /// Makes chains of certificates and has openssl and JSSE judge them; writes the figures to docs/chains.md
+    Chains {
+        /// How many
+        #[arg(long, default_value_t = 5_000)]
+        count: u32,
+        /// The number of the first
+        #[arg(long, default_value_t = 20_261_129)]
+        seed: u64,
+    },
     /// Searches the model of rotation in its larger worlds too; writes the figures to docs/model.md
     Model,
     /// Fuzzes the parsers, one target per format, and prints what was run
@@ -139,6 +148,7 @@ fn main() -> ExitCode {
         Chore::BenchOpen { store } => bench::open_probe(&store),
         Chore::Kill { kills, seed } => campaign::kill(kills, seed),
         Chore::Forge { count, seed } => campaign::forge(count, seed),
+        Chore::Chains { count, seed } => campaign::chains(count, seed),
         Chore::Model => campaign::model(),
         Chore::Fuzz { target, seconds, seed, smoke } => {
             let length = if smoke { fuzz::Length::Runs(5_000) } else { fuzz::Length::Seconds(seconds) };

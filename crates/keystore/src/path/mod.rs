@@ -219,3 +219,6 @@ impl Search<'_> {
         faults.first()
     }
 }
+
+#[cfg(test)]
+mod tests;
