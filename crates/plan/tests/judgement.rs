@@ -637,11 +637,11 @@ fn a_ca(name: &str) -> world::Pair {
 #[test]
 fn by_name_leaves_only_what_says_in_full_whose_it_is() {
     let seeds = [
-        ("full", world::make("gone0.acme.example", &["gone0.acme.example"], -300, 900), true),
-        ("short beside full", world::make("gone0", &["gone0.acme.example"], -300, 900), true),
-        ("short", world::make("gone0", &[], -300, 900), false),
-        ("short of another", world::make("gone1", &["gone0.acme.example"], -300, 900), false),
-        ("with a live name", world::make("gone0.acme.example", &["gone0.acme.example", "x.example"], -300, 900), false),
+        ("full", make("gone0.acme.example", &["gone0.acme.example"], -300, 900), true),
+        ("short beside full", make("gone0", &["gone0.acme.example"], -300, 900), true),
+        ("short", make("gone0", &[], -300, 900), false),
+        ("short of another", make("gone1", &["gone0.acme.example"], -300, 900), false),
+        ("with a live name", make("gone0.acme.example", &["gone0.acme.example", "x.example"], -300, 900), false),
         ("a ca", a_ca("gone0.acme.example"), false),
     ];
     let mut world = World::new(1);
@@ -660,7 +660,7 @@ fn what_a_live_host_presents_is_deleted_by_nobodys_name() {
     let mut world = World::new(1);
     // People export it by hand, and it names a host that left: nobody here makes it anew.
     let presented = pool().retired[0].clone();
-    world.sources.insert(Subject::Identity(IdentityId::new(host(0), "iis")), world::found(&presented));
+    world.sources.insert(Subject::Identity(IdentityId::new(host(0), "iis")), found(&presented));
     world.disk.insert(cacerts(0), Disk::File(jks(&[trusted("by hand", &presented)])));
     let plan = world.plan();
     assert_eq!(plan.summary.delete, 0, "{:#?}", plan.changes);
@@ -670,7 +670,7 @@ fn what_a_live_host_presents_is_deleted_by_nobodys_name() {
 fn a_hosts_certificate_that_is_a_ca_is_said() {
     let mut world = World::new(1);
     let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
-    world.sources.insert(subject, world::found(&a_ca(host(0).as_str())));
+    world.sources.insert(subject, found(&a_ca(host(0).as_str())));
     let said = findings(&world.plan(), Kind::HostIsCa);
     assert_eq!(said.len(), 1);
     assert!(said[0].contains("is a CA's (basic constraints)"), "{said:?}");
