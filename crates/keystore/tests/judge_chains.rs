@@ -3,7 +3,14 @@
 //!
 //! openssl is asked without `-x509_strict`, as services ask it: what that flag adds (an authority key identifier in every
 //! certificate, say) most CAs of companies do not fulfil. The questions are those of a server's and of a client's chain.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 #![allow(clippy::cast_possible_truncation, reason = "lengths and numbers of test data are small")]
 
 mod chains {

@@ -10,7 +10,7 @@ use crate::fingerprint::Fingerprint;
 pub enum Rule {
     /// A certificate at hand bears the name of the issuer (§6.1.3 a 4).
     Issuer,
-    /// No path is longer than eight issuers, and the search for one ends after a hundred signatures. (Ours.)
+    /// No path is longer than seven issuers, and the search for one ends after a hundred signatures. (Ours.)
     Length,
     /// Key identifier, issuer and serial number of the issuer are those that the certificate states (§4.2.1.1).
     KeyIdentifier,

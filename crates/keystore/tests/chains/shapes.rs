@@ -256,6 +256,7 @@ pub(crate) enum Shape {
     Qualifier,
     Twice,
     TwoAlgorithms,
+    TinyKey,
     Twin,
     Decoy,
     Serial,
@@ -268,7 +269,7 @@ pub(crate) enum Shape {
     NameInOtherForm,
 }
 
-pub(crate) const COMMON: [Shape; 40] = {
+pub(crate) const COMMON: [Shape; 41] = {
     use Shape::*;
     [
         PathLength,
@@ -308,6 +309,7 @@ pub(crate) const COMMON: [Shape; 40] = {
         Qualifier,
         Twice,
         TwoAlgorithms,
+        TinyKey,
         Twin,
         Decoy,
         Serial,
@@ -512,7 +514,8 @@ impl Shape {
                 chain.members[place].signer = (kind, number + 1);
             }
             Self::WrongName => {
-                let place = 1 + chance.below(length - 1);
+                // Of a root: it is no root then.
+                let place = chance.below(length);
                 chain.members[place].issuer = name(&[(CN, UTF8, "Somebody")]);
             }
             Self::Missing => chain.missing = Some(1 + chance.below(length.saturating_sub(2).max(1))),
@@ -574,9 +577,11 @@ impl Shape {
                 let draft = chain.any(chance);
                 draft.algorithm = [Some(other.clone()), both.then_some(other)];
             }
-            Self::ShortKey => {
+            Self::ShortKey | Self::TinyKey => {
+                // JSSE refuses RSA below 1024 bits.
+                let length = if self == Self::TinyKey { 96 } else { 128 };
                 let mut modulus = vec![0u8, 0xc1];
-                modulus.extend((0..127).map(|_| chance.below(256) as u8));
+                modulus.extend((1..length).map(|_| chance.below(256) as u8));
                 *modulus.last_mut().unwrap() |= 1;
                 let public = sequence(&[tlv(2, &modulus), integer(65_537)]);
                 let algorithm = sequence(&[oid("1.2.840.113549.1.1.1"), vec![5, 0]]);
