@@ -59,6 +59,11 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
     for (place, (issuer, parts)) in issuers.iter().enumerate() {
         // A broken form was said already.
         let Ok(Some(subtrees)) = read(parts) else { continue };
+        // The JDK, which does not look at the root's, fails on an empty DNS name with an exception of its own.
+        let is_root = place + 1 == issuers.len();
+        if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(Name::is_empty_dns) {
+            faults.add(Rule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
+        }
         let below = issuers.iter().take(place).rev().filter(|(subject, _)| !subject.is_self_issued());
         for ((subject, own), is_leaf) in below.map(|member| (member, false)).chain([(leaf, true)]) {
             if let Err((rule, what)) = within(&subtrees, own, is_leaf, &mut left) {

@@ -23,6 +23,12 @@ pub(super) struct Name<'a> {
     pub(super) body: &'a [u8],
 }
 
+impl Name<'_> {
+    pub(super) fn is_empty_dns(&self) -> bool {
+        self.kind == DNS && self.body.is_empty()
+    }
+}
+
 /// The names of the subject alternative name.
 pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerError> {
     let mut found = Vec::new();

@@ -44,10 +44,6 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
             let mut pair = list.expect(der::SEQUENCE)?.inner();
             let (above, below) = (pair.expect(der::OID)?, pair.expect(der::OID)?);
             pair.end()?;
-            // RFC 5280 §6.1.4 a.
-            if above.body == ANY || below.body == ANY {
-                return Err(above.bad());
-            }
             said.mappings.push((above.body, below.body));
         }
     }
@@ -124,6 +120,10 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
         let is_none = matches!(&valid, Valid::These(these) if these.is_empty());
         if explicit == 0 && is_none {
             refuse("has no policy that is valid along the whole path, and one is required");
+        }
+        // RFC 5280 §6.1.4 a.
+        if !is_leaf && !is_none && said.mappings.iter().any(|(above, below)| *above == ANY || *below == ANY) {
+            refuse("maps to or from any policy");
         }
         if let (Valid::These(these), false) = (&mut valid, is_leaf) {
             let mapped: Vec<&(&[u8], &[u8])> =

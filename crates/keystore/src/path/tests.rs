@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd};
 
@@ -108,9 +107,7 @@ fn a_web_of_cross_signed_issuers_ends_the_search() {
     }
     let leaf = below(levels.last().unwrap().first().unwrap(), "host.acme.example", false);
     let other = root("root");
-    let begun = Instant::now();
     assert!(validate(&leaf.certificate, &all, &other.certificate, AT).is_err());
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
 
 #[test]
