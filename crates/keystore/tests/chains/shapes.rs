@@ -210,7 +210,7 @@ fn some_base(chance: &mut Chance) -> Vec<u8> {
 
 fn subtrees(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> {
     let list = |tag, bases: &[Vec<u8>]| {
-        let all: Vec<Vec<u8>> = bases.iter().map(|base| sequence(&[base.clone()])).collect();
+        let all: Vec<Vec<u8>> = bases.iter().map(|base| sequence(std::slice::from_ref(base))).collect();
         if all.is_empty() { Vec::new() } else { tlv(tag, &all.concat()) }
     };
     sequence(&[list(0xa0, permitted), list(0xa1, excluded)])
