@@ -19,6 +19,9 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
 use world::{DAY, NOW, Pair, World, found, host, now};
 
+/// What makes a reply bad.
+type Change = fn(&mut CertificateParams);
+
 /// A CA and its key.
 struct Ca {
     params: CertificateParams,
@@ -154,13 +157,13 @@ fn a_reply_that_passes_brings_its_intermediates() {
 
 #[test]
 fn a_refused_reply_brings_nothing() {
-    let refused: [(Kind, &dyn Fn(&mut CertificateParams)); 6] = [
-        (Kind::ReplyName, &|p| p.subject_alt_names = vec![SanType::DnsName("x.example".try_into().unwrap())]),
-        (Kind::ReplyName, &|p| p.distinguished_name.push(DnType::CommonName, "evil.example")),
-        (Kind::ReplySan, &|p| p.subject_alt_names.push(SanType::IpAddress([10, 0, 0, 1].into()))),
-        (Kind::ReplySan, &|p| p.subject_alt_names.push(SanType::URI("https://evil/".try_into().unwrap()))),
-        (Kind::ReplyWeakCrypto, &|p| p.key_usages = vec![KeyUsagePurpose::CrlSign]),
-        (Kind::ReplyEku, &|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]),
+    let refused: [(Kind, Change); 6] = [
+        (Kind::ReplyName, |p| p.subject_alt_names = vec![SanType::DnsName("x.example".try_into().unwrap())]),
+        (Kind::ReplyName, |p| p.distinguished_name.push(DnType::CommonName, "evil.example")),
+        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::IpAddress([10, 0, 0, 1].into()))),
+        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::URI("https://evil/".try_into().unwrap()))),
+        (Kind::ReplyWeakCrypto, |p| p.key_usages = vec![KeyUsagePurpose::CrlSign]),
+        (Kind::ReplyEku, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]),
     ];
     for (kind, change) in refused {
         let mut estate = Estate::new();
