@@ -22,6 +22,8 @@ mod intern;
 mod jks;
 mod key;
 mod password;
+#[cfg(not(fuzzing))]
+pub mod path;
 mod pem;
 mod pkcs12;
 mod pkcs7;

@@ -28,7 +28,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
     let authorities = authority::take(topology, observed);
-    let wide = authority::widen(topology, observed, &authorities);
+    let wide = authority::widen(topology, observed, &authorities, judged_at);
     let written = topology;
     let topology = wide.as_ref().unwrap_or(written);
     let index = Index::of(written, topology);

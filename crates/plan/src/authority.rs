@@ -10,15 +10,18 @@ mod reply;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use trustmason_keystore::path::{self, Refused};
 use trustmason_keystore::{Certificate, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
     Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, Source, Subject, Topology, Write,
 };
 
-pub(crate) use reply::{Judged, judge};
+pub(crate) use reply::{Judged, reply};
 
 use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
+use crate::text;
 use crate::why::Why;
 
 /// More certificates than any chain has; a circle of cross-signed authorities ends here.
@@ -35,6 +38,8 @@ pub(crate) struct Authority<'a> {
     places: BTreeMap<Fingerprint, String>,
     /// The declared ones among them.
     declared: BTreeSet<Fingerprint>,
+    /// Those of them that the spec trusts without their constraints.
+    unconstrained: BTreeSet<Fingerprint>,
     /// Why a declared intermediate cannot be used.
     trouble: Option<Why>,
     /// What lies in its inbox.
@@ -51,6 +56,7 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
         let mut between = Vec::new();
         let mut trouble = None;
         let mut places = BTreeMap::new();
+        let mut unconstrained = BTreeSet::new();
         let mut from = |certificate: &Certificate, path: &std::path::Path| {
             places.entry(certificate.fingerprint()).or_insert_with(|| path.display().to_string());
         };
@@ -59,6 +65,9 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
             match pinned(observed, &subject, anchor) {
                 Ok(certificate) => {
                     from(&certificate, &anchor.file);
+                    if anchor.unconstrained {
+                        unconstrained.insert(certificate.fingerprint());
+                    }
                     between.push(certificate);
                 }
                 Err(why) => trouble = trouble.or(Some(why)),
@@ -72,15 +81,30 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
             }
         }
         let root = pinned(observed, &AuthorityDef::root(name), &def.root).and_then(|root| match def.root.sha256 {
-            Some(_) => Ok(root),
+            Some(_) => able(name, root),
             None => Err(Why::UnpinnedRoot { authority: name.clone(), found: root.fingerprint() }),
         });
         if let Ok(root) = &root {
             from(root, &def.root.file);
         }
-        (name.as_str(), Authority { name, root, between, places, declared, trouble, inbox })
+        (name.as_str(), Authority { name, root, between, places, declared, unconstrained, trouble, inbox })
     };
     topology.authorities.iter().map(one).collect()
+}
+
+/// A root that can vouch for something at some moment of its validity.
+fn able(authority: &str, root: Arc<Certificate>) -> Result<Arc<Certificate>, Why> {
+    match path::judge_root(&root, root.not_before()) {
+        Ok(()) => Ok(root),
+        Err(refused) => Err(Why::UnknownAuthority {
+            what: format!("the root of {authority} vouches for nothing: {}", said(&refused)),
+        }),
+    }
+}
+
+/// A refusal, for people.
+pub(crate) fn said(refused: &Refused) -> String {
+    text::escape(&refused.to_string())
 }
 
 /// A certificate file of the spec, against its pin where it has one.
@@ -127,15 +151,47 @@ impl Authority<'_> {
         None
     }
 
+    /// The path by which validators accept a certificate of this authority, nearest issuer first, the pinned root last.
+    pub(crate) fn path(&self, leaf: &Certificate, now: Timestamp) -> Option<Result<Vec<Arc<Certificate>>, Refused>> {
+        let root = self.root.as_ref().ok()?;
+        Some(path::validate(leaf, &self.between, root, now.as_second()).map(path::Path::into_issuers))
+    }
+
+    /// Which issuers of a certificate become trust anchors: the root, and the intermediates that lose nothing by it. Where no
+    /// validator would accept the path at any moment, the root alone.
+    fn anchors(&self, leaf: &Certificate, chain: &[Arc<Certificate>], now: Timestamp) -> Vec<Arc<Certificate>> {
+        // What a service presents may have ended; its issuers are judged as of then.
+        let at = now.as_second().min(leaf.not_after().saturating_sub(1)).max(leaf.not_before());
+        let is_sound = self.root.as_ref().is_ok_and(|root| match path::validate(leaf, chain, root, at) {
+            Ok(_) => true,
+            Err(refused) => refused.rule.is_of_time(),
+        });
+        let taken = |c: &&Arc<Certificate>| self.is_root(c) || (is_sound && self.is_free(c));
+        chain.iter().filter(taken).cloned().collect()
+    }
+
+    /// Whether an intermediate may be a trust anchor: it has no constraint that a JVM would drop then, or the spec says that
+    /// it may all the same.
+    fn is_free(&self, intermediate: &Certificate) -> bool {
+        self.unconstrained.contains(&intermediate.fingerprint())
+            || path::constraints_lost_as_anchor(intermediate).is_empty()
+    }
+
+    /// The declared intermediates that are no trust anchors, each with the constraints it would lose.
+    pub(crate) fn withheld(&self) -> impl Iterator<Item = (&Arc<Certificate>, Vec<&'static str>)> {
+        let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && !self.is_free(c));
+        declared.map(|c| (c, path::constraints_lost_as_anchor(c)))
+    }
+
     /// Whether this authority's root or one of its known intermediates is named as the issuer, though the chain need not be whole.
     pub(crate) fn is_named_by(&self, leaf: &Certificate) -> bool {
         let known = self.root.iter().chain(&self.between);
         known.into_iter().any(|c| c.subject_der() == leaf.issuer_der())
     }
 
-    /// Its root and declared intermediates, root first.
+    /// Its root and those declared intermediates that are trust anchors, root first.
     pub(crate) fn standing(&self) -> impl Iterator<Item = &Arc<Certificate>> {
-        let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()));
+        let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && self.is_free(c));
         self.root.iter().chain(declared)
     }
 
@@ -151,7 +207,8 @@ impl Authority<'_> {
         self.places.get(&certificate.fingerprint()).cloned().unwrap_or_default()
     }
 
-    fn is_root(&self, certificate: &Certificate) -> bool {
+    /// Whether a certificate is its pinned root.
+    pub(crate) fn is_root(&self, certificate: &Certificate) -> bool {
         self.root.as_ref().is_ok_and(|root| root.fingerprint() == certificate.fingerprint())
     }
 
@@ -217,8 +274,8 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
 
 /// The topology a plan is judged by where authorities are declared: trust in an identity that one of them issued is trust in
 /// its issuers. `None`: it is the topology as it was written.
-pub fn widened(topology: &Topology, observed: &Observed) -> Option<Topology> {
-    widen(topology, observed, &take(topology, observed))
+pub fn widened(topology: &Topology, observed: &Observed, now: Timestamp) -> Option<Topology> {
+    widen(topology, observed, &take(topology, observed), now)
 }
 
 /// What trusters need of one identity.
@@ -230,12 +287,17 @@ struct Need {
 }
 
 /// The topology with the edges that the issuers of its identities ask for; `None` where no authority is declared.
-pub(crate) fn widen(topology: &Topology, observed: &Observed, authorities: &Authorities<'_>) -> Option<Topology> {
+pub(crate) fn widen(
+    topology: &Topology,
+    observed: &Observed,
+    authorities: &Authorities<'_>,
+    now: Timestamp,
+) -> Option<Topology> {
     if authorities.is_empty() {
         return None;
     }
     let needs: BTreeMap<&IdentityId, Need> =
-        topology.identities.values().map(|def| (&def.id, need(observed, authorities, def))).collect();
+        topology.identities.values().map(|def| (&def.id, need(topology, observed, authorities, def, now))).collect();
     let mut wide = topology.clone();
     let mut added: BTreeMap<(StoreId, String), Edge> = BTreeMap::new();
     wide.edges.retain(|edge| {
@@ -262,7 +324,13 @@ pub(crate) fn widen(topology: &Topology, observed: &Observed, authorities: &Auth
     Some(wide)
 }
 
-fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -> Need {
+fn need(
+    topology: &Topology,
+    observed: &Observed,
+    authorities: &Authorities<'_>,
+    def: &IdentityDef,
+    now: Timestamp,
+) -> Need {
     let mut need = Need::default();
     let present = present(observed, def);
     let vouched = present.and_then(|leaf| issuer_of(authorities, leaf));
@@ -271,8 +339,8 @@ fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -
             need.chain.insert(authority.subject(certificate), authority.alias(certificate));
         }
     };
-    if let Some((authority, chain)) = &vouched {
-        take(authority, chain);
+    if let (Some((authority, chain)), Some(leaf)) = (&vouched, present) {
+        take(authority, &authority.anchors(leaf, chain, now));
     }
     if let Issuer::Authority(name) = &def.issuer
         && let Some(authority) = authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())
@@ -280,10 +348,11 @@ fn need(observed: &Observed, authorities: &Authorities<'_>, def: &IdentityDef) -
         let standing: Vec<_> = authority.standing().cloned().collect();
         take(authority, &standing);
         if let Some(staged) = observed.staged(&def.id) {
-            let replies = authority.inbox.iter().flat_map(|inbox| &inbox.files).flat_map(|file| &file.certificates);
-            let own = replies.chain([&staged.certificate]).filter(|c| !c.is_self_issued() && !c.is_ca());
-            for reply in own.filter(|c| c.spki_der() == staged.certificate.spki_der()) {
-                take(authority, &authority.chain(reply).unwrap_or_default());
+            // Only a reply that may be used widens trust; what lies beside one that is refused is nobody's issuer.
+            let current = present.map(Arc::as_ref);
+            if let Judged::Good { leaf, issuers, .. } = reply(topology, observed, authority, def, staged, current, now)
+            {
+                take(authority, &authority.anchors(&leaf, &issuers, now));
             }
         }
     }

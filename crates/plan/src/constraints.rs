@@ -61,6 +61,8 @@ pub enum Fault {
     },
     /// It has no SAN; browsers and newer clients want one.
     SanMissing,
+    /// It is a CA's certificate by its basic constraints (RFC 5280 §4.2.1.9).
+    IsCa,
     /// It limits its use and leaves out one the role needs.
     EkuMissing {
         /// The usage.
@@ -78,7 +80,7 @@ impl Fault {
             | Self::Signature { .. }
             | Self::Expired { .. }
             | Self::RenewDue { .. } => true,
-            Self::NotYetValid { .. } | Self::SanMissing | Self::EkuMissing { .. } => false,
+            Self::NotYetValid { .. } | Self::SanMissing | Self::IsCa | Self::EkuMissing { .. } => false,
         }
     }
 
@@ -92,6 +94,7 @@ impl Fault {
             Self::RenewDue { .. } => Kind::Expiring,
             Self::NotYetValid { .. } => Kind::NotYetValid,
             Self::SanMissing => Kind::SanMissing,
+            Self::IsCa => Kind::HostIsCa,
             Self::EkuMissing { .. } => Kind::EkuMissing,
         }
     }
@@ -110,6 +113,9 @@ impl fmt::Display for Fault {
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
+            Self::IsCa => f.write_str(
+                "its certificate is a CA's (basic constraints): who holds its key can be any host to all who trust it",
+            ),
             Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
         }
     }
@@ -171,6 +177,9 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     }
     if !certificate.has_san() {
         faults.push(Fault::SanMissing);
+    }
+    if certificate.is_ca() {
+        faults.push(Fault::IsCa);
     }
     faults
 }

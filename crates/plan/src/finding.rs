@@ -114,6 +114,8 @@ kinds! {
         EkuMissing = "eku-missing",
         /// A certificate has no subject alternative name.
         SanMissing = "san-missing",
+        /// A host's certificate is a CA's: who holds its key can be any host to all who trust it.
+        HostIsCa = "host-is-ca",
         /// Several hosts use one key.
         SharedKey = "shared-key",
         /// A private key lies in a trust bundle.
@@ -138,6 +140,8 @@ kinds! {
         Duplicate = "duplicate",
         /// An options file could not be seen.
         OptionsUnobserved = "options-unobserved",
+        /// An intermediate is not imported, because stores would drop its constraints.
+        IssuerWithheld = "issuer-withheld",
         /// A service could not be asked for its certificate.
         EndpointUnreachable = "endpoint-unreachable",
     }

@@ -15,6 +15,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
 use crate::overlap;
+use crate::public_roots;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
 use crate::standing::Standing;
@@ -213,6 +214,7 @@ fn removals(
         }
     }
     let mut out = Vec::new();
+    let predecessor = |print: &Fingerprint| predecessors.get(print).filter(|_| !public_roots::contains(*print));
     for (fingerprint, retired) in seen {
         if wanted.contains(&fingerprint) || known.presence(fingerprint) != Presence::Present {
             continue;
@@ -223,7 +225,7 @@ fn removals(
             .get(&fingerprint)
             .map(|why| format!("distrusted: {why}"))
             .or(retired)
-            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
+            .or_else(|| predecessor(&fingerprint).map(|id| format!("{id} has another certificate now")));
         if let Some(why) = why {
             let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
             out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });

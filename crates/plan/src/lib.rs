@@ -25,6 +25,7 @@ pub mod options;
 pub mod outline;
 mod overlap;
 pub mod pack;
+mod public_roots;
 mod restart;
 pub mod run_id;
 mod served;

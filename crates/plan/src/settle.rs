@@ -2,6 +2,7 @@
 //! (blocked). Nothing is diffed here.
 #![warn(clippy::arithmetic_side_effects)]
 
+mod by_name;
 mod issued;
 mod renew;
 
@@ -24,6 +25,8 @@ use crate::standing::{Selection, Standing};
 use crate::text;
 use crate::why::Why;
 
+pub(crate) use by_name::is_name_of;
+use by_name::{named_in_full, served};
 pub(crate) use issued::Request;
 
 /// A subject, settled.
@@ -117,6 +120,8 @@ pub(crate) struct Settlement<'a> {
     pub vouched: BTreeSet<Fingerprint>,
     /// An authority cannot be used, so that nobody knows of all who vouches for what.
     pub in_doubt: bool,
+    /// What live hosts present now and go on presenting: it leaves by nobody's name.
+    presented: BTreeSet<Fingerprint>,
     /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
     /// are made anew in this run.
     gone: BTreeMap<&'a str, Vec<IdentityId>>,
@@ -134,16 +139,11 @@ impl Settlement<'_> {
     /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
     /// identities that must have their new certificate before it may go.
     pub(crate) fn gone_for_good(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
-        if self.gone.is_empty() {
+        if self.gone.is_empty() || self.presented.contains(&certificate.fingerprint()) {
             return None;
         }
-        let names = certificate.names_in_full();
-        let mut waits = Vec::new();
-        for name in &names {
-            let (_, first) = self.gone.iter().find(|(gone, _)| is_name_of(name, gone))?;
-            waits.extend(first.iter().cloned());
-        }
-        (!names.is_empty()).then_some(waits)
+        let hosts = named_in_full(certificate, &|name| self.gone.get_key_value(name).map(|(host, _)| *host))?;
+        Some(hosts.into_iter().filter_map(|host| self.gone.get(host)).flatten().cloned().collect())
     }
 }
 
@@ -154,20 +154,6 @@ impl Ground<'_> {
         self.topology.distrust.contains_key(&slot.fingerprint())
             || slot.certificate().is_some_and(|c| self.is_retired(c))
     }
-
-    /// Whether every name a certificate carries is a retired host's.
-    pub(crate) fn is_retired(&self, certificate: &Certificate) -> bool {
-        if self.topology.retired.is_empty() {
-            return false;
-        }
-        let names = certificate.names_in_full();
-        !names.is_empty() && names.iter().all(|n| self.topology.retired.iter().any(|r| is_name_of(n, r.as_str())))
-    }
-}
-
-/// Whether a name in a certificate means this host: the FQDN, or its first label where a common name was kept short.
-pub(crate) fn is_name_of(name: &str, fqdn: &str) -> bool {
-    name == fqdn || (!name.contains('.') && fqdn.split('.').next() == Some(name))
 }
 
 /// Settles every identity and every certificate of the spec.
@@ -189,7 +175,10 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
         for (subject, certificate) in authority.certificates() {
             let subject = Subject::Certificate(subject);
             let one = vouching(ground, authority.place(certificate), certificate);
-            let findings = ended(ground, &subject, certificate).into_iter().collect();
+            let mut findings: Vec<Finding> = ended(ground, &subject, certificate).into_iter().collect();
+            if authority.is_root(certificate) {
+                findings.extend(withheld(authority));
+            }
             settled.insert(subject, Settled { findings, ..one });
         }
     }
@@ -200,7 +189,15 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     let authoritys = ground.authorities.values().flat_map(Authority::certificates);
     vouched.extend(authoritys.map(|(_, certificate)| certificate.fingerprint()));
     let in_doubt = authority::is_any_at_fault(ground.authorities);
-    Settlement { subjects: settled, predecessors, vouched, in_doubt, gone }
+    let stays =
+        |id: &IdentityId| settled.get(&Subject::Identity(id.clone())).is_none_or(|one: &Settled| one.renewal.is_none());
+    let current = settled.iter().filter_map(|(subject, one)| match subject {
+        Subject::Identity(_) if one.renewal.is_none() => one.current.as_ref().map(|c| c.fingerprint()),
+        Subject::Identity(_) | Subject::Certificate(_) => None,
+    });
+    let served = served(ground.observed).filter(|(id, _)| stays(id)).map(|(_, print)| print);
+    let presented = current.chain(served).collect();
+    Settlement { subjects: settled, predecessors, vouched, in_doubt, presented, gone }
 }
 
 impl Settled {
@@ -387,6 +384,20 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
     let name = text::escape(certificate.subject());
     let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");
     wanted.then(|| Finding::new(kind, message).at(None, Some(certificate.fingerprint())))
+}
+
+/// Says of an authority's root which declared intermediates are no trust anchors.
+fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
+    let one = |(certificate, lost): (&Arc<Certificate>, Vec<&'static str>)| {
+        let message = format!(
+            "{} is not imported as a trust anchor: stores would drop its {}; services send it with their certificates \
+             (`as_anchor: unconstrained` beside its file imports it all the same)",
+            text::escape(certificate.subject()),
+            lost.join(", ")
+        );
+        Finding::new(Kind::IssuerWithheld, message).at(None, Some(certificate.fingerprint()))
+    };
+    authority.withheld().map(one).collect()
 }
 
 /// A certificate of an authority, which its root's pin or its own vouches for.

@@ -621,3 +621,57 @@ fn two_nodes_of_one_certificate_part_ways() {
     assert!(here.contains(&"replace") && here.contains(&"import"), "{here:?}");
     converge(&mut world);
 }
+
+/// A certificate of this name that is a CA's.
+fn a_ca(name: &str) -> world::Pair {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    let certificate = trustmason_keystore::Certificate::parse(&der).unwrap();
+    world::Pair { certificate: std::sync::Arc::new(certificate), pkcs8: key.serialize_der() }
+}
+
+#[test]
+fn by_name_leaves_only_what_says_in_full_whose_it_is() {
+    let seeds = [
+        ("full", make("gone0.acme.example", &["gone0.acme.example"], -300, 900), true),
+        ("short beside full", make("gone0", &["gone0.acme.example"], -300, 900), true),
+        ("short", make("gone0", &[], -300, 900), false),
+        ("short of another", make("gone1", &["gone0.acme.example"], -300, 900), false),
+        ("with a live name", make("gone0.acme.example", &["gone0.acme.example", "x.example"], -300, 900), false),
+        ("a ca", a_ca("gone0.acme.example"), false),
+    ];
+    let mut world = World::new(1);
+    let entries: Vec<Seed> = seeds.iter().map(|(alias, pair, _)| trusted(alias, pair)).collect();
+    world.disk.insert(cacerts(0), Disk::File(jks(&entries)));
+    let plan = world.plan();
+    world.apply(&plan);
+    let left = world::listing(&world.open(&cacerts(0)).unwrap());
+    for (alias, pair, leaves) in seeds {
+        assert_eq!(!left.iter().any(|entry| entry.3.contains(&pair.print())), leaves, "{alias}");
+    }
+}
+
+#[test]
+fn what_a_live_host_presents_is_deleted_by_nobodys_name() {
+    let mut world = World::new(1);
+    // People export it by hand, and it names a host that left: nobody here makes it anew.
+    let presented = pool().retired[0].clone();
+    world.sources.insert(Subject::Identity(IdentityId::new(host(0), "iis")), found(&presented));
+    world.disk.insert(cacerts(0), Disk::File(jks(&[trusted("by hand", &presented)])));
+    let plan = world.plan();
+    assert_eq!(plan.summary.delete, 0, "{:#?}", plan.changes);
+}
+
+#[test]
+fn a_hosts_certificate_that_is_a_ca_is_said() {
+    let mut world = World::new(1);
+    let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
+    world.sources.insert(subject, found(&a_ca(host(0).as_str())));
+    let said = findings(&world.plan(), Kind::HostIsCa);
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("is a CA's (basic constraints)"), "{said:?}");
+}

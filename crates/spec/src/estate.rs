@@ -142,6 +142,8 @@ impl IdentitySpec {
 pub(crate) struct AnchorSpec {
     pub(crate) file: String,
     pub(crate) sha256: Option<At<Fingerprint>>,
+    /// `as_anchor: unconstrained`.
+    pub(crate) unconstrained: bool,
 }
 
 /// An entry of `authorities:`.

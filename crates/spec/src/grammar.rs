@@ -62,6 +62,7 @@ pub(crate) const FINDINGS: &[&str] = &[
     "weak-signature",
     "eku-missing",
     "san-missing",
+    "host-is-ca",
     "shared-key",
     "private-key-in-trust",
     "jvm-invisible",
@@ -73,6 +74,7 @@ pub(crate) const FINDINGS: &[&str] = &[
     "unmanaged",
     "duplicate",
     "options-unobserved",
+    "issuer-withheld",
 ];
 
 /// The system stores of Windows that are written.

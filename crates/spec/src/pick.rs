@@ -145,7 +145,11 @@ pub(crate) fn sha256_of(node: &Node, field: &str) -> Option<At<Fingerprint>> {
 
 /// A certificate file with its pin.
 pub(crate) fn anchor(node: &Node) -> AnchorSpec {
-    AnchorSpec { file: node.text_of("file").unwrap_or_default(), sha256: sha256_of(node, "sha256") }
+    AnchorSpec {
+        file: node.text_of("file").unwrap_or_default(),
+        sha256: sha256_of(node, "sha256"),
+        unconstrained: node.text_of("as_anchor").is_some_and(|text| text == "unconstrained"),
+    }
 }
 
 /// `profile:`, one or more.

@@ -428,6 +428,8 @@ pub struct AnchorDef {
     pub file: PathBuf,
     /// Its pin.
     pub sha256: Option<Fingerprint>,
+    /// Whether an intermediate is trusted as an anchor though a JVM then drops its constraints (`as_anchor: unconstrained`).
+    pub unconstrained: bool,
 }
 
 /// A certification authority.

@@ -61,6 +61,27 @@ pub(crate) fn forge(count: u32, seed: u64) -> Result<(), Failure> {
     .run()
 }
 
+/// Judges chains of certificates.
+pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
+    tools::ensure_judges()?;
+    let head = format!(
+        "# Chains of certificates\n\n`cargo xtask chains --count {count} --seed {seed}` makes that many chains of two to five certificates with one or two \
+         odd things in\nnine of ten (each [rule](authorities.md#the-rules-of-a-chain) broken, or nearly), and asks three judges about \
+         each: trustmason, `openssl verify` as server\nand as client, and JSSE's PKIX trust manager as both. Where trustmason accepts, \
+         the others are asked about the very path that it would\ninstall. No chain that one of them refuses may be accepted, and of \
+         those that both accept at most one in two hundred may be refused."
+    );
+    Campaign {
+        page: "chains",
+        head,
+        tail: "A smaller campaign of 150 is part of the tests. What openssl and JSSE accept and trustmason refuses on purpose is drawn once in\n\
+               1500 chains; [paths](design/paths.md) lists it.",
+        test: &["--package", "trustmason-keystore", "--test", "judge_chains"],
+        settings: &[("TRUSTMASON_CHAINS", count.to_string()), ("TRUSTMASON_CHAIN_SEED", seed.to_string())],
+    }
+    .run()
+}
+
 /// Searches the model of rotation in its larger worlds.
 pub(crate) fn model() -> Result<(), Failure> {
     Campaign {

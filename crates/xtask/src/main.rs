@@ -86,6 +86,15 @@ enum Chore {
         #[arg(long, default_value_t = 20_261_129)]
         seed: u64,
     },
+    /// Makes chains of certificates and has openssl and JSSE judge them; writes the figures to docs/chains.md
+    Chains {
+        /// How many
+        #[arg(long, default_value_t = 5_000)]
+        count: u32,
+        /// The number of the first
+        #[arg(long, default_value_t = 20_261_129)]
+        seed: u64,
+    },
     /// Searches the model of rotation in its larger worlds too; writes the figures to docs/model.md
     Model,
     /// Judges generated certificates and mutants of real ones by Java 17 and Java 8; writes the figures to docs/loads.md
@@ -152,6 +161,7 @@ fn main() -> ExitCode {
         Chore::BenchOpen { store } => bench::open_probe(&store),
         Chore::Kill { kills, seed } => campaign::kill(kills, seed),
         Chore::Forge { count, seed } => campaign::forge(count, seed),
+        Chore::Chains { count, seed } => campaign::chains(count, seed),
         Chore::Model => campaign::model(),
         Chore::Loads { count, seed } => campaign::loads(count, seed),
         Chore::Java8 => match java8::ensure() {

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let machine = Machine::of(&estate, Clock::read()?);
     let mut sight = machine.look(&estate, console)?;
     let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
-    let wide = trustmason_plan::widened(&estate.topology, &sight.observed);
+    let wide = trustmason_plan::widened(&estate.topology, &sight.observed, machine.clock.now());
     let topology = wide.as_ref().unwrap_or(&estate.topology);
     let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };
     console.report(&target.explain(case)?);

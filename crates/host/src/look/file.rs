@@ -202,9 +202,7 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
         Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
         Err(
             error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::Unrecoverable(_) | KeyError::NotAKey),
-        ) => {
-            KeyLook::Unknown(error.to_string())
-        }
+        ) => KeyLook::Unknown(error.to_string()),
     }
 }
 

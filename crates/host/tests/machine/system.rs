@@ -122,7 +122,7 @@ fn declare(world: &mut World, host: &str, chain: &Chain) {
     for (name, certificate) in [("corp-root", &chain.root), ("corp-issuing", &chain.issuing)] {
         let file = world.root().join(format!("{name}.pem"));
         std::fs::write(&file, pem(certificate)).unwrap();
-        world.topology.anchors.insert(name.to_owned(), AnchorDef { file, sha256: None });
+        world.topology.anchors.insert(name.to_owned(), AnchorDef { file, sha256: None, unconstrained: false });
         let mut edge = edge(&id, "x.acme.example/any", None);
         edge.subject = Subject::Certificate(name.to_owned());
         edge.id = format!("{id} <- {name}");

@@ -115,6 +115,15 @@ impl Signature {
     }
 }
 
+impl Signature {
+    /// Whether a key of this kind makes such signatures; plain RSA keys also make RSASSA-PSS.
+    pub(crate) fn may_be_made_by(&self, key: &PublicKey) -> bool {
+        self.key.as_ref().is_some_and(|needed| {
+            *needed == key.algorithm || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa)
+        })
+    }
+}
+
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

@@ -8,6 +8,7 @@ mod algorithm;
 mod extensions;
 mod jvm;
 mod name;
+mod parts;
 mod time;
 mod verify;
 
@@ -23,6 +24,7 @@ pub use extensions::KeyUsage;
 pub(crate) use extensions::usage_name;
 pub(crate) use jvm::unrecoverable;
 pub use jvm::{JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, Place};
+pub(crate) use parts::Parts;
 pub use verify::SignatureCheck;
 
 use crate::der::{self, Der, DerError, Fault, Tlv};
@@ -335,6 +337,12 @@ impl Certificate {
         let dns = self.dns_names().iter().chain(&self.common_names).map(|name| name.to_lowercase());
         let other = std::iter::repeat_n("(a name of another kind)".to_owned(), self.extensions.other_names);
         dns.chain(other).collect()
+    }
+
+    /// How many names of its subject alternative name are no DNS names: addresses, URIs, mail and directory names, others.
+    #[must_use]
+    pub fn other_alternative_names(&self) -> usize {
+        self.extensions.other_names
     }
 
     /// The public key's algorithm and size.

@@ -16,14 +16,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use trustmason_keystore::path::{Refused, Rule};
 use trustmason_keystore::{Certificate, Fingerprint, KeyAlgorithm};
-use trustmason_spec::topology::IdentityDef;
+use trustmason_spec::topology::{IdentityDef, Topology};
 
 use super::Authority;
 use crate::constraints::{self, Fault};
 use crate::finding::Kind;
 use crate::mint;
-use crate::observed::{InboxFile, StagedKey};
+use crate::observed::{InboxFile, Observed, StagedKey};
 use crate::text;
 
 /// Extensions that may be critical in a server's certificate: key usage and basic constraints (RFC 5280 §4.2.1.3, §4.2.1.9).
@@ -47,8 +48,40 @@ pub(crate) enum Judged {
     Bad(Vec<(Kind, String, Option<Fingerprint>)>),
 }
 
+/// The reply of an authority to the request of an identity's staged key. `current` is the certificate that it has now.
+pub(crate) fn reply(
+    topology: &Topology,
+    observed: &Observed,
+    authority: &Authority<'_>,
+    def: &IdentityDef,
+    staged: &StagedKey,
+    current: Option<&Certificate>,
+    now: Timestamp,
+) -> Judged {
+    // Signed at once, in a lab. What stands there while a reply is awaited is self-signed: nobody issued it, whoever has its name.
+    let made = Some(&staged.certificate).filter(|c| !c.is_self_issued() && authority.chain(c).is_some());
+    if let Some(made) = made {
+        let place = staged.path.display().to_string();
+        return match authority.path(made, now) {
+            Some(Ok(issuers)) => Judged::Good { leaf: Arc::clone(made), issuers, place },
+            Some(Err(refused)) => {
+                let what = format!("{place}: {}", no_path(authority, made, &refused));
+                Judged::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
+            }
+            None => Judged::Nothing,
+        };
+    }
+    let spent = |c: &Certificate| {
+        let print = c.fingerprint();
+        current.is_some_and(|current| current.fingerprint() == print || current.spki_der() == c.spki_der())
+            || observed.ledger.predecessors.contains_key(&print)
+            || topology.distrust.contains_key(&print)
+    };
+    judge(authority, def, staged, &spent, now)
+}
+
 /// Judges what lies in an authority's inbox for the key an identity has in staging. `spent` are certificates it has or had.
-pub(crate) fn judge(
+fn judge(
     authority: &Authority<'_>,
     def: &IdentityDef,
     staged: &StagedKey,
@@ -59,18 +92,24 @@ pub(crate) fn judge(
     let ours = |c: &Certificate| c.spki_der() == staged.certificate.spki_der();
     let all: Vec<(&InboxFile, &Arc<Certificate>)> =
         files.iter().flat_map(|file| file.certificates.iter().map(move |c| (file, c))).collect();
-    // The latest counts: who sends one request twice gets two.
-    let latest = all.iter().filter(|(_, c)| ours(c)).max_by_key(|(_, c)| (c.not_before(), c.fingerprint()));
-    if let Some((file, leaf)) = latest {
+    let mut own: Vec<&(&InboxFile, &Arc<Certificate>)> = all.iter().filter(|(_, c)| ours(c)).collect();
+    own.sort_by_key(|(_, c)| std::cmp::Reverse((c.not_before(), c.fingerprint())));
+    // The latest that passes counts; of those that do not, the latest is spoken of.
+    let mut latest: Option<Judged> = None;
+    for (file, leaf) in own {
         let place = file.path.display().to_string();
-        let faults = faults(authority, def, leaf, now);
-        return match authority.chain(leaf).filter(|_| faults.is_empty()) {
-            Some(issuers) => Judged::Good { leaf: Arc::clone(leaf), issuers, place },
-            None => {
+        match judge_one(authority, def, leaf, now) {
+            Ok(issuers) => return Judged::Good { leaf: Arc::clone(leaf), issuers, place },
+            Err(faults) if latest.is_none() => {
                 let print = Some(leaf.fingerprint());
-                Judged::Bad(faults.into_iter().map(|(kind, what)| (kind, format!("{place}: {what}"), print)).collect())
+                let said = faults.into_iter().map(|(kind, what)| (kind, format!("{place}: {what}"), print));
+                latest = Some(Judged::Bad(said.collect()));
             }
-        };
+            Err(_) => {}
+        }
+    }
+    if let Some(bad) = latest {
+        return bad;
     }
     let mut bad = Vec::new();
     for (file, other) in all.iter().filter(|(_, c)| !c.is_ca() && constraints::names(c, def) && !spent(c)) {
@@ -94,29 +133,18 @@ pub(crate) fn judge(
     if bad.is_empty() { Judged::Nothing } else { Judged::Bad(bad) }
 }
 
-/// What speaks against a certificate whose key is ours.
-fn faults(authority: &Authority<'_>, def: &IdentityDef, leaf: &Certificate, now: Timestamp) -> Vec<(Kind, String)> {
-    let mut faults = Vec::new();
-    let issuers = authority.chain(leaf);
-    if issuers.is_none() {
-        let issuer = text::escape(leaf.issuer());
-        let why = if authority.is_named_by(leaf) {
-            format!(
-                "it says that {issuer} issued it, and no certificate of that name here signed it with a chain to the root"
-            )
-        } else {
-            format!(
-                "the certificate of its issuer {issuer} is missing; put it into the inbox or under `intermediates:`"
-            )
-        };
-        faults.push((Kind::ReplyChainIncomplete, format!("no chain leads from it to the pinned root: {why}")));
-    }
-    let issuers = issuers.unwrap_or_default();
+/// What speaks against a certificate whose key is ours; otherwise who issued it, nearest first.
+fn judge_one(
+    authority: &Authority<'_>,
+    def: &IdentityDef,
+    leaf: &Certificate,
+    now: Timestamp,
+) -> Result<Vec<Arc<Certificate>>, Vec<(Kind, String)>> {
     let judged = constraints::judge(leaf, def, now);
-    faults.extend(names(def, leaf, now));
+    let mut faults: Vec<(Kind, String)> = names(def, leaf, &judged, now).into_iter().collect();
     if let Some(usages) = leaf.extended_key_usage() {
-        let allows = |usage: &str| usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage");
-        let missing: Vec<&str> = ["serverAuth", "clientAuth"].into_iter().filter(|usage| !allows(usage)).collect();
+        let missing: Vec<&str> =
+            ["serverAuth", "clientAuth"].into_iter().filter(|usage| !usages.iter().any(|u| u == usage)).collect();
         if !missing.is_empty() {
             let what = format!(
                 "its extended key usage leaves out {}; ask for a template with client and server authentication",
@@ -125,19 +153,93 @@ fn faults(authority: &Authority<'_>, def: &IdentityDef, leaf: &Certificate, now:
             faults.push((Kind::ReplyEku, what));
         }
     }
-    faults.extend(weak(leaf, &issuers, &judged).into_iter().map(|what| (Kind::ReplyWeakCrypto, what)));
-    faults.extend(dates(leaf, &issuers, &judged, now).into_iter().map(|what| (Kind::ReplyDates, what)));
-    faults
+    let eku = judged.iter().filter(|fault| matches!(fault, Fault::EkuMissing { .. }));
+    faults.extend(eku.map(|fault| (Kind::ReplyEku, fault.to_string())));
+    faults.extend(weak(leaf, &judged).into_iter().map(|what| (Kind::ReplyWeakCrypto, what)));
+    faults.extend(dates(&judged).into_iter().map(|what| (Kind::ReplyDates, what)));
+    // The signatures of a path cost most. Hostile replies fail before them, and of a faulty one only the first word counts.
+    let issuers = match authority.path(leaf, now) {
+        Some(Ok(issuers)) => issuers,
+        Some(Err(refused)) => {
+            if !faults.iter().any(|(kind, _)| *kind == kind_of(refused.rule)) {
+                faults.push((kind_of(refused.rule), no_path(authority, leaf, &refused)));
+            }
+            return Err(faults);
+        }
+        None => Vec::new(),
+    };
+    faults.extend(outlived(leaf, &issuers).into_iter().map(|what| (Kind::ReplyDates, what)));
+    if faults.is_empty() { Ok(issuers) } else { Err(faults) }
 }
 
-fn names(def: &IdentityDef, leaf: &Certificate, now: Timestamp) -> Option<(Kind, String)> {
+/// The finding that a refused path is.
+fn kind_of(rule: Rule) -> Kind {
+    match rule {
+        Rule::Algorithm | Rule::Key | Rule::EndEntityIsCa | Rule::DigitalSignature | Rule::CriticalExtension => {
+            Kind::ReplyWeakCrypto
+        }
+        Rule::NotYetValid | Rule::Ended => Kind::ReplyDates,
+        Rule::Purpose => Kind::ReplyEku,
+        Rule::Issuer
+        | Rule::Length
+        | Rule::KeyIdentifier
+        | Rule::Signature
+        | Rule::Form
+        | Rule::BasicConstraints
+        | Rule::PathLength
+        | Rule::KeyCertSign
+        | Rule::NameConstraints
+        | Rule::NameConstraintsForm
+        | Rule::Policy
+        | Rule::SecondOpinion => Kind::ReplyChainIncomplete,
+    }
+}
+
+fn no_path(authority: &Authority<'_>, leaf: &Certificate, refused: &Refused) -> String {
+    let is_leaf = refused.fingerprint == leaf.fingerprint();
+    let advice = match refused.rule {
+        Rule::Issuer if is_leaf && !authority.is_named_by(leaf) => {
+            let issuer = text::escape(leaf.issuer());
+            return format!(
+                "no chain leads from it to the pinned root: the certificate of its issuer {issuer} is missing; put it into the \
+                 inbox or under `intermediates:`"
+            );
+        }
+        Rule::Signature if is_leaf => {
+            let issuer = text::escape(leaf.issuer());
+            return format!(
+                "no chain leads from it to the pinned root: it says that {issuer} issued it, and no certificate of that name \
+                 here signed it with a chain to the root"
+            );
+        }
+        _ => super::said(refused),
+    };
+    format!("no chain that validators accept leads from it to the pinned root: {advice}")
+}
+
+fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp) -> Option<(Kind, String)> {
     if !constraints::names(leaf, def) {
         let what = format!("it names {}, must name {}", constraints::carries(leaf), def.id.host);
         return Some((Kind::ReplyName, what));
     }
+    if let Some(fault) = judged.iter().find(|fault| matches!(fault, Fault::CnNotFqdn { .. } | Fault::NotNamed { .. })) {
+        return Some((Kind::ReplyName, fault.to_string()));
+    }
     let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<String>>();
     let (asked, got) = (lower(&mint::order(def, now).names), lower(leaf.dns_names()));
+    if let Some(cn) = leaf.common_name().filter(|cn| !asked.contains(&cn.to_lowercase())) {
+        let what = format!("its CN is {}, the request asked for {}", text::escape(cn), def.id.host);
+        return Some((Kind::ReplyName, what));
+    }
     let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    if leaf.other_alternative_names() > 0 {
+        let count = text::count(leaf.other_alternative_names(), "name");
+        let what = format!(
+            "its subject alternative name has {count} of other kinds than DNS (addresses, URIs, mail), the request asked for {}",
+            list(asked)
+        );
+        return Some((Kind::ReplySan, what));
+    }
     (asked != got).then(|| {
         let got = if got.is_empty() { "nothing".to_owned() } else { text::escape(&list(got)) };
         let what = format!("its subject alternative name lists {got}, the request asked for {}", list(asked));
@@ -145,21 +247,17 @@ fn names(def: &IdentityDef, leaf: &Certificate, now: Timestamp) -> Option<(Kind,
     })
 }
 
-fn weak(leaf: &Certificate, issuers: &[Arc<Certificate>], judged: &[Fault]) -> Vec<String> {
+fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
     let mut faults: Vec<String> = Vec::new();
     if leaf.is_ca() {
         faults.push("it is a CA's certificate (basic constraints), not a server's".to_owned());
     }
-    // The root is trusted by its pin, not by its own signature.
-    let between = issuers.iter().take(issuers.len().saturating_sub(1)).map(|c| &**c);
-    for certificate in std::iter::once(leaf).chain(between) {
-        let (name, key) = (text::escape(certificate.subject()), certificate.public_key());
-        if certificate.signature().is_weak() {
-            faults.push(format!("{name} is signed with {}", certificate.signature().name));
-        }
-        if key.algorithm == KeyAlgorithm::Rsa && key.bits < 2048 {
-            faults.push(format!("the key of {name} is {key}"));
-        }
+    let (name, key) = (text::escape(leaf.subject()), leaf.public_key());
+    if leaf.signature().is_weak() {
+        faults.push(format!("{name} is signed with {}", leaf.signature().name));
+    }
+    if key.algorithm == KeyAlgorithm::Rsa && key.bits < 2048 {
+        faults.push(format!("the key of {name} is {key}"));
     }
     let role = judged.iter().filter(|fault| matches!(fault, Fault::Key { .. } | Fault::Signature { .. }));
     faults.extend(role.map(ToString::to_string));
@@ -171,19 +269,20 @@ fn weak(leaf: &Certificate, issuers: &[Arc<Certificate>], judged: &[Fault]) -> V
     faults
 }
 
-fn dates(leaf: &Certificate, issuers: &[Arc<Certificate>], judged: &[Fault], now: Timestamp) -> Vec<String> {
-    let wrong = judged
+fn dates(judged: &[Fault]) -> Vec<String> {
+    judged
         .iter()
-        .filter(|fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. } | Fault::RenewDue { .. }));
-    let mut faults: Vec<String> = wrong.map(ToString::to_string).collect();
-    for issuer in issuers {
-        let (name, end) = (text::escape(issuer.subject()), issuer.not_after());
-        if end < now.as_second() {
-            faults.push(format!("its issuer {name} expired on {}", text::day(end)));
-        } else if end < leaf.not_after() {
-            let days = (text::day(end), text::day(leaf.not_after()));
-            faults.push(format!("its issuer {name} ends on {}, before it does on {}", days.0, days.1));
-        }
-    }
-    faults
+        .filter(|fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. } | Fault::RenewDue { .. }))
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// The issuers that end before it does.
+fn outlived(leaf: &Certificate, issuers: &[Arc<Certificate>]) -> Vec<String> {
+    let shorter = issuers.iter().filter(|issuer| issuer.not_after() < leaf.not_after());
+    let said = shorter.map(|issuer| {
+        let days = (text::day(issuer.not_after()), text::day(leaf.not_after()));
+        format!("its issuer {} ends on {}, before it does on {}", text::escape(issuer.subject()), days.0, days.1)
+    });
+    said.collect()
 }

@@ -8,6 +8,7 @@ use trustmason_spec::topology::{Edge, Subject};
 use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
 use crate::overlap;
+use crate::public_roots;
 use crate::settle;
 use crate::why::Why;
 
@@ -30,11 +31,12 @@ impl<'a> Comparison<'a> {
                 return Slot::Taken(self.conflict(wish, entry));
             };
             let fingerprint = slot.fingerprint();
-            let known_old = self.settlement.predecessors.contains_key(&fingerprint);
-            let placed = entry
-                .alias
-                .as_deref()
-                .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
+            let known_old = self.predecessor(fingerprint).is_some();
+            let placed = !public_roots::contains(fingerprint)
+                && entry
+                    .alias
+                    .as_deref()
+                    .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
             let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some());

@@ -12,6 +12,7 @@ use crate::change::{Deed, DeleteReason};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
 use crate::overlap;
+use crate::public_roots;
 use crate::text;
 
 impl<'a> Comparison<'a> {
@@ -39,9 +40,7 @@ impl<'a> Comparison<'a> {
                 // It stays.
             } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
-            } else if let Some(identity) =
-                self.settlement.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id))
-            {
+            } else if let Some(identity) = self.predecessor(fingerprint).filter(|id| self.is_succeeded(id)) {
                 let reason = format!("{identity} has another certificate now");
                 let waits = self.settlement.successor_of(fingerprint);
                 let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
@@ -95,6 +94,11 @@ impl<'a> Comparison<'a> {
         if !already {
             self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
         }
+    }
+
+    /// Whose certificate this was before. A public root was nobody's, whatever the ledger says.
+    pub(super) fn predecessor(&self, print: Fingerprint) -> Option<&'a IdentityId> {
+        self.settlement.predecessors.get(&print).filter(|_| !public_roots::contains(print))
     }
 
     /// A predecessor leaves once its successor is known, and not while an edge to its identity is blocked here.
@@ -160,7 +164,8 @@ impl<'a> Comparison<'a> {
             Some(alias) => fold_alias(alias).into_owned(),
             None => fingerprint.to_string(),
         };
-        self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
+        // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
+        !public_roots::contains(fingerprint) && self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
     }
 
     pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {

@@ -17,7 +17,7 @@ use trustmason_spec::topology::{IdentityDef, Source};
 
 use super::renew::{self, Draft};
 use super::{Ground, Settled};
-use crate::authority::{self, Authority, Judged};
+use crate::authority::{self, Judged};
 use crate::change::{From, FromKind, IdentityState, Material};
 use crate::finding::{Finding, Kind};
 use crate::observed::StagedKey;
@@ -74,7 +74,8 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
         };
     };
     let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
-    match reply(ground, def, authority, staged, place.current.as_deref()) {
+    let current = place.current.as_deref();
+    match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
         Judged::Nothing => waits(ground, def, name, place, staged),
         Judged::Bad(faults) => {
             let mut settled = waits(ground, def, name, place, staged);
@@ -101,28 +102,6 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
 /// Whether a staged key is the one already in use: a run ended between its store and the removal.
 fn is_installed(look: &StagedKey, place: &Place<'_, '_>) -> bool {
     place.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
-}
-
-fn reply(
-    ground: &Ground<'_>,
-    def: &IdentityDef,
-    authority: &Authority<'_>,
-    staged: &StagedKey,
-    current: Option<&Certificate>,
-) -> Judged {
-    // Signed at once, in a lab. What stands there while a reply is awaited is self-signed: nobody issued it, whoever has its name.
-    let made = Some(&staged.certificate).filter(|c| !c.is_self_issued());
-    if let Some(issuers) = made.and_then(|c| authority.chain(c)) {
-        let place = staged.path.display().to_string();
-        return Judged::Good { leaf: Arc::clone(&staged.certificate), issuers, place };
-    }
-    let spent = |c: &Certificate| {
-        let print = c.fingerprint();
-        current.is_some_and(|current| current.fingerprint() == print || current.spki_der() == c.spki_der())
-            || ground.observed.ledger.predecessors.contains_key(&print)
-            || ground.topology.distrust.contains_key(&print)
-    };
-    authority::judge(authority, def, staged, &spent, ground.now)
 }
 
 /// Material of what it presents now: nothing changes for its trusters.

@@ -82,11 +82,20 @@ static ANCHOR: Record = record(
     &[must("file", TEXT, "the file, PEM or DER"), may("sha256", SHA256, "its fingerprint, as a pin")],
 );
 
+static INTERMEDIATE: Record = record(
+    "an intermediate",
+    &[
+        must("file", TEXT, "the file, PEM or DER"),
+        may("sha256", SHA256, "its fingerprint, as a pin"),
+        may("as_anchor", Shape::Words(&["unconstrained"]), "trust it though Java stores drop its constraints"),
+    ],
+);
+
 static AUTHORITY: Record = record(
     "an authority",
     &[
         must("root", Shape::Record(&ANCHOR), "its root certificate"),
-        may("intermediates", Shape::List(&Shape::Record(&ANCHOR)), "its intermediates, top down"),
+        may("intermediates", Shape::List(&Shape::Record(&INTERMEDIATE)), "its intermediates, top down"),
         may("requests_dir", TEXT, "folder where requests are put"),
         may("inbox", TEXT, "folder where replies are dropped"),
         may("sign_with", TEXT, "its private key; for labs"),

@@ -25,8 +25,11 @@ pub(crate) fn anchors(
         }
     }
     let base = work.base;
-    let anchor =
-        |one: &AnchorSpec| AnchorDef { file: join(base, &one.file), sha256: one.sha256.as_ref().map(|at| at.value) };
+    let anchor = |one: &AnchorSpec| AnchorDef {
+        file: join(base, &one.file),
+        sha256: one.sha256.as_ref().map(|at| at.value),
+        unconstrained: one.unconstrained,
+    };
     let anchors = spec.certificates.iter().map(|(name, at)| (name.clone(), anchor(&at.value))).collect();
     let mut authorities = BTreeMap::new();
     for (name, at) in &spec.authorities {

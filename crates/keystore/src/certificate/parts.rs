@@ -1,0 +1,85 @@
+//! The parts of a certificate that only the validation of a path looks at, read anew from its DER: nobody keeps them.
+
+use super::Certificate;
+use crate::der::{self, Der, DerError, Tlv};
+
+/// One extension as it stands (RFC 5280 §4.2).
+pub(crate) struct Extension<'a> {
+    /// The contents of its object identifier.
+    pub(crate) oid: &'a [u8],
+    /// The contents of its OCTET STRING.
+    pub(crate) value: &'a [u8],
+}
+
+/// The parts of one certificate (RFC 5280 §4.1).
+pub(crate) struct Parts<'a> {
+    /// What is signed, with its tag.
+    pub(crate) signed: &'a [u8],
+    /// The contents of the signature's AlgorithmIdentifier.
+    pub(crate) algorithm: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    /// The contents of the serial number.
+    pub(crate) serial: &'a [u8],
+    /// The two times of the validity.
+    pub(crate) times: [Tlv<'a>; 2],
+    pub(crate) subject: Tlv<'a>,
+    /// The contents of the key's AlgorithmIdentifier.
+    pub(crate) key_algorithm: &'a [u8],
+    pub(crate) key: &'a [u8],
+    pub(crate) extensions: Vec<Extension<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a certificate apart.
+    ///
+    /// # Errors
+    /// [`DerError`] where a part has another form than the JDK's and openssl's readers allow: a signature or a key of other
+    /// than whole bytes.
+    pub(crate) fn of(certificate: &'a Certificate) -> Result<Self, DerError> {
+        let mut outer = Der::new(certificate.der()).expect(der::SEQUENCE)?.inner();
+        let tbs = outer.expect(der::SEQUENCE)?;
+        let algorithm = outer.expect(der::SEQUENCE)?;
+        let signature = outer.expect(der::BIT_STRING)?.bits()?;
+        let mut fields = tbs.inner();
+        fields.optional(der::CONTEXT_0)?;
+        let serial = fields.expect(der::INTEGER)?;
+        fields.expect(der::SEQUENCE)?;
+        fields.expect(der::SEQUENCE)?;
+        let mut validity = fields.expect(der::SEQUENCE)?.inner();
+        let times = [validity.next()?, validity.next()?];
+        let subject = fields.expect(der::SEQUENCE)?;
+        let mut spki = fields.expect(der::SEQUENCE)?.inner();
+        let key_algorithm = spki.expect(der::SEQUENCE)?;
+        let key = spki.expect(der::BIT_STRING)?.bits()?;
+        for unique_id in [0x81, 0x82] {
+            fields.optional(unique_id)?;
+        }
+        let mut extensions = Vec::new();
+        if let Some(wrapped) = fields.optional(0xa3)? {
+            let mut list = wrapped.inner().expect(der::SEQUENCE)?.inner();
+            while !list.is_empty() {
+                let mut extension = list.expect(der::SEQUENCE)?.inner();
+                let oid = extension.expect(der::OID)?;
+                extension.optional(0x01)?;
+                let value = extension.expect(der::OCTET_STRING)?;
+                extensions.push(Extension { oid: oid.body, value: value.body });
+            }
+        }
+        Ok(Self {
+            signed: tbs.raw,
+            algorithm: algorithm.body,
+            signature,
+            serial: serial.body,
+            times,
+            subject,
+            key_algorithm: key_algorithm.body,
+            key,
+            extensions,
+        })
+    }
+
+    /// The contents of an extension.
+    pub(crate) fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
+        self.extensions.iter().find(|extension| extension.oid == oid).map(|extension| extension.value)
+    }
+}

@@ -1,0 +1,106 @@
+//! Name constraints along a path (RFC 5280 §4.2.1.10, §6.1.3 b and c).
+
+use super::Member;
+use super::names::{self, Name};
+use super::rule::{Faults, Rule};
+use crate::certificate::Parts;
+use crate::der::{self, Der, DerError};
+
+/// The name constraints.
+pub(super) const OID: &[u8] = &[0x55, 0x1d, 30];
+
+/// More comparisons than any honest path needs: the product of names and subtrees is in the hands of who made them.
+const MOST_COMPARISONS: usize = 250_000;
+
+/// The subtrees of one issuer.
+pub(super) struct Subtrees<'a> {
+    permitted: Vec<Name<'a>>,
+    excluded: Vec<Name<'a>>,
+}
+
+impl Subtrees<'_> {
+    /// Whether one of them is a directory name, a URI or a mail name.
+    pub(super) fn has_other_than_hosts(&self) -> bool {
+        self.permitted.iter().chain(&self.excluded).any(|base| !matches!(base.kind, names::DNS | names::ADDRESS))
+    }
+}
+
+/// Reads the name constraints of an issuer, if it has any.
+///
+/// # Errors
+/// The rule and what is wrong: a broken form, or one that is not processed.
+pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule, String)> {
+    let Some(value) = parts.extension(OID) else { return Ok(None) };
+    let broken = |error: DerError| (Rule::Form, format!("has name constraints with {}", error.fault.what()));
+    let mut whole = Der::new(value);
+    let mut fields = whole.expect(der::SEQUENCE).map_err(broken)?.inner();
+    whole.end().map_err(broken)?;
+    let mut lists = [Vec::new(), Vec::new()];
+    for (list, tag) in lists.iter_mut().zip([0xa0, 0xa1]) {
+        let Some(subtrees) = fields.optional(tag).map_err(broken)? else { continue };
+        let mut subtrees = subtrees.inner();
+        while !subtrees.is_empty() {
+            let mut subtree = subtrees.expect(der::SEQUENCE).map_err(broken)?.inner();
+            let base = subtree.next().map_err(broken)?;
+            if !subtree.is_empty() {
+                return Err((Rule::NameConstraintsForm, "has name constraints with a distance".to_owned()));
+            }
+            list.push(Name { kind: base.tag, body: base.body });
+        }
+    }
+    fields.end().map_err(broken)?;
+    let [permitted, excluded] = lists;
+    Ok(Some(Subtrees { permitted, excluded }))
+}
+
+/// Judges the names of a path by the constraints of its issuers, nearest issuer first.
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
+    let mut left = MOST_COMPARISONS;
+    for (place, (issuer, parts)) in issuers.iter().enumerate() {
+        // A broken form was said already.
+        let Ok(Some(subtrees)) = read(parts) else { continue };
+        // The JDK, which does not look at the root's, fails on an empty DNS name with an exception of its own.
+        let is_root = place + 1 == issuers.len();
+        if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(Name::is_empty_dns) {
+            faults.add(Rule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
+        }
+        let below = issuers.iter().take(place).rev().filter(|(subject, _)| !subject.is_self_issued());
+        for ((subject, own), is_leaf) in below.map(|member| (member, false)).chain([(leaf, true)]) {
+            if let Err((rule, what)) = within(&subtrees, own, is_leaf, &mut left) {
+                faults.add(rule, subject, format!("{what} {}", issuer.subject()));
+            }
+        }
+    }
+}
+
+/// Whether all names of a certificate are allowed; the words go before the issuer's name.
+fn within(
+    subtrees: &Subtrees<'_>,
+    parts: &Parts<'_>,
+    is_leaf: bool,
+    left: &mut usize,
+) -> Result<(), (Rule, &'static str)> {
+    let unreadable = (Rule::NameConstraints, "has a name that cannot be read by the name constraints of");
+    for name in names::all(parts, is_leaf).map_err(|_| unreadable)? {
+        if lies_in(name, &subtrees.permitted, left)? == Some(false) {
+            return Err((Rule::NameConstraints, "has a name outside the permitted subtrees of"));
+        }
+        if lies_in(name, &subtrees.excluded, left)? == Some(true) {
+            return Err((Rule::NameConstraints, "has a name in an excluded subtree of"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a name lies in one of the subtrees of its kind; `None`: there is none of its kind.
+fn lies_in(name: Name<'_>, list: &[Name<'_>], left: &mut usize) -> Result<Option<bool>, (Rule, &'static str)> {
+    let mut found = None;
+    for base in list.iter().filter(|base| base.kind == name.kind) {
+        *left = left.checked_sub(1).ok_or((Rule::NameConstraints, "has too many names for the name constraints of"))?;
+        let is_within = names::is_within(name, base.body).map_err(|names::Unprocessed| {
+            (Rule::NameConstraintsForm, "has a name that cannot be compared with the name constraints of")
+        })?;
+        found = Some(found == Some(true) || is_within);
+    }
+    Ok(found)
+}

@@ -1,0 +1,93 @@
+//! One certificate and the one that issued it: key identifiers and signature.
+
+use rustls_pki_types::SignatureVerificationAlgorithm;
+use webpki::aws_lc_rs as known;
+
+use super::rule::{Faults, Refused, Rule};
+use super::{names, parts};
+use crate::certificate::{Certificate, Parts};
+use crate::der::{self, Der, DerError};
+
+/// The authority key identifier (RFC 5280 §4.2.1.1).
+const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
+
+/// What [`Rule::Algorithm`] allows. Ed25519 and ML-DSA, which webpki also knows, are unknown to Java 8.
+pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
+    known::RSA_PKCS1_2048_8192_SHA256,
+    known::RSA_PKCS1_2048_8192_SHA384,
+    known::RSA_PKCS1_2048_8192_SHA512,
+    known::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    known::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    known::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    known::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    known::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    known::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+    known::ECDSA_P256_SHA256,
+    known::ECDSA_P256_SHA384,
+    known::ECDSA_P256_SHA512,
+    known::ECDSA_P384_SHA256,
+    known::ECDSA_P384_SHA384,
+    known::ECDSA_P384_SHA512,
+    known::ECDSA_P521_SHA256,
+    known::ECDSA_P521_SHA384,
+    known::ECDSA_P521_SHA512,
+];
+
+/// Whether a certificate was issued by another, as its identifiers and its signature tell. The names were compared already.
+pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mut Faults<'_>) -> Result<(), Refused> {
+    let (own, theirs) = (parts(certificate)?, parts(issuer)?);
+    identifiers(certificate, &own, issuer, &theirs, faults);
+    let mut fitting = ALGORITHMS
+        .iter()
+        .filter(|known| known.signature_alg_id().as_ref() == own.algorithm)
+        .filter(|known| known.public_key_alg_id().as_ref() == theirs.key_algorithm)
+        .peekable();
+    if fitting.peek().is_none() {
+        let what = format!("is signed with {} by a key {}", certificate.signature(), issuer.public_key());
+        faults.add(Rule::Algorithm, certificate, what);
+    } else if !fitting.any(|known| known.verify_signature(theirs.key, own.signed, own.signature).is_ok()) {
+        faults.add(Rule::Signature, certificate, format!("was not signed by {}", issuer.subject()));
+    }
+    Ok(())
+}
+
+/// Whether the authority key identifier is the issuer's.
+pub(super) fn identifiers(
+    certificate: &Certificate,
+    own: &Parts<'_>,
+    issuer: &Certificate,
+    theirs: &Parts<'_>,
+    faults: &mut Faults<'_>,
+) {
+    match contradicts(own, issuer, theirs) {
+        Ok(None) => {}
+        Ok(Some(what)) => faults.add(Rule::KeyIdentifier, certificate, what),
+        Err(error) => {
+            let what = format!("has an authority key identifier with {}", error.fault.what());
+            faults.add(Rule::Form, certificate, what);
+        }
+    }
+}
+
+/// What of the authority key identifier is not the issuer's.
+fn contradicts(own: &Parts<'_>, issuer: &Certificate, theirs: &Parts<'_>) -> Result<Option<&'static str>, DerError> {
+    let Some(value) = own.extension(AUTHORITY_KEY_IDENTIFIER) else { return Ok(None) };
+    let mut identifier = Der::new(value).expect(der::SEQUENCE)?.inner();
+    if let (Some(key), Some(is)) = (identifier.optional(0x80)?, issuer.subject_key_id())
+        && key.body != is
+    {
+        return Ok(Some("states another key identifier of its issuer than the issuer has"));
+    }
+    if let Some(stated) = identifier.optional(0xa1)? {
+        let mut stated = stated.inner();
+        while !stated.is_empty() {
+            let name = stated.next()?;
+            if name.tag == names::DIRECTORY && name.body != issuer.issuer_der() {
+                return Ok(Some("states that another issued its issuer"));
+            }
+        }
+    }
+    let serial = identifier.optional(0x82)?;
+    identifier.end()?;
+    Ok(serial.filter(|serial| serial.body != theirs.serial).map(|_| "states another serial number of its issuer"))
+}

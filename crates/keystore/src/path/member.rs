@@ -1,0 +1,176 @@
+//! One member of a path on its own: its form, its dates, its key, its extensions.
+
+use super::rule::{Faults, Rule};
+use super::{constraints, link, names, policy};
+use crate::certificate::{Certificate, KeyAlgorithm, Parts};
+use crate::der::{self, Der, DerError, Tlv};
+
+/// The critical extensions that are processed here, by openssl and by the JDK: key usage, alternative names, basic
+/// constraints, name constraints, policies and their mappings and constraints, extended key usage.
+const PROCESSED: [&str; 9] = [
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.19",
+    "2.5.29.30",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+];
+
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
+/// CRL distribution points (RFC 5280 §4.2.1.13). The JDK processes critical ones of a root only, by not looking at them.
+const POINTS_NAME: &str = "2.5.29.31";
+const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
+/// Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
+const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
+const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
+
+/// What every member must fulfil, the root too.
+pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool, at: i64, faults: &mut Faults<'_>) {
+    if let Err((rule, what)) = form(certificate, parts) {
+        faults.add(rule, certificate, what);
+    }
+    // A root's own policies are not processed (RFC 5280 §6.1.1).
+    if let (Err(error), false) = (policy::read(parts), is_root) {
+        faults.add(Rule::Form, certificate, format!("has policies with {}", error.fault.what()));
+    }
+    if at < certificate.not_before() {
+        faults.add(Rule::NotYetValid, certificate, "is not valid yet");
+    }
+    if at >= certificate.not_after() {
+        faults.add(Rule::Ended, certificate, "has ended");
+    }
+    let is_processed = |oid: &str| PROCESSED.contains(&oid) || (is_root && oid == POINTS_NAME);
+    if let Some(oid) = certificate.critical_extensions().iter().find(|oid| !is_processed(oid)) {
+        let what = format!("has the critical extension {oid}, which is not processed");
+        faults.add(Rule::CriticalExtension, certificate, what);
+    }
+    let key = certificate.public_key();
+    let is_known = link::ALGORITHMS.iter().any(|known| known.public_key_alg_id().as_ref() == parts.key_algorithm);
+    if !is_known || (key.algorithm == KeyAlgorithm::Rsa && !(2048..=8192).contains(&key.bits)) {
+        faults.add(Rule::Key, certificate, format!("has a key {key}"));
+    }
+    let usages = certificate.extended_key_usage().into_iter();
+    let leaves_out = |wanted: &str| usages.clone().any(|usages| !usages.iter().any(|usage| usage == wanted));
+    if let Some(missing) = ["serverAuth", "clientAuth"].into_iter().find(|wanted| leaves_out(wanted)) {
+        faults.add(Rule::Purpose, certificate, format!("leaves out {missing} in its extended key usage"));
+    }
+}
+
+/// What an issuer must fulfil whatever it issued.
+pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
+    if !certificate.is_ca() {
+        faults.add(Rule::BasicConstraints, certificate, "is no CA by its basic constraints");
+    }
+    if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
+        faults.add(Rule::KeyCertSign, certificate, "may not sign certificates by its key usage");
+    }
+}
+
+/// What makes openssl take the last issuer for a root: it is self-issued, its own key identifiers agree, and its key is of the
+/// kind that made its signature. The signature itself proves nothing of a pinned certificate (RFC 5280 §6.1.1 d).
+pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+    if !root.is_self_issued() {
+        faults.add(Rule::Issuer, root, "is not self-issued, and so is no root");
+    }
+    link::identifiers(root, parts, root, parts, faults);
+    if !root.signature().may_be_made_by(root.public_key()) {
+        faults.add(Rule::Form, root, format!("is signed with {}, which its own key does not do", root.signature()));
+    }
+}
+
+/// `below`: how many issuers follow it that are not self-issued.
+pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Faults<'_>) {
+    if let Some(most) = certificate.path_length().filter(|most| below > *most) {
+        faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, and {below} follow"));
+    }
+}
+
+/// What the end entity must fulfil.
+pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
+    if certificate.is_ca() {
+        faults.add(Rule::EndEntityIsCa, certificate, "is a CA's certificate");
+    }
+    if certificate.key_usage().is_some_and(|usage| !usage.digital_signature()) {
+        let what = "leaves out digitalSignature in its key usage, which every handshake of TLS needs";
+        faults.add(Rule::DigitalSignature, certificate, what);
+    }
+    if let Some(value) = parts.extension(NETSCAPE_TYPE) {
+        let bits = Der::new(value).expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
+        if bits.is_none_or(|bits| bits & NETSCAPE_CLIENT_AND_SERVER != NETSCAPE_CLIENT_AND_SERVER) {
+            let what = "is not for servers and clients of TLS by its Netscape certificate type";
+            faults.add(Rule::Purpose, certificate, what);
+        }
+    }
+}
+
+/// What openssl, webpki or the JDK do not read, though this crate does.
+fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, String)> {
+    let broken = |what: String| Err((Rule::Form, what));
+    if let Some(refusal) = certificate.jvm_refusal() {
+        return broken(format!("is not loaded by a JVM: {refusal}"));
+    }
+    if certificate.version() != 3 {
+        return broken(format!("is of version {}", certificate.version()));
+    }
+    if !parts.times.iter().all(is_strict) {
+        return broken("has a time that is not written as RFC 5280 asks".to_owned());
+    }
+    if certificate.not_before() > certificate.not_after() {
+        return broken("ends before it begins".to_owned());
+    }
+    let what = |error: DerError| (Rule::Form, format!("has an extension with {}", error.fault.what()));
+    if let Some(value) = parts.extension(BASIC_CONSTRAINTS) {
+        let mut fields = Der::new(value).expect(der::SEQUENCE).map_err(what)?.inner();
+        fields.optional(0x01).map_err(what)?;
+        let length = fields.optional(der::INTEGER).map_err(what)?;
+        // The JDK holds it in 32 bits.
+        if length.is_some_and(|length| !length.small().is_ok_and(|length| i32::try_from(length).is_ok())) {
+            return broken("has an impossible path length".to_owned());
+        }
+    }
+    if let Some(value) = parts.extension(DISTRIBUTION_POINTS) {
+        distribution_points(value).map_err(what)?;
+    }
+    names::alternative(parts).map_err(what)?;
+    constraints::read(parts)?;
+    Ok(())
+}
+
+/// Whether a time is a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 wants them: with seconds, in Greenwich time.
+fn is_strict(time: &Tlv<'_>) -> bool {
+    let digits = match (time.tag, time.body.split_last()) {
+        (0x17, Some((b'Z', digits))) if digits.len() == 12 => digits,
+        (0x18, Some((b'Z', digits))) if digits.len() == 14 => digits,
+        _ => return false,
+    };
+    // openssl refuses the 30th of February, which the JDK takes for the 2nd of March.
+    let mut numbers =
+        digits.rchunks_exact(2).skip(3).filter_map(|two| std::str::from_utf8(two).ok()?.parse::<u16>().ok());
+    let (Some(day), Some(month), Some(year)) = (numbers.next(), numbers.next(), numbers.next()) else { return false };
+    let century = numbers.next().unwrap_or(20);
+    let is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
+    let last = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    digits.iter().all(u8::is_ascii_digit) && day <= last
+}
+
+fn distribution_points(value: &[u8]) -> Result<(), DerError> {
+    let mut whole = Der::new(value);
+    let mut points = whole.expect(der::SEQUENCE)?.inner();
+    whole.end()?;
+    while !points.is_empty() {
+        let mut point = points.expect(der::SEQUENCE)?.inner();
+        for field in [0xa0, 0x81, 0xa2] {
+            point.optional(field)?;
+        }
+        point.end()?;
+    }
+    Ok(())
+}

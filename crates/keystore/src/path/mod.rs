@@ -1,0 +1,224 @@
+//! The path from an end entity to a pinned root, judged as openssl's `verify` and the JDK's PKIX judge it, and never more
+//! leniently than either (RFC 5280 §6.1). Pure: the moment is given, nothing is looked up.
+//!
+//! The signatures are rustls-webpki's work, and it is asked about every path a second time ([`Rule::SecondOpinion`]). What it
+//! leaves out is done here: the root itself, key usage, name constraints of directory, mail and URI names, policies, key
+//! identifiers, self-issued issuers, Netscape's certificate type, and the common name as a name of its host.
+
+mod constraints;
+mod link;
+mod member;
+mod names;
+mod policy;
+mod rule;
+mod second;
+
+use std::sync::Arc;
+
+use rule::Faults;
+pub use rule::{Refused, Rule};
+
+use crate::certificate::{Certificate, Parts};
+
+/// More issuers than any path has; webpki holds the root and six intermediates.
+const LONGEST: usize = 7;
+
+/// How many signatures one search may check: cross-signed issuers could lead it through exponentially many paths.
+const MOST_SIGNATURES: usize = 100;
+
+/// A path that passed every [`Rule`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    issuers: Vec<Arc<Certificate>>,
+}
+
+impl Path {
+    /// Who issued the end entity: the nearest issuer first, the root last.
+    #[must_use]
+    pub fn issuers(&self) -> &[Arc<Certificate>] {
+        &self.issuers
+    }
+
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_issuers(self) -> Vec<Arc<Certificate>> {
+        self.issuers
+    }
+}
+
+/// Finds a path from a leaf through some of the intermediates to the root, on which every rule is fulfilled at a moment given
+/// in seconds since 1970 (RFC 5280 §6.1). The purpose is a service that is server and client of TLS.
+///
+/// # Errors
+/// [`Refused`] names the rule and the certificate of the path that came furthest.
+pub fn validate(
+    leaf: &Certificate,
+    intermediates: &[Arc<Certificate>],
+    root: &Arc<Certificate>,
+    at: i64,
+) -> Result<Path, Refused> {
+    validate_without(leaf, intermediates, root, at, &[])
+}
+
+/// As [`validate`], though some rules do not count: with it a test shows that each of them is needed.
+#[doc(hidden)]
+pub fn validate_without(
+    leaf: &Certificate,
+    intermediates: &[Arc<Certificate>],
+    root: &Arc<Certificate>,
+    at: i64,
+    ignored: &[Rule],
+) -> Result<Path, Refused> {
+    let mut search =
+        Search { leaf, intermediates, root, at, ignored, path: Vec::new(), signatures: MOST_SIGNATURES, best: None };
+    if search.extend() {
+        return Ok(Path { issuers: search.path });
+    }
+    Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no issuer at hand"), |(_, refused)| refused))
+}
+
+/// What a root must fulfil to vouch for anything at a moment given in seconds since 1970: it is a CA that may sign
+/// certificates, it is valid, and its key and purposes are usable (RFC 5280 §6.1.1 d leaves this to the application).
+///
+/// # Errors
+/// [`Refused`] names the rule.
+pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
+    let parts = parts(root)?;
+    let mut faults = Faults::new(&[]);
+    member::judge(root, &parts, true, at, &mut faults);
+    member::judge_issuer(root, &mut faults);
+    member::judge_root(root, &parts, &mut faults);
+    faults.first()
+}
+
+/// The constraints of an issuer that a JVM drops when it takes the certificate from a store as a trust anchor: the JDK's
+/// `TrustAnchor` keeps name and key only (`sun.security.validator.PKIXValidator`). Empty: it has none.
+#[must_use]
+pub fn constraints_lost_as_anchor(issuer: &Certificate) -> Vec<&'static str> {
+    let mut lost = Vec::new();
+    let Ok(parts) = Parts::of(issuer) else { return lost };
+    if parts.extension(constraints::OID).is_some() {
+        lost.push("name constraints");
+    }
+    if issuer.path_length().is_some() {
+        lost.push("path length");
+    }
+    if issuer.extended_key_usage().is_some() {
+        lost.push("extended key usage");
+    }
+    if policy::is_constrained(&parts) {
+        lost.push("policy constraints");
+    }
+    lost
+}
+
+fn parts(certificate: &Certificate) -> Result<Parts<'_>, Refused> {
+    Parts::of(certificate).map_err(|error| Refused::new(Rule::Form, certificate, error.fault.what()))
+}
+
+/// A certificate of a path and its parts.
+type Member<'a> = (&'a Certificate, Parts<'a>);
+
+/// A search for a path, depth first.
+struct Search<'a> {
+    leaf: &'a Certificate,
+    intermediates: &'a [Arc<Certificate>],
+    root: &'a Arc<Certificate>,
+    at: i64,
+    ignored: &'a [Rule],
+    path: Vec<Arc<Certificate>>,
+    /// How many signatures may still be checked.
+    signatures: usize,
+    /// The refusal that came furthest, and how far.
+    best: Option<(usize, Refused)>,
+}
+
+/// How far a refusal of a whole path came: further than any that has no root.
+const WHOLE: usize = LONGEST + 2;
+
+impl Search<'_> {
+    fn refuse(&mut self, far: usize, refused: Refused) {
+        if self.best.as_ref().is_none_or(|(best, _)| *best < far) {
+            self.best = Some((far, refused));
+        }
+    }
+
+    /// Extends the path to the root; `true`: `path` is whole and passed.
+    fn extend(&mut self) -> bool {
+        let head = self.path.last().map(Arc::clone);
+        let head: &Certificate = head.as_deref().unwrap_or(self.leaf);
+        let far = self.path.len();
+        let mut named = false;
+        let candidates = std::iter::once(self.root).chain(self.intermediates);
+        for candidate in candidates.filter(|candidate| candidate.subject_der() == head.issuer_der()) {
+            // The same key under the same name again is a circle (RFC 4158 §5.2).
+            let known =
+                |c: &Certificate| c.subject_der() == candidate.subject_der() && c.spki_der() == candidate.spki_der();
+            if self.path.iter().any(|c| known(c)) {
+                continue;
+            }
+            named = true;
+            let is_root = candidate.fingerprint() == self.root.fingerprint();
+            if far >= LONGEST || self.signatures == 0 {
+                self.refuse(
+                    far,
+                    Refused::new(Rule::Length, head, "is too far from the root, or too many could have issued it"),
+                );
+                return false;
+            }
+            self.signatures -= 1;
+            let mut faults = Faults::new(self.ignored);
+            if let Err(refused) = link::judge(head, candidate, &mut faults).and_then(|()| faults.first()) {
+                self.refuse(far + 1, refused);
+                continue;
+            }
+            self.path.push(Arc::clone(candidate));
+            if is_root {
+                match self.judge() {
+                    Ok(()) => return true,
+                    Err(refused) => self.refuse(WHOLE, refused),
+                }
+            } else if self.extend() {
+                return true;
+            }
+            self.path.pop();
+        }
+        if !named {
+            let what = format!("names {} as its issuer, and no certificate of that name is at hand", head.issuer());
+            self.refuse(far, Refused::new(Rule::Issuer, head, what));
+        }
+        false
+    }
+
+    /// The rules of a whole path.
+    fn judge(&self) -> Result<(), Refused> {
+        let issuers: Vec<Member<'_>> =
+            self.path.iter().map(|c| Ok((&**c, parts(c)?))).collect::<Result<_, Refused>>()?;
+        let leaf = (self.leaf, parts(self.leaf)?);
+        let mut faults = Faults::new(self.ignored);
+        // Self-issued issuers are not counted (RFC 5280 §6.1.4 l).
+        let mut below = 0;
+        for (place, (certificate, parts)) in issuers.iter().enumerate() {
+            member::judge(certificate, parts, place + 1 == issuers.len(), self.at, &mut faults);
+            member::judge_issuer(certificate, &mut faults);
+            member::path_length(certificate, below, &mut faults);
+            if !certificate.is_self_issued() {
+                below += 1;
+            }
+        }
+        if let Some((root, parts)) = issuers.last() {
+            member::judge_root(root, parts, &mut faults);
+        }
+        member::judge(leaf.0, &leaf.1, false, self.at, &mut faults);
+        member::judge_leaf(leaf.0, &leaf.1, &mut faults);
+        constraints::judge(&leaf, &issuers, &mut faults);
+        policy::judge(&leaf, &issuers, &mut faults);
+        if faults.is_empty() {
+            second::judge(&leaf, &issuers, self.at, &mut faults);
+        }
+        faults.first()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The rules of a path, and how a refusal is said.
+
+use std::fmt;
+
+use crate::certificate::Certificate;
+use crate::fingerprint::Fingerprint;
+
+/// What a certificate of a path must fulfil (RFC 5280 §6.1). Each has a name of its own, which messages and tests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// A certificate at hand bears the name of the issuer (§6.1.3 a 4).
+    Issuer,
+    /// No path is longer than seven issuers, and the search for one ends after a hundred signatures. (Ours.)
+    Length,
+    /// Key identifier, issuer and serial number of the issuer are those that the certificate states (§4.2.1.1).
+    KeyIdentifier,
+    /// The issuer's key made the signature (§6.1.3 a 1).
+    Signature,
+    /// The signature algorithm is one that Java 8, current JDKs and openssl all accept: RSA PKCS #1 and PSS, and ECDSA on P-256,
+    /// P-384 and P-521, each with SHA-256, SHA-384 or SHA-512. (Ours; the JDK's `jdk.certpath.disabledAlgorithms`.)
+    Algorithm,
+    /// The public key is RSA with 2048 to 8192 bits, or on one of those three curves. (Ours; as [`Rule::Algorithm`].)
+    Key,
+    /// Version, times and known extensions have the form that RFC 5280 §4.1 and §4.2 give them.
+    Form,
+    /// The validity has begun (§6.1.3 a 2).
+    NotYetValid,
+    /// The validity has not ended (§6.1.3 a 2). The last second counts as ended, as it does for openssl.
+    Ended,
+    /// Every issuer is a CA by its basic constraints (§6.1.4 k).
+    BasicConstraints,
+    /// Not more issuers follow than the path length allows; self-issued ones are not counted (§6.1.4 l, m).
+    PathLength,
+    /// The key usage of an issuer, where it has one, allows to sign certificates (§6.1.4 n).
+    KeyCertSign,
+    /// The end entity is no CA. (Ours; a service that presents a CA's certificate holds the key of a CA.)
+    EndEntityIsCa,
+    /// The key usage of the end entity, where it has one, allows digital signatures: TLS needs them (RFC 8446 §4.4.2.2).
+    DigitalSignature,
+    /// Extended key usage and Netscape certificate type, where present, allow servers and clients of TLS (§4.2.1.12). An issuer's
+    /// limit holds for what it issues, and `anyExtendedKeyUsage` alone is not enough: openssl and webpki say so.
+    Purpose,
+    /// No name is outside the name constraints of its issuers (§6.1.3 b, c).
+    NameConstraints,
+    /// Name constraints are of a form that is processed: DNS, address, mail, URI and directory names without distances (§4.2.1.10).
+    NameConstraintsForm,
+    /// Every critical extension is one that is processed (§6.1.4 o, §6.1.5 f).
+    CriticalExtension,
+    /// Where a policy is required, one is valid along the whole path (§6.1.3 d to f).
+    Policy,
+    /// rustls-webpki, asked second, accepts the path too, where it processes what the path uses. (Ours.)
+    SecondOpinion,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 20] = [
+        Self::Issuer,
+        Self::Length,
+        Self::KeyIdentifier,
+        Self::Signature,
+        Self::Algorithm,
+        Self::Key,
+        Self::Form,
+        Self::NotYetValid,
+        Self::Ended,
+        Self::BasicConstraints,
+        Self::PathLength,
+        Self::KeyCertSign,
+        Self::EndEntityIsCa,
+        Self::DigitalSignature,
+        Self::Purpose,
+        Self::NameConstraints,
+        Self::NameConstraintsForm,
+        Self::CriticalExtension,
+        Self::Policy,
+        Self::SecondOpinion,
+    ];
+
+    /// The rule's name, as messages and documents spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::Length => "length",
+            Self::KeyIdentifier => "key-identifier",
+            Self::Signature => "signature",
+            Self::Algorithm => "algorithm",
+            Self::Key => "key",
+            Self::Form => "form",
+            Self::NotYetValid => "not-yet-valid",
+            Self::Ended => "ended",
+            Self::BasicConstraints => "basic-constraints",
+            Self::PathLength => "path-length",
+            Self::KeyCertSign => "key-cert-sign",
+            Self::EndEntityIsCa => "end-entity-is-ca",
+            Self::DigitalSignature => "digital-signature",
+            Self::Purpose => "purpose",
+            Self::NameConstraints => "name-constraints",
+            Self::NameConstraintsForm => "name-constraints-form",
+            Self::CriticalExtension => "critical-extension",
+            Self::Policy => "policy",
+            Self::SecondOpinion => "second-opinion",
+        }
+    }
+
+    /// Whether another moment alone could change the verdict.
+    #[must_use]
+    pub fn is_of_time(self) -> bool {
+        matches!(self, Self::NotYetValid | Self::Ended)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a path is refused: which rule, at which certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The rule.
+    pub rule: Rule,
+    /// The subject of the certificate that breaks it, in `keytool`'s order.
+    pub certificate: String,
+    /// The fingerprint of that certificate.
+    pub fingerprint: Fingerprint,
+    /// What is wrong there, as a clause without a subject.
+    pub what: String,
+}
+
+impl Refused {
+    pub(super) fn new(rule: Rule, certificate: &Certificate, what: impl Into<String>) -> Self {
+        Self {
+            rule,
+            certificate: certificate.subject().to_owned(),
+            fingerprint: certificate.fingerprint(),
+            what: what.into(),
+        }
+    }
+}
+
+/// What is wrong with one path, as it is found.
+pub(super) struct Faults<'a> {
+    found: Vec<Refused>,
+    ignored: &'a [Rule],
+}
+
+impl<'a> Faults<'a> {
+    /// `ignored`: rules that do not count.
+    pub(super) fn new(ignored: &'a [Rule]) -> Self {
+        Self { found: Vec::new(), ignored }
+    }
+
+    pub(super) fn add(&mut self, rule: Rule, certificate: &Certificate, what: impl Into<String>) {
+        if !self.ignored.contains(&rule) {
+            self.found.push(Refused::new(rule, certificate, what));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The first, if there is one.
+    pub(super) fn first(self) -> Result<(), Refused> {
+        self.found.into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} (rule `{}`)", self.certificate, self.what, self.rule)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,0 +1,54 @@
+//! A second opinion of every path: rustls-webpki validates it anew.
+//!
+//! It refuses what it does not process. Where a path uses that, it is not asked: name constraints of other than DNS names and
+//! addresses, critical policies, and issuers that are self-issued (it counts them, RFC 5280 §6.1.4 l does not) or whose path
+//! length is above 255.
+
+use std::time::Duration;
+
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::rule::{Faults, Rule};
+use super::{Member, constraints, link};
+use crate::certificate::Certificate;
+
+/// Critical extensions that webpki refuses and that are processed here: policies, their mappings and constraints.
+const POLICIES: [&str; 4] = ["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"];
+
+pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, faults: &mut Faults<'_>) {
+    let Some(((root, _), between)) = issuers.split_last() else { return };
+    if is_beyond(leaf, issuers, between) {
+        return;
+    }
+    if let Err(error) = ask(leaf.0, between, root, at) {
+        faults.add(Rule::SecondOpinion, leaf.0, format!("has a path that rustls-webpki refuses: {error}"));
+    }
+}
+
+fn is_beyond(leaf: &Member<'_>, issuers: &[Member<'_>], between: &[Member<'_>]) -> bool {
+    let mut members = std::iter::once(leaf).chain(between);
+    let has_critical_policy = members
+        .any(|(certificate, _)| certificate.critical_extensions().iter().any(|oid| POLICIES.contains(&oid.as_str())));
+    let is_counted_otherwise = between.iter().any(|(certificate, _)| {
+        certificate.is_self_issued() || certificate.path_length().is_some_and(|most| most > 255)
+    });
+    let has_other_constraints = issuers.iter().any(|(_, parts)| {
+        constraints::read(parts).is_ok_and(|subtrees| subtrees.is_some_and(|subtrees| subtrees.has_other_than_hosts()))
+    });
+    has_critical_policy || is_counted_otherwise || has_other_constraints
+}
+
+fn ask(leaf: &Certificate, between: &[Member<'_>], root: &Certificate, at: i64) -> Result<(), webpki::Error> {
+    let root = CertificateDer::from(root.der());
+    let anchors = [webpki::anchor_from_trusted_cert(&root)?];
+    let between: Vec<CertificateDer<'_>> = between.iter().map(|(c, _)| CertificateDer::from(c.der())).collect();
+    let leaf = CertificateDer::from(leaf.der());
+    let leaf = EndEntityCert::try_from(&leaf)?;
+    // Before 1970 nothing is valid by its clock.
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
+    for usage in [KeyUsage::server_auth(), KeyUsage::client_auth()] {
+        leaf.verify_for_usage(&link::ALGORITHMS, &anchors, &between, time, usage, None, None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,654 @@
+//! What may be odd about a chain. Each shape takes its numbers from the generator, so that what it makes may be allowed or
+//! not: the judges say.
+
+use super::certificate::{self as c, Draft, Extension, Kind, integer, name, oid, sequence, tlv};
+
+/// The moment of every verdict: 2027-01-15.
+pub(crate) const AT: i64 = 1_800_000_000;
+const YEAR: i64 = 31_536_000;
+
+pub(crate) const SKI: &str = "2.5.29.14";
+pub(crate) const KEY_USAGE: &str = "2.5.29.15";
+pub(crate) const SAN: &str = "2.5.29.17";
+pub(crate) const BASIC: &str = "2.5.29.19";
+pub(crate) const NAMES: &str = "2.5.29.30";
+pub(crate) const CRL_POINTS: &str = "2.5.29.31";
+pub(crate) const POLICIES: &str = "2.5.29.32";
+pub(crate) const MAPPINGS: &str = "2.5.29.33";
+pub(crate) const AKI: &str = "2.5.29.35";
+pub(crate) const POLICY_CONSTRAINTS: &str = "2.5.29.36";
+pub(crate) const EKU: &str = "2.5.29.37";
+pub(crate) const INHIBIT_ANY: &str = "2.5.29.54";
+pub(crate) const NETSCAPE: &str = "2.16.840.1.113730.1.1";
+const CN: &str = "2.5.4.3";
+const O: &str = "2.5.4.10";
+const C: &str = "2.5.4.6";
+const MAIL: &str = "1.2.840.113549.1.9.1";
+const UTF8: u8 = 0x0c;
+const PRINTABLE: u8 = 0x13;
+const IA5: u8 = 0x16;
+
+/// Numbers that follow from a seed (SplitMix64).
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+
+    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
+    }
+
+    pub(crate) fn is(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+/// A chain before it is signed.
+pub(crate) struct Chain {
+    /// The root first, the end entity last.
+    pub(crate) members: Vec<Draft>,
+    /// The kind and number of each member's key.
+    pub(crate) keys: Vec<(Kind, usize)>,
+    /// Other intermediates that lie about.
+    pub(crate) others: Vec<Draft>,
+    /// Which intermediate nobody has.
+    pub(crate) missing: Option<usize>,
+}
+
+impl Chain {
+    /// A good chain with up to three intermediates.
+    pub(crate) fn good(chance: &mut Chance) -> Self {
+        let length = chance.pick(&[2, 3, 3, 4, 4, 5]);
+        let kinds = [Kind::P256, Kind::P256, Kind::P256, Kind::P384, Kind::P521, Kind::Rsa, Kind::Pss];
+        let keys: Vec<(Kind, usize)> = (0..length).map(|place| (chance.pick(&kinds), place)).collect();
+        let subject = |place: usize| match place {
+            0 => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "Root")]),
+            _ if place == length - 1 => {
+                name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "host.acme.example")])
+            }
+            _ => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, &format!("Issuing {place}"))]),
+        };
+        let members = (0..length)
+            .map(|place| {
+                let above = place.saturating_sub(1);
+                let mut draft = Draft {
+                    version: Some(2),
+                    serial: 1000 + place as i64,
+                    subject: subject(place),
+                    issuer: subject(above),
+                    not_before: c::time(AT - YEAR),
+                    not_after: c::time(AT + YEAR * (length - place) as i64),
+                    spki: c::key(keys[place].0, keys[place].1).spki(),
+                    signer: keys[above],
+                    algorithm: [None, None],
+                    extensions: Vec::new(),
+                    spoilt: false,
+                };
+                if place + 1 == length {
+                    draft.set(usage(0x80, true));
+                    draft.set(purposes(&[SERVER, CLIENT]));
+                    draft.set((SAN, false, sequence(&[tlv(0x82, b"host.acme.example")])));
+                } else {
+                    draft.set(authority(None));
+                    if chance.is() {
+                        draft.set(usage(0x06, true));
+                    }
+                    draft.set((SKI, false, tlv(4, &identifier(place))));
+                }
+                draft.set((AKI, false, sequence(&[tlv(0x80, &identifier(above))])));
+                draft
+            })
+            .collect();
+        Self { members, keys, others: Vec::new(), missing: None }
+    }
+
+    fn leaf(&mut self) -> &mut Draft {
+        self.members.last_mut().unwrap()
+    }
+
+    /// The root or an intermediate.
+    fn issuer(&mut self, chance: &mut Chance) -> usize {
+        chance.below(self.members.len() - 1)
+    }
+
+    /// Any member.
+    fn any(&mut self, chance: &mut Chance) -> &mut Draft {
+        let place = chance.below(self.members.len());
+        &mut self.members[place]
+    }
+
+    /// An intermediate; the root where there is none.
+    fn between(&self, chance: &mut Chance) -> usize {
+        if self.members.len() < 3 { 0 } else { 1 + chance.below(self.members.len() - 2) }
+    }
+}
+
+fn identifier(place: usize) -> Vec<u8> {
+    vec![0xa0 + place as u8; 20]
+}
+
+const SERVER: &str = "1.3.6.1.5.5.7.3.1";
+const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
+
+fn usage(bits: u8, critical: bool) -> Extension {
+    (KEY_USAGE, critical, tlv(3, &[bits.trailing_zeros().min(7) as u8, bits]))
+}
+
+fn purposes(list: &[&str]) -> Extension {
+    (EKU, false, sequence(&list.iter().map(|usage| oid(usage)).collect::<Vec<_>>()))
+}
+
+fn authority(length: Option<Vec<u8>>) -> Extension {
+    (BASIC, true, sequence(&[vec![1, 1, 0xff], length.unwrap_or_default()]))
+}
+
+/// GeneralNames that chains use as alternative names.
+fn some_name(chance: &mut Chance) -> Vec<u8> {
+    match chance.below(10) {
+        0 => tlv(0x82, b"other.example"),
+        1 => tlv(0x82, b"a.b.acme.example"),
+        2 => tlv(0x87, &[10, 0, 0, 1]),
+        3 => tlv(0x87, &[0x20; 16]),
+        4 => tlv(0x81, b"ops@acme.example"),
+        5 => tlv(0x81, b"Ops@mail.acme.example"),
+        6 => tlv(0x86, b"https://host.acme.example:8443/x"),
+        7 => tlv(0xa4, &name(&[(C, PRINTABLE, "US"), (O, UTF8, "Other")])),
+        8 => tlv(0x88, &oid("1.2.3")[2..]),
+        _ => tlv(0xa0, &[oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, &tlv(UTF8, b"a@b"))].concat()),
+    }
+}
+
+/// A subtree of some kind.
+fn some_base(chance: &mut Chance) -> Vec<u8> {
+    match chance.below(12) {
+        0..=2 => {
+            let base = chance.pick(&[
+                "acme.example",
+                "ACME.example",
+                "host.acme.example",
+                "example",
+                "other.example",
+                "st.acme.example",
+                ".acme.example",
+                "",
+            ]);
+            tlv(0x82, base.as_bytes())
+        }
+        3 => tlv(0x87, &chance.pick(&[[10, 0, 0, 0, 255, 0, 0, 0], [192, 168, 0, 0, 255, 255, 0, 0], [0; 8]])),
+        4 => tlv(0x87, &[[0x20; 16], [0xff; 16]].concat()),
+        5 => {
+            let base =
+                chance.pick(&["acme.example", ".acme.example", "ops@acme.example", "OPS@acme.example", "x.example"]);
+            tlv(0x81, base.as_bytes())
+        }
+        6 => tlv(0x86, chance.pick(&["host.acme.example", ".acme.example", "other.example"]).as_bytes()),
+        7..=9 => {
+            let base = match chance.below(7) {
+                0 | 1 => name(&[(C, PRINTABLE, "US")]),
+                2 => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme")]),
+                3 => name(&[(C, PRINTABLE, "us"), (O, PRINTABLE, "ACME ")]),
+                4 => name(&[(C, PRINTABLE, "DE")]),
+                5 => name(&[(O, UTF8, "Acme")]),
+                _ => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "host.acme.example")]),
+            };
+            tlv(0xa4, &base)
+        }
+        10 => tlv(0x88, &oid("1.2.3")[2..]),
+        _ => tlv(0xa0, &[oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, &tlv(UTF8, b"b"))].concat()),
+    }
+}
+
+fn subtrees(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> {
+    let list = |tag, bases: &[Vec<u8>]| {
+        let all: Vec<Vec<u8>> = bases.iter().map(|base| sequence(std::slice::from_ref(base))).collect();
+        if all.is_empty() { Vec::new() } else { tlv(tag, &all.concat()) }
+    };
+    sequence(&[list(0xa0, permitted), list(0xa1, excluded)])
+}
+
+/// One thing that is odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shape {
+    PathLength,
+    PathLengthOdd,
+    IssuerKeyUsage,
+    NoCa,
+    Version,
+    Ended,
+    NotYetValid,
+    Edge,
+    TimeForm,
+    UnknownExtension,
+    CriticalPoints,
+    BrokenPoints,
+    Subtrees,
+    ManySubtrees,
+    Distance,
+    EmptySubtrees,
+    AlternativeNames,
+    NamesAndSubtrees,
+    MailInSubject,
+    NoAlternativeName,
+    LeafKeyUsage,
+    LeafPurpose,
+    IssuerPurpose,
+    NetscapeType,
+    KeyIdentifier,
+    IssuerAndSerial,
+    Spoilt,
+    WrongSigner,
+    WrongName,
+    Missing,
+    SelfIssued,
+    Policies,
+    PolicyConstraints,
+    Mappings,
+    Qualifier,
+    Twice,
+    TwoAlgorithms,
+    TinyKey,
+    Twin,
+    Decoy,
+    Serial,
+    // Those that openssl and JSSE accept and a rule of ours refuses on purpose; drawn seldom.
+    ShortKey,
+    OtherCurve,
+    OldLeaf,
+    LeafIsCa,
+    Ed25519,
+    NameInOtherForm,
+}
+
+pub(crate) const COMMON: [Shape; 41] = {
+    use Shape::*;
+    [
+        PathLength,
+        PathLengthOdd,
+        IssuerKeyUsage,
+        NoCa,
+        Version,
+        Ended,
+        NotYetValid,
+        Edge,
+        TimeForm,
+        UnknownExtension,
+        CriticalPoints,
+        BrokenPoints,
+        Subtrees,
+        ManySubtrees,
+        Distance,
+        EmptySubtrees,
+        AlternativeNames,
+        NamesAndSubtrees,
+        MailInSubject,
+        NoAlternativeName,
+        LeafKeyUsage,
+        LeafPurpose,
+        IssuerPurpose,
+        NetscapeType,
+        KeyIdentifier,
+        IssuerAndSerial,
+        Spoilt,
+        WrongSigner,
+        WrongName,
+        Missing,
+        SelfIssued,
+        Policies,
+        PolicyConstraints,
+        Mappings,
+        Qualifier,
+        Twice,
+        TwoAlgorithms,
+        TinyKey,
+        Twin,
+        Decoy,
+        Serial,
+    ]
+};
+pub(crate) const SELDOM: [Shape; 6] = {
+    use Shape::*;
+    [ShortKey, OtherCurve, OldLeaf, LeafIsCa, Ed25519, NameInOtherForm]
+};
+
+impl Shape {
+    /// Makes a chain odd.
+    pub(crate) fn apply(self, chain: &mut Chain, chance: &mut Chance) {
+        let length = chain.members.len();
+        match self {
+            Self::PathLength => {
+                let place = chain.issuer(chance);
+                let most = chance.below(3) as i64;
+                chain.members[place].set(authority(Some(integer(most))));
+            }
+            Self::PathLengthOdd => {
+                let place = chain.issuer(chance);
+                let most = chance.pick(&[integer(-1), integer(300), integer(1 << 31), tlv(2, &[0x7f; 9])]);
+                chain.members[place].set(authority(Some(most)));
+            }
+            Self::IssuerKeyUsage => {
+                let (place, critical) = (chain.issuer(chance), chance.is());
+                chain.members[place].set(usage(chance.pick(&[0x06, 0x04, 0x02, 0x80, 0x86, 0xff]), critical));
+            }
+            Self::NoCa => {
+                let place = chain.issuer(chance);
+                match chance.below(4) {
+                    0 => chain.members[place].drop(BASIC),
+                    1 => chain.members[place].set((BASIC, true, sequence(&[]))),
+                    2 => chain.members[place].set((BASIC, false, sequence(&[vec![1, 1, 0xff]]))),
+                    _ => chain.members[place].set((BASIC, true, sequence(&[integer(0)]))),
+                }
+            }
+            Self::Version => {
+                let place = chain.between(chance);
+                if place == 0 {
+                    return;
+                }
+                let draft = &mut chain.members[place];
+                draft.version = chance.pick(&[None, Some(1)]);
+                if chance.is() {
+                    draft.extensions.clear();
+                }
+            }
+            Self::Ended => {
+                let ago = chance.pick(&[1, 86_400, YEAR / 2]);
+                chain.any(chance).not_after = c::time(AT - ago);
+            }
+            Self::NotYetValid => {
+                let later = chance.pick(&[1, 86_400, YEAR / 2]);
+                chain.any(chance).not_before = c::time(AT + later);
+            }
+            Self::Edge => match chance.below(4) {
+                0 => chain.any(chance).not_after = c::time(AT),
+                1 => chain.any(chance).not_after = c::time(AT + 1),
+                2 => chain.any(chance).not_before = c::time(AT),
+                _ => chain.any(chance).not_after = tlv(0x18, b"99991231235959Z"),
+            },
+            Self::TimeForm => {
+                let draft = chain.any(chance);
+                match chance.below(5) {
+                    0 => draft.not_before = tlv(0x17, b"2501010000Z"),
+                    1 => draft.not_before = tlv(0x18, b"20250101000000Z"),
+                    2 => draft.not_before = tlv(0x17, b"250101000000+0000"),
+                    3 => draft.not_after = tlv(0x18, b"20300101000000.5Z"),
+                    _ => draft.not_before = tlv(0x17, b"250230000000Z"),
+                }
+            }
+            Self::UnknownExtension => {
+                let critical = chance.is();
+                let kind = chance.pick(&["1.2.3.4.5", "2.5.29.99", "1.3.6.1.5.5.7.1.1", "2.5.29.18"]);
+                let value = match kind {
+                    "1.3.6.1.5.5.7.1.1" => {
+                        sequence(&[sequence(&[oid("1.3.6.1.5.5.7.48.1"), tlv(0x86, b"http://ocsp.acme.example")])])
+                    }
+                    "2.5.29.18" => sequence(&[tlv(0x82, b"acme.example")]),
+                    _ => vec![5, 0],
+                };
+                chain.any(chance).set((kind, critical, value));
+            }
+            Self::CriticalPoints | Self::BrokenPoints => {
+                let point = tlv(0xa0, &tlv(0xa0, &tlv(0x86, b"http://crl.acme.example/a.crl")));
+                let good = sequence(&[sequence(&[point])]);
+                let broken =
+                    chance.pick(&[sequence(&[vec![5, 0]]), tlv(4, b"x"), sequence(&[sequence(&[vec![5, 0]])])]);
+                let is_good = self == Self::CriticalPoints;
+                let critical = is_good && chance.is();
+                chain.any(chance).set((CRL_POINTS, critical, if is_good { good } else { broken }));
+            }
+            Self::Subtrees => {
+                let (place, critical) = (chain.issuer(chance), chance.is());
+                let base = [some_base(chance)];
+                let value = if chance.is() { subtrees(&base, &[]) } else { subtrees(&[], &base) };
+                chain.members[place].set((NAMES, critical, value));
+            }
+            Self::ManySubtrees | Self::NamesAndSubtrees => {
+                let place = chain.issuer(chance);
+                let bases =
+                    |chance: &mut Chance| -> Vec<Vec<u8>> { (0..chance.below(4)).map(|_| some_base(chance)).collect() };
+                let (mut permitted, excluded) = (bases(chance), bases(chance));
+                if self == Self::NamesAndSubtrees {
+                    permitted.push(tlv(0x82, b"example"));
+                    Self::AlternativeNames.apply(chain, chance);
+                }
+                chain.members[place].set((NAMES, true, subtrees(&permitted, &excluded)));
+            }
+            Self::Distance => {
+                let place = chain.issuer(chance);
+                let kind = chance.pick(&[0x80, 0x81]);
+                let subtree = sequence(&[tlv(0x82, b"example"), tlv(kind, &[1 + chance.below(2) as u8])]);
+                chain.members[place].set((NAMES, true, sequence(&[tlv(0xa0, &subtree)])));
+            }
+            Self::EmptySubtrees => {
+                let place = chain.issuer(chance);
+                let value = chance.pick(&[sequence(&[]), sequence(&[tlv(0xa0, &[])]), tlv(4, b"x")]);
+                chain.members[place].set((NAMES, true, value));
+            }
+            Self::AlternativeNames => {
+                let mut names = vec![tlv(0x82, b"host.acme.example")];
+                for _ in 0..=chance.below(3) {
+                    names.push(some_name(chance));
+                }
+                let place = if chance.below(3) > 0 { length - 1 } else { chance.below(length) };
+                chain.members[place].set((SAN, chance.is(), sequence(&names)));
+            }
+            Self::MailInSubject => {
+                let (tag, text) =
+                    (chance.pick(&[IA5, UTF8]), chance.pick(&["ops@acme.example", "nobody@x.example", "none"]));
+                chain.leaf().subject = name(&[
+                    (C, PRINTABLE, "US"),
+                    (O, UTF8, "Acme"),
+                    (MAIL, tag, text),
+                    (CN, UTF8, "host.acme.example"),
+                ]);
+                let place = chain.issuer(chance);
+                let base = [tlv(0x81, b"acme.example"), tlv(0x82, b"example")];
+                if chance.is() {
+                    chain.members[place].set((NAMES, true, subtrees(&base, &[])));
+                }
+            }
+            Self::NoAlternativeName => {
+                chain.leaf().drop(SAN);
+                let place = chain.issuer(chance);
+                let base = [tlv(0x82, chance.pick(&["acme.example", "other.example"]).as_bytes())];
+                let value = if chance.is() { subtrees(&base, &[]) } else { subtrees(&[], &base) };
+                chain.members[place].set((NAMES, true, value));
+            }
+            Self::LeafKeyUsage => {
+                let critical = chance.is();
+                match chance.below(6) {
+                    0 => chain.leaf().drop(KEY_USAGE),
+                    which => {
+                        let bits = [0xa0, 0x20, 0x02, 0x08, 0xc0][which - 1];
+                        chain.leaf().set(usage(bits, critical));
+                    }
+                }
+            }
+            Self::LeafPurpose | Self::IssuerPurpose => {
+                let list: &[&str] = chance.pick(&[
+                    &[SERVER, CLIENT] as &[&str],
+                    &[SERVER],
+                    &[CLIENT],
+                    &["2.5.29.37.0"],
+                    &["1.3.6.1.5.5.7.3.3"],
+                    &[SERVER, CLIENT, "1.2.3"],
+                    &[],
+                ]);
+                let place = if self == Self::LeafPurpose { length - 1 } else { chain.issuer(chance) };
+                let mut extension = purposes(list);
+                extension.1 = chance.is();
+                chain.members[place].set(extension);
+            }
+            Self::NetscapeType => {
+                let place = chance.below(length);
+                let bits = chance.pick(&[0x80u8, 0x40, 0xc0, 0x04, 0xc4, 0x20]);
+                chain.members[place].set((NETSCAPE, false, tlv(3, &[bits.trailing_zeros() as u8, bits])));
+            }
+            Self::KeyIdentifier => match chance.below(4) {
+                0 => chain.any(chance).set((AKI, false, sequence(&[tlv(0x80, &[9; 20])]))),
+                1 => chain.any(chance).drop(AKI),
+                2 => chain.any(chance).drop(SKI),
+                _ => chain.any(chance).set((AKI, false, tlv(4, b"x"))),
+            },
+            Self::IssuerAndSerial => {
+                let place = chance.below(length);
+                let above = &chain.members[place.saturating_sub(1)];
+                let serial = if chance.is() { above.serial } else { 77 };
+                let stated = if chance.below(4) > 0 { above.issuer.clone() } else { name(&[(CN, UTF8, "Nobody")]) };
+                let serial = integer(serial)[2..].to_vec();
+                let value = sequence(&[tlv(0xa1, &tlv(0xa4, &stated)), tlv(0x82, &serial)]);
+                chain.members[place].set((AKI, false, value));
+            }
+            Self::Spoilt => chain.any(chance).spoilt = true,
+            Self::WrongSigner => {
+                let place = 1 + chance.below(length - 1);
+                let (kind, number) = chain.members[place].signer;
+                chain.members[place].signer = (kind, number + 1);
+            }
+            Self::WrongName => {
+                // Of a root: it is no root then.
+                let place = chance.below(length);
+                chain.members[place].issuer = name(&[(CN, UTF8, "Somebody")]);
+            }
+            Self::Missing => chain.missing = Some(1 + chance.below(length.saturating_sub(2).max(1))),
+            Self::SelfIssued => {
+                let place = chain.between(chance);
+                if place > 1 {
+                    let above = chain.members[place - 1].subject.clone();
+                    chain.members[place].subject.clone_from(&above);
+                    chain.members[place].issuer.clone_from(&above);
+                    chain.members[place + 1].issuer = above;
+                    let at = chance.below(place);
+                    chain.members[at].set(authority(Some(integer(chance.below(3) as i64))));
+                }
+            }
+            Self::Policies => {
+                for place in 1..length {
+                    if chance.below(4) > 0 {
+                        let list = some_policies(chance);
+                        chain.members[place].set((POLICIES, chance.below(3) == 0, list));
+                    }
+                }
+            }
+            Self::PolicyConstraints => {
+                Self::Policies.apply(chain, chance);
+                let place = 1 + chance.below(length - 1);
+                let number = tlv(chance.pick(&[0x80, 0x80, 0x80, 0x81]), &[chance.below(4) as u8]);
+                chain.members[place].set((POLICY_CONSTRAINTS, chance.is(), sequence(&[number])));
+                if chance.is() {
+                    let place = chain.between(chance);
+                    chain.members[place].set((INHIBIT_ANY, true, integer(chance.below(3) as i64)));
+                }
+            }
+            Self::Mappings => {
+                Self::PolicyConstraints.apply(chain, chance);
+                let place = chain.between(chance);
+                let (above, below) =
+                    (chance.pick(&["1.2.3.1", "1.2.3.2"]), chance.pick(&["1.2.3.2", "1.2.3.9", "2.5.29.32.0"]));
+                let pair = sequence(&[oid(above), oid(below)]);
+                chain.members[place].set((MAPPINGS, chance.is(), sequence(&[pair])));
+            }
+            Self::Qualifier => {
+                let qualifier =
+                    sequence(&[sequence(&[oid("1.3.6.1.5.5.7.2.1"), tlv(IA5, b"http://cps.acme.example")])]);
+                let critical = chance.is();
+                chain.any(chance).set((POLICIES, critical, sequence(&[sequence(&[oid("1.2.3.1"), qualifier])])));
+            }
+            Self::Twice => {
+                let draft = chain.any(chance);
+                let again = draft.extensions.first().cloned();
+                draft.extensions.extend(again);
+            }
+            Self::TwoAlgorithms => {
+                let other = chance.pick(&[
+                    sequence(&[oid("1.2.840.10045.4.3.2")]),
+                    sequence(&[oid("1.2.840.113549.1.1.11")]),
+                    sequence(&[oid("1.2.840.113549.1.1.5"), vec![5, 0]]),
+                ]);
+                let both = chance.is();
+                let draft = chain.any(chance);
+                draft.algorithm = [Some(other.clone()), both.then_some(other)];
+            }
+            Self::ShortKey | Self::TinyKey => {
+                // JSSE refuses RSA below 1024 bits.
+                let length = if self == Self::TinyKey { 96 } else { 128 };
+                let mut modulus = vec![0u8, 0xc1];
+                modulus.extend((1..length).map(|_| chance.below(256) as u8));
+                *modulus.last_mut().unwrap() |= 1;
+                let public = sequence(&[tlv(2, &modulus), integer(65_537)]);
+                let algorithm = sequence(&[oid("1.2.840.113549.1.1.1"), vec![5, 0]]);
+                chain.leaf().spki = sequence(&[algorithm, c::bits(&public)]);
+            }
+            Self::OtherCurve => {
+                // The base point of secp256k1.
+                let point = "0479be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798\
+                             483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8";
+                let bytes: Vec<u8> =
+                    (0..point.len()).step_by(2).map(|at| u8::from_str_radix(&point[at..at + 2], 16).unwrap()).collect();
+                let algorithm = sequence(&[oid("1.2.840.10045.2.1"), oid("1.3.132.0.10")]);
+                chain.leaf().spki = sequence(&[algorithm, c::bits(&bytes)]);
+            }
+            Self::Twin => {
+                // The same name and key once more, ended or good.
+                let place = chain.between(chance);
+                if place > 0 {
+                    let mut twin = chain.members[place].clone();
+                    twin.serial += 500;
+                    if chance.is() {
+                        twin.not_after = c::time(AT - 10);
+                    }
+                    chain.others.push(twin);
+                }
+            }
+            Self::Decoy => {
+                // The same name with another key.
+                let place = chain.between(chance);
+                if place > 0 {
+                    let mut decoy = chain.members[place].clone();
+                    let (kind, number) = chain.keys[place];
+                    decoy.spki = c::key(kind, number + 1).spki();
+                    decoy.serial += 600;
+                    chain.others.push(decoy);
+                }
+            }
+            Self::Serial => chain.any(chance).serial = chance.pick(&[0, -5, 1 << 40]),
+            Self::OldLeaf => {
+                chain.leaf().version = Some(1);
+                chain.leaf().extensions.clear();
+            }
+            Self::LeafIsCa => chain.leaf().set(authority(None)),
+            Self::Ed25519 => {
+                let place = chance.below(length);
+                let number = chain.keys[place].1;
+                chain.keys[place] = (Kind::Ed25519, number);
+                chain.members[place].spki = c::key(Kind::Ed25519, number).spki();
+                if place == 0 {
+                    chain.members[0].signer = (Kind::Ed25519, number);
+                }
+                if place + 1 < length {
+                    chain.members[place + 1].signer = (Kind::Ed25519, number);
+                }
+            }
+            Self::NameInOtherForm => {
+                let place = 1 + chance.below(length - 1);
+                let above = if place == 1 { "ROOT".to_owned() } else { format!("ISSUING {}", place - 1) };
+                chain.members[place].issuer = name(&[(C, PRINTABLE, "US"), (O, PRINTABLE, "Acme"), (CN, UTF8, &above)]);
+            }
+        }
+    }
+}
+
+fn some_policies(chance: &mut Chance) -> Vec<u8> {
+    let all =
+        [&["1.2.3.1"] as &[&str], &["1.2.3.1", "1.2.3.2"], &["2.5.29.32.0"], &["1.2.3.2"], &["1.2.3.1", "2.5.29.32.0"]];
+    let list: Vec<Vec<u8>> = chance.pick(&all).iter().map(|policy| sequence(&[oid(policy)])).collect();
+    sequence(&list)
+}

@@ -1,0 +1,240 @@
+//! Chains by the thousand, each rule of a path broken alone and in pairs, judged by `openssl verify` and by JSSE's PKIX: what
+//! either refuses is never accepted here, and what both accept is refused at most once in two hundred, by a rule with a name.
+//!
+//! openssl is asked without `-x509_strict`, as services ask it: what that flag adds (an authority key identifier in every
+//! certificate, say) most CAs of companies do not fulfil. The questions are those of a server's and of a client's chain.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+#![allow(clippy::disallowed_methods, reason = "a test reads its environment and writes for openssl")]
+
+mod chains {
+    pub(crate) mod certificate;
+    pub(crate) mod shapes;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chains::shapes::{AT, COMMON, Chain, Chance, SELDOM, Shape};
+use serde_json::Value;
+use trustmason_keystore::Certificate;
+use trustmason_keystore::path::{self, Rule};
+
+/// JSSE's trust manager, in one JVM.
+struct Jsse {
+    process: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Jsse {
+    fn start() -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/judge/PathJudge.java");
+        let mut process = Command::new("java")
+            .arg("-XX:+UseSerialGC")
+            .arg(source)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
+        let questions = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self { process, questions, answers }
+    }
+
+    /// Why it refuses a chain, leaf first.
+    fn refuses(&mut self, root: &[u8], chain: &[&[u8]]) -> Option<String> {
+        let mut words = vec![(AT * 1000).to_string(), STANDARD.encode(root)];
+        words.extend(chain.iter().map(|der| STANDARD.encode(der)));
+        writeln!(self.questions.as_mut().unwrap(), "{}", words.join("\t")).unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        (answer["ok"] != true).then(|| answer["why"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+impl Drop for Jsse {
+    fn drop(&mut self) {
+        self.questions = None;
+        self.process.wait().ok();
+    }
+}
+
+fn pem(ders: &[&[u8]]) -> String {
+    let one =
+        |der: &&[u8]| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+    ders.iter().map(one).collect()
+}
+
+/// Why openssl refuses a chain, leaf first.
+fn openssl_refuses(folder: &Path, root: &[u8], chain: &[&[u8]]) -> Option<String> {
+    let write = |name: &str, ders: &[&[u8]]| {
+        let path = folder.join(name);
+        fs::write(&path, pem(ders)).unwrap();
+        path
+    };
+    let (root, leaf) = (write("root.pem", &[root]), write("leaf.pem", &chain[..1]));
+    let between = write("between.pem", &chain[1..]);
+    for purpose in ["sslserver", "sslclient"] {
+        let mut asked = Command::new("openssl");
+        asked.args(["verify", "-no-CApath", "-no-CAstore", "-attime", &AT.to_string(), "-purpose", purpose, "-CAfile"]);
+        asked.arg(&root);
+        if chain.len() > 1 {
+            asked.arg("-untrusted").arg(&between);
+        }
+        let answer =
+            asked.arg(&leaf).output().expect("openssl is needed here; set TRUSTMASON_JUDGES=off where there is none");
+        if !answer.status.success() {
+            return Some(String::from_utf8_lossy(&answer.stderr).replace('\n', " "));
+        }
+    }
+    None
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// A drawn chain, signed.
+struct Drawn {
+    shapes: Vec<Shape>,
+    root: Vec<u8>,
+    leaf: Vec<u8>,
+    between: Vec<Vec<u8>>,
+}
+
+fn draw(seed: u64) -> Drawn {
+    let mut chance = Chance::new(seed);
+    let mut chain = Chain::good(&mut chance);
+    let mut shapes = Vec::new();
+    // One in ten has nothing odd, the others one or two things; the seldom ones come once in 1500.
+    if chance.below(1500) == 0 {
+        shapes.push(chance.pick(&SELDOM));
+    } else {
+        let count = chance.pick(&[0, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+        shapes.extend((0..count).map(|_| chance.pick(&COMMON)));
+    }
+    for shape in &shapes {
+        shape.apply(&mut chain, &mut chance);
+    }
+    let last = chain.members.len() - 1;
+    let present = (1..last).filter(|place| chain.missing != Some(*place));
+    let mut between: Vec<Vec<u8>> = present.map(|place| chain.members[place].sign()).collect();
+    between.extend(chain.others.iter().map(chains::certificate::Draft::sign));
+    // They lie in any order.
+    for place in (1..between.len()).rev() {
+        between.swap(place, chance.below(place + 1));
+    }
+    Drawn { shapes, root: chain.members[0].sign(), leaf: chain.members[last].sign(), between }
+}
+
+/// Our verdict: the issuers without the root, or the rule.
+fn verdict(drawn: &Drawn, ignored: &[Rule]) -> Result<Vec<Vec<u8>>, (Option<Rule>, String)> {
+    let parse = |der: &[u8]| Certificate::parse(der).map(Arc::new).map_err(|error| (None, error.to_string()));
+    let (root, leaf) = (parse(&drawn.root)?, parse(&drawn.leaf)?);
+    // As an inbox is read: what is no certificate is passed over.
+    let between: Vec<_> = drawn.between.iter().filter_map(|der| parse(der).ok()).collect();
+    let path = path::validate_without(&leaf, &between, &root, AT, ignored)
+        .map_err(|refused| (Some(refused.rule), refused.to_string()))?;
+    let (_, above) = path.issuers().split_last().unwrap();
+    Ok(above.iter().map(|c| c.der().to_vec()).collect())
+}
+
+#[test]
+fn judge_no_chain_that_a_validator_refuses() {
+    if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
+        eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
+        return;
+    }
+    let (count, seed) = (number("TRUSTMASON_CHAINS", 150), number("TRUSTMASON_CHAIN_SEED", 20_261_129));
+    let folder = tempfile::tempdir().unwrap();
+    let mut jsse = Jsse::start();
+    let mut too_lenient = Vec::new();
+    let (mut accepted, mut both_accept) = (0u64, 0u64);
+    let mut too_strict: BTreeMap<String, u64> = BTreeMap::new();
+    let mut strict_chains = Vec::new();
+    let mut refused_by: BTreeMap<Rule, u64> = BTreeMap::new();
+    // Chains that are accepted once a rule does not count, though a judge refuses them.
+    let mut needed: BTreeMap<Rule, u64> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for number in 0..count {
+        let drawn = draw(seed.wrapping_add(number));
+        seen.extend(drawn.shapes.iter().copied());
+        let ours = verdict(&drawn, &[]);
+        // The path that is to be installed is what the judges see; where there is none, all that lies about.
+        let above = ours.as_ref().unwrap_or(&drawn.between);
+        let chain: Vec<&[u8]> = std::iter::once(&drawn.leaf).chain(above).map(Vec::as_slice).collect();
+        let openssl = openssl_refuses(folder.path(), &drawn.root, &chain);
+        let java = jsse.refuses(&drawn.root, &chain);
+        let judges = openssl.is_none() && java.is_none();
+        both_accept += u64::from(judges);
+        match &ours {
+            Ok(_) => {
+                accepted += 1;
+                if !judges {
+                    too_lenient.push(format!(
+                        "{} {:?}: openssl {openssl:?}; JSSE {java:?}",
+                        seed.wrapping_add(number),
+                        drawn.shapes
+                    ));
+                }
+            }
+            Err((rule, what)) => {
+                if let Some(rule) = rule {
+                    *refused_by.entry(*rule).or_default() += 1;
+                }
+                if judges {
+                    *too_strict.entry(rule.map_or("unreadable", Rule::name).to_owned()).or_default() += 1;
+                    strict_chains.push(format!("{} {:?}: {what}", seed.wrapping_add(number), drawn.shapes));
+                } else {
+                    for removed in Rule::ALL.into_iter().filter(|removed| Some(*removed) == *rule) {
+                        if verdict(&drawn, &[removed, Rule::SecondOpinion]).is_ok() {
+                            *needed.entry(removed).or_default() += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let list = |of: &BTreeMap<Rule, u64>| {
+        of.iter().map(|(rule, times)| format!("{rule} {times}")).collect::<Vec<_>>().join(", ")
+    };
+    let strict: u64 = too_strict.values().sum();
+    let unneeded: Vec<&str> = Rule::ALL.into_iter().filter(|rule| !needed.contains_key(rule)).map(Rule::name).collect();
+    let report = format!(
+        "{count} chains from seed {seed}, {} shapes; {both_accept} accepted by openssl and JSSE, {accepted} here; refused by a judge and accepted here: {}; \
+         accepted by both judges and refused here: {strict} {too_strict:?}; refused here by rule: {}; \
+         a judge refuses and only the rule stands between (rule removed, second opinion too): {}; rules without such a chain: {}",
+        seen.len(),
+        too_lenient.len(),
+        list(&refused_by),
+        list(&needed),
+        unneeded.join(", "),
+    );
+    eprintln!("{}", report.replace("; ", "\n"));
+    for line in too_lenient.iter().chain(&strict_chains).take(60) {
+        eprintln!("  {line}");
+    }
+    if let Ok(path) = std::env::var("TRUSTMASON_REPORT") {
+        fs::write(path, &report).unwrap();
+    }
+    assert!(too_lenient.is_empty(), "{} chains are accepted that a judge refuses", too_lenient.len());
+    // The judges see this many; a handful is a matter of luck in a short run.
+    assert!(
+        strict <= (both_accept / 200).max(3),
+        "{strict} of {both_accept} chains are refused that both judges accept"
+    );
+}

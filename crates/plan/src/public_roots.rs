@@ -1,0 +1,38 @@
+//! The public roots: certificates that Debian and the JDK ship, by fingerprint (`specs/public-roots.txt`; the script that makes
+//! the list lies beside it). One of them is nobody's own, whatever a ledger says of it.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use trustmason_keystore::Fingerprint;
+
+const LIST: &str = include_str!("../../../specs/public-roots.txt");
+
+/// Whether a certificate is a public root.
+pub(crate) fn contains(print: Fingerprint) -> bool {
+    static ROOTS: LazyLock<BTreeSet<Fingerprint>> = LazyLock::new(|| {
+        let first_words = LIST.lines().filter_map(|line| line.split_whitespace().next());
+        first_words.filter_map(|word| word.parse().ok()).collect()
+    });
+    ROOTS.contains(&print)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_is_a_fingerprint_and_a_subject() {
+        let lines: Vec<&str> = LIST.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(lines.len() > 140, "{}", lines.len());
+        for line in lines {
+            let (print, subject) = line.split_once("  ").unwrap();
+            assert!(contains(print.parse().unwrap()) && !subject.is_empty(), "{line}");
+        }
+        // ISRG Root X1.
+        let known = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6";
+        assert!(contains(known.parse().unwrap()));
+        assert!(!contains(Fingerprint::of(b"")));
+    }
+}

@@ -1,0 +1,236 @@
+//! What a CA's reply may do: only one that passes every guard widens trust.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer as Signer,
+    KeyPair, KeyUsagePurpose, SanType,
+};
+use trustmason_keystore::Certificate;
+use trustmason_plan::change::{Options, Plan};
+use trustmason_plan::finding::Kind;
+use trustmason_plan::observed::{InboxFile, InboxLook, StagedKey, StagedLook};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
+use world::{DAY, NOW, Pair, World, found, host, now};
+
+/// What makes a reply bad.
+type Change = fn(&mut CertificateParams);
+
+/// A CA and its key.
+struct Ca {
+    params: CertificateParams,
+    key: KeyPair,
+    certificate: Arc<Certificate>,
+}
+
+fn parse(der: &[u8]) -> Arc<Certificate> {
+    Arc::new(Certificate::parse(der).unwrap())
+}
+
+fn from(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    let time = |day: i64| {
+        rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(NOW + day * DAY).unwrap())
+    };
+    (params.not_before, params.not_after) = (time(-10), time(3000));
+    params
+}
+
+fn ca(name: &str, above: Option<&Ca>, change: impl FnOnce(&mut CertificateParams)) -> Ca {
+    let mut params = from(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let made = match above {
+        Some(above) => params.signed_by(&key, &Signer::from_params(&above.params, &above.key)).unwrap(),
+        None => params.self_signed(&key).unwrap(),
+    };
+    let certificate = parse(made.der());
+    Ca { params, key, certificate }
+}
+
+/// An estate of one host whose `wsm` waits for a reply.
+struct Estate {
+    root: Ca,
+    waiting: KeyPair,
+    declared: Vec<(Arc<Certificate>, bool)>,
+    inbox: Vec<Vec<Arc<Certificate>>>,
+}
+
+impl Estate {
+    fn new() -> Self {
+        let root = ca("Corporate Root", None, |_| {});
+        Self { root, waiting: KeyPair::generate().unwrap(), declared: Vec::new(), inbox: Vec::new() }
+    }
+
+    /// A reply to the request that waits.
+    fn reply(&self, above: &Ca, change: impl FnOnce(&mut CertificateParams)) -> Arc<Certificate> {
+        let mut params = from(host(0).as_str());
+        params.subject_alt_names = vec![SanType::DnsName(host(0).as_str().try_into().unwrap())];
+        params.not_after -= std::time::Duration::from_secs(100 * 86_400);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        parse(params.signed_by(&self.waiting, &Signer::from_params(&above.params, &above.key)).unwrap().der())
+    }
+
+    fn plan(&self) -> Plan {
+        let mut world = World::new(1);
+        let id = IdentityId::new(host(0), "wsm");
+        world.topology.identities.get_mut(&id).unwrap().issuer = Issuer::Authority("corp-ca".to_owned());
+        let file = |name: &str| PathBuf::from(format!("ca/{name}.pem"));
+        let anchor = |name: &str, certificate: &Certificate, unconstrained| AnchorDef {
+            file: file(name),
+            sha256: Some(certificate.fingerprint()),
+            unconstrained,
+        };
+        let intermediates = self.declared.iter().map(|(c, free)| anchor("issuing", c, *free)).collect();
+        let def = AuthorityDef {
+            root: anchor("root", &self.root.certificate, false),
+            intermediates,
+            requests_dir: Some(PathBuf::from("csr")),
+            inbox: Some(PathBuf::from("inbox")),
+            sign_with: None,
+        };
+        world.topology.authorities.insert("corp-ca".to_owned(), def);
+        let look =
+            |certificate: &Arc<Certificate>| found(&Pair { certificate: Arc::clone(certificate), pkcs8: Vec::new() });
+        let mut observed = world.look();
+        let subject = Subject::Certificate(AuthorityDef::root("corp-ca"));
+        observed.sources.insert(subject, look(&self.root.certificate));
+        for (place, (certificate, _)) in self.declared.iter().enumerate() {
+            let subject = Subject::Certificate(AuthorityDef::intermediate("corp-ca", place));
+            observed.sources.insert(subject, look(certificate));
+        }
+        let mut params = from(host(0).as_str());
+        params.subject_alt_names = vec![SanType::DnsName(host(0).as_str().try_into().unwrap())];
+        let certificate = parse(params.self_signed(&self.waiting).unwrap().der());
+        let path = PathBuf::from("staging/wsm.p12");
+        let staged = StagedLook::Key(StagedKey { certificate, opens: true, path, since: now() });
+        observed.staging.insert(id, staged);
+        let files = self.inbox.iter().enumerate().map(|(number, certificates)| InboxFile {
+            path: PathBuf::from(format!("inbox/{number}.pem")),
+            certificates: certificates.clone(),
+            failure: None,
+        });
+        let inbox = InboxLook { files: files.collect(), failure: None };
+        observed.inboxes.insert("corp-ca".to_owned(), inbox);
+        trustmason_plan::plan(&world.topology, &observed, &Options::default(), now())
+    }
+}
+
+/// The aliases under which certificates of the authority are wanted.
+fn wanted(plan: &Plan) -> BTreeSet<String> {
+    let aliases = plan.edges.iter().filter_map(|edge| edge.alias.clone());
+    aliases.filter(|alias| alias.starts_with("corp-ca-")).collect()
+}
+
+fn alias(ca: &Ca) -> String {
+    format!("corp-ca-{}", &ca.certificate.fingerprint().to_string()[..8])
+}
+
+fn said(plan: &Plan) -> Vec<(Kind, String)> {
+    let of_reply = plan.findings.iter().filter(|finding| finding.kind.is_of_authority());
+    of_reply.map(|finding| (finding.kind, finding.message.clone())).collect()
+}
+
+fn root_only() -> BTreeSet<String> {
+    ["corp-ca-root".to_owned()].into()
+}
+
+#[test]
+fn a_reply_that_passes_brings_its_intermediates() {
+    let mut estate = Estate::new();
+    let issuing = ca("Issuing", Some(&estate.root), |_| {});
+    estate.inbox.push(vec![estate.reply(&issuing, |_| {}), Arc::clone(&issuing.certificate)]);
+    let plan = estate.plan();
+    assert_eq!(said(&plan), []);
+    assert_eq!(wanted(&plan), BTreeSet::from(["corp-ca-root".to_owned(), alias(&issuing)]));
+}
+
+#[test]
+fn a_refused_reply_brings_nothing() {
+    let refused: [(Kind, Change); 6] = [
+        (Kind::ReplyName, |p| p.subject_alt_names = vec![SanType::DnsName("x.example".try_into().unwrap())]),
+        (Kind::ReplyName, |p| p.distinguished_name.push(DnType::CommonName, "evil.example")),
+        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::IpAddress([10, 0, 0, 1].into()))),
+        (Kind::ReplySan, |p| p.subject_alt_names.push(SanType::URI("https://evil/".try_into().unwrap()))),
+        (Kind::ReplyWeakCrypto, |p| p.key_usages = vec![KeyUsagePurpose::CrlSign]),
+        (Kind::ReplyEku, |p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::Any]),
+    ];
+    for (kind, change) in refused {
+        let mut estate = Estate::new();
+        let issuing = ca("Issuing", Some(&estate.root), |_| {});
+        estate.inbox.push(vec![estate.reply(&issuing, change), Arc::clone(&issuing.certificate)]);
+        let plan = estate.plan();
+        assert_eq!(said(&plan).iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [kind], "{:?}", said(&plan));
+        assert_eq!(wanted(&plan), root_only(), "{kind}");
+    }
+}
+
+#[test]
+fn a_chain_that_validators_refuse_is_refused_with_the_rule() {
+    let mut estate = Estate::new();
+    let upper = ca("Upper", Some(&estate.root), |p| p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)));
+    let lower = ca("Lower", Some(&upper), |_| {});
+    let both = [&upper, &lower].map(|ca| Arc::clone(&ca.certificate));
+    estate.inbox.push([vec![estate.reply(&lower, |_| {})], both.to_vec()].concat());
+    let plan = estate.plan();
+    let said = said(&plan);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].1.contains("CN=Upper allows 0 issuers below it, and 1 follow (rule `path-length`)"), "{said:?}");
+    assert_eq!((said[0].0, wanted(&plan)), (Kind::ReplyChainIncomplete, root_only()));
+}
+
+#[test]
+fn the_latest_that_passes_counts() {
+    let mut estate = Estate::new();
+    let issuing = ca("Issuing", Some(&estate.root), |_| {});
+    let good = estate.reply(&issuing, |_| {});
+    let later = estate.reply(&issuing, |p| {
+        p.not_before += std::time::Duration::from_secs(86_400);
+        p.distinguished_name.push(DnType::CommonName, "evil.example");
+    });
+    estate.inbox.push(vec![good, Arc::clone(&issuing.certificate)]);
+    estate.inbox.push(vec![later]);
+    let plan = estate.plan();
+    assert_eq!((said(&plan), wanted(&plan).len()), (Vec::new(), 2));
+}
+
+#[test]
+fn a_constrained_intermediate_is_no_anchor_unless_the_spec_says_so() {
+    let limit = |p: &mut CertificateParams| {
+        let permitted_subtrees = vec![rcgen::GeneralSubtree::DnsName("acme.example".to_owned())];
+        p.name_constraints = Some(rcgen::NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+    };
+    let mut estate = Estate::new();
+    let issuing = ca("Issuing", Some(&estate.root), limit);
+    estate.inbox.push(vec![estate.reply(&issuing, |_| {}), Arc::clone(&issuing.certificate)]);
+    let plan = estate.plan();
+    assert_eq!((said(&plan), wanted(&plan)), (Vec::new(), root_only()), "it came in an inbox");
+    let withheld = |plan: &Plan| plan.findings.iter().filter(|f| f.kind == Kind::IssuerWithheld).count();
+    for (unconstrained, aliases) in [(false, 1), (true, 2)] {
+        estate.declared = vec![(Arc::clone(&issuing.certificate), unconstrained)];
+        let plan = estate.plan();
+        assert_eq!((said(&plan), wanted(&plan).len()), (Vec::new(), aliases), "declared");
+        assert_eq!(withheld(&plan), 2 - aliases);
+    }
+}
+
+#[test]
+fn a_root_that_is_no_ca_is_a_fault_of_its_authority() {
+    let mut estate = Estate::new();
+    estate.root = ca("No CA", None, |p| p.is_ca = IsCa::NoCa);
+    let plan = estate.plan();
+    let said = said(&plan);
+    assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
+    assert!(said[0].1.contains("is no CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
+}
