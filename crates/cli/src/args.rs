@@ -239,7 +239,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) target: String,
 }
 
-/// Check the spec alone; no keystore is opened
+/// Check the spec and the roots of its authorities; no keystore is opened
 #[derive(Debug, Group)]
 pub(crate) struct CheckArgs {
     /// The estate spec [default: estate.yaml]

@@ -155,11 +155,8 @@ pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Res
     let key = keys.key(order.key, order.signature)?;
     let der = sign(&order, &key)?;
     let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
-    if let Some(refusal) = certificate.jvm_refusal() {
-        return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
-    }
-    if let Some(doubt) = certificate.jvm_doubt() {
-        return Err(MintError::Unfit(format!("whether a JVM loads it cannot be told: {doubt}")));
+    if let Some(why) = constraints::unwritable(&certificate) {
+        return Err(MintError::Unfit(why));
     }
     if let Some(fault) = constraints::judge(&certificate, identity, now).into_iter().find(Fault::demands_new) {
         return Err(MintError::Unfit(fault.to_string()));
@@ -227,11 +224,8 @@ pub fn signed(
         Ok(made.der().to_vec())
     })?;
     let certificate = Certificate::parse(&der).map_err(|error| library("certificate", &error))?;
-    if let Some(refusal) = certificate.jvm_refusal() {
-        return Err(MintError::Unfit(format!("a JVM would refuse it: {refusal}")));
-    }
-    if let Some(doubt) = certificate.jvm_doubt() {
-        return Err(MintError::Unfit(format!("whether a JVM loads it cannot be told: {doubt}")));
+    if let Some(why) = constraints::unwritable(&certificate) {
+        return Err(MintError::Unfit(why));
     }
     if certificate.verify_signed_by(signer.certificate) == trustmason_keystore::SignatureCheck::Invalid {
         return Err(MintError::Unfit("`sign_with` is not the key of the authority's certificate".to_owned()));

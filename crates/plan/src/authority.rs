@@ -20,6 +20,7 @@ use trustmason_spec::topology::{
 
 pub(crate) use reply::{Judged, reply};
 
+use crate::constraints;
 use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
 use crate::text;
 use crate::why::Why;
@@ -94,12 +95,51 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
 
 /// A root that can vouch for something at some moment of its validity.
 fn able(authority: &str, root: Arc<Certificate>) -> Result<Arc<Certificate>, Why> {
-    match path::judge_root(&root, root.not_before()) {
-        Ok(()) => Ok(root),
-        Err(refused) => Err(Why::UnknownAuthority {
-            what: format!("the root of {authority} vouches for nothing: {}", said(&refused)),
-        }),
+    let trouble = match path::judge_root(&root, root.not_before()) {
+        Ok(()) => constraints::unwritable(&root),
+        Err(refused) => Some(format!("it vouches for nothing: {}", said(&refused))),
+    };
+    match trouble {
+        None => Ok(root),
+        Some(why) => Err(Why::UnknownAuthority { what: format!("the root of {authority} cannot be used: {why}") }),
     }
+}
+
+/// Why an authority can issue nothing, told by its root alone; `None` where nothing speaks against it, or its file is not
+/// there.
+pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timestamp) -> Option<String> {
+    let certificate = match look {
+        SourceLook::Missing { .. } => return None,
+        SourceLook::Found { certificate, .. } => certificate,
+        SourceLook::Unreadable(failure) => return Some(format!("authority {name}: {}", failure.message)),
+        SourceLook::Ambiguous { paths } => {
+            let files: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+            return Some(format!("authority {name}: {} hold different certificates", files.join(", ")));
+        }
+    };
+    if let Some(pin) = def.root.sha256.filter(|pin| *pin != certificate.fingerprint()) {
+        let why = Why::PinMismatch {
+            subject: format!("certificate {}", AuthorityDef::root(name)),
+            pinned: pin,
+            found: certificate.fingerprint(),
+        };
+        return Some(why.to_string());
+    }
+    let file = def.root.file.display();
+    let what = match able(name, Arc::clone(certificate)) {
+        Err(why) => why.to_string(),
+        Ok(root) if root.not_after() < now.as_second() => {
+            format!("the root of {name} ended on {}; nobody accepts what it issued", text::day(root.not_after()))
+        }
+        Ok(root) if root.not_before() > now.as_second() => {
+            format!(
+                "the root of {name} is not valid before {}; nobody accepts what it issued",
+                text::time(root.not_before())
+            )
+        }
+        Ok(_) => return None,
+    };
+    Some(format!("{what} ({file}); name the root that the CA uses now"))
 }
 
 /// A refusal, for people.
@@ -243,6 +283,14 @@ pub(crate) fn is_any_at_fault(authorities: &Authorities<'_>) -> bool {
     authorities.values().any(|authority| authority.fault().is_some())
 }
 
+/// The constraints of an intermediate that it loses as a trust anchor, where it should be none; `None`: it may be one.
+pub(crate) fn lost_as_anchor(authorities: &Authorities<'_>, print: Fingerprint) -> Option<Vec<&'static str>> {
+    authorities.values().find_map(|authority| {
+        let one = authority.between.iter().find(|c| c.fingerprint() == print && !authority.is_free(c))?;
+        Some(path::constraints_lost_as_anchor(one))
+    })
+}
+
 /// The authority that issued a certificate, and its chain.
 pub(crate) fn issuer_of<'g, 'a>(
     authorities: &'g Authorities<'a>,
@@ -299,6 +347,8 @@ pub(crate) fn widen(
     let needs: BTreeMap<&IdentityId, Need> =
         topology.identities.values().map(|def| (&def.id, need(topology, observed, authorities, def, now))).collect();
     let mut wide = topology.clone();
+    // Which edge speaks for an issuer does not depend on the order they are listed in.
+    wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
     let mut added: BTreeMap<(StoreId, String), Edge> = BTreeMap::new();
     wide.edges.retain(|edge| {
         let (Subject::Identity(id), Anchor::ByIssuer) = (&edge.subject, edge.anchor) else { return true };

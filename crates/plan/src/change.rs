@@ -223,6 +223,8 @@ pub struct CertificateView {
     pub sha256: Fingerprint,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
+    /// Whether it is a CA's by its basic constraints (RFC 5280 §4.2.1.9).
+    pub is_ca: bool,
 }
 
 impl CertificateView {
@@ -234,6 +236,7 @@ impl CertificateView {
             serial: certificate.serial().to_owned(),
             sha256: certificate.fingerprint(),
             not_after: certificate.not_after(),
+            is_ca: certificate.is_ca(),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, HashAlgorithm, KeyAlgorithm};
+use trustmason_keystore::{Certificate, HashAlgorithm, JvmJudgement, KeyAlgorithm};
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 
 use crate::days;
@@ -182,6 +182,17 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Fault::IsCa);
     }
     faults
+}
+
+/// Why a certificate may not be written into a store, because a JVM does not load it or nobody can tell; a clause, for people.
+pub fn unwritable(certificate: &Certificate) -> Option<String> {
+    match certificate.jvm() {
+        JvmJudgement::Loads => None,
+        JvmJudgement::Refused(why) => Some(format!("a JVM refuses every store that holds it: {why}")),
+        JvmJudgement::CannotTell(why) => {
+            Some(format!("whether a JVM loads a store that holds it cannot be told: {why}"))
+        }
+    }
 }
 
 fn key_fits(certificate: &Certificate, kind: KeyKind) -> bool {

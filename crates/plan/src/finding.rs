@@ -122,6 +122,10 @@ kinds! {
         PrivateKeyInTrust = "private-key-in-trust",
         /// A JVM does not see the entry.
         JvmInvisible = "jvm-invisible",
+        /// Whether a JVM loads a certificate, and with it the whole store, cannot be told.
+        JvmDoubtful = "jvm-doubtful",
+        /// A PKCS#12 store is protected in a way that its Java is too old for.
+        JavaTooOld = "java-too-old",
         /// A trust is limited by properties of the store.
         LimitedTrust = "limited-trust",
         /// What is known of a store is old.

@@ -15,7 +15,6 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::trusted;
 use crate::overlap;
-use crate::public_roots;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
 use crate::standing::Standing;
@@ -214,7 +213,8 @@ fn removals(
         }
     }
     let mut out = Vec::new();
-    let predecessor = |print: &Fingerprint| predecessors.get(print).filter(|_| !public_roots::contains(*print));
+    let predecessor =
+        |print: &Fingerprint| predecessors.get(print).filter(|_| !ground.topology.public_roots.contains(print));
     for (fingerprint, retired) in seen {
         if wanted.contains(&fingerprint) || known.presence(fingerprint) != Presence::Present {
             continue;

@@ -13,6 +13,7 @@ use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Place, Subject, Topology, Write};
 
 use crate::finding::{Finding, Kind};
+use crate::java;
 use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
 use crate::text;
@@ -33,6 +34,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
             Some(Kind::JvmInvisible)
         }
         Remark::JvmUnloadable { .. } | Remark::UnknownCertificateType { .. } => Some(Kind::JvmUnloadable),
+        Remark::JvmCannotTell { .. } => Some(Kind::JvmDoubtful),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),
         Remark::BadBlock { .. } => Some(Kind::Unreadable),
@@ -42,7 +44,6 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::TrailingBytes { .. }
         | Remark::AliasNotText { .. }
         | Remark::UnreadCertificate { .. }
-        | Remark::JvmCannotTell { .. }
         | Remark::LoosePem { .. }
         | Remark::BundleAmongCertificates { .. }
         | Remark::SignedMessage { .. }
@@ -72,8 +73,9 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
     }
     if standing.def.write == Write::HandOff {
         // A mirror is a folder of exports; what a JVM would make of it is beside the point.
-        findings.retain(|f| f.kind != Kind::JvmInvisible);
+        findings.retain(|f| !matches!(f.kind, Kind::JvmInvisible | Kind::JvmDoubtful));
     }
+    findings.extend(java::too_old(standing.def, facts));
     findings
 }
 

@@ -126,6 +126,8 @@ pub struct StoreFacts {
     pub keys: BTreeMap<EntryId, KeyLook>,
     /// What the reader noticed.
     pub remarks: Vec<Remark>,
+    /// What Java before 8u301 cannot open in it: AES, or a MAC of SHA-2, in a PKCS#12 file. `None`: nothing.
+    pub needs_java_8u301: Option<String>,
     /// Last modification, seconds since 1970 (mirrors: the age of the observation).
     pub modified: Option<i64>,
     /// The same to the nanosecond, where the system tells it.

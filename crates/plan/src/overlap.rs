@@ -151,6 +151,7 @@ pub(crate) fn staged<'a>(
         let certificate = &look.certificate;
         let faults = constraints::judge(certificate, def, ground.now);
         !faults.iter().any(Fault::demands_new)
+            && constraints::unwritable(certificate).is_none()
             && current.is_none_or(|now| now.fingerprint() != certificate.fingerprint())
             && !ground.topology.distrust.contains_key(&certificate.fingerprint())
             && !current.is_some_and(|now| is_outdated(look, now))
@@ -253,7 +254,7 @@ pub(crate) fn begin_or_go_on(
         old: current.fingerprint(),
         old_wanted: constraints::names(current, def)
             && current.not_after() >= ground.now.as_second()
-            && current.jvm_refusal().is_none()
+            && constraints::unwritable(current).is_none()
             && authority::issuer_of(ground.authorities, current).is_none(),
         next: next
             .as_ref()

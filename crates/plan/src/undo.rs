@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
+use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, fold_alias, path};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
 
@@ -333,9 +333,8 @@ impl View<'_, '_> {
         let Trusts::These(anchors) = now else { return None };
         let named = |certificate: &Arc<Certificate>| constraints::names(certificate, self.def);
         let lost = anchors.iter().any(|(print, certificate)| {
-            let of_it = *print == is.leaf.fingerprint()
-                || certificate.as_ref().is_some_and(named)
-                || self.ground.observed.ledger.predecessors.get(print).is_some_and(|p| p.identity == self.def.id);
+            let of_it =
+                *print == is.leaf.fingerprint() || certificate.as_ref().is_some_and(named) || self.was_its(*print);
             // That the present one is lost, and stays, was judged already.
             of_it && !(stays && *print == is.leaf.fingerprint()) && !holds(after, *print)
         });
@@ -351,6 +350,12 @@ impl View<'_, '_> {
         let unchanged = then.is_some() && then == home.facts.map(StoreFacts::seen).as_ref();
         let pending = self.ground.observed.ledger.restarts.contains_key(service);
         overlap::has_read(self.ground, home, service) || (unchanged && !pending)
+    }
+
+    /// Whether the ledger knows it as an earlier certificate of the identity. A public root was nobody's.
+    fn was_its(&self, print: Fingerprint) -> bool {
+        let record = self.ground.observed.ledger.predecessors.get(&print);
+        record.is_some_and(|p| p.identity == self.def.id) && !self.ground.topology.public_roots.contains(&print)
     }
 
     /// An identity that is changed at once breaks for a while each time, as its plan says.
@@ -423,20 +428,22 @@ fn holds(trusts: &Trusts, print: Fingerprint) -> bool {
     matches!(trusts, Trusts::These(anchors) if anchors.iter().any(|(anchor, _)| *anchor == print))
 }
 
-/// Whether a store trusts what is presented: the certificate itself, one that it sends along, or one that signed one of these.
+/// Whether a store trusts what is presented: it holds the certificate itself, or one from which a path that validators accept
+/// leads to it through what is sent along (RFC 5280 §6.1). Dates are left aside: both sides of a rollback have the same ones.
 fn accepts(trusts: &Trusts, presented: &Sent) -> bool {
     let Trusts::These(anchors) = trusts else { return false };
-    let sent = || std::iter::once(&presented.leaf).chain(&presented.chain);
-    anchors.iter().any(|(print, anchor)| {
-        sent().any(|one| {
-            let signed = |anchor: &Arc<Certificate>| {
-                anchor.is_ca()
-                    && anchor.subject_der() == one.issuer_der()
-                    && one.verify_signed_by(anchor) == SignatureCheck::Valid
-            };
-            one.fingerprint() == *print || anchor.as_ref().is_some_and(signed)
-        })
-    })
+    let leaf = &presented.leaf;
+    if holds(trusts, leaf.fingerprint()) {
+        return true;
+    }
+    let leads = |anchor: &Arc<Certificate>| match path::validate(leaf, &presented.chain, anchor, leaf.not_before()) {
+        Ok(_) => true,
+        Err(refused) => refused.rule.is_of_time(),
+    };
+    let issuers: BTreeSet<&[u8]> = std::iter::once(leaf).chain(&presented.chain).map(|c| c.issuer_der()).collect();
+    // Most of a vendor's store has nothing to do with it.
+    let near = anchors.iter().filter_map(|(_, anchor)| anchor.as_ref()).filter(|c| issuers.contains(c.subject_der()));
+    near.into_iter().any(leads)
 }
 
 fn is_same(present: &Presents, other: &Sent) -> bool {

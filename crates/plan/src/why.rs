@@ -199,7 +199,7 @@ impl Why {
             Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
             Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
-            Self::JvmCannotTell { .. } => Kind::Unreadable,
+            Self::JvmCannotTell { .. } => Kind::JvmDoubtful,
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
             Self::TooManyDeletes { .. } => Kind::TooManyDeletes,

@@ -159,6 +159,9 @@ documents! {
         sha256: String,
         /// End of validity.
         not_after: String,
+        /// Whether it is a CA's; left out where it is not.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ca: bool,
     }
     /// Where a certificate comes from.
     FromDocument {
@@ -325,6 +328,9 @@ pub struct AfterDocument {
     /// End of validity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
+    /// Whether it is a CA's; left out where it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ca: bool,
 }
 
 impl Document {
@@ -479,6 +485,7 @@ fn certificate(view: &CertificateView) -> CertificateDocument {
         serial: view.serial.clone(),
         sha256: hex(view.sha256),
         not_after: text::time(view.not_after),
+        ca: view.is_ca,
     }
 }
 
@@ -495,6 +502,7 @@ fn change(change: &Change) -> ChangeDocument {
                 serial: Some(c.serial),
                 sha256: Some(c.sha256),
                 not_after: Some(c.not_after),
+                ca: c.ca,
             };
             (Some(after), &[])
         }

@@ -75,6 +75,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
             entries: store.entries().to_vec(),
             keys: BTreeMap::new(),
             remarks: Vec::new(),
+            needs_java_8u301: None,
             modified: Some(NOW),
             written: None,
         })),

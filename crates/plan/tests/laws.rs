@@ -7,13 +7,13 @@ mod world;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use trustmason_keystore::{EntryKind, Fingerprint, Store};
-use trustmason_plan::change::{Deed, EdgeVerdict, Plan, StoreVerdict};
+use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Store};
+use trustmason_plan::change::{Deed, DeleteReason, EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::ledger::{Placed, Predecessor};
 use trustmason_plan::observed::SourceLook;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::Subject;
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, Source, Subject};
 use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
 
 /// One certificate of the pool.
@@ -24,7 +24,15 @@ enum Pick {
     Expired(usize),
     Retired(usize),
     Foreign(usize),
+    Ca(usize),
+    Issued(usize),
+    Strange(usize),
+    Root,
+    Public,
 }
+
+/// How many certificates of strangers the pool has.
+const STRANGE: usize = 7;
 
 impl Pick {
     fn pair(self) -> Pair {
@@ -35,17 +43,27 @@ impl Pick {
             Self::Expired(h) => p.expired[h].clone(),
             Self::Retired(i) => p.retired[i].clone(),
             Self::Foreign(i) => p.foreign[i].clone(),
+            Self::Ca(h) => p.ca[h].clone(),
+            Self::Issued(h) => p.issued[h].clone(),
+            Self::Strange(i) => p.strange[i].clone(),
+            Self::Root => p.root.clone(),
+            Self::Public => p.public.clone(),
         }
     }
 }
 
 fn pick() -> impl Strategy<Value = Pick> {
     prop_oneof![
-        4 => (0..HOSTS, 0..3usize).prop_map(|(h, a)| Pick::Good(h, a)),
+        6 => (0..HOSTS, 0..3usize).prop_map(|(h, a)| Pick::Good(h, a)),
         1 => (0..HOSTS).prop_map(Pick::Short),
         1 => (0..HOSTS).prop_map(Pick::Expired),
         1 => (0..2usize).prop_map(Pick::Retired),
         2 => (0..3usize).prop_map(Pick::Foreign),
+        1 => (0..HOSTS).prop_map(Pick::Ca),
+        1 => (0..HOSTS).prop_map(Pick::Issued),
+        2 => (0..STRANGE).prop_map(Pick::Strange),
+        1 => Just(Pick::Root),
+        1 => Just(Pick::Public),
     ]
 }
 
@@ -83,6 +101,7 @@ struct Case {
     placed: Vec<(usize, String, Pick)>,
     predecessors: Vec<(Pick, usize)>,
     exclusive: bool,
+    authority: bool,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -96,10 +115,10 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec(pick(), 0..2),
         prop::collection::vec((0..HOSTS, alias(), pick()), 0..4),
         prop::collection::vec((pick(), 0..HOSTS), 0..3),
-        prop::bool::weighted(0.1),
+        (prop::bool::weighted(0.1), prop::bool::weighted(0.4)),
     )
-        .prop_map(
-            |(hosts, cacerts, keystores, wsm, iis, unreachable, distrust, placed, predecessors, exclusive)| Case {
+        .prop_map(|(hosts, cacerts, keystores, wsm, iis, unreachable, distrust, placed, predecessors, flags)| {
+            Case {
                 hosts,
                 cacerts,
                 keystores,
@@ -109,9 +128,10 @@ fn case() -> impl Strategy<Value = Case> {
                 distrust,
                 placed,
                 predecessors,
-                exclusive,
-            },
-        )
+                exclusive: flags.0,
+                authority: flags.1,
+            }
+        })
 }
 
 fn bytes(case: &StoreCase, key: Option<Pick>) -> Disk {
@@ -147,6 +167,18 @@ fn world(case: &Case) -> World {
         if case.exclusive {
             world.topology.stores.get_mut(&StoreId::new(host(i), "keystore")).unwrap().exclusive = true;
         }
+    }
+    if case.authority {
+        let root = AnchorDef { file: "root.pem".into(), sha256: Some(pool().root.print()), unconstrained: false };
+        let def = AuthorityDef {
+            root,
+            intermediates: Vec::new(),
+            requests_dir: Some("requests".into()),
+            inbox: Some("inbox".into()),
+            sign_with: None,
+        };
+        world.topology.authorities.insert("acme-ca".to_owned(), def);
+        world.sources.insert(Subject::Certificate(AuthorityDef::root("acme-ca")), found(&pool().root));
     }
     for pick in &case.distrust {
         world.topology.distrust.insert(pick.pair().print(), "test".to_owned());
@@ -200,20 +232,56 @@ fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
         .collect()
 }
 
+/// Whether every name of a certificate is the full name of a host that left; a short one only beside it. Of a CA, never.
+fn names_only_the_gone(certificate: &Certificate) -> bool {
+    let full = |name: &String| ["gone0.acme.example", "gone1.acme.example"].contains(&name.as_str());
+    let names = certificate.names_in_full();
+    let short = |name: &String| names.iter().any(|long| full(long) && long.split('.').next() == Some(name.as_str()));
+    !certificate.is_ca() && names.iter().any(full) && names.iter().all(|name| full(name) || short(name))
+}
+
+/// Whether a host of the estate presents a certificate, as far as can be seen, and goes on to.
+fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
+    let anew = |id: &IdentityId| {
+        plan.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id))
+    };
+    world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
+        Source::KeyEntry { store, alias } => {
+            !world.unreachable.contains(&store.host)
+                && world.open(store).is_some_and(|open| {
+                    let of_key = |entry: &&Entry| {
+                        matches!(entry.kind, EntryKind::PrivateKey { .. }) && entry.alias.as_deref() == Some(alias)
+                    };
+                    open.entries()
+                        .iter()
+                        .rev()
+                        .find(of_key)
+                        .is_some_and(|entry| entry.certificates()[0].fingerprint() == print)
+                })
+        }
+        Source::Exported { .. } | Source::File(_) => {
+            let look = world.sources.get(&Subject::Identity(def.id.clone()));
+            matches!(look, Some(SourceLook::Found { certificate, .. }) if certificate.fingerprint() == print)
+        }
+    })
+}
+
 /// Whether anything in this case gives leave to remove a certificate.
-fn may_leave(case: &Case, world: &World, id: &StoreId, print: Fingerprint, alias: &str) -> bool {
+fn may_leave(case: &Case, world: &World, id: &StoreId, certificate: &Certificate, alias: &str) -> bool {
+    let print = certificate.fingerprint();
     let names = |picks: &mut dyn Iterator<Item = Pick>| picks.map(|p| p.pair().print()).any(|f| f == print);
-    let p = pool();
-    let retired = p.retired.iter().any(|r| r.print() == print);
+    let retired = names_only_the_gone(certificate);
     let distrusted = world.topology.distrust.contains_key(&print);
-    let placed = world.ledger.placed(id, alias, print);
-    let predecessor = names(&mut case.predecessors.iter().map(|(pick, _)| *pick));
+    // The ledger's word alone takes no public root away.
+    let public = world.topology.public_roots.contains(&print);
+    let placed = world.ledger.placed(id, alias, print) && !public;
+    let predecessor = names(&mut case.predecessors.iter().map(|(pick, _)| *pick)) && !public;
     // The certificate an identity has now may be replaced in this plan.
     let current = names(&mut case.wsm.iter().take(case.hosts).flatten().copied())
         || names(&mut case.keystores.iter().flat_map(|s| &s.entries).filter(|e| e.0 == "wsm" && e.2).map(|e| e.1));
     let held = case.exclusive && id.name == "keystore";
     let host_slot = (0..case.hosts).any(|i| {
-        let own = p.good[i].iter().any(|g| g.print() == print) || p.expired[i].print() == print;
+        let own = certificate.names_host(host(i).as_str());
         let name = host(i);
         own && (alias.starts_with(name.as_str()) || alias == "aw_cert")
     });
@@ -267,9 +335,14 @@ proptest! {
             for id in entries {
                 let entry = store.entry(id).unwrap();
                 prop_assert!(matches!(entry.kind, EntryKind::Trusted(_)));
-                let print = entry.certificates()[0].fingerprint();
+                let certificate = entry.certificates()[0].certificate().unwrap();
+                let print = certificate.fingerprint();
                 let alias = entry.alias.clone().unwrap_or_default();
-                prop_assert!(may_leave(&case, &world, &change.store, print, &alias), "{} {:?}", change, change.reason);
+                prop_assert!(may_leave(&case, &world, &change.store, certificate, &alias), "{} {:?}", change, change.reason);
+                if let Deed::Delete { because: DeleteReason::Retired, .. } = change.deed {
+                    prop_assert!(names_only_the_gone(certificate), "{} {:?}", change, change.reason);
+                    prop_assert!(!is_presented(&world, &plan, print), "{} {:?}", change, change.reason);
+                }
             }
         }
 

@@ -19,6 +19,7 @@ pub mod name;
 mod parse;
 mod pick;
 pub mod profile;
+pub mod public_roots;
 mod resolve;
 pub mod schema;
 mod shape;

@@ -86,6 +86,7 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
         edges,
         retired: spec.retired.iter().map(|at| at.value.clone()).collect(),
         distrust: spec.distrust.iter().map(|at| at.value.clone()).collect::<BTreeMap<_, _>>(),
+        public_roots: crate::public_roots::all(),
         accept: spec
             .accept
             .iter()

@@ -44,6 +44,8 @@ pub struct Topology {
     pub retired: BTreeSet<Fqdn>,
     /// Certificates that are removed wherever they are found.
     pub distrust: BTreeMap<Fingerprint, String>,
+    /// Certificates that vendors ship as public roots: none of them is anybody's own ([`crate::public_roots`]).
+    pub public_roots: &'static BTreeSet<Fingerprint>,
     /// Findings somebody decided to live with.
     pub accept: Vec<Accept>,
     /// `policy:`.

@@ -1,6 +1,11 @@
-//! `check`: the spec alone.
+//! `check`: the spec, and the roots of its authorities where their files are there. No store is opened.
+
+use trustmason_host::look;
+use trustmason_keystore::Interner;
+use trustmason_spec::topology::Topology;
 
 use crate::args::CheckArgs;
+use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::stop::Stop;
@@ -8,6 +13,26 @@ use crate::{load, view};
 
 pub(crate) fn run(args: &CheckArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
+    if let Some(fault) = root_faults(&estate.topology)? {
+        return Err(Stop::refused(format!("{}: {fault}", estate.name)));
+    }
     console.report(&view::check::text(&estate.topology, &estate.name, estate.warnings));
     Ok(Facts::FINE)
+}
+
+/// What is wrong with the roots of the authorities, all of it; `None` where nothing is.
+fn root_faults(topology: &Topology) -> Result<Option<String>, Stop> {
+    if topology.authorities.is_empty() {
+        return Ok(None);
+    }
+    let (now, certificates) = (Clock::read()?.now(), Interner::new());
+    let faults: Vec<String> = topology
+        .authorities
+        .iter()
+        .filter_map(|(name, def)| {
+            let look = look::certificate(&def.root.file, &certificates);
+            trustmason_plan::root_fault(name, def, &look, now)
+        })
+        .collect();
+    Ok((!faults.is_empty()).then(|| faults.join("\n")))
 }

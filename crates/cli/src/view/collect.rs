@@ -36,6 +36,7 @@ fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
         Verdict::Same(certificate) => {
             line!(out, "{}", head(DIM, "unchanged"));
             shown(out, ' ', certificate);
+            faults(out, certificate, item.def, now);
         }
         Verdict::New(certificate, filed) => {
             line!(out, "{}", head(GOOD, "new"));
@@ -69,7 +70,8 @@ fn one(out: &mut String, item: &Item<'_>, now: Timestamp) {
 
 fn shown(out: &mut String, mark: char, certificate: &Certificate) {
     let dates = format!("{} to {}", day(certificate.not_before()), day(certificate.not_after()));
-    line!(out, "    {mark} {}  {dates}", escape(certificate.subject()));
+    let ca = if certificate.is_ca() { ", CA" } else { "" };
+    line!(out, "    {mark} {}{ca}  {dates}", escape(certificate.subject()));
     line!(out, "      sha256 {}", certificate.fingerprint());
 }
 
@@ -79,6 +81,9 @@ fn faults(out: &mut String, certificate: &Certificate, def: &IdentityDef, now: T
         if !matches!(fault, Fault::NotNamed { .. }) {
             line!(out, "      {}", paint(WARN, fault));
         }
+    }
+    if let Some(why) = constraints::unwritable(certificate) {
+        line!(out, "      {}", paint(WARN, why));
     }
 }
 

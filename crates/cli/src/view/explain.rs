@@ -435,7 +435,8 @@ fn entry_line(entry: &Entry) -> String {
     };
     let certificate = match entry.certificates().first() {
         Some(CertificateSlot::Parsed(c)) => {
-            format!(": {}, until {}, sha256 {}", escape(c.subject()), day(c.not_after()), short(c.fingerprint()))
+            let ca = if c.is_ca() { ", CA" } else { "" };
+            format!(": {}{ca}, until {}, sha256 {}", escape(c.subject()), day(c.not_after()), short(c.fingerprint()))
         }
         Some(CertificateSlot::Unparsed(raw)) => format!(": unreadable, sha256 {}", short(raw.fingerprint())),
         None => String::new(),

@@ -86,6 +86,8 @@ struct CertificateDocument {
     serial: Option<String>,
     not_before: Option<String>,
     not_after: Option<String>,
+    /// Whether it is a CA's; nothing where the certificate cannot be read.
+    ca: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +146,7 @@ fn certificate_document(slot: &CertificateSlot) -> CertificateDocument {
         serial: certificate.map(|c| c.serial()),
         not_before: certificate.map(|c| time(c.not_before())),
         not_after: certificate.map(|c| time(c.not_after())),
+        ca: certificate.map(|c| c.is_ca()),
     }
 }
 

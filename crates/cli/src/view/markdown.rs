@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trustmason_host::state::State;
-use trustmason_plan::change::{After, Change, Phase};
+use trustmason_plan::change::{After, CertificateView, Change, Phase};
 use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
 use trustmason_plan::text::{day, escape, time};
 use trustmason_spec::name::Fqdn;
@@ -40,12 +40,9 @@ fn changes(out: &mut String, plan: &Plan) {
         line!(out, "| # | store | action | alias | why | before | after | rule |");
         line!(out, "|---|---|---|---|---|---|---|---|");
         for change in changes {
-            let before = change
-                .before
-                .as_ref()
-                .map_or_else(|| "–".to_owned(), |b| format!("`{}` until {}", short(b.sha256), day(b.not_after)));
+            let before = change.before.as_ref().map_or_else(|| "–".to_owned(), certificate);
             let after = match &change.after {
-                After::Known(view) => format!("`{}` until {}", short(view.sha256), day(view.not_after)),
+                After::Known(view) => certificate(view),
                 After::Minted { subject } => format!("{} (known after apply)", cell(subject)),
                 After::Alias(alias) => format!("alias `{}`", cell(alias)),
                 After::Gone => "removed".to_owned(),
@@ -206,4 +203,10 @@ fn checks(out: &mut String, plan: &Plan) {
 /// Text that may stand in a table cell.
 fn cell(text: &str) -> String {
     escape(text).replace('|', "\\|").replace('`', "'")
+}
+
+/// A certificate in a cell.
+fn certificate(view: &CertificateView) -> String {
+    let ca = if view.is_ca { ", CA," } else { "" };
+    format!("`{}`{ca} until {}", short(view.sha256), day(view.not_after))
 }

@@ -223,7 +223,8 @@ fn transition(out: &mut String, before: Option<&str>, after: &str) {
 fn certificate(view: &CertificateView) -> String {
     let issuer =
         if view.issuer == view.subject { String::new() } else { format!(", issued by {}", escape(&view.issuer)) };
-    format!("{}{issuer}, until {}, sha256 {}", escape(&view.subject), day(view.not_after), short(view.sha256))
+    let ca = if view.is_ca { ", CA" } else { "" };
+    format!("{}{issuer}{ca}, until {}, sha256 {}", escape(&view.subject), day(view.not_after), short(view.sha256))
 }
 
 fn origin(from: &From) -> String {

@@ -162,6 +162,7 @@ pub(super) fn facts<'m>(
         keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
+        needs_java_8u301: store.needs_java_8u301(),
         written: files.iter().filter_map(|metadata| written(metadata)).max(),
         modified: files.into_iter().filter_map(modified).max(),
         path: path.to_owned(),

@@ -22,7 +22,7 @@ use trustmason_plan::observed::{
     StoreLook,
 };
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
-use trustmason_spec::survey::{Look, Survey};
+use trustmason_spec::survey::{CertificateAt, Look, Survey};
 use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
@@ -45,6 +45,11 @@ pub struct Eyes<'a> {
     pub secrets: &'a Secrets,
     /// The certificates of this run.
     pub certificates: &'a Interner,
+}
+
+/// Looks at one file that holds a certificate.
+pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
+    source::look(&CertificateAt::File(path.to_owned()), certificates).0
 }
 
 /// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.

@@ -49,6 +49,7 @@ pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Ey
                 shelves: listing.shelves,
                 keys: BTreeMap::new(),
                 remarks: listing.store.remarks().to_vec(),
+                needs_java_8u301: None,
                 modified: None,
                 written: None,
             };

@@ -8,7 +8,6 @@ use trustmason_spec::topology::{Edge, Subject};
 use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
 use crate::overlap;
-use crate::public_roots;
 use crate::settle;
 use crate::why::Why;
 
@@ -32,7 +31,7 @@ impl<'a> Comparison<'a> {
             };
             let fingerprint = slot.fingerprint();
             let known_old = self.predecessor(fingerprint).is_some();
-            let placed = !public_roots::contains(fingerprint)
+            let placed = !self.ground.topology.public_roots.contains(&fingerprint)
                 && entry
                     .alias
                     .as_deref()

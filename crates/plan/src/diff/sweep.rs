@@ -8,11 +8,11 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
 use super::{Comparison, Draft, Verdict, Wish, deletion};
+use crate::authority;
 use crate::change::{Deed, DeleteReason};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
 use crate::overlap;
-use crate::public_roots;
 use crate::text;
 
 impl<'a> Comparison<'a> {
@@ -38,6 +38,7 @@ impl<'a> Comparison<'a> {
                 self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
             } else if self.is_vouched_for(fingerprint) {
                 // It stays.
+                self.unconstrained(entry, fingerprint);
             } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
             } else if let Some(identity) = self.predecessor(fingerprint).filter(|id| self.is_succeeded(id)) {
@@ -74,6 +75,18 @@ impl<'a> Comparison<'a> {
         self.settlement.in_doubt || self.settlement.vouched.contains(&print)
     }
 
+    /// Says of an issuer that should be no trust anchor that this store has it as one.
+    fn unconstrained(&mut self, entry: &Entry, print: Fingerprint) {
+        let Some(lost) = authority::lost_as_anchor(self.ground.authorities, print) else { return };
+        let message = format!(
+            "an issuer of an authority is a trust anchor here, so its {} hold for nobody who uses this store; delete it here \
+             (services send it along), or say `as_anchor: unconstrained` beside its file",
+            lost.join(", ")
+        );
+        let finding = Finding::of_store(Kind::IssuerWithheld, self.id(), message);
+        self.out.findings.push(finding.at(entry.alias.as_deref(), Some(print)).with_severity(Severity::Warning));
+    }
+
     fn drop(&mut self, entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) {
         self.out.drafts.push(deletion(entry, because, finding, reason, waits));
     }
@@ -98,7 +111,7 @@ impl<'a> Comparison<'a> {
 
     /// Whose certificate this was before. A public root was nobody's, whatever the ledger says.
     pub(super) fn predecessor(&self, print: Fingerprint) -> Option<&'a IdentityId> {
-        self.settlement.predecessors.get(&print).filter(|_| !public_roots::contains(print))
+        self.settlement.predecessors.get(&print).filter(|_| !self.ground.topology.public_roots.contains(&print))
     }
 
     /// A predecessor leaves once its successor is known, and not while an edge to its identity is blocked here.
@@ -165,7 +178,8 @@ impl<'a> Comparison<'a> {
             None => fingerprint.to_string(),
         };
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
-        !public_roots::contains(fingerprint) && self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
+        !self.ground.topology.public_roots.contains(&fingerprint)
+            && self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
     }
 
     pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {

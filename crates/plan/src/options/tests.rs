@@ -352,6 +352,7 @@ fn the_format_is_compared_with_the_file_where_it_opens() {
         entries: Vec::new(),
         keys: BTreeMap::new(),
         remarks: Vec::new(),
+        needs_java_8u301: None,
         modified: None,
         written: None,
     };

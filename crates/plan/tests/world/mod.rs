@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
@@ -72,7 +72,37 @@ impl Pair {
 
 /// A self-signed EC certificate; no SAN if `san` is empty.
 pub fn make(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> Pair {
+    signed(params(cn, san, from_day, to_day), None)
+}
+
+/// The same as a CA's.
+pub fn make_ca(cn: &str, san: &[&str]) -> Pair {
+    signed(ca(params(cn, san, -900, 900)), None)
+}
+
+fn ca(mut params: rcgen::CertificateParams) -> rcgen::CertificateParams {
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::DigitalSignature];
+    params
+}
+
+/// Signed by an issuer, or by itself.
+pub fn signed(params: rcgen::CertificateParams, issuer: Option<&Pair>) -> Pair {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let made = match issuer {
+        None => params.self_signed(&key),
+        Some(pair) => {
+            let signer = rcgen::KeyPair::try_from(pair.pkcs8.as_slice()).unwrap();
+            let issuer = rcgen::Issuer::from_ca_cert_der(&pair.certificate.der().into(), signer).unwrap();
+            params.signed_by(&key, &issuer)
+        }
+    };
+    let certificate = Arc::new(Certificate::parse(made.unwrap().der()).unwrap());
+    Pair { certificate, pkcs8: key.serialize_der() }
+}
+
+/// What a certificate says of its subject and its time.
+pub fn params(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> rcgen::CertificateParams {
     let mut params = rcgen::CertificateParams::new(san.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(rcgen::DnType::CommonName, cn);
@@ -81,8 +111,7 @@ pub fn make(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> Pair {
     };
     params.not_before = time(from_day);
     params.not_after = time(to_day);
-    let der = params.self_signed(&key).unwrap().der().to_vec();
-    Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
+    params
 }
 
 /// Certificates made once for all cases of a test binary.
@@ -97,7 +126,20 @@ pub struct Pool {
     pub retired: Vec<Pair>,
     /// Of nobody here.
     pub foreign: Vec<Pair>,
+    /// Of each host: a CA's, as `openssl req -x509` makes it unasked.
+    pub ca: Vec<Pair>,
+    /// Of each host: issued by the estate's authority.
+    pub issued: Vec<Pair>,
+    /// The estate's authority: its root.
+    pub root: Pair,
+    /// Of strangers, with names that nearly are those of the estate.
+    pub strange: Vec<Pair>,
+    /// A public root, which vendors ship.
+    pub public: Pair,
 }
+
+/// The public roots of every world.
+static PUBLIC: LazyLock<BTreeSet<Fingerprint>> = LazyLock::new(|| [pool().public.print()].into());
 
 pub const HOSTS: usize = 4;
 
@@ -109,7 +151,29 @@ pub fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     POOL.get_or_init(|| {
         let name = |i: usize| host(i).to_string();
+        let root = make_ca("Acme Root CA", &[]);
+        let issue = |i: usize| signed(params(&name(i), &[&name(i)], -100, 800), Some(&root));
+        let gone = "gone0.acme.example";
+        let strange = vec![
+            // A short name, which a host that left had too.
+            make("gone0", &[], -300, 900),
+            make("gone1", &[gone], -300, 900),
+            // Wildcards that would cover hosts here.
+            make("*.acme.example", &["*.acme.example"], -300, 900),
+            make("h0.acme.example", &["*.acme.example", "h0.acme.example"], -300, 900),
+            // A host that left, and somebody else.
+            make(gone, &[gone, "shop.other.example"], -300, 900),
+            // A CA of a host that left.
+            make_ca(gone, &[gone]),
+            // A live host under a name of one that left.
+            make("h1.acme.example", &["h1.acme.example", gone], -300, 900),
+        ];
         Pool {
+            ca: (0..HOSTS).map(|i| make_ca(&name(i), &[&name(i)])).collect(),
+            issued: (0..HOSTS).map(issue).collect(),
+            root: root.clone(),
+            strange,
+            public: make_ca("Public Root", &[]),
             good: (0..HOSTS)
                 .map(|i| (0..3).map(|age| make(&name(i), &[&name(i)], -900 + 200 * age, 900 + age)).collect())
                 .collect(),
@@ -316,6 +380,7 @@ pub fn topology(hosts: usize) -> Topology {
         edges: Vec::new(),
         retired: [fqdn("gone0.acme.example"), fqdn("gone1.acme.example")].into(),
         distrust: BTreeMap::new(),
+        public_roots: &PUBLIC,
         accept: Vec::new(),
         policy: Policy {
             warn_before_days: 60,
@@ -440,6 +505,7 @@ impl World {
                         entries: store.entries().to_vec(),
                         keys,
                         remarks: store.remarks().to_vec(),
+                        needs_java_8u301: store.needs_java_8u301(),
                         modified: Some(NOW),
                         written: Timestamp::from_second(
                             NOW + i64::from(self.stamps.get(id).copied().unwrap_or_default()),

@@ -8,13 +8,13 @@ use trustmason_keystore::Fingerprint;
 
 const LIST: &str = include_str!("../../../specs/public-roots.txt");
 
-/// Whether a certificate is a public root.
-pub(crate) fn contains(print: Fingerprint) -> bool {
+/// All of them.
+pub fn all() -> &'static BTreeSet<Fingerprint> {
     static ROOTS: LazyLock<BTreeSet<Fingerprint>> = LazyLock::new(|| {
         let first_words = LIST.lines().filter_map(|line| line.split_whitespace().next());
         first_words.filter_map(|word| word.parse().ok()).collect()
     });
-    ROOTS.contains(&print)
+    &ROOTS
 }
 
 #[cfg(test)]
@@ -28,11 +28,11 @@ mod tests {
         assert!(lines.len() > 140, "{}", lines.len());
         for line in lines {
             let (print, subject) = line.split_once("  ").unwrap();
-            assert!(contains(print.parse().unwrap()) && !subject.is_empty(), "{line}");
+            assert!(all().contains(&print.parse().unwrap()) && !subject.is_empty(), "{line}");
         }
         // ISRG Root X1.
         let known = "96bcec06264976f37460779acf28c5a7cfe8a3c0aae11a8ffcee05c0bddf08c6";
-        assert!(contains(known.parse().unwrap()));
-        assert!(!contains(Fingerprint::of(b"")));
+        assert!(all().contains(&known.parse().unwrap()));
+        assert!(!all().contains(&Fingerprint::of(b"")));
     }
 }

@@ -1,0 +1,68 @@
+//! Which Java reads a store, as far as its path and the spec tell, and whether that Java opens what is there.
+#![warn(clippy::arithmetic_side_effects)]
+
+use trustmason_keystore::Format;
+use trustmason_spec::topology::{Pkcs12Scheme, Place, StoreDef};
+
+use crate::finding::{Finding, Kind};
+use crate::observed::StoreFacts;
+use crate::text;
+
+/// The first update of Java 8 that opens what JDK 16 and later write into a PKCS#12 file (JDK-8076190, backported to 8u301).
+const NEWER_PKCS12: u32 = 301;
+
+/// The finding of a PKCS#12 store that its Java cannot open: the update of Java 8 that stands in its path is too old, or,
+/// where no update stands there, the spec has `scheme: java8`.
+pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
+    if facts.format != Format::Pkcs12 {
+        return None;
+    }
+    let what = facts.needs_java_8u301.as_deref()?;
+    let path = match &def.place {
+        Place::File(path) => path.shown.as_str(),
+        Place::Directory(_) | Place::Pair { .. } | Place::Windows => "",
+    };
+    let cause = match update_of(path) {
+        Some(update) if update >= NEWER_PKCS12 => return None,
+        Some(update) => format!("its path is that of Java 8u{update}, which does not open it"),
+        None if def.scheme == Pkcs12Scheme::Modern => return None,
+        None => {
+            "the spec says that it is for any Java 8 (`scheme: java8`), and Java before 8u301 does not open it; if its \
+                 service has a newer one, say `scheme: modern` for this store"
+                .to_owned()
+        }
+    };
+    let message = format!("the file is protected by {}: {cause}", text::escape(what));
+    Some(Finding::of_store(Kind::JavaTooOld, &def.id, message))
+}
+
+/// The update of Java 8 that a path names: `jre1.8.0_221`, `jdk8u272-b10`.
+fn update_of(path: &str) -> Option<u32> {
+    let lower = path.to_ascii_lowercase();
+    lower.split(['/', '\\']).rev().find_map(|part| {
+        let after = ["1.8.0_", "8u"].iter().find_map(|mark| part.split_once(mark))?.1;
+        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_its_update_of_java() {
+        let paths = [
+            (r"C:\Program Files (x86)\Java\jre1.8.0_221\lib\security\cacerts", Some(221)),
+            (r"C:\icm\OpenJDK\jdk8u272-b10\lib\security\cacerts", Some(272)),
+            ("/usr/lib/jvm/JRE1.8.0_301/lib/security/cacerts", Some(301)),
+            (r"C:\icm\ssl\cacerts", None),
+            (r"C:\Program Files (x86)\OpenJDK\jre8\lib\security\cacerts", None),
+            (r"C:\jdk8u\cacerts", None),
+            (r"C:\jdk8u99999999999\cacerts", None),
+        ];
+        for (path, update) in paths {
+            assert_eq!(update_of(path), update, "{path}");
+        }
+    }
+}
