@@ -99,6 +99,8 @@ struct Case {
     unreachable: Vec<bool>,
     distrust: Vec<Pick>,
     placed: Vec<(usize, String, Pick)>,
+    /// Entries that are there, by store and number, and that the ledger says were placed.
+    recorded: Vec<(usize, usize)>,
     predecessors: Vec<(Pick, usize)>,
     exclusive: bool,
     authority: bool,
@@ -113,25 +115,28 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec(prop::option::weighted(0.9, pick()), HOSTS),
         prop::collection::vec(prop::bool::weighted(0.08), HOSTS),
         prop::collection::vec(pick(), 0..2),
-        prop::collection::vec((0..HOSTS, alias(), pick()), 0..4),
+        (prop::collection::vec((0..HOSTS, alias(), pick()), 0..4), prop::collection::vec((0..HOSTS, 0..7usize), 0..4)),
         prop::collection::vec((pick(), 0..HOSTS), 0..3),
         (prop::bool::weighted(0.1), prop::bool::weighted(0.4)),
     )
-        .prop_map(|(hosts, cacerts, keystores, wsm, iis, unreachable, distrust, placed, predecessors, flags)| {
-            Case {
-                hosts,
-                cacerts,
-                keystores,
-                wsm,
-                iis,
-                unreachable,
-                distrust,
-                placed,
-                predecessors,
-                exclusive: flags.0,
-                authority: flags.1,
-            }
-        })
+        .prop_map(
+            |(hosts, cacerts, keystores, wsm, iis, unreachable, distrust, (placed, recorded), predecessors, flags)| {
+                Case {
+                    hosts,
+                    cacerts,
+                    keystores,
+                    wsm,
+                    iis,
+                    unreachable,
+                    distrust,
+                    placed,
+                    recorded,
+                    predecessors,
+                    exclusive: flags.0,
+                    authority: flags.1,
+                }
+            },
+        )
 }
 
 fn bytes(case: &StoreCase, key: Option<Pick>) -> Disk {
@@ -183,9 +188,13 @@ fn world(case: &Case) -> World {
     for pick in &case.distrust {
         world.topology.distrust.insert(pick.pair().print(), "test".to_owned());
     }
-    for (i, alias, pick) in &case.placed {
+    let recorded = case.recorded.iter().filter_map(|(i, n)| {
+        let (alias, pick, _) = case.cacerts[*i].entries.get(*n)?;
+        Some((*i, alias.clone(), *pick))
+    });
+    for (i, alias, pick) in case.placed.iter().cloned().chain(recorded) {
         let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: world::run(), at: now() };
-        world.ledger.placed.entry(StoreId::new(host(*i), "cacerts")).or_default().insert(alias.clone(), placed);
+        world.ledger.placed.entry(StoreId::new(host(i), "cacerts")).or_default().insert(alias, placed);
     }
     for (pick, i) in &case.predecessors {
         let predecessor = Predecessor {
