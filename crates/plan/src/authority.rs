@@ -20,7 +20,6 @@ use trustmason_spec::topology::{
 
 pub(crate) use reply::{Judged, reply};
 
-use crate::constraints;
 use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
 use crate::text;
 use crate::why::Why;
@@ -95,13 +94,9 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
 
 /// A root that can vouch for something at some moment of its validity.
 fn able(authority: &str, root: Arc<Certificate>) -> Result<Arc<Certificate>, Why> {
-    let trouble = match path::judge_root(&root, root.not_before()) {
-        Ok(()) => constraints::unwritable(&root),
-        Err(refused) => Some(format!("it vouches for nothing: {}", said(&refused))),
-    };
-    match trouble {
-        None => Ok(root),
-        Some(why) => Err(Why::UnknownAuthority { what: format!("the root of {authority} cannot be used: {why}") }),
+    match path::judge_root(&root, root.not_before()) {
+        Ok(()) => Ok(root),
+        Err(refused) => Err(Why::UnknownAuthority { what: format!("the root of {authority}: {}", said(&refused)) }),
     }
 }
 

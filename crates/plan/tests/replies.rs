@@ -14,7 +14,7 @@ use rcgen::{
 use trustmason_keystore::Certificate;
 use trustmason_plan::change::{Options, Plan};
 use trustmason_plan::finding::Kind;
-use trustmason_plan::observed::{InboxFile, InboxLook, StagedKey, StagedLook};
+use trustmason_plan::observed::{InboxFile, InboxLook, SourceLook, StagedKey, StagedLook};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
 use world::{DAY, NOW, Pair, World, found, host, now};
@@ -233,4 +233,70 @@ fn a_root_that_is_no_ca_is_a_fault_of_its_authority() {
     let said = said(&plan);
     assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
     assert!(said[0].1.contains("is no CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
+}
+
+/// So many years.
+fn year(count: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(count * 365 * 86_400)
+}
+
+/// A subject alternative name that Java 17 loads and Java 8 refuses: an X.400 address, critical.
+fn x400(params: &mut CertificateParams) {
+    let content = vec![0x30, 4, 0xa3, 2, 0x30, 0];
+    let mut names = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 17], content);
+    names.set_criticality(true);
+    params.custom_extensions.push(names);
+}
+
+#[test]
+fn an_issuer_that_a_jvm_does_not_load_comes_into_no_store() {
+    let mut estate = Estate::new();
+    let issuing = ca("Issuing", Some(&estate.root), x400);
+    estate.inbox.push(vec![estate.reply(&issuing, |_| {}), Arc::clone(&issuing.certificate)]);
+    let plan = estate.plan();
+    let said = said(&plan);
+    assert_eq!(said.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [Kind::ReplyChainIncomplete], "{said:?}");
+    assert!(said[0].1.contains("CN=Issuing is not loaded by a JVM"), "{said:?}");
+    assert!(said[0].1.contains("2.5.29.17") && said[0].1.contains("Java 8"), "{said:?}");
+    assert_eq!(wanted(&plan), root_only());
+    let mut estate = Estate::new();
+    estate.root = ca("Corporate Root", None, x400);
+    let plan = estate.plan();
+    let said = self::said(&plan);
+    assert_eq!(said.first().map(|(kind, _)| *kind), Some(Kind::UnknownAuthority), "{said:?}");
+    assert!(said[0].1.contains("CN=Corporate Root is not loaded by a JVM"), "{said:?}");
+}
+
+#[test]
+fn check_judges_a_root_by_itself() {
+    let root = |change: Change| ca("Corporate Root", None, change).certificate;
+    let good = root(|_| {});
+    let def = |pinned: &Certificate| AuthorityDef {
+        root: AnchorDef { file: "root.pem".into(), sha256: Some(pinned.fingerprint()), unconstrained: false },
+        intermediates: Vec::new(),
+        requests_dir: None,
+        inbox: None,
+        sign_with: None,
+    };
+    let fault = |pinned: &Certificate, found: &Arc<Certificate>| {
+        let look = SourceLook::Found { certificate: Arc::clone(found), path: "root.pem".into() };
+        trustmason_plan::root_fault("corp-ca", &def(pinned), &look, now())
+    };
+    assert_eq!(fault(&good, &good), None);
+    let bad: [(Change, &str); 5] = [
+        (|p| p.is_ca = IsCa::NoCa, "is no CA by its basic constraints"),
+        (|p| p.key_usages = vec![KeyUsagePurpose::CrlSign], "rule `key-cert-sign`"),
+        (x400, "is not loaded by a JVM"),
+        (|p| (p.not_before, p.not_after) = (p.not_before - year(9), p.not_before), "ended on 2026-05-22"),
+        (|p| p.not_before += year(1), "is not valid before"),
+    ];
+    for (change, words) in bad {
+        let bad = root(change);
+        let fault = fault(&bad, &bad).unwrap();
+        assert!(fault.contains(words) && fault.contains("root.pem"), "{fault}");
+    }
+    let other = root(|_| {});
+    assert!(fault(&good, &other).unwrap().contains("is pinned to"), "the pin is another's");
+    let missing = SourceLook::Missing { folder: "root.pem".into(), names: Vec::new() };
+    assert_eq!(trustmason_plan::root_fault("corp-ca", &def(&good), &missing, now()), None);
 }

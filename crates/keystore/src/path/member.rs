@@ -2,7 +2,7 @@
 
 use super::rule::{Faults, Rule};
 use super::{constraints, link, names, policy};
-use crate::certificate::{Certificate, KeyAlgorithm, Parts};
+use crate::certificate::{Certificate, JvmJudgement, KeyAlgorithm, Parts};
 use crate::der::{self, Der, DerError, Tlv};
 
 /// The critical extensions that are processed here, by openssl and by the JDK: key usage, alternative names, basic
@@ -109,8 +109,12 @@ pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &
 /// What openssl, webpki or the JDK do not read, though this crate does.
 fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, String)> {
     let broken = |what: String| Err((Rule::Form, what));
-    if let Some(refusal) = certificate.jvm_refusal() {
-        return broken(format!("is not loaded by a JVM: {refusal}"));
+    match certificate.jvm() {
+        JvmJudgement::Loads => {}
+        JvmJudgement::Refused(why) => return broken(format!("is not loaded by a JVM: {why}")),
+        JvmJudgement::CannotTell(why) => {
+            return broken(format!("may not be loaded by a JVM, which cannot be told: {why}"));
+        }
     }
     if certificate.version() != 3 {
         return broken(format!("is of version {}", certificate.version()));

@@ -186,11 +186,13 @@ fn contents(random: &mut Random, name: &str) -> Vec<u8> {
             some(random, &parts)
         }
         "2.5.29.31" | "2.5.29.46" => {
-            let parts = [
-                tlv(0xa0, &distribution_point_name(random)),
-                bit_string(random, 0x81),
-                tlv(0xa2, &random.general_names()),
-            ];
+            // Half of them with names that nobody refuses, so that the parts around them decide.
+            let plain = random.one_in(2);
+            let names = |random: &mut Random| {
+                if plain { tlv(0x86, b"http://crl.example/a") } else { random.general_names() }
+            };
+            let name = if plain { tlv(0xa0, &names(random)) } else { distribution_point_name(random) };
+            let parts = [tlv(0xa0, &name), bit_string(random, 0x81), tlv(0xa2, &names(random))];
             let point = some(random, &parts);
             some(random, &[point])
         }

@@ -63,17 +63,7 @@ pub(crate) fn reply(
     if let Some(made) = made {
         let place = staged.path.display().to_string();
         return match authority.path(made, now) {
-            Some(Ok(issuers)) => {
-                let said = unwritable(std::slice::from_ref(made)).chain(unwritable(&issuers));
-                let faults: Vec<_> = said
-                    .map(|what| (Kind::ReplyWeakCrypto, format!("{place}: {what}"), Some(made.fingerprint())))
-                    .collect();
-                if faults.is_empty() {
-                    Judged::Good { leaf: Arc::clone(made), issuers, place }
-                } else {
-                    Judged::Bad(faults)
-                }
-            }
+            Some(Ok(issuers)) => Judged::Good { leaf: Arc::clone(made), issuers, place },
             Some(Err(refused)) => {
                 let what = format!("{place}: {}", no_path(authority, made, &refused));
                 Judged::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
@@ -179,7 +169,6 @@ fn judge_one(
         None => Vec::new(),
     };
     faults.extend(outlived(leaf, &issuers).into_iter().map(|what| (Kind::ReplyDates, what)));
-    faults.extend(unwritable(&issuers).map(|what| (Kind::ReplyWeakCrypto, what)));
     if faults.is_empty() { Ok(issuers) } else { Err(faults) }
 }
 
@@ -285,14 +274,6 @@ fn dates(judged: &[Fault]) -> Vec<String> {
         .filter(|fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. } | Fault::RenewDue { .. }))
         .map(ToString::to_string)
         .collect()
-}
-
-/// The issuers that may not stand in a store beside it.
-fn unwritable(issuers: &[Arc<Certificate>]) -> impl Iterator<Item = String> {
-    issuers.iter().filter_map(|issuer| {
-        let why = constraints::unwritable(issuer)?;
-        Some(format!("of its issuer {}: {why}", text::escape(issuer.subject())))
-    })
 }
 
 /// The issuers that end before it does.

@@ -1,0 +1,124 @@
+//! What a JVM may not load, as plans say it: a certificate of which that cannot be told, and a file that is too new for its Java.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod world;
+
+use rcgen::CustomExtension;
+use trustmason_keystore::{Edits, Image, JvmJudgement, NewEntry, Protection, Remark, Store};
+use trustmason_plan::change::{Action, EdgeVerdict, Plan, StoreVerdict};
+use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::observed::StoreLook;
+use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, Pkcs12Scheme, Place, Subject};
+use world::{Disk, Pair, World, found, host, params, password, signed};
+
+/// A host's certificate with an extension of which no release is known to refuse it, and that the model does not cover.
+fn doubtful(name: &str) -> Pair {
+    let mut params = params(name, &[name], -300, 900);
+    let mut constraints = CustomExtension::from_oid_content(
+        &[2, 5, 29, 30],
+        [&[0x30, 20, 0xa0, 18, 0x30, 16, 0x86, 14][..], b"example.com%41"].concat(),
+    );
+    constraints.set_criticality(true);
+    params.custom_extensions.push(constraints);
+    let pair = signed(params, None);
+    assert!(matches!(pair.certificate.jvm(), JvmJudgement::CannotTell(_)), "{:?}", pair.certificate.jvm());
+    pair
+}
+
+fn cacerts() -> StoreId {
+    StoreId::new(host(0), "cacerts")
+}
+
+fn of_kind(plan: &Plan, kind: Kind) -> Vec<(Severity, String)> {
+    plan.findings.iter().filter(|f| f.kind == kind).map(|f| (f.severity, f.message.clone())).collect()
+}
+
+#[test]
+fn a_wanted_certificate_of_which_nobody_can_tell_is_not_written() {
+    let mut world = World::new(1);
+    let id = IdentityId::new(host(0), "iis");
+    world.sources.insert(Subject::Identity(id.clone()), found(&doubtful(host(0).as_str())));
+    let plan = world.plan();
+    let edge = plan.edges.iter().find(|edge| edge.store == cacerts() && edge.subject == id.to_string()).unwrap();
+    assert!(matches!(edge.verdict, EdgeVerdict::Blocked(_)), "{:?}", edge.verdict);
+    assert_eq!(plan.summary.blocked, 1);
+    let said = of_kind(&plan, Kind::JvmDoubtful);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].1.contains("its extension 2.5.29.30") && said[0].1.contains("is not written"), "{said:?}");
+    // Everything else goes on.
+    assert!(plan.changes.iter().any(|change| change.store == cacerts() && change.deed.action() == Action::Import));
+}
+
+#[test]
+fn a_store_that_holds_one_is_told_of_and_worked_with() {
+    let world = World::new(1);
+    let mut observed = world.look();
+    let Some(StoreLook::Readable(facts)) = observed.stores.get_mut(&cacerts()) else { panic!() };
+    let why = "its extension 2.5.29.30: a URI with an escape (2.5.29.30)".to_owned();
+    let entry = facts.entries[0].id;
+    facts.remarks.push(Remark::JvmCannotTell { entry, alias: "vendor root".to_owned(), why });
+    let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, world::now());
+    let said = of_kind(&plan, Kind::JvmDoubtful);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(said[0].0, Severity::Warning);
+    assert!(said[0].1.contains("2.5.29.30"), "{said:?}");
+    let store = plan.stores.iter().find(|store| store.id == cacerts()).unwrap();
+    assert!(matches!(store.verdict, StoreVerdict::Change(_)), "{:?}", store.verdict);
+}
+
+/// A PKCS#12 store in the place of the first host's `cacerts`.
+fn pkcs12(protection: Protection) -> World {
+    let mut world = World::new(1);
+    let root = NewEntry::Trusted {
+        alias: Some("vendor root".to_owned()),
+        der: world::pool().foreign[0].certificate.der().to_vec(),
+        created_ms: 0,
+    };
+    let edits = Edits { add: vec![root], ..Edits::default() };
+    let mut rng = getrandom::SysRng;
+    let mut rng = rand_core::UnwrapErr(&mut rng);
+    let made = Store::create_pkcs12(protection).edit(&edits, Some(&password()), &mut rng).unwrap();
+    let Image::File(bytes) = made else { panic!() };
+    world.disk.insert(cacerts(), Disk::File(bytes));
+    world.topology.stores.get_mut(&cacerts()).unwrap().format = DeclaredFormat::Pkcs12;
+    world
+}
+
+#[test]
+fn a_pkcs12_file_that_is_too_new_for_its_java_is_a_finding() {
+    let cases: [(Protection, Pkcs12Scheme, &str, Option<&str>); 6] = [
+        (Protection::java8(), Pkcs12Scheme::Java8, "C:\\icm\\ssl\\cacerts", None),
+        (Protection::java8(), Pkcs12Scheme::Java8, "C:\\Java\\jre1.8.0_221\\lib\\security\\cacerts", None),
+        (Protection::modern(), Pkcs12Scheme::Modern, "C:\\icm\\ssl\\cacerts", None),
+        (Protection::modern(), Pkcs12Scheme::Java8, "C:\\icm\\ssl\\cacerts", Some("say `scheme: modern`")),
+        (Protection::modern(), Pkcs12Scheme::Java8, "C:\\Java\\jre1.8.0_331\\lib\\security\\cacerts", None),
+        (
+            Protection::modern(),
+            Pkcs12Scheme::Modern,
+            "C:\\Java\\jre1.8.0_221\\lib\\security\\cacerts",
+            Some("that of Java 8u221"),
+        ),
+    ];
+    for (protection, scheme, path, wanted) in cases {
+        let mut world = pkcs12(protection);
+        let def = world.topology.stores.get_mut(&cacerts()).unwrap();
+        def.scheme = scheme;
+        let Place::File(place) = &mut def.place else { panic!() };
+        path.clone_into(&mut place.shown);
+        let said = of_kind(&world.plan(), Kind::JavaTooOld);
+        assert_eq!(said.len(), usize::from(wanted.is_some()), "{path} {scheme:?}: {said:?}");
+        if let Some(words) = wanted {
+            assert!(said[0].1.contains(words) && said[0].1.contains("AES"), "{said:?}");
+            assert_eq!(said[0].0, Severity::Warning);
+        }
+    }
+}
