@@ -107,6 +107,45 @@ fn a_pin_is_a_word_given_before() {
     );
 }
 
+/// A server of Finesse with a certificate that is odd.
+fn odd(change: impl FnOnce(&mut rcgen::CertificateParams)) -> (Fingerprint, Server) {
+    let mut params = rcgen::CertificateParams::new(vec!["fina.acme.example".to_owned()]).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "fina.acme.example");
+    (params.not_before, params.not_after) = (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2048, 1, 1));
+    change(&mut params);
+    let der = params.self_signed(&key(6)).unwrap().der().to_vec();
+    (Fingerprint::of(&der), Server::presenting(&der, &key(6)))
+}
+
+#[test]
+fn what_is_odd_about_it_is_said_here_and_in_every_plan() {
+    let ca = odd(|params| params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained));
+    // Name constraints with a URI that the JDK may or may not take.
+    let doubtful = odd(|params| {
+        let content = [&[0x30, 20, 0xa0, 18, 0x30, 16, 0x86, 14][..], b"example.com%41"].concat();
+        let mut constraints = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 30], content);
+        constraints.set_criticality(true);
+        params.custom_extensions.push(constraints);
+    });
+    let cases = [
+        (ca, "host-is-ca", "CN=fina.acme.example, CA  2026-01-01", "its certificate is a CA's (basic constraints)"),
+        (doubtful, "jvm-doubtful", "CN=fina.acme.example  2026-01-01", "cannot be told: its extension 2.5.29.30"),
+    ];
+    for ((print, server), finding, line, words) in cases {
+        let estate = Estate::new();
+        let (to, pin) = (server.instead_of(FINESSE), print.to_string());
+        let collect = ["collect", "--host", "fina*", &to, "--pin", &pin];
+        let _ = estate.run(&collect).code(0).out_has(line).out_has(words);
+        let _ = estate.run(&collect).code(0).out_has("unchanged   fina.acme.example/tomcat").out_has(words);
+        for command in ["plan", "drift"] {
+            let told = estate.run(&[command, "--format", "json"]).json();
+            let findings = told["findings"].as_array().unwrap();
+            assert!(findings.iter().any(|f| f["finding"] == finding), "{command}: {findings:#?}");
+        }
+    }
+}
+
 #[test]
 fn one_that_was_never_exported_is_made_under_its_first_name() {
     let estate = Estate::new();
