@@ -16,6 +16,8 @@ struct Campaign<'a> {
     /// Which test, as `cargo test` is told.
     test: &'a [&'a str],
     settings: &'a [(&'a str, String)],
+    /// Whether JVMs are asked.
+    judged: bool,
 }
 
 /// Kills real applies.
@@ -36,6 +38,7 @@ pub(crate) fn kill(kills: u32, seed: u64) -> Result<(), Failure> {
                every\nsingle step of a run, with power cuts and errors of the disk (`crates/host/tests/machine/faults.rs`, `undo.rs`).",
         test: &["--package", "trustmason", "--test", "judge_kills"],
         settings: &[("TRUSTMASON_KILLS", kills.to_string()), ("TRUSTMASON_KILL_SEED", seed.to_string())],
+        judged: true,
     }
     .run()
 }
@@ -57,6 +60,7 @@ pub(crate) fn forge(count: u32, seed: u64) -> Result<(), Failure> {
         tail: "A smaller campaign of 400 is part of the tests.",
         test: &["--package", "trustmason-host", "--test", "machine", "forged::"],
         settings: &[("TRUSTMASON_FORGERIES", count.to_string()), ("TRUSTMASON_FORGERY_SEED", seed.to_string())],
+        judged: false,
     }
     .run()
 }
@@ -78,6 +82,7 @@ pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
                1500 chains; [paths](design/paths.md) lists it.",
         test: &["--package", "trustmason-keystore", "--test", "judge_chains"],
         settings: &[("TRUSTMASON_CHAINS", count.to_string()), ("TRUSTMASON_CHAIN_SEED", seed.to_string())],
+        judged: true,
     }
     .run()
 }
@@ -101,6 +106,7 @@ pub(crate) fn model() -> Result<(), Failure> {
                it cannot look, one that\nrolls back without asking who would break, and one that believes an earlier state folder.",
         test: &["--release", "--package", "trustmason-plan", "--test", "model", "never_lose"],
         settings: &[("TRUSTMASON_MODEL", "whole".to_owned())],
+        judged: false,
     }
     .run()
 }
@@ -108,8 +114,6 @@ pub(crate) fn model() -> Result<(), Failure> {
 /// Asks JVMs about certificates.
 pub(crate) fn loads(count: u32, seed: u64) -> Result<(), Failure> {
     tools::ensure_judges()?;
-    let mut settings = vec![("TRUSTMASON_LOADS", count.to_string()), ("TRUSTMASON_LOADS_SEED", seed.to_string())];
-    settings.extend(java8::ensure().map(|root| ("TRUSTMASON_JAVA8", root.display().to_string())));
     let head = format!(
         "# What a JVM loads\n\n`cargo xtask loads --count {count} --seed {seed}` builds that many certificates by hand (each extension \
          with contents of each\nkind, critical or not; each algorithm of keys and signatures with parameters of each kind; names, times, \
@@ -124,7 +128,8 @@ pub(crate) fn loads(count: u32, seed: u64) -> Result<(), Failure> {
         head,
         tail: "A smaller campaign of 1,500 each is part of the tests, and so are all certificates of the corpus.",
         test: &["--package", "trustmason-keystore", "--test", "loads", "judge_loads_shapes"],
-        settings: &settings,
+        settings: &[("TRUSTMASON_LOADS", count.to_string()), ("TRUSTMASON_LOADS_SEED", seed.to_string())],
+        judged: true,
     }
     .run()
 }
@@ -138,6 +143,7 @@ impl Campaign<'_> {
         let mut test = process::cargo();
         test.arg("test").args(self.test).args(["--", "--nocapture", "--test-threads", "1"]);
         test.envs(self.settings.iter().map(|(name, value)| (name, value))).env("TRUSTMASON_REPORT", &report);
+        test.envs(self.judged.then(java8::setting).flatten());
         process::run(&mut test)?;
         let figures = fs::read_to_string(&report)
             .map_err(|error| format!("the test left no figures in {}: {error}", report.display()))?;
