@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 use judge::build::StoreAt;
 use judge::craft::{self, HOW_TO_GET, run};
+use judge::jvm::Jvm;
 use support::Wish;
 
 /// `openssl s_server` on a port of its own, until dropped.
@@ -291,14 +292,14 @@ fn judge_a_jvm_gives_its_certificate() {
         .arg("-out")
         .arg(folder.path().join("exported.pem")));
     let meant = fingerprint(&folder.path().join("exported.pem"));
+    let mut jvm = Jvm::start();
     for (protocol, client) in [("TLSv1.2", "none"), ("TLSv1.3", "none"), ("TLSv1.2", "need"), ("TLSv1.3", "need")] {
-        let mut command = Command::new("java");
-        command.arg("-XX:TieredStopAtLevel=1").arg(judge::jvm::program("ServeJudge.java")).arg(&store.path);
-        command.args([store.kind, protocol, client]).env("JUDGE_STORE", &store.password);
-        let server = Server::of(&mut command, "port ");
-        let to = format!("--connect-to=fina.acme.example:8443:127.0.0.1:{}", server.port);
-        let said = estate.run(&["collect", "--host", "fina*", &to]).code(1);
-        let _ = said.err_has(&format!("--pin {meant}  fina.acme.example/tomcat"));
+        for (release, port) in jvm.serve(&store, "tomcat", protocol, client) {
+            eprintln!("Java {release} serves {protocol} and asks for {client}");
+            let to = format!("--connect-to=fina.acme.example:8443:127.0.0.1:{port}");
+            let said = estate.run(&["collect", "--host", "fina*", &to]).code(1);
+            let _ = said.err_has(&format!("--pin {meant}  fina.acme.example/tomcat"));
+        }
     }
 }
 

@@ -248,7 +248,7 @@ fn others_are_untouched(built: &Built, before: &Dumps, after: &Dumps) {
 fn imports_equal_keytool(jvm: &mut Jvm, built: &Built, copies: &BTreeMap<String, PathBuf>, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     let dateless = |listing: &Listing| -> Listing {
-        listing.iter().map(|(alias, held)| (alias.clone(), Held { created: 0, ..held.clone() })).collect()
+        listing.iter().map(|(alias, held)| (alias.clone(), Held { created: None, ..held.clone() })).collect()
     };
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     let mut compared = Vec::new();

@@ -1,5 +1,6 @@
-//! Ring 7: an estate whose stores are PKCS#12, as a newer JRE or a person with `keytool -importkeystore` leaves them. Trust and
-//! identities are converged, a key is made anew, a run is taken back; a JVM and openssl read every store.
+//! Ring 7: an estate whose stores are PKCS#12, under the old protection (Triple DES and RC2 with SHA-1) and the new one (PBES2), as
+//! a person with `keytool -importkeystore` leaves them and as trustmason makes them where there are none. Trust and identities are
+//! converged, a key is made anew, a run is taken back; JVMs and openssl read every store.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
@@ -24,16 +25,22 @@ fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
     let mut built = fresh("lab.yaml");
     everything_becomes_pkcs12(&mut built);
     let mut jvm = Jvm::start();
-    let before: Vec<Listing> = built.stores.iter().map(|store| jvm.dump(store, &[])).collect();
-    assert!(before.iter().all(|listing| !listing.is_empty()));
+    let there = |store: &&StoreAt| store.path.exists();
+    let before: Vec<(StoreAt, Listing)> =
+        built.stores.iter().filter(there).map(|store| (store.clone(), jvm.dump(store, &[]))).collect();
+    assert!(before.iter().all(|(_, listing)| !listing.is_empty()));
 
     climb(&built, &mut |path| jvm.certificate(path));
     let mut services = Services::start(&mut jvm, &built);
     assert!(services.at_once() > 0);
     assert_eq!(services.refused(&mut jvm), Vec::<String>::new(), "after the exchange");
-    for (store, before) in built.stores.iter().zip(&before) {
+    for (store, before) in &before {
         others_are_as_they_were(store, before, &jvm.dump(store, &[]));
+    }
+    for store in &built.stores {
+        assert!(!jvm.dump(store, &[]).is_empty(), "{}", store.path.display());
         openssl_reads(store);
+        is_protected_as_meant(store);
     }
 
     a_run_is_taken_back(&built);
@@ -54,16 +61,61 @@ fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
     assert_eq!(jvm.opens(keystore, "wsm_certificate"), Ok(()));
     assert_eq!(protection(keystore), scheme, "the file is protected as it was");
     for store in &built.stores {
+        jvm.dump(store, &[]);
         openssl_reads(store);
+        is_protected_as_meant(store);
     }
 }
 
-/// keytool's own way from JKS and JCEKS to PKCS#12, in the place of the file that was there.
+/// Who makes a store of the estate, and under which protection.
+enum Maker {
+    Keytool { old: bool },
+    Trustmason { old: bool },
+}
+
+impl Maker {
+    fn of(store: &StoreAt) -> Self {
+        match store.host.as_str() {
+            "awa.lab.example" | "cvprpt.lab.example" => Self::Keytool { old: false },
+            "cvpa.lab.example" => Self::Keytool { old: true },
+            "pga.lab.example" => Self::Trustmason { old: true },
+            "rgra.lab.example" => Self::Trustmason { old: false },
+            other => panic!("{other} is not in this table"),
+        }
+    }
+
+    fn old(&self) -> bool {
+        let (Self::Keytool { old } | Self::Trustmason { old }) = self;
+        *old
+    }
+}
+
+/// The protection that its maker gave a store is what openssl says that it has.
+fn is_protected_as_meant(store: &StoreAt) {
+    let said = protection(store).join("\n");
+    let (old, new) = (said.contains("pbeWithSHA1And"), said.contains("PBES2"));
+    let meant = Maker::of(store).old();
+    assert_eq!((old, new), (meant, !meant), "{}: {said}", store.path.display());
+    assert!(said.contains(if meant { "MAC: sha1" } else { "MAC: sha256" }), "{}: {said}", store.path.display());
+}
+
+/// keytool's own way from JKS and JCEKS to PKCS#12, in the place of the file that was there; or no file, and leave to make one.
 fn everything_becomes_pkcs12(built: &mut Built) {
     let mut stores = String::from("\nstores:\n");
     for store in &mut built.stores {
+        if let Maker::Trustmason { old } = Maker::of(store) {
+            fs::remove_file(&store.path).unwrap();
+            store.kind = "PKCS12";
+            let scheme = if old { "java8" } else { "modern" };
+            let line = format!("format: pkcs12, create: true, scheme: {scheme}");
+            stores.push_str(&format!("  {}/{}: {{ {line} }}\n", store.host, store.name));
+            continue;
+        }
         let made = store.path.with_extension("converted");
         let mut convert = Command::new("keytool");
+        if Maker::of(store).old() {
+            convert.arg("-J-Dkeystore.pkcs12.legacy");
+        }
         convert.args(["-importkeystore", "-noprompt", "-srcstoretype", store.kind, "-srckeystore"]).arg(&store.path);
         convert.args(["-srcstorepass:env", "JUDGE_STORE", "-deststoretype", "PKCS12", "-destkeystore"]).arg(&made);
         convert.args(["-deststorepass:env", "JUDGE_STORE"]).env("JUDGE_STORE", &store.password);
@@ -80,7 +132,7 @@ fn everything_becomes_pkcs12(built: &mut Built) {
 /// What was there and is not the tool's business is the same through the Java API.
 fn others_are_as_they_were(store: &StoreAt, before: &Listing, after: &Listing) {
     // Certificates have no date in a PKCS#12 file: a JVM makes one up.
-    let dateless = |held: &Held| Held { created: 0, ..held.clone() };
+    let dateless = |held: &Held| Held { created: None, ..held.clone() };
     let same = |alias: &str, was: &Held| after.get(alias).is_some_and(|is| dateless(is) == dateless(was));
     let anew: Vec<&String> = before.iter().filter(|(alias, was)| !same(alias, was)).map(|(alias, _)| alias).collect();
     // The installer's keys of the lab are partly unfit, and made anew under their own aliases.

@@ -381,6 +381,35 @@ pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// An element with definite lengths, its octet strings in one piece; the bytes themselves where it is so already.
+///
+/// Whoever puts an element into a definite one must do this first. Java 8 reads an element of indefinite length well only where
+/// the outermost one is indefinite, too: else it loses what stands behind it, without an error.
+pub(crate) fn definite(raw: &[u8]) -> Result<Cow<'_, [u8]>> {
+    definite_below(&Der::ber(raw).next()?, 0)
+}
+
+fn definite_below<'a>(element: &Tlv<'a>, depth: usize) -> Result<Cow<'a, [u8]>> {
+    if !element.is_constructed() {
+        return Ok(Cow::Borrowed(element.raw));
+    }
+    if element.tag == OCTET_STRINGS {
+        return Ok(Cow::Owned(encode(OCTET_STRING, &element.octets()?)));
+    }
+    if depth >= DEPTH {
+        return Err(DerError { fault: Fault::TooDeep, at: element.at });
+    }
+    let mut body = Vec::with_capacity(element.body.len());
+    let mut same = element.raw.get(1) != Some(&0x80);
+    let mut children = element.inner();
+    while !children.is_empty() {
+        let child = definite_below(&children.next()?, depth + 1)?;
+        same &= matches!(child, Cow::Borrowed(_));
+        body.extend_from_slice(&child);
+    }
+    Ok(if same { Cow::Borrowed(element.raw) } else { Cow::Owned(encode(element.tag, &body)) })
+}
+
 /// A non-negative INTEGER in DER.
 pub(crate) fn integer(value: u64) -> Vec<u8> {
     let bytes = value.to_be_bytes();
@@ -441,6 +470,19 @@ mod tests {
         let long = inner.next().unwrap();
         assert_eq!((long.body_at(), &*long.octets().unwrap()), (18, &b"c"[..]));
         assert!(inner.is_empty());
+    }
+
+    #[test]
+    fn elements_are_made_definite_and_left_alone_where_they_are() {
+        let plain = [0x30, 0x81, 5, 0x04, 3, 1, 2, 3];
+        assert_eq!(definite(&plain), Ok(Cow::Borrowed(&plain[..])), "a long length is none of its business");
+        let inside = [&[0x30, 9, 0x30, 0x80][..], &[0x04, 1, 7, 0, 0], &[0x04, 0]].concat();
+        assert_eq!(definite(&inside).unwrap(), &[0x30, 7, 0x30, 3, 0x04, 1, 7, 0x04, 0][..]);
+        let pieces = [0x30, 0x80, 0x24, 0x80, 0x04, 1, b'a', 0x24, 3, 0x04, 1, b'b', 0, 0, 0, 0];
+        assert_eq!(definite(&pieces).unwrap(), &[0x30, 4, 0x04, 2, b'a', b'b'][..]);
+        let deep = [[0x30, 0x80].repeat(60), vec![0; 120]].concat();
+        assert_eq!(definite(&deep).unwrap_err().fault, Fault::TooDeep);
+        assert_eq!(definite(&[0x30, 0x80, 0x04]).unwrap_err().fault, Fault::Short);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Chains by the thousand, each rule of a path broken alone and in pairs, judged by `openssl verify` and by JSSE's PKIX: what
+//! Chains by the thousand, each rule of a path broken alone and in pairs, judged by `openssl verify` and by JSSE's PKIX in every release: what
 //! either refuses is never accepted here, and what both accept is refused at most once in two hundred, by a rule with a name.
 //!
 //! openssl is asked without `-x509_strict`, as services ask it: what that flag adds (an authority key identifier in every
@@ -17,59 +17,34 @@ mod chains {
     pub(crate) mod certificate;
     pub(crate) mod shapes;
 }
+#[path = "../../../fixtures/judge/javas.rs"]
+mod javas;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chains::shapes::{AT, COMMON, Chain, Chance, SELDOM, Shape};
+use javas::{Judges, Release};
 use serde_json::Value;
 use trustmason_keystore::Certificate;
 use trustmason_keystore::path::{self, Rule};
 
-/// JSSE's trust manager, in one JVM.
-struct Jsse {
-    process: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
+/// JSSE's trust manager, in one JVM of each release.
+struct Jsse(Judges);
 
 impl Jsse {
-    fn start() -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/judge/PathJudge.java");
-        let mut process = Command::new("java")
-            .arg("-XX:+UseSerialGC")
-            .arg(source)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
-        let questions = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().unwrap());
-        Self { process, questions, answers }
-    }
-
-    /// Why it refuses a chain, leaf first.
-    fn refuses(&mut self, root: &[u8], chain: &[&[u8]]) -> Option<String> {
-        let mut words = vec![(AT * 1000).to_string(), STANDARD.encode(root)];
+    /// Why each refuses a chain, leaf first.
+    fn refuse(&mut self, root: &[u8], chain: &[&[u8]]) -> Vec<(Release, Option<String>)> {
+        let mut words = vec!["path".to_owned(), (AT * 1000).to_string(), STANDARD.encode(root)];
         words.extend(chain.iter().map(|der| STANDARD.encode(der)));
-        writeln!(self.questions.as_mut().unwrap(), "{}", words.join("\t")).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        (answer["ok"] != true).then(|| answer["why"].as_str().unwrap_or_default().to_owned())
-    }
-}
-
-impl Drop for Jsse {
-    fn drop(&mut self) {
-        self.questions = None;
-        self.process.wait().ok();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let refusal = |said: &Value| (said["ok"] != true).then(|| said["why"].as_str().unwrap().to_owned());
+        self.0.each(&words).into_iter().map(|answer| (answer.release, refusal(&answer.said))).collect()
     }
 }
 
@@ -155,13 +130,12 @@ fn verdict(drawn: &Drawn, ignored: &[Rule]) -> Result<Vec<Vec<u8>>, (Option<Rule
 
 #[test]
 fn judge_no_chain_that_a_validator_refuses() {
-    if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
-        eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
-        return;
-    }
     let (count, seed) = (number("TRUSTMASON_CHAINS", 150), number("TRUSTMASON_CHAIN_SEED", 20_261_129));
     let folder = tempfile::tempdir().unwrap();
-    let mut jsse = Jsse::start();
+    let Some(judges) = Judges::start() else { return };
+    let mut jsse = Jsse(judges);
+    // Chains that some releases refuse and others do not, by those that do.
+    let mut of_two_minds: BTreeMap<Vec<Release>, u64> = BTreeMap::new();
     let mut too_lenient = Vec::new();
     let (mut accepted, mut both_accept) = (0u64, 0u64);
     let mut too_strict: BTreeMap<String, u64> = BTreeMap::new();
@@ -178,8 +152,13 @@ fn judge_no_chain_that_a_validator_refuses() {
         let above = ours.as_ref().unwrap_or(&drawn.between);
         let chain: Vec<&[u8]> = std::iter::once(&drawn.leaf).chain(above).map(Vec::as_slice).collect();
         let openssl = openssl_refuses(folder.path(), &drawn.root, &chain);
-        let java = jsse.refuses(&drawn.root, &chain);
-        let judges = openssl.is_none() && java.is_none();
+        let java = jsse.refuse(&drawn.root, &chain);
+        let refusing: Vec<Release> = java.iter().filter(|(_, why)| why.is_some()).map(|(of, _)| of.clone()).collect();
+        let judges = openssl.is_none() && refusing.is_empty();
+        if !refusing.is_empty() && refusing.len() < java.len() {
+            eprintln!("{} {:?}: the releases differ: {java:?}", seed.wrapping_add(number), drawn.shapes);
+            *of_two_minds.entry(refusing).or_default() += 1;
+        }
         both_accept += u64::from(judges);
         match &ours {
             Ok(_) => {
@@ -213,12 +192,23 @@ fn judge_no_chain_that_a_validator_refuses() {
         of.iter().map(|(rule, times)| format!("{rule} {times}")).collect::<Vec<_>>().join(", ")
     };
     let strict: u64 = too_strict.values().sum();
+    let releases: Vec<String> = jsse.0.running().iter().map(|running| running.release.to_string()).collect();
+    let differing: Vec<String> = of_two_minds
+        .iter()
+        .map(|(refusing, times)| {
+            let names: Vec<String> = refusing.iter().map(ToString::to_string).collect();
+            format!("{times} refused by Java {} alone", names.join(" and "))
+        })
+        .collect();
+    let differing = if differing.is_empty() { "none".to_owned() } else { differing.join(", ") };
     let unneeded: Vec<&str> = Rule::ALL.into_iter().filter(|rule| !needed.contains_key(rule)).map(Rule::name).collect();
     let report = format!(
-        "{count} chains from seed {seed}, {} shapes; {both_accept} accepted by openssl and JSSE, {accepted} here; refused by a judge and accepted here: {}; \
+        "{count} chains from seed {seed}, {} shapes; JSSE of Java {}, of two minds over: {differing}; \
+         {both_accept} accepted by openssl and JSSE, {accepted} here; refused by a judge and accepted here: {}; \
          accepted by both judges and refused here: {strict} {too_strict:?}; refused here by rule: {}; \
          a judge refuses and only the rule stands between (rule removed, second opinion too): {}; rules without such a chain: {}",
         seen.len(),
+        releases.join(" and "),
         too_lenient.len(),
         list(&refused_by),
         list(&needed),

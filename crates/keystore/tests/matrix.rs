@@ -533,8 +533,7 @@ fn judge_matrix_of_pkcs12_with_many_rounds() {
 #[test]
 fn judge_matrix_of_certificate_files() {
     let Some(corpus) = corpus() else { return };
-    if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
-        eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
+    if support::javas::off() {
         return;
     }
     let material = Material::new();

@@ -1,6 +1,7 @@
 //! A Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite, with the libraries they need, unpacked into a root
 //! of their own below `target`. Nothing is installed on the machine, and the mirror is the one that apt is set up for.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -25,10 +26,18 @@ pub(crate) fn ensure() -> Option<PathBuf> {
     match unpack(&root) {
         Ok(()) => Some(root),
         Err(error) => {
-            eprintln!("SKIPPED: no Java 8 on this machine, so it judges nothing of this run ({error})");
+            eprintln!(
+                "NOT JUDGED BY JAVA 8: none can be had on this machine, so it judges nothing of this run ({error})"
+            );
             None
         }
     }
+}
+
+/// What tests are told of it: `TRUSTMASON_JAVA8`, as somebody set it or as it was unpacked.
+pub(crate) fn setting() -> Option<(&'static str, OsString)> {
+    let root = std::env::var_os("TRUSTMASON_JAVA8").or_else(|| ensure().map(PathBuf::into_os_string))?;
+    Some(("TRUSTMASON_JAVA8", root))
 }
 
 fn unpack(root: &Path) -> Result<(), Failure> {

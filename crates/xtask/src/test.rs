@@ -27,8 +27,8 @@ pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
     }
     if no_judges {
         tests.env("TRUSTMASON_JUDGES", "off");
-    } else if let Some(root) = java8::ensure() {
-        tests.env("TRUSTMASON_JAVA8", root);
+    } else {
+        tests.envs(java8::setting());
     }
     process::run(&mut tests)
 }

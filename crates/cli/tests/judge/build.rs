@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::cast::{Actor, Cast};
 use super::craft::{self, Writing};
-use super::jvm::program;
+use super::javas::program;
 use super::matrix::{Wish, document_003};
 
 /// CVP's store password: random, and hostile to shells, as the installer makes it.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::build::StoreAt;
 
-pub const HOW_TO_GET: &str = "`cargo xtask test` installs the judges; TRUSTMASON_JUDGES=off does without them";
+pub use super::javas::HOW_TO_GET;
 
 /// Runs a program that must succeed.
 pub fn run(command: &mut Command) -> Output {

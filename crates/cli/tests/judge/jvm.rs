@@ -1,38 +1,36 @@
-//! Two long-lived JVMs: one that dumps keystores, one that shakes hands. One line in, one JSON line out.
+//! The JVMs of every release, asked about stores and made to shake hands, each with itself and with the others.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::build::StoreAt;
-
-/// A judge's program in `fixtures/judge`.
-pub fn program(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/judge").join(name)
-}
+use super::javas::{Judges, Release, file, told};
 
 /// The JVMs.
 pub struct Jvm {
-    stores: Judge,
-    tls: Judge,
+    judges: Judges,
+    /// What services read of stores, and what the JVMs call it.
+    kept: BTreeMap<(Vec<u8>, &'static str), String>,
+    /// Handshakes by server, client and protocol.
+    met: BTreeMap<(Release, Release, String), usize>,
 }
 
 /// An entry as the Java API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub kind: String,
-    /// Milliseconds since 1970.
-    pub created: i64,
+    /// Milliseconds since 1970; none where the file has no date.
+    pub created: Option<i64>,
     /// SHA-256 of each certificate, leaf first.
     pub certificates: Vec<String>,
     /// Which of the passwords opened the key, and SHA-256 of what came out.
     pub key: Option<(u64, String)>,
 }
 
-/// What a service read of a store when it started: the judge keeps it in memory, whatever becomes of the file.
+/// What a service read of a store when it started: the judges keep it in memory, whatever becomes of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     kept: String,
@@ -43,26 +41,23 @@ pub struct Reading {
 pub type Listing = BTreeMap<String, Held>;
 
 impl Jvm {
+    /// For a test that has asked whether judges are switched off.
     pub fn start() -> Self {
-        // One answers few questions and is to be quick at the first; the other makes hundreds of handshakes.
-        let stores = Judge::start("KeystoreJudge.java", "-XX:TieredStopAtLevel=1");
-        let mut jvm = Self { stores, tls: Judge::start("TlsJudge.java", "-XX:+UseSerialGC") };
-        let (stores, tls) = (jvm.stores.ask(&["version"]), jvm.tls.ask(&["version"]));
-        assert_eq!(stores["java"], tls["java"], "both judges run on one JDK");
-        eprintln!("judged by JDK {} ({}) with its keytool", tls["java"], tls["vendor"]);
-        jvm
+        let judges = Judges::start().expect("judges are not switched off");
+        Self { judges, kept: BTreeMap::new(), met: BTreeMap::new() }
     }
 
     /// Everything in a store; keys are tried with the store's password first, then with the others.
     pub fn dump(&mut self, store: &StoreAt, key_passwords: &[&str]) -> Listing {
-        let path = store.path.to_str().unwrap();
+        let path = store.path.display();
+        let bytes = file(&fs::read(&store.path).unwrap());
         // The plain JKS type lower-cases what it is asked for and so cannot show an upper-case alias; that it loads the file
         // at all is asked too.
         let exact = if store.kind == "JKS" { "CaseExactJKS" } else { store.kind };
-        let mut request = vec!["dump", exact, path, &store.password];
+        let mut request = vec!["dump", exact, &bytes, &store.password];
         request.extend(key_passwords);
-        let reply = self.stores.ask(&request);
-        let plain = self.stores.ask(&["dump", store.kind, path, &store.password]);
+        let reply = self.judges.ask(&request);
+        let plain = self.judges.ask(&["dump", store.kind, &bytes, &store.password]);
         assert!(plain["ok"] == true && reply["ok"] == true, "{path} does not load: {plain} {reply}");
         let entries = reply["entries"].as_array().unwrap();
         let listing: Listing =
@@ -75,62 +70,90 @@ impl Jvm {
         listing
     }
 
-    /// SHA-256 of the certificate in a file, as the JVM reads it.
+    /// SHA-256 of the certificate in a file, as the JVMs read it.
     pub fn certificate(&mut self, path: &Path) -> String {
-        let reply = self.tls.ask(&["certificate", path.to_str().unwrap()]);
+        let reply = self.judges.ask(&["certificate", &file(&fs::read(path).unwrap())]);
         reply["sha256"].as_str().unwrap_or_else(|| panic!("{}: {reply}", path.display())).to_owned()
     }
 
     /// Whether a key opens with its store's password and signs what its certificate verifies.
     pub fn opens(&mut self, store: &StoreAt, alias: &str) -> Result<(), String> {
-        let reply = self.tls.ask(&["opens", store.kind, store.path.to_str().unwrap(), &store.password, alias]);
+        let reading = self.read(store);
+        let reply = self.judges.ask(&["opens", &reading.kept, alias, &reading.password]);
         if reply["ok"] == true { Ok(()) } else { Err(reply.to_string()) }
     }
 
     /// Whether a client with that trust store, asking for `host`, accepts a server with that key entry.
     pub fn handshake(&mut self, server: &StoreAt, alias: &str, client: &StoreAt, host: &str) -> Result<(), String> {
-        let (from, to) = (server.path.to_str().unwrap(), client.path.to_str().unwrap());
-        let reply = self.tls.ask(&[
-            "handshake",
-            server.kind,
-            from,
-            &server.password,
-            alias,
-            client.kind,
-            to,
-            &client.password,
-            host,
-        ]);
-        if reply["ok"] == true { Ok(()) } else { Err(reply.to_string()) }
+        let (server, client) = (self.read(server), self.read(client));
+        self.meet(&server, alias, &client, host)
     }
 
     /// Reads a store as it is now.
     pub fn read(&mut self, store: &StoreAt) -> Reading {
-        let reply = self.tls.ask(&["keep", store.kind, store.path.to_str().unwrap(), &store.password]);
-        let kept = reply["kept"].as_str().unwrap_or_else(|| panic!("{}: {reply}", store.path.display())).to_owned();
-        Reading { kept, password: store.password.clone() }
+        let bytes = fs::read(&store.path).unwrap();
+        let judges = &mut self.judges;
+        let kept = self.kept.entry((bytes, store.kind)).or_insert_with_key(|(bytes, kind)| {
+            let reply = judges.ask(&["keep", kind, &file(bytes), &store.password]);
+            reply["kept"].as_str().unwrap_or_else(|| panic!("{}: {reply}", store.path.display())).to_owned()
+        });
+        Reading { kept: kept.clone(), password: store.password.clone() }
     }
 
     /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. Who
-    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test.
+    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test. Every release serves, and every
+    /// release calls each of them; they must be of one mind.
     pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
-        let reply = self.tls.ask(&["meet", &server.kept, alias, &server.password, &client.kept, host]);
-        match reply["why"].as_str() {
-            Some(why) => Err(why.to_owned()),
-            None if reply["ok"] == true => Ok(()),
-            None => panic!("no verdict on {host}: {reply}"),
+        let served = self.judges.each(&["serve", &server.kept, alias, &server.password, "any", "none"]);
+        let mut verdicts = Vec::new();
+        for at in &served {
+            let port = at.said["port"].as_u64().unwrap_or_else(|| panic!("no verdict on {host}: {}", told(&served)));
+            for calling in self.judges.running() {
+                // A JRE as old as the products' has nothing newer; Java 8 of today offers TLS 1.3 by itself.
+                let old = at.release.number() == 8 && calling.release.number() == 8;
+                let protocol = if old { "TLSv1.2" } else { "any" };
+                let said = calling.ask(&["call", &client.kept, host, &port.to_string(), protocol]);
+                let verdict = match (said["why"].as_str(), said["protocol"].as_str()) {
+                    (Some(why), _) => Err(why.to_owned()),
+                    (None, Some(spoken)) if said["ok"] == true => {
+                        let pair = (at.release.clone(), calling.release.clone(), spoken.to_owned());
+                        *self.met.entry(pair).or_default() += 1;
+                        Ok(())
+                    }
+                    _ => panic!("Java {} at Java {}: no verdict on {host}: {said}", calling.release, at.release),
+                };
+                verdicts.push((format!("Java {} at Java {}", calling.release, at.release), verdict));
+            }
         }
+        let (_, first) = verdicts[0].clone();
+        let same = verdicts.iter().all(|(_, verdict)| verdict.is_ok() == first.is_ok());
+        assert!(same, "the releases differ over {host}: {verdicts:#?}");
+        first
     }
-}
 
-impl Jvm {
     /// Whether a client that trusts what it read takes the chain in a PEM file.
     pub fn trusts(&mut self, client: &Reading, chain: &Path) -> Result<(), String> {
-        let reply = self.tls.ask(&["trusts", &client.kept, chain.to_str().unwrap()]);
+        let reply = self.judges.ask(&["trusts", &client.kept, &file(&fs::read(chain).unwrap())]);
         match reply["why"].as_str() {
             Some(why) => Err(why.to_owned()),
             None if reply["ok"] == true => Ok(()),
             None => panic!("no verdict on {}: {reply}", chain.display()),
+        }
+    }
+
+    /// Servers of every release that present a key under one protocol, and where they are.
+    pub fn serve(&mut self, store: &StoreAt, alias: &str, protocol: &str, client: &str) -> Vec<(Release, u64)> {
+        let reading = self.read(store);
+        let served = self.judges.each(&["serve", &reading.kept, alias, &reading.password, protocol, client]);
+        let port = |at: &super::javas::Answer| at.said["port"].as_u64().unwrap_or_else(|| panic!("{}", told(&served)));
+        served.iter().map(|at| (at.release.clone(), port(at))).collect()
+    }
+}
+
+impl Drop for Jvm {
+    fn drop(&mut self) {
+        for ((server, client, protocol), times) in &self.met {
+            eprintln!("Java {client} met Java {server} over {protocol}: {times} times");
         }
     }
 }
@@ -140,46 +163,8 @@ fn held(entry: &Value) -> Held {
         |value: &Value| value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
     Held {
         kind: entry["kind"].as_str().unwrap().to_owned(),
-        created: entry["created_ms"].as_i64().unwrap(),
+        created: entry["created_ms"].as_i64(),
         certificates: texts(&entry["certs"]),
         key: entry["key_password"].as_u64().map(|which| (which, entry["key_sha256"].as_str().unwrap().to_owned())),
-    }
-}
-
-struct Judge {
-    child: Child,
-    requests: ChildStdin,
-    replies: BufReader<ChildStdout>,
-}
-
-impl Judge {
-    fn start(source: &str, option: &str) -> Self {
-        let mut child = Command::new("java")
-            .args(["-Xshare:auto", option])
-            .arg(program(source))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("no judge: `java` does not start ({error}). {}", super::craft::HOW_TO_GET));
-        let requests = child.stdin.take().unwrap();
-        let replies = BufReader::new(child.stdout.take().unwrap());
-        Self { child, requests, replies }
-    }
-
-    fn ask(&mut self, words: &[&str]) -> Value {
-        assert!(words.iter().all(|word| !word.contains(['\t', '\n'])), "a word of the request holds a separator");
-        writeln!(self.requests, "{}", words.join("\t")).expect("the JVM reads");
-        let mut reply = String::new();
-        self.replies.read_line(&mut reply).expect("the JVM answers");
-        assert!(!reply.is_empty(), "the JVM went away at `{}`", words[0]);
-        serde_json::from_str(&reply).unwrap_or_else(|error| panic!("{error}: {reply}"))
-    }
-}
-
-impl Drop for Judge {
-    fn drop(&mut self) {
-        // It is ours and nobody waits for it any more.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

@@ -1,4 +1,4 @@
-//! Ring 7: what keytool, openssl and a JVM say of estates that trustmason converged. Nothing in here asks trustmason what it
+//! Ring 7: what keytool, openssl and JVMs say of estates that trustmason converged. Nothing in here asks trustmason what it
 //! wants; the estate is built by keytool as document 003 leaves it, and judged by the JVM against a table written from the
 //! same document.
 #![allow(dead_code, reason = "not every job asks every judge")]
@@ -7,20 +7,15 @@ pub mod authority;
 pub mod build;
 pub mod cast;
 pub mod craft;
+#[path = "../../../../fixtures/judge/javas.rs"]
+pub mod javas;
 pub mod jvm;
 pub mod matrix;
 pub mod room;
 pub mod services;
 pub mod tool;
 
-/// Whether somebody switched the judges off, in so many words. A judge that is merely missing fails.
-pub fn off() -> bool {
-    let off = std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off");
-    if off {
-        eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
-    }
-    off
-}
+pub use javas::off;
 
 /// Verdicts of one judgement, so that a failure names all that is wrong and not the first thing only.
 #[derive(Default)]

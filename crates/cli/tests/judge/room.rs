@@ -1,5 +1,6 @@
 //! An estate as its document has the reader build it, by openssl and keytool, and what they and a JVM say of it.
 
+use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,6 +15,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
 pub struct Room {
     _folder: tempfile::TempDir,
     pub root: PathBuf,
+    /// Started at the first question.
+    jvm: OnceCell<RefCell<Jvm>>,
 }
 
 impl Room {
@@ -23,7 +26,7 @@ impl Room {
         for name in ["ca", "certs", "inbox", "hosts"] {
             fs::create_dir(root.join(name)).unwrap();
         }
-        let room = Self { _folder: folder, root };
+        let room = Self { _folder: folder, root, jvm: OnceCell::new() };
         let ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"];
         for name in ["old", "root"] {
             let (key, file, subject) = (format!("ca/{name}.key"), format!("ca/{name}.pem"), format!("/CN={name} CA"));
@@ -146,11 +149,12 @@ impl Room {
         fs::write(self.at(to), text).unwrap();
     }
 
-    /// Whether a Java client with that trust store takes a chain: JSSE's own trust manager says so.
+    /// Whether a Java client with that trust store takes a chain: JSSE's own trust manager says so, in every
+    /// release.
     pub fn jsse(&self, store: &Path, kind: &'static str, chain: &str) -> bool {
         let (host, password) = (String::new(), "changeit".to_owned());
         let store = StoreAt { host, name: "trust", path: store.to_owned(), kind, password };
-        let mut jvm = Jvm::start();
+        let mut jvm = self.jvm.get_or_init(|| RefCell::new(Jvm::start())).borrow_mut();
         let reading = jvm.read(&store);
         jvm.trusts(&reading, &self.at(chain)).is_ok()
     }

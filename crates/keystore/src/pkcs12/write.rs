@@ -92,18 +92,20 @@ fn authorise<'a>(store: &Store, pfx: &Pfx, password: Option<&'a Password>) -> Re
 }
 
 impl Draft<'_> {
-    /// The bytes. Parts without changes are copied; the MAC is always new.
+    /// The bytes. Parts without changes are copied, but for indefinite lengths, which Java 8 cannot read within the definite ones
+    /// that are written here; the MAC is always new.
     fn encode(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, EditError> {
         let cannot = |why: String| EditError::NotRepresentable { format: Format::Pkcs12, why };
+        let definite = |raw| der::definite(raw).map_err(|error| cannot(error.fault.what().to_owned()));
         let mut safe = Vec::with_capacity(self.store.bytes.len() + 4096);
         for part in &self.parts {
             match (part.old, part.touched) {
-                (Some(old), false) => safe.extend_from_slice(old),
+                (Some(old), false) => safe.extend_from_slice(&definite(old)?),
                 _ => {
                     let bags: usize = part.bags.iter().map(|bag| bag.raw.len()).sum();
                     let mut text = Zeroizing::new(Vec::with_capacity(bags));
                     for bag in &part.bags {
-                        text.extend_from_slice(&bag.raw);
+                        text.extend_from_slice(&definite(&bag.raw)?);
                     }
                     let text = Zeroizing::new(encode(der::SEQUENCE, &text));
                     safe.extend(self.part(&text, part.seal.as_ref(), rng)?);

@@ -1,7 +1,8 @@
 //! What a JVM loads: the crate's judgement of certificates against Java 17 and Java 8, over generated shapes and over mutants
 //! of real certificates.
 //!
-//! `TRUSTMASON_LOADS` and `TRUSTMASON_LOADS_SEED` make the run long, `TRUSTMASON_JAVA8` names the root of a Java 8.
+//! `TRUSTMASON_LOADS` and `TRUSTMASON_LOADS_SEED` make the run long, `TRUSTMASON_JAVA8` names the root of a Java 8,
+//! `TRUSTMASON_JAVAS` further JVMs by their launchers: what they say is told, and no model is of them.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
@@ -18,16 +19,15 @@ mod support;
 
 mod algorithms;
 mod edits;
-mod jvms;
 mod pools;
 mod shapes;
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use jvms::{Verdicts, ask};
 use rand_core::TryRng as _;
+use support::javas::{Loads, loads};
 use support::{Dice, corpus, open, read, text};
 use tree::Node;
 use trustmason_keystore::{JavaReleases, JvmJudgement};
@@ -83,8 +83,8 @@ impl Figures {
     fn of(questions: &[Question], verdicts: &Verdicts) -> Self {
         let mut figures = Self { asked: questions.len(), ..Self::default() };
         for (index, question) in questions.iter().enumerate() {
-            let seventeen = &verdicts.seventeen.refusals[index];
-            let eight = verdicts.eight.as_ref().map(|answers| &answers.refusals[index]);
+            let seventeen = &verdicts.seventeen().refusals[index];
+            let eight = verdicts.eight().map(|answers| &answers.refusals[index]);
             let refusal = seventeen.as_ref().or(eight.and_then(Option::as_ref));
             let judgement = JvmJudgement::of(&question.der);
             let line = || {
@@ -153,9 +153,43 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |value| value.parse().expect(name))
 }
 
-fn verdicts(questions: &[Question]) -> Option<Verdicts> {
-    let certificates: Vec<Vec<u8>> = questions.iter().map(|question| question.der.clone()).collect();
-    ask(&certificates)
+/// What all JVMs said. The model is of two of them; what others say is told beside it.
+struct Verdicts(Vec<Loads>);
+
+impl Verdicts {
+    /// `None` only where judges are switched off by name.
+    fn ask(questions: &[Question]) -> Option<Self> {
+        let certificates: Vec<Vec<u8>> = questions.iter().map(|question| question.der.clone()).collect();
+        loads(&certificates).map(Self)
+    }
+
+    /// The JVM of the path.
+    fn seventeen(&self) -> &Loads {
+        &self.0[0]
+    }
+
+    fn eight(&self) -> Option<&Loads> {
+        self.0.iter().find(|of| of.release.number() == 8)
+    }
+
+    /// How often which releases refused what others load, with the words of the first that did and one example.
+    fn differences(&self, questions: &[Question]) -> String {
+        let mut seen: BTreeMap<(Vec<u32>, String), (usize, &str)> = BTreeMap::new();
+        for (index, question) in questions.iter().enumerate() {
+            let refusing: Vec<&Loads> = self.0.iter().filter(|of| of.refusals[index].is_some()).collect();
+            if refusing.is_empty() || refusing.len() == self.0.len() {
+                continue;
+            }
+            let mut numbers: Vec<u32> = refusing.iter().map(|of| of.release.number()).collect();
+            numbers.sort_unstable();
+            let words: String = refusing[0].refusals[index].iter().flat_map(|words| words.chars()).take(160).collect();
+            let words = words.replace(|letter: char| letter.is_ascii_digit(), "#");
+            seen.entry((numbers, words)).or_insert((0, &question.made)).0 += 1;
+        }
+        seen.iter()
+            .map(|((numbers, words), (times, made))| format!("{times}\t{numbers:?}\t{words}\t{made}\n"))
+            .collect()
+    }
 }
 
 /// The certificates of a keystore.
@@ -201,18 +235,23 @@ fn judge_loads_shapes_and_mutants() {
         roots = (0..50).map(|_| shapes::good(&mut random)).collect();
     }
     let mutants: Vec<Question> = (0..count).map(|_| mutant(&roots, &mut random)).collect();
-    let Some(of_shapes) = verdicts(&shapes) else { return };
-    let Some(of_mutants) = verdicts(&mutants) else { return };
+    let Some(of_shapes) = Verdicts::ask(&shapes) else { return };
+    let Some(of_mutants) = Verdicts::ask(&mutants) else { return };
     let first = Figures::of(&shapes, &of_shapes);
     let second = Figures::of(&mutants, &of_mutants);
-    let eight = of_shapes.eight.as_ref().map_or("not asked", |answers| &answers.version);
+    let eight = of_shapes.eight().map_or("not asked".to_owned(), |of| of.release.to_string());
     let report = format!(
         "Java {} and Java 8 ({eight}), seed {seed}; {}; {}",
-        of_shapes.seventeen.version,
+        of_shapes.seventeen().release,
         first.line("shapes"),
         second.line("mutants of shipped roots")
     );
     eprintln!("{report}");
+    for (what, of, questions) in [("shapes", &of_shapes, &shapes), ("mutants", &of_mutants, &mutants)] {
+        if of.0.len() > 2 {
+            eprintln!("{what}: refused by some of the releases\n{}", of.differences(questions));
+        }
+    }
     first.check("shapes");
     second.check("mutants");
     if let Some(path) = std::env::var_os("TRUSTMASON_REPORT") {
@@ -253,7 +292,7 @@ fn judge_loads_the_corpus() {
     }
     let questions: Vec<Question> =
         found.into_iter().map(|der| Question { made: "of the corpus".to_owned(), der }).collect();
-    let Some(verdicts) = verdicts(&questions) else { return };
+    let Some(verdicts) = Verdicts::ask(&questions) else { return };
     let figures = Figures::of(&questions, &verdicts);
     eprintln!("{}", figures.line("corpus"));
     figures.check("corpus");

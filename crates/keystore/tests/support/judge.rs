@@ -1,46 +1,25 @@
-//! A JVM as the judge of stores: one process for all questions of a test.
+//! JVMs as the judges of stores: one process of each release for all questions of a test.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use super::fixtures;
+use super::javas::{Answer, Judges, bare, file, told};
+use super::read;
 
-/// One JVM for all questions of a test.
-pub struct Judge {
-    process: Child,
-    questions: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
+/// One JVM of each release for all questions of a test.
+pub struct Judge(Judges);
 
 impl Judge {
     /// `None` only where judges are switched off by name.
     pub fn start() -> Option<Self> {
-        if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
-            eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
-            return None;
-        }
-        let mut process = Command::new("java")
-            .arg(fixtures().join("judge/KeystoreJudge.java"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a JVM is needed here; set TRUSTMASON_JUDGES=off where there is none");
-        let questions = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().unwrap());
-        let mut judge = Self { process, questions, answers };
-        eprintln!("judge: {}", judge.ask(&["version"]));
-        Some(judge)
+        Judges::start().map(Self)
     }
 
-    pub fn ask(&mut self, fields: &[&str]) -> Value {
-        writeln!(self.questions.as_mut().unwrap(), "{}", fields.join("\t")).unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    /// What each release says.
+    pub fn each(&mut self, fields: &[&str]) -> Vec<Answer> {
+        self.0.each(fields)
     }
 
     /// Entries by alias.
@@ -48,11 +27,16 @@ impl Judge {
         self.try_dump(kind, path, passwords).unwrap_or_else(|answer| panic!("{answer}"))
     }
 
-    /// Entries by alias, or the JVM's refusal.
+    /// Entries by alias, or the JVMs' refusal. Releases that differ are no verdict, but for what is written down in [`explained`].
     pub fn try_dump(&mut self, kind: &str, path: &Path, passwords: &[&str]) -> Result<BTreeMap<String, Value>, String> {
-        let mut fields = vec!["dump", kind, path.to_str().unwrap()];
+        let bytes = file(&read(path));
+        let mut fields = vec!["dump", kind, &bytes];
         fields.extend(passwords);
-        let answer = self.ask(&fields);
+        let answers = self.0.each(&fields);
+        let first = &answers[0].said;
+        let same = |answer: &Answer| comparable(first, answer) == comparable(first, &answers[0]);
+        assert!(answers.iter().all(same), "{}: the releases differ: {}", path.display(), told(&answers));
+        let answer = first.clone();
         if answer["ok"] != true {
             return Err(answer.to_string());
         }
@@ -61,9 +45,42 @@ impl Judge {
     }
 }
 
-impl Drop for Judge {
-    fn drop(&mut self) {
-        self.questions = None;
-        self.process.wait().ok();
+/// What the path's Java calls a key, and what Java 8 makes of it.
+enum Explained {
+    /// It gives the object identifier instead of a name; the key is the same.
+    Unnamed,
+    /// It has no provider for such keys, and leaves them closed or as they are encoded.
+    Unknown,
+}
+
+fn explained(algorithm: &Value) -> Option<Explained> {
+    match algorithm.as_str()? {
+        // PKCS#12 names secret keys by object identifiers, for which Java 8 has no names.
+        "DESede" | "HmacSHA256" => Some(Explained::Unnamed),
+        // Ed25519 and Ed448 came with Java 15.
+        "EdDSA" => Some(Explained::Unknown),
+        _ => None,
     }
+}
+
+/// An answer of Java 8 without what is explained by the algorithms of the keys, as the path's Java names them.
+fn comparable(first: &Value, answer: &Answer) -> Value {
+    let mut said = bare(&answer.said);
+    let known: BTreeMap<&str, &Value> = first["entries"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some((entry["alias"].as_str()?, &entry["key_algorithm"])))
+        .collect();
+    for entry in said["entries"].as_array_mut().into_iter().flatten() {
+        let fields: &[&str] = match known.get(entry["alias"].as_str().unwrap()).and_then(|known| explained(known)) {
+            Some(Explained::Unnamed) => &["key_algorithm"],
+            Some(Explained::Unknown) => &["key_algorithm", "key_password", "key_sha256", "key_error"],
+            None => &[],
+        };
+        for field in fields {
+            entry.as_object_mut().unwrap().shift_remove(*field);
+        }
+    }
+    said
 }

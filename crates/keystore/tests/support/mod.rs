@@ -12,6 +12,8 @@
 )]
 
 pub mod cases;
+#[path = "../../../../fixtures/judge/javas.rs"]
+pub mod javas;
 pub mod judge;
 pub mod tools;
 
