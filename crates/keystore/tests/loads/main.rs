@@ -19,6 +19,7 @@ mod support;
 
 mod algorithms;
 mod edits;
+mod keys;
 mod pools;
 mod shapes;
 mod tree;

@@ -73,7 +73,7 @@ fn rsa(bits: &Bits<'_>, java: Java) -> Parsed<()> {
 }
 
 /// The bytes without leading zeros, whatever the sign.
-fn magnitude(number: &[u8]) -> &[u8] {
+pub(super) fn magnitude(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

@@ -1,12 +1,13 @@
 //! Private keys as the JDK recovers them: `sun.security.pkcs.PKCS8Key` (JKS), `com.sun.crypto.provider.PrivateKeyInfo` (JCEKS),
 //! and the `KeyFactory` of the key's algorithm.
 //!
-//! What is asked is what was seen to fail: the version, what follows the key, the parameters of the algorithm, and the numbers
-//! of an RSA key. A key that passes may still fail for another reason.
+//! What any of these refuses counts as refused: a JKS gives a key without a `KeyFactory` out as bytes that no service can use.
+//! Ed25519, Ed448, X25519 and X448 are judged by Java 17 alone, for Java 8 has no such keys.
 
 use super::Java;
-use super::algorithms::algorithm;
-use super::value::{Parsed, Value, require};
+use super::algorithms::{Algorithm, algorithm};
+use super::keys::{curve, magnitude};
+use super::value::{OCTET_STRING, Parsed, Stream, Value, refuse, require};
 use crate::certificate::bit_length;
 use crate::der::dotted;
 
@@ -25,23 +26,53 @@ fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
         require(parts.next()?.is_context(0) && parts.is_empty(), "something else than attributes after the key")?;
     }
     match dotted(algorithm.oid).as_deref() {
-        Some("1.2.840.113549.1.1.1") => rsa(key, java),
-        _ => Ok(()),
+        Some("1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10") => rsa(key, java),
+        Some("1.2.840.10045.2.1") => ec(&algorithm, key, java),
+        Some("1.2.840.10040.4.1") => Stream::new(key, java).next()?.big_integer().map(|_| ()),
+        // Java 8 has no KeyFactory under the name by which it knows Diffie-Hellman.
+        Some("1.2.840.113549.1.3.1") => refuse("a Diffie-Hellman key, which Java 8 does not recover"),
+        Some("1.3.101.110" | "1.3.101.112") => named(key, 32),
+        Some("1.3.101.111") => named(key, 56),
+        Some("1.3.101.113") => named(key, 57),
+        _ => refuse("a private key of an algorithm that no JVM has"),
     }
 }
 
-/// `RSAPrivateCrtKeyImpl`: version 0, eight numbers and nothing more; the modulus as in a public key.
+/// `RSAPrivateCrtKeyImpl` and `RSAKeyFactory`: version 0, eight numbers and nothing more; the modulus as in a public key.
 fn rsa(key: &[u8], java: Java) -> Parsed<()> {
     let mut numbers = Value::whole(key, java)?.sequence()?;
     require(numbers.next()?.integer()? == 0, "an RSA key of another version than 0")?;
-    let modulus = numbers.next()?.big_integer()?;
-    for _ in 0..7 {
+    let modulus = magnitude(numbers.next()?.big_integer()?);
+    let exponent = magnitude(numbers.next()?.big_integer()?);
+    for _ in 0..6 {
         numbers.next()?.big_integer()?;
     }
     require(numbers.is_empty(), "an RSA key of more than eight numbers")?;
-    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-    let length = bit_length(modulus.get(zeros..).unwrap_or_default()).div_ceil(8).saturating_mul(8);
-    require((512..=16_384).contains(&length), "an RSA modulus outside 512 to 16384 bits")
+    let length = bit_length(modulus).div_ceil(8).saturating_mul(8);
+    require((512..=16_384).contains(&length), "an RSA modulus outside 512 to 16384 bits")?;
+    require(length <= 3072 || bit_length(exponent) <= 64, "an RSA exponent above 64 bits")
+}
+
+/// `ECPrivateKeyImpl`: version 1, the number, and parameters or the public key, which are not looked at; the curve is that of the
+/// algorithm.
+fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
+    let mut parts = Stream::new(key, java).next()?.sequence()?;
+    require(parts.next()?.integer()? == 1, "an elliptic curve key of another version than 1")?;
+    parts.octets()?;
+    while !parts.is_empty() {
+        let part = parts.next()?;
+        require(part.is_context(0) || part.is_context(1), "an unknown part of an elliptic curve key")?;
+    }
+    match &algorithm.parameters {
+        Some(parameters) => curve(parameters).map(|_| ()),
+        None => refuse("an elliptic curve key without parameters"),
+    }
+}
+
+/// `XDHPrivateKeyImpl`, `EdDSAPrivateKeyImpl`: an OCTET STRING of exactly so many bytes.
+fn named(key: &[u8], length: usize) -> Parsed<()> {
+    let inner = Stream::new(key, Java::Java17).next()?;
+    require(inner.tag == OCTET_STRING && inner.body.len() == length, "a key of the wrong length")
 }
 
 #[cfg(test)]
