@@ -1,13 +1,13 @@
 //! The JVMs of every release, asked about stores and made to shake hands, each with itself and with the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::build::StoreAt;
-use super::javas::{Judges, Release, file, told};
+use super::javas::{Answer, Judges, Release, file, told};
 
 /// The JVMs.
 pub struct Jvm {
@@ -16,6 +16,8 @@ pub struct Jvm {
     kept: BTreeMap<(Vec<u8>, &'static str), String>,
     /// Handshakes by server, client and protocol.
     met: BTreeMap<(Release, Release, String), usize>,
+    /// Questions that the releases answered by meeting one another.
+    crossed: BTreeSet<[String; 4]>,
 }
 
 /// An entry as the Java API shows it.
@@ -44,7 +46,7 @@ impl Jvm {
     /// For a test that has asked whether judges are switched off.
     pub fn start() -> Self {
         let judges = Judges::start().expect("judges are not switched off");
-        Self { judges, kept: BTreeMap::new(), met: BTreeMap::new() }
+        Self { judges, kept: BTreeMap::new(), met: BTreeMap::new(), crossed: BTreeSet::new() }
     }
 
     /// Everything in a store; keys are tried with the store's password first, then with the others.
@@ -101,28 +103,37 @@ impl Jvm {
     }
 
     /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. Who
-    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test. Every release serves, and every
-    /// release calls each of them; they must be of one mind.
+    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test. Every release meets itself, and once
+    /// for each such question every other; they must be of one mind.
     pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
         let served = self.judges.each(&["serve", &server.kept, alias, &server.password, "any", "none"]);
+        let port = |at: &Answer| at.said["port"].as_u64().unwrap_or_else(|| panic!("{host}: {}", told(&served)));
+        let ports: Vec<String> = served.iter().map(|at| port(at).to_string()).collect();
+        let question = [&server.kept, alias, &client.kept, host].map(str::to_owned);
+        let rounds = if self.crossed.insert(question) { served.len() } else { 1 };
         let mut verdicts = Vec::new();
-        for at in &served {
-            let port = at.said["port"].as_u64().unwrap_or_else(|| panic!("no verdict on {host}: {}", told(&served)));
-            for calling in self.judges.running() {
-                // A JRE as old as the products' has nothing newer; Java 8 of today offers TLS 1.3 by itself.
-                let old = at.release.number() == 8 && calling.release.number() == 8;
-                let protocol = if old { "TLSv1.2" } else { "any" };
-                let said = calling.ask(&["call", &client.kept, host, &port.to_string(), protocol]);
-                let verdict = match (said["why"].as_str(), said["protocol"].as_str()) {
+        for round in 0..rounds {
+            // In the first round each calls itself, in the next its neighbour.
+            let hosts: Vec<usize> = (0..served.len()).map(|at| (at + round) % served.len()).collect();
+            // A JRE as old as the products' has nothing newer; Java 8 of today offers TLS 1.3 by itself.
+            let old = |at: usize| served[at].release.number() == 8;
+            let protocol = |caller: usize| if old(caller) && old(hosts[caller]) { "TLSv1.2" } else { "any" };
+            let calls: Vec<[&str; 5]> = (0..served.len())
+                .map(|caller| ["call", &client.kept, host, &ports[hosts[caller]], protocol(caller)])
+                .collect();
+            let calls: Vec<&[&str]> = calls.iter().map(|call| &call[..]).collect();
+            for (caller, answer) in self.judges.each_its_own(&calls).into_iter().enumerate() {
+                let at = &served[hosts[caller]].release;
+                let verdict = match (answer.said["why"].as_str(), answer.said["protocol"].as_str()) {
                     (Some(why), _) => Err(why.to_owned()),
-                    (None, Some(spoken)) if said["ok"] == true => {
-                        let pair = (at.release.clone(), calling.release.clone(), spoken.to_owned());
+                    (None, Some(spoken)) if answer.said["ok"] == true => {
+                        let pair = (at.clone(), answer.release.clone(), spoken.to_owned());
                         *self.met.entry(pair).or_default() += 1;
                         Ok(())
                     }
-                    _ => panic!("Java {} at Java {}: no verdict on {host}: {said}", calling.release, at.release),
+                    _ => panic!("Java {} at Java {at}: no verdict on {host}: {}", answer.release, answer.said),
                 };
-                verdicts.push((format!("Java {} at Java {}", calling.release, at.release), verdict));
+                verdicts.push((format!("Java {} at Java {at}", answer.release), verdict));
             }
         }
         let (_, first) = verdicts[0].clone();
@@ -145,7 +156,7 @@ impl Jvm {
     pub fn serve(&mut self, store: &StoreAt, alias: &str, protocol: &str, client: &str) -> Vec<(Release, u64)> {
         let reading = self.read(store);
         let served = self.judges.each(&["serve", &reading.kept, alias, &reading.password, protocol, client]);
-        let port = |at: &super::javas::Answer| at.said["port"].as_u64().unwrap_or_else(|| panic!("{}", told(&served)));
+        let port = |at: &Answer| at.said["port"].as_u64().unwrap_or_else(|| panic!("{}", told(&served)));
         served.iter().map(|at| (at.release.clone(), port(at))).collect()
     }
 }
