@@ -1,4 +1,4 @@
-//! What `check` and `plan` say of the root of an authority, by its file alone.
+//! What `check` says of the root of an authority, by its file alone; and a key whose issuing CA has a path length.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,8 +10,8 @@
 
 mod support;
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose};
-use support::{Estate, put};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose};
+use support::{Estate, SPEC, key, pem, put};
 use trustmason_keystore::Fingerprint;
 
 /// A root, made by what its test changes.
@@ -24,7 +24,7 @@ fn root(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2049, 1, 1);
     change(&mut params);
-    params.self_signed(&support::key(7)).unwrap().der().to_vec()
+    params.self_signed(&key(7)).unwrap().der().to_vec()
 }
 
 /// An estate that names an authority with this root; its pin is that of another where one is given.
@@ -62,4 +62,46 @@ fn check_refuses_a_root_that_can_vouch_for_nothing() {
         assert!(said.err.contains("root.pem") || words.contains("pinned"), "{}", said.err);
         assert_eq!(said.out, "");
     }
+}
+
+#[test]
+fn a_key_whose_issuing_ca_is_no_trust_anchor_is_put_in_place_all_the_same() {
+    // `pathlen:0`, as most issuing CAs have it: their certificates are sent along and trusted by nobody.
+    let mut above = None;
+    let root = root(|params| above = Some(params.clone()));
+    let mut params = above.clone().unwrap();
+    params.distinguished_name.push(DnType::CommonName, "Acme Issuing CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let issuing = params.signed_by(&key(6), &Issuer::from_params(&above.unwrap(), &key(7))).unwrap();
+    let before = SPEC.replace("  rotation: immediate\n", "");
+    let spec = before.replace(
+        "cvp1.acme.example: { role: cvp, side: a }",
+        "cvp1.acme.example: { role: cvp, side: a, identities: { wsm: { issuer: corp-ca } } }",
+    );
+    let authority = format!(
+        "authorities:\n  corp-ca:\n    root: {{ file: ./ca/root.pem, sha256: '{}' }}\n    intermediates: [{{ file: ./ca/issuing.pem }}]\n    sign_with: ./ca/issuing.key\n",
+        Fingerprint::of(&root)
+    );
+    let estate = Estate::of(&before);
+    put(&estate.path("ca/root.pem"), &root);
+    put(&estate.path("ca/issuing.pem"), pem(issuing.der()).as_bytes());
+    put(&estate.path("ca/issuing.key"), key(6).serialize_pem().as_bytes());
+    put(&estate.path("estate.yaml"), format!("{spec}{authority}").as_bytes());
+    let _ = estate.run(&["plan", "-v"]).code(0).out_has("issuer-withheld");
+    let mut rounds = 0;
+    while estate.run(&["apply", "--auto-approve"]).code != 0 {
+        let _ = estate.run(&["ack", "*/*"]).code(0);
+        rounds += 1;
+        assert!(rounds < 5, "the rotation does not end: {}", estate.run(&["plan"]).out);
+    }
+    let _ = estate.run(&["ack", "*/*"]);
+    let _ = estate.run(&["drift", "--strict"]).code(0);
+    let keystore = estate.open("cvp1/keystore");
+    let entry = keystore.entries().iter().find(|entry| entry.alias.as_deref() == Some("wsm_certificate")).unwrap();
+    let chain: Vec<_> =
+        entry.certificates().iter().map(|slot| slot.certificate().unwrap().subject().to_owned()).collect();
+    assert_eq!(chain.len(), 3, "{chain:?}");
+    // Its trusters hold the root, and not the issuing CA.
+    let held: Vec<String> = estate.aliases("adsa/cacerts").into_iter().filter(|a| a.starts_with("corp-ca")).collect();
+    assert_eq!(held, ["corp-ca-root"]);
 }

@@ -297,6 +297,13 @@ pub(crate) fn issuer_of<'g, 'a>(
     authorities.values().find_map(|authority| Some((authority, authority.chain(leaf)?)))
 }
 
+/// The certificates that a truster of a leaf must hold, where an authority issued it: its trust anchors.
+pub(crate) fn anchors_of(authorities: &Authorities<'_>, leaf: &Certificate, now: Timestamp) -> Vec<Fingerprint> {
+    let issued = issuer_of(authorities, leaf);
+    let anchors = issued.map(|(authority, chain)| authority.anchors(leaf, &chain, now)).unwrap_or_default();
+    anchors.iter().map(|anchor| anchor.fingerprint()).collect()
+}
+
 /// The certificate an identity has now, as far as it was seen.
 pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
     match &def.source {
@@ -395,9 +402,8 @@ fn need(
         if let Some(staged) = observed.staged(&def.id) {
             // Only a reply that may be used widens trust; what lies beside one that is refused is nobody's issuer.
             let current = present.map(Arc::as_ref);
-            if let Judged::Good { leaf, issuers, .. } = reply(topology, observed, authority, def, staged, current, now)
-            {
-                take(authority, &authority.anchors(&leaf, &issuers, now));
+            if let Judged::Good { anchors, .. } = reply(topology, observed, authority, def, staged, current, now) {
+                take(authority, &anchors);
             }
         }
     }

@@ -182,9 +182,7 @@ pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certific
         return Vec::new();
     }
     let itself = [current.fingerprint()];
-    let issuers: Vec<Fingerprint> = authority::issuer_of(ground.authorities, current)
-        .map(|(_, chain)| chain.iter().map(|c| c.fingerprint()).collect())
-        .unwrap_or_default();
+    let issuers = authority::anchors_of(ground.authorities, current, ground.now);
     let trust = |truster: &Standing<'_>| {
         hold(ground, truster, &itself) != Presence::Absent || hold(ground, truster, &issuers) != Presence::Absent
     };

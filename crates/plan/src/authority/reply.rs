@@ -41,6 +41,8 @@ pub(crate) enum Judged {
         leaf: Arc<Certificate>,
         /// Who issued it, nearest first.
         issuers: Vec<Arc<Certificate>>,
+        /// Those of them that trusters need: the trust anchors.
+        anchors: Vec<Arc<Certificate>>,
         /// The file.
         place: String,
     },
@@ -63,7 +65,7 @@ pub(crate) fn reply(
     if let Some(made) = made {
         let place = staged.path.display().to_string();
         return match authority.path(made, now) {
-            Some(Ok(issuers)) => Judged::Good { leaf: Arc::clone(made), issuers, place },
+            Some(Ok(issuers)) => good(authority, made, issuers, place, now),
             Some(Err(refused)) => {
                 let what = format!("{place}: {}", no_path(authority, made, &refused));
                 Judged::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
@@ -78,6 +80,18 @@ pub(crate) fn reply(
             || topology.distrust.contains_key(&print)
     };
     judge(authority, def, staged, &spent, now)
+}
+
+/// A reply that passed.
+fn good(
+    authority: &Authority<'_>,
+    leaf: &Arc<Certificate>,
+    issuers: Vec<Arc<Certificate>>,
+    place: String,
+    now: Timestamp,
+) -> Judged {
+    let anchors = authority.anchors(leaf, &issuers, now);
+    Judged::Good { leaf: Arc::clone(leaf), issuers, anchors, place }
 }
 
 /// Judges what lies in an authority's inbox for the key an identity has in staging. `spent` are certificates it has or had.
@@ -99,7 +113,7 @@ fn judge(
     for (file, leaf) in own {
         let place = file.path.display().to_string();
         match judge_one(authority, def, leaf, now) {
-            Ok(issuers) => return Judged::Good { leaf: Arc::clone(leaf), issuers, place },
+            Ok(issuers) => return good(authority, leaf, issuers, place, now),
             Err(faults) if latest.is_none() => {
                 let print = Some(leaf.fingerprint());
                 let said = faults.into_iter().map(|(kind, what)| (kind, format!("{place}: {what}"), print));

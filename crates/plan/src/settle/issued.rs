@@ -86,9 +86,9 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
             );
             settled
         }
-        Judged::Good { leaf, issuers, place: at } => {
+        Judged::Good { leaf, issuers, anchors, place: at } => {
             let next = Next {
-                anchors: issuers.iter().map(|c| c.fingerprint()).collect(),
+                anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
                 by_chain: true,
                 since: staged.since,
                 certificate: leaf,
