@@ -253,7 +253,7 @@ pub(crate) struct CheckArgs {
 /// is not checked and no key is opened, and the report says so.
 #[derive(Debug, Group)]
 pub(crate) struct ListArgs {
-    /// The keystore: JKS, JCEKS, PEM, DER, or a folder of PEM files
+    /// The keystore: JKS, JCEKS, PKCS#12, PEM, DER, PKCS#7, an export of a Windows store, or a folder of PEM files
     #[arg(value_name = "STORE")]
     pub(crate) store: PathBuf,
     /// text for people, json for programs

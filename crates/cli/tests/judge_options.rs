@@ -51,7 +51,20 @@ impl Room {
         fs::create_dir_all(self.root.join("keys")).unwrap();
         let (key, file) = (format!("keys/{fqdn}.key"), format!("certs/{fqdn}.cer"));
         let (subject, san) = (format!("/CN={fqdn}"), format!("subjectAltName=DNS:{fqdn}"));
-        let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "700", "-subj", &subject];
+        let made = [
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-sha256",
+            "-days",
+            "700",
+            "-addext",
+            "basicConstraints=CA:FALSE",
+            "-subj",
+            &subject,
+        ];
         self.tool("openssl", &[&made[..], &["-addext", &san, "-keyout", &key, "-out", &file]].concat());
     }
 

@@ -35,8 +35,8 @@ mod text;
 mod windows;
 
 pub use certificate::{
-    Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, KeyAlgorithm,
-    KeyUsage, Place, PublicKey, Signature, SignatureCheck,
+    CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
+    KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use error::{Class, EditError, KeyError, ReadError};

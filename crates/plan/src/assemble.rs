@@ -27,7 +27,7 @@ use crate::{authority, handoff, lint, options, served};
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
-    let authorities = authority::take(topology, observed);
+    let authorities = authority::take(topology, observed, now);
     let wide = authority::widen(topology, observed, &authorities, judged_at);
     let written = topology;
     let topology = wide.as_ref().unwrap_or(written);

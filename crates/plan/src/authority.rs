@@ -50,7 +50,7 @@ pub(crate) struct Authority<'a> {
 pub(crate) type Authorities<'a> = BTreeMap<&'a str, Authority<'a>>;
 
 /// Takes the authorities of the spec and what was seen of them.
-pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Authorities<'a> {
+pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed, now: Timestamp) -> Authorities<'a> {
     let one = |(name, def): (&'a String, &'a AuthorityDef)| {
         let inbox = observed.inboxes.get(name);
         let mut between = Vec::new();
@@ -81,7 +81,7 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
             }
         }
         let root = pinned(observed, &AuthorityDef::root(name), &def.root).and_then(|root| match def.root.sha256 {
-            Some(_) => able(name, root),
+            Some(_) => able(name, root, now),
             None => Err(Why::UnpinnedRoot { authority: name.clone(), found: root.fingerprint() }),
         });
         if let Ok(root) = &root {
@@ -92,8 +92,13 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed) -> Author
     topology.authorities.iter().map(one).collect()
 }
 
-/// A root that can vouch for something at some moment of its validity.
-fn able(authority: &str, root: Arc<Certificate>) -> Result<Arc<Certificate>, Why> {
+/// A root that can vouch for something, or could until it ended.
+fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<Certificate>, Why> {
+    if root.not_before() > now.as_second() {
+        let from = text::time(root.not_before());
+        let what = format!("the root of {authority} is not valid before {from}; nobody accepts what it issued");
+        return Err(Why::UnknownAuthority { what });
+    }
     match path::judge_root(&root, root.not_before()) {
         Ok(()) => Ok(root),
         Err(refused) => Err(Why::UnknownAuthority { what: format!("the root of {authority}: {}", said(&refused)) }),
@@ -121,16 +126,14 @@ pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timest
         return Some(why.to_string());
     }
     let file = def.root.file.display();
-    let what = match able(name, Arc::clone(certificate)) {
+    if def.root.sha256.is_none() {
+        let authority = name.to_owned();
+        return Some(Why::UnpinnedRoot { authority, found: certificate.fingerprint() }.to_string());
+    }
+    let what = match able(name, Arc::clone(certificate), now) {
         Err(why) => why.to_string(),
         Ok(root) if root.not_after() < now.as_second() => {
             format!("the root of {name} ended on {}; nobody accepts what it issued", text::day(root.not_after()))
-        }
-        Ok(root) if root.not_before() > now.as_second() => {
-            format!(
-                "the root of {name} is not valid before {}; nobody accepts what it issued",
-                text::time(root.not_before())
-            )
         }
         Ok(_) => return None,
     };
@@ -325,7 +328,7 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
 /// The topology a plan is judged by where authorities are declared: trust in an identity that one of them issued is trust in
 /// its issuers. `None`: it is the topology as it was written.
 pub fn widened(topology: &Topology, observed: &Observed, now: Timestamp) -> Option<Topology> {
-    widen(topology, observed, &take(topology, observed), now)
+    widen(topology, observed, &take(topology, observed, now), now)
 }
 
 /// What trusters need of one identity.
@@ -351,13 +354,13 @@ pub(crate) fn widen(
     let mut wide = topology.clone();
     // Which edge speaks for an issuer does not depend on the order they are listed in.
     wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut added: BTreeMap<(StoreId, String), Edge> = BTreeMap::new();
+    let mut added: BTreeMap<(StoreId, String), (Edge, BTreeSet<IdentityId>)> = BTreeMap::new();
     wide.edges.retain(|edge| {
         let (Subject::Identity(id), Anchor::ByIssuer) = (&edge.subject, edge.anchor) else { return true };
         let Some(need) = needs.get(id) else { return true };
         for (subject, alias) in &need.chain {
             let slot = (edge.store.clone(), subject.clone());
-            added.entry(slot).or_insert_with(|| Edge {
+            let chain = || Edge {
                 id: format!("{} <- certificate {subject}", edge.store),
                 store: edge.store.clone(),
                 subject: Subject::Certificate(subject.clone()),
@@ -365,13 +368,18 @@ pub(crate) fn widen(
                 alias: edge.alias.as_ref().map(|_| alias.clone()),
                 was: Vec::new(),
                 rule: edge.rule.clone(),
-                why: format!("it vouches for {id} and others; {}", edge.why),
+                why: edge.why.clone(),
                 source: edge.source.clone(),
-            });
+            };
+            added.entry(slot).or_insert_with(|| (chain(), BTreeSet::new())).1.insert(id.clone());
         }
         need.leaf
     });
-    wide.edges.extend(added.into_values());
+    wide.edges.extend(added.into_values().map(|(edge, ids)| {
+        let first = ids.first().map(ToString::to_string).unwrap_or_default();
+        let more = if ids.len() > 1 { format!(" and {} more", ids.len().saturating_sub(1)) } else { String::new() };
+        Edge { why: format!("it vouches for {first}{more}; {}", edge.why), ..edge }
+    }));
     wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
     Some(wide)
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, HashAlgorithm, JvmJudgement, KeyAlgorithm};
+use trustmason_keystore::{CaMark, Certificate, HashAlgorithm, JvmJudgement, KeyAlgorithm};
 use trustmason_spec::topology::{IdentityDef, KeyKind, SignatureHash};
 
 use crate::days;
@@ -61,8 +61,11 @@ pub enum Fault {
     },
     /// It has no SAN; browsers and newer clients want one.
     SanMissing,
-    /// It is a CA's certificate by its basic constraints (RFC 5280 §4.2.1.9).
-    IsCa,
+    /// A validator may take it for a CA's.
+    IsCa {
+        /// By what.
+        by: CaMark,
+    },
     /// It limits its use and leaves out one the role needs.
     EkuMissing {
         /// The usage.
@@ -80,7 +83,7 @@ impl Fault {
             | Self::Signature { .. }
             | Self::Expired { .. }
             | Self::RenewDue { .. } => true,
-            Self::NotYetValid { .. } | Self::SanMissing | Self::IsCa | Self::EkuMissing { .. } => false,
+            Self::NotYetValid { .. } | Self::SanMissing | Self::IsCa { .. } | Self::EkuMissing { .. } => false,
         }
     }
 
@@ -94,7 +97,7 @@ impl Fault {
             Self::RenewDue { .. } => Kind::Expiring,
             Self::NotYetValid { .. } => Kind::NotYetValid,
             Self::SanMissing => Kind::SanMissing,
-            Self::IsCa => Kind::HostIsCa,
+            Self::IsCa { .. } => Kind::HostIsCa,
             Self::EkuMissing { .. } => Kind::EkuMissing,
         }
     }
@@ -113,9 +116,9 @@ impl fmt::Display for Fault {
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
-            Self::IsCa => f.write_str(
-                "its certificate is a CA's (basic constraints): who holds its key can be any host to all who trust it",
-            ),
+            Self::IsCa { by } => {
+                write!(f, "its certificate {by}: who holds its key can be any host to all who trust it")
+            }
             Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
         }
     }
@@ -178,8 +181,8 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     if !certificate.has_san() {
         faults.push(Fault::SanMissing);
     }
-    if certificate.is_ca() {
-        faults.push(Fault::IsCa);
+    if let Some(by) = certificate.taken_for_ca_by() {
+        faults.push(Fault::IsCa { by });
     }
     faults
 }

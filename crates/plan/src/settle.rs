@@ -136,10 +136,20 @@ impl Settlement<'_> {
         self.predecessors.get(&old).filter(renewed).cloned().into_iter().collect()
     }
 
+    /// Whether a certificate names a host that left, or a former name of one, among whatever others.
+    pub(crate) fn names_one_gone(&self, certificate: &Certificate) -> bool {
+        certificate.names_in_full().iter().any(|name| self.gone.contains_key(name.as_str()))
+    }
+
+    /// Whether a live host presents a certificate now and goes on to.
+    pub(crate) fn is_presented(&self, print: Fingerprint) -> bool {
+        self.presented.contains(&print)
+    }
+
     /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
     /// identities that must have their new certificate before it may go.
     pub(crate) fn gone_for_good(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
-        if self.gone.is_empty() || self.presented.contains(&certificate.fingerprint()) {
+        if self.gone.is_empty() || self.is_presented(certificate.fingerprint()) {
             return None;
         }
         let hosts = named_in_full(certificate, &|name| self.gone.get_key_value(name).map(|(host, _)| *host))?;

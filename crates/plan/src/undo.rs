@@ -138,7 +138,7 @@ impl fmt::Display for Break {
 pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> Judged {
     let options = Options::default();
     let selection = Selection::new(&options);
-    let authorities = authority::take(topology, observed);
+    let authorities = authority::take(topology, observed, now);
     let index = Index::of(topology, topology);
     let standings = standing::take(topology, observed, &selection, &index);
     let ground = Ground {

@@ -50,6 +50,11 @@ impl KeyUsage {
     }
 }
 
+/// Netscape's certificate type.
+pub(crate) const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
+/// Its bits for CAs: of TLS, of mail, of code.
+const NETSCAPE_CA: u8 = 0x07;
+
 /// What the known extensions say.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extensions {
@@ -59,6 +64,9 @@ pub(super) struct Extensions {
     /// How many names of other kinds its SAN holds: addresses, URIs, directory names.
     pub(super) other_names: usize,
     pub(super) is_ca: bool,
+    pub(super) has_basic_constraints: bool,
+    /// Netscape's certificate type (2.16.840.1.113730.1.1) names one of its three kinds of CA.
+    pub(super) is_netscape_ca: bool,
     pub(super) path_length: Option<u64>,
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usage: Option<Vec<String>>,
@@ -103,10 +111,15 @@ impl Extensions {
 
     /// Takes in one extension, if it is one of ours.
     fn known(&mut self, oid: &[u8], value: &Tlv<'_>) -> Result<(), DerError> {
+        let mut content = Der::new(value.body);
+        if oid == NETSCAPE_TYPE {
+            // What cannot be read is nobody's business here: no JVM looks at it while it loads a store.
+            let bits = content.expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
+            self.is_netscape_ca = bits.is_some_and(|bits| bits & NETSCAPE_CA != 0);
+        }
         let [0x55, 0x1d, number] = oid else {
             return Ok(());
         };
-        let mut content = Der::new(value.body);
         match number {
             14 => {
                 let identifier = content.expect(der::OCTET_STRING)?;
@@ -115,6 +128,7 @@ impl Extensions {
             15 => self.key_usage = Some(key_usage(&content.expect(der::BIT_STRING)?)?),
             17 => self.alternative_names(&content.expect(der::SEQUENCE)?)?,
             19 => {
+                self.has_basic_constraints = true;
                 let mut constraints = content.expect(der::SEQUENCE)?.inner();
                 if let Some(flag) = constraints.optional(0x01)? {
                     self.is_ca = flag.body != [0];

@@ -21,7 +21,7 @@ pub use algorithm::{HashAlgorithm, KeyAlgorithm, PublicKey, Signature};
 pub(crate) use algorithm::{KeyInfo, bit_length, key_algorithm};
 use extensions::Extensions;
 pub use extensions::KeyUsage;
-pub(crate) use extensions::usage_name;
+pub(crate) use extensions::{NETSCAPE_TYPE, usage_name};
 pub(crate) use jvm::unrecoverable;
 pub use jvm::{JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal, Place};
 pub(crate) use parts::Parts;
@@ -115,6 +115,30 @@ struct Flaw {
 
 fn malformed(part: &'static str) -> impl Fn(DerError) -> Flaw {
     move |error| Flaw { offset: error.at as u64, kind: Kind::Malformed { part, what: error.fault.what() } }
+}
+
+/// By what a validator takes a certificate for a CA's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaMark {
+    /// Its basic constraints (RFC 5280 §4.2.1.9).
+    BasicConstraints,
+    /// It has no basic constraints, being of a version before 3: openssl and the JDK take such a trust anchor.
+    Version,
+    /// It has no basic constraints, and its key usage allows to sign certificates: openssl.
+    KeyUsage,
+    /// It has no basic constraints, and its Netscape certificate type is that of a CA: openssl.
+    NetscapeType,
+}
+
+impl fmt::Display for CaMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BasicConstraints => "is a CA's (basic constraints)",
+            Self::Version => "may be taken for a CA's (it is of a version before 3)",
+            Self::KeyUsage => "may be taken for a CA's (its key usage allows to sign certificates)",
+            Self::NetscapeType => "may be taken for a CA's (its Netscape certificate type)",
+        })
+    }
 }
 
 /// A parsed X.509 certificate and its DER.
@@ -373,6 +397,23 @@ impl Certificate {
     #[must_use]
     pub fn is_ca(&self) -> bool {
         self.extensions.is_ca
+    }
+
+    /// By what some validator takes it for a CA's, so that who holds its key can vouch for others; `None`: nobody does.
+    #[must_use]
+    pub fn taken_for_ca_by(&self) -> Option<CaMark> {
+        let extensions = &self.extensions;
+        if extensions.is_ca {
+            Some(CaMark::BasicConstraints)
+        } else if extensions.has_basic_constraints {
+            None
+        } else if self.version < 3 {
+            Some(CaMark::Version)
+        } else if extensions.key_usage.is_some_and(KeyUsage::key_cert_sign) {
+            Some(CaMark::KeyUsage)
+        } else {
+            extensions.is_netscape_ca.then_some(CaMark::NetscapeType)
+        }
     }
 
     /// How many intermediate certificates may follow it, where its basic constraints say.

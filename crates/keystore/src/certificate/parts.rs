@@ -17,6 +17,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) signed: &'a [u8],
     /// The contents of the signature's AlgorithmIdentifier.
     pub(crate) algorithm: &'a [u8],
+    /// The same as it stands in what is signed.
+    pub(crate) signed_algorithm: &'a [u8],
     pub(crate) signature: &'a [u8],
     /// The contents of the serial number.
     pub(crate) serial: &'a [u8],
@@ -43,7 +45,7 @@ impl<'a> Parts<'a> {
         let mut fields = tbs.inner();
         fields.optional(der::CONTEXT_0)?;
         let serial = fields.expect(der::INTEGER)?;
-        fields.expect(der::SEQUENCE)?;
+        let signed_algorithm = fields.expect(der::SEQUENCE)?;
         fields.expect(der::SEQUENCE)?;
         let mut validity = fields.expect(der::SEQUENCE)?.inner();
         let times = [validity.next()?, validity.next()?];
@@ -68,6 +70,7 @@ impl<'a> Parts<'a> {
         Ok(Self {
             signed: tbs.raw,
             algorithm: algorithm.body,
+            signed_algorithm: signed_algorithm.body,
             signature,
             serial: serial.body,
             times,

@@ -124,3 +124,41 @@ fn a_serial_is_written_as_java_writes_it() {
     assert_eq!(serial_text(&[0x80, 0]), "-8000");
     assert_eq!(serial_text(&[1, 0x0f]), "10f");
 }
+
+#[test]
+fn by_what_validators_take_it_for_a_cas() {
+    let made = |change: &dyn Fn(&mut CertificateParams)| {
+        let mut params = params("host.acme.example", &["host.acme.example"]);
+        change(&mut params);
+        self_signed(params)
+    };
+    let by = |change: &dyn Fn(&mut CertificateParams)| made(change).taken_for_ca_by();
+    assert_eq!(by(&|_| {}), None);
+    assert_eq!(by(&|p| p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)), Some(CaMark::BasicConstraints));
+    let signs = vec![KeyUsagePurpose::KeyCertSign];
+    assert_eq!(by(&|p| p.key_usages = signs.clone()), Some(CaMark::KeyUsage));
+    let none = |p: &mut CertificateParams| (p.is_ca, p.key_usages) = (IsCa::ExplicitNoCa, signs.clone());
+    assert_eq!(by(&none), None, "basic constraints decide");
+    let netscape = |bits: u8| {
+        move |p: &mut CertificateParams| {
+            let oid = [2, 16, 840, 1, 113_730, 1, 1];
+            p.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&oid, vec![3, 2, 0, bits]));
+        }
+    };
+    assert_eq!((by(&netscape(0xc0)), by(&netscape(0x04))), (None, Some(CaMark::NetscapeType)));
+    // Version 1: without `[0]` and without extensions.
+    let bytes = made(&|_| {}).der().to_vec();
+    let fields = Der::new(&bytes).next().unwrap().inner().next().unwrap();
+    let mut inner = fields.inner();
+    let mut kept = Vec::new();
+    while !inner.is_empty() {
+        let field = inner.next().unwrap();
+        if !matches!(field.tag, 0xa0 | 0xa3) {
+            kept.extend_from_slice(field.raw);
+        }
+    }
+    let rest = &bytes[fields.at + fields.raw.len()..];
+    let whole = der::encode(0x30, &[der::encode(0x30, &kept), rest.to_vec()].concat());
+    let old = parse(&whole);
+    assert_eq!((old.version(), old.taken_for_ca_by()), (1, Some(CaMark::Version)));
+}

@@ -64,6 +64,10 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
         if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(Name::is_empty_dns) {
             faults.add(Rule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
         }
+        // Java 8 takes such a name for no host's.
+        if !is_root && subtrees.permitted.iter().any(Name::is_dotted_dns) {
+            faults.add(Rule::NameConstraintsForm, issuer, "permits a DNS name that begins with a dot");
+        }
         let below = issuers.iter().take(place).rev().filter(|(subject, _)| !subject.is_self_issued());
         for ((subject, own), is_leaf) in below.map(|member| (member, false)).chain([(leaf, true)]) {
             if let Err((rule, what)) = within(&subtrees, own, is_leaf, &mut left) {

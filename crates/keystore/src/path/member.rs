@@ -2,7 +2,7 @@
 
 use super::rule::{Faults, Rule};
 use super::{constraints, link, names, policy};
-use crate::certificate::{Certificate, JvmJudgement, KeyAlgorithm, Parts};
+use crate::certificate::{Certificate, JvmJudgement, KeyAlgorithm, NETSCAPE_TYPE, Parts};
 use crate::der::{self, Der, DerError, Tlv};
 
 /// The critical extensions that are processed here, by openssl and by the JDK: key usage, alternative names, basic
@@ -23,8 +23,14 @@ const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
 /// CRL distribution points (RFC 5280 §4.2.1.13). The JDK processes critical ones of a root only, by not looking at them.
 const POINTS_NAME: &str = "2.5.29.31";
 const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
-/// Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
-const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
+/// Addresses and systems of the internet (RFC 3779), and proxies (RFC 3820).
+const OPENSSL_ALONE: [&[u8]; 3] = [
+    &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 7],
+    &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 8],
+    &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 14],
+];
+
+/// The bits of Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
 const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
 
 /// What every member must fulfil, the root too.
@@ -135,8 +141,23 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
             return broken("has an impossible path length".to_owned());
         }
     }
-    if let Some(value) = parts.extension(DISTRIBUTION_POINTS) {
-        distribution_points(value).map_err(what)?;
+    if let Some(value) = parts.extension(DISTRIBUTION_POINTS)
+        && !distribution_points(value).map_err(what)?
+    {
+        return broken("has a CRL distribution point without a name and an issuer".to_owned());
+    }
+    if let Some(value) = parts.extension(NETSCAPE_TYPE)
+        && Der::new(value).expect(der::BIT_STRING).map_err(what)?.body.is_empty()
+    {
+        return broken("has a Netscape certificate type without bits".to_owned());
+    }
+    if parts.signed_algorithm != parts.algorithm {
+        return broken("names two signature algorithms, one of them unsigned".to_owned());
+    }
+    // openssl judges these though they are not critical, by rules that nobody else has.
+    if let Some(resources) = OPENSSL_ALONE.into_iter().find(|oid| parts.extension(oid).is_some()) {
+        let oid = der::dotted(resources).unwrap_or_default();
+        return broken(format!("has an extension that only openssl judges ({oid})"));
     }
     names::alternative(parts).map_err(what)?;
     constraints::read(parts)?;
@@ -165,16 +186,21 @@ fn is_strict(time: &Tlv<'_>) -> bool {
     digits.iter().all(u8::is_ascii_digit) && day <= last
 }
 
-fn distribution_points(value: &[u8]) -> Result<(), DerError> {
+/// Whether each has a name or an issuer (RFC 5280 §4.2.1.13), and what it has is not empty.
+fn distribution_points(value: &[u8]) -> Result<bool, DerError> {
     let mut whole = Der::new(value);
     let mut points = whole.expect(der::SEQUENCE)?.inner();
     whole.end()?;
     while !points.is_empty() {
         let mut point = points.expect(der::SEQUENCE)?.inner();
-        for field in [0xa0, 0x81, 0xa2] {
-            point.optional(field)?;
-        }
+        let name = point.optional(0xa0)?;
+        point.optional(0x81)?;
+        let issuer = point.optional(0xa2)?;
         point.end()?;
+        let empty = [&name, &issuer].into_iter().flatten().any(|part| part.body.is_empty());
+        if empty || (name.is_none() && issuer.is_none()) {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }

@@ -27,6 +27,10 @@ impl Name<'_> {
     pub(super) fn is_empty_dns(&self) -> bool {
         self.kind == DNS && self.body.is_empty()
     }
+
+    pub(super) fn is_dotted_dns(&self) -> bool {
+        self.kind == DNS && self.body.first() == Some(&b'.')
+    }
 }
 
 /// The names of the subject alternative name.

@@ -231,6 +231,7 @@ pub(crate) enum Shape {
     UnknownExtension,
     CriticalPoints,
     BrokenPoints,
+    LeafOpensslAlone,
     Subtrees,
     ManySubtrees,
     Distance,
@@ -267,9 +268,10 @@ pub(crate) enum Shape {
     LeafIsCa,
     Ed25519,
     NameInOtherForm,
+    IssuerOpensslAlone,
 }
 
-pub(crate) const COMMON: [Shape; 41] = {
+pub(crate) const COMMON: [Shape; 42] = {
     use Shape::*;
     [
         PathLength,
@@ -284,6 +286,7 @@ pub(crate) const COMMON: [Shape; 41] = {
         UnknownExtension,
         CriticalPoints,
         BrokenPoints,
+        LeafOpensslAlone,
         Subtrees,
         ManySubtrees,
         Distance,
@@ -315,9 +318,9 @@ pub(crate) const COMMON: [Shape; 41] = {
         Serial,
     ]
 };
-pub(crate) const SELDOM: [Shape; 6] = {
+pub(crate) const SELDOM: [Shape; 7] = {
     use Shape::*;
-    [ShortKey, OtherCurve, OldLeaf, LeafIsCa, Ed25519, NameInOtherForm]
+    [ShortKey, OtherCurve, OldLeaf, LeafIsCa, Ed25519, NameInOtherForm, IssuerOpensslAlone]
 };
 
 impl Shape {
@@ -398,8 +401,15 @@ impl Shape {
             Self::CriticalPoints | Self::BrokenPoints => {
                 let point = tlv(0xa0, &tlv(0xa0, &tlv(0x86, b"http://crl.acme.example/a.crl")));
                 let good = sequence(&[sequence(&[point])]);
-                let broken =
-                    chance.pick(&[sequence(&[vec![5, 0]]), tlv(4, b"x"), sequence(&[sequence(&[vec![5, 0]])])]);
+                let of = |part: Vec<u8>| sequence(&[sequence(&[part])]);
+                let broken = chance.pick(&[
+                    sequence(&[vec![5, 0]]),
+                    tlv(4, b"x"),
+                    of(vec![5, 0]),
+                    of(Vec::new()),
+                    of(tlv(0x81, &[6, 0x40])),
+                    of(tlv(0xa2, &[])),
+                ]);
                 let is_good = self == Self::CriticalPoints;
                 let critical = is_good && chance.is();
                 chain.any(chance).set((CRL_POINTS, critical, if is_good { good } else { broken }));
@@ -426,6 +436,17 @@ impl Shape {
                 let kind = chance.pick(&[0x80, 0x81]);
                 let subtree = sequence(&[tlv(0x82, b"example"), tlv(kind, &[1 + chance.below(2) as u8])]);
                 chain.members[place].set((NAMES, true, sequence(&[tlv(0xa0, &subtree)])));
+            }
+            Self::LeafOpensslAlone | Self::IssuerOpensslAlone => {
+                // Resources of the internet and proxies: not critical, well-formed or not.
+                let (name, good) = chance.pick(&[
+                    ("1.3.6.1.5.5.7.1.7", sequence(&[sequence(&[tlv(4, &[0, 1]), sequence(&[tlv(3, &[0, 10])])])])),
+                    ("1.3.6.1.5.5.7.1.8", sequence(&[tlv(0xa0, &sequence(&[integer(5)]))])),
+                    ("1.3.6.1.5.5.7.1.14", sequence(&[sequence(&[oid("1.3.6.1.5.5.7.21.1")])])),
+                ]);
+                let value = if chance.below(3) == 0 { b"zz".to_vec() } else { good };
+                let place = if self == Self::LeafOpensslAlone { length - 1 } else { chain.issuer(chance) };
+                chain.members[place].set((name, false, value));
             }
             Self::EmptySubtrees => {
                 let place = chain.issuer(chance);
@@ -489,8 +510,10 @@ impl Shape {
             }
             Self::NetscapeType => {
                 let place = chance.below(length);
-                let bits = chance.pick(&[0x80u8, 0x40, 0xc0, 0x04, 0xc4, 0x20]);
-                chain.members[place].set((NETSCAPE, false, tlv(3, &[bits.trailing_zeros() as u8, bits])));
+                let bits = chance.pick(&[0x80u8, 0x40, 0xc0, 0x04, 0xc4, 0x20, 0]);
+                let value = if bits == 0 { tlv(3, &[0]) } else { tlv(3, &[bits.trailing_zeros() as u8, bits]) };
+                let value = if chance.below(12) == 0 { tlv(3, &[]) } else { value };
+                chain.members[place].set((NETSCAPE, false, value));
             }
             Self::KeyIdentifier => match chance.below(4) {
                 0 => chain.any(chance).set((AKI, false, sequence(&[tlv(0x80, &[9; 20])]))),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, fold_alias};
-use trustmason_spec::topology::{Edge, Subject};
+use trustmason_keystore::{Certificate, Entry, Fingerprint, fold_alias};
+use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::observed::trusted;
@@ -36,7 +36,8 @@ impl<'a> Comparison<'a> {
                     .alias
                     .as_deref()
                     .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
-            let named = slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge));
+            let named =
+                slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge)) && !self.is_anothers(fingerprint);
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some());
             if !(known_old || placed || named || leaves) {
@@ -68,12 +69,22 @@ impl<'a> Comparison<'a> {
         let alias = holder.alias.as_deref().map(fold_alias).unwrap_or_default().into_owned();
         Why::AliasConflict {
             holder: settle::describe(&holder.kind),
-            remedy: format!(
-                "move it, or give the edge another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
-                wish.edge.rule
-            ),
+            remedy: match wish.edge.anchor {
+                Anchor::Chain => "give that entry another alias".to_owned(),
+                _ => format!(
+                    "move it, or give the edge another alias: rules: {{ {}: {{ alias: '{{fqdn}}_2' }} }}",
+                    wish.edge.rule
+                ),
+            },
             alias,
         }
+    }
+
+    /// Whether a live host presents a certificate now that no edge of this store asks for: somebody trusts it here, for a reason of
+    /// their own, and the names on it do not tell which identity it is of.
+    pub(super) fn is_anothers(&self, print: Fingerprint) -> bool {
+        let current = |w: &Wish<'_>| w.settled.current.as_ref().map(|c| c.fingerprint());
+        self.settlement.is_presented(print) && !self.wishes.iter().any(|w| current(w) == Some(print))
     }
 
     pub(super) fn names_host_of(&self, certificate: &Certificate, edge: &Edge) -> bool {

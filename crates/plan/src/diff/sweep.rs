@@ -33,8 +33,10 @@ impl<'a> Comparison<'a> {
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
                 self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
             } else if let Some((certificate, waits)) = why_gone {
-                let reason =
-                    format!("it names only {}, which left the estate", crate::constraints::carries(certificate));
+                let reason = format!(
+                    "it names only {}, which left the estate or is called otherwise now",
+                    crate::constraints::carries(certificate)
+                );
                 self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
             } else if self.is_vouched_for(fingerprint) {
                 // It stays.
@@ -79,7 +81,7 @@ impl<'a> Comparison<'a> {
     fn unconstrained(&mut self, entry: &Entry, print: Fingerprint) {
         let Some(lost) = authority::lost_as_anchor(self.ground.authorities, print) else { return };
         let message = format!(
-            "an issuer of an authority is a trust anchor here, so its {} hold for nobody who uses this store; delete it here \
+            "an issuer of an authority is a trust anchor here, so that nobody who uses this store keeps to its {}; delete it here \
              (services send it along), or say `as_anchor: unconstrained` beside its file",
             lost.join(", ")
         );
@@ -129,7 +131,7 @@ impl<'a> Comparison<'a> {
         self.wishes.iter().copied().find(|w| {
             let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
             let served = matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_)));
-            alias && served && self.names_host_of(certificate, w.edge)
+            alias && served && self.names_host_of(certificate, w.edge) && !self.is_anothers(certificate.fingerprint())
         })
     }
 
@@ -183,7 +185,8 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {
-        let vendor = self.standing.def.vendor_entries && certificate.is_none_or(Certificate::is_ca);
+        let ours = |c: &Certificate| self.settlement.names_one_gone(c);
+        let vendor = self.standing.def.vendor_entries && certificate.is_none_or(|c| c.is_ca() && !ours(c));
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
         if !vendor {
             let message = format!("nobody declared it, it stays: {}", text::escape(subject));

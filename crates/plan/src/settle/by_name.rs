@@ -43,7 +43,7 @@ pub(super) fn named_in_full<'h>(
     certificate: &Certificate,
     host: &dyn Fn(&str) -> Option<&'h str>,
 ) -> Option<BTreeSet<&'h str>> {
-    if certificate.is_ca() {
+    if certificate.taken_for_ca_by().is_some() {
         return None;
     }
     let names = certificate.names_in_full();
