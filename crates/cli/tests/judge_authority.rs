@@ -209,7 +209,7 @@ fn every_guard_refuses(story: &mut Story, csr: &Path) {
         ("reply-san", "cvp.lab.example", csr, "issuing", &more, &usual),
         ("reply-eku", "clientAuth", csr, "issuing", &served, &usual),
         ("reply-weak-crypto", "SHA1", csr, "issuing", &good, &["-sha1", "-days", "800"]),
-        ("reply-weak-crypto", "CA's certificate", csr, "issuing", &a_ca, &usual),
+        ("reply-weak-crypto", "is a CA's (basic constraints)", csr, "issuing", &a_ca, &usual),
         ("reply-weak-crypto", "critical", csr, "issuing", &critical, &usual),
         ("reply-dates", "ends on", csr, "issuing", &good, &["-sha256", "-days", "3200"]),
     ];

@@ -204,12 +204,7 @@ fn removals(
     let ours = standing.facts.iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
-        let gone = retired.map(|c| {
-            format!(
-                "it names only {}, which left the estate or is called otherwise now",
-                crate::constraints::carries(c)
-            )
-        });
+        let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);
     }
     if let Some(said) = known.said.filter(|s| s.kind == ConfirmationKind::Observed) {

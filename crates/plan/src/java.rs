@@ -4,7 +4,7 @@
 use trustmason_keystore::Format;
 use trustmason_spec::topology::{Pkcs12Scheme, Place, StoreDef};
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Severity};
 use crate::observed::StoreFacts;
 use crate::text;
 
@@ -22,18 +22,21 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
         Place::File(path) => path.shown.as_str(),
         Place::Directory(_) | Place::Pair { .. } | Place::Windows => "",
     };
-    let cause = match update_of(path) {
+    // A path that names its Java is evidence; `scheme: java8` is what holds where nobody said anything.
+    let (severity, cause) = match update_of(path) {
         Some(update) if update >= NEWER_PKCS12 => return None,
-        Some(update) => format!("its path is that of Java 8u{update}, which does not open it"),
+        Some(update) => {
+            (Kind::JavaTooOld.severity(), format!("its path is that of Java 8u{update}, which does not open it"))
+        }
         None if def.scheme == Pkcs12Scheme::Modern => return None,
         None => {
-            "the spec says that it is for any Java 8 (`scheme: java8`), and Java before 8u301 does not open it; if its \
-                 service has a newer one, say `scheme: modern` for this store"
-                .to_owned()
+            let cause = "it is declared for any Java 8 (`scheme: java8`), and Java before 8u301 does not open it; if its \
+                         service has a newer one, say `scheme: modern` for this store";
+            (Severity::Info, cause.to_owned())
         }
     };
     let message = format!("the file is protected by {}: {cause}", text::escape(what));
-    Some(Finding::of_store(Kind::JavaTooOld, &def.id, message))
+    Some(Finding::of_store(Kind::JavaTooOld, &def.id, message).with_severity(severity))
 }
 
 /// The update of Java 8 that a path names: `jre1.8.0_221`, `jdk8u272-b10`.

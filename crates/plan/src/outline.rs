@@ -162,6 +162,11 @@ impl IdentityState {
             Self::Unknown => "unknown",
         }
     }
+
+    /// Whether it is about the next certificate, which a CA issues, and not about the present one.
+    pub fn is_of_next(self) -> bool {
+        matches!(self, Self::CsrPending | Self::AtCa | Self::Validated)
+    }
 }
 
 /// One identity of the plan.

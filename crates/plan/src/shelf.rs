@@ -75,13 +75,7 @@ pub(crate) fn findings(
         let leaves = match ground.topology.distrust.get(&print) {
             Some(why) => Some((Kind::Distrusted, why.clone())),
             None => slot.certificate().filter(|c| ground.is_retired(c)).map(|c| {
-                (
-                    Kind::Retired,
-                    format!(
-                        "it names only {}, which left the estate or is called otherwise now",
-                        crate::constraints::carries(c)
-                    ),
-                )
+                (Kind::Retired, format!("it names only {}, which left the estate", crate::constraints::carries(c)))
             }),
         };
         if let Some((kind, why)) = leaves {

@@ -226,7 +226,9 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             _ => "no certificate known".to_owned(),
         };
         let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
-        line!(out, "  now       {}{staged}: {now}", view.state.as_str());
+        // What a CA was asked for has a state; the certificate beside it is the present one.
+        let present = if view.state.is_of_next() { "presents " } else { "" };
+        line!(out, "  now       {}{staged}: {present}{now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {
             line!(out, "  awaits    {awaits}");
         }

@@ -264,7 +264,7 @@ fn names(def: &IdentityDef, leaf: &Certificate, judged: &[Fault], now: Timestamp
 fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
     let mut faults: Vec<String> = Vec::new();
     if let Some(by) = leaf.taken_for_ca_by() {
-        faults.push(format!("it {by}, not a server's"));
+        faults.push(format!("the certificate {by}, not a server's"));
     }
     let (name, key) = (text::escape(leaf.subject()), leaf.public_key());
     if leaf.signature().is_weak() {

@@ -33,10 +33,10 @@ impl<'a> Comparison<'a> {
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
                 self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
             } else if let Some((certificate, waits)) = why_gone {
-                let reason = format!(
-                    "it names only {}, which left the estate or is called otherwise now",
-                    crate::constraints::carries(certificate)
-                );
+                let names = crate::constraints::carries(certificate);
+                let left = self.ground.is_retired(certificate);
+                let what = if left { "which left the estate" } else { "a name that no host has any more" };
+                let reason = format!("it names only {names}, {what}");
                 self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
             } else if self.is_vouched_for(fingerprint) {
                 // It stays.

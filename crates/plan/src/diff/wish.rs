@@ -304,10 +304,12 @@ impl<'a> Comparison<'a> {
             return Verdict::Manual("export its certificate again".to_owned());
         };
         let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
-        let remedy = if went_back {
-            "was its own store put back? Restore the later key, or make a new one with --replace"
-        } else {
-            "export it again"
+        let remedy = match &wish.edge.subject {
+            Subject::Certificate(_) => "name the later one in the spec",
+            Subject::Identity(_) if went_back => {
+                "was its own store put back? Restore the later key, or make a new one with --replace"
+            }
+            Subject::Identity(_) => "export it again",
         };
         let message = format!(
             "the store holds a certificate of {} issued on {}, later than the one known here; {remedy}",

@@ -6,7 +6,7 @@
 
 use super::Java;
 use super::algorithms::{Algorithm, algorithm};
-use super::keys::{curve, magnitude};
+use super::keys::magnitude;
 use super::value::{OCTET_STRING, Parsed, Stream, Value, refuse, require};
 use crate::certificate::bit_length;
 use crate::der::dotted;
@@ -63,10 +63,8 @@ fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
         let part = parts.next()?;
         require(part.is_context(0) || part.is_context(1), "an unknown part of an elliptic curve key")?;
     }
-    match &algorithm.parameters {
-        Some(parameters) => curve(parameters).map(|_| ()),
-        None => refuse("an elliptic curve key without parameters"),
-    }
+    // Which curve it is was asked while the algorithm was read.
+    require(algorithm.parameters.is_some(), "an elliptic curve key without parameters")
 }
 
 /// `XDHPrivateKeyImpl`, `EdDSAPrivateKeyImpl`: an OCTET STRING of exactly so many bytes.
