@@ -204,8 +204,12 @@ impl Authority<'_> {
             Ok(_) => true,
             Err(refused) => refused.rule.is_of_time(),
         });
-        let taken = |c: &&Arc<Certificate>| self.is_root(c) || (is_sound && self.is_free(c));
-        chain.iter().filter(taken).cloned().collect()
+        if is_sound { self.anchors_among(chain) } else { chain.iter().filter(|c| self.is_root(c)).cloned().collect() }
+    }
+
+    /// Which issuers on a path that validators accept become trust anchors: the root, and those that lose nothing by it.
+    fn anchors_among(&self, issuers: &[Arc<Certificate>]) -> Vec<Arc<Certificate>> {
+        issuers.iter().filter(|c| self.is_root(c) || self.is_free(c)).cloned().collect()
     }
 
     /// Whether an intermediate may be a trust anchor: it has no constraint that a JVM would drop then, or the spec says that

@@ -213,8 +213,6 @@ fn removals(
         }
     }
     let mut out = Vec::new();
-    let predecessor =
-        |print: &Fingerprint| predecessors.get(print).filter(|_| !ground.topology.public_roots.contains(print));
     for (fingerprint, retired) in seen {
         if wanted.contains(&fingerprint) || known.presence(fingerprint) != Presence::Present {
             continue;
@@ -225,7 +223,7 @@ fn removals(
             .get(&fingerprint)
             .map(|why| format!("distrusted: {why}"))
             .or(retired)
-            .or_else(|| predecessor(&fingerprint).map(|id| format!("{id} has another certificate now")));
+            .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
         if let Some(why) = why {
             let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
             out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });

@@ -192,7 +192,9 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
             settled.insert(subject, Settled { findings, ..one });
         }
     }
-    let predecessors = predecessors(ground.observed, &settled);
+    let mut predecessors = predecessors(ground.observed, &settled);
+    // A public root was nobody's, whatever the ledger says.
+    predecessors.retain(|print, _| !ground.topology.public_roots.contains(print));
     let gone = gone_names(ground.topology, &settled);
     let presented = settled.values().filter_map(|one| one.overlap.as_ref()).filter(|overlap| overlap.by_chain);
     let mut vouched: BTreeSet<Fingerprint> = presented.map(|overlap| overlap.old).collect();

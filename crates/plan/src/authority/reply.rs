@@ -65,7 +65,7 @@ pub(crate) fn reply(
     if let Some(made) = made {
         let place = staged.path.display().to_string();
         return match authority.path(made, now) {
-            Some(Ok(issuers)) => good(authority, made, issuers, place, now),
+            Some(Ok(issuers)) => good(authority, made, issuers, place),
             Some(Err(refused)) => {
                 let what = format!("{place}: {}", no_path(authority, made, &refused));
                 Judged::Bad(vec![(kind_of(refused.rule), what, Some(made.fingerprint()))])
@@ -82,15 +82,9 @@ pub(crate) fn reply(
     judge(authority, def, staged, &spent, now)
 }
 
-/// A reply that passed.
-fn good(
-    authority: &Authority<'_>,
-    leaf: &Arc<Certificate>,
-    issuers: Vec<Arc<Certificate>>,
-    place: String,
-    now: Timestamp,
-) -> Judged {
-    let anchors = authority.anchors(leaf, &issuers, now);
+/// A reply that passed, with its path.
+fn good(authority: &Authority<'_>, leaf: &Arc<Certificate>, issuers: Vec<Arc<Certificate>>, place: String) -> Judged {
+    let anchors = authority.anchors_among(&issuers);
     Judged::Good { leaf: Arc::clone(leaf), issuers, anchors, place }
 }
 
@@ -113,7 +107,7 @@ fn judge(
     for (file, leaf) in own {
         let place = file.path.display().to_string();
         match judge_one(authority, def, leaf, now) {
-            Ok(issuers) => return good(authority, leaf, issuers, place, now),
+            Ok(issuers) => return good(authority, leaf, issuers, place),
             Err(faults) if latest.is_none() => {
                 let print = Some(leaf.fingerprint());
                 let said = faults.into_iter().map(|(kind, what)| (kind, format!("{place}: {what}"), print));

@@ -30,12 +30,8 @@ impl<'a> Comparison<'a> {
                 return Slot::Taken(self.conflict(wish, entry));
             };
             let fingerprint = slot.fingerprint();
-            let known_old = self.predecessor(fingerprint).is_some();
-            let placed = !self.ground.topology.public_roots.contains(&fingerprint)
-                && entry
-                    .alias
-                    .as_deref()
-                    .is_some_and(|a| self.ground.observed.ledger.placed(self.id(), &fold_alias(a), fingerprint));
+            let known_old = self.settlement.predecessors.contains_key(&fingerprint);
+            let placed = self.placed_by_us(entry, fingerprint);
             let named =
                 slot.certificate().is_some_and(|c| self.names_host_of(c, wish.edge)) && !self.is_anothers(fingerprint);
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)

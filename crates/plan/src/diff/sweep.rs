@@ -43,7 +43,9 @@ impl<'a> Comparison<'a> {
                 self.unconstrained(entry, fingerprint);
             } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
                 self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
-            } else if let Some(identity) = self.predecessor(fingerprint).filter(|id| self.is_succeeded(id)) {
+            } else if let Some(identity) =
+                self.settlement.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id))
+            {
                 let reason = format!("{identity} has another certificate now");
                 let waits = self.settlement.successor_of(fingerprint);
                 let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
@@ -109,11 +111,6 @@ impl<'a> Comparison<'a> {
         if !already {
             self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
         }
-    }
-
-    /// Whose certificate this was before. A public root was nobody's, whatever the ledger says.
-    pub(super) fn predecessor(&self, print: Fingerprint) -> Option<&'a IdentityId> {
-        self.settlement.predecessors.get(&print).filter(|_| !self.ground.topology.public_roots.contains(&print))
     }
 
     /// A predecessor leaves once its successor is known, and not while an edge to its identity is blocked here.
