@@ -180,9 +180,8 @@ impl Machine {
         lock: &mut Lock,
         console: Console,
     ) -> Restarts {
-        let waited = plan.waited_for();
         let mut all: Vec<Restarting> = Vec::new();
-        for restart in plan.restarts.iter().filter(|r| waited.contains(&r.service)) {
+        for restart in plan.waits().restarts {
             let command = estate.topology.services.get(&restart.service).and_then(|def| def.restart.as_ref());
             let Some(command) = command else { continue };
             if self.stopped() {

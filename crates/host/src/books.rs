@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{Policy, Topology};
+use trustmason_spec::topology::{Policy, Side, Topology};
 
 use crate::audit::{self, Audit, Author};
 use crate::disk::{self, Disk, DiskError};
@@ -45,6 +45,10 @@ pub(crate) struct Beginning<'a> {
     pub now: Timestamp,
     pub author: Author<'a>,
     pub undoes: Option<&'a RunId>,
+    /// What it is limited to: `--host` globs.
+    pub hosts: &'a [String],
+    /// What it is limited to: `--side`.
+    pub side: Option<Side>,
 }
 
 /// Stores written, failed and left alone.
@@ -58,7 +62,7 @@ pub(crate) struct Counts {
 impl<'a> Books<'a> {
     /// Opens them. Nothing but the state folder is touched.
     pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, RunError> {
-        let Beginning { digest, topology, loaded, now, author, undoes } = beginning;
+        let Beginning { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
         let state = lock.state().clone();
         let run = new_run(&state, now, digest);
         lock.sign(disk, &run, now)?;
@@ -85,7 +89,8 @@ impl<'a> Books<'a> {
         let mut ledger = loaded.ledger.clone();
         ledger.version = ledger::VERSION;
         ledger.estate.clone_from(&topology.estate);
-        ledger.runs.push(ledger::new_record(&run, now, digest, undoes.cloned()));
+        let record = ledger::new_record(&run, now, digest, undoes.cloned());
+        ledger.runs.push(RunRecord { hosts: hosts.to_vec(), side, ..record });
         let stored = Some(ledger::store(disk, &state, &ledger, loaded.sha256, &run)?);
         let sites = Sites::of(topology, &state);
         Audit::of(disk, &state).append(&audit::of_journal(&[begin], &run, sites))?;

@@ -268,6 +268,7 @@ impl<'a> Desk<'a> {
             restarts: self.restarts(),
             forecast: self.forecast(),
             barriers: self.barriers(),
+            first: self.first(),
             readers: self.readers(),
             interruptions: self.interruptions(),
             stores: self.stores,

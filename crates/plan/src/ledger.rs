@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::Side;
 
 use crate::run_id::RunId;
 use crate::target::HandOffTarget;
@@ -129,6 +130,8 @@ pub struct Reading {
     pub next: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
     /// The state of each of its stores that can be seen.
     pub stores: BTreeMap<StoreId, Seen>,
+    /// The certificates that its identities have.
+    pub presents: BTreeMap<IdentityId, Fingerprint>,
 }
 
 /// A store as it was seen at a moment: two states that are equal are one and the same writing of it. A store that was put back
@@ -157,12 +160,17 @@ pub struct Ack {
     /// The state of each of the service's stores then: what it surely has read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen: BTreeMap<StoreId, Seen>,
+    /// The certificates that the service's identities had then. One whose identity got another certificate since is not among
+    /// them any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub presents: BTreeMap<IdentityId, Fingerprint>,
 }
 
 impl Ack {
     /// A service was restarted and has read this.
     pub fn new(at: Timestamp, by: &str, reading: &Reading) -> Self {
-        Self { at, by: by.to_owned(), read: reading.next.clone(), seen: reading.stores.clone() }
+        let Reading { next, stores, presents } = reading;
+        Self { at, by: by.to_owned(), read: next.clone(), seen: stores.clone(), presents: presents.clone() }
     }
 }
 
@@ -200,6 +208,12 @@ pub struct RunRecord {
     /// Whether its backups were removed because of their age.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pruned: bool,
+    /// The `--host` globs it was limited to. Of a run that was read from its journal they are not known, and it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// The `--side` it was limited to, as for `hosts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<Side>,
 }
 
 /// A moment the ledger remembers, and what happened then.
@@ -260,6 +274,16 @@ impl Ledger {
             all.push((&mut one.at, format!("the restart of {service} was acknowledged")));
         }
         all
+    }
+
+    /// Identities have, or may have, other certificates now: that services were restarted with those they had before says nothing
+    /// any more.
+    pub fn changed<'a>(&mut self, identities: impl IntoIterator<Item = &'a IdentityId>) {
+        for identity in identities {
+            for ack in self.acks.values_mut() {
+                ack.presents.remove(identity);
+            }
+        }
     }
 
     /// Whether this tool placed this very certificate under this alias, or may have.

@@ -37,6 +37,7 @@ pub mod target;
 pub mod text;
 pub mod undo;
 mod verify;
+pub mod waits;
 mod why;
 pub mod wire;
 pub mod work;

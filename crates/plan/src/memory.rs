@@ -155,6 +155,7 @@ impl Ledger {
             }
         }
         self.presented.extend(predecessors.values().map(|p| (p.identity.clone(), p.replaced_by)));
+        self.changed(predecessors.values().map(|p| &p.identity));
         self.predecessors.extend(predecessors.iter().map(|(print, p)| (*print, p.clone())));
         self.predecessors.retain(|print, _| !forgotten.contains(print));
         self.wait_for(restarts, run, at);
@@ -171,6 +172,7 @@ impl Ledger {
         if !new.is_empty() {
             self.perhaps.entry(store.clone()).or_default().extend(new);
         }
+        self.changed(memory.predecessors.values().map(|p| &p.identity));
         for (print, predecessor) in &memory.predecessors {
             let assumed = || Predecessor { staged: true, ..predecessor.clone() };
             self.predecessors.entry(*print).or_insert_with(assumed);

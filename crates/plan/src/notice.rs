@@ -57,6 +57,7 @@ fn between(
 /// A change that is taken as made just now.
 fn replaced(ledger: &mut Ledger, def: &IdentityDef, old: Fingerprint, new: Fingerprint, now: Timestamp) {
     let staged = def.rotation == Rotation::Staged;
+    ledger.changed([&def.id]);
     let predecessor = Predecessor { identity: def.id.clone(), replaced_by: new, run: None, at: now, staged };
     ledger.predecessors.insert(old, predecessor);
     for service in def.restart.iter().filter(|_| staged) {

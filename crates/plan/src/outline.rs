@@ -207,6 +207,22 @@ pub enum Wait {
 }
 
 impl Wait {
+    /// The service, where it is a restart.
+    pub fn restart(&self) -> Option<&ServiceId> {
+        match self {
+            Self::Restart(service) => Some(service),
+            Self::HandOff(_) | Self::Reply(_) => None,
+        }
+    }
+
+    /// The identity, where it is a CA's reply.
+    pub fn reply(&self) -> Option<&IdentityId> {
+        match self {
+            Self::Reply(identity) => Some(identity),
+            Self::HandOff(_) | Self::Restart(_) => None,
+        }
+    }
+
     /// The host it happens on.
     pub fn host(&self) -> &Fqdn {
         match self {
@@ -276,6 +292,8 @@ pub struct Restart {
     pub because: Vec<ChangeId>,
     /// Since when it is pending, where an earlier run's changes are behind it.
     pub pending_since: Option<Timestamp>,
+    /// Whether a rotation waits for it before its next phase.
+    pub rotation: bool,
     /// Whether `apply` restarts it, by the command the spec gives for it.
     pub by_command: bool,
     /// In which step it is restarted, from 1: the sides of a role, and the nodes of a cluster, never in one.
@@ -422,6 +440,9 @@ pub struct Plan {
     pub forecast: Vec<Forecast>,
     /// What stands between phases.
     pub barriers: Vec<Barrier>,
+    /// The hand-offs that must be confirmed before a restart counts for the rotations that wait for it: until then the service has
+    /// nothing new to read.
+    pub first: BTreeMap<ServiceId, BTreeSet<Called>>,
     /// The next certificates of rotations that a service reads when it is restarted now.
     pub readers: BTreeMap<ServiceId, Reading>,
     /// Trust that fails for a while.
@@ -440,16 +461,6 @@ pub struct Plan {
     pub summary: Summary,
 }
 
-impl Barrier {
-    /// The services whose restart it waits for.
-    fn restarts(&self) -> impl Iterator<Item = &ServiceId> {
-        self.waits_for.iter().filter_map(|wait| match wait {
-            Wait::Restart(service) => Some(service),
-            Wait::HandOff(_) | Wait::Reply(_) => None,
-        })
-    }
-}
-
 impl Plan {
     /// A change by its number.
     pub fn change(&self, id: ChangeId) -> Option<&Change> {
@@ -460,23 +471,6 @@ impl Plan {
     pub fn called(&self, target: &HandOffTarget) -> String {
         let work = self.manual.iter().find(|work| work.target() == target);
         work.map_or_else(|| target.full(), |work| work.called.to_string())
-    }
-
-    /// Services whose restart something waits for now: a change that was made, or the phase of a rotation that was reached.
-    pub fn waited_for(&self) -> BTreeSet<&ServiceId> {
-        let pending = self.restarts.iter().filter(|r| r.pending_since.is_some()).map(|r| &r.service);
-        // Of several barriers the first is the one that was reached; with changes before it, none was.
-        let reached = self.barriers.first().filter(|_| self.changes.is_empty());
-        pending.chain(reached.into_iter().flat_map(Barrier::restarts)).collect()
-    }
-
-    /// Services whose restart will be waited for, though this plan has something else to do first: whoever restarts several one
-    /// after the other may say so of each. One whose store changes in this plan is not among them: it will have to be
-    /// restarted after that.
-    pub fn will_be_waited_for(&self) -> BTreeSet<&ServiceId> {
-        let changes =
-            |service: &&ServiceId| !self.restarts.iter().any(|r| r.service == **service && !r.because.is_empty());
-        self.barriers.first().into_iter().flat_map(Barrier::restarts).filter(changes).collect()
     }
 
     /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.

@@ -30,7 +30,7 @@ use crate::ledger::Reading;
 use crate::observed::{StagedKey, trusted};
 use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
-use crate::target::HandOffTarget;
+use crate::target::{Called, HandOffTarget};
 use crate::text;
 use crate::why::Why;
 
@@ -111,6 +111,17 @@ pub(crate) struct Need {
     pub waits: Vec<Wait>,
     /// Why nothing can be done about it now.
     pub hindered: Option<Why>,
+}
+
+impl Need {
+    /// The hand-off that must be confirmed before a restart of this truster's services counts: until then its store does not hold
+    /// what they are restarted for.
+    pub(crate) fn hand_off(&self) -> Option<&Called> {
+        self.waits.iter().find_map(|wait| match wait {
+            Wait::HandOff(called) => Some(called),
+            Wait::Restart(_) | Wait::Reply(_) => None,
+        })
+    }
 }
 
 impl Overlap {
@@ -385,8 +396,12 @@ pub(crate) fn settling(
     });
     let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
     let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
-    let waits =
-        |service: &&ServiceId| ledger.restarts.contains_key(*service) || (!has_read(ground, home, service) && held());
+    // A service that was restarted since it has this certificate is waited for by whatever else has changed in the store.
+    let presents = |service: &ServiceId| ledger.acks.get(service).and_then(|ack| ack.presents.get(&def.id)) == Some(&print);
+    let waits = |service: &&ServiceId| {
+        let pending = ledger.restarts.contains_key(*service) && !presents(service);
+        pending || (!has_read(ground, home, service) && held())
+    };
     let open: Vec<Wait> = def.restart.iter().filter(waits).map(|s| Wait::Restart(s.clone())).collect();
     if open.is_empty() {
         return None;

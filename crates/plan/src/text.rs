@@ -25,6 +25,19 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Text as one word of a POSIX shell's command line (POSIX.1 Shell Command Language, section 2.2.2), quoted where it must be. What
+/// would hide in a terminal is escaped as by [`escape`]: such a command then names nothing, and does nothing else.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        return text.to_owned();
+    }
+    if text.is_empty() {
+        return "''".to_owned();
+    }
+    format!("'{}'", escape(text).replace('\'', r"'\''"))
+}
+
 /// Seconds since 1970 as RFC 3339 UTC; what lies outside the calendar's range (the years -9999 to 9999) as what it is.
 ///
 /// The calendar reaches further than [`jiff::Timestamp`], which ends 26 hours before the last moment a certificate can name.

@@ -259,7 +259,7 @@ impl<'a> Desk<'a> {
         for restart in &self.plan.restarts {
             let place = format!("the restart of {}", restart.service);
             self.are_there(&place, &restart.because);
-            if restart.because.is_empty() && restart.pending_since.is_none() {
+            if restart.because.is_empty() && restart.pending_since.is_none() && !restart.rotation {
                 self.contradiction(&place, "nothing is behind it");
             }
         }

@@ -285,6 +285,13 @@ documents! {
         because: Vec<u32>,
         /// Since when it is pending, where an earlier run's changes are behind it.
         pending_since: Option<String>,
+        /// Whether a rotation waits for it before its next phase; left out where none does.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rotation: bool,
+        /// The hand-offs, `FQDN/NAME`, that must be confirmed before the restart counts for that rotation; left out where there are
+        /// none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        after: Vec<String>,
         /// Whether `apply` restarts it, by the command the spec gives for it.
         by_command: bool,
         /// The step it is restarted in, from 1.
@@ -376,6 +383,8 @@ impl Document {
                     name: r.name.clone(),
                     because: r.because.iter().map(|c| c.0).collect(),
                     pending_since: r.pending_since.map(|since| since.to_string()),
+                    rotation: r.rotation,
+                    after: plan.first.get(&r.service).into_iter().flatten().map(ToString::to_string).collect(),
                     by_command: r.by_command,
                     step: r.step,
                 })

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
 use trustmason_host::ack::{Word, ack};
-use trustmason_plan::outline::Wait;
+use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, escape};
+use trustmason_plan::waits::Idle;
 use trustmason_spec::name::ServiceId;
 
 use super::confirm::person;
@@ -13,9 +14,11 @@ use crate::args::AckArgs;
 use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
-use crate::load::{self, Question, did_you_mean};
+use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
+use crate::view::ladder::{self, Limits};
+use crate::view::line;
 
 pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
@@ -26,15 +29,15 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let options = estate.options(Question::default())?;
     let now = machine.clock.now();
     let plan = estate.judge(&mut sight.observed, &options, now);
-    let services: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
-    let waited = plan.waited_for();
-    let meant = meant(&args.target, [&waited, &plan.will_be_waited_for()], &services, &estate.name)?;
+    let meant = meant(&args.target, &plan, &estate)?;
     let by = person();
-    let restarted: BTreeMap<ServiceId, String> = meant.iter().map(|s| (s.clone(), by.clone())).collect();
+    let restarted: BTreeMap<ServiceId, String> = meant.counting.iter().map(|s| (s.clone(), by.clone())).collect();
     word.record(&machine, &estate, &mut sight, &mut lock)?;
     let word = Word { restarted, plan: &plan, topology: &estate.topology, now };
     let unclear = ack(word, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
-    let recorded: Vec<&ServiceId> = meant.iter().filter(|s| !unclear.iter().any(|u| u.service == **s)).collect();
+    drop(lock);
+    let recorded: Vec<&ServiceId> =
+        meant.counting.iter().filter(|s| !unclear.iter().any(|u| u.service == **s)).collect();
     let refused: Vec<String> = unclear.iter().map(ToString::to_string).collect();
     if recorded.is_empty() {
         return Err(Stop::refused(format!("nothing was recorded: {}", refused.join("; "))));
@@ -42,48 +45,87 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let names: Vec<String> = recorded.iter().map(|service| format!("  {service}\n")).collect();
     let restarts = count(recorded.len(), "restart");
     let mut text = format!("Recorded, by the word of {by}: {restarts}.\n{}", names.concat());
-    for one in &refused {
-        text.push_str(&format!("Not recorded: {one}.\n"));
+    for one in refused.iter().chain(&meant.idle) {
+        line!(text, "Not recorded: {one}.");
     }
-    let left = waited.iter().filter(|service| !recorded.contains(*service)).count();
-    let reached = plan.barriers.first().filter(|_| plan.changes.is_empty());
-    let reached = reached.into_iter().flat_map(|barrier| &barrier.waits_for);
-    let others: Vec<String> = reached.filter(|w| !matches!(w, Wait::Restart(_))).map(ToString::to_string).collect();
-    if left > 0 {
-        text.push_str(&format!("Still to be restarted: {left}; trustmason plan {} lists them.\n", estate.name));
-    } else if !others.is_empty() {
-        text.push_str(&format!("Still waited for: {}.\n", others.join(", ")));
-    } else if !plan.barriers.is_empty() {
-        text.push_str(&format!("Nothing else is waited for now. Go on: trustmason apply {}\n", estate.name));
-    }
+    // What is left is asked of the plan that there is now, and of nothing else.
+    let mut sight = machine.look(&estate, console)?;
+    let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    left(&mut text, &next, &Limits::of_newest(&sight.ledger.ledger));
     console.report(&text);
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
 }
 
-/// The services a person means, of those that are waited for now, else of those that will be.
-fn meant(
-    target: &str,
-    [waited, later]: [&BTreeSet<&ServiceId>; 2],
-    known: &[String],
-    spec: &str,
-) -> Result<BTreeSet<ServiceId>, Stop> {
+/// What is still to be done after an acknowledgement.
+fn left(out: &mut String, next: &Plan, limits: &Limits) {
+    let waits = next.waits();
+    out.push('\n');
+    ladder::restarts_now(out, &waits.restarts);
+    let packs: Vec<String> = waits.others.iter().filter(|w| w.reply().is_none()).map(ToString::to_string).collect();
+    if !packs.is_empty() {
+        line!(out, "Still waited for: {}.", packs.join(", "));
+    }
+    ladder::how_to_go_on(out, next, limits);
+    if next.is_settled() && waits.is_empty() {
+        line!(out, "Nothing is left to be done.");
+    }
+    // One empty line at most, and none at the end.
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+}
+
+/// The services that a person means.
+struct Meant {
+    /// Those whose acknowledgement counts.
+    counting: BTreeSet<ServiceId>,
+    /// Why others of them cannot be acknowledged now, though something will wait for them.
+    idle: Vec<String>,
+}
+
+/// Takes the services of a name, or of a glob over services or hosts.
+fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
     let text = target.to_ascii_lowercase();
     let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
-    for services in [waited, later] {
-        let meant: BTreeSet<ServiceId> =
-            services.iter().filter(|s| glob.is_match(s.to_string())).map(|s| (*s).clone()).collect();
-        if !meant.is_empty() {
-            return Ok(meant);
+    // A host's name stands for all of its services.
+    let host = !text.contains('/');
+    let named = |service: &&ServiceId| {
+        glob.is_match(service.to_string()) || (host && glob.is_match(service.host.as_str()))
+    };
+    let services: Vec<&ServiceId> = estate.topology.services.keys().filter(named).collect();
+    if services.is_empty() {
+        let known: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();
+        let hint = did_you_mean(&text, known.iter().map(String::as_str));
+        return Err(Stop::refused(format!("{} declares no service {}{hint}", estate.name, escape(target))));
+    }
+    let mut meant = Meant { counting: BTreeSet::new(), idle: Vec::new() };
+    for service in services {
+        match plan.counts(service) {
+            Ok(()) => drop(meant.counting.insert(service.clone())),
+            Err(Idle::Unneeded) => {}
+            Err(Idle::Changes) => meant.idle.push(format!(
+                "{service}: the next apply changes what it reads; apply first, then restart it and say so"
+            )),
+            Err(Idle::First) => {
+                let first: Vec<String> =
+                    plan.first.get(service).into_iter().flatten().map(ToString::to_string).collect();
+                meant.idle.push(format!(
+                    "{service}: it has nothing new to read before the hand-off of {} is confirmed; confirm that, restart the \
+                     service, then say so",
+                    first.join(", ")
+                ));
+            }
         }
     }
-    if !known.iter().any(|name| glob.is_match(name)) {
-        let hint = did_you_mean(&text, known.iter().map(String::as_str));
-        return Err(Stop::refused(format!("{spec} declares no service {}{hint}", escape(target))));
+    if !meant.counting.is_empty() {
+        return Ok(meant);
     }
+    if !meant.idle.is_empty() {
+        return Err(Stop::refused(format!("nothing was recorded: {}", meant.idle.join("; "))));
+    }
+    let waited: Vec<String> = plan.waits().restarts.iter().map(|restart| restart.service.to_string()).collect();
     if waited.is_empty() {
         return Err(Stop::refused("no restart is waited for now; nothing was recorded"));
     }
-    let waited: Vec<String> = waited.iter().map(ToString::to_string).collect();
     let list = waited.join(", ");
     Err(Stop::refused(format!("no restart of {} is waited for; these are: {list}", escape(target))))
 }

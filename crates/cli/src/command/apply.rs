@@ -151,7 +151,7 @@ pub(crate) fn rounds(
 /// Services that something waits for and that the spec has a command for.
 fn due<'a>(estate: &'a Estate, plan: &'a Plan) -> impl Iterator<Item = &'a ServiceId> {
     let command = |id: &&ServiceId| estate.topology.services.get(*id).is_some_and(|def| def.restart.is_some());
-    plan.waited_for().into_iter().filter(command)
+    plan.waits().restarts.into_iter().map(|restart| &restart.service).filter(command)
 }
 
 fn show(plan: &Plan, format: ReportFormat, console: Console) {

@@ -77,7 +77,7 @@ fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), 
     let mut lock = machine.lock()?;
     let mut sight = machine.look(estate, console)?;
     let plan = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
-    let pending: Vec<_> = plan.waited_for().into_iter().cloned().collect();
+    let pending: Vec<_> = plan.waits().restarts.into_iter().map(|restart| restart.service.clone()).collect();
     if pending.is_empty() {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use trustmason_host::rollback::{self, Looking, Outlook, Request, Undone};
 use trustmason_host::run::StoreOutcome;
 use trustmason_plan::outline::{Plan, Restart};
 use trustmason_plan::run_id::RunId;
-use trustmason_plan::text::{count, time};
+use trustmason_plan::text::{count, time, word};
 
 use super::apply::approve;
 use super::confirm::person;
@@ -91,6 +91,21 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
+/// What a person does after a rollback: the spec still asks for what was taken back.
+fn again_otherwise(out: &mut String, next: &Plan) {
+    let spec = word(&next.options.spec);
+    if let Some(first) = next.waits().restarts.first() {
+        line!(out, "When a service is up again, say so:");
+        line!(out, "  trustmason ack {spec} {}", first.service);
+    }
+    if next.changes.is_empty() && next.barriers.is_empty() {
+        return;
+    }
+    line!(out, "The next apply would do the same again. Mend the spec first, or find out what went wrong; then look:");
+    line!(out, "  trustmason plan {spec}");
+    out.push('\n');
+}
+
 fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     let mut out = String::new();
     let mut restored = 0;
@@ -135,7 +150,7 @@ fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     out.push('\n');
     let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
     ladder::restarts_now(&mut out, &again);
-    ladder::how_to_go_on(&mut out, next);
+    again_otherwise(&mut out, next);
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",
         // The run counts as taken back: another rollback would take the one before it.

@@ -12,6 +12,7 @@ use trustmason_plan::target::{HandOffTarget, TargetKind};
 use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
+use super::ladder::Limits;
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 use crate::machine::Restarting;
 
@@ -106,7 +107,7 @@ pub(crate) struct Report<'a> {
 impl<'a> Report<'a> {
     /// Restarts that nobody has seen to yet, those of this run among them.
     fn restarts(self) -> Vec<&'a Restart> {
-        self.next.restarts.iter().filter(|r| r.pending_since.is_some()).collect()
+        self.next.waits().restarts
     }
 
     /// Whether the plan that is left is the one that was shown already, word for word.
@@ -173,7 +174,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     if !report.is_said() {
         ladder::rotations(&mut out, report.next);
     }
-    ladder::how_to_go_on(&mut out, report.next);
+    ladder::how_to_go_on(&mut out, report.next, &Limits::of(&report.next.options));
     line!(out, "{}", paint(BOLD, Done::of(report.rounds).line()));
     out
 }

@@ -1,9 +1,16 @@
 //! What comes after the changes: restarts in their steps, the later phases of a rotation with what stands between them, and
 //! the trust that fails meanwhile where there is no way around it.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use trustmason_plan::change::{Change, FromKind, Phase};
-use trustmason_plan::outline::{Barrier, Forecast, Plan, Restart, Wait};
-use trustmason_plan::text::{day, escape};
+use trustmason_plan::ledger::Ledger;
+use trustmason_plan::outline::{Barrier, Forecast, Options, Plan, Restart, Wait};
+use trustmason_plan::text::{day, escape, word};
+use trustmason_plan::waits::Waits;
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::Side;
 
 use super::plan::style;
 use super::{BAD, BOLD, DIM, WARN, line, paint};
@@ -15,14 +22,36 @@ pub(crate) fn restarts(out: &mut String, title: &str, restarts: &[&Restart]) {
 
 /// The restarts that are needed after what was done; the numbers of the plan that comes next would say nothing here.
 pub(crate) fn restarts_now(out: &mut String, restarts: &[&Restart]) {
-    steps(out, "Restart now", restarts, |r| because(&Restart { because: Vec::new(), ..r.clone() }));
+    steps(out, "Restart now", restarts, now);
+}
+
+/// Why a restart is needed now.
+fn now(restart: &Restart) -> String {
+    because(&Restart { because: Vec::new(), ..restart.clone() })
+}
+
+/// The restarts that count only once packs are confirmed.
+fn restarts_later(out: &mut String, waits: &Waits<'_>) {
+    if waits.later.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "Restart when these are confirmed:"));
+    for (restart, first) in &waits.later {
+        let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+        let first = paint(DIM, format!("(after the hand-off of {})", first.join(", ")));
+        line!(out, "  {}: {} {first}", restart.service, escape(&restart.name));
+    }
+    out.push('\n');
 }
 
 fn steps(out: &mut String, title: &str, restarts: &[&Restart], because: impl Fn(&Restart) -> String) {
     if restarts.is_empty() {
         return;
     }
-    line!(out, "{}", paint(BOLD, format!("{title}, one step after the other:")));
+    let steps = restarts.iter().map(|restart| restart.step).collect::<BTreeSet<_>>().len();
+    let order = if steps > 1 { "one step after the other, " } else { "" };
+    let order = if restarts.len() > 1 { format!(", {order}within a step from top to bottom") } else { String::new() };
+    line!(out, "{}", paint(BOLD, format!("{title}{order}:")));
     let mut said = 0;
     for restart in restarts {
         let step = if restart.step == said { String::new() } else { format!("{}.", restart.step) };
@@ -47,6 +76,9 @@ pub(crate) fn because(restart: &Restart) -> String {
     }
     if let Some(since) = restart.pending_since {
         parts.push(format!("pending since {}", day(since.as_second())));
+    }
+    if restart.rotation {
+        parts.push("a rotation waits for it".to_owned());
     }
     if restart.by_command {
         parts.push("by its command".to_owned());
@@ -113,16 +145,66 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     }
 }
 
-/// How to say that what a plan waits for is done, and how to go on.
-pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan) {
-    let spec = &plan.options.spec;
-    let waited = plan.waited_for();
-    let Some(first) = waited.first() else { return };
-    line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", first.name);
-    line!(out, "  trustmason ack {spec} {first}");
-    if !plan.barriers.is_empty() {
-        line!(out, "and when all are, go on:");
-        line!(out, "  trustmason apply {spec}");
+/// What is left after a command, and the commands that go on from there. It is made from the plan that is left, whichever command
+/// made that necessary.
+pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, limits: &Limits) {
+    let spec = word(&plan.options.spec);
+    let waits = plan.waits();
+    let then = !plan.barriers.is_empty() || !plan.changes.is_empty();
+    restarts_later(out, &waits);
+    let replies: Vec<&IdentityId> = waits.others.iter().filter_map(|wait| wait.reply()).collect();
+    if let Some(first) = waits.restarts.first() {
+        let name = &first.service.name;
+        line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", escape(name));
+        line!(out, "  trustmason ack {spec} {}", first.service);
     }
+    if !then {
+        if !waits.restarts.is_empty() {
+            out.push('\n');
+        }
+        return;
+    }
+    if !replies.is_empty() {
+        let names: Vec<String> = replies.iter().map(ToString::to_string).collect();
+        line!(out, "Put the replies into the inboxes of their authorities: {}.", names.join(", "));
+    }
+    if waits.is_empty() {
+        line!(out, "Nothing else is waited for. Go on:");
+    } else {
+        line!(out, "and when all is done, go on:");
+    }
+    line!(out, "  trustmason apply {spec}{limits}");
     out.push('\n');
+}
+
+/// `--host` and `--side` as they are written in a command that goes on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Limits {
+    hosts: Vec<String>,
+    side: Option<Side>,
+}
+
+impl Limits {
+    /// Those of a plan.
+    pub(crate) fn of(options: &Options) -> Self {
+        Self { hosts: options.hosts.clone(), side: options.side }
+    }
+
+    /// Those of the newest run: what was begun with them goes on with them.
+    pub(crate) fn of_newest(ledger: &Ledger) -> Self {
+        ledger.runs.last().map_or_else(Self::default, |run| Self { hosts: run.hosts.clone(), side: run.side })
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for host in &self.hosts {
+            write!(f, " --host {}", word(host))?;
+        }
+        match self.side {
+            None => Ok(()),
+            Some(Side::A) => f.write_str(" --side a"),
+            Some(Side::B) => f.write_str(" --side b"),
+        }
+    }
 }

@@ -154,5 +154,7 @@ pub(crate) fn new_record(
         undoes,
         undone_by: None,
         pruned: false,
+        hosts: Vec::new(),
+        side: None,
     }
 }

@@ -129,8 +129,16 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     let Looking { topology, ledger: loaded, now, .. } = request.looking;
     let begun = Instant::now();
     let outlook = outlook(request.looking, request.run)?;
-    let beginning =
-        Beginning { digest: outlook.plan, topology, loaded, now, author: request.author, undoes: Some(&outlook.run) };
+    let beginning = Beginning {
+        digest: outlook.plan,
+        topology,
+        loaded,
+        now,
+        author: request.author,
+        undoes: Some(&outlook.run),
+        hosts: &[],
+        side: None,
+    };
     let mut books = Books::open(disk, lock, beginning)?;
     let mut undone = Undone {
         run: Some(books.run.clone()),

@@ -139,7 +139,8 @@ pub fn run(
         return Ok(Outcomes::default());
     }
     let begun = Instant::now();
-    let beginning = Beginning { digest, topology, loaded, now, author, undoes: None };
+    let (hosts, side) = (plan.options.hosts.as_slice(), plan.options.side);
+    let beginning = Beginning { digest, topology, loaded, now, author, undoes: None, hosts, side };
     let books = Books::open(hands.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;

@@ -14,8 +14,8 @@ use crate::change::{
 };
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
-use crate::overlap::{self, Overlap, Stage};
-use crate::target::HandOffTarget;
+use crate::overlap::{self, Need, Overlap, Stage};
+use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};
 
 impl<'a> Desk<'a> {
@@ -60,18 +60,34 @@ impl<'a> Desk<'a> {
             }
         }
         let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().collect();
-        let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().collect();
+        let rotating = self.rotating();
+        let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().chain(&rotating).collect();
         restart::steps(topology, all)
             .into_iter()
             .map(|(service, step)| Restart {
                 name: service_name(topology, &service),
                 because: because.remove(&service).into_iter().flatten().collect(),
                 pending_since: pending.get(&service).copied(),
+                rotation: rotating.contains(&service),
                 by_command: topology.services.get(&service).is_some_and(|def| def.restart.is_some()),
                 step,
                 service,
             })
             .collect()
+    }
+
+    /// Services that rotations wait for before their next phase; of a rotation that has not installed yet, those of the trusters.
+    fn rotating(&self) -> BTreeSet<ServiceId> {
+        let (topology, selection) = (self.ground.topology, self.ground.selection);
+        let settling = self.overlaps().filter(|overlap| overlap.stage == Stage::Settle);
+        let settling = settling.flat_map(|overlap| {
+            let home = selection.takes(topology, &overlap.identity.host);
+            let waits = overlap.needs.iter().flat_map(|need| &need.waits);
+            waits.filter(move |wait| home || selection.takes(topology, wait.host()))
+        });
+        let extending = self.extending();
+        let extending = extending.iter().flat_map(|need| &need.waits);
+        extending.chain(settling).filter_map(Wait::restart).cloned().collect()
     }
 
     /// Services of the selected hosts that earlier runs left to be restarted.
@@ -133,30 +149,17 @@ impl<'a> Desk<'a> {
     /// What must have happened between the phases, for the rotations that end in a selected store or live in one.
     pub(super) fn barriers(&self) -> Vec<Barrier> {
         let topology = self.ground.topology;
-        let blocked: BTreeSet<&str> =
-            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
-        let (mut extend, mut install) = (BTreeSet::new(), BTreeSet::new());
+        let mut install = BTreeSet::new();
+        let mut extend: BTreeSet<Wait> = self.extending().into_iter().flat_map(|need| need.waits).collect();
         for overlap in self.overlaps() {
             let home = self.ground.selection.takes(topology, &overlap.identity.host);
-            let taken = |wait: &Wait| home || self.ground.selection.takes(topology, wait.host());
-            // Nobody need restart what could not learn anything.
-            let needs = overlap.needs.iter().filter(|n| !n.edge.as_deref().is_some_and(|e| blocked.contains(e)));
-            let waits = needs.flat_map(|n| &n.waits).filter(|w| taken(w)).cloned();
-            match overlap.stage {
-                Stage::Extend => extend.extend(waits),
-                Stage::Settle => install.extend(waits),
-                Stage::Install => {}
-            }
-            if overlap.stage != Stage::Settle && home {
+            if overlap.stage == Stage::Settle {
+                let waits = overlap.needs.iter().flat_map(|need| &need.waits);
+                install.extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())).cloned());
+            } else if home {
                 let services = topology.identities.get(&overlap.identity).into_iter().flat_map(|def| &def.restart);
                 install.extend(services.map(|service| Wait::Restart(service.clone())));
             }
-        }
-        for (identity, anchors) in self.issuers_by_hand() {
-            let home = self.ground.selection.takes(topology, &identity.host);
-            let needs = overlap::needs(self.ground, identity, &anchors);
-            let waits = needs.into_iter().flat_map(|need| need.waits);
-            extend.extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())));
         }
         extend.extend(self.awaited().map(|identity| Wait::Reply(identity.clone())));
         [(Phase::Extend, extend), (Phase::Install, install)]
@@ -164,6 +167,44 @@ impl<'a> Desk<'a> {
             .filter(|(_, waits)| !waits.is_empty())
             .map(|(after_phase, waits)| Barrier { after_phase, waits_for: waits.into_iter().collect() })
             .collect()
+    }
+
+    /// What the trusters of the selected rotations still lack before the identities may change.
+    fn extending(&self) -> Vec<Need> {
+        let (topology, selection) = (self.ground.topology, self.ground.selection);
+        let blocked: BTreeSet<&str> =
+            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
+        let mut all = Vec::new();
+        let mut take = |identity: &IdentityId, needs: &[Need]| {
+            let home = selection.takes(topology, &identity.host);
+            for need in needs {
+                // Nobody need restart what could not learn anything.
+                if need.edge.as_deref().is_some_and(|edge| blocked.contains(edge)) {
+                    continue;
+                }
+                let taken = need.waits.iter().filter(|wait| home || selection.takes(topology, wait.host()));
+                all.push(Need { edge: need.edge.clone(), waits: taken.cloned().collect(), hindered: None });
+            }
+        };
+        for overlap in self.overlaps().filter(|overlap| overlap.stage == Stage::Extend) {
+            take(&overlap.identity, &overlap.needs);
+        }
+        for (identity, anchors) in self.issuers_by_hand() {
+            take(identity, &overlap::needs(self.ground, identity, &anchors));
+        }
+        all
+    }
+
+    /// The hand-offs that must be confirmed before a restart of a service counts for the rotations that wait for it.
+    pub(super) fn first(&self) -> BTreeMap<ServiceId, BTreeSet<Called>> {
+        let mut first: BTreeMap<ServiceId, BTreeSet<Called>> = BTreeMap::new();
+        for need in self.extending() {
+            let Some(called) = need.hand_off() else { continue };
+            for service in need.waits.iter().filter_map(Wait::restart) {
+                first.entry(service.clone()).or_default().insert(called.clone());
+            }
+        }
+        first
     }
 
     pub(super) fn readers(&self) -> BTreeMap<ServiceId, Reading> {
@@ -187,6 +228,13 @@ impl<'a> Desk<'a> {
         for def in self.ground.topology.identities.values() {
             if let Source::KeyEntry { store, .. } = &def.source {
                 def.restart.iter().for_each(|service| take(service, store));
+            }
+        }
+        for (subject, one) in self.settled {
+            let (Subject::Identity(id), Some(current)) = (subject, &one.current) else { continue };
+            for service in self.ground.topology.identities.get(id).into_iter().flat_map(|def| &def.restart) {
+                let reading = readers.entry(service.clone()).or_default();
+                reading.presents.insert(id.clone(), current.fingerprint());
             }
         }
         readers
@@ -230,6 +278,7 @@ impl<'a> Desk<'a> {
                 name: service_name(topology, s),
                 because: Vec::new(),
                 pending_since: None,
+                rotation: false,
                 by_command: false,
                 step: 1,
             })

@@ -27,11 +27,15 @@ struct Graph {
     states: Vec<Option<State>>,
     keeps: bool,
     ends: BTreeSet<usize>,
+    /// The states in which nobody is at work and every disk can be seen.
+    rests: BTreeSet<usize>,
+    /// The states that follow where a person does what is printed.
+    lines: BTreeMap<usize, Vec<usize>>,
     queue: VecDeque<usize>,
 }
 
 impl Graph {
-    fn add(&mut self, state: State, from: Option<(usize, String)>) {
+    fn add(&mut self, state: State, from: Option<(usize, String)>) -> usize {
         let fresh = self.numbers.len();
         let to = *self.numbers.entry(Fingerprint::of(state.key().as_bytes())).or_insert(fresh);
         if to == fresh {
@@ -44,6 +48,7 @@ impl Graph {
             self.before[to].insert(from);
         }
         assert!(self.numbers.len() < 2_000_000, "the search grows without end");
+        to
     }
 
     fn way(&self, mut at: usize, what: String) -> Vec<String> {
@@ -67,8 +72,15 @@ impl Graph {
             if state.is_end() {
                 self.ends.insert(at);
             }
+            if state.is_seen_at_rest() {
+                self.rests.insert(at);
+            }
             for (step, after) in state.steps(truth, rules) {
-                self.add(after, Some((at, step)));
+                let printed = is_printed(&step);
+                let to = self.add(after, Some((at, step)));
+                if printed && to != at {
+                    self.lines.entry(at).or_default().push(to);
+                }
             }
         }
         None
@@ -89,6 +101,33 @@ impl Graph {
         folders
     }
 
+    /// Whoever follows the lines that are printed, and nothing else, gets to the end from wherever nobody is at work: no line leads in
+    /// a circle, and where there is none left it is the end.
+    fn lines_lead_to_the_end(&self) {
+        // Depth first: a state is open while what follows it is.
+        let (mut open, mut done) = (BTreeSet::new(), BTreeSet::new());
+        for first in self.rests.iter().copied() {
+            let mut way = vec![(first, 0)];
+            while let Some((at, next)) = way.pop() {
+                if done.contains(&at) {
+                    continue;
+                }
+                open.insert(at);
+                let lines = self.lines.get(&at).map_or(&[][..], Vec::as_slice);
+                if let Some(to) = lines.get(next) {
+                    way.push((at, next + 1));
+                    assert!(!open.contains(to), "the lines lead in a circle: {:#?}", self.way(at, "again".to_owned()));
+                    way.push((*to, 0));
+                    continue;
+                }
+                let ended = !lines.is_empty() || self.ends.contains(&at);
+                assert!(ended, "no line says how to go on: {:#?}", self.way(at, "and here nothing is said".to_owned()));
+                open.remove(&at);
+                done.insert(at);
+            }
+        }
+    }
+
     /// From everywhere a way leads to the end.
     fn none_is_stuck(&self) {
         let mut good = self.ends.clone();
@@ -102,6 +141,11 @@ impl Graph {
     }
 }
 
+/// Whether a step is what a command printed: to apply, which writes its stores, and to restart what counts and say so.
+fn is_printed(step: &str) -> bool {
+    step == "a run begins" || step.ends_with(" is written") || step.ends_with(" is restarted and acknowledged")
+}
+
 /// Searches a world. With `restores`, a person may once put any earlier state folder in the place of the present one.
 pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Searched {
     let first = State::new(world, truth);
@@ -113,6 +157,8 @@ pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Sear
         states: Vec::new(),
         keeps: restores,
         ends: BTreeSet::new(),
+        rests: BTreeSet::new(),
+        lines: BTreeMap::new(),
         queue: VecDeque::new(),
     };
     let empty = Folder::default();
@@ -129,6 +175,7 @@ pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Sear
     }
     if broken.is_none() {
         graph.none_is_stuck();
+        graph.lines_lead_to_the_end();
     }
     Searched { states: graph.came.len(), ends: graph.ends.len(), broken }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{EntryKind, Fingerprint};
-use trustmason_plan::change::{Plan, StoreVerdict, Wait};
+use trustmason_plan::change::{Plan, StoreVerdict};
 use trustmason_plan::ledger::{Ack, Ledger, Placed, Seen};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::notice;
@@ -276,6 +276,11 @@ impl State {
         matches!(self.work, Work::Nothing)
     }
 
+    /// Whether nobody is at work, and every disk can be seen.
+    pub fn is_seen_at_rest(&self) -> bool {
+        self.rests() && self.away.is_none()
+    }
+
     /// Whether nothing is left to be done or waited for.
     pub fn is_end(&self) -> bool {
         if !self.rests() || self.away.is_some() || !self.folder.open.is_empty() {
@@ -499,22 +504,22 @@ impl State {
                 next.push((format!("a rollback begins{}", if again { ", of a rollback" } else { "" }), after));
             }
         }
-        let barriers = plan.barriers.iter().flat_map(|b| &b.waits_for).filter_map(|wait| match wait {
-            Wait::Restart(service) => Some(service.clone()),
-            Wait::HandOff(_) | Wait::Reply(_) => None,
-        });
-        let open: BTreeSet<ServiceId> = world.ledger.restarts.keys().cloned().chain(barriers).collect();
         // Of a service that reads a store whose state is unclear nobody can tell what it read.
         let unclear: BTreeSet<&StoreId> = folder.open.iter().map(|deed| &deed.store).collect();
         let reads = |service: &ServiceId, id: &StoreId| {
             world.topology.stores.get(id).is_some_and(|def| def.restart.contains(service))
         };
-        for service in open.into_iter().filter(|service| !unclear.iter().any(|id| reads(service, id))) {
+        let counting = world.topology.services.keys().filter(|service| plan.counts(service).is_ok());
+        for service in counting.filter(|service| !unclear.iter().any(|id| reads(service, id))) {
             let mut after = self.with(&folder);
             if rules.people == People::Honest {
-                after.restart(truth, &service);
+                after.restart(truth, service);
             }
-            after.ack(&world, &plan, &service);
+            after.ack(&world, &plan, service);
+            if self.away.is_none() && rules.program == Program::Real {
+                let (_, world) = after.looked(rules.program);
+                assert!(world.plan().counts(service).is_err(), "{service} was acknowledged, and that counted for nothing");
+            }
             next.push((format!("{service} is restarted and acknowledged"), after));
         }
     }

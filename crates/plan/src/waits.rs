@@ -1,0 +1,75 @@
+//! What a plan waits for now: computed here once, for what is listed to be restarted, what is restarted by its command, what may be
+//! acknowledged, and what is said to be left.
+
+use std::collections::BTreeSet;
+
+use trustmason_spec::name::ServiceId;
+
+use crate::outline::{Plan, Restart, Wait};
+use crate::target::Called;
+
+/// What a plan waits for now.
+#[derive(Clone, Debug, Default)]
+pub struct Waits<'a> {
+    /// Restarts that count now, in the order they are made.
+    pub restarts: Vec<&'a Restart>,
+    /// Restarts that count only once these hand-offs are confirmed, in the order they are made.
+    pub later: Vec<(&'a Restart, &'a BTreeSet<Called>)>,
+    /// Hand-offs and replies that a rotation waits for.
+    pub others: Vec<&'a Wait>,
+}
+
+impl Waits<'_> {
+    /// Whether nobody needs to do anything before the next apply.
+    pub fn is_empty(&self) -> bool {
+        self.restarts.is_empty() && self.later.is_empty() && self.others.is_empty()
+    }
+}
+
+/// Why an acknowledgement of a restart would count for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Nothing waits for it.
+    Unneeded,
+    /// Hand-offs must be confirmed first ([`Plan::first`]).
+    First,
+    /// The next apply changes what the service reads.
+    Changes,
+}
+
+impl Plan {
+    /// What is waited for now. A restart that an earlier run's changes are behind counts whatever else it will be needed for.
+    pub fn waits(&self) -> Waits<'_> {
+        let mut waits = Waits::default();
+        for restart in &self.restarts {
+            match self.counts(&restart.service) {
+                Ok(()) => waits.restarts.push(restart),
+                Err(Idle::First) => {
+                    waits.later.extend(self.first.get(&restart.service).map(|first| (restart, first)));
+                }
+                Err(Idle::Unneeded | Idle::Changes) => {}
+            }
+        }
+        let reached = self.barriers.first().filter(|_| self.changes.is_empty());
+        let reached = reached.into_iter().flat_map(|barrier| &barrier.waits_for);
+        waits.others = reached.filter(|wait| wait.restart().is_none()).collect();
+        waits
+    }
+
+    /// Whether an acknowledgement of a service's restart counts now. Whoever restarts several one after the other may say so of each,
+    /// also where this plan has changes to make elsewhere first.
+    ///
+    /// # Errors
+    /// [`Idle`]: why it would count for nothing.
+    pub fn counts(&self, service: &ServiceId) -> Result<(), Idle> {
+        let Some(restart) = self.restarts.iter().find(|restart| restart.service == *service) else {
+            return Err(Idle::Unneeded);
+        };
+        match restart {
+            Restart { pending_since: Some(_), .. } => Ok(()),
+            Restart { because, .. } if !because.is_empty() => Err(Idle::Changes),
+            Restart { rotation: true, .. } if self.first.contains_key(service) => Err(Idle::First),
+            Restart { rotation, .. } => rotation.then_some(()).ok_or(Idle::Unneeded),
+        }
+    }
+}
