@@ -192,7 +192,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
     Known { listing, said }
 }
 
-/// Only what was really seen is ever asked to be removed.
+/// Only what was seen there is ever asked to be removed, and what a person said they brought there.
 fn removals(
     ground: &Ground<'_>,
     standing: &Standing<'_>,
@@ -207,10 +207,8 @@ fn removals(
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
         seen.insert(slot.fingerprint(), gone);
     }
-    if let Some(said) = known.said.filter(|s| s.kind == ConfirmationKind::Observed) {
-        for fingerprint in &said.holds {
-            seen.entry(*fingerprint).or_insert(None);
-        }
+    for fingerprint in known.said.iter().flat_map(|said| &said.holds) {
+        seen.entry(*fingerprint).or_insert(None);
     }
     let mut out = Vec::new();
     for (fingerprint, retired) in seen {

@@ -3,21 +3,22 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
-use trustmason_plan::change::{EdgeVerdict, ManualKind, Plan};
+use trustmason_plan::change::{EdgeVerdict, ManualItem, ManualKind, Plan};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
-use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
+use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
 use trustmason_plan::pack::{self, Resolved};
 use trustmason_plan::target::HandOffTarget;
+use trustmason_plan::waits::Idle;
 use trustmason_plan::wire::Document;
-use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, Place, Subject, Write};
+use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
+use trustmason_spec::topology::{DeclaredFormat, Place, Rotation, Subject, Write};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 use world::{Disk, NOW, Seed, World, edge, found, host, jks, judged, now, path, pool, store_def};
 
@@ -104,7 +105,7 @@ fn confirm(
     holds: &[&world::Pair],
     mirror: Option<Fingerprint>,
 ) {
-    let holds: std::collections::BTreeSet<Fingerprint> = holds.iter().map(|p| p.print()).collect();
+    let holds: BTreeSet<Fingerprint> = holds.iter().map(|p| p.print()).collect();
     let hand_off = HandOff {
         pack: pack_digest(&holds, []),
         written: now(),
@@ -486,4 +487,92 @@ fn a_plan_that_an_older_program_saved_is_read() {
     json["manual"][0]["of"] = "host".into();
     let error = serde_json::from_value::<Document>(json).unwrap_err().to_string();
     assert!(error.contains("host") && error.contains("identity"), "{error}");
+}
+
+/// A rotation of h0's `wsm` that a store which people fill waits for, read by the service `engine` of its host; the store is first
+/// brought up to date by a person's word.
+fn rotating() -> (World, StoreId, ServiceId) {
+    let (mut world, id) = estate();
+    let engine = ServiceId::new(host(0), "engine");
+    let template = world.topology.services.values().next().unwrap().clone();
+    world.topology.services.insert(engine.clone(), template);
+    world.topology.stores.get_mut(&id).unwrap().restart = vec![engine.clone()];
+    for def in world.topology.identities.values_mut() {
+        def.rotation = Rotation::Staged;
+    }
+    brought(&mut world, &id);
+    world.ack_all();
+    let plan = judge(&world, &unseen(&world, &id));
+    assert!(plan.is_settled(), "{:#?}", plan.findings);
+    world.options.replace = vec![IdentityId::new(host(0), "wsm")];
+    world.apply(&judge(&world, &unseen(&world, &id)));
+    world.options.replace.clear();
+    world.ack_all();
+    (world, id, engine)
+}
+
+/// A person does what the pack of this moment says, and says so.
+fn brought(world: &mut World, id: &StoreId) {
+    let plan = judge(world, &unseen(world, id));
+    let work = plan.manual.iter().find(|work| work.target().store() == Some(id)).expect("there is a pack");
+    let prints = |items: &[ManualItem]| items.iter().filter_map(|item| item.material.known()).collect::<BTreeSet<_>>();
+    let (add, gone) = (prints(&[work.add.clone(), work.verify.clone()].concat()), prints(&work.remove));
+    let target = HandOffTarget::Store(id.clone());
+    let earlier = world.ledger.handoffs.get(&target).and_then(|h| h.confirmed.clone());
+    let mut holds = earlier.map(|e| e.holds).unwrap_or_default();
+    holds.retain(|print| !gone.contains(print));
+    holds.extend(&add);
+    let kind = ConfirmationKind::Claimed;
+    let confirmed = Confirmation { at: now(), by: "anna".to_owned(), kind, holds, gone: gone.clone(), mirror: None };
+    let handoff = HandOff { pack: pack_digest(&add, &gone), written: now(), confirmed: Some(confirmed) };
+    world.ledger.handoffs.insert(target, handoff);
+}
+
+fn ack(world: &mut World, id: &StoreId, service: &ServiceId) {
+    let read = judge(world, &unseen(world, id)).readers.remove(service).unwrap_or_default();
+    world.ledger.restarts.remove(service);
+    world.ledger.acks.insert(service.clone(), Ack::new(world.now, "operator", &read));
+}
+
+#[test]
+fn a_restart_counts_only_once_what_it_is_to_read_is_there() {
+    let (mut world, id, engine) = rotating();
+    let plan = judge(&world, &unseen(&world, &id));
+    assert!(plan.changes.is_empty());
+    assert_eq!(plan.counts(&engine), Err(Idle::First));
+    let waits = plan.waits();
+    assert!(waits.restarts.is_empty(), "{:?}", waits.restarts);
+    let later: Vec<_> = waits.later.iter().map(|(restart, first)| (&restart.service, first.len())).collect();
+    assert_eq!(later, [(&engine, 1)], "it is listed with what comes first");
+    assert_eq!(waits.others.len(), 1, "and so is the hand-off");
+    // Said too early it would count for nothing.
+    let mut early = world.clone();
+    ack(&mut early, &id, &engine);
+    assert_eq!(judge(&early, &unseen(&early, &id)).barriers, plan.barriers);
+    brought(&mut world, &id);
+    let plan = judge(&world, &unseen(&world, &id));
+    assert_eq!(plan.counts(&engine), Ok(()));
+    ack(&mut world, &id, &engine);
+    let plan = judge(&world, &unseen(&world, &id));
+    assert_eq!(plan.counts(&engine), Err(Idle::Unneeded));
+    assert_eq!(plan.summary.regenerate, 1, "the identity takes its new certificate");
+}
+
+#[test]
+fn what_a_persons_word_brought_is_asked_to_be_removed_as_well() {
+    let (mut world, id, engine) = rotating();
+    let old = world.present(&IdentityId::new(host(0), "wsm")).unwrap();
+    brought(&mut world, &id);
+    ack(&mut world, &id, &engine);
+    world.apply(&judge(&world, &unseen(&world, &id)));
+    world.ack_all();
+    let plan = judge(&world, &unseen(&world, &id));
+    let asked: Vec<_> = plan.manual.iter().flat_map(|work| &work.remove).map(|item| item.material.known()).collect();
+    assert_eq!(asked, [Some(old)]);
+    assert!(!plan.is_settled());
+    brought(&mut world, &id);
+    world.apply(&judge(&world, &unseen(&world, &id)));
+    world.ack_all();
+    let plan = judge(&world, &unseen(&world, &id));
+    assert!(plan.manual.is_empty() && plan.is_settled(), "{:#?}", plan.findings);
 }

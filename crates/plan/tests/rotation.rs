@@ -170,6 +170,30 @@ fn a_ladder_from_the_first_plan_to_the_last() {
     assert!(!world.trusted(&cacerts(1)).values().any(|f| *f == old));
 }
 
+/// The identity's key and the trust of its host are in one store: whatever is written there makes its restart pending.
+#[test]
+fn a_rotation_that_is_over_stays_over_whatever_else_is_written_into_that_store() {
+    let mut world = asked(&settled(2));
+    for _ in 0..4 {
+        world.apply(&world.plan());
+        world.options.replace.clear();
+        world.ack_all();
+    }
+    assert!(world.plan().is_settled());
+    let key = world.staged_key_of(&wsm(0));
+    world.disk.insert(keystore(0), Disk::File(jks(&[Seed::Key("wsm".into(), key, "changeit")])));
+    *world.stamps.entry(keystore(0)).or_default() += 1;
+    let plan = world.plan();
+    assert_eq!(lines(&plan), ["extend h0.acme.example/keystore + import h1.acme.example"]);
+    assert!(plan.barriers.is_empty(), "{:?}", plan.barriers);
+    world.apply(&plan);
+    let plan = world.plan();
+    assert!(plan.barriers.is_empty() && plan.is_settled(), "{:#?}", plan.findings);
+    assert_eq!(severity(&plan, Kind::RotationWaiting), None);
+    assert_eq!(severity(&plan, Kind::RestartPending), Some(Severity::Warning));
+    assert_eq!(plan.counts(&service(0, "wsm")), Ok(()));
+}
+
 #[test]
 fn every_plan_is_the_forecast_before_it() {
     let mut world = asked(&settled(3));

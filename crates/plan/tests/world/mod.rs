@@ -621,6 +621,13 @@ impl World {
         }
     }
 
+    /// The key that the newest change of an identity's certificate made, though it waits no more.
+    pub fn staged_key_of(&self, id: &IdentityId) -> Pair {
+        let newest = mint(&self.topology.identities[id], self.minted[id], self.now);
+        assert_eq!(Some(newest.print()), self.present(id), "the newest key is the one in use");
+        newest
+    }
+
     /// Aliases and certificates of the trusted entries of a store.
     pub fn trusted(&self, id: &StoreId) -> BTreeMap<String, Fingerprint> {
         let store = self.open(id).unwrap();
