@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-mod support;
+use crate::support;
 
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose};
 use support::{Estate, SPEC, key, pem, put};

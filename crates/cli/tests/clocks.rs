@@ -13,7 +13,7 @@
     allow(dead_code, unused_imports, reason = "the clock of a program and the dates of folders are set on Linux only")
 )]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

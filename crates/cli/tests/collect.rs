@@ -4,9 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 #![allow(clippy::expect_used, unreachable_pub, reason = "tests")]
 
-#[path = "support/server.rs"]
-mod server;
-mod support;
+use crate::server;
+use crate::support;
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The demo, whole: what the readme tells people to run first.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
-mod support;
+use crate::support;
 
 use support::{command, said};
 

@@ -1,7 +1,7 @@
 //! What goes wrong in the field, each with the message a person gets, and what is left alone.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
-mod support;
+use crate::support;
 
 use support::{CANARY, Estate, SPEC, Said, Wish, certificate, pem, put};
 

@@ -5,8 +5,8 @@
 #![allow(clippy::print_stderr, clippy::disallowed_methods, dead_code, reason = "the judges' tools are shared")]
 #![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
 
-mod judge;
-mod support;
+use crate::judge;
+use crate::support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

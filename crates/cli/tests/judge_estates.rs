@@ -4,7 +4,7 @@
 #![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
 #![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
-mod judge;
+use crate::judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -20,8 +20,8 @@
     reason = "tests"
 )]
 
-mod judge;
-mod support;
+use crate::judge;
+use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

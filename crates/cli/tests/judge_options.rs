@@ -5,7 +5,7 @@
 #![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
 #![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
-mod judge;
+use crate::judge;
 
 use std::fs;
 use std::path::{Path, PathBuf};

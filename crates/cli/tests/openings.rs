@@ -8,11 +8,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, dead_code, reason = "a test breaks files")]
 
-#[path = "support/confined.rs"]
-mod confined;
-#[path = "support/server.rs"]
-mod server;
-mod support;
+use crate::confined;
+use crate::server;
+use crate::support;
 
 use std::any::Any;
 use std::fs::{self, File};

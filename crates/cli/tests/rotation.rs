@@ -2,9 +2,9 @@
 //! when something else happens in between.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
-mod support;
+use crate::support;
 
-use insta::assert_snapshot;
+use crate::support::assert_snapshot;
 use support::{Estate, NOW, SPEC, Said, Wish, certificate, put};
 
 const SETTLED: &str = "No changes. Every store holds what the spec declares.";

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 #![allow(unreachable_pub, missing_docs, reason = "tests")]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

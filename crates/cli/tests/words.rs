@@ -8,9 +8,9 @@
     reason = "tests"
 )]
 
-mod support;
+use crate::support;
 
-use insta::assert_snapshot;
+use crate::support::assert_snapshot;
 use support::{CANARY, Estate, NOW};
 
 /// Words that depend on today.

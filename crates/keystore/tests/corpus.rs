@@ -9,7 +9,7 @@
     reason = "tests"
 )]
 
-mod support;
+use crate::support;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};

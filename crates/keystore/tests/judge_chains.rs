@@ -13,12 +13,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "a test reads its environment and writes for openssl")]
 
-mod chains {
-    pub(crate) mod certificate;
-    pub(crate) mod shapes;
-}
-#[path = "../../../fixtures/judge/javas.rs"]
-mod javas;
+use crate::chains;
+use crate::support::javas;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -10,7 +10,7 @@
     reason = "tests"
 )]
 
-mod support;
+use crate::support;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};

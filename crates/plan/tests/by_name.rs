@@ -1,7 +1,7 @@
 //! What goes by a name that a certificate carries: never what another live host presents, never a CA's, and never in silence.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use trustmason_plan::change::EdgeVerdict;
 use trustmason_plan::finding::Kind;

@@ -2,7 +2,7 @@
 //! one, and a clock is judged by what was seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
 //! The judgement of contract §2, one story a test, on real keystore bytes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use trustmason_plan::change::{Deed, DeleteReason, EdgeVerdict, StoreVerdict};
 use trustmason_plan::finding::{Kind, Severity};

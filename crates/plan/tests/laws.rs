@@ -2,7 +2,7 @@
 //! stores that cannot be read, sources that are missing, memories of earlier runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use std::collections::BTreeSet;
 

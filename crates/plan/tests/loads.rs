@@ -9,7 +9,7 @@
     reason = "tests"
 )]
 
-mod world;
+use crate::world;
 
 use rcgen::CustomExtension;
 use trustmason_keystore::{Edits, Image, JvmJudgement, NewEntry, Protection, Remark, Store};

@@ -1,7 +1,7 @@
 //! What a CA's reply may do: only one that passes every guard widens trust.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

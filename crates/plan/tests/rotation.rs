@@ -2,7 +2,7 @@
 //! happens in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! What services present, as an observation beside the others: it makes findings, and nothing else.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod world;
+use crate::world;
 
 use trustmason_keystore::{CertificateSlot, Interner};
 use trustmason_plan::change::{Options, Plan};

@@ -36,7 +36,7 @@ pub(crate) fn kill(kills: u32, seed: u64) -> Result<(), Failure> {
         head,
         tail: "A smaller campaign of 10 kills is part of the tests. That nothing depends on where the estate lies is also tested at \
                every\nsingle step of a run, with power cuts and errors of the disk (`crates/host/tests/machine/faults.rs`, `undo.rs`).",
-        test: &["--package", "trustmason", "--test", "judge_kills"],
+        test: &["--package", "trustmason", "--test", "all", "judge_kills::"],
         settings: &[("TRUSTMASON_KILLS", kills.to_string()), ("TRUSTMASON_KILL_SEED", seed.to_string())],
         judged: true,
     }
@@ -80,7 +80,7 @@ pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
         head,
         tail: "A smaller campaign of 150 is part of the tests. What openssl and JSSE accept and trustmason refuses on purpose is drawn once in\n\
                1500 chains; [paths](design/paths.md) lists it.",
-        test: &["--package", "trustmason-keystore", "--test", "judge_chains"],
+        test: &["--package", "trustmason-keystore", "--test", "all", "judge_chains::"],
         settings: &[("TRUSTMASON_CHAINS", count.to_string()), ("TRUSTMASON_CHAIN_SEED", seed.to_string())],
         judged: true,
     }
@@ -104,7 +104,7 @@ pub(crate) fn model() -> Result<(), Failure> {
                searched.\nSix worlds in which the search must find an outage are part of the tests: an immediate rotation, a \
                restart that was\nacknowledged and not done, a service that a profile forgot, a program that forgets what it did where \
                it cannot look, one that\nrolls back without asking who would break, and one that believes an earlier state folder.",
-        test: &["--release", "--package", "trustmason-plan", "--test", "model", "never_lose"],
+        test: &["--release", "--package", "trustmason-plan", "--test", "all", "never_lose"],
         settings: &[("TRUSTMASON_MODEL", "whole".to_owned())],
         judged: false,
     }
@@ -158,7 +158,7 @@ pub(crate) fn loads(count: u32, seed: u64) -> Result<(), Failure> {
         page: "loads",
         head,
         tail: LOADS_TAIL,
-        test: &["--package", "trustmason-keystore", "--test", "loads", "judge_"],
+        test: &["--package", "trustmason-keystore", "--test", "all", "loads::judge_", "loads::keys::judge_"],
         settings: &[
             ("TRUSTMASON_LOADS", count.to_string()),
             ("TRUSTMASON_KEYS", count.div_ceil(20).to_string()),

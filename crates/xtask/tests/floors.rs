@@ -237,6 +237,38 @@ fn files_are_opened_in_one_place() {
     assert!(!clock.contains("fs::") && !clock.contains("File"), "the clock's module opens files");
 }
 
+/// Test programs are named in the manifests, because cargo's own search would make one of each file: a file that is a program by
+/// no manifest and a module of no program would not be compiled, and its tests would not run.
+#[test]
+fn every_test_file_is_a_part_of_a_test_program() {
+    let (mut lost, mut files) = (Vec::new(), 0);
+    for (_, folder) in FLOORS {
+        let manifest = root().join("crates").join(folder).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(&manifest).unwrap();
+        let tests = root().join("crates").join(folder).join("tests");
+        if !manifest.contains("autotests = false") {
+            continue;
+        }
+        let programs: Vec<&str> =
+            manifest.split("[[test]]\nname = \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(programs.contains(&"all"), "crates/{folder} names its test programs: {programs:?}");
+        let all = std::fs::read_to_string(tests.join("all.rs")).unwrap();
+        for entry in std::fs::read_dir(&tests).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap();
+            // A folder with `main.rs` is what cargo would have made a program of.
+            let is_test = path.extension().is_some_and(|ending| ending == "rs") || path.join("main.rs").exists();
+            let module = format!("mod {stem};");
+            files += usize::from(is_test);
+            if is_test && !programs.contains(&stem) && !all.lines().any(|line| line == module) {
+                lost.push(shown(&path));
+            }
+        }
+    }
+    assert!(files > 40, "{files} test files found");
+    assert!(lost.is_empty(), "`mod` is missing in the crate's tests/all.rs for {lost:?}");
+}
+
 #[test]
 fn unsafe_code_is_forbidden_everywhere() {
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();

@@ -28,6 +28,24 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
 use zeroize::Zeroizing;
 
+/// Compares a text with its snapshot, named `FILE__TEST` whatever program the test is a part of.
+macro_rules! assert_snapshot {
+    ($value:expr) => {{
+        fn here() {}
+        let name = $crate::support::snapshot_name(std::any::type_name_of_val(&here));
+        insta::with_settings!({ prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(name, $value);
+        });
+    }};
+}
+pub(crate) use assert_snapshot;
+
+/// `words__check` of `all::words::check::here`.
+pub fn snapshot_name(here: &str) -> String {
+    let parts: Vec<&str> = here.split("::").collect();
+    parts[parts.len() - 3..parts.len() - 1].join("__")
+}
+
 /// The moment plans are made at, where a snapshot needs one.
 pub const NOW: &str = "2026-06-01T00:00:00Z";
 /// A password that must never be seen anywhere but in its own file.

@@ -14,8 +14,7 @@
     reason = "tests"
 )]
 
-#[path = "../support/mod.rs"]
-mod support;
+use crate::support;
 
 mod algorithms;
 mod edits;

@@ -20,8 +20,8 @@
 mod rules;
 mod search;
 mod state;
-#[path = "../world/mod.rs"]
-mod world;
+
+use crate::world;
 
 use std::collections::BTreeSet;
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use trustmason_keystore::Fingerprint;
 
-use crate::rules::{Rules, Truth};
-use crate::state::{Folder, State};
+use super::rules::{Rules, Truth};
+use super::state::{Folder, State};
 use crate::world::World;
 
 /// What a search found.

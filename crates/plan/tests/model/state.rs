@@ -11,7 +11,7 @@ use trustmason_plan::observed::{StoreLook, Unclear};
 use trustmason_plan::undo::{self, After, Presented, Restored, Undo};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
-use crate::rules::{People, Program, Rules, Truth};
+use super::rules::{People, Program, Rules, Truth};
 use crate::world::{Disk, Pair, World, opened, run};
 
 /// What a service read when it was last started.

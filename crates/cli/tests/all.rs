@@ -1,0 +1,38 @@
+//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
+//! fraction of the time. `windows.rs` is a program of its own, because it is what Wine is given.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+#[cfg(unix)]
+#[path = "support/confined.rs"]
+mod confined;
+#[cfg(unix)]
+mod judge;
+#[cfg(unix)]
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+mod authorities;
+mod clocks;
+mod collect;
+mod demo;
+mod docs;
+mod exits;
+mod hostile;
+mod judge_authority;
+mod judge_documents;
+mod judge_endpoints;
+mod judge_estates;
+mod judge_kills;
+mod judge_migration;
+mod judge_options;
+mod judge_pkcs12;
+mod judge_rotation;
+mod kinds;
+mod namesakes;
+mod openings;
+mod restarts;
+mod rotation;
+mod schemas;
+mod state_folder;
+mod words;

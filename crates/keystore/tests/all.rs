@@ -1,0 +1,19 @@
+//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
+//! fraction of the time. `mutants.rs` is a program of its own: its allocator measures.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+mod chains {
+    pub(crate) mod certificate;
+    pub(crate) mod shapes;
+}
+mod support;
+
+mod corpus;
+mod fixtures;
+mod judge_chains;
+mod keytool;
+#[path = "loads/main.rs"]
+mod loads;
+mod matrix;
+mod oracle;
+mod pkcs12;

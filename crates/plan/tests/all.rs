@@ -1,0 +1,18 @@
+//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
+//! fraction of the time.
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+mod world;
+
+mod by_name;
+mod clocks;
+mod handoff;
+mod judgement;
+mod laws;
+mod loads;
+#[path = "model/main.rs"]
+mod model;
+mod replies;
+mod rotation;
+mod served;
+mod verify;

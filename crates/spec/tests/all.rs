@@ -1,0 +1,10 @@
+//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
+//! fraction of the time. `windows.rs` is a program of its own, because it is what Wine is given.
+#![allow(missing_docs, reason = "tests")]
+
+mod estates;
+mod hostile;
+mod invalid;
+mod language;
+mod profiles;
+mod schema;
