@@ -24,7 +24,8 @@ Exit codes:
   3    the saved plan no longer holds; nothing was written; every differing input is named
   4    something is blocked, a store failed in apply, collect could not fetch a certificate, or
        ack could not record a restart; the rest was done; each is named
-  5    apply did all it can now and waits for a person (hand-off, restart)
+  5    apply did all it can now and waits for a person (hand-off, restart, approval of what
+       follows)
   64   wrong command line
   130  interrupted; the next run goes on
 
@@ -165,7 +166,7 @@ pub(crate) struct ApplyArgs {
     #[arg(value_name = "SPEC", conflicts_with = "plan")]
     pub(crate) spec: Option<PathBuf>,
     /// Carry out a plan saved by `plan --out`; its options count, and it is not asked about again
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "side", "allow_deletes"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "side", "allow_deletes", "replace"])]
     pub(crate) plan: Option<PathBuf>,
     /// Do not ask
     #[arg(long)]
@@ -178,6 +179,9 @@ pub(crate) struct ApplyArgs {
     pub(crate) format: ReportFormat,
     #[command(flatten)]
     pub(crate) select: Select,
+    /// Make this identity anew though nothing is wrong with it, e.g. cvp1.acme.example/wsm (repeatable)
+    #[arg(long, value_name = "FQDN/IDENTITY", value_parser = identity)]
+    pub(crate) replace: Vec<IdentityId>,
     /// Allow up to N deletions in one store (without it: 10)
     #[arg(long, value_name = "N")]
     pub(crate) allow_deletes: Option<u32>,

@@ -53,15 +53,6 @@ impl Facts {
         }
     }
 
-    /// What the plan after an apply says. Changes still pending mean that something did not go through.
-    pub(crate) fn of_apply(next: &Summary, failed: bool, barriers: bool) -> Self {
-        Self {
-            blocked: failed || next.blocked > 0 || next.changes() > 0,
-            waiting: barriers || next.manual + next.unobserved + next.waiting > 0,
-            ..Self::FINE
-        }
-    }
-
     /// The number.
     pub(crate) fn code(self) -> u8 {
         let Self { usage, interrupted, refused, outdated, blocked, waiting, pending } = self;
@@ -114,16 +105,5 @@ mod tests {
         assert_eq!(facts.code(), 2);
         facts.pending = false;
         assert_eq!(facts.code(), 0);
-    }
-
-    #[test]
-    fn after_an_apply() {
-        let clean = Summary { unchanged: 9, ..Summary::default() };
-        assert_eq!(Facts::of_apply(&clean, false, false).code(), 0);
-        assert_eq!(Facts::of_apply(&clean, true, false).code(), 4);
-        assert_eq!(Facts::of_apply(&clean, false, true).code(), 5);
-        assert_eq!(Facts::of_apply(&Summary { waiting: 1, ..clean }, false, false).code(), 5);
-        assert_eq!(Facts::of_apply(&Summary { blocked: 1, waiting: 1, ..clean }, false, false).code(), 4);
-        assert_eq!(Facts::of_apply(&Summary { import: 1, ..clean }, false, false).code(), 4);
     }
 }

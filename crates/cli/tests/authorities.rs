@@ -105,3 +105,54 @@ fn a_key_whose_issuing_ca_is_no_trust_anchor_is_put_in_place_all_the_same() {
     let held: Vec<String> = estate.aliases("adsa/cacerts").into_iter().filter(|a| a.starts_with("corp-ca")).collect();
     assert_eq!(held, ["corp-ca-root"]);
 }
+
+/// What leaves only once the new certificates are in place follows from what was done: nobody approved it, and nothing is at fault.
+#[test]
+fn an_estate_that_changes_its_authority_at_once_is_never_at_fault() {
+    let authority = |name: &str, root: &[u8]| {
+        format!(
+            "  {name}:\n    root: {{ file: ./ca/{name}.pem, sha256: '{}' }}\n    sign_with: ./ca/{name}.key\n",
+            Fingerprint::of(root)
+        )
+    };
+    let roots = [root(|_| {}), {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "Other Root CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2049, 1, 1);
+        params.self_signed(&key(6)).unwrap().der().to_vec()
+    }];
+    let estate = Estate::of(SPEC);
+    for ((name, root), number) in ["one", "two"].iter().zip(&roots).zip([7, 6]) {
+        put(&estate.path(&format!("ca/{name}.pem")), root);
+        put(&estate.path(&format!("ca/{name}.key")), key(number).serialize_pem().as_bytes());
+    }
+    let declared = format!("authorities:\n{}{}", authority("one", &roots[0]), authority("two", &roots[1]));
+    for issuer in ["one", "two", "self-signed"] {
+        let issued = format!(", identities: {{ wsm: {{ issuer: {issuer} }}, callserver: {{ issuer: {issuer} }} }} }}");
+        let spec: String = SPEC
+            .lines()
+            .map(|line| if line.contains("role: cvp") { line.replacen(" }", &issued, 1) } else { line.to_owned() })
+            .map(|line| line + "\n")
+            .collect();
+        put(&estate.path("estate.yaml"), format!("{spec}{declared}").as_bytes());
+        for round in 0.. {
+            let said = estate.run(&["apply", "--auto-approve"]);
+            let _ = estate.run(&["ack", "*"]);
+            match said.code {
+                0 => break,
+                5 => {}
+                code => panic!("{issuer}: exit {code}\n{}", said.out),
+            }
+            // A voice browser's trust is a person's.
+            for pack in ["vvb1.acme.example/tomcat-trust"] {
+                let _ = estate.run(&["confirm", pack]);
+            }
+            assert!(round < 6, "{issuer} does not end:\n{}", said.out);
+        }
+        let _ = estate.run(&["ack", "*"]);
+        let _ = estate.run(&["drift", "--strict"]).code(0);
+    }
+}

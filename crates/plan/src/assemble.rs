@@ -11,17 +11,18 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
+    Action, Blocked, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
     StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{HostLook, Observed};
+use crate::overlap::Overlap;
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
-use crate::{authority, handoff, lint, options, served};
+use crate::{authority, handoff, lint, options, served, text};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -256,7 +257,8 @@ impl<'a> Desk<'a> {
         lint::accept(ground.topology, ground.now, &mut findings);
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings.dedup();
-        let summary = self.summary(&manual);
+        let blocked = self.blocked();
+        let summary = self.summary(&manual, blocked.len());
         Plan {
             estate: ground.topology.estate.clone(),
             created: now,
@@ -276,6 +278,7 @@ impl<'a> Desk<'a> {
             changes: self.changes,
             findings,
             manual,
+            blocked,
             summary,
         }
     }
@@ -352,7 +355,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn summary(&self, manual: &[Manual]) -> Summary {
+    fn summary(&self, manual: &[Manual], blocked: usize) -> Summary {
         let mut summary = Summary::default();
         for change in &self.changes {
             let slot = match change.deed.action() {
@@ -370,13 +373,12 @@ impl<'a> Desk<'a> {
         for edge in &self.edges {
             let slot = match &edge.verdict {
                 EdgeVerdict::Held => &mut summary.unchanged,
-                EdgeVerdict::Change(_) => continue,
+                EdgeVerdict::Change(_) | EdgeVerdict::Blocked(_) => continue,
                 EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
                     &mut summary.waiting
                 }
                 EdgeVerdict::Manual(_) => &mut summary.manual,
                 EdgeVerdict::Unobserved => &mut summary.unobserved,
-                EdgeVerdict::Blocked(_) => &mut summary.blocked,
             };
             *slot += 1;
         }
@@ -387,52 +389,76 @@ impl<'a> Desk<'a> {
                 *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
             }
         }
-        for overlap in self.overlaps() {
-            if !self.ground.selection.takes(self.ground.topology, &overlap.identity.host) {
-                continue;
-            }
-            let hindered = overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })));
-            if hindered {
-                summary.blocked += 1;
-            } else if overlap.since.is_some() && overlap.awaits().is_some() {
-                summary.waiting += 1;
-            }
-        }
+        let waiting = |overlap: &&Overlap| {
+            self.judges(&overlap.identity)
+                && !overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })))
+                && overlap.since.is_some()
+                && overlap.awaits().is_some()
+        };
+        summary.waiting += self.overlaps().filter(waiting).count();
         summary.request = self.settled.values().filter(|one| one.request.is_some()).count();
         summary.waiting += self.awaited().count();
-        // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
-        summary.blocked += self
-            .settled
-            .iter()
-            .filter(|(subject, one)| match subject {
-                Subject::Identity(id) => {
-                    one.material.is_ok()
-                        && one.findings.iter().any(|f| f.severity == Severity::Blocked && f.kind.is_of_authority())
-                        && self.ground.selection.takes(self.ground.topology, &id.host)
-                }
-                Subject::Certificate(_) => false,
-            })
-            .count();
-        // Blocked stores that no edge ends in, and identities that nobody trusts yet, count too.
-        let counted: BTreeSet<&StoreId> =
-            self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| &e.store).collect();
-        summary.blocked += self
-            .stores
-            .iter()
-            .filter(|s| matches!(&s.verdict, StoreVerdict::Blocked(_)) && !counted.contains(&s.id))
-            .count();
-        summary.blocked += self
-            .settled
-            .iter()
-            .filter(|(subject, one)| match (subject, &one.material) {
-                (Subject::Identity(id), Err(Why::OutsideSelection { .. } | Why::AliasConflict { .. })) => {
-                    self.ground.selection.takes(self.ground.topology, &id.host)
-                        && !self.blocked_subjects.contains(subject)
-                }
-                _ => false,
-            })
-            .count();
+        summary.blocked = blocked;
         summary
+    }
+
+    /// Whether an identity's host is selected.
+    fn judges(&self, identity: &IdentityId) -> bool {
+        self.ground.selection.takes(self.ground.topology, &identity.host)
+    }
+
+    /// What is blocked: each trust relation, and what no trust relation speaks of.
+    fn blocked(&self) -> Vec<Blocked> {
+        let of = |what: String, why: &Why| Blocked { what, kind: why.finding(), why: why.to_string() };
+        let mut all = Vec::new();
+        let mut stores: BTreeSet<&StoreId> = BTreeSet::new();
+        let whole = self.stores.iter().filter(|store| matches!(store.verdict, StoreVerdict::Blocked(_)));
+        let whole: BTreeSet<&StoreId> = whole.map(|store| &store.id).collect();
+        for edge in &self.edges {
+            if let EdgeVerdict::Blocked(why) = &edge.verdict {
+                stores.insert(&edge.store);
+                let store = &edge.store;
+                // In a store that is blocked as a whole it is the store that has to be mended.
+                let alias = edge.alias.as_deref().map(|alias| format!(" as {}", text::escape(alias)));
+                let what = match whole.contains(store) {
+                    true => store.to_string(),
+                    false => format!("{} in {store}{}", edge.subject, alias.unwrap_or_default()),
+                };
+                all.push(of(what, why));
+            }
+        }
+        // Stores that no edge ends in.
+        for store in self.stores.iter().filter(|store| !stores.contains(&store.id)) {
+            if let StoreVerdict::Blocked(why) = &store.verdict {
+                all.push(of(store.id.to_string(), why));
+            }
+        }
+        for overlap in self.overlaps().filter(|overlap| self.judges(&overlap.identity)) {
+            let outside = overlap.needs.iter().filter_map(|need| need.hindered.as_ref());
+            let outside = outside.filter(|why| matches!(why, Why::OutsideSelection { .. }));
+            all.extend(outside.take(1).map(|why| of(overlap.identity.to_string(), why)));
+        }
+        for (subject, one) in self.settled {
+            let Subject::Identity(id) = subject else { continue };
+            if !self.judges(id) {
+                continue;
+            }
+            match &one.material {
+                // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
+                Ok(_) => {
+                    let said = one.findings.iter().find(|f| f.severity == Severity::Blocked && f.kind.is_of_authority());
+                    all.extend(said.map(|f| Blocked { what: id.to_string(), kind: f.kind, why: f.message.clone() }));
+                }
+                // Identities that nobody trusts yet.
+                Err(why @ (Why::OutsideSelection { .. } | Why::AliasConflict { .. }))
+                    if !self.blocked_subjects.contains(subject) =>
+                {
+                    all.push(of(id.to_string(), why));
+                }
+                Err(_) => {}
+            }
+        }
+        all
     }
 
     /// Every renewal has its change: a store that cannot take it was judged again as blocked.

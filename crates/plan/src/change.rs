@@ -8,7 +8,7 @@ use trustmason_spec::name::{IdentityId, RuleId, StoreId};
 
 use crate::finding::Kind;
 pub use crate::outline::{
-    Barrier, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityView, Interruption, Manual, ManualItem,
+    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityView, Interruption, Manual, ManualItem,
     ManualKind, Mint, Options, Plan, Restart, StoreState, StoreVerdict, StoreView, Summary, Wait,
 };
 

@@ -13,7 +13,7 @@ use trustmason_spec::topology::Side;
 use trustmason_spec::windows::SystemPlace;
 
 use crate::change::{Action, Change, ChangeId, Material, Phase};
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
 use crate::observed::Input;
 use crate::target::{Called, HandOffTarget};
@@ -396,6 +396,17 @@ impl Summary {
     }
 }
 
+/// Something that cannot be judged or done before a person has mended what stands in its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// What: a trust relation, a store or an identity.
+    pub what: String,
+    /// The finding that names the obstacle.
+    pub kind: Kind,
+    /// The obstacle, and what to do about it.
+    pub why: String,
+}
+
 /// A key this run makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mint {
@@ -457,6 +468,8 @@ pub struct Plan {
     pub mints: BTreeMap<IdentityId, Mint>,
     /// The certificates that changes and packs speak of.
     pub certificates: BTreeMap<Fingerprint, Arc<Certificate>>,
+    /// What is blocked; [`Summary::blocked`] is their number.
+    pub blocked: Vec<Blocked>,
     /// The numbers.
     pub summary: Summary,
 }

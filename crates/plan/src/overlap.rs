@@ -450,7 +450,7 @@ pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap
         findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
         if ground.options.replace.contains(&def.id) {
             let message = "--replace: a new certificate is on its way already, that one is brought to its end first";
-            findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Info));
+            findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
         }
     }
     // What stands in the way of it is no waiting: it has to be mended.

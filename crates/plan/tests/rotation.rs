@@ -174,6 +174,7 @@ fn a_ladder_from_the_first_plan_to_the_last() {
 #[test]
 fn a_rotation_that_is_over_stays_over_whatever_else_is_written_into_that_store() {
     let mut world = asked(&settled(2));
+    world.topology.stores.get_mut(&keystore(0)).unwrap().restart = vec![service(0, "wsm")];
     for _ in 0..4 {
         world.apply(&world.plan());
         world.options.replace.clear();

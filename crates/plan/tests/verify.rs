@@ -166,7 +166,14 @@ const BREAKS: &[Break] = &[
         |p| p.restarts[0].because.push(ChangeId(99)),
         "the restart of h0.acme.example/tomcat speaks of change 99",
     ),
-    ("nothing behind a restart", |p| p.restarts[0].because.clear(), "nothing is behind it"),
+    (
+        "nothing behind a restart",
+        |p| {
+            p.restarts[0].because.clear();
+            p.restarts[0].rotation = false;
+        },
+        "nothing is behind it",
+    ),
     (
         "a restart that is waited for",
         |p| p.barriers[0].waits_for.push(Wait::Restart(ServiceId::new(host(0), "gone"))),

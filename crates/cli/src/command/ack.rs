@@ -17,7 +17,7 @@ use crate::exit::Facts;
 use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
-use crate::view::ladder::{self, Limits};
+use crate::view::ladder::{self, Onward};
 use crate::view::line;
 
 pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
@@ -51,27 +51,9 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     // What is left is asked of the plan that there is now, and of nothing else.
     let mut sight = machine.look(&estate, console)?;
     let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
-    left(&mut text, &next, &Limits::of_newest(&sight.ledger.ledger));
+    ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
     console.report(&text);
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
-}
-
-/// What is still to be done after an acknowledgement.
-fn left(out: &mut String, next: &Plan, limits: &Limits) {
-    let waits = next.waits();
-    out.push('\n');
-    ladder::restarts_now(out, &waits.restarts);
-    let packs: Vec<String> = waits.others.iter().filter(|w| w.reply().is_none()).map(ToString::to_string).collect();
-    if !packs.is_empty() {
-        line!(out, "Still waited for: {}.", packs.join(", "));
-    }
-    ladder::how_to_go_on(out, next, limits);
-    if next.is_settled() && waits.is_empty() {
-        line!(out, "Nothing is left to be done.");
-    }
-    // One empty line at most, and none at the end.
-    out.truncate(out.trim_end().len());
-    out.push('\n');
 }
 
 /// The services that a person means.

@@ -12,6 +12,7 @@ use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::Side;
 
 use crate::args::{ApplyArgs, ReportFormat};
+use crate::causes::Causes;
 use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
@@ -41,7 +42,8 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     let (options, made) = match &saved {
         Some(saved) => (saved.options.clone(), saved.created),
         None => {
-            let question = Question { select: args.select, allow_deletes: args.allow_deletes, ..Question::default() };
+            let (select, replace) = (args.select, args.replace);
+            let question = Question { select, replace, allow_deletes: args.allow_deletes, ..Question::default() };
             (estate.options(question)?, machine.clock.now())
         }
     };
@@ -63,15 +65,15 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     machine.heed_signals()?;
     let (rounds, next) = rounds(&estate, &machine, Begun { sight, plan, approval }, &mut lock, console)?;
     drop(lock);
-    let facts = facts(&rounds, &next);
+    let causes = Causes::of(&rounds, &next);
     let pack = |id: &_| machine.pack(id);
-    let report = Report { rounds: &rounds, next: &next, shown: saved.is_none(), pack: &pack };
+    let report = Report { rounds: &rounds, next: &next, causes: &causes, shown: saved.is_none(), pack: &pack };
     console.report(&match args.format {
         ReportFormat::Text => format!("\n{}", view::apply::text(report)),
-        ReportFormat::Json => view::apply::json(report, facts.code())
+        ReportFormat::Json => view::apply::json(report)
             .map_err(|e| Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}")))?,
     });
-    Ok(facts)
+    Ok(causes.facts())
 }
 
 /// What was looked at, planned and approved.
@@ -176,14 +178,6 @@ pub(crate) fn approve_with(console: Console, question: &str, how: &str, nobody: 
         Some(_) => Err(Stop::refused("declined; nothing was done")),
         None => Err(Stop::refused(nobody)),
     }
-}
-
-/// What an apply means for the exit code.
-pub(crate) fn facts(rounds: &[Round], next: &Plan) -> Facts {
-    let down = |round: &Round| round.restarts.iter().any(|r| r.outcome.is_err());
-    let failed = rounds.iter().any(|round| !round.outcomes.is_complete() || down(round));
-    let interrupted = rounds.iter().any(|round| round.interrupted);
-    Facts { interrupted, ..Facts::of_apply(&next.summary, failed, !next.barriers.is_empty()) }
 }
 
 /// A plan from a file.

@@ -12,6 +12,7 @@ use crate::exit::Facts;
 use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
+use crate::view::ladder::{self, Onward};
 
 pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let named = HandOffTarget::meant_by(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
@@ -44,15 +45,20 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     };
     let confirmed = confirm(claim, &machine.disk, &machine.secrets, &machine.certificates, &mut lock)
         .map_err(|e| Stop::refused(e.to_string()))?;
+    drop(lock);
+    let mut sight = machine.look(&estate, console)?;
+    let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let target = target.called(topology);
     let holds = count(confirmed.holds.len(), "certificate");
-    console.report(&match confirmed.kind {
+    let mut text = match confirmed.kind {
         ConfirmationKind::Claimed => format!(
             "Recorded, by the word of {by}: {target} holds {holds} of the pack, and {} of it are gone.\n",
             confirmed.gone.len()
         ),
         ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}.\n"),
-    });
+    };
+    ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
+    console.report(&text);
     Ok(Facts::FINE)
 }
 

@@ -9,6 +9,7 @@ use trustmason_plan::outline::Plan;
 
 use super::apply::{self, Begun};
 use crate::args::DemoArgs;
+use crate::causes::Causes;
 use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
@@ -49,9 +50,11 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         let (rounds, next) = apply::rounds(&estate, &machine, begun, &mut lock, console)?;
         drop(lock);
         let pack = |id: &_| machine.pack(id);
-        console.report(&view::apply::text(Report { rounds: &rounds, next: &next, shown: false, pack: &pack }));
+        let causes = Causes::of(&rounds, &next);
+        let report = Report { rounds: &rounds, next: &next, causes: &causes, shown: false, pack: &pack };
+        console.report(&view::apply::text(report));
         if rounds.iter().any(|round| !round.outcomes.is_complete()) {
-            return Ok(apply::facts(&rounds, &next));
+            return Ok(causes.facts());
         }
         person(&estate, &machine, &next, console)?;
         restarts(&estate, &machine, console)?;
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     console.report(&view::plan::plan(&plan, console.verbose()));
     console
         .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
-    Ok(Facts::of_apply(&plan.summary, false, !plan.barriers.is_empty()))
+    Ok(Causes::of(&[], &plan).facts())
 }
 
 /// More than any rotation needs: extend, install, withdraw.

@@ -7,7 +7,7 @@ use trustmason_host::rollback::{self, Looking, Outlook, Request, Undone};
 use trustmason_host::run::StoreOutcome;
 use trustmason_plan::outline::{Plan, Restart};
 use trustmason_plan::run_id::RunId;
-use trustmason_plan::text::{count, time, word};
+use trustmason_plan::text::{count, time};
 
 use super::apply::approve;
 use super::confirm::person;
@@ -18,6 +18,7 @@ use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
 use crate::machine::{Machine, Sight};
 use crate::stop::Stop;
+use crate::view::ladder::Onward;
 use crate::view::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint};
 
 const QUESTION: &str = "Do you want to take this run back?";
@@ -91,21 +92,6 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
-/// What a person does after a rollback: the spec still asks for what was taken back.
-fn again_otherwise(out: &mut String, next: &Plan) {
-    let spec = word(&next.options.spec);
-    if let Some(first) = next.waits().restarts.first() {
-        line!(out, "When a service is up again, say so:");
-        line!(out, "  trustmason ack {spec} {}", first.service);
-    }
-    if next.changes.is_empty() && next.barriers.is_empty() {
-        return;
-    }
-    line!(out, "The next apply would do the same again. Mend the spec first, or find out what went wrong; then look:");
-    line!(out, "  trustmason plan {spec}");
-    out.push('\n');
-}
-
 fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     let mut out = String::new();
     let mut restored = 0;
@@ -150,7 +136,7 @@ fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
     out.push('\n');
     let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
     ladder::restarts_now(&mut out, &again);
-    again_otherwise(&mut out, next);
+    ladder::how_to_go_on(&mut out, next, &Onward::undone());
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",
         // The run counts as taken back: another rollback would take the one before it.

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use serde::Serialize;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
-use trustmason_plan::Why;
 use trustmason_plan::change::{Action, Change};
-use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, Restart, StoreVerdict, Summary};
+use trustmason_plan::outline::{Blocked, ManualKind, Plan, Restart, Summary};
 use trustmason_plan::target::{HandOffTarget, TargetKind};
 use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
-use super::ladder::Limits;
+use super::ladder::Onward;
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
+use crate::causes::Causes;
 use crate::machine::Restarting;
 
 /// Numbers of the last line.
@@ -98,6 +98,8 @@ pub(crate) struct Report<'a> {
     pub(crate) rounds: &'a [Round],
     /// The plan made afterwards.
     pub(crate) next: &'a Plan,
+    /// Why that is not the end.
+    pub(crate) causes: &'a Causes,
     /// Whether the first plan was shown before it was carried out.
     pub(crate) shown: bool,
     /// The folder of a pack.
@@ -116,22 +118,13 @@ impl<'a> Report<'a> {
         self.shown && self.rounds.iter().all(|round| idle(round) && round.plan.changes.is_empty())
     }
 
-    /// What is blocked afterwards, each reason once.
-    fn blocked(self) -> Vec<(String, &'a Why)> {
-        let mut all: Vec<(String, &Why)> = Vec::new();
-        let mut said = BTreeSet::new();
-        for store in &self.next.stores {
-            if let StoreVerdict::Blocked(why) = &store.verdict
-                && said.insert(why.to_string())
-            {
-                all.push((store.id.to_string(), why));
-            }
-        }
-        for edge in &self.next.edges {
-            if let EdgeVerdict::Blocked(why) = &edge.verdict
-                && said.insert(why.to_string())
-            {
-                all.push((format!("{} in {}", edge.subject, edge.store), why));
+    /// What is blocked afterwards, each reason once, with all that it blocks.
+    fn blocked(self) -> Vec<(&'a Blocked, BTreeSet<&'a str>)> {
+        let mut all: Vec<(&Blocked, BTreeSet<&str>)> = Vec::new();
+        for one in &self.next.blocked {
+            match all.iter_mut().find(|(other, _)| other.why == one.why) {
+                Some((_, what)) => drop(what.insert(&one.what)),
+                None => all.push((one, BTreeSet::from([one.what.as_str()]))),
             }
         }
         all
@@ -165,8 +158,9 @@ pub(crate) fn text(report: Report<'_>) -> String {
     let blocked = report.blocked();
     if !blocked.is_empty() {
         line!(out, "{}", paint(BOLD, "Still blocked:"));
-        for (what, why) in blocked {
-            line!(out, "  {} {what} ({}): {why}", paint(BAD, "!"), why.finding());
+        for (Blocked { what, kind, why }, all) in blocked {
+            let more = if all.len() > 1 { format!(" and {} more", all.len() - 1) } else { String::new() };
+            line!(out, "  {} {what}{more} ({kind}): {why}", paint(BAD, "!"));
         }
         out.push('\n');
     }
@@ -174,7 +168,10 @@ pub(crate) fn text(report: Report<'_>) -> String {
     if !report.is_said() {
         ladder::rotations(&mut out, report.next);
     }
-    ladder::how_to_go_on(&mut out, report.next, &Limits::of(&report.next.options));
+    ladder::how_to_go_on(&mut out, report.next, &Onward::applied(&report.next.options));
+    if let Some(line) = report.causes.line() {
+        line!(out, "{line}");
+    }
     line!(out, "{}", paint(BOLD, Done::of(report.rounds).line()));
     out
 }
@@ -312,6 +309,9 @@ struct OutcomeDocument {
     summary: Done,
     next: Summary,
     exit_code: u8,
+    /// Why it is not 0, the gravest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
 }
 
 #[derive(Default, Serialize)]
@@ -371,7 +371,7 @@ struct RestartDocument {
 }
 
 /// The report as JSON.
-pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_json::Error> {
+pub(crate) fn json(report: Report<'_>) -> Result<String, serde_json::Error> {
     let mut rounds: Vec<RoundDocument> = report.rounds.iter().map(round_document).collect();
     let round = rounds.pop().unwrap_or_default();
     let document = OutcomeDocument {
@@ -393,7 +393,8 @@ pub(crate) fn json(report: Report<'_>, exit_code: u8) -> Result<String, serde_js
             .collect(),
         summary: Done::of(report.rounds),
         next: report.next.summary,
-        exit_code,
+        exit_code: report.causes.facts().code(),
+        causes: report.causes.words(),
     };
     let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');

@@ -6,10 +6,9 @@ use std::fmt;
 
 use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::ledger::Ledger;
-use trustmason_plan::outline::{Barrier, Forecast, Options, Plan, Restart, Wait};
+use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Options, Plan, Restart, Wait};
 use trustmason_plan::text::{day, escape, word};
 use trustmason_plan::waits::Waits;
-use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Side;
 
 use super::plan::style;
@@ -145,54 +144,105 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
     }
 }
 
-/// What is left after a command, and the commands that go on from there. It is made from the plan that is left, whichever command
-/// made that necessary.
-pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, limits: &Limits) {
+/// Where a command leaves off, beside the plan that is left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Onward {
+    /// What was begun with these goes on with these.
+    limits: Limits,
+    /// The newest run took another back: the spec still asks for what was taken back.
+    undone: bool,
+    /// Packs are named elsewhere, each with the command that follows it.
+    packs_told: bool,
+}
+
+impl Onward {
+    /// After a plan was shown.
+    pub(crate) fn planned(options: &Options) -> Self {
+        Self { limits: Limits::of(options), ..Self::default() }
+    }
+
+    /// After a plan was carried out, and its packs were told.
+    pub(crate) fn applied(options: &Options) -> Self {
+        Self { limits: Limits::of(options), packs_told: true, ..Self::default() }
+    }
+
+    /// After a person's word: it belongs to what the newest run began.
+    pub(crate) fn said(ledger: &Ledger) -> Self {
+        let Some(run) = ledger.runs.last() else { return Self::default() };
+        let limits = Limits { hosts: run.hosts.clone(), side: run.side };
+        Self { limits, undone: run.undoes.is_some(), packs_told: false }
+    }
+
+    /// After a run was taken back.
+    pub(crate) fn undone() -> Self {
+        Self { undone: true, ..Self::default() }
+    }
+}
+
+/// The commands that go on from here. They are made from the plan that is left, whichever command left it.
+pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     let spec = word(&plan.options.spec);
     let waits = plan.waits();
-    let then = !plan.barriers.is_empty() || !plan.changes.is_empty();
     restarts_later(out, &waits);
-    let replies: Vec<&IdentityId> = waits.others.iter().filter_map(|wait| wait.reply()).collect();
+    let pack = plan.manual.iter().find(|work| work.waiting_since.is_some() && work.kind == ManualKind::Store);
+    if let Some(pack) = pack.filter(|_| !onward.packs_told) {
+        line!(out, "When a pack is brought in, say so:");
+        line!(out, "  trustmason confirm {spec} {}", pack.called);
+    }
     if let Some(first) = waits.restarts.first() {
         let name = &first.service.name;
         line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", escape(name));
         line!(out, "  trustmason ack {spec} {}", first.service);
     }
-    if !then {
-        if !waits.restarts.is_empty() {
+    let replies: Vec<String> = waits.others.iter().filter_map(|wait| wait.reply()).map(ToString::to_string).collect();
+    if !replies.is_empty() {
+        line!(out, "When an authority has replied, put its file into its inbox: for {}.", replies.join(", "));
+    }
+    if plan.barriers.is_empty() && plan.changes.is_empty() {
+        if pack.is_some() || !waits.is_empty() {
             out.push('\n');
         }
         return;
     }
-    if !replies.is_empty() {
-        let names: Vec<String> = replies.iter().map(ToString::to_string).collect();
-        line!(out, "Put the replies into the inboxes of their authorities: {}.", names.join(", "));
-    }
-    if waits.is_empty() {
-        line!(out, "Nothing else is waited for. Go on:");
+    if onward.undone {
+        line!(out, "The next apply would do again what was taken back. Mend the spec first, or what went wrong; then look:");
+        line!(out, "  trustmason plan {spec}");
     } else {
-        line!(out, "and when all is done, go on:");
+        line!(out, "{}", if waits.is_empty() { "Nothing else is waited for. Go on:" } else { "and when all is done, go on:" });
+        line!(out, "  trustmason apply {spec}{}", onward.limits);
     }
-    line!(out, "  trustmason apply {spec}{limits}");
+    out.push('\n');
+}
+
+/// What is left after a person's word, with the commands that go on.
+pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
+    let waits = next.waits();
+    out.push('\n');
+    restarts_now(out, &waits.restarts);
+    let packs: Vec<String> = waits.others.iter().filter(|w| w.reply().is_none()).map(ToString::to_string).collect();
+    if !packs.is_empty() {
+        line!(out, "Still waited for: {}.", packs.join(", "));
+    }
+    how_to_go_on(out, next, onward);
+    if next.is_settled() && waits.is_empty() {
+        line!(out, "Nothing is left to be done.");
+    }
+    // One empty line at most, and none at the end.
+    out.truncate(out.trim_end().len());
     out.push('\n');
 }
 
 /// `--host` and `--side` as they are written in a command that goes on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Limits {
+struct Limits {
     hosts: Vec<String>,
     side: Option<Side>,
 }
 
 impl Limits {
     /// Those of a plan.
-    pub(crate) fn of(options: &Options) -> Self {
+    fn of(options: &Options) -> Self {
         Self { hosts: options.hosts.clone(), side: options.side }
-    }
-
-    /// Those of the newest run: what was begun with them goes on with them.
-    pub(crate) fn of_newest(ledger: &Ledger) -> Self {
-        ledger.runs.last().map_or_else(Self::default, |run| Self { hosts: run.hosts.clone(), side: run.side })
     }
 }
 

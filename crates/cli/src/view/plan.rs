@@ -4,30 +4,39 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
-use trustmason_plan::change::{Action, After, CertificateView, Change, Deed, From, FromKind};
+use trustmason_plan::change::{Action, After, CertificateView, Change, ChangeId, Deed, From, FromKind};
 use trustmason_plan::finding::{Finding, Kind, Severity};
 use trustmason_plan::outline::{
-    EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary,
+    Blocked, EdgeVerdict, EdgeView, Manual, ManualItem, ManualKind, Plan, StoreState, StoreVerdict, StoreView, Summary,
 };
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::{Why, wire};
-use trustmason_spec::name::Fqdn;
+use trustmason_spec::name::{Fqdn, StoreId};
 
+use super::ladder::Onward;
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
 
-/// The whole text.
+/// The whole text. Without `verbose` what is the same in several stores is told once, work by hand is one line, and what is blocked
+/// is listed once; nothing that takes something away is ever told together.
 pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     let mut out = String::new();
     heading(&mut out, plan);
+    let folded = if verbose { Folded::default() } else { Folded::of(plan) };
+    folded.tell(&mut out, plan);
     let mut said = BTreeSet::new();
-    hosts(&mut out, plan, &mut said);
+    hosts(&mut out, plan, &folded, &mut said, verbose);
+    blocked(&mut out, plan, verbose);
+    said.extend(plan.blocked.iter().map(|one| one.why.clone()));
     findings(&mut out, plan, &said, verbose);
     ladder::interruptions(&mut out, plan);
     let all: Vec<_> = plan.restarts.iter().collect();
     let title = if plan.changes.is_empty() { "Still to be restarted" } else { "Restart afterwards" };
     ladder::restarts(&mut out, title, &all);
     ladder::rotations(&mut out, plan);
-    manual(&mut out, plan);
+    manual(&mut out, plan, verbose);
+    if plan.summary.changes() == 0 {
+        ladder::how_to_go_on(&mut out, plan, &Onward::planned(&plan.options));
+    }
     line!(out, "{}", paint(BOLD, summary(plan)));
     out
 }
@@ -66,7 +75,7 @@ fn side(side: trustmason_spec::topology::Side) -> char {
 }
 
 /// One section per host that has something to say; the rest is one line.
-fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
+fn hosts(out: &mut String, plan: &Plan, folded: &Folded<'_>, said: &mut BTreeSet<String>, verbose: bool) {
     let mut by_host: BTreeMap<&Fqdn, Vec<&StoreView>> = BTreeMap::new();
     for store in &plan.stores {
         by_host.entry(&store.id.host).or_default().push(store);
@@ -83,11 +92,8 @@ fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
             mention(said, why);
         }
         for view in stores {
-            let blocked: Vec<&EdgeView> = plan
-                .edges
-                .iter()
-                .filter(|e| e.store == view.id && matches!(e.verdict, EdgeVerdict::Blocked(_)))
-                .collect();
+            let blocked = plan.edges.iter().filter(|e| verbose && e.store == view.id);
+            let blocked: Vec<&EdgeView> = blocked.filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).collect();
             match &view.verdict {
                 StoreVerdict::Blocked(Why::Unreachable { .. }) => {}
                 StoreVerdict::Blocked(why) => {
@@ -96,9 +102,14 @@ fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
                     mention(said, why);
                 }
                 StoreVerdict::Change(ids) => {
+                    let changes: Vec<&Change> =
+                        ids.iter().filter_map(|id| plan.change(*id)).filter(|c| !folded.has(c)).collect();
+                    if changes.is_empty() && blocked.is_empty() {
+                        continue;
+                    }
                     store_line(&mut body, view);
-                    for change in ids.iter().filter_map(|id| plan.change(*id)) {
-                        entry(&mut body, change);
+                    for change in changes {
+                        entry(&mut body, change, &format!("#{}", change.id));
                     }
                     blocked_edges(&mut body, &blocked, said);
                 }
@@ -120,6 +131,104 @@ fn hosts(out: &mut String, plan: &Plan, said: &mut BTreeSet<String>) {
         line!(out, "{}", paint(DIM, format!("{} with nothing to change {are} not shown.", count(quiet, "store"))));
         out.push('\n');
     }
+}
+
+/// Changes that are the same in several stores, by the stores they are the same in.
+#[derive(Default)]
+struct Folded<'a> {
+    groups: BTreeMap<Vec<&'a StoreId>, Vec<Vec<&'a Change>>>,
+    ids: BTreeSet<ChangeId>,
+}
+
+impl<'a> Folded<'a> {
+    /// Only what adds trust, or gives it another alias, is ever told together.
+    fn of(plan: &'a Plan) -> Self {
+        let mut same: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
+        for change in plan.changes.iter().filter(|c| matches!(c.deed.action(), Action::Import | Action::Rename)) {
+            let mut words = String::new();
+            entry(&mut words, change, "");
+            same.entry(words).or_default().push(change);
+        }
+        let mut folded = Self::default();
+        for changes in same.into_values() {
+            let stores: BTreeSet<&StoreId> = changes.iter().map(|change| &change.store).collect();
+            if stores.len() > 1 {
+                folded.ids.extend(changes.iter().map(|change| change.id));
+                folded.groups.entry(stores.into_iter().collect()).or_default().push(changes);
+            }
+        }
+        folded
+    }
+
+    fn has(&self, change: &Change) -> bool {
+        self.ids.contains(&change.id)
+    }
+
+    fn tell(&self, out: &mut String, plan: &Plan) {
+        // As they are numbered.
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_by_key(|(_, changes)| changes.iter().flatten().map(|change| change.id).min());
+        for (stores, changes) in groups {
+            line!(out, "{}", paint(BOLD, format!("The same in {}:", count(stores.len(), "store"))));
+            let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+            for store in stores {
+                by_name.entry(store.name.as_str()).or_default().push(store.host.as_str());
+            }
+            for (name, hosts) in by_name {
+                wrapped(out, &format!("  {name} of "), &hosts);
+            }
+            let mut changes: Vec<_> = changes.iter().collect();
+            changes.sort_by_key(|all| all.iter().map(|change| change.id).min());
+            for all in changes {
+                let Some(first) = all.first() else { continue };
+                let numbers: Vec<String> = all.iter().map(|change| format!("#{}", change.id)).collect();
+                entry(out, first, &numbers.join(", "));
+            }
+            out.push('\n');
+        }
+        if !self.ids.is_empty() {
+            let all = plan.changes.len();
+            let text = format!("{} of {} are told above, once for several stores; -v lists each.", self.ids.len(), count(all, "change"));
+            line!(out, "{}", paint(DIM, text));
+            out.push('\n');
+        }
+    }
+}
+
+/// Names after a beginning, in lines of a terminal's width.
+fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
+    const WIDTH: usize = 100;
+    let mut row = beginning.to_owned();
+    for (n, name) in names.iter().enumerate() {
+        let text = if n + 1 < names.len() { format!("{name}, ") } else { (*name).to_owned() };
+        if row.len() + text.trim_end().len() > WIDTH && row.len() > beginning.len() {
+            line!(out, "{}", row.trim_end());
+            row = " ".repeat(beginning.len());
+        }
+        row.push_str(&text);
+    }
+    line!(out, "{row}");
+}
+
+/// What is blocked, each obstacle once, with what it blocks.
+fn blocked(out: &mut String, plan: &Plan, verbose: bool) {
+    // With -v each stands where it belongs; a store that cannot be written says so in its host's section.
+    let store = |one: &&Blocked| !plan.stores.iter().any(|s| matches!(&s.verdict, StoreVerdict::Blocked(why) if why.to_string() == one.why));
+    let mut by_why: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for one in plan.blocked.iter().filter(|_| !verbose).filter(store) {
+        by_why.entry((one.kind.as_str(), &one.why)).or_default().insert(&one.what);
+    }
+    if by_why.is_empty() {
+        return;
+    }
+    line!(out, "{}", paint(BOLD, "Blocked:"));
+    for ((kind, why), what) in by_why {
+        line!(out, "  {} ({kind}) {why}", paint(BAD, "!"));
+        for what in what {
+            line!(out, "      {}", paint(DIM, what));
+        }
+    }
+    out.push('\n');
 }
 
 /// Remembers what was said, so that the findings do not say it again.
@@ -174,11 +283,11 @@ pub(crate) fn style(action: Action) -> Style {
     }
 }
 
-fn entry(out: &mut String, change: &Change) {
+fn entry(out: &mut String, change: &Change, number: &str) {
     let action = change.deed.action();
     let shown = change.to_string();
     let words = shown.strip_prefix(action.symbol()).unwrap_or(&shown);
-    line!(out, "    {}{words}  {}", paint(style(action), action.symbol()), paint(DIM, format!("#{}", change.id)));
+    line!(out, "    {}{words}  {}", paint(style(action), action.symbol()), paint(DIM, number));
     let rule = match (&change.rule, &change.source) {
         (Some(rule), Some(source)) => format!("  {}", paint(DIM, format!("[{rule}: {}]", escape(source)))),
         (Some(rule), None) => format!("  {}", paint(DIM, format!("[{rule}]"))),
@@ -300,16 +409,20 @@ pub(crate) fn place(finding: &Finding) -> String {
     place
 }
 
-fn manual(out: &mut String, plan: &Plan) {
+fn manual(out: &mut String, plan: &Plan, verbose: bool) {
     if plan.manual.is_empty() {
         return;
     }
-    line!(out, "{}", paint(BOLD, "By hand (apply writes a pack with files and steps for each):"));
+    line!(out, "{}", paint(BOLD, "By hand (apply writes a pack with files and steps for each; -v shows them here):"));
     for work in &plan.manual {
-        line!(out, "  {}: {}", work.called, work_line(work));
+        line!(out, "  {}: {}{}", work.called, work_line(work), tally(work));
+        // What leaves is named whatever is folded.
+        items(out, '-', BAD, &work.remove, "");
+        if !verbose {
+            continue;
+        }
         items(out, '+', GOOD, &work.add, "");
         items(out, '?', WARN, &work.verify, " (verify, add if absent)");
-        items(out, '-', BAD, &work.remove, "");
         if work.kind != ManualKind::Store {
             for step in &work.steps {
                 line!(out, "    {}", escape(step));
@@ -317,6 +430,13 @@ fn manual(out: &mut String, plan: &Plan) {
         }
     }
     out.push('\n');
+}
+
+/// How many certificates a work is about.
+fn tally(work: &Manual) -> String {
+    let all = [(work.add.len(), "to add"), (work.verify.len(), "to verify"), (work.remove.len(), "to remove")];
+    let some: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if some.is_empty() { String::new() } else { format!(": {}", some.join(", ")) }
 }
 
 /// What kind of work it is, and since when it waits.

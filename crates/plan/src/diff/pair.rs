@@ -7,8 +7,8 @@ use trustmason_keystore::{Entry, Fingerprint};
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
 use crate::change::{Action, After, CertificateView, Deed, Forecast, From, FromKind, Material, Phase};
-use crate::finding::Kind;
-use crate::overlap::{Overlap, Stage, next_alias};
+use crate::finding::{Kind, Severity};
+use crate::overlap::{self, Overlap, Stage, next_alias};
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,9 +91,10 @@ impl<'a> Comparison<'a> {
         let missing = if last.is_none() { Kind::Missing } else { Kind::Stale };
         // While it settles its service may present the next one any moment.
         let (finding, severity, reason) = match half {
+            // That the identity needs another certificate is a finding of the identity: nothing is wrong with what its trusters hold.
             Half::Next if overlap.stage != Stage::Settle => (
-                overlap.kind(),
-                overlap.severity(self.ground),
+                Kind::RotationWaiting,
+                overlap.since.map_or(Severity::Info, |since| overlap::patience(self.ground, since)),
                 format!("{} gets another certificate, which is trusted here before it is used", wish.edge.subject),
             ),
             Half::Old | Half::Next => {

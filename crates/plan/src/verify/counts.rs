@@ -73,6 +73,7 @@ pub(super) fn defects(plan: &Plan) -> Vec<Defect> {
         ("unchanged", says.unchanged, has.unchanged),
         ("by hand", says.manual, has.manual),
         ("unobserved", says.unobserved, has.unobserved),
+        ("blocked", says.blocked, plan.blocked.len()),
     ];
     let at_least = [("waiting", says.waiting, has.waiting), ("blocked", says.blocked, has.blocked)];
     let exact = exact.into_iter().filter(|(_, says, has)| says != has);

@@ -1,0 +1,122 @@
+//! Why an apply is not at its end. The exit code and the line that tells why are made of one list, so that neither says what the
+//! other does not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use trustmason_host::run::{ChangeOutcome, PackOutcome, StoreOutcome};
+use trustmason_plan::outline::Plan;
+use trustmason_spec::name::StoreId;
+
+use crate::exit::Facts;
+use crate::view::apply::Round;
+
+/// What kept an apply from its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Causes {
+    /// What failed or is blocked: something has to be mended.
+    mend: Vec<Cause>,
+    /// What a person has to do, or to approve.
+    act: Vec<Cause>,
+    interrupted: bool,
+}
+
+/// So many of one kind, and the words for one and for several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cause {
+    number: usize,
+    what: Words,
+}
+
+type Words = (&'static str, &'static str);
+
+const UNWRITTEN: Words = ("store was not written", "stores were not written");
+const LEFT_OUT: Words = ("change was left out", "changes were left out");
+const NO_PACK: Words = ("pack was not written", "packs were not written");
+const UNASKED: Words = ("key or request was not made", "keys or requests were not made");
+const DOWN: Words = ("service was not restarted", "services were not restarted");
+const TROUBLE: Words = ("trouble is marked with ! above", "troubles are marked with ! above");
+const BLOCKED: Words = ("is blocked", "are blocked");
+const RESTART: Words = ("restart", "restarts");
+const BY_HAND: Words = ("task by hand", "tasks by hand");
+const REPLY: Words = ("reply of an authority", "replies of authorities");
+const FOLLOWS: Words =
+    ("change that follows from what was done", "changes that follow from what was done");
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, what: (one, several) } = self;
+        write!(f, "{number} {}", if *number == 1 { one } else { several })
+    }
+}
+
+impl Causes {
+    /// Those of these rounds, and of the plan that is left after them.
+    pub(crate) fn of(rounds: &[Round], next: &Plan) -> Self {
+        let mut mend = Tally::default();
+        for round in rounds {
+            let outcomes = &round.outcomes;
+            let unwritten: BTreeSet<&StoreId> = outcomes
+                .stores
+                .iter()
+                .filter(|(_, o)| !matches!(o, StoreOutcome::Written { .. } | StoreOutcome::Unchanged))
+                .map(|(id, _)| id)
+                .collect();
+            let left_out = round.plan.changes.iter().filter(|change| {
+                let outcome = outcomes.changes.get(&change.id);
+                outcome.is_some_and(|o| *o != ChangeOutcome::Done) && !unwritten.contains(&change.store)
+            });
+            let no_pack = outcomes.packs.values();
+            let no_pack = no_pack.filter(|o| !matches!(o, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+            mend.add(unwritten.len(), UNWRITTEN);
+            mend.add(left_out.count(), LEFT_OUT);
+            mend.add(no_pack.count(), NO_PACK);
+            mend.add(outcomes.unasked.len(), UNASKED);
+            mend.add(round.restarts.iter().filter(|r| r.outcome.is_err()).count(), DOWN);
+            mend.add(outcomes.troubles.len(), TROUBLE);
+        }
+        mend.add(next.blocked.len(), BLOCKED);
+        let mut act = Tally::default();
+        let waits = next.waits();
+        act.add(waits.restarts.iter().filter(|restart| restart.rotation).count() + waits.later.len(), RESTART);
+        act.add(next.manual.len(), BY_HAND);
+        act.add(waits.others.iter().filter(|wait| wait.reply().is_some()).count(), REPLY);
+        act.add(next.summary.changes(), FOLLOWS);
+        let interrupted = rounds.iter().any(|round| round.interrupted);
+        Self { mend: mend.0, act: act.0, interrupted }
+    }
+
+    /// What they mean for the exit code.
+    pub(crate) fn facts(&self) -> Facts {
+        let Self { mend, act, interrupted } = self;
+        Facts { interrupted: *interrupted, blocked: !mend.is_empty(), waiting: !act.is_empty(), ..Facts::FINE }
+    }
+
+    /// Each in words, the gravest first.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.mend.iter().chain(&self.act).map(ToString::to_string).collect()
+    }
+
+    /// The line that tells the exit code and why; none where it is 0.
+    pub(crate) fn line(&self) -> Option<String> {
+        let words = |causes: &[Cause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let parts = [("to mend: ", &self.mend), ("waits for: ", &self.act)];
+        let parts: Vec<String> =
+            parts.iter().filter(|(_, all)| !all.is_empty()).map(|(what, all)| format!("{what}{}", words(all))).collect();
+        let code = self.facts().code();
+        (code != 0 && !parts.is_empty()).then(|| format!("Exit {code}; {}.", parts.join("; ")))
+    }
+}
+
+#[derive(Default)]
+struct Tally(Vec<Cause>);
+
+impl Tally {
+    fn add(&mut self, number: usize, what: Words) {
+        match self.0.iter_mut().find(|cause| cause.what == what) {
+            Some(cause) => cause.number += number,
+            None if number > 0 => self.0.push(Cause { number, what }),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Whoever does what is printed, and nothing else, gets to "No changes.": every command that a command names is run as it stands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::let_underscore_must_use,
+    reason = "tests"
+)]
+
+use crate::support;
+
+use support::{Estate, SPEC, Said};
+
+const DONE: &str = "No changes. Every store holds what the spec declares.";
+
+/// The commands that a report names, each on a line of its own.
+fn commands(said: &Said) -> Vec<String> {
+    let lines = said.out.lines().map(str::trim_start);
+    let named = lines.filter_map(|line| line.strip_prefix("afterwards: ").unwrap_or(line).strip_prefix("trustmason "));
+    named.map(str::to_owned).collect()
+}
+
+/// Runs a command line as a shell does.
+fn shell(estate: &Estate, line: &str) -> Said {
+    let program = env!("CARGO_BIN_EXE_trustmason");
+    let answer = if line.starts_with("apply") { " --auto-approve" } else { "" };
+    let mut command = std::process::Command::new("sh");
+    let command = command.arg("-c").arg(format!("'{program}' {line}{answer}")).current_dir(estate.dir.path());
+    support::said(command.stdin(std::process::Stdio::null()).env("COLUMNS", "100"))
+}
+
+/// Follows what is printed from here. Answers the commands that were run.
+fn follow(estate: &Estate, first: &str) -> Vec<String> {
+    let mut run = Vec::new();
+    let mut said = shell(estate, first);
+    for _ in 0..60 {
+        assert!([0, 5].contains(&said.code), "{run:?}\n{}\n{}", said.out, said.err);
+        // The first that is named is the next to be done; where none is, a look tells whether this is the end.
+        let Some(next) = commands(&said).into_iter().next() else {
+            let plan = shell(estate, "plan");
+            let pending = commands(&plan);
+            if pending.is_empty() {
+                assert_eq!(plan.last_line(), DONE, "nothing says how to go on\n{run:?}\n{}", plan.out);
+                return run;
+            }
+            said = plan;
+            continue;
+        };
+        run.push(next.clone());
+        said = shell(estate, &next);
+    }
+    panic!("it goes on and on: {run:#?}");
+}
+
+fn staged() -> String {
+    SPEC.replace("rotation: immediate", "rotation: staged")
+}
+
+/// A voice browser's services are restarted once its pack is confirmed, side A comes before side B, and a person's word is enough.
+#[test]
+fn what_is_printed_leads_to_the_end() {
+    for spec in [staged(), SPEC.to_owned()] {
+        let estate = Estate::with(&spec, |id, wish| {
+            if id.host.as_str() == "cvp1.acme.example" {
+                wish.cn = "cvp1".to_owned();
+                wish.sans.clear();
+            }
+        });
+        let run = follow(&estate, "apply");
+        assert!(run.iter().any(|line| line.starts_with("confirm ")), "{run:#?}");
+        assert!(run.iter().any(|line| line.starts_with("ack ")), "{run:#?}");
+        assert_eq!(estate.run(&["ack", "*"]).code, 1, "nothing is waited for");
+    }
+}
+
+/// A hint is for the same spec and the same hosts.
+#[test]
+fn what_was_begun_on_one_side_goes_on_there() {
+    let estate = Estate::troubled();
+    let said = estate.run(&["apply", "--auto-approve", "--side", "b"]);
+    let goes_on: Vec<String> = commands(&said).into_iter().filter(|line| line.starts_with("apply")).collect();
+    assert!(goes_on.iter().all(|line| line.ends_with(" --side b")), "{goes_on:?}\n{}", said.out);
+    let said = estate.run(&["ack", "*"]).code(0);
+    let goes_on: Vec<String> = commands(&said).into_iter().filter(|line| line.starts_with("apply")).collect();
+    assert!(goes_on.iter().all(|line| line.ends_with(" --side b")), "{goes_on:?}\n{}", said.out);
+}
+
+/// After a rollback the spec still asks for what was taken back: nothing tells people to make it again.
+#[test]
+fn a_rollback_names_no_apply() {
+    let estate = Estate::troubled();
+    let _ = estate.run(&["apply", "--auto-approve"]);
+    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Mend the spec first");
+    assert!(!commands(&said).iter().any(|line| line.starts_with("apply")), "{}", said.out);
+    let ack = estate.run(&["ack", "*"]).code(0);
+    assert!(!commands(&ack).iter().any(|line| line.starts_with("apply")), "{}", ack.out);
+}
