@@ -77,7 +77,7 @@ fn nothing_that_takes_something_away_is_told_together() {
     let gone = support::Wish::of("gone.pcce.example", 9);
     for host in ["awa", "awb"] {
         estate.put(&format!("{host}/cacerts"), "gone.pcce.example", support::certificate(&gone));
-        estate.remove(&format!("{host}/cacerts"), "cvpa.pcce.example_wsm");
+        estate.remove(&format!("{host}/cacerts"), "cvpa.pcce.example");
     }
     put(&estate.path("estate.yaml"), spec.as_bytes());
     let said = estate.run(&["plan"]).code(0).out_has("The same in 2 stores:");
