@@ -177,6 +177,7 @@ fn both_names_of_a_certificate_change_together() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_person_is_asked_and_only_yes_counts() {
+    needs!(Terminal);
     let estate = Estate::new();
     let (_, der, server) = renewed("fina.acme.example");
     let args = format!("--host 'fina*' {}", server.instead_of(FINESSE));

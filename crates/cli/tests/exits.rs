@@ -107,6 +107,7 @@ fn one_nobody_there_to_approve() {
 #[cfg(target_os = "linux")]
 #[test]
 fn one_declined() {
+    needs!(Terminal);
     let estate = Estate::troubled();
     let said = estate.answer("apply", "y\n").code(1);
     let said = said.out_has("Do you want to perform these actions?").out_has("Only 'yes' will be accepted to approve.");
@@ -117,6 +118,7 @@ fn one_declined() {
 #[cfg(target_os = "linux")]
 #[test]
 fn zero_approved() {
+    needs!(Terminal);
     let estate = Estate::troubled();
     let _ = estate.answer("apply", "yes\n").code(0).out_has("Apply complete: 1 imported, 2 replaced");
 }

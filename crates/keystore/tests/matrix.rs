@@ -374,11 +374,11 @@ struct Bench {
 }
 
 impl Bench {
-    fn start(heavy: bool) -> Option<Self> {
-        let judge = Judge::start()?;
+    fn start(heavy: bool) -> Self {
+        let judge = Judge::start();
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("nss")).unwrap();
-        Some(Self {
+        Self {
             judge,
             nss: Nss::start(&folder.path().join("nss")),
             folder,
@@ -388,7 +388,7 @@ impl Bench {
             no_nss: BTreeMap::new(),
             judged: 0,
             heavy,
-        })
+        }
     }
 
     fn write(&self, bytes: &[u8]) -> PathBuf {
@@ -499,8 +499,8 @@ impl Bench {
 
 #[test]
 fn judge_matrix_of_jks_and_jceks() {
-    let Some(corpus) = corpus() else { return };
-    let Some(mut bench) = Bench::start(false) else { return };
+    needs!(Corpus, Jdk, Openssl, Nss);
+    let (corpus, mut bench) = (corpus(), Bench::start(false));
     bench.run_all(&corpus, &["JKS", "JCEKS"]);
     assert!(bench.no_jvm.is_empty(), "{:#?}", bench.no_jvm);
     assert!(bench.judged > 150, "{}", bench.judged);
@@ -508,8 +508,8 @@ fn judge_matrix_of_jks_and_jceks() {
 
 #[test]
 fn judge_matrix_of_pkcs12() {
-    let Some(corpus) = corpus() else { return };
-    let Some(mut bench) = Bench::start(false) else { return };
+    needs!(Corpus, Jdk, Openssl, Nss);
+    let (corpus, mut bench) = (corpus(), Bench::start(false));
     bench.run_all(&corpus, &["PKCS12"]);
     let same = [
         compare_lists("no JVM reads them before", NO_JVM, &bench.no_jvm),
@@ -523,8 +523,8 @@ fn judge_matrix_of_pkcs12() {
 /// GnuTLS and NSS ask for 600,000 rounds: those stores are judged by the JVM alone, under one operation each.
 #[test]
 fn judge_matrix_of_pkcs12_with_many_rounds() {
-    let Some(corpus) = corpus() else { return };
-    let Some(mut bench) = Bench::start(true) else { return };
+    needs!(Corpus, Jdk, Openssl, Nss);
+    let (corpus, mut bench) = (corpus(), Bench::start(true));
     bench.run_all(&corpus, &["PKCS12"]);
     assert!(bench.no_jvm.is_empty(), "{:#?}", bench.no_jvm);
     assert!(bench.judged >= 8, "{}", bench.judged);
@@ -532,10 +532,8 @@ fn judge_matrix_of_pkcs12_with_many_rounds() {
 
 #[test]
 fn judge_matrix_of_certificate_files() {
-    let Some(corpus) = corpus() else { return };
-    if support::javas::off() {
-        return;
-    }
+    needs!(Corpus, Jdk, Openssl);
+    let corpus = corpus();
     let material = Material::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");

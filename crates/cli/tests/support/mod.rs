@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_RSA_SHA256, SerialNumber};
@@ -146,6 +146,19 @@ pub fn key(n: usize) -> KeyPair {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/keys/{n}.pem"));
     let pem = std::fs::read_to_string(path).unwrap();
     KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
+}
+
+/// A key for a store of the estate. A JCEKS store gets it as a JDK sealed it, with fewer rounds than this program would take.
+fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
+    static SEALED: LazyLock<Store> = LazyLock::new(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
+        let bytes = std::fs::read(path).unwrap();
+        Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
+    });
+    if format != DeclaredFormat::Jceks {
+        return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
+    }
+    NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string())[0]).unwrap())
 }
 
 /// Each is signed once: a test with many estates has mostly the same ones in them.
@@ -293,7 +306,7 @@ impl Estate {
                         {
                             add.push(NewEntry::PrivateKey {
                                 alias: alias.clone(),
-                                key: NewKey::Plain(Zeroizing::new(key(key_of(id.host.as_str())).serialize_der())),
+                                key: new_key(def.format, key_of(id.host.as_str())),
                                 chain: vec![self.certificates[id].clone()],
                                 created_ms: INSTALLED,
                             });
