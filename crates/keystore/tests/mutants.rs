@@ -25,6 +25,9 @@ use support::{corpus, read, summary, text};
 use trustmason_keystore::{Class, Format, Interner, Password, ReadError, Remark, Store, Unlock};
 
 /// Counts what is allocated and the peak of it.
+/// Far longer than the slowest machine needs: what is not done by then hangs.
+const PATIENCE: Duration = Duration::from_secs(240);
+
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
@@ -73,9 +76,9 @@ fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
         }
         sender.send(result).ok();
     });
-    let result = match receiver.recv_timeout(Duration::from_secs(10)) {
+    let result = match receiver.recv_timeout(PATIENCE) {
         Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name}: still not done after 10 seconds"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{name}: it does not come to an end"),
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             panic!("{name}: panicked: {:?}", thread.join().err())
         }

@@ -286,7 +286,11 @@ fn tests_end_early_only_where_it_is_counted() {
             }
             let text = std::fs::read_to_string(&path).unwrap();
             let shown = shown(&path);
-            if looks.iter().any(|word| text.contains(word)) && !may_look.iter().any(|may| shown.starts_with(may)) {
+            if shown == "crates/xtask/tests/floors.rs" {
+                continue;
+            }
+            let code: String = text.lines().map(|line| line.split("//").next().unwrap()).collect();
+            if looks.iter().any(|word| code.contains(word)) && !may_look.iter().any(|may| shown.starts_with(may)) {
                 looking.push(shown.clone());
             }
             for (number, ends) in tests_of(&text) {

@@ -456,6 +456,31 @@ pub fn said(command: &mut Command) -> Said {
     }
 }
 
+/// Waits for something to happen. How long it takes is no matter; what has not happened after minutes will not.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let tries = 30_000;
+    let came = (0..tries).any(|_| {
+        let now = happened();
+        if !now {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        now
+    });
+    assert!(came, "never: {what}");
+}
+
+/// Waits until a file is there.
+pub fn wait_for(path: &Path) {
+    until(&path.display().to_string(), || path.exists());
+}
+
+/// Waits for the clock's next second: certificates count in seconds.
+pub fn next_second() {
+    let second = || jiff::Timestamp::now().as_second();
+    let begun = second();
+    until("the next second", || second() > begun);
+}
+
 pub fn topology(spec: &str, dir: &Path) -> Topology {
     let parsed = trustmason_spec::parse(spec, "estate.yaml").unwrap_or_else(|e| panic!("{e}"));
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
