@@ -2,6 +2,10 @@
 //! fraction of the time. `windows.rs` is a program of its own, because it is what Wine is given.
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
+#[macro_use]
+#[path = "../../../fixtures/needs.rs"]
+mod needs;
+
 #[cfg(unix)]
 #[path = "support/confined.rs"]
 mod confined;

@@ -66,16 +66,6 @@ fn ended_by_itself(what: &str, said: &Said) {
     assert!(!said.err.contains("panicked"), "{what}: {}", said.err);
 }
 
-/// Whether the clock of a program can be set here. In CI it must be possible.
-fn faketime() -> bool {
-    let there = std::process::Command::new("faketime").arg("--version").output().is_ok();
-    assert!(there || std::env::var_os("CI").is_none(), "`faketime` is missing: install the package of that name");
-    if !there {
-        eprintln!("`faketime` is missing: what a clock beyond the calendar does was not tried");
-    }
-    there
-}
-
 /// Runs the program with the clock at a moment, in words for `faketime`.
 fn at(estate: &Estate, moment: &str, args: &[&str]) -> Said {
     let mut command = std::process::Command::new("faketime");
@@ -86,9 +76,7 @@ fn at(estate: &Estate, moment: &str, args: &[&str]) -> Said {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_clock_outside_the_calendar_is_refused() {
-    if !faketime() {
-        return;
-    }
+    needs!(Faketime);
     for (moment, why) in [
         ("1960-01-01 00:00:00", "Z, which is before 1970; set it, then run again"),
         (
@@ -115,9 +103,7 @@ fn a_clock_outside_the_calendar_is_refused() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_clock_at_the_ends_of_the_calendar_stops_nothing_by_a_panic() {
-    if !faketime() {
-        return;
-    }
+    needs!(Faketime);
     for moment in ["1970-01-01 00:00:10", "9999-12-30 21:59:00"] {
         let estate = Estate::troubled();
         let _ = estate.run(&["apply", "--auto-approve"]).code(0);

@@ -8,7 +8,6 @@ use crate::server;
 use crate::support;
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use server::{Server, nobody};
 use support::{Estate, Wish, certificate, files, key, put};
@@ -177,6 +176,7 @@ fn both_names_of_a_certificate_change_together() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_person_is_asked_and_only_yes_counts() {
+    needs!(Terminal);
     let estate = Estate::new();
     let (_, der, server) = renewed("fina.acme.example");
     let args = format!("--host 'fina*' {}", server.instead_of(FINESSE));
@@ -229,12 +229,10 @@ fn who_does_not_answer_does_not_stop_the_others() {
     let estate = Estate::new();
     let (print, _, server) = renewed("fina.acme.example");
     let silent = Server::silent();
-    let begin = Instant::now();
     let pin = print.to_string();
     let args =
         ["collect", "--timeout", "1", "--pin", &pin, &server.instead_of(FINESSE), &silent.instead_of(ADS), &nobody()];
     let said = estate.run(&args).code(4);
-    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
     let way = format!("adsa.acme.example:443 (by way of 127.0.0.1:{}): no answer within 1 s;", silent.port);
     let said = said.out_has(&way).out_has("nothing listens there (connection refused); start the service");
     assert!(

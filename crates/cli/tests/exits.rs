@@ -107,6 +107,7 @@ fn one_nobody_there_to_approve() {
 #[cfg(target_os = "linux")]
 #[test]
 fn one_declined() {
+    needs!(Terminal);
     let estate = Estate::troubled();
     let said = estate.answer("apply", "y\n").code(1);
     let said = said.out_has("Do you want to perform these actions?").out_has("Only 'yes' will be accepted to approve.");
@@ -117,6 +118,7 @@ fn one_declined() {
 #[cfg(target_os = "linux")]
 #[test]
 fn zero_approved() {
+    needs!(Terminal);
     let estate = Estate::troubled();
     let _ = estate.answer("apply", "yes\n").code(0).out_has("Apply complete: 1 imported, 2 replaced");
 }
@@ -275,16 +277,19 @@ fn sixty_four_wrong_command_line() {
 #[test]
 fn one_hundred_and_thirty_interrupted() {
     use std::os::unix::process::ExitStatusExt as _;
-    let spec = format!("{}secrets: {{ cvp-keystore: {{ command: [sleep, '8'] }} }}\n", support::SPEC);
     let estate = Estate::new();
+    let (looking, gone) = (estate.path("looking"), estate.path("gone"));
+    let script = format!("touch {}; while [ ! -e {} ]; do sleep 0.05; done", looking.display(), gone.display());
+    let spec = format!("{}secrets: {{ cvp-keystore: {{ command: [sh, -c, '{script}'] }} }}\n", support::SPEC);
     put(&estate.path("slow.yaml"), spec.as_bytes());
     let mut child =
         estate.command().args(["apply", "slow.yaml", "--auto-approve"]).stdout(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    support::wait_for(&looking);
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     // A shell reports a death by signal 2 as 130.
     assert_eq!(child.wait().unwrap().signal(), Some(2));
+    put(&gone, b"");
     assert!(!estate.path(".trustmason").exists());
     let _ = estate.run(&["apply"]).code(0);
 }

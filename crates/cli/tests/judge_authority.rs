@@ -78,9 +78,7 @@ impl Story {
 
 #[test]
 fn judge_authority_issues_an_identity_and_gives_it_back() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let mut story = Story::begin();
     story.issuer("corp-ca");
     let before = story.keystore();

@@ -14,9 +14,7 @@ use judge::room::{AUTHORITY, Room, serialised};
 /// Document 000: a PEM file and a JKS with the CA of before under `root`, as L50 and L76 make them.
 #[test]
 fn judge_document_000_web_engagement_by_pem_and_by_jks() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new();
     room.server("cfg.x.example", "certs/cfg.x.example.cer");
     room.write(
@@ -92,9 +90,7 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
 /// Document 001: the connector's PFX is asked of the CA, its trust store gets the chain of the front end.
 #[test]
 fn judge_document_001_connector_with_a_pfx_of_the_ca() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new();
     room.server("lync.x.example", "certs/lync.x.example.cer");
     room.write(
@@ -189,9 +185,7 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
 /// by packs; what a node trusts is seen in an export of it.
 #[test]
 fn judge_document_002_live_data_with_certificates_of_the_ca() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new();
     let nodes = ["fina", "finb", "cuica", "cuicb", "lda", "ldb"];
     let mut spec = "trustmason: 1\nestate: live\nprofile: ucce-live-data\naccess: { root: './hosts/{fqdn}' }\ncertificates_dir: ./certs\n\
@@ -290,9 +284,7 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
 /// changed here, Finesse's certificate by a person; the Windows store is seen in a serialised export.
 #[test]
 fn judge_document_004_cti_link_with_certificates_of_the_ca() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new();
     room.write(
         "estate.yaml",
@@ -375,9 +367,7 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
 /// gateway's in two PEM files and a Windows store, exported as PEM files.
 #[test]
 fn judge_vru_link_both_sides() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new();
     room.write(
         "estate.yaml",

@@ -177,9 +177,7 @@ fn cases(folder: &Path) -> Vec<Case> {
 
 #[test]
 fn judge_openssl_servers_give_their_certificates() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let folder = tempfile::tempdir().unwrap();
     let cases = cases(folder.path());
     let hosts: Vec<String> = cases.iter().map(|case| format!("  {}: {{ role: finesse }}\n", case.fqdn)).collect();
@@ -241,13 +239,7 @@ fn network(estate: &support::Estate, args: &[&str]) -> (support::Said, Vec<Strin
 
 #[test]
 fn judge_no_other_command_opens_a_socket() {
-    if judge::off() {
-        return;
-    }
-    if !judge::tool::can_trace() {
-        eprintln!("strace cannot trace here: nobody watched");
-        return;
-    }
+    needs!(Strace);
     let estate = support::Estate::troubled();
     let commands: &[&[&str]] = &[
         &["check"],
@@ -270,9 +262,7 @@ fn judge_no_other_command_opens_a_socket() {
 /// A Java service: Tomcat and the services of a CVP are such. The store is keytool's own.
 #[test]
 fn judge_a_jvm_gives_its_certificate() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let estate = support::Estate::new();
     let folder = tempfile::tempdir().unwrap();
     let store = StoreAt {
@@ -306,9 +296,7 @@ fn judge_a_jvm_gives_its_certificate() {
 /// The plain port of a web server, as somebody writes it into a profile by mistake.
 #[test]
 fn judge_a_port_without_tls_is_named() {
-    if judge::off() {
-        return;
-    }
+    needs!(Openssl);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

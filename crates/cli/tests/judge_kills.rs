@@ -200,9 +200,7 @@ struct Figures {
 
 #[test]
 fn judge_no_kill_loses_anything() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let (kills, seed) = (setting("TRUSTMASON_KILLS", 10), setting("TRUSTMASON_KILL_SEED", 1));
     let template = Template::new();
     let mut reader = Reader { jvm: Jvm::start(), known: BTreeMap::new() };

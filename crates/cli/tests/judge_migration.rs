@@ -163,9 +163,7 @@ impl Estate {
 
 #[test]
 fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl, Python);
     let mut estate = Estate::begin("pcce-2000.yaml");
     estate.all_is_well("before");
     estate.services.remember();

@@ -155,9 +155,7 @@ fn utf16(text: &str) -> Vec<u8> {
 /// Document 000: `trusted-pwd` of L83, the path of L76 in the other spelling, `MSCAP` of L111, and the option left out (L26).
 #[test]
 fn judge_document_000_options_as_its_reader_writes_them() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let vars = |file: &str| format!("vars: {{ GWE_TRUSTED_CA: {file}, GWE_OPTIONS: /opt/gwe/options.cfg }}");
     let room = Room::new(&format!(
         "secrets: {{ gwe-trusted-ca: {{ env: STORE_PW }} }}\nhosts:\n  cfg.x.example: {{ role: genesys-server }}\n  \
@@ -206,9 +204,7 @@ fn judge_document_000_options_as_its_reader_writes_them() {
 /// Document 001, mutual TLS: L154 (name and path in one word), L164 (`-ket_store_type`), L173-174 (a batch file that has half of it).
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new(
         "secrets: { ucc-trust: { env: STORE_PW }, ucc-identity: { env: STORE_PW } }\nhosts:\n  \
          lync.x.example: { role: lync, access: none }\n  \
@@ -257,9 +253,7 @@ fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
 /// Document 001, Kerberos: there `-cert_store_file` is the trust store (L347-349), and who follows the other chapter gets it wrong.
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_kerberos() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new(
         "secrets: { ucc-trust: { env: STORE_PW } }\nhosts:\n  lync.x.example: { role: lync, access: none }\n  \
          ucc.x.example: { role: uc-connector-kerberos, vars: { UCC_ARGUMENTS: 'C:\\gcti\\arguments.txt' } }\n",
@@ -283,9 +277,7 @@ fn judge_document_001_arguments_of_a_connector_with_kerberos() {
 /// Document 001 L158-161: without a trust store of its own the connector uses that of its Java, and a stray `jssecacerts` hides it.
 #[test]
 fn judge_document_001_connector_that_uses_the_store_of_its_java() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new(
         "secrets: { ucc-identity: { env: STORE_PW } }\nhosts:\n  lync.x.example: { role: lync, access: none }\n  \
          ucc.x.example: { role: uc-connector-mtls-jsse, vars: { JAVA_HOME: 'C:\\Java\\jre8', UCC_ARGUMENTS: 'C:\\gcti\\arguments.txt' } }\n",
@@ -318,9 +310,7 @@ fn judge_document_001_connector_that_uses_the_store_of_its_java() {
 /// Whatever lies where options should: nothing hangs, nothing is taken for wrong, and what it is is said.
 #[test]
 fn judge_options_that_are_none() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl);
     let room = Room::new(
         "hosts:\n  cfg.x.example: { role: genesys-server }\n  \
          g1.x.example: { role: gwe-pem, vars: { GWE_TRUSTED_CA: /opt/gwe/ca.pem, GWE_OPTIONS: /opt/gwe/options.cfg } }\n",

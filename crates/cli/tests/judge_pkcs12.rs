@@ -19,9 +19,7 @@ use judge::tool::{acknowledge, climb, trustmason};
 
 #[test]
 fn judge_pkcs12_estate_converges_rotates_and_goes_back() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl, Python);
     let mut built = fresh("lab.yaml");
     everything_becomes_pkcs12(&mut built);
     let mut jvm = Jvm::start();

@@ -12,19 +12,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
+use crate::needs::{self, Need};
 use judge::build::{Built, fresh};
 use judge::jvm::Jvm;
 use judge::services::Services;
-use judge::tool::{acknowledge, can_trace, climb, killed_at_store, plan, trustmason, waited_for};
+use judge::tool::{acknowledge, climb, killed_at_store, plan, trustmason, waited_for};
 
 /// Where the plan is saved that begins a rotation.
 const SAVED: &str = "rotation.json";
 
 #[test]
 fn judge_rotation_of_an_estate_breaks_no_handshake() {
-    if judge::off() {
-        return;
-    }
+    needs!(Jdk, Openssl, Python);
     let started = Instant::now();
     let built = fresh("pcce-2000.yaml");
     let mut jvm = Jvm::start();
@@ -34,10 +33,8 @@ fn judge_rotation_of_an_estate_breaks_no_handshake() {
     assert_eq!(story.services.at_once(), 24, "two ADS, three CVP machines, two readings of each");
 
     store_by_store(&mut story);
-    if can_trace() {
+    if needs::partly(Need::Strace, "the runs killed between two stores") {
         killed_while_it_extends(&mut story);
-    } else {
-        eprintln!("strace cannot trace here: the runs killed between two stores are LEFT OUT");
     }
     an_immediate_one_is_seen_to_break(&mut story);
     let Services { met, moments, .. } = story.services;

@@ -122,7 +122,7 @@ fn an_older_state_folder_brings_no_older_key_back() {
         let _ = estate.run(&["apply", "--auto-approve"]);
         let _ = estate.run(&["ack", "*"]);
     }
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    support::next_second();
     begin(&estate);
     for _ in 0..2 {
         let _ = estate.run(&["apply", "--auto-approve"]);

@@ -7,6 +7,11 @@
 //! error, journal or ledger.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[macro_use]
+#[path = "../../../fixtures/needs.rs"]
+mod needs;
+
 pub mod ack;
 pub mod audit;
 mod books;

@@ -10,6 +10,11 @@
 //! a [`Remark`], never a panic, and every length read from a file is bounded by the bytes that are left.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+#[macro_use]
+#[path = "../../../fixtures/needs.rs"]
+mod needs;
+
 mod certificate;
 mod der;
 mod edit;

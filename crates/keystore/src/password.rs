@@ -42,7 +42,9 @@ impl Password {
 
 /// How many rounds of a key derivation are run of those a file asks for: all of them. Only in a build for fuzzing a few stand
 /// for many, because the thousandth round finds no defect and takes the time of a thousand inputs.
-pub(crate) const fn rounds_run(asked: u64) -> u64 {
+pub(crate) fn rounds_run(asked: u64) -> u64 {
+    #[cfg(test)]
+    ROUNDS.set(ROUNDS.get().saturating_add(asked));
     if cfg!(fuzzing) && asked > 64 { 64 } else { asked }
 }
 
@@ -50,6 +52,12 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(…)")
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many rounds this thread has run: a test of what is refused before any work counts the work.
+    pub(crate) static ROUNDS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@
 //! fraction of the time. `mutants.rs` is a program of its own: its allocator measures.
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 
+#[macro_use]
+#[path = "../../../fixtures/needs.rs"]
+mod needs;
+
 mod chains {
     pub(crate) mod certificate;
     pub(crate) mod shapes;

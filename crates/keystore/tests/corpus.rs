@@ -36,7 +36,8 @@ fn java_summary(expected: &Value) -> String {
 
 #[test]
 fn jks_and_jceks_read_as_a_jvm_reads_them() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let differences = differences();
     let mut judged = 0;
     for line in text(corpus.join("expected.jsonl")).lines() {
@@ -109,7 +110,8 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
 
 #[test]
 fn certificates_files_read_as_declared() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let differences = differences();
     let mut judged = 0;
     for line in text(corpus.join("expected.tsv")).lines().skip(1) {
@@ -151,7 +153,8 @@ fn certificates_files_read_as_declared() {
 
 #[test]
 fn other_formats_are_refused_by_name() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let mut judged = 0;
     for line in text(corpus.join("expected.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -177,7 +180,8 @@ fn other_formats_are_refused_by_name() {
 
 #[test]
 fn an_edit_of_nothing_changes_nothing() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let mut same = 0;
     for line in text(corpus.join("expected.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -203,7 +207,8 @@ fn an_edit_of_nothing_changes_nothing() {
 
 #[test]
 fn a_wrong_password_is_told_from_damage() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let bytes = read(corpus.join("files/kt-mixed.jks"));
     let class = |bytes: &[u8], password| open(bytes, Some(password)).expect_err("refused").class;
     assert_eq!(class(&bytes, "wrong"), Class::WrongPassword);

@@ -89,7 +89,8 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
 
 #[test]
 fn pkcs12_reads_as_a_jvm_reads_it() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let differences = differences();
     let (mut judged, mut unlisted) = (0, Vec::new());
     for line in text(corpus.join("expected.jsonl")).lines() {
@@ -128,7 +129,8 @@ fn pkcs12_reads_as_a_jvm_reads_it() {
 
 #[test]
 fn an_edit_of_nothing_changes_nothing_and_a_wrong_password_nothing_at_all() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus);
+    let corpus = corpus();
     let mut judged = 0;
     for line in text(corpus.join("expected.jsonl")).lines() {
         let expected: Value = serde_json::from_str(line).unwrap();

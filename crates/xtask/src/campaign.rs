@@ -5,6 +5,16 @@ use std::fs;
 use crate::process::{self, Failure};
 use crate::{java8, tools};
 
+/// Where the campaigns come from if nobody says so.
+pub(crate) const SEED: u64 = 20_261_129;
+/// The same for kills, whose page has figures of this one.
+pub(crate) const KILL_SEED: u64 = 20_261_124;
+/// Sizes of the campaigns if nobody says so.
+pub(crate) const KILLS: u32 = 500;
+pub(crate) const FORGERIES: u32 = 10_000;
+pub(crate) const CHAINS: u32 = 5_000;
+pub(crate) const LOADS: u32 = 20_000;
+
 /// One long run of a test, and the page that its figures go into.
 struct Campaign<'a> {
     /// The page, without its ending.
@@ -85,6 +95,14 @@ pub(crate) fn chains(count: u32, seed: u64) -> Result<(), Failure> {
         judged: true,
     }
     .run()
+}
+
+/// Edits every store of the corpus that asks for many rounds, of which the tests take every third.
+pub(crate) fn matrix() -> Result<(), Failure> {
+    tools::ensure_judges()?;
+    let mut test = process::cargo();
+    test.args(["test", "--package", "trustmason-keystore", "--test", "all", "with_many_rounds", "--", "--nocapture"]);
+    process::run(test.env("TRUSTMASON_MATRIX", "whole").envs(java8::setting()))
 }
 
 /// Searches the model of rotation in its larger worlds.

@@ -16,6 +16,9 @@ const INSTRUMENTED: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-covera
      -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
      -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
+/// Where the mutations come from if nobody says so.
+pub(crate) const SEED: u32 = 20_261_126;
+
 /// How long each target runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Length {

@@ -1,34 +1,51 @@
-//! `cargo xtask test`: every ring. Documentation examples first, then everything else in one run, so that the runner's own
-//! closing line is the last thing printed.
+//! `cargo xtask test`: the documentation examples first, then everything else in one run, then the list of what did not run.
+
+use std::path::Path;
 
 use crate::process::{self, Failure};
-use crate::{java8, tools};
+use crate::{java8, skipped, tools};
 
-pub(crate) fn run(no_judges: bool, runner: &[String]) -> Result<(), Failure> {
+/// Where nextest writes what ran, by `.config/nextest.toml`.
+const RAN: &str = "target/nextest/default/ran.xml";
+
+pub(crate) fn run(no_judges: bool, without: Vec<String>, runner: &[String]) -> Result<(), Failure> {
     if no_judges {
         eprintln!("judges are left out: keytool, openssl and the JVM will confirm nothing of this run");
     } else {
         tools::ensure_judges()?;
     }
     let nextest = tools::ensure_nextest();
+    let record = process::root().join("target/skipped.tsv");
+    for old in [&record, &process::root().join(RAN)] {
+        if old.exists() {
+            std::fs::remove_file(old)?;
+        }
+    }
+    let mut allowed = skipped::allowed(without);
+    if no_judges {
+        allowed.extend(["jdk", "java8", "openssl", "nss"].map(str::to_owned));
+    }
     process::run(process::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
     let mut tests = process::cargo();
     if nextest {
-        tests.args(["nextest", "run", "--workspace"]);
-        if no_judges {
-            tests.args(["--profile", "quick"]);
-        }
-        tests.args(runner);
+        tests.args(["nextest", "run", "--workspace"]).args(runner);
     } else {
         tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]).args(runner);
-        if no_judges {
-            tests.args(["--skip", "judge_"]);
-        }
     }
+    tests.env("TRUSTMASON_SKIPPED", &record);
     if no_judges {
         tests.env("TRUSTMASON_JUDGES", "off");
     } else {
         tests.envs(java8::setting());
     }
-    process::run(&mut tests)
+    let ended = process::run(&mut tests);
+    let counted = skipped::tell(&record, ran(&process::root().join(RAN)), &allowed);
+    ended.and(counted)
+}
+
+/// How many tests were started, from nextest's report; `None` where there is none.
+fn ran(report: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(report).ok()?;
+    let start = text.split("<testsuites ").nth(1)?.split('>').next()?;
+    start.split(" tests=\"").nth(1)?.split('"').next()?.parse().ok()
 }

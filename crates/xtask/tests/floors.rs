@@ -269,6 +269,69 @@ fn every_test_file_is_a_part_of_a_test_program() {
     assert!(lost.is_empty(), "`mod` is missing in the crate's tests/all.rs for {lost:?}");
 }
 
+/// A test that ends before it asserted anything did not run, and only `fixtures/needs.rs` may end one so: there it is counted. Nor may
+/// any other file look for itself whether something is there.
+#[test]
+fn tests_end_early_only_where_it_is_counted() {
+    let looks =
+        ["TRUSTMASON_JUDGES", "TRUSTMASON_JAVA8", "TRUSTMASON_CORPUS", "var_os(\"CI\")", "var(\"CI\")", "on_path("];
+    // The chores set what tests read, and the corpus is opened where a test has asked for it.
+    let may_look = ["crates/xtask/", "crates/keystore/tests/support/mod.rs"];
+    let (mut early, mut looking, mut tests) = (Vec::new(), Vec::new(), 0);
+    for folder in ["crates", "fixtures/judge"] {
+        for entry in walkdir::WalkDir::new(root().join(folder)).sort_by_file_name() {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_none_or(|ending| ending != "rs") || path.ancestors().any(|up| up.ends_with("fuzz")) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let shown = shown(&path);
+            if shown == "crates/xtask/tests/floors.rs" {
+                continue;
+            }
+            let code: String = text.lines().map(|line| line.split("//").next().unwrap()).collect();
+            if looks.iter().any(|word| code.contains(word)) && !may_look.iter().any(|may| shown.starts_with(may)) {
+                looking.push(shown.clone());
+            }
+            for (number, ends) in tests_of(&text) {
+                tests += 1;
+                if ends {
+                    early.push(format!("{shown}:{number}"));
+                }
+            }
+        }
+    }
+    assert!(tests > 700, "{tests} tests found");
+    assert!(early.is_empty(), "these may end without having asserted anything; ask by `needs!`: {early:#?}");
+    assert!(looking.is_empty(), "these look for themselves whether something is there; ask by `needs!`: {looking:#?}");
+}
+
+/// The tests of a file: the number of the line of each, and whether it returns before it asserts.
+fn tests_of(text: &str) -> Vec<(usize, bool)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let marks = (0..lines.len()).filter(|at| lines[*at].trim() == "#[test]");
+    let judged = marks.map(|mark| {
+        let indentation = lines[mark].len() - lines[mark].trim_start().len();
+        let end = format!("{}}}", " ".repeat(indentation));
+        let body = lines[mark..].iter().take_while(|line| **line != end);
+        let mut code = body.map(|line| line.split("//").next().unwrap());
+        let says = code.find(|line| {
+            line.contains("assert") || line.contains("panic!") || line.contains("return;") || line.contains("return }")
+        });
+        (mark + 1, says.is_some_and(|line| line.contains("return")))
+    });
+    judged.collect()
+}
+
+#[test]
+fn an_early_end_is_seen() {
+    let judged = |body: &str| tests_of(&format!("#[test]\nfn one() {{\n{body}\n}}\n"));
+    assert_eq!(judged("    if off() {\n        return;\n    }\n    assert!(true);"), [(1, true)]);
+    assert_eq!(judged("    let Some(it) = it() else { return };\n    assert!(it);"), [(1, true)]);
+    assert_eq!(judged("    assert!(it);\n    if done {\n        return;\n    }"), [(1, false)]);
+    assert_eq!(judged("    needs!(Jdk);\n    assert!(it);"), [(1, false)]);
+}
+
 #[test]
 fn unsafe_code_is_forbidden_everywhere() {
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();

@@ -1,11 +1,16 @@
-//! keytool and openssl, as an operator uses them. Passwords go through the environment, never through arguments.
+//! keytool and openssl, as an operator uses them. Passwords go through the environment or a pipe, never through arguments.
 
 use std::collections::VecDeque;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::Mutex;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::build::StoreAt;
+use super::javas::classes;
 
 pub use super::javas::HOW_TO_GET;
 
@@ -27,40 +32,81 @@ pub fn run(command: &mut Command) -> Output {
     output
 }
 
-fn keytool(store: &StoreAt, deed: &str) -> Command {
-    let mut command = Command::new("keytool");
-    command.args(["-J-XX:TieredStopAtLevel=1", "-J-Duser.language=en", deed, "-storetype", store.kind, "-keystore"]);
-    command.arg(&store.path).args(["-storepass:env", "JUDGE_STORE"]).env("JUDGE_STORE", &store.password);
-    command
+/// keytool in a JVM that stays: its start takes longer than most of its commands.
+struct Keytool {
+    child: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// Those that wait for a command. Each ends when this process does, because nobody writes to it any more.
+static IDLE: Mutex<Vec<Keytool>> = Mutex::new(Vec::new());
+
+impl Keytool {
+    fn start() -> Self {
+        let mut java = Command::new("java");
+        java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Duser.language=en"]);
+        java.args(["--add-exports", "java.base/sun.security.tools.keytool=ALL-UNNAMED"]);
+        // The least that a JDK takes. The products' own releases of Java 8 wrote as few or fewer.
+        java.arg("-Djdk.jceks.iterationCount=10000")
+            .arg("-cp")
+            .arg(classes())
+            .arg("KeytoolJudge")
+            .env("LC_ALL", "C.UTF-8");
+        let child = java.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("no judge: `java` does not start ({error}). {HOW_TO_GET}"));
+        let commands = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Self { child, commands, answers }
+    }
+
+    /// Its answer: how it ended, and what it said.
+    fn ask(&mut self, words: &[&str]) -> Option<String> {
+        assert!(words.iter().all(|word| !word.contains(['\t', '\n'])), "a word of the command holds a separator");
+        writeln!(self.commands, "{}", words.join("\t")).ok()?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).ok()?;
+        let (how, said) = answer.trim_end().split_once(' ')?;
+        let said = String::from_utf8_lossy(&STANDARD.decode(said).ok()?).into_owned();
+        assert_eq!(how, "ok", "keytool {}: {said}", words[0]);
+        Some(said)
+    }
+}
+
+/// keytool on a store, which must succeed. The passwords are in none of the arguments that a process list shows.
+fn keytool(store: &StoreAt, deed: &str, more: &[&str]) {
+    let idle = IDLE.lock().unwrap().pop();
+    let mut keytool = idle.unwrap_or_else(Keytool::start);
+    let path = store.path.to_str().unwrap();
+    let words = [deed, "-storetype", store.kind, "-keystore", path, "-storepass", &store.password];
+    if keytool.ask(&[&words, more].concat()).is_none() {
+        panic!("keytool {deed}: its JVM went away: {:?}", keytool.child.wait());
+    }
+    IDLE.lock().unwrap().push(keytool);
 }
 
 /// Makes a key pair with a self-signed certificate, as the installer or an operator does.
 pub fn genkeypair(store: &StoreAt, alias: &str, cn: &str, key_password: &str, more: &[&str]) {
     let subject = format!("CN={cn}, OU=Contact Centre, O=Acme, L=Boston, ST=MA, C=US");
-    let mut command = keytool(store, "-genkeypair");
-    command.args(["-alias", alias, "-keyalg", "RSA", "-dname", &subject]);
-    command.args(["-keypass:env", "JUDGE_KEY"]).env("JUDGE_KEY", key_password);
-    if !more.contains(&"-keysize") {
-        command.args(["-keysize", "2048"]);
-    }
-    run(command.args(more));
+    let size: &[&str] = if more.contains(&"-keysize") { &[] } else { &["-keysize", "2048"] };
+    let what = ["-alias", alias, "-keyalg", "RSA", "-dname", &subject, "-keypass", key_password];
+    keytool(store, "-genkeypair", &[&what, size, more].concat());
 }
 
 /// Makes a secret key.
 pub fn genseckey(store: &StoreAt, alias: &str, key_password: &str) {
-    let mut command = keytool(store, "-genseckey");
-    command.args(["-alias", alias, "-keyalg", "AES", "-keysize", "256"]);
-    run(command.args(["-keypass:env", "JUDGE_KEY"]).env("JUDGE_KEY", key_password));
+    keytool(store, "-genseckey", &["-alias", alias, "-keyalg", "AES", "-keysize", "256", "-keypass", key_password]);
 }
 
 /// Imports a trusted certificate.
 pub fn importcert(store: &StoreAt, alias: &str, file: &Path) {
-    run(keytool(store, "-importcert").args(["-noprompt", "-trustcacerts", "-alias", alias, "-file"]).arg(file));
+    let file = file.to_str().unwrap();
+    keytool(store, "-importcert", &["-noprompt", "-trustcacerts", "-alias", alias, "-file", file]);
 }
 
 /// Exports an entry's certificate, DER as `keytool -exportcert` does by default.
 pub fn exportcert(store: &StoreAt, alias: &str, file: &Path) {
-    run(keytool(store, "-exportcert").args(["-alias", alias, "-file"]).arg(file));
+    keytool(store, "-exportcert", &["-alias", alias, "-file", file.to_str().unwrap()]);
 }
 
 /// How an exported certificate file is written.

@@ -43,9 +43,9 @@ pub struct Reading {
 pub type Listing = BTreeMap<String, Held>;
 
 impl Jvm {
-    /// For a test that has asked whether judges are switched off.
+    /// For a test that has asked for `Jdk`.
     pub fn start() -> Self {
-        let judges = Judges::start().expect("judges are not switched off");
+        let judges = Judges::start();
         Self { judges, kept: BTreeMap::new(), met: BTreeMap::new(), crossed: BTreeSet::new() }
     }
 

@@ -15,8 +15,6 @@ pub mod room;
 pub mod services;
 pub mod tool;
 
-pub use javas::off;
-
 /// Verdicts of one judgement, so that a failure names all that is wrong and not the first thing only.
 #[derive(Default)]
 pub struct Verdicts {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::build::Built;
 use super::craft;
+use crate::needs::{self, Need};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_trustmason");
 
@@ -101,16 +102,9 @@ pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     restarts.chain(waits.filter(|wait| wait["kind"] == "restart")).map(service).collect()
 }
 
-/// Whether strace is here and may trace on the first processor; a container may forbid either.
-pub fn can_trace() -> bool {
-    let able = Command::new("taskset").args(["-c", "0", "strace", "-f", "-o", "/dev/null", "true"]).output();
-    able.is_ok_and(|output| output.status.success())
-}
-
 /// Runs it under strace and names every call that could have written. `None` where strace cannot trace.
 pub fn watched(built: &Built, arguments: &[&str]) -> Option<(Said, Vec<String>)> {
-    if !can_trace() {
-        eprintln!("strace cannot trace here: judged by inodes, sizes and times alone");
+    if !needs::partly(Need::Strace, "the system calls of a run that writes nothing") {
         return None;
     }
     let log = built.root.join("strace.log");

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_RSA_SHA256, SerialNumber};
@@ -165,6 +165,19 @@ pub fn key(n: usize) -> KeyPair {
     KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
 }
 
+/// A key for a store of the estate. A JCEKS store gets it as a JDK sealed it, with fewer rounds than this program would take.
+fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
+    static SEALED: LazyLock<Store> = LazyLock::new(|| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
+        let bytes = std::fs::read(path).unwrap();
+        Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
+    });
+    if format != DeclaredFormat::Jceks {
+        return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
+    }
+    NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string())[0]).unwrap())
+}
+
 /// Each is signed once: a test with many estates has mostly the same ones in them.
 pub fn certificate(wish: &Wish) -> Vec<u8> {
     static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
@@ -310,7 +323,7 @@ impl Estate {
                         {
                             add.push(NewEntry::PrivateKey {
                                 alias: alias.clone(),
-                                key: NewKey::Plain(Zeroizing::new(key(key_of(id.host.as_str())).serialize_der())),
+                                key: new_key(def.format, key_of(id.host.as_str())),
                                 chain: vec![self.certificates[id].clone()],
                                 created_ms: INSTALLED,
                             });
@@ -494,6 +507,31 @@ pub fn said(command: &mut Command) -> Said {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Waits for something to happen. How long it takes is no matter; what has not happened after minutes will not.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let tries = 30_000;
+    let came = (0..tries).any(|_| {
+        let now = happened();
+        if !now {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        now
+    });
+    assert!(came, "never: {what}");
+}
+
+/// Waits until a file is there.
+pub fn wait_for(path: &Path) {
+    until(&path.display().to_string(), || path.exists());
+}
+
+/// Waits for the clock's next second: certificates count in seconds.
+pub fn next_second() {
+    let second = || jiff::Timestamp::now().as_second();
+    let begun = second();
+    until("the next second", || second() > begun);
 }
 
 pub fn topology(spec: &str, dir: &Path) -> Topology {

@@ -261,6 +261,8 @@ fn access_lists_and_attributes_are_kept() {
     use std::collections::BTreeMap;
 
     use rustix::fs::{XattrFlags, setxattr};
+
+    use crate::needs::{self, Need};
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
@@ -275,10 +277,12 @@ fn access_lists_and_attributes_are_kept() {
         acl.extend(id.to_le_bytes());
     }
     let mut set = 0;
-    for (name, value) in [("user.origin", b"cvp".as_slice()), ("system.posix_acl_access", &acl)] {
+    for (need, name, value) in
+        [(Need::Attributes, "user.origin", b"cvp".as_slice()), (Need::AccessLists, "system.posix_acl_access", &acl)]
+    {
         match setxattr(&target, name, value, XattrFlags::empty()) {
             Ok(()) => set += 1,
-            Err(error) => eprintln!("{name} cannot be set in {}: {error}", dir.path().display()),
+            Err(error) => needs::left_out(need, name, &format!("{}: {error}", dir.path().display())),
         }
     }
     let before = Attributes::of(&target).unwrap();

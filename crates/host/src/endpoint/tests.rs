@@ -37,6 +37,14 @@ fn said(port: u16, patience: Duration) -> String {
     ask(&endpoint("cvp1.acme.example"), &way(port, patience)).unwrap_err().to_string()
 }
 
+/// What is said of somebody who never comes to an end. Who waits for that fails the test, and does not hold it up; how long a
+/// slow machine takes is no matter.
+fn said_at_last(port: u16) -> String {
+    let (done, answer) = mpsc::channel();
+    thread::spawn(move || done.send(said(port, SOON)));
+    answer.recv_timeout(Duration::from_secs(120)).unwrap_or_else(|_| panic!("it waits for ever"))
+}
+
 /// A server with a certificate of its own; the certificate and its port.
 fn server(version: &'static SupportedProtocolVersion) -> (Vec<u8>, u16) {
     let key = KeyPair::generate().unwrap();
@@ -64,29 +72,23 @@ fn both_versions_of_tls_give_their_chain() {
 #[test]
 fn who_says_nothing_is_not_waited_for() {
     let port = listen(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
-    let begin = Instant::now();
-    let said = said(port, SOON);
+    let said = said_at_last(port);
     assert!(
         said.starts_with(&format!("cvp1.acme.example:443 (by way of 127.0.0.1:{port}): no answer within 0.4 s;")),
         "{said}"
     );
-    assert!(begin.elapsed() < SOON * 5, "{:?}", begin.elapsed());
 }
 
 #[test]
 fn who_speaks_in_drops_is_not_waited_for_either() {
     let port = listen(|mut stream| {
         // The head of a record that never ends.
-        for byte in [22, 3, 3, 64, 0].into_iter().chain(std::iter::repeat(0)) {
-            if stream.write_all(&[byte]).is_err() {
-                return;
-            }
+        let mut bytes = [22, 3, 3, 64, 0].into_iter().chain(std::iter::repeat(0));
+        while stream.write_all(&[bytes.next().unwrap()]).is_ok() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    let begin = Instant::now();
-    assert!(said(port, SOON).contains("no answer within"));
-    assert!(begin.elapsed() < SOON * 5, "{:?}", begin.elapsed());
+    assert!(said_at_last(port).contains("no answer within"));
 }
 
 #[test]
@@ -158,7 +160,10 @@ fn many_are_asked_side_by_side_and_answer_in_order() {
             let (now, high) = (Arc::clone(&now), Arc::clone(&high));
             thread::spawn(move || {
                 high.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(100));
+                // The first waits for a second: who asks one after the other hears nothing of it.
+                while high.load(Ordering::SeqCst) < 2 {
+                    thread::sleep(Duration::from_millis(1));
+                }
                 now.fetch_sub(1, Ordering::SeqCst);
                 drop(stream);
             });

@@ -11,6 +11,10 @@
     reason = "tests"
 )]
 
+#[macro_use]
+#[path = "../../../../fixtures/needs.rs"]
+mod needs;
+
 mod apply;
 
 mod faults;

@@ -129,10 +129,7 @@ fn what_was_displaced_when_the_power_went_is_put_back_by_the_next_run() {
 
 #[test]
 fn judge_what_keytool_imports_at_that_moment_stays() {
-    if std::env::var("TRUSTMASON_JUDGES").is_ok_and(|value| value == "off") {
-        eprintln!("TRUSTMASON_JUDGES=off: nothing was judged");
-        return;
-    }
+    needs!(Jdk);
     let world = World::settled_identity();
     let pem_file = world.root().join("theirs.pem");
     fs::write(&pem_file, pem(&world.iis)).unwrap();

@@ -16,6 +16,7 @@ use trustmason_plan::ledger::Predecessor;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
+use crate::needs::{self, Need};
 use crate::world::*;
 
 impl World {
@@ -86,9 +87,13 @@ fn dress(world: &World) {
         let path = world.root().join(path);
         let extra = u32::try_from(index % 4).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode([0o640, 0o644, 0o600, 0o604][index % 4])).unwrap();
-        let _only_root = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456));
+        if let Err(error) = std::os::unix::fs::chown(&path, Some(12345 + extra), Some(23456)) {
+            needs::left_out(Need::Root, "owners of stores other than this user", &error.to_string());
+        }
         #[cfg(target_os = "linux")]
-        let _not_everywhere = rustix::fs::setxattr(&path, "user.origin", b"cvp", rustix::fs::XattrFlags::empty());
+        if let Err(error) = rustix::fs::setxattr(&path, "user.origin", b"cvp", rustix::fs::XattrFlags::empty()) {
+            needs::left_out(Need::Attributes, "extended attributes of stores", &error.to_string());
+        }
     }
 }
 

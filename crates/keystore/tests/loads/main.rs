@@ -14,6 +14,7 @@
     reason = "tests"
 )]
 
+use crate::needs::{self, Need};
 use crate::support;
 
 mod algorithms;
@@ -158,9 +159,9 @@ struct Verdicts(Vec<Loads>);
 
 impl Verdicts {
     /// `None` only where judges are switched off by name.
-    fn ask(questions: &[Question]) -> Option<Self> {
+    fn ask(questions: &[Question]) -> Self {
         let certificates: Vec<Vec<u8>> = questions.iter().map(|question| question.der.clone()).collect();
-        loads(&certificates).map(Self)
+        Self(loads(&certificates))
     }
 
     /// The JVM of the path.
@@ -217,6 +218,9 @@ fn shipped() -> Vec<Vec<u8>> {
 #[test]
 fn every_shipped_root_loads() {
     let shipped = shipped();
+    if shipped.is_empty() {
+        needs::left_out(Need::Roots, "every root", "no bundle is installed");
+    }
     eprintln!("{} roots that this machine's JDK and Debian ship", shipped.len());
     for der in shipped {
         assert_eq!(JvmJudgement::of(&der), JvmJudgement::Loads);
@@ -225,18 +229,23 @@ fn every_shipped_root_loads() {
 
 #[test]
 fn judge_loads_shapes_and_mutants() {
+    needs!(Jdk);
     let count = setting("TRUSTMASON_LOADS", 1_500) as usize;
     let seed = setting("TRUSTMASON_LOADS_SEED", 20_261_129);
     let mut random = Random::new(seed);
     let shapes: Vec<Question> = (0..count).map(|_| shapes::shape(&mut random)).collect();
     let mut roots = shipped();
     if roots.is_empty() {
-        eprintln!("no roots on this machine: mutants of the generator's own certificates instead");
+        needs::left_out(
+            Need::Roots,
+            "mutants of shipped roots; the generator's own were taken",
+            "no bundle is installed",
+        );
         roots = (0..50).map(|_| shapes::good(&mut random)).collect();
     }
     let mutants: Vec<Question> = (0..count).map(|_| mutant(&roots, &mut random)).collect();
-    let Some(of_shapes) = Verdicts::ask(&shapes) else { return };
-    let Some(of_mutants) = Verdicts::ask(&mutants) else { return };
+    let of_shapes = Verdicts::ask(&shapes);
+    let of_mutants = Verdicts::ask(&mutants);
     let first = Figures::of(&shapes, &of_shapes);
     let second = Figures::of(&mutants, &of_mutants);
     let eight = of_shapes.eight().map_or("not asked".to_owned(), |of| of.release.to_string());
@@ -281,7 +290,8 @@ fn mutant(roots: &[Vec<u8>], random: &mut Random) -> Question {
 
 #[test]
 fn judge_loads_the_corpus() {
-    let Some(corpus) = corpus() else { return };
+    needs!(Corpus, Jdk);
+    let corpus = corpus();
     let mut found = BTreeSet::new();
     for line in text(corpus.join("expected.tsv")).lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
@@ -292,7 +302,7 @@ fn judge_loads_the_corpus() {
     }
     let questions: Vec<Question> =
         found.into_iter().map(|der| Question { made: "of the corpus".to_owned(), der }).collect();
-    let Some(verdicts) = Verdicts::ask(&questions) else { return };
+    let verdicts = Verdicts::ask(&questions);
     let figures = Figures::of(&questions, &verdicts);
     eprintln!("{}", figures.line("corpus"));
     figures.check("corpus");

@@ -12,9 +12,9 @@ use super::read;
 pub struct Judge(Judges);
 
 impl Judge {
-    /// `None` only where judges are switched off by name.
-    pub fn start() -> Option<Self> {
-        Judges::start().map(Self)
+    /// For a test that has asked for `Jdk`.
+    pub fn start() -> Self {
+        Self(Judges::start())
     }
 
     /// What each release says.

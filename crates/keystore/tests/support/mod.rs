@@ -24,17 +24,13 @@ use std::path::{Path, PathBuf};
 use rand_core::{TryCryptoRng, TryRng};
 use trustmason_keystore::{CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock};
 
-/// The corpus folder. Unset: said on stderr, and the test has nothing to read. Set and broken: a failure.
-pub fn corpus() -> Option<PathBuf> {
-    let Some(folder) = std::env::var_os("TRUSTMASON_CORPUS") else {
-        eprintln!("TRUSTMASON_CORPUS is not set: no corpus to read");
-        return None;
-    };
-    let folder = PathBuf::from(folder);
+/// The corpus folder, for a test that has asked for `Corpus`. One that is broken is a failure.
+pub fn corpus() -> PathBuf {
+    let folder = PathBuf::from(std::env::var_os("TRUSTMASON_CORPUS").expect("the test asked for the corpus"));
     for part in ["files", "expected.jsonl", "expected.tsv", "mutate.py"] {
         assert!(folder.join(part).exists(), "TRUSTMASON_CORPUS={} has no {part}", folder.display());
     }
-    Some(folder)
+    folder
 }
 
 /// The repository's fixtures.

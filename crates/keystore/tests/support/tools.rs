@@ -14,7 +14,7 @@ pub fn openssl(path: &Path, password: &str) -> Result<Bags, String> {
         .arg(path)
         .env("MATRIX_PASSWORD", password)
         .output()
-        .expect("openssl is needed here; set TRUSTMASON_JUDGES=off where there is none");
+        .expect("openssl starts");
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
@@ -77,7 +77,7 @@ impl Nss {
     pub fn start(folder: &Path) -> Self {
         let database = format!("sql:{}", folder.display());
         let made = Command::new("certutil").args(["-N", "-d", &database, "--empty-password"]).status();
-        let made = made.expect("NSS's certutil and pk12util are needed here (Debian: libnss3-tools); set TRUSTMASON_JUDGES=off where there are none");
+        let made = made.expect("certutil starts");
         assert!(made.success(), "certutil -N");
         Self { folder: folder.to_owned() }
     }
