@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_keystore::{EntryKind, Fingerprint, Interner, Remark};
+use trustmason_keystore::{EntryKind, Fingerprint, Interner};
 use trustmason_plan::change::{Manual, Material, Plan};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
@@ -247,7 +247,7 @@ fn observed(
 
 /// What is not in an export counts as absent, so that one which is empty or partly unreadable is none.
 fn listing(facts: &StoreFacts) -> Result<BTreeSet<Fingerprint>, String> {
-    if let Some(bad) = facts.remarks.iter().find(|remark| matches!(remark, Remark::BadBlock { .. })) {
+    if let Some(bad) = facts.remarks.iter().find(|remark| remark.hides_certificate()) {
         return Err(bad.to_string());
     }
     let trusted = facts.entries.iter().filter_map(|entry| match &entry.kind {

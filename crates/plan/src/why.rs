@@ -59,6 +59,11 @@ pub enum Why {
         /// Its fingerprint, for the `distrust:` line that removes it.
         sha256: Fingerprint,
     },
+    /// The certificate was not found in the store, and something there that cannot be read may be it.
+    Unread {
+        /// What cannot be read, and why.
+        what: String,
+    },
     /// More deletions than allowed without being told.
     TooManyDeletes {
         /// How many there would be.
@@ -199,6 +204,7 @@ impl Why {
             Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
             Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
+            Self::Unread { .. } => Kind::Unreadable,
             Self::JvmCannotTell { .. } => Kind::JvmDoubtful,
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
@@ -255,6 +261,9 @@ impl fmt::Display for Why {
                 "a JVM refuses the whole store because of entry `{alias}` ({detail}); to have it removed add \
                  `distrust: [{{ sha256: '{sha256}', why: … }}]`"
             ),
+            Self::Unread { what } => {
+                write!(f, "whether it is there cannot be told, so it is not brought in a second time: {what}")
+            }
             Self::TooManyDeletes { wanted, allowed } => write!(
                 f,
                 "{wanted} entries would be deleted, more than {allowed}; look at them, then repeat with \

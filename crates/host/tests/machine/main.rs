@@ -25,4 +25,5 @@ mod secrets;
 mod sight;
 mod system;
 mod undo;
+mod unread;
 mod world;
