@@ -233,7 +233,8 @@ fn observed(
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
     let secret = def.and_then(|def| def.password.as_ref());
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
+    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)
+        .map_err(|error| error.tried(secret, password.as_ref()))?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {
         at: claim.now,

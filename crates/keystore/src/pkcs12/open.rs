@@ -20,7 +20,7 @@ use crate::store::{EntryId, EntryKind, Place, Store, Unlock};
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
 const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
 const OTHER_TOOL: &str = "open it with the tool that made it and export it again (openssl pkcs12 -export)";
-const TRY_PASSWORD: &str = "try the store's own password (the JDK's default is public), or restore it from a backup";
+const TRY_PASSWORD: &str = "use the store's own password, or restore it from a backup";
 
 fn corrupt(cause: impl Into<String>) -> ReadError {
     ReadError::new(Class::Corrupt, cause, RESTORE).format(Format::Pkcs12.as_str())
