@@ -29,6 +29,7 @@ mod pkcs12;
 mod pkcs7;
 mod reader;
 mod remark;
+mod ruin;
 mod single;
 mod store;
 mod text;

@@ -5,6 +5,7 @@ use std::fmt;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
+use crate::constraints;
 use crate::finding::Kind;
 use crate::observed::FailureClass;
 use crate::run_id::RunId;
@@ -107,6 +108,8 @@ pub enum Why {
         subject: String,
         /// What it names.
         carries: String,
+        /// Whether a wildcard is among that.
+        wildcard: bool,
     },
     /// The pin in the spec and the file differ.
     PinMismatch {
@@ -279,7 +282,12 @@ impl fmt::Display for Why {
             Self::SourceBlocked { store, finding } => {
                 write!(f, "its certificate is in {store}, which is blocked ({finding})")
             }
-            Self::NameMismatch { subject, carries } => write!(
+            Self::NameMismatch { subject, carries, wildcard: true } => write!(
+                f,
+                "the certificate of {subject} names {carries}; {}, so have one issued that lists the FQDN itself",
+                constraints::OF_WILDCARDS
+            ),
+            Self::NameMismatch { subject, carries, wildcard: false } => write!(
                 f,
                 "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
                  name under `names:`"

@@ -223,7 +223,11 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
         },
         Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
         Err(
-            error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::Unrecoverable(_) | KeyError::NotAKey),
+            error @ (KeyError::NotLoaded { .. }
+            | KeyError::Corrupt(_)
+            | KeyError::Unsupported(_)
+            | KeyError::Unrecoverable(_)
+            | KeyError::NotAKey),
         ) => KeyLook::Unknown(error.to_string()),
     }
 }
