@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_keystore::{EntryKind, Fingerprint, Interner, Remark};
+use trustmason_keystore::{EntryKind, Fingerprint, Interner};
 use trustmason_plan::change::{Manual, Material, Plan};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
@@ -233,7 +233,8 @@ fn observed(
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
     let secret = def.and_then(|def| def.password.as_ref());
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)?;
+    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)
+        .map_err(|error| error.tried(secret, password.as_ref()))?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {
         at: claim.now,
@@ -247,7 +248,7 @@ fn observed(
 
 /// What is not in an export counts as absent, so that one which is empty or partly unreadable is none.
 fn listing(facts: &StoreFacts) -> Result<BTreeSet<Fingerprint>, String> {
-    if let Some(bad) = facts.remarks.iter().find(|remark| matches!(remark, Remark::BadBlock { .. })) {
+    if let Some(bad) = facts.remarks.iter().find(|remark| remark.hides_certificate()) {
         return Err(bad.to_string());
     }
     let trusted = facts.entries.iter().filter_map(|entry| match &entry.kind {

@@ -29,6 +29,16 @@ pub(crate) fn value(bytes: &[u8], key: &str) -> Result<Option<Zeroizing<String>>
     Ok(found)
 }
 
+/// The name of a key that is meant, perhaps, where there is none of this very name: the same letters and digits, in whatever case
+/// and with whatever stands between them. A name that has other letters is never told: it may be a secret on a line of its own.
+pub(crate) fn near(bytes: &[u8], key: &str) -> Option<String> {
+    let core =
+        |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let (text, wanted) = (decode(bytes), core(key));
+    let mut names = Logical::new(&text).filter_map(|(line, logical)| unescape(split(&logical).0, line).ok());
+    names.find(|name| core(name) == wanted).map(|name| name.to_string())
+}
+
 fn decode(bytes: &[u8]) -> Zeroizing<String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {

@@ -13,7 +13,7 @@ const CANARY: &str = "kanarienvogel-7";
 fn secrets() -> Secrets {
     let secrets = Secrets::new();
     let from = SecretSource::Literal(Password::new(CANARY));
-    secrets.get(&SecretRef { name: "cvp-keystore".to_owned(), from }).unwrap();
+    secrets.get(&SecretRef { name: "cvp-keystore".to_owned(), profile: None, from }).unwrap();
     secrets
 }
 

@@ -45,6 +45,15 @@ enum Fault {
     NoFile(String),
     #[error("{} has no key {key}; check the key's spelling", file.display())]
     NoKey { file: PathBuf, key: String },
+    #[error(
+        "{} has no key {key}, but {}, which differs in capital letters or in characters that are not seen; write it the same way \
+         in the file and in `key:`",
+        file.display(),
+        found.escape_debug()
+    )]
+    NearKey { file: PathBuf, key: String, found: String },
+    #[error("{0} is UTF-16 text; save it as UTF-8 or ANSI (Java reads no UTF-16 there either)")]
+    Utf16(String),
     #[error("{}: {fault}; correct that line", file.display())]
     Properties { file: PathBuf, fault: PropertiesError },
     #[error(transparent)]
@@ -225,6 +234,9 @@ fn file(path: &Path) -> Result<Password, Fault> {
 
 /// The first line without its end (LF or CRLF); nothing else is trimmed, a password may end in a blank.
 fn first_line(bytes: &[u8], shown: &str, not_text: impl FnOnce() -> Fault) -> Result<Password, Fault> {
+    if is_utf16(bytes) {
+        return Err(Fault::Utf16(shown.to_owned()));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -244,11 +256,56 @@ fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
         Place::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
     };
     let bytes = Zeroizing::new(disk::read(&file, Limit::Properties)?);
+    if is_utf16(&bytes) {
+        return Err(Fault::Utf16(file.display().to_string()));
+    }
     match properties::value(&bytes, key) {
         Ok(Some(value)) if value.is_empty() => Err(Fault::Empty(format!("{key} in {}", file.display()))),
         Ok(Some(value)) => Ok(Password::new(value.as_str())),
-        Ok(None) => Err(Fault::NoKey { file, key: key.to_owned() }),
+        Ok(None) => Err(match properties::near(&bytes, key) {
+            Some(found) => Fault::NearKey { file, key: key.to_owned(), found },
+            None => Fault::NoKey { file, key: key.to_owned() },
+        }),
         Err(fault) => Err(Fault::Properties { file, fault }),
+    }
+}
+
+/// Text in UTF-16: by its byte order mark, or because every second byte of its beginning is zero.
+fn is_utf16(bytes: &[u8]) -> bool {
+    let marked = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let zero = |at: usize| bytes.iter().skip(at).step_by(2).take(8).all(|byte| *byte == 0);
+    marked || (bytes.len() >= 4 && zero(0) != zero(1))
+}
+
+/// A secret and where its value came from, with what is odd about the value, for a message about a password that is wrong.
+/// Never the value.
+pub(crate) fn told(secret: &SecretRef, password: &Password) -> String {
+    let odd = oddity(password).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
+    format!("the secret `{}` {}{odd}", secret.name, secret.origin())
+}
+
+/// What is odd about a password that does not open anything, and is not seen by whoever looks at its source. Never the value.
+pub fn oddity(password: &Password) -> Option<&'static str> {
+    let value = password.expose();
+    let quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}');
+    if value.is_empty() {
+        Some("is empty")
+    } else if value.ends_with(['\r', '\n']) {
+        Some("ends with a line break")
+    } else if value.contains(['\0', '\u{fffd}']) {
+        Some("holds bytes that are no text; is its source UTF-16 or another encoding?")
+    } else if value.contains(['\u{feff}', '\u{200b}', '\u{200e}', '\u{a0}', '\u{2060}']) {
+        Some("holds a no-break blank or another character that is not seen")
+    } else if value.ends_with(char::is_whitespace) {
+        Some("ends with a blank")
+    } else if value.starts_with(char::is_whitespace) {
+        Some("begins with a blank")
+    } else if value.starts_with(quote) && value.ends_with(quote) && value.chars().count() > 1 {
+        Some("stands in quotation marks, which are taken for a part of it")
+    } else if value.chars().any(char::is_control) {
+        Some("holds a control character")
+    } else {
+        None
     }
 }
 

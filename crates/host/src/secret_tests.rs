@@ -5,7 +5,7 @@ use super::*;
 const CANARY: &str = "kanarienvogel-7";
 
 fn secret(from: SecretSource) -> SecretRef {
-    SecretRef { name: "cvp-keystore".into(), from }
+    SecretRef { name: "cvp-keystore".into(), profile: None, from }
 }
 
 fn get(from: SecretSource) -> Result<String, String> {
@@ -141,4 +141,67 @@ fn values_given_out_are_withheld_from_what_programs_say() {
         assert_eq!(secrets.elide(said.as_bytes()), shown);
     }
     assert_eq!(secrets.elide(b"\xff hunter-2\xfe"), "\u{fffd} [withheld]\u{fffd}");
+}
+
+/// Whatever makes a value another than the one that was seen is told, and the value itself never.
+#[test]
+fn what_is_odd_about_a_wrong_password_is_told_without_it() {
+    let cases = [
+        (format!("{CANARY} "), "ends with a blank"),
+        (format!("{CANARY}\t"), "ends with a blank"),
+        (format!(" {CANARY}"), "begins with a blank"),
+        (format!("{CANARY}\r"), "ends with a line break"),
+        (format!("\"{CANARY}\""), "quotation marks"),
+        (format!("'{CANARY}'"), "quotation marks"),
+        (format!("\u{201c}{CANARY}\u{201d}"), "quotation marks"),
+        (format!("{CANARY}\u{a0}"), "no-break blank"),
+        (format!("\u{feff}{CANARY}"), "not seen"),
+        (format!("{CANARY}\0"), "no text"),
+        (String::new(), "is empty"),
+    ];
+    let from = SecretSource::File("secrets/pw.txt".into());
+    for (value, want) in cases {
+        let said = told(&secret(from.clone()), &Password::new(value.clone()));
+        assert!(said.contains(want) && said.contains("`cvp-keystore`") && said.contains("pw.txt"), "{value:?}: {said}");
+        assert!(!said.contains(CANARY), "{said}");
+    }
+    let plain = told(&secret(from), &Password::new(CANARY));
+    assert_eq!(plain, "the secret `cvp-keystore` from the file secrets/pw.txt");
+    let default =
+        SecretRef { profile: Some("cce-12.6".into()), ..secret(SecretSource::Literal(Password::new(CANARY))) };
+    assert_eq!(default.origin(), "written in the profile cce-12.6");
+}
+
+#[test]
+fn a_source_in_utf_16_and_a_key_in_other_letters_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("security.properties");
+    let path = HostPath {
+        shown: "/security.properties".into(),
+        root: dir.path().to_owned(),
+        steps: vec!["security.properties".into()],
+        fold_case: false,
+    };
+    let ask = || get(SecretSource::Properties { path: path.clone(), key: "Security.keystorePW".into() });
+    let text = format!("# by the installer\r\nSecurity.keystorePW = {CANARY}\r\n");
+    let wide = |order: fn(u16) -> [u8; 2], text: &str| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    for mark in ["", "\u{feff}"] {
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            std::fs::write(&file, wide(order, &format!("{mark}{text}"))).unwrap();
+            let said = ask().unwrap_err();
+            assert!(said.contains("UTF-16") && said.contains("security.properties"), "{said}");
+            std::fs::write(&file, wide(order, &format!("{mark}{CANARY}\r\n"))).unwrap();
+            let said = get(SecretSource::File(file.clone())).unwrap_err();
+            assert!(said.contains("UTF-16") && said.contains("security.properties"), "{said}");
+        }
+    }
+    for name in ["security.keystorePW", "SECURITY.KEYSTOREPW", "Security.keystorePW\u{a0}", "Security_keystorePW"] {
+        std::fs::write(&file, format!("{CANARY}\n{name}={CANARY}\n")).unwrap();
+        let said = ask().unwrap_err();
+        let shown = name.escape_debug().to_string();
+        assert!(said.contains("has no key Security.keystorePW, but") && said.contains(&shown), "{name}: {said}");
+    }
+    // A line that is a bare password may look like a key; nothing of it is told.
+    std::fs::write(&file, format!("{CANARY}\nSecurity.other=x\n")).unwrap();
+    assert!(ask().unwrap_err().ends_with("has no key Security.keystorePW; check the key's spelling"));
 }

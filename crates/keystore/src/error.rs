@@ -100,6 +100,14 @@ pub enum KeyError {
     /// The password opens it, and the JDK cannot make a key of what it protects.
     #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
     Unrecoverable(String),
+    /// OpenSSL, which reads the pair of files, does not load the key.
+    #[error("OpenSSL does not load the key: {why}; {hint}")]
+    NotLoaded {
+        /// Why, without anything of the key.
+        why: String,
+        /// One thing to try.
+        hint: &'static str,
+    },
     /// The entry holds no private key, or there is no such entry.
     #[error("the entry holds no private key")]
     NotAKey,

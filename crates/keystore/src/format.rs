@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::der;
 use crate::error::{Class, ReadError};
-use crate::{foreign, pem, pkcs7, windows};
+use crate::{foreign, pem, pkcs7, ruin, windows};
 
 /// A format that is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +155,7 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";
-    if let Some(refused) = foreign::magic(bytes) {
+    if let Some(refused) = ruin::binary_as_text(bytes).or_else(|| foreign::magic(bytes)) {
         return refused;
     }
     match bytes {
@@ -227,6 +227,9 @@ fn text(bytes: &[u8]) -> Detected {
     }
     if text.starts_with(b"{") && text.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"")) {
         return nothing("this is JSON, not a store", PATH);
+    }
+    if let Some(ruined) = ruin::text(bytes) {
+        return ruined;
     }
     if starts(b"MII") {
         return nothing(

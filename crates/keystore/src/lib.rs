@@ -34,6 +34,7 @@ mod pkcs12;
 mod pkcs7;
 mod reader;
 mod remark;
+mod ruin;
 mod single;
 mod store;
 mod text;

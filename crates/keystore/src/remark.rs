@@ -203,10 +203,20 @@ pub enum Remark {
         file: String,
         /// What it seems to be.
         why: String,
+        /// Whether it may be a certificate that cannot be read: damaged, in UTF-16, empty under a certificate's name. What is
+        /// surely something else (a private key, a revocation list, notes) is none.
+        may_be_certificate: bool,
     },
 }
 
 impl Remark {
+    /// Whether it is about something that may be a certificate and cannot be read. Beside it nobody can tell of a certificate
+    /// that was not found in the store that it is not there.
+    #[must_use]
+    pub fn hides_certificate(&self) -> bool {
+        matches!(self, Self::BadBlock { .. } | Self::ForeignFile { may_be_certificate: true, .. })
+    }
+
     /// What a JVM, or this crate, has against a certificate of an entry with this alias.
     pub(crate) fn of_certificate(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Self> {
         let alias = alias.to_owned();
@@ -403,9 +413,14 @@ impl fmt::Display for Remark {
                 file.as_deref().map_or("this".into(), visible),
                 if *content { "with its content" } else { "without its content" },
             ),
-            Self::ForeignFile { file, why, .. } => {
+            Self::ForeignFile { file, why, may_be_certificate: false, .. } => {
                 write!(f, "{} holds no certificate: {why}", visible(file))
             }
+            Self::ForeignFile { file, why, may_be_certificate: true, .. } => write!(
+                f,
+                "{} cannot be read as a certificate: {why}; export it again as Base-64 (.cer), or take it out of the folder",
+                visible(file)
+            ),
         }
     }
 }

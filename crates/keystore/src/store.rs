@@ -13,7 +13,7 @@ use crate::intern::{CertificateSlot, Interner};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
 use crate::remark::Remark;
-use crate::{jks, pem, pkcs7, pkcs12, single, windows};
+use crate::{jks, pem, pkcs7, pkcs12, ruin, single, windows};
 
 /// With what a store is opened.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +139,11 @@ impl Store {
     /// # Errors
     /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
     pub fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Self, ReadError> {
-        match detect(&bytes).readable()? {
+        let format = detect(&bytes).readable()?;
+        let text_mode =
+            matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst)
+                && ruin::has_crlf_only(&bytes);
+        let opened = match format {
             format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
             Format::Pkcs12 => pkcs12::open(bytes, unlock, certificates),
             Format::Pem => pem::open(bytes, certificates),
@@ -151,7 +155,16 @@ impl Store {
             Format::PemDirectory | Format::PemPair => {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
-        }
+        };
+        opened.map_err(|error| match error.class {
+            crate::Class::Corrupt | crate::Class::WrongPassword if text_mode => ReadError::new(
+                crate::Class::Corrupt,
+                "a carriage return stands before each of its line feeds, as after a transfer in text mode",
+                "take the original, and copy it as a binary file",
+            )
+            .format(format.as_str()),
+            _ => error,
+        })
     }
 
     /// Opens a folder of certificate files: names and contents, in any order. A file that holds no certificate becomes an

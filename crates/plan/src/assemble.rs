@@ -204,7 +204,8 @@ impl<'a> Desk<'a> {
                 if settled.is_some_and(|s| s.material.is_err()) {
                     // Said once for the subject, not once for each of its trusters.
                     self.blocked_subjects.insert(&edge.subject);
-                } else if !store_blocked {
+                // Of what cannot be read in it the store has a finding of its own.
+                } else if !store_blocked && !matches!(why, Why::Unread { .. }) {
                     self.findings.push(
                         Finding::of_store(why.finding(), &edge.store, why.to_string()).at(edge.alias.as_deref(), None),
                     );

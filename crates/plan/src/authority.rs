@@ -109,6 +109,13 @@ fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<C
 /// there.
 pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timestamp) -> Option<String> {
     let certificate = match look {
+        SourceLook::Missing { .. } if def.root.sha256.is_none() => {
+            return Some(format!(
+                "the root of {name} has no pin; add `sha256:` beside its file (openssl x509 -noout -fingerprint -sha256 -in {} \
+                 prints it), and compare it with what the CA publishes",
+                def.root.file.display()
+            ));
+        }
         SourceLook::Missing { .. } => return None,
         SourceLook::Found { certificate, .. } => certificate,
         SourceLook::Unreadable(failure) => return Some(format!("authority {name}: {}", failure.message)),

@@ -53,6 +53,8 @@ pub enum Fault {
         at: i64,
         /// Days left.
         days: usize,
+        /// `renew_before`, in days.
+        before: u32,
     },
     /// It is not valid yet.
     NotYetValid {
@@ -111,8 +113,8 @@ impl fmt::Display for Fault {
             Self::Key { is, must } => write!(f, "its key is {is}, must be {must}"),
             Self::Signature { is, must } => write!(f, "it is signed with {is}, must be {must}"),
             Self::Expired { at } => write!(f, "it expired on {}", text::day(*at)),
-            Self::RenewDue { at, days } => {
-                write!(f, "it ends on {}, in {}", text::day(*at), text::count(*days, "day"))
+            Self::RenewDue { at, days, before } => {
+                write!(f, "it ends on {}, in {} (renew_before is {before}d)", text::day(*at), text::count(*days, "day"))
             }
             Self::NotYetValid { from } => write!(f, "it is not valid before {}", text::time(*from)),
             Self::SanMissing => f.write_str("it has no subject alternative name"),
@@ -130,6 +132,14 @@ pub fn carries(certificate: &Certificate) -> String {
     if names.is_empty() { "no host at all".to_owned() } else { text::escape(&names.join(", ")) }
 }
 
+/// Whether one of the names a certificate carries is a wildcard (RFC 6125 §6.4.3), which is taken for no host's name here.
+pub(crate) fn has_wildcard(certificate: &Certificate) -> bool {
+    certificate.names_carried().iter().any(|name| name.contains('*'))
+}
+
+/// What to say of names when there is a wildcard among them.
+pub(crate) const OF_WILDCARDS: &str = "a wildcard is taken for no host's name here";
+
 /// Whether a certificate names an identity's host, or one of the names the spec adds (contract §1b).
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
     certificate.names_host(identity.id.host.as_str())
@@ -144,7 +154,13 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     if !names(certificate, identity) {
         let only_cn = !certificate.has_san() && certificate.common_name().is_some();
         faults.push(match certificate.common_name() {
-            Some(cn) if only_cn => Fault::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() },
+            Some(cn) if only_cn && !cn.contains('*') => {
+                Fault::CnNotFqdn { cn: text::escape(cn), must: must.to_owned() }
+            }
+            _ if has_wildcard(certificate) => {
+                let carries = format!("{} ({OF_WILDCARDS})", carries(certificate));
+                Fault::NotNamed { carries, must: must.to_owned() }
+            }
             _ => Fault::NotNamed { carries: carries(certificate), must: must.to_owned() },
         });
     } else if constraints.cn_is_fqdn && !certificate.common_name().is_some_and(|cn| cn.eq_ignore_ascii_case(must)) {
@@ -166,7 +182,11 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
     if at >= now && at < days::after(now, identity.renew_before_days) {
-        faults.push(Fault::RenewDue { at, days: days::whole(days::between(now, at)) });
+        faults.push(Fault::RenewDue {
+            at,
+            days: days::whole(days::between(now, at)),
+            before: identity.renew_before_days,
+        });
     }
     if certificate.not_before() > now {
         faults.push(Fault::NotYetValid { from: certificate.not_before() });

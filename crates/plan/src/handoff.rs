@@ -13,7 +13,7 @@ use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
-use crate::observed::trusted;
+use crate::observed::{StoreFacts, trusted};
 use crate::overlap;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
@@ -27,6 +27,8 @@ use crate::why::Why;
 pub(crate) enum Presence {
     Present,
     Absent,
+    /// It was not found, and something there that cannot be read may be it.
+    Unread,
     Unknown,
 }
 
@@ -34,6 +36,8 @@ pub(crate) enum Presence {
 pub(crate) struct Known<'a> {
     /// The mirror's or export's whole listing, if one was seen.
     listing: Option<BTreeSet<Fingerprint>>,
+    /// What in it may be a certificate and cannot be read.
+    unread: Option<String>,
     /// What a person said since.
     said: Option<&'a Confirmation>,
 }
@@ -50,6 +54,7 @@ impl Known<'_> {
         }
         match &self.listing {
             Some(listing) if listing.contains(&fingerprint) => Presence::Present,
+            Some(_) if self.unread.is_some() => Presence::Unread,
             Some(_) => Presence::Absent,
             None => Presence::Unknown,
         }
@@ -119,6 +124,9 @@ pub(crate) fn store<'a>(
                 wanted.insert(*fingerprint);
                 match known.presence(*fingerprint) {
                     Presence::Present => Verdict::Held,
+                    Presence::Unread => {
+                        Verdict::Blocked(Why::Unread { what: known.unread.clone().unwrap_or_default() })
+                    }
                     Presence::Absent => {
                         manual.add.push(item(material));
                         Verdict::Manual(format!("bring the certificate of {} in", edge.subject))
@@ -189,7 +197,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
         .and_then(|h| h.confirmed.as_ref())
         // A mirror taken after a person's word counts more than the word.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
-    Known { listing, said }
+    Known { listing, unread: standing.facts.and_then(StoreFacts::unread), said }
 }
 
 /// Only what was seen there is ever asked to be removed, and what a person said they brought there.

@@ -37,7 +37,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         Remark::JvmCannotTell { .. } => Some(Kind::JvmDoubtful),
         Remark::PrivateKeyInTrust { .. } => Some(Kind::PrivateKeyInTrust),
         Remark::LimitedTrust { .. } | Remark::RestrictedTrust { .. } => Some(Kind::LimitedTrust),
-        Remark::BadBlock { .. } => Some(Kind::Unreadable),
+        Remark::BadBlock { .. } | Remark::ForeignFile { may_be_certificate: true, .. } => Some(Kind::Unreadable),
         Remark::Unverified
         | Remark::ClosedPart { .. }
         | Remark::NoMac
@@ -50,7 +50,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
         | Remark::OtherHash { .. }
         | Remark::Archived { .. }
         | Remark::KeyElsewhere { .. }
-        | Remark::ForeignFile { .. } => None,
+        | Remark::ForeignFile { may_be_certificate: false, .. } => None,
     }
 }
 

@@ -140,6 +140,14 @@ impl StoreFacts {
         Seen { sha256: self.sha256, written: self.written }
     }
 
+    /// What may be a certificate in it and cannot be read, in words. While there is any, what was not found there is not known to
+    /// be missing.
+    pub(crate) fn unread(&self) -> Option<String> {
+        let unread: Vec<String> =
+            self.remarks.iter().filter(|r| r.hides_certificate()).map(Remark::to_string).collect();
+        (!unread.is_empty()).then(|| unread.join("; "))
+    }
+
     /// The key of a store that holds one key and no aliases, with its chain.
     pub(crate) fn only_key(&self) -> Option<(&Entry, &[CertificateSlot])> {
         self.entries.iter().find_map(|entry| match &entry.kind {

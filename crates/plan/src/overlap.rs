@@ -212,10 +212,14 @@ pub(crate) fn trusters<'g, 'a>(
 /// Whether a truster trusts a certificate, as far as can be told.
 fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Presence {
     if truster.hand_off || truster.unobserved {
-        return handoff::known(ground, truster).presence(print);
+        return match handoff::known(ground, truster).presence(print) {
+            Presence::Unread => Presence::Unknown,
+            known => known,
+        };
     }
     match truster.facts {
         Some(facts) if facts.entries.iter().filter_map(trusted).any(|s| s.fingerprint() == print) => Presence::Present,
+        Some(facts) if facts.unread().is_some() => Presence::Unknown,
         Some(_) => Presence::Absent,
         None if truster.creatable => Presence::Absent,
         None => Presence::Unknown,

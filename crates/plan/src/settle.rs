@@ -350,7 +350,11 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     } else if named {
         Ok(Material::Known(fingerprint))
     } else {
-        Err(Why::NameMismatch { subject: def.id.to_string(), carries: constraints::carries(&certificate) })
+        Err(Why::NameMismatch {
+            subject: def.id.to_string(),
+            carries: constraints::carries(&certificate),
+            wildcard: constraints::has_wildcard(&certificate),
+        })
     };
     let mut by_hand = None;
     if ground.options.replace.contains(&def.id) && def.write == Write::HandOff {

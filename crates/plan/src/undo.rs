@@ -286,6 +286,9 @@ impl View<'_, '_> {
         }
         if presences.contains(&Presence::Present) {
             Vec::new()
+        } else if presences.contains(&Presence::Unread) {
+            let why = "something in that store cannot be read, and may be the certificate";
+            vec![(false, Cause::Unseen(why.to_owned()))]
         } else if presences.contains(&Presence::Unknown) {
             vec![(false, Cause::Unseen("people change that store, and nobody said what it holds".to_owned()))]
         } else {

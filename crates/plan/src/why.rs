@@ -5,6 +5,7 @@ use std::fmt;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
+use crate::constraints;
 use crate::finding::Kind;
 use crate::observed::FailureClass;
 use crate::run_id::RunId;
@@ -59,6 +60,11 @@ pub enum Why {
         /// Its fingerprint, for the `distrust:` line that removes it.
         sha256: Fingerprint,
     },
+    /// The certificate was not found in the store, and something there that cannot be read may be it.
+    Unread {
+        /// What cannot be read, and why.
+        what: String,
+    },
     /// More deletions than allowed without being told.
     TooManyDeletes {
         /// How many there would be.
@@ -102,6 +108,8 @@ pub enum Why {
         subject: String,
         /// What it names.
         carries: String,
+        /// Whether a wildcard is among that.
+        wildcard: bool,
     },
     /// The pin in the spec and the file differ.
     PinMismatch {
@@ -199,6 +207,7 @@ impl Why {
             Self::StoreMissing { .. } | Self::StoreEmpty { .. } => Kind::StoreMissing,
             Self::OutcomeUnclear { .. } => Kind::OutcomeUnclear,
             Self::StoreUnreadable { class, .. } | Self::SourceUnreadable { class, .. } => class_kind(*class),
+            Self::Unread { .. } => Kind::Unreadable,
             Self::JvmCannotTell { .. } => Kind::JvmDoubtful,
             Self::SameFile { .. } => Kind::SameFile,
             Self::JvmUnloadable { .. } | Self::JvmRefuses { .. } => Kind::JvmUnloadable,
@@ -255,6 +264,9 @@ impl fmt::Display for Why {
                 "a JVM refuses the whole store because of entry `{alias}` ({detail}); to have it removed add \
                  `distrust: [{{ sha256: '{sha256}', why: … }}]`"
             ),
+            Self::Unread { what } => {
+                write!(f, "whether it is there cannot be told, so it is not brought in a second time: {what}")
+            }
             Self::TooManyDeletes { wanted, allowed } => write!(
                 f,
                 "{wanted} entries would be deleted, more than {allowed}; look at them, then repeat with \
@@ -270,7 +282,12 @@ impl fmt::Display for Why {
             Self::SourceBlocked { store, finding } => {
                 write!(f, "its certificate is in {store}, which is blocked ({finding})")
             }
-            Self::NameMismatch { subject, carries } => write!(
+            Self::NameMismatch { subject, carries, wildcard: true } => write!(
+                f,
+                "the certificate of {subject} names {carries}; {}, so have one issued that lists the FQDN itself",
+                constraints::OF_WILDCARDS
+            ),
+            Self::NameMismatch { subject, carries, wildcard: false } => write!(
                 f,
                 "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
                  name under `names:`"

@@ -37,6 +37,12 @@ impl Fqdn {
         if lower.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
             return Err(NameError::new(text, "an address is no name; certificates name hosts"));
         }
+        if lower.contains('*') {
+            return Err(NameError::new(
+                text,
+                "a wildcard is taken for no host's name here, because whoever holds its key could be any of them",
+            ));
+        }
         for label in lower.split('.') {
             let bad = label.is_empty()
                 || label.len() > 63

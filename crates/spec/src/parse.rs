@@ -1,5 +1,6 @@
 //! Text → [`Spec`]. Every fault that the file alone can show is found here, in one go.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::estate::{
@@ -10,7 +11,7 @@ use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
 use crate::topology::{Rotation, Side};
 use crate::tree::{Kind, Node};
-use crate::{grammar, lexeme, pick, profile, shape, tree};
+use crate::{grammar, lexeme, pick, profile, shape, syntax, tree};
 
 /// Reads an estate spec. `name` is the file's name for messages. No file, environment or clock is looked at.
 ///
@@ -19,7 +20,7 @@ use crate::{grammar, lexeme, pick, profile, shape, tree};
 /// all profiles are built-in, the faults that only show against the profiles are reported along with the others.
 pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
     let source = Source::new(name, text);
-    let root = tree::read(&source)?;
+    let root = tree::read(&source).map_err(|faults| explained(&source, faults))?;
     if let (Some(profile), None) = (root.get("trustmason-profile"), root.get("trustmason")) {
         let fault = source.error(profile.place, "this is a role profile, not an estate spec");
         return Err(Faults::from(fault.hint("name it under `profile:` of an estate spec, by its path")));
@@ -32,7 +33,22 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
         return Ok(spec);
     }
     faults.append(beyond(&spec, &faults));
-    Err(faults.settled())
+    Err(explained(&spec.source, faults.settled()))
+}
+
+/// The faults of a text with the slips that they may follow from in the place of those of the same lines: one cause, one fault.
+fn explained(source: &Source, faults: Faults) -> Faults {
+    let slips = syntax::slips(source);
+    let lines: BTreeSet<usize> = faults.iter().map(|fault| fault.place.line).collect();
+    let mut all = Faults::default();
+    // A slip on a line where nothing is wrong may be meant; a text that is no YAML stumbles lines later.
+    let unread = faults.iter().any(|fault| fault.message.starts_with("this is not valid YAML"));
+    all.all_of(slips.iter().filter(|slip| unread || lines.contains(&slip.place.line)).cloned());
+    let told: BTreeSet<usize> = all.iter().map(|slip| slip.place.line).collect();
+    let rest = faults.iter().filter(|fault| !told.contains(&fault.place.line));
+    let rest: Vec<_> = rest.cloned().collect();
+    all.all_of(rest);
+    all.settled()
 }
 
 /// What resolving finds in a file that is already known to be faulty, without the places that were reported before: one

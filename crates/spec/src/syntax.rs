@@ -1,6 +1,6 @@
 //! Text that is no YAML: the one fault, its place, and a hint for the slips that Windows paths and templates invite.
 
-use crate::fault::{Fault, Place, Source};
+use crate::fault::{Fault, Faults, Place, Source};
 
 /// The fault for a text the YAML reader refused.
 pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
@@ -27,6 +27,73 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
     };
     let line = source.text().lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
     source.error(place, message).hint(hint(line))
+}
+
+/// Blanks that YAML takes for letters, and glued colons: slips that make a text another one than it looks, and whose
+/// consequences show up elsewhere. Found from the text alone, and told only where something is wrong with the file anyway, since
+/// each of them is lawful somewhere.
+pub(crate) fn slips(source: &Source) -> Faults {
+    let mut faults = Faults::default();
+    for (index, line) in source.text().lines().enumerate() {
+        let place = |column: usize| Place { line: index + 1, column: column + 1, length: 1 };
+        let mut quote = None;
+        let mut before = ' ';
+        let mut glued = None;
+        for (column, c) in line.chars().enumerate() {
+            match quote {
+                Some(open) if c == open => quote = None,
+                Some(_) => {}
+                None if before == ':' && matches!(c, '\'' | '"') => {
+                    glued = glued.or(Some(column));
+                    quote = Some(c);
+                }
+                None if matches!(c, '\'' | '"') && !before.is_alphanumeric() => quote = Some(c),
+                None if c == '#' && before == ' ' => break,
+                None if is_unseen(c) => {
+                    let what = if c == '\u{a0}' {
+                        "a non-breaking blank".to_owned()
+                    } else {
+                        "a character that is not seen".to_owned()
+                    };
+                    let message = format!("{what} ({}) stands here, which YAML takes for a letter", code(c));
+                    faults.push(
+                        source.error(place(column), message).hint("put a plain blank in its place, or take it out"),
+                    );
+                    glued = None;
+                    break;
+                }
+                None if before == ':'
+                    && (matches!(c, '{' | '[') || (c.is_alphabetic() && ends_in_key(line, column))) =>
+                {
+                    glued = glued.or(Some(column));
+                }
+                None => {}
+            }
+            before = c;
+        }
+        if let Some(column) = glued {
+            let fault = source.error(place(column), "a blank is missing after the colon");
+            faults.push(fault.hint("write a blank after it: `key: value`"));
+        }
+    }
+    faults
+}
+
+/// Whether a word of two letters or more, such as the language's keys are, ends in the colon before this column.
+fn ends_in_key(line: &str, column: usize) -> bool {
+    let before: Vec<char> = line.chars().take(column.saturating_sub(1)).collect();
+    let word = before.iter().rev().take_while(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '-')).count();
+    let stop = before.iter().rev().nth(word);
+    word >= 2 && stop.is_none_or(|c| c.is_whitespace() || matches!(c, '{' | ','))
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}')
+}
+
+/// `U+00A0`.
+fn code(c: char) -> String {
+    format!("U+{:04X}", u32::from(c))
 }
 
 /// The reader's message without the place it repeats.

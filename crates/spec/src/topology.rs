@@ -247,8 +247,27 @@ pub struct StoreDef {
 pub struct SecretRef {
     /// The name it has under `secrets:`.
     pub name: String,
+    /// The profile that says the way; `None` where the spec does.
+    pub profile: Option<String>,
     /// The way to it.
     pub from: SecretSource,
+}
+
+impl SecretRef {
+    /// Where the value comes from, for people: a file, a variable, a key of a properties file, the spec or the profile that has
+    /// it written in it. Never the value.
+    pub fn origin(&self) -> String {
+        match (&self.from, &self.profile) {
+            (SecretSource::Literal(_), Some(profile)) => format!("written in the profile {profile}"),
+            (SecretSource::Literal(_), None) => "written in the spec".to_owned(),
+            (SecretSource::Env(name), _) => format!("from the environment variable {name}"),
+            (SecretSource::File(path), _) => format!("from the file {}", path.display()),
+            (SecretSource::Properties { path, key }, _) => format!("from {key} in {}", path.shown),
+            (SecretSource::Command(argv), _) => {
+                format!("printed by {}", argv.first().map_or("a program", String::as_str))
+            }
+        }
+    }
 }
 
 /// The way to a secret.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use trustmason_host::disk::{self, Limit};
-use trustmason_keystore::{EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
+use trustmason_host::secret::oddity;
+use trustmason_keystore::{Class, EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
 use zeroize::Zeroizing;
 
 use crate::args::{ListArgs, ReportFormat};
@@ -32,7 +33,14 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
             Ok(Facts::FINE)
         }
         Err(mut failure) => {
-            failure.message = format!("{}: {}", args.store.display(), failure.message);
+            let tried = match (&args.password_env, &args.password_file) {
+                _ if failure.class != Class::WrongPassword.as_str() => None,
+                (Some(name), _) => Some(format!("the environment variable {name}")),
+                (None, path) => path.as_ref().map(|path| format!("the first line of {}", path.display())),
+            };
+            let odd = password.as_ref().and_then(oddity).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
+            let with = tried.map(|tried| format!(" does not open with {tried}{odd}")).unwrap_or_default();
+            failure.message = format!("{}{with}: {}", args.store.display(), failure.message);
             if args.format == ReportFormat::Json {
                 console.report(&failure.json());
             }

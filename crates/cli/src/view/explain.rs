@@ -8,9 +8,7 @@ use trustmason_plan::outline::{
 };
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
-use trustmason_spec::topology::{
-    Anchor, Edge, IdentityDef, Issuer, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
-};
+use trustmason_spec::topology::{Anchor, Edge, IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
 
@@ -107,7 +105,7 @@ fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
     };
     line!(out, "  written   {write}");
     if let Some(secret) = &def.password {
-        line!(out, "  password  `{}`, {}", secret.name, secret_source(&secret.from));
+        line!(out, "  password  `{}`, {}", secret.name, escape(&secret.origin()));
     }
     let restarts: Vec<&str> = def
         .restart
@@ -122,19 +120,6 @@ fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
         line!(out, "  trusts    nobody, by the rules in use");
     } else {
         line!(out, "  trusts    {}", count(edges, "certificate"));
-    }
-}
-
-/// Where a secret is found; never what it is.
-fn secret_source(source: &SecretSource) -> String {
-    match source {
-        SecretSource::Literal(_) => "written in the spec".to_owned(),
-        SecretSource::Env(name) => format!("from the environment variable {}", escape(name)),
-        SecretSource::File(path) => format!("from the file {}", escape(&path.display().to_string())),
-        SecretSource::Properties { path, key } => format!("from {} in {}", escape(key), escape(&path.shown)),
-        SecretSource::Command(argv) => {
-            format!("printed by {}", argv.first().map_or_else(|| "a program".to_owned(), |p| escape(p)))
-        }
     }
 }
 

@@ -11,10 +11,12 @@ use trustmason_keystore::{
     fold_alias,
 };
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
+use trustmason_spec::topology::SecretRef;
 use trustmason_spec::windows::SystemStore;
 
 use crate::disk::{self, DiskError, Limit};
 use crate::path::{self, PathError};
+use crate::secret;
 
 /// With what a file is opened.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,18 @@ pub struct OpenError {
     pub sha256: Option<Fingerprint>,
     /// What is wrong.
     pub cause: OpenFault,
+    /// The password it was opened with: which secret, where from, and what is odd about its value. Never the value.
+    pub tried: Option<String>,
+}
+
+impl OpenError {
+    /// Says with which secret a file was opened, where its password is what is wrong.
+    #[must_use]
+    pub fn tried(mut self, secret: Option<&SecretRef>, password: Option<&Password>) -> Self {
+        let wrong = matches!(&self.cause, OpenFault::Read(read) if read.class == Class::WrongPassword);
+        self.tried = secret.zip(password).filter(|_| wrong).map(|(secret, password)| secret::told(secret, password));
+        self
+    }
 }
 
 /// What is wrong with a file.
@@ -66,10 +80,17 @@ impl fmt::Display for OpenError {
         match &self.cause {
             OpenFault::Disk(error) => write!(f, "{error}"),
             OpenFault::Path(error) => write!(f, "{error}"),
-            OpenFault::Read(error) => match error.format {
-                Some(format) => write!(f, "{path} ({format}) does not open: {error}"),
-                None => write!(f, "{path} does not open: {error}"),
-            },
+            OpenFault::Read(error) => {
+                write!(f, "{path}")?;
+                if let Some(format) = error.format {
+                    write!(f, " ({format})")?;
+                }
+                f.write_str(" does not open")?;
+                if let Some(tried) = &self.tried {
+                    write!(f, " with {tried}")?;
+                }
+                write!(f, ": {error}")
+            }
             OpenFault::NoPassword => {
                 write!(f, "{path} does not open without a password; name one for it in the spec")
             }
@@ -110,7 +131,7 @@ pub fn open(
     keys: Keys<'_>,
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
-    let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause };
+    let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause, tried: None };
     let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
     let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
     let metadata = std::fs::metadata(&real).map_err(look)?;
@@ -202,7 +223,11 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
         },
         Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
         Err(
-            error @ (KeyError::Corrupt(_) | KeyError::Unsupported(_) | KeyError::Unrecoverable(_) | KeyError::NotAKey),
+            error @ (KeyError::NotLoaded { .. }
+            | KeyError::Corrupt(_)
+            | KeyError::Unsupported(_)
+            | KeyError::Unrecoverable(_)
+            | KeyError::NotAKey),
         ) => KeyLook::Unknown(error.to_string()),
     }
 }

@@ -45,7 +45,7 @@ fn may_be_a_reply(item: &DirEntry) -> bool {
 type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;
 
 fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Read) {
-    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
+    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
     let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),

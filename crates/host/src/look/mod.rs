@@ -212,7 +212,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
     };
     match open(path, limit, Opening::Required(password.as_ref()), keys, eyes.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
-        Err(error) => StoreLook::Unreadable(error.into()),
+        Err(error) => StoreLook::Unreadable(error.tried(secret, password.as_ref()).into()),
     }
 }
 

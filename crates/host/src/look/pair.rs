@@ -34,7 +34,7 @@ fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, metadata.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(
-            OpenError { path, sha256: Some(sha256), cause: OpenFault::Read(Box::new(error)) }.into(),
+            OpenError { path, sha256: Some(sha256), cause: OpenFault::Read(Box::new(error)), tried: None }.into(),
         ),
     }
 }

@@ -92,7 +92,7 @@ pub(crate) fn read(
     path: &Path,
     certificates: &Interner,
 ) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
-    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause });
+    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
     let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),

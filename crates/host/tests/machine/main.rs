@@ -29,4 +29,5 @@ mod secrets;
 mod sight;
 mod system;
 mod undo;
+mod unread;
 mod world;

@@ -9,7 +9,7 @@ use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::Subject;
+use trustmason_spec::topology::{SecretSource, Subject};
 
 use crate::world::*;
 
@@ -276,4 +276,23 @@ fn a_restart_is_not_recorded_while_nobody_can_tell_what_the_service_read() {
     let ledger = world.ledger().ledger;
     assert_eq!(ledger.restarts.keys().collect::<Vec<_>>(), [&tomcat], "it is still to be restarted");
     assert_eq!(ledger.acks.keys().collect::<Vec<_>>(), [&other]);
+}
+
+#[test]
+fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
+    let mut world = World::new(Format::Jks);
+    let file = world.root().join("pw.txt");
+    for (content, odd) in
+        [(format!("{CANARY} \r\n"), Some("ends with a blank")), ("kanarienvogel-8\n".to_owned(), None)]
+    {
+        fs::write(&file, content).unwrap();
+        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
+        def.password.as_mut().unwrap().from = SecretSource::File(file.clone());
+        let (class, message) = failure(&world, KEYSTORE);
+        assert_eq!(class, FailureClass::WrongPassword);
+        let wanted = format!("the secret `keystore-pw` from the file {}", file.display());
+        assert!(message.contains(&wanted) && !message.contains("kanarienvogel"), "{message}");
+        assert_eq!(message.contains("its value"), odd.is_some(), "{message}");
+        assert!(odd.is_none_or(|odd| message.contains(odd)), "{message}");
+    }
 }

@@ -183,7 +183,7 @@ pub fn host_path(root: &Path, host: &str, shown: &str) -> HostPath {
 }
 
 pub fn secret(password: &str) -> SecretRef {
-    SecretRef { name: "keystore-pw".into(), from: SecretSource::Literal(Password::new(password)) }
+    SecretRef { name: "keystore-pw".into(), profile: None, from: SecretSource::Literal(Password::new(password)) }
 }
 
 pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, password: Option<&str>) -> StoreDef {

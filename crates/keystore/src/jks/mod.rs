@@ -75,7 +75,7 @@ pub(crate) fn open(
             return Err(ReadError::new(
                 Class::WrongPassword,
                 "the password is not this store's, or the store was tampered with",
-                "try the store's own password (the JDK's default is public), or restore it from a backup",
+                "use the store's own password, or restore it from a backup",
             )
             .format(format.as_str()));
         }

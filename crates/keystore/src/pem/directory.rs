@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Found, append, bundle, is_text, newline, no_certificate, read, still_read, take_in, without};
 use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
-use crate::error::{EditError, ReadError};
+use crate::error::{Class, EditError, ReadError};
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, detect, fold_alias};
+use crate::format::{Detected, Format, detect, fold_alias};
 use crate::intern::Interner;
 use crate::remark::Remark;
 use crate::store::{EntryId, EntryKind, Place, Store};
 use crate::text::visible;
-use crate::{pkcs7, single};
+use crate::{foreign, pkcs7, single};
 
 pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Store {
     files.sort();
@@ -23,7 +23,8 @@ pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -
         if let Err(error) = take_file(&mut store, file, name, bytes, certificates) {
             let entry = EntryId(store.entries.len());
             let why = error.cause().to_owned();
-            store.remarks.push(Remark::ForeignFile { entry, file: name.clone(), why: why.clone() });
+            let may_be_certificate = may_be_certificate(name, bytes, &error);
+            store.remarks.push(Remark::ForeignFile { entry, file: name.clone(), why: why.clone(), may_be_certificate });
             let place = Place { file, whole: 0..bytes.len(), ..Place::default() };
             store.push(Some(name.clone()), None, EntryKind::Opaque(why), place);
         }
@@ -45,7 +46,9 @@ fn take_file(
             if !found.iter().any(Found::is_certificate) {
                 // A key alone in a trust folder is worth saying; the whole file is one opaque entry.
                 let entry = EntryId(store.entries.len());
-                store.remarks.extend(found.iter().flat_map(|block| block.remarks(entry, Some(name))));
+                let remarks = found.iter().flat_map(|block| block.remarks(entry, Some(name)));
+                // What is damaged is said of the whole file.
+                store.remarks.extend(remarks.filter(|remark| !matches!(remark, Remark::BadBlock { .. })));
                 return Err(no_certificate(&found));
             }
             take_in(store, found, file, Some(name));
@@ -67,7 +70,7 @@ fn take_file(
             }
             if store.entries.len() == first {
                 let cause = "an empty PKCS#7 bundle";
-                return Err(ReadError::new(crate::Class::NotAStore, cause, "export the certificates again"));
+                return Err(ReadError::new(Class::NotAStore, cause, "export the certificates again"));
             }
             Ok(())
         }
@@ -80,12 +83,49 @@ fn take_file(
         | Format::WindowsElement
         | Format::WindowsReg
         | Format::WindowsHive) => Err(ReadError::new(
-            crate::Class::Unsupported,
+            Class::Unsupported,
             format!("a {other} store inside a folder of certificates"),
             "open it by itself",
         )),
     }
 }
+
+/// Extensions of files that hold certificates.
+const OF_CERTIFICATES: &[&str] = &["pem", "cer", "crt", "cert", "der", "p7b", "p7c", "p7s", "spc", "b64"];
+/// Extensions of files that hold anything but certificates alone.
+const OF_OTHERS: &[&str] = &[
+    "7z", "bat", "cfg", "cmd", "conf", "crl", "csr", "csv", "db", "doc", "docx", "gz", "htm", "html", "ini", "jceks",
+    "jks", "json", "key", "keystore", "log", "md", "p10", "p12", "pdf", "pfx", "ps1", "pub", "req", "rtf", "sh", "tar",
+    "tgz", "tmp", "txt", "xls", "xlsx", "xml", "yaml", "yml", "zip",
+];
+/// Names of files that lie in many folders.
+const OF_NOBODY: &[&str] =
+    &["readme", "license", "licence", "notice", "changes", "changelog", "makefile", "sha256sums"];
+
+/// Whether a file in which no certificate was found may be one that cannot be read. Its content decides where it tells (a whole
+/// key is a key, damaged PEM is a certificate), else its name: a name that says nothing else may be a certificate's.
+fn may_be_certificate(name: &str, bytes: &[u8], error: &ReadError) -> bool {
+    match detect(bytes) {
+        // Blocks that were read and hold something else are no certificate, whatever the name.
+        Detected::Readable(Format::Pem) => return error.class == Class::Corrupt,
+        Detected::Readable(Format::Der | Format::Pkcs7) => return true,
+        Detected::Refused { .. } if foreign::asn1(bytes).is_some() => return false,
+        Detected::Readable(_) | Detected::Refused { .. } => {}
+    }
+    let ascii: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).take(FIRST).collect();
+    let marked = [&b"BEGIN"[..], b"MII"].iter().any(|mark| ascii.windows(mark.len()).any(|window| window == *mark));
+    let name = name.to_lowercase();
+    let mut parts = name.split('.');
+    let first = parts.next().unwrap_or_default();
+    let parts: Vec<&str> = parts.collect();
+    let is = |of: &[&str]| parts.last().is_some_and(|last| of.contains(last));
+    let certificates = parts.iter().any(|part| OF_CERTIFICATES.contains(part));
+    let others = first.is_empty() || is(OF_OTHERS) || OF_NOBODY.contains(&first);
+    certificates || (marked && !is(&["key", "csr", "req", "crl", "pub"])) || !others
+}
+
+/// Within how many bytes the marks of a certificate are looked for.
+const FIRST: usize = 4096;
 
 /// The files that change.
 pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {

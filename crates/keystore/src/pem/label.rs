@@ -1,5 +1,22 @@
 //! What labels mean, and what others did to the text of a block.
 
+use base64::DecodeError;
+
+use crate::ruin;
+
+/// What a decoder of Base64 stumbled over, for people.
+pub(super) fn damage(error: &DecodeError) -> String {
+    match error {
+        DecodeError::InvalidByte(_, byte) if byte.is_ascii_graphic() => {
+            format!("its Base64 is damaged (`{}` stands in it)", char::from(*byte))
+        }
+        DecodeError::InvalidByte(_, byte) => format!("its Base64 is damaged (byte {byte:#04x} stands in it)"),
+        DecodeError::InvalidLength(_) | DecodeError::InvalidLastSymbol(..) | DecodeError::InvalidPadding => {
+            "its Base64 is damaged (a part of it is missing, or its end is)".to_owned()
+        }
+    }
+}
+
 /// The labels of a certificate (RFC 7468 §5.1 and Appendix A; `TRUSTED` is OpenSSL's own).
 pub(super) fn is_certificate_label(label: &str) -> bool {
     matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
@@ -32,18 +49,36 @@ pub(super) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
 /// What was done to a block whose body is no Base64.
 pub(super) fn disguise(body: &[u8]) -> Option<&'static str> {
     let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
+    let text = String::from_utf8_lossy(body);
+    let url =
+        |c: char| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || matches!(c, '+' | '/' | '=' | '-' | '_');
     let mut lines =
         body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).peekable();
     let mut soft = false;
     while let Some(line) = lines.next() {
         soft |= line.ends_with(b"=") && lines.peek().is_some();
     }
-    if has(b"\\n") || has(b"\\r") {
+    if body.starts_with(b"-") || body.ends_with(b"-") {
+        Some("there are more than five hyphens beside its BEGIN or END; leave five (-----)")
+    } else if has(b"\\n") || has(b"\\r") {
         Some("its line breaks are written out as `\\n`, as in JSON or YAML; put real line breaks in their place")
     } else if has(b"=3D") || has(b"=0D") || has(b"=0A") || soft {
         Some(
             "it is quoted-printable, as mail programs write it; save the attachment itself, or decode it (perl -MMIME::QuotedPrint)",
         )
+    } else if text.contains('\u{fffd}') {
+        Some("a text filter replaced a part of it by U+FFFD; take the original")
+    } else if text.contains(ruin::is_unseen) {
+        Some(
+            "its lines hold no-break blanks (U+00A0) or other characters that are not seen, as text from web pages does; take them out",
+        )
+    } else if ["%2B", "%2F", "%3D", "%0A", "%0D", "%2b", "%2f", "%3d", "%0a", "%0d"]
+        .iter()
+        .any(|code| text.contains(code))
+    {
+        Some("it is in percent-encoding (%2B, %0A), as in a web address; decode it")
+    } else if text.contains(['-', '_']) && text.chars().all(url) {
+        Some("it is in the url-safe alphabet of Base64 (- and _ for + and /); put + and / in their place")
     } else if body.contains(&b':') {
         Some("it has header lines (RFC 1421), which no certificate has; remove them")
     } else if has(b"...") || body.windows(3).any(|window| window == "…".as_bytes()) {

@@ -8,6 +8,7 @@
 pub(crate) mod bundle;
 pub(crate) mod directory;
 mod label;
+mod openssl;
 pub(crate) mod pair;
 mod scan;
 
@@ -111,7 +112,7 @@ fn decode(body: &[u8]) -> Result<Vec<u8>, String> {
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(match label::disguise(body) {
             Some(disguise) => disguise.to_owned(),
-            None => format!("its Base64 is damaged ({error})"),
+            None => label::damage(&error),
         }),
     }
 }

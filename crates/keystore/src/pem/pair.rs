@@ -9,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::openssl::Extent;
 use super::scan::{self, Block};
-use super::{Found, Note, append, label, newline, no_certificate, read};
+use super::{Found, Note, append, label, newline, no_certificate, openssl, read};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey, TouchedFiles, sealed_key};
 use crate::error::{Class, EditError, KeyError, ReadError};
-use crate::format::{Format, detect};
+use crate::format::{Detected, Format, detect};
 use crate::intern::Interner;
 use crate::key;
 use crate::store::{EntryId, EntryKind, Place, Store};
@@ -45,6 +46,15 @@ pub(crate) fn open(
             }
         }
         let found = read(bytes, certificates);
+        let certificate = |label: &[u8]| std::str::from_utf8(label).is_ok_and(label::is_certificate_label);
+        if found.iter().any(Found::is_certificate)
+            && let Err(stop) = loads(bytes, certificate, Extent::All)
+        {
+            let cause = format!("OpenSSL does not load it: in line {} {}", stop.line, stop.why);
+            let hint =
+                "write the certificate again in lines of 64 characters, without blanks before them or between them";
+            return Err(named(ReadError::new(Class::Corrupt, cause, hint)));
+        }
         // Of a chain with a hole nobody can say what comes first.
         let bad = found.iter().any(|block| matches!(block.note, Some(Note::Bad(_))));
         if bad || !found.iter().any(Found::is_certificate) {
@@ -82,6 +92,14 @@ pub(crate) fn plain_key(store: &Store) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     Ok(only_key(bytes)?.1)
 }
 
+/// Whether OpenSSL reads a file and finds a block of this kind in it.
+fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<(), openssl::Stop> {
+    match openssl::read(bytes, wanted, extent)? {
+        0 => Err(openssl::unfound(bytes)),
+        _ => Ok(()),
+    }
+}
+
 /// A key in the clear, as PKCS#8, and the label it stood under.
 type Labelled<'a> = (&'a str, Zeroizing<Vec<u8>>);
 
@@ -90,19 +108,29 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
     let mut keys = scan::blocks(bytes).filter(|block| is_key(block.label));
     let block = match (keys.next(), keys.next()) {
         (Some(block), None) => block,
-        (None, _) => return Err(KeyError::Corrupt("the key file holds no private key in PEM".to_owned())),
-        (Some(_), Some(_)) => return Err(KeyError::Corrupt("the key file holds several private keys".to_owned())),
+        (None, _) => return Err(no_key(bytes)),
+        (Some(_), Some(_)) => {
+            let why = "its file holds several".to_owned();
+            return Err(KeyError::NotLoaded { why, hint: "leave only the one of this certificate in it" });
+        }
     };
     if is_encrypted(&block) {
-        return Err(KeyError::Unsupported("a passphrase of its own".to_owned()));
+        return Err(KeyError::NotLoaded {
+            why: "it stands under a passphrase, which nobody types when the service starts".to_owned(),
+            hint: "write it without one (openssl pkey -in FILE -out FILE.new) and protect the file by its mode",
+        });
+    }
+    if let Err(stop) = loads(bytes, |label| label.ends_with(b"PRIVATE KEY"), Extent::First) {
+        let why = format!("in line {} of its file {}", stop.line, stop.why);
+        let hint = "write it again in lines of 64 characters, without blanks before them or between them";
+        return Err(KeyError::NotLoaded { why, hint });
     }
     let body = block.body.map_err(|why| KeyError::Corrupt(format!("its block at line {}: {why}", block.line)))?;
     let text = Zeroizing::new(body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>());
-    let der = Zeroizing::new(
-        STANDARD
-            .decode(&*text)
-            .map_err(|_| KeyError::Corrupt(format!("the Base64 of its block at line {} is damaged", block.line)))?,
-    );
+    let der = Zeroizing::new(STANDARD.decode(&*text).map_err(|_| {
+        let why = label::disguise(body).unwrap_or("its Base64 is damaged");
+        KeyError::Corrupt(format!("of its block at line {} {why}", block.line))
+    })?);
     let pkcs8 = match block.label {
         PKCS1 => Some(key::from_pkcs1(&der)),
         SEC1 => key::from_sec1(&der),
@@ -111,6 +139,28 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
     };
     let pkcs8 = pkcs8.ok_or_else(|| KeyError::Corrupt("it names no curve (RFC 5915 §3)".to_owned()))?;
     Ok((block.label, pkcs8))
+}
+
+/// Why there is no key in a key file.
+fn no_key(bytes: &[u8]) -> KeyError {
+    let (why, hint) = match detect(bytes) {
+        Detected::Refused { what, .. } if what.contains("UTF-16") => {
+            ("its file is UTF-16 text", "save it again as plain ASCII (in PowerShell: Out-File -Encoding ascii)")
+        }
+        Detected::Refused { what, .. }
+            if bytes.first() == Some(&crate::der::SEQUENCE) && what.contains("private key") =>
+        {
+            ("its file is in DER, not in PEM", "convert it (openssl pkey -inform DER -in FILE -out FILE.pem)")
+        }
+        Detected::Refused { what, hint, .. } => (what, hint),
+        Detected::Readable(Format::Pem) => ("its file holds no private key", "put the key of this certificate there"),
+        Detected::Readable(Format::Pkcs12) => (
+            "its file is a PKCS#12 store",
+            "take the key out of it (openssl pkcs12 -in FILE -nocerts -nodes -out FILE.pem)",
+        ),
+        Detected::Readable(_) => ("its file is no PEM", "put the key of this certificate there in PEM"),
+    };
+    KeyError::NotLoaded { why: why.to_owned(), hint }
 }
 
 fn is_key(label: &str) -> bool {

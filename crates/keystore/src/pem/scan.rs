@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
-const DASHES: &[u8] = b"-----";
+pub(super) const BEGIN: &[u8] = b"-----BEGIN ";
+pub(super) const END: &[u8] = b"-----END ";
+pub(super) const DASHES: &[u8] = b"-----";
 /// No label in use is longer.
 const LONGEST_LABEL: usize = 64;
 

@@ -87,6 +87,8 @@ pub(crate) struct Pfx {
     safe: Source,
     parts: Vec<Part>,
     mac: Option<Mac>,
+    /// What its MAC is where that is not read; only a file that was opened without a password may have such a one.
+    unread_mac: Option<String>,
     /// Where the PFX ends in the file; a JVM ignores what follows.
     end: usize,
 }
@@ -95,7 +97,7 @@ impl Pfx {
     /// A new file's: nothing in it yet.
     fn empty(mac: Option<Mac>) -> Self {
         let safe = Source::Own(Zeroizing::default());
-        Self { safe, parts: Vec::new(), mac, end: 0 }
+        Self { safe, parts: Vec::new(), mac, unread_mac: None, end: 0 }
     }
 
     /// The bytes of a bag, or of a part that was not opened.
@@ -174,7 +176,11 @@ impl Pfx {
                 words.push(word);
             }
         }
-        words.push(self.mac.as_ref().map_or_else(|| "no MAC".to_owned(), |mac| format!("MAC {}", mac.name())));
+        words.push(match (&self.mac, &self.unread_mac) {
+            (Some(mac), _) => format!("MAC {}", mac.name()),
+            (None, Some(why)) => format!("a MAC that is not read ({why})"),
+            (None, None) => "no MAC".to_owned(),
+        });
         words.join("; ")
     }
 

@@ -20,7 +20,7 @@ use crate::store::{EntryId, EntryKind, Place, Store, Unlock};
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
 const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
 const OTHER_TOOL: &str = "open it with the tool that made it and export it again (openssl pkcs12 -export)";
-const TRY_PASSWORD: &str = "try the store's own password (the JDK's default is public), or restore it from a backup";
+const TRY_PASSWORD: &str = "use the store's own password, or restore it from a backup";
 
 fn corrupt(cause: impl Into<String>) -> ReadError {
     ReadError::new(Class::Corrupt, cause, RESTORE).format(Format::Pkcs12.as_str())
@@ -138,15 +138,19 @@ pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) 
     let mut store = Store::new(Format::Pkcs12, Vec::new(), false);
     let Outline { safe, base, mac, end } = outline(&bytes)?;
     let mut opening = Opening { budget: Budget::new(), reading: Reading::Terminated, unlock, has_mac: mac.is_some() };
-    let mac = match mac {
-        Some(data) => {
-            let mac = Mac::read(&data).map_err(|error| match error {
-                SchemeError::Corrupt(why) => corrupt(format!("the MAC cannot be used: {why}")).offset(data.at),
-                SchemeError::Unsupported(what) => unsupported(format!("it is protected by {what}")).offset(data.at),
-            })?;
-            Some((mac, data.at))
-        }
-        None => None,
+    let (mac, unread_mac) = match mac {
+        Some(data) => match (Mac::read(&data), unlock) {
+            (Ok(mac), _) => (Some((mac, data.at)), None),
+            // Without a password it is not checked, so that nothing depends on it.
+            (Err(SchemeError::Corrupt(why) | SchemeError::Unsupported(why)), Unlock::Unverified) => (None, Some(why)),
+            (Err(SchemeError::Corrupt(why)), Unlock::Password(_)) => {
+                return Err(corrupt(format!("the MAC cannot be used: {why}")).offset(data.at));
+            }
+            (Err(SchemeError::Unsupported(what)), Unlock::Password(_)) => {
+                return Err(unsupported(format!("it is protected by {what}")).offset(data.at));
+            }
+        },
+        None => (None, None),
     };
     let parts = {
         let text = safe.bytes(&bytes);
@@ -161,7 +165,7 @@ pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) 
         }
         parts
     };
-    let pfx = Pfx { safe, parts, mac: mac.map(|(mac, _)| mac), end };
+    let pfx = Pfx { safe, parts, mac: mac.map(|(mac, _)| mac), unread_mac, end };
     take_in(&mut store, &pfx, &bytes);
     remark_store(&mut store, &pfx, unlock);
     if bytes.len() > end {
@@ -407,7 +411,7 @@ fn remark_store(store: &mut Store, pfx: &Pfx, unlock: Unlock<'_>) {
     refusals.dedup();
     store.remarks.extend(refusals.into_iter().map(|why| Remark::JvmCannotOpen { entry: None, why }));
     match unlock {
-        Unlock::Unverified if pfx.mac.is_some() || pfx.is_encrypted() => {
+        Unlock::Unverified if pfx.mac.is_some() || pfx.unread_mac.is_some() || pfx.is_encrypted() => {
             store.verified = false;
             store.remarks.push(Remark::Unverified);
         }
@@ -419,7 +423,7 @@ fn remark_store(store: &mut Store, pfx: &Pfx, unlock: Unlock<'_>) {
         }
         Unlock::Password(_) | Unlock::Unverified => {}
     }
-    if pfx.mac.is_none() {
+    if pfx.mac.is_none() && pfx.unread_mac.is_none() {
         store.remarks.push(Remark::NoMac);
     }
 }

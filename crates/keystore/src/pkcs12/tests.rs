@@ -387,3 +387,42 @@ fn what_java_before_8u301_cannot_read_is_named() {
     assert_eq!(needs(crate::Protection::java8()), None);
     assert!(needs(crate::Protection::modern()).is_some_and(|what| what.contains("AES-256")));
 }
+
+/// Without a password the MAC is not checked, so that no MAC, however odd, keeps a file from being listed; and such a file is never
+/// written, since nobody could make that MAC anew.
+#[test]
+fn a_mac_that_is_not_checked_refuses_nothing() {
+    let unverified =
+        |bytes: Vec<u8>| Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new());
+    let good = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
+    let sha256 = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
+    let at = good.windows(sha256.len()).rposition(|window| window == sha256).unwrap();
+    let mut files = vec![{
+        let mut unknown = good.clone();
+        unknown[at + 8] = 0x7f;
+        unknown
+    }];
+    for length in [Some(0), Some(1), Some(19), Some(65), Some(u64::from(u32::MAX)), None] {
+        let data = make::pbmac1(length, 5);
+        let mut fields = Der::new(&good).next().unwrap().inner();
+        let mut last = 0;
+        while let Ok(field) = fields.next() {
+            last = field.raw.len();
+        }
+        let mac_at = good.len() - last;
+        let mut body = good[..mac_at].to_vec();
+        body.extend(&data);
+        let header = Der::new(&good).next().unwrap();
+        let inner = body[good.len() - header.body.len()..].to_vec();
+        files.push(encode(der::SEQUENCE, &inner));
+    }
+    for bytes in files {
+        assert!(open(&bytes, PASSWORD).is_err());
+        let store = unverified(bytes).unwrap();
+        assert_eq!(store.entries().len(), 1);
+        assert!(!store.verified() && store.protected_by().unwrap().contains("not read"), "{:?}", store.protected_by());
+        assert!(store.remarks().contains(&Remark::Unverified) && !store.remarks().contains(&Remark::NoMac));
+        let refused = edit(&store, &import("new", &POOL.lone[0]), PASSWORD);
+        assert!(matches!(refused, Err(EditError::NotOpened { .. })), "{refused:?}");
+    }
+}

@@ -58,7 +58,8 @@ fn run(
 /// The password must be the one the file was made with; a file without MAC and encryption needs none.
 fn authorise<'a>(store: &Store, pfx: &Pfx, password: Option<&'a Password>) -> Result<Option<Secret<'a>>, EditError> {
     let format = Format::Pkcs12;
-    if pfx.parts.iter().any(|part| matches!(part.seal, Seal::Closed(_))) {
+    // Nobody could make it anew.
+    if pfx.unread_mac.is_some() || pfx.parts.iter().any(|part| matches!(part.seal, Seal::Closed(_))) {
         return Err(EditError::NotOpened { format });
     }
     if store.fresh {

@@ -8,7 +8,9 @@ use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
 use crate::change::{Action, After, CertificateView, Deed, Forecast, From, FromKind, Material, Phase};
 use crate::finding::{Kind, Severity};
+use crate::observed::StoreFacts;
 use crate::overlap::{self, Overlap, Stage, next_alias};
+use crate::why::Why;
 
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +88,11 @@ impl<'a> Comparison<'a> {
                 return Verdict::Blocked(why);
             }
         };
+        let known = half == Half::Old || overlap.next.known().is_some();
+        let unread = self.standing.facts.filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
+        if let Some(what) = unread {
+            return Verdict::Blocked(Why::Unread { what });
+        }
         self.claimed.extend(replaced.iter().map(|e| e.id));
         let last = replaced.last().copied();
         let missing = if last.is_none() { Kind::Missing } else { Kind::Stale };

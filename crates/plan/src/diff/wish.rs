@@ -7,7 +7,7 @@ use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, deletion, is_foreign_ca, view};
 use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Material, Phase};
 use crate::finding::{Finding, Kind, Severity};
-use crate::observed::certificate;
+use crate::observed::{StoreFacts, certificate};
 use crate::overlap;
 use crate::text;
 use crate::why::Why;
@@ -218,6 +218,12 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
+        // What this run makes is surely not there yet.
+        let unread = self.standing.facts.filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
+        if let Some(what) = unread {
+            self.settle_edge(wish, Verdict::Blocked(Why::Unread { what }));
+            return;
+        }
         let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
         let after = self.after(wish, &material);
         // A part of a chain beside the rest of it: what is there builds no path.

@@ -305,7 +305,11 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
         system: None,
         place: Place::File(path(&id)),
         format: DeclaredFormat::Jks,
-        password: Some(SecretRef { name: "cacerts".to_owned(), from: SecretSource::Literal(password()) }),
+        password: Some(SecretRef {
+            name: "cacerts".to_owned(),
+            profile: None,
+            from: SecretSource::Literal(password()),
+        }),
         write: Write::Direct,
         create: false,
         scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,

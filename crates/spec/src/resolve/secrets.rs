@@ -32,7 +32,7 @@ impl Secrets {
         let (name, at) = match over.map(|at| (&at.value, at.place)) {
             Some((PasswordSpec::Inline(secret), at)) => {
                 let from = source(work, machine, id, secret, at)?;
-                return Some(SecretRef { name: format!("stores.{id}"), from });
+                return Some(SecretRef { name: format!("stores.{id}"), profile: None, from });
             }
             Some((PasswordSpec::Named(name), at)) => (name, Some(at)),
             None => (store.password.as_ref()?, None),
@@ -40,11 +40,12 @@ impl Secrets {
         let place = at.unwrap_or(machine.spec.place);
         if let Some(secret) = work.spec.secrets.get(name) {
             let from = source(work, machine, id, &secret.value, secret.place)?;
-            return Some(SecretRef { name: name.clone(), from });
+            return Some(SecretRef { name: name.clone(), profile: None, from });
         }
         if let Some(secret) = machine.effective.secrets.get(name) {
             let from = source(work, machine, id, secret, place)?;
-            return Some(SecretRef { name: name.clone(), from });
+            let profile = Some(machine.effective.name.to_string());
+            return Some(SecretRef { name: name.clone(), profile, from });
         }
         let known: BTreeSet<&str> =
             (work.spec.secrets.keys()).chain(machine.effective.secrets.keys()).map(String::as_str).collect();

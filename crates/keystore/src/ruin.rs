@@ -1,0 +1,204 @@
+//! Files that were certificates or stores until a mail program, a word processor, a text filter or a build had them. Each kind
+//! of damage is named with what mends it; none is undone here, because the product that reads the file would not undo it either.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+use crate::error::Class;
+use crate::format::{Detected, Format, detect};
+
+const AGAIN: &str = "export the certificate again as Base-64 (.cer), or send the file in an archive";
+const BINARY: &str = "take the original, and copy it as a binary file (no text mode, no filter)";
+/// How much of a file is looked at.
+const HEAD: usize = 4096;
+
+const fn ruined(what: &'static str, hint: &'static str) -> Option<Detected> {
+    Some(Detected::Refused { format: None, class: Class::NotAStore, what, hint })
+}
+
+/// Characters that look like a hyphen and are none: U+2010 to U+2015, the minus sign, small and full-width hyphens, and the soft
+/// hyphen.
+fn is_dash(c: char) -> bool {
+    matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' | '\u{ad}')
+}
+
+/// Blanks that are none to a reader of ASCII, and characters that are not seen at all.
+pub(crate) fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}' | '\u{feff}')
+}
+
+/// The beginning of a file as text, if it is text in UTF-8.
+fn head(bytes: &[u8]) -> Option<&str> {
+    let head = bytes.get(..bytes.len().min(HEAD))?;
+    match std::str::from_utf8(head) {
+        Ok(text) => Some(text),
+        // The last character may be cut.
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(head.get(..error.valid_up_to())?).ok(),
+        Err(_) => None,
+    }
+}
+
+/// A binary file whose bytes were taken for text: those above 127 became U+FFFD, or two bytes each.
+pub(crate) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
+    let begins = match bytes {
+        [0xef, 0xbf, 0xbd, ..] | [0xc3, 0xbe, 0xc3, 0xad, ..] | [0xc3, 0x8e, 0xc3, 0x8e, ..] => true,
+        [0x30, rest @ ..] => {
+            rest.starts_with(&[0xef, 0xbf, 0xbd]) || rest.starts_with(&[0xc2]) || rest.starts_with(&[0xe2])
+        }
+        _ => false,
+    };
+    let text = head(bytes).filter(|text| begins && text.chars().any(|c| c.is_control() && !c.is_whitespace()))?;
+    if text.contains('\u{fffd}') {
+        return ruined(
+            "a text filter went over this binary file: each byte that is no UTF-8 text was replaced by U+FFFD (EF BF BD), and is lost",
+            BINARY,
+        );
+    }
+    ruined("this binary file was taken for text and encoded as UTF-8: each byte above 127 became two or three", BINARY)
+}
+
+/// Whether a binary file has a carriage return before each of its line feeds, as no binary file of a fair size has by chance.
+pub(crate) fn has_crlf_only(bytes: &[u8]) -> bool {
+    let feeds = bytes.iter().filter(|byte| **byte == b'\n').count();
+    let pairs = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
+    feeds >= 2 && feeds == pairs
+}
+
+/// Text that was PEM, or a store or certificate in Base64 without the lines around it.
+pub(crate) fn text(bytes: &[u8]) -> Option<Detected> {
+    let text = head(bytes)?;
+    let lower = text.to_ascii_lowercase();
+    let marked = lower.contains("begin")
+        && ["certificate", "private key", "pkcs7", "x509"].iter().any(|label| lower.contains(label));
+    if !marked {
+        return base64(text);
+    }
+    if lower.contains("begin%20") || lower.contains("begin+") || lower.contains("%0a") {
+        return ruined(
+            "this is PEM in percent-encoding (%20, %2B, %0A), as in a web address",
+            "decode it, or export it again",
+        );
+    }
+    if text.contains(is_dash) {
+        return ruined(
+            "the dashes of its BEGIN line are typographic ones, as word processors and mail programs make them, not hyphens",
+            AGAIN,
+        );
+    }
+    if text.contains(is_unseen) {
+        return ruined("its BEGIN line holds a no-break blank (U+00A0) or another character that is not seen", AGAIN);
+    }
+    if text.contains("BEGIN=20") || text.contains("=2D") {
+        return ruined("this is PEM in quoted-printable, as mail programs write it", "save the attachment itself");
+    }
+    if !text.contains("BEGIN ") && lower.contains("-----begin ") {
+        return ruined("its BEGIN line is not in capital letters", AGAIN);
+    }
+    if text.contains("-BEGIN ") || text.contains("BEGIN ") {
+        return ruined("its BEGIN line has not five hyphens (-----) on both sides", AGAIN);
+    }
+    None
+}
+
+/// A store or certificate in Base64, by what is in it.
+fn base64(text: &str) -> Option<Detected> {
+    let letters: String = text.chars().filter(|c| !c.is_ascii_whitespace()).take(64).collect();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
+    if letters.len() < 16 || !letters.chars().all(fits) {
+        return None;
+    }
+    let whole = letters.get(..letters.len() / 4 * 4)?;
+    let bytes = STANDARD.decode(whole).or_else(|_| URL_SAFE.decode(whole)).ok()?;
+    const DECODE: &str = "decode it (certutil -decode, base64 -d)";
+    match detect(&bytes) {
+        Detected::Readable(Format::Jks) => ruined("this is a JKS store in Base64", DECODE),
+        Detected::Readable(Format::Jceks) => ruined("this is a JCEKS store in Base64", DECODE),
+        Detected::Readable(Format::Pkcs12) => ruined("this is a PKCS#12 store in Base64", DECODE),
+        Detected::Readable(Format::Der | Format::Pkcs7) => ruined(
+            "this is Base64 without BEGIN and END lines",
+            "put -----BEGIN CERTIFICATE----- before and -----END CERTIFICATE----- after it",
+        ),
+        Detected::Readable(_) | Detected::Refused { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    use super::*;
+    use crate::intern::Interner;
+    use crate::store::{Store, Unlock};
+
+    const DER: &[u8] = include_bytes!("../../../fixtures/keystore/der/one/store");
+
+    fn pem() -> String {
+        let text = STANDARD.encode(DER);
+        let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    }
+
+    fn said(bytes: Vec<u8>) -> String {
+        match Store::open(bytes, Unlock::Unverified, &Interner::new()) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Whatever was done to a good file, the message names it in words of its own, not of a library.
+    #[test]
+    fn what_was_done_to_a_certificate_is_named() {
+        let good = pem();
+        let url: String = STANDARD.encode(DER).replace('+', "-").replace('/', "_");
+        let percent = good.replace('+', "%2B").replace(' ', "%20").replace('\n', "%0A");
+        let cases: Vec<(String, &str)> = vec![
+            (good.replace("-----BEGIN", "\u{2014}----BEGIN"), "typographic"),
+            (good.replace("-----", "\u{2013}\u{2013}\u{2013}\u{2013}\u{2013}"), "typographic"),
+            (good.replace("-----", "\u{2212}\u{2212}"), "typographic"),
+            (good.replacen("-----", "----", 1), "five hyphens"),
+            (good.replace("-----", "---"), "five hyphens"),
+            (good.replace("-----", "------"), "more than five hyphens"),
+            (good.replace("BEGIN", "begin").replace("END CERT", "end cert"), "capital"),
+            (good.to_lowercase(), "capital"),
+            (good.replace("BEGIN ", "BEGIN\u{a0}"), "no-break blank"),
+            (good.replace('\n', "\u{a0}\n"), "no-break blank"),
+            (good.replace("\nMII", "\n\u{200b}MII"), "not seen"),
+            (percent, "percent-encoding"),
+            (good.replace('\n', "%0A\n").replacen("%0A", "", 1), "percent-encoding"),
+            (format!("-----BEGIN CERTIFICATE-----\n{}_-\n-----END CERTIFICATE-----\n", url), "url-safe"),
+            (good.replacen("MII", "MI\u{fffd}", 1), "U+FFFD"),
+            (good.replacen("MII", "MI!", 1), "Base64 is damaged (`!`"),
+            (STANDARD.encode(DER), "Base64 without BEGIN"),
+            (STANDARD.encode([&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2][..], DER].concat()), "JKS store in Base64"),
+            (STANDARD.encode([&[0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2][..], DER].concat()), "JCEKS store in Base64"),
+        ];
+        for (bad, word) in cases {
+            let said = said(bad.clone().into_bytes());
+            assert!(said.contains(word), "{word}: {said:?}\n{bad}");
+            assert!(!said.contains("offset") && !said.contains("no known store"), "{said}");
+        }
+    }
+
+    #[test]
+    fn binary_files_that_went_through_a_text_filter_are_known() {
+        let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into_bytes();
+        let jks = [&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1][..], DER].concat();
+        let jceks = [&[0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2][..], DER].concat();
+        for store in [jks.as_slice(), &jceks, DER] {
+            let lossy = String::from_utf8_lossy(store).into_owned().into_bytes();
+            assert!(said(lossy).contains("U+FFFD"));
+            assert!(said(latin(store)).contains("encoded as UTF-8"));
+            assert!(binary_as_text(store).is_none());
+        }
+        let feeds = [&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 9][..], b"\r\nab\r\n", DER].concat();
+        let feeds: Vec<u8> = feeds
+            .into_iter()
+            .filter(|byte| *byte != b'\n')
+            .flat_map(|byte| match byte {
+                b'\r' => vec![b'\r', b'\n'],
+                byte => vec![byte],
+            })
+            .collect();
+        let said = said(feeds);
+        assert!(said.contains("text mode"), "{said}");
+    }
+}
