@@ -496,6 +496,13 @@ impl<'a> Desk<'a> {
                 all.insert(certificate.fingerprint(), certificate.clone());
             }
         }
+        // Those of an authority that a person brings to a machine, for its reply.
+        let authorities = self.ground.authorities.values().flat_map(|authority| authority.certificates());
+        let asked: BTreeSet<Fingerprint> =
+            manual.iter().flat_map(|work| &work.verify).filter_map(|item| item.material.known()).collect();
+        for (_, certificate) in authorities.filter(|(_, certificate)| asked.contains(&certificate.fingerprint())) {
+            all.insert(certificate.fingerprint(), certificate.clone());
+        }
         // What a person is asked to remove is shown to them too.
         for work in manual.iter().filter(|work| !work.remove.is_empty()) {
             let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();

@@ -311,6 +311,7 @@ fn manual(out: &mut String, plan: &Plan) {
         items(out, '?', WARN, &work.verify, " (verify, add if absent)");
         items(out, '-', BAD, &work.remove, "");
         if work.kind != ManualKind::Store {
+            line!(out, "    {}", escape(work.reason.as_deref().unwrap_or_default()));
             for step in &work.steps {
                 line!(out, "    {}", escape(step));
             }
@@ -322,6 +323,7 @@ fn manual(out: &mut String, plan: &Plan) {
 /// What kind of work it is, and since when it waits.
 pub(crate) fn work_line(work: &Manual) -> String {
     let what = match work.kind {
+        ManualKind::Store if work.add.is_empty() && work.verify.is_empty() => "take trust out",
         ManualKind::Store => "bring trust in",
         ManualKind::Identity => "make a new certificate",
         ManualKind::Export => "export the certificate",
