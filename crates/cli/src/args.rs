@@ -433,6 +433,9 @@ pub(crate) struct DemoArgs {
     /// Where to write it; must be absent or empty [default: a new folder below the system's temporary one]
     #[arg(value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Only make the estate, as installers and years left it; nothing is planned or mended
+    #[arg(long)]
+    pub(crate) make_only: bool,
 }
 
 fn identity(text: &str) -> Result<IdentityId, String> {

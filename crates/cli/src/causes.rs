@@ -40,8 +40,7 @@ const BLOCKED: Words = ("is blocked", "are blocked");
 const RESTART: Words = ("restart", "restarts");
 const BY_HAND: Words = ("task by hand", "tasks by hand");
 const REPLY: Words = ("reply of an authority", "replies of authorities");
-const FOLLOWS: Words =
-    ("change that follows from what was done", "changes that follow from what was done");
+const FOLLOWS: Words = ("change that follows from what was done", "changes that follow from what was done");
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,8 +100,11 @@ impl Causes {
     pub(crate) fn line(&self) -> Option<String> {
         let words = |causes: &[Cause]| causes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let parts = [("to mend: ", &self.mend), ("waits for: ", &self.act)];
-        let parts: Vec<String> =
-            parts.iter().filter(|(_, all)| !all.is_empty()).map(|(what, all)| format!("{what}{}", words(all))).collect();
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(_, all)| !all.is_empty())
+            .map(|(what, all)| format!("{what}{}", words(all)))
+            .collect();
         let code = self.facts().code();
         (code != 0 && !parts.is_empty()).then(|| format!("Exit {code}; {}.", parts.join("; ")))
     }

@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
+use trustmason_plan::text::terminal;
 use trustmason_spec::fault::{Fault, Severity};
 
 use crate::args::{Log, LogFormat};
@@ -49,7 +50,7 @@ impl Console {
     /// Prints a report.
     pub(crate) fn report(self, text: &str) {
         let mut out = anstream::stdout();
-        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        if let Err(error) = out.write_all(terminal(text).as_bytes()).and_then(|()| out.flush())
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.error(&format!("the report could not be written to stdout: {error}"));
@@ -59,7 +60,7 @@ impl Console {
     /// Says something on stderr that is not a report.
     pub(crate) fn note(self, text: &str) {
         match self.log.log_format {
-            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{text}")),
+            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}", terminal(text))),
             LogFormat::Json => tracing::info!("{}", anstream::adapter::strip_str(text)),
         }
     }
@@ -67,7 +68,7 @@ impl Console {
     /// A warning.
     pub(crate) fn warn(self, text: &str) {
         match self.log.log_format {
-            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {text}", paint(WARN, "warning"))),
+            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {}", paint(WARN, "warning"), terminal(text))),
             LogFormat::Json => tracing::warn!("{}", anstream::adapter::strip_str(text)),
         }
     }
@@ -75,7 +76,7 @@ impl Console {
     /// Why nothing more happens.
     pub(crate) fn error(self, text: &str) {
         match self.log.log_format {
-            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {text}", paint(BAD, "error"))),
+            LogFormat::Text => quiet(writeln!(anstream::stderr(), "{}: {}", paint(BAD, "error"), terminal(text))),
             LogFormat::Json => tracing::error!("{}", anstream::adapter::strip_str(text)),
         }
     }
@@ -83,7 +84,7 @@ impl Console {
     /// A fault of the spec as the spec crate renders it, with its own words for how bad it is.
     pub(crate) fn fault(self, fault: &Fault) {
         match (self.log.log_format, fault.severity) {
-            (LogFormat::Text, _) => quiet(writeln!(anstream::stderr(), "{fault}")),
+            (LogFormat::Text, _) => quiet(writeln!(anstream::stderr(), "{}", terminal(&fault.to_string()))),
             (LogFormat::Json, Severity::Error) => tracing::error!("{fault}"),
             (LogFormat::Json, Severity::Warning) => tracing::warn!("{fault}"),
         }

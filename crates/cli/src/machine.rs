@@ -33,6 +33,18 @@ use crate::stop::Stop;
 /// Stores written at the same time at most: disks and shares gain nothing from more.
 const MOST_THREADS: usize = 8;
 
+/// Why somebody cannot use a state folder that is another account's alone, and how they can.
+#[cfg(unix)]
+fn of_another(state: &Path, owner: u32, mode: u32, own: u32) -> Option<String> {
+    (owner != own && own != 0 && mode & 0o077 == 0).then(|| {
+        format!(
+            "the state folder {} is the account's alone that makes the runs (uid {owner}), and this is uid {own}; run it as that account, \
+             for example with `sudo -u`",
+            state.display()
+        )
+    })
+}
+
 /// What one command needs of the machine: passwords and certificates are got once.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -82,6 +94,19 @@ impl Machine {
         }
     }
 
+    /// Refuses a state folder that is another account's, before the system does and says less.
+    fn is_open(&self) -> Result<(), Stop> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            if let (Ok(folder), Ok(own)) = (fs_err::metadata(self.state.root()), fs_err::metadata("/proc/self")) {
+                let why = of_another(self.state.root(), folder.uid(), folder.mode(), own.uid());
+                return why.map_or(Ok(()), |why| Err(Stop::refused(why)));
+            }
+        }
+        Ok(())
+    }
+
     /// From now on the first Ctrl-C (or SIGTERM) lets the store in hand be finished; the second ends the program at once, and
     /// the next run goes on from the journal.
     pub(crate) fn heed_signals(&self) -> Result<(), Stop> {
@@ -101,6 +126,7 @@ impl Machine {
 
     /// Looks at everything an estate's plan is made from. Without the ledger nothing may be judged at all.
     pub(crate) fn look(&self, estate: &Estate, console: Console) -> Result<Sight, Stop> {
+        self.is_open()?;
         for warning in self.state.warnings() {
             console.warn(&warning);
         }
@@ -141,6 +167,7 @@ impl Machine {
 
     /// Takes the estate's lock.
     pub(crate) fn lock(&self) -> Result<Lock, Stop> {
+        self.is_open()?;
         Lock::take(&self.state).map_err(|e| Stop::refused(format!("{e}; nothing was done")))
     }
 
@@ -274,4 +301,22 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
 fn is_plan(bytes: &[u8]) -> bool {
     let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) else { return false };
     ["format_version", "tool_version", "inputs", "changes"].iter().all(|key| fields.contains_key(*key))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_folder_of_another_account_says_whose_it_is() {
+        let of = |owner, mode, own| of_another(Path::new("/srv/estate/.trustmason"), owner, mode, own);
+        let why = of(1001, 0o40_700, 1002).unwrap();
+        assert!(
+            why.contains("/srv/estate/.trustmason") && why.contains("uid 1001") && why.contains("sudo -u"),
+            "{why}"
+        );
+        assert_eq!(of(1001, 0o40_700, 1001), None);
+        assert_eq!(of(1001, 0o40_700, 0), None, "root may");
+        assert_eq!(of(1001, 0o40_770, 1002), None, "the system decides");
+    }
 }

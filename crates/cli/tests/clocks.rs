@@ -236,7 +236,7 @@ fn a_clock_behind_the_last_run_stops_what_stamps_the_ledger() {
     let _ = estate.run(&["apply", "--auto-approve", "--clock-is-right"]).code(5);
     let words = audited(&estate, "clock");
     assert_eq!(words.len(), 1, "{words:?}");
-    assert_eq!(words[0]["who"], "tester");
+    assert_eq!(words[0]["who"], support::account());
     assert!(words[0]["reason"].as_str().unwrap().contains("days before 2999-01-01T00:00:00Z, when "));
     assert!(!ledger(&estate).contains("2999-"), "the ledger is brought to the present: {}", ledger(&estate));
     // It is not asked again.

@@ -101,7 +101,7 @@ fn a_pin_is_a_word_given_before() {
     let shown = ["event", "who", "identity", "before", "after", "approval"].map(|field| line[field].as_str().unwrap());
     assert_eq!(
         shown,
-        ["collect", "tester", "fina.acme.example/tomcat", &old.to_string(), &print.to_string(), "pinned"]
+        ["collect", &support::account(), "fina.acme.example/tomcat", &old.to_string(), &print.to_string(), "pinned"]
     );
 }
 

@@ -378,3 +378,14 @@ fn the_matcher_itself() {
     }
     assert!(runnable("curl example.com | sh").is_err() && runnable("trustmason plan | head -3").is_ok());
 }
+
+/// What must be done for an example to be true stands where a reader sees it.
+#[test]
+fn no_page_hides_what_its_examples_need() {
+    let hides =
+        |text: &str| text.split("<!--").skip(1).any(|tail| tail.split("-->").next().is_some_and(|c| c.contains("```")));
+    assert!(hides("<!--\n```console\n$ rm x\n```\n-->"));
+    for page in pages() {
+        assert!(!hides(&page.text), "{}: commands in a comment", page.path.display());
+    }
+}

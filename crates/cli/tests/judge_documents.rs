@@ -316,8 +316,12 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     let steps =
         |target: &str| fs::read_to_string(room.at(".trustmason/handoff").join(target).join("STEPS.md")).unwrap();
     let finesse = steps("fin.x.example/tomcat+identity");
-    let order =
-        ["Generate CSR", "upload the root as tomcat-trust", "Upload the reply as tomcat", "utils system restart, once"];
+    let order = [
+        "Generate CSR",
+        "upload the certificates of the authority as tomcat-trust",
+        "Upload the reply as tomcat",
+        "Cisco Tomcat, once",
+    ];
     let at: Vec<_> =
         order.iter().map(|step| finesse.find(step).unwrap_or_else(|| panic!("{step}: {finesse}"))).collect();
     assert!(at.is_sorted(), "{finesse}");

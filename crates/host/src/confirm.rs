@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use trustmason_keystore::{EntryKind, Fingerprint, Interner};
-use trustmason_plan::change::{Manual, Material, Plan};
+use trustmason_plan::change::{Manual, Plan};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::target::{Called, HandOffTarget};
-use trustmason_spec::topology::Topology;
+use trustmason_spec::topology::{Topology, Write};
 
 use crate::audit::{Entry, Event};
 use crate::decision::{self, Decision, DecisionError};
-use crate::disk::{Disk, Limit};
+use crate::disk::{Disk, DiskError, Limit};
 use crate::ledger::Loaded;
 use crate::lock::Lock;
 use crate::look::{Keys, OpenError, Opening, open};
@@ -46,11 +46,15 @@ pub struct Claim<'a> {
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
-    /// There is no such hand-off.
-    #[error("{target} is no store or identity that a person changes; `trustmason plan` lists them under manual steps")]
+    /// Nothing is left to a person there, by this plan.
+    #[error("nothing is asked of a person for {target} now{}; `trustmason plan` lists what is", if *by_hand { "" } else {
+        ": trustmason writes it itself"
+    })]
     NotHandOff {
         /// What was named.
         target: Called,
+        /// Whether a person changes it when something must be changed.
+        by_hand: bool,
     },
     /// Two things of one name have packs.
     #[error("{name} is both a store and an identity with a pack; say which is meant: {store} or {identity}")]
@@ -129,7 +133,7 @@ pub fn confirm(
     secrets: &Secrets,
     certificates: &Interner,
     lock: &mut Lock,
-) -> Result<Confirmation, ConfirmError> {
+) -> Result<Confirmed, ConfirmError> {
     let target = claim.target.called(claim.topology);
     let handoff = claim.ledger.ledger.handoffs.get(claim.target);
     let manual = claim.plan.manual.iter().find(|manual| manual.target() == claim.target);
@@ -141,11 +145,32 @@ pub fn confirm(
                 None => again(claim, handoff),
                 Some(export) => observed(claim, export, secrets, certificates)?,
             };
-            return record(claim, handoff, confirmation, disk, lock);
+            let confirmation = record(claim, handoff, confirmation, disk, lock)?;
+            return Ok(Confirmed { confirmation, added: 0, removed: 0, left: None });
+        }
+        // Whoever carried it out exported the store too, and the export says more than their word.
+        (Some(handoff), None) if packs::done(claim.plan, &claim.ledger.ledger).any(|done| done == claim.target) => {
+            let confirmation = match claim.from {
+                None => again(claim, handoff),
+                Some(export) => observed(claim, export, secrets, certificates)?,
+            };
+            let confirmation = record(claim, handoff, confirmation, disk, lock)?;
+            let left = packs::put_away(disk, lock.state(), claim.target).err();
+            return Ok(Confirmed { confirmation, added: 0, removed: 0, left });
         }
         (Some(handoff), None) => return Err(ConfirmError::MovedOn { target, written: handoff.written }),
         (None, Some(_)) => return Err(ConfirmError::NoPack { target }),
-        (None, None) => return Err(ConfirmError::NotHandOff { target }),
+        (None, None) => {
+            let by_hand = match claim.target {
+                HandOffTarget::Store(id) => {
+                    claim.topology.stores.get(id).is_some_and(|def| def.write == Write::HandOff)
+                }
+                HandOffTarget::Identity(id) => {
+                    claim.topology.identities.get(id).is_some_and(|def| def.write == Write::HandOff)
+                }
+            };
+            return Err(ConfirmError::NotHandOff { target, by_hand });
+        }
     };
     let minted = std::collections::BTreeMap::new();
     let certain = Resolved { known: &claim.plan.certificates, minted: &minted };
@@ -156,7 +181,38 @@ pub fn confirm(
         None => claimed(claim, manual, handoff),
         Some(export) => observed(claim, export, secrets, certificates)?,
     };
-    record(claim, handoff, confirmation, disk, lock)
+    let (wanted, unwanted) = asked(manual);
+    let (added, removed) = match confirmation.kind {
+        ConfirmationKind::Claimed => (wanted.len(), unwanted.len()),
+        ConfirmationKind::Observed => {
+            (wanted.intersection(&confirmation.holds).count(), unwanted.difference(&confirmation.holds).count())
+        }
+    };
+    // That a certificate was made anew is seen in its file, and only then is the pack for it done.
+    let done = added == wanted.len() && removed == unwanted.len() && claim.target.store().is_some();
+    let confirmation = record(claim, handoff, confirmation, disk, lock)?;
+    // What is recorded counts, whether the folder could be cleared or not.
+    let away = || packs::put_away(disk, lock.state(), claim.target).err();
+    Ok(Confirmed { confirmation, added, removed, left: done.then(away).flatten() })
+}
+
+/// What was recorded.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// As it stands in the ledger.
+    pub confirmation: Confirmation,
+    /// Certificates that the pack brings and that are there now.
+    pub added: usize,
+    /// Certificates that the pack removes and that are gone now.
+    pub removed: usize,
+    /// Why the files of the pack that is done are still in its folder.
+    pub left: Option<DiskError>,
+}
+
+/// What a pack brings, and what it removes.
+fn asked(manual: &Manual) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
+    let wanted = manual.add.iter().chain(&manual.verify).filter_map(|item| item.material.known()).collect();
+    (wanted, manual.remove.iter().filter_map(|item| item.material.known()).collect())
 }
 
 /// Stores a confirmation in the ledger.
@@ -206,14 +262,9 @@ fn again(claim: Claim<'_>, handoff: &HandOff) -> Confirmation {
 
 /// A person's word: exactly this pack, beside what was confirmed before and is not contradicted by it.
 fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation {
-    let print = |material: &Material| match material {
-        Material::Known(fingerprint) => Some(*fingerprint),
-        Material::Minted(_) => None,
-    };
     let mirror = mirror(claim);
     let earlier = handoff.confirmed.as_ref().filter(|earlier| earlier.mirror == mirror);
-    let added: BTreeSet<_> = manual.add.iter().chain(&manual.verify).filter_map(|item| print(&item.material)).collect();
-    let removed: BTreeSet<_> = manual.remove.iter().filter_map(|item| print(&item.material)).collect();
+    let (added, removed) = asked(manual);
     let mut holds = earlier.map(|e| e.holds.clone()).unwrap_or_default();
     holds.retain(|fingerprint| !removed.contains(fingerprint));
     holds.extend(&added);

@@ -53,6 +53,7 @@ fn identity() -> IdentityDef {
         export_steps: Vec::new(),
         renew_steps: Vec::new(),
         request_steps: Vec::new(),
+        install_steps: Vec::new(),
     }
 }
 

@@ -54,6 +54,6 @@ pub use password::Password;
 pub use pkcs12::Protection;
 pub use remark::Remark;
 pub use store::{Entry, EntryId, EntryKind, Store, Unlock};
-pub use text::visible;
+pub use text::{is_hidden, visible};
 pub use windows::listing::{serialised_element, serialised_store, thumbprint};
 pub use windows::reg::compose::{RegistryChange, registry_file};

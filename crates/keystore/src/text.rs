@@ -3,21 +3,28 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Characters that move the cursor, change colour or turn the reading direction.
-pub(crate) fn is_unsafe(character: char) -> bool {
+/// Whether a character is not seen as what it is: it moves the cursor, changes colour, turns the reading direction, breaks a line or
+/// is invisible. (Unicode: `Cc`, `Bidi_Control`, the separators U+2028 and U+2029, `Default_Ignorable_Code_Point`, and the
+/// interlinear annotations.)
+#[must_use]
+pub fn is_hidden(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The text with control, bidirectional and invisible characters escaped (`\u{1b}`), for messages. JSON keeps the exact text.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_unsafe) {
+    if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        if is_unsafe(character) {
+        if is_hidden(character) {
             // Writing to a String cannot fail.
             write!(shown, "{}", character.escape_unicode()).ok();
         } else {

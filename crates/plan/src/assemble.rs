@@ -11,8 +11,8 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use crate::change::{
-    Action, Blocked, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
-    StoreState, StoreVerdict, StoreView, Summary,
+    Action, Blocked, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint,
+    Options, Plan, StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind, Severity};
@@ -447,7 +447,8 @@ impl<'a> Desk<'a> {
             match &one.material {
                 // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
                 Ok(_) => {
-                    let said = one.findings.iter().find(|f| f.severity == Severity::Blocked && f.kind.is_of_authority());
+                    let said =
+                        one.findings.iter().find(|f| f.severity == Severity::Blocked && f.kind.is_of_authority());
                     all.extend(said.map(|f| Blocked { what: id.to_string(), kind: f.kind, why: f.message.clone() }));
                 }
                 // Identities that nobody trusts yet.
@@ -523,6 +524,13 @@ impl<'a> Desk<'a> {
             for certificate in one.current.iter().chain(resumed).chain(next).chain(issuers) {
                 all.insert(certificate.fingerprint(), certificate.clone());
             }
+        }
+        // Those of an authority that a person brings to a machine, for its reply.
+        let authorities = self.ground.authorities.values().flat_map(|authority| authority.certificates());
+        let asked: BTreeSet<Fingerprint> =
+            manual.iter().flat_map(|work| &work.verify).filter_map(|item| item.material.known()).collect();
+        for (_, certificate) in authorities.filter(|(_, certificate)| asked.contains(&certificate.fingerprint())) {
+            all.insert(certificate.fingerprint(), certificate.clone());
         }
         // What a person is asked to remove is shown to them too.
         for work in manual.iter().filter(|work| !work.remove.is_empty()) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{IdentityDef, Issuer, Subject, Write};
+use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
 use crate::change::{Manual, ManualItem, ManualKind, Material};
 use crate::days;
@@ -15,6 +15,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::{StoreFacts, trusted};
 use crate::overlap;
+use crate::pack::STOP;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
 use crate::standing::Standing;
@@ -93,12 +94,13 @@ pub(crate) fn store<'a>(
     let mut manual = Manual {
         called: HandOffTarget::Store(id.clone()).called(ground.topology),
         kind: ManualKind::Store,
+        reason: None,
         add: Vec::new(),
         verify: Vec::new(),
         remove: Vec::new(),
         system: standing.def.system.clone(),
         elsewhere: BTreeMap::new(),
-        steps: standing.def.steps.clone(),
+        steps: Vec::new(),
         restarts: Vec::new(),
         waiting_since: None,
     };
@@ -169,8 +171,34 @@ pub(crate) fn store<'a>(
     }
     dedup(&mut manual.add);
     dedup(&mut manual.verify);
+    manual.steps = store_steps(standing.def, &manual);
     waiting(ground, id, &mut manual, &mut out.findings);
     (out, Some(manual))
+}
+
+/// What is done at a store, for what comes and for what leaves; a step of both is done once, at the end.
+fn store_steps(def: &StoreDef, manual: &Manual) -> Vec<String> {
+    let comes = !manual.add.is_empty() || !manual.verify.is_empty();
+    if def.steps.is_empty() {
+        let at = match &def.place {
+            Place::File(path) | Place::Directory(path) | Place::Pair { certificate: path, .. } => path.shown.as_str(),
+            Place::Windows => "the system's certificate stores",
+        };
+        let place = format!("the store {} of {} ({at})", def.id.name, def.id.host);
+        let come =
+            format!("Bring each file that is named above into {place}; one under Verify only where it is not there.");
+        let go = format!("Take each certificate under Remove out of {place}.");
+        return [(comes, come), (!manual.remove.is_empty(), go)]
+            .into_iter()
+            .filter_map(|(is, step)| is.then_some(step))
+            .collect();
+    }
+    if def.removal_steps.is_empty() {
+        return def.steps.clone();
+    }
+    let removal: &[String] = if manual.remove.is_empty() { &[] } else { &def.removal_steps };
+    let first = def.steps.iter().filter(|step| comes && !removal.contains(step));
+    first.chain(removal).cloned().collect()
 }
 
 fn dedup(items: &mut Vec<ManualItem>) {
@@ -289,16 +317,92 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
 }
 
 /// What a person does to have a certificate issued where the profile does not say it: never what makes a self-signed one.
-fn asked(def: &IdentityDef, authority: &str) -> Vec<String> {
+fn asked(def: &IdentityDef, authority: &str) -> [String; 2] {
     let host = &def.id.host;
-    let mut steps = vec![
+    [
         format!(
             "Make a request for {host} with the product's own means and have it issued by {authority}, with {host} as subject alternative name."
         ),
-        "Bring root and intermediates to the machine, put the reply in place, and restart what presents it.".to_owned(),
-    ];
-    steps.extend(def.export_steps.iter().cloned());
+        format!("Bring the certificates of {authority} to the machine, the root first."),
+    ]
+}
+
+/// How the certificate is exported, and where it goes: there the next plan finds it.
+fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
+    let mut steps = def.export_steps.clone();
+    if steps.is_empty() {
+        steps.push(format!("Export the certificate that {} presents, without its private key.", def.id));
+    }
+    let folder = topology.certificates_dir.display();
+    let place = match &def.source {
+        Source::Exported { names } => match names.split_first() {
+            Some((name, [])) => format!("{name} in the folder {folder}"),
+            Some((name, others)) => {
+                format!("{name} in the folder {folder} (or, if it is there by that name, {})", others.join(" or "))
+            }
+            None => return steps,
+        },
+        Source::File(path) => path.display().to_string(),
+        Source::KeyEntry { .. } => return steps,
+    };
+    steps.push(format!("On the machine where trustmason is run, save it, in Base-64 (PEM), as {place}."));
     steps
+}
+
+/// The steps of an identity that a person makes anew, why it is done, and what must be brought to the machine for it.
+fn renewal(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    one: &Settled,
+    mut reason: String,
+) -> (Vec<String>, String, Vec<ManualItem>) {
+    let id = &def.id;
+    let Issuer::Authority(name) = &def.issuer else {
+        let mut steps = def.renew_steps.clone();
+        if steps.is_empty() {
+            let host = &def.id.host;
+            steps.push(format!(
+                "Make a new certificate for {id} with the product's own means, with {host} as common name and subject alternative name."
+            ));
+        }
+        steps.extend(export(ground.topology, def));
+        return (steps, reason, Vec::new());
+    };
+    let [mut steps, install] = if def.request_steps.is_empty() {
+        let install = "Put the reply in place, and restart what presents it.".to_owned();
+        [asked(def, name).to_vec(), vec![install]]
+    } else {
+        [def.request_steps.clone(), def.install_steps.clone()]
+    };
+    if let Some(anchors) = overlap::issuers_by_hand(ground, def, one)
+        && overlap::trusters(ground, id).next().is_some()
+    {
+        let unready: Vec<String> = overlap::unready(ground, id, &anchors).into_iter().collect();
+        match unready.as_slice() {
+            [] => reason.push_str(&format!(
+                ". Every store that trusts {id} knows the certificates of {name} by now: its new one may come"
+            )),
+            stores => steps.push(format!(
+                "{STOP}ask for the new one now, but do not put it in place yet: not all who trust {id} know the certificates of {name} \
+                 (missing: {}). Once they do, trustmason plan says so, and trustmason apply writes these steps without this line.",
+                stores.join(", ")
+            )),
+        }
+    }
+    steps.extend(install);
+    steps.extend(export(ground.topology, def));
+    let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none());
+    let certificates = authority.into_iter().flat_map(|authority| authority.certificates());
+    let mut items: Vec<(bool, ManualItem)> = certificates
+        .map(|(subject, certificate)| {
+            let root = certificate.is_self_issued();
+            let what = if root { "root" } else { "intermediate" };
+            let why = format!("{what} of {name}, which issues the new certificate");
+            (!root, ManualItem { material: Material::Known(certificate.fingerprint()), subject, why, rule: None })
+        })
+        .collect();
+    items.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
+    (steps, reason, items.into_iter().map(|(_, item)| item).collect())
 }
 
 /// Work on identities that people make and export: bad ones anew, missing files again.
@@ -318,39 +422,19 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
-        let (kind, why, mut steps) = match (&one.by_hand, &one.material) {
-            (Some((_, reason)), _) => {
-                let steps = match &def.issuer {
-                    Issuer::SelfSigned => def.renew_steps.clone(),
-                    Issuer::Authority(name) if def.request_steps.is_empty() => asked(def, name),
-                    Issuer::Authority(_) => def.request_steps.clone(),
-                };
-                (ManualKind::Identity, reason.clone(), steps)
-            }
+        let (kind, (steps, reason, verify)) = match (&one.by_hand, &one.material) {
+            (Some((_, reason)), _) => (ManualKind::Identity, renewal(ground, def, one, reason.clone())),
             (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
-                (ManualKind::Export, why.to_string(), def.export_steps.clone())
+                (ManualKind::Export, (export(ground.topology, def), why.to_string(), Vec::new()))
             }
             (None, _) => continue,
         };
-        steps.insert(0, format!("{id}: {why}"));
-        if let (Issuer::Authority(name), Some(anchors)) = (&def.issuer, overlap::issuers_by_hand(ground, def, one))
-            && overlap::trusters(ground, id).next().is_some()
-        {
-            let unready: Vec<String> = overlap::unready(ground, id, &anchors).into_iter().collect();
-            steps.insert(1, match unready.as_slice() {
-                [] => format!("Every store that trusts {id} knows the certificates of {name} by now: its new one may come."),
-                stores => format!(
-                    "Ask for the new one now, but do not put it in place yet: not all who trust {id} know the certificates of {name} \
-                     (missing: {}). Once they do, a plan says so here.",
-                    stores.join(", ")
-                ),
-            });
-        }
         out.push(Manual {
             called: HandOffTarget::Identity(id.clone()).called(ground.topology),
             kind,
+            reason: Some(reason),
             add: Vec::new(),
-            verify: Vec::new(),
+            verify,
             remove: Vec::new(),
             system: None,
             elsewhere: BTreeMap::new(),

@@ -307,6 +307,8 @@ pub struct Manual {
     pub called: Called,
     /// What kind of work it is.
     pub kind: ManualKind,
+    /// Why it must be done, where no certificate of it says so.
+    pub reason: Option<String>,
     /// Certificates that must be there afterwards.
     pub add: Vec<ManualItem>,
     /// Certificates to look for, and to add if absent (nobody can see the store).

@@ -401,7 +401,8 @@ pub(crate) fn settling(
     let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
     let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
     // A service that was restarted since it has this certificate is waited for by whatever else has changed in the store.
-    let presents = |service: &ServiceId| ledger.acks.get(service).and_then(|ack| ack.presents.get(&def.id)) == Some(&print);
+    let presents =
+        |service: &ServiceId| ledger.acks.get(service).and_then(|ack| ack.presents.get(&def.id)) == Some(&print);
     let waits = |service: &&ServiceId| {
         let pending = ledger.restarts.contains_key(*service) && !presents(service);
         pending || (!has_read(ground, home, service) && held())
@@ -454,7 +455,8 @@ pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap
         findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
         if ground.options.replace.contains(&def.id) {
             let message = "--replace: a new certificate is on its way already, that one is brought to its end first";
-            findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
+            findings
+                .push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
         }
     }
     // What stands in the way of it is no waiting: it has to be mended.

@@ -2,17 +2,19 @@
 
 mod reg;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use trustmason_keystore::{Certificate, Fingerprint};
-use trustmason_spec::name::IdentityId;
+use trustmason_spec::name::{IdentityId, ServiceId};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material};
+use crate::change::{Manual, ManualItem, ManualKind, Material, Plan, Wait};
+use crate::inline;
+use crate::markdown::{self, Inline, Markdown};
+use crate::shell::Command;
 use crate::text;
 
 /// Certificates by what a plan calls them: those it knew, and those its run has made since.
@@ -30,6 +32,31 @@ impl Resolved<'_> {
             Material::Known(f) => self.known.get(f),
             Material::Minted(id) => self.minted.get(id),
         }
+    }
+}
+
+/// How a step begins at which a person must stop until a later plan says that they may go on.
+pub const STOP: &str = "STOP: ";
+
+/// What the last part of a pack's steps speaks of: how the person says that it is done.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The spec, as the commands name it.
+    pub spec: String,
+    /// The services whose restart is waited for once the work is done.
+    pub acks: BTreeSet<ServiceId>,
+}
+
+impl Frame {
+    /// That of the packs of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let waits = plan.barriers.first().into_iter().flat_map(|barrier| &barrier.waits_for);
+        let barrier = waits.filter_map(|wait| match wait {
+            Wait::Restart(service) => Some(service.clone()),
+            Wait::HandOff(_) | Wait::Reply(_) => None,
+        });
+        let pending = plan.restarts.iter().map(|restart| restart.service.clone());
+        Self { spec: plan.options.spec.clone(), acks: barrier.chain(pending).collect() }
     }
 }
 
@@ -56,7 +83,7 @@ struct ItemDocument {
 }
 
 /// The files of a pack, by name. An empty answer means that a certificate it needs was never made.
-pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(String, Vec<u8>)>> {
+pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for item in manual.add.iter().chain(&manual.verify) {
         let certificate = certificates.get(&item.material)?;
@@ -68,7 +95,7 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>) -> Option<Vec<(Strin
     if let Some(bytes) = manual.system.as_ref().and_then(|place| reg::file(manual, place, certificates)) {
         files.push((reg::FILE.to_owned(), bytes));
     }
-    files.push(("STEPS.md".to_owned(), steps(manual, certificates).into_bytes()));
+    files.push(("STEPS.md".to_owned(), steps(manual, certificates, frame).into_bytes()));
     let document = document(manual, certificates);
     let mut json = serde_json::to_vec_pretty(&document).ok()?;
     json.push(b'\n');
@@ -115,63 +142,99 @@ pub fn pem(certificate: &Certificate) -> String {
     out
 }
 
-fn steps(manual: &Manual, certificates: &Resolved<'_>) -> String {
-    let mut out = String::new();
-    let title = match manual.kind {
+/// What is done with a pack, in a title and in a plan.
+fn title(manual: &Manual) -> &'static str {
+    let nothing_comes = manual.add.is_empty() && manual.verify.is_empty();
+    match manual.kind {
+        ManualKind::Store if nothing_comes => "Remove certificates from",
         ManualKind::Store => "Bring certificates into",
         ManualKind::Identity => "Make a new certificate for",
         ManualKind::Export => "Export the certificate of",
-    };
-    // Writing to a String cannot fail.
-    let _infallible = writeln!(out, "# {title} {}\n", manual.called);
-    section(&mut out, "Add", &manual.add, true, certificates);
-    section(&mut out, "Verify, add if absent", &manual.verify, true, certificates);
-    section(&mut out, "Remove", &manual.remove, false, certificates);
-    if let Some(place) = &manual.system {
-        reg::commands(&mut out, manual, place, certificates);
     }
-    if !manual.steps.is_empty() {
-        out.push_str("## Steps\n\n");
-        for (i, step) in manual.steps.iter().enumerate() {
-            let _infallible = writeln!(out, "{}. {step}", i + 1);
-        }
-        out.push('\n');
-    }
-    if !manual.restarts.is_empty() {
-        out.push_str("## Restart afterwards\n\n");
-        for restart in &manual.restarts {
-            let _infallible = writeln!(out, "- {} on {}", restart.name, restart.service.host);
-        }
-        out.push('\n');
-    }
-    if manual.kind == ManualKind::Store {
-        let _infallible = writeln!(out, "## When it is done\n\n    trustmason confirm {}", manual.called);
-    }
-    out
 }
 
-fn section(out: &mut String, title: &str, items: &[ManualItem], with_file: bool, certificates: &Resolved<'_>) {
+fn steps(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> String {
+    let mut page = Markdown::new();
+    page.heading(1, inline![title(manual), " ", markdown::text(&manual.called)]);
+    if let Some(reason) = &manual.reason {
+        page.paragraph(inline!["Why: ", markdown::text(reason)]);
+    }
+    page.paragraph(
+        "All files that are named lie in the folder of this text. Do the steps in their order; where a line begins with STOP, stop \
+         there.",
+    );
+    section(&mut page, "Add", &manual.add, true, certificates);
+    let verify =
+        if manual.kind == ManualKind::Store { "Verify, add if absent" } else { "Certificates of the authority" };
+    section(&mut page, verify, &manual.verify, true, certificates);
+    section(&mut page, "Remove", &manual.remove, false, certificates);
+    if let Some(place) = &manual.system {
+        reg::commands(&mut page, manual, place, certificates);
+    }
+    if !manual.steps.is_empty() {
+        page.heading(2, "Steps");
+        for (n, step) in manual.steps.iter().enumerate() {
+            let number = n.saturating_add(1);
+            match step.strip_prefix(STOP) {
+                Some(why) => page.step(number, inline!["**STOP:** ", markdown::text(why)]),
+                None => page.step(number, markdown::text(step)),
+            }
+        }
+    }
+    if !manual.restarts.is_empty() {
+        page.heading(2, "Restart afterwards");
+        page.paragraph("If a step above restarted it already, that was this restart.");
+        for restart in &manual.restarts {
+            let (name, host) = (markdown::text(&restart.name), markdown::text(&restart.service.host));
+            page.item(inline![name, " on ", host]);
+        }
+    }
+    page.heading(2, "When it is done");
+    page.paragraph("On the machine and in the folder where trustmason is run:");
+    page.commands(&done(manual, frame));
+    if manual.kind != ManualKind::Store {
+        page.paragraph("The plan finds the certificate by its file. As long as it does not, the plan says so.");
+    }
+    page.finish()
+}
+
+/// The commands that say it is done, in their order: what a service reads when it is restarted must be known to be there.
+fn done(manual: &Manual, frame: &Frame) -> Vec<Command> {
+    if manual.kind != ManualKind::Store {
+        return vec![Command::here("trustmason plan").word(&frame.spec)];
+    }
+    let confirm = Command::here("trustmason confirm").word(&frame.spec).word(&manual.called);
+    let restarts = manual.restarts.iter().filter(|restart| frame.acks.contains(&restart.service));
+    let acks = restarts.map(|restart| Command::here("trustmason ack").word(&frame.spec).word(&restart.service));
+    std::iter::once(confirm).chain(acks).collect()
+}
+
+fn section(
+    page: &mut Markdown,
+    title: &'static str,
+    items: &[ManualItem],
+    with_file: bool,
+    certificates: &Resolved<'_>,
+) {
     if items.is_empty() {
         return;
     }
-    let _infallible = writeln!(out, "## {title}\n");
+    page.heading(2, title);
     for item in items {
-        let _infallible = match certificates.get(&item.material) {
-            Some(c) => writeln!(
-                out,
-                "- {}{}\n  subject `{}`, ends {}\n  SHA-256 `{}`\n  for: {}",
-                // The file of that name is the one to add.
-                if with_file { format!("`{}`: ", file_name(item, c)) } else { String::new() },
-                item.subject,
-                text::escape(c.subject()),
-                text::day(c.not_after()),
-                c.fingerprint(),
-                item.why
-            ),
-            None => writeln!(out, "- {} ({})", item.subject, item.why),
+        let subject = markdown::text(&item.subject);
+        let Some(certificate) = certificates.get(&item.material) else {
+            page.item(inline![subject, ": ", markdown::text(&item.why)]);
+            continue;
         };
+        // The file of that name is the one to add.
+        let file =
+            if with_file { inline![markdown::code(file_name(item, certificate)), ": "] } else { Inline::default() };
+        page.item(inline![file, subject]);
+        let ends = markdown::text(text::day(certificate.not_after()));
+        page.sub_item(inline!["subject ", markdown::code(certificate.subject()), ", ends ", ends]);
+        page.sub_item(inline!["SHA-256 ", markdown::code(certificate.fingerprint())]);
+        page.sub_item(inline!["for: ", markdown::text(&item.why)]);
     }
-    out.push('\n');
 }
 
 fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {

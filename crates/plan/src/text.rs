@@ -1,8 +1,11 @@
 //! Words that plans, logs and reports share.
 #![warn(clippy::arithmetic_side_effects)]
 
+use std::borrow::Cow;
+
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use trustmason_keystore::is_hidden;
 
 use crate::days;
 
@@ -14,9 +17,7 @@ pub fn escape(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let hidden = c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if hidden {
+        if is_hidden(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -25,17 +26,30 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Text as one word of a POSIX shell's command line (POSIX.1 Shell Command Language, section 2.2.2), quoted where it must be. What
-/// would hide in a terminal is escaped as by [`escape`]: such a command then names nothing, and does nothing else.
-pub fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
-        return text.to_owned();
+/// A whole text on its way to a terminal: line feeds and colours stay, whatever else is not seen as what it is is escaped. It is
+/// the floor below [`escape`], for a message that a piece of foreign text reached unescaped.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    let colour = |rest: &str| {
+        let parameters = rest.strip_prefix("\u{1b}[")?;
+        let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        parameters[end..].starts_with('m').then(|| end.saturating_add(3))
+    };
+    if !text.chars().any(|c| is_hidden(c) && c != '\n') {
+        return Cow::Borrowed(text);
     }
-    if text.is_empty() {
-        return "''".to_owned();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let taken = colour(rest).unwrap_or(c.len_utf8());
+        let (now, later) = rest.split_at(taken);
+        if taken > c.len_utf8() || c == '\n' || !is_hidden(c) {
+            out.push_str(now);
+        } else {
+            out.extend(c.escape_default());
+        }
+        rest = later;
     }
-    format!("'{}'", escape(text).replace('\'', r"'\''"))
+    Cow::Owned(out)
 }
 
 /// Seconds since 1970 as RFC 3339 UTC; what lies outside the calendar's range (the years -9999 to 9999) as what it is.

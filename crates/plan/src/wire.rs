@@ -306,6 +306,9 @@ documents! {
         /// Which of the two it is. A plan that an older program saved does not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<TargetKind>,
+        /// Why it must be done, where no certificate of it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
         /// The steps.
         steps: Vec<String>,
         /// Files of the pack, below its folder.
@@ -396,6 +399,7 @@ impl Document {
                     host: m.target().host().to_string(),
                     store: m.target().id(),
                     of: Some(m.target().kind()),
+                    why: m.reason.clone(),
                     steps: m.steps.clone(),
                     files: crate::pack::file_names(m, &plan.certificates),
                 })

@@ -185,7 +185,13 @@ fn ledger(at: &[Timestamp]) -> Ledger {
     ledger.restarts.insert(ServiceId::new(host(0), "wsm"), pending);
     ledger.acks.insert(
         ServiceId::new(host(1), "tomcat"),
-        Ack { at: at[5], by: "op".to_owned(), read: [(store, [print(0)].into())].into(), seen: [].into(), presents: [].into() },
+        Ack {
+            at: at[5],
+            by: "op".to_owned(),
+            read: [(store, [print(0)].into())].into(),
+            seen: [].into(),
+            presents: [].into(),
+        },
     );
     ledger.runs.push(ran(world::run(), at[6], at[7]));
     ledger

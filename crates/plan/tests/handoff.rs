@@ -13,7 +13,7 @@ use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
-use trustmason_plan::pack::{self, Resolved};
+use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::waits::Idle;
 use trustmason_plan::wire::Document;
@@ -150,13 +150,15 @@ fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
     let (world, id) = estate();
     let plan = judge(&world, &mirror(&world, &id, &[wsm()]));
     let minted = BTreeMap::new();
-    let files = pack::render(&plan.manual[0], &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+    let files =
+        pack::render(&plan.manual[0], &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan))
+            .unwrap();
     let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
     let file = format!("h0.acme.example_iis-{}.pem", iis().print().short());
     assert_eq!(names, ["STEPS.md", file.as_str(), "pack.json"]);
     let steps = String::from_utf8(files[0].1.clone()).unwrap();
     assert!(steps.contains("upload each file") && steps.contains(&iis().print().to_string()), "{steps}");
-    assert!(steps.contains("trustmason confirm h0.acme.example/tomcat-trust"), "{steps}");
+    assert!(steps.contains("\ntrustmason confirm world.yaml h0.acme.example/tomcat-trust\n"), "{steps}");
     assert_eq!(files[1].1, pack::pem(&iis().certificate).into_bytes());
     let json: serde_json::Value = serde_json::from_slice(&files[2].1).unwrap();
     assert_eq!(json["add"][0]["sha256"], iis().print().to_string());
@@ -238,7 +240,7 @@ fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_ou
     assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
     assert_eq!(manual.remove.len(), 1);
     let minted = BTreeMap::new();
-    let early = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted });
+    let early = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan));
     assert!(early.is_none(), "a pack without its certificate is never written");
 }
 
@@ -249,11 +251,13 @@ fn identities_of_people_are_asked_for_by_hand() {
     world.sources.insert(subject.clone(), found(&pool().expired[0]));
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Identity).unwrap();
-    assert!(work.steps[0].contains("expired") && work.steps[1] == "renew it", "{:?}", work.steps);
+    assert!(work.reason.as_ref().unwrap().contains("expired") && work.steps[0] == "renew it", "{:?}", work.steps);
+    // It is exported afterwards, and where to is said.
+    assert!(work.steps[1] == "export it" && work.steps[2].contains("ICMh0.cer"), "{:?}", work.steps);
     world.sources.insert(subject, SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Export).unwrap();
-    assert_eq!(work.steps[1], "export it");
+    assert_eq!(work.steps[0], "export it");
 }
 
 #[test]
@@ -289,7 +293,8 @@ fn windows() -> (World, [StoreId; 2]) {
 fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
     let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
-    let files = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+    let files =
+        pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan)).unwrap();
     files.into_iter().collect()
 }
 
@@ -379,11 +384,16 @@ fn a_store_and_an_identity_of_one_name_are_two_packs() {
     for (work, name) in plan.manual.iter().zip(names) {
         assert_eq!(work.called.to_string(), name);
         assert_eq!(plan.called(work.target()), name);
-        let files = pack::render(work, &Resolved { known: &plan.certificates, minted: &minted }).unwrap();
+        let files =
+            pack::render(work, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan)).unwrap();
         let steps = files.iter().find(|(name, _)| name == "STEPS.md").unwrap();
         let steps = String::from_utf8(steps.1.clone()).unwrap();
         assert!(steps.lines().next().unwrap().ends_with(name), "{steps}");
-        assert_eq!(steps.contains(&format!("trustmason confirm {name}\n")), work.kind == ManualKind::Store, "{steps}");
+        assert_eq!(
+            steps.contains(&format!("trustmason confirm world.yaml {name}\n")),
+            work.kind == ManualKind::Store,
+            "{steps}"
+        );
     }
     let json = serde_json::to_value(Document::of(&plan, "test")).unwrap();
     let said = |n: usize, field: &str| json["manual"][n][field].as_str().unwrap().to_owned();

@@ -196,6 +196,7 @@ pub(crate) struct Store {
     pub(crate) shadows: Vec<String>,
     pub(crate) restart: Vec<String>,
     pub(crate) steps: Vec<String>,
+    pub(crate) removal_steps: Vec<String>,
 }
 
 /// Where a store is, templates not filled in.
@@ -218,6 +219,7 @@ pub(crate) struct Identity {
     pub(crate) export_steps: Vec<String>,
     pub(crate) renew_steps: Vec<String>,
     pub(crate) request_steps: Vec<String>,
+    pub(crate) install_steps: Vec<String>,
     pub(crate) source: String,
 }
 

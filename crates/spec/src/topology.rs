@@ -240,6 +240,8 @@ pub struct StoreDef {
     pub restart: Vec<ServiceId>,
     /// What a person does to bring a pack in, one step a line; `{fqdn}` and the like already filled in.
     pub steps: Vec<String>,
+    /// What a person does to take certificates out, one step a line. Where it is empty, `steps` says both.
+    pub removal_steps: Vec<String>,
 }
 
 /// Where a secret is found. Never its value, except the one public default.
@@ -329,6 +331,8 @@ pub struct IdentityDef {
     pub renew_steps: Vec<String>,
     /// What a person does to have it issued by a CA (hand-off identities), one step a line.
     pub request_steps: Vec<String>,
+    /// What a person does with the CA's reply once all who trust the identity know that CA, one step a line.
+    pub install_steps: Vec<String>,
     /// The key a new one gets: the spec's, which satisfies the constraints.
     pub key: KeyKind,
     /// The hash a new one is signed with, likewise.

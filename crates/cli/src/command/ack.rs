@@ -70,9 +70,8 @@ fn meant(target: &str, plan: &Plan, estate: &Estate) -> Result<Meant, Stop> {
     let glob = GlobBuilder::new(&text).build().map_err(|e| Stop::refused(format!("{target}: {e}")))?.compile_matcher();
     // A host's name stands for all of its services.
     let host = !text.contains('/');
-    let named = |service: &&ServiceId| {
-        glob.is_match(service.to_string()) || (host && glob.is_match(service.host.as_str()))
-    };
+    let named =
+        |service: &&ServiceId| glob.is_match(service.to_string()) || (host && glob.is_match(service.host.as_str()));
     let services: Vec<&ServiceId> = estate.topology.services.keys().filter(named).collect();
     if services.is_empty() {
         let known: Vec<String> = estate.topology.services.keys().map(ToString::to_string).collect();

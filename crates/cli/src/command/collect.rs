@@ -66,6 +66,15 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
     let wanted: Vec<(&IdentityDef, u16, &[String])> =
         estate.topology.identities.values().filter(selected).filter_map(exported).collect();
+    for def in estate.topology.identities.values().filter(selected) {
+        if let Source::File(path) = &def.source {
+            let path = escape(&path.display().to_string());
+            console.note(&format!(
+                "{} was not asked: the spec names {path} for it; bring that file up to date yourself",
+                def.id
+            ));
+        }
+    }
     if wanted.is_empty() {
         console.report("Nothing to collect: no selected host has a certificate that is exported by hand and served.\n");
         return Ok(Facts::FINE);

@@ -49,16 +49,20 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let mut sight = machine.look(&estate, console)?;
     let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
     let target = target.called(topology);
-    let holds = count(confirmed.holds.len(), "certificate");
-    let mut text = match confirmed.kind {
-        ConfirmationKind::Claimed => format!(
-            "Recorded, by the word of {by}: {target} holds {holds} of the pack, and {} of it are gone.\n",
-            confirmed.gone.len()
-        ),
-        ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}.\n"),
+    let holds = count(confirmed.confirmation.holds.len(), "certificate");
+    let done = match (confirmed.added, confirmed.removed) {
+        (0, 0) => "nothing of a pack was left to do".to_owned(),
+        (added, removed) => format!("of the pack {added} added, {removed} removed"),
+    };
+    let mut text = match confirmed.confirmation.kind {
+        ConfirmationKind::Claimed => format!("Recorded, by the word of {by}: {target}: {done}.\n"),
+        ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}; {done}.\n"),
     };
     ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
     console.report(&text);
+    if let Some(error) = &confirmed.left {
+        console.warn(&format!("the pack is done, and its files are still there: {error}"));
+    }
     Ok(Facts::FINE)
 }
 
@@ -76,15 +80,17 @@ fn nothing(text: &str, named: &[HandOffTarget], estate: &Estate) -> Stop {
     Stop::refused(format!("{} declares no {what} {}{hint}", estate.name, escape(text)))
 }
 
-/// Who is at the keyboard, as the system names them.
+/// Who is at the keyboard, as the system names them: the account that this process runs as, not what a variable says of it. What
+/// `sudo` says of who called it is added, and named as its word.
 pub(crate) fn person() -> String {
-    ["SUDO_USER", "USER", "LOGNAME", "USERNAME"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
-        .unwrap_or_else(nameless)
+    let account = whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(nameless);
+    match std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != account) {
+        Some(caller) => format!("{} (SUDO_USER: {})", escape(&account), escape(&caller)),
+        None => escape(&account),
+    }
 }
 
-/// Who that is where the environment does not say, as under a scheduler: the number the system has for them.
+/// Who that is where the system has no name: the number it has for them.
 fn nameless() -> String {
     #[cfg(unix)]
     {

@@ -32,6 +32,10 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         written.roots,
         written.exports
     ));
+    if args.make_only {
+        console.note(&format!("Nothing was mended. Try there: trustmason plan {}", written.spec.display()));
+        return Ok(Facts::FINE);
+    }
     let spec = written.spec.display().to_string();
     step(console, &format!("trustmason plan {spec}"));
     let estate = load::estate(Some(&written.spec), console)?;

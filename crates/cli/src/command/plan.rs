@@ -32,7 +32,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
         PlanFormat::Json => console.report(&document),
-        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &machine.state)),
+        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.topology, &machine.state)),
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
 }

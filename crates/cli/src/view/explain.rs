@@ -285,13 +285,40 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
             .identities
             .values()
             .find(|i| matches!(&i.source, Source::KeyEntry { store, alias } if *store == def.id && same(alias)));
+        let meant = |e: &&Edge| e.alias.as_deref().is_some_and(same) || e.was.iter().any(|w| same(w));
+        let through: Vec<&Edge> = case.written.edges.iter().filter(|e| e.store == def.id).filter(meant).collect();
+        for edge in &through {
+            issuers_text(&mut out, case, edge);
+        }
         match (identity, held.is_empty()) {
             (Some(identity), _) => identity_text(&mut out, case, identity),
+            (None, true) if !through.is_empty() => {}
             (None, true) => return None,
             (None, false) => unwanted(&mut out, case, def, &held),
         }
     }
     Some(out)
+}
+
+/// Trust that a rule wants and that stands in the store as the issuers of what it trusts.
+fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
+    let head = format!("{} trusts {} through its issuers", edge.store, edge.subject);
+    line!(out, "{}", paint(BOLD, head));
+    line!(out, "  rule      {}", edge.rule);
+    line!(out, "  why       {}", escape(&edge.why));
+    line!(out, "  source    {}", escape(&edge.source));
+    subject(out, case, &edge.subject);
+    let chain = case.edges_into(&edge.store).filter(|e| e.anchor == Anchor::Chain);
+    for issuer in chain.filter(|e| e.rule == edge.rule || e.why.contains(&edge.subject.to_string())) {
+        let alias = issuer.alias.as_deref().map_or_else(String::new, |alias| format!(" as {}", escape(alias)));
+        line!(
+            out,
+            "  issuer    {}{alias}: {}",
+            escape(&issuer.subject.to_string()),
+            verdict_word(case.view(issuer)).trim_end()
+        );
+    }
+    line!(out, "  entry     none of its own: its certificate is trusted because its issuer is");
 }
 
 fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {

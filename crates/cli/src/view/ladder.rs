@@ -2,12 +2,12 @@
 //! the trust that fails meanwhile where there is no way around it.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::ledger::Ledger;
 use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Options, Plan, Restart, Wait};
-use trustmason_plan::text::{day, escape, word};
+use trustmason_plan::shell::Command;
+use trustmason_plan::text::{day, escape};
 use trustmason_plan::waits::Waits;
 use trustmason_spec::topology::Side;
 
@@ -181,18 +181,18 @@ impl Onward {
 
 /// The commands that go on from here. They are made from the plan that is left, whichever command left it.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
-    let spec = word(&plan.options.spec);
+    let command = |own| Command::here(own).word(&plan.options.spec);
     let waits = plan.waits();
     restarts_later(out, &waits);
     let pack = plan.manual.iter().find(|work| work.waiting_since.is_some() && work.kind == ManualKind::Store);
     if let Some(pack) = pack.filter(|_| !onward.packs_told) {
         line!(out, "When a pack is brought in, say so:");
-        line!(out, "  trustmason confirm {spec} {}", pack.called);
+        line!(out, "  {}", command("trustmason confirm").word(&pack.called));
     }
     if let Some(first) = waits.restarts.first() {
         let name = &first.service.name;
         line!(out, "When a service is up again, say so (quoted globs take several, '*/{}'):", escape(name));
-        line!(out, "  trustmason ack {spec} {}", first.service);
+        line!(out, "  {}", command("trustmason ack").word(&first.service));
     }
     let replies: Vec<String> = waits.others.iter().filter_map(|wait| wait.reply()).map(ToString::to_string).collect();
     if !replies.is_empty() {
@@ -205,11 +205,18 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         return;
     }
     if onward.undone {
-        line!(out, "The next apply would do again what was taken back. Mend the spec first, or what went wrong; then look:");
-        line!(out, "  trustmason plan {spec}");
+        line!(
+            out,
+            "The next apply would do again what was taken back. Mend the spec first, or what went wrong; then look:"
+        );
+        line!(out, "  {}", command("trustmason plan"));
     } else {
-        line!(out, "{}", if waits.is_empty() { "Nothing else is waited for. Go on:" } else { "and when all is done, go on:" });
-        line!(out, "  trustmason apply {spec}{}", onward.limits);
+        line!(
+            out,
+            "{}",
+            if waits.is_empty() { "Nothing else is waited for. Go on:" } else { "and when all is done, go on:" }
+        );
+        line!(out, "  {}", onward.limits.added(command("trustmason apply")));
     }
     out.push('\n');
 }
@@ -244,17 +251,14 @@ impl Limits {
     fn of(options: &Options) -> Self {
         Self { hosts: options.hosts.clone(), side: options.side }
     }
-}
 
-impl fmt::Display for Limits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for host in &self.hosts {
-            write!(f, " --host {}", word(host))?;
-        }
+    /// A command line with them.
+    fn added(&self, command: Command) -> Command {
+        let command = self.hosts.iter().fold(command, |command, host| command.own("--host").word(host));
         match self.side {
-            None => Ok(()),
-            Some(Side::A) => f.write_str(" --side a"),
-            Some(Side::B) => f.write_str(" --side b"),
+            None => command,
+            Some(Side::A) => command.own("--side a"),
+            Some(Side::B) => command.own("--side b"),
         }
     }
 }

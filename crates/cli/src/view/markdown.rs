@@ -1,212 +1,350 @@
-//! The plan for a change ticket: what, where, who restarts what, what is left to a person, how to go back, how to check.
+//! The plan for a change ticket: what, where, who restarts what, what is left to a person, how to go back, how to check. What came
+//! from a certificate, a store or the spec is inert in it: see [`trustmason_plan::markdown`].
 
 use std::collections::BTreeMap;
 
 use trustmason_host::state::State;
-use trustmason_plan::change::{After, CertificateView, Change, Phase};
-use trustmason_plan::outline::{EdgeVerdict, ManualKind, Plan, StoreVerdict};
-use trustmason_plan::text::{day, escape, time};
+use trustmason_plan::change::{Action, After, CertificateView, Change, ChangeId, Phase};
+use trustmason_plan::inline;
+use trustmason_plan::markdown::{Inline, Markdown, code, text};
+use trustmason_plan::outline::{EdgeVerdict, EdgeView, ManualKind, Plan, Restart, StoreVerdict};
+use trustmason_plan::pack::STOP;
+use trustmason_plan::shell::Command;
+use trustmason_plan::text::{day, time};
 use trustmason_spec::name::Fqdn;
+use trustmason_spec::topology::{Side, Topology};
 
-use super::{ladder, line, short};
+use super::ladder;
 
 /// The whole ticket. `state` is the estate's state folder, where backups and packs go.
-pub(crate) fn ticket(plan: &Plan, state: &State) -> String {
-    let mut out = String::new();
-    line!(out, "# Certificate trust of estate {}\n", cell(&plan.estate));
-    line!(out, "Planned {} from `{}`.\n", time(plan.created.as_second()), plan.options.spec);
-    line!(out, "**{}**\n", super::plan::summary(plan));
-    changes(&mut out, plan);
-    blocked(&mut out, plan);
-    restarts(&mut out, plan);
-    phases(&mut out, plan);
-    manual(&mut out, plan, state);
-    rollback(&mut out, plan, state);
-    checks(&mut out, plan);
-    out
+pub(crate) fn ticket(plan: &Plan, topology: &Topology, state: &State) -> String {
+    let mut page = Markdown::new();
+    let ticket = Ticket { plan, topology, state };
+    ticket.opening(&mut page);
+    ticket.changes(&mut page);
+    ticket.blocked(&mut page);
+    ticket.restarts(&mut page);
+    ticket.interruptions(&mut page);
+    ticket.phases(&mut page);
+    ticket.manual(&mut page);
+    ticket.stopping(&mut page);
+    ticket.rollback(&mut page);
+    ticket.checks(&mut page);
+    page.finish()
 }
 
-fn changes(out: &mut String, plan: &Plan) {
-    let mut by_host: BTreeMap<&Fqdn, Vec<&Change>> = BTreeMap::new();
-    for change in &plan.changes {
-        by_host.entry(&change.store.host).or_default().push(change);
+struct Ticket<'a> {
+    plan: &'a Plan,
+    topology: &'a Topology,
+    state: &'a State,
+}
+
+impl Ticket<'_> {
+    /// A subcommand for this estate.
+    fn command(&self, own: &'static str) -> Command {
+        Command::here(own).word(&self.plan.options.spec)
     }
-    if by_host.is_empty() {
-        return;
-    }
-    line!(out, "## Changes\n");
-    for (host, changes) in by_host {
-        line!(out, "### {host}\n");
-        line!(out, "| # | store | action | alias | why | before | after | rule |");
-        line!(out, "|---|---|---|---|---|---|---|---|");
-        for change in changes {
-            let before = change.before.as_ref().map_or_else(|| "–".to_owned(), certificate);
-            let after = match &change.after {
-                After::Known(view) => certificate(view),
-                After::Minted { subject } => format!("{} (known after apply)", cell(subject)),
-                After::Alias(alias) => format!("alias `{}`", cell(alias)),
-                After::Gone => "removed".to_owned(),
-            };
-            line!(
-                out,
-                "| {} | {} | {} | {} | {} | {before} | {after} | {} |",
-                change.id,
-                cell(&change.store.name),
-                change.deed.action(),
-                change.alias.as_deref().map_or_else(|| "–".to_owned(), |a| format!("`{}`", cell(a))),
-                cell(&super::plan::reason(change)),
-                change.rule.as_ref().map_or_else(|| "–".to_owned(), |r| cell(r.as_str())),
-            );
+
+    fn opening(&self, page: &mut Markdown) {
+        let Self { plan, .. } = self;
+        let options = &plan.options;
+        page.heading(1, inline!["Certificate trust of estate ", text(&plan.estate)]);
+        page.paragraph(inline!["Planned ", text(time(plan.created.as_second())), " from ", code(&options.spec), "."]);
+        let mut asked: Vec<Inline> =
+            options.replace.iter().map(|identity| inline!["a new certificate for ", text(identity)]).collect();
+        asked.extend(options.allow_deletes.map(|most| inline!["up to ", most, " deletions in a store"]));
+        let selected = options.hosts.iter().map(|glob| inline!["only hosts ", code(glob)]);
+        asked.extend(selected.chain(options.side.map(|side| inline!["only side ", word(side)])));
+        if !asked.is_empty() {
+            page.paragraph(inline!["Asked for: ", Inline::join(asked, "; "), "."]);
         }
-        out.push('\n');
-    }
-}
-
-fn blocked(out: &mut String, plan: &Plan) {
-    let stores = plan.stores.iter().filter_map(|s| match &s.verdict {
-        StoreVerdict::Blocked(why) => Some(format!("- {}: {}", s.id, cell(&why.to_string()))),
-        StoreVerdict::InSync | StoreVerdict::Change(_) => None,
-    });
-    let whole: Vec<_> =
-        plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Blocked(_))).map(|s| &s.id).collect();
-    let edges = plan.edges.iter().filter(|e| !whole.contains(&&e.store)).filter_map(|e| match &e.verdict {
-        EdgeVerdict::Blocked(why) => Some(format!("- {} in {}: {}", e.subject, e.store, cell(&why.to_string()))),
-        EdgeVerdict::Held | EdgeVerdict::Change(_) | EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved => None,
-    });
-    let lines: Vec<String> = stores.chain(edges).collect();
-    if lines.is_empty() {
-        return;
-    }
-    line!(out, "## Blocked, not part of this change\n");
-    line!(out, "{}\n", lines.join("\n"));
-}
-
-fn restarts(out: &mut String, plan: &Plan) {
-    if plan.restarts.is_empty() {
-        return;
-    }
-    line!(out, "## Restarts\n");
-    line!(out, "One side at a time, never two nodes of a cluster at once.\n");
-    line!(out, "| step | host | service | why |");
-    line!(out, "|---|---|---|---|");
-    for restart in &plan.restarts {
-        line!(
-            out,
-            "| {} | {} | {} (`{}`) | {} |",
-            restart.step,
-            restart.service.host,
-            cell(&restart.name),
-            restart.service.name,
-            ladder::because(restart)
-        );
-    }
-    out.push('\n');
-    line!(out, "After each: `trustmason ack {} HOST/SERVICE`.\n", plan.options.spec);
-}
-
-/// The phases to come, and what fails where there are none.
-fn phases(out: &mut String, plan: &Plan) {
-    if !plan.interruptions.is_empty() {
-        line!(out, "## Interruptions\n");
-    }
-    for interruption in &plan.interruptions {
-        line!(
-            out,
-            "{}: {}. Trust in it fails here, until these have followed and were restarted:\n",
-            interruption.identity,
-            interruption.why
-        );
-        for edge in &interruption.edges {
-            line!(out, "- {}", cell(edge));
-        }
-        out.push('\n');
-    }
-    if plan.forecast.is_empty() && plan.barriers.is_empty() {
-        return;
-    }
-    line!(out, "## Later phases\n");
-    line!(out, "Each is a plan of its own when its time comes; `trustmason apply` goes on to the next wait.\n");
-    for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
-        for one in plan.forecast.iter().filter(|f| f.phase == phase) {
-            let alias = one.alias.as_deref().map(|a| format!(" `{}`", cell(a))).unwrap_or_default();
-            let to = one.to.as_deref().map(|to| format!(" to `{}`", cell(to))).unwrap_or_default();
-            line!(out, "- {phase}: {} {}{alias}{to} ({})", one.store, one.action, one.identity);
-        }
-        for wait in plan.barriers.iter().filter(|b| b.after_phase == phase).flat_map(ladder::waits) {
-            line!(out, "- **wait** for {wait}");
+        page.paragraph(inline!["**", text(super::plan::summary(plan)), "**"]);
+        if !plan.forecast.is_empty() {
+            let of = |action: Action| plan.forecast.iter().filter(|one| one.action == action).count();
+            let counts = [
+                (of(Action::Import), " to import"),
+                (of(Action::Replace), " to replace"),
+                (of(Action::Rename), " to rename"),
+                (of(Action::Delete), " to delete"),
+                (of(Action::Regenerate), " to regenerate"),
+                (of(Action::Install), " to install"),
+            ];
+            let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| inline![n, what]);
+            page.paragraph(inline![
+                "That is this phase alone. Of the later phases, when their time comes: ",
+                Inline::join(counts, ", "),
+                "."
+            ]);
         }
     }
-    out.push('\n');
-}
 
-fn manual(out: &mut String, plan: &Plan, state: &State) {
-    if plan.manual.is_empty() {
-        return;
+    fn side(&self, host: &Fqdn) -> Inline {
+        self.topology.hosts.get(host).and_then(|host| host.side).map_or_else(|| "–".into(), |side| word(side).into())
     }
-    line!(out, "## By hand\n");
-    for work in &plan.manual {
-        line!(out, "### {} ({})\n", work.called, super::plan::work_line(work));
-        for (title, items) in [("Add", &work.add), ("Verify, add if absent", &work.verify), ("Remove", &work.remove)] {
-            for item in items {
-                line!(out, "- {title}: {} ({})", cell(&item.subject), cell(&item.why));
+
+    fn changes(&self, page: &mut Markdown) {
+        let mut by_host: BTreeMap<&Fqdn, Vec<&Change>> = BTreeMap::new();
+        for change in &self.plan.changes {
+            by_host.entry(&change.store.host).or_default().push(change);
+        }
+        if by_host.is_empty() {
+            return;
+        }
+        page.heading(2, "Changes");
+        for (host, changes) in by_host {
+            page.heading(3, text(host));
+            page.table(&["change", "side", "store", "action", "alias", "why", "before", "after", "rule"]);
+            for change in changes {
+                let after = match &change.after {
+                    After::Known(view) => certificate(view),
+                    After::Minted { subject } => inline![text(subject), " (known after apply)"],
+                    After::Alias(alias) => inline!["alias ", code(alias)],
+                    After::Gone => "removed".into(),
+                };
+                page.row([
+                    change.id.0.into(),
+                    self.side(host),
+                    text(&change.store.name),
+                    change.deed.action().as_str().into(),
+                    change.alias.as_deref().map_or_else(|| "–".into(), code),
+                    text(super::plan::reason(change)),
+                    change.before.as_ref().map_or_else(|| "–".into(), certificate),
+                    after,
+                    self.rule(change),
+                ]);
             }
         }
-        if !work.steps.is_empty() {
-            out.push('\n');
+    }
+
+    /// The rule behind a change, with what the trust is for and the document that asks for it.
+    fn rule(&self, change: &Change) -> Inline {
+        let Some(rule) = &change.rule else { return "–".into() };
+        let edges = || self.plan.edges.iter().filter(|edge| edge.store == change.store && edge.rule == *rule);
+        let made = |edge: &&EdgeView| matches!(edge.verdict, EdgeVerdict::Change(id) if id == change.id);
+        let source = change.source.as_ref().map(|source| inline![" (", text(source), ")"]).unwrap_or_default();
+        match edges().find(made).or_else(|| edges().next()) {
+            Some(edge) => inline![text(rule), ": ", text(&edge.purpose), source],
+            None => inline![text(rule), source],
         }
-        for (n, step) in work.steps.iter().enumerate() {
-            line!(out, "{}. {}", n + 1, escape(step));
+    }
+
+    fn blocked(&self, page: &mut Markdown) {
+        let Self { plan, .. } = self;
+        let stores = plan.stores.iter().filter_map(|store| match &store.verdict {
+            StoreVerdict::Blocked(why) => Some(inline![text(&store.id), ": ", text(why)]),
+            StoreVerdict::InSync | StoreVerdict::Change(_) => None,
+        });
+        let whole: Vec<_> =
+            plan.stores.iter().filter(|s| matches!(s.verdict, StoreVerdict::Blocked(_))).map(|s| &s.id).collect();
+        let edges = plan.edges.iter().filter(|e| !whole.contains(&&e.store)).filter_map(|edge| match &edge.verdict {
+            EdgeVerdict::Blocked(why) => Some(inline![text(&edge.subject), " in ", text(&edge.store), ": ", text(why)]),
+            EdgeVerdict::Held | EdgeVerdict::Change(_) | EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved => None,
+        });
+        let lines: Vec<Inline> = stores.chain(edges).collect();
+        if lines.is_empty() {
+            return;
         }
-        for restart in &work.restarts {
-            line!(out, "- Restart {} on {}", cell(&restart.name), restart.service.host);
+        page.heading(2, "Blocked, not part of this change");
+        for line in lines {
+            page.item(line);
         }
-        out.push('\n');
-        line!(out, "Files: `{}`", state.pack(work.target()).display());
-        if work.kind == ManualKind::Store {
-            line!(out, "Afterwards: `trustmason confirm {} {}`", plan.options.spec, work.called);
+    }
+
+    fn restarts(&self, page: &mut Markdown) {
+        let by_hand: Vec<_> = self.plan.manual.iter().filter(|work| !work.restarts.is_empty()).collect();
+        if self.plan.restarts.is_empty() && by_hand.is_empty() {
+            return;
         }
-        out.push('\n');
+        page.heading(2, "Restarts");
+        page.paragraph("One side at a time, never two nodes of a cluster at once.");
+        page.table(&["step", "host", "side", "service", "why"]);
+        let row = |step: Inline, restart: &Restart, why: Inline| {
+            let host = &restart.service.host;
+            let service = inline![text(&restart.name), " (", code(&restart.service.name), ")"];
+            [step, text(host), self.side(host), service, why]
+        };
+        for restart in &self.plan.restarts {
+            page.row(row(restart.step.into(), restart, because(restart)));
+        }
+        for work in by_hand {
+            for restart in &work.restarts {
+                page.row(row("by hand".into(), restart, inline!["after the pack for ", text(&work.called)]));
+            }
+        }
+        page.paragraph(inline![
+            "After each that trustmason waits for: ",
+            &self.command("trustmason ack").own("HOST/SERVICE"),
+            "."
+        ]);
+    }
+
+    /// What fails where nothing can be done about it.
+    fn interruptions(&self, page: &mut Markdown) {
+        if !self.plan.interruptions.is_empty() {
+            page.heading(2, "Interruptions");
+        }
+        for one in &self.plan.interruptions {
+            page.paragraph(inline![
+                text(&one.identity),
+                ": ",
+                text(&one.why),
+                ". Trust in it fails here, until these have followed and were restarted:"
+            ]);
+            for edge in &one.edges {
+                page.item(text(edge));
+            }
+        }
+    }
+
+    /// The phases to come.
+    fn phases(&self, page: &mut Markdown) {
+        let Self { plan, .. } = self;
+        if plan.forecast.is_empty() && plan.barriers.is_empty() {
+            return;
+        }
+        page.heading(2, "Later phases");
+        page.paragraph("Each is a plan of its own when its time comes; `trustmason apply` goes on to the next wait.");
+        for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
+            for one in plan.forecast.iter().filter(|f| f.phase == phase) {
+                let alias = one.alias.as_ref().map(|alias| inline![" ", code(alias)]).unwrap_or_default();
+                let to = one.to.as_ref().map(|to| inline![" to ", code(to)]).unwrap_or_default();
+                page.item(inline![
+                    text(phase),
+                    ": ",
+                    text(&one.store),
+                    " ",
+                    one.action.as_str(),
+                    alias,
+                    to,
+                    " (",
+                    text(&one.identity),
+                    ")"
+                ]);
+            }
+            for wait in plan.barriers.iter().filter(|b| b.after_phase == phase).flat_map(ladder::waits) {
+                page.item(inline!["**wait** for ", text(wait)]);
+            }
+        }
+    }
+
+    fn manual(&self, page: &mut Markdown) {
+        if self.plan.manual.is_empty() {
+            return;
+        }
+        page.heading(2, "By hand");
+        for work in &self.plan.manual {
+            page.heading(3, inline![text(&work.called), " (", text(super::plan::work_line(work)), ")"]);
+            if let Some(reason) = &work.reason {
+                page.paragraph(text(reason));
+            }
+            let verify =
+                if work.kind == ManualKind::Store { "Verify, add if absent: " } else { "Bring to the machine: " };
+            for (title, items) in [("Add: ", &work.add), (verify, &work.verify), ("Remove: ", &work.remove)] {
+                for item in items {
+                    let print = item.material.known().map(|print| inline!["SHA-256 ", code(print), ", "]);
+                    page.item(inline![
+                        title,
+                        text(&item.subject),
+                        " (",
+                        print.unwrap_or_default(),
+                        text(&item.why),
+                        ")"
+                    ]);
+                }
+            }
+            for (n, step) in work.steps.iter().enumerate() {
+                match step.strip_prefix(STOP) {
+                    Some(why) => page.step(n + 1, inline!["**STOP:** ", text(why)]),
+                    None => page.step(n + 1, text(step)),
+                }
+            }
+            for restart in &work.restarts {
+                page.item(inline!["Restart ", text(&restart.name), " on ", text(&restart.service.host)]);
+            }
+            page.paragraph(inline!["Files: ", code(self.state.pack(work.target()).display())]);
+            if work.kind == ManualKind::Store {
+                let confirm = self.command("trustmason confirm").word(&work.called);
+                page.paragraph(inline!["Afterwards: ", &confirm]);
+            }
+        }
+    }
+
+    fn stopping(&self, page: &mut Markdown) {
+        page.heading(2, "Stopping half-way");
+        if self.plan.changes.is_empty() && self.plan.forecast.is_empty() {
+            page.paragraph("Nothing is written by this plan, so there is nothing to stop.");
+            return;
+        }
+        page.paragraph(
+            "A store is changed as a whole or not at all. After a run that was stopped or cut off, the stores that it reached have \
+             their new content and the others their old one; the next `trustmason apply` goes on with what is left.",
+        );
+        if !self.plan.forecast.is_empty() {
+            page.paragraph(
+                "Between two phases everything works: the old certificate is presented and trusted until all know the new one. It may \
+                 stay like that until the old one ends.",
+            );
+        }
+    }
+
+    fn rollback(&self, page: &mut Markdown) {
+        page.heading(2, "Going back");
+        if self.plan.changes.is_empty() {
+            page.paragraph("Nothing is written by this plan, so there is nothing to take back.");
+            return;
+        }
+        page.paragraph(inline![
+            &self.command("trustmason rollback"),
+            " puts every store back as it was before the newest run, byte for byte, and refuses if somebody changed one since. The copies \
+             it takes them from are in ",
+            code(self.state.runs().join("RUN").join("backup").display()),
+            "; the report of `apply` names each."
+        ]);
+        page.paragraph(inline![
+            "It takes back one run. Where this change took several (a run for each phase), give it once for each, the newest first: ",
+            &self.command("trustmason runs"),
+            " lists them. What a person did by hand is taken back by hand: the next plan says what is left."
+        ]);
+    }
+
+    fn checks(&self, page: &mut Markdown) {
+        let Self { plan, .. } = self;
+        page.heading(2, "Checks");
+        let (exit, left) = if plan.barriers.is_empty() {
+            ("0 (5: it waits for a person)", "`No changes.`")
+        } else {
+            ("5 (it waits for a person)", "`No changes to make now.` and what the rotation waits for")
+        };
+        page.task(inline!["`trustmason apply --plan FILE` ends with `Apply complete:` and exit code ", exit]);
+        page.task(inline![&self.command("trustmason plan"), " says ", left]);
+        page.task(inline![&self.command("trustmason drift"), " exits 0"]);
+        for restart in &plan.restarts {
+            page.task(inline![text(&restart.name), " on ", text(&restart.service.host), " is up again"]);
+        }
     }
 }
 
-fn rollback(out: &mut String, plan: &Plan, state: &State) {
-    line!(out, "## Going back\n");
-    if plan.changes.is_empty() {
-        line!(out, "Nothing is written by this plan, so there is nothing to take back.\n");
-        return;
-    }
-    line!(
-        out,
-        "`trustmason rollback {}` puts every store back as it was before the run, byte for byte, and refuses if somebody \
-         changed one since. The copies it takes them from are in `{}`; the report of `apply` names each.\n",
-        plan.options.spec,
-        state.runs().join("RUN").join("backup").display()
-    );
-}
-
-fn checks(out: &mut String, plan: &Plan) {
-    line!(out, "## Checks\n");
-    let spec = &plan.options.spec;
-    let (code, left) = if plan.barriers.is_empty() {
-        ("0 (5: it waits for a person)", "`No changes.`")
-    } else {
-        ("5 (it waits for a person)", "`No changes to make now.` and what the rotation waits for")
-    };
-    line!(out, "- [ ] `trustmason apply --plan FILE` ends with `Apply complete:` and exit code {code}");
-    line!(out, "- [ ] `trustmason plan {spec}` says {left}");
-    line!(out, "- [ ] `trustmason drift {spec}` exits 0");
-    for restart in &plan.restarts {
-        line!(out, "- [ ] {} on {} is up again", cell(&restart.name), restart.service.host);
+fn word(side: Side) -> &'static str {
+    match side {
+        Side::A => "A",
+        Side::B => "B",
     }
 }
 
-/// Text that may stand in a table cell.
-fn cell(text: &str) -> String {
-    escape(text).replace('|', "\\|").replace('`', "'")
+/// What makes a restart needed. A change is not called `#1` here: where tickets are kept, that is another ticket.
+fn because(restart: &Restart) -> Inline {
+    let mut parts = Vec::new();
+    if !restart.because.is_empty() {
+        let ids = restart.because.iter().map(|ChangeId(id)| Inline::from(*id));
+        parts.push(inline!["for change ", Inline::join(ids, ", ")]);
+    }
+    parts.extend(restart.pending_since.map(|since| inline!["pending since ", text(day(since.as_second()))]));
+    parts.extend(restart.by_command.then(|| Inline::from("by its command")));
+    Inline::join(parts, ", ")
 }
 
-/// A certificate in a cell.
-fn certificate(view: &CertificateView) -> String {
+/// A certificate in a cell, with the whole fingerprint: here it is compared.
+fn certificate(view: &CertificateView) -> Inline {
     let ca = if view.is_ca { ", CA," } else { "" };
-    format!("`{}`{ca} until {}", short(view.sha256), day(view.not_after))
+    inline![code(view.sha256), ca, " until ", text(day(view.not_after))]
 }

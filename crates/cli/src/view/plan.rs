@@ -188,7 +188,11 @@ impl<'a> Folded<'a> {
         }
         if !self.ids.is_empty() {
             let all = plan.changes.len();
-            let text = format!("{} of {} are told above, once for several stores; -v lists each.", self.ids.len(), count(all, "change"));
+            let text = format!(
+                "{} of {} are told above, once for several stores; -v lists each.",
+                self.ids.len(),
+                count(all, "change")
+            );
             line!(out, "{}", paint(DIM, text));
             out.push('\n');
         }
@@ -213,7 +217,9 @@ fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
 /// What is blocked, each obstacle once, with what it blocks.
 fn blocked(out: &mut String, plan: &Plan, verbose: bool) {
     // With -v each stands where it belongs; a store that cannot be written says so in its host's section.
-    let store = |one: &&Blocked| !plan.stores.iter().any(|s| matches!(&s.verdict, StoreVerdict::Blocked(why) if why.to_string() == one.why));
+    let store = |one: &&Blocked| {
+        !plan.stores.iter().any(|s| matches!(&s.verdict, StoreVerdict::Blocked(why) if why.to_string() == one.why))
+    };
     let mut by_why: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for one in plan.blocked.iter().filter(|_| !verbose).filter(store) {
         by_why.entry((one.kind.as_str(), &one.why)).or_default().insert(&one.what);
@@ -424,6 +430,7 @@ fn manual(out: &mut String, plan: &Plan, verbose: bool) {
         items(out, '+', GOOD, &work.add, "");
         items(out, '?', WARN, &work.verify, " (verify, add if absent)");
         if work.kind != ManualKind::Store {
+            line!(out, "    {}", escape(work.reason.as_deref().unwrap_or_default()));
             for step in &work.steps {
                 line!(out, "    {}", escape(step));
             }
@@ -442,6 +449,7 @@ fn tally(work: &Manual) -> String {
 /// What kind of work it is, and since when it waits.
 pub(crate) fn work_line(work: &Manual) -> String {
     let what = match work.kind {
+        ManualKind::Store if work.add.is_empty() && work.verify.is_empty() => "take trust out",
         ManualKind::Store => "bring trust in",
         ManualKind::Identity => "make a new certificate",
         ManualKind::Export => "export the certificate",

@@ -1,5 +1,6 @@
 //! A room to run examples in: a copy of the demo's estate, and the program on the path.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use super::page::{Block, Page, matches};
 
 /// Words an example may use beside the program itself.
 const SHELL: &[&str] =
-    &["cat", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail", "test"];
+    &["cat", "cd", "cp", "done", "echo", "for", "grep", "head", "ls", "mkdir", "mv", "rm", "stat", "tail", "test"];
 
 /// The line as it is run, or why it may not stand in an example.
 pub(crate) fn runnable(line: &str) -> Result<String, String> {
@@ -27,6 +28,8 @@ pub(crate) fn runnable(line: &str) -> Result<String, String> {
 /// The room. It is cleared away at the end.
 pub(crate) struct Room {
     folder: TempDir,
+    /// Where the reader is: the estate, until the page says `cd`.
+    at: RefCell<PathBuf>,
 }
 
 impl Room {
@@ -38,11 +41,12 @@ impl Room {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         std::os::unix::fs::symlink(program, folder.path().join("bin/trustmason")).unwrap();
-        Self { folder }
+        let at = RefCell::new(folder.path().join("estate"));
+        Self { folder, at }
     }
 
     pub(crate) fn estate(&self) -> PathBuf {
-        self.folder.path().join("estate")
+        self.at.borrow().clone()
     }
 
     /// Runs a line as a person would type it. Both streams in one text.
@@ -67,6 +71,12 @@ impl Room {
         assert!(!steps.is_empty(), "{}: a console block without a command", page.at(block));
         let wanted: i32 = block.value("exit").map_or(0, |code| code.parse().unwrap());
         for (n, (command, expected)) in steps.iter().enumerate() {
+            if let Some(folder) = command.strip_prefix("cd ") {
+                let to = self.estate().join(folder);
+                assert!(to.is_dir(), "{}: $ {command}: there is no such folder", page.at(block));
+                *self.at.borrow_mut() = to;
+                continue;
+            }
             let line = match runnable(command) {
                 Ok(line) => line,
                 Err(why) => return wrong.push(format!("{}: {why}", page.at(block))),

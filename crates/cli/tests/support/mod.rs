@@ -500,6 +500,15 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
+/// The account that tests run as, as the system names it.
+pub fn account() -> String {
+    let name = Command::new(if cfg!(windows) { "whoami" } else { "id" })
+        .args(if cfg!(windows) { &[][..] } else { &["-un"] })
+        .output();
+    let name = String::from_utf8(name.unwrap().stdout).unwrap();
+    name.trim().rsplit('\\').next().unwrap().to_owned()
+}
+
 pub fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap();
     Said {

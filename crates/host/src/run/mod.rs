@@ -135,8 +135,12 @@ pub fn run(
     let leftovers = leftovers(request);
     let idle = is_idle(request, lock.state());
     if idle {
+        // A pack whose work the files or an export show by now: no run is needed to put it away.
+        let away = packs::done(plan, &loaded.ledger);
+        let troubles = away.filter_map(|target| packs::put_away(hands.disk, lock.state(), target).err());
+        let troubles = troubles.map(|error| error.to_string()).collect();
         lock.unsign(hands.disk)?;
-        return Ok(Outcomes::default());
+        return Ok(Outcomes { troubles, ..Outcomes::default() });
     }
     let begun = Instant::now();
     let (hosts, side) = (plan.options.hosts.as_slice(), plan.options.side);
@@ -246,6 +250,12 @@ impl Running<'_> {
             };
             progress(Event::Packed { target: manual.target(), outcome: &outcome });
             self.outcomes.packs.insert(manual.target().clone(), outcome);
+        }
+        if self.broken.is_none() && !self.work.hands.stopped() {
+            let away = packs::done(self.work.plan, &self.books.ledger)
+                .filter_map(|target| packs::put_away(self.work.hands.disk, &self.work.state, target).err());
+            let troubles: Vec<String> = away.map(|error| error.to_string()).collect();
+            self.books.troubles.extend(troubles);
         }
     }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Manual, Material};
+use trustmason_plan::change::{Manual, Material, StoreVerdict};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
-use trustmason_plan::pack::{self, Resolved};
+use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
 
 use super::PackOutcome;
@@ -34,8 +34,8 @@ pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Fin
     Some(pack_digest(&holds?, &gone?))
 }
 
-fn wanted(manual: &Manual, certificates: &Resolved<'_>) -> Option<Pack> {
-    Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates)? })
+fn wanted(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Pack> {
+    Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates, frame)? })
 }
 
 /// Whether the disk and the ledger already have this pack. What counts is what it asks for and the files it brings; that a
@@ -69,7 +69,8 @@ fn asks(json: &[u8]) -> Option<serde_json::Value> {
 pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &Ledger) -> bool {
     let minted = BTreeMap::new();
     let certificates = Resolved { known: &plan.certificates, minted: &minted };
-    plan.manual.iter().any(|manual| match wanted(manual, &certificates) {
+    let frame = Frame::of(plan);
+    plan.manual.iter().any(|manual| match wanted(manual, &certificates, &frame) {
         Some(pack) => !stands(state, ledger, manual.target(), &pack),
         None => true,
     })
@@ -79,7 +80,7 @@ pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &
 pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
     let target = manual.target();
     let folder = work.state.pack(target);
-    let Some(pack) = wanted(manual, &work.resolved()) else {
+    let Some(pack) = wanted(manual, &work.resolved(), &Frame::of(work.plan)) else {
         let why = "a certificate it is to hold was not made in this run".to_owned();
         return PackOutcome::Skipped { why };
     };
@@ -101,6 +102,40 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
     }
     ledger.handoffs.insert(target.clone(), handoff);
     PackOutcome::Written { folder }
+}
+
+/// Takes the files of a pack that is done out of its folder, so that nobody takes it for one to do. What a person put beside them
+/// stays. One that is away already is no error.
+pub(crate) fn put_away(disk: &disk::Disk, state: &State, target: &HandOffTarget) -> Result<(), DiskError> {
+    let folder = state.pack(target);
+    state.is_inside(&folder)?;
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for (name, _) in disk::read_folder(&folder)? {
+        let ours = matches!(name.as_str(), "STEPS.md" | "pack.json" | "import.reg") || name.ends_with(".pem");
+        if ours {
+            disk.remove(&folder.join(name))?;
+        }
+    }
+    disk.remove_empty_dir(&folder)
+}
+
+/// The packs that nothing asks for any more: what they ask for was done, as the stores and files of this plan show.
+pub(crate) fn done<'a>(
+    plan: &'a trustmason_plan::change::Plan,
+    ledger: &'a Ledger,
+) -> impl Iterator<Item = &'a HandOffTarget> {
+    let asked: BTreeSet<&HandOffTarget> = plan.manual.iter().map(Manual::target).collect();
+    ledger.handoffs.keys().filter(move |target| {
+        let seen = match target {
+            HandOffTarget::Store(id) => {
+                plan.stores.iter().any(|view| view.id == *id && view.verdict == StoreVerdict::InSync)
+            }
+            HandOffTarget::Identity(id) => plan.identities.iter().any(|view| view.id == *id && view.sha256.is_some()),
+        };
+        seen && !asked.contains(target)
+    })
 }
 
 fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {

@@ -30,7 +30,9 @@ fn say(world: &World, target: &str, from: Option<&Path>) -> Result<Confirmation,
         ledger: &ledger,
     };
     let mut lock = Lock::take(&world.state()).unwrap();
-    confirm(claim, &Disk::new(), &Secrets::new(), &Interner::new(), &mut lock)
+    let confirmed = confirm(claim, &Disk::new(), &Secrets::new(), &Interner::new(), &mut lock)?;
+    assert!(confirmed.left.is_none(), "{:?}", confirmed.left);
+    Ok(confirmed.confirmation)
 }
 
 fn pack(world: &World) -> PathBuf {
@@ -58,6 +60,7 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     let said = say(&world, TRUST, None).unwrap();
     assert_eq!((said.kind, said.by.as_str()), (ConfirmationKind::Claimed, "night operator"));
     assert!(said.holds.contains(&minted.fingerprint()) && said.gone.is_empty());
+    assert!(!folder.exists(), "a pack that is done is put away");
     let plan = world.plan();
     assert!(plan.manual.is_empty(), "{:#?}", plan.manual);
     let (gate, disk) = counted();

@@ -202,6 +202,7 @@ pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, pas
         shadows: Vec::new(),
         restart: vec![ServiceId::new(id.host.clone(), "tomcat")],
         steps: vec!["log in, upload it".into()],
+        removal_steps: Vec::new(),
         id,
     }
 }
@@ -233,6 +234,7 @@ pub fn identity_def(host: &str, name: &str, source: Source, write: Write) -> Ide
         export_steps: vec!["export it".into()],
         renew_steps: vec!["make it anew".into()],
         request_steps: Vec::new(),
+        install_steps: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::der::{self, DerError, Fault, Tlv};
 use crate::fingerprint::hex;
-use crate::text::is_unsafe;
+use crate::text::is_hidden;
 
 /// Keywords that the JDK's `X500Name.toString` knows.
 const KEYWORDS: [(&[u8], &str); 19] = [
@@ -149,7 +149,7 @@ fn write_value(text: &mut String, units: &[Unit]) {
                 text.push('\\');
                 text.push(*character);
             }
-            Unit::Character(character) if is_unsafe(*character) => {
+            Unit::Character(character) if is_hidden(*character) => {
                 let mut buffer = [0; 4];
                 for byte in character.encode_utf8(&mut buffer).bytes() {
                     write!(text, "\\{byte:02X}").ok();

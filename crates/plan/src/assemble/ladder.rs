@@ -155,7 +155,8 @@ impl<'a> Desk<'a> {
             let home = self.ground.selection.takes(topology, &overlap.identity.host);
             if overlap.stage == Stage::Settle {
                 let waits = overlap.needs.iter().flat_map(|need| &need.waits);
-                install.extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())).cloned());
+                install
+                    .extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())).cloned());
             } else if home {
                 let services = topology.identities.get(&overlap.identity).into_iter().flat_map(|def| &def.restart);
                 install.extend(services.map(|service| Wait::Restart(service.clone())));

@@ -4,13 +4,14 @@
 //! `Root` would be trusted like a root. It refuses what is there already, so that of several packs for one machine only the
 //! first brings a certificate in.
 
-use std::fmt::Write as _;
-
 use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised_element, thumbprint};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::{Resolved, file_name};
 use crate::change::{Manual, ManualItem};
+use crate::inline;
+use crate::markdown::{self, Markdown};
+use crate::shell::{Command, Shell};
 use crate::text;
 
 /// The file's name in a pack.
@@ -79,56 +80,47 @@ fn cisco(store: SystemStore) -> &'static str {
 }
 
 /// The commands, as a section of `STEPS.md`.
-pub(super) fn commands(out: &mut String, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
-    let host = manual.target().host();
+pub(super) fn commands(page: &mut Markdown, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
+    let host = || markdown::text(manual.target().host());
     let (mut cert_util, mut cisco_util) = (Vec::new(), Vec::new());
     for (item, certificate) in coming(manual, certificates) {
         let (store, name) = (place.store_for(certificate), file_name(item, certificate));
-        cert_util.push(format!("certutil -addstore -f {store} {name}"));
-        cisco_util.push(format!("CiscoCertUtil /install {name} {}", cisco(store)));
+        cert_util.push(Command::new(Shell::PowerShell, "certutil -addstore -f").word(store).word(&name));
+        cisco_util.push(Command::new(Shell::PowerShell, "CiscoCertUtil /install").word(&name).own(cisco(store)));
     }
     for (_, certificate) in leaving(manual, certificates) {
         let store = place.store_for(certificate);
-        cert_util.push(format!("certutil -delstore {store} {}", thumbprint(certificate.der())));
+        let print = thumbprint(certificate.der());
+        cert_util.push(Command::new(Shell::PowerShell, "certutil -delstore").word(store).word(print));
     }
     let file = file(manual, place, certificates).is_some();
     if !cert_util.is_empty() || !manual.elsewhere.is_empty() {
-        out.push_str("## Commands\n\n");
+        page.heading(2, "Commands");
     }
-    let block = |out: &mut String, lines: &[String]| {
-        for line in lines {
-            // Writing to a String cannot fail.
-            let _infallible = writeln!(out, "    {line}");
-        }
-        out.push('\n');
-    };
     if matches!(place.location, Location::LocalMachine) && !cert_util.is_empty() {
-        let _infallible = writeln!(out, "On {host}, as administrator, in the folder of this pack:\n");
-        block(out, &cert_util);
+        page.paragraph(inline!["On ", host(), ", as administrator, in the folder of this pack:"]);
+        page.commands(&cert_util);
         if !cisco_util.is_empty() {
-            let _infallible = writeln!(
-                out,
-                "Or, where Cisco's tool is there, for what is added (it refuses what is there already, which is no harm):\n"
+            page.paragraph(
+                "Or, where Cisco's tool is there, for what is added (it refuses what is there already, which is no harm):",
             );
-            block(out, &cisco_util);
+            page.commands(&cisco_util);
         }
     }
     if file {
         let or = if matches!(place.location, Location::LocalMachine) { "Or all of it at once: read" } else { "Read" };
-        let _infallible = writeln!(
-            out,
-            "{or} `{FILE}`, then on {host}, as administrator: `reg import {FILE}`. It takes effect at once; what is there \
-             already loses its friendly name and its limits.\n"
-        );
+        page.paragraph(inline![
+            or,
+            " `import.reg`, then on ",
+            host(),
+            ", as administrator: `reg import import.reg`. It takes effect at once; what is there already loses its friendly name \
+             and its limits.",
+        ]);
     }
     for (material, other) in &manual.elsewhere {
         if let Some(certificate) = certificates.get(material) {
-            let subject = text::escape(certificate.subject());
-            let _infallible =
-                writeln!(out, "- `{subject}` comes with the pack of {other}: it is the same system store.");
+            let (subject, other) = (markdown::code(certificate.subject()), markdown::text(other));
+            page.item(inline![subject, " comes with the pack of ", other, ": it is the same system store."]);
         }
-    }
-    if !manual.elsewhere.is_empty() {
-        out.push('\n');
     }
 }

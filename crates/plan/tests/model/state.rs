@@ -518,7 +518,10 @@ impl State {
             after.ack(&world, &plan, service);
             if self.away.is_none() && rules.program == Program::Real {
                 let (_, world) = after.looked(rules.program);
-                assert!(world.plan().counts(service).is_err(), "{service} was acknowledged, and that counted for nothing");
+                assert!(
+                    world.plan().counts(service).is_err(),
+                    "{service} was acknowledged, and that counted for nothing"
+                );
             }
             next.push((format!("{service} is restarted and acknowledged"), after));
         }

@@ -318,6 +318,7 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
         shadows: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), "tomcat")],
         steps: Vec::new(),
+        removal_steps: Vec::new(),
         id,
     }
 }
@@ -349,6 +350,7 @@ pub fn identity_def(host: &Fqdn, name: &str, source: Source, write: Write) -> Id
         export_steps: vec!["export it".to_owned()],
         renew_steps: vec!["renew it".to_owned()],
         request_steps: Vec::new(),
+        install_steps: Vec::new(),
     }
 }
 

@@ -96,6 +96,7 @@ static STORE: Record = record(
         may("shadows", Shape::List(&HOST_PATH), "files that are used instead of it, if they exist"),
         may("restart", Shape::List(&NAME), "services that read it at start"),
         may("steps", Shape::List(&TEXT), "what a person does to bring a pack in"),
+        may("removal_steps", Shape::List(&TEXT), "what a person does to take certificates out"),
         may("source", TEXT, "the document that names it"),
     ],
 );
@@ -143,6 +144,7 @@ static PROFILE_IDENTITY: Record = record(
         may("export_steps", Shape::List(&TEXT), "what a person does to export it"),
         may("renew_steps", Shape::List(&TEXT), "what a person does to make it anew, self-signed"),
         may("request_steps", Shape::List(&TEXT), "what a person does to have it issued by a CA"),
+        may("install_steps", Shape::List(&TEXT), "what a person does with the CA's reply"),
         must("source", TEXT, "the document that names it"),
     ],
 );

@@ -228,6 +228,7 @@ impl super::Store {
             shadows,
             restart,
             steps,
+            removal_steps,
         } = self;
         *spot == other.spot
             && *format == other.format
@@ -240,6 +241,7 @@ impl super::Store {
             && *shadows == other.shadows
             && *restart == other.restart
             && *steps == other.steps
+            && *removal_steps == other.removal_steps
     }
 }
 
@@ -256,6 +258,7 @@ impl super::Identity {
             export_steps,
             renew_steps,
             request_steps,
+            install_steps,
             source: _,
         } = self;
         *entry == other.entry
@@ -265,6 +268,7 @@ impl super::Identity {
             && *export_steps == other.export_steps
             && *renew_steps == other.renew_steps
             && *request_steps == other.request_steps
+            && *install_steps == other.install_steps
     }
 }
 

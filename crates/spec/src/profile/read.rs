@@ -109,6 +109,7 @@ fn store(origin: Origin, node: &Node) -> Result<Store, &'static str> {
         shadows: node.texts_of("shadows"),
         restart: node.texts_of("restart"),
         steps: node.texts_of("steps"),
+        removal_steps: node.texts_of("removal_steps"),
     })
 }
 
@@ -144,6 +145,7 @@ fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
         export_steps: node.texts_of("export_steps"),
         renew_steps: node.texts_of("renew_steps"),
         request_steps: node.texts_of("request_steps"),
+        install_steps: node.texts_of("install_steps"),
         source: node.text_of("source").unwrap_or_default(),
     })
 }

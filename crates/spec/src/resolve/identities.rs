@@ -117,6 +117,7 @@ fn one(
         export_steps: filled(work, machine, &identity.export_steps),
         renew_steps: filled(work, machine, &identity.renew_steps),
         request_steps: filled(work, machine, &identity.request_steps),
+        install_steps: filled(work, machine, &identity.install_steps),
         key,
         signature,
     }

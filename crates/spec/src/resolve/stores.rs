@@ -82,6 +82,7 @@ fn one(
         shadows,
         restart: store.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         steps: filled(work, machine, &store.steps),
+        removal_steps: filled(work, machine, &store.removal_steps),
     })
 }
 
