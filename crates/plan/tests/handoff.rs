@@ -249,7 +249,10 @@ fn identities_of_people_are_asked_for_by_hand() {
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Identity).unwrap();
     assert!(work.steps[0].contains("expired") && work.steps[1] == "renew it", "{:?}", work.steps);
-    world.sources.insert(subject, SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
+    world.sources.insert(
+        subject,
+        SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()], near: None },
+    );
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Export).unwrap();
     assert_eq!(work.steps[1], "export it");
