@@ -35,7 +35,9 @@ enum Fault {
     Unset(String),
     #[error("environment variable {0} is not UTF-8 text; set it anew")]
     NotText(String),
-    #[error("{0} is empty; put the password there")]
+    #[error(
+        "{0} is empty; put the password there, or write `{{ empty: true }}` in its place if the store's password is the empty one"
+    )]
     Empty(String),
     #[error("{0} is longer than any password; check that it is the right source")]
     TooLong(String),

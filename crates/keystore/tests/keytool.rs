@@ -465,3 +465,32 @@ fn judge_what_a_jvm_refuses() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// keytool makes no store with an empty password, Java's `KeyStore` does: what is written here under one, the JVMs open, keys and all.
+#[test]
+fn judge_stores_under_an_empty_password() {
+    let Some(mut judge) = Judge::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, format) in [("JKS", Format::Jks), ("JCEKS", Format::Jceks), ("PKCS12", Format::Pkcs12)] {
+        let (key, leaf) = identity("empty.example");
+        let minted = NewEntry::PrivateKey {
+            alias: "minted".into(),
+            key: NewKey::Plain(key),
+            chain: vec![leaf],
+            created_ms: NOW,
+        };
+        let edits = Edits { add: vec![minted, trusted("root", &certificate("root.example"))], ..Edits::default() };
+        let path = folder.path().join(kind);
+        write(&Store::create(format), &edits, "", &path);
+        let entries = judge.dump(kind, &path, &[""]);
+        assert_eq!(entries.len(), 2, "{kind}");
+        assert_eq!(entries["minted"]["key_password"], 0, "{kind}: {entries:?}");
+        let again = open(&read(&path), Some("")).unwrap();
+        let added = Edits { add: vec![trusted("more", &certificate("more.example"))], ..Edits::default() };
+        write(&again, &added, "", &path);
+        assert_eq!(judge.dump(kind, &path, &[""]).len(), 3, "{kind}");
+        assert!(open(&read(&path), Some("changeit")).is_err(), "{kind}");
+    }
+}

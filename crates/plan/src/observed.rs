@@ -206,6 +206,8 @@ pub enum SourceLook {
         folder: PathBuf,
         /// The names tried.
         names: Vec<String>,
+        /// A file that was meant, perhaps, and what to do about it; a clause, for people.
+        near: Option<String>,
     },
     /// Files that hold different certificates.
     Ambiguous {

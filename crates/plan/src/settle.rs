@@ -236,7 +236,7 @@ fn unknown(why: Why) -> Settled {
 
 fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
     let Some(standing) = ground.standings.get(store) else {
-        let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}") };
+        let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
         return unknown(why);
     };
     let Some(facts) = standing.facts else {
@@ -456,14 +456,14 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
             };
             Ok((certificate.clone(), from))
         }
-        Some(SourceLook::Missing { folder, names }) => Err(Why::SourceMissing {
-            subject: name,
-            looked: if names.is_empty() {
+        Some(SourceLook::Missing { folder, names, near }) => {
+            let looked = if names.is_empty() {
                 format!("{} does not exist", folder.display())
             } else {
                 format!("{} has no {}", folder.display(), names.join(" or "))
-            },
-        }),
+            };
+            Err(Why::SourceMissing { subject: name, looked, near: near.clone() })
+        }
         Some(SourceLook::Ambiguous { paths }) => {
             let files: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
             Err(Why::SourceAmbiguous { subject: name, files: files.join(", ") })
@@ -471,7 +471,7 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
         Some(SourceLook::Unreadable(failure)) => {
             Err(Why::SourceUnreadable { subject: name, class: failure.class, message: failure.message.clone() })
         }
-        None => Err(Why::SourceMissing { subject: name, looked: "it was not looked for".to_owned() }),
+        None => Err(Why::SourceMissing { subject: name, looked: "it was not looked for".to_owned(), near: None }),
     }
 }
 

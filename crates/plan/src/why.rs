@@ -78,6 +78,8 @@ pub enum Why {
         subject: String,
         /// Where it was looked for.
         looked: String,
+        /// A file that was meant, perhaps, and what to do about it.
+        near: Option<String>,
     },
     /// Several different certificates claim to be the subject's.
     SourceAmbiguous {
@@ -272,8 +274,11 @@ impl fmt::Display for Why {
                 "{wanted} entries would be deleted, more than {allowed}; look at them, then repeat with \
                  --allow-deletes {wanted}"
             ),
-            Self::SourceMissing { subject, looked } => {
+            Self::SourceMissing { subject, looked, near: None } => {
                 write!(f, "no certificate of {subject} was found: {looked}; export it there")
+            }
+            Self::SourceMissing { subject, looked, near: Some(near) } => {
+                write!(f, "no certificate of {subject} was found: {looked}, but {near}")
             }
             Self::SourceAmbiguous { subject, files } => write!(
                 f,

@@ -254,7 +254,10 @@ fn identities_of_people_are_asked_for_by_hand() {
     assert!(work.reason.as_ref().unwrap().contains("expired") && work.steps[0] == "renew it", "{:?}", work.steps);
     // It is exported afterwards, and where to is said.
     assert!(work.steps[1] == "export it" && work.steps[2].contains("ICMh0.cer"), "{:?}", work.steps);
-    world.sources.insert(subject, SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
+    world.sources.insert(
+        subject,
+        SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()], near: None },
+    );
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Export).unwrap();
     assert_eq!(work.steps[0], "export it");

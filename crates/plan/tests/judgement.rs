@@ -197,9 +197,10 @@ fn a_former_name_leaves_once_its_host_is_settled() {
     world.topology.retired.clear();
     world.topology.hosts.get_mut(&host(0)).unwrap().formerly.insert(world::fqdn("gone1.acme.example"));
     let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
-    world
-        .sources
-        .insert(subject.clone(), SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
+    world.sources.insert(
+        subject.clone(),
+        SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()], near: None },
+    );
     world.disk.insert(cacerts(0), Disk::File(jks(&[trusted("anything", &pool().retired[1])])));
     assert_eq!(world.plan().summary.delete, 0, "an edge to the host is still blocked");
     world.sources.insert(subject, found(&pool().good[0][1]));
@@ -234,7 +235,10 @@ fn an_identity_with_a_distrusted_certificate_gets_a_new_one() {
 fn missing_and_ambiguous_sources_block_their_edges_and_nothing_else() {
     let mut world = World::new(2);
     let iis = |i| Subject::Identity(IdentityId::new(host(i), "iis"));
-    world.sources.insert(iis(0), SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()] });
+    world.sources.insert(
+        iis(0),
+        SourceLook::Missing { folder: "certs".into(), names: vec!["ICMh0.cer".to_owned()], near: None },
+    );
     world.sources.insert(iis(1), SourceLook::Ambiguous { paths: vec!["certs/a.cer".into(), "certs/b.cer".into()] });
     // The stale entry of a blocked edge stays as it is.
     let alias = format!("{}_iis", host(0));

@@ -163,7 +163,7 @@ fn world(case: &Case) -> World {
         world.disk.insert(StoreId::new(host(i), "keystore"), bytes(&case.keystores[i], case.wsm[i]));
         let look = match case.iis[i] {
             Some(pick) => found(&pick.pair()),
-            None => SourceLook::Missing { folder: "certs".into(), names: vec!["x".to_owned()] },
+            None => SourceLook::Missing { folder: "certs".into(), names: vec!["x".to_owned()], near: None },
         };
         world.sources.insert(Subject::Identity(IdentityId::new(host(i), "iis")), look);
         if case.unreachable[i] {

@@ -297,6 +297,6 @@ fn check_judges_a_root_by_itself() {
     }
     let other = root(|_| {});
     assert!(fault(&good, &other).unwrap().contains("is pinned to"), "the pin is another's");
-    let missing = SourceLook::Missing { folder: "root.pem".into(), names: Vec::new() };
+    let missing = SourceLook::Missing { folder: "root.pem".into(), names: Vec::new(), near: None };
     assert_eq!(trustmason_plan::root_fault("corp-ca", &def(&good), &missing, now()), None);
 }

@@ -98,6 +98,7 @@ static SECRET: Record = Record {
         may("properties", HOST_PATH, "a Java properties file on the store's host"),
         may("key", TEXT, "the key in the properties file"),
         may("command", Shape::List(&TEXT), "a program and its arguments; the first line it prints"),
+        may("empty", Shape::Flag, "`true`: the store's password is the empty one"),
     ],
-    one_of: &["literal", "env", "file", "properties", "command"],
+    one_of: &["literal", "env", "file", "properties", "command", "empty"],
 };

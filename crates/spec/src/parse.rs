@@ -86,6 +86,12 @@ pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
+        if let Some(empty) = node.get("empty").filter(|empty| empty.text() == Some("false")) {
+            let fault = source.error(empty.place, "`empty` is `true`, or the secret has another way");
+            faults.push(
+                fault.hint("write `empty: true` for the empty password, or name `env`, `file` or `properties` instead"),
+            );
+        }
         if let Some(command) = node.get("command").filter(|c| lacks_program(c)) {
             let fault = source.error(command.place, "a secret's command has no program");
             faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/pass, show, cvp]"));

@@ -160,6 +160,10 @@ pub(crate) fn profiles(node: &Node) -> Vec<At<ProfileRef>> {
 
 /// The way to a secret. What says none (and was reported) still takes its name, so that nobody misses it a second time.
 pub(crate) fn secret(node: &Node) -> SecretSpec {
+    if node.text_of("empty").is_some() {
+        // Nothing is kept secret by it.
+        return SecretSpec::Literal(Password::new(""), true);
+    }
     if let Some(value) = node.text_of("literal") {
         let public = value == "changeit";
         return SecretSpec::Literal(Password::new(value), public);

@@ -260,6 +260,7 @@ impl SecretRef {
     /// it written in it. Never the value.
     pub fn origin(&self) -> String {
         match (&self.from, &self.profile) {
+            (SecretSource::Literal(password), _) if password.expose().is_empty() => "declared `empty: true`".to_owned(),
             (SecretSource::Literal(_), Some(profile)) => format!("written in the profile {profile}"),
             (SecretSource::Literal(_), None) => "written in the spec".to_owned(),
             (SecretSource::Env(name), _) => format!("from the environment variable {name}"),

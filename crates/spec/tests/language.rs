@@ -438,3 +438,12 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
         (1, Some(PathBuf::from("/estate/csr")))
     );
 }
+
+#[test]
+fn an_empty_password_is_said_in_so_many_words() {
+    let rest = "hosts:\n  cvp1.acme.example: { role: cvp }\nsecrets:\n  cvp-keystore: { empty: true }\n";
+    let resolved = resolved(rest);
+    let found = store(&resolved.topology, "cvp1.acme.example/keystore").password.as_ref().unwrap();
+    assert!(matches!(&found.from, SecretSource::Literal(password) if password.expose().is_empty()));
+    assert!(found.origin().contains("empty"));
+}

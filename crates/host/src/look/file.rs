@@ -48,7 +48,17 @@ pub struct OpenError {
     /// What is wrong.
     pub cause: OpenFault,
     /// The password it was opened with: which secret, where from, and what is odd about its value. Never the value.
-    pub tried: Option<String>,
+    pub tried: Option<Box<Tried>>,
+}
+
+/// Words for the secret that a file was opened with. Never its value.
+#[derive(Debug)]
+pub struct Tried(String);
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl OpenError {
@@ -56,7 +66,8 @@ impl OpenError {
     #[must_use]
     pub fn tried(mut self, secret: Option<&SecretRef>, password: Option<&Password>) -> Self {
         let wrong = matches!(&self.cause, OpenFault::Read(read) if read.class == Class::WrongPassword);
-        self.tried = secret.zip(password).filter(|_| wrong).map(|(secret, password)| secret::told(secret, password));
+        let tried = secret.zip(password).filter(|_| wrong);
+        self.tried = tried.map(|(secret, password)| Box::new(Tried(secret::told(secret, password))));
         self
     }
 }

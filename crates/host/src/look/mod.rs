@@ -8,6 +8,7 @@
 mod chain;
 mod file;
 mod inbox;
+mod near;
 mod options;
 mod pair;
 pub(crate) mod source;
@@ -27,6 +28,7 @@ use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
+use self::near::Near;
 use crate::disk::{self, Limit};
 use crate::fan;
 use crate::ledger::Loaded;
@@ -49,7 +51,7 @@ pub struct Eyes<'a> {
 
 /// Looks at one file that holds a certificate.
 pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
-    source::look(&CertificateAt::File(path.to_owned()), certificates).0
+    source::look(&CertificateAt::File(path.to_owned()), &Near::default(), certificates).0
 }
 
 /// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.
@@ -62,7 +64,8 @@ pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
         }
     }
     let hosts = &observed.hosts;
-    let seen = fan::out(&survey.looks, |look| one(look, hosts, ledger, eyes));
+    let near = Near::of(survey);
+    let seen = fan::out(&survey.looks, |look| one(look, hosts, ledger, &near, eyes));
     for (seen, inputs) in seen {
         observed.inputs.extend(inputs);
         match seen {
@@ -102,7 +105,13 @@ fn input(kind: InputKind, path: &Path, sha256: Option<Fingerprint>) -> Input {
     Input { kind, path: path.display().to_string(), sha256 }
 }
 
-fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
+fn one(
+    look: &Look,
+    hosts: &BTreeMap<Fqdn, HostLook>,
+    ledger: &Loaded,
+    near: &Near<'_>,
+    eyes: Eyes<'_>,
+) -> (Seen, Vec<Input>) {
     match look {
         Look::Host { .. } => (Seen::Nothing, Vec::new()),
         Look::Store { store, keys } => {
@@ -121,7 +130,11 @@ fn one(look: &Look, hosts: &BTreeMap<Fqdn, HostLook>, ledger: &Loaded, eyes: Eye
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
         }
         Look::Certificate { subject, at } => {
-            let (look, inputs) = source::look(at, eyes.certificates);
+            let host = match subject {
+                Subject::Identity(id) => Some(&id.host),
+                Subject::Certificate(_) => None,
+            };
+            let (look, inputs) = source::look(at, &near.of_host(host), eyes.certificates);
             (Seen::Source(subject.clone(), look), inputs)
         }
         Look::Inbox { authority, folder } => {

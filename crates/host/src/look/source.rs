@@ -18,14 +18,15 @@ use trustmason_spec::survey::CertificateAt;
 
 use super::chain;
 use super::file::{OpenError, OpenFault};
+use super::near::Near;
 use crate::disk::{self, DiskError, Limit};
 
 /// Looks for a certificate.
-pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, Vec<Input>) {
+pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
     match at {
         CertificateAt::File(path) => match disk::read_if_there(path, Limit::Certificate) {
             Ok(None) => (
-                SourceLook::Missing { folder: path.clone(), names: Vec::new() },
+                SourceLook::Missing { folder: path.clone(), names: Vec::new(), near: near.to_file(path) },
                 vec![super::input(InputKind::Certificate, path, None)],
             ),
             Ok(Some(_)) | Err(_) => among(vec![path.clone()], certificates),
@@ -33,7 +34,9 @@ pub(super) fn look(at: &CertificateAt, certificates: &Interner) -> (SourceLook, 
         CertificateAt::Named { folder, names } => match candidates(folder, names) {
             Ok(found) if found.is_empty() => {
                 let missing = names.iter().map(|name| super::input(InputKind::Certificate, &folder.join(name), None));
-                (SourceLook::Missing { folder: folder.clone(), names: names.clone() }, missing.collect())
+                let missing = missing.collect();
+                let near = near.to_names(folder, names, certificates);
+                (SourceLook::Missing { folder: folder.clone(), names: names.clone(), near }, missing)
             }
             Ok(found) => among(found, certificates),
             Err(error) => {

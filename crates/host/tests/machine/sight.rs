@@ -155,7 +155,7 @@ fn a_certificate_file_is_known_by_its_content() {
     fs::write(certs.join("ADSads.cer"), pem(&other)).unwrap();
     assert!(matches!(source(&world), SourceLook::Unreadable(_)));
     fs::remove_dir_all(&certs).unwrap();
-    let SourceLook::Missing { folder, names } = source(&world) else { panic!() };
+    let SourceLook::Missing { folder, names, .. } = source(&world) else { panic!() };
     assert_eq!((folder, names.len()), (certs, 2));
 }
 
@@ -295,4 +295,69 @@ fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
         assert_eq!(message.contains("its value"), odd.is_some(), "{message}");
         assert!(odd.is_none_or(|odd| message.contains(odd)), "{message}");
     }
+}
+
+/// An empty password that the spec declares opens, is written under, and is told from one that is only missing.
+#[test]
+fn a_declared_empty_password_is_one_like_any_other() {
+    for format in [Format::Jks, Format::Jceks] {
+        let old = make("cvp1", &[]);
+        let mut world = World::with(format, &old);
+        let other = make("callserver", &["cvp1.acme.example"]);
+        let add = vec![key("wsm_certificate", &old), key("callserver_certificate", &other)];
+        fs::write(world.keystore(), keystore(format, "", add)).unwrap();
+        let (class, message) = failure(&world, KEYSTORE);
+        assert_eq!(class, FailureClass::WrongPassword, "{message}");
+        let empty = Password::new("");
+        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
+        def.password.as_mut().unwrap().from = SecretSource::Literal(empty);
+        let (_, observed) = world.look();
+        let Some(StoreLook::Readable(facts)) = observed.stores.get(&store_id(KEYSTORE)) else { panic!("{format}") };
+        assert!(facts.keys.values().all(|look| *look == KeyLook::Opens), "{:?}", facts.keys);
+        let before = world.plan().changes.len();
+        assert!(before > 0);
+        world.apply(&Disk::new()).unwrap();
+        assert!(!entries(&world.keystore(), "").is_empty(), "{format}: still under the empty password");
+        assert!(world.plan().changes.len() < before, "{format}");
+    }
+}
+
+/// What Windows, a browser or a person made of a file's name is told where the file itself is missing, and never used.
+#[test]
+fn a_near_miss_of_a_missing_file_is_told() {
+    let world = World::new(Format::Jks);
+    let certs = world.root().join("certs");
+    fs::rename(certs.join("ADSads.CER"), world.root().join("kept")).unwrap();
+    let near = || match source(&world) {
+        SourceLook::Missing { near, .. } => near,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(near(), None);
+    let names = ["ADSads.cer.txt", "ADSads.crt", "ADSads (1).cer", "adsads - Copy.cer", "ICMads.pem", "adsads.CER.cer"];
+    for name in names {
+        fs::copy(world.root().join("kept"), certs.join(name)).unwrap();
+        let said = near().unwrap();
+        let meant = if name.starts_with("ICM") { "ICMads.cer" } else { "ADSads.cer" };
+        assert!(said.contains(name) && said.contains(&format!("rename it to {meant}")), "{said}");
+        assert!(world.plan().findings.iter().any(|f| f.message.contains(name)), "{name}");
+        fs::remove_file(certs.join(name)).unwrap();
+    }
+    // By its content, under a name that says nothing.
+    fs::copy(world.root().join("kept"), certs.join("ads2.crt")).unwrap();
+    let said = near().unwrap();
+    assert!(said.contains("ads2.crt names this host; rename it to ADSads.cer"), "{said}");
+    fs::write(certs.join("ads2.crt"), pem(&make("other.example", &["other.example"]).certificate)).unwrap();
+    assert_eq!(near(), None, "another host's");
+}
+
+#[test]
+fn a_file_that_is_not_beside_the_spec_is_found_in_the_folder_of_certificates() {
+    let mut world = World::new(Format::Jks);
+    let id = IdentityId::parse("cvp1.acme.example/wsm").unwrap();
+    let wanted = world.root().join("rgr2.cer");
+    world.topology.identities.get_mut(&id).unwrap().source = trustmason_spec::topology::Source::File(wanted);
+    fs::copy(world.root().join("certs/ADSads.CER"), world.root().join("certs/rgr2.cer")).unwrap();
+    let look = world.look().1.sources.remove(&Subject::Identity(id)).unwrap();
+    let SourceLook::Missing { near: Some(near), .. } = look else { panic!("{look:?}") };
+    assert!(near.contains(&world.root().join("certs/rgr2.cer").display().to_string()), "{near}");
 }

@@ -49,7 +49,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-fn label<'a>(line: &'a [u8]) -> Option<&'a [u8]> {
+fn label(line: &[u8]) -> Option<&[u8]> {
     line.strip_prefix(BEGIN)?.strip_suffix(DASHES)
 }
 

@@ -1,0 +1,116 @@
+//! Files that were meant, perhaps, where a certificate's file is not there: one whose name Windows, a browser or a person made
+//! another, one whose certificate names the host, one in the folder of certificates rather than beside the spec. They are told and
+//! never used: what a file is called is what says whose it is.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::Interner;
+use trustmason_spec::name::Fqdn;
+use trustmason_spec::survey::{CertificateAt, Look, Survey};
+
+use super::source;
+
+/// Extensions that files of certificates have.
+const EXTENSIONS: [&str; 7] = ["cer", "crt", "cert", "pem", "der", "p7b", "txt"];
+/// How many files of a folder are opened to see whom they name.
+const MOST_OPENED: usize = 200;
+
+/// What is known of the files of an estate's certificates.
+#[derive(Clone, Default)]
+pub(super) struct Near<'a> {
+    /// The host whose certificate is looked for.
+    host: Option<&'a Fqdn>,
+    /// The folders in which exported certificates lie.
+    folders: BTreeSet<&'a Path>,
+    /// Every name that is looked for in them, in lower case: a file of that name is somebody's.
+    wanted: BTreeSet<String>,
+}
+
+impl<'a> Near<'a> {
+    pub(super) fn of(survey: &'a Survey) -> Self {
+        let mut near = Self::default();
+        for look in &survey.looks {
+            if let Look::Certificate { at: CertificateAt::Named { folder, names }, .. } = look {
+                near.folders.insert(folder);
+                near.wanted.extend(names.iter().map(|name| name.to_lowercase()));
+            }
+        }
+        near
+    }
+
+    /// The same, for the certificate of a host, or of nobody in particular.
+    pub(super) fn of_host(&self, host: Option<&'a Fqdn>) -> Self {
+        Self { host, ..self.clone() }
+    }
+
+    /// Near misses of names in a folder.
+    pub(super) fn to_names(&self, folder: &Path, names: &[String], certificates: &Interner) -> Option<String> {
+        let free = self.files(folder);
+        let first = names.first()?;
+        for path in &free {
+            let name = path.file_name()?.to_str()?;
+            if let Some(meant) = names.iter().find(|wanted| is_variant(name, wanted)) {
+                return Some(format!("{} is there; rename it to {meant} if that is meant", path.display()));
+            }
+        }
+        let host = self.host?;
+        let named = free.iter().take(MOST_OPENED).find(|path| {
+            let read = source::read(path, certificates).1;
+            read.is_ok_and(|certificate| certificate.names_host(host.as_str()))
+        })?;
+        Some(format!("{} names this host; rename it to {first} if its service presents it", named.display()))
+    }
+
+    /// Near misses of one exact file.
+    pub(super) fn to_file(&self, wanted: &Path) -> Option<String> {
+        let name = wanted.file_name()?.to_str()?;
+        let elsewhere = self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+        if let Some(path) = elsewhere.filter(|path| path != wanted) {
+            return Some(format!("{} is there; name that path in the spec if it is meant", path.display()));
+        }
+        let found = source::found(wanted.parent()?, |item| {
+            item.file_name().to_str().is_some_and(|there| is_variant(there, name) || there.eq_ignore_ascii_case(name))
+        });
+        let path = found.ok()?.into_iter().next()?;
+        Some(format!("{} is there; rename it, or name it in the spec, if it is meant", path.display()))
+    }
+
+    /// The files of a folder that look like a certificate's and that nobody wants under their name.
+    fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let fits = |name: &str| {
+            let lower = name.to_lowercase();
+            let extension = lower.rsplit_once('.').is_some_and(|(_, last)| EXTENSIONS.contains(&last));
+            extension && !self.wanted.contains(&lower)
+        };
+        source::found(folder, |item| item.file_name().to_str().is_some_and(fits)).unwrap_or_default()
+    }
+}
+
+/// Whether a name is another one made of it: with another extension or a second one, numbered like a download or a copy.
+fn is_variant(name: &str, wanted: &str) -> bool {
+    !name.eq_ignore_ascii_case(wanted) && stem(name) == stem(wanted)
+}
+
+/// A name in lower case without the extensions of certificates and without what makes a copy of it: ` (1)`, `- Copy`.
+fn stem(name: &str) -> String {
+    let mut rest = name.to_lowercase();
+    loop {
+        let before = rest.len();
+        if let Some((head, last)) = rest.rsplit_once('.')
+            && EXTENSIONS.contains(&last.trim())
+        {
+            rest = head.to_owned();
+        }
+        rest = rest.trim_end().trim_end_matches("- copy").trim_end().to_owned();
+        if let Some(head) = rest.strip_suffix(')').and_then(|head| {
+            let digits = head.trim_end_matches(|c: char| c.is_ascii_digit());
+            digits.strip_suffix('(').filter(|_| digits.len() < head.len())
+        }) {
+            rest = head.trim_end().to_owned();
+        }
+        if rest.len() == before {
+            return rest;
+        }
+    }
+}
