@@ -66,11 +66,14 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     let facts = facts(&rounds, &next);
     let pack = |id: &_| machine.pack(id);
     let report = Report { rounds: &rounds, next: &next, shown: saved.is_none(), pack: &pack };
-    console.report(&match args.format {
-        ReportFormat::Text => format!("\n{}", view::apply::text(report)),
-        ReportFormat::Json => view::apply::json(report, facts.code())
-            .map_err(|e| Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}")))?,
-    });
+    match args.format {
+        ReportFormat::Text => console.report(&format!("\n{}", view::apply::text(report))),
+        ReportFormat::Json => {
+            console.data(&view::apply::json(report, facts.code()).map_err(|e| {
+                Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}"))
+            })?)
+        }
+    }
     Ok(facts)
 }
 

@@ -28,13 +28,16 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
                     list::json(&listing).map_err(|e| Stop::refused(format!("the listing cannot be written: {e}")))?
                 }
             };
-            console.report(&report);
+            match args.format {
+                ReportFormat::Text => console.report(&report),
+                ReportFormat::Json => console.data(&report),
+            }
             Ok(Facts::FINE)
         }
         Err(mut failure) => {
             failure.message = format!("{}: {}", args.store.display(), failure.message);
             if args.format == ReportFormat::Json {
-                console.report(&failure.json());
+                console.data(&failure.json());
             }
             Err(Stop::refused(failure.message))
         }
