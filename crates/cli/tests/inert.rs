@@ -129,7 +129,8 @@ fn a_ticket_shows_names_of_strangers_as_text() {
     let changes = plan["changes"].as_array().unwrap();
     assert!(changes.len() > 100, "{}", changes.len());
     for change in changes {
-        let row = seen.rows.iter().find(|row| row[0] == change["id"].to_string()).unwrap();
+        let id = change["id"].to_string();
+        let row = seen.rows.iter().find(|row| row[0] == id).unwrap();
         assert_eq!(row.len(), 9, "{row:?}");
         assert_eq!(row[4], escape(change["alias"].as_str().unwrap()), "{row:?}");
         assert_eq!(row[5].trim(), escape(change["reason"].as_str().unwrap()).trim(), "{row:?}");
