@@ -47,10 +47,15 @@ impl Console {
         self.log.log_format == LogFormat::Text && self.log.verbose == 0 && io::stderr().is_terminal()
     }
 
-    /// Prints a report.
+    /// Prints a report for people: what foreign text in it could do to a terminal is escaped, wherever it came from.
     pub(crate) fn report(self, text: &str) {
+        self.data(&terminal(text));
+    }
+
+    /// Prints what programs read, as it is: in a JSON string every character is meant.
+    pub(crate) fn data(self, text: &str) {
         let mut out = anstream::stdout();
-        if let Err(error) = out.write_all(terminal(text).as_bytes()).and_then(|()| out.flush())
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.error(&format!("the report could not be written to stdout: {error}"));

@@ -39,7 +39,9 @@ impl Machine {
     fn run(&self, script: &str) -> (i32, Option<String>) {
         let home = self.estate.path("home");
         std::fs::create_dir_all(&home).unwrap();
-        let _ = std::fs::remove_file(self.estate.path("mailed"));
+        if self.estate.path("mailed").exists() {
+            std::fs::remove_file(self.estate.path("mailed")).unwrap();
+        }
         let bin = self.estate.path("bin").display().to_string();
         let text = script
             .replace("/usr/local/bin", &bin)

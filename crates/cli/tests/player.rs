@@ -349,4 +349,10 @@ fn a_certificate_of_an_authority_is_not_put_in_place_before_all_know_it() {
     person.brings_to_the_end();
     let title = format!("Make a new certificate for {identity}");
     assert_eq!(person.did, [(title.clone(), End::Stopped), (title, End::Done)]);
+
+    // The rule's alias has no entry any more; what the rule wants is there all the same, and is said.
+    let (code, said) = person.types("trustmason explain adsa.acme.example/cacerts/fina.acme.example");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("trusts fina.acme.example/tomcat through its issuers"), "{said}");
+    assert!(said.contains("pcce-12.5/T8") && said.contains("  issuer    "), "{said}");
 }

@@ -155,7 +155,7 @@ fn prose(out: &mut String, word: &str, first: bool) {
         let after = rest.peek().copied();
         let opens = first && before.is_none();
         let marks = match c {
-            '`' | '*' | '[' | ']' | '<' | '~' | '$' | '^' | '#' => true,
+            '`' | '*' | '[' | ']' | '~' | '$' | '^' | '#' => true,
             // Only before punctuation is a backslash an escape (CommonMark §2.4); what follows the text is not known here.
             '\\' => after.is_none_or(|next| next.is_ascii_punctuation()),
             '&' => after.is_none_or(|next| next.is_ascii_alphanumeric() || next == '#'),
@@ -167,6 +167,12 @@ fn prose(out: &mut String, word: &str, first: bool) {
             '!' => after.is_none(),
             '-' | '+' | '=' | '>' | ':' => opens,
             '.' | ')' => digits && before.is_some_and(|b| b.is_ascii_digit()) && after.is_none(),
+            // Viewers that know HTML and little of Markdown show it too.
+            '<' => {
+                out.push_str("&lt;");
+                before = Some(c);
+                continue;
+            }
             '|' => {
                 out.push_str("&#124;");
                 before = Some(c);

@@ -297,7 +297,7 @@ fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
     let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
     let files =
-        pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan)).unwrap();
+        pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(plan)).unwrap();
     files.into_iter().collect()
 }
 

@@ -42,7 +42,10 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
             prometheus::metrics(&plan, last)
         }
     };
-    console.report(&report);
+    match args.format {
+        DriftFormat::Text => console.report(&report),
+        DriftFormat::Json | DriftFormat::Prometheus => console.data(&report),
+    }
     Ok(Tally::of(&plan).facts(args.strict))
 }
 

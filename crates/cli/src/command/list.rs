@@ -29,7 +29,10 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
                     list::json(&listing).map_err(|e| Stop::refused(format!("the listing cannot be written: {e}")))?
                 }
             };
-            console.report(&report);
+            match args.format {
+                ReportFormat::Text => console.report(&report),
+                ReportFormat::Json => console.data(&report),
+            }
             Ok(Facts::FINE)
         }
         Err(mut failure) => {
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
             let with = tried.map(|tried| format!(" does not open with {tried}{odd}")).unwrap_or_default();
             failure.message = format!("{}{with}: {}", args.store.display(), failure.message);
             if args.format == ReportFormat::Json {
-                console.report(&failure.json());
+                console.data(&failure.json());
             }
             Err(Stop::refused(failure.message))
         }

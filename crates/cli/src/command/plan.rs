@@ -31,7 +31,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
                 console.note(&format!("Saved. To do exactly this: trustmason apply --plan {}", out.display()));
             }
         }
-        PlanFormat::Json => console.report(&document),
+        PlanFormat::Json => console.data(&document),
         PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.topology, &machine.state)),
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })

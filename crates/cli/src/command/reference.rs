@@ -17,7 +17,7 @@ pub(crate) fn profile(args: &ProfileArgs, console: Console) -> Result<Facts, Sto
             console.report(&names);
         }
         ProfileCommand::Show { name } => match profiles::builtin(name) {
-            Some(text) => console.report(text),
+            Some(text) => console.data(text),
             None => {
                 let hint = did_you_mean(name, profiles::names());
                 return Err(Stop::refused(format!(
@@ -39,7 +39,7 @@ pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop>
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|e| Stop::refused(format!("the schema cannot be written: {e}")))?;
-    console.report(&format!("{text}\n"));
+    console.data(&format!("{text}\n"));
     Ok(Facts::FINE)
 }
 
@@ -47,6 +47,6 @@ pub(crate) fn schema(args: &SchemaArgs, console: Console) -> Result<Facts, Stop>
 pub(crate) fn completions(args: &CompletionsArgs, console: Console) -> Facts {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "trustmason", &mut script);
-    console.report(&String::from_utf8_lossy(&script));
+    console.data(&String::from_utf8_lossy(&script));
     Facts::FINE
 }

@@ -17,10 +17,12 @@ pub(crate) fn run(args: &RunsArgs, console: Console) -> Result<Facts, Stop> {
     let damage = loaded.ledger.runs.iter().filter(|run| !run.pruned && run.undone_by.is_none());
     let damage = damage.filter_map(|run| Some((run.id.clone(), journal::check(&state, run).err()?.to_string())));
     let damage = damage.collect();
-    console.report(&match args.format {
-        ReportFormat::Text => view::runs::text(&loaded, &damage, &estate.name),
-        ReportFormat::Json => view::runs::json(&loaded, &damage)
-            .map_err(|e| Stop::refused(format!("the runs cannot be written as JSON: {e}")))?,
-    });
+    match args.format {
+        ReportFormat::Text => console.report(&view::runs::text(&loaded, &damage, &estate.name)),
+        ReportFormat::Json => console.data(
+            &view::runs::json(&loaded, &damage)
+                .map_err(|e| Stop::refused(format!("the runs cannot be written as JSON: {e}")))?,
+        ),
+    }
     Ok(Facts::FINE)
 }
