@@ -36,6 +36,8 @@ mod docs;
 mod exits;
 mod goes_on;
 mod hostile;
+#[cfg(unix)]
+mod inert;
 mod judge_authority;
 mod judge_documents;
 mod judge_endpoints;
@@ -48,7 +50,11 @@ mod judge_rotation;
 mod kinds;
 mod long_plan;
 mod namesakes;
+#[cfg(unix)]
+mod night;
 mod openings;
+#[cfg(unix)]
+mod player;
 mod restarts;
 mod rotation;
 mod schemas;

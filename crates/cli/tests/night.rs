@@ -1,9 +1,8 @@
 //! The scripts of docs/night.md, run as cron would run them: with the program missing, a wrong option, a folder that is gone, and a
 //! certificate that ends soon.
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
-mod support;
+use crate::support;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

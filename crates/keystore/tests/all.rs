@@ -27,6 +27,7 @@ mod support;
 mod corpus;
 mod fixtures;
 mod judge_chains;
+mod judge_pairs;
 mod keytool;
 #[path = "loads/main.rs"]
 mod loads;

@@ -19,6 +19,7 @@ mod world;
 mod by_name;
 mod clocks;
 mod handoff;
+mod inert;
 mod judgement;
 mod laws;
 mod loads;

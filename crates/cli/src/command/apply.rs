@@ -70,9 +70,11 @@ pub(crate) fn run(args: ApplyArgs, console: Console) -> Result<Facts, Stop> {
     let report = Report { rounds: &rounds, next: &next, causes: &causes, shown: saved.is_none(), pack: &pack };
     match args.format {
         ReportFormat::Text => console.report(&format!("\n{}", view::apply::text(report))),
-        ReportFormat::Json => console.data(&view::apply::json(report).map_err(|e| {
-            Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}"))
-        })?),
+        ReportFormat::Json => {
+            console.data(&view::apply::json(report).map_err(|e| {
+                Stop::refused(format!("the plan was carried out, but the report cannot be written: {e}"))
+            })?)
+        }
     }
     Ok(causes.facts())
 }
