@@ -277,3 +277,50 @@ fn a_command_line_never_takes_a_password() {
     let _ = estate.run(&["list", "x", "--password-env", "TM_NO_SUCH_PW"]).code(1).err_has("TM_NO_SUCH_PW is not set");
     let _ = estate.run(&["list", "x", "--password-file", "nofile"]).code(1).err_has("the password file cannot be read");
 }
+
+/// Whatever is named by nothing is said to be empty.
+#[test]
+fn an_empty_name_is_never_an_empty_pair_of_backticks() {
+    let estate = Estate::new();
+    for args in [
+        &["plan", "--replace", ""][..],
+        &["plan", "--host", ""],
+        &["ack", ""],
+        &["ack", "/"],
+        &["confirm", ""],
+        &["confirm", "/"],
+        &["explain", ""],
+        &["explain", "//"],
+        &["check", ""],
+        &["list", ""],
+        &["rollback", "estate.yaml", ""],
+        &["profile", ""],
+        &["schema", ""],
+        &["apply", "--plan", ""],
+        &["collect", "--host", ""],
+    ] {
+        // The estate holds every answer against this rule.
+        let said = estate.run(args);
+        assert!(said.code == 1 || said.code == 64, "{args:?}: {}\n{}{}", said.code, said.out, said.err);
+    }
+}
+
+#[test]
+fn an_empty_name_in_a_spec_is_said_to_be_empty() {
+    let estate = Estate::new();
+    for (from, to) in [
+        ("estate: acme", "estate: ''"),
+        ("profile: pcce-12.5", "profile: ''"),
+        ("  adsa.acme.example:", "  '':"),
+        ("role: ads,", "role: '',"),
+        ("side: b }", "side: '' }"),
+        ("retired: [cvp9.acme.example]", "retired: ['']"),
+        ("O: Acme", "'': Acme"),
+        ("certificates_dir: ./certs", "certificates_dir: ''"),
+    ] {
+        assert!(SPEC.contains(from));
+        put(&estate.path("empty.yaml"), SPEC.replacen(from, to, 1).as_bytes());
+        let _ = estate.run(&["check", "empty.yaml"]);
+        let _ = estate.run(&["plan", "empty.yaml"]);
+    }
+}

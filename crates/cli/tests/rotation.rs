@@ -378,3 +378,25 @@ fn a_present_certificate_that_is_distrusted_is_waited_for_no_more() {
     assert!(said.last_line().contains(" 1 regenerated; 2 stores written, 0 failed."), "{}", said.out);
     assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
 }
+
+/// Its owner makes it anew, which takes longer than one command: until the export is another one, or the pack is confirmed.
+#[test]
+fn what_a_person_was_asked_to_make_anew_stays_asked_for() {
+    let estate = settled();
+    let target = "adsa.acme.example/iis";
+    let said = estate.run(&["apply", "--auto-approve", "--replace", target]).code(5).out_has("pack for ");
+    assert!(said.out.contains("1 task by hand"), "{}", said.out);
+    let said = estate.run(&["plan"]).code(0).out_has(target);
+    assert!(said.last_line().ends_with(" 1 by hand."), "{}", said.out);
+    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
+    let newer = support::Wish { key: 7, ..support::Wish::of("adsa.acme.example", 4711) };
+    let before = std::fs::read(estate.path("certs/ADSadsa.cer")).unwrap();
+    put(&estate.path("certs/ADSadsa.cer"), support::pem(&support::certificate(&newer)).as_bytes());
+    let said = estate.run(&["plan"]).code(0);
+    assert!(!said.last_line().contains("by hand"), "{}", said.out);
+    // A word closes it as well.
+    put(&estate.path("certs/ADSadsa.cer"), &before);
+    assert!(estate.run(&["plan"]).code(0).last_line().ends_with(" 1 by hand."));
+    let _ = estate.run(&["confirm", target]).code(0);
+    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
+}

@@ -83,6 +83,10 @@ pub struct HandOff {
     pub written: Timestamp,
     /// What a person said of it.
     pub confirmed: Option<Confirmation>,
+    /// Of an identity that was asked for with `--replace`: the certificate that is to be made anew. While the identity has it and
+    /// nobody confirmed the pack, it is still asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Fingerprint>,
 }
 
 /// What a person said of a pack.

@@ -22,6 +22,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
 use crate::overlap::Overlap;
 use crate::standing::{Selection, Standing};
+use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
@@ -357,7 +358,10 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         })
     };
     let mut by_hand = None;
-    if ground.options.replace.contains(&def.id) && def.write == Write::HandOff {
+    // Nobody but its owner can make it anew, and that takes longer than one command.
+    let handoff = ground.observed.ledger.handoffs.get(&HandOffTarget::Identity(def.id.clone()));
+    let still_asked = handoff.is_some_and(|pack| pack.replaces == Some(fingerprint) && pack.confirmed.is_none());
+    if (ground.options.replace.contains(&def.id) || still_asked) && def.write == Write::HandOff {
         by_hand = Some((Kind::Stale, "asked for with --replace".to_owned()));
     }
     if let Some(fault) = faults.iter().find(|f| f.demands_new()) {

@@ -128,7 +128,8 @@ fn one<'a>(
             } else if def.create && *parent {
                 standing.creatable = true;
             } else {
-                standing.blocked = Some(Why::StoreMissing { path: standing.path.clone() });
+                standing.blocked =
+                    Some(Why::StoreMissing { path: standing.path.clone(), variables: def.variables.clone() });
             }
         }
         Some(StoreLook::Unreadable(failure)) => {

@@ -4,11 +4,13 @@ use std::fmt;
 
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
+use trustmason_spec::topology::PathVariable;
 
 use crate::constraints;
 use crate::finding::Kind;
 use crate::observed::FailureClass;
 use crate::run_id::RunId;
+use crate::text;
 
 /// The reason of a `blocked` verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Why {
     StoreMissing {
         /// Where it would be.
         path: String,
+        /// The variables that this path is made with.
+        variables: Vec<PathVariable>,
     },
     /// The store opened and is empty though identities of its host live in it: an accident, not a new installation.
     StoreEmpty {
@@ -244,8 +248,17 @@ impl fmt::Display for Why {
             Self::Unreachable { host, detail } => {
                 write!(f, "{host} cannot be reached: {detail}; mount its disk or correct `access:`")
             }
-            Self::StoreMissing { path } => {
-                write!(f, "{path} does not exist and is never made here; check the path and the product's installation")
+            Self::StoreMissing { path, variables } => {
+                write!(f, "{path} does not exist and is never made here; ")?;
+                for PathVariable { name, value, in_spec } in variables {
+                    let by = if *in_spec { "by the spec" } else { "by the profile, where the spec does not say" };
+                    write!(
+                        f,
+                        "`{name}` is `{}` {by}: if that is wrong, correct it under `vars:`; ",
+                        text::escape(value)
+                    )?;
+                }
+                f.write_str("check the path and the product's installation")
             }
             Self::OutcomeUnclear { run, detail } => write!(
                 f,

@@ -179,7 +179,7 @@ fn ledger(at: &[Timestamp]) -> Ledger {
         gone: [].into(),
         mirror: None,
     };
-    let pack = HandOff { pack: Fingerprint::of(b"pack"), written: at[3], confirmed: Some(confirmed) };
+    let pack = HandOff { pack: Fingerprint::of(b"pack"), written: at[3], confirmed: Some(confirmed), replaces: None };
     ledger.handoffs.insert(HandOffTarget::Store(StoreId::new(host(1), "keystore")), pack);
     let pending = PendingRestart { since: at[4], run: Some(world::run()) };
     ledger.restarts.insert(ServiceId::new(host(0), "wsm"), pending);

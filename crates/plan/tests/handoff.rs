@@ -110,6 +110,7 @@ fn confirm(
         pack: pack_digest(&holds, []),
         written: now(),
         confirmed: Some(Confirmation { at: now(), by: "op".to_owned(), kind, holds, gone: [].into(), mirror }),
+        replaces: None,
     };
     world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
 }
@@ -168,7 +169,7 @@ fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
 fn a_written_pack_waits_and_after_patience_it_is_an_error() {
     let (mut world, id) = estate();
     let seen = mirror(&world, &id, &[wsm()]);
-    let hand_off = HandOff { pack: pack_digest([&iis().print()], []), written: now(), confirmed: None };
+    let hand_off = HandOff { pack: pack_digest([&iis().print()], []), written: now(), confirmed: None, replaces: None };
     world.ledger.handoffs.insert(HandOffTarget::Store(id.clone()), hand_off);
     let mut observed = seen.clone();
     observed.ledger = world.ledger.clone();
@@ -409,7 +410,7 @@ fn a_store_and_an_identity_of_one_name_are_two_packs() {
 fn a_word_on_an_identity_is_none_on_the_store_of_its_name() {
     let (mut world, store, identity) = namesakes();
     let content = [wsm().print(), pool().expired[0].print()];
-    let written = HandOff { pack: pack_digest(&content, []), written: now(), confirmed: None };
+    let written = HandOff { pack: pack_digest(&content, []), written: now(), confirmed: None, replaces: None };
     confirm(&mut world, &store, ConfirmationKind::Claimed, &[wsm()], None);
     let said = world.ledger.handoffs.remove(&HandOffTarget::Store(store.clone())).unwrap();
     let held = |world: &World| {
@@ -537,7 +538,8 @@ fn brought(world: &mut World, id: &StoreId) {
     holds.extend(&add);
     let kind = ConfirmationKind::Claimed;
     let confirmed = Confirmation { at: now(), by: "anna".to_owned(), kind, holds, gone: gone.clone(), mirror: None };
-    let handoff = HandOff { pack: pack_digest(&add, &gone), written: now(), confirmed: Some(confirmed) };
+    let handoff =
+        HandOff { pack: pack_digest(&add, &gone), written: now(), confirmed: Some(confirmed), replaces: None };
     world.ledger.handoffs.insert(target, handoff);
 }
 

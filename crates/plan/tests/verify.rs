@@ -207,7 +207,7 @@ const BREAKS: &[Break] = &[
     (
         "what is blocked",
         |p| {
-            let why = trustmason_plan::Why::StoreMissing { path: "x".to_owned() };
+            let why = trustmason_plan::Why::StoreMissing { path: "x".to_owned(), variables: Vec::new() };
             p.stores.iter_mut().for_each(|store| store.verdict = StoreVerdict::Blocked(why.clone()));
         },
         "blocked",

@@ -218,6 +218,8 @@ pub struct StoreDef {
     pub id: StoreId,
     /// Where it is; for a hand-off store, where its mirror is expected.
     pub place: Place,
+    /// The variables that its path is made with.
+    pub variables: Vec<PathVariable>,
     /// The format the profile declares.
     pub format: DeclaredFormat,
     /// Of format `windows`: the system stores that it is, or that its mirror is of.
@@ -242,6 +244,17 @@ pub struct StoreDef {
     pub steps: Vec<String>,
     /// What a person does to take certificates out, one step a line. Where it is empty, `steps` says both.
     pub removal_steps: Vec<String>,
+}
+
+/// A variable of a host that a path is made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathVariable {
+    /// Its name under `vars:`.
+    pub name: String,
+    /// The value it has on the host.
+    pub value: String,
+    /// Whether the spec says it; otherwise it is the default of the role's profile.
+    pub in_spec: bool,
 }
 
 /// Where a secret is found. Never its value, except the one public default.

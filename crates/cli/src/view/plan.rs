@@ -109,7 +109,7 @@ fn hosts(out: &mut String, plan: &Plan, folded: &Folded<'_>, said: &mut BTreeSet
                     }
                     store_line(&mut body, view);
                     for change in changes {
-                        entry(&mut body, change, &format!("#{}", change.id));
+                        entry(&mut body, change, &format!("#{}", change.id), verbose);
                     }
                     blocked_edges(&mut body, &blocked, said);
                 }
@@ -146,7 +146,7 @@ impl<'a> Folded<'a> {
         let mut same: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
         for change in plan.changes.iter().filter(|c| matches!(c.deed.action(), Action::Import | Action::Rename)) {
             let mut words = String::new();
-            entry(&mut words, change, "");
+            entry(&mut words, change, "", true);
             same.entry(words).or_default().push(change);
         }
         let mut folded = Self::default();
@@ -182,7 +182,7 @@ impl<'a> Folded<'a> {
             for all in changes {
                 let Some(first) = all.first() else { continue };
                 let numbers: Vec<String> = all.iter().map(|change| format!("#{}", change.id)).collect();
-                entry(out, first, &numbers.join(", "));
+                entry(out, first, &numbers.join(", "), false);
             }
             out.push('\n');
         }
@@ -289,7 +289,7 @@ pub(crate) fn style(action: Action) -> Style {
     }
 }
 
-fn entry(out: &mut String, change: &Change, number: &str) {
+fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
     let action = change.deed.action();
     let shown = change.to_string();
     let words = shown.strip_prefix(action.symbol()).unwrap_or(&shown);
@@ -300,13 +300,13 @@ fn entry(out: &mut String, change: &Change, number: &str) {
         (None, _) => String::new(),
     };
     line!(out, "        {}{rule}", reason(change));
-    let before = change.before.as_ref().map(certificate);
+    let before = change.before.as_ref().map(|view| certificate(view, verbose));
     match (&before, &change.after) {
         (before, After::Minted { subject }) => {
             let after = format!("{}, {}", escape(subject), paint(WARN, "(known after apply)"));
             transition(out, before.as_deref(), &after);
         }
-        (before, After::Known(view)) => transition(out, before.as_deref(), &certificate(view)),
+        (before, After::Known(view)) => transition(out, before.as_deref(), &certificate(view, verbose)),
         (Some(before), After::Alias(_) | After::Gone) => line!(out, "        {before}"),
         (None, After::Alias(_) | After::Gone) => {}
     }
@@ -334,12 +334,13 @@ fn transition(out: &mut String, before: Option<&str>, after: &str) {
     }
 }
 
-/// A certificate in one line.
-fn certificate(view: &CertificateView) -> String {
+/// A certificate in one line; under `-v` with its whole fingerprint, for whoever compares it.
+fn certificate(view: &CertificateView, verbose: bool) -> String {
+    let sha256 = if verbose { view.sha256.to_string() } else { short(view.sha256) };
     let issuer =
         if view.issuer == view.subject { String::new() } else { format!(", issued by {}", escape(&view.issuer)) };
     let ca = if view.is_ca { ", CA" } else { "" };
-    format!("{}{issuer}{ca}, until {}, sha256 {}", escape(&view.subject), day(view.not_after), short(view.sha256))
+    format!("{}{issuer}{ca}, until {}, sha256 {sha256}", escape(&view.subject), day(view.not_after))
 }
 
 fn origin(from: &From) -> String {

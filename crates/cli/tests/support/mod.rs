@@ -453,6 +453,10 @@ impl Estate {
     /// that is left.
     pub fn run(&self, args: &[&str]) -> Said {
         let said = said(self.command().args(args));
+        // An empty name in backticks tells nobody that it is empty.
+        let text = args.contains(&"markdown") || said.out.contains("```") || said.out.starts_with('{');
+        let shown = if text { said.err.clone() } else { format!("{}{}", said.out, said.err) };
+        assert!(!shown.contains("``"), "an empty name in backticks: {shown}");
         if args.first() == Some(&"apply") && [0, 4, 5].contains(&said.code) {
             self.agrees(args, &said);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Manual, Material, StoreVerdict};
+use trustmason_plan::change::{Manual, Material, Plan, StoreVerdict};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
 use trustmason_plan::pack::{self, Frame, Resolved};
@@ -66,12 +66,12 @@ fn asks(json: &[u8]) -> Option<serde_json::Value> {
 }
 
 /// Whether any pack of a plan waits to be written.
-pub(super) fn due(plan: &trustmason_plan::change::Plan, state: &State, ledger: &Ledger) -> bool {
+pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     let minted = BTreeMap::new();
     let certificates = Resolved { known: &plan.certificates, minted: &minted };
     let frame = Frame::of(plan);
     plan.manual.iter().any(|manual| match wanted(manual, &certificates, &frame) {
-        Some(pack) => !stands(state, ledger, manual.target(), &pack),
+        Some(pack) => !stands(state, ledger, manual.target(), &pack) || !is_noted(plan, ledger, manual.target()),
         None => true,
     })
 }
@@ -84,14 +84,16 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
         let why = "a certificate it is to hold was not made in this run".to_owned();
         return PackOutcome::Skipped { why };
     };
-    if stands(&work.state, ledger, target, &pack) {
+    if stands(&work.state, ledger, target, &pack) && is_noted(work.plan, ledger, target) {
         return PackOutcome::Unchanged { folder };
     }
     let earlier = ledger.handoffs.get(target);
+    let asked = asked_now(work.plan, target);
     let handoff = HandOff {
         pack: pack.digest,
         written: earlier.filter(|h| h.pack == pack.digest).map_or(work.now, |h| h.written),
-        confirmed: earlier.and_then(|h| h.confirmed.clone()),
+        confirmed: earlier.and_then(|h| h.confirmed.clone()).filter(|_| asked.is_none()),
+        replaces: asked.or_else(|| earlier.and_then(|h| h.replaces)),
     };
     match put(work, &folder, &pack) {
         Ok(()) => {}
@@ -102,6 +104,22 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
     }
     ledger.handoffs.insert(target.clone(), handoff);
     PackOutcome::Written { folder }
+}
+
+/// The certificate of an identity that this plan was asked to have made anew.
+fn asked_now(plan: &Plan, target: &HandOffTarget) -> Option<Fingerprint> {
+    let HandOffTarget::Identity(id) = target else { return None };
+    let view = plan.identities.iter().find(|view| view.id == *id)?;
+    view.sha256.filter(|_| plan.options.replace.contains(id))
+}
+
+/// Whether the ledger remembers what this plan was asked to have made anew; true where it was asked for nothing.
+fn is_noted(plan: &Plan, ledger: &Ledger, target: &HandOffTarget) -> bool {
+    let noted = |asked| {
+        let handoff = ledger.handoffs.get(target);
+        handoff.is_some_and(|handoff| handoff.replaces == Some(asked) && handoff.confirmed.is_none())
+    };
+    asked_now(plan, target).is_none_or(noted)
 }
 
 /// Takes the files of a pack that is done out of its folder, so that nobody takes it for one to do. What a person put beside them
@@ -122,10 +140,7 @@ pub(crate) fn put_away(disk: &disk::Disk, state: &State, target: &HandOffTarget)
 }
 
 /// The packs that nothing asks for any more: what they ask for was done, as the stores and files of this plan show.
-pub(crate) fn done<'a>(
-    plan: &'a trustmason_plan::change::Plan,
-    ledger: &'a Ledger,
-) -> impl Iterator<Item = &'a HandOffTarget> {
+pub(crate) fn done<'a>(plan: &'a Plan, ledger: &'a Ledger) -> impl Iterator<Item = &'a HandOffTarget> {
     let asked: BTreeSet<&HandOffTarget> = plan.manual.iter().map(Manual::target).collect();
     ledger.handoffs.keys().filter(move |target| {
         let seen = match target {

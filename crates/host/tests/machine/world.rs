@@ -203,6 +203,7 @@ pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, pas
         restart: vec![ServiceId::new(id.host.clone(), "tomcat")],
         steps: vec!["log in, upload it".into()],
         removal_steps: Vec::new(),
+        variables: Vec::new(),
         id,
     }
 }

@@ -80,9 +80,13 @@ impl Mac {
         match derivation.length {
             Some(LEAST_KEY..=MOST_KEY) => {}
             Some(length) => {
+                let why = if length < LEAST_KEY {
+                    "a shorter one lets anybody forge the MAC"
+                } else {
+                    "no program makes a longer one, and deriving it would take without end"
+                };
                 return Err(SchemeError::Corrupt(format!(
-                    "its PBMAC1 key is {length} bytes long; {LEAST_KEY} to {MOST_KEY} are safe, a shorter one lets anybody \
-                     forge the MAC"
+                    "its PBMAC1 key is {length} bytes long; {LEAST_KEY} to {MOST_KEY} are taken, {why}"
                 )));
             }
             None => {

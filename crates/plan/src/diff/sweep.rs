@@ -236,8 +236,12 @@ impl<'a> Comparison<'a> {
         let wanted: BTreeSet<Fingerprint> = placed.values().map(|p| p.sha256).collect();
         let any = self.entries.iter().filter_map(trusted).any(|s| wanted.contains(&s.fingerprint()));
         if !any {
-            let message =
-                format!("none of the {} entries placed here is left; was the store reset by an update?", wanted.len());
+            let message = format!(
+                "none of the {} entries placed here is left in {}; was the store reset by an update, or does the spec name another \
+                 file for it now?",
+                wanted.len(),
+                self.standing.path
+            );
             self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
         }
     }

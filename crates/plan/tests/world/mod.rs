@@ -319,6 +319,7 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
         restart: vec![ServiceId::new(host.clone(), "tomcat")],
         steps: Vec::new(),
         removal_steps: Vec::new(),
+        variables: Vec::new(),
         id,
     }
 }

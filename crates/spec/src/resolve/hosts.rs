@@ -10,7 +10,7 @@ use crate::estate::{AccessSpec, HostSpec, ProfileRef};
 use crate::fault::{At, Place};
 use crate::profile::dangling;
 use crate::profile::{Catalog, Effective, Role, Sequence, join};
-use crate::topology::{Access, Host, HostPath};
+use crate::topology::{Access, Host, HostPath, PathVariable};
 
 /// The order of a role that gives none.
 const RESTART_ORDER: u32 = 50;
@@ -36,6 +36,17 @@ impl Machine<'_> {
     pub(crate) fn unset(&self, text: &str) -> Vec<String> {
         let missing = |name: &&String| !self.vars.contains_key(*name) && text.contains(&format!("{{{name}}}"));
         self.role.vars.keys().filter(missing).cloned().collect()
+    }
+
+    /// The role's variables that a text uses, with the values they have on this host.
+    pub(crate) fn used(&self, text: &str) -> Vec<PathVariable> {
+        let used = self.vars.iter().filter(|(name, _)| text.contains(&format!("{{{name}}}")));
+        used.map(|(name, value)| PathVariable {
+            name: name.clone(),
+            value: value.clone(),
+            in_spec: self.spec.vars.iter().any(|(written, _)| written.value == *name),
+        })
+        .collect()
     }
 
     /// A path of this host. `None`: the host is never opened.

@@ -64,6 +64,13 @@ fn one(
     }
     let place =
         if live { StorePlace::Windows } else { place(work, machine, id, store, format, path, (certificate, key))? };
+    let over = [path, certificate, key].into_iter().flatten().map(|at| at.value.as_str());
+    let own = match &store.spot {
+        Spot::Path(path) => vec![path.as_str()],
+        Spot::Pair { certificate, key, .. } => vec![certificate.as_str(), key.as_str()],
+    };
+    let texts: Vec<&str> = if path.or(certificate).is_some() { over.collect() } else { own };
+    let variables = texts.iter().flat_map(|text| machine.used(text)).collect();
     let mut shadows = Vec::new();
     for text in &store.shadows {
         shadows.extend(located(work, machine, id, text, None));
@@ -71,6 +78,7 @@ fn one(
     Some(StoreDef {
         id: id.clone(),
         place,
+        variables,
         format,
         system: system.map(|system| system.place),
         password: secrets.of(work, machine, id, store, password),
