@@ -20,6 +20,7 @@ use trustmason_host::state::State;
 use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::observed::{Observed, ServedLook};
 use trustmason_plan::outline::Plan;
+use trustmason_plan::shell::Command;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::survey::Survey;
@@ -226,14 +227,15 @@ impl Machine {
         let up: BTreeMap<_, _> = up.map(|r| (r.service.clone(), format!("{}, by its command", person()))).collect();
         let mut unrecorded = None;
         if !up.is_empty() {
-            let names: Vec<String> = up.keys().map(ToString::to_string).collect();
+            let say = |service: &ServiceId| Command::here("trustmason ack").word(&plan.options.spec).word(service);
+            let say: Vec<String> = up.keys().map(|service| say(service).to_string()).collect();
             let word = Word { restarted: up, plan, topology: &estate.topology, now: self.clock.now() };
             unrecorded = match ack(word, &sight.ledger, &self.disk, lock) {
                 Ok(unclear) if unclear.is_empty() => None,
                 Ok(unclear) => Some(unclear.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
                 Err(error) => Some(format!(
-                    "that services were restarted could not be recorded: {error}; say so: trustmason ack {}",
-                    names.join(" ")
+                    "that services were restarted could not be recorded: {error}; say so: {}",
+                    say.join("; ")
                 )),
             };
         }

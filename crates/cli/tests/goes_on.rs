@@ -79,11 +79,40 @@ fn what_is_printed_leads_to_the_end() {
 fn what_was_begun_on_one_side_goes_on_there() {
     let estate = Estate::troubled();
     let said = estate.run(&["apply", "--auto-approve", "--side", "b"]);
-    let goes_on: Vec<String> = commands(&said).into_iter().filter(|line| line.starts_with("apply")).collect();
-    assert!(goes_on.iter().all(|line| line.ends_with(" --side b")), "{goes_on:?}\n{}", said.out);
+    let goes_on =
+        |said: &Said| -> Vec<String> { commands(said).into_iter().filter(|line| line.starts_with("apply")).collect() };
+    assert!(goes_on(&said).iter().all(|line| line.ends_with(" --side b")), "{}", said.out);
     let said = estate.run(&["ack", "*"]).code(0);
-    let goes_on: Vec<String> = commands(&said).into_iter().filter(|line| line.starts_with("apply")).collect();
-    assert!(goes_on.iter().all(|line| line.ends_with(" --side b")), "{goes_on:?}\n{}", said.out);
+    assert!(goes_on(&said).iter().all(|line| line.ends_with(" --side b")), "{}", said.out);
+}
+
+/// What is left on hosts that were left out is not asked of those that were not, again and again.
+#[test]
+fn what_was_begun_on_a_few_hosts_goes_on_with_all() {
+    for limits in ["--side a", "--host 'cvp*'", "--side b"] {
+        let estate = Estate::with(&staged(), |id, wish| {
+            if id.host.as_str() == "cvp1.acme.example" {
+                wish.cn = "cvp1".to_owned();
+                wish.sans.clear();
+            }
+        });
+        let first = shell(&estate, &format!("apply {limits}"));
+        assert!([4, 5, 0].contains(&first.code), "{}", first.out);
+        let _ = estate.run(&["ack", "*"]);
+        let mut said = shell(&estate, &format!("apply {limits}"));
+        let mut run = Vec::new();
+        for _ in 0..60 {
+            let next = commands(&said).into_iter().next().unwrap_or_else(|| "apply".to_owned());
+            let before = said.out;
+            said = shell(&estate, &next);
+            assert!(said.out != before || said.code == 0, "{next} does nothing, and names itself\n{before}");
+            run.push(next);
+            if shell(&estate, "plan").last_line() == DONE {
+                break;
+            }
+        }
+        assert_eq!(shell(&estate, "plan").last_line(), DONE, "{run:#?}");
+    }
 }
 
 /// After a rollback the spec still asks for what was taken back: nothing tells people to make it again.

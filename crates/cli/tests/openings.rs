@@ -296,7 +296,7 @@ kinds! {
     request: Certificate, || scene(with_authority(BY_REQUEST), "csr/cvp1.acme.example_wsm.csr", APPLY), 4,
         "no request for cvp1.acme.example/wsm: ", fine LARGE_AND_WAITING;
     reply: Certificate, || asked("inbox/cvp1.acme.example_wsm.cer", PLAN), 4, "reply-encoding", fine &[(Folder, 2)];
-    staged_key: Store, || asked(".trustmason/staging/cvp1.acme.example/wsm.jceks", PLAN), 4, "is blocked (unreadable)";
+    staged_key: Store, || asked(".trustmason/staging/cvp1.acme.example/wsm.jceks", PLAN), 4, "(unreadable)";
     signing_key: Key, || scene(with_authority("sign_with: ca/root.key"), "ca/root.key", APPLY), 4, "no request for cvp1.acme.example/wsm: ";
     ledger: Ledger, || scene(applied(), ".trustmason/ledger.json", PLAN), 1, "error: cannot read";
     journal: Journal, || of_run("journal.jsonl"), 1, "nothing was taken back: ";

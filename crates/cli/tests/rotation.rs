@@ -389,9 +389,9 @@ fn what_a_person_was_asked_to_make_anew_stays_asked_for() {
     let said = estate.run(&["plan"]).code(0).out_has(target);
     assert!(said.last_line().ends_with(" 1 by hand."), "{}", said.out);
     let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let newer = support::Wish { key: 7, ..support::Wish::of("adsa.acme.example", 4711) };
+    let newer = Wish { key: 7, ..Wish::of("adsa.acme.example", 4711) };
     let before = std::fs::read(estate.path("certs/ADSadsa.cer")).unwrap();
-    put(&estate.path("certs/ADSadsa.cer"), support::pem(&support::certificate(&newer)).as_bytes());
+    put(&estate.path("certs/ADSadsa.cer"), support::pem(&certificate(&newer)).as_bytes());
     let said = estate.run(&["plan"]).code(0);
     assert!(!said.last_line().contains("by hand"), "{}", said.out);
     // A word closes it as well.

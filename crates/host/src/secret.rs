@@ -54,7 +54,7 @@ enum Fault {
         found.escape_debug()
     )]
     NearKey { file: PathBuf, key: String, found: String },
-    #[error("{0} is UTF-16 text; save it as UTF-8 or ANSI (Java reads no UTF-16 there either)")]
+    #[error("{0} is UTF-16 text; save it as UTF-8 or ANSI")]
     Utf16(String),
     #[error("{}: {fault}; correct that line", file.display())]
     Properties { file: PathBuf, fault: PropertiesError },

@@ -18,6 +18,7 @@ use crate::overlap;
 use crate::pack::STOP;
 use crate::settle::{Ground, Settled, Settlement};
 use crate::shelf;
+use crate::shell::Command;
 use crate::standing::Standing;
 use crate::target::HandOffTarget;
 use crate::text;
@@ -288,9 +289,9 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         Some(at) => {
             let late = overlap::patience(ground, at) == Severity::Error;
             let message = format!(
-                "a pack waits since {} for a person; afterwards: trustmason confirm {}",
+                "a pack waits since {} for a person; afterwards: {}",
                 text::day(at.as_second()),
-                manual.called
+                Command::here("trustmason confirm").word(&ground.options.spec).word(&manual.called)
             );
             let finding = Finding::of_store(Kind::HandOffWaiting, id, message);
             findings.push(if late { finding } else { finding.with_severity(Severity::Info) });

@@ -269,6 +269,34 @@ fn every_test_file_is_a_part_of_a_test_program() {
     assert!(lost.is_empty(), "`mod` is missing in the crate's tests/all.rs for {lost:?}");
 }
 
+/// A command line that people are told to copy is made by `shell::Command`, which quotes what is not the program's own and leaves out
+/// no spec: none is written together from its parts.
+#[test]
+fn command_lines_are_made_in_one_place() {
+    let mut written = Vec::new();
+    for entry in walkdir::WalkDir::new(root().join("crates")).sort_by_file_name() {
+        let path = entry.unwrap().into_path();
+        let shown = shown(&path);
+        if path.extension().is_none_or(|ending| ending != "rs")
+            || !shown.contains("/src/")
+            || shown.starts_with("crates/xtask/")
+        {
+            continue;
+        }
+        for (number, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap();
+            let filled = code.split("trustmason ").skip(1).any(|rest| {
+                let words = rest.trim_start_matches(|c: char| c.is_ascii_lowercase());
+                words.len() < rest.len() && words.starts_with(" {")
+            });
+            if filled {
+                written.push(format!("{shown}:{}: {}", number + 1, code.trim()));
+            }
+        }
+    }
+    assert!(written.is_empty(), "{written:#?}");
+}
+
 /// A test that ends before it asserted anything did not run, and only `fixtures/needs.rs` may end one so: there it is counted. Nor may
 /// any other file look for itself whether something is there.
 #[test]

@@ -50,7 +50,8 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     }
     // What is left is asked of the plan that there is now, and of nothing else.
     let mut sight = machine.look(&estate, console)?;
-    let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    let limited = Onward::said(&sight.ledger.ledger).options(&options);
+    let next = estate.judge(&mut sight.observed, &limited, machine.clock.now());
     ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
     console.report(&text);
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })

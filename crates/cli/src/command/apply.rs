@@ -7,6 +7,7 @@ use trustmason_host::audit::Approval;
 use trustmason_host::disk::{self, Limit};
 use trustmason_host::lock::Lock;
 use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::shell::Command;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::Side;
@@ -240,11 +241,10 @@ impl Saved {
             return Ok(());
         }
         Err(Stop::outdated(format!(
-            "{} no longer holds; nothing was written:\n  {}\nPlan again with the same options, for example: trustmason plan {} --out {}",
+            "{} no longer holds; nothing was written:\n  {}\nPlan again with the same options, for example: {}",
             self.name,
             differences.join("\n  "),
-            self.options.spec,
-            self.name
+            Command::here("trustmason plan").word(&self.options.spec).own("--out").word(&self.name)
         )))
     }
 }

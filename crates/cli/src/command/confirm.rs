@@ -47,7 +47,8 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
         .map_err(|e| Stop::refused(e.to_string()))?;
     drop(lock);
     let mut sight = machine.look(&estate, console)?;
-    let next = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    let limited = Onward::said(&sight.ledger.ledger).options(&options);
+    let next = estate.judge(&mut sight.observed, &limited, machine.clock.now());
     let target = target.called(topology);
     let holds = count(confirmed.confirmation.holds.len(), "certificate");
     let done = match (confirmed.added, confirmed.removed) {

@@ -6,6 +6,7 @@ use trustmason_host::ack::{Word, ack};
 use trustmason_host::audit::Approval;
 use trustmason_host::disk;
 use trustmason_plan::outline::Plan;
+use trustmason_plan::shell::Command;
 
 use super::apply::{self, Begun};
 use crate::args::DemoArgs;
@@ -33,11 +34,12 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         written.exports
     ));
     if args.make_only {
-        console.note(&format!("Nothing was mended. Try there: trustmason plan {}", written.spec.display()));
+        let plan = Command::here("trustmason plan").word(written.spec.display());
+        console.note(&format!("Nothing was mended. Try there: {plan}"));
         return Ok(Facts::FINE);
     }
     let spec = written.spec.display().to_string();
-    step(console, &format!("trustmason plan {spec}"));
+    step(console, Command::here("trustmason plan").word(&spec));
     let estate = load::estate(Some(&written.spec), console)?;
     let machine = Machine::of(&estate, clock);
     let mut sight = machine.look(&estate, console)?;
@@ -48,7 +50,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
     let mut plan = plan;
     for _ in 0..ROUNDS {
-        step(console, &format!("trustmason apply {spec} --auto-approve"));
+        step(console, Command::here("trustmason apply").word(&spec).own("--auto-approve"));
         let mut lock = machine.lock()?;
         let begun = Begun { sight, plan, approval: Approval::Auto };
         let (rounds, next) = apply::rounds(&estate, &machine, begun, &mut lock, console)?;
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         }
     }
 
-    step(console, &format!("trustmason plan {spec}"));
+    step(console, Command::here("trustmason plan").word(&spec));
     console.report(&view::plan::plan(&plan, console.verbose()));
     console
         .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));
@@ -99,7 +101,7 @@ fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), 
     Ok(())
 }
 
-fn step(console: Console, command: &str) {
+fn step(console: Console, command: Command) {
     console.report(&format!("\n{}\n\n", paint(BOLD, format!("$ {command}"))));
 }
 

@@ -1,5 +1,7 @@
 //! `plan`: what would change, and why.
 
+use trustmason_plan::shell::Command;
+
 use crate::args::{PlanArgs, PlanFormat};
 use crate::clock::{self, Clock};
 use crate::console::Console;
@@ -28,7 +30,8 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
         PlanFormat::Text => {
             console.report(&view::plan::plan(&plan, console.verbose()));
             if let Some(out) = &args.out {
-                console.note(&format!("Saved. To do exactly this: trustmason apply --plan {}", out.display()));
+                let apply = Command::here("trustmason apply --plan").word(out.display());
+                console.note(&format!("Saved. To do exactly this: {apply}"));
             }
         }
         PlanFormat::Json => console.data(&document),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
 use trustmason_plan::change::{Action, Change};
 use trustmason_plan::outline::{Blocked, ManualKind, Plan, Restart, Summary};
+use trustmason_plan::shell::Command;
 use trustmason_plan::target::{HandOffTarget, TargetKind};
 use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
@@ -284,7 +285,8 @@ fn waiting(out: &mut String, report: Report<'_>) {
         let folder = (report.pack)(work.target());
         line!(out, "    {}", steps_file(&folder));
         if work.kind == ManualKind::Store {
-            line!(out, "    afterwards: trustmason confirm {} {}", report.next.options.spec, work.called);
+            let confirm = Command::here("trustmason confirm").word(&report.next.options.spec).word(&work.called);
+            line!(out, "    afterwards: {confirm}");
         }
     }
     out.push('\n');

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, CertificateSlot};
 use trustmason_plan::constraints::{self, Fault};
+use trustmason_plan::shell::Command;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::topology::IdentityDef;
 
@@ -92,7 +93,7 @@ pub(crate) fn ended(tally: Tally, spec: &str) -> String {
     let mut out = String::new();
     let Tally { written, unchanged, refused, unreached, failed } = tally;
     if written > 0 {
-        line!(out, "What it means for the stores: trustmason plan {spec}");
+        line!(out, "What it means for the stores: {}", Command::here("trustmason plan").word(spec));
         out.push('\n');
     }
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };

@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use trustmason_plan::change::{Change, FromKind, Phase};
+use trustmason_plan::finding::Kind;
 use trustmason_plan::ledger::Ledger;
 use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Options, Plan, Restart, Wait};
 use trustmason_plan::shell::Command;
+use trustmason_plan::target::Called;
 use trustmason_plan::text::{day, escape};
 use trustmason_plan::waits::Waits;
 use trustmason_spec::topology::Side;
@@ -173,6 +175,11 @@ impl Onward {
         Self { limits, undone: run.undoes.is_some(), packs_told: false }
     }
 
+    /// The options of the plan that is left: those of a whole plan, with the limits.
+    pub(crate) fn options(&self, whole: &Options) -> Options {
+        Options { hosts: self.limits.hosts.clone(), side: self.limits.side, ..whole.clone() }
+    }
+
     /// After a run was taken back.
     pub(crate) fn undone() -> Self {
         Self { undone: true, ..Self::default() }
@@ -211,14 +218,26 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         );
         line!(out, "  {}", command("trustmason plan"));
     } else {
-        line!(
-            out,
-            "{}",
-            if waits.is_empty() { "Nothing else is waited for. Go on:" } else { "and when all is done, go on:" }
-        );
-        line!(out, "  {}", onward.limits.added(command("trustmason apply")));
+        let wider = is_wider(plan);
+        let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
+        let words = match (wider, said, waits.is_empty()) {
+            (true, ..) => "What is left is also on hosts that --host and --side leave out. Go on there:",
+            (false, true, _) => "and when all is done, go on:",
+            (false, false, true) => "Nothing else is waited for. Go on:",
+            (false, false, false) => "When all of this is done, go on:",
+        };
+        line!(out, "{words}");
+        let apply = command("trustmason apply");
+        line!(out, "  {}", if wider { apply } else { onward.limits.added(apply) });
     }
     out.push('\n');
+}
+
+/// Whether what is left is also on hosts that were left out: stores that must learn a certificate, and hand-offs whose packs only a
+/// run for their hosts writes.
+fn is_wider(plan: &Plan) -> bool {
+    let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
+    plan.blocked.iter().any(|one| one.kind == Kind::OutsideSelection) || plan.first.values().flatten().any(outside)
 }
 
 /// What is left after a person's word, with the commands that go on.
@@ -230,9 +249,15 @@ pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
     if !packs.is_empty() {
         line!(out, "Still waited for: {}.", packs.join(", "));
     }
+    let tasks: Vec<String> = next.manual.iter().map(|work| work.called.to_string()).collect();
+    if !tasks.is_empty() && packs.is_empty() {
+        line!(out, "Still to be done by hand: {}.", tasks.join(", "));
+    }
     how_to_go_on(out, next, onward);
     if next.is_settled() && waits.is_empty() {
-        line!(out, "Nothing is left to be done.");
+        let where_to = onward.limits.added(Command::here("")).to_string();
+        let of = if where_to.is_empty() { String::new() } else { format!(" by{where_to}") };
+        line!(out, "Nothing is left to be done{of}.");
     }
     // One empty line at most, and none at the end.
     out.truncate(out.trim_end().len());

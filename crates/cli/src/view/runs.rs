@@ -6,6 +6,7 @@ use serde::Serialize;
 use trustmason_host::ledger::Loaded;
 use trustmason_plan::ledger::RunRecord;
 use trustmason_plan::run_id::RunId;
+use trustmason_plan::shell::Command;
 
 use super::{BOLD, DIM, WARN, line, paint};
 
@@ -66,12 +67,14 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
         out.push('\n');
         line!(
             out,
-            "An interrupted run is finished by: trustmason apply {spec}, or taken back by: trustmason rollback {spec}"
+            "An interrupted run is finished by: {}, or taken back by: {}",
+            Command::here("trustmason apply").word(spec),
+            Command::here("trustmason rollback").word(spec)
         );
     }
     if !rollbacks.is_empty() {
         out.push('\n');
-        line!(out, "An interrupted rollback is finished by: trustmason rollback {spec}");
+        line!(out, "An interrupted rollback is finished by: {}", Command::here("trustmason rollback").word(spec));
     }
     out
 }

@@ -92,14 +92,15 @@ pub fn acknowledge(built: &Built, services: &str) {
     assert_eq!(said.code, 0, "ack {services}\n{}\n{}", said.stdout, said.stderr);
 }
 
-/// The services that a plan wants restarted now: those whose store changed, and where it has nothing else to do those that
-/// its first barrier names.
+/// The services that a plan wants restarted now: those whose store changed, and those that a rotation waits for once they have
+/// something new to read.
 pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     let service = |item: &Value| format!("{}/{}", item["host"].as_str().unwrap(), item["service"].as_str().unwrap());
-    let restarts = plan["restarts"].as_array().unwrap().iter().filter(|item| !item["pending_since"].is_null());
-    let barrier = plan["barriers"].get(0).filter(|_| plan["changes"].as_array().unwrap().is_empty());
-    let waits = barrier.into_iter().flat_map(|barrier| barrier["waits_for"].as_array().unwrap());
-    restarts.chain(waits.filter(|wait| wait["kind"] == "restart")).map(service).collect()
+    let rotation = |item: &Value| {
+        item["rotation"] == true && item["after"].is_null() && item["because"].as_array().unwrap().is_empty()
+    };
+    let now = |item: &&Value| !item["pending_since"].is_null() || rotation(item);
+    plan["restarts"].as_array().unwrap().iter().filter(now).map(service).collect()
 }
 
 /// Runs it under strace and names every call that could have written. `None` where strace cannot trace.

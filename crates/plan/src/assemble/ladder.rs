@@ -15,6 +15,7 @@ use crate::change::{
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
 use crate::overlap::{self, Need, Overlap, Stage};
+use crate::shell::Command;
 use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};
 
@@ -104,12 +105,13 @@ impl<'a> Desk<'a> {
     }
 
     pub(super) fn restart_findings(&mut self) {
-        let topology = self.ground.topology;
+        let (topology, spec) = (self.ground.topology, &self.ground.options.spec);
         let findings = self.pending().map(|(service, since)| {
             let message = format!(
-                "{} was not restarted since its store changed on {}; restart it, then: trustmason ack {service}",
+                "{} was not restarted since its store changed on {}; restart it, then: {}",
                 service_name(topology, service),
-                text::day(since.as_second())
+                text::day(since.as_second()),
+                Command::here("trustmason ack").word(spec).word(service)
             );
             Finding::of_host(Kind::RestartPending, &service.host, message)
         });
