@@ -23,7 +23,9 @@ enum Words {
 impl Stop {
     /// Nothing was done.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { facts: Facts::REFUSED, words: Words::Message(message.into()) }
+        // What somebody named stands in backticks; of an empty name nobody would see them.
+        let message = message.into().replace("``", "an empty name");
+        Self { facts: Facts::REFUSED, words: Words::Message(message) }
     }
 
     /// The saved plan no longer holds.

@@ -308,7 +308,7 @@ fn a_service_that_presents_something_else_is_a_warning() {
     let finding = json["findings"].as_array().unwrap().iter().find(|f| f["finding"] == "served-differs").unwrap();
     assert_eq!((&finding["severity"], &finding["sha256"]), (&"warning".into(), &print.to_string().into()));
     let metrics = run(&["--format", "prometheus"]).code(0);
-    let _ = metrics.out_has("trustmason_findings{finding=\"served-differs\",severity=\"warning\"} 1\n");
+    let _ = metrics.out_has("trustmason_findings{estate=\"acme\",finding=\"served-differs\",severity=\"warning\"} 1\n");
     // One can live with it, as with any other.
     let spec = fs::read_to_string(estate.path("estate.yaml")).unwrap();
     let accept = "accept: [{ finding: served-differs, until: 2099-01-01, why: behind a balancer }]\n";
@@ -341,5 +341,6 @@ fn a_service_that_cannot_be_asked_is_named_and_counts_for_nothing() {
     let json = estate.run(&["drift", "--format", "json", "--probe", "--host", "fina*", &gone]).code(0).json();
     assert!(json["findings"].as_array().unwrap().iter().any(|f| f["finding"] == "endpoint-unreachable"));
     let metrics = estate.run(&["drift", "--format", "prometheus", "--probe", "--host", "fina*", &gone]).code(0);
-    let _ = metrics.out_has("trustmason_findings{finding=\"endpoint-unreachable\",severity=\"info\"} 1\n");
+    let _ =
+        metrics.out_has("trustmason_findings{estate=\"acme\",finding=\"endpoint-unreachable\",severity=\"info\"} 1\n");
 }

@@ -58,10 +58,11 @@ pub(crate) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
 }
 
 /// Whether a binary file has a carriage return before each of its line feeds, as no binary file of a fair size has by chance.
-pub(crate) fn has_crlf_only(bytes: &[u8]) -> bool {
+pub(crate) fn crlf_only(bytes: &[u8]) -> Option<usize> {
     let feeds = bytes.iter().filter(|byte| **byte == b'\n').count();
     let pairs = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
-    feeds >= 2 && feeds == pairs
+    let first = bytes.windows(2).position(|pair| pair == b"\r\n");
+    first.filter(|_| feeds >= 2 && feeds == pairs)
 }
 
 /// Text that was PEM, or a store or certificate in Base64 without the lines around it.

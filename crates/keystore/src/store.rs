@@ -140,9 +140,8 @@ impl Store {
     /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
     pub fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         let format = detect(&bytes).readable()?;
-        let text_mode =
-            matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst)
-                && ruin::has_crlf_only(&bytes);
+        let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
+        let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
         let opened = match format {
             format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
             Format::Pkcs12 => pkcs12::open(bytes, unlock, certificates),
@@ -156,13 +155,14 @@ impl Store {
                 Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
             }
         };
-        opened.map_err(|error| match error.class {
-            crate::Class::Corrupt | crate::Class::WrongPassword if text_mode => ReadError::new(
+        opened.map_err(|error| match (error.class, text_mode) {
+            (crate::Class::Corrupt | crate::Class::WrongPassword, Some(first)) => ReadError::new(
                 crate::Class::Corrupt,
                 "a carriage return stands before each of its line feeds, as after a transfer in text mode",
                 "take the original, and copy it as a binary file",
             )
-            .format(format.as_str()),
+            .format(format.as_str())
+            .offset(first),
             _ => error,
         })
     }

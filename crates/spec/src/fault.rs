@@ -243,6 +243,8 @@ impl Source {
     }
 
     fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
+        // What was written is named in backticks; of nothing nobody would see them.
+        let message = message.replace("``", "an empty text");
         let text = if self.veiled(place.line) { None } else { Some(self.line(place.line).to_owned()) };
         Fault { severity, file: self.name.to_string(), place, text, message, suggestion: None, hint: None }
     }

@@ -87,7 +87,7 @@ pub fn is_no_windows_name(name: &str) -> bool {
 
 /// Why a name was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a usable name: {why}")]
+#[error("{} is not a usable name: {why}", if text.is_empty() { "an empty text".to_owned() } else { format!("`{text}`") })]
 pub struct NameError {
     text: String,
     why: &'static str,

@@ -172,7 +172,7 @@ fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
         let bytes = std::fs::read(path).unwrap();
         Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
     });
-    if format != DeclaredFormat::Jceks {
+    if format != DeclaredFormat::Jceks || n >= FIRST_MADE {
         return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
     }
     NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string())[0]).unwrap())
