@@ -183,7 +183,9 @@ fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
 /// The listing as text.
 pub(crate) fn text(listing: &Listing, now: Timestamp) -> String {
     let mut out = String::new();
-    let sealed = if listing.verified {
+    let sealed = if listing.remarks.contains(&Remark::NoMac) {
+        paint(WARN, "not verified (it has no MAC to verify)")
+    } else if listing.verified {
         paint(GOOD, "verified")
     } else {
         paint(WARN, "not verified (no password: its digest was not checked, no key was opened)")
