@@ -17,8 +17,15 @@ use super::plan::style;
 use super::{BAD, BOLD, DIM, WARN, line, paint};
 
 /// The restarts of a plan, those of its changes and those that earlier runs left.
-pub(crate) fn restarts(out: &mut String, title: &str, restarts: &[&Restart]) {
-    steps(out, title, restarts, because);
+pub(crate) fn restarts(out: &mut String, title: &str, plan: &Plan) {
+    let all: Vec<&Restart> = plan.restarts.iter().collect();
+    steps(out, title, &all, |restart| match plan.first.get(&restart.service) {
+        None => because(restart),
+        Some(first) => {
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            format!("after the hand-off of {}, {}", first.join(", "), because(restart))
+        }
+    });
 }
 
 /// The restarts that are needed after what was done; the numbers of the plan that comes next would say nothing here.

@@ -29,9 +29,8 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     said.extend(plan.blocked.iter().map(|one| one.why.clone()));
     findings(&mut out, plan, &said, verbose);
     ladder::interruptions(&mut out, plan);
-    let all: Vec<_> = plan.restarts.iter().collect();
     let title = if plan.changes.is_empty() { "Still to be restarted" } else { "Restart afterwards" };
-    ladder::restarts(&mut out, title, &all);
+    ladder::restarts(&mut out, title, plan);
     ladder::rotations(&mut out, plan);
     manual(&mut out, plan, verbose);
     if plan.summary.changes() == 0 {
