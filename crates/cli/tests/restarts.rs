@@ -71,7 +71,7 @@ fn a_restart_that_fails_stops_the_others_and_is_tried_again() {
     assert_eq!(restarted(&estate), ["adsa.acme.example/tomcat"]);
     // The stores are written, the restart is still pending and known to be.
     let drift = estate.run(&["drift", "--strict"]).code(2);
-    assert!(drift.out.contains("trustmason ack adsa.acme.example/tomcat"), "{}", drift.out);
+    assert!(drift.out.contains("trustmason ack estate.yaml adsa.acme.example/tomcat"), "{}", drift.out);
     // There is something to do again, and it concerns live services: it is asked.
     let _ = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
     fs::write(estate.path("restart.sh"), LOG).unwrap();

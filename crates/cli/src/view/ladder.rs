@@ -60,9 +60,11 @@ fn steps(out: &mut String, title: &str, restarts: &[&Restart], because: impl Fn(
     let order = if steps > 1 { "one step after the other, " } else { "" };
     let order = if restarts.len() > 1 { format!(", {order}within a step from top to bottom") } else { String::new() };
     line!(out, "{}", paint(BOLD, format!("{title}{order}:")));
-    let mut said = 0;
+    let (mut said, mut number) = (0, 0);
     for restart in restarts {
-        let step = if restart.step == said { String::new() } else { format!("{}.", restart.step) };
+        // Numbered as they are shown: others of the plan may be no business of now.
+        number += usize::from(restart.step != said);
+        let step = if restart.step == said { String::new() } else { format!("{number}.") };
         said = restart.step;
         line!(
             out,
