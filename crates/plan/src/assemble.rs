@@ -1,5 +1,6 @@
 //! Puts the judgements of all stores together: numbers the changes, gathers findings, restarts and work for people.
 
+mod blocked;
 mod ladder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,18 +12,18 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use crate::change::{
-    Action, Blocked, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint,
-    Options, Plan, StoreState, StoreVerdict, StoreView, Summary,
+    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
+    StoreState, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
-use crate::finding::{Finding, Kind, Severity};
+use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
 use crate::overlap::Overlap;
 use crate::settle::{self, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
-use crate::{authority, handoff, lint, options, served, text};
+use crate::{authority, handoff, lint, options, served};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -406,61 +407,6 @@ impl<'a> Desk<'a> {
     /// Whether an identity's host is selected.
     fn judges(&self, identity: &IdentityId) -> bool {
         self.ground.selection.takes(self.ground.topology, &identity.host)
-    }
-
-    /// What is blocked: each trust relation, and what no trust relation speaks of.
-    fn blocked(&self) -> Vec<Blocked> {
-        let of = |what: String, why: &Why| Blocked { what, kind: why.finding(), why: why.to_string() };
-        let mut all = Vec::new();
-        let mut stores: BTreeSet<&StoreId> = BTreeSet::new();
-        let whole = self.stores.iter().filter(|store| matches!(store.verdict, StoreVerdict::Blocked(_)));
-        let whole: BTreeSet<&StoreId> = whole.map(|store| &store.id).collect();
-        for edge in &self.edges {
-            if let EdgeVerdict::Blocked(why) = &edge.verdict {
-                stores.insert(&edge.store);
-                let store = &edge.store;
-                // In a store that is blocked as a whole it is the store that has to be mended.
-                let alias = edge.alias.as_deref().map(|alias| format!(" as {}", text::escape(alias)));
-                let what = match whole.contains(store) {
-                    true => store.to_string(),
-                    false => format!("{} in {store}{}", edge.subject, alias.unwrap_or_default()),
-                };
-                all.push(of(what, why));
-            }
-        }
-        // Stores that no edge ends in.
-        for store in self.stores.iter().filter(|store| !stores.contains(&store.id)) {
-            if let StoreVerdict::Blocked(why) = &store.verdict {
-                all.push(of(store.id.to_string(), why));
-            }
-        }
-        for overlap in self.overlaps().filter(|overlap| self.judges(&overlap.identity)) {
-            let outside = overlap.needs.iter().filter_map(|need| need.hindered.as_ref());
-            let outside = outside.filter(|why| matches!(why, Why::OutsideSelection { .. }));
-            all.extend(outside.take(1).map(|why| of(overlap.identity.to_string(), why)));
-        }
-        for (subject, one) in self.settled {
-            let Subject::Identity(id) = subject else { continue };
-            if !self.judges(id) {
-                continue;
-            }
-            match &one.material {
-                // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
-                Ok(_) => {
-                    let said =
-                        one.findings.iter().find(|f| f.severity == Severity::Blocked && f.kind.is_of_authority());
-                    all.extend(said.map(|f| Blocked { what: id.to_string(), kind: f.kind, why: f.message.clone() }));
-                }
-                // Identities that nobody trusts yet.
-                Err(why @ (Why::OutsideSelection { .. } | Why::AliasConflict { .. }))
-                    if !self.blocked_subjects.contains(subject) =>
-                {
-                    all.push(of(id.to_string(), why));
-                }
-                Err(_) => {}
-            }
-        }
-        all
     }
 
     /// Every renewal has its change: a store that cannot take it was judged again as blocked.

@@ -432,7 +432,7 @@ fn a_word_on_an_identity_is_none_on_the_store_of_its_name() {
     let [work] = waiting.as_slice() else { panic!("{waiting:#?}") };
     assert_eq!(work.target(), &HandOffTarget::Store(store));
     let said = plan.findings.iter().find(|f| f.kind == Kind::HandOffWaiting).unwrap();
-    assert!(said.message.ends_with("trustmason confirm store:h0.acme.example/iis"), "{}", said.message);
+    assert!(said.message.ends_with("trustmason confirm world.yaml store:h0.acme.example/iis"), "{}", said.message);
 }
 
 #[test]

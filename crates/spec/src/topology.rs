@@ -2,6 +2,7 @@
 //! here is plain data made from the spec and the profiles; nothing was looked at yet.
 
 mod options;
+mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use trustmason_keystore::{Fingerprint, Password};
 
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
+pub use variable::PathVariable;
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use crate::windows::SystemPlace;
@@ -244,17 +246,6 @@ pub struct StoreDef {
     pub steps: Vec<String>,
     /// What a person does to take certificates out, one step a line. Where it is empty, `steps` says both.
     pub removal_steps: Vec<String>,
-}
-
-/// A variable of a host that a path is made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathVariable {
-    /// Its name under `vars:`.
-    pub name: String,
-    /// The value it has on the host.
-    pub value: String,
-    /// Whether the spec says it; otherwise it is the default of the role's profile.
-    pub in_spec: bool,
 }
 
 /// Where a secret is found. Never its value, except the one public default.

@@ -11,6 +11,7 @@ use crate::load::{self, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
+use trustmason_plan::shell::Command;
 
 pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
@@ -96,8 +97,9 @@ impl Target {
                 ))
             }),
             (None, Some(identity), Some(_)) => Err(Stop::refused(format!(
-                "{} is an identity and has no aliases; `trustmason explain {}` explains it",
-                identity.id, identity.id
+                "{} is an identity and has no aliases; `{}` explains it",
+                identity.id,
+                Command::here("trustmason explain").word(&identity.id)
             ))),
             (store, identity, None) => {
                 let mut text = store.map(|s| explain::store(case, s)).unwrap_or_default();

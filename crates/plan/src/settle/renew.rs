@@ -81,7 +81,7 @@ pub(super) fn present(
     let (finding, reason) = match (reason, staged) {
         (Some((_, reason)), _) if foreign => {
             findings.extend(soft_findings(ground, def, &current, &faults));
-            return ca_issued(def, current, &reason, findings);
+            return ca_issued(def, current, distrusted, &reason, findings);
         }
         // One change after the other: trusters keep two certificates of an identity, never three.
         (_, _) if settling.is_some() => (Kind::RotationWaiting, String::new()),
@@ -210,14 +210,24 @@ pub(super) fn with_reply(
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
-fn ca_issued(def: &IdentityDef, current: Arc<Certificate>, reason: &str, mut findings: Vec<Finding>) -> Settled {
+fn ca_issued(
+    def: &IdentityDef,
+    current: Arc<Certificate>,
+    distrusted: Option<&String>,
+    reason: &str,
+    mut findings: Vec<Finding>,
+) -> Settled {
     let why = Why::IssuerMismatch { identity: def.id.clone(), issuer: text::escape(current.issuer()) };
     findings.push(
         Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
             .at(None, Some(current.fingerprint())),
     );
-    let material =
-        if constraints::names(&current, def) { Ok(Material::Known(current.fingerprint())) } else { Err(why) };
+    let material = match distrusted {
+        // What the spec distrusts goes into no store, whoever presents it.
+        Some(why) => Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() }),
+        None if constraints::names(&current, def) => Ok(Material::Known(current.fingerprint())),
+        None => Err(why),
+    };
     let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
     Settled { from: Some(from), findings, ..Settled::plain(IdentityState::RenewDue, Some(current), material) }
 }
