@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use trustmason_host::run::{ChangeOutcome, PackOutcome, StoreOutcome};
+use trustmason_host::run::ChangeOutcome;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::StoreId;
 
@@ -55,18 +55,13 @@ impl Causes {
         let mut mend = Tally::default();
         for round in rounds {
             let outcomes = &round.outcomes;
-            let unwritten: BTreeSet<&StoreId> = outcomes
-                .stores
-                .iter()
-                .filter(|(_, o)| !matches!(o, StoreOutcome::Written { .. } | StoreOutcome::Unchanged))
-                .map(|(id, _)| id)
-                .collect();
+            let unwritten = outcomes.stores.iter().filter(|(_, outcome)| !outcome.is_done());
+            let unwritten: BTreeSet<&StoreId> = unwritten.map(|(id, _)| id).collect();
             let left_out = round.plan.changes.iter().filter(|change| {
                 let outcome = outcomes.changes.get(&change.id);
                 outcome.is_some_and(|o| *o != ChangeOutcome::Done) && !unwritten.contains(&change.store)
             });
-            let no_pack = outcomes.packs.values();
-            let no_pack = no_pack.filter(|o| !matches!(o, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+            let no_pack = outcomes.packs.values().filter(|outcome| !outcome.is_done());
             mend.add(unwritten.len(), UNWRITTEN);
             mend.add(left_out.count(), LEFT_OUT);
             mend.add(no_pack.count(), NO_PACK);

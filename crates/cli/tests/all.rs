@@ -24,6 +24,9 @@ mod confined;
 #[cfg(unix)]
 mod judge;
 #[cfg(unix)]
+#[path = "../../../fixtures/markdown.rs"]
+mod markdown;
+#[cfg(unix)]
 #[path = "support/server.rs"]
 mod server;
 mod support;

@@ -10,21 +10,13 @@
 
 use crate::support;
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer};
 use support::{Estate, SPEC, key, pem, put};
 use trustmason_keystore::Fingerprint;
 
 /// A root, made by what its test changes.
 fn root(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "Acme Root CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
-    change(&mut params);
-    params.self_signed(&key(7)).unwrap().der().to_vec()
+    support::root("Acme Root CA", 7, change)
 }
 
 /// An estate that names an authority with this root; its pin is that of another where one is given.
@@ -115,15 +107,7 @@ fn an_estate_that_changes_its_authority_at_once_is_never_at_fault() {
             Fingerprint::of(root)
         )
     };
-    let roots = [root(|_| {}), {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "Other Root CA");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2049, 1, 1);
-        params.self_signed(&key(6)).unwrap().der().to_vec()
-    }];
+    let roots = [root(|_| {}), support::root("Other Root CA", 6, |_| {})];
     let estate = Estate::of(SPEC);
     for ((name, root), number) in ["one", "two"].iter().zip(&roots).zip([7, 6]) {
         put(&estate.path(&format!("ca/{name}.pem")), root);

@@ -2,12 +2,13 @@
 //! is read by a real reader of its format.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+use crate::markdown::{options, words};
 use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use comrak::nodes::{AstNode, NodeValue};
-use comrak::{Arena, Options, parse_document};
+use comrak::{Arena, parse_document};
 use support::{Estate, SPEC, Wish, certificate};
 use trustmason_keystore::{Certificate, fold_alias, is_hidden};
 use trustmason_plan::text::escape;
@@ -53,35 +54,10 @@ fn hostile() -> (Estate, BTreeMap<String, String>) {
     (estate, whys)
 }
 
-fn options() -> Options<'static> {
-    let mut options = Options::default();
-    let ours = &mut options.extension;
-    ours.table = true;
-    ours.strikethrough = true;
-    ours.autolink = true;
-    ours.tasklist = true;
-    ours.footnotes = true;
-    ours.math_dollars = true;
-    ours.alerts = true;
-    options
-}
-
 #[derive(Default)]
 struct Seen {
     headings: Vec<String>,
     rows: Vec<Vec<String>>,
-}
-
-fn words<'a>(node: &'a AstNode<'a>) -> String {
-    let mut out = String::new();
-    for child in node.descendants() {
-        match &child.data().value {
-            NodeValue::Text(text) => out.push_str(text),
-            NodeValue::Code(code) => out.push_str(&code.literal),
-            _ => {}
-        }
-    }
-    out
 }
 
 fn walk<'a>(node: &'a AstNode<'a>, seen: &mut Seen) {

@@ -11,22 +11,14 @@
 
 use crate::support;
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyUsagePurpose};
-use support::{Estate, key, put};
+use support::{Estate, put};
 use trustmason_keystore::Fingerprint;
 
 const PCCE_2000: &str = include_str!("../../../specs/pcce-2000.yaml");
 
 /// All of side A is to be issued by a CA, where everything was self-signed.
 fn upgraded() -> Estate {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "Acme Root CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
-    let root = params.self_signed(&key(7)).unwrap().der().to_vec();
+    let root = support::root("Acme Root CA", 7, |_| {});
     let estate = Estate::of(PCCE_2000);
     let authority = format!(
         "authorities:\n  corp-ca:\n    root: {{ file: ./ca/root.pem, sha256: '{}' }}\n    requests_dir: ./csr\n    inbox: ./inbox\n",

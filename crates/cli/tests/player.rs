@@ -3,13 +3,14 @@
 //! pack that comes to "No changes.", and nothing is left that looks undone.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+use crate::markdown::words;
 use crate::support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use comrak::nodes::{AstNode, NodeValue};
+use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use support::{Estate, SPEC, Wish, certificate, files, pem, put};
 use trustmason_keystore::Certificate;
@@ -24,18 +25,6 @@ struct Page {
     sections: Vec<(String, Vec<String>)>,
     /// The lines of the blocks of code, each with its heading.
     commands: Vec<(String, String)>,
-}
-
-fn words<'a>(node: &'a AstNode<'a>) -> String {
-    let mut out = String::new();
-    for child in node.descendants() {
-        match &child.data().value {
-            NodeValue::Text(text) => out.push_str(text),
-            NodeValue::Code(code) => out.push_str(&code.literal),
-            _ => {}
-        }
-    }
-    out
 }
 
 fn read(text: &str) -> Page {

@@ -139,24 +139,20 @@ pub fn confirm(
     let manual = claim.plan.manual.iter().find(|manual| manual.target() == claim.target);
     let (handoff, manual) = match (handoff, manual) {
         (Some(handoff), Some(manual)) => (handoff, manual),
-        // Nothing is left to do there: the word that settled it is given again, or an export takes its place.
-        (Some(handoff), None) if handoff.confirmed.is_some() => {
+        // Nothing is left to do there: the word that settled it is given again, an export takes its place, or whoever carried the pack
+        // out exported the store too, which says more than their word.
+        (Some(handoff), None)
+            if handoff.confirmed.is_some()
+                || packs::done(claim.plan, &claim.ledger.ledger).any(|done| done == claim.target) =>
+        {
             let confirmation = match claim.from {
                 None => again(claim, handoff),
                 Some(export) => observed(claim, export, secrets, certificates)?,
             };
+            let unsaid = handoff.confirmed.is_none();
             let confirmation = record(claim, handoff, confirmation, disk, lock)?;
-            return Ok(Confirmed { confirmation, added: 0, removed: 0, left: None });
-        }
-        // Whoever carried it out exported the store too, and the export says more than their word.
-        (Some(handoff), None) if packs::done(claim.plan, &claim.ledger.ledger).any(|done| done == claim.target) => {
-            let confirmation = match claim.from {
-                None => again(claim, handoff),
-                Some(export) => observed(claim, export, secrets, certificates)?,
-            };
-            let confirmation = record(claim, handoff, confirmation, disk, lock)?;
-            let left = packs::put_away(disk, lock.state(), claim.target).err();
-            return Ok(Confirmed { confirmation, added: 0, removed: 0, left });
+            let away = || packs::put_away(disk, lock.state(), claim.target).err();
+            return Ok(Confirmed { confirmation, added: 0, removed: 0, left: unsaid.then(away).flatten() });
         }
         (Some(handoff), None) => return Err(ConfirmError::MovedOn { target, written: handoff.written }),
         (None, Some(_)) => return Err(ConfirmError::NoPack { target }),

@@ -260,6 +260,7 @@ impl<'a> Desk<'a> {
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings.dedup();
         let blocked = self.blocked();
+        let extending = self.extending();
         let summary = self.summary(&manual, blocked.len());
         Plan {
             estate: ground.topology.estate.clone(),
@@ -269,10 +270,10 @@ impl<'a> Desk<'a> {
             mints: self.mints(),
             certificates: self.certificates(&manual),
             identities: self.identities(),
-            restarts: self.restarts(),
+            restarts: self.restarts(&extending),
             forecast: self.forecast(),
-            barriers: self.barriers(),
-            first: self.first(),
+            barriers: self.barriers(&extending),
+            first: Self::first(&extending),
             readers: self.readers(),
             interruptions: self.interruptions(),
             stores: self.stores,

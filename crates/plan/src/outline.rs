@@ -477,6 +477,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The obstacles, each once with all that it blocks, in the order in which they first stand in the way.
+    pub fn obstacles(&self) -> Vec<(&Blocked, BTreeSet<&str>)> {
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut all: Vec<(&Blocked, BTreeSet<&str>)> = Vec::new();
+        for one in &self.blocked {
+            let number = *numbers.entry(&one.why).or_insert(all.len());
+            match all.get_mut(number) {
+                Some((_, what)) => drop(what.insert(&one.what)),
+                None => all.push((one, BTreeSet::from([one.what.as_str()]))),
+            }
+        }
+        all
+    }
+
     /// A change by its number.
     pub fn change(&self, id: ChangeId) -> Option<&Change> {
         self.changes.iter().find(|c| c.id == id)

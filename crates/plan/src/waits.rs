@@ -42,7 +42,7 @@ impl Plan {
     pub fn waits(&self) -> Waits<'_> {
         let mut waits = Waits::default();
         for restart in &self.restarts {
-            match self.counts(&restart.service) {
+            match self.judged(restart) {
                 Ok(()) => waits.restarts.push(restart),
                 Err(Idle::First) => {
                     waits.later.extend(self.first.get(&restart.service).map(|first| (restart, first)));
@@ -62,13 +62,15 @@ impl Plan {
     /// # Errors
     /// [`Idle`]: why it would count for nothing.
     pub fn counts(&self, service: &ServiceId) -> Result<(), Idle> {
-        let Some(restart) = self.restarts.iter().find(|restart| restart.service == *service) else {
-            return Err(Idle::Unneeded);
-        };
+        let restart = self.restarts.iter().find(|restart| restart.service == *service);
+        restart.map_or(Err(Idle::Unneeded), |restart| self.judged(restart))
+    }
+
+    fn judged(&self, restart: &Restart) -> Result<(), Idle> {
         match restart {
             Restart { pending_since: Some(_), .. } => Ok(()),
             Restart { because, .. } if !because.is_empty() => Err(Idle::Changes),
-            Restart { rotation: true, .. } if self.first.contains_key(service) => Err(Idle::First),
+            Restart { rotation: true, service, .. } if self.first.contains_key(service) => Err(Idle::First),
             Restart { rotation, .. } => rotation.then_some(()).ok_or(Idle::Unneeded),
         }
     }

@@ -14,6 +14,8 @@
     reason = "tests"
 )]
 
+#[path = "../../../fixtures/markdown.rs"]
+mod markdown;
 mod world;
 
 mod by_name;

@@ -11,8 +11,10 @@
 
 use std::process::Command as Process;
 
+use crate::markdown;
+
 use comrak::nodes::{AstNode, NodeValue};
-use comrak::{Arena, Options, parse_document};
+use comrak::{Arena, parse_document};
 use proptest::prelude::*;
 use trustmason_plan::inline;
 use trustmason_plan::markdown::{Inline, Markdown, code, text};
@@ -24,31 +26,11 @@ fn corpus() -> Vec<String> {
     serde_json::from_str(include_str!("../../../fixtures/hostile.json")).unwrap()
 }
 
-fn options() -> Options<'static> {
-    let mut options = Options::default();
-    let ours = &mut options.extension;
-    ours.table = true;
-    ours.strikethrough = true;
-    ours.autolink = true;
-    ours.tasklist = true;
-    ours.footnotes = true;
-    ours.superscript = true;
-    ours.subscript = true;
-    ours.underline = true;
-    ours.math_dollars = true;
-    ours.math_code = true;
-    ours.description_lists = true;
-    ours.front_matter_delimiter = Some("---".to_owned());
-    ours.alerts = true;
-    ours.spoiler = true;
-    options
-}
-
 /// What a viewer shows: a word for each block and its text.
 fn seen(markdown: &str) -> Vec<(&'static str, String)> {
     let arena = Arena::new();
     let mut out = Vec::new();
-    walk(parse_document(&arena, markdown, &options()), &mut out);
+    walk(parse_document(&arena, markdown, &markdown::options()), &mut out);
     out
 }
 

@@ -9,7 +9,7 @@ use trustmason_plan::text::{count, escape};
 use trustmason_plan::waits::Idle;
 use trustmason_spec::name::ServiceId;
 
-use super::confirm::person;
+use super::confirm::{left, person};
 use crate::args::AckArgs;
 use crate::clock::{self, Clock};
 use crate::console::Console;
@@ -17,7 +17,6 @@ use crate::exit::Facts;
 use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
-use crate::view::ladder::{self, Onward};
 use crate::view::line;
 
 pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
@@ -48,11 +47,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     for one in refused.iter().chain(&meant.idle) {
         line!(text, "Not recorded: {one}.");
     }
-    // What is left is asked of the plan that there is now, and of nothing else.
-    let mut sight = machine.look(&estate, console)?;
-    let limited = Onward::said(&sight.ledger.ledger).options(&options);
-    let next = estate.judge(&mut sight.observed, &limited, machine.clock.now());
-    ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
+    left(&mut text, &machine, &estate, console);
     console.report(&text);
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
 }

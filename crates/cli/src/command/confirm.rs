@@ -13,6 +13,7 @@ use crate::load::{self, Estate, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::ladder::{self, Onward};
+use crate::view::line;
 
 pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let named = HandOffTarget::meant_by(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
@@ -46,9 +47,6 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let confirmed = confirm(claim, &machine.disk, &machine.secrets, &machine.certificates, &mut lock)
         .map_err(|e| Stop::refused(e.to_string()))?;
     drop(lock);
-    let mut sight = machine.look(&estate, console)?;
-    let limited = Onward::said(&sight.ledger.ledger).options(&options);
-    let next = estate.judge(&mut sight.observed, &limited, machine.clock.now());
     let target = target.called(topology);
     let holds = count(confirmed.confirmation.holds.len(), "certificate");
     let done = match (confirmed.added, confirmed.removed) {
@@ -59,12 +57,26 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
         ConfirmationKind::Claimed => format!("Recorded, by the word of {by}: {target}: {done}.\n"),
         ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}; {done}.\n"),
     };
-    ladder::left(&mut text, &next, &Onward::said(&sight.ledger.ledger));
+    left(&mut text, &machine, &estate, console);
     console.report(&text);
     if let Some(error) = &confirmed.left {
         console.warn(&format!("the pack is done, and its files are still there: {error}"));
     }
     Ok(Facts::FINE)
+}
+
+/// Says what is left after a person's word was recorded, by the plan that there is now and nothing else. What was recorded stands
+/// whether that can be told or not.
+pub(super) fn left(out: &mut String, machine: &Machine, estate: &Estate, console: Console) {
+    let next = machine.look(estate, console).and_then(|mut sight| {
+        let onward = Onward::said(&sight.ledger.ledger);
+        let options = onward.options(&estate.options(Question::default())?);
+        Ok((estate.judge(&mut sight.observed, &options, machine.clock.now()), onward))
+    });
+    match next {
+        Ok((next, onward)) => ladder::left(out, &next, &onward),
+        Err(stop) => line!(out, "What is left cannot be told: {}.", stop.into_message()),
+    }
 }
 
 /// That the estate has nothing of that name, and what may have been meant.

@@ -1,5 +1,6 @@
 //! `explain`: why an entry is wanted, by which rule, from which document.
 
+use trustmason_plan::shell::Command;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
 
@@ -11,7 +12,6 @@ use crate::load::{self, Question, did_you_mean};
 use crate::machine::Machine;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
-use trustmason_plan::shell::Command;
 
 pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;

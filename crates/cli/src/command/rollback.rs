@@ -52,10 +52,11 @@ pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> 
     };
     let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
     drop(lock);
-    let mut sight = machine.look(&estate, console)?;
-    let next = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
+    let next = machine.look(&estate, console).and_then(|mut sight| {
+        Ok(estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now()))
+    });
     let packs: Vec<String> = undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
-    console.report(&report(&undone, &packs, &next));
+    console.report(&report(&undone, &packs, next));
     Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
 }
 
@@ -92,7 +93,8 @@ fn preview(outlook: &Outlook) -> String {
     out
 }
 
-fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
+/// What was taken back, and what is left, if that can be told.
+fn report(undone: &Undone, packs: &[String], next: Result<Plan, Stop>) -> String {
     let mut out = String::new();
     let mut restored = 0;
     for (store, outcome) in &undone.stores {
@@ -134,9 +136,14 @@ fn report(undone: &Undone, packs: &[String], next: &Plan) -> String {
         line!(out, "{} {warning}", paint(WARN, "!"));
     }
     out.push('\n');
-    let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
-    ladder::restarts_now(&mut out, &again);
-    ladder::how_to_go_on(&mut out, next, &Onward::undone());
+    match next {
+        Ok(next) => {
+            let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
+            ladder::restarts_now(&mut out, &again);
+            ladder::how_to_go_on(&mut out, &next, &Onward::undone());
+        }
+        Err(stop) => line!(out, "{} what is left cannot be told: {}", paint(BAD, "!"), stop.into_message()),
+    }
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",
         // The run counts as taken back: another rollback would take the one before it.

@@ -1,6 +1,6 @@
 //! What came of an apply: per store and pack, what is left for whom, and the last line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -118,18 +118,6 @@ impl<'a> Report<'a> {
         let idle = |round: &Round| round.outcomes.run.is_none() && round.restarts.is_empty();
         self.shown && self.rounds.iter().all(|round| idle(round) && round.plan.changes.is_empty())
     }
-
-    /// What is blocked afterwards, each reason once, with all that it blocks.
-    fn blocked(self) -> Vec<(&'a Blocked, BTreeSet<&'a str>)> {
-        let mut all: Vec<(&Blocked, BTreeSet<&str>)> = Vec::new();
-        for one in &self.next.blocked {
-            match all.iter_mut().find(|(other, _)| other.why == one.why) {
-                Some((_, what)) => drop(what.insert(&one.what)),
-                None => all.push((one, BTreeSet::from([one.what.as_str()]))),
-            }
-        }
-        all
-    }
 }
 
 /// The report as text.
@@ -156,7 +144,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     if !report.is_said() {
         ladder::restarts_now(&mut out, &report.restarts());
     }
-    let blocked = report.blocked();
+    let blocked = report.next.obstacles();
     if !blocked.is_empty() {
         line!(out, "{}", paint(BOLD, "Still blocked:"));
         for (Blocked { what, kind, why }, all) in blocked {

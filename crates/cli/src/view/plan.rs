@@ -25,7 +25,10 @@ pub(crate) fn plan(plan: &Plan, verbose: bool) -> String {
     folded.tell(&mut out, plan);
     let mut said = BTreeSet::new();
     hosts(&mut out, plan, &folded, &mut said, verbose);
-    blocked(&mut out, plan, verbose);
+    // With -v each stands where it belongs.
+    if !verbose {
+        blocked(&mut out, plan);
+    }
     said.extend(plan.blocked.iter().map(|one| one.why.clone()));
     findings(&mut out, plan, &said, verbose);
     ladder::interruptions(&mut out, plan);
@@ -213,21 +216,21 @@ fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
     line!(out, "{row}");
 }
 
-/// What is blocked, each obstacle once, with what it blocks.
-fn blocked(out: &mut String, plan: &Plan, verbose: bool) {
-    // With -v each stands where it belongs; a store that cannot be written says so in its host's section.
-    let store = |one: &&Blocked| {
-        !plan.stores.iter().any(|s| matches!(&s.verdict, StoreVerdict::Blocked(why) if why.to_string() == one.why))
-    };
-    let mut by_why: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for one in plan.blocked.iter().filter(|_| !verbose).filter(store) {
-        by_why.entry((one.kind.as_str(), &one.why)).or_default().insert(&one.what);
-    }
-    if by_why.is_empty() {
+/// What is blocked, each obstacle once, with what it blocks. A store that cannot be written says so in its host's section.
+fn blocked(out: &mut String, plan: &Plan) {
+    let whole = plan.stores.iter().filter_map(|view| match &view.verdict {
+        StoreVerdict::Blocked(why) => Some(why.to_string()),
+        StoreVerdict::InSync | StoreVerdict::Change(_) => None,
+    });
+    let whole: BTreeSet<String> = whole.collect();
+    let mut all = plan.obstacles();
+    all.retain(|(one, _)| !whole.contains(&one.why));
+    if all.is_empty() {
         return;
     }
+    all.sort_by_key(|(one, _)| (one.kind.as_str(), &one.why));
     line!(out, "{}", paint(BOLD, "Blocked:"));
-    for ((kind, why), what) in by_why {
+    for (Blocked { kind, why, .. }, what) in all {
         line!(out, "  {} ({kind}) {why}", paint(BAD, "!"));
         for what in what {
             line!(out, "      {}", paint(DIM, what));

@@ -20,7 +20,10 @@ use std::process::{Command, Stdio};
 use std::sync::{LazyLock, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
-use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, PKCS_RSA_SHA256, SerialNumber};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, KeyPair, KeyUsagePurpose,
+    PKCS_RSA_SHA256, SerialNumber,
+};
 use trustmason_keystore::{
     Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock, fold_alias,
 };
@@ -176,6 +179,19 @@ fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
         return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
     }
     NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string())[0]).unwrap())
+}
+
+/// The root of an authority under one of the keys, made by what its test changes.
+pub fn root(cn: &str, key_number: usize, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, cn);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
+    change(&mut params);
+    params.self_signed(&key(key_number)).unwrap().der().to_vec()
 }
 
 /// Each is signed once: a test with many estates has mostly the same ones in them.

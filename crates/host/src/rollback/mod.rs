@@ -111,7 +111,7 @@ pub struct Undone {
 impl Undone {
     /// Whether every store is what it was. The run counts as taken back then, whatever trouble there was beside the stores.
     pub fn is_restored(&self) -> bool {
-        let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
+        let stores = self.stores.values().all(StoreOutcome::is_done);
         stores && self.stores.len() == self.wanted
     }
 

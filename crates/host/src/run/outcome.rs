@@ -75,6 +75,13 @@ pub enum StoreOutcome {
     },
 }
 
+impl StoreOutcome {
+    /// Whether the store holds what was planned.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Written { .. } | Self::Unchanged)
+    }
+}
+
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeOutcome {
@@ -119,6 +126,13 @@ pub enum PackOutcome {
     },
 }
 
+impl PackOutcome {
+    /// Whether the pack lies there as it was planned.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Written { .. } | Self::Unchanged { .. })
+    }
+}
+
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
@@ -147,9 +161,8 @@ pub struct Outcomes {
 impl Outcomes {
     /// Whether everything that was to be done was done.
     pub fn is_complete(&self) -> bool {
-        let stores = self.stores.values().all(|s| matches!(s, StoreOutcome::Written { .. } | StoreOutcome::Unchanged));
-        let packs =
-            self.packs.values().all(|p| matches!(p, PackOutcome::Written { .. } | PackOutcome::Unchanged { .. }));
+        let stores = self.stores.values().all(StoreOutcome::is_done);
+        let packs = self.packs.values().all(PackOutcome::is_done);
         let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
         stores && packs && changes && self.unasked.is_empty() && self.troubles.is_empty() && !self.interrupted
     }

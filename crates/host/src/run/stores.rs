@@ -176,7 +176,7 @@ impl Running<'_> {
         if let Some(deed) = written.deed() {
             self.books.take(&deed);
         }
-        if matches!(written.outcome, StoreOutcome::Written { .. } | StoreOutcome::Unchanged) {
+        if written.outcome.is_done() {
             for change in &job.able {
                 if let ChangeDeed::Regenerate { identity, .. } = &change.deed {
                     self.unstage(identity);

@@ -46,7 +46,7 @@ impl<'a> Desk<'a> {
         })
     }
 
-    pub(super) fn restarts(&self) -> Vec<Restart> {
+    pub(super) fn restarts(&self, extending: &[Need]) -> Vec<Restart> {
         let mut because: BTreeMap<&ServiceId, BTreeSet<ChangeId>> = BTreeMap::new();
         let topology = self.ground.topology;
         for change in &self.changes {
@@ -61,7 +61,7 @@ impl<'a> Desk<'a> {
             }
         }
         let pending: BTreeMap<&ServiceId, Timestamp> = self.pending().collect();
-        let rotating = self.rotating();
+        let rotating = self.rotating(extending);
         let all: BTreeSet<&ServiceId> = because.keys().chain(pending.keys()).copied().chain(&rotating).collect();
         restart::steps(topology, all)
             .into_iter()
@@ -78,7 +78,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Services that rotations wait for before their next phase; of a rotation that has not installed yet, those of the trusters.
-    fn rotating(&self) -> BTreeSet<ServiceId> {
+    fn rotating(&self, extending: &[Need]) -> BTreeSet<ServiceId> {
         let (topology, selection) = (self.ground.topology, self.ground.selection);
         let settling = self.overlaps().filter(|overlap| overlap.stage == Stage::Settle);
         let settling = settling.flat_map(|overlap| {
@@ -86,7 +86,6 @@ impl<'a> Desk<'a> {
             let waits = overlap.needs.iter().flat_map(|need| &need.waits);
             waits.filter(move |wait| home || selection.takes(topology, wait.host()))
         });
-        let extending = self.extending();
         let extending = extending.iter().flat_map(|need| &need.waits);
         extending.chain(settling).filter_map(Wait::restart).cloned().collect()
     }
@@ -149,10 +148,10 @@ impl<'a> Desk<'a> {
     }
 
     /// What must have happened between the phases, for the rotations that end in a selected store or live in one.
-    pub(super) fn barriers(&self) -> Vec<Barrier> {
+    pub(super) fn barriers(&self, extending: &[Need]) -> Vec<Barrier> {
         let topology = self.ground.topology;
         let mut install = BTreeSet::new();
-        let mut extend: BTreeSet<Wait> = self.extending().into_iter().flat_map(|need| need.waits).collect();
+        let mut extend: BTreeSet<Wait> = extending.iter().flat_map(|need| &need.waits).cloned().collect();
         for overlap in self.overlaps() {
             let home = self.ground.selection.takes(topology, &overlap.identity.host);
             if overlap.stage == Stage::Settle {
@@ -173,7 +172,7 @@ impl<'a> Desk<'a> {
     }
 
     /// What the trusters of the selected rotations still lack before the identities may change.
-    fn extending(&self) -> Vec<Need> {
+    pub(super) fn extending(&self) -> Vec<Need> {
         let (topology, selection) = (self.ground.topology, self.ground.selection);
         let blocked: BTreeSet<&str> =
             self.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))).map(|e| e.id.as_str()).collect();
@@ -199,9 +198,9 @@ impl<'a> Desk<'a> {
     }
 
     /// The hand-offs that must be confirmed before a restart of a service counts for the rotations that wait for it.
-    pub(super) fn first(&self) -> BTreeMap<ServiceId, BTreeSet<Called>> {
+    pub(super) fn first(extending: &[Need]) -> BTreeMap<ServiceId, BTreeSet<Called>> {
         let mut first: BTreeMap<ServiceId, BTreeSet<Called>> = BTreeMap::new();
-        for need in self.extending() {
+        for need in extending {
             let Some(called) = need.hand_off() else { continue };
             for service in need.waits.iter().filter_map(Wait::restart) {
                 first.entry(service.clone()).or_default().insert(called.clone());
