@@ -94,15 +94,26 @@ fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
     Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
 }
 
+/// A key in the clear as PKCS#8, and what kind it is, whichever of the three forms it has; `None` where it is no key.
+pub(crate) fn in_the_clear(der: Zeroizing<Vec<u8>>) -> Option<(Zeroizing<Vec<u8>>, KeyAlgorithm)> {
+    if let Ok(parts) = pkcs8(&der) {
+        let kind = parts.info.algorithm;
+        return Some((der, kind));
+    }
+    let wrapped = from_sec1(&der).unwrap_or_else(|| from_pkcs1(&der));
+    let kind = pkcs8(&wrapped).ok()?.info.algorithm;
+    Some((wrapped, kind))
+}
+
 /// An RSAPrivateKey (RFC 8017 A.1.2), as `BEGIN RSA PRIVATE KEY` has it, in a PrivateKeyInfo.
-pub(crate) fn from_pkcs1(numbers: &[u8]) -> Zeroizing<Vec<u8>> {
+fn from_pkcs1(numbers: &[u8]) -> Zeroizing<Vec<u8>> {
     // rsaEncryption (1.2.840.113549.1.1.1) with NULL.
     let algorithm = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     wrapped(&algorithm, numbers)
 }
 
 /// An ECPrivateKey (RFC 5915 §3), as `BEGIN EC PRIVATE KEY` has it, in a PrivateKeyInfo; `None` where it names no curve.
-pub(crate) fn from_sec1(key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn from_sec1(key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut fields = Der::new(key).expect(der::SEQUENCE).ok()?.inner();
     fields.expect(der::INTEGER).ok()?;
     fields.expect(der::OCTET_STRING).ok()?;

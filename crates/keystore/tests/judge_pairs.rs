@@ -13,7 +13,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads its environment and writes for OpenSSL")]
 
 use std::fs;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use rcgen::{CertificateParams, KeyPair};
 use trustmason_keystore::{Interner, KeyMatch, Password, Store};
@@ -128,6 +129,26 @@ fn wrapped(text: &str, width: usize) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// The labels that keys in the clear have, of RFC 7468 §10 and of OpenSSL's own forms.
+const LABELS: [&str; 4] = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"];
+
+/// A key in the form that OpenSSL had before PKCS#8 (RFC 8017 A.1.2, RFC 5915 §3).
+fn traditional(key: &str) -> String {
+    let mut convert = Command::new("openssl");
+    convert.args(["pkey", "-traditional"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut convert = convert.spawn().expect("openssl starts");
+    convert.stdin.take().unwrap().write_all(key.as_bytes()).unwrap();
+    let output = convert.wait_with_output().unwrap();
+    assert!(output.status.success(), "openssl pkey");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same block under another label.
+fn relabelled(text: &str, label: &str) -> String {
+    let body: String = text.lines().filter(|line| !line.starts_with('-')).map(|line| format!("{line}\n")).collect();
+    format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
+}
+
 /// What this crate says of a pair: nothing, or why the service that reads it does not start.
 fn refused(certificate: &[u8], key: &[u8]) -> Option<String> {
     let store = match Store::open_pair(Some(certificate.to_vec()), Some(key.to_vec()), &Interner::new()) {
@@ -163,6 +184,13 @@ fn what_openssl_refuses_is_never_in_order_here() {
             cases.push((format!("{kind}, key: {what}"), good(certificate), damage(key)));
             let chained = [good(certificate), damage(&rsa.0)].concat();
             cases.push((format!("{kind}, second certificate: {what}"), chained, good(key)));
+        }
+        // Each form under each label: what stands under a wrong one is loaded where it is a key of that kind in another form.
+        for (form, text) in [("PKCS#8", key.clone()), ("traditional", traditional(key))] {
+            for label in LABELS {
+                let text = relabelled(&text, label).into_bytes();
+                cases.push((format!("{kind}, key: {form} under {label}"), certificate.as_bytes().to_vec(), text));
+            }
         }
     }
     for (at, (_, certificate, key)) in cases.iter().enumerate() {

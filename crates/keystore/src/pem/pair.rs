@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::openssl::Extent;
 use super::scan::{self, Block};
 use super::{Found, Note, append, label, newline, no_certificate, openssl, read};
+use crate::certificate::KeyAlgorithm;
 use crate::edit::{Disposition, Edits, NewEntry, NewKey, TouchedFiles, sealed_key};
 use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::{Detected, Format, detect};
@@ -131,13 +132,33 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
         let why = label::disguise(body).unwrap_or("its Base64 is damaged");
         KeyError::Corrupt(format!("of its block at line {} {why}", block.line))
     })?);
-    let pkcs8 = match block.label {
-        PKCS1 => Some(key::from_pkcs1(&der)),
-        SEC1 => key::from_sec1(&der),
-        "PRIVATE KEY" => Some(der),
+    // What OpenSSL reads through `SSL_CTX_use_PrivateKey_file`: under a label of one kind a key of that kind in either form, under
+    // `PRIVATE KEY` only PKCS#8 (which the program `openssl` is not so strict about).
+    let kind = match block.label {
+        PKCS1 => Some(KeyAlgorithm::Rsa),
+        SEC1 => Some(KeyAlgorithm::Ec),
+        "PRIVATE KEY" => None,
         other => return Err(KeyError::Unsupported(format!("the form `{}`", crate::text::visible(other)))),
     };
-    let pkcs8 = pkcs8.ok_or_else(|| KeyError::Corrupt("it names no curve (RFC 5915 §3)".to_owned()))?;
+    let is_pkcs8 = key::is_pkcs8(&der);
+    let hint = "write it again (openssl pkey -in FILE -out FILE.new)";
+    let pkcs8 = match (key::in_the_clear(der), kind) {
+        (Some((pkcs8, found)), Some(kind)) if kind == found => pkcs8,
+        (Some((pkcs8, _)), None) if is_pkcs8 => pkcs8,
+        (Some((_, found)), Some(_)) => {
+            let why = format!("under `BEGIN {}` its file holds a key of another kind ({found})", block.label);
+            return Err(KeyError::NotLoaded { why, hint });
+        }
+        (Some((_, found)), None) => {
+            let why =
+                format!("under `BEGIN PRIVATE KEY` its file holds what belongs under `BEGIN {found} PRIVATE KEY`");
+            return Err(KeyError::NotLoaded { why, hint });
+        }
+        (None, _) => {
+            let why = "its block is no private key (RFC 5208 §5, RFC 8017 A.1.2, RFC 5915 §3)";
+            return Err(KeyError::Corrupt(why.to_owned()));
+        }
+    };
     Ok((block.label, pkcs8))
 }
 
