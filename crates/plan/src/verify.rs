@@ -1,8 +1,9 @@
 //! A plan held against itself: every number, name and fingerprint in it leads somewhere, no two things in it are one, and its
-//! last line counts what is in it. A defect found here is one of the planner, never of an estate; the tests, and every plan of
-//! a debug build, ask.
+//! last line counts what is in it. A defect found here is one of the planner, never of an estate: every plan of a debug build is
+//! asked, and every plan before a run.
 
 mod counts;
+mod deeds;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -72,6 +73,8 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     desk.names();
     desk.stores();
     desk.changes();
+    desk.deeds();
+    desk.removals();
     desk.order();
     desk.edges();
     desk.findings();

@@ -6,7 +6,10 @@ use crate::world;
 use std::collections::BTreeMap;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{ChangeId, Deed, EdgeVerdict, ManualKind, Material, Plan, StoreVerdict, Wait};
+use trustmason_plan::change::{
+    After, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, ManualKind, Material, Plan, StoreVerdict, Wait,
+};
+use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::verify;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
@@ -47,12 +50,36 @@ fn nobody() -> Fingerprint {
     Fingerprint::of(b"nobody")
 }
 
-fn first(plan: &mut Plan, is: impl Fn(&Deed) -> bool) -> &mut trustmason_plan::change::Change {
+fn first(plan: &mut Plan, is: impl Fn(&Deed) -> bool) -> &mut Change {
     plan.changes.iter_mut().find(|change| is(&change.deed)).unwrap()
 }
 
 fn replaces(deed: &Deed) -> bool {
     matches!(deed, Deed::Replace { .. })
+}
+
+fn imports(deed: &Deed) -> bool {
+    matches!(deed, Deed::Import { .. })
+}
+
+/// The same change once more, under a number of its own.
+fn again(plan: &mut Plan, is: impl Fn(&Deed) -> bool) {
+    let mut change = first(plan, is).clone();
+    change.id = ChangeId(98);
+    let store = plan.stores.iter_mut().find(|store| store.id == change.store).unwrap();
+    let StoreVerdict::Change(ids) = &mut store.verdict else { panic!("{store:?}") };
+    ids.push(change.id);
+    plan.changes.push(change);
+}
+
+/// A replacement that became a deletion of what is stale.
+fn deleted(plan: &mut Plan, because: DeleteReason) -> &mut Change {
+    let change = first(plan, replaces);
+    let Deed::Replace { entries, .. } = &change.deed else { panic!() };
+    change.deed = Deed::Delete { entry: entries[0], because };
+    change.after = After::Gone;
+    change.finding = Kind::Stale;
+    change
 }
 
 fn regenerates(deed: &Deed) -> bool {
@@ -121,6 +148,54 @@ const BREAKS: &[Break] = &[
         "a resumed key",
         |p| p.mints.values_mut().for_each(|mint| mint.resumed = Some(nobody())),
         "the new key of h0.acme.example/wsm speaks of certificate",
+    ),
+    (
+        "what stands there afterwards",
+        |p| first(p, replaces).after = After::Gone,
+        "what stands there afterwards is not what it puts there",
+    ),
+    (
+        "another certificate afterwards",
+        |p| {
+            let change = first(p, replaces);
+            change.after = After::Known(change.before.clone().unwrap());
+            let Deed::Replace { material, .. } = &mut change.deed else { panic!() };
+            *material = Material::Known(nobody());
+        },
+        "what stands there afterwards is not what it puts there",
+    ),
+    ("an entry in two changes", |p| again(p, replaces), "another change is about the same entry"),
+    ("an alias given twice", |p| again(p, imports), "another change gives the same alias"),
+    (
+        "a replacement of nothing",
+        |p| {
+            let Deed::Replace { entries, .. } = &mut first(p, replaces).deed else { panic!() };
+            entries.clear();
+        },
+        "it replaces nothing",
+    ),
+    (
+        "a deletion of what an edge holds",
+        |p| {
+            let change = deleted(p, DeleteReason::Predecessor);
+            let (store, alias) = (change.store.clone(), change.alias.clone());
+            let sha256 = change.before.as_ref().unwrap().sha256;
+            let edge = p.edges.iter_mut().find(|edge| edge.store == store).unwrap();
+            edge.alias = alias.map(|alias| alias.to_uppercase());
+            edge.sha256 = Some(sha256);
+            edge.verdict = EdgeVerdict::Held;
+        },
+        "it deletes what edge",
+    ),
+    (
+        "a deletion without a reason",
+        |p| _ = deleted(p, DeleteReason::Distrust),
+        "distrust is no reason to delete what is stale",
+    ),
+    (
+        "a deletion of nobody knows what",
+        |p| deleted(p, DeleteReason::Predecessor).before = None,
+        "nobody can say which certificate it deletes",
     ),
     ("a change that is waited for", |p| first(p, replaces).depends_on.push(ChangeId(99)), "speaks of change 99"),
     (

@@ -29,6 +29,7 @@ use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::change::{Deed, Plan};
 use trustmason_plan::observed::Observed;
 use trustmason_plan::undo;
+use trustmason_plan::{Defect, verify};
 use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
@@ -107,9 +108,31 @@ pub enum RunError {
         /// The ledger.
         ledger: PathBuf,
     },
+    /// The plan contradicts itself, which is a defect of the planner.
+    #[error(
+        "nothing was done: the plan contradicts itself, which is a defect of trustmason ({}); report it with the plan \
+         (trustmason plan --out FILE)",
+        Listed(defects)
+    )]
+    Defective {
+        /// What is wrong with it.
+        defects: Vec<Defect>,
+    },
     /// The state folder cannot be written.
     #[error("nothing was done, since the run could not be recorded: {0}")]
     State(#[from] DiskError),
+}
+
+/// Several things in one sentence.
+struct Listed<'a, T>(&'a [T]);
+
+impl<T: std::fmt::Display> std::fmt::Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, one) in self.0.iter().enumerate() {
+            write!(f, "{}{one}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
@@ -132,6 +155,10 @@ pub fn run(
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcomes, RunError> {
     let Request { plan, digest, topology, observed, ledger: loaded, now, author } = request;
+    let defects = verify(plan);
+    if !defects.is_empty() {
+        return Err(RunError::Defective { defects });
+    }
     let leftovers = leftovers(request);
     let idle = is_idle(request, lock.state());
     if idle {

@@ -77,6 +77,21 @@ fn converges(format: Format) {
 }
 
 #[test]
+fn a_plan_that_contradicts_itself_is_not_begun() {
+    let world = World::new(Format::Jks);
+    let (loaded, observed) = world.look();
+    let mut plan = world.plan();
+    plan.mints.clear();
+    let files = world.files();
+    let (gate, disk) = counted();
+    let refused = world.run(&plan, &loaded, &observed, &disk).unwrap_err();
+    let said = refused.to_string();
+    assert!(matches!(refused, RunError::Defective { .. }), "{said}");
+    assert!(said.contains("a new key of cvp1.acme.example/wsm, which the plan does not have"), "{said}");
+    assert_eq!((gate.taken(), world.files()), (0, files));
+}
+
+#[test]
 fn a_jks_estate_converges_and_a_second_run_writes_nothing() {
     converges(Format::Jks);
 }

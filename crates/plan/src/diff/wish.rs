@@ -1,5 +1,7 @@
 //! Every wanted edge finds its entry: the very one, one under another alias, or a place for a new one.
 
+use std::collections::BTreeSet;
+
 use trustmason_keystore::{Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
@@ -175,9 +177,49 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// An edge to an identity whose CA's reply this run installs, where nobody relies on what it presented before: its issuers are
+    /// what is trusted, and what leaves in the same run is not imported.
+    fn is_replied(wish: &Wish<'a>) -> bool {
+        let by_reply = wish.settled.renewal.as_ref().is_some_and(|renewal| !renewal.issuers.is_empty());
+        by_reply && wish.settled.overlap.is_none() && wish.edge.anchor == Anchor::ByIssuer
+    }
+
+    /// What becomes of such an edge: what becomes of those that ask for its issuers here.
+    fn by_issuers(&self, wish: Wish<'a>) -> Verdict {
+        let renewal = wish.settled.renewal.iter().flat_map(|renewal| &renewal.issuers);
+        let issuers: BTreeSet<Fingerprint> = renewal.map(|issuer| issuer.fingerprint()).collect();
+        let verdicts: Vec<&Verdict> = self
+            .wishes
+            .iter()
+            .filter(|w| w.edge.anchor == Anchor::Chain)
+            .filter(|w| {
+                w.settled.material.as_ref().ok().and_then(Material::known).is_some_and(|print| issuers.contains(&print))
+            })
+            .filter_map(|w| self.out.verdicts.get(&w.index))
+            .collect();
+        let blocked = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Blocked(why) => Some(Verdict::Blocked(why.clone())),
+            _ => None,
+        });
+        let made = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Draft(index) => Some(Verdict::Draft(*index)),
+            _ => None,
+        });
+        blocked.or(made).unwrap_or(Verdict::Held)
+    }
+
     /// Wishes nothing in the store fulfils yet.
     pub(super) fn fill_slots(&mut self) {
-        for wish in self.open_wishes() {
+        let (replied, others): (Vec<_>, Vec<_>) = self.open_wishes().into_iter().partition(Self::is_replied);
+        self.fill(others);
+        for wish in replied {
+            let verdict = self.by_issuers(wish);
+            self.settle_edge(wish, verdict);
+        }
+    }
+
+    fn fill(&mut self, wishes: Vec<Wish<'a>>) {
+        for wish in wishes {
             let Ok(material) = wish.settled.material.clone() else {
                 continue;
             };

@@ -1,0 +1,122 @@
+//! What each change does against what the plan says of it, and against what the edges of its store hold on to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trustmason_keystore::{EntryId, fold_alias};
+use trustmason_spec::name::StoreId;
+
+use super::Desk;
+use crate::change::{After, Change, Deed, DeleteReason, EdgeVerdict, Material};
+use crate::finding::Kind;
+
+/// Whether a finding is one that is mended by deleting for that reason.
+fn mends(because: DeleteReason, finding: Kind) -> bool {
+    match because {
+        // The last phase of a rotation withdraws what a predecessor left.
+        DeleteReason::Predecessor => matches!(finding, Kind::Stale | Kind::RotationWaiting),
+        DeleteReason::NoLongerWanted => finding == Kind::Stale,
+        DeleteReason::Retired => finding == Kind::Retired,
+        DeleteReason::Distrust => finding == Kind::Distrusted,
+        DeleteReason::Exclusive => finding == Kind::Unmanaged,
+    }
+}
+
+/// The entries that a change takes away or writes over.
+fn touched(deed: &Deed) -> Vec<EntryId> {
+    match deed {
+        Deed::Import { .. } => Vec::new(),
+        Deed::Replace { entries, .. } => entries.clone(),
+        Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
+        Deed::Regenerate { entry, .. } => entry.iter().copied().collect(),
+    }
+}
+
+/// The alias that a change gives to an entry that had another or none, folded.
+fn given(deed: &Deed) -> Option<String> {
+    let alias = match deed {
+        Deed::Import { alias, .. } => alias.as_deref()?,
+        Deed::Rename { to, .. } => to,
+        Deed::Regenerate { entry: None, alias, .. } if !alias.is_empty() => alias,
+        Deed::Replace { .. } | Deed::Delete { .. } | Deed::Regenerate { .. } => return None,
+    };
+    Some(fold_alias(alias).into_owned())
+}
+
+/// Whether what stands there afterwards is what the deed puts there.
+fn leaves(change: &Change) -> bool {
+    match (&change.deed, &change.after) {
+        (
+            Deed::Import { material: Material::Known(print), .. }
+            | Deed::Replace { material: Material::Known(print), .. },
+            After::Known(view),
+        ) => view.sha256 == *print,
+        // Of a certificate that was made before, only the subject is said.
+        (Deed::Import { .. } | Deed::Replace { .. }, After::Minted { .. })
+        | (
+            Deed::Import { material: Material::Minted(_), .. } | Deed::Replace { material: Material::Minted(_), .. },
+            After::Known(_),
+        )
+        | (Deed::Regenerate { .. }, After::Known(_) | After::Minted { .. })
+        | (Deed::Delete { .. }, After::Gone) => true,
+        (Deed::Rename { to, .. }, After::Alias(after)) => to == after,
+        _ => false,
+    }
+}
+
+impl Desk<'_> {
+    /// Each change leaves what it says, each entry is in one change, and each new alias is given once.
+    pub(super) fn deeds(&mut self) {
+        let plan = self.plan;
+        let mut entries: BTreeSet<(&StoreId, EntryId)> = BTreeSet::new();
+        let mut aliases: BTreeSet<(&StoreId, String)> = BTreeSet::new();
+        for change in &plan.changes {
+            let place = format!("change {}", change.id);
+            if !leaves(change) {
+                self.contradiction(&place, "what stands there afterwards is not what it puts there");
+            }
+            for entry in touched(&change.deed) {
+                if !entries.insert((&change.store, entry)) {
+                    self.contradiction(&place, "another change is about the same entry");
+                }
+            }
+            if given(&change.deed).is_some_and(|alias| !aliases.insert((&change.store, alias))) {
+                self.contradiction(&place, "another change gives the same alias");
+            }
+            if let Deed::Replace { entries, .. } = &change.deed
+                && entries.is_empty()
+            {
+                self.contradiction(&place, "it replaces nothing");
+            }
+        }
+    }
+
+    /// Nothing leaves that the plan does not say whose it is, or that an edge is said to hold.
+    pub(super) fn removals(&mut self) {
+        let plan = self.plan;
+        let mut held = BTreeMap::new();
+        for edge in plan.edges.iter().filter(|edge| matches!(edge.verdict, EdgeVerdict::Held)) {
+            if let (Some(alias), Some(sha256)) = (&edge.alias, edge.sha256) {
+                held.insert((&edge.store, fold_alias(alias).into_owned(), sha256), &edge.id);
+            }
+        }
+        for change in &plan.changes {
+            let Deed::Delete { because, .. } = &change.deed else { continue };
+            let place = format!("change {}", change.id);
+            if !mends(*because, change.finding) {
+                self.contradiction(
+                    &place,
+                    format!("{} is no reason to delete what is {}", because.as_str(), change.finding),
+                );
+            }
+            let (Some(before), alias) = (&change.before, change.alias.as_deref()) else {
+                self.contradiction(&place, "nobody can say which certificate it deletes");
+                continue;
+            };
+            let wanted =
+                alias.and_then(|alias| held.get(&(&change.store, fold_alias(alias).into_owned(), before.sha256)));
+            if let Some(edge) = wanted {
+                self.contradiction(&place, format!("it deletes what edge {edge} holds"));
+            }
+        }
+    }
+}
