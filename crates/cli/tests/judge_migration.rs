@@ -132,14 +132,17 @@ impl Estate {
     fn finish(&mut self) -> usize {
         for applies in 1..20 {
             let now = plan(&self.built);
-            for service in waited_for(&now) {
-                self.services.restart(&mut self.jvm, &service);
+            let waited = waited_for(&now);
+            for service in &waited {
+                self.services.restart(&mut self.jvm, service);
                 let (host, _) = service.split_once('/').unwrap();
                 for store in self.built.stores.iter().filter(|store| store.host == host) {
                     let reading = self.jvm.read(store);
                     self.last.insert((store.host.clone(), store.name), reading);
                 }
-                acknowledge(&self.built, &service);
+            }
+            if !waited.is_empty() {
+                acknowledge(&self.built, "*");
             }
             self.all_is_well("after restarts");
             let carried = carry_packs(&self.built, &mut |path| self.jvm.certificate(path));

@@ -1,6 +1,7 @@
-//! `cargo xtask fuzz`: builds the targets of `crates/keystore/fuzz` with coverage instrumentation, by the stable compiler and
-//! without further tools but a C++ compiler, makes their seeds, and runs them.
+//! `cargo xtask fuzz`: builds `crates/keystore/fuzz` with coverage instrumentation, by the stable compiler and without further tools
+//! but a C++ compiler, and runs it for each format.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,12 +40,17 @@ pub(crate) fn run(target: Option<&str>, length: Length, seed: u32) -> Result<(),
     let triple = host()?;
     // Named, so that build scripts are not instrumented.
     build.args(["--target", &triple]).env("CARGO_TARGET_DIR", &home).env("RUSTFLAGS", INSTRUMENTED);
+    // A few thousand inputs take less time than to optimise what they run in.
+    match length {
+        Length::Runs(_) => build.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+        Length::Seconds(_) => build.env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL"),
+    };
     process::run(&mut build)?;
-    seeds(&home)?;
+    let program = home.join(&triple).join("release/target");
     let mut table =
         format!("{:<16} {:>10} {:>9} {:>9} {:>8}\n", "target", "executions", "a second", "coverage", "seconds");
     for name in targets {
-        table.push_str(&campaign(&home, &home.join(&triple).join("release").join(name), name, length, seed)?);
+        table.push_str(&campaign(&home, &program, name, length, seed)?);
     }
     println!("\nseed {seed}\n{table}");
     Ok(())
@@ -59,27 +65,25 @@ fn host() -> Result<String, Failure> {
         .ok_or_else(|| "rustc names no host".into())
 }
 
-/// The fixtures, and the larger set of keystores where there is one.
-fn seeds(home: &Path) -> Result<(), Failure> {
-    let out = home.join("seeds");
-    if out.exists() {
-        fs::remove_dir_all(&out)?;
-    }
-    let mut make = process::cargo();
-    make.args(["run", "--quiet", "--package", "trustmason-keystore", "--example", "fuzz_seeds", "--"]).arg(&out);
-    make.arg("fixtures/keystore");
-    if let Some(folder) = std::env::var_os("TRUSTMASON_CORPUS") {
-        make.arg(PathBuf::from(folder).join("files"));
-    }
-    process::run(&mut make)
+/// What seeds are made of: the fixtures, and the larger set of keystores where there is one.
+fn sources() -> Result<OsString, Failure> {
+    let corpus = std::env::var_os("TRUSTMASON_CORPUS").map(|folder| PathBuf::from(folder).join("files"));
+    let folders = std::iter::once(process::root().join("fixtures/keystore")).chain(corpus);
+    std::env::join_paths(folders).map_err(|error| format!("seeds: {error}").into())
 }
 
 fn campaign(home: &Path, program: &Path, name: &str, length: Length, seed: u32) -> Result<String, Failure> {
     let (corpus, artifacts) = (home.join("corpus").join(name), home.join("artifacts").join(name));
     fs::create_dir_all(&corpus)?;
     fs::create_dir_all(&artifacts)?;
+    let seeds = home.join("seeds").join(name);
+    if seeds.exists() {
+        fs::remove_dir_all(&seeds)?;
+    }
+    fs::create_dir_all(&seeds)?;
     let mut fuzz = Command::new(program);
-    fuzz.arg(&corpus).args(Some(home.join("seeds").join(name)).filter(|folder| folder.is_dir()));
+    fuzz.env("TRUSTMASON_FUZZ", name).env("TRUSTMASON_FUZZ_FROM", sources()?).env("TRUSTMASON_FUZZ_SEEDS", &seeds);
+    fuzz.arg(&corpus).arg(&seeds);
     fuzz.arg(match length {
         Length::Runs(runs) => format!("-runs={runs}"),
         Length::Seconds(seconds) => format!("-max_total_time={seconds}"),

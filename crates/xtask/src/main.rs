@@ -42,6 +42,9 @@ enum Chore {
         /// What may be missing in CI: names from the list of tests that did not run, separated by commas
         #[arg(long, value_delimiter = ',')]
         allow_missing: Vec<String>,
+        /// Build in the release profile, which a run of the demo has built already
+        #[arg(long)]
+        release: bool,
         /// Passed on to the test runner
         #[arg(last = true)]
         runner: Vec<String>,
@@ -150,6 +153,9 @@ enum Chore {
         /// With the campaigns that stop the whole way at each of its steps
         #[arg(long)]
         long: bool,
+        /// Build in the release profile, whose build scripts a run of the demo has built already
+        #[arg(long)]
+        release: bool,
     },
     /// Writes docs/schema/*.json from `trustmason schema`
     Schema {
@@ -161,7 +167,9 @@ enum Chore {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
-        Chore::Test { no_judges, allow_missing, runner } => test::run(no_judges, allow_missing, &runner),
+        Chore::Test { no_judges, allow_missing, release, runner } => {
+            test::run(no_judges, allow_missing, release, &runner)
+        }
         Chore::Skipped { file } => skipped::tell(&file, None, &skipped::allowed(Vec::new())),
         #[cfg(feature = "bench")]
         Chore::Bench { quick, write, strict } if !cfg!(debug_assertions) => {
@@ -191,7 +199,7 @@ fn main() -> ExitCode {
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
-        Chore::Windows { allow_skip, long } => match windows::run(long) {
+        Chore::Windows { allow_skip, long, release } => match windows::run(long, release) {
             Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
             other => other.map(|_leg| ()),
         },

@@ -8,7 +8,8 @@ use crate::{java8, skipped, tools};
 /// Where nextest writes what ran, by `.config/nextest.toml`.
 const RAN: &str = "target/nextest/default/ran.xml";
 
-pub(crate) fn run(no_judges: bool, without: Vec<String>, runner: &[String]) -> Result<(), Failure> {
+pub(crate) fn run(no_judges: bool, without: Vec<String>, release: bool, runner: &[String]) -> Result<(), Failure> {
+    let profile = release.then_some("--release");
     if no_judges {
         eprintln!("judges are left out: keytool, openssl and the JVM will confirm nothing of this run");
     } else {
@@ -25,12 +26,12 @@ pub(crate) fn run(no_judges: bool, without: Vec<String>, runner: &[String]) -> R
     if no_judges {
         allowed.extend(["jdk", "java8", "openssl", "nss"].map(str::to_owned));
     }
-    process::run(process::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
+    process::run(process::cargo().args(["test", "--workspace", "--doc", "--quiet"]).args(profile))?;
     let mut tests = process::cargo();
     if nextest {
-        tests.args(["nextest", "run", "--workspace"]).args(runner);
+        tests.args(["nextest", "run", "--workspace"]).args(profile).args(runner);
     } else {
-        tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast", "--"]).args(runner);
+        tests.args(["test", "--workspace", "--all-targets", "--no-fail-fast"]).args(profile).arg("--").args(runner);
     }
     tests.env("TRUSTMASON_SKIPPED", &record);
     if no_judges {

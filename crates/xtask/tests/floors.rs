@@ -428,6 +428,28 @@ fn only_one_room_has_a_door_to_the_network() {
     assert!(others.is_empty(), "sockets are opened in {} alone, not in {others:?}", shown(&door));
 }
 
+/// What the manifest of the workspace optimises by name in a profile.
+fn optimised(profile: &str) -> BTreeSet<String> {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let rest = manifest.split_once(&format!("[profile.{profile}.package]\n")).unwrap().1;
+    let lines = rest
+        .lines()
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once(" = { opt-level = 3 }"));
+    lines.map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn both_profiles_optimise_the_same_packages_and_all_are_there() {
+    let metadata = metadata(&[]);
+    let packages = packages(&metadata);
+    let (dev, release) = (optimised("dev"), optimised("release"));
+    assert!(dev.len() > 20, "{dev:?}");
+    let gone: Vec<&String> = dev.iter().filter(|name| !packages.contains_key(name.as_str())).collect();
+    assert!(gone.is_empty(), "no package of the lock: {gone:?}");
+    assert_eq!(dev, release, "the gate optimises what a test build optimises");
+}
+
 #[test]
 fn no_room_is_too_big() {
     let big: Vec<String> = sources()

@@ -1,6 +1,6 @@
 //! The JVMs of every release, asked about stores and made to shake hands, each with itself and with the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -16,8 +16,11 @@ pub struct Jvm {
     kept: BTreeMap<(Vec<u8>, &'static str), String>,
     /// Handshakes by server, client and protocol.
     met: BTreeMap<(Release, Release, String), usize>,
-    /// Questions that the releases answered by meeting one another.
-    crossed: BTreeSet<[String; 4]>,
+    /// What the JVMs said of a handshake, by what the server read, the alias it presents, what the client read, and the host
+    /// that it asks for. They keep what they read in memory, so that the same question has the same answer.
+    shaken: BTreeMap<[String; 4], Result<(), String>>,
+    /// What they said of a chain in PEM, likewise by what the client read.
+    taken: BTreeMap<(String, Vec<u8>), Result<(), String>>,
 }
 
 /// An entry as the Java API shows it.
@@ -46,7 +49,7 @@ impl Jvm {
     /// For a test that has asked for `Jdk`.
     pub fn start() -> Self {
         let judges = Judges::start();
-        Self { judges, kept: BTreeMap::new(), met: BTreeMap::new(), crossed: BTreeSet::new() }
+        Self { judges, kept: BTreeMap::new(), met: BTreeMap::new(), shaken: BTreeMap::new(), taken: BTreeMap::new() }
     }
 
     /// Everything in a store; keys are tried with the store's password first, then with the others.
@@ -102,17 +105,25 @@ impl Jvm {
         Reading { kept: kept.clone(), password: store.password.clone() }
     }
 
-    /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. Who
-    /// cannot shake hands at all, with a missing key say, is no verdict and ends the test. Every release meets itself, and once
-    /// for each such question every other; they must be of one mind.
+    /// Whether a client that trusts what it read, asking for `host`, accepts a server that presents the key it read. A server
+    /// that cannot shake hands at all, with a missing key for example, is no verdict and ends the test. Every release meets
+    /// itself and every other; they must agree.
     pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
+        let question = [&server.kept, alias, &client.kept, host].map(str::to_owned);
+        if let Some(said) = self.shaken.get(&question) {
+            return said.clone();
+        }
+        let said = self.shake_hands(server, alias, client, host);
+        self.shaken.insert(question, said.clone());
+        said
+    }
+
+    fn shake_hands(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
         let served = self.judges.each(&["serve", &server.kept, alias, &server.password, "any", "none"]);
         let port = |at: &Answer| at.said["port"].as_u64().unwrap_or_else(|| panic!("{host}: {}", told(&served)));
         let ports: Vec<String> = served.iter().map(|at| port(at).to_string()).collect();
-        let question = [&server.kept, alias, &client.kept, host].map(str::to_owned);
-        let rounds = if self.crossed.insert(question) { served.len() } else { 1 };
         let mut verdicts = Vec::new();
-        for round in 0..rounds {
+        for round in 0..served.len() {
             // In the first round each calls itself, in the next its neighbour.
             let hosts: Vec<usize> = (0..served.len()).map(|at| (at + round) % served.len()).collect();
             // A JRE as old as the products' has nothing newer; Java 8 of today offers TLS 1.3 by itself.
@@ -144,12 +155,17 @@ impl Jvm {
 
     /// Whether a client that trusts what it read takes the chain in a PEM file.
     pub fn trusts(&mut self, client: &Reading, chain: &Path) -> Result<(), String> {
-        let reply = self.judges.ask(&["trusts", &client.kept, &file(&fs::read(chain).unwrap())]);
-        match reply["why"].as_str() {
-            Some(why) => Err(why.to_owned()),
-            None if reply["ok"] == true => Ok(()),
-            None => panic!("no verdict on {}: {reply}", chain.display()),
-        }
+        let judges = &mut self.judges;
+        let said =
+            self.taken.entry((client.kept.clone(), fs::read(chain).unwrap())).or_insert_with_key(|(kept, pem)| {
+                let reply = judges.ask(&["trusts", kept, &file(pem)]);
+                match reply["why"].as_str() {
+                    Some(why) => Err(why.to_owned()),
+                    None if reply["ok"] == true => Ok(()),
+                    None => panic!("no verdict on {}: {reply}", chain.display()),
+                }
+            });
+        said.clone()
     }
 
     /// Servers of every release that present a key under one protocol, and where they are.

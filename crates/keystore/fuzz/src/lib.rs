@@ -3,6 +3,8 @@
 //! The first byte says how the rest is dressed and what is done to it, so that the parsers behind a digest or a MAC are reached
 //! as well: a JKS is signed anew, a PKCS#12 is put together around bags that nothing protects.
 
+mod seeds;
+
 use std::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
@@ -11,30 +13,31 @@ use trustmason_keystore::{
     Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store, Unlock,
 };
 
+pub use seeds::seeds;
+
 /// The password of every seed.
 const PASSWORD: &str = "changeit";
 /// What is imported.
 const CERTIFICATE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 
-/// A target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Jks,
-    Jceks,
-    Pkcs12,
-    Pem,
-    Der,
-    Pkcs7,
-    WindowsSst,
-    WindowsElement,
-    WindowsReg,
-    WindowsHive,
-}
+/// The formats that are fuzzed.
+pub const FORMATS: [Format; 10] = [
+    Format::Jks,
+    Format::Jceks,
+    Format::Pkcs12,
+    Format::Pem,
+    Format::Der,
+    Format::Pkcs7,
+    Format::WindowsSst,
+    Format::WindowsElement,
+    Format::WindowsReg,
+    Format::WindowsHive,
+];
 
 /// One input.
-pub fn run(kind: Kind, data: &[u8]) {
+pub fn run(format: Format, data: &[u8]) {
     let Some((&mode, body)) = data.split_first() else { return };
-    let bytes = dressed(kind, mode, body);
+    let bytes = dressed(format, mode, body);
     let password = Password::new(PASSWORD);
     for unlock in [Unlock::Unverified, Unlock::Password(&password)] {
         match Store::open(bytes.clone(), unlock, &Interner::new()) {
@@ -45,19 +48,19 @@ pub fn run(kind: Kind, data: &[u8]) {
             }
         }
     }
-    if matches!(kind, Kind::Pem | Kind::Der | Kind::Pkcs7) {
+    if matches!(format, Format::Pem | Format::Der | Format::Pkcs7) {
         folder(&bytes, mode);
     }
 }
 
 /// Bit 0: the digest is made anew, or the bytes are put where a MAC or encryption would be.
-fn dressed(kind: Kind, mode: u8, body: &[u8]) -> Vec<u8> {
-    let magic: &[u8] = match kind {
+fn dressed(format: Format, mode: u8, body: &[u8]) -> Vec<u8> {
+    let magic: &[u8] = match format {
         _ if mode & 1 == 0 => return body.to_vec(),
-        Kind::Jks => &[0xfe, 0xed, 0xfe, 0xed],
-        Kind::Jceks => &[0xce; 4],
-        Kind::Pkcs12 if mode & 2 == 0 => return pfx(&element(0x30, &data_part(body))),
-        Kind::Pkcs12 => return pfx(body),
+        Format::Jks => &[0xfe, 0xed, 0xfe, 0xed],
+        Format::Jceks => &[0xce; 4],
+        Format::Pkcs12 if mode & 2 == 0 => return pfx(&element(0x30, &data_part(body))),
+        Format::Pkcs12 => return pfx(body),
         _ => return body.to_vec(),
     };
     let mut bytes = [magic, body].concat();
