@@ -502,7 +502,7 @@ fn change(change: &Change) -> ChangeDocument {
     };
     let reason = match &change.deed {
         Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => {
             change.reason.clone()
         }
     };

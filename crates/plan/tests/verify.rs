@@ -56,7 +56,7 @@ fn replaces(deed: &Deed) -> bool {
 }
 
 fn regenerates(deed: &Deed) -> bool {
-    matches!(deed, Deed::Regenerate { .. })
+    matches!(deed, Deed::InstallKey { .. })
 }
 
 fn material(plan: &mut Plan, new: Material) {

@@ -226,7 +226,7 @@ impl Running<'_> {
         }
         // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
         for change in &self.work.plan.changes {
-            if let Deed::Regenerate { .. } = change.deed
+            if let Deed::InstallKey { .. } = change.deed
                 && !self.work.hands.stopped()
                 && let Some(outcome) = self.hindrance(change)
             {

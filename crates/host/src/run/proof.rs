@@ -17,7 +17,7 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> 
             Deed::Import { .. } => &[],
             Deed::Replace { entries, .. } => entries,
             Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => std::slice::from_ref(entry),
-            Deed::Regenerate { entry, alias, .. } => {
+            Deed::InstallKey { entry, alias, .. } => {
                 own_key(store, *entry, alias)?;
                 &[]
             }
@@ -36,7 +36,7 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> 
     Ok(())
 }
 
-/// A regenerated identity's own entry: a private key under its alias, or nothing there at all.
+/// Refuses a new key for an entry that is not the identity's own: a private key under its alias, or nothing there at all.
 fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), String> {
     let fits = match entry.and_then(|id| store.entry(id)) {
         Some(entry) => {

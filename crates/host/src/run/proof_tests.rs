@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rcgen::{CertificateParams, KeyPair};
 use trustmason_keystore::{Format, NewKey};
-use trustmason_plan::change::{After, ChangeId, DeleteReason, Material, Phase};
+use trustmason_plan::change::{After, ChangeId, DeleteReason, Issued, Material, Phase};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::name::{IdentityId, StoreId};
 
@@ -76,16 +76,26 @@ fn nobody_touches_a_private_key_by_the_way() {
         Deed::Delete { entry: own, because },
         Deed::Rename { entry: own, to: "other".into() },
         Deed::Replace { entries: vec![root, own], alias: None, material },
-        Deed::Regenerate { entry: Some(own), alias: "another".into(), identity: identity.clone(), reply: false },
-        Deed::Regenerate { entry: Some(root), alias: "root".into(), identity: identity.clone(), reply: false },
-        Deed::Regenerate { entry: None, alias: "OWN".into(), identity: identity.clone(), reply: false },
+        Deed::InstallKey {
+            entry: Some(own),
+            alias: "another".into(),
+            identity: identity.clone(),
+            issued: Issued::Minted,
+        },
+        Deed::InstallKey {
+            entry: Some(root),
+            alias: "root".into(),
+            identity: identity.clone(),
+            issued: Issued::Minted,
+        },
+        Deed::InstallKey { entry: None, alias: "OWN".into(), identity: identity.clone(), issued: Issued::Minted },
     ] {
         let change = change(deed);
         assert!(allowed(&store, &[&change]).is_err(), "{change:?}");
     }
     let fine = [
         change(Deed::Delete { entry: root, because }),
-        change(Deed::Regenerate { entry: Some(own), alias: "own".into(), identity, reply: false }),
+        change(Deed::InstallKey { entry: Some(own), alias: "own".into(), identity, issued: Issued::Minted }),
     ];
     assert_eq!(allowed(&store, &fine.iter().collect::<Vec<_>>()), Ok(()));
 }

@@ -138,7 +138,7 @@ impl Running<'_> {
             None => Some(format!("no key was made for {identity}")),
         };
         match &change.deed {
-            ChangeDeed::Regenerate { identity, .. } => {
+            ChangeDeed::InstallKey { identity, .. } => {
                 if let Some(error) = unmade(identity) {
                     return Some(ChangeOutcome::Failed { error });
                 }
@@ -178,7 +178,7 @@ impl Running<'_> {
         }
         if written.outcome.is_done() {
             for change in &job.able {
-                if let ChangeDeed::Regenerate { identity, .. } = &change.deed {
+                if let ChangeDeed::InstallKey { identity, .. } = &change.deed {
                     self.unstage(identity);
                 }
             }

@@ -151,7 +151,7 @@ fn a_key_that_cannot_be_made_fails_its_own_changes_only() {
         let change = plan.changes.iter().find(|c| is(&c.deed)).unwrap();
         outcomes.changes[&change.id].clone()
     };
-    let made = of(|d| matches!(d, Deed::Regenerate { .. }));
+    let made = of(|d| matches!(d, Deed::InstallKey { .. }));
     assert!(matches!(&made, ChangeOutcome::Failed { error } if error.contains("would not do")), "{made:?}");
     assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Skipped { .. }), "{outcomes:#?}");
     // The import of the ADS's certificate into the same keystore needs no key.
