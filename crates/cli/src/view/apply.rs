@@ -43,7 +43,7 @@ impl Done {
 
     fn add(&mut self, plan: &Plan, outcomes: &Outcomes) {
         let done = self;
-        for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id) == Some(&ChangeOutcome::Done)) {
+        for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id).is_some_and(ChangeOutcome::is_done)) {
             let slot = match change.deed.action() {
                 Action::Import => &mut done.imported,
                 Action::Replace => &mut done.replaced,
@@ -407,7 +407,7 @@ fn round_document(round: &Round) -> RoundDocument {
 fn restarted_document(restarting: &Restarting) -> RestartedDocument {
     let (seconds, message) = match &restarting.outcome {
         Ok(up) => (Some(up.seconds), None),
-        Err(error) => (None, Some(error.clone())),
+        Err(error) => (None, Some(error.to_string())),
     };
     let Restarting { service, .. } = restarting;
     RestartedDocument { host: service.host.to_string(), service: service.name.clone(), seconds, message }
@@ -417,9 +417,9 @@ fn store_document(id: &StoreId, outcome: &StoreOutcome) -> StoreDocument {
     let (word, backup, message) = match outcome {
         StoreOutcome::Written { backup } => ("written", backup.as_ref().map(|p| p.display().to_string()), None),
         StoreOutcome::Unchanged => ("unchanged", None, None),
-        StoreOutcome::Stale { why } => ("stale", None, Some(why.clone())),
-        StoreOutcome::Failed { error } => ("failed", None, Some(error.clone())),
-        StoreOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+        StoreOutcome::Stale { why } => ("stale", None, Some(why.to_string())),
+        StoreOutcome::Failed { error } => ("failed", None, Some(error.to_string())),
+        StoreOutcome::Skipped { why } => ("skipped", None, Some(why.to_string())),
     };
     StoreDocument { store: id.to_string(), outcome: word, backup, message }
 }
@@ -428,8 +428,8 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
     let (word, message) = match outcomes.changes.get(&change.id) {
         Some(ChangeOutcome::Done) => ("done", None),
         Some(ChangeOutcome::Stale) => ("stale", None),
-        Some(ChangeOutcome::Failed { error }) => ("failed", Some(error.clone())),
-        Some(ChangeOutcome::Skipped { why }) => ("skipped", Some(why.clone())),
+        Some(ChangeOutcome::Failed { error }) => ("failed", Some(error.to_string())),
+        Some(ChangeOutcome::Skipped { why }) => ("skipped", Some(why.to_string())),
         None => ("not-begun", None),
     };
     let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
@@ -448,8 +448,8 @@ fn pack_document(target: &HandOffTarget, outcome: &PackOutcome) -> PackDocument 
     let (word, folder, message) = match outcome {
         PackOutcome::Written { folder } => ("written", Some(folder.display().to_string()), None),
         PackOutcome::Unchanged { folder } => ("unchanged", Some(folder.display().to_string()), None),
-        PackOutcome::Failed { error } => ("failed", None, Some(error.clone())),
-        PackOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+        PackOutcome::Failed { error } => ("failed", None, Some(error.to_string())),
+        PackOutcome::Skipped { why } => ("skipped", None, Some(why.to_string())),
     };
     PackDocument { target: target.id(), of: target.kind(), outcome: word, folder, message }
 }
