@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use trustmason_host::run::ChangeOutcome;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::StoreId;
 
@@ -59,7 +58,7 @@ impl Causes {
             let unwritten: BTreeSet<&StoreId> = unwritten.map(|(id, _)| id).collect();
             let left_out = round.plan.changes.iter().filter(|change| {
                 let outcome = outcomes.changes.get(&change.id);
-                outcome.is_some_and(|o| *o != ChangeOutcome::Done) && !unwritten.contains(&change.store)
+                outcome.is_some_and(|o| !o.is_done()) && !unwritten.contains(&change.store)
             });
             let no_pack = outcomes.packs.values().filter(|outcome| !outcome.is_done());
             mend.add(unwritten.len(), UNWRITTEN);

@@ -56,10 +56,15 @@ impl Running {
             Event::Stored { store, outcome } => {
                 match outcome {
                     StoreOutcome::Written { .. } | StoreOutcome::Unchanged => tracing::info!(%store, "store done"),
-                    StoreOutcome::Stale { why } | StoreOutcome::Skipped { why } => {
-                        tracing::warn!(%store, why, "store left alone");
+                    StoreOutcome::Stale { why } => {
+                        tracing::warn!(%store, why = why.to_string(), "store left alone");
                     }
-                    StoreOutcome::Failed { error } => tracing::warn!(%store, error, "store failed"),
+                    StoreOutcome::Skipped { why } => {
+                        tracing::warn!(%store, why = why.to_string(), "store left alone");
+                    }
+                    StoreOutcome::Failed { error } => {
+                        tracing::warn!(%store, error = error.to_string(), "store failed");
+                    }
                 }
                 self.bar.inc(1);
             }
@@ -70,8 +75,12 @@ impl Running {
                         tracing::info!(%target, folder = %folder.display(), "pack written");
                     }
                     PackOutcome::Unchanged { .. } => tracing::debug!(%target, "pack unchanged"),
-                    PackOutcome::Failed { error } => tracing::warn!(%target, error, "pack failed"),
-                    PackOutcome::Skipped { why } => tracing::warn!(%target, why, "pack left out"),
+                    PackOutcome::Failed { error } => {
+                        tracing::warn!(%target, error = error.to_string(), "pack failed");
+                    }
+                    PackOutcome::Skipped { why } => {
+                        tracing::warn!(%target, why = why.to_string(), "pack left out");
+                    }
                 }
                 self.bar.inc(1);
             }

@@ -13,7 +13,7 @@ use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Deed, Intent, Journal, Record};
 use crate::ledger::{self, Loaded};
 use crate::lock::{self, Lock};
-use crate::run::RunError;
+use crate::run::{HaltError, RunError};
 use crate::sites::{Located, Sites};
 use crate::state::State;
 
@@ -152,7 +152,7 @@ impl<'a> Books<'a> {
         // Without the lock, or over a ledger that another program wrote, nothing more is stored: the journal has it all, and the
         // next run takes it from there.
         if let Err(error) = self.guard(lock).holds() {
-            self.troubled(error);
+            self.troubled(error.to_string());
             return;
         }
         if let Err(error) = self.log() {
@@ -223,16 +223,12 @@ impl Guard<'_> {
     /// Whether it still does. Asked before each thing that is stored.
     ///
     /// # Errors
-    /// Why it does not, for people.
-    pub(crate) fn holds(self) -> Result<(), String> {
-        self.lock.is_held().map_err(|error| error.to_string())?;
-        match ledger::digest_of(&self.state.ledger()) {
-            Ok(now) if now == self.stored => Ok(()),
-            Ok(_) => Err(format!(
-                "{} was written by another program while this run works; nothing more is stored",
-                self.state.ledger().display()
-            )),
-            Err(error) => Err(error.to_string()),
+    /// Why it does not.
+    pub(crate) fn holds(self) -> Result<(), HaltError> {
+        self.lock.is_held()?;
+        match ledger::digest_of(&self.state.ledger()).map_err(HaltError::Ledger)? {
+            now if now == self.stored => Ok(()),
+            _ => Err(HaltError::Overwritten { ledger: self.state.ledger() }),
         }
     }
 }

@@ -29,13 +29,19 @@ pub(crate) struct Pair {
 
 /// What stands in the way of finding or reading a pair.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PairError {
+pub enum PairError {
+    /// A path of it leads nowhere.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// A file of it.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// Both halves are one file.
     #[error("the key {} is the certificate's own file", path.display())]
-    OneFile { path: PathBuf },
+    OneFile {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// Finds a pair; `None` where the store is no pair.

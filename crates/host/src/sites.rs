@@ -33,7 +33,7 @@ pub(crate) enum Located {
 
 /// Why a part of a store cannot be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SiteError {
+pub enum SiteError {
     /// The estate declares no such place, or does not write it.
     #[error("{0}")]
     Undeclared(String),
@@ -67,7 +67,8 @@ impl<'a> Sites<'a> {
                 if !declared {
                     return undeclared(format!("{} is no part of {id}", at.path()));
                 }
-                live::is_called(self.system, id.host.as_str()).map_err(SiteError::Unseen)?;
+                let called = live::is_called(self.system, id.host.as_str());
+                called.map_err(|other| SiteError::Unseen(other.to_string()))?;
                 Ok(Located::System(location.clone(), *store))
             }
             PieceAt::File(file) => match declared(def, &file.path) {
@@ -144,7 +145,7 @@ fn found(path: &HostPath) -> Result<PathBuf, SiteError> {
 ///
 /// # Errors
 /// That the store declares no such file.
-pub(crate) fn written(def: &StoreDef, file: &Path) -> Result<PieceAt, String> {
+pub(crate) fn written(def: &StoreDef, file: &Path) -> Result<PieceAt, SiteError> {
     let leads_there = |path: &&HostPath| match path::resolve(path) {
         Ok(path::Place::Found(found) | path::Place::Absent { path: found, .. }) => found == file,
         Err(_) => false,
@@ -155,6 +156,7 @@ pub(crate) fn written(def: &StoreDef, file: &Path) -> Result<PieceAt, String> {
         Place::Pair { .. } => pair_paths(&def.place).find(leads_there).map(|path| path.shown.clone()),
         Place::Windows => None,
     };
-    let path = path.ok_or_else(|| format!("{} is no file of {}", file.display(), def.id))?;
+    let undeclared = || SiteError::Undeclared(format!("{} is no file of {}", file.display(), def.id));
+    let path = path.ok_or_else(undeclared)?;
     Ok(PieceAt::file(&def.id.host, path))
 }

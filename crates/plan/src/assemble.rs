@@ -146,7 +146,7 @@ impl<'a> Desk<'a> {
     fn change(&mut self, store: &StoreId, id: ChangeId, draft: Draft) {
         let edge = draft.edge.and_then(|i| self.ground.topology.edges.get(i));
         let (rule, source) = match (&draft.deed, edge) {
-            (Deed::Regenerate { identity, .. }, _) => {
+            (Deed::InstallKey { identity, .. }, _) => {
                 let def = self.ground.topology.identities.get(identity);
                 (def.map(|d| d.rule.clone()), def.map(|d| d.source_document.clone()))
             }
@@ -154,7 +154,7 @@ impl<'a> Desk<'a> {
             (_, None) => (None, None),
         };
         let subject = match (&draft.deed, edge) {
-            (Deed::Regenerate { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
+            (Deed::InstallKey { identity, .. }, _) => Some(Subject::Identity(identity.clone())),
             (Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. }, Some(edge)) => {
                 Some(edge.subject.clone())
             }
@@ -167,7 +167,7 @@ impl<'a> Desk<'a> {
         finding.alias.clone_from(&draft.alias);
         finding.sha256 = draft.before.as_ref().map(|b| b.sha256);
         finding.change = Some(id);
-        if let Deed::Regenerate { identity, .. } = &draft.deed {
+        if let Deed::InstallKey { identity, .. } = &draft.deed {
             finding.identity = Some(identity.clone());
         }
         self.findings.push(finding);
@@ -291,7 +291,7 @@ impl<'a> Desk<'a> {
             .changes
             .iter()
             .filter_map(|c| match &c.deed {
-                Deed::Regenerate { identity, .. } => Some((identity.clone(), c.id)),
+                Deed::InstallKey { identity, .. } => Some((identity.clone(), c.id)),
                 Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
             })
             .collect();

@@ -140,6 +140,15 @@ impl Material {
     }
 }
 
+/// Where the certificate of a key comes from that is put in an identity's entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// Self-signed, made by this run or staged by one before.
+    Minted,
+    /// A CA's reply.
+    Replied,
+}
+
 /// What the executor does to one entry. Everything it needs is here; it decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -174,15 +183,15 @@ pub enum Deed {
         because: DeleteReason,
     },
     /// Put a new key in an identity's entry, with its self-signed certificate or with what its CA replied.
-    Regenerate {
+    InstallKey {
         /// The present entry, if there is one.
         entry: Option<EntryId>,
         /// The alias.
         alias: String,
         /// The identity.
         identity: IdentityId,
-        /// Whether the certificate is a CA's reply.
-        reply: bool,
+        /// Where its certificate comes from.
+        issued: Issued,
     },
 }
 
@@ -194,8 +203,8 @@ impl Deed {
             Self::Replace { .. } => Action::Replace,
             Self::Rename { .. } => Action::Rename,
             Self::Delete { .. } => Action::Delete,
-            Self::Regenerate { reply: false, .. } => Action::Regenerate,
-            Self::Regenerate { reply: true, .. } => Action::Install,
+            Self::InstallKey { issued: Issued::Minted, .. } => Action::Regenerate,
+            Self::InstallKey { issued: Issued::Replied, .. } => Action::Install,
         }
     }
 
@@ -204,7 +213,7 @@ impl Deed {
         match self {
             Self::Import { material: Material::Minted(id), .. }
             | Self::Replace { material: Material::Minted(id), .. }
-            | Self::Regenerate { identity: id, .. } => Some(id),
+            | Self::InstallKey { identity: id, .. } => Some(id),
             Self::Import { .. } | Self::Replace { .. } | Self::Rename { .. } | Self::Delete { .. } => None,
         }
     }

@@ -83,7 +83,7 @@ impl Memory {
                     memory.moved.extend(key_of(entry).map(|from| (from, fold_alias(to).into_owned())));
                 }
                 Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
-                Deed::Regenerate { identity, .. } => {
+                Deed::InstallKey { identity, .. } => {
                     let mint = plan.mints.get(identity);
                     let old = mint.and_then(|mint| mint.replaces);
                     if let (Some(old), Some(new)) = (old, certificates.minted.get(identity)) {

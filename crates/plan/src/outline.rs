@@ -335,11 +335,14 @@ impl Manual {
 }
 
 /// Kinds of work for a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ManualKind {
     /// Bring certificates into a store we cannot write.
+    #[serde(rename = "trust")]
     Store,
     /// Make an identity anew where we cannot.
+    #[serde(rename = "certificate")]
     Identity,
     /// Export a certificate again: the one known here is older than one in use.
     Export,

@@ -65,7 +65,7 @@ impl Frame {
 struct PackDocument {
     format_version: &'static str,
     target: String,
-    kind: &'static str,
+    kind: ManualKind,
     add: Vec<ItemDocument>,
     verify: Vec<ItemDocument>,
     remove: Vec<ItemDocument>,
@@ -259,7 +259,7 @@ fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {
     PackDocument {
         format_version: "1.0",
         target: manual.target().id(),
-        kind: crate::wire::manual_word(manual.kind),
+        kind: manual.kind,
         add: items(&manual.add, true),
         verify: items(&manual.verify, true),
         remove: items(&manual.remove, false),

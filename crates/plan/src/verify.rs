@@ -179,7 +179,7 @@ impl<'a> Desk<'a> {
             let place = format!("change {}", change.id);
             match &change.deed {
                 Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
-                Deed::Regenerate { identity, .. } => match self.plan.mints.get(identity) {
+                Deed::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
                     Some(mint) if mint.store == change.store => {}
                     Some(mint) => self.contradiction(&place, format!("the key of {identity} goes to {}", mint.store)),
                     None => self.missing(&place, format!("a new key of {identity}")),

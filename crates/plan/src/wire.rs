@@ -2,8 +2,10 @@
 
 mod after;
 mod compare;
+mod words;
 
 pub use after::AfterDocument;
+pub use words::{EdgeVerdictWord, FormatWord, StoreVerdictWord, WaitKind};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,8 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::topology::Side;
 
 use crate::change::{
-    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, ManualKind, Phase, Plan,
-    StoreState, StoreVerdict, Summary, Wait,
+    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, Phase, Plan, StoreState,
+    StoreVerdict, Summary, Wait,
 };
 use crate::finding::{Kind, Severity};
 use crate::observed::InputKind;
@@ -104,15 +106,15 @@ documents! {
         /// The file.
         path: String,
         /// The format found.
-        format: Option<String>,
+        format: Option<FormatWord>,
         /// How it presented itself.
         state: StoreState,
         /// SHA-256 of its bytes when it must not change before apply.
         sha256: Option<String>,
         /// Number of entries.
         entries: Option<usize>,
-        /// `in-sync`, `change` or `blocked`.
-        verdict: String,
+        /// Its verdict.
+        verdict: StoreVerdictWord,
         /// Why it is blocked.
         why: Option<String>,
     }
@@ -128,8 +130,8 @@ documents! {
         subject: String,
         /// The rule.
         rule: String,
-        /// `in-sync`, `change`, `manual`, `blocked` or `unobserved`.
-        verdict: String,
+        /// Its verdict.
+        verdict: EdgeVerdictWord,
         /// The change that makes it so.
         change: Option<u32>,
         /// What it is for, or why it is blocked.
@@ -243,8 +245,8 @@ documents! {
     }
     /// One thing a barrier waits for.
     WaitDocument {
-        /// `restart`, `hand-off` or `reply`.
-        kind: String,
+        /// What must happen.
+        kind: WaitKind,
         /// The host.
         host: String,
         /// The service, store or identity.
@@ -409,31 +411,19 @@ fn store(view: &crate::change::StoreView) -> StoreDocument {
         Some(crate::change::Expect::Digest(d)) => Some(hex(d)),
         Some(crate::change::Expect::Absent) | None => None,
     };
-    let (verdict, why) = match &view.verdict {
-        StoreVerdict::InSync => ("in-sync", None),
-        StoreVerdict::Change(_) => ("change", None),
-        StoreVerdict::Blocked(why) => ("blocked", Some(why.to_string())),
+    let why = match &view.verdict {
+        StoreVerdict::InSync | StoreVerdict::Change(_) => None,
+        StoreVerdict::Blocked(why) => Some(why.to_string()),
     };
     StoreDocument {
         store: view.id.to_string(),
         path: view.path.clone(),
-        format: view.format.map(|f| f.as_str().to_owned()),
+        format: view.format.map(FormatWord::from),
         state: view.state,
         sha256,
         entries: view.entries,
-        verdict: verdict.to_owned(),
+        verdict: (&view.verdict).into(),
         why,
-    }
-}
-
-/// The public word for an edge's verdict.
-pub fn verdict_word(verdict: &EdgeVerdict) -> &'static str {
-    match verdict {
-        EdgeVerdict::Held => "in-sync",
-        EdgeVerdict::Change(_) => "change",
-        EdgeVerdict::Manual(_) => "manual",
-        EdgeVerdict::Blocked(_) => "blocked",
-        EdgeVerdict::Unobserved => "unobserved",
     }
 }
 
@@ -450,7 +440,7 @@ fn edge(view: &crate::change::EdgeView) -> EdgeDocument {
         alias: view.alias.clone(),
         subject: view.subject.clone(),
         rule: view.rule.to_string(),
-        verdict: verdict_word(&view.verdict).to_owned(),
+        verdict: (&view.verdict).into(),
         change,
         why,
     }
@@ -502,7 +492,7 @@ fn change(change: &Change) -> ChangeDocument {
     };
     let reason = match &change.deed {
         Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => {
             change.reason.clone()
         }
     };
@@ -546,12 +536,12 @@ fn barrier(barrier: &crate::change::Barrier) -> BarrierDocument {
         .waits_for
         .iter()
         .map(|w| {
-            let (kind, service, of) = match w {
-                Wait::Restart(id) => ("restart", id.name.as_str(), None),
-                Wait::HandOff(called) => ("hand-off", called.target().name(), Some(called.target().kind())),
-                Wait::Reply(id) => ("reply", id.name.as_str(), None),
+            let (service, of) = match w {
+                Wait::Restart(id) => (id.name.as_str(), None),
+                Wait::HandOff(called) => (called.target().name(), Some(called.target().kind())),
+                Wait::Reply(id) => (id.name.as_str(), None),
             };
-            WaitDocument { kind: kind.to_owned(), host: w.host().to_string(), service: service.to_owned(), of }
+            WaitDocument { kind: w.into(), host: w.host().to_string(), service: service.to_owned(), of }
         })
         .collect();
     BarrierDocument { after_phase: barrier.after_phase, waits_for }
@@ -569,14 +559,5 @@ fn finding(finding: &crate::finding::Finding) -> FindingDocument {
         accepted: finding.accepted,
         change: finding.change.map(|c| c.0),
         message: finding.message.clone(),
-    }
-}
-
-/// The kinds of hand-off work, in words.
-pub fn manual_word(kind: ManualKind) -> &'static str {
-    match kind {
-        ManualKind::Store => "trust",
-        ManualKind::Identity => "certificate",
-        ManualKind::Export => "export",
     }
 }

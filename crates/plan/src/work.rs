@@ -54,7 +54,7 @@ pub fn edits<'a>(
             Deed::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
             }
-            Deed::Regenerate { entry, alias, identity, reply: _ } => {
+            Deed::InstallKey { entry, alias, identity, issued: _ } => {
                 let NewIdentity { key, chain } = identities.get(identity).cloned().ok_or(missing)?;
                 match entry {
                     Some(entry) => {

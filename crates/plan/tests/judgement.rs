@@ -61,7 +61,7 @@ fn a_wrong_name_is_regenerated_and_reaches_every_truster_in_the_same_run() {
     assert_eq!(plan.summary.regenerate, 1, "{:#?}", plan.changes);
     // Both cacerts and the other keystore held the certificate known before.
     assert_eq!(plan.summary.replace, 3, "{:#?}", plan.changes);
-    let made = plan.changes.iter().find(|c| matches!(c.deed, Deed::Regenerate { .. })).unwrap();
+    let made = plan.changes.iter().find(|c| matches!(c.deed, Deed::InstallKey { .. })).unwrap();
     assert_eq!(made.finding, Kind::NameMismatch);
     assert_eq!(made.reason, "CN is h1, must be h1.acme.example");
     for change in plan.changes.iter().filter(|c| matches!(c.deed, Deed::Replace { .. })) {
@@ -535,7 +535,7 @@ fn a_former_name_waits_for_the_new_certificate_and_for_a_host_that_can_be_seen()
     world.disk.insert(keystore(1), Disk::File(jks(&[Seed::Key("wsm".to_owned(), old.clone(), "changeit")])));
     world.disk.insert(cacerts(0), Disk::File(jks(&[trusted("old name", &old)])));
     let plan = world.plan();
-    let made = plan.changes.iter().find(|c| matches!(c.deed, Deed::Regenerate { .. })).unwrap();
+    let made = plan.changes.iter().find(|c| matches!(c.deed, Deed::InstallKey { .. })).unwrap();
     let gone = plan.changes.iter().find(|c| matches!(c.deed, Deed::Delete { .. })).unwrap();
     assert_eq!(gone.depends_on, [made.id], "it goes only when the new one is there");
     world.unreachable.insert(host(1));

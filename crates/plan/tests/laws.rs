@@ -225,7 +225,7 @@ fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
         .flat_map(|c| match &c.deed {
             Deed::Replace { entries, .. } => entries.clone(),
             Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-            Deed::Regenerate { entry, .. } => entry.iter().copied().collect(),
+            Deed::InstallKey { entry, .. } => entry.iter().copied().collect(),
             Deed::Import { .. } => Vec::new(),
         })
         .map(|e| e.position())
@@ -252,7 +252,7 @@ fn names_only_the_gone(certificate: &Certificate) -> bool {
 /// Whether a host of the estate presents a certificate, as far as can be seen, and goes on to.
 fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
     let anew = |id: &IdentityId| {
-        plan.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { identity, .. } if identity == id))
+        plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { identity, .. } if identity == id))
     };
     world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
         Source::KeyEntry { store, alias } => {
@@ -338,7 +338,7 @@ proptest! {
             let entries = match &change.deed {
                 Deed::Replace { entries, .. } => entries.clone(),
                 Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-                Deed::Import { .. } | Deed::Regenerate { .. } => continue,
+                Deed::Import { .. } | Deed::InstallKey { .. } => continue,
             };
             let store = world.open(&change.store).unwrap();
             for id in entries {
@@ -375,7 +375,7 @@ proptest! {
                 prop_assert!(rest.any(|e| e == entry), "{id}: {entry:?} is gone or has moved");
             }
             for entry in old.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. })) {
-                let regenerated = plan.changes.iter().any(|c| matches!(&c.deed, Deed::Regenerate { entry: Some(e), .. } if c.store == id && *e == entry.id));
+                let regenerated = plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { entry: Some(e), .. } if c.store == id && *e == entry.id));
                 if !regenerated {
                     let key = old.open_key(entry.id, &world::password()).unwrap().pkcs8;
                     prop_assert!(new.entries().iter().any(|e| e.alias == entry.alias && new.open_key(e.id, &world::password()).is_ok_and(|k| k.pkcs8 == key)));

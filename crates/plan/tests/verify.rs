@@ -83,7 +83,7 @@ fn deleted(plan: &mut Plan, because: DeleteReason) -> &mut Change {
 }
 
 fn regenerates(deed: &Deed) -> bool {
-    matches!(deed, Deed::Regenerate { .. })
+    matches!(deed, Deed::InstallKey { .. })
 }
 
 fn material(plan: &mut Plan, new: Material) {

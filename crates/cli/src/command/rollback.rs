@@ -106,7 +106,10 @@ fn report(undone: &Undone, packs: &[String], next: Result<Plan, Stop>) -> String
             StoreOutcome::Unchanged => {
                 line!(out, "{} {}  {}", paint(DIM, "as it was"), paint(BOLD, store), paint(DIM, "already"));
             }
-            StoreOutcome::Stale { why } | StoreOutcome::Skipped { why } => {
+            StoreOutcome::Stale { why } => {
+                line!(out, "{} {}: {why}", paint(BAD, "left alone"), paint(BOLD, store));
+            }
+            StoreOutcome::Skipped { why } => {
                 line!(out, "{} {}: {why}", paint(BAD, "left alone"), paint(BOLD, store));
             }
             StoreOutcome::Failed { error } => line!(out, "{} {}: {error}", paint(BAD, "failed"), paint(BOLD, store)),

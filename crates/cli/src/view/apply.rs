@@ -43,7 +43,7 @@ impl Done {
 
     fn add(&mut self, plan: &Plan, outcomes: &Outcomes) {
         let done = self;
-        for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id) == Some(&ChangeOutcome::Done)) {
+        for change in plan.changes.iter().filter(|c| outcomes.changes.get(&c.id).is_some_and(ChangeOutcome::is_done)) {
             let slot = match change.deed.action() {
                 Action::Import => &mut done.imported,
                 Action::Replace => &mut done.replaced,
@@ -325,9 +325,38 @@ struct RestartedDocument {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum StoreEnd {
+    Written,
+    Unchanged,
+    Stale,
+    Failed,
+    Skipped,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ChangeEnd {
+    Done,
+    Stale,
+    Failed,
+    Skipped,
+    NotBegun,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum PackEnd {
+    Written,
+    Unchanged,
+    Failed,
+    Skipped,
+}
+
+#[derive(Serialize)]
 struct StoreDocument {
     store: String,
-    outcome: &'static str,
+    outcome: StoreEnd,
     backup: Option<String>,
     message: Option<String>,
 }
@@ -338,7 +367,7 @@ struct ChangeDocument {
     store: String,
     alias: Option<String>,
     action: Action,
-    outcome: &'static str,
+    outcome: ChangeEnd,
     sha256: Option<String>,
     message: Option<String>,
 }
@@ -347,7 +376,7 @@ struct ChangeDocument {
 struct PackDocument {
     target: String,
     of: TargetKind,
-    outcome: &'static str,
+    outcome: PackEnd,
     folder: Option<String>,
     message: Option<String>,
 }
@@ -407,30 +436,30 @@ fn round_document(round: &Round) -> RoundDocument {
 fn restarted_document(restarting: &Restarting) -> RestartedDocument {
     let (seconds, message) = match &restarting.outcome {
         Ok(up) => (Some(up.seconds), None),
-        Err(error) => (None, Some(error.clone())),
+        Err(error) => (None, Some(error.to_string())),
     };
     let Restarting { service, .. } = restarting;
     RestartedDocument { host: service.host.to_string(), service: service.name.clone(), seconds, message }
 }
 
 fn store_document(id: &StoreId, outcome: &StoreOutcome) -> StoreDocument {
-    let (word, backup, message) = match outcome {
-        StoreOutcome::Written { backup } => ("written", backup.as_ref().map(|p| p.display().to_string()), None),
-        StoreOutcome::Unchanged => ("unchanged", None, None),
-        StoreOutcome::Stale { why } => ("stale", None, Some(why.clone())),
-        StoreOutcome::Failed { error } => ("failed", None, Some(error.clone())),
-        StoreOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+    let (end, backup, message) = match outcome {
+        StoreOutcome::Written { backup } => (StoreEnd::Written, backup.as_ref().map(|p| p.display().to_string()), None),
+        StoreOutcome::Unchanged => (StoreEnd::Unchanged, None, None),
+        StoreOutcome::Stale { why } => (StoreEnd::Stale, None, Some(why.to_string())),
+        StoreOutcome::Failed { error } => (StoreEnd::Failed, None, Some(error.to_string())),
+        StoreOutcome::Skipped { why } => (StoreEnd::Skipped, None, Some(why.to_string())),
     };
-    StoreDocument { store: id.to_string(), outcome: word, backup, message }
+    StoreDocument { store: id.to_string(), outcome: end, backup, message }
 }
 
 fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
-    let (word, message) = match outcomes.changes.get(&change.id) {
-        Some(ChangeOutcome::Done) => ("done", None),
-        Some(ChangeOutcome::Stale) => ("stale", None),
-        Some(ChangeOutcome::Failed { error }) => ("failed", Some(error.clone())),
-        Some(ChangeOutcome::Skipped { why }) => ("skipped", Some(why.clone())),
-        None => ("not-begun", None),
+    let (end, message) = match outcomes.changes.get(&change.id) {
+        Some(ChangeOutcome::Done) => (ChangeEnd::Done, None),
+        Some(ChangeOutcome::Stale) => (ChangeEnd::Stale, None),
+        Some(ChangeOutcome::Failed { error }) => (ChangeEnd::Failed, Some(error.to_string())),
+        Some(ChangeOutcome::Skipped { why }) => (ChangeEnd::Skipped, Some(why.to_string())),
+        None => (ChangeEnd::NotBegun, None),
     };
     let made = change.deed.waits_for().and_then(|id| outcomes.minted.get(id));
     ChangeDocument {
@@ -438,18 +467,18 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
         store: change.store.to_string(),
         alias: change.alias.clone(),
         action: change.deed.action(),
-        outcome: word,
+        outcome: end,
         sha256: made.map(|c| c.fingerprint().to_string()),
         message,
     }
 }
 
 fn pack_document(target: &HandOffTarget, outcome: &PackOutcome) -> PackDocument {
-    let (word, folder, message) = match outcome {
-        PackOutcome::Written { folder } => ("written", Some(folder.display().to_string()), None),
-        PackOutcome::Unchanged { folder } => ("unchanged", Some(folder.display().to_string()), None),
-        PackOutcome::Failed { error } => ("failed", None, Some(error.clone())),
-        PackOutcome::Skipped { why } => ("skipped", None, Some(why.clone())),
+    let (end, folder, message) = match outcome {
+        PackOutcome::Written { folder } => (PackEnd::Written, Some(folder.display().to_string()), None),
+        PackOutcome::Unchanged { folder } => (PackEnd::Unchanged, Some(folder.display().to_string()), None),
+        PackOutcome::Failed { error } => (PackEnd::Failed, None, Some(error.to_string())),
+        PackOutcome::Skipped { why } => (PackEnd::Skipped, None, Some(why.to_string())),
     };
-    PackDocument { target: target.id(), of: target.kind(), outcome: word, folder, message }
+    PackDocument { target: target.id(), of: target.kind(), outcome: end, folder, message }
 }

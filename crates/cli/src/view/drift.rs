@@ -6,7 +6,7 @@ use serde::Serialize;
 use trustmason_plan::finding::{Finding, Severity};
 use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, day, escape};
-use trustmason_plan::wire::FindingDocument;
+use trustmason_plan::wire::{EdgeVerdictWord, FindingDocument};
 
 use super::{BOLD, DIM, line, paint};
 use crate::exit::Facts;
@@ -152,9 +152,9 @@ pub(crate) fn json(plan: &Plan, strict: bool) -> Result<String, serde_json::Erro
 /// Edges by verdict, every verdict named.
 pub(crate) fn edges(plan: &Plan) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<&'static str, usize> =
-        ["in-sync", "change", "manual", "blocked", "unobserved"].into_iter().map(|v| (v, 0)).collect();
+        EdgeVerdictWord::ALL.into_iter().map(|word| (word.as_str(), 0)).collect();
     for edge in &plan.edges {
-        *counts.entry(trustmason_plan::wire::verdict_word(&edge.verdict)).or_default() += 1;
+        *counts.entry(EdgeVerdictWord::from(&edge.verdict).as_str()).or_default() += 1;
     }
     counts
 }

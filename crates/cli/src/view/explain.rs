@@ -218,7 +218,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             line!(out, "  awaits    {awaits}");
         }
     }
-    let made = |c: &&Change| matches!(&c.deed, Deed::Regenerate { identity, .. } if *identity == def.id);
+    let made = |c: &&Change| matches!(&c.deed, Deed::InstallKey { identity, .. } if *identity == def.id);
     for change in case.plan.changes.iter().filter(made) {
         change_line(out, change);
     }

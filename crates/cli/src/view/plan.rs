@@ -321,7 +321,7 @@ fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
 pub(crate) fn reason(change: &Change) -> String {
     match &change.deed {
         Deed::Delete { because, .. } => format!("{}: {}", because.as_str(), change.reason),
-        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => {
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => {
             change.reason.clone()
         }
     }

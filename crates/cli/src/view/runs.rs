@@ -14,15 +14,44 @@ use super::{BOLD, DIM, WARN, line, paint};
 pub(crate) type Damage = BTreeMap<RunId, String>;
 
 /// How a run stands.
-fn state(run: &RunRecord, loaded: &Loaded, damage: &Damage) -> &'static str {
-    match (run.finished, &run.undone_by, run.pruned) {
-        _ if damage.contains_key(&run.id) => "damaged",
-        _ if !run.unclear.is_empty() => "unclear",
-        _ if loaded.recovered.contains(&run.id) => "interrupted",
-        (None, ..) => "interrupted",
-        (Some(_), Some(_), _) => "taken back",
-        (Some(_), None, true) => "done, without backups",
-        (Some(_), None, false) => "done",
+#[derive(Clone, Copy, Serialize)]
+enum State {
+    #[serde(rename = "damaged")]
+    Damaged,
+    #[serde(rename = "unclear")]
+    Unclear,
+    #[serde(rename = "interrupted")]
+    Interrupted,
+    #[serde(rename = "taken back")]
+    TakenBack,
+    #[serde(rename = "done, without backups")]
+    DoneWithoutBackups,
+    #[serde(rename = "done")]
+    Done,
+}
+
+impl State {
+    fn of(run: &RunRecord, loaded: &Loaded, damage: &Damage) -> Self {
+        match (run.finished, &run.undone_by, run.pruned) {
+            _ if damage.contains_key(&run.id) => Self::Damaged,
+            _ if !run.unclear.is_empty() => Self::Unclear,
+            _ if loaded.recovered.contains(&run.id) => Self::Interrupted,
+            (None, ..) => Self::Interrupted,
+            (Some(_), Some(_), _) => Self::TakenBack,
+            (Some(_), None, true) => Self::DoneWithoutBackups,
+            (Some(_), None, false) => Self::Done,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Damaged => "damaged",
+            Self::Unclear => "unclear",
+            Self::Interrupted => "interrupted",
+            Self::TakenBack => "taken back",
+            Self::DoneWithoutBackups => "done, without backups",
+            Self::Done => "done",
+        }
     }
 }
 
@@ -35,8 +64,11 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
     }
     line!(out, "{}", paint(BOLD, format!("{:<29}  {:>7} {:>6} {:>8}  state", "run", "written", "failed", "left out")));
     for run in loaded.ledger.runs.iter().rev() {
-        let state = state(run, loaded, damage);
-        let style = if matches!(state, "interrupted" | "unclear" | "damaged") { WARN } else { DIM };
+        let state = State::of(run, loaded, damage);
+        let style = match state {
+            State::Interrupted | State::Unclear | State::Damaged => WARN,
+            State::TakenBack | State::DoneWithoutBackups | State::Done => DIM,
+        };
         let note = match (&run.undoes, &run.undone_by) {
             (Some(undone), _) => format!("  takes {undone} back"),
             (None, Some(by)) => format!(" by {by}"),
@@ -49,7 +81,7 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
             run.written,
             run.failed,
             run.skipped,
-            paint(style, state)
+            paint(style, state.as_str())
         );
     }
     for unclear in &loaded.unclear {
@@ -84,7 +116,7 @@ struct RunDocument<'a> {
     run: &'a str,
     started: String,
     finished: Option<String>,
-    state: &'static str,
+    state: State,
     plan: String,
     written: u32,
     failed: u32,
@@ -108,7 +140,7 @@ pub(crate) fn json(loaded: &Loaded, damage: &Damage) -> Result<String, serde_jso
             run: run.id.as_str(),
             started: run.started.to_string(),
             finished: run.finished.filter(|_| !loaded.recovered.contains(&run.id)).map(|at| at.to_string()),
-            state: state(run, loaded, damage),
+            state: State::of(run, loaded, damage),
             plan: run.plan.to_string(),
             written: run.written,
             failed: run.failed,

@@ -95,9 +95,22 @@ impl SystemStores for Nowhere {
     }
 }
 
+/// A host that the spec takes for this machine, and is another.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {host}",
+    names.join(" or ")
+)]
+pub struct OtherMachine {
+    /// The host.
+    pub host: String,
+    /// What this machine is called.
+    pub names: Vec<String>,
+}
+
 /// Whether a host of this name is the machine itself: its name is the host's, or its first part. Windows cuts the name it
 /// shows at fifteen letters.
-pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), String> {
+pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), OtherMachine> {
     const CUT: usize = 15;
     let label = fqdn.split('.').next().unwrap_or(fqdn);
     let names = stores.machine();
@@ -111,10 +124,7 @@ pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), Str
     if names.iter().any(fits) {
         return Ok(());
     }
-    Err(format!(
-        "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {fqdn}",
-        names.join(" or ")
-    ))
+    Err(OtherMachine { host: fqdn.to_owned(), names })
 }
 
 /// What a trust store holds, of all its system stores: the machine's own certificates, then those of others.

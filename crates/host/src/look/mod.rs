@@ -160,7 +160,7 @@ fn one(
 /// Whether a host's disks can be seen.
 fn host(fqdn: &Fqdn, root: &Path, here: bool, eyes: Eyes<'_>) -> HostLook {
     if here && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str()) {
-        return HostLook::Unreachable(why);
+        return HostLook::Unreachable(why.to_string());
     }
     path::reach(root).map_or_else(HostLook::Unreachable, |()| HostLook::Reachable)
 }

@@ -35,7 +35,7 @@ pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Ey
     // Where only people write nobody asked whether the host is this machine.
     let stores = eyes.state.system();
     if let Err(why) = live::is_called(stores, def.id.host.as_str()) {
-        return (unreachable(def, &why), None);
+        return (unreachable(def, &why.to_string()), None);
     }
     match live::list(stores, place, eyes.certificates) {
         Ok(listing) => {

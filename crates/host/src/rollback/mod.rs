@@ -34,9 +34,9 @@ use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::ledger::Loaded;
 use crate::live;
 use crate::lock::Lock;
-use crate::run::StoreOutcome;
-use crate::run::place::{New, Site, Trouble};
+use crate::run::place::{New, Site};
 use crate::run::tidy::tidy;
+use crate::run::{StaleError, StoreError, StoreOutcome, Trouble};
 use crate::run::{outcome_line, windows, write};
 use crate::secret::Secrets;
 use crate::sites::{Located, Sites};
@@ -152,7 +152,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     for restore in &outlook.restores {
         let outcome = match books.guard(lock).holds() {
             Ok(()) => store(&mut books, &presented, &outlook.run, restore),
-            Err(error) => StoreOutcome::Failed { error },
+            Err(error) => StoreOutcome::failed(error.into()),
         };
         undone.restarts.extend(restore.intent.memory.restarts.iter().cloned());
         undone.stores.insert(restore.intent.store.clone(), outcome);
@@ -211,8 +211,7 @@ fn store(books: &mut Books<'_>, presented: &PresentedTo, undoes: &RunId, restore
     let intent = inverse(books, presented, undoes, restore, memory);
     let outcome = match put_back(books, restore, &intent) {
         Ok(backup) => StoreOutcome::Written { backup },
-        Err(Trouble::Stale(why)) => StoreOutcome::Stale { why },
-        Err(Trouble::Failed(error)) => StoreOutcome::Failed { error },
+        Err(trouble) => trouble.into(),
     };
     let fates = match outcome {
         StoreOutcome::Written { .. } => intent.pieces.iter().map(|_| Fate::Written).collect(),
@@ -269,10 +268,10 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     let mut kept = None;
     for (index, Part { piece, place, .. }) in restore.parts.iter().enumerate() {
         let Some(after) = piece.after else { continue };
-        let changed = || Trouble::Stale(format!("{} has changed at this moment; look at it first", piece.at.path()));
+        let changed = || Trouble::Stale(StaleError::ChangedInRollback { place: piece.at.path() });
         match place {
             Located::System(at, store) => {
-                let part = live::part(books.state.system(), at, *store, &Interner::new()).map_err(|error| error.0)?;
+                let part = live::part(books.state.system(), at, *store, &Interner::new())?;
                 if live::digest_of(&part) != after {
                     return Err(changed());
                 }
@@ -303,7 +302,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 let Backup { copy, owner, attributes } = backup;
                 let bytes = disk::read(copy, Limit::Store)?;
                 if Some(Fingerprint::of(&bytes)) != piece.before {
-                    return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
+                    return Err(StoreError::BackupChanged { path: copy.clone() }.into());
                 }
                 // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
                 // gone.
@@ -316,9 +315,9 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             (Located::File(path), None, Some(after)) => site.take_away(path, after)?,
             (Located::System(at, store), Some(Backup { copy, .. }), _) => {
                 let backup = Store::open(disk::read(copy, Limit::Store)?, Unlock::Unverified, &Interner::new());
-                let backup = backup.map_err(|error| format!("{} does not open: {error}", copy.display()))?;
+                let backup = backup.map_err(|cause| StoreError::Unopened { path: copy.clone(), cause })?;
                 if backup.listing_digest() != piece.before {
-                    return Err(Trouble::Failed(format!("{} has changed at this moment", copy.display())));
+                    return Err(StoreError::BackupChanged { path: copy.clone() }.into());
                 }
                 windows::put_back(books.sites(), books.disk, &intent.store, piece, (at, *store), &backup)?;
             }

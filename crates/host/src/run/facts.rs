@@ -56,7 +56,7 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
                 let (was, before) = entry(id);
                 facts.push(fact(Action::Delete, was, None, before, None));
             }
-            Deed::Regenerate { entry: id, alias, identity, reply: _ } => {
+            Deed::InstallKey { entry: id, alias, identity, issued: _ } => {
                 let before = id.as_ref().and_then(|id| entry(id).1);
                 let after = work.minted.get(identity).map(|certificate| certificate.fingerprint());
                 facts.push(fact(change.deed.action(), alias_of(Some(alias)), None, before, after));

@@ -12,7 +12,8 @@ use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::topology::StoreDef;
 
-use super::place::{self, Trouble};
+use super::error::{StaleError, Trouble};
+use super::place;
 use super::write::owner;
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::Piece;
@@ -132,10 +133,10 @@ fn still(path: &Path, was: Option<Fingerprint>) -> Result<(), Trouble> {
     if now == was {
         return Ok(());
     }
-    let what = match (was, now) {
-        (None, _) => "was made",
-        (Some(_), None) => "is gone",
-        (Some(_), Some(_)) => "has changed",
-    };
-    Err(Trouble::Stale(format!("{} {what} since the plan; plan again", path.display())))
+    let place = path.display().to_string();
+    Err(Trouble::Stale(match (was, now) {
+        (None, _) => StaleError::Made { place },
+        (Some(_), None) => StaleError::Gone { place },
+        (Some(_), Some(_)) => StaleError::Changed { place },
+    }))
 }

@@ -6,6 +6,7 @@
 //! Each deed is in the journal before it is done, so that a crash at any moment loses nothing that was done and does nothing
 //! twice; the ledger is stored when the run begins and when it ends. Where nothing is to do, nothing is opened for writing.
 
+pub(crate) mod error;
 mod facts;
 mod files;
 mod order;
@@ -21,6 +22,7 @@ pub(crate) mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -41,12 +43,15 @@ use crate::mint::KeySource;
 use crate::pair;
 use crate::secret::Secrets;
 use crate::state;
+pub use error::{
+    AuthorityError, ChangeError, DeclarationError, HaltError, NewKeyError, PackError, RefusedEdit, SkipReason,
+    StaleError, StoreError, Trouble,
+};
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
+pub use proof::ProofError;
 pub(crate) use stores::outcome as outcome_line;
+pub use windows::TurnError;
 use work::Work;
-
-/// Why something was left out on request.
-const INTERRUPTED: &str = "interrupted";
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -211,8 +216,8 @@ struct Running<'a> {
     work: Work<'a>,
     books: Books<'a>,
     outcomes: Outcomes,
-    /// The journal cannot be written any more: nothing more is done.
-    broken: Option<String>,
+    /// Why nothing more is stored, where that is so.
+    broken: Option<Arc<HaltError>>,
 }
 
 impl Running<'_> {
@@ -241,19 +246,21 @@ impl Running<'_> {
             return;
         }
         if let Err(error) = self.work.mint(&self.books.journal, progress) {
-            self.broken = Some(error.to_string());
+            self.broken = Some(Arc::new(HaltError::Journal(error)));
         }
         self.outcomes.minted = self.work.minted.clone();
         for (identity, mint) in &self.work.plan.mints {
             match (&mint.request, self.work.staged.get(identity), self.work.requests.get(identity)) {
-                (Some(_), Some(Err(error)), _) => drop(self.outcomes.unasked.insert(identity.clone(), error.clone())),
+                (Some(_), Some(Err(error)), _) => {
+                    drop(self.outcomes.unasked.insert(identity.clone(), Arc::clone(error)))
+                }
                 (Some(_), _, Some(path)) => drop(self.outcomes.requests.insert(identity.clone(), path.clone())),
                 _ => {}
             }
         }
         // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
         for change in &self.work.plan.changes {
-            if let Deed::Regenerate { .. } = change.deed
+            if let Deed::InstallKey { .. } = change.deed
                 && !self.work.hands.stopped()
                 && let Some(outcome) = self.hindrance(change)
             {
@@ -265,13 +272,13 @@ impl Running<'_> {
     fn packs(&mut self, lock: &Lock, progress: &mut dyn FnMut(Event<'_>)) {
         for manual in &self.work.plan.manual {
             if self.broken.is_none() {
-                self.broken = self.books.guard(lock).holds().err();
+                self.broken = self.books.guard(lock).holds().err().map(Arc::new);
             }
             let outcome = match &self.broken {
-                Some(error) => PackOutcome::Failed { error: error.clone() },
+                Some(error) => PackOutcome::failed(PackError::Halt(Arc::clone(error))),
                 None if self.work.hands.stopped() => {
                     self.outcomes.interrupted = true;
-                    PackOutcome::Skipped { why: INTERRUPTED.to_owned() }
+                    PackOutcome::Skipped { why: SkipReason::Interrupted }
                 }
                 None => packs::write(&self.work, &self.books.journal, &mut self.books.ledger, manual),
             };

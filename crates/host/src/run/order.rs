@@ -17,7 +17,7 @@ pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
     for change in changes {
         of.entry(&change.store).or_default().push(change);
     }
-    let makes = |changes: &[&Change]| changes.iter().any(|c| matches!(c.deed, Deed::Regenerate { .. }));
+    let makes = |changes: &[&Change]| changes.iter().any(|c| matches!(c.deed, Deed::InstallKey { .. }));
     let waits_for = |id: &StoreId, changes: &[&Change], open: &BTreeSet<&StoreId>| {
         let needed = changes.iter().flat_map(|c| &c.depends_on).filter_map(|d| home.get(d).copied());
         needed.filter(|other| *other != id).any(|other| open.contains(other))
@@ -44,7 +44,7 @@ pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use trustmason_keystore::Fingerprint;
-    use trustmason_plan::change::{After, Material, Phase};
+    use trustmason_plan::change::{After, Issued, Material, Phase};
     use trustmason_plan::finding::Kind;
     use trustmason_spec::name::IdentityId;
 
@@ -53,11 +53,11 @@ mod tests {
     fn change(id: u32, store: &str, makes: bool, depends_on: &[u32]) -> Change {
         let store = StoreId::parse(store).unwrap();
         let deed = if makes {
-            Deed::Regenerate {
+            Deed::InstallKey {
                 entry: None,
                 alias: "a".into(),
                 identity: IdentityId::new(store.host.clone(), "wsm".to_owned()),
-                reply: false,
+                issued: Issued::Minted,
             }
         } else {
             Deed::Import { alias: Some("b".into()), material: Material::Known(Fingerprint::of(b"c")) }

@@ -10,6 +10,8 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
+use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreError, Trouble};
+
 /// Told as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -49,7 +51,7 @@ pub enum Event<'a> {
 }
 
 /// What became of a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum StoreOutcome {
     /// It holds what was planned.
     Written {
@@ -61,21 +63,34 @@ pub enum StoreOutcome {
     /// It was not what the plan expects, and was left alone.
     Stale {
         /// What is different.
-        why: String,
+        why: StaleError,
     },
     /// It could not be written.
     Failed {
         /// Why.
-        error: String,
+        error: Arc<StoreError>,
     },
     /// None of its changes could be made.
     Skipped {
         /// Why.
-        why: String,
+        why: SkipReason,
     },
 }
 
+impl From<Trouble> for StoreOutcome {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Stale(why) => Self::Stale { why },
+            Trouble::Failed(error) => Self::failed(error),
+        }
+    }
+}
+
 impl StoreOutcome {
+    pub(crate) fn failed(error: StoreError) -> Self {
+        Self::Failed { error: Arc::new(error) }
+    }
+
     /// Whether the store holds what was planned.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Written { .. } | Self::Unchanged)
@@ -83,7 +98,7 @@ impl StoreOutcome {
 }
 
 /// What became of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ChangeOutcome {
     /// It was made.
     Done,
@@ -92,17 +107,24 @@ pub enum ChangeOutcome {
     /// Its store could not be written, or its key not be made.
     Failed {
         /// Why.
-        error: String,
+        error: ChangeError,
     },
     /// What it depends on did not come about.
     Skipped {
         /// Why.
-        why: String,
+        why: SkipReason,
     },
 }
 
+impl ChangeOutcome {
+    /// Whether the change was made.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
 /// What became of a pack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum PackOutcome {
     /// It was written.
     Written {
@@ -117,16 +139,20 @@ pub enum PackOutcome {
     /// It could not be written.
     Failed {
         /// Why.
-        error: String,
+        error: Arc<PackError>,
     },
     /// A certificate it needs was not made.
     Skipped {
         /// Why.
-        why: String,
+        why: SkipReason,
     },
 }
 
 impl PackOutcome {
+    pub(super) fn failed(error: PackError) -> Self {
+        Self::Failed { error: Arc::new(error) }
+    }
+
     /// Whether the pack lies there as it was planned.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Written { .. } | Self::Unchanged { .. })
@@ -149,7 +175,7 @@ pub struct Outcomes {
     /// Requests written for authorities.
     pub requests: BTreeMap<IdentityId, PathBuf>,
     /// Keys that could not be made, or not asked a certificate for, though no store waits for them.
-    pub unasked: BTreeMap<IdentityId, String>,
+    pub unasked: BTreeMap<IdentityId, Arc<NewKeyError>>,
     /// Trouble with the run's own books, which stopped no store.
     pub troubles: Vec<String>,
     /// Old backups that could not be removed; nothing of the run is missing for it.
@@ -163,7 +189,7 @@ impl Outcomes {
     pub fn is_complete(&self) -> bool {
         let stores = self.stores.values().all(StoreOutcome::is_done);
         let packs = self.packs.values().all(PackOutcome::is_done);
-        let changes = self.changes.values().all(|c| *c == ChangeOutcome::Done);
+        let changes = self.changes.values().all(ChangeOutcome::is_done);
         stores && packs && changes && self.unasked.is_empty() && self.troubles.is_empty() && !self.interrupted
     }
 }

@@ -12,6 +12,7 @@ use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
 
 use super::PackOutcome;
+use super::error::SkipReason;
 use super::work::Work;
 use crate::disk::{self, DiskError, Limit};
 use crate::journal::{Journal, Record};
@@ -81,8 +82,7 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
     let target = manual.target();
     let folder = work.state.pack(target);
     let Some(pack) = wanted(manual, &work.resolved(), &Frame::of(work.plan)) else {
-        let why = "a certificate it is to hold was not made in this run".to_owned();
-        return PackOutcome::Skipped { why };
+        return PackOutcome::Skipped { why: SkipReason::PackIncomplete };
     };
     if stands(&work.state, ledger, target, &pack) && is_noted(work.plan, ledger, target) {
         return PackOutcome::Unchanged { folder };
@@ -97,10 +97,10 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
     };
     match put(work, &folder, &pack) {
         Ok(()) => {}
-        Err(error) => return PackOutcome::Failed { error: error.to_string() },
+        Err(error) => return PackOutcome::failed(error.into()),
     }
     if let Err(error) = journal.note(&Record::Pack { target: target.clone(), handoff: handoff.clone() }) {
-        return PackOutcome::Failed { error: error.to_string() };
+        return PackOutcome::failed(error.into());
     }
     ledger.handoffs.insert(target.clone(), handoff);
     PackOutcome::Written { folder }

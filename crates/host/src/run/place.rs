@@ -1,5 +1,5 @@
 //! One file of a store, put in its place or taken away: its backup first, its journal line, then the one step, and after a
-//! failure the words for what stands there. Runs and rollbacks write stores in this way and in no other.
+//! failure what stands there. Runs and rollbacks write stores in this way and in no other.
 
 use std::io;
 use std::path::Path;
@@ -9,28 +9,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
+use super::error::{StaleError, StoreError, Trouble};
 use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::journal::{Journal, Record};
-
-/// Why a store was not written as planned.
-pub(crate) enum Trouble {
-    /// It is not what the plan expects.
-    Stale(String),
-    /// Anything else.
-    Failed(String),
-}
-
-impl From<DiskError> for Trouble {
-    fn from(error: DiskError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<String> for Trouble {
-    fn from(error: String) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// Where something is put: a store, within a run.
 #[derive(Clone, Copy)]
@@ -64,7 +45,7 @@ impl Site<'_, '_> {
             }
             _ => Err(error),
         });
-        kept.map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", path.display())))?;
+        kept.map_err(|cause| StoreError::NoBackup { place: path.display().to_string(), cause })?;
         self.journal.note(&Record::Backup {
             store: self.store.clone(),
             copy: self.journal.copy_at(copy)?,
@@ -89,33 +70,27 @@ impl Site<'_, '_> {
         let replacement =
             Replacement { target: path, bytes, limit: Limit::Store, owner, attributes, over, run: self.run.as_str() };
         let after = Some(Fingerprint::of(bytes));
-        self.disk.replace(replacement, check).map_err(|error| words(error, path, after, backup))
+        self.disk.replace(replacement, check).map_err(|error| trouble(error, path, after, backup))
     }
 
     /// Takes a file away, if it is the expected one.
     pub(crate) fn take_away(&self, path: &Path, expected: Fingerprint) -> Result<(), Trouble> {
         let taken = self.disk.withdraw(path, expected, self.run.as_str());
         taken.map_err(|error| match error {
-            ReplaceError::Before(error) => words(ReplaceError::Before(error.into()), path, None, None),
-            ReplaceError::Overtaken => words(ReplaceError::Overtaken, path, None, None),
-            ReplaceError::After(error) => words(ReplaceError::After(error.into()), path, None, None),
+            ReplaceError::Before(error) => trouble(ReplaceError::Before(error.into()), path, None, None),
+            ReplaceError::Overtaken => trouble(ReplaceError::Overtaken, path, None, None),
+            ReplaceError::After(error) => trouble(ReplaceError::After(error.into()), path, None, None),
         })
     }
 }
 
-fn words(error: ReplaceError<Trouble>, path: &Path, after: Option<Fingerprint>, backup: Option<&Path>) -> Trouble {
+fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Fingerprint>, backup: Option<&Path>) -> Trouble {
     match error {
         ReplaceError::Before(trouble) => trouble,
-        ReplaceError::Overtaken => Trouble::Stale(format!(
-            "another program wrote {} at the very moment it was to be replaced; what that program wrote was put back, plan \
-             again",
-            path.display()
-        )),
-        ReplaceError::After(Trouble::Failed(error) | Trouble::Stale(error)) => {
+        ReplaceError::Overtaken => StaleError::Overtaken { path: path.to_owned() }.into(),
+        ReplaceError::After(trouble) => {
             let stands = disk::digest_if_there(path).is_ok_and(|digest| digest.is_some() && digest == after);
-            let backup = backup.map(|b| format!("; the old content is in {}", b.display())).unwrap_or_default();
-            let now = if stands { ", though it has the new content by now" } else { "" };
-            Trouble::Failed(format!("{error}{now}{backup}"))
+            StoreError::Late { cause: Box::new(trouble), stands, backup: backup.map(Path::to_owned) }.into()
         }
     }
 }

@@ -4,20 +4,70 @@
 
 use trustmason_keystore::{
     AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
-    NewEntry, Password, Store, Unlock, fold_alias,
+    NewEntry, Password, ReadError, Store, Unlock, fold_alias,
 };
-use trustmason_plan::change::{Change, Deed};
+use trustmason_plan::change::{Action, Change, ChangeId, Deed};
 
 use crate::pair;
 
+/// What an edit would touch and may not, or what is not as planned in the bytes it gave.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// A change is of an entry that no change is ever made of.
+    #[error("change {change} would {action} a {kind} entry, which is never done")]
+    Untouchable {
+        /// The change.
+        change: ChangeId,
+        /// What it would do.
+        action: Action,
+        /// The kind of entry.
+        kind: &'static str,
+    },
+    /// A change is of an entry that the store does not have.
+    #[error("change {0} speaks of an entry that is not there")]
+    NoEntry(ChangeId),
+    /// A new key would take the place of something that is not the identity's key entry.
+    #[error("`{alias}` is not the key entry the plan speaks of")]
+    NotItsKey {
+        /// The alias.
+        alias: String,
+    },
+    /// The bytes do not open.
+    #[error("the new content does not open again: {0}")]
+    Unopened(#[source] ReadError),
+    /// The bytes are a store of another format.
+    #[error("the new content has another format")]
+    Format,
+    /// The bytes hold more entries than were planned, or fewer.
+    #[error("the new content has {has} entries, {planned} were planned")]
+    Count {
+        /// How many they hold.
+        has: usize,
+        /// How many were planned.
+        planned: usize,
+    },
+    /// The bytes do not hold an entry that was planned.
+    #[error("the new content lacks {entry}")]
+    Lacks {
+        /// The entry, for people.
+        entry: String,
+    },
+    /// The new key does not open with the store's password, or belongs to another certificate.
+    #[error("the new key of {entry} does not open")]
+    KeyUnopened {
+        /// Its entry, for people.
+        entry: String,
+    },
+}
+
 /// Refuses deeds on entries nobody may touch.
-pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> {
+pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofError> {
     for change in changes {
         let trusted: &[EntryId] = match &change.deed {
             Deed::Import { .. } => &[],
             Deed::Replace { entries, .. } => entries,
             Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => std::slice::from_ref(entry),
-            Deed::Regenerate { entry, alias, .. } => {
+            Deed::InstallKey { entry, alias, .. } => {
                 own_key(store, *entry, alias)?;
                 &[]
             }
@@ -26,18 +76,18 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), String> 
             match store.entry(*id).map(|entry| &entry.kind) {
                 Some(EntryKind::Trusted(_)) => {}
                 Some(other) => {
-                    let (what, action) = (other.as_str(), change.deed.action());
-                    return Err(format!("change {} would {action} a {what} entry, which is never done", change.id));
+                    let (change, action, kind) = (change.id, change.deed.action(), other.as_str());
+                    return Err(ProofError::Untouchable { change, action, kind });
                 }
-                None => return Err(format!("change {} speaks of an entry that is not there", change.id)),
+                None => return Err(ProofError::NoEntry(change.id)),
             }
         }
     }
     Ok(())
 }
 
-/// A regenerated identity's own entry: a private key under its alias, or nothing there at all.
-fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), String> {
+/// Refuses a new key for an entry that is not the identity's own: a private key under its alias, or nothing there at all.
+fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), ProofError> {
     let fits = match entry.and_then(|id| store.entry(id)) {
         Some(entry) => {
             let own = entry
@@ -48,7 +98,7 @@ fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), Str
         }
         None => entry.is_none() && store.find(alias).is_empty(),
     };
-    if fits { Ok(()) } else { Err(format!("`{alias}` is not the key entry the plan speaks of")) }
+    if fits { Ok(()) } else { Err(ProofError::NotItsKey { alias: alias.to_owned() }) }
 }
 
 /// A folder's files with their contents.
@@ -70,7 +120,7 @@ pub(super) fn holds(
     image: &Image,
     password: Option<&Password>,
     certificates: &Interner,
-) -> Result<(), String> {
+) -> Result<(), ProofError> {
     let after = match image {
         Image::File(bytes) => {
             let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
@@ -81,9 +131,9 @@ pub(super) fn holds(
         }
         Image::Directory(image) => Store::open_directory(resulting(before.files(), image), certificates),
     }
-    .map_err(|error| format!("the new content does not open again: {error}"))?;
+    .map_err(ProofError::Unopened)?;
     if after.format() != before.format() || after.version() != before.version() {
-        return Err("the new content has another format".to_owned());
+        return Err(ProofError::Format);
     }
     let mut wanted = wanted(before, edits);
     // A certificate that was no anchor may have become part of a new key's chain, and is no entry of its own then.
@@ -95,19 +145,19 @@ pub(super) fn holds(
     wanted
         .retain(|one| !matches!(one, Wanted::Kept(old) if matches!(old.kind, EntryKind::Untrusted(_)) && chained(old)));
     if wanted.len() != after.entries().len() {
-        return Err(format!("the new content has {} entries, {} were planned", after.entries().len(), wanted.len()));
+        return Err(ProofError::Count { has: after.entries().len(), planned: wanted.len() });
     }
     // The order is kept, so that the search nearly always ends where it begins.
     let mut open: Vec<&Entry> = after.entries().iter().collect();
     for one in &wanted {
         let Some(at) = open.iter().position(|entry| one.is(before, &after, entry)) else {
-            return Err(format!("the new content lacks {}", one.name()));
+            return Err(ProofError::Lacks { entry: one.name() });
         };
         let entry = open.remove(at);
         if let (Wanted::Key { .. }, Some(password)) = (one, password) {
             let opens = after.open_key(entry.id, password).is_ok_and(|key| key.matches_certificate != KeyMatch::No);
             if !opens {
-                return Err(format!("the new key of {} does not open", one.name()));
+                return Err(ProofError::KeyUnopened { entry: one.name() });
             }
         }
     }

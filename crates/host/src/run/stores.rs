@@ -1,13 +1,16 @@
 //! The stores of a run, level by level: what can be done of each, its writing on a thread of its own, and what that means.
 
+use std::sync::Arc;
+
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{Change, Deed as ChangeDeed, Material, StoreView};
 use trustmason_plan::ledger::Placed;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::{IdentityId, StoreId};
 
+use super::error::{ChangeError, NewKeyError, SkipReason, StoreError};
 use super::write::{self, Written};
-use super::{ChangeOutcome, Event, INTERRUPTED, Running, StoreOutcome, order};
+use super::{ChangeOutcome, Event, Running, StoreOutcome, order};
 use crate::books::Books;
 use crate::disk::{self, Attributes, DiskError, Limit, Owner};
 use crate::fan::{self, News};
@@ -36,8 +39,10 @@ impl Running<'_> {
                 let stopped = self.work.hands.stopped();
                 let able = if stopped { Vec::new() } else { self.able(changes) };
                 let outcome = match (view, &self.broken) {
-                    (_, Some(error)) => StoreOutcome::Failed { error: format!("{id} was not begun: {error}") },
-                    (None, _) => StoreOutcome::Failed { error: format!("{id} is not in the plan") },
+                    (_, Some(error)) => {
+                        StoreOutcome::failed(StoreError::NotBegun { store: id.clone(), cause: Arc::clone(error) })
+                    }
+                    (None, _) => StoreOutcome::failed(StoreError::NotPlanned(id.clone())),
                     (Some(_), _) if stopped => self.interrupted(),
                     (Some(_), _) if able.is_empty() => StoreOutcome::Skipped { why: self.why_none(changes) },
                     (Some(view), None) => {
@@ -49,14 +54,14 @@ impl Running<'_> {
                 self.settle(id, changes, outcome);
             }
             let (work, journal, guard) = (&self.work, &self.books.journal, self.books.guard(lock));
-            let interrupted = StoreOutcome::Skipped { why: INTERRUPTED.to_owned() };
+            let interrupted = StoreOutcome::Skipped { why: SkipReason::Interrupted };
             let write = |job: &Job<'_>| -> Answer {
                 if work.hands.stopped() {
                     return None;
                 }
                 let written = match guard.holds() {
                     Ok(()) => write::store(work, journal, job.view, job.placed.as_ref(), &job.able),
-                    Err(error) => Written::failed(error),
+                    Err(error) => Written::failed(error.into()),
                 };
                 let noted = note(journal, job.id, &written);
                 Some((written, noted))
@@ -91,7 +96,7 @@ impl Running<'_> {
 
     fn interrupted(&mut self) -> StoreOutcome {
         self.outcomes.interrupted = true;
-        StoreOutcome::Skipped { why: INTERRUPTED.to_owned() }
+        StoreOutcome::Skipped { why: SkipReason::Interrupted }
     }
 
     /// What a store's outcome means for its changes.
@@ -99,7 +104,7 @@ impl Running<'_> {
         let each = match &outcome {
             StoreOutcome::Written { .. } | StoreOutcome::Unchanged => ChangeOutcome::Done,
             StoreOutcome::Stale { .. } => ChangeOutcome::Stale,
-            StoreOutcome::Failed { error } => ChangeOutcome::Failed { error: error.clone() },
+            StoreOutcome::Failed { error } => ChangeOutcome::Failed { error: ChangeError::Store(Arc::clone(error)) },
             StoreOutcome::Skipped { why } => ChangeOutcome::Skipped { why: why.clone() },
         };
         for change in changes {
@@ -134,19 +139,20 @@ impl Running<'_> {
     pub(super) fn hindrance(&self, change: &Change) -> Option<ChangeOutcome> {
         let unmade = |identity: &IdentityId| match self.work.staged.get(identity) {
             Some(Ok(_)) => None,
-            Some(Err(error)) => Some(error.clone()),
-            None => Some(format!("no key was made for {identity}")),
+            Some(Err(error)) => Some(Arc::clone(error)),
+            None => Some(Arc::new(NewKeyError::NotMade(identity.clone()))),
         };
         match &change.deed {
-            ChangeDeed::Regenerate { identity, .. } => {
+            ChangeDeed::InstallKey { identity, .. } => {
                 if let Some(error) = unmade(identity) {
-                    return Some(ChangeOutcome::Failed { error });
+                    return Some(ChangeOutcome::Failed { error: ChangeError::Key(error) });
                 }
             }
             ChangeDeed::Import { material: Material::Minted(identity), .. }
             | ChangeDeed::Replace { material: Material::Minted(identity), .. } => {
-                if let Some(error) = unmade(identity) {
-                    return Some(ChangeOutcome::Skipped { why: format!("{identity} has no new certificate: {error}") });
+                if let Some(cause) = unmade(identity) {
+                    let why = SkipReason::NoCertificate { identity: identity.clone(), cause };
+                    return Some(ChangeOutcome::Skipped { why });
                 }
             }
             ChangeDeed::Import { .. }
@@ -158,17 +164,18 @@ impl Running<'_> {
         change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {
             None | Some(ChangeOutcome::Done) => None,
             Some(ChangeOutcome::Stale | ChangeOutcome::Failed { .. } | ChangeOutcome::Skipped { .. }) => {
-                Some(ChangeOutcome::Skipped { why: format!("change {needed}, which must come first, was not made") })
+                Some(ChangeOutcome::Skipped { why: SkipReason::Earlier(*needed) })
             }
         })
     }
 
-    fn why_none(&self, changes: &[&Change]) -> String {
+    fn why_none(&self, changes: &[&Change]) -> SkipReason {
         let why = changes.iter().find_map(|change| match self.outcomes.changes.get(&change.id)? {
-            ChangeOutcome::Skipped { why } | ChangeOutcome::Failed { error: why } => Some(why.clone()),
+            ChangeOutcome::Skipped { why } => Some(why.clone()),
+            ChangeOutcome::Failed { error } => Some(error.clone().into()),
             ChangeOutcome::Done | ChangeOutcome::Stale => None,
         });
-        why.unwrap_or_else(|| "none of its changes could be made".to_owned())
+        why.unwrap_or(SkipReason::NoChange)
     }
 
     /// Takes what was written into the ledger, and lets go of keys that have arrived.
@@ -178,7 +185,7 @@ impl Running<'_> {
         }
         if written.outcome.is_done() {
             for change in &job.able {
-                if let ChangeDeed::Regenerate { identity, .. } = &change.deed {
+                if let ChangeDeed::InstallKey { identity, .. } = &change.deed {
                     self.unstage(identity);
                 }
             }
@@ -221,9 +228,9 @@ pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, deed: Option<&Dee
     let (ended, error) = match outcome {
         StoreOutcome::Written { .. } => (Ended::Written, None),
         StoreOutcome::Unchanged => (Ended::Unchanged, None),
-        StoreOutcome::Stale { why } => (Ended::Stale, Some(why.clone())),
-        StoreOutcome::Failed { error } => (Ended::Failed, Some(error.clone())),
-        StoreOutcome::Skipped { why } => (Ended::Skipped, Some(why.clone())),
+        StoreOutcome::Stale { why } => (Ended::Stale, Some(why.to_string())),
+        StoreOutcome::Failed { error } => (Ended::Failed, Some(error.to_string())),
+        StoreOutcome::Skipped { why } => (Ended::Skipped, Some(why.to_string())),
     };
     let parts = |is: fn(&Fate) -> bool| -> Vec<PieceAt> {
         let pieces = deed.filter(|_| ended != Ended::Written).into_iter().flat_map(Deed::pieces);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Disposition, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
+    Disposition, EditError, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
 };
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::observed::Keeper;
@@ -16,13 +16,45 @@ use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::StoreDef;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use super::place::Trouble;
+use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
 use super::work::Work;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
 use crate::journal::{Intent, Journal, Piece, Record};
 use crate::live::{self, Listing, LiveError, SystemStores};
 use crate::sites::Sites;
+
+/// What a change asks for that no system store is given, or would lose.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// An entry that is to leave was not listed.
+    #[error("an entry that leaves is not there")]
+    NoEntry,
+    /// An entry that is to leave has a private key.
+    #[error("a certificate with a private key would be removed, which is never done")]
+    HasKey,
+    /// An entry that is to leave is not the machine's own.
+    #[error("a certificate would be removed that {by} keeps there")]
+    Kept {
+        /// Who keeps it.
+        by: String,
+    },
+    /// An entry that is to leave holds no certificate.
+    #[error("an entry that leaves is no certificate")]
+    NoCertificate,
+    /// A certificate is to get an alias.
+    #[error("certificates have no aliases there")]
+    Alias,
+    /// A private key is to come.
+    #[error("keys are not brought there")]
+    Key,
+    /// A certificate that is to come cannot be encoded.
+    #[error(transparent)]
+    Element(#[from] EditError),
+    /// A certificate that is to come cannot be read.
+    #[error("a certificate that cannot be read would be brought there")]
+    Unreadable,
+}
 
 /// What happens to one system store.
 #[derive(Debug, Default)]
@@ -41,22 +73,22 @@ pub(super) fn attempt(
     changes: &[&Change],
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {
-    let place = def.system.as_ref().ok_or_else(|| format!("{} is no Windows store", def.id))?;
+    let place = def.system.as_ref().ok_or_else(|| StoreError::NoSystemStore(def.id.clone()))?;
     let stores = work.state.system();
     live::is_called(stores, def.id.host.as_str())?;
     let listing = expected(stores, place, view.expect, work.hands.certificates)?;
-    let left = |why: String| Trouble::Failed(format!("{place} is left as it was: {why}"));
-    proof::allowed(&listing.store, changes).map_err(left)?;
-    let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())
-        .map_err(|error| left(error.to_string()))?;
-    let turns = turns(&listing, place, &edits, work.hands.certificates).map_err(left)?;
+    let left_alone = |cause: RefusedEdit| {
+        let (place, cause) = (place.to_string(), Box::new(cause));
+        StoreError::LeftAlone { place, cause }
+    };
+    let turns = turned(work, &listing, place, changes).map_err(left_alone)?;
     if turns.is_empty() {
         return Ok(StoreOutcome::Unchanged);
     }
     let mut pieces = Vec::new();
     for (store, turn) in &turns {
-        let part = listing.parts.get(store).ok_or_else(|| left(format!("{store} was not read")))?;
-        let after = result(part, turn, work.hands.certificates).map_err(|error| left(error.to_string()))?;
+        let part = listing.parts.get(store).ok_or_else(|| left_alone(RefusedEdit::NotRead(*store)))?;
+        let after = result(part, turn, work.hands.certificates).map_err(|error| left_alone(error.into()))?;
         let at = PieceAt::System { host: def.id.host.clone(), location: place.location.clone(), store: *store };
         pieces.push(Piece { at, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
     }
@@ -79,16 +111,19 @@ pub(super) fn attempt(
     journal.note(&Record::Intent(Box::new(intent.clone())))?;
     *meant = Some(intent.clone());
     expected(stores, place, view.expect, work.hands.certificates)?;
-    let kept = format!("; the old content is in {}", folder.display());
-    let said = |error: LiveError| Trouble::Failed(format!("{error}{kept}"));
+    let late = |error: StoreError| {
+        let cause = Box::new(Trouble::Failed(error));
+        StoreError::Late { cause, stands: false, backup: Some(folder.clone()) }
+    };
     // Additions of all parts come before the first removal.
     let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
     let leaves = turns.iter().map(|(store, turn)| (*store, [].as_slice(), turn.remove.as_slice()));
     for (store, add, remove) in comes.chain(leaves).filter(|(_, add, remove)| !add.is_empty() || !remove.is_empty()) {
         let path = live::path_of(place, store);
-        work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove)).map_err(said)?;
+        let changed = work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove));
+        changed.map_err(|error| late(error.into()))?;
     }
-    proved(work.sites(), &view.id, &intent.pieces).map_err(|why| Trouble::Failed(format!("{why}{kept}")))?;
+    proved(work.sites(), &view.id, &intent.pieces).map_err(late)?;
     Ok(StoreOutcome::Written { backup: Some(folder) })
 }
 
@@ -99,14 +134,24 @@ fn expected(
     expect: Option<Expect>,
     certificates: &Interner,
 ) -> Result<Listing, Trouble> {
-    let listing = live::list(stores, place, certificates).map_err(|error| Trouble::Failed(error.0))?;
+    let listing = live::list(stores, place, certificates)?;
     match expect {
         Some(Expect::Digest(wanted)) if wanted == listing.digest() => Ok(listing),
-        Some(Expect::Digest(_) | Expect::Absent) => {
-            Err(Trouble::Stale(format!("{place} has changed since the plan; plan again")))
-        }
-        None => Err(Trouble::Failed(format!("{place} may not be written by this plan"))),
+        Some(Expect::Digest(_) | Expect::Absent) => Err(StaleError::Changed { place: place.to_string() }.into()),
+        None => Err(StoreError::NotWritable { place: place.to_string() }.into()),
     }
+}
+
+/// What the changes mean for each system store.
+fn turned(
+    work: &Work<'_>,
+    listing: &Listing,
+    place: &SystemPlace,
+    changes: &[&Change],
+) -> Result<BTreeMap<SystemStore, Turn>, RefusedEdit> {
+    proof::allowed(&listing.store, changes)?;
+    let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
+    Ok(turns(listing, place, &edits, work.hands.certificates)?)
 }
 
 /// Which certificate comes into which system store, and which leaves where. What is there is not brought a second time.
@@ -115,36 +160,30 @@ fn turns(
     place: &SystemPlace,
     edits: &Edits,
     certificates: &Interner,
-) -> Result<BTreeMap<SystemStore, Turn>, String> {
+) -> Result<BTreeMap<SystemStore, Turn>, TurnError> {
     let mut turns: BTreeMap<SystemStore, Turn> = BTreeMap::new();
     for (id, what) in &edits.disposition {
         match what {
             Disposition::Keep => {}
             Disposition::Remove => {
-                let shelf = listing.shelves.get(id).ok_or("an entry that leaves is not there")?;
+                let shelf = listing.shelves.get(id).ok_or(TurnError::NoEntry)?;
                 match &shelf.keeper {
                     Keeper::Machine => {}
-                    Keeper::Key => {
-                        return Err("a certificate with a private key would be removed, which is never done".to_owned());
-                    }
-                    Keeper::Other(by) => return Err(format!("a certificate would be removed that {by} keeps there")),
+                    Keeper::Key => return Err(TurnError::HasKey),
+                    Keeper::Other(by) => return Err(TurnError::Kept { by: by.clone() }),
                 }
                 let print = listing.store.entry(*id).and_then(|e| Some(e.certificates().first()?.fingerprint()));
-                turns
-                    .entry(shelf.store)
-                    .or_default()
-                    .remove
-                    .push(print.ok_or("an entry that leaves is no certificate")?);
+                turns.entry(shelf.store).or_default().remove.push(print.ok_or(TurnError::NoCertificate)?);
             }
-            Disposition::Rename(_) => return Err("certificates have no aliases there".to_owned()),
-            Disposition::ReplaceKey { .. } => return Err("keys are not brought there".to_owned()),
+            Disposition::Rename(_) => return Err(TurnError::Alias),
+            Disposition::ReplaceKey { .. } => return Err(TurnError::Key),
         }
     }
     for new in &edits.add {
-        let NewEntry::Trusted { der, .. } = new else { return Err("keys are not brought there".to_owned()) };
-        let element = serialised_element(der).map_err(|error| error.to_string())?;
+        let NewEntry::Trusted { der, .. } = new else { return Err(TurnError::Key) };
+        let element = serialised_element(der)?;
         let slot = certificates.intern(der);
-        let certificate = slot.certificate().ok_or("a certificate that cannot be read would be brought there")?;
+        let certificate = slot.certificate().ok_or(TurnError::Unreadable)?;
         let store = place.store_for(certificate);
         let held = listing.parts.get(&store).into_iter().flat_map(Store::entries);
         let there =
@@ -176,14 +215,14 @@ pub(crate) fn back_up(
     (location, store): (&Location, SystemStore),
     part: &Store,
     folder: &Path,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let of = PieceAt::System { host: id.host.clone(), location: location.clone(), store };
     let copy = folder.join(format!("{store}.sst"));
     let elements = part.entries().iter().filter_map(|entry| part.raw(entry.id));
     let owner = Owner::ours(0o600);
     disk.make_dir(folder)?;
     disk.place(&copy, &serialised_store(elements), owner, &Attributes::default())
-        .map_err(|error| Trouble::Failed(format!("no backup of {} could be made: {error}", of.path())))?;
+        .map_err(|cause| StoreError::NoBackup { place: of.path(), cause })?;
     journal.note(&Record::Backup {
         store: id.clone(),
         copy: journal.copy_at(&copy)?,
@@ -196,14 +235,11 @@ pub(crate) fn back_up(
 }
 
 /// Lists again and compares.
-fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), String> {
+fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), StoreError> {
     for piece in pieces {
-        let now = sites.digest(id, &piece.at).map_err(|error| error.to_string())?;
+        let now = sites.digest(id, &piece.at)?;
         if now != piece.after {
-            return Err(format!(
-                "{} does not hold what was brought there; look at it with certutil, then plan again",
-                piece.at.path()
-            ));
+            return Err(StoreError::NotBrought { place: piece.at.path() });
         }
     }
     Ok(())
@@ -217,11 +253,10 @@ pub(crate) fn put_back(
     piece: &Piece,
     (at, store): (&Location, SystemStore),
     backup: &Store,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let stores = sites.system;
     let certificates = Interner::new();
-    let failed = |error: LiveError| Trouble::Failed(error.0);
-    let now = live::part(stores, at, store, &certificates).map_err(failed)?;
+    let now = live::part(stores, at, store, &certificates)?;
     let prints = |part: &Store| -> BTreeMap<Fingerprint, Vec<u8>> {
         let of =
             |e: &trustmason_keystore::Entry| Some((e.certificates().first()?.fingerprint(), part.raw(e.id)?.to_vec()));
@@ -231,7 +266,7 @@ pub(crate) fn put_back(
     let add: Vec<Vec<u8>> = was.iter().filter(|(print, _)| !is.contains_key(print)).map(|(_, e)| e.clone()).collect();
     let remove: Vec<Fingerprint> = is.keys().filter(|print| !was.contains_key(print)).copied().collect();
     let path = PathBuf::from(piece.at.path());
-    disk.system(&path, || stores.change(at, store, &add, &remove)).map_err(failed)?;
+    disk.system(&path, || stores.change(at, store, &add, &remove))?;
     let back = Piece { at: piece.at.clone(), before: piece.after, after: piece.before };
-    proved(sites, id, &[back]).map_err(Trouble::Failed)
+    proved(sites, id, &[back])
 }

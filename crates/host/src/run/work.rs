@@ -18,11 +18,12 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
 use zeroize::Zeroizing;
 
+use super::error::{AuthorityError, DeclarationError, NewKeyError};
 use super::{Event, Hands};
 use crate::disk::{self, DiskError, Limit};
 use crate::fan;
 use crate::journal::{Journal, Record};
-use crate::mint::{self, Minted};
+use crate::mint::{self, MintError, Minted};
 use crate::pair;
 use crate::sites::Sites;
 use crate::staging::{self, Staged, Target};
@@ -38,7 +39,7 @@ pub(super) struct Work<'a> {
     pub run: RunId,
     pub now: Timestamp,
     /// Keys in staging, or why there is none.
-    pub staged: BTreeMap<IdentityId, Result<Staged, String>>,
+    pub staged: BTreeMap<IdentityId, Result<Staged, Arc<NewKeyError>>>,
     /// The same in the planner's words.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
     pub identities: BTreeMap<IdentityId, NewIdentity>,
@@ -74,18 +75,17 @@ impl Work<'_> {
         self.presented.get(store).cloned().unwrap_or_default()
     }
 
-    pub(super) fn store(&self, id: &StoreId) -> Result<&StoreDef, String> {
-        self.topology.stores.get(id).ok_or_else(|| format!("{id} is not in the spec"))
+    pub(super) fn store(&self, id: &StoreId) -> Result<&StoreDef, DeclarationError> {
+        self.topology.stores.get(id).ok_or_else(|| DeclarationError::Unknown(id.clone()))
     }
 
     /// A store's password, where it has one.
-    pub(super) fn password(&self, def: &StoreDef) -> Result<Option<Password>, String> {
-        let answer = def.password.as_ref().map(|secret| self.hands.secrets.get(secret)).transpose();
-        answer.map_err(|error| error.to_string())
+    pub(super) fn password(&self, def: &StoreDef) -> Result<Option<Password>, DeclarationError> {
+        Ok(def.password.as_ref().map(|secret| self.hands.secrets.get(secret)).transpose()?)
     }
 
     /// The format a store has, or will be made in.
-    pub(super) fn format(&self, def: &StoreDef) -> Result<Format, String> {
+    pub(super) fn format(&self, def: &StoreDef) -> Result<Format, DeclarationError> {
         let seen = self.plan.stores.iter().find(|view| view.id == def.id).and_then(|view| view.format);
         match (seen, def.format) {
             (Some(format), _) => Ok(format),
@@ -95,12 +95,12 @@ impl Work<'_> {
             (None, DeclaredFormat::Pem) => Ok(Format::Pem),
             (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
             (None, DeclaredFormat::PemPair) => Ok(Format::PemPair),
-            (None, DeclaredFormat::Windows) => Err(format!("{} is of a format this version does not make", def.id)),
+            (None, DeclaredFormat::Windows) => Err(DeclarationError::Format(def.id.clone())),
         }
     }
 
     /// A store that is not there yet.
-    pub(super) fn blank(&self, def: &StoreDef) -> Result<Store, String> {
+    pub(super) fn blank(&self, def: &StoreDef) -> Result<Store, DeclarationError> {
         Ok(match self.format(def)? {
             Format::Pkcs12 => Store::create_pkcs12(scheme(def)),
             format => Store::create(format),
@@ -108,16 +108,18 @@ impl Work<'_> {
     }
 
     /// How a PKCS#12 store protects what it holds, or will; `None` for other formats.
-    fn protection(&self, def: &StoreDef, password: &Password) -> Result<Option<Protection>, String> {
+    fn protection(&self, def: &StoreDef, password: &Password) -> Result<Option<Protection>, NewKeyError> {
         if self.format(def)? != Format::Pkcs12 {
             return Ok(None);
         }
         let Some(StoreLook::Readable(facts)) = self.observed.stores.get(&def.id) else {
             return Ok(Some(scheme(def)));
         };
-        let bytes = disk::read(&facts.path, Limit::Store).map_err(|error| error.to_string())?;
+        let bytes = disk::read(&facts.path, Limit::Store)?;
         let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
-        store.map(|store| store.protection()).map_err(|error| format!("{} does not open: {error}", def.id))
+        store
+            .map(|store| store.protection())
+            .map_err(|error| NewKeyError::Unopened { store: def.id.clone(), cause: Box::new(error) })
     }
 
     /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
@@ -146,67 +148,64 @@ impl Work<'_> {
                 let new = NewIdentity { key: staged.key.clone(), chain: staged.chain.clone() };
                 self.identities.insert(mint.identity.clone(), new);
             }
-            self.staged.insert(mint.identity.clone(), staged);
+            self.staged.insert(mint.identity.clone(), staged.map_err(Arc::new));
         }
         Ok(())
     }
 
-    fn make(&self, mint: &Mint) -> Result<Minted, String> {
+    fn make(&self, mint: &Mint) -> Result<Minted, NewKeyError> {
         let def = self.topology.identities.get(&mint.identity);
-        let def = def.ok_or_else(|| format!("{} is not in the spec", mint.identity))?;
-        let said = |error: mint::MintError| format!("{}: {error}", mint.identity);
+        let def = def.ok_or_else(|| NewKeyError::Unknown(mint.identity.clone()))?;
+        let failed = |cause: MintError| NewKeyError::Mint { identity: mint.identity.clone(), cause };
         let Some(name) = &mint.request else {
-            return mint::mint(def, self.hands.keys, self.now).map_err(said);
+            return mint::mint(def, self.hands.keys, self.now).map_err(failed);
         };
         let authority = self.authority(name)?;
         let Some(file) = &authority.sign_with else {
-            return mint::request(def, self.hands.keys, self.now).map_err(said);
+            return mint::request(def, self.hands.keys, self.now).map_err(failed);
         };
-        let key = disk::read(file, Limit::Key).map_err(|error| error.to_string())?;
-        let key =
-            Zeroizing::new(String::from_utf8(key).map_err(|_| {
-                format!("{} is no PEM key; `sign_with` names the authority's private key", file.display())
-            })?);
+        let key = disk::read(file, Limit::Key).map_err(AuthorityError::Disk)?;
+        let key = Zeroizing::new(String::from_utf8(key).map_err(|_| AuthorityError::KeyNotPem(file.clone()))?);
         let mut issuers = self.issuers(name, authority)?;
         let certificate = issuers.remove(0);
         let signer = mint::Signer { certificate: &certificate, issuers: &issuers, key: &key };
-        mint::signed(def, self.hands.keys, self.now, signer).map_err(|error| {
-            let hint = "`sign_with` names the authority's private key, PEM and not encrypted";
-            format!("{} ({}; {hint})", said(error), file.display())
+        mint::signed(def, self.hands.keys, self.now, signer).map_err(|error| NewKeyError::Signing {
+            identity: mint.identity.clone(),
+            cause: Box::new(error),
+            file: file.clone(),
         })
     }
 
-    fn authority(&self, name: &str) -> Result<&AuthorityDef, String> {
-        self.topology.authorities.get(name).ok_or_else(|| format!("the authority {name} is not in the spec"))
+    fn authority(&self, name: &str) -> Result<&AuthorityDef, AuthorityError> {
+        self.topology.authorities.get(name).ok_or_else(|| AuthorityError::Unknown(name.to_owned()))
     }
 
     /// The certificates of an authority, the one that signs first, the root last: never none.
-    fn issuers(&self, name: &str, authority: &AuthorityDef) -> Result<Vec<Arc<Certificate>>, String> {
+    fn issuers(&self, name: &str, authority: &AuthorityDef) -> Result<Vec<Arc<Certificate>>, AuthorityError> {
         let below = (0..authority.intermediates.len()).rev().map(|place| AuthorityDef::intermediate(name, place));
         below
             .chain([AuthorityDef::root(name)])
             .map(|subject| match self.observed.sources.get(&Subject::Certificate(subject.clone())) {
                 Some(SourceLook::Found { certificate, .. }) => Ok(Arc::clone(certificate)),
                 Some(SourceLook::Missing { .. } | SourceLook::Ambiguous { .. } | SourceLook::Unreadable(_)) | None => {
-                    Err(format!("the certificate {subject} cannot be read"))
+                    Err(AuthorityError::CertificateUnread(subject))
                 }
             })
             .collect()
     }
 
     /// Stages a new key and writes its request where its authority takes it. A key nobody was asked about is kept nowhere.
-    fn stage_and_ask(&mut self, mint: &Mint, minted: &Minted) -> Result<Staged, String> {
+    fn stage_and_ask(&mut self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let staged = self.stage(mint, minted)?;
         let (Some(name), Some(pem)) = (&mint.request, &minted.request) else { return Ok(staged) };
         let written = self.authority(name).and_then(|authority| {
             let folder = authority.requests_dir.as_ref();
-            let folder = folder.ok_or_else(|| format!("the authority {name} has no `requests_dir:`"))?;
+            let folder = folder.ok_or_else(|| AuthorityError::NoRequestsDir(name.clone()))?;
             let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
             let disk = self.hands.disk;
-            let kept = disk
-                .make_dir(folder)
-                .and_then(|()| disk.keep(&path, pem.as_bytes(), Limit::Certificate, self.run.as_str()));
-            kept.map(|_| path).map_err(|error| error.to_string())
+            disk.make_dir(folder)?;
+            disk.keep(&path, pem.as_bytes(), Limit::Certificate, self.run.as_str())?;
+            Ok(path)
         });
         match written {
             Ok(path) => {
@@ -214,25 +213,24 @@ impl Work<'_> {
                 Ok(staged)
             }
             Err(error) => {
-                let removed = self.hands.disk.remove(&staged.path);
-                let kept = removed.err().map(|e| format!("; its key stays in staging: {e}")).unwrap_or_default();
-                Err(format!("the request of {} could not be written: {error}{kept}", mint.identity))
+                let cause = Box::new(error);
+                let left = self.hands.disk.remove(&staged.path).err();
+                Err(NewKeyError::Request { identity: mint.identity.clone(), cause, left })
             }
         }
     }
 
-    fn target_password(&self, mint: &Mint) -> Result<(Password, Format), String> {
+    fn target_password(&self, mint: &Mint) -> Result<(Password, Format), NewKeyError> {
         let def = self.store(&mint.store)?;
         if self.format(def)? == Format::PemPair {
             return Ok((pair::no_password(), Format::PemPair));
         }
         let password = self.password(def)?;
-        let password =
-            password.ok_or_else(|| format!("{} has no password in the spec; name one for it", mint.store))?;
+        let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.store.clone()))?;
         Ok((password, self.format(def)?))
     }
 
-    fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, String> {
+    fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let (password, format) = self.target_password(mint)?;
         let protection = self.protection(self.store(&mint.store)?, &password)?;
         let target = Target {
@@ -243,25 +241,21 @@ impl Work<'_> {
             password: &password,
             created_ms: self.created_ms(),
         };
-        staging::stage(self.hands.disk, &self.state, &self.run, &target, minted).map_err(|error| error.to_string())
+        Ok(staging::stage(self.hands.disk, &self.state, &self.run, &target, minted)?)
     }
 
-    fn resume(&self, mint: &Mint) -> Result<Staged, String> {
+    fn resume(&self, mint: &Mint) -> Result<Staged, NewKeyError> {
         let (password, _) = self.target_password(mint)?;
         let look = self.observed.staged(&mint.identity);
-        let look = look.ok_or_else(|| format!("the staged key of {} is gone; plan again", mint.identity))?;
-        let staged =
-            staging::take(&look.path, &password, self.hands.certificates).map_err(|error| error.to_string())?;
+        let look = look.ok_or_else(|| NewKeyError::Gone(mint.identity.clone()))?;
+        let staged = staging::take(&look.path, &password, self.hands.certificates)?;
         let reply = mint.resumed.filter(|_| !mint.issuers.is_empty()).and_then(|p| self.plan.certificates.get(&p));
         let staged = match reply {
-            Some(leaf) => staged.with_reply(leaf, &mint.issuers).map_err(|error| error.to_string())?,
+            Some(leaf) => staged.with_reply(leaf, &mint.issuers)?,
             None => staged,
         };
         if Some(staged.certificate.fingerprint()) != mint.resumed {
-            return Err(format!(
-                "{} holds another certificate than when it was planned; plan again",
-                look.path.display()
-            ));
+            return Err(NewKeyError::Changed(look.path.clone()));
         }
         Ok(staged)
     }

@@ -5,18 +5,20 @@
 //! meant, and the next run goes on from what it finds.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
 use trustmason_plan::change::{Change, Expect, StoreView};
 use trustmason_plan::work::edits;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
-use super::place::{self, Trouble};
+use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
+use super::place;
 use super::work::Work;
 use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
-use crate::pair::{self, Pair};
+use crate::pair::{self, Pair, PairError};
 use crate::sites;
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
@@ -30,8 +32,8 @@ pub(super) struct Written {
 
 impl Written {
     /// Nothing was begun.
-    pub(super) fn failed(error: String) -> Self {
-        Self { outcome: StoreOutcome::Failed { error }, intent: None, fates: Vec::new() }
+    pub(super) fn failed(error: StoreError) -> Self {
+        Self { outcome: StoreOutcome::Failed { error: Arc::new(error) }, intent: None, fates: Vec::new() }
     }
 
     /// What was meant and what became of it, if it came so far.
@@ -51,8 +53,7 @@ pub(super) fn store(
     let mut intent = None;
     let outcome = match attempt(work, journal, view, placed, changes, &mut intent) {
         Ok(outcome) => outcome,
-        Err(Trouble::Stale(why)) => StoreOutcome::Stale { why },
-        Err(Trouble::Failed(error)) => StoreOutcome::Failed { error },
+        Err(trouble) => trouble.into(),
     };
     let fates = match (&outcome, &intent) {
         (StoreOutcome::Written { .. }, Some(intent)) => intent.pieces.iter().map(|_| Fate::Written).collect(),
@@ -74,16 +75,16 @@ enum Ground {
 }
 
 impl Ground {
-    fn of(def: &StoreDef, path: &Path) -> Result<Self, Trouble> {
-        let pair = pair::find(&def.place).map_err(|error| Trouble::Failed(error.to_string()))?;
+    fn of(def: &StoreDef, path: &Path) -> Result<Self, PairError> {
+        let pair = pair::find(&def.place)?;
         Ok(pair.map_or_else(|| Self::Path(path.to_owned()), Self::Pair))
     }
 
     /// For people: the certificate stands for its pair.
-    fn shown(&self) -> std::path::Display<'_> {
+    fn shown(&self) -> String {
         match self {
-            Self::Path(path) => path.display(),
-            Self::Pair(pair) => pair.certificate.display(),
+            Self::Path(path) => path.display().to_string(),
+            Self::Pair(pair) => pair.certificate.display().to_string(),
         }
     }
 
@@ -106,18 +107,13 @@ impl Ground {
     /// The one comparison that decides whether anything may be written.
     fn expected(&self, expect: Expect) -> Result<Found, Trouble> {
         let found = self.find()?;
+        let place = || self.shown();
         match (expect, found.digest()) {
             (Expect::Absent, None) => Ok(found),
             (Expect::Digest(wanted), Some(digest)) if digest == wanted => Ok(found),
-            (Expect::Absent, Some(_)) => {
-                Err(Trouble::Stale(format!("{} was made since the plan; plan again", self.shown())))
-            }
-            (Expect::Digest(_), Some(_)) => {
-                Err(Trouble::Stale(format!("{} has changed since the plan; plan again", self.shown())))
-            }
-            (Expect::Digest(_), None) => {
-                Err(Trouble::Stale(format!("{} is gone since the plan; plan again", self.shown())))
-            }
+            (Expect::Absent, Some(_)) => Err(StaleError::Made { place: place() }.into()),
+            (Expect::Digest(_), Some(_)) => Err(StaleError::Changed { place: place() }.into()),
+            (Expect::Digest(_), None) => Err(StaleError::Gone { place: place() }.into()),
         }
     }
 }
@@ -149,7 +145,7 @@ fn attempt(
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {
     let (Some(path), Some(expect)) = (view.file.as_deref(), view.expect) else {
-        return Err(Trouble::Failed(format!("{} may not be written by this plan", view.id)));
+        return Err(StoreError::NotWritable { place: view.id.to_string() }.into());
     };
     let def = work.store(&view.id)?;
     if def.place == Place::Windows {
@@ -162,10 +158,12 @@ fn attempt(
     };
     let found = ground.expected(expect)?;
     let before = found.digest();
-    let store = open(work, def, found, password.as_ref())
-        .map_err(|error| Trouble::Failed(format!("{} {error}", path.display())))?;
-    let (edits, image) = edited(work, &store, changes, password.as_ref())
-        .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
+    let store = open(work, def, path, found, password.as_ref())?;
+    let left_alone = |cause: RefusedEdit| {
+        let (place, cause) = (path.display().to_string(), Box::new(cause));
+        StoreError::LeftAlone { place, cause }
+    };
+    let (edits, image) = edited(work, &store, changes, password.as_ref()).map_err(left_alone)?;
     let files = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
         Image::File(_) => Vec::new(),
@@ -186,7 +184,7 @@ fn attempt(
         }
     };
     proof::holds(&store, &edits, &image, password.as_ref(), work.hands.certificates)
-        .map_err(|error| Trouble::Failed(format!("{} is left as it was: {error}", path.display())))?;
+        .map_err(|error| left_alone(error.into()))?;
     let intent = Intent {
         store: view.id.clone(),
         before,
@@ -227,23 +225,31 @@ fn attempt(
             ground.expected(expect)?;
             files::put(&site, &files, backup.as_deref())?;
             if ground.find()?.digest() != Some(after) {
-                return Err(Trouble::Failed(format!("{} holds other files than were written", path.display())));
+                return Err(StoreError::OtherFiles { path: path.to_owned() }.into());
             }
             Ok(StoreOutcome::Written { backup })
         }
     }
 }
 
-fn open(work: &Work<'_>, def: &StoreDef, found: Found, password: Option<&Password>) -> Result<Store, String> {
+fn open(
+    work: &Work<'_>,
+    def: &StoreDef,
+    path: &Path,
+    found: Found,
+    password: Option<&Password>,
+) -> Result<Store, StoreError> {
     let opened = match found {
-        Found::Nothing => return work.blank(def),
+        Found::Nothing => {
+            return work.blank(def).map_err(|cause| StoreError::Blank { path: path.to_owned(), cause });
+        }
         Found::File(bytes) => {
             Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
         }
         Found::Folder(files) if def.format == DeclaredFormat::PemPair => pair::open(&files, work.hands.certificates),
         Found::Folder(files) => Store::open_directory(files, work.hands.certificates),
     };
-    opened.map_err(|error| format!("does not open: {error}"))
+    opened.map_err(|cause| StoreError::Unopened { path: path.to_owned(), cause })
 }
 
 fn edited(
@@ -251,12 +257,11 @@ fn edited(
     store: &Store,
     changes: &[&Change],
     password: Option<&Password>,
-) -> Result<(Edits, Image), String> {
+) -> Result<(Edits, Image), RefusedEdit> {
     proof::allowed(store, changes)?;
-    let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())
-        .map_err(|error| error.to_string())?;
+    let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    let image = store.edit(&edits, password, &mut random).map_err(|error| error.to_string())?;
+    let image = store.edit(&edits, password, &mut random)?;
     Ok((edits, image))
 }
 

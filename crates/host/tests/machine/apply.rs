@@ -123,10 +123,11 @@ fn a_store_changed_since_the_plan_is_left_alone_and_the_others_are_not() {
     fs::write(world.cacerts(), &foreign).unwrap();
     let outcomes = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap();
     let Some(StoreOutcome::Stale { why }) = outcomes.stores.get(&store_id(CACERTS)) else { panic!("{outcomes:#?}") };
+    let why = why.to_string();
     assert!(why.contains("cacerts") && why.contains("plan again"), "{why}");
     assert_eq!(fs::read(world.cacerts()).unwrap(), foreign);
     assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
-    assert_eq!(outcomes.changes.values().filter(|c| **c == ChangeOutcome::Stale).count(), 1);
+    assert_eq!(outcomes.changes.values().filter(|c| matches!(c, ChangeOutcome::Stale)).count(), 1);
     assert!(!outcomes.is_complete());
     // The next plan brings the rest.
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
@@ -166,8 +167,8 @@ fn a_key_that_cannot_be_made_fails_its_own_changes_only() {
         let change = plan.changes.iter().find(|c| is(&c.deed)).unwrap();
         outcomes.changes[&change.id].clone()
     };
-    let made = of(|d| matches!(d, Deed::Regenerate { .. }));
-    assert!(matches!(&made, ChangeOutcome::Failed { error } if error.contains("would not do")), "{made:?}");
+    let made = of(|d| matches!(d, Deed::InstallKey { .. }));
+    assert!(matches!(&made, ChangeOutcome::Failed { error } if error.to_string().contains("would not do")), "{made:?}");
     assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Skipped { .. }), "{outcomes:#?}");
     // The import of the ADS's certificate into the same keystore needs no key.
     assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
@@ -186,6 +187,7 @@ fn a_read_only_folder_is_said_plainly_and_stops_nobody_else() {
     let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(KEYSTORE)) else {
         panic!("{outcomes:#?}")
     };
+    let error = error.to_string();
     let beside = world.keystore().with_file_name(".trustmason-").display().to_string();
     assert!(error.contains("cannot make file") && error.contains(&beside), "{error}");
     assert!(error.contains("permission denied") && error.contains("let this user write to its folder"), "{error}");
@@ -244,7 +246,7 @@ fn a_store_that_may_be_made_is_made_where_its_folder_is() {
     assert!(world.plan().changes.is_empty(), "never unasked");
     world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
     let outcomes = world.apply(&Disk::new()).unwrap();
-    assert_eq!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Written { backup: None });
+    assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Written { backup: None }));
     assert_eq!(entries(&world.cacerts(), "changeit").len(), 1);
     assert!(world.plan().changes.is_empty());
     #[cfg(unix)]

@@ -81,6 +81,7 @@ fn campaign(template: &World, fault: Fault) -> usize {
             match outcomes.as_ref().map(|outcomes| outcomes.stores.get(&store_id(id))) {
                 Ok(Some(StoreOutcome::Written { .. })) => assert!(changed, "{struck:?}"),
                 Ok(Some(StoreOutcome::Failed { error })) if changed => {
+                    let error = error.to_string();
                     assert!(error.contains("it has the new content by now"), "{struck:?}: {error}");
                 }
                 Ok(Some(StoreOutcome::Unchanged | StoreOutcome::Stale { .. })) => panic!("{struck:?}: {outcomes:#?}"),

@@ -47,6 +47,7 @@ fn a_store_written_between_the_check_and_the_exchange_is_put_back() {
         let Some(StoreOutcome::Stale { why }) = outcomes.stores.get(&store_id(CACERTS)) else {
             panic!("{outcomes:#?}")
         };
+        let why = why.to_string();
         assert!(why.contains("cacerts") && why.contains("was put back"), "{why}");
         assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
         assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
@@ -67,6 +68,7 @@ fn a_store_written_after_the_exchange_is_left_to_its_writer_and_said() {
     let gate = Meddler::new(once(Step::ReadBack, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));
     let outcomes = world.apply(&Disk::behind(Arc::new(gate))).unwrap();
     let Some(StoreOutcome::Failed { error }) = outcomes.stores.get(&store_id(CACERTS)) else { panic!("{outcomes:#?}") };
+    let error = error.to_string();
     assert!(error.contains("somebody else wrote it") && error.contains("backup"), "{error}");
     assert!(!error.contains("it has the new content"), "{error}");
     assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use trustmason_host::disk::Disk;
 use trustmason_host::fault::{Fault, Faulty};
+use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::topology::{DeclaredFormat, Place, Rotation, Source, Write};
@@ -177,6 +178,7 @@ fn a_pair_that_changed_since_the_plan_is_stale() {
     let theirs = format!("{}\n", fs::read_to_string(&key).unwrap());
     fs::write(&key, &theirs).unwrap();
     let outcomes = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap();
-    assert!(format!("{:?}", outcomes.stores[&store_id(ID)]).contains("has changed since the plan"), "{outcomes:#?}");
+    let Some(StoreOutcome::Stale { why }) = outcomes.stores.get(&store_id(ID)) else { panic!("{outcomes:#?}") };
+    assert!(why.to_string().contains("has changed since the plan"), "{why}");
     assert_eq!(fs::read_to_string(&key).unwrap(), theirs);
 }

@@ -51,7 +51,7 @@ impl<'a> Desk<'a> {
         let topology = self.ground.topology;
         for change in &self.changes {
             let services = match &change.deed {
-                Deed::Regenerate { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
+                Deed::InstallKey { identity, .. } => topology.identities.get(identity).map(|i| &i.restart),
                 Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => {
                     topology.stores.get(&change.store).map(|s| &s.restart)
                 }

@@ -13,7 +13,7 @@ use trustmason_keystore::{AliasModel, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
-use crate::change::{After, CertificateView, Deed, DeleteReason, Forecast, From, FromKind, Phase};
+use crate::change::{After, CertificateView, Deed, DeleteReason, Forecast, From, FromKind, Issued, Phase};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{certificate, trusted};
 use crate::settle::{Ground, Renewal, Settled, Settlement};
@@ -184,12 +184,12 @@ impl<'a> Comparison<'a> {
             self.claimed.extend(held.iter().map(|e| e.id));
             let settled = self.settlement.subjects.get(&Subject::Identity(def.id.clone()));
             if let Some((one, renewal)) = settled.and_then(|one| Some((one, one.renewal.as_ref()?))) {
-                self.regenerate(&def.id, one, renewal);
+                self.install_key(&def.id, one, renewal);
             }
         }
     }
 
-    fn regenerate(&mut self, identity: &IdentityId, one: &Settled, renewal: &Renewal) {
+    fn install_key(&mut self, identity: &IdentityId, one: &Settled, renewal: &Renewal) {
         let after = match &renewal.resumed {
             Some(certificate) => After::Known(CertificateView::of(certificate)),
             None => After::Minted { subject: self.future_subject(identity) },
@@ -197,11 +197,11 @@ impl<'a> Comparison<'a> {
         self.out.drafts.push(Draft {
             phase: Phase::Install,
             alias: Some(renewal.alias.clone()).filter(|alias| !alias.is_empty()),
-            deed: Deed::Regenerate {
+            deed: Deed::InstallKey {
                 entry: renewal.entry,
                 alias: renewal.alias.clone(),
                 identity: identity.clone(),
-                reply: !renewal.issuers.is_empty(),
+                issued: if renewal.issuers.is_empty() { Issued::Minted } else { Issued::Replied },
             },
             finding: renewal.finding,
             severity: renewal.severity,

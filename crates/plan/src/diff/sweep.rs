@@ -106,7 +106,7 @@ impl<'a> Comparison<'a> {
         let already = self.out.drafts.iter().any(|d| match &d.deed {
             Deed::Replace { entries, .. } => entries.contains(&entry.id),
             Deed::Delete { entry: e, .. } => *e == entry.id,
-            Deed::Import { .. } | Deed::Rename { .. } | Deed::Regenerate { .. } => false,
+            Deed::Import { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => false,
         });
         if !already {
             self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());

@@ -27,7 +27,7 @@ fn touched(deed: &Deed) -> Vec<EntryId> {
         Deed::Import { .. } => Vec::new(),
         Deed::Replace { entries, .. } => entries.clone(),
         Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => vec![*entry],
-        Deed::Regenerate { entry, .. } => entry.iter().copied().collect(),
+        Deed::InstallKey { entry, .. } => entry.iter().copied().collect(),
     }
 }
 
@@ -36,8 +36,8 @@ fn given(deed: &Deed) -> Option<String> {
     let alias = match deed {
         Deed::Import { alias, .. } => alias.as_deref()?,
         Deed::Rename { to, .. } => to,
-        Deed::Regenerate { entry: None, alias, .. } if !alias.is_empty() => alias,
-        Deed::Replace { .. } | Deed::Delete { .. } | Deed::Regenerate { .. } => return None,
+        Deed::InstallKey { entry: None, alias, .. } if !alias.is_empty() => alias,
+        Deed::Replace { .. } | Deed::Delete { .. } | Deed::InstallKey { .. } => return None,
     };
     Some(fold_alias(alias).into_owned())
 }
@@ -56,7 +56,7 @@ fn leaves(change: &Change) -> bool {
             Deed::Import { material: Material::Minted(_), .. } | Deed::Replace { material: Material::Minted(_), .. },
             After::Known(_),
         )
-        | (Deed::Regenerate { .. }, After::Known(_) | After::Minted { .. })
+        | (Deed::InstallKey { .. }, After::Known(_) | After::Minted { .. })
         | (Deed::Delete { .. }, After::Gone) => true,
         (Deed::Rename { to, .. }, After::Alias(after)) => to == after,
         _ => false,

@@ -606,7 +606,7 @@ impl World {
         self.disk.insert(view.id.clone(), Disk::File(next));
         *self.stamps.entry(view.id.clone()).or_default() += 1;
         for change in &changes {
-            if let Deed::Regenerate { identity, .. } = &change.deed {
+            if let Deed::InstallKey { identity, .. } = &change.deed {
                 self.staging.remove(identity);
             }
         }
