@@ -20,7 +20,7 @@ const CAMPAIGNS: [Campaign; 9] = [
     ("model", || campaign::model().map(|()| "docs/model.md")),
     ("bench", || bench().map(|()| "docs/benchmarks.md")),
     ("windows", || {
-        windows::run(true, false).map(|leg| match leg {
+        windows::run(true).map(|leg| match leg {
             windows::Leg::Ran => "printed above",
             windows::Leg::Skipped => "SKIPPED, see above",
         })

@@ -153,9 +153,6 @@ enum Chore {
         /// With the campaigns that stop the whole way at each of its steps
         #[arg(long)]
         long: bool,
-        /// Build in the release profile, whose build scripts a run of the demo has built already
-        #[arg(long)]
-        release: bool,
     },
     /// Writes docs/schema/*.json from `trustmason schema`
     Schema {
@@ -199,7 +196,7 @@ fn main() -> ExitCode {
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
-        Chore::Windows { allow_skip, long, release } => match windows::run(long, release) {
+        Chore::Windows { allow_skip, long } => match windows::run(long) {
             Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
             other => other.map(|_leg| ()),
         },

@@ -41,10 +41,10 @@ impl<E: std::fmt::Display> From<E> for Missing {
     }
 }
 
-pub(crate) fn run(long: bool, release: bool) -> Result<Leg, Failure> {
+pub(crate) fn run(long: bool) -> Result<Leg, Failure> {
     let home = process::root().join("target/windows");
     let mut clock = Clock::default();
-    let ready = prepare(&home, release, &mut clock);
+    let ready = prepare(&home, &mut clock);
     let machine = match ready {
         Ok(machine) => machine,
         Err(Missing(why)) => {
@@ -70,16 +70,14 @@ pub(crate) fn run(long: bool, release: bool) -> Result<Leg, Failure> {
 struct Machine {
     library: Option<PathBuf>,
     wine: wine::Wine,
-    /// Whether everything is built in the release profile.
-    release: bool,
 }
 
-fn prepare(home: &Path, release: bool, clock: &mut Clock) -> Result<Machine, Missing> {
+fn prepare(home: &Path, clock: &mut Clock) -> Result<Machine, Missing> {
     std::fs::create_dir_all(home)?;
     clock.time("packages", packages)?;
     let library = clock.time("std", || library::ensure(home))?;
     let wine = clock.time("wine", || wine::ensure(home))?;
-    Ok(Machine { library, wine, release })
+    Ok(Machine { library, wine })
 }
 
 fn packages() -> Result<(), Missing> {
@@ -104,7 +102,7 @@ impl Machine {
     /// `cargo test` for the target. Host tools are built in the usual folder and shared with every other build.
     fn test(&self) -> Command {
         let mut command = process::cargo();
-        command.args(["test", "--locked", "--target", TARGET]).args(self.release.then_some("--release"));
+        command.args(["test", "--locked", "--target", TARGET]);
         command.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
         // Flags for all targets would hide those for this one.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
