@@ -22,6 +22,7 @@ use trustmason_plan::observed::{Observed, ServedLook};
 use trustmason_plan::outline::Plan;
 use trustmason_plan::shell::Command;
 use trustmason_plan::target::HandOffTarget;
+use trustmason_plan::text::clauses;
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::survey::Survey;
 
@@ -232,7 +233,7 @@ impl Machine {
             let word = Word { restarted: up, plan, topology: &estate.topology, now: self.clock.now() };
             unrecorded = match ack(word, &sight.ledger, &self.disk, lock) {
                 Ok(unclear) if unclear.is_empty() => None,
-                Ok(unclear) => Some(unclear.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
+                Ok(unclear) => Some(clauses(&unclear)),
                 Err(error) => Some(format!(
                     "that services were restarted could not be recorded: {error}; say so: {}",
                     say.join("; ")

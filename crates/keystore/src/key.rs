@@ -94,15 +94,24 @@ fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
     Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
 }
 
-/// A key in the clear as PKCS#8, and what kind it is, whichever of the three forms it has; `None` where it is no key.
-pub(crate) fn in_the_clear(der: Zeroizing<Vec<u8>>) -> Option<(Zeroizing<Vec<u8>>, KeyAlgorithm)> {
-    if let Ok(parts) = pkcs8(&der) {
-        let kind = parts.info.algorithm;
-        return Some((der, kind));
+/// A key that stood in the clear.
+pub(crate) struct Clear {
+    /// The key as PKCS#8.
+    pub(crate) pkcs8: Zeroizing<Vec<u8>>,
+    /// What kind of key it is.
+    pub(crate) algorithm: KeyAlgorithm,
+    /// Whether it stood there as PKCS#8, and not in an older form.
+    pub(crate) was_pkcs8: bool,
+}
+
+/// A key in the clear, whichever of the three forms it has; `None` where it is no key.
+pub(crate) fn in_the_clear(der: Zeroizing<Vec<u8>>) -> Option<Clear> {
+    let algorithm = |der: &[u8]| Some(pkcs8(der).ok()?.info.algorithm);
+    if let Some(algorithm) = algorithm(&der) {
+        return Some(Clear { pkcs8: der, algorithm, was_pkcs8: true });
     }
-    let wrapped = from_sec1(&der).unwrap_or_else(|| from_pkcs1(&der));
-    let kind = pkcs8(&wrapped).ok()?.info.algorithm;
-    Some((wrapped, kind))
+    let pkcs8 = from_sec1(&der).unwrap_or_else(|| from_pkcs1(&der));
+    algorithm(&pkcs8).map(|algorithm| Clear { pkcs8, algorithm, was_pkcs8: false })
 }
 
 /// An RSAPrivateKey (RFC 8017 A.1.2), as `BEGIN RSA PRIVATE KEY` has it, in a PrivateKeyInfo.

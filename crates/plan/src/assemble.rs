@@ -214,7 +214,7 @@ impl<'a> Desk<'a> {
                 EdgeVerdict::Blocked(why)
             }
         };
-        let sha256 = settled.and_then(|s| s.material.as_ref().ok()?.known());
+        let sha256 = settled.and_then(Settled::known);
         self.edges.push(EdgeView {
             id: edge.id.clone(),
             store: edge.store.clone(),

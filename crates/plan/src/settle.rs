@@ -214,6 +214,11 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
 }
 
 impl Settled {
+    /// The certificate that edges to it ask for, where it exists already.
+    pub(crate) fn known(&self) -> Option<Fingerprint> {
+        self.material.as_ref().ok()?.known()
+    }
+
     /// Nothing is made anew and nobody is asked.
     fn plain(state: IdentityState, current: Option<Arc<Certificate>>, material: Result<Material, Why>) -> Self {
         Self {

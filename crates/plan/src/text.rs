@@ -2,6 +2,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
@@ -81,6 +82,11 @@ pub fn span(seconds: i64) -> String {
         (_, 0..48) => count(hours, "hour"),
         _ => count(days::whole(i64::try_from(seconds).unwrap_or(i64::MAX)), "day"),
     }
+}
+
+/// Several clauses as one: `no store; no key`.
+pub fn clauses<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
+    all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join("; ")
 }
 
 /// `1 store`, `2 stores`.

@@ -80,7 +80,6 @@ fn campaign(home: &Path, program: &Path, name: &str, length: Length, seed: u32) 
     if seeds.exists() {
         fs::remove_dir_all(&seeds)?;
     }
-    fs::create_dir_all(&seeds)?;
     let mut fuzz = Command::new(program);
     fuzz.env("TRUSTMASON_FUZZ", name).env("TRUSTMASON_FUZZ_FROM", sources()?).env("TRUSTMASON_FUZZ_SEEDS", &seeds);
     fuzz.arg(&corpus).arg(&seeds);

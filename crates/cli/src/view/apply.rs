@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use trustmason_host::journal::Ended;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
 use trustmason_plan::change::{Action, Change};
 use trustmason_plan::outline::{Blocked, ManualKind, Plan, Restart, Summary};
@@ -325,16 +326,6 @@ struct RestartedDocument {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum StoreEnd {
-    Written,
-    Unchanged,
-    Stale,
-    Failed,
-    Skipped,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum ChangeEnd {
     Done,
@@ -356,7 +347,7 @@ enum PackEnd {
 #[derive(Serialize)]
 struct StoreDocument {
     store: String,
-    outcome: StoreEnd,
+    outcome: Ended,
     backup: Option<String>,
     message: Option<String>,
 }
@@ -443,14 +434,11 @@ fn restarted_document(restarting: &Restarting) -> RestartedDocument {
 }
 
 fn store_document(id: &StoreId, outcome: &StoreOutcome) -> StoreDocument {
-    let (end, backup, message) = match outcome {
-        StoreOutcome::Written { backup } => (StoreEnd::Written, backup.as_ref().map(|p| p.display().to_string()), None),
-        StoreOutcome::Unchanged => (StoreEnd::Unchanged, None, None),
-        StoreOutcome::Stale { why } => (StoreEnd::Stale, None, Some(why.to_string())),
-        StoreOutcome::Failed { error } => (StoreEnd::Failed, None, Some(error.to_string())),
-        StoreOutcome::Skipped { why } => (StoreEnd::Skipped, None, Some(why.to_string())),
+    let backup = match outcome {
+        StoreOutcome::Written { backup } => backup.as_ref().map(|path| path.display().to_string()),
+        _ => None,
     };
-    StoreDocument { store: id.to_string(), outcome: end, backup, message }
+    StoreDocument { store: id.to_string(), outcome: outcome.ended(), backup, message: outcome.why() }
 }
 
 fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {

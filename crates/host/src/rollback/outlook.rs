@@ -10,6 +10,7 @@ use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_plan::target::HandOffTarget;
+use trustmason_plan::text::clauses;
 use trustmason_plan::undo::{self, Break};
 use trustmason_spec::name::{IdentityId, StoreId};
 
@@ -166,7 +167,10 @@ pub enum RollbackError {
         written: u32,
     },
     /// Stores are not what the run made them.
-    #[error("run {run} is not taken back and nothing was done, since others wrote there afterwards; {}", list(faults))]
+    #[error(
+        "run {run} is not taken back and nothing was done, since others wrote there afterwards; {}",
+        clauses(faults)
+    )]
     Changed {
         /// The run.
         run: RunId,
@@ -177,7 +181,7 @@ pub enum RollbackError {
     #[error(
         "run {run} is not taken back and nothing was done, since not all it wrote can be seen now; {}; bring it within reach \
          and run again",
-        list(faults)
+        clauses(faults)
     )]
     Unseen {
         /// The run.
@@ -189,7 +193,7 @@ pub enum RollbackError {
     #[error(
         "run {run} is not taken back and nothing was done, since its journal names what the spec does not declare; {}; put \
          that back into the spec, or take the stores from the run's backups by hand",
-        list(faults)
+        clauses(faults)
     )]
     Undeclared {
         /// The run.
@@ -198,7 +202,7 @@ pub enum RollbackError {
         faults: Vec<Fault>,
     },
     /// Backups are not what they were.
-    #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", list(faults))]
+    #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", clauses(faults))]
     Damaged {
         /// The run.
         run: RunId,
@@ -208,7 +212,7 @@ pub enum RollbackError {
     /// Services would not trust one another.
     #[error(
         "run {run} is not taken back and nothing was done, since trust would break: {}{}",
-        list(breaks),
+        clauses(breaks),
         breaks::cure(breaks)
     )]
     Breaks {
@@ -226,10 +230,6 @@ pub enum RollbackError {
     /// Something of the state folder cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-}
-
-fn list<T: fmt::Display>(faults: &[T]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Works out what a rollback would do. Nothing is written.

@@ -120,7 +120,7 @@ pub enum StoreError {
     Unopened {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: ReadError,
     },
@@ -129,7 +129,7 @@ pub enum StoreError {
     Blank {
         /// Where it was to be.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         cause: DeclarationError,
     },
@@ -138,7 +138,7 @@ pub enum StoreError {
     LeftAlone {
         /// The file, the folder or the system store.
         place: String,
-        /// Why.
+        /// The cause.
         #[source]
         cause: Box<RefusedEdit>,
     },
@@ -147,7 +147,7 @@ pub enum StoreError {
     NoBackup {
         /// The file or the system store.
         place: String,
-        /// Why.
+        /// The cause.
         #[source]
         cause: DiskError,
     },
@@ -181,7 +181,7 @@ pub enum StoreError {
     /// It failed after the store had begun to change.
     #[error("{cause}{}{}", although(*stands), kept(backup.as_ref()))]
     Late {
-        /// Why.
+        /// The cause.
         #[source]
         cause: Box<Trouble>,
         /// Whether the store holds its new content all the same.
@@ -296,7 +296,7 @@ pub enum NewKeyError {
     Unopened {
         /// The store.
         store: StoreId,
-        /// Why.
+        /// The cause.
         #[source]
         cause: Box<ReadError>,
     },
@@ -305,7 +305,7 @@ pub enum NewKeyError {
     Mint {
         /// The identity.
         identity: IdentityId,
-        /// Why.
+        /// The cause.
         #[source]
         cause: MintError,
     },
@@ -320,7 +320,7 @@ pub enum NewKeyError {
     Signing {
         /// The identity.
         identity: IdentityId,
-        /// Why.
+        /// The cause.
         #[source]
         cause: Box<MintError>,
         /// The authority's private key.
@@ -334,7 +334,7 @@ pub enum NewKeyError {
     Request {
         /// The identity.
         identity: IdentityId,
-        /// Why.
+        /// The cause.
         #[source]
         cause: Box<AuthorityError>,
         /// Why the key could not be removed from staging, if it could not.
@@ -372,9 +372,9 @@ pub enum SkipReason {
     /// The certificate that is to be trusted was not made.
     #[error("{identity} has no new certificate: {cause}")]
     NoCertificate {
-        /// Whose.
+        /// The identity.
         identity: IdentityId,
-        /// Why.
+        /// The cause.
         #[source]
         cause: Arc<NewKeyError>,
     },

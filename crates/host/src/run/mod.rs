@@ -30,6 +30,7 @@ use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner};
 use trustmason_plan::change::{Deed, Plan};
 use trustmason_plan::observed::Observed;
+use trustmason_plan::text::clauses;
 use trustmason_plan::undo;
 use trustmason_plan::{Defect, verify};
 use trustmason_spec::topology::Topology;
@@ -117,7 +118,7 @@ pub enum RunError {
     #[error(
         "nothing was done: the plan contradicts itself, which is a defect of trustmason ({}); report it with the plan \
          (trustmason plan --out FILE)",
-        Listed(defects)
+        clauses(defects)
     )]
     Defective {
         /// What is wrong with it.
@@ -126,18 +127,6 @@ pub enum RunError {
     /// The state folder cannot be written.
     #[error("nothing was done, since the run could not be recorded: {0}")]
     State(#[from] DiskError),
-}
-
-/// Several things in one sentence.
-struct Listed<'a, T>(&'a [T]);
-
-impl<T: std::fmt::Display> std::fmt::Display for Listed<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, one) in self.0.iter().enumerate() {
-            write!(f, "{}{one}", if index == 0 { "" } else { "; " })?;
-        }
-        Ok(())
-    }
 }
 
 /// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.

@@ -11,6 +11,7 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreError, Trouble};
+use crate::journal::Ended;
 
 /// Told as it happens.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +90,27 @@ impl From<Trouble> for StoreOutcome {
 impl StoreOutcome {
     pub(crate) fn failed(error: StoreError) -> Self {
         Self::Failed { error: Arc::new(error) }
+    }
+
+    /// The word for it in journals and reports.
+    pub fn ended(&self) -> Ended {
+        match self {
+            Self::Written { .. } => Ended::Written,
+            Self::Unchanged => Ended::Unchanged,
+            Self::Stale { .. } => Ended::Stale,
+            Self::Failed { .. } => Ended::Failed,
+            Self::Skipped { .. } => Ended::Skipped,
+        }
+    }
+
+    /// Why the store does not hold what was planned; `None` where it does.
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Written { .. } | Self::Unchanged => None,
+            Self::Stale { why } => Some(why.to_string()),
+            Self::Failed { error } => Some(error.to_string()),
+            Self::Skipped { why } => Some(why.to_string()),
+        }
     }
 
     /// Whether the store holds what was planned.

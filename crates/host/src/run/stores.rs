@@ -225,13 +225,7 @@ fn note(journal: &Journal<'_>, store: &StoreId, written: &Written) -> Result<(),
 
 /// The line for what became of a store.
 pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, deed: Option<&Deed>) -> Record {
-    let (ended, error) = match outcome {
-        StoreOutcome::Written { .. } => (Ended::Written, None),
-        StoreOutcome::Unchanged => (Ended::Unchanged, None),
-        StoreOutcome::Stale { why } => (Ended::Stale, Some(why.to_string())),
-        StoreOutcome::Failed { error } => (Ended::Failed, Some(error.to_string())),
-        StoreOutcome::Skipped { why } => (Ended::Skipped, Some(why.to_string())),
-    };
+    let (ended, error) = (outcome.ended(), outcome.why());
     let parts = |is: fn(&Fate) -> bool| -> Vec<PieceAt> {
         let pieces = deed.filter(|_| ended != Ended::Written).into_iter().flat_map(Deed::pieces);
         pieces.filter(|(_, fate)| is(fate)).map(|(piece, _)| piece.at.clone()).collect()

@@ -17,7 +17,7 @@ use crate::edit::{Disposition, Edits, NewEntry, NewKey, TouchedFiles, sealed_key
 use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::{Detected, Format, detect};
 use crate::intern::Interner;
-use crate::key;
+use crate::key::{self, Clear};
 use crate::store::{EntryId, EntryKind, Place, Store};
 
 /// The part that holds the certificate and its chain.
@@ -25,6 +25,7 @@ pub(crate) const CERTIFICATE: &str = "certificate";
 /// The part that holds the key.
 pub(crate) const KEY: &str = "key";
 
+const PKCS8: &str = "PRIVATE KEY";
 const PKCS1: &str = "RSA PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 
@@ -134,32 +135,26 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
     })?);
     // What OpenSSL reads through `SSL_CTX_use_PrivateKey_file`: under a label of one kind a key of that kind in either form, under
     // `PRIVATE KEY` only PKCS#8 (which the program `openssl` is not so strict about).
-    let kind = match block.label {
-        PKCS1 => Some(KeyAlgorithm::Rsa),
-        SEC1 => Some(KeyAlgorithm::Ec),
-        "PRIVATE KEY" => None,
+    let fits: fn(&Clear) -> bool = match block.label {
+        PKCS1 => |key| key.algorithm == KeyAlgorithm::Rsa,
+        SEC1 => |key| key.algorithm == KeyAlgorithm::Ec,
+        PKCS8 => |key| key.was_pkcs8,
         other => return Err(KeyError::Unsupported(format!("the form `{}`", crate::text::visible(other)))),
     };
-    let is_pkcs8 = key::is_pkcs8(&der);
-    let hint = "write it again (openssl pkey -in FILE -out FILE.new)";
-    let pkcs8 = match (key::in_the_clear(der), kind) {
-        (Some((pkcs8, found)), Some(kind)) if kind == found => pkcs8,
-        (Some((pkcs8, _)), None) if is_pkcs8 => pkcs8,
-        (Some((_, found)), Some(_)) => {
-            let why = format!("under `BEGIN {}` its file holds a key of another kind ({found})", block.label);
-            return Err(KeyError::NotLoaded { why, hint });
-        }
-        (Some((_, found)), None) => {
-            let why =
-                format!("under `BEGIN PRIVATE KEY` its file holds what belongs under `BEGIN {found} PRIVATE KEY`");
-            return Err(KeyError::NotLoaded { why, hint });
-        }
-        (None, _) => {
-            let why = "its block is no private key (RFC 5208 §5, RFC 8017 A.1.2, RFC 5915 §3)";
-            return Err(KeyError::Corrupt(why.to_owned()));
-        }
-    };
-    Ok((block.label, pkcs8))
+    let key = key::in_the_clear(der).ok_or_else(|| {
+        KeyError::Corrupt("its block is no private key (RFC 5208 §5, RFC 8017 A.1.2, RFC 5915 §3)".to_owned())
+    })?;
+    if !fits(&key) {
+        let found = &key.algorithm;
+        let why = match block.label {
+            PKCS8 => {
+                format!("under `BEGIN PRIVATE KEY` its file holds what belongs under `BEGIN {found} PRIVATE KEY`")
+            }
+            label => format!("under `BEGIN {label}` its file holds a key of another kind ({found})"),
+        };
+        return Err(KeyError::NotLoaded { why, hint: "write it again (openssl pkey -in FILE -out FILE.new)" });
+    }
+    Ok((block.label, key.pkcs8))
 }
 
 /// Why there is no key in a key file.
@@ -234,7 +229,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
         // As its neighbours had it: an old reader may know the older form only.
         match key::to_pkcs1(&plain).filter(|_| old.as_ref().is_some_and(|(label, _)| *label == PKCS1)) {
             Some(numbers) => append(&mut text, numbers, PKCS1, ending),
-            None => append(&mut text, &plain, "PRIVATE KEY", ending),
+            None => append(&mut text, &plain, PKCS8, ending),
         }
         image.push((KEY.to_owned(), Some(text)));
     }

@@ -192,9 +192,7 @@ impl<'a> Comparison<'a> {
             .wishes
             .iter()
             .filter(|w| w.edge.anchor == Anchor::Chain)
-            .filter(|w| {
-                w.settled.material.as_ref().ok().and_then(Material::known).is_some_and(|print| issuers.contains(&print))
-            })
+            .filter(|w| w.settled.known().is_some_and(|print| issuers.contains(&print)))
             .filter_map(|w| self.out.verdicts.get(&w.index))
             .collect();
         let blocked = verdicts.iter().find_map(|verdict| match verdict {
@@ -295,14 +293,7 @@ impl<'a> Comparison<'a> {
             Subject::Certificate(name) => name.split_once('/').map(|(authority, _)| authority),
             Subject::Identity(_) => None,
         };
-        let held = |w: &Wish<'a>| {
-            w.settled
-                .material
-                .as_ref()
-                .ok()
-                .and_then(Material::known)
-                .is_some_and(|p| !self.with_fingerprint(p).is_empty())
-        };
+        let held = |w: &Wish<'a>| w.settled.known().is_some_and(|p| !self.with_fingerprint(p).is_empty());
         self.wishes.iter().any(|w| {
             w.index != wish.index && w.edge.anchor == Anchor::Chain && authority(w) == authority(&wish) && held(w)
         })

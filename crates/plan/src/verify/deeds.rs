@@ -108,12 +108,12 @@ impl Desk<'_> {
                     format!("{} is no reason to delete what is {}", because.as_str(), change.finding),
                 );
             }
-            let (Some(before), alias) = (&change.before, change.alias.as_deref()) else {
+            let Some(before) = &change.before else {
                 self.contradiction(&place, "nobody can say which certificate it deletes");
                 continue;
             };
-            let wanted =
-                alias.and_then(|alias| held.get(&(&change.store, fold_alias(alias).into_owned(), before.sha256)));
+            let alias = change.alias.as_deref().map(|alias| fold_alias(alias).into_owned());
+            let wanted = alias.and_then(|alias| held.get(&(&change.store, alias, before.sha256)));
             if let Some(edge) = wanted {
                 self.contradiction(&place, format!("it deletes what edge {edge} holds"));
             }
