@@ -159,7 +159,7 @@ pub fn detect(bytes: &[u8]) -> Detected {
         return refused;
     }
     match bytes {
-        [] => nothing("the file is empty", RESTORE),
+        [] => nothing("the file is empty", "copy or export it again, or restore it from a backup"),
         [0xfe, 0xed, 0xfe, 0xed, ..] => Detected::Readable(Format::Jks),
         [0xce, 0xce, 0xce, 0xce, ..] => Detected::Readable(Format::Jceks),
         [0, 0, 0, 0, b'C', b'E', b'R', b'T', ..] => Detected::Readable(Format::WindowsSst),
