@@ -20,6 +20,7 @@ mod needs;
 
 mod chains {
     pub(crate) mod certificate;
+    pub(crate) mod chain;
     pub(crate) mod shapes;
 }
 mod support;

@@ -24,7 +24,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chains::shapes::{AT, COMMON, Chain, Chance, SELDOM, Shape};
+use chains::chain::{AT, Chain, Chance};
+use chains::shapes::{COMMON, SELDOM, Shape};
 use javas::{Judges, Release};
 use serde_json::Value;
 use trustmason_keystore::Certificate;
@@ -92,10 +93,10 @@ fn draw(seed: u64) -> Drawn {
     let mut shapes = Vec::new();
     // One in ten has nothing odd, the others one or two things; the seldom ones come once in 1500.
     if chance.below(1500) == 0 {
-        shapes.push(chance.pick(&SELDOM));
+        shapes.push(chance.pick(SELDOM));
     } else {
         let count = chance.pick(&[0, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
-        shapes.extend((0..count).map(|_| chance.pick(&COMMON)));
+        shapes.extend((0..count).map(|_| chance.pick(COMMON)));
     }
     for shape in &shapes {
         shape.apply(&mut chain, &mut chance);

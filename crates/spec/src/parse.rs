@@ -10,8 +10,8 @@ use crate::estate::{
 use crate::fault::{At, Faults, Source};
 use crate::name::Fqdn;
 use crate::topology::{Rotation, Side};
-use crate::tree::{Kind, Node};
-use crate::{grammar, lexeme, pick, profile, shape, syntax, tree};
+use crate::tree::Node;
+use crate::{grammar, lexeme, pick, profile, semantics, shape, syntax, tree};
 
 /// Reads an estate spec. `name` is the file's name for messages. No file, environment or clock is looked at.
 ///
@@ -26,8 +26,8 @@ pub fn parse(text: &str, name: &str) -> Result<Spec, Faults> {
         return Err(Faults::from(fault.hint("name it under `profile:` of an estate spec, by its path")));
     }
     let mut faults = shape::check(&source, &root, &grammar::SPEC);
-    faults.append(secrets(&source, &root));
-    faults.append(restarts(&source, &root));
+    faults.append(semantics::secrets(&source, &root));
+    faults.append(semantics::restarts(&source, &root));
     let spec = build(source, &root);
     if faults.is_empty() {
         return Ok(spec);
@@ -67,55 +67,6 @@ fn beyond(spec: &Spec, known: &Faults) -> Faults {
         }
     }
     more
-}
-
-/// What the table cannot say about secrets: `key` belongs to `properties`, and a command has a program.
-pub(crate) fn secrets(source: &Source, root: &Node) -> Faults {
-    let mut faults = Faults::default();
-    let named = root.pairs_of("secrets").into_iter().map(|(_, node)| node);
-    let inline = root.pairs_of("stores").into_iter().filter_map(|(_, node)| node.get("password"));
-    for node in named.chain(inline).filter(|node| matches!(node.kind, Kind::Map(_))) {
-        match (node.get("properties"), node.get("key")) {
-            (Some(properties), None) => {
-                let fault = source.error(properties.place, "a secret in a properties file needs the field `key`");
-                faults.push(fault.hint("add `key:` with the name of the property, such as Security.keystorePW"));
-            }
-            (None, Some(key)) => {
-                let fault = source.error(key.place, "`key` says which property to read, but there is no `properties`");
-                faults.push(fault.hint("add `properties:` with the file, or leave `key` out"));
-            }
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        if let Some(empty) = node.get("empty").filter(|empty| empty.text() == Some("false")) {
-            let fault = source.error(empty.place, "`empty` is `true`, or the secret has another way");
-            faults.push(
-                fault.hint("write `empty: true` for the empty password, or name `env`, `file` or `properties` instead"),
-            );
-        }
-        if let Some(command) = node.get("command").filter(|c| lacks_program(c)) {
-            let fault = source.error(command.place, "a secret's command has no program");
-            faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/pass, show, cvp]"));
-        }
-    }
-    faults
-}
-
-/// What the table cannot say about restarts: a command has a program.
-fn restarts(source: &Source, root: &Node) -> Faults {
-    let mut faults = Faults::default();
-    for (pattern, node) in root.pairs_of("services") {
-        if let Some(restart) = node.get("restart").filter(|r| lacks_program(r)) {
-            let fault = source.error(restart.place, format!("the restart of `{}` has no program", pattern.value));
-            faults.push(fault.hint("write the program and its arguments as a list: [/usr/bin/ssh, '{fqdn}', …]"));
-        }
-    }
-    faults
-}
-
-/// Whether a command's list is empty or begins with blanks. (A text of no characters has a fault of its own.)
-fn lacks_program(command: &Node) -> bool {
-    let Kind::List(items) = &command.kind else { return false };
-    items.first().is_none_or(|first| first.text().is_some_and(|text| !text.is_empty() && text.trim().is_empty()))
 }
 
 fn build(source: Source, root: &Node) -> Spec {

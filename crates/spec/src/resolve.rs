@@ -12,7 +12,6 @@ mod reach;
 mod secrets;
 mod services;
 mod stores;
-pub(crate) mod template;
 mod windows;
 
 use std::collections::BTreeMap;

@@ -1,327 +1,38 @@
 //! What may be odd about a chain. Each shape takes its numbers from the generator, so that what it makes may be allowed or
 //! not: the judges say.
 
-use super::certificate::{self as c, Draft, Extension, Kind, integer, name, oid, sequence, tlv};
+use super::certificate::{self as c, Kind, integer, name, oid, sequence, tlv};
+use super::chain::*;
 
-/// The moment of every verdict: 2027-01-15.
-pub(crate) const AT: i64 = 1_800_000_000;
-const YEAR: i64 = 31_536_000;
-
-pub(crate) const SKI: &str = "2.5.29.14";
-pub(crate) const KEY_USAGE: &str = "2.5.29.15";
-pub(crate) const SAN: &str = "2.5.29.17";
-pub(crate) const BASIC: &str = "2.5.29.19";
-pub(crate) const NAMES: &str = "2.5.29.30";
-pub(crate) const CRL_POINTS: &str = "2.5.29.31";
-pub(crate) const POLICIES: &str = "2.5.29.32";
-pub(crate) const MAPPINGS: &str = "2.5.29.33";
-pub(crate) const AKI: &str = "2.5.29.35";
-pub(crate) const POLICY_CONSTRAINTS: &str = "2.5.29.36";
-pub(crate) const EKU: &str = "2.5.29.37";
-pub(crate) const INHIBIT_ANY: &str = "2.5.29.54";
-pub(crate) const NETSCAPE: &str = "2.16.840.1.113730.1.1";
-const CN: &str = "2.5.4.3";
-const O: &str = "2.5.4.10";
-const C: &str = "2.5.4.6";
-const MAIL: &str = "1.2.840.113549.1.9.1";
-const UTF8: u8 = 0x0c;
-const PRINTABLE: u8 = 0x13;
-const IA5: u8 = 0x16;
-
-/// Numbers that follow from a seed (SplitMix64).
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
-    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
-    }
-
-    pub(crate) fn is(&mut self) -> bool {
-        self.below(2) == 0
-    }
-}
-
-/// A chain before it is signed.
-pub(crate) struct Chain {
-    /// The root first, the end entity last.
-    pub(crate) members: Vec<Draft>,
-    /// The kind and number of each member's key.
-    pub(crate) keys: Vec<(Kind, usize)>,
-    /// Other intermediates that lie about.
-    pub(crate) others: Vec<Draft>,
-    /// Which intermediate nobody has.
-    pub(crate) missing: Option<usize>,
-}
-
-impl Chain {
-    /// A good chain with up to three intermediates.
-    pub(crate) fn good(chance: &mut Chance) -> Self {
-        let length = chance.pick(&[2, 3, 3, 4, 4, 5]);
-        let kinds = [Kind::P256, Kind::P256, Kind::P256, Kind::P384, Kind::P521, Kind::Rsa, Kind::Pss];
-        let keys: Vec<(Kind, usize)> = (0..length).map(|place| (chance.pick(&kinds), place)).collect();
-        let subject = |place: usize| match place {
-            0 => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "Root")]),
-            _ if place == length - 1 => {
-                name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "host.acme.example")])
-            }
-            _ => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, &format!("Issuing {place}"))]),
-        };
-        let members = (0..length)
-            .map(|place| {
-                let above = place.saturating_sub(1);
-                let mut draft = Draft {
-                    version: Some(2),
-                    serial: 1000 + place as i64,
-                    subject: subject(place),
-                    issuer: subject(above),
-                    not_before: c::time(AT - YEAR),
-                    not_after: c::time(AT + YEAR * (length - place) as i64),
-                    spki: c::key(keys[place].0, keys[place].1).spki(),
-                    signer: keys[above],
-                    algorithm: [None, None],
-                    extensions: Vec::new(),
-                    spoilt: false,
-                };
-                if place + 1 == length {
-                    draft.set(usage(0x80, true));
-                    draft.set(purposes(&[SERVER, CLIENT]));
-                    draft.set((SAN, false, sequence(&[tlv(0x82, b"host.acme.example")])));
-                } else {
-                    draft.set(authority(None));
-                    if chance.is() {
-                        draft.set(usage(0x06, true));
-                    }
-                    draft.set((SKI, false, tlv(4, &identifier(place))));
-                }
-                draft.set((AKI, false, sequence(&[tlv(0x80, &identifier(above))])));
-                draft
-            })
-            .collect();
-        Self { members, keys, others: Vec::new(), missing: None }
-    }
-
-    fn leaf(&mut self) -> &mut Draft {
-        self.members.last_mut().unwrap()
-    }
-
-    /// The root or an intermediate.
-    fn issuer(&mut self, chance: &mut Chance) -> usize {
-        chance.below(self.members.len() - 1)
-    }
-
-    /// Any member.
-    fn any(&mut self, chance: &mut Chance) -> &mut Draft {
-        let place = chance.below(self.members.len());
-        &mut self.members[place]
-    }
-
-    /// An intermediate; the root where there is none.
-    fn between(&self, chance: &mut Chance) -> usize {
-        if self.members.len() < 3 { 0 } else { 1 + chance.below(self.members.len() - 2) }
-    }
-}
-
-fn identifier(place: usize) -> Vec<u8> {
-    vec![0xa0 + place as u8; 20]
-}
-
-const SERVER: &str = "1.3.6.1.5.5.7.3.1";
-const CLIENT: &str = "1.3.6.1.5.5.7.3.2";
-
-fn usage(bits: u8, critical: bool) -> Extension {
-    (KEY_USAGE, critical, tlv(3, &[bits.trailing_zeros().min(7) as u8, bits]))
-}
-
-fn purposes(list: &[&str]) -> Extension {
-    (EKU, false, sequence(&list.iter().map(|usage| oid(usage)).collect::<Vec<_>>()))
-}
-
-fn authority(length: Option<Vec<u8>>) -> Extension {
-    (BASIC, true, sequence(&[vec![1, 1, 0xff], length.unwrap_or_default()]))
-}
-
-/// GeneralNames that chains use as alternative names.
-fn some_name(chance: &mut Chance) -> Vec<u8> {
-    match chance.below(10) {
-        0 => tlv(0x82, b"other.example"),
-        1 => tlv(0x82, b"a.b.acme.example"),
-        2 => tlv(0x87, &[10, 0, 0, 1]),
-        3 => tlv(0x87, &[0x20; 16]),
-        4 => tlv(0x81, b"ops@acme.example"),
-        5 => tlv(0x81, b"Ops@mail.acme.example"),
-        6 => tlv(0x86, b"https://host.acme.example:8443/x"),
-        7 => tlv(0xa4, &name(&[(C, PRINTABLE, "US"), (O, UTF8, "Other")])),
-        8 => tlv(0x88, &oid("1.2.3")[2..]),
-        _ => tlv(0xa0, &[oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, &tlv(UTF8, b"a@b"))].concat()),
-    }
-}
-
-/// A subtree of some kind.
-fn some_base(chance: &mut Chance) -> Vec<u8> {
-    match chance.below(12) {
-        0..=2 => {
-            let base = chance.pick(&[
-                "acme.example",
-                "ACME.example",
-                "host.acme.example",
-                "example",
-                "other.example",
-                "st.acme.example",
-                ".acme.example",
-                "",
-            ]);
-            tlv(0x82, base.as_bytes())
+/// Declares the shapes and the lists that they are drawn from.
+macro_rules! shapes {
+    (common { $($common:ident,)* } seldom { $($seldom:ident,)* }) => {
+        /// One thing that is odd.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Shape {
+            $($common,)*
+            $($seldom,)*
         }
-        3 => tlv(0x87, &chance.pick(&[[10, 0, 0, 0, 255, 0, 0, 0], [192, 168, 0, 0, 255, 255, 0, 0], [0; 8]])),
-        4 => tlv(0x87, &[[0x20; 16], [0xff; 16]].concat()),
-        5 => {
-            let base =
-                chance.pick(&["acme.example", ".acme.example", "ops@acme.example", "OPS@acme.example", "x.example"]);
-            tlv(0x81, base.as_bytes())
-        }
-        6 => tlv(0x86, chance.pick(&["host.acme.example", ".acme.example", "other.example"]).as_bytes()),
-        7..=9 => {
-            let base = match chance.below(7) {
-                0 | 1 => name(&[(C, PRINTABLE, "US")]),
-                2 => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme")]),
-                3 => name(&[(C, PRINTABLE, "us"), (O, PRINTABLE, "ACME ")]),
-                4 => name(&[(C, PRINTABLE, "DE")]),
-                5 => name(&[(O, UTF8, "Acme")]),
-                _ => name(&[(C, PRINTABLE, "US"), (O, UTF8, "Acme"), (CN, UTF8, "host.acme.example")]),
-            };
-            tlv(0xa4, &base)
-        }
-        10 => tlv(0x88, &oid("1.2.3")[2..]),
-        _ => tlv(0xa0, &[oid("1.3.6.1.4.1.311.20.2.3"), tlv(0xa0, &tlv(UTF8, b"b"))].concat()),
-    }
-}
 
-fn subtrees(permitted: &[Vec<u8>], excluded: &[Vec<u8>]) -> Vec<u8> {
-    let list = |tag, bases: &[Vec<u8>]| {
-        let all: Vec<Vec<u8>> = bases.iter().map(|base| sequence(std::slice::from_ref(base))).collect();
-        if all.is_empty() { Vec::new() } else { tlv(tag, &all.concat()) }
+        pub(crate) const COMMON: &[Shape] = &[$(Shape::$common,)*];
+        /// Those that openssl and JSSE accept and a rule of ours refuses on purpose.
+        pub(crate) const SELDOM: &[Shape] = &[$(Shape::$seldom,)*];
     };
-    sequence(&[list(0xa0, permitted), list(0xa1, excluded)])
 }
 
-/// One thing that is odd.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shape {
-    PathLength,
-    PathLengthOdd,
-    IssuerKeyUsage,
-    NoCa,
-    Version,
-    Ended,
-    NotYetValid,
-    Edge,
-    TimeForm,
-    UnknownExtension,
-    CriticalPoints,
-    BrokenPoints,
-    LeafOpensslAlone,
-    Subtrees,
-    ManySubtrees,
-    Distance,
-    EmptySubtrees,
-    AlternativeNames,
-    NamesAndSubtrees,
-    MailInSubject,
-    NoAlternativeName,
-    LeafKeyUsage,
-    LeafPurpose,
-    IssuerPurpose,
-    NetscapeType,
-    KeyIdentifier,
-    IssuerAndSerial,
-    Spoilt,
-    WrongSigner,
-    WrongName,
-    Missing,
-    SelfIssued,
-    Policies,
-    PolicyConstraints,
-    Mappings,
-    Qualifier,
-    Twice,
-    TwoAlgorithms,
-    TinyKey,
-    Twin,
-    Decoy,
-    Serial,
-    // Those that openssl and JSSE accept and a rule of ours refuses on purpose; drawn seldom.
-    ShortKey,
-    OtherCurve,
-    OldLeaf,
-    LeafIsCa,
-    Ed25519,
-    NameInOtherForm,
-    IssuerOpensslAlone,
+shapes! {
+    common {
+        PathLength, PathLengthOdd, IssuerKeyUsage, NoCa, Version, Ended, NotYetValid, Edge, TimeForm,
+        UnknownExtension, CriticalPoints, BrokenPoints, LeafOpensslAlone, Subtrees, ManySubtrees, Distance,
+        EmptySubtrees, AlternativeNames, NamesAndSubtrees, MailInSubject, NoAlternativeName, LeafKeyUsage,
+        LeafPurpose, IssuerPurpose, NetscapeType, KeyIdentifier, IssuerAndSerial, Spoilt, WrongSigner,
+        WrongName, Missing, SelfIssued, Policies, PolicyConstraints, Mappings, Qualifier, Twice,
+        TwoAlgorithms, TinyKey, Twin, Decoy, Serial,
+    }
+    seldom {
+        ShortKey, OtherCurve, OldLeaf, LeafIsCa, Ed25519, NameInOtherForm, IssuerOpensslAlone,
+    }
 }
-
-pub(crate) const COMMON: [Shape; 42] = {
-    use Shape::*;
-    [
-        PathLength,
-        PathLengthOdd,
-        IssuerKeyUsage,
-        NoCa,
-        Version,
-        Ended,
-        NotYetValid,
-        Edge,
-        TimeForm,
-        UnknownExtension,
-        CriticalPoints,
-        BrokenPoints,
-        LeafOpensslAlone,
-        Subtrees,
-        ManySubtrees,
-        Distance,
-        EmptySubtrees,
-        AlternativeNames,
-        NamesAndSubtrees,
-        MailInSubject,
-        NoAlternativeName,
-        LeafKeyUsage,
-        LeafPurpose,
-        IssuerPurpose,
-        NetscapeType,
-        KeyIdentifier,
-        IssuerAndSerial,
-        Spoilt,
-        WrongSigner,
-        WrongName,
-        Missing,
-        SelfIssued,
-        Policies,
-        PolicyConstraints,
-        Mappings,
-        Qualifier,
-        Twice,
-        TwoAlgorithms,
-        TinyKey,
-        Twin,
-        Decoy,
-        Serial,
-    ]
-};
-pub(crate) const SELDOM: [Shape; 7] = {
-    use Shape::*;
-    [ShortKey, OtherCurve, OldLeaf, LeafIsCa, Ed25519, NameInOtherForm, IssuerOpensslAlone]
-};
 
 impl Shape {
     /// Makes a chain odd.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, Place, Source, nearest};
-use crate::resolve::template;
+use crate::template;
 use crate::topology::{DeclaredFormat, Write};
 
 /// All loaded profiles, checked.

@@ -7,14 +7,14 @@ use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, Source};
 use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
 use crate::tree::Node;
-use crate::{grammar, lexeme, parse, pick, shape, tree};
+use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
 /// Reads a profile; all its faults in one go.
 pub(super) fn read(text: &str, name: &str) -> Result<Profile, Faults> {
     let source = Source::new(name, text);
     let root = tree::read(&source)?;
     let mut faults = shape::check(&source, &root, &grammar::PROFILE);
-    faults.append(parse::secrets(&source, &root));
+    faults.append(semantics::secrets(&source, &root));
     let name = root.spot_of("name").unwrap_or_else(|| At::new(String::new(), root.place));
     let mut roles = BTreeMap::new();
     for (key, node) in root.pairs_of("roles") {

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use super::Work;
 use super::hosts::Machine;
 use super::reach::{Part, find, own, shares};
-use super::template;
 use crate::estate::{RuleTweak, TrustSpec};
 use crate::fault::{At, Place, nearest};
 use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
+use crate::template;
 use crate::topology::{Anchor, Edge, IdentityDef, Source, StoreDef, Subject};
 
 /// All edges, sorted by id.

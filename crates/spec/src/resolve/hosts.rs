@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use super::Work;
 use super::path::Disks;
-use super::template;
 use crate::estate::{AccessSpec, HostSpec, ProfileRef};
 use crate::fault::{At, Place};
 use crate::profile::dangling;
 use crate::profile::{Catalog, Effective, Role, Sequence, join};
+use crate::template;
 use crate::topology::{Access, Host, HostPath, PathVariable};
 
 /// The order of a role that gives none.
@@ -30,6 +30,12 @@ impl Machine<'_> {
     /// Fills a template in with this host's name and variables.
     pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
         template::fill(text, &|name| self.value(name))
+    }
+
+    /// The variables that a text of this host may use, for people.
+    pub(crate) fn known_vars(&self) -> String {
+        let names = ["fqdn", "host"].into_iter().chain(self.role.vars.keys().map(String::as_str));
+        names.map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
     }
 
     /// The role's variables that a text uses and that have no value on this host.

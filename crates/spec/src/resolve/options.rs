@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Work;
 use super::hosts::Machine;
-use super::stores::known_vars;
 use crate::name::StoreId;
 use crate::profile::{Expected, Options, Setting};
 use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, Place, SettingDef, StoreDef, Wanted};
@@ -77,7 +76,7 @@ fn fault(work: &mut Work<'_>, machine: &Machine<'_>, message: String) -> Option<
     work.faults.push(fault.hint(format!(
         "check `vars:` of {}; known variables: {}",
         machine.host.fqdn,
-        known_vars(machine)
+        machine.known_vars()
     )));
     None
 }

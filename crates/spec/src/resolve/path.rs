@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::name::is_no_windows_name;
-use crate::resolve::template;
+use crate::template;
 use crate::topology::HostPath;
 
 /// How one host's paths are found.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::Work;
 use super::hosts::Machine;
-use super::stores::known_vars;
 use trustmason_keystore::Password;
 
 use crate::estate::{PasswordSpec, SecretSpec, Spec};
@@ -172,7 +171,7 @@ fn source(
                     let variable = why.split_once("uses ").map_or("a part", |(_, tail)| tail);
                     let fault =
                         work.spec.source.error(at, format!("the properties file for the password of {id}: {variable}"));
-                    work.faults.push(fault.hint(format!("known variables: {}", known_vars(machine))));
+                    work.faults.push(fault.hint(format!("known variables: {}", machine.known_vars())));
                     return None;
                 }
             };

@@ -7,7 +7,6 @@ use super::hosts::Machine;
 use super::overrides::{Override, overrides, top};
 use super::reach::Part;
 use super::secrets::{self, Literal};
-use super::stores::known_vars;
 use crate::estate::ServiceOverride;
 use crate::fault::At;
 use crate::name::ServiceId;
@@ -91,7 +90,7 @@ fn argv(
             Ok(text) => argv.push(text),
             Err(why) => {
                 let fault = work.spec.source.error(at.place, format!("the restart of {id}: {why}"));
-                work.once(fault.hint(format!("known variables: {}", known_vars(machine))));
+                work.once(fault.hint(format!("known variables: {}", machine.known_vars())));
             }
         }
     }

@@ -167,16 +167,11 @@ fn located(
             work.faults.push(fault.hint(format!(
                 "check `vars:` of {}; known variables: {}",
                 machine.host.fqdn,
-                known_vars(machine)
+                machine.known_vars()
             )));
             None
         }
     }
-}
-
-pub(crate) fn known_vars(machine: &Machine<'_>) -> String {
-    let names = ["fqdn", "host"].into_iter().chain(machine.role.vars.keys().map(String::as_str));
-    names.map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Steps with the host's names filled in.
@@ -188,7 +183,7 @@ pub(crate) fn filled(work: &mut Work<'_>, machine: &Machine<'_>, steps: &[String
             Err(why) => {
                 let fault =
                     work.spec.source.error(machine.spec.place, format!("a step of {}: {why}", machine.host.fqdn));
-                work.faults.push(fault.hint(format!("set it in `vars:`; known variables: {}", known_vars(machine))));
+                work.faults.push(fault.hint(format!("set it in `vars:`; known variables: {}", machine.known_vars())));
             }
         }
     }
