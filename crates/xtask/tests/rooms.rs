@@ -35,11 +35,8 @@ const LEFT: &[&str] = &[
     "host::rollback: breaks copies outlook",
     "host::run: error facts files outcome place windows work write",
     "keystore: edit error foreign format jks key pem pkcs12 pkcs7 remark ruin single store windows",
-    "keystore::certificate::jvm: algorithms keys",
-    "keystore::certificate::jvm: extensions names",
     "plan: change constraints finding observed options outline why",
     "plan: diff handoff lint overlap settle shelf standing",
-    "plan::options: arguments batch ini names read seen",
     "plan::settle: issued renew",
 ];
 

@@ -4,9 +4,8 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::{OptionsDef, Wanted};
 
 use super::decode::Text;
+use super::given::{Given, Raw, Spelling};
 use super::names::{self, Found, is_dash};
-use super::read::{Given, Raw};
-use super::seen::Spelling;
 use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
 
 /// What a text of arguments gives. Lines that begin with `#` are notes.

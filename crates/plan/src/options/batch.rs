@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 
 use super::arguments;
 use super::decode::Text;
-use super::read::{Given, Reading};
-use super::seen::SectionLook;
+use super::given::{Given, Reading, SectionLook};
 use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
 
 /// What all lines together may become. A file that doubles a variable again and again would never end.

@@ -4,8 +4,7 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::OptionsDef;
 
 use super::decode::Text;
-use super::read::{Given, Raw, Reading};
-use super::seen::SectionLook;
+use super::given::{Given, Raw, Reading, SectionLook};
 use super::{compare, names};
 
 /// What the section of a text gives; a text without any section is taken to be that section. `#`, `;` and `//` begin a note.

@@ -7,7 +7,8 @@ use trustmason_spec::topology::{OptionsAt, OptionsDef, SettingDef, Wanted};
 
 use super::block;
 use super::compare::{self, Path};
-use super::seen::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook};
+use super::given::{SectionLook, Spelling};
+use super::seen::{OptionsFacts, OptionsLook, PasswordLook, Said, ValueLook};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{Observed, StoreLook};
 use crate::text::escape;

@@ -10,6 +10,7 @@ mod batch;
 mod block;
 mod compare;
 mod decode;
+mod given;
 mod ini;
 mod lint;
 mod names;
@@ -23,6 +24,7 @@ mod laws;
 mod tests;
 
 pub use block::{block, forbidden};
+pub use given::{Given, Raw, Reading, SectionLook, Spelling};
 pub(crate) use lint::findings;
-pub use read::{Given, Raw, Reading, read};
-pub use seen::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook, sift};
+pub use read::read;
+pub use seen::{OptionsFacts, OptionsLook, PasswordLook, Said, ValueLook, sift};

@@ -2,7 +2,7 @@
 
 use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
 
-use super::seen::Spelling;
+use super::given::Spelling;
 
 /// What a name was found to be.
 pub(super) struct Found<'t> {

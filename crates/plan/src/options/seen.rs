@@ -6,7 +6,7 @@ use trustmason_keystore::Password;
 use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
 
 use super::compare;
-use super::read::{Raw, Reading};
+use super::given::{Raw, Reading, SectionLook, Spelling};
 
 /// What was seen of one options file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +32,6 @@ pub struct OptionsFacts {
     pub said: BTreeMap<String, Vec<Said>>,
 }
 
-/// Whether the section of the settings is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SectionLook {
-    /// It is, or the text has no sections at all.
-    Found,
-    /// It is not; the one that may be meant.
-    Missing(Option<String>),
-}
-
 /// One place where a setting is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -50,21 +41,6 @@ pub struct Said {
     pub spelling: Spelling,
     /// What its value is.
     pub value: ValueLook,
-}
-
-/// How the name of a setting is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Spelling {
-    /// As it should be.
-    Right,
-    /// In another case.
-    OtherCase,
-    /// With a dash of a word processor instead of a hyphen.
-    Dash,
-    /// Like this.
-    Mistake(String),
-    /// As something longer that begins like this; the rest may be a secret.
-    Beginning(String),
 }
 
 /// What stands as the value of a setting.

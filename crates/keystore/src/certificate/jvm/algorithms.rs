@@ -6,7 +6,7 @@
 //! calls by a name that no provider has) nor OAEP, Triple DES and ChaCha20.
 
 use super::value::{NULL, OCTET_STRING, OID, Parsed, SEQUENCE, Stream, Value, doubt, refuse, require};
-use super::{Java, keys};
+use super::{Java, curves};
 use crate::der::dotted;
 
 /// An algorithm's identifier whose parameters were read.
@@ -77,7 +77,7 @@ impl Parameters {
         match self {
             Self::Dsa => integers(value.sequence()?, 3),
             Self::DiffieHellman => diffie_hellman(value),
-            Self::Ec => keys::curve(value).map(|_| ()),
+            Self::Ec => curves::curve(value).map(|_| ()),
             Self::Pss => pss(value.sequence()?, depth),
             Self::Oaep => oaep(value.sequence()?, depth),
             Self::Pbe => pbe(value.sequence()?),

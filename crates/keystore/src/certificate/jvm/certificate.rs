@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::algorithms::{Algorithm, algorithm};
-use super::extensions::Class;
+use super::classes::Class;
 use super::indefinite::converted;
 use super::keys::public_key;
 use super::names::{Content, directory};

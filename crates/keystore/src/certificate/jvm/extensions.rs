@@ -5,76 +5,12 @@
 //! extension as `UnparseableExtension` and goes on.
 
 use super::Java;
+use super::classes::Class;
 use super::names::{Purpose, general_name, general_names, relative, subtrees};
 use super::time;
 use super::value::{BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, Parsed, SEQUENCE, SET, Stream, Value, refuse, require};
 
-/// The class that the JDK has for an extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    SubjectKeyIdentifier,
-    KeyUsage,
-    PrivateKeyUsage,
-    SubjectAlternativeName,
-    IssuerAlternativeName,
-    BasicConstraints,
-    CrlNumber,
-    CrlReasonCode,
-    DeltaCrlIndicator,
-    IssuingDistributionPoint,
-    CertificateIssuer,
-    NameConstraints,
-    CrlDistributionPoints,
-    CertificatePolicies,
-    PolicyMappings,
-    AuthorityKeyIdentifier,
-    PolicyConstraints,
-    ExtendedKeyUsage,
-    FreshestCrl,
-    InhibitAnyPolicy,
-    AuthorityInfoAccess,
-    SubjectInfoAccess,
-    NetscapeCertType,
-    OcspNoCheck,
-}
-
 impl Class {
-    /// The class for an object identifier (`OIDMap.getClass`).
-    pub(super) fn of(oid: &[u8]) -> Option<Self> {
-        Some(match oid {
-            [0x55, 0x1d, number] => match number {
-                14 => Self::SubjectKeyIdentifier,
-                15 => Self::KeyUsage,
-                16 => Self::PrivateKeyUsage,
-                17 => Self::SubjectAlternativeName,
-                18 => Self::IssuerAlternativeName,
-                19 => Self::BasicConstraints,
-                20 => Self::CrlNumber,
-                21 => Self::CrlReasonCode,
-                27 => Self::DeltaCrlIndicator,
-                28 => Self::IssuingDistributionPoint,
-                29 => Self::CertificateIssuer,
-                30 => Self::NameConstraints,
-                31 => Self::CrlDistributionPoints,
-                32 => Self::CertificatePolicies,
-                33 => Self::PolicyMappings,
-                35 => Self::AuthorityKeyIdentifier,
-                36 => Self::PolicyConstraints,
-                37 => Self::ExtendedKeyUsage,
-                46 => Self::FreshestCrl,
-                54 => Self::InhibitAnyPolicy,
-                _ => return None,
-            },
-            // 1.3.6.1.5.5.7.1.1, 1.3.6.1.5.5.7.1.11, 1.3.6.1.5.5.7.48.1.5
-            [0x2b, 6, 1, 5, 5, 7, 1, 1] => Self::AuthorityInfoAccess,
-            [0x2b, 6, 1, 5, 5, 7, 1, 11] => Self::SubjectInfoAccess,
-            [0x2b, 6, 1, 5, 5, 7, 48, 1, 5] => Self::OcspNoCheck,
-            // 2.16.840.1.113730.1.1
-            [0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 1, 1] => Self::NetscapeCertType,
-            _ => return None,
-        })
-    }
-
     /// Its constructor, over the bytes of the extension's OCTET STRING.
     pub(super) fn read(self, critical: bool, bytes: &[u8], java: Java) -> Parsed<()> {
         let whole = || Value::whole(bytes, java);
@@ -105,11 +41,6 @@ impl Class {
             Self::OcspNoCheck => Ok(()),
         }
     }
-}
-
-/// Whether the JDK has a class for an extension of this type.
-pub(super) fn jdk_has_class(oid: &[u8]) -> bool {
-    Class::of(oid).is_some()
 }
 
 fn each<'a>(mut values: Stream<'a>, read: fn(&Value<'a>) -> Parsed<()>) -> Parsed<()> {

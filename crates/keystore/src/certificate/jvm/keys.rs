@@ -3,8 +3,8 @@
 
 use super::Java;
 use super::algorithms::{Algorithm, algorithm, diffie_hellman};
-use super::value::{Bits, OID, Parsed, Stream, Value, doubt, refuse, require};
-use crate::certificate::algorithm::curve_bits;
+use super::curves::curve;
+use super::value::{Bits, Parsed, Stream, Value, doubt, refuse, require};
 use crate::certificate::bit_length;
 use crate::der::dotted;
 
@@ -81,16 +81,6 @@ pub(super) fn magnitude(number: &[u8]) -> &[u8] {
 /// One number; what follows it is ignored (`DSAPublicKey`, `DHPublicKey`).
 fn number(bits: &Bits<'_>, java: Java) -> Parsed<()> {
     Stream::new(&bits.bytes, java).next()?.big_integer().map(|_| ())
-}
-
-/// `sun.security.util.ECParameters`: a named curve that `CurveDB` lists. Gives its bits.
-pub(super) fn curve(value: &Value<'_>) -> Parsed<u32> {
-    require(value.tag == OID, "elliptic curve parameters without a named curve")?;
-    let oid = value.oid()?;
-    match dotted(oid).as_deref().and_then(curve_bits) {
-        Some(bits) => Ok(bits),
-        None => refuse("an unknown curve").map_err(|stop| stop.about(oid)),
-    }
 }
 
 /// `sun.security.ec.ECPublicKeyImpl` and `ECUtil.decodePoint`: an uncompressed point of the curve's size. Whether the point lies

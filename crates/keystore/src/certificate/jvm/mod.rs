@@ -10,6 +10,8 @@
 
 mod algorithms;
 mod certificate;
+mod classes;
+mod curves;
 mod extensions;
 mod indefinite;
 mod keys;

@@ -2,7 +2,7 @@
 //! name (`OtherName`, `RFC822Name`, `DNSName`, `X400Address`, `EDIPartyName`, `URIName`, `IPAddressName`, `OIDName`), all of
 //! `sun.security.x509`.
 
-use super::extensions::jdk_has_class;
+use super::classes::jdk_has_class;
 use super::value::{
     INTEGER, OCTET_STRING, OID, Parsed, SEQUENCE, SET, StopKind, Stream, Value, doubt, refuse, require,
 };
