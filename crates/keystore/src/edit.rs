@@ -5,13 +5,14 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::alias::fold_alias;
 use crate::certificate::{Certificate, JvmJudgement, unrecoverable};
+use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::key::{KeyMatch, SealedKey, fits};
 use crate::remark::Remark;
-use crate::store::{EntryId, Store};
 use crate::text::visible;
 
 /// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
@@ -116,10 +117,10 @@ impl fmt::Debug for Image {
 }
 
 /// Every position named must exist.
-pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditError> {
+pub(crate) fn check_positions(entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
     match edits.disposition.keys().next_back() {
-        Some(last) if last.0 >= store.entries.len() => {
-            Err(EditError::NoSuchEntry { position: last.0, entries: store.entries.len() })
+        Some(last) if last.0 >= entries.len() => {
+            Err(EditError::NoSuchEntry { position: last.0, entries: entries.len() })
         }
         _ => Ok(()),
     }
@@ -137,22 +138,16 @@ pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate,
 }
 
 /// An alias as Java stores it, if it can be stored.
-pub(crate) fn new_alias(format: Format, alias: &str) -> Result<String, EditError> {
-    let bad = |why| EditError::BadAlias { alias: alias.to_owned(), why };
+pub(crate) fn new_alias(alias: &str) -> Result<String, EditError> {
     if alias.is_empty() {
-        return Err(bad("it is empty"));
+        return Err(EditError::BadAlias { alias: alias.to_owned(), why: "it is empty" });
     }
-    let folded = fold_alias(alias).into_owned();
-    let counted = matches!(format, Format::Jks | Format::Jceks);
-    if counted && crate::jks::alias_bytes(&folded) > usize::from(u16::MAX) {
-        return Err(bad("it is longer than 65535 bytes"));
-    }
-    Ok(folded)
+    Ok(fold_alias(alias).into_owned())
 }
 
 /// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
 /// before and are not touched stay. What is no entry to a JVM takes no alias.
-pub(crate) fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditError> {
+pub(crate) fn check_aliases(format: Format, entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
     let mut result: HashMap<String, (usize, bool)> = HashMap::new();
     let mut note = |alias: &str, touched: bool| {
         let slot = result.entry(fold_alias(alias).into_owned()).or_default();
@@ -160,10 +155,10 @@ pub(crate) fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditErro
         slot.1 |= touched;
         if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
     };
-    for entry in store.entries.iter().filter(|entry| store.takes_alias(entry)) {
+    for entry in entries.iter().filter(|entry| entry.takes_alias(format)) {
         match edits.disposition.get(&entry.id) {
             Some(Disposition::Remove) => {}
-            Some(Disposition::Rename(alias)) => note(&new_alias(store.format, alias)?, true)?,
+            Some(Disposition::Rename(alias)) => note(&new_alias(alias)?, true)?,
             None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }) => {
                 note(entry.alias.as_deref().unwrap_or_default(), false)?;
             }
@@ -174,14 +169,14 @@ pub(crate) fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditErro
             NewEntry::Trusted { alias, .. } => alias.as_deref().unwrap_or_default(),
             NewEntry::PrivateKey { alias, .. } => alias,
         };
-        note(&new_alias(store.format, alias)?, true)?;
+        note(&new_alias(alias)?, true)?;
     }
     Ok(())
 }
 
 /// A store that no JVM loads may only lose the entries that make it so.
-pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditError> {
-    for remark in &store.remarks {
+pub(crate) fn check_loadable(remarks: &[Remark], edits: &Edits) -> Result<(), EditError> {
+    for remark in remarks {
         let (entry, alias, why) = match remark {
             Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
             Remark::UnknownCertificateType { entry, alias, name } => {

@@ -15,13 +15,17 @@
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
 
+mod alias;
 mod certificate;
+mod content;
 mod der;
+mod detect;
 mod edit;
+mod entries;
+mod entry;
 mod error;
 mod fingerprint;
 mod fingerprint_text;
-mod foreign;
 mod format;
 mod intern;
 mod jks;
@@ -34,26 +38,29 @@ mod pkcs12;
 mod pkcs7;
 mod reader;
 mod remark;
-mod ruin;
 mod single;
 mod store;
 mod text;
+mod textual;
 mod windows;
 
+pub use alias::fold_alias;
 pub use certificate::{
     CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
+pub use detect::{Detected, detect};
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
+pub use entry::{Entry, EntryId, EntryKind, Unlock};
 pub use error::{Class, EditError, KeyError, ReadError};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use format::{AliasModel, Detected, Format, detect, fold_alias};
+pub use format::{AliasModel, Format};
 pub use intern::{CertificateSlot, Interner, UnparsedCertificate};
 pub use key::{KeyMatch, OpenedKey, SealedKey};
 pub use password::Password;
 pub use pkcs12::Protection;
 pub use remark::Remark;
-pub use store::{Entry, EntryId, EntryKind, Store, Unlock};
+pub use store::Store;
 pub use text::{is_hidden, visible};
 pub use windows::listing::{serialised_element, serialised_store, thumbprint};
 pub use windows::reg::compose::{RegistryChange, registry_file};

@@ -1,9 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::write::append;
 use super::*;
-use crate::edit::Image;
-use crate::format::detect;
-use crate::store::Unlock;
+use crate::detect::{Detected, detect};
+use crate::entry::Unlock;
+use crate::error::Class;
+use crate::intern::{CertificateSlot, Interner};
+use crate::store::Store;
 
 const BUNDLE: &[u8] = include_bytes!("../../../../fixtures/keystore/pem/comments-crlf/store");
 const DER: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");

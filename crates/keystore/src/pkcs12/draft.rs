@@ -7,18 +7,20 @@ use rand_core::CryptoRng;
 
 use super::bag::{self, Attributes, Bag, What};
 use super::derive::Secret;
+use super::pfx::{Part, Pfx, Place, Seal};
 use super::protection::Protection;
 use super::scheme::Scheme;
+use super::store::Pkcs12;
 use super::view::{self, Placed, Role, Seen};
-use super::{Pfx, Seal};
+use crate::alias::fold_alias;
 use crate::certificate::Certificate;
 use crate::der::{self, Der, DerError, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, new_alias, sealed_key};
+use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::intern::Interner;
-use crate::store::{EntryId, Store};
 
 /// What a bag of the next content is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(super) struct NextPart<'a> {
 
 /// The next content while it is made.
 pub(super) struct Draft<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a Pkcs12,
     pub(super) pfx: &'a Pfx,
     pub(super) protection: &'a Protection,
     pub(super) secret: Option<Secret<'a>>,
@@ -74,17 +76,20 @@ pub(super) fn unreadable(error: DerError) -> EditError {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(store: &'a Store, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
-        let safe = pfx.safe.bytes(&store.bytes);
-        let placed = pfx.placed(&store.bytes);
+    pub(super) fn new(store: &'a Pkcs12, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
+        let safe = pfx.safe.bytes(store.bytes());
+        let placed = pfx.placed(store.bytes());
         let seen = view::of(&placed);
-        let by_place: BTreeMap<(usize, usize), EntryId> =
-            store.entries.iter().zip(&store.places).map(|(e, place)| ((place.file, place.whole.start), e.id)).collect();
+        let by_place: BTreeMap<Place, EntryId> = store
+            .opened()
+            .into_iter()
+            .flat_map(|opened| opened.entries.iter().map(|(entry, place)| (*place, entry.id)))
+            .collect();
         let owner = |(number, placed): (usize, &Placed<'_>)| {
-            Some((number, *by_place.get(&(placed.part, placed.bag.range.start))?))
+            Some((number, *by_place.get(&Place::Bag { part: placed.part, position: placed.position })?))
         };
         let owners = placed.iter().enumerate().filter_map(owner).collect();
-        let part = |part: &'a super::Part| NextPart {
+        let part = |part: &'a Part| NextPart {
             old: safe.get(part.whole.clone()),
             seal: match &part.seal {
                 Seal::Encrypted(scheme) => Some(scheme.clone()),
@@ -111,6 +116,11 @@ impl<'a> Draft<'a> {
         let bag =
             Der::ber(&raw).next().and_then(|element| Bag::read(&element, &self.certificates)).map_err(unreadable)?;
         Ok(NextBag { tag, raw: Cow::Owned(raw), bag: Cow::Owned(bag), around: None })
+    }
+
+    /// The entry at this position, as the file stands.
+    pub(super) fn entry(&self, id: EntryId) -> Option<&'a Entry> {
+        self.store.opened()?.entries.get(id)
     }
 
     /// The keys by their bags' numbers, each with its entry and chain.
@@ -167,7 +177,7 @@ impl<'a> Draft<'a> {
             let mut next = Vec::new();
             match owner.and_then(|id| Some((id, edits.disposition.get(&id)?))) {
                 Some((id, Disposition::Rename(alias))) => {
-                    let alias = new_alias(Format::Pkcs12, alias)?;
+                    let alias = new_alias(alias)?;
                     let named = Attributes { name: Some(Some(&alias)), ..Attributes::default() };
                     next.push(self.made(Tag::Entry(id), bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                 }
@@ -180,7 +190,7 @@ impl<'a> Draft<'a> {
                 Some((id, Disposition::ReplaceKey { .. })) => match new_keys.remove(&number) {
                     Some(bag) => next.push(bag),
                     None => {
-                        let alias = self.store.entry(id).and_then(|entry| entry.alias.clone()).unwrap_or_default();
+                        let alias = self.entry(id).and_then(|entry| entry.alias.clone()).unwrap_or_default();
                         return Err(EditError::NotAKey { alias });
                     }
                 },
@@ -229,7 +239,7 @@ impl<'a> Draft<'a> {
                 && fold_alias(old) == fold_alias(&name.text)
                 && let Some(Disposition::Rename(alias)) = edits.disposition.get(id)
             {
-                return new_alias(Format::Pkcs12, alias).map(Some);
+                return new_alias(alias).map(Some);
             }
         }
         Ok(None)
@@ -303,13 +313,13 @@ impl<'a> Draft<'a> {
     pub(super) fn add(&mut self, (number, new): (usize, &NewEntry), rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         match new {
             NewEntry::Trusted { alias, der, .. } => {
-                let alias = new_alias(Format::Pkcs12, alias.as_deref().unwrap_or_default())?;
+                let alias = new_alias(alias.as_deref().unwrap_or_default())?;
                 acceptable(Some(&alias), der)?;
                 let bag = self.made(Tag::New(number), bag::trusted(der, &alias))?;
                 self.place_certificate(bag);
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(Format::Pkcs12, alias)?;
+                let alias = new_alias(alias)?;
                 let (sealed, key_id) = self.sealed(&alias, key, chain, *created_ms, rng)?;
                 let bag = self.made(Tag::New(number), bag::sealed_key(&sealed, &alias, &key_id))?;
                 self.place_key(bag);

@@ -9,14 +9,17 @@ use zeroize::Zeroizing;
 use super::bag::{Attributes, with_attributes};
 use super::derive::{Hash, Reading};
 use super::make::{self, AES_128, DES_EDE3, File, Named, POOL};
+use super::store::Pkcs12;
 use super::view::{self, Role};
+use crate::alias::fold_alias;
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::fold_alias;
+use crate::format::Format;
 use crate::intern::CertificateSlot;
 use crate::remark::Remark;
-use crate::store::{Entry, EntryId, EntryKind, Store};
+use crate::store::Store;
 
 const PASSWORD: &str = "changeit";
 
@@ -121,8 +124,8 @@ fn new_key() -> (NewKey, Vec<Vec<u8>>) {
 
 /// All bags: their bytes, whether a JVM makes an entry of them, and their certificate.
 fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
-    let pfx = store.pfx.as_deref().unwrap();
-    let placed = pfx.placed(&store.bytes);
+    let pfx = &store.content::<Pkcs12>().unwrap().opened().unwrap().pfx;
+    let placed = pfx.placed(store.bytes());
     let seen = view::of(&placed);
     let row = |(placed, seen): (&view::Placed<'_>, view::Seen)| {
         let raw = placed.text[placed.bag.range.clone()].to_vec();
@@ -137,7 +140,7 @@ fn bare(raw: &[u8]) -> Vec<u8> {
 }
 
 fn takes_alias(store: &Store) -> Vec<&Entry> {
-    store.entries().iter().filter(|entry| store.takes_alias(entry)).collect()
+    store.entries().iter().filter(|entry| entry.takes_alias(Format::Pkcs12)).collect()
 }
 
 fn is_hidden(store: &Store, id: EntryId) -> bool {
@@ -232,7 +235,7 @@ proptest! {
         }
         // Meaning.
         let mut now = takes_alias(&after);
-        for entry in kept.iter().filter(|entry| store.takes_alias(entry)) {
+        for entry in kept.iter().filter(|entry| entry.takes_alias(Format::Pkcs12)) {
             let same = |other: &&Entry| {
                 other.alias.as_deref().map(fold_alias) == entry.alias.as_deref().map(fold_alias)
                     && other.kind.as_str() == entry.kind.as_str()
@@ -250,7 +253,7 @@ proptest! {
         for (id, disposition) in &edits.disposition {
             let entry = store.entry(*id).unwrap();
             match disposition {
-                Disposition::Rename(alias) if store.takes_alias(entry) => {
+                Disposition::Rename(alias) if entry.takes_alias(Format::Pkcs12) => {
                     wanted.push((fold_alias(alias).into_owned(), entry.kind.as_str(), prints(entry)));
                 }
                 Disposition::ReplaceKey { .. } => {
@@ -313,7 +316,7 @@ proptest! {
         cut in proptest::option::weighted(0.3, any::<prop::sample::Index>()),
         noise in proptest::collection::vec(any::<u8>(), 0..60),
     ) {
-        let mut bytes = store.bytes.clone();
+        let mut bytes = store.bytes().to_vec();
         for (at, value) in hits {
             let at = at.index(bytes.len());
             bytes[at] = value;
@@ -322,7 +325,7 @@ proptest! {
         bytes.extend(noise);
         for unlock in [Some(PASSWORD), None] {
             let password = crate::password::Password::new(unlock.unwrap_or_default());
-            let unlock = unlock.map_or(crate::store::Unlock::Unverified, |_| crate::store::Unlock::Password(&password));
+            let unlock = unlock.map_or(crate::entry::Unlock::Unverified, |_| crate::entry::Unlock::Password(&password));
             if let Ok(store) = Store::open(bytes.clone(), unlock, &crate::intern::Interner::new()) {
                 for entry in store.entries() {
                     store.open_key(entry.id, &password).ok();

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::bag::{self, Attributes, What};
 use super::draft::{Draft, Tag, unreadable};
 use super::view::{self, Placed, Role, Seen};
+use crate::alias::fold_alias;
 use crate::edit::{Disposition, Edits, NewEntry};
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::intern::CertificateSlot;
-use crate::store::{Entry, EntryId, EntryKind};
 
 /// What a JVM gives a key without a localKeyId; written out where the next reading would no longer give it.
 const ONLY: &[u8] = b"01";
@@ -71,7 +72,7 @@ impl Draft<'_> {
         let mut pins: BTreeMap<usize, Pin> = BTreeMap::new();
         for (number, (tag, now)) in tags.iter().zip(&seen).enumerate() {
             let Tag::Entry(id) = tag else { continue };
-            let (Some(entry), Some(place)) = (self.store.entry(*id), placed.get(number)) else { continue };
+            let (Some(entry), Some(place)) = (self.entry(*id), placed.get(number)) else { continue };
             if matches!(edits.disposition.get(id), None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }))
                 && place.bag.name.is_none()
                 && now.alias != entry.alias
@@ -120,7 +121,7 @@ impl Draft<'_> {
         for (tag, now) in tags.iter().zip(&seen) {
             let expected = match tag {
                 Tag::Chain => continue,
-                Tag::Entry(id) => self.store.entry(*id).map(|entry| kept(entry, edits)),
+                Tag::Entry(id) => self.entry(*id).map(|entry| kept(entry, edits)),
                 Tag::New(number) => edits.add.get(*number).map(added),
             };
             let Some((alias, chain)) = expected else { continue };

@@ -16,12 +16,13 @@ use super::make::{self, AES_128, AES_192, AES_256, DES_EDE3, File, Named, POOL, 
 use super::scheme::Scheme;
 use crate::der::{self, Der, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
+use crate::entry::{Entry, EntryId, EntryKind, Unlock};
 use crate::error::{Class, EditError, KeyError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::CertificateSlot;
 use crate::password::{Password, ROUNDS};
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Store};
+use crate::store::Store;
 
 const PASSWORD: &str = "changeit";
 const HASHES: [Hash; 7] =
@@ -46,7 +47,7 @@ fn with(id: EntryId, disposition: Disposition) -> Edits {
 
 /// `alias:kind:certificates`, in the file's order.
 fn summary(store: &Store) -> Vec<String> {
-    let words = |entry: &crate::store::Entry| {
+    let words = |entry: &Entry| {
         format!("{}:{}:{}", entry.alias.as_deref().unwrap_or("-"), entry.kind.as_str(), entry.certificates().len())
     };
     store.entries().iter().map(words).collect()
@@ -85,7 +86,7 @@ fn every_scheme_is_read_kept_and_written() {
         let key = after.open_key(after.find("key")[0], &Password::new(PASSWORD)).unwrap();
         assert_eq!(*key.pkcs8, POOL.keys[0].0, "{name}");
         assert_eq!(summary(&after).len(), 3);
-        let error = open(&store.bytes, "not this one").unwrap_err();
+        let error = open(store.bytes(), "not this one").unwrap_err();
         assert_eq!(error.class, Class::WrongPassword, "{name}: {error}");
     }
 }
@@ -170,7 +171,7 @@ fn passwords_are_read_as_the_file_was_written() {
             // The second edit proves that the first kept the reading for each of its parts.
             let after = edited(&after, &import("newer", &POOL.lone[1]), password);
             assert_eq!(summary(&after).len(), 3, "{password:?} {reading:?}");
-            assert_eq!(open(&after.bytes, "other").unwrap_err().class, Class::WrongPassword);
+            assert_eq!(open(after.bytes(), "other").unwrap_err().class, Class::WrongPassword);
             assert_eq!(edit(&store, &import("new", &POOL.lone[0]), "other"), Err(EditError::WrongPassword));
         }
     }
@@ -183,7 +184,7 @@ fn a_stream_cipher_does_not_take_any_password() {
     let store = store.unwrap();
     for number in 0..20 {
         let wrong = format!("wrong{number}");
-        assert_eq!(open(&store.bytes, &wrong).unwrap_err().class, Class::WrongPassword);
+        assert_eq!(open(store.bytes(), &wrong).unwrap_err().class, Class::WrongPassword);
         assert_eq!(edit(&store, &import("new", &POOL.lone[0]), &wrong), Err(EditError::WrongPassword));
     }
 }
@@ -197,7 +198,7 @@ fn bytes_after_the_end_are_kept() {
         let store = open(&bytes, PASSWORD).unwrap();
         assert_eq!(store.remarks(), [Remark::TrailingBytes { count: 4 }]);
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
-        assert!(after.bytes.ends_with(b"tail") && after.remarks() == store.remarks());
+        assert!(after.bytes().ends_with(b"tail") && after.remarks() == store.remarks());
         assert_eq!(after.raw(after.find("root")[0]), store.raw(store.find("root")[0]));
     }
 }
@@ -362,7 +363,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     assert_eq!(error.class, Class::Corrupt);
     assert!(error.cause().contains("rounds of key derivation together"), "{error}");
     // Without a password there is no work, and the parts are shown closed.
-    let store = Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
+    let store = Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
     assert!(store.entries().len() == 8 && store.entries().iter().all(|e| matches!(e.kind, EntryKind::Opaque(_))));
 }
 
@@ -392,8 +393,7 @@ fn what_java_before_8u301_cannot_read_is_named() {
 /// written, since nobody could make that MAC anew.
 #[test]
 fn a_mac_that_is_not_checked_refuses_nothing() {
-    let unverified =
-        |bytes: Vec<u8>| Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new());
+    let unverified = |bytes: Vec<u8>| Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new());
     let good = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
     let sha256 = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
     let at = good.windows(sha256.len()).rposition(|window| window == sha256).unwrap();

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bag::{Bag, What};
+use crate::alias::fold_alias;
 use crate::certificate::{Certificate, SignatureCheck};
 use crate::fingerprint::Fingerprint;
-use crate::format::fold_alias;
 use crate::key::{KeyMatch, fits};
 
 /// A bag with its place: the number of its part, and its number in it.

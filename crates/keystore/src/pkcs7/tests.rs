@@ -5,9 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 use crate::der::encode;
+use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry};
-use crate::format::detect;
-use crate::store::Unlock;
+use crate::entry::{EntryId, Unlock};
+use crate::error::EditError;
+use crate::store::Store;
 
 const ONE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 const TWO: &[u8] = include_bytes!("../../../../fixtures/keystore/der/two/store");

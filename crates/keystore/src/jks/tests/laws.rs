@@ -30,8 +30,8 @@ fn step_strategy() -> impl Strategy<Value = Step> {
 fn store_strategy() -> impl Strategy<Value = Store> {
     let entry = (alias_strategy(), 0usize..5, any::<i64>());
     (proptest::collection::vec(entry, 0..6), any::<bool>(), 1u32..=2).prop_map(|(entries, jceks, version)| {
-        let format = if jceks { Format::Jceks } else { Format::Jks };
-        let mut body = magic(format).to_vec();
+        let kind = if jceks { Kind::Jceks } else { Kind::Jks };
+        let mut body = kind.magic().to_vec();
         body.extend(version.to_be_bytes());
         body.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
         for (alias, what, date) in entries {
@@ -146,12 +146,12 @@ proptest! {
         let last = added.entries().last().unwrap().id;
         let mut back = Edits::default();
         back.disposition.insert(last, Disposition::Remove);
-        prop_assert_eq!(&edit(&added, &back).unwrap(), &store.bytes);
+        prop_assert_eq!(&edit(&added, &back).unwrap(), store.bytes());
         let mut away = Edits::default();
         away.disposition.insert(last, Disposition::Rename("away".to_owned()));
         let away = reopen(&edit(&added, &away).unwrap());
         back.disposition.insert(last, Disposition::Rename(alias));
-        prop_assert_eq!(&edit(&away, &back).unwrap(), &added.bytes);
+        prop_assert_eq!(&edit(&away, &back).unwrap(), added.bytes());
     }
 
     /// Bytes of any kind are an error or a store, never a panic.

@@ -8,11 +8,13 @@ use zeroize::Zeroizing;
 
 mod laws;
 
+use super::layout::{TAG_KEY, TAG_TRUSTED, digest};
 use super::*;
-use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey};
-use crate::error::{EditError, KeyError};
-use crate::format::fold_alias;
-use crate::store::Entry;
+use crate::alias::fold_alias;
+use crate::edit::{Disposition, NewEntry, NewKey};
+use crate::entry::{EntryKind, Unlock};
+use crate::intern::Interner;
+use crate::store::Store;
 
 struct Pool {
     certificates: Vec<Vec<u8>>,
@@ -96,13 +98,14 @@ fn private(alias: &str) -> NewEntry {
 }
 
 fn raw(store: &Store, id: EntryId) -> &[u8] {
-    &store.bytes[store.places[id.0].whole.clone()]
+    store.raw(id).unwrap()
 }
 
 /// The bytes without the alias.
 fn raw_but_alias(store: &Store, id: EntryId) -> Vec<u8> {
-    let place = &store.places[id.0];
-    [&store.bytes[place.whole.start..place.alias.start - 2], &store.bytes[place.alias.end..place.whole.end]].concat()
+    let place = store.content::<Java>().unwrap().entries.place(id).unwrap();
+    let bytes = store.bytes();
+    [&bytes[place.whole.start..place.alias.start - 2], &bytes[place.alias.end..place.whole.end]].concat()
 }
 
 fn folded(entries: &[Entry]) -> Vec<String> {

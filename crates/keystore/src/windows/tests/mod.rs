@@ -7,10 +7,16 @@ mod laws;
 
 use std::sync::LazyLock;
 
+use sha1::{Digest as _, Sha1};
+
+use super::element::{key_name, property};
 use super::*;
-use crate::edit::Image;
-use crate::format::detect;
-use crate::store::Unlock;
+use crate::detect::detect;
+use crate::edit::{Disposition, NewEntry};
+use crate::entry::Unlock;
+use crate::error::Class;
+use crate::intern::Interner;
+use crate::store::Store;
 
 /// Certificates to play with.
 static POOL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
