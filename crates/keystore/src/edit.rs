@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -9,7 +10,6 @@ use crate::alias::fold_alias;
 use crate::certificate::{Certificate, JvmJudgement, unrecoverable};
 use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
-use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::key::{KeyMatch, SealedKey, fits};
 use crate::remark::Remark;
@@ -45,8 +45,8 @@ pub enum Disposition {
     ReplaceKey {
         /// The key.
         key: NewKey,
-        /// Its chain in DER, leaf first.
-        chain: Vec<Vec<u8>>,
+        /// Its chain, leaf first.
+        chain: Vec<Arc<Certificate>>,
         /// The new creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
@@ -59,8 +59,8 @@ pub enum NewEntry {
     Trusted {
         /// Its alias; in a folder the file's name (made from the fingerprint when absent); ignored by PEM files and DER.
         alias: Option<String>,
-        /// The certificate in DER.
-        der: Vec<u8>,
+        /// The certificate.
+        certificate: Arc<Certificate>,
         /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z; formats without dates ignore it.
         created_ms: i64,
     },
@@ -70,8 +70,8 @@ pub enum NewEntry {
         alias: String,
         /// The key.
         key: NewKey,
-        /// Its chain in DER, leaf first.
-        chain: Vec<Vec<u8>>,
+        /// Its chain, leaf first.
+        chain: Vec<Arc<Certificate>>,
         /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
@@ -126,12 +126,11 @@ pub(crate) fn check_positions(entries: &[Entry], edits: &Edits) -> Result<(), Ed
     }
 }
 
-/// A certificate that may be written: canonical, and a JVM is known to load it.
-pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
-    let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
-    let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate { alias: name(), cause })?;
+/// Refuses a certificate of which a JVM is not known to load it. That it is canonical DER is what makes it a [`Certificate`].
+pub(crate) fn check_certificate(alias: Option<&str>, certificate: &Certificate) -> Result<(), EditError> {
+    let name = || alias.map_or_else(|| certificate.fingerprint().to_string(), str::to_owned);
     match certificate.jvm() {
-        JvmJudgement::Loads => Ok(certificate),
+        JvmJudgement::Loads => Ok(()),
         JvmJudgement::Refused(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
         JvmJudgement::CannotTell(cause) => Err(EditError::JvmCannotTell { alias: name(), cause: cause.clone() }),
     }
@@ -205,23 +204,21 @@ pub(crate) fn sealed_key(
     format: Format,
     alias: &str,
     key: &NewKey,
-    chain: &[Vec<u8>],
+    chain: &[Arc<Certificate>],
     seal: impl FnOnce(&[u8]) -> Result<Vec<u8>, EditError>,
 ) -> Result<Vec<u8>, EditError> {
     let name = || alias.to_owned();
-    let mut leaf = None;
-    for der in chain {
-        let certificate = acceptable(Some(alias), der)?;
-        leaf.get_or_insert(certificate);
+    for certificate in chain {
+        check_certificate(Some(alias), certificate)?;
     }
-    let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
+    let leaf = chain.first().ok_or_else(|| EditError::EmptyChain { alias: name() })?;
     match key {
         NewKey::Sealed(sealed) if sealed.format != format => {
             Err(EditError::SealedElsewhere { from: sealed.format, to: format })
         }
         NewKey::Sealed(sealed) => Ok(sealed.bytes.clone()),
         NewKey::Plain(plain) => match usable(format, plain)
-            .and_then(|()| fits(plain, &leaf))
+            .and_then(|()| fits(plain, leaf))
             .map_err(|why| EditError::BadKey { alias: name(), why })?
         {
             KeyMatch::No => Err(EditError::KeyMismatch { alias: name() }),

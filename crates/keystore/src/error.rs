@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::certificate::{CertificateError, JvmDoubt, JvmRefusal};
+use crate::certificate::{JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
 
@@ -141,21 +141,13 @@ pub enum EditError {
         /// How many entries there are.
         entries: usize,
     },
-    /// A new certificate that could not be used as it is.
-    #[error("the certificate for `{}` cannot be written: {cause}", visible(alias))]
-    BadCertificate {
-        /// The alias it was meant for (or its fingerprint, where the format has no aliases).
-        alias: String,
-        /// What is wrong with it; [`CertificateError::is_not_canonical`] tells BER apart.
-        cause: CertificateError,
-    },
     /// A new certificate that would make a JVM refuse the whole store.
     #[error(
         "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have it issued anew",
         visible(alias)
     )]
     JvmWouldRefuse {
-        /// The alias it was meant for.
+        /// The alias it was meant for (or its fingerprint, where the format has no aliases).
         alias: String,
         /// Why a JVM refuses it.
         cause: JvmRefusal,

@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 
 use crate::content::{Content, Input};
 use crate::der;
-use crate::edit::{Disposition, Edits, Image, NewEntry, acceptable};
+use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::Entries;
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
@@ -96,9 +96,9 @@ impl Content for Der {
         }
         for new in &edits.add {
             match new {
-                NewEntry::Trusted { der, .. } => {
-                    acceptable(None, der)?;
-                    out.extend_from_slice(der);
+                NewEntry::Trusted { certificate, .. } => {
+                    check_certificate(None, certificate)?;
+                    out.extend_from_slice(certificate.der());
                     count += 1;
                 }
                 NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),

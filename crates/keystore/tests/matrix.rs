@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use support::cases::{Case, Material, cases};
 use support::judge::Judge;
 use support::tools::{Bags, Nss, nameless, openssl, openssl_count, without};
-use support::{Dice, corpus, open, read};
+use support::{Dice, corpus, open, parsed, read};
 use trustmason_keystore::{
     Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password, Store,
     fold_alias,
@@ -115,7 +115,7 @@ impl Operation {
     fn edits(self, store: &Store, material: &Material) -> Edits {
         let trusted = |alias: &str, der: &[u8]| NewEntry::Trusted {
             alias: Some(alias.to_owned()),
-            der: der.to_vec(),
+            certificate: parsed(der),
             created_ms: NOW,
         };
         let mut edits = Edits::default();

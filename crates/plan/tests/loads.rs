@@ -80,7 +80,7 @@ fn pkcs12(protection: Protection) -> World {
     let mut world = World::new(1);
     let root = NewEntry::Trusted {
         alias: Some("vendor root".to_owned()),
-        der: world::pool().foreign[0].certificate.der().to_vec(),
+        certificate: world::pool().foreign[0].certificate.clone(),
         created_ms: 0,
     };
     let edits = Edits { add: vec![root], ..Edits::default() };

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{
@@ -194,6 +194,11 @@ pub fn root(cn: &str, key_number: usize, change: impl FnOnce(&mut CertificatePar
     params.self_signed(&key(key_number)).unwrap().der().to_vec()
 }
 
+/// A certificate to write, as edits take it.
+pub fn parsed(der: &[u8]) -> Arc<Certificate> {
+    Arc::new(Certificate::parse(der).unwrap())
+}
+
 /// Each is signed once: a test with many estates has mostly the same ones in them.
 pub fn certificate(wish: &Wish) -> Vec<u8> {
     static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
@@ -331,7 +336,11 @@ impl Estate {
                 }
                 Place::File(path) => {
                     let mut add: Vec<NewEntry> = trusted
-                        .map(|(alias, _, der)| NewEntry::Trusted { alias, der: der.clone(), created_ms: INSTALLED })
+                        .map(|(alias, _, der)| NewEntry::Trusted {
+                            alias,
+                            certificate: parsed(der),
+                            created_ms: INSTALLED,
+                        })
                         .collect();
                     for (id, identity) in &self.topology.identities {
                         if let Source::KeyEntry { store, alias } = &identity.source
@@ -340,16 +349,16 @@ impl Estate {
                             add.push(NewEntry::PrivateKey {
                                 alias: alias.clone(),
                                 key: new_key(def.format, key_of(id.host.as_str())),
-                                chain: vec![self.certificates[id].clone()],
+                                chain: vec![parsed(&self.certificates[id])],
                                 created_ms: INSTALLED,
                             });
                         }
                     }
                     if def.vendor_entries {
-                        let der = certificate(&Wish::of("vendor-root.example", 7));
+                        let certificate = parsed(&certificate(&Wish::of("vendor-root.example", 7)));
                         add.push(NewEntry::Trusted {
                             alias: Some("vendorroot".to_owned()),
-                            der,
+                            certificate,
                             created_ms: INSTALLED,
                         });
                     }
@@ -425,7 +434,11 @@ impl Estate {
         for id in store.find(alias) {
             edits.disposition.insert(id, Disposition::Remove);
         }
-        edits.add.push(NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms: INSTALLED });
+        edits.add.push(NewEntry::Trusted {
+            alias: Some(alias.to_owned()),
+            certificate: parsed(&der),
+            created_ms: INSTALLED,
+        });
         self.write(&self.id(short), &store, &edits);
     }
 

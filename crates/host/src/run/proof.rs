@@ -194,17 +194,16 @@ fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
         None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
         Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
         Some(Disposition::Remove) => None,
-        Some(Disposition::ReplaceKey { chain, .. }) => Some(Wanted::Key {
-            alias: entry.alias.as_deref(),
-            chain: chain.iter().map(|c| Fingerprint::of(c)).collect(),
-        }),
+        Some(Disposition::ReplaceKey { chain, .. }) => {
+            Some(Wanted::Key { alias: entry.alias.as_deref(), chain: chain.iter().map(|c| c.fingerprint()).collect() })
+        }
     });
     let new = edits.add.iter().map(|entry| match entry {
-        NewEntry::Trusted { alias, der, .. } => {
-            Wanted::Trusted { alias: alias.as_deref(), print: Fingerprint::of(der) }
+        NewEntry::Trusted { alias, certificate, .. } => {
+            Wanted::Trusted { alias: alias.as_deref(), print: certificate.fingerprint() }
         }
         NewEntry::PrivateKey { alias, chain, .. } => {
-            Wanted::Key { alias: Some(alias), chain: chain.iter().map(|c| Fingerprint::of(c)).collect() }
+            Wanted::Key { alias: Some(alias), chain: chain.iter().map(|c| c.fingerprint()).collect() }
         }
     });
     old.chain(new).collect()

@@ -109,14 +109,14 @@ pub fn pem(certificate: &Certificate) -> String {
 }
 
 pub fn trusted(alias: &str, certificate: &Certificate) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias.into()), der: certificate.der().to_vec(), created_ms: 1_600_000_000_000 }
+    NewEntry::Trusted { alias: Some(alias.into()), certificate: Arc::new(certificate.clone()), created_ms: 1_600_000_000_000 }
 }
 
 pub fn key(alias: &str, pair: &Pair) -> NewEntry {
     NewEntry::PrivateKey {
         alias: alias.into(),
         key: NewKey::Plain(pair.pkcs8.clone().into()),
-        chain: vec![pair.certificate.der().to_vec()],
+        chain: vec![Arc::new(pair.certificate.clone())],
         created_ms: 1_600_000_000_000,
     }
 }

@@ -6,11 +6,13 @@
 mod seeds;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use rand_core::{TryCryptoRng, TryRng};
 use sha1::{Digest as _, Sha1};
 use trustmason_keystore::{
-    Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store, Unlock,
+    Certificate, Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store,
+    Unlock,
 };
 
 pub use seeds::seeds;
@@ -126,7 +128,8 @@ fn edits(store: &Store, mode: u8) -> Edits {
             _ => {}
         }
     }
-    edits.add.push(NewEntry::Trusted { alias: Some("imported".to_owned()), der: CERTIFICATE.to_vec(), created_ms: 1 });
+    let certificate = Arc::new(Certificate::parse(CERTIFICATE).expect("what is imported is a certificate"));
+    edits.add.push(NewEntry::Trusted { alias: Some("imported".to_owned()), certificate, created_ms: 1 });
     edits
 }
 

@@ -1,11 +1,14 @@
 //! Writing JKS and JCEKS: what is not edited is copied, the digest is made anew.
 
+use std::sync::Arc;
+
 use rand_core::CryptoRng;
 
 use super::layout::{File, Java, Kind, TAG_KEY, TAG_TRUSTED, digest, digest_matches};
 use super::{mutf8, protect};
+use crate::certificate::Certificate;
 use crate::edit::{
-    Disposition, Edits, NewEntry, NewKey, acceptable, check_aliases, check_loadable, new_alias, sealed_key,
+    Disposition, Edits, NewEntry, NewKey, check_aliases, check_certificate, check_loadable, new_alias, sealed_key,
 };
 use crate::entry::{EntryId, EntryKind};
 use crate::error::EditError;
@@ -53,11 +56,11 @@ pub(crate) fn edit(
     }
     for new in &edits.add {
         match new {
-            NewEntry::Trusted { alias, der, created_ms } => {
+            NewEntry::Trusted { alias, certificate, created_ms } => {
                 let alias = new_alias(alias.as_deref().unwrap_or_default())?;
-                acceptable(Some(&alias), der)?;
+                check_certificate(Some(&alias), certificate)?;
                 writer.head(TAG_TRUSTED, &alias_field(&alias)?, *created_ms);
-                writer.certificate(&alias, der)?;
+                writer.certificate(&alias, certificate)?;
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
                 let alias = new_alias(alias)?;
@@ -134,11 +137,11 @@ impl Writer<'_> {
         self.out.extend(created_ms.to_be_bytes());
     }
 
-    fn certificate(&mut self, alias: &str, der: &[u8]) -> Result<(), EditError> {
+    fn certificate(&mut self, alias: &str, certificate: &Certificate) -> Result<(), EditError> {
         if self.store.version == 2 {
             self.block16(b"X.509");
         }
-        self.block32(alias, der)
+        self.block32(alias, certificate.der())
     }
 
     fn private_key(
@@ -146,7 +149,7 @@ impl Writer<'_> {
         alias: &str,
         raw_alias: &[u8],
         key: &NewKey,
-        chain: &[Vec<u8>],
+        chain: &[Arc<Certificate>],
         created_ms: i64,
     ) -> Result<(), EditError> {
         let format = self.store.kind.format();
@@ -155,8 +158,8 @@ impl Writer<'_> {
         self.block32(alias, &sealed)?;
         let count = u32::try_from(chain.len()).unwrap_or(u32::MAX);
         self.out.extend(count.to_be_bytes());
-        for der in chain {
-            self.certificate(alias, der)?;
+        for certificate in chain {
+            self.certificate(alias, certificate)?;
         }
         Ok(())
     }

@@ -12,13 +12,13 @@ use super::blocks::{self, Found};
 use super::bundle::{self, Piece};
 use super::write::{append, newline, still_read, text, without};
 use crate::alias::fold_alias;
+use crate::certificate::Certificate;
 use crate::content::Content;
 use crate::detect::{Detected, detect, foreign};
-use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, acceptable};
+use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
 use crate::entries::Entries;
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
-use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::password::Password;
@@ -248,14 +248,14 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let ending = folder.files.first().map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
     for new in &edits.add {
         match new {
-            NewEntry::Trusted { alias, der, .. } => {
-                acceptable(alias.as_deref(), der)?;
+            NewEntry::Trusted { alias, certificate, .. } => {
+                check_certificate(alias.as_deref(), certificate)?;
                 let name = match alias {
                     Some(alias) => file_name(alias)?,
-                    None => made_name(der),
+                    None => made_name(certificate),
                 };
                 let mut bytes = Vec::new();
-                append(&mut bytes, der, "CERTIFICATE", ending);
+                append(&mut bytes, certificate.der(), "CERTIFICATE", ending);
                 renamed.push((name, bytes));
             }
             NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
@@ -271,8 +271,8 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
 }
 
 /// A name made from the fingerprint's first 16 digits.
-fn made_name(der: &[u8]) -> String {
-    let digits = Fingerprint::of(der).to_string();
+fn made_name(certificate: &Certificate) -> String {
+    let digits = certificate.fingerprint().to_string();
     format!("{}.pem", digits.get(..16).unwrap_or(&digits))
 }
 

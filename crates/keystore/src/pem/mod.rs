@@ -17,7 +17,7 @@ use std::ops::Range;
 use rand_core::CryptoRng;
 
 use crate::content::{Content, Input};
-use crate::edit::{Disposition, Edits, Image, NewEntry, acceptable};
+use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::Entries;
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::{EditError, ReadError};
@@ -87,9 +87,9 @@ impl Content for Pem {
         let newline = write::newline(&self.bytes);
         for new in &edits.add {
             match new {
-                NewEntry::Trusted { der, .. } => {
-                    acceptable(None, der)?;
-                    write::append(&mut out, der, "CERTIFICATE", newline);
+                NewEntry::Trusted { certificate, .. } => {
+                    check_certificate(None, certificate)?;
+                    write::append(&mut out, certificate.der(), "CERTIFICATE", newline);
                     left += 1;
                 }
                 NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),

@@ -269,8 +269,8 @@ fn edit(pair: &Pair, edits: &Edits) -> Result<TouchedFiles, EditError> {
     }
     let ending = pair.part(CERTIFICATE).or_else(|| pair.part(KEY)).map_or(&b"\n"[..], newline);
     let mut certificate = Vec::new();
-    for der in chain {
-        append(&mut certificate, der, "CERTIFICATE", ending);
+    for one in chain {
+        append(&mut certificate, one.der(), "CERTIFICATE", ending);
     }
     let mut image = Vec::new();
     if pair.part(CERTIFICATE) != Some(&certificate) {
@@ -310,6 +310,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
+    use crate::certificate::Certificate;
     use crate::key::KeyMatch;
     use crate::store::Store;
 
@@ -358,7 +359,7 @@ mod tests {
 
     fn replace(key: &[u8], chain: &[&Vec<u8>]) -> Edits {
         let key = NewKey::Plain(Zeroizing::new(key.to_vec()));
-        let chain = chain.iter().map(|der| (*der).clone()).collect();
+        let chain = chain.iter().map(|der| Certificate::shared(der)).collect();
         let what = Disposition::ReplaceKey { key, chain, created_ms: 0 };
         Edits { disposition: [(EntryId(0), what)].into(), add: Vec::new() }
     }
@@ -438,7 +439,7 @@ mod tests {
         assert!(refused(&old.0, &both).contains("key file also holds"));
         let sealed = old.1.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
         assert!(refused(&old.0, &sealed).contains("passphrase"));
-        let trusted = NewEntry::Trusted { alias: None, der: new.2.clone(), created_ms: 0 };
+        let trusted = NewEntry::Trusted { alias: None, certificate: Certificate::shared(&new.2), created_ms: 0 };
         let store = opened(Some(&old.0), Some(&old.1)).unwrap();
         assert!(edit(&store, &Edits { add: vec![trusted], ..Edits::default() }).is_err());
     }

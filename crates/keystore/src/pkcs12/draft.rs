@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
@@ -15,7 +16,7 @@ use super::view::{self, Placed, Role, Seen};
 use crate::alias::fold_alias;
 use crate::certificate::Certificate;
 use crate::der::{self, Der, DerError, encode};
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, new_alias, sealed_key};
+use crate::edit::{Disposition, Edits, NewEntry, NewKey, check_certificate, new_alias, sealed_key};
 use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
@@ -150,7 +151,7 @@ impl<'a> Draft<'a> {
         let mut rekeyed: BTreeMap<usize, Vec<NextBag<'a>>> = BTreeMap::new();
         let mut homeless: Vec<NextBag<'a>> = Vec::new();
         let mut new_keys: BTreeMap<usize, NextBag<'a>> = BTreeMap::new();
-        let mut new_chains: Vec<&Vec<Vec<u8>>> = Vec::new();
+        let mut new_chains: Vec<&Vec<Arc<Certificate>>> = Vec::new();
         for (number, id, chain) in &keys {
             let Some(Disposition::ReplaceKey { key, chain: next, created_ms }) = edits.disposition.get(id) else {
                 continue;
@@ -268,7 +269,7 @@ impl<'a> Draft<'a> {
         &mut self,
         alias: &str,
         key: &NewKey,
-        chain: &[Vec<u8>],
+        chain: &[Arc<Certificate>],
         created_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Vec<u8>, Vec<u8>), EditError> {
@@ -289,21 +290,25 @@ impl<'a> Draft<'a> {
         Ok((sealed, key_id))
     }
 
-    fn leaf_bag(&self, alias: &str, chain: &[Vec<u8>], key_id: &[u8]) -> Result<Option<NextBag<'a>>, EditError> {
-        chain.first().map(|leaf| self.made(Tag::Chain, bag::chained(leaf, alias, Some(key_id)))).transpose()
+    fn leaf_bag(
+        &self,
+        alias: &str,
+        chain: &[Arc<Certificate>],
+        key_id: &[u8],
+    ) -> Result<Option<NextBag<'a>>, EditError> {
+        chain.first().map(|leaf| self.made(Tag::Chain, bag::chained(leaf.der(), alias, Some(key_id)))).transpose()
     }
 
     /// The issuers of a new chain, those that stand nowhere yet.
-    fn add_issuers(&mut self, chain: &[Vec<u8>]) -> Result<(), EditError> {
-        for der in chain.iter().skip(1) {
-            let print = Fingerprint::of(der);
+    fn add_issuers(&mut self, chain: &[Arc<Certificate>]) -> Result<(), EditError> {
+        for certificate in chain.iter().skip(1) {
+            let print = certificate.fingerprint();
             let same = |next: &NextBag<'_>| next.bag.certificate().is_some_and(|slot| slot.fingerprint() == print);
             if self.parts.iter().flat_map(|part| &part.bags).any(same) {
                 continue;
             }
             // The JDK names the certificates of a chain by their subject.
-            let subject = Certificate::parse(der).map(|c| c.subject().to_owned()).unwrap_or_default();
-            let bag = self.made(Tag::Chain, bag::chained(der, &subject, None))?;
+            let bag = self.made(Tag::Chain, bag::chained(certificate.der(), certificate.subject(), None))?;
             self.place_certificate(bag);
         }
         Ok(())
@@ -312,10 +317,10 @@ impl<'a> Draft<'a> {
     /// Adds an entry.
     pub(super) fn add(&mut self, (number, new): (usize, &NewEntry), rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         match new {
-            NewEntry::Trusted { alias, der, .. } => {
+            NewEntry::Trusted { alias, certificate, .. } => {
                 let alias = new_alias(alias.as_deref().unwrap_or_default())?;
-                acceptable(Some(&alias), der)?;
-                let bag = self.made(Tag::New(number), bag::trusted(der, &alias))?;
+                check_certificate(Some(&alias), certificate)?;
+                let bag = self.made(Tag::New(number), bag::trusted(certificate.der(), &alias))?;
                 self.place_certificate(bag);
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -12,6 +13,7 @@ use super::make::{self, AES_128, DES_EDE3, File, Named, POOL};
 use super::store::Pkcs12;
 use super::view::{self, Role};
 use crate::alias::fold_alias;
+use crate::certificate::Certificate;
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
@@ -117,9 +119,9 @@ fn prints(entry: &Entry) -> Vec<Fingerprint> {
     entry.certificates().iter().map(CertificateSlot::fingerprint).collect()
 }
 
-fn new_key() -> (NewKey, Vec<Vec<u8>>) {
+fn new_key() -> (NewKey, Vec<Arc<Certificate>>) {
     let (key, leaf) = &POOL.keys[3];
-    (NewKey::Plain(Zeroizing::new(key.clone())), vec![leaf.clone(), POOL.root.clone()])
+    (NewKey::Plain(Zeroizing::new(key.clone())), vec![Certificate::shared(leaf), Certificate::shared(&POOL.root)])
 }
 
 /// All bags: their bytes, whether a JVM makes an entry of them, and their certificate.
@@ -199,7 +201,7 @@ proptest! {
                 let (key, chain) = new_key();
                 NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms: 8 }
             } else {
-                NewEntry::Trusted { alias: Some(alias.clone()), der: certificate(*number).to_vec(), created_ms: 8 }
+                NewEntry::Trusted { alias: Some(alias.clone()), certificate: Certificate::shared(certificate(*number)), created_ms: 8 }
             });
         }
         let bytes = match make::edit(&store, &edits, PASSWORD) {
@@ -249,7 +251,7 @@ proptest! {
             prop_assert_eq!(is_hidden(&after, found.id), is_hidden(&store, entry.id), "{:?}", entry);
         }
         let mut wanted: Vec<(String, &str, Vec<Fingerprint>)> = Vec::new();
-        let chain = || new_key().1.iter().map(|der| Fingerprint::of(der)).collect::<Vec<_>>();
+        let chain = || new_key().1.iter().map(|one| one.fingerprint()).collect::<Vec<_>>();
         for (id, disposition) in &edits.disposition {
             let entry = store.entry(*id).unwrap();
             match disposition {
@@ -289,7 +291,7 @@ proptest! {
             let (key, chain) = new_key();
             NewEntry::PrivateKey { alias: "new".to_owned(), key, chain, created_ms: 1 }
         } else {
-            NewEntry::Trusted { alias: Some("new".to_owned()), der: POOL.lone[0].clone(), created_ms: 1 }
+            NewEntry::Trusted { alias: Some("new".to_owned()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }
         };
         let there = match make::edit(&store, &Edits { add: vec![new], ..Edits::default() }, PASSWORD) {
             Err(EditError::NotRepresentable { .. }) => return Err(TestCaseError::reject("refused")),
@@ -331,7 +333,7 @@ proptest! {
                     store.open_key(entry.id, &password).ok();
                     prop_assert!(store.raw(entry.id).is_some());
                 }
-                let add = vec![NewEntry::Trusted { alias: Some("new".to_owned()), der: POOL.lone[0].clone(), created_ms: 1 }];
+                let add = vec![NewEntry::Trusted { alias: Some("new".to_owned()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }];
                 make::edit(&store, &Edits { add, ..Edits::default() }, PASSWORD).ok();
             }
         }

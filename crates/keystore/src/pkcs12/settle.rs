@@ -171,7 +171,7 @@ fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
     match edits.disposition.get(&entry.id) {
         Some(Disposition::Rename(alias)) => (Some(alias.clone()), chain(entry)),
         Some(Disposition::ReplaceKey { chain, .. }) => {
-            (entry.alias.clone(), chain.iter().map(|der| Fingerprint::of(der)).collect())
+            (entry.alias.clone(), chain.iter().map(|one| one.fingerprint()).collect())
         }
         None | Some(Disposition::Keep | Disposition::Remove) => (entry.alias.clone(), chain(entry)),
     }
@@ -182,7 +182,7 @@ fn added(new: &NewEntry) -> (Option<String>, Vec<Fingerprint>) {
     match new {
         NewEntry::Trusted { alias, .. } => (alias.clone(), Vec::new()),
         NewEntry::PrivateKey { alias, chain, .. } => {
-            (Some(alias.clone()), chain.iter().map(|der| Fingerprint::of(der)).collect())
+            (Some(alias.clone()), chain.iter().map(|one| one.fingerprint()).collect())
         }
     }
 }

@@ -14,6 +14,7 @@ use super::derive::{Hash, MOST_ROUNDS, Reading};
 use super::mac::Mac;
 use super::make::{self, AES_128, AES_192, AES_256, DES_EDE3, File, Named, POOL, edit, open};
 use super::scheme::Scheme;
+use crate::certificate::Certificate;
 use crate::der::{self, Der, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
 use crate::entry::{Entry, EntryId, EntryKind, Unlock};
@@ -35,7 +36,11 @@ fn schemes() -> Vec<Scheme> {
 }
 
 fn import(alias: &str, certificate: &[u8]) -> Edits {
-    let add = vec![NewEntry::Trusted { alias: Some(alias.to_owned()), der: certificate.to_vec(), created_ms: 1 }];
+    let add = vec![NewEntry::Trusted {
+        alias: Some(alias.to_owned()),
+        certificate: Certificate::shared(certificate),
+        created_ms: 1,
+    }];
     Edits { add, ..Edits::default() }
 }
 
@@ -296,7 +301,7 @@ fn a_key_that_a_jvm_sees_by_its_order_stays_seen() {
     assert_eq!(hidden(&store), ["clear", "second"]);
     let replace = Disposition::ReplaceKey {
         key: NewKey::Plain(Zeroizing::new(POOL.keys[3].0.clone())),
-        chain: vec![POOL.keys[3].1.clone()],
+        chain: vec![Certificate::shared(&POOL.keys[3].1)],
         created_ms: 1,
     };
     let after = edited(&store, &with(store.find("clear")[0], replace), PASSWORD);

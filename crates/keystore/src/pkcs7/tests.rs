@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::certificate::Certificate;
 use crate::der::encode;
 use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry};
@@ -169,7 +170,7 @@ fn it_is_never_written() {
         let nothing = Edits { disposition: [(EntryId(0), Disposition::Keep)].into(), ..Edits::default() };
         assert_eq!(store.edit(&nothing, None, &mut Never), Ok(Image::File(bytes)));
         let remove = Edits { disposition: [(EntryId(0), Disposition::Remove)].into(), ..Edits::default() };
-        let new = NewEntry::Trusted { alias: None, der: ONE.to_vec(), created_ms: 0 };
+        let new = NewEntry::Trusted { alias: None, certificate: Certificate::shared(ONE), created_ms: 0 };
         let add = Edits { add: vec![new], ..Edits::default() };
         for edits in [remove, add] {
             let error = store.edit(&edits, None, &mut Never).unwrap_err();

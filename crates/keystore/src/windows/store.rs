@@ -6,7 +6,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::element::{self, Content, Element, property};
 use super::limits;
-use crate::edit::{Disposition, Edits, NewEntry, acceptable};
+use crate::edit::{Disposition, Edits, NewEntry, check_certificate};
 use crate::entries::Entries;
 use crate::entry::{EntryId, EntryKind};
 use crate::error::EditError;
@@ -115,8 +115,9 @@ impl Wish {
         }
         for new in &edits.add {
             match new {
-                NewEntry::Trusted { alias, der, .. } => {
-                    acceptable(alias.as_deref(), der)?;
+                NewEntry::Trusted { alias, certificate, .. } => {
+                    check_certificate(alias.as_deref(), certificate)?;
+                    let der = certificate.der();
                     let bytes = element::make(format, alias.as_deref(), der)?;
                     wish.added.push(NewElement { name: element::key_name(der), bytes });
                 }

@@ -3,7 +3,7 @@
 use trustmason_keystore::{EditError, Edits, Format, JvmJudgement, NewEntry, Password, Protection, Remark, Store};
 
 use super::shapes::with_extension;
-use super::support::{Dice, open};
+use super::support::{Dice, open, parsed};
 use super::tree::tlv;
 
 /// Name constraints that permit one URI.
@@ -20,7 +20,7 @@ fn stores() -> Vec<Store> {
 }
 
 fn import(store: &Store, der: &[u8]) -> Result<(), EditError> {
-    let new = NewEntry::Trusted { alias: Some("new".to_owned()), der: der.to_vec(), created_ms: 0 };
+    let new = NewEntry::Trusted { alias: Some("new".to_owned()), certificate: parsed(der), created_ms: 0 };
     let edits = Edits { add: vec![new], ..Edits::default() };
     store.edit(&edits, Some(&Password::new("changeit")), &mut Dice(1)).map(|_| ())
 }

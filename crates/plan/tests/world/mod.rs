@@ -266,14 +266,18 @@ pub fn jks(seeds: &[Seed]) -> Vec<u8> {
         let created_ms = 1_600_000_000_000 + i64::try_from(n).unwrap();
         let (add, pw) = match seed {
             Seed::Trusted(alias, pair) => (
-                NewEntry::Trusted { alias: Some(alias.clone()), der: pair.certificate.der().to_vec(), created_ms },
+                NewEntry::Trusted {
+                    alias: Some(alias.clone()),
+                    certificate: Arc::clone(&pair.certificate),
+                    created_ms,
+                },
                 password(),
             ),
             Seed::Key(alias, pair, _) => (
                 NewEntry::PrivateKey {
                     alias: alias.clone(),
                     key: NewKey::Plain(pair.pkcs8.clone().into()),
-                    chain: vec![pair.certificate.der().to_vec()],
+                    chain: vec![Arc::clone(&pair.certificate)],
                     created_ms,
                 },
                 password(),
@@ -592,7 +596,7 @@ impl World {
         let minted = made.iter().map(|(id, pair)| (id.clone(), pair.certificate.clone())).collect();
         let identity = |pair: &Pair| NewIdentity {
             key: NewKey::Plain(pair.pkcs8.clone().into()),
-            chain: vec![pair.certificate.der().to_vec()],
+            chain: vec![Arc::clone(&pair.certificate)],
         };
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
         let certificates = Resolved { known: &plan.certificates, minted: &minted };

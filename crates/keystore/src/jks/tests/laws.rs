@@ -79,7 +79,7 @@ proptest! {
                 Step::Remove => Disposition::Remove,
                 Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => Disposition::ReplaceKey {
                     key: NewKey::Sealed(store.sealed_key(entry.id).unwrap()),
-                    chain: vec![POOL.leaf.clone()],
+                    chain: vec![Certificate::shared(&POOL.leaf)],
                     created_ms: 7,
                 },
                 Step::ReplaceKey => Disposition::Keep,

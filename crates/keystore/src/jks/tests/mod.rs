@@ -1,7 +1,7 @@
 //! What an edit does and what it refuses; the laws of editing are in `laws`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
@@ -11,6 +11,7 @@ mod laws;
 use super::layout::{TAG_KEY, TAG_TRUSTED, digest};
 use super::*;
 use crate::alias::fold_alias;
+use crate::certificate::Certificate;
 use crate::edit::{Disposition, NewEntry, NewKey};
 use crate::entry::{EntryKind, Unlock};
 use crate::intern::Interner;
@@ -88,13 +89,13 @@ fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
 }
 
 fn trusted(alias: &str, certificate: usize, created_ms: i64) -> NewEntry {
-    let der = POOL.certificates[certificate % POOL.certificates.len()].clone();
-    NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms }
+    let certificate = Certificate::shared(&POOL.certificates[certificate % POOL.certificates.len()]);
+    NewEntry::Trusted { alias: Some(alias.to_owned()), certificate, created_ms }
 }
 
 fn private(alias: &str) -> NewEntry {
     let key = NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    NewEntry::PrivateKey { alias: alias.to_owned(), key, chain: vec![POOL.leaf.clone()], created_ms: 5 }
+    NewEntry::PrivateKey { alias: alias.to_owned(), key, chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 5 }
 }
 
 fn raw(store: &Store, id: EntryId) -> &[u8] {
@@ -137,7 +138,11 @@ fn secret_keys_and_foreign_keys_are_copied_and_carried() {
     let carried = NewEntry::PrivateKey {
         alias: "carried".to_owned(),
         key: NewKey::Sealed(store.sealed_key(server).unwrap()),
-        chain: store.entries()[server.0].certificates().iter().map(|slot| slot.der().to_vec()).collect(),
+        chain: store.entries()[server.0]
+            .certificates()
+            .iter()
+            .map(|slot| Arc::clone(slot.certificate().unwrap()))
+            .collect(),
         created_ms: 1,
     };
     let mut edits = Edits { add: vec![carried.clone()], ..Edits::default() };
@@ -162,17 +167,17 @@ fn what_may_not_be_written_is_refused() {
     assert!(matches!(add(trusted("", 1, 0)), EditError::BadAlias { .. }));
     assert!(matches!(add(trusted(&"x".repeat(65_536), 1, 0)), EditError::BadAlias { .. }));
     assert_eq!(dispose(1, Disposition::Remove), EditError::NoSuchEntry { position: 1, entries: 1 });
-    let der = |der: &[u8]| NewEntry::Trusted { alias: Some("b".to_owned()), der: der.to_vec(), created_ms: 0 };
-    let trailing = add(der(&[&POOL.leaf[..], &[0]].concat()));
-    assert!(matches!(&trailing, EditError::BadCertificate { cause, .. } if cause.is_not_canonical()), "{trailing}");
     let key = || NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    let replace = Disposition::ReplaceKey { key: key(), chain: vec![POOL.leaf.clone()], created_ms: 0 };
+    let replace = Disposition::ReplaceKey { key: key(), chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 0 };
     assert_eq!(dispose(0, replace), EditError::NotAKey { alias: "a".to_owned() });
     let with = |key, chain| add(NewEntry::PrivateKey { alias: "k".to_owned(), key, chain, created_ms: 0 });
     assert_eq!(with(key(), vec![]), EditError::EmptyChain { alias: "k".to_owned() });
-    assert_eq!(with(key(), vec![POOL.certificates[0].clone()]), EditError::KeyMismatch { alias: "k".to_owned() });
+    assert_eq!(
+        with(key(), vec![Certificate::shared(&POOL.certificates[0])]),
+        EditError::KeyMismatch { alias: "k".to_owned() }
+    );
     let garbage = NewKey::Plain(Zeroizing::new(b"secret bytes".to_vec()));
-    let garbage = with(garbage, vec![POOL.leaf.clone()]);
+    let garbage = with(garbage, vec![Certificate::shared(&POOL.leaf)]);
     assert!(matches!(&garbage, EditError::BadKey { .. }) && !garbage.to_string().contains("secret bytes"));
     let ascii = Store::create(Format::Jceks).edit(
         &Edits { add: vec![private("k")], ..Edits::default() },
@@ -209,8 +214,8 @@ fn a_store_no_jvm_loads_may_only_lose_what_makes_it_so() {
     }
     // And such a certificate is never written.
     let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/duplicate-extension/store"));
-    let der = store.entries()[1].certificates()[0].der().to_vec();
-    let new = NewEntry::Trusted { alias: Some("x".to_owned()), der, created_ms: 0 };
+    let certificate = Arc::clone(store.entries()[1].certificates()[0].certificate().unwrap());
+    let new = NewEntry::Trusted { alias: Some("x".to_owned()), certificate, created_ms: 0 };
     let refused = edit(&Store::create(Format::Jks), &Edits { add: vec![new], ..Edits::default() });
     assert!(matches!(refused, Err(EditError::JvmWouldRefuse { .. })), "{refused:?}");
 }
