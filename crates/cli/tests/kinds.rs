@@ -57,7 +57,7 @@ fn keystore(estate: &Estate, host: &str) -> (std::path::PathBuf, Store) {
 fn replace_wsm(estate: &Estate, key: NewKey, chain: Vec<Arc<Certificate>>) {
     let (path, store) = keystore(estate, "cvp1");
     let what = Disposition::ReplaceKey { key, chain, created_ms: 0 };
-    let disposition = BTreeMap::from([(store.find("wsm_certificate")[0], what)]);
+    let disposition = BTreeMap::from([(store.find(&"wsm_certificate".into())[0], what)]);
     std::fs::write(path, edited(&store, CANARY, Edits { disposition, add: Vec::new() })).unwrap();
 }
 
@@ -124,7 +124,8 @@ const CASES: &[Case] = &[
             broken(|e| {
                 let chain = vec![parsed(&wish("cvp1.acme.example"))];
                 let plain = NewKey::Plain(Zeroizing::new(key(3).serialize_der()));
-                let entry = NewEntry::PrivateKey { alias: "k".into(), key: plain, chain: chain.clone(), created_ms: 0 };
+                let entry =
+                    NewEntry::PrivateKey { alias: Some("k".into()), key: plain, chain: chain.clone(), created_ms: 0 };
                 let other = made(Format::Jceks, "its own", vec![entry]);
                 let unlock = Password::new("its own");
                 let other = Store::open(other, Unlock::Password(&unlock), &Interner::new()).unwrap();

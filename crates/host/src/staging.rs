@@ -106,7 +106,7 @@ pub fn stage(
     }
     let edits = Edits {
         add: vec![NewEntry::PrivateKey {
-            alias: alias.to_owned(),
+            alias: Some(alias.into()),
             key: NewKey::Plain(minted.key.clone()),
             chain: std::iter::once(&minted.certificate).chain(&minted.issuers).map(Arc::clone).collect(),
             created_ms,

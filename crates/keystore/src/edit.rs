@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::alias::fold_alias;
+use crate::alias::{Alias, StoredAlias};
 use crate::certificate::{Certificate, JvmJudgement, unrecoverable};
 use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
@@ -37,8 +37,8 @@ impl Edits {
 pub enum Disposition {
     /// It stays, bit for bit.
     Keep,
-    /// It gets another alias (lower-cased as Java does) and stays otherwise, bit for bit.
-    Rename(String),
+    /// It gets another alias and stays otherwise, bit for bit.
+    Rename(Alias),
     /// It leaves.
     Remove,
     /// A private key entry gets another key or chain; alias and position stay.
@@ -52,13 +52,14 @@ pub enum Disposition {
     },
 }
 
-/// An entry to add. Aliases are lower-cased as Java does.
+/// An entry to add. A format that goes by aliases takes none without one, and none that is empty.
 #[derive(Debug, Clone)]
 pub enum NewEntry {
     /// A trusted certificate.
     Trusted {
-        /// Its alias; in a folder the file's name (made from the fingerprint when absent); ignored by PEM files and DER.
-        alias: Option<String>,
+        /// Its alias; in a folder the file's name (made from the fingerprint where there is none), in a file of Windows the
+        /// friendly name. Other formats ignore it.
+        alias: Option<Alias>,
         /// The certificate.
         certificate: Arc<Certificate>,
         /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z; formats without dates ignore it.
@@ -66,8 +67,8 @@ pub enum NewEntry {
     },
     /// A private key and its chain.
     PrivateKey {
-        /// Its alias.
-        alias: String,
+        /// Its alias. A pair ignores it.
+        alias: Option<Alias>,
         /// The key.
         key: NewKey,
         /// Its chain, leaf first.
@@ -136,39 +137,43 @@ pub(crate) fn check_certificate(alias: Option<&str>, certificate: &Certificate) 
     }
 }
 
-/// An alias as Java stores it, if it can be stored.
-pub(crate) fn new_alias(alias: &str) -> Result<String, EditError> {
-    if alias.is_empty() {
-        return Err(EditError::BadAlias { alias: alias.to_owned(), why: "it is empty" });
+impl NewEntry {
+    /// The alias that it is to have.
+    pub(crate) fn alias(&self) -> Option<&Alias> {
+        match self {
+            Self::Trusted { alias, .. } | Self::PrivateKey { alias, .. } => alias.as_ref(),
+        }
     }
-    Ok(fold_alias(alias).into_owned())
+}
+
+/// An alias under which something may be written where the format goes by aliases.
+pub(crate) fn new_alias(alias: Option<&Alias>) -> Result<&Alias, EditError> {
+    alias
+        .filter(|alias| !alias.is_empty())
+        .ok_or_else(|| EditError::BadAlias { alias: String::new(), why: "it is empty" })
 }
 
 /// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
 /// before and are not touched stay. What is no entry to a JVM takes no alias.
 pub(crate) fn check_aliases(format: Format, entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
-    let mut result: HashMap<String, (usize, bool)> = HashMap::new();
-    let mut note = |alias: &str, touched: bool| {
-        let slot = result.entry(fold_alias(alias).into_owned()).or_default();
+    let mut result: HashMap<Alias, (usize, bool)> = HashMap::new();
+    let mut note = |alias: Alias, touched: bool| {
+        let slot = result.entry(alias.clone()).or_default();
         slot.0 += 1;
         slot.1 |= touched;
-        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
+        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias }) } else { Ok(()) }
     };
     for entry in entries.iter().filter(|entry| entry.takes_alias(format)) {
         match edits.disposition.get(&entry.id) {
             Some(Disposition::Remove) => {}
-            Some(Disposition::Rename(alias)) => note(&new_alias(alias)?, true)?,
+            Some(Disposition::Rename(alias)) => note(new_alias(Some(alias))?.clone(), true)?,
             None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }) => {
-                note(entry.alias.as_deref().unwrap_or_default(), false)?;
+                entry.alias.as_ref().map(StoredAlias::fold).map_or(Ok(()), |alias| note(alias, false))?;
             }
         }
     }
     for new in &edits.add {
-        let alias = match new {
-            NewEntry::Trusted { alias, .. } => alias.as_deref().unwrap_or_default(),
-            NewEntry::PrivateKey { alias, .. } => alias,
-        };
-        note(&new_alias(alias)?, true)?;
+        note(new_alias(new.alias())?.clone(), true)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::alias::fold_alias;
+use crate::alias::{StoredAlias, fold_alias};
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::format::Format;
 use crate::remark::Remark;
@@ -28,7 +28,7 @@ impl<P> Entries<P> {
 
     pub(crate) fn push(
         &mut self,
-        alias: Option<String>,
+        alias: Option<StoredAlias>,
         created_ms: Option<i64>,
         kind: EntryKind,
         place: P,

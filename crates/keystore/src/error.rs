@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::alias::Alias;
 use crate::certificate::{JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
@@ -119,11 +120,11 @@ pub enum EditError {
     /// After the edit two entries would share an alias (case does not count to a JVM).
     #[error(
         "alias `{}` would belong to two entries (case does not count); choose another alias or remove the entry that has it",
-        visible(alias)
+        visible(alias.as_str())
     )]
     AliasTaken {
-        /// The alias, folded.
-        alias: String,
+        /// The alias.
+        alias: Alias,
     },
     /// An alias the format cannot hold.
     #[error("alias `{}` cannot be stored: {why}", visible(alias))]

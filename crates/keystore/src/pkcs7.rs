@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use crate::alias::StoredAlias;
 use crate::der::{self, CONTEXT_0, Der, DerError, Tlv};
 use crate::entries::Entries;
 use crate::entry::EntryKind;
@@ -120,7 +121,7 @@ impl Bundle {
                 entries.remark(Remark::UnreadCertificate { entry, alias: named(), why });
             }
             let whole = block.cloned().unwrap_or(member.whole);
-            entries.push(named(), None, member.kind, place(whole));
+            entries.push(file.map(StoredAlias::from), None, member.kind, place(whole));
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::any::Any;
 
-use crate::alias::fold_alias;
+use crate::alias::Alias;
 use crate::certificate::unrecoverable;
 use crate::content::{Content, Input};
 use crate::detect::{Detected, detect, ruin};
@@ -252,13 +252,12 @@ impl Store {
 
     /// All entries of this alias as the format compares aliases; none where it has no aliases.
     #[must_use]
-    pub fn find(&self, alias: &str) -> Vec<EntryId> {
+    pub fn find(&self, alias: &Alias) -> Vec<EntryId> {
         let format = self.format();
         match format.alias_model() {
             AliasModel::None => Vec::new(),
             AliasModel::Folded | AliasModel::FileName => {
-                let wanted = fold_alias(alias);
-                let same = |entry: &&Entry| entry.alias.as_deref().is_some_and(|alias| fold_alias(alias) == wanted);
+                let same = |entry: &&Entry| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(alias));
                 let named = self.entries().iter().filter(|entry| entry.takes_alias(format));
                 named.filter(same).map(|entry| entry.id).collect()
             }

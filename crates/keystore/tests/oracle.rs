@@ -124,12 +124,12 @@ fn material() -> Material {
 
 fn additions(material: &Material) -> Edits {
     let trusted = NewEntry::Trusted {
-        alias: Some("oracle-trusted".to_owned()),
+        alias: Some("oracle-trusted".into()),
         certificate: parsed(&material.trusted),
         created_ms: 1,
     };
     let key = NewEntry::PrivateKey {
-        alias: "oracle-key".to_owned(),
+        alias: Some("oracle-key".into()),
         key: NewKey::Plain(material.key.clone()),
         chain: material.chain.clone(),
         created_ms: 1_700_000_000_000,

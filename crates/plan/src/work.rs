@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Disposition, Edits, NewEntry, NewKey};
+use trustmason_keystore::{Alias, Certificate, Disposition, Edits, NewEntry, NewKey};
 use trustmason_spec::name::IdentityId;
 
 use crate::change::{Change, ChangeId, Deed, Material};
@@ -41,16 +41,24 @@ pub fn edits<'a>(
         let known = |material: &Material| certificates.get(material).map(Arc::clone).ok_or(missing.clone());
         match &change.deed {
             Deed::Import { alias, material } => {
-                edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
+                edits.add.push(NewEntry::Trusted {
+                    alias: alias.as_deref().map(Alias::of),
+                    certificate: known(material)?,
+                    created_ms,
+                });
             }
             Deed::Replace { entries, alias, material } => {
                 for entry in entries {
                     edits.disposition.insert(*entry, Disposition::Remove);
                 }
-                edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
+                edits.add.push(NewEntry::Trusted {
+                    alias: alias.as_deref().map(Alias::of),
+                    certificate: known(material)?,
+                    created_ms,
+                });
             }
             Deed::Rename { entry, to } => {
-                edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
+                edits.disposition.insert(*entry, Disposition::Rename(Alias::of(to)));
             }
             Deed::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
@@ -61,7 +69,9 @@ pub fn edits<'a>(
                     Some(entry) => {
                         edits.disposition.insert(*entry, Disposition::ReplaceKey { key, chain, created_ms });
                     }
-                    None => edits.add.push(NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms }),
+                    None => {
+                        edits.add.push(NewEntry::PrivateKey { alias: Some(Alias::of(alias)), key, chain, created_ms })
+                    }
                 }
             }
         }

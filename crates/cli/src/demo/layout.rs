@@ -148,7 +148,7 @@ impl<'a> Layout<'a> {
                 && *store == def.id
             {
                 add.push(NewEntry::PrivateKey {
-                    alias: alias.clone(),
+                    alias: Some(alias.as_str().into()),
                     key: NewKey::Plain(made.key.clone()),
                     chain: vec![Arc::clone(&made.certificate)],
                     created_ms: installed,
@@ -263,7 +263,7 @@ fn random_password() -> Result<Zeroizing<String>, DemoError> {
 }
 
 fn trusted(alias: String, certificate: &Arc<Certificate>, created_ms: i64) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias), certificate: Arc::clone(certificate), created_ms }
+    NewEntry::Trusted { alias: Some(alias.into()), certificate: Arc::clone(certificate), created_ms }
 }
 
 /// Whether an identity is the one a sin means by `host/name`.

@@ -28,7 +28,7 @@ fn trusted(alias: &str) -> NewEntry {
 
 fn key(alias: &str) -> NewEntry {
     let (leaf, key) = certificate("k.example");
-    NewEntry::PrivateKey { alias: alias.into(), key: NewKey::Plain(key.into()), chain: vec![leaf], created_ms: 1 }
+    NewEntry::PrivateKey { alias: Some(alias.into()), key: NewKey::Plain(key.into()), chain: vec![leaf], created_ms: 1 }
 }
 
 fn edit(store: &Store, edits: &Edits) -> Image {

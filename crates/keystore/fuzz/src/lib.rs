@@ -123,13 +123,13 @@ fn edits(store: &Store, mode: u8) -> Edits {
     let count = store.entries().len();
     if let Some(entry) = store.entries().get(usize::from(mode >> 4) % count.max(1)) {
         match mode >> 2 & 3 {
-            1 => drop(edits.disposition.insert(entry.id, Disposition::Rename("renamed".to_owned()))),
+            1 => drop(edits.disposition.insert(entry.id, Disposition::Rename("renamed".into()))),
             2 => drop(edits.disposition.insert(entry.id, Disposition::Remove)),
             _ => {}
         }
     }
     let certificate = Arc::new(Certificate::parse(CERTIFICATE).expect("what is imported is a certificate"));
-    edits.add.push(NewEntry::Trusted { alias: Some("imported".to_owned()), certificate, created_ms: 1 });
+    edits.add.push(NewEntry::Trusted { alias: Some("imported".into()), certificate, created_ms: 1 });
     edits
 }
 

@@ -133,7 +133,7 @@ impl Parser<'_> {
             }
         };
         let place = Place { whole: start..self.reader.position(), alias: alias_range, key: key_range };
-        self.entries.push(Some(alias), Some(created), kind, place);
+        self.entries.push(Some(alias.into()), Some(created), kind, place);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use rand_core::CryptoRng;
 
 use super::layout::{File, Java, Kind, TAG_KEY, TAG_TRUSTED, digest, digest_matches};
 use super::{mutf8, protect};
+use crate::alias::Alias;
 use crate::certificate::Certificate;
 use crate::edit::{
     Disposition, Edits, NewEntry, NewKey, check_aliases, check_certificate, check_loadable, new_alias, sealed_key,
@@ -57,14 +58,14 @@ pub(crate) fn edit(
     for new in &edits.add {
         match new {
             NewEntry::Trusted { alias, certificate, created_ms } => {
-                let alias = new_alias(alias.as_deref().unwrap_or_default())?;
-                check_certificate(Some(&alias), certificate)?;
-                writer.head(TAG_TRUSTED, &alias_field(&alias)?, *created_ms);
-                writer.certificate(&alias, certificate)?;
+                let alias = new_alias(alias.as_ref())?;
+                check_certificate(Some(alias.as_str()), certificate)?;
+                writer.head(TAG_TRUSTED, &alias_field(alias)?, *created_ms);
+                writer.certificate(alias.as_str(), certificate)?;
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(alias)?;
-                writer.private_key(&alias, &alias_field(&alias)?, key, chain, *created_ms)?;
+                let alias = new_alias(alias.as_ref())?;
+                writer.private_key(alias.as_str(), &alias_field(alias)?, key, chain, *created_ms)?;
             }
         }
     }
@@ -76,10 +77,10 @@ pub(crate) fn edit(
 }
 
 /// A new alias as the file has it. A field of 16 bits counts its bytes.
-fn alias_field(alias: &str) -> Result<Vec<u8>, EditError> {
-    let bytes = mutf8::encode(alias);
+fn alias_field(alias: &Alias) -> Result<Vec<u8>, EditError> {
+    let bytes = mutf8::encode(alias.as_str());
     if bytes.len() > usize::from(u16::MAX) {
-        return Err(EditError::BadAlias { alias: alias.to_owned(), why: "it is longer than 65535 bytes" });
+        return Err(EditError::BadAlias { alias: alias.to_string(), why: "it is longer than 65535 bytes" });
     }
     Ok(bytes)
 }
@@ -101,14 +102,14 @@ impl Writer<'_> {
     }
 
     /// Everything but the alias stays.
-    fn rename(&mut self, id: EntryId, alias: &str) -> Result<(), EditError> {
+    fn rename(&mut self, id: EntryId, alias: &Alias) -> Result<(), EditError> {
         let Some(place) = self.store.entries.place(id) else {
             return Ok(());
         };
         let bytes = self.store.bytes();
         let tag = bytes.get(place.whole.start..place.alias.start.saturating_sub(2)).unwrap_or_default();
         let rest = bytes.get(place.alias.end..place.whole.end).unwrap_or_default();
-        let alias = alias_field(&new_alias(alias)?)?;
+        let alias = alias_field(new_alias(Some(alias))?)?;
         self.out.extend_from_slice(tag);
         self.block16(&alias);
         self.out.extend_from_slice(rest);

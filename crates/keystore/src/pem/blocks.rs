@@ -5,6 +5,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::alias::StoredAlias;
 use crate::der::Der;
 use crate::entries::Entries;
 use crate::entry::{EntryId, EntryKind};
@@ -162,6 +163,6 @@ pub(super) fn take_in<P>(
         for remark in block.remarks(entries.next_id(), file) {
             entries.remark(remark);
         }
-        entries.push(file.map(str::to_owned), None, block.kind, place(block.range));
+        entries.push(file.map(StoredAlias::from), None, block.kind, place(block.range));
     }
 }

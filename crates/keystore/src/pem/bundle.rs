@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::blocks;
+use crate::alias::StoredAlias;
 use crate::content::{Content, Input};
 use crate::entries::Entries;
 use crate::entry::{Entry, EntryId, EntryKind};
@@ -110,7 +111,7 @@ pub(super) fn take_in<P>(
                 let why = error.cause().to_owned();
                 entries.remark(Remark::BadBlock { entry, line, file: file.map(str::to_owned), why: why.clone() });
                 let kind = EntryKind::Opaque(why);
-                entries.push(file.map(str::to_owned), None, kind, place(Piece::Block(block.range)));
+                entries.push(file.map(StoredAlias::from), None, kind, place(Piece::Block(block.range)));
             }
         }
     }

@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use super::blocks::{self, Found};
 use super::bundle::{self, Piece};
 use super::write::{append, newline, still_read, text, without};
-use crate::alias::fold_alias;
+use crate::alias::{Alias, fold_alias};
 use crate::certificate::Certificate;
 use crate::content::Content;
 use crate::detect::{Detected, detect, foreign};
@@ -55,7 +55,7 @@ pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -
             let may_be_certificate = may_be_certificate(name, bytes, &error);
             entries.remark(Remark::ForeignFile { entry, file: name.clone(), why: why.clone(), may_be_certificate });
             let place = Place { file, whole: 0..bytes.len(), bundled: false };
-            entries.push(Some(name.clone()), None, EntryKind::Opaque(why), place);
+            entries.push(Some(name.as_str().into()), None, EntryKind::Opaque(why), place);
         }
     }
     Folder { files, entries }
@@ -115,7 +115,7 @@ fn take_file(
         }
         Format::Der => {
             for (range, slot) in single::read(bytes, certificates)? {
-                entries.push(Some(name.to_owned()), None, EntryKind::Trusted(slot), place(range));
+                entries.push(Some(name.into()), None, EntryKind::Trusted(slot), place(range));
             }
             Ok(())
         }
@@ -205,8 +205,8 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
                     bundled |= place.bundled;
                     cuts.push(place.whole.clone());
                 }
-                Some(Disposition::Rename(alias)) if alias == name => {}
-                Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias)?),
+                Some(Disposition::Rename(alias)) if alias.as_str() == name => {}
+                Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias.as_str())?),
                 Some(Disposition::ReplaceKey { .. }) => {
                     return Err(EditError::CannotHoldKeys { format });
                 }
@@ -249,9 +249,9 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
     for new in &edits.add {
         match new {
             NewEntry::Trusted { alias, certificate, .. } => {
-                check_certificate(alias.as_deref(), certificate)?;
+                check_certificate(alias.as_ref().map(Alias::as_str), certificate)?;
                 let name = match alias {
-                    Some(alias) => file_name(alias)?,
+                    Some(alias) => file_name(alias.as_str())?,
                     None => made_name(certificate),
                 };
                 let mut bytes = Vec::new();
@@ -263,7 +263,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
     }
     for (name, bytes) in renamed {
         if !taken.insert(fold_alias(&name).into_owned()) {
-            return Err(EditError::AliasTaken { alias: name });
+            return Err(EditError::AliasTaken { alias: Alias::from(name) });
         }
         image.insert(name, Some(bytes));
     }

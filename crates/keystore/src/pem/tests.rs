@@ -119,9 +119,9 @@ fn what_pem_cannot_do_is_refused() {
     let mut edits = remove(0);
     edits.disposition.insert(EntryId(1), Disposition::Remove);
     assert!(matches!(write(&store, &edits), Err(EditError::NotRepresentable { .. })));
-    edits.disposition.insert(EntryId(1), Disposition::Rename("x".to_owned()));
+    edits.disposition.insert(EntryId(1), Disposition::Rename("x".into()));
     assert_eq!(write(&store, &edits), Err(EditError::NoAliases { format: Format::Pem }));
-    assert!(store.find("x").is_empty());
+    assert!(store.find(&"x".into()).is_empty());
 }
 
 #[test]
@@ -185,14 +185,14 @@ fn files(store: &Store, edits: &Edits) -> Result<crate::TouchedFiles, EditError>
 #[test]
 fn a_folder_names_only_the_files_it_touches() {
     let store = folder(&[("b.pem", BUNDLE), ("a.cer", DER), ("notes.txt", b"hello")]);
-    let names: Vec<_> = store.entries().iter().map(|entry| entry.alias.clone().unwrap()).collect();
+    let names: Vec<_> = store.entries().iter().map(|entry| entry.alias.as_deref().unwrap()).collect();
     assert_eq!(names, ["a.cer", "b.pem", "b.pem", "notes.txt"]);
     assert_eq!(files(&store, &Edits::default()).unwrap(), []);
     assert_eq!(files(&store, &remove(0)).unwrap(), [("a.cer".to_owned(), None)]);
     let cut = files(&store, &remove(2)).unwrap();
     assert!(matches!(&cut[..], [(name, Some(bytes))] if name == "b.pem" && bytes.len() < BUNDLE.len()));
     let rename = |at, name: &str| Edits {
-        disposition: [(EntryId(at), Disposition::Rename(name.to_owned()))].into(),
+        disposition: [(EntryId(at), Disposition::Rename(name.into()))].into(),
         ..Edits::default()
     };
     let renamed = files(&store, &rename(0, "c.cer")).unwrap();
@@ -213,7 +213,7 @@ fn a_folder_names_only_the_files_it_touches() {
 fn names_may_be_swapped_in_a_folder() {
     let other = &TWO[DER.len()..];
     let store = folder(&[("a.cer", DER), ("b.cer", other)]);
-    let rename = |name: &str| Disposition::Rename(name.to_owned());
+    let rename = |name: &str| Disposition::Rename(name.into());
     let edits = Edits {
         disposition: [(EntryId(0), rename("b.cer")), (EntryId(1), rename("a.cer"))].into(),
         ..Edits::default()

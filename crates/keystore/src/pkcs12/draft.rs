@@ -13,7 +13,7 @@ use super::protection::Protection;
 use super::scheme::Scheme;
 use super::store::Pkcs12;
 use super::view::{self, Placed, Role, Seen};
-use crate::alias::fold_alias;
+use crate::alias::Alias;
 use crate::certificate::Certificate;
 use crate::der::{self, Der, DerError, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey, check_certificate, new_alias, sealed_key};
@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
             let Some(Disposition::ReplaceKey { key, chain: next, created_ms }) = edits.disposition.get(id) else {
                 continue;
             };
-            let alias = self.seen.get(*number).and_then(|seen| seen.alias.clone()).unwrap_or_default();
+            let alias = self.seen.get(*number).and_then(|seen| seen.alias.as_deref()).unwrap_or_default().to_owned();
             let (sealed, key_id) = self.sealed(&alias, key, next, *created_ms, rng)?;
             let raw = self.raw(*number);
             let bag = bag::with_sealed_key(raw, &sealed, &key_id).map_err(unreadable)?;
@@ -178,8 +178,8 @@ impl<'a> Draft<'a> {
             let mut next = Vec::new();
             match owner.and_then(|id| Some((id, edits.disposition.get(&id)?))) {
                 Some((id, Disposition::Rename(alias))) => {
-                    let alias = new_alias(alias)?;
-                    let named = Attributes { name: Some(Some(&alias)), ..Attributes::default() };
+                    let alias = new_alias(Some(alias))?;
+                    let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
                     next.push(self.made(Tag::Entry(id), bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                 }
                 Some((_, Disposition::Remove)) if self.carries_a_chain(number, &needed) => {
@@ -191,7 +191,8 @@ impl<'a> Draft<'a> {
                 Some((id, Disposition::ReplaceKey { .. })) => match new_keys.remove(&number) {
                     Some(bag) => next.push(bag),
                     None => {
-                        let alias = self.entry(id).and_then(|entry| entry.alias.clone()).unwrap_or_default();
+                        let alias =
+                            self.entry(id).and_then(|entry| entry.alias.as_deref()).unwrap_or_default().to_owned();
                         return Err(EditError::NotAKey { alias });
                     }
                 },
@@ -203,7 +204,7 @@ impl<'a> Draft<'a> {
                         .is_some_and(|print| leaving.contains(&print) && !needed.contains(&print)) => {}
                     None => match self.new_leaf_name(number, &keys, edits)? {
                         Some(alias) => {
-                            let named = Attributes { name: Some(Some(&alias)), ..Attributes::default() };
+                            let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
                             next.push(self.made(Tag::Chain, bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                         }
                         None => next.push(kept(Tag::Chain)),
@@ -231,16 +232,16 @@ impl<'a> Draft<'a> {
         number: usize,
         keys: &[(usize, EntryId, Vec<usize>)],
         edits: &Edits,
-    ) -> Result<Option<String>, EditError> {
+    ) -> Result<Option<Alias>, EditError> {
         let name = self.placed.get(number).and_then(|placed| placed.bag.name.as_ref());
         let Some(name) = name else { return Ok(None) };
         for (key, id, chain) in keys {
-            let old = self.seen.get(*key).and_then(|seen| seen.alias.as_deref()).unwrap_or_default();
+            let old = self.seen.get(*key).and_then(|seen| seen.alias.as_ref());
             if chain.first() == Some(&number)
-                && fold_alias(old) == fold_alias(&name.text)
+                && old.is_some_and(|old| old.folds_to(&Alias::of(&name.text)))
                 && let Some(Disposition::Rename(alias)) = edits.disposition.get(id)
             {
-                return new_alias(alias).map(Some);
+                return new_alias(Some(alias)).map(|alias| Some(alias.clone()));
             }
         }
         Ok(None)
@@ -318,17 +319,17 @@ impl<'a> Draft<'a> {
     pub(super) fn add(&mut self, (number, new): (usize, &NewEntry), rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         match new {
             NewEntry::Trusted { alias, certificate, .. } => {
-                let alias = new_alias(alias.as_deref().unwrap_or_default())?;
-                check_certificate(Some(&alias), certificate)?;
-                let bag = self.made(Tag::New(number), bag::trusted(certificate.der(), &alias))?;
+                let alias = new_alias(alias.as_ref())?.as_str();
+                check_certificate(Some(alias), certificate)?;
+                let bag = self.made(Tag::New(number), bag::trusted(certificate.der(), alias))?;
                 self.place_certificate(bag);
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(alias)?;
-                let (sealed, key_id) = self.sealed(&alias, key, chain, *created_ms, rng)?;
-                let bag = self.made(Tag::New(number), bag::sealed_key(&sealed, &alias, &key_id))?;
+                let alias = new_alias(alias.as_ref())?.as_str();
+                let (sealed, key_id) = self.sealed(alias, key, chain, *created_ms, rng)?;
+                let bag = self.made(Tag::New(number), bag::sealed_key(&sealed, alias, &key_id))?;
                 self.place_key(bag);
-                if let Some(leaf) = self.leaf_bag(&alias, chain, &key_id)? {
+                if let Some(leaf) = self.leaf_bag(alias, chain, &key_id)? {
                     self.place_certificate(leaf);
                 }
                 self.add_issuers(chain)?;

@@ -186,7 +186,7 @@ proptest! {
         for (entry, step) in store.entries().iter().zip(&steps) {
             let disposition = match step {
                 Step::Keep => continue,
-                Step::Rename(alias) => Disposition::Rename(alias.clone()),
+                Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
                 Step::Remove => Disposition::Remove,
                 Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => {
                     let (key, chain) = new_key();
@@ -199,9 +199,9 @@ proptest! {
         for (alias, number) in &added {
             edits.add.push(if *number == 11 {
                 let (key, chain) = new_key();
-                NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms: 8 }
+                NewEntry::PrivateKey { alias: Some(alias.as_str().into()), key, chain, created_ms: 8 }
             } else {
-                NewEntry::Trusted { alias: Some(alias.clone()), certificate: Certificate::shared(certificate(*number)), created_ms: 8 }
+                NewEntry::Trusted { alias: Some(alias.as_str().into()), certificate: Certificate::shared(certificate(*number)), created_ms: 8 }
             });
         }
         let bytes = match make::edit(&store, &edits, PASSWORD) {
@@ -256,7 +256,7 @@ proptest! {
             let entry = store.entry(*id).unwrap();
             match disposition {
                 Disposition::Rename(alias) if entry.takes_alias(Format::Pkcs12) => {
-                    wanted.push((fold_alias(alias).into_owned(), entry.kind.as_str(), prints(entry)));
+                    wanted.push((alias.to_string(), entry.kind.as_str(), prints(entry)));
                 }
                 Disposition::ReplaceKey { .. } => {
                     wanted.push((fold_alias(entry.alias.as_deref().unwrap_or_default()).into_owned(), "private-key", chain()));
@@ -289,23 +289,23 @@ proptest! {
     fn there_and_back_again(store in file_strategy(), is_key in any::<bool>()) {
         let new = if is_key {
             let (key, chain) = new_key();
-            NewEntry::PrivateKey { alias: "new".to_owned(), key, chain, created_ms: 1 }
+            NewEntry::PrivateKey { alias: Some("new".into()), key, chain, created_ms: 1 }
         } else {
-            NewEntry::Trusted { alias: Some("new".to_owned()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }
+            NewEntry::Trusted { alias: Some("new".into()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }
         };
         let there = match make::edit(&store, &Edits { add: vec![new], ..Edits::default() }, PASSWORD) {
             Err(EditError::NotRepresentable { .. }) => return Err(TestCaseError::reject("refused")),
             other => make::open(&other.unwrap(), PASSWORD).unwrap(),
         };
         let mut edits = Edits::default();
-        edits.disposition.insert(there.find("new")[0], Disposition::Remove);
+        edits.disposition.insert(there.find(&"new".into())[0], Disposition::Remove);
         let back = edited(&there, &edits)?;
         // The new key's issuers may have completed another key's chain: then they stay with that.
         prop_assert!(same_but_longer(&meaning(&store), &meaning(&back)), "{:?} {:?}", meaning(&back), meaning(&store));
-        edits.disposition.insert(there.find("new")[0], Disposition::Rename("away".to_owned()));
+        edits.disposition.insert(there.find(&"new".into())[0], Disposition::Rename("away".into()));
         let away = edited(&there, &edits)?;
         let mut edits = Edits::default();
-        edits.disposition.insert(away.find("away")[0], Disposition::Rename("new".to_owned()));
+        edits.disposition.insert(away.find(&"away".into())[0], Disposition::Rename("new".into()));
         let home = edited(&away, &edits)?;
         prop_assert_eq!(meaning(&home), meaning(&there));
     }
@@ -333,7 +333,7 @@ proptest! {
                     store.open_key(entry.id, &password).ok();
                     prop_assert!(store.raw(entry.id).is_some());
                 }
-                let add = vec![NewEntry::Trusted { alias: Some("new".to_owned()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }];
+                let add = vec![NewEntry::Trusted { alias: Some("new".into()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }];
                 make::edit(&store, &Edits { add, ..Edits::default() }, PASSWORD).ok();
             }
         }

@@ -375,7 +375,7 @@ fn take_in(entries: &mut Entries<Place>, pfx: &Pfx, file: &[u8]) {
 
 /// What is odd about one entry.
 fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &view::Seen) {
-    let alias = || seen.alias.clone().unwrap_or_default();
+    let alias = || seen.alias.as_deref().unwrap_or_default().to_owned();
     let mut remarks = Vec::new();
     if let Some(name) = &bag.name {
         if name.lossy {
@@ -390,7 +390,7 @@ fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &vi
         remarks.push(Remark::HiddenKey { entry, alias: alias(), why });
     }
     if seen.role == Role::Untrusted {
-        remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone() });
+        remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone().map(String::from) });
     }
     if let What::ForeignCertificate(name) = &bag.what {
         remarks.push(Remark::UnknownCertificateType { entry, alias: alias(), name: name.clone() });

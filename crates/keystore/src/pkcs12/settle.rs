@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::bag::{self, Attributes, What};
 use super::draft::{Draft, Tag, unreadable};
 use super::view::{self, Placed, Role, Seen};
-use crate::alias::fold_alias;
+use crate::alias::{Alias, StoredAlias};
 use crate::edit::{Disposition, Edits, NewEntry};
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
@@ -20,7 +20,7 @@ const ONLY: &[u8] = b"01";
 /// What is to be written out of what the JDK guesses.
 #[derive(Debug, Default)]
 struct Pin {
-    name: Option<String>,
+    name: Option<StoredAlias>,
     key_id: Option<Vec<u8>>,
 }
 
@@ -147,7 +147,7 @@ impl Draft<'_> {
                 ));
             }
             let same = match (&alias, &now.alias) {
-                (Some(alias), Some(now)) => fold_alias(alias) == fold_alias(now),
+                (Some(alias), Some(now)) => now.folds_to(alias),
                 (None, None) => true,
                 _ => false,
             };
@@ -163,7 +163,7 @@ impl Draft<'_> {
 }
 
 /// Alias and chain of an entry that was there.
-fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
+fn kept(entry: &Entry, edits: &Edits) -> (Option<Alias>, Vec<Fingerprint>) {
     let chain = |entry: &Entry| match &entry.kind {
         EntryKind::PrivateKey { chain } => chain.iter().map(CertificateSlot::fingerprint).collect(),
         _ => Vec::new(),
@@ -171,18 +171,19 @@ fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
     match edits.disposition.get(&entry.id) {
         Some(Disposition::Rename(alias)) => (Some(alias.clone()), chain(entry)),
         Some(Disposition::ReplaceKey { chain, .. }) => {
-            (entry.alias.clone(), chain.iter().map(|one| one.fingerprint()).collect())
+            (entry.alias.as_ref().map(StoredAlias::fold), chain.iter().map(|one| one.fingerprint()).collect())
         }
-        None | Some(Disposition::Keep | Disposition::Remove) => (entry.alias.clone(), chain(entry)),
+        None | Some(Disposition::Keep | Disposition::Remove) => {
+            (entry.alias.as_ref().map(StoredAlias::fold), chain(entry))
+        }
     }
 }
 
 /// Alias and chain of a new entry.
-fn added(new: &NewEntry) -> (Option<String>, Vec<Fingerprint>) {
-    match new {
-        NewEntry::Trusted { alias, .. } => (alias.clone(), Vec::new()),
-        NewEntry::PrivateKey { alias, chain, .. } => {
-            (Some(alias.clone()), chain.iter().map(|one| one.fingerprint()).collect())
-        }
-    }
+fn added(new: &NewEntry) -> (Option<Alias>, Vec<Fingerprint>) {
+    let chain = match new {
+        NewEntry::Trusted { .. } => Vec::new(),
+        NewEntry::PrivateKey { chain, .. } => chain.iter().map(|one| one.fingerprint()).collect(),
+    };
+    (new.alias().cloned(), chain)
 }

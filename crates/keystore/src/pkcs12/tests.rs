@@ -37,7 +37,7 @@ fn schemes() -> Vec<Scheme> {
 
 fn import(alias: &str, certificate: &[u8]) -> Edits {
     let add = vec![NewEntry::Trusted {
-        alias: Some(alias.to_owned()),
+        alias: Some(alias.into()),
         certificate: Certificate::shared(certificate),
         created_ms: 1,
     }];
@@ -88,7 +88,7 @@ fn every_scheme_is_read_kept_and_written() {
         assert!(store.protected_by().unwrap().contains(&name), "{name}");
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
         assert_eq!(after.protected_by(), store.protected_by());
-        let key = after.open_key(after.find("key")[0], &Password::new(PASSWORD)).unwrap();
+        let key = after.open_key(after.find(&"key".into())[0], &Password::new(PASSWORD)).unwrap();
         assert_eq!(*key.pkcs8, POOL.keys[0].0, "{name}");
         assert_eq!(summary(&after).len(), 3);
         let error = open(store.bytes(), "not this one").unwrap_err();
@@ -204,7 +204,7 @@ fn bytes_after_the_end_are_kept() {
         assert_eq!(store.remarks(), [Remark::TrailingBytes { count: 4 }]);
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
         assert!(after.bytes().ends_with(b"tail") && after.remarks() == store.remarks());
-        assert_eq!(after.raw(after.find("root")[0]), store.raw(store.find("root")[0]));
+        assert_eq!(after.raw(after.find(&"root".into())[0]), store.raw(store.find(&"root".into())[0]));
     }
 }
 
@@ -214,10 +214,10 @@ fn keys_under_passwords_of_their_own_survive() {
         [identity(0, "a", b"1", "one"), identity(1, "b", b"2", "two"), identity(2, "c", b"3", PASSWORD)].concat();
     let store = open(&File::plain(bags).mac(make::mac(Hash::Sha1, 5), PASSWORD).build(), PASSWORD).unwrap();
     let mut edits = import("new", &POOL.lone[0]);
-    edits.disposition.insert(store.find("b")[0], Disposition::Rename("B2".to_owned()));
+    edits.disposition.insert(store.find(&"b".into())[0], Disposition::Rename("B2".into()));
     let after = edited(&store, &edits, PASSWORD);
     for (number, alias, password) in [(0, "a", "one"), (1, "b2", "two"), (2, "c", PASSWORD)] {
-        let id = after.find(alias)[0];
+        let id = after.find(&alias.into())[0];
         assert_eq!(*after.open_key(id, &Password::new(password)).unwrap().pkcs8, POOL.keys[number].0);
         assert_eq!(after.open_key(id, &Password::new("zero")).unwrap_err(), KeyError::WrongPassword);
     }
@@ -228,14 +228,14 @@ fn a_repeated_local_key_id_goes_by_the_names() {
     let bags = [identity(0, "a", b"same", PASSWORD), identity(1, "b", b"same", PASSWORD)].concat();
     let store = open(&File::plain(bags).build(), PASSWORD).unwrap();
     let leaf = |store: &Store, alias: &str| {
-        store.entry(store.find(alias)[0]).unwrap().certificates().first().map(CertificateSlot::fingerprint)
+        store.entry(store.find(&alias.into())[0]).unwrap().certificates().first().map(CertificateSlot::fingerprint)
     };
     let print = |number: usize| Some(Fingerprint::of(&POOL.keys[number].1));
     assert_eq!((leaf(&store, "a"), leaf(&store, "b")), (print(0), print(1)));
-    let after = edited(&store, &with(store.find("a")[0], Disposition::Remove), PASSWORD);
+    let after = edited(&store, &with(store.find(&"a".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!((summary(&after), leaf(&after, "b")), (vec!["b:private-key:1".to_owned()], print(1)));
     // Without its name `a` would get the certificate of `b`: it goes with its certificate, or not at all.
-    let renamed = edited(&store, &with(store.find("a")[0], Disposition::Rename("z".to_owned())), PASSWORD);
+    let renamed = edited(&store, &with(store.find(&"a".into())[0], Disposition::Rename("z".into())), PASSWORD);
     assert_eq!((leaf(&renamed, "z"), leaf(&renamed, "b")), (print(0), print(1)));
 }
 
@@ -252,7 +252,7 @@ fn a_cycle_of_issuers_ends() {
 #[test]
 fn supplementary_characters_are_names() {
     let store = open(&File::plain(vec![trusted("日本-😀", &POOL.root)]).build(), PASSWORD).unwrap();
-    let after = edited(&store, &with(EntryId(0), Disposition::Rename("𝔘-😀".to_owned())), PASSWORD);
+    let after = edited(&store, &with(EntryId(0), Disposition::Rename("𝔘-😀".into())), PASSWORD);
     assert_eq!(
         (store.entries()[0].alias.as_deref(), after.entries()[0].alias.as_deref()),
         (Some("日本-😀"), Some("𝔘-😀"))
@@ -277,7 +277,7 @@ fn a_certificate_that_a_chain_needs_stays_for_the_chain() {
     let [key, leaf] = identity(0, "k", b"k", PASSWORD);
     let store = open(&File::plain(vec![key, leaf, trusted("root", &POOL.root)]).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store), ["k:private-key:2", "root:trusted-certificate:1"]);
-    let after = edited(&store, &with(store.find("root")[0], Disposition::Remove), PASSWORD);
+    let after = edited(&store, &with(store.find(&"root".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!(summary(&after), ["k:private-key:2"], "no longer trusted, and still in the chain");
     assert_eq!(after.raw(EntryId(0)), store.raw(EntryId(0)));
     // With the key it goes.
@@ -304,9 +304,9 @@ fn a_key_that_a_jvm_sees_by_its_order_stays_seen() {
         chain: vec![Certificate::shared(&POOL.keys[3].1)],
         created_ms: 1,
     };
-    let after = edited(&store, &with(store.find("clear")[0], replace), PASSWORD);
+    let after = edited(&store, &with(store.find(&"clear".into())[0], replace), PASSWORD);
     assert_eq!(hidden(&after), ["second"], "the first of those without a localKeyId is no longer the first key");
-    let refused = edit(&store, &with(store.find("first")[0], Disposition::Remove), PASSWORD);
+    let refused = edit(&store, &with(store.find(&"first".into())[0], Disposition::Remove), PASSWORD);
     let Err(EditError::NotRepresentable { why, .. }) = refused else { panic!("{refused:?}") };
     assert!(why.contains("begin to see the private key `second`"), "{why}");
 }

@@ -243,7 +243,7 @@ fn in_a_folder_a_bundle_leaves_whole_or_not_at_all() {
     }
     let all = edit(&[(0, gone.clone()), (1, gone.clone()), (2, gone)]);
     assert_eq!(all, Ok(Image::Directory(vec![("a.p7b".to_owned(), None), ("b.p7b".to_owned(), None)])));
-    let to = |name: &str| Disposition::Rename(name.to_owned());
+    let to = |name: &str| Disposition::Rename(name.into());
     let renamed = edit(&[(2, to("z.p7b"))]);
     let moved = vec![("b.p7b".to_owned(), None), ("z.p7b".to_owned(), Some(message(false, ONE, &[], 1)))];
     assert_eq!(renamed, Ok(Image::Directory(moved)));

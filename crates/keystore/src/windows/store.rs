@@ -6,6 +6,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::element::{self, Content, Element, property};
 use super::limits;
+use crate::alias::Alias;
 use crate::edit::{Disposition, Edits, NewEntry, check_certificate};
 use crate::entries::Entries;
 use crate::entry::{EntryId, EntryKind};
@@ -116,9 +117,10 @@ impl Wish {
         for new in &edits.add {
             match new {
                 NewEntry::Trusted { alias, certificate, .. } => {
-                    check_certificate(alias.as_deref(), certificate)?;
+                    let alias = alias.as_ref().map(Alias::as_str);
+                    check_certificate(alias, certificate)?;
                     let der = certificate.der();
-                    let bytes = element::make(format, alias.as_deref(), der)?;
+                    let bytes = element::make(format, alias, der)?;
                     wish.added.push(NewElement { name: element::key_name(der), bytes });
                 }
                 NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),

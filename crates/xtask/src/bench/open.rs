@@ -34,7 +34,7 @@ fn certificates(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
 fn pkcs12(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Failure> {
     let add = certificates.iter().enumerate().map(|(n, der)| -> Result<_, CertificateError> {
         let certificate = Arc::new(Certificate::parse(der)?);
-        Ok(NewEntry::Trusted { alias: Some(format!("root{n}")), certificate, created_ms: 0 })
+        Ok(NewEntry::Trusted { alias: Some(format!("root{n}").into()), certificate, created_ms: 0 })
     });
     let edits = Edits { add: add.collect::<Result<_, _>>()?, ..Edits::default() };
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);

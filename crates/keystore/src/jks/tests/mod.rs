@@ -90,12 +90,12 @@ fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
 
 fn trusted(alias: &str, certificate: usize, created_ms: i64) -> NewEntry {
     let certificate = Certificate::shared(&POOL.certificates[certificate % POOL.certificates.len()]);
-    NewEntry::Trusted { alias: Some(alias.to_owned()), certificate, created_ms }
+    NewEntry::Trusted { alias: Some(alias.into()), certificate, created_ms }
 }
 
 fn private(alias: &str) -> NewEntry {
     let key = NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    NewEntry::PrivateKey { alias: alias.to_owned(), key, chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 5 }
+    NewEntry::PrivateKey { alias: Some(alias.into()), key, chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 5 }
 }
 
 fn raw(store: &Store, id: EntryId) -> &[u8] {
@@ -134,9 +134,9 @@ fn a_store_made_from_nothing_reads_back() {
 #[test]
 fn secret_keys_and_foreign_keys_are_copied_and_carried() {
     let store = reopen(SECRETS);
-    let server = store.find("server")[0];
+    let server = store.find(&"server".into())[0];
     let carried = NewEntry::PrivateKey {
-        alias: "carried".to_owned(),
+        alias: Some("carried".into()),
         key: NewKey::Sealed(store.sealed_key(server).unwrap()),
         chain: store.entries()[server.0]
             .certificates()
@@ -146,11 +146,11 @@ fn secret_keys_and_foreign_keys_are_copied_and_carried() {
         created_ms: 1,
     };
     let mut edits = Edits { add: vec![carried.clone()], ..Edits::default() };
-    edits.disposition.insert(store.find("root")[0], Disposition::Remove);
+    edits.disposition.insert(store.find(&"root".into())[0], Disposition::Remove);
     let after = reopen(&edit(&store, &edits).unwrap());
-    let key = after.open_key(after.find("carried")[0], &Password::new("otherpass")).unwrap();
+    let key = after.open_key(after.find(&"carried".into())[0], &Password::new("otherpass")).unwrap();
     assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
-    assert_eq!(raw(&after, after.find("aes")[0]), raw(&store, store.find("aes")[0]));
+    assert_eq!(raw(&after, after.find(&"aes".into())[0]), raw(&store, store.find(&"aes".into())[0]));
     let elsewhere = edit(&Store::create(Format::Jks), &Edits { add: vec![carried], ..Edits::default() });
     assert_eq!(elsewhere, Err(EditError::SealedElsewhere { from: Format::Jceks, to: Format::Jks }));
 }
@@ -163,14 +163,14 @@ fn what_may_not_be_written_is_refused() {
     let refused = |edits: Edits| edit(&store, &edits).unwrap_err();
     let add = |entry| refused(Edits { add: vec![entry], ..Edits::default() });
     let dispose = |at, what| refused(Edits { disposition: [(EntryId(at), what)].into(), ..Edits::default() });
-    assert_eq!(add(trusted("A", 1, 0)), EditError::AliasTaken { alias: "a".to_owned() });
+    assert_eq!(add(trusted("A", 1, 0)), EditError::AliasTaken { alias: "a".into() });
     assert!(matches!(add(trusted("", 1, 0)), EditError::BadAlias { .. }));
     assert!(matches!(add(trusted(&"x".repeat(65_536), 1, 0)), EditError::BadAlias { .. }));
     assert_eq!(dispose(1, Disposition::Remove), EditError::NoSuchEntry { position: 1, entries: 1 });
     let key = || NewKey::Plain(Zeroizing::new(POOL.key.clone()));
     let replace = Disposition::ReplaceKey { key: key(), chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 0 };
     assert_eq!(dispose(0, replace), EditError::NotAKey { alias: "a".to_owned() });
-    let with = |key, chain| add(NewEntry::PrivateKey { alias: "k".to_owned(), key, chain, created_ms: 0 });
+    let with = |key, chain| add(NewEntry::PrivateKey { alias: Some("k".into()), key, chain, created_ms: 0 });
     assert_eq!(with(key(), vec![]), EditError::EmptyChain { alias: "k".to_owned() });
     assert_eq!(
         with(key(), vec![Certificate::shared(&POOL.certificates[0])]),
@@ -215,7 +215,7 @@ fn a_store_no_jvm_loads_may_only_lose_what_makes_it_so() {
     // And such a certificate is never written.
     let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/duplicate-extension/store"));
     let certificate = Arc::clone(store.entries()[1].certificates()[0].certificate().unwrap());
-    let new = NewEntry::Trusted { alias: Some("x".to_owned()), certificate, created_ms: 0 };
+    let new = NewEntry::Trusted { alias: Some("x".into()), certificate, created_ms: 0 };
     let refused = edit(&Store::create(Format::Jks), &Edits { add: vec![new], ..Edits::default() });
     assert!(matches!(refused, Err(EditError::JvmWouldRefuse { .. })), "{refused:?}");
 }
