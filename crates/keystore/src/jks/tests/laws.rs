@@ -122,7 +122,7 @@ proptest! {
                     }
                 }
                 for ((alias, certificate, date), entry) in added.iter().zip(next.by_ref()) {
-                    prop_assert_eq!((entry.alias.as_deref(), entry.created_ms), (Some(alias.as_str()), Some(*date)));
+                    prop_assert_eq!((entry.alias.as_deref(), entry.created_ms), (Some(&*fold_alias(alias)), Some(*date)));
                     prop_assert_eq!(entry.certificates()[0].der(), &POOL.certificates[*certificate]);
                 }
                 prop_assert!(next.next().is_none());

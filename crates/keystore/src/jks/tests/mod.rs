@@ -36,7 +36,7 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 /// A store with secret keys, made by keytool.
 const SECRETS: &[u8] = include_bytes!("../../../../../fixtures/keystore/jceks/mixed/store");
 
-fn rng() -> impl rand_core::CryptoRng {
+fn rng() -> impl CryptoRng {
     TestRng::seed_from_u64(1)
 }
 
