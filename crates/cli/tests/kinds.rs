@@ -7,10 +7,13 @@ use crate::support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
-use support::{CANARY, Estate, NOW, SPEC, Wish, certificate, key, pem, put};
-use trustmason_keystore::{Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock};
+use support::{CANARY, Estate, NOW, SPEC, Wish, certificate, key, parsed, pem, put};
+use trustmason_keystore::{
+    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+};
 use zeroize::Zeroizing;
 
 /// One kind: what breaks, the finding, and where it is told (a part of the store's or identity's id, or of the message).
@@ -51,10 +54,10 @@ fn keystore(estate: &Estate, host: &str) -> (std::path::PathBuf, Store) {
 }
 
 /// Gives cvp1's WSM another key or chain.
-fn replace_wsm(estate: &Estate, key: NewKey, chain: Vec<Vec<u8>>) {
+fn replace_wsm(estate: &Estate, key: NewKey, chain: Vec<Arc<Certificate>>) {
     let (path, store) = keystore(estate, "cvp1");
     let what = Disposition::ReplaceKey { key, chain, created_ms: 0 };
-    let disposition = BTreeMap::from([(store.find("wsm_certificate")[0], what)]);
+    let disposition = BTreeMap::from([(store.find(&"wsm_certificate".into())[0], what)]);
     std::fs::write(path, edited(&store, CANARY, Edits { disposition, add: Vec::new() })).unwrap();
 }
 
@@ -119,9 +122,10 @@ const CASES: &[Case] = &[
         "D11",
         || {
             broken(|e| {
-                let chain = vec![wish("cvp1.acme.example")];
+                let chain = vec![parsed(&wish("cvp1.acme.example"))];
                 let plain = NewKey::Plain(Zeroizing::new(key(3).serialize_der()));
-                let entry = NewEntry::PrivateKey { alias: "k".into(), key: plain, chain: chain.clone(), created_ms: 0 };
+                let entry =
+                    NewEntry::PrivateKey { alias: Some("k".into()), key: plain, chain: chain.clone(), created_ms: 0 };
                 let other = made(Format::Jceks, "its own", vec![entry]);
                 let unlock = Password::new("its own");
                 let other = Store::open(other, Unlock::Password(&unlock), &Interner::new()).unwrap();
@@ -166,7 +170,7 @@ const CASES: &[Case] = &[
                 params.distinguished_name.push(rcgen::DnType::CommonName, "cvp1.acme.example");
                 params.not_before = rcgen::date_time_ymd(2026, 1, 1);
                 let der = params.self_signed(&pair).unwrap().der().to_vec();
-                replace_wsm(e, NewKey::Plain(Zeroizing::new(key(3).serialize_der())), vec![der]);
+                replace_wsm(e, NewKey::Plain(Zeroizing::new(key(3).serialize_der())), vec![parsed(&der)]);
             })
         },
         "weak-signature",

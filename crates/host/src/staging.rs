@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, EditError, Edits, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey, Password,
-    Protection, ReadError, Store, Unlock,
+    Certificate, EditError, Edits, Entry, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey,
+    Password, Protection, ReadError, Store, Unlock,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure, StagedKey, StagedLook};
 use trustmason_plan::run_id::RunId;
@@ -61,8 +61,8 @@ pub enum StagingError {
 pub struct Staged {
     /// Its certificate.
     pub certificate: Arc<Certificate>,
-    /// Its chain in DER, leaf first.
-    pub chain: Vec<Vec<u8>>,
+    /// Its chain, leaf first.
+    pub chain: Vec<Arc<Certificate>>,
     /// The key: protected as its store does it, or in the clear where that does.
     pub key: NewKey,
     /// The file.
@@ -106,9 +106,9 @@ pub fn stage(
     }
     let edits = Edits {
         add: vec![NewEntry::PrivateKey {
-            alias: alias.to_owned(),
+            alias: Some(alias.into()),
             key: NewKey::Plain(minted.key.clone()),
-            chain: std::iter::once(&minted.certificate).chain(&minted.issuers).map(|c| c.der().to_vec()).collect(),
+            chain: std::iter::once(&minted.certificate).chain(&minted.issuers).map(Arc::clone).collect(),
             created_ms,
         }],
         ..Edits::default()
@@ -159,8 +159,10 @@ pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result
         Some(sealed) => NewKey::Sealed(sealed),
         None => NewKey::Plain(store.open_key(entry, password).map_err(|error| unusable(error.to_string()))?.pkcs8),
     };
-    let chain = store.entry(entry).map(|e| e.certificates().iter().map(|slot| slot.der().to_vec()).collect());
-    Ok(Staged { certificate, chain: chain.unwrap_or_default(), key, path: path.to_owned() })
+    let slots = store.entry(entry).map(Entry::certificates).unwrap_or_default();
+    let chain: Option<_> = slots.iter().map(|slot| slot.certificate().map(Arc::clone)).collect();
+    let chain = chain.ok_or_else(|| unusable("a certificate of its chain does not parse".to_owned()))?;
+    Ok(Staged { certificate, chain, key, path: path.to_owned() })
 }
 
 impl Staged {
@@ -173,7 +175,7 @@ impl Staged {
             let cause = "the reply belongs to another key".to_owned();
             return Err(StagingError::Unusable { path: self.path, cause });
         }
-        let chain = std::iter::once(leaf).chain(issuers).map(|c| c.der().to_vec()).collect();
+        let chain = std::iter::once(leaf).chain(issuers).map(Arc::clone).collect();
         Ok(Self { certificate: Arc::clone(leaf), chain, ..self })
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::alias::{Alias, StoredAlias};
 use crate::certificate::{Certificate, JvmJudgement, unrecoverable};
+use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
-use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::key::{KeyMatch, SealedKey, fits};
 use crate::remark::Remark;
-use crate::store::{EntryId, Store};
 use crate::text::visible;
 
 /// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
@@ -36,41 +37,42 @@ impl Edits {
 pub enum Disposition {
     /// It stays, bit for bit.
     Keep,
-    /// It gets another alias (lower-cased as Java does) and stays otherwise, bit for bit.
-    Rename(String),
+    /// It gets another alias and stays otherwise, bit for bit.
+    Rename(Alias),
     /// It leaves.
     Remove,
     /// A private key entry gets another key or chain; alias and position stay.
     ReplaceKey {
         /// The key.
         key: NewKey,
-        /// Its chain in DER, leaf first.
-        chain: Vec<Vec<u8>>,
+        /// Its chain, leaf first.
+        chain: Vec<Arc<Certificate>>,
         /// The new creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
 }
 
-/// An entry to add. Aliases are lower-cased as Java does.
+/// An entry to add. A format that goes by aliases takes none without one, and none that is empty.
 #[derive(Debug, Clone)]
 pub enum NewEntry {
     /// A trusted certificate.
     Trusted {
-        /// Its alias; in a folder the file's name (made from the fingerprint when absent); ignored by PEM files and DER.
-        alias: Option<String>,
-        /// The certificate in DER.
-        der: Vec<u8>,
+        /// Its alias; in a folder the file's name (made from the fingerprint where there is none), in a file of Windows the
+        /// friendly name. Other formats ignore it.
+        alias: Option<Alias>,
+        /// The certificate.
+        certificate: Arc<Certificate>,
         /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z; formats without dates ignore it.
         created_ms: i64,
     },
     /// A private key and its chain.
     PrivateKey {
-        /// Its alias.
-        alias: String,
+        /// Its alias. A pair ignores it.
+        alias: Option<Alias>,
         /// The key.
         key: NewKey,
-        /// Its chain in DER, leaf first.
-        chain: Vec<Vec<u8>>,
+        /// Its chain, leaf first.
+        chain: Vec<Arc<Certificate>>,
         /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
@@ -116,72 +118,69 @@ impl fmt::Debug for Image {
 }
 
 /// Every position named must exist.
-pub(crate) fn check_positions(store: &Store, edits: &Edits) -> Result<(), EditError> {
+pub(crate) fn check_positions(entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
     match edits.disposition.keys().next_back() {
-        Some(last) if last.0 >= store.entries.len() => {
-            Err(EditError::NoSuchEntry { position: last.0, entries: store.entries.len() })
+        Some(last) if last.0 >= entries.len() => {
+            Err(EditError::NoSuchEntry { position: last.0, entries: entries.len() })
         }
         _ => Ok(()),
     }
 }
 
-/// A certificate that may be written: canonical, and a JVM is known to load it.
-pub(crate) fn acceptable(alias: Option<&str>, der: &[u8]) -> Result<Certificate, EditError> {
-    let name = || alias.map_or_else(|| Fingerprint::of(der).to_string(), str::to_owned);
-    let certificate = Certificate::parse(der).map_err(|cause| EditError::BadCertificate { alias: name(), cause })?;
+/// Refuses a certificate of which a JVM is not known to load it. That it is canonical DER is what makes it a [`Certificate`].
+pub(crate) fn check_certificate(alias: Option<&str>, certificate: &Certificate) -> Result<(), EditError> {
+    let name = || alias.map_or_else(|| certificate.fingerprint().to_string(), str::to_owned);
     match certificate.jvm() {
-        JvmJudgement::Loads => Ok(certificate),
+        JvmJudgement::Loads => Ok(()),
         JvmJudgement::Refused(cause) => Err(EditError::JvmWouldRefuse { alias: name(), cause: cause.clone() }),
         JvmJudgement::CannotTell(cause) => Err(EditError::JvmCannotTell { alias: name(), cause: cause.clone() }),
     }
 }
 
-/// An alias as Java stores it, if it can be stored.
-pub(crate) fn new_alias(format: Format, alias: &str) -> Result<String, EditError> {
-    let bad = |why| EditError::BadAlias { alias: alias.to_owned(), why };
-    if alias.is_empty() {
-        return Err(bad("it is empty"));
+impl NewEntry {
+    /// The alias that it is to have.
+    pub(crate) fn alias(&self) -> Option<&Alias> {
+        match self {
+            Self::Trusted { alias, .. } | Self::PrivateKey { alias, .. } => alias.as_ref(),
+        }
     }
-    let folded = fold_alias(alias).into_owned();
-    let counted = matches!(format, Format::Jks | Format::Jceks);
-    if counted && crate::jks::alias_bytes(&folded) > usize::from(u16::MAX) {
-        return Err(bad("it is longer than 65535 bytes"));
-    }
-    Ok(folded)
+}
+
+/// An alias under which something may be written where the format goes by aliases.
+pub(crate) fn new_alias(alias: Option<&Alias>) -> Result<&Alias, EditError> {
+    alias
+        .filter(|alias| !alias.is_empty())
+        .ok_or_else(|| EditError::BadAlias { alias: String::new(), why: "it is empty" })
 }
 
 /// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
 /// before and are not touched stay. What is no entry to a JVM takes no alias.
-pub(crate) fn check_aliases(store: &Store, edits: &Edits) -> Result<(), EditError> {
-    let mut result: HashMap<String, (usize, bool)> = HashMap::new();
-    let mut note = |alias: &str, touched: bool| {
-        let slot = result.entry(fold_alias(alias).into_owned()).or_default();
+pub(crate) fn check_aliases(format: Format, entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
+    let mut result: HashMap<Alias, (usize, bool)> = HashMap::new();
+    let mut note = |alias: Alias, touched: bool| {
+        let slot = result.entry(alias.clone()).or_default();
         slot.0 += 1;
         slot.1 |= touched;
-        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias: fold_alias(alias).into_owned() }) } else { Ok(()) }
+        if slot.0 > 1 && slot.1 { Err(EditError::AliasTaken { alias }) } else { Ok(()) }
     };
-    for entry in store.entries.iter().filter(|entry| store.takes_alias(entry)) {
+    for entry in entries.iter().filter(|entry| entry.takes_alias(format)) {
         match edits.disposition.get(&entry.id) {
             Some(Disposition::Remove) => {}
-            Some(Disposition::Rename(alias)) => note(&new_alias(store.format, alias)?, true)?,
+            Some(Disposition::Rename(alias)) => note(new_alias(Some(alias))?.clone(), true)?,
             None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }) => {
-                note(entry.alias.as_deref().unwrap_or_default(), false)?;
+                entry.alias.as_ref().map(StoredAlias::fold).map_or(Ok(()), |alias| note(alias, false))?;
             }
         }
     }
     for new in &edits.add {
-        let alias = match new {
-            NewEntry::Trusted { alias, .. } => alias.as_deref().unwrap_or_default(),
-            NewEntry::PrivateKey { alias, .. } => alias,
-        };
-        note(&new_alias(store.format, alias)?, true)?;
+        note(new_alias(new.alias())?.clone(), true)?;
     }
     Ok(())
 }
 
 /// A store that no JVM loads may only lose the entries that make it so.
-pub(crate) fn check_loadable(store: &Store, edits: &Edits) -> Result<(), EditError> {
-    for remark in &store.remarks {
+pub(crate) fn check_loadable(remarks: &[Remark], edits: &Edits) -> Result<(), EditError> {
+    for remark in remarks {
         let (entry, alias, why) = match remark {
             Remark::JvmUnloadable { entry, alias, why } => (entry, alias, why.clone()),
             Remark::UnknownCertificateType { entry, alias, name } => {
@@ -210,23 +209,21 @@ pub(crate) fn sealed_key(
     format: Format,
     alias: &str,
     key: &NewKey,
-    chain: &[Vec<u8>],
+    chain: &[Arc<Certificate>],
     seal: impl FnOnce(&[u8]) -> Result<Vec<u8>, EditError>,
 ) -> Result<Vec<u8>, EditError> {
     let name = || alias.to_owned();
-    let mut leaf = None;
-    for der in chain {
-        let certificate = acceptable(Some(alias), der)?;
-        leaf.get_or_insert(certificate);
+    for certificate in chain {
+        check_certificate(Some(alias), certificate)?;
     }
-    let leaf = leaf.ok_or_else(|| EditError::EmptyChain { alias: name() })?;
+    let leaf = chain.first().ok_or_else(|| EditError::EmptyChain { alias: name() })?;
     match key {
         NewKey::Sealed(sealed) if sealed.format != format => {
             Err(EditError::SealedElsewhere { from: sealed.format, to: format })
         }
         NewKey::Sealed(sealed) => Ok(sealed.bytes.clone()),
         NewKey::Plain(plain) => match usable(format, plain)
-            .and_then(|()| fits(plain, &leaf))
+            .and_then(|()| fits(plain, leaf))
             .map_err(|why| EditError::BadKey { alias: name(), why })?
         {
             KeyMatch::No => Err(EditError::KeyMismatch { alias: name() }),

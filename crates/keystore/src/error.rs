@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::certificate::{CertificateError, JvmDoubt, JvmRefusal};
+use crate::alias::Alias;
+use crate::certificate::{JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
 
@@ -119,11 +120,11 @@ pub enum EditError {
     /// After the edit two entries would share an alias (case does not count to a JVM).
     #[error(
         "alias `{}` would belong to two entries (case does not count); choose another alias or remove the entry that has it",
-        visible(alias)
+        visible(alias.as_str())
     )]
     AliasTaken {
-        /// The alias, folded.
-        alias: String,
+        /// The alias.
+        alias: Alias,
     },
     /// An alias the format cannot hold.
     #[error("alias `{}` cannot be stored: {why}", visible(alias))]
@@ -141,21 +142,13 @@ pub enum EditError {
         /// How many entries there are.
         entries: usize,
     },
-    /// A new certificate that could not be used as it is.
-    #[error("the certificate for `{}` cannot be written: {cause}", visible(alias))]
-    BadCertificate {
-        /// The alias it was meant for (or its fingerprint, where the format has no aliases).
-        alias: String,
-        /// What is wrong with it; [`CertificateError::is_not_canonical`] tells BER apart.
-        cause: CertificateError,
-    },
     /// A new certificate that would make a JVM refuse the whole store.
     #[error(
         "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have it issued anew",
         visible(alias)
     )]
     JvmWouldRefuse {
-        /// The alias it was meant for.
+        /// The alias it was meant for (or its fingerprint, where the format has no aliases).
         alias: String,
         /// Why a JVM refuses it.
         cause: JvmRefusal,

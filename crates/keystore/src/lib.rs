@@ -8,6 +8,20 @@
 //!
 //! The crate knows bytes only. It opens no file, reads no environment and asks no clock; what it cannot read is an error or
 //! a [`Remark`], never a panic, and every length read from a file is bounded by the bytes that are left.
+//!
+//! Inside, a module uses only what stands below it:
+//!
+//! ```text
+//! store                                   every format by name, once
+//! pem                                     PEM files, folders and pairs; PKCS#7 stores
+//! detect                                  what a content is
+//! jks · pkcs12 · single · windows         one format each
+//! textual                                 PEM as text
+//! content · pkcs7                         what a format's type does; the messages that bundle certificates
+//! edit · entries                          what is to change; entries and their places
+//! remark · entry · key                    the vocabulary of all formats
+//! error · intern · certificate · alias · format
+//! ```
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
@@ -15,13 +29,17 @@
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
 
+mod alias;
 mod certificate;
+mod content;
 mod der;
+mod detect;
 mod edit;
+mod entries;
+mod entry;
 mod error;
 mod fingerprint;
 mod fingerprint_text;
-mod foreign;
 mod format;
 mod intern;
 mod jks;
@@ -34,26 +52,29 @@ mod pkcs12;
 mod pkcs7;
 mod reader;
 mod remark;
-mod ruin;
 mod single;
 mod store;
 mod text;
+mod textual;
 mod windows;
 
+pub use alias::{Alias, StoredAlias, fold_alias};
 pub use certificate::{
     CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
+pub use detect::{Detected, detect};
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
+pub use entry::{Entry, EntryId, EntryKey, EntryKind, Unlock};
 pub use error::{Class, EditError, KeyError, ReadError};
 pub use fingerprint::{Fingerprint, FingerprintError};
-pub use format::{AliasModel, Detected, Format, detect, fold_alias};
+pub use format::{AliasModel, Format};
 pub use intern::{CertificateSlot, Interner, UnparsedCertificate};
 pub use key::{KeyMatch, OpenedKey, SealedKey};
 pub use password::Password;
 pub use pkcs12::Protection;
 pub use remark::Remark;
-pub use store::{Entry, EntryId, EntryKind, Store, Unlock};
+pub use store::Store;
 pub use text::{is_hidden, visible};
 pub use windows::listing::{serialised_element, serialised_store, thumbprint};
 pub use windows::reg::compose::{RegistryChange, registry_file};

@@ -1,21 +1,21 @@
-//! PKCS#7 and CMS certificate bundles (`.p7b`, `.p7c`, `.spc`): read, never written.
+//! PKCS#7 and CMS messages that bundle certificates (`.p7b`, `.p7c`, `.spc`). The store made of them is `pem::bundle`.
 //!
-//! The file is a ContentInfo of type signedData (RFC 5652 §3 and §5.1; RFC 2315 §7 and §9.1) in DER, in BER, or in either
-//! under PEM lines (`pem::bundle`). Its certificates are trusted because they are here, in the order of the file; revocation
+//! A bundle is a ContentInfo of type signedData (RFC 5652 §3 and §5.1; RFC 2315 §7 and §9.1) in DER, in BER, or in either
+//! under PEM lines. Its certificates are trusted because they are here, in the order of the file; revocation
 //! lists and attribute certificates are kept as opaque entries. Signatures of signers are not verified: a bundle is trusted
 //! for where it was found, as every other store is. One certificate that does not parse makes the bundle unreadable, as it
 //! does for a JVM. Every other content type is refused by its name.
 
 use std::ops::Range;
 
+use crate::alias::StoredAlias;
 use crate::der::{self, CONTEXT_0, Der, DerError, Tlv};
-use crate::edit::Edits;
-use crate::error::{Class, EditError, ReadError};
-use crate::format::{Detected, Format};
+use crate::entries::Entries;
+use crate::entry::EntryKind;
+use crate::error::{Class, ReadError};
+use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
-use crate::pem;
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Place, Store};
 
 /// `[1] IMPLICIT`: the revocation lists of a SignedData.
 const CONTEXT_1: u8 = 0xa1;
@@ -24,14 +24,24 @@ const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
 /// 1.2.840.113549.1.9.16.1, under which S/MIME numbers those that CMS added (RFC 5652, RFC 3274, RFC 5083).
 const SMIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1];
 const AGAIN: &str = "export the bundle again (PKCS#7, .p7b), or fetch it anew";
-const ASK: &str = "ask for the certificates as a bundle (.p7b) or as Base-64 (.cer)";
+/// What to ask for in place of a message of another type.
+pub(crate) const ASK: &str = "ask for the certificates as a bundle (.p7b) or as Base-64 (.cer)";
 
-/// What a ContentInfo of this type is, if the type is known.
-pub(crate) fn content(kind: &[u8]) -> Option<Detected> {
+/// What a ContentInfo holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentType {
+    /// signedData, as which certificates are bundled.
+    SignedData,
+    /// Another type; the text says which.
+    Other(&'static str),
+}
+
+/// What a ContentInfo of this type holds, if the type is known.
+pub(crate) fn content(kind: &[u8]) -> Option<ContentType> {
     let what = if let Some(number) = kind.strip_prefix(PKCS7) {
         match number {
             [1] => "this is plain data in a PKCS#7 message, not a certificate bundle",
-            [2] => return Some(Detected::Readable(Format::Pkcs7)),
+            [2] => return Some(ContentType::SignedData),
             [3] => "this is an enveloped (encrypted) PKCS#7 message, not a certificate bundle",
             [4] => "this is a signed and enveloped (encrypted) PKCS#7 message, not a certificate bundle",
             [5] => "this is a digested PKCS#7 message, not a certificate bundle",
@@ -46,7 +56,7 @@ pub(crate) fn content(kind: &[u8]) -> Option<Detected> {
             _ => return None,
         }
     };
-    Some(Detected::Refused { format: Some(Format::Pkcs7.as_str()), class: Class::Unsupported, what, hint: ASK })
+    Some(ContentType::Other(what))
 }
 
 /// Whether the bytes begin like a ContentInfo of a known type, as far as headers tell: the rest may be missing.
@@ -64,7 +74,7 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
 
 /// What a bundle holds.
 pub(crate) struct Bundle {
-    pub(crate) members: Vec<Member>,
+    members: Vec<Member>,
     /// How many signers its message has; a mere bundle has none.
     signers: usize,
     /// Whether the message has content of its own.
@@ -74,7 +84,7 @@ pub(crate) struct Bundle {
 }
 
 /// One element of `certificates` or `crls`.
-pub(crate) struct Member {
+struct Member {
     kind: EntryKind,
     /// Where it stands in the encoding.
     whole: Range<usize>,
@@ -88,24 +98,30 @@ impl Bundle {
         self.members.iter().filter(|member| matches!(member.kind, EntryKind::Trusted(_))).count()
     }
 
-    /// Makes entries and remarks of it. Under PEM lines all entries stand in the same `block`.
-    pub(crate) fn take_in(self, store: &mut Store, file: usize, name: Option<&str>, block: Option<&Range<usize>>) {
-        let named = || name.map(str::to_owned);
+    /// Makes entries and remarks of it. Under PEM lines all entries stand in the same `block`. In a folder `file` is the name
+    /// of the file; `place` says where an entry is whose bytes are these.
+    pub(crate) fn take_in<P>(
+        self,
+        entries: &mut Entries<P>,
+        file: Option<&str>,
+        block: Option<&Range<usize>>,
+        place: impl Fn(Range<usize>) -> P,
+    ) {
+        let named = || file.map(str::to_owned);
         if self.signers > 0 {
             let (signers, content) = (self.signers, self.content);
-            store.remarks.push(Remark::SignedMessage { signers, content, file: named() });
+            entries.remark(Remark::SignedMessage { signers, content, file: named() });
         }
         if self.excess > 0 {
-            store.remarks.push(Remark::TrailingBytes { count: self.excess as u64 });
+            entries.remark(Remark::TrailingBytes { count: self.excess as u64 });
         }
         for member in self.members {
             if let Some(why) = member.unread {
-                let entry = EntryId(store.entries.len());
-                store.remarks.push(Remark::UnreadCertificate { entry, alias: named(), why });
+                let entry = entries.next_id();
+                entries.remark(Remark::UnreadCertificate { entry, alias: named(), why });
             }
             let whole = block.cloned().unwrap_or(member.whole);
-            let place = Place { file, whole, bundled: true, ..Place::default() };
-            store.push(named(), None, member.kind, place);
+            entries.push(file.map(StoredAlias::from), None, member.kind, place(whole));
         }
     }
 }
@@ -120,7 +136,10 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Bundle, Read
     let mut info = file.expect(der::SEQUENCE).map_err(damaged)?.inner();
     let kind = info.expect(der::OID).map_err(damaged)?;
     match content(kind.body) {
-        Some(known) => known.readable()?,
+        Some(ContentType::SignedData) => {}
+        Some(ContentType::Other(what)) => {
+            return Err(ReadError::new(Class::Unsupported, what, ASK).format(Format::Pkcs7.as_str()));
+        }
         None => {
             let name = der::dotted(kind.body).unwrap_or_else(|| "of no OID".to_owned());
             let cause = format!("this is a PKCS#7 message of the unknown type {name}, not a certificate bundle");
@@ -206,27 +225,6 @@ fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Res
         CertificateSlot::Parsed(_) => None,
     };
     Ok(Member { kind: EntryKind::Trusted(slot), whole: range(element), unread })
-}
-
-pub(crate) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
-    let name = Format::Pkcs7.as_str();
-    let mut store = Store::new(Format::Pkcs7, Vec::new(), false);
-    if pem::is_text(&bytes) {
-        pem::bundle::take_in(&mut store, &bytes, 0, None, certificates).map_err(|error| error.format(name))?;
-    } else {
-        read(&bytes, certificates).map_err(|error| error.format(name))?.take_in(&mut store, 0, None, None);
-    }
-    store.bytes = bytes;
-    Ok(store)
-}
-
-/// Nothing changes, or nothing is written.
-pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
-    if edits.is_empty() && !store.fresh {
-        Ok(store.bytes.clone())
-    } else {
-        Err(EditError::ReadOnly { format: store.format })
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! What a reader should know of a store that opened all the same.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use crate::certificate::JvmJudgement;
-use crate::format::{Format, fold_alias};
+use crate::entry::EntryId;
 use crate::intern::CertificateSlot;
-use crate::store::{EntryId, Store};
 use crate::text::visible;
 
 /// Something odd about a store, said once per place.
@@ -423,30 +421,4 @@ impl fmt::Display for Remark {
             ),
         }
     }
-}
-
-/// Duplicates, case twins and aliases a JVM cannot look up.
-pub(crate) fn twins(store: &mut Store) {
-    let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(store.entries.len());
-    let mut remarks = Vec::new();
-    // The JDK's PKCS#12 folds aliases when it loads them, JKS and JCEKS only when it looks them up.
-    let folds = store.format == Format::Pkcs12;
-    for entry in store.entries.iter().filter(|entry| store.takes_alias(entry)) {
-        let Some(exact) = entry.alias.as_deref() else {
-            continue;
-        };
-        let folded = fold_alias(exact);
-        let alias = || exact.to_owned();
-        if folded != exact && !folds {
-            remarks.push(Remark::UpperCaseAlias { entry: entry.id, alias: alias() });
-        }
-        if let Some((earlier, other)) = seen.insert(folded, (entry.id, exact)) {
-            remarks.push(if other == exact {
-                Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
-            } else {
-                Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
-            });
-        }
-    }
-    store.remarks.append(&mut remarks);
 }

@@ -1,136 +1,77 @@
-//! An opened store: entries by position, each with its own bytes behind it.
+//! An opened store, whatever its format. This is the only module that knows all formats: [`origin`] names each of them once, and
+//! all else goes through [`Content`], which each format's own type implements.
+//!
+//! A further format that is read only costs a folder (reader, a type that implements [`Content`]), its name in
+//! [`Format`](crate::format) with how `detect` knows it, and one line in [`origin`].
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::any::Any;
 
-use zeroize::Zeroizing;
-
+use crate::alias::Alias;
 use crate::certificate::unrecoverable;
-use crate::edit::{Edits, Image};
-use crate::error::{EditError, KeyError, ReadError};
-use crate::format::{AliasModel, Detected, Format, detect, fold_alias};
+use crate::content::{Content, Input};
+use crate::detect::{Detected, detect, ruin};
+use crate::edit::{Edits, Image, check_positions};
+use crate::entry::{Entry, EntryId, Unlock};
+use crate::error::{Class, EditError, KeyError, ReadError};
+use crate::fingerprint::Fingerprint;
+use crate::format::{AliasModel, Format};
 use crate::intern::{CertificateSlot, Interner};
+use crate::jks::{self, Java};
 use crate::key::{OpenedKey, SealedKey};
 use crate::password::Password;
+use crate::pem::bundle::{self, Bundle};
+use crate::pem::directory::{self, Folder};
+use crate::pem::pair::{self, Pair};
+use crate::pem::{self, Pem};
+use crate::pkcs12::{self, Pkcs12, Protection};
 use crate::remark::Remark;
-use crate::{jks, pem, pkcs7, pkcs12, ruin, single, windows};
-
-/// With what a store is opened.
-#[derive(Debug, Clone, Copy)]
-pub enum Unlock<'a> {
-    /// The store's password: a digest that does not match is [`crate::Class::WrongPassword`]. Formats without a digest ignore it.
-    Password(&'a Password),
-    /// No password: the structure is read, the digest is not checked, [`Store::verified`] is false and a remark says so.
-    Unverified,
-}
-
-/// An entry's position in its store. Aliases name nothing reliably: duplicates, case twins and nameless entries exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryId(pub(crate) usize);
-
-impl EntryId {
-    /// The position, counted from 0.
-    #[must_use]
-    pub fn position(self) -> usize {
-        self.0
-    }
-}
-
-/// One entry.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Its position.
-    pub id: EntryId,
-    /// Its alias exactly as stored (the file's name in a folder); `None` where the format has none.
-    pub alias: Option<String>,
-    /// Its creation date in milliseconds since 1970-01-01T00:00:00Z; `None` where the format has none.
-    pub created_ms: Option<i64>,
-    /// What it is.
-    pub kind: EntryKind,
-}
-
-impl Entry {
-    /// All its certificates, leaf first.
-    #[must_use]
-    pub fn certificates(&self) -> &[CertificateSlot] {
-        match &self.kind {
-            EntryKind::Trusted(slot) | EntryKind::Untrusted(slot) => std::slice::from_ref(slot),
-            EntryKind::PrivateKey { chain } => chain,
-            EntryKind::SecretKey | EntryKind::Opaque(_) => &[],
-        }
-    }
-}
-
-/// What an entry is.
-#[derive(Debug, Clone)]
-pub enum EntryKind {
-    /// A certificate that is trusted because it is here.
-    Trusted(CertificateSlot),
-    /// A protected private key and its chain, leaf first.
-    PrivateKey {
-        /// The chain; a JVM allows it to be empty.
-        chain: Vec<CertificateSlot>,
-    },
-    /// A sealed secret key (JCEKS, PKCS#12). Never opened.
-    SecretKey,
-    /// A certificate that is in the file but is no trust anchor.
-    Untrusted(CertificateSlot),
-    /// Anything else, kept as it is; the text says what it seems to be.
-    Opaque(String),
-}
-
-impl EntryKind {
-    /// The name in JSON output: `trusted-certificate`, `private-key`, `secret-key`, `untrusted-certificate`, `unknown`.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Trusted(_) => "trusted-certificate",
-            Self::PrivateKey { .. } => "private-key",
-            Self::SecretKey => "secret-key",
-            Self::Untrusted(_) => "untrusted-certificate",
-            Self::Opaque(_) => "unknown",
-        }
-    }
-}
-
-/// Where an entry's bytes are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Place {
-    /// Which file of a folder; 0 elsewhere.
-    pub(crate) file: usize,
-    /// All of it.
-    pub(crate) whole: Range<usize>,
-    /// Its alias without the length before it (JKS, JCEKS).
-    pub(crate) alias: Range<usize>,
-    /// Its protected key without the length before it (JKS, JCEKS).
-    pub(crate) key: Option<Range<usize>>,
-    /// It stands in a PKCS#7 bundle, whose parts cannot be cut out one by one.
-    pub(crate) bundled: bool,
-}
+use crate::single::{self, Der};
+use crate::windows::{self, Windows};
 
 /// A store and its bytes.
 pub struct Store {
-    pub(crate) format: Format,
-    pub(crate) version: u32,
-    pub(crate) verified: bool,
-    /// Made by [`Store::create`]: there are no bytes yet.
-    pub(crate) fresh: bool,
-    pub(crate) bytes: Vec<u8>,
-    /// Where entries end and the digest begins (JKS, JCEKS).
-    pub(crate) body_end: usize,
-    /// The files of a folder, in the order of their names.
-    pub(crate) files: Vec<(String, Vec<u8>)>,
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) places: Vec<Place>,
-    pub(crate) remarks: Vec<Remark>,
-    /// The inner structure of a PKCS#12 file that was opened.
-    pub(crate) pfx: Option<Box<pkcs12::Pfx>>,
-    /// How a PKCS#12 file just created is to be protected.
-    pub(crate) protection: Option<pkcs12::Protection>,
-    /// Friendly names, where the format has them beside aliases.
-    pub(crate) labels: BTreeMap<EntryId, String>,
-    /// The registry keys of the stores that entries are in (registry exports).
-    pub(crate) keys: BTreeMap<EntryId, String>,
+    content: Box<dyn Content>,
+}
+
+type Opened = Result<Box<dyn Content>, ReadError>;
+
+/// How stores of a format come to be.
+struct Origin {
+    /// From a file.
+    open: fn(Input<'_>) -> Opened,
+    /// From nothing: no entries, and no file yet.
+    empty: fn() -> Box<dyn Content>,
+}
+
+fn boxed<C: Content>(content: C) -> Box<dyn Content> {
+    Box::new(content)
+}
+
+/// What is several files is opened by a function of its own.
+fn several_files(_: Input<'_>) -> Opened {
+    Err(ReadError::new(Class::NotAStore, "a folder was given as a file", "open it as a folder"))
+}
+
+/// Every format, once.
+fn origin(format: Format) -> Origin {
+    use jks::Kind::{Jceks, Jks};
+    use windows::Kind::{Element, Hive, Reg, Sst};
+
+    let (open, empty): (fn(Input<'_>) -> Opened, fn() -> Box<dyn Content>) = match format {
+        Format::Jks => (|file| jks::open(Jks, file).map(boxed), || boxed(Java::empty(Jks))),
+        Format::Jceks => (|file| jks::open(Jceks, file).map(boxed), || boxed(Java::empty(Jceks))),
+        Format::Pkcs12 => (|file| pkcs12::open(file).map(boxed), || boxed(Pkcs12::Empty(Protection::java8()))),
+        Format::Pem => (|file| pem::open(file).map(boxed), || boxed(Pem::default())),
+        Format::PemDirectory => (several_files, || boxed(Folder::default())),
+        Format::PemPair => (several_files, || boxed(Pair::default())),
+        Format::Der => (|file| single::open(file).map(boxed), || boxed(Der::default())),
+        Format::Pkcs7 => (|file| bundle::open(file).map(boxed), || boxed(Bundle::default())),
+        Format::WindowsSst => (|file| windows::open(Sst, file).map(boxed), || boxed(Windows::empty(Sst))),
+        Format::WindowsElement => (|file| windows::open(Element, file).map(boxed), || boxed(Windows::empty(Element))),
+        Format::WindowsReg => (|file| windows::open(Reg, file).map(boxed), || boxed(Windows::empty(Reg))),
+        Format::WindowsHive => (|file| windows::open(Hive, file).map(boxed), || boxed(Windows::empty(Hive))),
+    };
+    Origin { open, empty }
 }
 
 impl Store {
@@ -142,22 +83,10 @@ impl Store {
         let format = detect(&bytes).readable()?;
         let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
         let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
-        let opened = match format {
-            format @ (Format::Jks | Format::Jceks) => jks::open(format, bytes, unlock, certificates),
-            Format::Pkcs12 => pkcs12::open(bytes, unlock, certificates),
-            Format::Pem => pem::open(bytes, certificates),
-            Format::Der => single::open(bytes, certificates),
-            Format::Pkcs7 => pkcs7::open(bytes, certificates),
-            format @ (Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive) => {
-                windows::open(format, bytes, certificates)
-            }
-            Format::PemDirectory | Format::PemPair => {
-                Err(ReadError::new(crate::Class::NotAStore, "a folder was given as a file", "open it as a folder"))
-            }
-        };
-        opened.map_err(|error| match (error.class, text_mode) {
-            (crate::Class::Corrupt | crate::Class::WrongPassword, Some(first)) => ReadError::new(
-                crate::Class::Corrupt,
+        let opened = (origin(format).open)(Input { bytes, unlock, certificates });
+        opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
+            (Class::Corrupt | Class::WrongPassword, Some(first)) => ReadError::new(
+                Class::Corrupt,
                 "a carriage return stands before each of its line feeds, as after a transfer in text mode",
                 "take the original, and copy it as a binary file",
             )
@@ -168,12 +97,12 @@ impl Store {
     }
 
     /// Opens a folder of certificate files: names and contents, in any order. A file that holds no certificate becomes an
-    /// [`EntryKind::Opaque`] entry and is kept.
+    /// [`EntryKind::Opaque`](crate::EntryKind::Opaque) entry and is kept.
     ///
     /// # Errors
     /// None today; a folder may hold anything. The result leaves room for a limit.
     pub fn open_directory(files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Result<Self, ReadError> {
-        Ok(pem::directory::open(files, certificates))
+        Ok(Self { content: boxed(directory::open(files, certificates)) })
     }
 
     /// Opens a certificate and its private key from two PEM files; the parts of [`Store::files`] and of the image of an edit
@@ -187,42 +116,46 @@ impl Store {
         key: Option<Vec<u8>>,
         certificates: &Interner,
     ) -> Result<Self, ReadError> {
-        pem::pair::open(certificate, key, certificates)
+        Ok(Self { content: boxed(pair::open(certificate, key, certificates)?) })
     }
 
     /// An empty store, to be filled by [`Store::edit`]. A PKCS#12 file gets [`Protection::java8`](crate::Protection::java8),
     /// which every JRE reads.
     #[must_use]
     pub fn create(format: Format) -> Self {
-        Self::new(format, Vec::new(), true)
+        Self { content: (origin(format).empty)() }
     }
 
     /// An empty PKCS#12 file with this protection.
     #[must_use]
-    pub fn create_pkcs12(protection: pkcs12::Protection) -> Self {
-        Self { protection: Some(protection), ..Self::new(Format::Pkcs12, Vec::new(), true) }
+    pub fn create_pkcs12(protection: Protection) -> Self {
+        Self { content: boxed(Pkcs12::Empty(protection)) }
     }
 
-    /// How a PKCS#12 file protects what it holds, so that another one can be made alike; `None` for other formats.
+    /// The content, if it is of this format.
+    pub(crate) fn content<C: Content>(&self) -> Option<&C> {
+        let content: &dyn Any = &*self.content;
+        content.downcast_ref()
+    }
+
+    /// How a PKCS#12 file protects what it holds, or is to protect it, so that another one can be made alike; `None` for other
+    /// formats.
     #[must_use]
-    pub fn protection(&self) -> Option<pkcs12::Protection> {
-        match &self.pfx {
-            Some(pfx) => Some(pkcs12::Protection::of(pfx, &self.bytes)),
-            None => self.protection.clone(),
-        }
+    pub fn protection(&self) -> Option<Protection> {
+        self.content().map(Pkcs12::protection)
     }
 
     /// How the whole file is protected, in words, where the format has a choice (PKCS#12).
     #[must_use]
     pub fn protected_by(&self) -> Option<String> {
-        self.pfx.as_ref().map(|pfx| pfx.summary())
+        self.content().and_then(Pkcs12::summary)
     }
 
     /// Why Java releases before 8u301 cannot open it: AES, or a MAC of SHA-2, in a PKCS#12 file (`com.sun.crypto.provider` has
     /// them since then). `None`: they open it, or the format has no choice.
     #[must_use]
     pub fn needs_java_8u301(&self) -> Option<String> {
-        self.pfx.as_ref()?.needs_java_8u301(&self.bytes)
+        self.content().and_then(Pkcs12::needs_java_8u301)
     }
 
     /// Whether opening a file with this content takes a password: a JKS has a digest, a PKCS#12 mostly a MAC.
@@ -235,162 +168,98 @@ impl Store {
         }
     }
 
-    pub(crate) fn new(format: Format, bytes: Vec<u8>, fresh: bool) -> Self {
-        Self {
-            format,
-            version: match format {
-                Format::Jks | Format::Jceks => 2,
-                Format::Pkcs12 => 3,
-                Format::Pem
-                | Format::PemDirectory
-                | Format::PemPair
-                | Format::Der
-                | Format::Pkcs7
-                | Format::WindowsSst
-                | Format::WindowsElement
-                | Format::WindowsReg
-                | Format::WindowsHive => 0,
-            },
-            verified: true,
-            fresh,
-            bytes,
-            body_end: 0,
-            files: Vec::new(),
-            entries: Vec::new(),
-            places: Vec::new(),
-            remarks: Vec::new(),
-            pfx: None,
-            protection: None,
-            labels: BTreeMap::new(),
-            keys: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn push(
-        &mut self,
-        alias: Option<String>,
-        created_ms: Option<i64>,
-        kind: EntryKind,
-        place: Place,
-    ) -> EntryId {
-        let id = EntryId(self.entries.len());
-        self.entries.push(Entry { id, alias, created_ms, kind });
-        self.places.push(place);
-        id
-    }
-
     /// The format.
     #[must_use]
     pub fn format(&self) -> Format {
-        self.format
+        self.content.format()
     }
 
     /// The format's version (JKS and JCEKS: 1 or 2; PKCS#12: 3; 0 where there is none). A write keeps it.
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.version
+        self.content.version()
     }
 
     /// Whether the content was checked against a digest, or needs no such check.
     #[must_use]
     pub fn verified(&self) -> bool {
-        self.verified
+        self.content.verified()
     }
 
     /// All entries, in the file's order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        self.content.entries()
     }
 
     /// The entry at this position.
     #[must_use]
     pub fn entry(&self, id: EntryId) -> Option<&Entry> {
-        self.entries.get(id.0)
+        self.entries().get(id.0)
     }
 
     /// What is odd about it.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
-        &self.remarks
+        self.content.remarks()
     }
 
     /// The file's bytes; empty for a folder and for a store just created.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.content.bytes()
     }
 
     /// The files of a folder, in the order of their names; empty for one file.
     #[must_use]
     pub fn files(&self) -> &[(String, Vec<u8>)] {
-        &self.files
+        self.content.files()
     }
 
     /// An entry's own bytes exactly as they stand in the file: what an edit that does not name it must leave as it is.
     /// The entries of a PKCS#7 bundle under PEM lines share their block.
     #[must_use]
     pub fn raw(&self, id: EntryId) -> Option<&[u8]> {
-        let place = self.places.get(id.0)?;
-        if let Some(pfx) = &self.pfx {
-            return pfx.raw(&self.bytes, place);
-        }
-        let bytes = match self.format {
-            Format::PemDirectory | Format::PemPair => &self.files.get(place.file)?.1,
-            Format::Jks
-            | Format::Jceks
-            | Format::Pkcs12
-            | Format::Pem
-            | Format::Der
-            | Format::Pkcs7
-            | Format::WindowsSst
-            | Format::WindowsElement
-            | Format::WindowsReg
-            | Format::WindowsHive => &self.bytes,
-        };
-        let raw = bytes.get(place.whole.clone())?;
-        // The line break after the last block belongs to nobody: where it is missing, the block that follows brings it.
-        let text = matches!(self.format, Format::Pem | Format::PemDirectory | Format::PemPair) && pem::is_text(bytes);
-        Some(if text { raw.trim_ascii_end() } else { raw })
+        self.content.raw(id)
     }
 
     /// An entry's friendly name (Windows, property 11), for people only: it identifies nothing.
     #[must_use]
     pub fn label(&self, id: EntryId) -> Option<&str> {
-        self.labels.get(&id).map(String::as_str)
+        self.content::<Windows>()?.label(id)
     }
 
     /// The registry key of the Windows store that an entry is in (`HKEY_LOCAL_MACHINE\…\Root`), where the file says it.
     /// In a hive it is relative to the hive's root.
     #[must_use]
     pub fn registry_key(&self, id: EntryId) -> Option<&str> {
-        self.keys.get(&id).map(String::as_str)
+        self.content::<Windows>()?.store_key(id)
+    }
+
+    /// The digest of what a serialised store of Windows says: which certificates, and of each its name, its limits and whether
+    /// there is a key for it. The order does not count, nor what the system works out by itself. `None` for another format.
+    #[must_use]
+    pub fn listing_digest(&self) -> Option<Fingerprint> {
+        self.content::<Windows>()?.listing_digest()
     }
 
     /// Whether the alias of an entry stands in the file. A JVM numbers the nameless entries of a PKCS#12 file, so a write around
     /// such an entry may have to write its number out.
     #[must_use]
     pub fn is_named(&self, id: EntryId) -> bool {
-        match (&self.pfx, self.places.get(id.0)) {
-            (Some(pfx), Some(place)) => pfx.is_named(place),
-            _ => self.entry(id).is_some_and(|entry| entry.alias.is_some()),
-        }
-    }
-
-    /// Whether an entry takes up its alias. What no JVM sees of a PKCS#12 file takes none.
-    pub(crate) fn takes_alias(&self, entry: &Entry) -> bool {
-        self.format != Format::Pkcs12 || !matches!(entry.kind, EntryKind::Untrusted(_) | EntryKind::Opaque(_))
+        self.content.is_named(id)
     }
 
     /// All entries of this alias as the format compares aliases; none where it has no aliases.
     #[must_use]
-    pub fn find(&self, alias: &str) -> Vec<EntryId> {
-        match self.format.alias_model() {
+    pub fn find(&self, alias: &Alias) -> Vec<EntryId> {
+        let format = self.format();
+        match format.alias_model() {
             AliasModel::None => Vec::new(),
             AliasModel::Folded | AliasModel::FileName => {
-                let wanted = fold_alias(alias);
-                let same = |entry: &&Entry| entry.alias.as_deref().is_some_and(|alias| fold_alias(alias) == wanted);
-                self.entries.iter().filter(|entry| self.takes_alias(entry)).filter(same).map(|entry| entry.id).collect()
+                let same = |entry: &&Entry| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(alias));
+                let named = self.entries().iter().filter(|entry| entry.takes_alias(format));
+                named.filter(same).map(|entry| entry.id).collect()
             }
         }
     }
@@ -401,21 +270,11 @@ impl Store {
     /// [`KeyError`]: the wrong password, a damaged or unsupported protection, a key that the JDK cannot recover from a store of
     /// Java's formats, or no private key there.
     pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
-        let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
-        let plain: Zeroizing<Vec<u8>> = match (&self.pfx, self.places.get(entry.0)) {
-            (Some(pfx), Some(place)) => pkcs12::open_key(pfx, &self.bytes, place, password)?,
-            _ if self.format == Format::PemPair => match self.entry(entry).map(|entry| &entry.kind) {
-                Some(EntryKind::PrivateKey { .. }) => pem::pair::plain_key(self)?,
-                _ => return Err(KeyError::NotAKey),
-            },
-            _ => {
-                let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
-                jks::protect::open(self.format, &sealed.bytes, password)?
-            }
-        };
-        if let Some(why) = self.format.is_java().then(|| unrecoverable(&plain)).flatten() {
+        let plain = self.content.plain_key(entry, password)?;
+        if let Some(why) = self.format().is_java().then(|| unrecoverable(&plain)).flatten() {
             return Err(KeyError::Unrecoverable(why.to_owned()));
         }
+        let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
     }
 
@@ -423,12 +282,8 @@ impl Store {
     /// key that stands in the clear.
     #[must_use]
     pub fn sealed_key(&self, entry: EntryId) -> Option<SealedKey> {
-        let place = self.places.get(entry.0)?;
-        if let Some(pfx) = &self.pfx {
-            return Some(SealedKey { format: self.format, bytes: pfx.sealed_key(&self.bytes, place)?.to_vec() });
-        }
-        let range = place.key.clone()?;
-        Some(SealedKey { format: self.format, bytes: self.bytes.get(range)?.to_vec() })
+        let bytes = self.content.sealed_key(entry)?.to_vec();
+        Some(SealedKey { format: self.format(), bytes })
     }
 
     /// Makes the store's next content. The store itself does not change. All edits happen at once, so that names may be
@@ -442,30 +297,19 @@ impl Store {
         password: Option<&Password>,
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Result<Image, EditError> {
-        crate::edit::check_positions(self, edits)?;
-        match self.format {
-            Format::Jks | Format::Jceks => jks::write::edit(self, edits, password, rng).map(Image::File),
-            Format::Pkcs12 => pkcs12::edit(self, edits, password, rng).map(Image::File),
-            Format::Pem => pem::edit(self, edits).map(Image::File),
-            Format::PemDirectory => pem::directory::edit(self, edits).map(Image::Directory),
-            Format::PemPair => pem::pair::edit(self, edits).map(Image::Directory),
-            Format::Der => single::edit(self, edits).map(Image::File),
-            Format::Pkcs7 => pkcs7::edit(self, edits).map(Image::File),
-            Format::WindowsSst | Format::WindowsElement | Format::WindowsReg | Format::WindowsHive => {
-                windows::edit(self, edits).map(Image::File)
-            }
-        }
+        check_positions(self.entries(), edits)?;
+        self.content.edit(edits, password, rng)
     }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store")
-            .field("format", &self.format)
-            .field("version", &self.version)
-            .field("verified", &self.verified)
-            .field("entries", &self.entries)
-            .field("remarks", &self.remarks)
+            .field("format", &self.format())
+            .field("version", &self.version())
+            .field("verified", &self.verified())
+            .field("entries", &self.entries())
+            .field("remarks", &self.remarks())
             .finish_non_exhaustive()
     }
 }

@@ -34,6 +34,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Blanks that are none to a reader of ASCII, and characters that are not seen at all.
+pub(crate) fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -90,7 +90,7 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
             "a certificate that does not parse",
             entry.certificates().iter().all(|slot| slot.certificate().is_some()),
         );
-        check("lookup", store.find(alias).contains(&entry.id));
+        check("lookup", store.find(&alias.into()).contains(&entry.id));
         if let (EntryKind::PrivateKey { .. }, Some(password)) = (&entry.kind, java["key_password"].as_str()) {
             match store.open_key(entry.id, &Password::new(password)) {
                 Ok(key) => {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{fixtures, read, text};
 use trustmason_keystore::{
-    Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, Unlock, fold_alias,
+    Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, StoredAlias, Unlock, fold_alias,
 };
 
 fn cases() -> Vec<PathBuf> {
@@ -89,7 +89,7 @@ fn every_case_reads_as_its_verdict_says() {
             // A JVM lists in no order of the file.
             entries.sort_by(|a, b| {
                 let utf16 =
-                    |alias: &Option<String>| alias.as_ref().map(|alias| alias.encode_utf16().collect::<Vec<_>>());
+                    |alias: &Option<StoredAlias>| alias.as_ref().map(|alias| alias.encode_utf16().collect::<Vec<_>>());
                 utf16(&a.alias).cmp(&utf16(&b.alias))
             });
         }

@@ -22,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::javas::{Keytool8, file};
 use support::judge::Judge;
-use support::{Dice, fixtures, open, read, text};
+use support::{Dice, fixtures, open, parsed, read, text};
 use trustmason_keystore::{
     Disposition, Edits, EntryId, Fingerprint, Format, Image, NewEntry, NewKey, Password, Protection, Store,
 };
@@ -58,7 +58,7 @@ fn identity(host: &str) -> (Zeroizing<Vec<u8>>, Vec<u8>) {
 }
 
 fn at(store: &Store, alias: &str) -> EntryId {
-    let found = store.find(alias);
+    let found = store.find(&alias.into());
     assert_eq!(found.len(), 1, "{alias}");
     found[0]
 }
@@ -70,7 +70,7 @@ fn write(store: &Store, edits: &Edits, password: &str, path: &Path) {
 }
 
 fn trusted(alias: &str, der: &[u8]) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias.to_owned()), der: der.to_vec(), created_ms: NOW }
+    NewEntry::Trusted { alias: Some(alias.into()), certificate: parsed(der), created_ms: NOW }
 }
 
 #[test]
@@ -86,14 +86,15 @@ fn judge_edits_leave_the_rest_as_it_was() {
         let (fresh, fresh_leaf) = identity("rsa.fixture.example");
         let added = certificate("added.example");
         let mut edits = Edits::default();
-        edits.disposition.insert(at(&store, "root"), Disposition::Rename("Renamed-Root".to_owned()));
-        let replace = Disposition::ReplaceKey { key: NewKey::Plain(fresh), chain: vec![fresh_leaf], created_ms: NOW };
+        edits.disposition.insert(at(&store, "root"), Disposition::Rename("Renamed-Root".into()));
+        let replace =
+            Disposition::ReplaceKey { key: NewKey::Plain(fresh), chain: vec![parsed(&fresh_leaf)], created_ms: NOW };
         edits.disposition.insert(at(&store, "rsa"), replace);
         edits.add.push(trusted("Added-😀", &added));
         let new_key = NewEntry::PrivateKey {
-            alias: "minted".to_owned(),
+            alias: Some("minted".into()),
             key: NewKey::Plain(key),
-            chain: vec![leaf, added.clone()],
+            chain: vec![parsed(&leaf), parsed(&added)],
             created_ms: NOW,
         };
         edits.add.push(new_key);
@@ -206,8 +207,8 @@ fn judge_swapped_names_odd_aliases_and_odd_passwords() {
         assert!(odd.iter().all(|alias| first.contains_key(*alias)), "{first:?}");
         let store = open(&read(&path), Some(password)).unwrap();
         let mut edits = Edits::default();
-        edits.disposition.insert(at(&store, "a"), Disposition::Rename("b".to_owned()));
-        edits.disposition.insert(at(&store, "b"), Disposition::Rename("A".to_owned()));
+        edits.disposition.insert(at(&store, "a"), Disposition::Rename("b".into()));
+        edits.disposition.insert(at(&store, "b"), Disposition::Rename("A".into()));
         write(&store, &edits, password, &path);
         let second = judge.dump(kind, &path, &[password]);
         assert_eq!((&second["a"]["certs"], &second["b"]["certs"]), (&first["b"]["certs"], &first["a"]["certs"]));
@@ -224,8 +225,12 @@ fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
         let store = open(&read(fixture(name)), Some(PASSWORD)).unwrap();
         assert_eq!(store.version(), 1);
         let (key, leaf) = identity("one.example");
-        let key =
-            NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: -1 };
+        let key = NewEntry::PrivateKey {
+            alias: Some("k".into()),
+            key: NewKey::Plain(key),
+            chain: vec![parsed(&leaf)],
+            created_ms: -1,
+        };
         let edits = Edits { add: vec![trusted("c", &certificate("c.example")), key], ..Edits::default() };
         write(&store, &edits, PASSWORD, &path);
         assert_eq!(read(&path)[4..8], [0, 0, 0, 1]);
@@ -237,7 +242,12 @@ fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
         assert_eq!(after["k"]["key_password"], 0);
     }
     let (key, leaf) = identity("two.example");
-    let key = NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: NOW };
+    let key = NewEntry::PrivateKey {
+        alias: Some("k".into()),
+        key: NewKey::Plain(key),
+        chain: vec![parsed(&leaf)],
+        created_ms: NOW,
+    };
     let edits = Edits { add: vec![key], ..Edits::default() };
     write(&Store::create(Format::Jks), &edits, "ლ(ಠ益ಠლ)😀", &path);
     assert_eq!(judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"], 0);
@@ -261,9 +271,9 @@ fn judge_new_stores_under_every_protection() {
         let (key_hash, root) = (hex(&Sha256::digest(&*key)), certificate("root.example"));
         let prints = [&leaf, &root].map(|der| Value::from(Fingerprint::of(der).to_string()));
         let minted = NewEntry::PrivateKey {
-            alias: "minted".to_owned(),
+            alias: Some("minted".into()),
             key: NewKey::Plain(key),
-            chain: vec![leaf],
+            chain: vec![parsed(&leaf)],
             created_ms: NOW,
         };
         let edits = Edits { add: vec![trusted("root", &root), minted], ..Edits::default() };
@@ -366,13 +376,14 @@ fn judge_what_keytool_of_java_8_makes() {
         let (key, leaf) = identity("minted.example");
         let (fresh, fresh_leaf) = identity("eight.example");
         let mut edits = Edits::default();
-        let replace = Disposition::ReplaceKey { key: NewKey::Plain(fresh), chain: vec![fresh_leaf], created_ms: NOW };
+        let replace =
+            Disposition::ReplaceKey { key: NewKey::Plain(fresh), chain: vec![parsed(&fresh_leaf)], created_ms: NOW };
         edits.disposition.insert(at(&store, "made"), replace);
         edits.add.push(trusted("added", &certificate("added.example")));
         edits.add.push(NewEntry::PrivateKey {
-            alias: "minted".to_owned(),
+            alias: Some("minted".into()),
             key: NewKey::Plain(key),
-            chain: vec![leaf],
+            chain: vec![parsed(&leaf)],
             created_ms: NOW,
         });
         write(&store, &edits, PASSWORD, &path);
@@ -422,7 +433,12 @@ fn judge_a_salt_of_equal_halves_is_never_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let (key, leaf) = identity("salt.example");
-    let key = NewEntry::PrivateKey { alias: "k".into(), key: NewKey::Plain(key), chain: vec![leaf], created_ms: NOW };
+    let key = NewEntry::PrivateKey {
+        alias: Some("k".into()),
+        key: NewKey::Plain(key),
+        chain: vec![parsed(&leaf)],
+        created_ms: NOW,
+    };
     let edits = Edits { add: vec![key], ..Edits::default() };
     let image = Store::create(Format::Jceks).edit(&edits, Some(&Password::new(PASSWORD)), &mut Equal(0)).unwrap();
     let Image::File(bytes) = image else { panic!("a file") };
@@ -475,9 +491,9 @@ fn judge_stores_under_an_empty_password() {
     for (kind, format) in [("JKS", Format::Jks), ("JCEKS", Format::Jceks), ("PKCS12", Format::Pkcs12)] {
         let (key, leaf) = identity("empty.example");
         let minted = NewEntry::PrivateKey {
-            alias: "minted".into(),
+            alias: Some("minted".into()),
             key: NewKey::Plain(key),
-            chain: vec![leaf],
+            chain: vec![parsed(&leaf)],
             created_ms: NOW,
         };
         let edits = Edits { add: vec![minted, trusted("root", &certificate("root.example"))], ..Edits::default() };

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use support::cases::{Case, Material, cases};
 use support::judge::Judge;
 use support::tools::{Bags, Nss, nameless, openssl, openssl_count, without};
-use support::{Dice, corpus, open, read};
+use support::{Dice, corpus, open, parsed, read};
 use trustmason_keystore::{
     Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password, Store,
     fold_alias,
@@ -114,8 +114,8 @@ impl Operation {
 
     fn edits(self, store: &Store, material: &Material) -> Edits {
         let trusted = |alias: &str, der: &[u8]| NewEntry::Trusted {
-            alias: Some(alias.to_owned()),
-            der: der.to_vec(),
+            alias: Some(alias.into()),
+            certificate: parsed(der),
             created_ms: NOW,
         };
         let mut edits = Edits::default();
@@ -126,13 +126,13 @@ impl Operation {
                 edits.add.push(trusted(&folded(store.entry(id).unwrap()), &material.replacement));
             }
             Self::Rename(id) => {
-                edits.disposition.insert(id, Disposition::Rename(RENAMED.to_owned()));
+                edits.disposition.insert(id, Disposition::Rename(RENAMED.into()));
             }
             Self::Delete(id) => {
                 edits.disposition.insert(id, Disposition::Remove);
             }
             Self::AddKey => edits.add.push(NewEntry::PrivateKey {
-                alias: MINTED.to_owned(),
+                alias: Some(MINTED.into()),
                 key: material.new_key(),
                 chain: material.chain.clone(),
                 created_ms: NOW,
@@ -193,7 +193,7 @@ fn judge_ourselves(at: &str, before: &Store, after: &Store, operation: Operation
             Operation::Replace(_) | Operation::ReplaceKey(_) => vec![alias],
             Operation::Delete(_) => vec![],
         };
-        let found: BTreeSet<EntryId> = names.iter().flat_map(|name| after.find(name)).collect();
+        let found: BTreeSet<EntryId> = names.iter().flat_map(|name| after.find(&name.as_str().into())).collect();
         assert_eq!(found.len(), names.len(), "{at}: {names:?}");
         found
     };
@@ -247,7 +247,7 @@ type Dump = BTreeMap<String, Value>;
 fn undated(store: &Store, mut dump: Dump) -> Dump {
     for entry in dump.values_mut() {
         let dated = store
-            .find(entry["alias"].as_str().unwrap())
+            .find(&entry["alias"].as_str().unwrap().into())
             .iter()
             .any(|id| store.entry(*id).is_some_and(|e| e.created_ms.is_some()));
         if store.format() == Format::Pkcs12 && !dated {
@@ -343,12 +343,12 @@ fn judge_by_openssl(at: &str, was: &Bags, is: &Bags, operation: Operation, pinne
 
 fn back(operation: Operation, store: &Store, after: &Store) -> Option<Edits> {
     let mut edits = Edits::default();
-    let one = |alias: &str| after.find(alias).first().copied().unwrap();
+    let one = |alias: &str| after.find(&alias.into()).first().copied().unwrap();
     match operation {
         Operation::Import => edits.disposition.insert(one(IMPORTED), Disposition::Remove),
         Operation::AddKey => edits.disposition.insert(one(MINTED), Disposition::Remove),
         Operation::Rename(id) => {
-            edits.disposition.insert(one(RENAMED), Disposition::Rename(store.entry(id)?.alias.clone()?))
+            edits.disposition.insert(one(RENAMED), Disposition::Rename(store.entry(id)?.alias.as_ref()?.fold()))
         }
         Operation::Replace(_) | Operation::Delete(_) | Operation::ReplaceKey(_) => return None,
     };

@@ -12,10 +12,11 @@
 use crate::support;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use support::{Dice, corpus, fixtures, open, read, text};
+use support::{Dice, corpus, fixtures, open, parsed, read, text};
 use trustmason_keystore::{
     Edits, EntryKind, Fingerprint, Image, NewEntry, NewKey, Password, Protection, Remark, Store, fold_alias,
 };
@@ -103,7 +104,7 @@ fn table() -> BTreeMap<String, (String, String)> {
 struct Material {
     trusted: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
-    chain: Vec<Vec<u8>>,
+    chain: Vec<Arc<trustmason_keystore::Certificate>>,
 }
 
 fn material() -> Material {
@@ -118,14 +119,17 @@ fn material() -> Material {
     let root_der = root.self_signed(&root_key).unwrap().der().to_vec();
     let leaf = named("leaf.example").signed_by(&key, &Issuer::new(root, root_key)).unwrap().der().to_vec();
     let trusted = named("trusted.example").self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec();
-    Material { trusted, key: Zeroizing::new(key.serialize_der()), chain: vec![leaf, root_der] }
+    Material { trusted, key: Zeroizing::new(key.serialize_der()), chain: vec![parsed(&leaf), parsed(&root_der)] }
 }
 
 fn additions(material: &Material) -> Edits {
-    let trusted =
-        NewEntry::Trusted { alias: Some("oracle-trusted".to_owned()), der: material.trusted.clone(), created_ms: 1 };
+    let trusted = NewEntry::Trusted {
+        alias: Some("oracle-trusted".into()),
+        certificate: parsed(&material.trusted),
+        created_ms: 1,
+    };
     let key = NewEntry::PrivateKey {
-        alias: "oracle-key".to_owned(),
+        alias: Some("oracle-key".into()),
         key: NewKey::Plain(material.key.clone()),
         chain: material.chain.clone(),
         created_ms: 1_700_000_000_000,

@@ -55,7 +55,7 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
     let mut mismatches = Vec::new();
     for java in expected["entries"].as_array().unwrap() {
         let alias = java["alias"].as_str().unwrap();
-        let found = store.find(alias);
+        let found = store.find(&alias.into());
         let Some(entry) = found.last().and_then(|id| store.entry(*id)) else {
             mismatches.push(format!("{alias:?} is not found"));
             continue;

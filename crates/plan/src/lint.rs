@@ -22,7 +22,7 @@ use crate::text;
 pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String>, String)> {
     let kind = remark_kind(remark)?;
     let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
-    Some((kind, alias, remark.to_string()))
+    Some((kind, alias.map(String::from), remark.to_string()))
 }
 
 fn remark_kind(remark: &Remark) -> Option<Kind> {

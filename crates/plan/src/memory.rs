@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{AliasModel, EntryId, Fingerprint, Format, Store, fold_alias};
+use trustmason_keystore::{Alias, EntryId, EntryKey, Fingerprint, Store};
 use trustmason_spec::name::{ServiceId, StoreId};
 
 use crate::change::{Change, Deed, Material, Plan};
@@ -39,14 +39,6 @@ pub struct Memory {
     pub forgotten: Vec<Fingerprint>,
 }
 
-/// The key an entry has in the ledger: its alias, or its fingerprint where the store has no aliases.
-fn key(format: Format, alias: Option<&str>, print: Fingerprint) -> String {
-    match (format.alias_model(), alias) {
-        (AliasModel::Folded, Some(alias)) => fold_alias(alias).into_owned(),
-        (AliasModel::Folded | AliasModel::None | AliasModel::FileName, _) => print.to_string(),
-    }
-}
-
 impl Memory {
     /// What changes mean that are about to be made to a store.
     pub fn of(
@@ -59,18 +51,15 @@ impl Memory {
     ) -> Self {
         let format = store.format();
         let mut memory = Self::default();
-        let key_of = |id: &EntryId| {
-            let entry = store.entry(*id)?;
-            let print = entry.certificates().first()?.fingerprint();
-            Some(key(format, entry.alias.as_deref(), print))
-        };
+        let key_of = |id: &EntryId| Some(EntryKey::of(format, store.entry(*id)?)?.to_string());
         for change in changes {
             let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
             let mut place = |alias: &Option<String>, material: &Material| {
                 if let Some(certificate) = certificates.get(material) {
                     let sha256 = certificate.fingerprint();
                     let placed = Placed { sha256, rule: rule.clone(), run: run.clone(), at: now };
-                    memory.placed.insert(key(format, alias.as_deref(), sha256), placed);
+                    let key = EntryKey::new(format, alias.as_deref().map(Alias::of), sha256);
+                    memory.placed.insert(key.to_string(), placed);
                 }
             };
             match &change.deed {
@@ -80,7 +69,7 @@ impl Memory {
                     memory.gone.extend(entries.iter().filter_map(key_of));
                 }
                 Deed::Rename { entry, to } => {
-                    memory.moved.extend(key_of(entry).map(|from| (from, fold_alias(to).into_owned())));
+                    memory.moved.extend(key_of(entry).map(|from| (from, Alias::of(to).to_string())));
                 }
                 Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
                 Deed::InstallKey { identity, .. } => {

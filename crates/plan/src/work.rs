@@ -2,8 +2,9 @@
 //! here either, this only says the same thing in the words of the keystore crate.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use trustmason_keystore::{Disposition, Edits, NewEntry, NewKey};
+use trustmason_keystore::{Alias, Certificate, Disposition, Edits, NewEntry, NewKey};
 use trustmason_spec::name::IdentityId;
 
 use crate::change::{Change, ChangeId, Deed, Material};
@@ -14,8 +15,8 @@ use crate::pack::Resolved;
 pub struct NewIdentity {
     /// The key.
     pub key: NewKey,
-    /// Its chain in DER, leaf first.
-    pub chain: Vec<Vec<u8>>,
+    /// Its chain, leaf first.
+    pub chain: Vec<Arc<Certificate>>,
 }
 
 /// A change speaks of a certificate that does not exist (its minting failed).
@@ -37,19 +38,27 @@ pub fn edits<'a>(
     let mut edits = Edits::default();
     for change in changes {
         let missing = NotMade { change: change.id };
-        let der = |material: &Material| certificates.get(material).map(|c| c.der().to_vec()).ok_or(missing.clone());
+        let known = |material: &Material| certificates.get(material).map(Arc::clone).ok_or(missing.clone());
         match &change.deed {
             Deed::Import { alias, material } => {
-                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
+                edits.add.push(NewEntry::Trusted {
+                    alias: alias.as_deref().map(Alias::of),
+                    certificate: known(material)?,
+                    created_ms,
+                });
             }
             Deed::Replace { entries, alias, material } => {
                 for entry in entries {
                     edits.disposition.insert(*entry, Disposition::Remove);
                 }
-                edits.add.push(NewEntry::Trusted { alias: alias.clone(), der: der(material)?, created_ms });
+                edits.add.push(NewEntry::Trusted {
+                    alias: alias.as_deref().map(Alias::of),
+                    certificate: known(material)?,
+                    created_ms,
+                });
             }
             Deed::Rename { entry, to } => {
-                edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
+                edits.disposition.insert(*entry, Disposition::Rename(Alias::of(to)));
             }
             Deed::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
@@ -60,7 +69,9 @@ pub fn edits<'a>(
                     Some(entry) => {
                         edits.disposition.insert(*entry, Disposition::ReplaceKey { key, chain, created_ms });
                     }
-                    None => edits.add.push(NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms }),
+                    None => {
+                        edits.add.push(NewEntry::PrivateKey { alias: Some(Alias::of(alias)), key, chain, created_ms })
+                    }
                 }
             }
         }

@@ -236,7 +236,13 @@ fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
         .filter(|e| !touched.contains(&e.id.position()))
         .map(|e| {
             let prints = e.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint).collect();
-            (e.alias.clone(), e.created_ms, e.kind.as_str().to_owned(), prints, store.sealed_key(e.id).is_some())
+            (
+                e.alias.clone().map(String::from),
+                e.created_ms,
+                e.kind.as_str().to_owned(),
+                prints,
+                store.sealed_key(e.id).is_some(),
+            )
         })
         .collect()
 }
@@ -346,8 +352,8 @@ proptest! {
                 prop_assert!(matches!(entry.kind, EntryKind::Trusted(_)));
                 let certificate = entry.certificates()[0].certificate().unwrap();
                 let print = certificate.fingerprint();
-                let alias = entry.alias.clone().unwrap_or_default();
-                prop_assert!(may_leave(&case, &world, &change.store, certificate, &alias), "{} {:?}", change, change.reason);
+                let alias = entry.alias.as_deref().unwrap_or_default();
+                prop_assert!(may_leave(&case, &world, &change.store, certificate, alias), "{} {:?}", change, change.reason);
                 if let Deed::Delete { because: DeleteReason::Retired, .. } = change.deed {
                     prop_assert!(names_only_the_gone(certificate), "{} {:?}", change, change.reason);
                     prop_assert!(!is_presented(&world, &plan, print), "{} {:?}", change, change.reason);

@@ -79,8 +79,8 @@ fn a_store_that_holds_one_is_told_of_and_worked_with() {
 fn pkcs12(protection: Protection) -> World {
     let mut world = World::new(1);
     let root = NewEntry::Trusted {
-        alias: Some("vendor root".to_owned()),
-        der: world::pool().foreign[0].certificate.der().to_vec(),
+        alias: Some("vendor root".into()),
+        certificate: world::pool().foreign[0].certificate.clone(),
         created_ms: 0,
     };
     let edits = Edits { add: vec![root], ..Edits::default() };

@@ -1,10 +1,13 @@
 //! Keys and certificates for the demo, the bad ones too.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256,
     PKCS_RSA_SHA256, RsaKeySize,
 };
+use trustmason_keystore::Certificate;
 use zeroize::Zeroizing;
 
 use super::{DemoError, failed};
@@ -13,7 +16,7 @@ use super::{DemoError, failed};
 #[derive(Clone)]
 pub(super) struct Made {
     /// The certificate.
-    pub(super) der: Vec<u8>,
+    pub(super) certificate: Arc<Certificate>,
     /// The key, PKCS#8.
     pub(super) key: Zeroizing<Vec<u8>>,
 }
@@ -80,7 +83,8 @@ fn dates(params: &mut CertificateParams, from: Date, to: Date) -> Result<(), Dem
 
 fn sign(params: CertificateParams, key: &KeyPair) -> Result<Made, DemoError> {
     let certificate = params.self_signed(key).map_err(failed("a certificate"))?;
-    Ok(Made { der: certificate.der().to_vec(), key: Zeroizing::new(key.serialize_der()) })
+    let certificate = Certificate::parse(certificate.der()).map_err(failed("a certificate"))?;
+    Ok(Made { certificate: Arc::new(certificate), key: Zeroizing::new(key.serialize_der()) })
 }
 
 /// Makes many at once: keys take their time, and there is more than one core.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use rand_core::{TryRng as _, UnwrapErr};
-use trustmason_keystore::{Edits, Format, Image, NewEntry, NewKey, Password, Store};
+use trustmason_keystore::{Certificate, Edits, Format, Image, NewEntry, NewKey, Password, Store};
+use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
     DeclaredFormat, Edge, HostPath, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
@@ -137,7 +139,7 @@ impl<'a> Layout<'a> {
         let mut add = Vec::new();
         if def.vendor_entries {
             for (n, root) in self.roots.iter().enumerate() {
-                add.push(trusted(format!("demoroot{:03}", n + 1), &root.der, installed));
+                add.push(trusted(format!("demoroot{:03}", n + 1), &root.certificate, installed));
             }
         }
         for (id, made) in &self.identities {
@@ -146,16 +148,16 @@ impl<'a> Layout<'a> {
                 && *store == def.id
             {
                 add.push(NewEntry::PrivateKey {
-                    alias: alias.clone(),
+                    alias: Some(alias.as_str().into()),
                     key: NewKey::Plain(made.key.clone()),
-                    chain: vec![made.der.clone()],
+                    chain: vec![Arc::clone(&made.certificate)],
                     created_ms: installed,
                 });
             }
         }
         for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
-            if let Some((alias, der)) = self.entry(edge) {
-                add.push(trusted(alias, der, installed));
+            if let Some((alias, certificate)) = self.entry(edge) {
+                add.push(trusted(alias, certificate, installed));
             }
         }
         for sin in SINS {
@@ -169,7 +171,7 @@ impl<'a> Layout<'a> {
                 | Sin::OlderAlias { .. } => continue,
             };
             if let (true, Some(made)) = (is_store(&def.id, store), self.others.get(name)) {
-                add.push(trusted(alias, &made.der, installed));
+                add.push(trusted(alias, &made.certificate, installed));
             }
         }
         let format = match def.format {
@@ -185,7 +187,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The entry an edge has before the demo begins.
-    fn entry(&self, edge: &Edge) -> Option<(String, &[u8])> {
+    fn entry(&self, edge: &Edge) -> Option<(String, &Arc<Certificate>)> {
         let Subject::Identity(id) = &edge.subject else { return None };
         let mut alias = edge.alias.clone()?;
         let mut made = self.identities.get(id)?;
@@ -201,7 +203,7 @@ impl<'a> Layout<'a> {
                 _ => {}
             }
         }
-        Some((alias, &made.der))
+        Some((alias, &made.certificate))
     }
 
     /// A folder with what a store of another machine holds, as an export would leave it.
@@ -209,7 +211,7 @@ impl<'a> Layout<'a> {
         for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
             let Subject::Identity(id) = &edge.subject else { continue };
             if let Some(made) = self.identities.get(id) {
-                put(&place(path).join(format!("{}_{}.pem", id.host, id.name)), pem(&made.der)?.as_bytes())?;
+                put(&place(path).join(format!("{}_{}.pem", id.host, id.name)), pem(&made.certificate).as_bytes())?;
             }
         }
         Ok(())
@@ -221,7 +223,7 @@ impl<'a> Layout<'a> {
         for (id, def) in &self.topology.identities {
             let (Source::Exported { names }, Some(made)) = (&def.source, self.identities.get(id)) else { continue };
             if let Some(name) = names.first() {
-                put(&self.topology.certificates_dir.join(name), pem(&made.der)?.as_bytes())?;
+                put(&self.topology.certificates_dir.join(name), pem(&made.certificate).as_bytes())?;
                 n += 1;
             }
         }
@@ -260,8 +262,8 @@ fn random_password() -> Result<Zeroizing<String>, DemoError> {
     Ok(Zeroizing::new(bytes.iter().map(|b| format!("{b:02x}")).collect()))
 }
 
-fn trusted(alias: String, der: &[u8], created_ms: i64) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias), der: der.to_vec(), created_ms }
+fn trusted(alias: String, certificate: &Arc<Certificate>, created_ms: i64) -> NewEntry {
+    NewEntry::Trusted { alias: Some(alias.into()), certificate: Arc::clone(certificate), created_ms }
 }
 
 /// Whether an identity is the one a sin means by `host/name`.
@@ -280,11 +282,6 @@ fn days(from: Date, n: i32) -> Result<Date, DemoError> {
 
 fn place(path: &HostPath) -> PathBuf {
     path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
-}
-
-fn pem(der: &[u8]) -> Result<String, DemoError> {
-    let certificate = trustmason_keystore::Certificate::parse(der).map_err(failed("a certificate"))?;
-    Ok(trustmason_plan::pack::pem(&certificate))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {

@@ -408,8 +408,12 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
     for entry in held {
         let name = entry.alias.as_deref().map_or_else(String::new, escape);
         let rotation: Vec<&Forecast> = case.foretold(&def.id, entry.alias.as_deref()).collect();
-        let changes: Vec<&Change> =
-            case.plan.changes.iter().filter(|c| c.store == def.id && c.alias == entry.alias).collect();
+        let changes: Vec<&Change> = case
+            .plan
+            .changes
+            .iter()
+            .filter(|c| c.store == def.id && c.alias.as_deref() == entry.alias.as_deref())
+            .collect();
         let moves = changes.iter().any(|c| matches!(c.deed, Deed::Rename { .. }));
         let why = match rotation.first() {
             Some(one) => format!("for the rotation of {}", one.identity),
@@ -424,12 +428,9 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
         for change in &changes {
             change_line(out, change);
         }
-        for finding in case
-            .plan
-            .findings
-            .iter()
-            .filter(|f| f.store.as_ref() == Some(&def.id) && f.alias == entry.alias && f.change.is_none())
-        {
+        for finding in case.plan.findings.iter().filter(|f| {
+            f.store.as_ref() == Some(&def.id) && f.alias.as_deref() == entry.alias.as_deref() && f.change.is_none()
+        }) {
             line!(out, "  {}", super::plan::finding(finding));
         }
         if changes.is_empty() && rotation.is_empty() {

@@ -127,7 +127,7 @@ fn entry_document(listing: &Listing, entry: &Entry) -> EntryDocument {
     });
     let note = listing.notes.get(&entry.id);
     EntryDocument {
-        alias: entry.alias.clone(),
+        alias: entry.alias.clone().map(String::from),
         friendly_name: note.and_then(|n| n.name.clone()),
         registry_key: note.and_then(|n| n.registry_key.clone()),
         kind: entry.kind.as_str(),
@@ -166,14 +166,14 @@ fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
             Some((kind, alias, message)) => (kind.as_str().to_owned(), alias, message),
             None => {
                 let entry = remark.entry().and_then(|id| listing.entries.iter().find(|e| e.id == id));
-                ("remark".to_owned(), entry.and_then(|e| e.alias.clone()), remark.to_string())
+                ("remark".to_owned(), entry.and_then(|e| e.alias.clone()).map(String::from), remark.to_string())
             }
         };
         all.push((finding, alias, message));
     }
     for (id, key) in &listing.keys {
         if let Err(why) = key {
-            let alias = listing.entries.iter().find(|e| e.id == *id).and_then(|e| e.alias.clone());
+            let alias = listing.entries.iter().find(|e| e.id == *id).and_then(|e| e.alias.clone()).map(String::from);
             all.push(("key-password-mismatch".to_owned(), alias, why.clone()));
         }
     }

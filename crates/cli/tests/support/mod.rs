@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rand_core::{TryCryptoRng, TryRng};
 use rcgen::{
@@ -25,7 +25,8 @@ use rcgen::{
     PKCS_RSA_SHA256, SerialNumber,
 };
 use trustmason_keystore::{
-    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock, fold_alias,
+    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    fold_alias,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
@@ -178,7 +179,7 @@ fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
     if format != DeclaredFormat::Jceks || n >= FIRST_MADE {
         return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
     }
-    NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string())[0]).unwrap())
+    NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string().into())[0]).unwrap())
 }
 
 /// The root of an authority under one of the keys, made by what its test changes.
@@ -192,6 +193,11 @@ pub fn root(cn: &str, key_number: usize, change: impl FnOnce(&mut CertificatePar
     params.not_after = rcgen::date_time_ymd(2049, 1, 1);
     change(&mut params);
     params.self_signed(&key(key_number)).unwrap().der().to_vec()
+}
+
+/// A certificate to write, as edits take it.
+pub fn parsed(der: &[u8]) -> Arc<Certificate> {
+    Arc::new(Certificate::parse(der).unwrap())
 }
 
 /// Each is signed once: a test with many estates has mostly the same ones in them.
@@ -331,25 +337,29 @@ impl Estate {
                 }
                 Place::File(path) => {
                     let mut add: Vec<NewEntry> = trusted
-                        .map(|(alias, _, der)| NewEntry::Trusted { alias, der: der.clone(), created_ms: INSTALLED })
+                        .map(|(alias, _, der)| NewEntry::Trusted {
+                            alias: alias.map(Alias::from),
+                            certificate: parsed(der),
+                            created_ms: INSTALLED,
+                        })
                         .collect();
                     for (id, identity) in &self.topology.identities {
                         if let Source::KeyEntry { store, alias } = &identity.source
                             && *store == def.id
                         {
                             add.push(NewEntry::PrivateKey {
-                                alias: alias.clone(),
+                                alias: Some(alias.as_str().into()),
                                 key: new_key(def.format, key_of(id.host.as_str())),
-                                chain: vec![self.certificates[id].clone()],
+                                chain: vec![parsed(&self.certificates[id])],
                                 created_ms: INSTALLED,
                             });
                         }
                     }
                     if def.vendor_entries {
-                        let der = certificate(&Wish::of("vendor-root.example", 7));
+                        let certificate = parsed(&certificate(&Wish::of("vendor-root.example", 7)));
                         add.push(NewEntry::Trusted {
-                            alias: Some("vendorroot".to_owned()),
-                            der,
+                            alias: Some("vendorroot".into()),
+                            certificate,
                             created_ms: INSTALLED,
                         });
                     }
@@ -403,7 +413,7 @@ impl Estate {
     pub fn remove(&self, short: &str, alias: &str) {
         let store = self.open(short);
         let mut edits = Edits::default();
-        for id in store.find(alias) {
+        for id in store.find(&alias.into()) {
             edits.disposition.insert(id, Disposition::Remove);
         }
         assert!(!edits.disposition.is_empty(), "{short} has no {alias}");
@@ -414,7 +424,7 @@ impl Estate {
     pub fn rename(&self, short: &str, alias: &str, to: &str) {
         let store = self.open(short);
         let mut edits = Edits::default();
-        edits.disposition.insert(store.find(alias)[0], Disposition::Rename(to.to_owned()));
+        edits.disposition.insert(store.find(&alias.into())[0], Disposition::Rename(to.into()));
         self.write(&self.id(short), &store, &edits);
     }
 
@@ -422,10 +432,14 @@ impl Estate {
     pub fn put(&self, short: &str, alias: &str, der: Vec<u8>) {
         let store = self.open(short);
         let mut edits = Edits::default();
-        for id in store.find(alias) {
+        for id in store.find(&alias.into()) {
             edits.disposition.insert(id, Disposition::Remove);
         }
-        edits.add.push(NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms: INSTALLED });
+        edits.add.push(NewEntry::Trusted {
+            alias: Some(alias.into()),
+            certificate: parsed(&der),
+            created_ms: INSTALLED,
+        });
         self.write(&self.id(short), &store, &edits);
     }
 

@@ -3,7 +3,7 @@
 //! the very bytes that are about to be written.
 
 use trustmason_keystore::{
-    AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
+    Alias, AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
     NewEntry, Password, ReadError, Store, Unlock, fold_alias,
 };
 use trustmason_plan::change::{Action, Change, ChangeId, Deed};
@@ -88,15 +88,13 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofErr
 
 /// Refuses a new key for an entry that is not the identity's own: a private key under its alias, or nothing there at all.
 fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), ProofError> {
+    let wanted = Alias::of(alias);
     let fits = match entry.and_then(|id| store.entry(id)) {
         Some(entry) => {
-            let own = entry
-                .alias
-                .as_deref()
-                .map_or(store.format() == Format::PemPair, |a| fold_alias(a) == fold_alias(alias));
+            let own = entry.alias.as_ref().map_or(store.format() == Format::PemPair, |stored| stored.folds_to(&wanted));
             own && matches!(entry.kind, EntryKind::PrivateKey { .. })
         }
-        None => entry.is_none() && store.find(alias).is_empty(),
+        None => entry.is_none() && store.find(&wanted).is_empty(),
     };
     if fits { Ok(()) } else { Err(ProofError::NotItsKey { alias: alias.to_owned() }) }
 }
@@ -192,20 +190,20 @@ fn grown(after: &Store, entry: &Entry, chain: impl Iterator<Item = Fingerprint>)
 fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
     let old = before.entries().iter().filter_map(|entry| match edits.disposition.get(&entry.id) {
         None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
-        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
+        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to.as_str())),
         Some(Disposition::Remove) => None,
-        Some(Disposition::ReplaceKey { chain, .. }) => Some(Wanted::Key {
-            alias: entry.alias.as_deref(),
-            chain: chain.iter().map(|c| Fingerprint::of(c)).collect(),
-        }),
+        Some(Disposition::ReplaceKey { chain, .. }) => {
+            Some(Wanted::Key { alias: entry.alias.as_deref(), chain: chain.iter().map(|c| c.fingerprint()).collect() })
+        }
     });
     let new = edits.add.iter().map(|entry| match entry {
-        NewEntry::Trusted { alias, der, .. } => {
-            Wanted::Trusted { alias: alias.as_deref(), print: Fingerprint::of(der) }
+        NewEntry::Trusted { alias, certificate, .. } => {
+            Wanted::Trusted { alias: alias.as_ref().map(Alias::as_str), print: certificate.fingerprint() }
         }
-        NewEntry::PrivateKey { alias, chain, .. } => {
-            Wanted::Key { alias: Some(alias), chain: chain.iter().map(|c| Fingerprint::of(c)).collect() }
-        }
+        NewEntry::PrivateKey { alias, chain, .. } => Wanted::Key {
+            alias: alias.as_ref().map(Alias::as_str),
+            chain: chain.iter().map(|c| c.fingerprint()).collect(),
+        },
     });
     old.chain(new).collect()
 }

@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
-use trustmason_keystore::{Format, NewKey};
+use trustmason_keystore::{Certificate, Format, NewKey};
 use trustmason_plan::change::{After, ChangeId, DeleteReason, Issued, Material, Phase};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -14,19 +15,20 @@ fn password() -> Password {
     Password::new("changeit")
 }
 
-fn certificate(name: &str) -> (Vec<u8>, Vec<u8>) {
+fn certificate(name: &str) -> (Arc<Certificate>, Vec<u8>) {
     let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    (params.self_signed(&key).unwrap().der().to_vec(), key.serialize_der())
+    let der = params.self_signed(&key).unwrap().der().to_vec();
+    (Arc::new(Certificate::parse(&der).unwrap()), key.serialize_der())
 }
 
 fn trusted(alias: &str) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias.into()), der: certificate("a.example").0, created_ms: 1 }
+    NewEntry::Trusted { alias: Some(alias.into()), certificate: certificate("a.example").0, created_ms: 1 }
 }
 
 fn key(alias: &str) -> NewEntry {
-    let (der, key) = certificate("k.example");
-    NewEntry::PrivateKey { alias: alias.into(), key: NewKey::Plain(key.into()), chain: vec![der], created_ms: 1 }
+    let (leaf, key) = certificate("k.example");
+    NewEntry::PrivateKey { alias: Some(alias.into()), key: NewKey::Plain(key.into()), chain: vec![leaf], created_ms: 1 }
 }
 
 fn edit(store: &Store, edits: &Edits) -> Image {
@@ -137,9 +139,9 @@ fn what_was_planned_passes_and_anything_else_does_not() {
 fn a_neighbour_that_was_written_anew_is_noticed() {
     let before = store(vec![trusted("a"), trusted("b")]);
     let edits = Edits { add: vec![trusted("c")], ..Edits::default() };
-    let der = before.entries()[0].certificates()[0].der().to_vec();
+    let certificate = Arc::clone(before.entries()[0].certificates()[0].certificate().unwrap());
     // The same alias and the same certificate, with another date.
-    let rewritten = NewEntry::Trusted { alias: Some("a".into()), der, created_ms: 2 };
+    let rewritten = NewEntry::Trusted { alias: Some("a".into()), certificate, created_ms: 2 };
     let disposition = BTreeMap::from([(before.entries()[0].id, Disposition::Remove)]);
     let image = edit(&before, &Edits { disposition, add: vec![rewritten, edits.add[0].clone()] });
     assert!(judge(&before, &edits, &image).unwrap_err().to_string().contains("entry `a` as it was"));

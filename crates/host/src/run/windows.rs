@@ -51,9 +51,6 @@ pub enum TurnError {
     /// A certificate that is to come cannot be encoded.
     #[error(transparent)]
     Element(#[from] EditError),
-    /// A certificate that is to come cannot be read.
-    #[error("a certificate that cannot be read would be brought there")]
-    Unreadable,
 }
 
 /// What happens to one system store.
@@ -151,16 +148,11 @@ fn turned(
 ) -> Result<BTreeMap<SystemStore, Turn>, RefusedEdit> {
     proof::allowed(&listing.store, changes)?;
     let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
-    Ok(turns(listing, place, &edits, work.hands.certificates)?)
+    Ok(turns(listing, place, &edits)?)
 }
 
 /// Which certificate comes into which system store, and which leaves where. What is there is not brought a second time.
-fn turns(
-    listing: &Listing,
-    place: &SystemPlace,
-    edits: &Edits,
-    certificates: &Interner,
-) -> Result<BTreeMap<SystemStore, Turn>, TurnError> {
+fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeMap<SystemStore, Turn>, TurnError> {
     let mut turns: BTreeMap<SystemStore, Turn> = BTreeMap::new();
     for (id, what) in &edits.disposition {
         match what {
@@ -180,14 +172,13 @@ fn turns(
         }
     }
     for new in &edits.add {
-        let NewEntry::Trusted { der, .. } = new else { return Err(TurnError::Key) };
-        let element = serialised_element(der)?;
-        let slot = certificates.intern(der);
-        let certificate = slot.certificate().ok_or(TurnError::Unreadable)?;
+        let NewEntry::Trusted { certificate, .. } = new else { return Err(TurnError::Key) };
+        let element = serialised_element(certificate)?;
         let store = place.store_for(certificate);
         let held = listing.parts.get(&store).into_iter().flat_map(Store::entries);
-        let there =
-            held.filter_map(|e| Some(e.certificates().first()?.fingerprint())).any(|print| print == slot.fingerprint());
+        let there = held
+            .filter_map(|e| Some(e.certificates().first()?.fingerprint()))
+            .any(|print| print == certificate.fingerprint());
         let turn = turns.entry(store).or_default();
         if !there && !turn.add.contains(&element) {
             turn.add.push(element);

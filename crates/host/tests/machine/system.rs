@@ -225,7 +225,7 @@ fn a_certificate_of_group_policy_serves_and_is_nobodys_to_remove() {
     let mut machine = Machine::new();
     let bad = make("Bad Root", &[]).certificate;
     machine.world.topology.distrust.insert(bad.fingerprint(), "compromised".to_owned());
-    let policy = vec![serialised_element(machine.chain.root.der()).unwrap(), element(&bad, &[])];
+    let policy = vec![serialised_element(&machine.chain.root).unwrap(), element(&bad, &[])];
     machine.system.policy.lock().unwrap().insert(SystemStore::Root, policy);
     let plan = machine.plan();
     assert_eq!(plan.changes.len(), 1, "only the intermediate is missing: {:?}", plan.changes);

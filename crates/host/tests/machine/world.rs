@@ -109,14 +109,18 @@ pub fn pem(certificate: &Certificate) -> String {
 }
 
 pub fn trusted(alias: &str, certificate: &Certificate) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias.into()), der: certificate.der().to_vec(), created_ms: 1_600_000_000_000 }
+    NewEntry::Trusted {
+        alias: Some(alias.into()),
+        certificate: Arc::new(certificate.clone()),
+        created_ms: 1_600_000_000_000,
+    }
 }
 
 pub fn key(alias: &str, pair: &Pair) -> NewEntry {
     NewEntry::PrivateKey {
-        alias: alias.into(),
+        alias: Some(alias.into()),
         key: NewKey::Plain(pair.pkcs8.clone().into()),
-        chain: vec![pair.certificate.der().to_vec()],
+        chain: vec![Arc::new(pair.certificate.clone())],
         created_ms: 1_600_000_000_000,
     }
 }
@@ -141,7 +145,11 @@ pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option
         }
     }
     let first = |e: &trustmason_keystore::Entry| e.certificates().first().map(|c| c.fingerprint());
-    store.entries().iter().map(|e| (e.alias.clone().unwrap_or_default(), e.kind.as_str(), first(e))).collect()
+    store
+        .entries()
+        .iter()
+        .map(|e| (e.alias.clone().map(String::from).unwrap_or_default(), e.kind.as_str(), first(e)))
+        .collect()
 }
 
 /// A folder in memory where there is one: hundreds of runs sync thousands of files, and no disk is to be proved here.

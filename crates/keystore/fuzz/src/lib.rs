@@ -6,11 +6,13 @@
 mod seeds;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use rand_core::{TryCryptoRng, TryRng};
 use sha1::{Digest as _, Sha1};
 use trustmason_keystore::{
-    Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store, Unlock,
+    Certificate, Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store,
+    Unlock,
 };
 
 pub use seeds::seeds;
@@ -121,12 +123,13 @@ fn edits(store: &Store, mode: u8) -> Edits {
     let count = store.entries().len();
     if let Some(entry) = store.entries().get(usize::from(mode >> 4) % count.max(1)) {
         match mode >> 2 & 3 {
-            1 => drop(edits.disposition.insert(entry.id, Disposition::Rename("renamed".to_owned()))),
+            1 => drop(edits.disposition.insert(entry.id, Disposition::Rename("renamed".into()))),
             2 => drop(edits.disposition.insert(entry.id, Disposition::Remove)),
             _ => {}
         }
     }
-    edits.add.push(NewEntry::Trusted { alias: Some("imported".to_owned()), der: CERTIFICATE.to_vec(), created_ms: 1 });
+    let certificate = Arc::new(Certificate::parse(CERTIFICATE).expect("what is imported is a certificate"));
+    edits.add.push(NewEntry::Trusted { alias: Some("imported".into()), certificate, created_ms: 1 });
     edits
 }
 

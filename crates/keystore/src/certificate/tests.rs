@@ -1,11 +1,20 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+use std::sync::Arc;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
 };
 
 use super::*;
+
+impl Certificate {
+    /// A certificate to write, as edits take it.
+    pub(crate) fn shared(der: &[u8]) -> Arc<Self> {
+        Arc::new(parse(der))
+    }
+}
 
 fn params(common_name: &str, names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

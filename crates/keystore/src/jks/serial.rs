@@ -9,6 +9,7 @@ use crate::error::{Class, ReadError};
 use crate::reader::{Reader, Short};
 use crate::text::visible;
 
+use super::layout::RESTORE;
 use super::mutf8;
 
 const SEALED: [&str; 2] = ["com.sun.crypto.provider.SealedObjectForKeyProtector", "javax.crypto.SealedObject"];
@@ -57,7 +58,7 @@ struct Walk<'a> {
 fn cut(short: Short) -> ReadError {
     let cause =
         format!("a sealed secret key is cut off: {} bytes are needed and {} are left", short.wanted, short.left);
-    ReadError::new(Class::Corrupt, cause, super::RESTORE).offset(short.at)
+    ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
 }
 
 /// Where a sealed object ends, and whether a JVM takes it.
@@ -80,7 +81,7 @@ pub(super) fn sealed_object(bytes: &[u8], start: usize) -> Result<Sealed> {
 
 impl Walk<'_> {
     fn corrupt(&self, at: usize, cause: &str) -> ReadError {
-        ReadError::new(Class::Corrupt, cause, super::RESTORE).offset(at)
+        ReadError::new(Class::Corrupt, cause, RESTORE).offset(at)
     }
 
     fn code(&mut self) -> Result<(usize, u8)> {

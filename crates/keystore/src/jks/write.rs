@@ -1,43 +1,46 @@
 //! Writing JKS and JCEKS: what is not edited is copied, the digest is made anew.
 
+use std::sync::Arc;
+
 use rand_core::CryptoRng;
 
-use super::{DIGEST, TAG_KEY, TAG_TRUSTED, digest, digest_matches, magic, mutf8, protect};
+use super::layout::{File, Java, Kind, TAG_KEY, TAG_TRUSTED, digest, digest_matches};
+use super::{mutf8, protect};
+use crate::alias::Alias;
+use crate::certificate::Certificate;
 use crate::edit::{
-    Disposition, Edits, NewEntry, NewKey, acceptable, check_aliases, check_loadable, new_alias, sealed_key,
+    Disposition, Edits, NewEntry, NewKey, check_aliases, check_certificate, check_loadable, new_alias, sealed_key,
 };
+use crate::entry::{EntryId, EntryKind};
 use crate::error::EditError;
-use crate::format::Format;
 use crate::password::Password;
-use crate::store::{EntryId, EntryKind, Store};
 
 /// The next content of the file. Bytes after the old digest are kept (a JVM ignores them; they are not ours to drop).
 pub(crate) fn edit(
-    store: &Store,
+    store: &Java,
     edits: &Edits,
     password: Option<&Password>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, EditError> {
-    let password = password.ok_or(EditError::PasswordNeeded { format: store.format })?;
-    let old_digest = store.bytes.get(store.body_end..store.body_end + DIGEST);
-    if !store.fresh {
-        let body = store.bytes.get(..store.body_end).unwrap_or_default();
-        if !old_digest.is_some_and(|found| digest_matches(password, body, found)) {
-            return Err(EditError::WrongPassword);
-        }
+    let format = store.kind.format();
+    let password = password.ok_or(EditError::PasswordNeeded { format })?;
+    if let Some(file) = &store.file
+        && !file.digest().is_some_and(|found| digest_matches(password, file.body(), found))
+    {
+        return Err(EditError::WrongPassword);
     }
-    check_loadable(store, edits)?;
-    check_aliases(store, edits)?;
+    check_loadable(store.entries.remarks(), edits)?;
+    check_aliases(format, store.entries.list(), edits)?;
 
     let removed = |id: &EntryId| matches!(edits.disposition.get(id), Some(Disposition::Remove));
-    let count = store.entries.iter().filter(|entry| !removed(&entry.id)).count() + edits.add.len();
+    let count = store.entries.list().iter().filter(|entry| !removed(&entry.id)).count() + edits.add.len();
     let count = u32::try_from(count)
-        .map_err(|_| EditError::NotRepresentable { format: store.format, why: "more than 2^32 entries".to_owned() })?;
-    let mut writer = Writer { store, password, rng, out: Vec::with_capacity(store.bytes.len() + 4096) };
-    writer.out.extend(magic(store.format));
+        .map_err(|_| EditError::NotRepresentable { format, why: "more than 2^32 entries".to_owned() })?;
+    let mut writer = Writer { store, password, rng, out: Vec::with_capacity(store.bytes().len() + 4096) };
+    writer.out.extend(store.kind.magic());
     writer.out.extend(store.version.to_be_bytes());
     writer.out.extend(count.to_be_bytes());
-    for entry in &store.entries {
+    for entry in store.entries.list() {
         match edits.disposition.get(&entry.id) {
             None | Some(Disposition::Keep) => writer.copy(entry.id),
             Some(Disposition::Rename(alias)) => writer.rename(entry.id, alias)?,
@@ -54,27 +57,36 @@ pub(crate) fn edit(
     }
     for new in &edits.add {
         match new {
-            NewEntry::Trusted { alias, der, created_ms } => {
-                let alias = new_alias(store.format, alias.as_deref().unwrap_or_default())?;
-                acceptable(Some(&alias), der)?;
-                writer.head(TAG_TRUSTED, &mutf8::encode(&alias), *created_ms);
-                writer.certificate(&alias, der)?;
+            NewEntry::Trusted { alias, certificate, created_ms } => {
+                let alias = new_alias(alias.as_ref())?;
+                check_certificate(Some(alias.as_str()), certificate)?;
+                writer.head(TAG_TRUSTED, &alias_field(alias)?, *created_ms);
+                writer.certificate(alias.as_str(), certificate)?;
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(store.format, alias)?;
-                writer.private_key(&alias, &mutf8::encode(&alias), key, chain, *created_ms)?;
+                let alias = new_alias(alias.as_ref())?;
+                writer.private_key(alias.as_str(), &alias_field(alias)?, key, chain, *created_ms)?;
             }
         }
     }
     let mut out = writer.out;
     let seal = digest(password, &out);
     out.extend(seal);
-    out.extend(store.bytes.get(store.body_end + DIGEST..).unwrap_or_default());
+    out.extend(store.file.iter().flat_map(File::tail));
     Ok(out)
 }
 
+/// A new alias as the file has it. A field of 16 bits counts its bytes.
+fn alias_field(alias: &Alias) -> Result<Vec<u8>, EditError> {
+    let bytes = mutf8::encode(alias.as_str());
+    if bytes.len() > usize::from(u16::MAX) {
+        return Err(EditError::BadAlias { alias: alias.to_string(), why: "it is longer than 65535 bytes" });
+    }
+    Ok(bytes)
+}
+
 struct Writer<'a> {
-    store: &'a Store,
+    store: &'a Java,
     password: &'a Password,
     rng: &'a mut dyn CryptoRng,
     out: Vec<u8>,
@@ -82,31 +94,29 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn copy(&mut self, id: EntryId) {
-        if let Some(bytes) = self.store.places.get(id.0).and_then(|place| self.store.bytes.get(place.whole.clone())) {
-            self.out.extend_from_slice(bytes);
-        }
+        self.out.extend_from_slice(self.store.at(id, |place| Some(&place.whole)).unwrap_or_default());
     }
 
     fn raw_alias(&self, id: EntryId) -> &[u8] {
-        let place = self.store.places.get(id.0);
-        place.and_then(|place| self.store.bytes.get(place.alias.clone())).unwrap_or_default()
+        self.store.at(id, |place| Some(&place.alias)).unwrap_or_default()
     }
 
     /// Everything but the alias stays.
-    fn rename(&mut self, id: EntryId, alias: &str) -> Result<(), EditError> {
-        let Some(place) = self.store.places.get(id.0) else {
+    fn rename(&mut self, id: EntryId, alias: &Alias) -> Result<(), EditError> {
+        let Some(place) = self.store.entries.place(id) else {
             return Ok(());
         };
-        let tag = self.store.bytes.get(place.whole.start..place.alias.start.saturating_sub(2)).unwrap_or_default();
-        let rest = self.store.bytes.get(place.alias.end..place.whole.end).unwrap_or_default();
-        let alias = mutf8::encode(&new_alias(self.store.format, alias)?);
+        let bytes = self.store.bytes();
+        let tag = bytes.get(place.whole.start..place.alias.start.saturating_sub(2)).unwrap_or_default();
+        let rest = bytes.get(place.alias.end..place.whole.end).unwrap_or_default();
+        let alias = alias_field(new_alias(Some(alias))?)?;
         self.out.extend_from_slice(tag);
         self.block16(&alias);
         self.out.extend_from_slice(rest);
         Ok(())
     }
 
-    /// Lengths were checked by `new_alias` or come from a 16-bit field.
+    /// Lengths were checked by `alias_field` or come from a 16-bit field.
     fn block16(&mut self, bytes: &[u8]) {
         self.out.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.out.extend_from_slice(bytes);
@@ -114,7 +124,7 @@ impl Writer<'_> {
 
     fn block32(&mut self, alias: &str, bytes: &[u8]) -> Result<(), EditError> {
         let length = u32::try_from(bytes.len()).map_err(|_| EditError::NotRepresentable {
-            format: self.store.format,
+            format: self.store.kind.format(),
             why: format!("what entry `{alias}` holds is longer than 4 GiB"),
         })?;
         self.out.extend(length.to_be_bytes());
@@ -128,11 +138,11 @@ impl Writer<'_> {
         self.out.extend(created_ms.to_be_bytes());
     }
 
-    fn certificate(&mut self, alias: &str, der: &[u8]) -> Result<(), EditError> {
+    fn certificate(&mut self, alias: &str, certificate: &Certificate) -> Result<(), EditError> {
         if self.store.version == 2 {
             self.block16(b"X.509");
         }
-        self.block32(alias, der)
+        self.block32(alias, certificate.der())
     }
 
     fn private_key(
@@ -140,27 +150,27 @@ impl Writer<'_> {
         alias: &str,
         raw_alias: &[u8],
         key: &NewKey,
-        chain: &[Vec<u8>],
+        chain: &[Arc<Certificate>],
         created_ms: i64,
     ) -> Result<(), EditError> {
-        let format = self.store.format;
+        let format = self.store.kind.format();
         let sealed = sealed_key(format, alias, key, chain, |plain| self.seal(plain, alias))?;
         self.head(TAG_KEY, raw_alias, created_ms);
         self.block32(alias, &sealed)?;
         let count = u32::try_from(chain.len()).unwrap_or(u32::MAX);
         self.out.extend(count.to_be_bytes());
-        for der in chain {
-            self.certificate(alias, der)?;
+        for certificate in chain {
+            self.certificate(alias, certificate)?;
         }
         Ok(())
     }
 
     fn seal(&mut self, plain: &[u8], alias: &str) -> Result<Vec<u8>, EditError> {
-        if self.store.format != Format::Jceks {
+        if self.store.kind != Kind::Jceks {
             return Ok(protect::seal_jks(plain, self.password, self.rng));
         }
         if !self.password.is_printable_ascii() {
-            return Err(EditError::PasswordNotAscii { format: Format::Jceks });
+            return Err(EditError::PasswordNotAscii { format: self.store.kind.format() });
         }
         protect::seal_jceks(plain, self.password, self.rng)
             .ok_or_else(|| EditError::BadKey { alias: alias.to_owned(), why: "it could not be encrypted".to_owned() })

@@ -4,71 +4,128 @@
 //! entry and stays. Edits name only the files they touch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use super::{Found, append, bundle, is_text, newline, no_certificate, read, still_read, take_in, without};
-use crate::edit::{Disposition, Edits, NewEntry, TouchedFiles, acceptable};
+use rand_core::CryptoRng;
+
+use super::blocks::{self, Found};
+use super::bundle::{self, Piece};
+use super::write::{append, newline, still_read, text, without};
+use crate::alias::{Alias, fold_alias};
+use crate::certificate::Certificate;
+use crate::content::Content;
+use crate::detect::{Detected, detect, foreign};
+use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
+use crate::entries::Entries;
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
-use crate::fingerprint::Fingerprint;
-use crate::format::{Detected, Format, detect, fold_alias};
+use crate::format::Format;
 use crate::intern::Interner;
+use crate::password::Password;
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Place, Store};
+use crate::single;
 use crate::text::visible;
-use crate::{foreign, pkcs7, single};
+use crate::textual::is_text;
 
-pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Store {
+/// A folder of certificate files.
+#[derive(Default)]
+pub(crate) struct Folder {
+    /// Names and contents, in the order of the names.
+    files: Vec<(String, Vec<u8>)>,
+    entries: Entries<Place>,
+}
+
+/// Where an entry is.
+struct Place {
+    /// The number of its file.
+    file: usize,
+    /// Its bytes in the file.
+    whole: Range<usize>,
+    /// It stands in a PKCS#7 bundle, whose members cannot be cut out one by one.
+    bundled: bool,
+}
+
+pub(crate) fn open(mut files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Folder {
     files.sort();
-    let mut store = Store::new(Format::PemDirectory, Vec::new(), false);
+    let mut entries = Entries::new();
     for (file, (name, bytes)) in files.iter().enumerate() {
-        if let Err(error) = take_file(&mut store, file, name, bytes, certificates) {
-            let entry = EntryId(store.entries.len());
+        if let Err(error) = take_file(&mut entries, file, name, bytes, certificates) {
+            let entry = entries.next_id();
             let why = error.cause().to_owned();
             let may_be_certificate = may_be_certificate(name, bytes, &error);
-            store.remarks.push(Remark::ForeignFile { entry, file: name.clone(), why: why.clone(), may_be_certificate });
-            let place = Place { file, whole: 0..bytes.len(), ..Place::default() };
-            store.push(Some(name.clone()), None, EntryKind::Opaque(why), place);
+            entries.remark(Remark::ForeignFile { entry, file: name.clone(), why: why.clone(), may_be_certificate });
+            let place = Place { file, whole: 0..bytes.len(), bundled: false };
+            entries.push(Some(name.as_str().into()), None, EntryKind::Opaque(why), place);
         }
     }
-    store.files = files;
-    store
+    Folder { files, entries }
+}
+
+impl Content for Folder {
+    fn format(&self) -> Format {
+        Format::PemDirectory
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.entries.list()
+    }
+
+    fn remarks(&self) -> &[Remark] {
+        self.entries.remarks()
+    }
+
+    fn files(&self) -> &[(String, Vec<u8>)] {
+        &self.files
+    }
+
+    fn raw(&self, entry: EntryId) -> Option<&[u8]> {
+        let place = self.entries.place(entry)?;
+        let (_, bytes) = self.files.get(place.file)?;
+        if is_text(bytes) { text(bytes, &place.whole) } else { bytes.get(place.whole.clone()) }
+    }
+
+    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+        edit(self, edits).map(Image::Directory)
+    }
 }
 
 fn take_file(
-    store: &mut Store,
+    entries: &mut Entries<Place>,
     file: usize,
     name: &str,
     bytes: &[u8],
     certificates: &Interner,
 ) -> Result<(), ReadError> {
+    let place = |whole| Place { file, whole, bundled: false };
     match detect(bytes).readable()? {
         Format::Pem => {
-            let found = read(bytes, certificates);
+            let found = blocks::read(bytes, certificates);
             if !found.iter().any(Found::is_certificate) {
                 // A key alone in a trust folder is worth saying; the whole file is one opaque entry.
-                let entry = EntryId(store.entries.len());
+                let entry = entries.next_id();
                 let remarks = found.iter().flat_map(|block| block.remarks(entry, Some(name)));
                 // What is damaged is said of the whole file.
-                store.remarks.extend(remarks.filter(|remark| !matches!(remark, Remark::BadBlock { .. })));
-                return Err(no_certificate(&found));
+                for remark in remarks.filter(|remark| !matches!(remark, Remark::BadBlock { .. })) {
+                    entries.remark(remark);
+                }
+                return Err(blocks::no_certificate(&found));
             }
-            take_in(store, found, file, Some(name));
+            blocks::take_in(entries, found, Some(name), place);
             Ok(())
         }
         Format::Der => {
             for (range, slot) in single::read(bytes, certificates)? {
-                let place = Place { file, whole: range, ..Place::default() };
-                store.push(Some(name.to_owned()), None, EntryKind::Trusted(slot), place);
+                entries.push(Some(name.into()), None, EntryKind::Trusted(slot), place(range));
             }
             Ok(())
         }
         Format::Pkcs7 => {
-            let first = store.entries.len();
-            if is_text(bytes) {
-                bundle::take_in(store, bytes, file, Some(name), certificates)?;
-            } else {
-                pkcs7::read(bytes, certificates)?.take_in(store, file, Some(name), None);
-            }
-            if store.entries.len() == first {
+            let first = entries.next_id();
+            bundle::take_in(entries, bytes, Some(name), certificates, |piece| match piece {
+                Piece::Member(whole) => Place { file, whole, bundled: true },
+                Piece::Block(whole) => place(whole),
+            })?;
+            if entries.next_id() == first {
                 let cause = "an empty PKCS#7 bundle";
                 return Err(ReadError::new(Class::NotAStore, cause, "export the certificates again"));
             }
@@ -128,14 +185,14 @@ fn may_be_certificate(name: &str, bytes: &[u8], error: &ReadError) -> bool {
 const FIRST: usize = 4096;
 
 /// The files that change.
-pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
-    let format = store.format;
+fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
+    let format = Format::PemDirectory;
     let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut taken = BTreeSet::new();
     let mut renamed: Vec<(String, Vec<u8>)> = Vec::new();
     // Entries stand in the order of their files.
-    let mut rest = store.entries.iter().zip(&store.places).peekable();
-    for (index, (name, bytes)) in store.files.iter().enumerate() {
+    let mut rest = folder.entries.iter().peekable();
+    for (index, (name, bytes)) in folder.files.iter().enumerate() {
         let mut cuts = Vec::new();
         let mut new_name = None;
         let mut entries = 0usize;
@@ -148,8 +205,8 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
                     bundled |= place.bundled;
                     cuts.push(place.whole.clone());
                 }
-                Some(Disposition::Rename(alias)) if alias == name => {}
-                Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias)?),
+                Some(Disposition::Rename(alias)) if alias.as_str() == name => {}
+                Some(Disposition::Rename(alias)) => new_name = Some(file_name(alias.as_str())?),
                 Some(Disposition::ReplaceKey { .. }) => {
                     return Err(EditError::CannotHoldKeys { format });
                 }
@@ -188,17 +245,17 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
             }
         }
     }
-    let ending = store.files.first().map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
+    let ending = folder.files.first().map_or(&b"\n"[..], |(_, bytes)| newline(bytes));
     for new in &edits.add {
         match new {
-            NewEntry::Trusted { alias, der, .. } => {
-                acceptable(alias.as_deref(), der)?;
+            NewEntry::Trusted { alias, certificate, .. } => {
+                check_certificate(alias.as_ref().map(Alias::as_str), certificate)?;
                 let name = match alias {
-                    Some(alias) => file_name(alias)?,
-                    None => made_name(der),
+                    Some(alias) => file_name(alias.as_str())?,
+                    None => made_name(certificate),
                 };
                 let mut bytes = Vec::new();
-                append(&mut bytes, der, "CERTIFICATE", ending);
+                append(&mut bytes, certificate.der(), "CERTIFICATE", ending);
                 renamed.push((name, bytes));
             }
             NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
@@ -206,7 +263,7 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
     }
     for (name, bytes) in renamed {
         if !taken.insert(fold_alias(&name).into_owned()) {
-            return Err(EditError::AliasTaken { alias: name });
+            return Err(EditError::AliasTaken { alias: Alias::from(name) });
         }
         image.insert(name, Some(bytes));
     }
@@ -214,8 +271,8 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
 }
 
 /// A name made from the fingerprint's first 16 digits.
-fn made_name(der: &[u8]) -> String {
-    let digits = Fingerprint::of(der).to_string();
+fn made_name(certificate: &Certificate) -> String {
+    let digits = certificate.fingerprint().to_string();
     format!("{}.pem", digits.get(..16).unwrap_or(&digits))
 }
 

@@ -5,7 +5,7 @@
 //! `get_header_and_data`, `sanitize_line`), as `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file` call it. The
 //! judge test compares it with the real one.
 
-use super::scan::{BEGIN, DASHES, END};
+use crate::textual::scan::{BEGIN, DASHES, END};
 
 /// `LINESIZE`: a longer line is read in pieces of one byte less.
 const LINE: usize = 255;

@@ -5,20 +5,30 @@
 //! The pair is one private key entry without an alias. Both halves change together or not at all, and a half that holds
 //! anything else is not rewritten, since nobody here could say what that is for.
 
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::openssl::Extent;
-use super::scan::{self, Block};
-use super::{Found, Note, append, label, newline, no_certificate, openssl, read};
+use super::blocks::{self, Found, Note};
+use super::openssl::{self, Extent};
+use super::write::{self, append, newline};
 use crate::certificate::KeyAlgorithm;
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, TouchedFiles, sealed_key};
+use crate::content::Content;
+use crate::detect::{Detected, detect};
+use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles, sealed_key};
+use crate::entries::Entries;
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::{Class, EditError, KeyError, ReadError};
-use crate::format::{Detected, Format, detect};
+use crate::format::Format;
 use crate::intern::Interner;
 use crate::key::{self, Clear};
-use crate::store::{EntryId, EntryKind, Place, Store};
+use crate::password::Password;
+use crate::remark::Remark;
+use crate::textual::label;
+use crate::textual::scan::{self, Block};
 
 /// The part that holds the certificate and its chain.
 pub(crate) const CERTIFICATE: &str = "certificate";
@@ -29,13 +39,70 @@ const PKCS8: &str = "PRIVATE KEY";
 const PKCS1: &str = "RSA PRIVATE KEY";
 const SEC1: &str = "EC PRIVATE KEY";
 
+/// A certificate and its private key.
+#[derive(Default)]
+pub(crate) struct Pair {
+    /// The halves that are there, each under the name of its part.
+    parts: Vec<(String, Vec<u8>)>,
+    /// First the pair itself, then what else stands in the certificate's file; each with its bytes there. Of a key without a
+    /// certificate these are none.
+    entries: Entries<Range<usize>>,
+}
+
+impl Content for Pair {
+    fn format(&self) -> Format {
+        Format::PemPair
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.entries.list()
+    }
+
+    fn remarks(&self) -> &[Remark] {
+        self.entries.remarks()
+    }
+
+    fn files(&self) -> &[(String, Vec<u8>)] {
+        &self.parts
+    }
+
+    fn raw(&self, entry: EntryId) -> Option<&[u8]> {
+        write::text(self.part(CERTIFICATE).unwrap_or_default(), self.entries.place(entry)?)
+    }
+
+    fn plain_key(&self, entry: EntryId, _: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        match self.entries.get(entry).map(|entry| &entry.kind) {
+            Some(EntryKind::PrivateKey { .. }) => self.key(),
+            _ => Err(KeyError::NotAKey),
+        }
+    }
+
+    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+        edit(self, edits).map(Image::Directory)
+    }
+}
+
+impl Pair {
+    fn part(&self, name: &str) -> Option<&[u8]> {
+        self.parts.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// The key in the clear, as PKCS#8.
+    fn key(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let Some(bytes) = self.part(KEY) else {
+            return Err(KeyError::Corrupt("the key file is not there".to_owned()));
+        };
+        Ok(only_key(bytes)?.1)
+    }
+}
+
 pub(crate) fn open(
     certificate: Option<Vec<u8>>,
     key: Option<Vec<u8>>,
     certificates: &Interner,
-) -> Result<Store, ReadError> {
+) -> Result<Pair, ReadError> {
     let named = |error: ReadError| error.format(Format::PemPair.as_str());
-    let mut store = Store::new(Format::PemPair, Vec::new(), false);
+    let mut entries = Entries::new();
     let mut chain = Vec::new();
     let mut others = Vec::new();
     if let Some(bytes) = &certificate {
@@ -47,7 +114,7 @@ pub(crate) fn open(
                 return Err(ReadError::new(Class::Unsupported, cause, hint).format(other.as_str()));
             }
         }
-        let found = read(bytes, certificates);
+        let found = blocks::read(bytes, certificates);
         let certificate = |label: &[u8]| std::str::from_utf8(label).is_ok_and(label::is_certificate_label);
         if found.iter().any(Found::is_certificate)
             && let Err(stop) = loads(bytes, certificate, Extent::All)
@@ -60,7 +127,7 @@ pub(crate) fn open(
         // Of a chain with a hole nobody can say what comes first.
         let bad = found.iter().any(|block| matches!(block.note, Some(Note::Bad(_))));
         if bad || !found.iter().any(Found::is_certificate) {
-            return Err(named(no_certificate(&found)));
+            return Err(named(blocks::no_certificate(&found)));
         }
         for block in found {
             match block.kind {
@@ -69,29 +136,14 @@ pub(crate) fn open(
             }
         }
     }
-    let whole = 0..certificate.as_ref().map_or(0, Vec::len);
     if certificate.is_some() || key.is_some() {
-        store.push(None, None, EntryKind::PrivateKey { chain }, Place { whole, ..Place::default() });
+        let whole = 0..certificate.as_ref().map_or(0, Vec::len);
+        entries.push(None, None, EntryKind::PrivateKey { chain }, whole);
     }
-    for block in others {
-        store.remarks.append(&mut block.remarks(EntryId(store.entries.len()), None));
-        store.push(None, None, block.kind, Place { whole: block.range, ..Place::default() });
-    }
+    blocks::take_in(&mut entries, others, None, |range| range);
     let part = |name: &str, bytes: Option<Vec<u8>>| bytes.map(|bytes| (name.to_owned(), bytes));
-    store.files = part(CERTIFICATE, certificate).into_iter().chain(part(KEY, key)).collect();
-    Ok(store)
-}
-
-fn part<'a>(store: &'a Store, name: &str) -> Option<&'a [u8]> {
-    store.files.iter().find(|(part, _)| part == name).map(|(_, bytes)| bytes.as_slice())
-}
-
-/// The key in the clear, as PKCS#8.
-pub(crate) fn plain_key(store: &Store) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let Some(bytes) = part(store, KEY) else {
-        return Err(KeyError::Corrupt("the key file is not there".to_owned()));
-    };
-    Ok(only_key(bytes)?.1)
+    let parts = part(CERTIFICATE, certificate).into_iter().chain(part(KEY, key)).collect();
+    Ok(Pair { parts, entries })
 }
 
 /// Whether OpenSSL reads a file and finds a block of this kind in it.
@@ -188,25 +240,25 @@ fn is_encrypted(block: &Block<'_>) -> bool {
 }
 
 /// The parts that change. A key that stays, as with the reply of a CA, is not written again.
-pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
+fn edit(pair: &Pair, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let format = Format::PemPair;
     let cannot = |why: String| Err(EditError::NotRepresentable { format, why });
     let touched: Vec<_> = edits.disposition.iter().filter(|(_, what)| !matches!(what, Disposition::Keep)).collect();
     let (new, chain) = match (touched.as_slice(), edits.add.as_slice()) {
         ([], []) => return Ok(TouchedFiles::new()),
         ([(id, Disposition::ReplaceKey { key, chain, .. })], []) if id.position() == 0 => (key, chain),
-        ([], [NewEntry::PrivateKey { key, chain, .. }]) if store.entries.is_empty() => (key, chain),
+        ([], [NewEntry::PrivateKey { key, chain, .. }]) if pair.entries.list().is_empty() => (key, chain),
         ([(_, Disposition::Rename(_))], []) => return Err(EditError::NoAliases { format }),
         _ => return cannot("a pair is one private key with its chain, and nothing else".to_owned()),
     };
-    if let Some(other) = store.entries.get(1) {
+    if let Some(other) = pair.entries.list().get(1) {
         let what = match &other.kind {
             EntryKind::Opaque(what) => what.as_str(),
             other => other.as_str(),
         };
         return cannot(format!("its certificate file also holds {what}; move that to a file of its own"));
     }
-    let old = part(store, KEY).map(kept_key).transpose()?.flatten();
+    let old = pair.part(KEY).map(kept_key).transpose()?.flatten();
     let mut plain = Zeroizing::new(Vec::new());
     sealed_key(format, format.as_str(), new, chain, |pkcs8| {
         plain = Zeroizing::new(pkcs8.to_vec());
@@ -215,13 +267,13 @@ pub(crate) fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditErr
     if let NewKey::Sealed(sealed) = new {
         return Err(EditError::SealedElsewhere { from: sealed.format(), to: format });
     }
-    let ending = part(store, CERTIFICATE).or_else(|| part(store, KEY)).map_or(&b"\n"[..], newline);
+    let ending = pair.part(CERTIFICATE).or_else(|| pair.part(KEY)).map_or(&b"\n"[..], newline);
     let mut certificate = Vec::new();
-    for der in chain {
-        append(&mut certificate, der, "CERTIFICATE", ending);
+    for one in chain {
+        append(&mut certificate, one.der(), "CERTIFICATE", ending);
     }
     let mut image = Vec::new();
-    if part(store, CERTIFICATE) != Some(&certificate) {
+    if pair.part(CERTIFICATE) != Some(&certificate) {
         image.push((CERTIFICATE.to_owned(), Some(certificate)));
     }
     if old.as_ref().is_none_or(|(_, old)| **old != **plain) {
@@ -254,12 +306,34 @@ fn kept_key(bytes: &[u8]) -> Result<Option<Labelled<'_>>, EditError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
+    use crate::certificate::Certificate;
     use crate::key::KeyMatch;
-    use crate::password::Password;
+    use crate::store::Store;
+
+    /// A pair is written in the clear: nothing here draws a random byte.
+    struct Never;
+
+    impl rand_core::TryRng for Never {
+        type Error = std::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            panic!("no random bytes are needed")
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            panic!("no random bytes are needed")
+        }
+
+        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
+            panic!("no random bytes are needed")
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Never {}
 
     fn made(name: &str) -> (String, String, Vec<u8>, Vec<u8>) {
         let key = KeyPair::generate().unwrap();
@@ -269,7 +343,14 @@ mod tests {
 
     fn opened(certificate: Option<&str>, key: Option<&str>) -> Result<Store, ReadError> {
         let bytes = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
-        open(bytes(certificate), bytes(key), &Interner::new())
+        Store::open_pair(bytes(certificate), bytes(key), &Interner::new())
+    }
+
+    fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
+        match store.edit(edits, None, &mut Never)? {
+            Image::Directory(files) => Ok(files),
+            Image::File(_) => panic!("two files"),
+        }
     }
 
     fn matches(store: &Store) -> Result<KeyMatch, KeyError> {
@@ -278,7 +359,7 @@ mod tests {
 
     fn replace(key: &[u8], chain: &[&Vec<u8>]) -> Edits {
         let key = NewKey::Plain(Zeroizing::new(key.to_vec()));
-        let chain = chain.iter().map(|der| (*der).clone()).collect();
+        let chain = chain.iter().map(|der| Certificate::shared(der)).collect();
         let what = Disposition::ReplaceKey { key, chain, created_ms: 0 };
         Edits { disposition: [(EntryId(0), what)].into(), add: Vec::new() }
     }
@@ -324,7 +405,7 @@ mod tests {
         };
         let mut old = Vec::new();
         append(&mut old, &certificate("old.example"), "CERTIFICATE", b"\n");
-        let store = open(Some(old), Some(key.serialize_pem().into_bytes()), &Interner::new()).unwrap();
+        let store = Store::open_pair(Some(old), Some(key.serialize_pem().into_bytes()), &Interner::new()).unwrap();
         let reply = certificate("new.example");
         let image = edit(&store, &replace(&key.serialize_der(), &[&reply])).unwrap();
         assert_eq!(image.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), [CERTIFICATE]);
@@ -337,9 +418,9 @@ mod tests {
         let pkcs8 = rsa.serialize_der();
         let mut pkcs1 = Vec::new();
         append(&mut pkcs1, key::to_pkcs1(&pkcs8).unwrap(), PKCS1, b"\n");
-        let store = open(Some(leaf.pem().into_bytes()), Some(pkcs1), &Interner::new()).unwrap();
+        let store = Store::open_pair(Some(leaf.pem().into_bytes()), Some(pkcs1), &Interner::new()).unwrap();
         assert_eq!(matches(&store).unwrap(), KeyMatch::Yes);
-        assert_eq!(*plain_key(&store).unwrap(), pkcs8);
+        assert_eq!(*store.open_key(EntryId(0), &Password::new("")).unwrap().pkcs8, pkcs8);
         let other = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
         let new = CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&other).unwrap();
         let image = edit(&store, &replace(&other.serialize_der(), &[&new.der().to_vec()])).unwrap();
@@ -358,7 +439,7 @@ mod tests {
         assert!(refused(&old.0, &both).contains("key file also holds"));
         let sealed = old.1.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
         assert!(refused(&old.0, &sealed).contains("passphrase"));
-        let trusted = NewEntry::Trusted { alias: None, der: new.2.clone(), created_ms: 0 };
+        let trusted = NewEntry::Trusted { alias: None, certificate: Certificate::shared(&new.2), created_ms: 0 };
         let store = opened(Some(&old.0), Some(&old.1)).unwrap();
         assert!(edit(&store, &Edits { add: vec![trusted], ..Edits::default() }).is_err());
     }
@@ -370,7 +451,7 @@ mod tests {
         let error = opened(Some(&format!("{broken}{}", other.0)), Some(&old.1)).unwrap_err();
         assert_eq!(error.class, Class::Corrupt, "{error}");
         assert_eq!(opened(Some(&old.1), Some(&old.1)).unwrap_err().class, Class::NotAStore);
-        let der = open(Some(old.2), None, &Interner::new()).unwrap_err();
+        let der = Store::open_pair(Some(old.2), None, &Interner::new()).unwrap_err();
         assert_eq!(der.class, Class::Unsupported);
     }
 }

@@ -2,23 +2,26 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
 use super::bag::{self, Attributes, Bag, What};
 use super::derive::Secret;
+use super::pfx::{Part, Pfx, Place, Seal};
 use super::protection::Protection;
 use super::scheme::Scheme;
+use super::store::Pkcs12;
 use super::view::{self, Placed, Role, Seen};
-use super::{Pfx, Seal};
+use crate::alias::Alias;
 use crate::certificate::Certificate;
 use crate::der::{self, Der, DerError, encode};
-use crate::edit::{Disposition, Edits, NewEntry, NewKey, acceptable, new_alias, sealed_key};
+use crate::edit::{Disposition, Edits, NewEntry, NewKey, check_certificate, new_alias, sealed_key};
+use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::intern::Interner;
-use crate::store::{EntryId, Store};
 
 /// What a bag of the next content is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub(super) struct NextPart<'a> {
 
 /// The next content while it is made.
 pub(super) struct Draft<'a> {
-    pub(super) store: &'a Store,
+    pub(super) store: &'a Pkcs12,
     pub(super) pfx: &'a Pfx,
     pub(super) protection: &'a Protection,
     pub(super) secret: Option<Secret<'a>>,
@@ -74,17 +77,20 @@ pub(super) fn unreadable(error: DerError) -> EditError {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(store: &'a Store, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
-        let safe = pfx.safe.bytes(&store.bytes);
-        let placed = pfx.placed(&store.bytes);
+    pub(super) fn new(store: &'a Pkcs12, pfx: &'a Pfx, protection: &'a Protection, secret: Option<Secret<'a>>) -> Self {
+        let safe = pfx.safe.bytes(store.bytes());
+        let placed = pfx.placed(store.bytes());
         let seen = view::of(&placed);
-        let by_place: BTreeMap<(usize, usize), EntryId> =
-            store.entries.iter().zip(&store.places).map(|(e, place)| ((place.file, place.whole.start), e.id)).collect();
+        let by_place: BTreeMap<Place, EntryId> = store
+            .opened()
+            .into_iter()
+            .flat_map(|opened| opened.entries.iter().map(|(entry, place)| (*place, entry.id)))
+            .collect();
         let owner = |(number, placed): (usize, &Placed<'_>)| {
-            Some((number, *by_place.get(&(placed.part, placed.bag.range.start))?))
+            Some((number, *by_place.get(&Place::Bag { part: placed.part, position: placed.position })?))
         };
         let owners = placed.iter().enumerate().filter_map(owner).collect();
-        let part = |part: &'a super::Part| NextPart {
+        let part = |part: &'a Part| NextPart {
             old: safe.get(part.whole.clone()),
             seal: match &part.seal {
                 Seal::Encrypted(scheme) => Some(scheme.clone()),
@@ -111,6 +117,11 @@ impl<'a> Draft<'a> {
         let bag =
             Der::ber(&raw).next().and_then(|element| Bag::read(&element, &self.certificates)).map_err(unreadable)?;
         Ok(NextBag { tag, raw: Cow::Owned(raw), bag: Cow::Owned(bag), around: None })
+    }
+
+    /// The entry at this position, as the file stands.
+    pub(super) fn entry(&self, id: EntryId) -> Option<&'a Entry> {
+        self.store.opened()?.entries.get(id)
     }
 
     /// The keys by their bags' numbers, each with its entry and chain.
@@ -140,12 +151,12 @@ impl<'a> Draft<'a> {
         let mut rekeyed: BTreeMap<usize, Vec<NextBag<'a>>> = BTreeMap::new();
         let mut homeless: Vec<NextBag<'a>> = Vec::new();
         let mut new_keys: BTreeMap<usize, NextBag<'a>> = BTreeMap::new();
-        let mut new_chains: Vec<&Vec<Vec<u8>>> = Vec::new();
+        let mut new_chains: Vec<&Vec<Arc<Certificate>>> = Vec::new();
         for (number, id, chain) in &keys {
             let Some(Disposition::ReplaceKey { key, chain: next, created_ms }) = edits.disposition.get(id) else {
                 continue;
             };
-            let alias = self.seen.get(*number).and_then(|seen| seen.alias.clone()).unwrap_or_default();
+            let alias = self.seen.get(*number).and_then(|seen| seen.alias.as_deref()).unwrap_or_default().to_owned();
             let (sealed, key_id) = self.sealed(&alias, key, next, *created_ms, rng)?;
             let raw = self.raw(*number);
             let bag = bag::with_sealed_key(raw, &sealed, &key_id).map_err(unreadable)?;
@@ -167,8 +178,8 @@ impl<'a> Draft<'a> {
             let mut next = Vec::new();
             match owner.and_then(|id| Some((id, edits.disposition.get(&id)?))) {
                 Some((id, Disposition::Rename(alias))) => {
-                    let alias = new_alias(Format::Pkcs12, alias)?;
-                    let named = Attributes { name: Some(Some(&alias)), ..Attributes::default() };
+                    let alias = new_alias(Some(alias))?;
+                    let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
                     next.push(self.made(Tag::Entry(id), bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                 }
                 Some((_, Disposition::Remove)) if self.carries_a_chain(number, &needed) => {
@@ -180,7 +191,8 @@ impl<'a> Draft<'a> {
                 Some((id, Disposition::ReplaceKey { .. })) => match new_keys.remove(&number) {
                     Some(bag) => next.push(bag),
                     None => {
-                        let alias = self.store.entry(id).and_then(|entry| entry.alias.clone()).unwrap_or_default();
+                        let alias =
+                            self.entry(id).and_then(|entry| entry.alias.as_deref()).unwrap_or_default().to_owned();
                         return Err(EditError::NotAKey { alias });
                     }
                 },
@@ -192,7 +204,7 @@ impl<'a> Draft<'a> {
                         .is_some_and(|print| leaving.contains(&print) && !needed.contains(&print)) => {}
                     None => match self.new_leaf_name(number, &keys, edits)? {
                         Some(alias) => {
-                            let named = Attributes { name: Some(Some(&alias)), ..Attributes::default() };
+                            let named = Attributes { name: Some(Some(alias.as_str())), ..Attributes::default() };
                             next.push(self.made(Tag::Chain, bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                         }
                         None => next.push(kept(Tag::Chain)),
@@ -220,16 +232,16 @@ impl<'a> Draft<'a> {
         number: usize,
         keys: &[(usize, EntryId, Vec<usize>)],
         edits: &Edits,
-    ) -> Result<Option<String>, EditError> {
+    ) -> Result<Option<Alias>, EditError> {
         let name = self.placed.get(number).and_then(|placed| placed.bag.name.as_ref());
         let Some(name) = name else { return Ok(None) };
         for (key, id, chain) in keys {
-            let old = self.seen.get(*key).and_then(|seen| seen.alias.as_deref()).unwrap_or_default();
+            let old = self.seen.get(*key).and_then(|seen| seen.alias.as_ref());
             if chain.first() == Some(&number)
-                && fold_alias(old) == fold_alias(&name.text)
+                && old.is_some_and(|old| old.folds_to(&Alias::of(&name.text)))
                 && let Some(Disposition::Rename(alias)) = edits.disposition.get(id)
             {
-                return new_alias(Format::Pkcs12, alias).map(Some);
+                return new_alias(Some(alias)).map(|alias| Some(alias.clone()));
             }
         }
         Ok(None)
@@ -258,7 +270,7 @@ impl<'a> Draft<'a> {
         &mut self,
         alias: &str,
         key: &NewKey,
-        chain: &[Vec<u8>],
+        chain: &[Arc<Certificate>],
         created_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Vec<u8>, Vec<u8>), EditError> {
@@ -279,21 +291,25 @@ impl<'a> Draft<'a> {
         Ok((sealed, key_id))
     }
 
-    fn leaf_bag(&self, alias: &str, chain: &[Vec<u8>], key_id: &[u8]) -> Result<Option<NextBag<'a>>, EditError> {
-        chain.first().map(|leaf| self.made(Tag::Chain, bag::chained(leaf, alias, Some(key_id)))).transpose()
+    fn leaf_bag(
+        &self,
+        alias: &str,
+        chain: &[Arc<Certificate>],
+        key_id: &[u8],
+    ) -> Result<Option<NextBag<'a>>, EditError> {
+        chain.first().map(|leaf| self.made(Tag::Chain, bag::chained(leaf.der(), alias, Some(key_id)))).transpose()
     }
 
     /// The issuers of a new chain, those that stand nowhere yet.
-    fn add_issuers(&mut self, chain: &[Vec<u8>]) -> Result<(), EditError> {
-        for der in chain.iter().skip(1) {
-            let print = Fingerprint::of(der);
+    fn add_issuers(&mut self, chain: &[Arc<Certificate>]) -> Result<(), EditError> {
+        for certificate in chain.iter().skip(1) {
+            let print = certificate.fingerprint();
             let same = |next: &NextBag<'_>| next.bag.certificate().is_some_and(|slot| slot.fingerprint() == print);
             if self.parts.iter().flat_map(|part| &part.bags).any(same) {
                 continue;
             }
             // The JDK names the certificates of a chain by their subject.
-            let subject = Certificate::parse(der).map(|c| c.subject().to_owned()).unwrap_or_default();
-            let bag = self.made(Tag::Chain, bag::chained(der, &subject, None))?;
+            let bag = self.made(Tag::Chain, bag::chained(certificate.der(), certificate.subject(), None))?;
             self.place_certificate(bag);
         }
         Ok(())
@@ -302,18 +318,18 @@ impl<'a> Draft<'a> {
     /// Adds an entry.
     pub(super) fn add(&mut self, (number, new): (usize, &NewEntry), rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         match new {
-            NewEntry::Trusted { alias, der, .. } => {
-                let alias = new_alias(Format::Pkcs12, alias.as_deref().unwrap_or_default())?;
-                acceptable(Some(&alias), der)?;
-                let bag = self.made(Tag::New(number), bag::trusted(der, &alias))?;
+            NewEntry::Trusted { alias, certificate, .. } => {
+                let alias = new_alias(alias.as_ref())?.as_str();
+                check_certificate(Some(alias), certificate)?;
+                let bag = self.made(Tag::New(number), bag::trusted(certificate.der(), alias))?;
                 self.place_certificate(bag);
             }
             NewEntry::PrivateKey { alias, key, chain, created_ms } => {
-                let alias = new_alias(Format::Pkcs12, alias)?;
-                let (sealed, key_id) = self.sealed(&alias, key, chain, *created_ms, rng)?;
-                let bag = self.made(Tag::New(number), bag::sealed_key(&sealed, &alias, &key_id))?;
+                let alias = new_alias(alias.as_ref())?.as_str();
+                let (sealed, key_id) = self.sealed(alias, key, chain, *created_ms, rng)?;
+                let bag = self.made(Tag::New(number), bag::sealed_key(&sealed, alias, &key_id))?;
                 self.place_key(bag);
-                if let Some(leaf) = self.leaf_bag(&alias, chain, &key_id)? {
+                if let Some(leaf) = self.leaf_bag(alias, chain, &key_id)? {
                     self.place_certificate(leaf);
                 }
                 self.add_issuers(chain)?;

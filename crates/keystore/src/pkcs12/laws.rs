@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use zeroize::Zeroizing;
@@ -9,14 +10,18 @@ use zeroize::Zeroizing;
 use super::bag::{Attributes, with_attributes};
 use super::derive::{Hash, Reading};
 use super::make::{self, AES_128, DES_EDE3, File, Named, POOL};
+use super::store::Pkcs12;
 use super::view::{self, Role};
+use crate::alias::fold_alias;
+use crate::certificate::Certificate;
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::fold_alias;
+use crate::format::Format;
 use crate::intern::CertificateSlot;
 use crate::remark::Remark;
-use crate::store::{Entry, EntryId, EntryKind, Store};
+use crate::store::Store;
 
 const PASSWORD: &str = "changeit";
 
@@ -114,15 +119,15 @@ fn prints(entry: &Entry) -> Vec<Fingerprint> {
     entry.certificates().iter().map(CertificateSlot::fingerprint).collect()
 }
 
-fn new_key() -> (NewKey, Vec<Vec<u8>>) {
+fn new_key() -> (NewKey, Vec<Arc<Certificate>>) {
     let (key, leaf) = &POOL.keys[3];
-    (NewKey::Plain(Zeroizing::new(key.clone())), vec![leaf.clone(), POOL.root.clone()])
+    (NewKey::Plain(Zeroizing::new(key.clone())), vec![Certificate::shared(leaf), Certificate::shared(&POOL.root)])
 }
 
 /// All bags: their bytes, whether a JVM makes an entry of them, and their certificate.
 fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
-    let pfx = store.pfx.as_deref().unwrap();
-    let placed = pfx.placed(&store.bytes);
+    let pfx = &store.content::<Pkcs12>().unwrap().opened().unwrap().pfx;
+    let placed = pfx.placed(store.bytes());
     let seen = view::of(&placed);
     let row = |(placed, seen): (&view::Placed<'_>, view::Seen)| {
         let raw = placed.text[placed.bag.range.clone()].to_vec();
@@ -137,7 +142,7 @@ fn bare(raw: &[u8]) -> Vec<u8> {
 }
 
 fn takes_alias(store: &Store) -> Vec<&Entry> {
-    store.entries().iter().filter(|entry| store.takes_alias(entry)).collect()
+    store.entries().iter().filter(|entry| entry.takes_alias(Format::Pkcs12)).collect()
 }
 
 fn is_hidden(store: &Store, id: EntryId) -> bool {
@@ -181,7 +186,7 @@ proptest! {
         for (entry, step) in store.entries().iter().zip(&steps) {
             let disposition = match step {
                 Step::Keep => continue,
-                Step::Rename(alias) => Disposition::Rename(alias.clone()),
+                Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
                 Step::Remove => Disposition::Remove,
                 Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => {
                     let (key, chain) = new_key();
@@ -194,9 +199,9 @@ proptest! {
         for (alias, number) in &added {
             edits.add.push(if *number == 11 {
                 let (key, chain) = new_key();
-                NewEntry::PrivateKey { alias: alias.clone(), key, chain, created_ms: 8 }
+                NewEntry::PrivateKey { alias: Some(alias.as_str().into()), key, chain, created_ms: 8 }
             } else {
-                NewEntry::Trusted { alias: Some(alias.clone()), der: certificate(*number).to_vec(), created_ms: 8 }
+                NewEntry::Trusted { alias: Some(alias.as_str().into()), certificate: Certificate::shared(certificate(*number)), created_ms: 8 }
             });
         }
         let bytes = match make::edit(&store, &edits, PASSWORD) {
@@ -232,7 +237,7 @@ proptest! {
         }
         // Meaning.
         let mut now = takes_alias(&after);
-        for entry in kept.iter().filter(|entry| store.takes_alias(entry)) {
+        for entry in kept.iter().filter(|entry| entry.takes_alias(Format::Pkcs12)) {
             let same = |other: &&Entry| {
                 other.alias.as_deref().map(fold_alias) == entry.alias.as_deref().map(fold_alias)
                     && other.kind.as_str() == entry.kind.as_str()
@@ -246,12 +251,12 @@ proptest! {
             prop_assert_eq!(is_hidden(&after, found.id), is_hidden(&store, entry.id), "{:?}", entry);
         }
         let mut wanted: Vec<(String, &str, Vec<Fingerprint>)> = Vec::new();
-        let chain = || new_key().1.iter().map(|der| Fingerprint::of(der)).collect::<Vec<_>>();
+        let chain = || new_key().1.iter().map(|one| one.fingerprint()).collect::<Vec<_>>();
         for (id, disposition) in &edits.disposition {
             let entry = store.entry(*id).unwrap();
             match disposition {
-                Disposition::Rename(alias) if store.takes_alias(entry) => {
-                    wanted.push((fold_alias(alias).into_owned(), entry.kind.as_str(), prints(entry)));
+                Disposition::Rename(alias) if entry.takes_alias(Format::Pkcs12) => {
+                    wanted.push((alias.to_string(), entry.kind.as_str(), prints(entry)));
                 }
                 Disposition::ReplaceKey { .. } => {
                     wanted.push((fold_alias(entry.alias.as_deref().unwrap_or_default()).into_owned(), "private-key", chain()));
@@ -284,23 +289,23 @@ proptest! {
     fn there_and_back_again(store in file_strategy(), is_key in any::<bool>()) {
         let new = if is_key {
             let (key, chain) = new_key();
-            NewEntry::PrivateKey { alias: "new".to_owned(), key, chain, created_ms: 1 }
+            NewEntry::PrivateKey { alias: Some("new".into()), key, chain, created_ms: 1 }
         } else {
-            NewEntry::Trusted { alias: Some("new".to_owned()), der: POOL.lone[0].clone(), created_ms: 1 }
+            NewEntry::Trusted { alias: Some("new".into()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }
         };
         let there = match make::edit(&store, &Edits { add: vec![new], ..Edits::default() }, PASSWORD) {
             Err(EditError::NotRepresentable { .. }) => return Err(TestCaseError::reject("refused")),
             other => make::open(&other.unwrap(), PASSWORD).unwrap(),
         };
         let mut edits = Edits::default();
-        edits.disposition.insert(there.find("new")[0], Disposition::Remove);
+        edits.disposition.insert(there.find(&"new".into())[0], Disposition::Remove);
         let back = edited(&there, &edits)?;
         // The new key's issuers may have completed another key's chain: then they stay with that.
         prop_assert!(same_but_longer(&meaning(&store), &meaning(&back)), "{:?} {:?}", meaning(&back), meaning(&store));
-        edits.disposition.insert(there.find("new")[0], Disposition::Rename("away".to_owned()));
+        edits.disposition.insert(there.find(&"new".into())[0], Disposition::Rename("away".into()));
         let away = edited(&there, &edits)?;
         let mut edits = Edits::default();
-        edits.disposition.insert(away.find("away")[0], Disposition::Rename("new".to_owned()));
+        edits.disposition.insert(away.find(&"away".into())[0], Disposition::Rename("new".into()));
         let home = edited(&away, &edits)?;
         prop_assert_eq!(meaning(&home), meaning(&there));
     }
@@ -313,7 +318,7 @@ proptest! {
         cut in proptest::option::weighted(0.3, any::<prop::sample::Index>()),
         noise in proptest::collection::vec(any::<u8>(), 0..60),
     ) {
-        let mut bytes = store.bytes.clone();
+        let mut bytes = store.bytes().to_vec();
         for (at, value) in hits {
             let at = at.index(bytes.len());
             bytes[at] = value;
@@ -322,13 +327,13 @@ proptest! {
         bytes.extend(noise);
         for unlock in [Some(PASSWORD), None] {
             let password = crate::password::Password::new(unlock.unwrap_or_default());
-            let unlock = unlock.map_or(crate::store::Unlock::Unverified, |_| crate::store::Unlock::Password(&password));
+            let unlock = unlock.map_or(crate::entry::Unlock::Unverified, |_| crate::entry::Unlock::Password(&password));
             if let Ok(store) = Store::open(bytes.clone(), unlock, &crate::intern::Interner::new()) {
                 for entry in store.entries() {
                     store.open_key(entry.id, &password).ok();
                     prop_assert!(store.raw(entry.id).is_some());
                 }
-                let add = vec![NewEntry::Trusted { alias: Some("new".to_owned()), der: POOL.lone[0].clone(), created_ms: 1 }];
+                let add = vec![NewEntry::Trusted { alias: Some("new".into()), certificate: Certificate::shared(&POOL.lone[0]), created_ms: 1 }];
                 make::edit(&store, &Edits { add, ..Edits::default() }, PASSWORD).ok();
             }
         }

@@ -7,14 +7,15 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::derive::{Hash, Reading, Secret};
 use super::mac::Mac;
+use super::pfx::{DATA, ENCRYPTED_DATA};
 use super::scheme::Scheme;
-use super::{DATA, ENCRYPTED_DATA};
 use crate::der::{self, Der, encode, integer};
 use crate::edit::{Edits, Image};
+use crate::entry::Unlock;
 use crate::error::{EditError, ReadError};
 use crate::intern::Interner;
 use crate::password::Password;
-use crate::store::{Store, Unlock};
+use crate::store::Store;
 
 pub(super) struct Pool {
     /// Certificates that have nothing to do with each other.

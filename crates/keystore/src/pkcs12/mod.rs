@@ -13,198 +13,95 @@ mod derive;
 mod draft;
 mod mac;
 mod open;
+mod pfx;
 mod protection;
 mod scheme;
 mod settle;
+mod store;
 mod view;
 mod write;
 
-use std::borrow::Cow;
-use std::ops::Range;
-
+use rand_core::CryptoRng;
 use zeroize::Zeroizing;
+
+use crate::content::Content;
+use crate::edit::{Edits, Image};
+use crate::entry::{Entry, EntryId};
+use crate::error::{EditError, KeyError};
+use crate::format::Format;
+use crate::password::Password;
+use crate::remark::Remark;
 
 pub(crate) use open::{needs_password, open};
 pub use protection::Protection;
-pub(crate) use write::edit;
+pub(crate) use store::Pkcs12;
 
-use self::bag::{Bag, What};
-use self::derive::{Budget, Reading, Secret};
-use self::mac::Mac;
-use self::scheme::{Scheme, SchemeError, SealError};
-use self::view::Placed;
-use crate::der::Tlv;
-use crate::error::KeyError;
-use crate::password::Password;
-use crate::store::Place;
+use derive::{Budget, Reading, Secret};
+use scheme::{SchemeError, SealError};
+use store::Opened;
 
-const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
-const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
-
-/// Bytes that stand in what is around them, or had to be put together or decrypted.
-enum Source {
-    Within(Range<usize>),
-    Own(Zeroizing<Vec<u8>>),
-}
-
-impl Source {
-    /// `octets` are those of `element`; they stand in place unless they came in pieces.
-    fn of(element: &Tlv<'_>, octets: Cow<'_, [u8]>) -> Self {
-        match octets {
-            Cow::Borrowed(bytes) => Self::Within(element.body_at()..element.body_at() + bytes.len()),
-            Cow::Owned(bytes) => Self::Own(Zeroizing::new(bytes)),
-        }
+impl Content for Pkcs12 {
+    fn format(&self) -> Format {
+        Format::Pkcs12
     }
 
-    fn bytes<'a>(&'a self, around: &'a [u8]) -> &'a [u8] {
-        match self {
-            Self::Within(range) => around.get(range.clone()).unwrap_or_default(),
-            Self::Own(bytes) => bytes,
-        }
-    }
-}
-
-/// How a part is protected.
-enum Seal {
-    Plain,
-    Encrypted(Scheme),
-    /// Encrypted, and not opened; the text names the scheme.
-    Closed(String),
-}
-
-/// One ContentInfo of the AuthenticatedSafe.
-struct Part {
-    /// Where it stands in the AuthenticatedSafe.
-    whole: Range<usize>,
-    seal: Seal,
-    /// Its SafeContents, where it was opened.
-    text: Source,
-    bags: Vec<Bag>,
-}
-
-/// A store's inner structure.
-pub(crate) struct Pfx {
-    safe: Source,
-    parts: Vec<Part>,
-    mac: Option<Mac>,
-    /// What its MAC is where that is not read; only a file that was opened without a password may have such a one.
-    unread_mac: Option<String>,
-    /// Where the PFX ends in the file; a JVM ignores what follows.
-    end: usize,
-}
-
-impl Pfx {
-    /// A new file's: nothing in it yet.
-    fn empty(mac: Option<Mac>) -> Self {
-        let safe = Source::Own(Zeroizing::default());
-        Self { safe, parts: Vec::new(), mac, unread_mac: None, end: 0 }
+    fn entries(&self) -> &[Entry] {
+        self.opened().map_or(&[], |opened| opened.entries.list())
     }
 
-    /// The bytes of a bag, or of a part that was not opened.
-    pub(crate) fn raw<'a>(&'a self, file: &'a [u8], place: &Place) -> Option<&'a [u8]> {
-        let part = self.parts.get(place.file)?;
-        let safe = self.safe.bytes(file);
-        match part.seal {
-            Seal::Closed(_) => safe.get(place.whole.clone()),
-            Seal::Plain | Seal::Encrypted(_) => part.text.bytes(safe).get(place.whole.clone()),
-        }
+    fn remarks(&self) -> &[Remark] {
+        self.opened().map_or(&[], |opened| opened.entries.remarks())
     }
 
-    /// The bytes of a key: protected, or in the clear (then the flag is set).
-    fn key<'a>(&'a self, file: &'a [u8], place: &Place) -> Option<(&'a [u8], bool)> {
-        let part = self.parts.get(place.file)?;
-        let bag = part.bags.iter().find(|bag| bag.range == place.whole)?;
-        let text = part.text.bytes(self.safe.bytes(file));
-        match &bag.what {
-            What::SealedKey(range) => Some((text.get(range.clone())?, false)),
-            What::PlainKey(range) => Some((text.get(range.clone())?, true)),
-            _ => None,
-        }
+    fn bytes(&self) -> &[u8] {
+        self.bytes()
     }
 
-    /// The protected key's own encoding.
-    pub(crate) fn sealed_key<'a>(&'a self, file: &'a [u8], place: &Place) -> Option<&'a [u8]> {
-        self.key(file, place).and_then(|(bytes, plain)| (!plain).then_some(bytes))
+    fn version(&self) -> u32 {
+        3
     }
 
-    /// Whether the entry's alias stands in the file; the JDK numbers the nameless.
-    pub(crate) fn is_named(&self, place: &Place) -> bool {
-        let bag = self.parts.get(place.file).and_then(|part| part.bags.iter().find(|bag| bag.range == place.whole));
+    fn verified(&self) -> bool {
+        self.opened().is_none_or(|opened| opened.verified)
+    }
+
+    fn raw(&self, entry: EntryId) -> Option<&[u8]> {
+        let Opened { bytes, pfx, entries, .. } = self.opened()?;
+        pfx.raw(bytes, *entries.place(entry)?)
+    }
+
+    fn is_named(&self, entry: EntryId) -> bool {
+        let bag = self.opened().and_then(|opened| opened.pfx.bag(*opened.entries.place(entry)?));
         bag.is_some_and(|bag| bag.name.is_some())
     }
 
-    /// All bags with their places, in the file's order.
-    fn placed<'a>(&'a self, file: &'a [u8]) -> Vec<Placed<'a>> {
-        let safe = self.safe.bytes(file);
-        let mut all = Vec::new();
-        for (part, one) in self.parts.iter().enumerate() {
-            let text = one.text.bytes(safe);
-            all.extend(one.bags.iter().enumerate().map(|(position, bag)| Placed { bag, part, position, text }));
+    fn plain_key(&self, entry: EntryId, password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        match self.key(entry) {
+            Some((bytes, true)) => Ok(Zeroizing::new(bytes.to_vec())),
+            Some((sealed, false)) => unseal(sealed, password),
+            None => Err(KeyError::NotAKey),
         }
-        all
     }
 
-    /// What Java before 8u301 cannot read in it: the first part, key or MAC.
-    pub(crate) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
-        let key = |one: &Placed<'_>| match &one.bag.what {
-            What::SealedKey(range) => {
-                one.text.get(range.clone()).and_then(|sealed| scheme::sealed_key(sealed).ok()).map(|(scheme, _)| scheme)
-            }
-            _ => None,
-        };
-        let parts = self.parts.iter().filter_map(|part| match &part.seal {
-            Seal::Encrypted(scheme) => Some(scheme.clone()),
-            Seal::Plain | Seal::Closed(_) => None,
-        });
-        let newer = parts.chain(self.placed(file).iter().filter_map(key)).find(Scheme::is_newer);
-        newer.map(|scheme| scheme.name()).or_else(|| {
-            let mac = self.mac.as_ref().filter(|mac| !mac.is_sha1())?;
-            Some(format!("MAC {}", mac.name()))
-        })
+    fn sealed_key(&self, entry: EntryId) -> Option<&[u8]> {
+        self.key(entry).and_then(|(bytes, plain)| (!plain).then_some(bytes))
     }
 
-    /// How it is protected, in words: the MAC and each scheme once.
-    pub(crate) fn summary(&self) -> String {
-        let mut words = Vec::new();
-        for part in &self.parts {
-            let word = match &part.seal {
-                Seal::Plain => continue,
-                Seal::Encrypted(scheme) => format!("encrypted by {}", scheme.name()),
-                Seal::Closed(name) => format!("encrypted by {name}"),
-            };
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
-        words.push(match (&self.mac, &self.unread_mac) {
-            (Some(mac), _) => format!("MAC {}", mac.name()),
-            (None, Some(why)) => format!("a MAC that is not read ({why})"),
-            (None, None) => "no MAC".to_owned(),
-        });
-        words.join("; ")
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.parts.iter().any(|part| !matches!(part.seal, Seal::Plain))
+    fn edit(&self, edits: &Edits, password: Option<&Password>, rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
+        write::edit(self, edits, password, rng).map(Image::File)
     }
 }
 
-/// Opens a key of a store.
-pub(crate) fn open_key(
-    pfx: &Pfx,
-    file: &[u8],
-    place: &Place,
-    password: &Password,
-) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let (bytes, plain) = pfx.key(file, place).ok_or(KeyError::NotAKey)?;
-    if plain {
-        return Ok(Zeroizing::new(bytes.to_vec()));
+impl Pkcs12 {
+    /// The bytes of the entry's key: protected, or in the clear (then the flag is set).
+    fn key(&self, entry: EntryId) -> Option<(&[u8], bool)> {
+        let Opened { bytes, pfx, entries, .. } = self.opened()?;
+        pfx.key(bytes, *entries.place(entry)?)
     }
-    unseal(bytes, password)
 }
 
 /// Opens a protected key.
-pub(crate) fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let (scheme, data) = scheme::sealed_key(sealed).map_err(|error| match error {
         SchemeError::Corrupt(why) => KeyError::Corrupt(why),
         SchemeError::Unsupported(what) => KeyError::Unsupported(what),

@@ -7,15 +7,18 @@ use zeroize::Zeroizing;
 use super::bag::{Bag, What};
 use super::derive::{Budget, Reading, Secret};
 use super::mac::Mac;
+use super::pfx::{DATA, ENCRYPTED_DATA, Part, Pfx, Place, Seal, Source};
 use super::scheme::{Scheme, SchemeError, SealError};
+use super::store::{Opened, Pkcs12};
 use super::view::{self, Placed, Role};
-use super::{DATA, ENCRYPTED_DATA, Part, Pfx, Seal, Source};
+use crate::content::Input;
 use crate::der::{self, Der, DerError, Tlv};
+use crate::entries::Entries;
+use crate::entry::{EntryId, EntryKind, Unlock};
 use crate::error::{Class, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Place, Store, Unlock};
 
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
 const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
@@ -134,8 +137,8 @@ pub(super) fn encrypted_data<'a>(content: &Tlv<'a>) -> Result<(Tlv<'a>, Cow<'a, 
     Ok((algorithm, data.octets()?))
 }
 
-pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Store, ReadError> {
-    let mut store = Store::new(Format::Pkcs12, Vec::new(), false);
+pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
+    let Input { bytes, unlock, certificates } = file;
     let Outline { safe, base, mac, end } = outline(&bytes)?;
     let mut opening = Opening { budget: Budget::new(), reading: Reading::Terminated, unlock, has_mac: mac.is_some() };
     let (mac, unread_mac) = match mac {
@@ -166,15 +169,14 @@ pub(crate) fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) 
         parts
     };
     let pfx = Pfx { safe, parts, mac: mac.map(|(mac, _)| mac), unread_mac, end };
-    take_in(&mut store, &pfx, &bytes);
-    remark_store(&mut store, &pfx, unlock);
+    let mut entries = Entries::new();
+    take_in(&mut entries, &pfx, &bytes);
+    let verified = remark_file(&mut entries, &pfx, unlock);
     if bytes.len() > end {
-        store.remarks.push(Remark::TrailingBytes { count: (bytes.len() - end) as u64 });
+        entries.remark(Remark::TrailingBytes { count: (bytes.len() - end) as u64 });
     }
-    store.bytes = bytes;
-    store.pfx = Some(Box::new(pfx));
-    crate::remark::twins(&mut store);
-    Ok(store)
+    entries.remark_twins(Format::Pkcs12);
+    Ok(Pkcs12::Opened(Box::new(Opened { bytes, pfx, verified, entries })))
 }
 
 struct Opening<'a> {
@@ -334,19 +336,18 @@ fn bags(text: &[u8], certificates: &Interner) -> Result<Vec<Bag>, DerError> {
 }
 
 /// Makes entries of the bags.
-fn take_in(store: &mut Store, pfx: &Pfx, file: &[u8]) {
+fn take_in(entries: &mut Entries<Place>, pfx: &Pfx, file: &[u8]) {
     let placed = pfx.placed(file);
     let seen = view::of(&placed);
     let mut rows = placed.iter().zip(seen).peekable();
     for (part, one) in pfx.parts.iter().enumerate() {
         if let Seal::Closed(name) = &one.seal {
             let what = format!("an encrypted part, not opened ({name})");
-            let place = Place { file: part, whole: one.whole.clone(), ..Place::default() };
-            let entry = store.push(None, None, EntryKind::Opaque(what), place);
-            store.remarks.push(Remark::ClosedPart { entry });
+            let entry = entries.push(None, None, EntryKind::Opaque(what), Place::Closed { part });
+            entries.remark(Remark::ClosedPart { entry });
         }
-        while let Some((Placed { bag, .. }, seen)) = rows.next_if(|(placed, _)| placed.part == part) {
-            let place = Place { file: part, whole: bag.range.clone(), ..Place::default() };
+        while let Some((Placed { bag, position, .. }, seen)) = rows.next_if(|(placed, _)| placed.part == part) {
+            let place = Place::Bag { part, position: *position };
             let slot = |number: usize| placed.get(number).and_then(|placed| placed.bag.certificate()).cloned();
             let kind = match (&seen.role, &bag.what) {
                 (Role::Chained, _) => continue,
@@ -366,15 +367,15 @@ fn take_in(store: &mut Store, pfx: &Pfx, file: &[u8]) {
                 EntryKind::PrivateKey { .. } | EntryKind::SecretKey => bag.created_ms(),
                 _ => None,
             };
-            let id = store.push(seen.alias.clone(), created, kind, place);
-            remark_bag(store, id, bag, &seen);
+            let id = entries.push(seen.alias.clone(), created, kind, place);
+            remark_bag(entries, id, bag, &seen);
         }
     }
 }
 
 /// What is odd about one entry.
-fn remark_bag(store: &mut Store, entry: EntryId, bag: &Bag, seen: &view::Seen) {
-    let alias = || seen.alias.clone().unwrap_or_default();
+fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &view::Seen) {
+    let alias = || seen.alias.as_deref().unwrap_or_default().to_owned();
     let mut remarks = Vec::new();
     if let Some(name) = &bag.name {
         if name.lossy {
@@ -389,18 +390,21 @@ fn remark_bag(store: &mut Store, entry: EntryId, bag: &Bag, seen: &view::Seen) {
         remarks.push(Remark::HiddenKey { entry, alias: alias(), why });
     }
     if seen.role == Role::Untrusted {
-        remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone() });
+        remarks.push(Remark::UntrustedBag { entry, alias: seen.alias.clone().map(String::from) });
     }
     if let What::ForeignCertificate(name) = &bag.what {
         remarks.push(Remark::UnknownCertificateType { entry, alias: alias(), name: name.clone() });
     }
-    let slots = store.entries.get(entry.0).map(|entry| entry.certificates().to_vec()).unwrap_or_default();
+    let slots = entries.get(entry).map(|entry| entry.certificates().to_vec()).unwrap_or_default();
     remarks.extend(slots.iter().find_map(|slot| Remark::of_certificate(slot, entry, &alias())));
-    store.remarks.append(&mut remarks);
+    for remark in remarks {
+        entries.remark(remark);
+    }
 }
 
-/// What is odd about the whole.
-fn remark_store(store: &mut Store, pfx: &Pfx, unlock: Unlock<'_>) {
+/// What is odd about the whole. Says whether it was checked, or needs no check.
+fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, unlock: Unlock<'_>) -> bool {
+    let mut verified = true;
     let mut refusals = Vec::new();
     refusals.extend(pfx.mac.as_ref().and_then(Mac::jvm_refusal));
     for part in &pfx.parts {
@@ -409,21 +413,24 @@ fn remark_store(store: &mut Store, pfx: &Pfx, unlock: Unlock<'_>) {
         }
     }
     refusals.dedup();
-    store.remarks.extend(refusals.into_iter().map(|why| Remark::JvmCannotOpen { entry: None, why }));
+    for why in refusals {
+        entries.remark(Remark::JvmCannotOpen { entry: None, why });
+    }
     match unlock {
         Unlock::Unverified if pfx.mac.is_some() || pfx.unread_mac.is_some() || pfx.is_encrypted() => {
-            store.verified = false;
-            store.remarks.push(Remark::Unverified);
+            verified = false;
+            entries.remark(Remark::Unverified);
         }
         Unlock::Password(password) if pfx.mac.is_some() || pfx.is_encrypted() => {
             if !password.expose().is_ascii() {
                 let why = "its password is not ASCII".to_owned();
-                store.remarks.push(Remark::JvmCannotOpen { entry: None, why });
+                entries.remark(Remark::JvmCannotOpen { entry: None, why });
             }
         }
         Unlock::Password(_) | Unlock::Unverified => {}
     }
     if pfx.mac.is_none() && pfx.unread_mac.is_none() {
-        store.remarks.push(Remark::NoMac);
+        entries.remark(Remark::NoMac);
     }
+    verified
 }

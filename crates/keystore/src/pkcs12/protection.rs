@@ -1,9 +1,9 @@
 //! How a file is protected: what a write keeps, and what a new file gets.
 
-use super::bag::What;
+use super::bag::{Bag, What};
 use super::mac::Mac;
+use super::pfx::{Pfx, Seal};
 use super::scheme::{Scheme, sealed_key};
-use super::{Pfx, Seal};
 
 /// The schemes that protect keys, certificates and the whole of a PKCS#12 file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Protection {
     }
 
     /// What a file that is there already uses, so that what is added looks like its neighbours.
-    pub(crate) fn of(pfx: &Pfx, file: &[u8]) -> Self {
+    pub(super) fn of(pfx: &Pfx, file: &[u8]) -> Self {
         let standard = match &pfx.mac {
             Some(mac) if mac.is_sha1() => Self::java8(),
             Some(_) | None => Self::modern(),
@@ -76,6 +76,6 @@ impl Protection {
 }
 
 fn has_plain_certificates(pfx: &Pfx) -> bool {
-    let plain = |bag: &super::Bag| matches!(bag.what, What::Certificate(_));
+    let plain = |bag: &Bag| matches!(bag.what, What::Certificate(_));
     pfx.parts.iter().any(|part| matches!(part.seal, Seal::Plain) && part.bags.iter().any(plain))
 }

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use super::bag::{self, Attributes, What};
 use super::draft::{Draft, Tag, unreadable};
 use super::view::{self, Placed, Role, Seen};
+use crate::alias::{Alias, StoredAlias};
 use crate::edit::{Disposition, Edits, NewEntry};
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
-use crate::format::{Format, fold_alias};
+use crate::format::Format;
 use crate::intern::CertificateSlot;
-use crate::store::{Entry, EntryId, EntryKind};
 
 /// What a JVM gives a key without a localKeyId; written out where the next reading would no longer give it.
 const ONLY: &[u8] = b"01";
@@ -19,7 +20,7 @@ const ONLY: &[u8] = b"01";
 /// What is to be written out of what the JDK guesses.
 #[derive(Debug, Default)]
 struct Pin {
-    name: Option<String>,
+    name: Option<StoredAlias>,
     key_id: Option<Vec<u8>>,
 }
 
@@ -71,7 +72,7 @@ impl Draft<'_> {
         let mut pins: BTreeMap<usize, Pin> = BTreeMap::new();
         for (number, (tag, now)) in tags.iter().zip(&seen).enumerate() {
             let Tag::Entry(id) = tag else { continue };
-            let (Some(entry), Some(place)) = (self.store.entry(*id), placed.get(number)) else { continue };
+            let (Some(entry), Some(place)) = (self.entry(*id), placed.get(number)) else { continue };
             if matches!(edits.disposition.get(id), None | Some(Disposition::Keep | Disposition::ReplaceKey { .. }))
                 && place.bag.name.is_none()
                 && now.alias != entry.alias
@@ -120,7 +121,7 @@ impl Draft<'_> {
         for (tag, now) in tags.iter().zip(&seen) {
             let expected = match tag {
                 Tag::Chain => continue,
-                Tag::Entry(id) => self.store.entry(*id).map(|entry| kept(entry, edits)),
+                Tag::Entry(id) => self.entry(*id).map(|entry| kept(entry, edits)),
                 Tag::New(number) => edits.add.get(*number).map(added),
             };
             let Some((alias, chain)) = expected else { continue };
@@ -146,7 +147,7 @@ impl Draft<'_> {
                 ));
             }
             let same = match (&alias, &now.alias) {
-                (Some(alias), Some(now)) => fold_alias(alias) == fold_alias(now),
+                (Some(alias), Some(now)) => now.folds_to(alias),
                 (None, None) => true,
                 _ => false,
             };
@@ -162,7 +163,7 @@ impl Draft<'_> {
 }
 
 /// Alias and chain of an entry that was there.
-fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
+fn kept(entry: &Entry, edits: &Edits) -> (Option<Alias>, Vec<Fingerprint>) {
     let chain = |entry: &Entry| match &entry.kind {
         EntryKind::PrivateKey { chain } => chain.iter().map(CertificateSlot::fingerprint).collect(),
         _ => Vec::new(),
@@ -170,18 +171,19 @@ fn kept(entry: &Entry, edits: &Edits) -> (Option<String>, Vec<Fingerprint>) {
     match edits.disposition.get(&entry.id) {
         Some(Disposition::Rename(alias)) => (Some(alias.clone()), chain(entry)),
         Some(Disposition::ReplaceKey { chain, .. }) => {
-            (entry.alias.clone(), chain.iter().map(|der| Fingerprint::of(der)).collect())
+            (entry.alias.as_ref().map(StoredAlias::fold), chain.iter().map(|one| one.fingerprint()).collect())
         }
-        None | Some(Disposition::Keep | Disposition::Remove) => (entry.alias.clone(), chain(entry)),
+        None | Some(Disposition::Keep | Disposition::Remove) => {
+            (entry.alias.as_ref().map(StoredAlias::fold), chain(entry))
+        }
     }
 }
 
 /// Alias and chain of a new entry.
-fn added(new: &NewEntry) -> (Option<String>, Vec<Fingerprint>) {
-    match new {
-        NewEntry::Trusted { alias, .. } => (alias.clone(), Vec::new()),
-        NewEntry::PrivateKey { alias, chain, .. } => {
-            (Some(alias.clone()), chain.iter().map(|der| Fingerprint::of(der)).collect())
-        }
-    }
+fn added(new: &NewEntry) -> (Option<Alias>, Vec<Fingerprint>) {
+    let chain = match new {
+        NewEntry::Trusted { .. } => Vec::new(),
+        NewEntry::PrivateKey { chain, .. } => chain.iter().map(|one| one.fingerprint()).collect(),
+    };
+    (new.alias().cloned(), chain)
 }

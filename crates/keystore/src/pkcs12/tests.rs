@@ -14,14 +14,16 @@ use super::derive::{Hash, MOST_ROUNDS, Reading};
 use super::mac::Mac;
 use super::make::{self, AES_128, AES_192, AES_256, DES_EDE3, File, Named, POOL, edit, open};
 use super::scheme::Scheme;
+use crate::certificate::Certificate;
 use crate::der::{self, Der, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
+use crate::entry::{Entry, EntryId, EntryKind, Unlock};
 use crate::error::{Class, EditError, KeyError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::CertificateSlot;
 use crate::password::{Password, ROUNDS};
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Store};
+use crate::store::Store;
 
 const PASSWORD: &str = "changeit";
 const HASHES: [Hash; 7] =
@@ -34,7 +36,11 @@ fn schemes() -> Vec<Scheme> {
 }
 
 fn import(alias: &str, certificate: &[u8]) -> Edits {
-    let add = vec![NewEntry::Trusted { alias: Some(alias.to_owned()), der: certificate.to_vec(), created_ms: 1 }];
+    let add = vec![NewEntry::Trusted {
+        alias: Some(alias.into()),
+        certificate: Certificate::shared(certificate),
+        created_ms: 1,
+    }];
     Edits { add, ..Edits::default() }
 }
 
@@ -46,7 +52,7 @@ fn with(id: EntryId, disposition: Disposition) -> Edits {
 
 /// `alias:kind:certificates`, in the file's order.
 fn summary(store: &Store) -> Vec<String> {
-    let words = |entry: &crate::store::Entry| {
+    let words = |entry: &Entry| {
         format!("{}:{}:{}", entry.alias.as_deref().unwrap_or("-"), entry.kind.as_str(), entry.certificates().len())
     };
     store.entries().iter().map(words).collect()
@@ -82,10 +88,10 @@ fn every_scheme_is_read_kept_and_written() {
         assert!(store.protected_by().unwrap().contains(&name), "{name}");
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
         assert_eq!(after.protected_by(), store.protected_by());
-        let key = after.open_key(after.find("key")[0], &Password::new(PASSWORD)).unwrap();
+        let key = after.open_key(after.find(&"key".into())[0], &Password::new(PASSWORD)).unwrap();
         assert_eq!(*key.pkcs8, POOL.keys[0].0, "{name}");
         assert_eq!(summary(&after).len(), 3);
-        let error = open(&store.bytes, "not this one").unwrap_err();
+        let error = open(store.bytes(), "not this one").unwrap_err();
         assert_eq!(error.class, Class::WrongPassword, "{name}: {error}");
     }
 }
@@ -170,7 +176,7 @@ fn passwords_are_read_as_the_file_was_written() {
             // The second edit proves that the first kept the reading for each of its parts.
             let after = edited(&after, &import("newer", &POOL.lone[1]), password);
             assert_eq!(summary(&after).len(), 3, "{password:?} {reading:?}");
-            assert_eq!(open(&after.bytes, "other").unwrap_err().class, Class::WrongPassword);
+            assert_eq!(open(after.bytes(), "other").unwrap_err().class, Class::WrongPassword);
             assert_eq!(edit(&store, &import("new", &POOL.lone[0]), "other"), Err(EditError::WrongPassword));
         }
     }
@@ -183,7 +189,7 @@ fn a_stream_cipher_does_not_take_any_password() {
     let store = store.unwrap();
     for number in 0..20 {
         let wrong = format!("wrong{number}");
-        assert_eq!(open(&store.bytes, &wrong).unwrap_err().class, Class::WrongPassword);
+        assert_eq!(open(store.bytes(), &wrong).unwrap_err().class, Class::WrongPassword);
         assert_eq!(edit(&store, &import("new", &POOL.lone[0]), &wrong), Err(EditError::WrongPassword));
     }
 }
@@ -197,8 +203,8 @@ fn bytes_after_the_end_are_kept() {
         let store = open(&bytes, PASSWORD).unwrap();
         assert_eq!(store.remarks(), [Remark::TrailingBytes { count: 4 }]);
         let after = edited(&store, &import("new", &POOL.lone[0]), PASSWORD);
-        assert!(after.bytes.ends_with(b"tail") && after.remarks() == store.remarks());
-        assert_eq!(after.raw(after.find("root")[0]), store.raw(store.find("root")[0]));
+        assert!(after.bytes().ends_with(b"tail") && after.remarks() == store.remarks());
+        assert_eq!(after.raw(after.find(&"root".into())[0]), store.raw(store.find(&"root".into())[0]));
     }
 }
 
@@ -208,10 +214,10 @@ fn keys_under_passwords_of_their_own_survive() {
         [identity(0, "a", b"1", "one"), identity(1, "b", b"2", "two"), identity(2, "c", b"3", PASSWORD)].concat();
     let store = open(&File::plain(bags).mac(make::mac(Hash::Sha1, 5), PASSWORD).build(), PASSWORD).unwrap();
     let mut edits = import("new", &POOL.lone[0]);
-    edits.disposition.insert(store.find("b")[0], Disposition::Rename("B2".to_owned()));
+    edits.disposition.insert(store.find(&"b".into())[0], Disposition::Rename("B2".into()));
     let after = edited(&store, &edits, PASSWORD);
     for (number, alias, password) in [(0, "a", "one"), (1, "b2", "two"), (2, "c", PASSWORD)] {
-        let id = after.find(alias)[0];
+        let id = after.find(&alias.into())[0];
         assert_eq!(*after.open_key(id, &Password::new(password)).unwrap().pkcs8, POOL.keys[number].0);
         assert_eq!(after.open_key(id, &Password::new("zero")).unwrap_err(), KeyError::WrongPassword);
     }
@@ -222,14 +228,14 @@ fn a_repeated_local_key_id_goes_by_the_names() {
     let bags = [identity(0, "a", b"same", PASSWORD), identity(1, "b", b"same", PASSWORD)].concat();
     let store = open(&File::plain(bags).build(), PASSWORD).unwrap();
     let leaf = |store: &Store, alias: &str| {
-        store.entry(store.find(alias)[0]).unwrap().certificates().first().map(CertificateSlot::fingerprint)
+        store.entry(store.find(&alias.into())[0]).unwrap().certificates().first().map(CertificateSlot::fingerprint)
     };
     let print = |number: usize| Some(Fingerprint::of(&POOL.keys[number].1));
     assert_eq!((leaf(&store, "a"), leaf(&store, "b")), (print(0), print(1)));
-    let after = edited(&store, &with(store.find("a")[0], Disposition::Remove), PASSWORD);
+    let after = edited(&store, &with(store.find(&"a".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!((summary(&after), leaf(&after, "b")), (vec!["b:private-key:1".to_owned()], print(1)));
     // Without its name `a` would get the certificate of `b`: it goes with its certificate, or not at all.
-    let renamed = edited(&store, &with(store.find("a")[0], Disposition::Rename("z".to_owned())), PASSWORD);
+    let renamed = edited(&store, &with(store.find(&"a".into())[0], Disposition::Rename("z".into())), PASSWORD);
     assert_eq!((leaf(&renamed, "z"), leaf(&renamed, "b")), (print(0), print(1)));
 }
 
@@ -246,7 +252,7 @@ fn a_cycle_of_issuers_ends() {
 #[test]
 fn supplementary_characters_are_names() {
     let store = open(&File::plain(vec![trusted("日本-😀", &POOL.root)]).build(), PASSWORD).unwrap();
-    let after = edited(&store, &with(EntryId(0), Disposition::Rename("𝔘-😀".to_owned())), PASSWORD);
+    let after = edited(&store, &with(EntryId(0), Disposition::Rename("𝔘-😀".into())), PASSWORD);
     assert_eq!(
         (store.entries()[0].alias.as_deref(), after.entries()[0].alias.as_deref()),
         (Some("日本-😀"), Some("𝔘-😀"))
@@ -271,7 +277,7 @@ fn a_certificate_that_a_chain_needs_stays_for_the_chain() {
     let [key, leaf] = identity(0, "k", b"k", PASSWORD);
     let store = open(&File::plain(vec![key, leaf, trusted("root", &POOL.root)]).build(), PASSWORD).unwrap();
     assert_eq!(summary(&store), ["k:private-key:2", "root:trusted-certificate:1"]);
-    let after = edited(&store, &with(store.find("root")[0], Disposition::Remove), PASSWORD);
+    let after = edited(&store, &with(store.find(&"root".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!(summary(&after), ["k:private-key:2"], "no longer trusted, and still in the chain");
     assert_eq!(after.raw(EntryId(0)), store.raw(EntryId(0)));
     // With the key it goes.
@@ -295,12 +301,12 @@ fn a_key_that_a_jvm_sees_by_its_order_stays_seen() {
     assert_eq!(hidden(&store), ["clear", "second"]);
     let replace = Disposition::ReplaceKey {
         key: NewKey::Plain(Zeroizing::new(POOL.keys[3].0.clone())),
-        chain: vec![POOL.keys[3].1.clone()],
+        chain: vec![Certificate::shared(&POOL.keys[3].1)],
         created_ms: 1,
     };
-    let after = edited(&store, &with(store.find("clear")[0], replace), PASSWORD);
+    let after = edited(&store, &with(store.find(&"clear".into())[0], replace), PASSWORD);
     assert_eq!(hidden(&after), ["second"], "the first of those without a localKeyId is no longer the first key");
-    let refused = edit(&store, &with(store.find("first")[0], Disposition::Remove), PASSWORD);
+    let refused = edit(&store, &with(store.find(&"first".into())[0], Disposition::Remove), PASSWORD);
     let Err(EditError::NotRepresentable { why, .. }) = refused else { panic!("{refused:?}") };
     assert!(why.contains("begin to see the private key `second`"), "{why}");
 }
@@ -362,7 +368,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     assert_eq!(error.class, Class::Corrupt);
     assert!(error.cause().contains("rounds of key derivation together"), "{error}");
     // Without a password there is no work, and the parts are shown closed.
-    let store = Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
+    let store = Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
     assert!(store.entries().len() == 8 && store.entries().iter().all(|e| matches!(e.kind, EntryKind::Opaque(_))));
 }
 
@@ -392,8 +398,7 @@ fn what_java_before_8u301_cannot_read_is_named() {
 /// written, since nobody could make that MAC anew.
 #[test]
 fn a_mac_that_is_not_checked_refuses_nothing() {
-    let unverified =
-        |bytes: Vec<u8>| Store::open(bytes, crate::store::Unlock::Unverified, &crate::intern::Interner::new());
+    let unverified = |bytes: Vec<u8>| Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new());
     let good = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
     let sha256 = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
     let at = good.windows(sha256.len()).rposition(|window| window == sha256).unwrap();

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bag::{Bag, What};
+use crate::alias::{Alias, StoredAlias};
 use crate::certificate::{Certificate, SignatureCheck};
 use crate::fingerprint::Fingerprint;
-use crate::format::fold_alias;
 use crate::key::{KeyMatch, fits};
 
 /// A bag with its place: the number of its part, and its number in it.
@@ -38,7 +38,7 @@ pub(super) enum Role {
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) role: Role,
-    pub(super) alias: Option<String>,
+    pub(super) alias: Option<StoredAlias>,
     /// Why no JVM sees it, though it is a key.
     pub(super) hidden: Option<&'static str>,
 }
@@ -51,13 +51,13 @@ pub(super) fn of(bags: &[Placed<'_>]) -> Vec<Seen> {
     let mut nameless = 0u32;
     let mut next_name = || {
         nameless += 1;
-        nameless.to_string()
+        StoredAlias::from(nameless.to_string())
     };
     let mut sealed_keys = 0usize;
     let mut key_ids: Vec<Option<Vec<u8>>> = Vec::with_capacity(bags.len());
     let mut seen: Vec<Seen> = Vec::with_capacity(bags.len());
     for Placed { bag, position, .. } in bags {
-        let name = bag.name.as_ref().map(|name| name.text.clone());
+        let name = bag.name.as_ref().map(|name| StoredAlias::from(name.text.as_str()));
         let mut key_id = bag.key_id.clone();
         let mut hidden = None;
         let (role, alias) = match &bag.what {
@@ -137,7 +137,7 @@ fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: us
             continue;
         }
         let same_alias = match (&own.alias, &placed.bag.name) {
-            (Some(alias), Some(name)) => fold_alias(alias) == fold_alias(&name.text),
+            (Some(alias), Some(name)) => alias.folds_to(&Alias::of(&name.text)),
             _ => false,
         };
         let id = if guessed { key_ids.get(number)?.as_deref() } else { placed.bag.key_id.as_deref() };

@@ -7,33 +7,33 @@ use zeroize::Zeroizing;
 use super::derive::{Budget, Reading, Secret};
 use super::draft::Draft;
 use super::open::{encrypted_data, parts_of};
+use super::pfx::{DATA, ENCRYPTED_DATA, Pfx, Seal};
 use super::protection::Protection;
 use super::scheme::Scheme;
-use super::{DATA, ENCRYPTED_DATA, Pfx, Seal};
+use super::store::Pkcs12;
+use crate::content::Content as _;
 use crate::der::{self, encode, integer};
 use crate::edit::{Edits, check_aliases, check_loadable};
 use crate::error::EditError;
 use crate::format::Format;
 use crate::password::Password;
-use crate::store::Store;
 
 /// The next content of the file. Bytes after the PFX are kept.
 pub(crate) fn edit(
-    store: &Store,
+    store: &Pkcs12,
     edits: &Edits,
     password: Option<&Password>,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, EditError> {
-    let Some(pfx) = store.pfx.as_deref() else {
-        let protection = store.protection.clone().unwrap_or_else(Protection::java8);
-        let pfx = Pfx::empty(protection.mac());
-        return run(store, &pfx, &protection, edits, password, rng);
-    };
-    run(store, pfx, &Protection::of(pfx, &store.bytes), edits, password, rng)
+    let protection = store.protection();
+    match store.opened() {
+        Some(opened) => run(store, &opened.pfx, &protection, edits, password, rng),
+        None => run(store, &Pfx::empty(protection.mac()), &protection, edits, password, rng),
+    }
 }
 
 fn run(
-    store: &Store,
+    store: &Pkcs12,
     pfx: &Pfx,
     protection: &Protection,
     edits: &Edits,
@@ -41,11 +41,13 @@ fn run(
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, EditError> {
     let secret = authorise(store, pfx, password)?;
-    if edits.is_empty() && !store.fresh {
-        return Ok(store.bytes.clone());
+    if edits.is_empty()
+        && let Some(opened) = store.opened()
+    {
+        return Ok(opened.bytes.clone());
     }
-    check_loadable(store, edits)?;
-    check_aliases(store, edits)?;
+    check_loadable(store.remarks(), edits)?;
+    check_aliases(Format::Pkcs12, store.entries(), edits)?;
     let mut draft = Draft::new(store, pfx, protection, secret);
     draft.dispose(edits, rng)?;
     for new in edits.add.iter().enumerate() {
@@ -56,24 +58,24 @@ fn run(
 }
 
 /// The password must be the one the file was made with; a file without MAC and encryption needs none.
-fn authorise<'a>(store: &Store, pfx: &Pfx, password: Option<&'a Password>) -> Result<Option<Secret<'a>>, EditError> {
+fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> Result<Option<Secret<'a>>, EditError> {
     let format = Format::Pkcs12;
     // Nobody could make it anew.
     if pfx.unread_mac.is_some() || pfx.parts.iter().any(|part| matches!(part.seal, Seal::Closed(_))) {
         return Err(EditError::NotOpened { format });
     }
-    if store.fresh {
+    let Some(opened) = store.opened() else {
         let Some(password) = password else { return Err(EditError::PasswordNeeded { format }) };
         if !password.is_printable_ascii() {
             return Err(EditError::PasswordNotAscii { format });
         }
         return Ok(Some(Secret { password, reading: Reading::Terminated }));
-    }
+    };
     let Some(password) = password else {
         let sealed = pfx.mac.is_some() || pfx.is_encrypted();
         return if sealed { Err(EditError::PasswordNeeded { format }) } else { Ok(None) };
     };
-    let safe = pfx.safe.bytes(&store.bytes);
+    let safe = pfx.safe.bytes(&opened.bytes);
     let opens = |secret: Secret<'_>| match &pfx.mac {
         Some(mac) => mac.verify(safe, secret, &mut Budget::new()).unwrap_or(false),
         None => parts_of(safe, 0).is_ok_and(|parts| {
@@ -98,7 +100,7 @@ impl Draft<'_> {
     fn encode(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, EditError> {
         let cannot = |why: String| EditError::NotRepresentable { format: Format::Pkcs12, why };
         let definite = |raw| der::definite(raw).map_err(|error| cannot(error.fault.what().to_owned()));
-        let mut safe = Vec::with_capacity(self.store.bytes.len() + 4096);
+        let mut safe = Vec::with_capacity(self.store.bytes().len() + 4096);
         for part in &self.parts {
             match (part.old, part.touched) {
                 (Some(old), false) => safe.extend_from_slice(&definite(old)?),
@@ -120,7 +122,7 @@ impl Draft<'_> {
             fields.push(mac.renew(&safe, secret, rng).map_err(cannot)?);
         }
         let mut out = encode(der::SEQUENCE, &fields.concat());
-        out.extend_from_slice(self.store.bytes.get(self.pfx.end..).unwrap_or_default());
+        out.extend_from_slice(self.store.bytes().get(self.pfx.end..).unwrap_or_default());
         Ok(out)
     }
 

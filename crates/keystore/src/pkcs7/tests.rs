@@ -4,10 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::certificate::Certificate;
 use crate::der::encode;
+use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry};
-use crate::format::detect;
-use crate::store::Unlock;
+use crate::entry::{EntryId, Unlock};
+use crate::error::EditError;
+use crate::store::Store;
 
 const ONE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 const TWO: &[u8] = include_bytes!("../../../../fixtures/keystore/der/two/store");
@@ -167,7 +170,7 @@ fn it_is_never_written() {
         let nothing = Edits { disposition: [(EntryId(0), Disposition::Keep)].into(), ..Edits::default() };
         assert_eq!(store.edit(&nothing, None, &mut Never), Ok(Image::File(bytes)));
         let remove = Edits { disposition: [(EntryId(0), Disposition::Remove)].into(), ..Edits::default() };
-        let new = NewEntry::Trusted { alias: None, der: ONE.to_vec(), created_ms: 0 };
+        let new = NewEntry::Trusted { alias: None, certificate: Certificate::shared(ONE), created_ms: 0 };
         let add = Edits { add: vec![new], ..Edits::default() };
         for edits in [remove, add] {
             let error = store.edit(&edits, None, &mut Never).unwrap_err();
@@ -240,7 +243,7 @@ fn in_a_folder_a_bundle_leaves_whole_or_not_at_all() {
     }
     let all = edit(&[(0, gone.clone()), (1, gone.clone()), (2, gone)]);
     assert_eq!(all, Ok(Image::Directory(vec![("a.p7b".to_owned(), None), ("b.p7b".to_owned(), None)])));
-    let to = |name: &str| Disposition::Rename(name.to_owned());
+    let to = |name: &str| Disposition::Rename(name.into());
     let renamed = edit(&[(2, to("z.p7b"))]);
     let moved = vec![("b.p7b".to_owned(), None), ("z.p7b".to_owned(), Some(message(false, ONE, &[], 1)))];
     assert_eq!(renamed, Ok(Image::Directory(moved)));

@@ -8,12 +8,11 @@
 
 use sha1::{Digest as _, Sha1};
 
-use super::{Wish, corrupt, take_in};
-use crate::error::{Class, EditError, ReadError};
+use super::fault::corrupt;
+use crate::error::{EditError, ReadError};
+use crate::fingerprint::hex;
 use crate::format::Format;
-use crate::intern::{CertificateSlot, Interner};
 use crate::reader::{Reader, Short};
-use crate::store::{Place, Store};
 
 /// `X509_ASN_ENCODING`, the only encoding there is.
 const ENCODING: u32 = 1;
@@ -151,35 +150,6 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     reader.take(length as usize).is_ok() && head(&mut reader).is_some()
 }
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
-    let element = only(&bytes)?;
-    if element.content != Content::Certificate {
-        let cause = "this is a serialised revocation or trust list, not a certificate";
-        return Err(ReadError::new(Class::NotAStore, cause, "export the certificate instead"));
-    }
-    if let CertificateSlot::Unparsed(bad) = certificates.intern(element.value) {
-        return Err(corrupt(format!("its certificate cannot be read: {}", bad.reason()), element.value_at));
-    }
-    let mut store = Store::new(Format::WindowsElement, Vec::new(), false);
-    let place = Place { whole: 0..bytes.len(), ..Place::default() };
-    take_in(&mut store, &element, place, None, certificates);
-    store.bytes = bytes;
-    Ok(store)
-}
-
-/// The next content of the file: one element, the old one or a new one.
-pub(super) fn edit(store: &Store, wish: &Wish) -> Result<Vec<u8>, EditError> {
-    let why = match (wish.stays.as_slice(), wish.added.as_slice()) {
-        ([_], []) => return Ok(store.bytes.clone()),
-        ([], [new]) => return Ok(new.bytes.clone()),
-        ([], []) => "no certificate would be left; delete the file instead".to_owned(),
-        (stays, added) => {
-            format!("it would hold {} certificates and has room for one; use a .sst file", stays.len() + added.len())
-        }
-    };
-    Err(EditError::NotRepresentable { format: store.format, why })
-}
-
 /// A new element: the friendly name if there is one, the SHA-1 by which Windows finds it, and the certificate. Everything
 /// else Windows computes when it needs it.
 pub(super) fn make(format: Format, name: Option<&str>, der: &[u8]) -> Result<Vec<u8>, EditError> {
@@ -204,4 +174,9 @@ fn put(out: &mut Vec<u8>, format: Format, id: u32, value: &[u8]) -> Result<(), E
     }
     out.extend_from_slice(value);
     Ok(())
+}
+
+/// The upper-case hex of the SHA-1 over a certificate: how Windows names its place in the registry (MS-GPEF 2.2.1.1.1).
+pub(super) fn key_name(der: &[u8]) -> String {
+    hex(&Sha1::digest(der)).to_uppercase()
 }

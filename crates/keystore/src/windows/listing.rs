@@ -4,12 +4,14 @@
 use sha2::{Digest as _, Sha256};
 
 use super::element::{self, property};
-use super::key_name;
 use super::sst;
+use super::store::{Kind, Windows};
+use crate::certificate::Certificate;
+use crate::edit::check_certificate;
+use crate::entry::EntryId;
 use crate::error::EditError;
 use crate::fingerprint::Fingerprint;
 use crate::format::Format;
-use crate::store::{EntryId, Store};
 
 /// Properties that say something the system does not work out by itself. The rest (hashes, identifiers) it adds when it needs
 /// them, also to certificates nobody changed.
@@ -33,28 +35,27 @@ pub fn serialised_store<'a>(elements: impl IntoIterator<Item = &'a [u8]>) -> Vec
 /// The element of a certificate that is new to a store: its SHA-1, by which Windows finds it, and the certificate.
 ///
 /// # Errors
-/// That the bytes are no certificate that may be added.
-pub fn serialised_element(der: &[u8]) -> Result<Vec<u8>, EditError> {
-    crate::edit::acceptable(None, der)?;
-    element::make(Format::WindowsElement, None, der)
+/// That no JVM is known to load it, so that it may not be added.
+pub fn serialised_element(certificate: &Certificate) -> Result<Vec<u8>, EditError> {
+    check_certificate(None, certificate)?;
+    element::make(Format::WindowsElement, None, certificate.der())
 }
 
 /// How Windows calls a certificate: the upper-case hex of its SHA-1. It is the name of its key in the registry, and what
 /// `certutil` takes.
 #[must_use]
 pub fn thumbprint(der: &[u8]) -> String {
-    key_name(der)
+    element::key_name(der)
 }
 
-impl Store {
-    /// The digest of what a serialised store says: which certificates, and of each its name, its limits and whether there is
-    /// a key for it. The order does not count, nor what the system works out by itself. `None` for another format.
-    #[must_use]
-    pub fn listing_digest(&self) -> Option<Fingerprint> {
-        if self.format() != Format::WindowsSst {
+impl Windows {
+    /// The digest of what a serialised store says; `None` for another kind of file.
+    pub(crate) fn listing_digest(&self) -> Option<Fingerprint> {
+        if self.kind != Kind::Sst {
             return None;
         }
-        let mut lines: Vec<String> = self.entries().iter().filter_map(|entry| self.listing_line(entry.id)).collect();
+        let mut lines: Vec<String> =
+            self.entries.list().iter().filter_map(|entry| self.listing_line(entry.id)).collect();
         lines.sort();
         Some(Fingerprint::of(lines.concat().as_bytes()))
     }
@@ -79,8 +80,9 @@ impl Store {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::entry::Unlock;
     use crate::intern::Interner;
-    use crate::store::Unlock;
+    use crate::store::Store;
 
     fn record(id: u32, value: &[u8]) -> Vec<u8> {
         let length = u32::try_from(value.len()).unwrap();
@@ -108,10 +110,5 @@ mod tests {
         }
         assert_ne!(digest(&[one]), plain);
         assert_eq!(digest(&[]), digest(&[]));
-    }
-
-    #[test]
-    fn what_is_no_certificate_is_no_element() {
-        assert!(serialised_element(b"nonsense").is_err());
     }
 }

@@ -1,20 +1,20 @@
 //! The serialised store, `.sst` (MS-OSHARED 2.3.9.1): a header, elements, an end mark of zeros.
 
 use super::element;
-use super::{Wish, corrupt, take_in};
+use super::fault::corrupt;
+use super::store::{Kind, Place, Windows, Wish, take_in};
+use crate::entries::Entries;
 use crate::error::ReadError;
-use crate::format::Format;
 use crate::intern::Interner;
 use crate::reader::Reader;
-use crate::store::{Place, Store};
 
 /// Version 0 and the file type.
 const MAGIC: &[u8; 8] = b"\0\0\0\0CERT";
 /// A record of id 0, encoding 0 and length 0.
 const END: &[u8; 12] = &[0; 12];
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
-    let mut store = Store::new(Format::WindowsSst, Vec::new(), false);
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+    let mut entries = Entries::new();
     let mut reader = Reader::at(&bytes, MAGIC.len());
     loop {
         let start = reader.position();
@@ -28,22 +28,20 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, Rea
             }
             break;
         }
-        let element = element::read(&mut reader).map_err(|error| named(error, &store, start))?;
-        let place = Place { whole: start..reader.position(), ..Place::default() };
-        take_in(&mut store, &element, place, None, certificates);
+        let element = element::read(&mut reader).map_err(|error| named(error, &entries, start))?;
+        take_in(&mut entries, &element, start..reader.position(), None, certificates);
     }
-    store.bytes = bytes;
-    Ok(store)
+    Ok(Windows { kind: Kind::Sst, bytes, entries })
 }
 
 /// Says in which element of the file the fault is.
-fn named(error: ReadError, store: &Store, start: usize) -> ReadError {
+fn named(error: ReadError, entries: &Entries<Place>, start: usize) -> ReadError {
     let at = error.offset.and_then(|at| usize::try_from(at).ok()).unwrap_or(start);
-    corrupt(format!("element {}: {}", store.entries.len() + 1, error.cause()), at)
+    corrupt(format!("element {}: {}", entries.list().len() + 1, error.cause()), at)
 }
 
 /// The next content of the file. It may become empty: Windows writes empty stores, too.
-pub(super) fn edit(store: &Store, wish: &Wish) -> Vec<u8> {
+pub(super) fn edit(store: &Windows, wish: &Wish) -> Vec<u8> {
     let stays = wish.stays.iter().filter_map(|id| store.raw(*id));
     of(stays.chain(wish.added.iter().map(|new| new.bytes.as_slice())))
 }

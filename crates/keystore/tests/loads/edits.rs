@@ -3,7 +3,7 @@
 use trustmason_keystore::{EditError, Edits, Format, JvmJudgement, NewEntry, Password, Protection, Remark, Store};
 
 use super::shapes::with_extension;
-use super::support::{Dice, open};
+use super::support::{Dice, open, parsed};
 use super::tree::tlv;
 
 /// Name constraints that permit one URI.
@@ -20,7 +20,7 @@ fn stores() -> Vec<Store> {
 }
 
 fn import(store: &Store, der: &[u8]) -> Result<(), EditError> {
-    let new = NewEntry::Trusted { alias: Some("new".to_owned()), der: der.to_vec(), created_ms: 0 };
+    let new = NewEntry::Trusted { alias: Some("new".into()), certificate: parsed(der), created_ms: 0 };
     let edits = Edits { add: vec![new], ..Edits::default() };
     store.edit(&edits, Some(&Password::new("changeit")), &mut Dice(1)).map(|_| ())
 }
@@ -65,7 +65,7 @@ fn jks(certificates: &[Vec<u8>]) -> Vec<u8> {
 fn a_store_that_holds_one_is_judged_by_the_same_rules() {
     let store = open(&jks(&[constrained(b"example.com"), constrained(b"a b"), constrained(b"a%41")]), None).unwrap();
     let said = |alias: &str| {
-        let id = store.find(alias)[0];
+        let id = store.find(&alias.into())[0];
         store.remarks().iter().find(|remark| remark.entry() == Some(id))
     };
     assert_eq!(said("a"), None);

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
-use trustmason_keystore::{Fingerprint, NewKey};
+use trustmason_keystore::{Certificate, NewKey};
 use zeroize::Zeroizing;
 
-use super::text;
+use super::{parsed, text};
 
 /// What edits bring in.
 pub struct Material {
     pub imported: Vec<u8>,
     pub replacement: Vec<u8>,
     pub key: Zeroizing<Vec<u8>>,
-    pub chain: Vec<Vec<u8>>,
+    pub chain: Vec<Arc<Certificate>>,
 }
 
 impl Material {
@@ -39,7 +40,7 @@ impl Material {
             imported: lone("imported.example"),
             replacement: lone("replacement.example"),
             key: Zeroizing::new(key.serialize_der()),
-            chain: vec![leaf.der().to_vec(), root_der],
+            chain: vec![parsed(leaf.der()), parsed(&root_der)],
         }
     }
 
@@ -48,7 +49,7 @@ impl Material {
     }
 
     pub fn prints(&self) -> Vec<String> {
-        self.chain.iter().map(|der| Fingerprint::of(der).to_string()).collect()
+        self.chain.iter().map(|one| one.fingerprint().to_string()).collect()
     }
 }
 

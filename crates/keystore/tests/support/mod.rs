@@ -20,9 +20,10 @@ pub mod tools;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rand_core::{TryCryptoRng, TryRng};
-use trustmason_keystore::{CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock};
+use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock};
 
 /// The corpus folder, for a test that has asked for `Corpus`. One that is broken is a failure.
 pub fn corpus() -> PathBuf {
@@ -41,6 +42,11 @@ pub fn fixtures() -> PathBuf {
 pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     let path = path.as_ref();
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A certificate to write, as edits take it.
+pub fn parsed(der: &[u8]) -> Arc<Certificate> {
+    Arc::new(Certificate::parse(der).unwrap())
 }
 
 pub fn text(path: impl AsRef<Path>) -> String {

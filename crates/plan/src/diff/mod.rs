@@ -243,7 +243,7 @@ impl<'a> Comparison<'a> {
 fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) -> Draft {
     Draft {
         phase: Phase::Withdraw,
-        alias: entry.alias.clone(),
+        alias: entry.alias.clone().map(String::from),
         deed: Deed::Delete { entry: entry.id, because },
         severity: finding.severity(),
         finding,

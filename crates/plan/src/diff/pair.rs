@@ -71,8 +71,9 @@ impl<'a> Comparison<'a> {
                 verdict = put;
             }
         }
-        let leaving = old.iter().map(|e| e.alias.clone()).chain(old_comes.then_some(old_to)).collect();
-        self.forecast(wish, overlap, leaving, next.first().map_or(next_to, |e| e.alias.clone()));
+        let leaving =
+            old.iter().map(|e| e.alias.clone().map(String::from)).chain(old_comes.then_some(old_to)).collect();
+        self.forecast(wish, overlap, leaving, next.first().map_or(next_to, |e| e.alias.clone().map(String::from)));
         verdict
     }
 
@@ -127,7 +128,7 @@ impl<'a> Comparison<'a> {
         let at = self.out.drafts.len();
         self.out.drafts.push(Draft {
             phase: Phase::Extend,
-            alias: last.and_then(|e| e.alias.clone()).or_else(|| alias.clone()),
+            alias: last.and_then(|e| e.alias.clone()).map(String::from).or_else(|| alias.clone()),
             deed: match last {
                 Some(_) => Deed::Replace { entries: replaced.iter().map(|e| e.id).collect(), alias, material },
                 None => Deed::Import { alias, material },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_keystore::{Certificate, Entry, EntryId, EntryKey, Fingerprint, fold_alias};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
@@ -172,13 +172,10 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
-        let key = match entry.alias.as_deref().filter(|_| self.folded) {
-            Some(alias) => fold_alias(alias).into_owned(),
-            None => fingerprint.to_string(),
-        };
+        let key = self.standing.facts.and_then(|facts| EntryKey::of(facts.format, entry));
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
         !self.ground.topology.public_roots.contains(&fingerprint)
-            && self.ground.observed.ledger.placed(self.id(), &key, fingerprint)
+            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key.to_string(), fingerprint))
     }
 
     pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {

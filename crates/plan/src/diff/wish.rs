@@ -118,21 +118,21 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
         self.claimed.insert(entry.id);
-        let stored = entry.alias.clone().unwrap_or_default();
+        let stored = entry.alias.as_deref().unwrap_or_default();
         let rotation = certificate(entry).and_then(|c| self.end_of_rotation(c.fingerprint()));
         let (finding, severity) = rotation.unwrap_or((Kind::WrongAlias, Kind::WrongAlias.severity()));
-        let reason = if fold_alias(&stored) == overlap::next_alias(to) {
+        let reason = if fold_alias(stored) == overlap::next_alias(to) {
             format!("{} presents it now", wish.edge.subject)
-        } else if fold_alias(&stored) == to {
-            format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(&stored))
+        } else if fold_alias(stored) == to {
+            format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(stored))
         } else {
-            format!("`{}` is an older document's alias for {}", text::escape(&stored), wish.edge.subject)
+            format!("`{}` is an older document's alias for {}", text::escape(stored), wish.edge.subject)
         };
         self.serve(
             wish,
             Draft {
                 phase: Phase::Withdraw,
-                alias: entry.alias.clone(),
+                alias: entry.alias.clone().map(String::from),
                 deed: Deed::Rename { entry: entry.id, to: to.to_owned() },
                 finding,
                 severity,
@@ -313,7 +313,7 @@ impl<'a> Comparison<'a> {
             wish,
             Draft {
                 phase: Phase::Extend,
-                alias: last.and_then(|e| e.alias.clone()),
+                alias: last.and_then(|e| e.alias.clone()).map(String::from),
                 deed: Deed::Replace { entries: entries.iter().map(|e| e.id).collect(), alias: Some(alias), material },
                 finding: Kind::Stale,
                 severity: Kind::Stale.severity(),

@@ -47,7 +47,7 @@ pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved
             text::escape(certificate.subject()),
             certificate.fingerprint()
         );
-        elements.push((key(certificate), certificate, serialised_element(certificate.der()).ok()?, comment));
+        elements.push((key(certificate), certificate, serialised_element(certificate).ok()?, comment));
     }
     let adds = elements.iter().map(|(store, certificate, element, comment)| RegistryChange::Add {
         store,

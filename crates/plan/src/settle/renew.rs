@@ -342,7 +342,7 @@ fn holds_newer(
     current: &Certificate,
 ) -> bool {
     let entries = truster.facts.iter().flat_map(|f| &f.entries);
-    entries.filter(|e| e.alias == edge.alias && edge.alias.is_some()).any(|entry| {
+    entries.filter(|e| e.alias.as_deref() == edge.alias.as_deref() && edge.alias.is_some()).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
         let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));

@@ -266,14 +266,18 @@ pub fn jks(seeds: &[Seed]) -> Vec<u8> {
         let created_ms = 1_600_000_000_000 + i64::try_from(n).unwrap();
         let (add, pw) = match seed {
             Seed::Trusted(alias, pair) => (
-                NewEntry::Trusted { alias: Some(alias.clone()), der: pair.certificate.der().to_vec(), created_ms },
+                NewEntry::Trusted {
+                    alias: Some(alias.as_str().into()),
+                    certificate: Arc::clone(&pair.certificate),
+                    created_ms,
+                },
                 password(),
             ),
             Seed::Key(alias, pair, _) => (
                 NewEntry::PrivateKey {
-                    alias: alias.clone(),
+                    alias: Some(alias.as_str().into()),
                     key: NewKey::Plain(pair.pkcs8.clone().into()),
-                    chain: vec![pair.certificate.der().to_vec()],
+                    chain: vec![Arc::clone(&pair.certificate)],
                     created_ms,
                 },
                 password(),
@@ -592,7 +596,7 @@ impl World {
         let minted = made.iter().map(|(id, pair)| (id.clone(), pair.certificate.clone())).collect();
         let identity = |pair: &Pair| NewIdentity {
             key: NewKey::Plain(pair.pkcs8.clone().into()),
-            chain: vec![pair.certificate.der().to_vec()],
+            chain: vec![Arc::clone(&pair.certificate)],
         };
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
         let certificates = Resolved { known: &plan.certificates, minted: &minted };
@@ -639,14 +643,14 @@ impl World {
     pub fn trusted(&self, id: &StoreId) -> BTreeMap<String, Fingerprint> {
         let store = self.open(id).unwrap();
         let entries = store.entries().iter().filter(|e| matches!(e.kind, EntryKind::Trusted(_)));
-        entries.map(|e| (e.alias.clone().unwrap(), e.certificates()[0].fingerprint())).collect()
+        entries.map(|e| (e.alias.as_deref().unwrap().to_owned(), e.certificates()[0].fingerprint())).collect()
     }
 
     /// The certificate an identity has in its store.
     pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
         let Source::KeyEntry { store, alias } = &self.topology.identities[id].source else { return None };
         let store = self.open(store)?;
-        let entry = store.entries().iter().find(|e| e.alias.as_ref() == Some(alias))?;
+        let entry = store.entries().iter().find(|e| e.alias.as_deref() == Some(alias.as_str()))?;
         Some(entry.certificates()[0].fingerprint())
     }
 }
@@ -672,7 +676,7 @@ pub fn listing(store: &Store) -> Vec<Line> {
         .iter()
         .map(|e| {
             let prints = e.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint).collect();
-            (e.alias.clone(), e.created_ms, e.kind.as_str(), prints)
+            (e.alias.clone().map(String::from), e.created_ms, e.kind.as_str(), prints)
         })
         .collect()
 }

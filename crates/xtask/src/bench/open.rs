@@ -4,6 +4,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aes::Aes256;
@@ -11,7 +12,9 @@ use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
-use trustmason_keystore::{Edits, Image, Interner, NewEntry, Password, Protection, Store, Unlock};
+use trustmason_keystore::{
+    Certificate, CertificateError, Edits, Image, Interner, NewEntry, Password, Protection, Store, Unlock,
+};
 
 use super::clock::{self, Cost};
 use super::estate;
@@ -29,12 +32,11 @@ fn certificates(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 fn pkcs12(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Failure> {
-    let add = certificates.iter().enumerate().map(|(n, der)| NewEntry::Trusted {
-        alias: Some(format!("root{n}")),
-        der: der.clone(),
-        created_ms: 0,
+    let add = certificates.iter().enumerate().map(|(n, der)| -> Result<_, CertificateError> {
+        let certificate = Arc::new(Certificate::parse(der)?);
+        Ok(NewEntry::Trusted { alias: Some(format!("root{n}").into()), certificate, created_ms: 0 })
     });
-    let edits = Edits { add: add.collect(), ..Edits::default() };
+    let edits = Edits { add: add.collect::<Result<_, _>>()?, ..Edits::default() };
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let store = Store::create_pkcs12(Protection::modern());
     match store.edit(&edits, Some(&Password::new(estate::PASSWORD)), &mut random)? {

@@ -30,8 +30,8 @@ fn step_strategy() -> impl Strategy<Value = Step> {
 fn store_strategy() -> impl Strategy<Value = Store> {
     let entry = (alias_strategy(), 0usize..5, any::<i64>());
     (proptest::collection::vec(entry, 0..6), any::<bool>(), 1u32..=2).prop_map(|(entries, jceks, version)| {
-        let format = if jceks { Format::Jceks } else { Format::Jks };
-        let mut body = magic(format).to_vec();
+        let kind = if jceks { Kind::Jceks } else { Kind::Jks };
+        let mut body = kind.magic().to_vec();
         body.extend(version.to_be_bytes());
         body.extend(u32::try_from(entries.len()).unwrap().to_be_bytes());
         for (alias, what, date) in entries {
@@ -75,11 +75,11 @@ proptest! {
         for (entry, step) in store.entries().iter().zip(&steps) {
             let disposition = match step {
                 Step::Keep => continue,
-                Step::Rename(alias) => Disposition::Rename(alias.clone()),
+                Step::Rename(alias) => Disposition::Rename(alias.as_str().into()),
                 Step::Remove => Disposition::Remove,
                 Step::ReplaceKey if matches!(entry.kind, EntryKind::PrivateKey { .. }) => Disposition::ReplaceKey {
                     key: NewKey::Sealed(store.sealed_key(entry.id).unwrap()),
-                    chain: vec![POOL.leaf.clone()],
+                    chain: vec![Certificate::shared(&POOL.leaf)],
                     created_ms: 7,
                 },
                 Step::ReplaceKey => Disposition::Keep,
@@ -92,7 +92,7 @@ proptest! {
                 let kept = |entry: &&Entry| !matches!(edits.disposition.get(&entry.id), Some(Disposition::Remove));
                 let mut names: Vec<String> = store.entries().iter().filter(kept).map(|entry| {
                     match edits.disposition.get(&entry.id) {
-                        Some(Disposition::Rename(alias)) => fold_alias(alias).into_owned(),
+                        Some(Disposition::Rename(alias)) => alias.to_string(),
                         _ => fold_alias(entry.alias.as_deref().unwrap()).into_owned(),
                     }
                 }).collect();
@@ -110,7 +110,7 @@ proptest! {
                         None | Some(Disposition::Keep) => prop_assert_eq!(raw(&after, next.next().unwrap().id), raw(&store, entry.id)),
                         Some(Disposition::Rename(alias)) => {
                             let renamed = next.next().unwrap();
-                            prop_assert_eq!(renamed.alias.as_deref(), Some(&*fold_alias(alias)));
+                            prop_assert_eq!(renamed.alias.as_deref(), Some(alias.as_str()));
                             prop_assert_eq!(raw_but_alias(&after, renamed.id), raw_but_alias(&store, entry.id));
                         }
                         Some(Disposition::Remove) => {}
@@ -146,12 +146,12 @@ proptest! {
         let last = added.entries().last().unwrap().id;
         let mut back = Edits::default();
         back.disposition.insert(last, Disposition::Remove);
-        prop_assert_eq!(&edit(&added, &back).unwrap(), &store.bytes);
+        prop_assert_eq!(&edit(&added, &back).unwrap(), store.bytes());
         let mut away = Edits::default();
-        away.disposition.insert(last, Disposition::Rename("away".to_owned()));
+        away.disposition.insert(last, Disposition::Rename("away".into()));
         let away = reopen(&edit(&added, &away).unwrap());
-        back.disposition.insert(last, Disposition::Rename(alias));
-        prop_assert_eq!(&edit(&away, &back).unwrap(), &added.bytes);
+        back.disposition.insert(last, Disposition::Rename(alias.into()));
+        prop_assert_eq!(&edit(&away, &back).unwrap(), added.bytes());
     }
 
     /// Bytes of any kind are an error or a store, never a panic.

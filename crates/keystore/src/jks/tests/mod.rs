@@ -1,18 +1,21 @@
 //! What an edit does and what it refuses; the laws of editing are in `laws`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
 mod laws;
 
+use super::layout::{TAG_KEY, TAG_TRUSTED, digest};
 use super::*;
-use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey};
-use crate::error::{EditError, KeyError};
-use crate::format::fold_alias;
-use crate::store::Entry;
+use crate::alias::fold_alias;
+use crate::certificate::Certificate;
+use crate::edit::{Disposition, NewEntry, NewKey};
+use crate::entry::{EntryKind, Unlock};
+use crate::intern::Interner;
+use crate::store::Store;
 
 struct Pool {
     certificates: Vec<Vec<u8>>,
@@ -33,7 +36,7 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 /// A store with secret keys, made by keytool.
 const SECRETS: &[u8] = include_bytes!("../../../../../fixtures/keystore/jceks/mixed/store");
 
-fn rng() -> impl rand_core::CryptoRng {
+fn rng() -> impl CryptoRng {
     TestRng::seed_from_u64(1)
 }
 
@@ -86,23 +89,24 @@ fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
 }
 
 fn trusted(alias: &str, certificate: usize, created_ms: i64) -> NewEntry {
-    let der = POOL.certificates[certificate % POOL.certificates.len()].clone();
-    NewEntry::Trusted { alias: Some(alias.to_owned()), der, created_ms }
+    let certificate = Certificate::shared(&POOL.certificates[certificate % POOL.certificates.len()]);
+    NewEntry::Trusted { alias: Some(alias.into()), certificate, created_ms }
 }
 
 fn private(alias: &str) -> NewEntry {
     let key = NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    NewEntry::PrivateKey { alias: alias.to_owned(), key, chain: vec![POOL.leaf.clone()], created_ms: 5 }
+    NewEntry::PrivateKey { alias: Some(alias.into()), key, chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 5 }
 }
 
 fn raw(store: &Store, id: EntryId) -> &[u8] {
-    &store.bytes[store.places[id.0].whole.clone()]
+    store.raw(id).unwrap()
 }
 
 /// The bytes without the alias.
 fn raw_but_alias(store: &Store, id: EntryId) -> Vec<u8> {
-    let place = &store.places[id.0];
-    [&store.bytes[place.whole.start..place.alias.start - 2], &store.bytes[place.alias.end..place.whole.end]].concat()
+    let place = store.content::<Java>().unwrap().entries.place(id).unwrap();
+    let bytes = store.bytes();
+    [&bytes[place.whole.start..place.alias.start - 2], &bytes[place.alias.end..place.whole.end]].concat()
 }
 
 fn folded(entries: &[Entry]) -> Vec<String> {
@@ -130,19 +134,23 @@ fn a_store_made_from_nothing_reads_back() {
 #[test]
 fn secret_keys_and_foreign_keys_are_copied_and_carried() {
     let store = reopen(SECRETS);
-    let server = store.find("server")[0];
+    let server = store.find(&"server".into())[0];
     let carried = NewEntry::PrivateKey {
-        alias: "carried".to_owned(),
+        alias: Some("carried".into()),
         key: NewKey::Sealed(store.sealed_key(server).unwrap()),
-        chain: store.entries()[server.0].certificates().iter().map(|slot| slot.der().to_vec()).collect(),
+        chain: store.entries()[server.0]
+            .certificates()
+            .iter()
+            .map(|slot| Arc::clone(slot.certificate().unwrap()))
+            .collect(),
         created_ms: 1,
     };
     let mut edits = Edits { add: vec![carried.clone()], ..Edits::default() };
-    edits.disposition.insert(store.find("root")[0], Disposition::Remove);
+    edits.disposition.insert(store.find(&"root".into())[0], Disposition::Remove);
     let after = reopen(&edit(&store, &edits).unwrap());
-    let key = after.open_key(after.find("carried")[0], &Password::new("otherpass")).unwrap();
+    let key = after.open_key(after.find(&"carried".into())[0], &Password::new("otherpass")).unwrap();
     assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
-    assert_eq!(raw(&after, after.find("aes")[0]), raw(&store, store.find("aes")[0]));
+    assert_eq!(raw(&after, after.find(&"aes".into())[0]), raw(&store, store.find(&"aes".into())[0]));
     let elsewhere = edit(&Store::create(Format::Jks), &Edits { add: vec![carried], ..Edits::default() });
     assert_eq!(elsewhere, Err(EditError::SealedElsewhere { from: Format::Jceks, to: Format::Jks }));
 }
@@ -155,21 +163,21 @@ fn what_may_not_be_written_is_refused() {
     let refused = |edits: Edits| edit(&store, &edits).unwrap_err();
     let add = |entry| refused(Edits { add: vec![entry], ..Edits::default() });
     let dispose = |at, what| refused(Edits { disposition: [(EntryId(at), what)].into(), ..Edits::default() });
-    assert_eq!(add(trusted("A", 1, 0)), EditError::AliasTaken { alias: "a".to_owned() });
+    assert_eq!(add(trusted("A", 1, 0)), EditError::AliasTaken { alias: "a".into() });
     assert!(matches!(add(trusted("", 1, 0)), EditError::BadAlias { .. }));
     assert!(matches!(add(trusted(&"x".repeat(65_536), 1, 0)), EditError::BadAlias { .. }));
     assert_eq!(dispose(1, Disposition::Remove), EditError::NoSuchEntry { position: 1, entries: 1 });
-    let der = |der: &[u8]| NewEntry::Trusted { alias: Some("b".to_owned()), der: der.to_vec(), created_ms: 0 };
-    let trailing = add(der(&[&POOL.leaf[..], &[0]].concat()));
-    assert!(matches!(&trailing, EditError::BadCertificate { cause, .. } if cause.is_not_canonical()), "{trailing}");
     let key = || NewKey::Plain(Zeroizing::new(POOL.key.clone()));
-    let replace = Disposition::ReplaceKey { key: key(), chain: vec![POOL.leaf.clone()], created_ms: 0 };
+    let replace = Disposition::ReplaceKey { key: key(), chain: vec![Certificate::shared(&POOL.leaf)], created_ms: 0 };
     assert_eq!(dispose(0, replace), EditError::NotAKey { alias: "a".to_owned() });
-    let with = |key, chain| add(NewEntry::PrivateKey { alias: "k".to_owned(), key, chain, created_ms: 0 });
+    let with = |key, chain| add(NewEntry::PrivateKey { alias: Some("k".into()), key, chain, created_ms: 0 });
     assert_eq!(with(key(), vec![]), EditError::EmptyChain { alias: "k".to_owned() });
-    assert_eq!(with(key(), vec![POOL.certificates[0].clone()]), EditError::KeyMismatch { alias: "k".to_owned() });
+    assert_eq!(
+        with(key(), vec![Certificate::shared(&POOL.certificates[0])]),
+        EditError::KeyMismatch { alias: "k".to_owned() }
+    );
     let garbage = NewKey::Plain(Zeroizing::new(b"secret bytes".to_vec()));
-    let garbage = with(garbage, vec![POOL.leaf.clone()]);
+    let garbage = with(garbage, vec![Certificate::shared(&POOL.leaf)]);
     assert!(matches!(&garbage, EditError::BadKey { .. }) && !garbage.to_string().contains("secret bytes"));
     let ascii = Store::create(Format::Jceks).edit(
         &Edits { add: vec![private("k")], ..Edits::default() },
@@ -206,8 +214,8 @@ fn a_store_no_jvm_loads_may_only_lose_what_makes_it_so() {
     }
     // And such a certificate is never written.
     let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/duplicate-extension/store"));
-    let der = store.entries()[1].certificates()[0].der().to_vec();
-    let new = NewEntry::Trusted { alias: Some("x".to_owned()), der, created_ms: 0 };
+    let certificate = Arc::clone(store.entries()[1].certificates()[0].certificate().unwrap());
+    let new = NewEntry::Trusted { alias: Some("x".into()), certificate, created_ms: 0 };
     let refused = edit(&Store::create(Format::Jks), &Edits { add: vec![new], ..Edits::default() });
     assert!(matches!(refused, Err(EditError::JvmWouldRefuse { .. })), "{refused:?}");
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use super::super::corrupt;
 use crate::error::{Class, ReadError};
+use crate::windows::fault::corrupt;
 
 /// The base block; bins follow.
 pub(super) const BASE: usize = 4096;

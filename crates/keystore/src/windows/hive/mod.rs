@@ -3,12 +3,13 @@
 
 mod cells;
 
-use super::{element, take_in};
+use super::element;
+use super::store::{Kind, Place, RegistryKey, Windows, take_in};
+use crate::entries::Entries;
+use crate::entry::EntryKind;
 use crate::error::{Class, ReadError};
-use crate::format::Format;
 use crate::intern::Interner;
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Place, Store};
 
 use cells::{Hive, Key};
 
@@ -19,8 +20,8 @@ const PLACES: [&[&str]; 3] = [
     &["Microsoft", "EnterpriseCertificates"],
 ];
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
-    let mut store = Store::new(Format::WindowsHive, Vec::new(), false);
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+    let mut entries = Entries::new();
     let hive = Hive::new(&bytes)?;
     let root = hive.root()?;
     let mut stores = 0usize;
@@ -34,7 +35,7 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, Rea
                 if let Some(home) = hive.child(&key, "Certificates")? {
                     stores += 1;
                     let path = format!("{}\\{}", path.join("\\"), key.name);
-                    take_store(&mut store, &hive, &home, &path, certificates)?;
+                    take_store(&mut entries, &hive, &home, &path, certificates)?;
                 }
             }
         }
@@ -47,8 +48,7 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, Rea
             "take the hive SOFTWARE of a machine or NTUSER.DAT of a user",
         ));
     }
-    store.bytes = bytes;
-    Ok(store)
+    Ok(Windows { kind: Kind::Hive, bytes, entries })
 }
 
 fn descend<'a>(hive: &Hive<'a>, root: &Key<'a>, path: &[&str]) -> Result<Option<Key<'a>>, ReadError> {
@@ -63,30 +63,29 @@ fn descend<'a>(hive: &Hive<'a>, root: &Key<'a>, path: &[&str]) -> Result<Option<
 }
 
 fn take_store(
-    store: &mut Store,
+    entries: &mut Entries<Place>,
     hive: &Hive<'_>,
     home: &Key<'_>,
     path: &str,
     certificates: &Interner,
 ) -> Result<(), ReadError> {
     for key in hive.below(home)? {
-        let entry = EntryId(store.entries.len());
-        store.keys.insert(entry, path.to_owned());
-        let (read, place) = match hive.binary(&key, "Blob")? {
-            Some(data) => (Ok(data.bytes), Place { whole: data.range, ..Place::default() }),
-            None => (Err("it has no value `Blob`".to_owned()), Place::default()),
+        let at = RegistryKey { store: path, name: &key.name };
+        let blob = hive.binary(&key, "Blob")?;
+        let (why, whole) = match &blob {
+            Some(data) => match element::only(&data.bytes) {
+                Ok(element) => {
+                    take_in(entries, &element, data.range.clone(), Some(at), certificates);
+                    continue;
+                }
+                Err(error) => (error.cause().to_owned(), Some(data.range.clone())),
+            },
+            None => ("it has no value `Blob`".to_owned(), None),
         };
-        let element = match &read {
-            Ok(blob) => element::only(blob).map_err(|error| error.cause().to_owned()),
-            Err(why) => Err(why.clone()),
-        };
-        match element {
-            Ok(element) => take_in(store, &element, place, Some(&key.name), certificates),
-            Err(why) => {
-                store.remarks.push(Remark::UnreadCertificate { entry, alias: Some(key.name), why });
-                store.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
-            }
-        }
+        let entry = entries.next_id();
+        entries.remark(Remark::UnreadCertificate { entry, alias: Some(key.name), why });
+        let place = Place { whole, label: None, store_key: Some(path.to_owned()) };
+        entries.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A registry file made new, for a person to review and import: certificates that come, and keys that leave.
 
 use super::write::value;
-use crate::windows::key_name;
+use crate::windows::element::key_name;
 
 /// One change of a store's key in the registry.
 #[derive(Debug, Clone)]

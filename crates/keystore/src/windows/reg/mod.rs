@@ -8,38 +8,40 @@ pub(super) mod write;
 
 pub(crate) use text::looks_like;
 
-use super::{element, take_in};
+use super::element;
+use super::fault::corrupt;
+use super::store::{Kind, Place, RegistryKey, Windows, take_in};
+use crate::entries::Entries;
+use crate::entry::EntryKind;
 use crate::error::{Class, ReadError};
-use crate::format::Format;
 use crate::intern::Interner;
 use crate::remark::Remark;
-use crate::store::{EntryId, EntryKind, Place, Store};
 
 use scan::Document;
 
-pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, ReadError> {
-    let mut store = Store::new(Format::WindowsReg, Vec::new(), false);
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+    let mut entries = Entries::new();
     let document = Document::read(&bytes)?;
     let mut first_bad = None;
     for section in &document.sections {
-        let entry = EntryId(store.entries.len());
-        store.keys.insert(entry, section.store_key().to_owned());
-        let place = Place { whole: document.text.range(section.lines.clone()), ..Place::default() };
+        let key = RegistryKey { store: section.store_key(), name: &section.name };
+        let whole = document.text.range(section.lines.clone());
         let blob = section.blob.as_deref().map_err(Clone::clone);
         let element = blob.and_then(|blob| element::only(blob).map_err(|error| in_blob(&error)));
         match element {
-            Ok(element) => take_in(&mut store, &element, place, Some(&section.name), certificates),
+            Ok(element) => take_in(&mut entries, &element, whole, Some(key), certificates),
             Err(why) => {
                 let line = section.lines.start as u64 + 1;
-                first_bad.get_or_insert_with(|| (place.whole.start, format!("the key at line {line}: {why}")));
-                store.remarks.push(Remark::BadBlock { entry, line, file: None, why });
-                store.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
+                first_bad.get_or_insert_with(|| (whole.start, format!("the key at line {line}: {why}")));
+                entries.remark(Remark::BadBlock { entry: entries.next_id(), line, file: None, why });
+                let place = Place { whole: Some(whole), label: None, store_key: Some(key.store.to_owned()) };
+                entries.push(None, None, EntryKind::Opaque("a damaged certificate".to_owned()), place);
             }
         }
     }
-    let readable = store.entries.iter().any(|entry| matches!(entry.kind, EntryKind::Trusted(_)));
+    let readable = entries.list().iter().any(|entry| matches!(entry.kind, EntryKind::Trusted(_)));
     match first_bad {
-        Some((at, cause)) if !readable => return Err(super::corrupt(cause, at)),
+        Some((at, cause)) if !readable => return Err(corrupt(cause, at)),
         _ if document.homes.is_empty() => {
             let cause = "this registry export holds no certificate store";
             let hint = r"export a key like HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
@@ -47,8 +49,7 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Store, Rea
         }
         _ => {}
     }
-    store.bytes = bytes;
-    Ok(store)
+    Ok(Windows { kind: Kind::Reg, bytes, entries })
 }
 
 /// An offset inside a Blob is none of the file's.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::ReadError;
+use crate::windows::fault::corrupt;
 
 /// How characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl<'a> Text<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, ReadError> {
         let (start, encoding) = sniff(bytes);
         if encoding == Encoding::Utf16 && !bytes.len().is_multiple_of(2) {
-            return Err(super::super::corrupt("the file ends in half a UTF-16 character", bytes.len() - 1));
+            return Err(corrupt("the file ends in half a UTF-16 character", bytes.len() - 1));
         }
         let body = bytes.get(start..).unwrap_or_default();
         let (width, mut breaks): (usize, Vec<usize>) = match encoding {

@@ -3,20 +3,27 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::super::Wish;
 use super::scan::Document;
 use super::text::Text;
+use crate::entry::EntryId;
 use crate::error::EditError;
 use crate::format::Format;
 use crate::intern::Interner;
-use crate::store::{EntryId, Store};
+use crate::windows::store::{Windows, Wish};
 
 /// regedit breaks lines so that none is longer, the backslash included.
 const WIDTH: usize = 78;
 
-pub(in crate::windows) fn edit(store: &Store, wish: &Wish) -> Result<Vec<u8>, EditError> {
+/// The next content of the file.
+pub(in crate::windows) fn edit(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
+    let image = image(store, wish)?;
+    still_read(store, wish, &image)?;
+    Ok(image)
+}
+
+fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
     let refuse = |why: String| EditError::NotRepresentable { format: Format::WindowsReg, why };
-    if store.fresh {
+    if store.bytes.is_empty() {
         return Err(refuse("nothing says for which store; begin with an export of the store's key".to_owned()));
     }
     let document = Document::read(&store.bytes).map_err(|error| refuse(error.to_string()))?;
@@ -50,10 +57,10 @@ pub(in crate::windows) fn edit(store: &Store, wish: &Wish) -> Result<Vec<u8>, Ed
 }
 
 /// Refuses an edit after which a damaged section would be read differently: one whose last line goes on into what follows.
-pub(in crate::windows) fn still_read(store: &Store, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
+fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
     let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
     let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
-    let mut now = after.entries.iter().map(|entry| after.raw(entry.id));
+    let mut now = after.entries.list().iter().map(|entry| after.raw(entry.id));
     for id in &wish.stays {
         if now.next() != Some(store.raw(*id)) {
             return Err(refuse("a damaged section beside it has no end and would change; remove that section first"));

@@ -45,11 +45,11 @@ fn every_encoding_and_line_ending_reads_and_comes_back() {
             let store = reopen(&bytes);
             assert_eq!((store.format(), store.entries().len(), store.remarks()), (Format::WindowsReg, 2, &[][..]));
             assert_eq!(store.registry_key(EntryId(1)), Some(ROOT));
-            let more = write(&store, &named(Some("Neü"), &POOL[2])).unwrap();
+            let more = write(&store, &named(Some("neü"), &POOL[2])).unwrap();
             assert!(more.starts_with(&bytes), "only appended");
             let grown = reopen(&more);
             assert_eq!(grown.entries()[2].certificates()[0].der(), &POOL[2][..]);
-            assert_eq!((grown.label(EntryId(2)), grown.remarks()), (Some("Neü"), &[][..]));
+            assert_eq!((grown.label(EntryId(2)), grown.remarks()), (Some("neü"), &[][..]));
             assert_eq!(write(&grown, &remove(&[2])).unwrap(), bytes, "and back again");
         }
     }
@@ -58,15 +58,15 @@ fn every_encoding_and_line_ending_reads_and_comes_back() {
 #[test]
 fn new_sections_are_written_as_regedit_writes() {
     let bytes = bom16(&exported("\r\n"));
-    let more = write(&reopen(&bytes), &named(Some("Scout Root"), &POOL[2])).unwrap();
+    let more = write(&reopen(&bytes), &named(Some("scout root"), &POOL[2])).unwrap();
     let units: Vec<u16> = more[bytes.len()..].chunks(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
     let text = String::from_utf16(&units).unwrap();
     let mut lines = text.split("\r\n");
     assert_eq!(lines.next().unwrap(), format!("[{ROOT}\\Certificates\\{}]", key_name(&POOL[2])));
     let first = lines.next().unwrap();
-    assert_eq!(first, "\"Blob\"=hex:0b,00,00,00,01,00,00,00,16,00,00,00,53,00,63,00,6f,00,75,00,74,00,\\");
+    assert_eq!(first, "\"Blob\"=hex:0b,00,00,00,01,00,00,00,16,00,00,00,73,00,63,00,6f,00,75,00,74,00,\\");
     assert_eq!(first.len(), 78);
-    assert!(lines.next().unwrap().starts_with("  20,00,52,00,"));
+    assert!(lines.next().unwrap().starts_with("  20,00,72,00,"));
     assert!(lines.clone().all(|line| line.len() <= 78) && text.ends_with("\r\n\r\n"));
 }
 

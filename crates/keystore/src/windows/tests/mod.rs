@@ -7,10 +7,18 @@ mod laws;
 
 use std::sync::LazyLock;
 
+use sha1::{Digest as _, Sha1};
+
+use super::element::{key_name, property};
 use super::*;
-use crate::edit::Image;
-use crate::format::detect;
-use crate::store::Unlock;
+use crate::alias::Alias;
+use crate::certificate::Certificate;
+use crate::detect::detect;
+use crate::edit::{Disposition, NewEntry};
+use crate::entry::Unlock;
+use crate::error::Class;
+use crate::intern::Interner;
+use crate::store::Store;
 
 /// Certificates to play with.
 static POOL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
@@ -63,8 +71,11 @@ fn remove(at: &[usize]) -> Edits {
 }
 
 fn named(alias: Option<&str>, der: &[u8]) -> Edits {
-    let alias = alias.map(str::to_owned);
-    Edits { add: vec![NewEntry::Trusted { alias, der: der.to_vec(), created_ms: 0 }], ..Edits::default() }
+    let alias = alias.map(Alias::of);
+    Edits {
+        add: vec![NewEntry::Trusted { alias, certificate: Certificate::shared(der), created_ms: 0 }],
+        ..Edits::default()
+    }
 }
 
 fn add(der: &[u8]) -> Edits {
@@ -99,21 +110,21 @@ fn sst(elements: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn an_element_reads_and_writes_to_the_byte() {
     let der = &POOL[0];
-    // Friendly name first, as Windows writes it: `0b 00 00 00 01 00 00 00 16 00 00 00 53 00 63 00 …`.
-    let bytes = element(&[(11, &utf16("Scout Root\0"))], der);
+    // Friendly name first, as Windows writes it: `0b 00 00 00 01 00 00 00 16 00 00 00 73 00 63 00 …`.
+    let bytes = element(&[(11, &utf16("scout root\0"))], der);
     assert!(bytes.starts_with(
-        b"\x0b\0\0\0\x01\0\0\0\x16\0\0\0S\0c\0o\0u\0t\0 \0R\0o\0o\0t\0\0\0\x03\0\0\0\x01\0\0\0\x14\0\0\0"
+        b"\x0b\0\0\0\x01\0\0\0\x16\0\0\0s\0c\0o\0u\0t\0 \0r\0o\0o\0t\0\0\0\x03\0\0\0\x01\0\0\0\x14\0\0\0"
     ));
     assert_eq!(bytes[0x42..0x4a], *b"\x20\0\0\0\x01\0\0\0");
     let store = reopen(&bytes);
     assert_eq!((store.format(), store.entries().len(), store.remarks()), (Format::WindowsElement, 1, &[][..]));
-    assert_eq!(store.label(EntryId(0)), Some("Scout Root"));
+    assert_eq!(store.label(EntryId(0)), Some("scout root"));
     assert_eq!(store.entries()[0].certificates()[0].der(), der);
     assert_eq!(store.raw(EntryId(0)), Some(&bytes[..]));
-    let edits = Edits { add: named(Some("Scout Root"), der).add, ..remove(&[0]) };
+    let edits = Edits { add: named(Some("scout root"), der).add, ..remove(&[0]) };
     assert_eq!(write(&store, &edits).unwrap(), bytes, "written anew it is the same");
     assert_eq!(write(&store, &Edits::default()).unwrap(), bytes);
-    assert_eq!(write(&Store::create(Format::WindowsElement), &named(Some("Scout Root"), der)).unwrap(), bytes);
+    assert_eq!(write(&Store::create(Format::WindowsElement), &named(Some("scout root"), der)).unwrap(), bytes);
     for refused in [add(der), remove(&[0])] {
         assert!(matches!(write(&store, &refused), Err(EditError::NotRepresentable { .. })));
     }
@@ -129,7 +140,7 @@ fn a_serialised_store_keeps_what_it_does_not_know() {
     let kinds: Vec<&str> = store.entries().iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds, ["trusted-certificate", "unknown", "trusted-certificate", "unknown"]);
     assert_eq!((store.label(EntryId(0)), store.label(EntryId(1))), (Some("Würzel"), None));
-    assert!(store.entries().iter().all(|entry| entry.alias.is_none()) && store.find("Würzel").is_empty());
+    assert!(store.entries().iter().all(|entry| entry.alias.is_none()) && store.find(&"Würzel".into()).is_empty());
     let after = write(&store, &Edits { add: add(&POOL[2]).add, ..remove(&[2]) }).unwrap();
     assert_eq!(after, sst(&[&odd, &list, &trust, &element(&[], &POOL[2])]));
     let empty = write(&reopen(&sst(&[&odd])), &remove(&[0])).unwrap();
@@ -143,12 +154,11 @@ fn what_cannot_be_written_is_refused() {
     let store = reopen(&sst(&[&element(&[], &POOL[0])]));
     let format = Format::WindowsSst;
     let mut edits = remove(&[0]);
-    edits.disposition.insert(EntryId(0), Disposition::Rename("x".to_owned()));
+    edits.disposition.insert(EntryId(0), Disposition::Rename("x".into()));
     assert_eq!(write(&store, &edits), Err(EditError::NoAliases { format }));
-    assert!(matches!(write(&store, &add(b"no certificate")), Err(EditError::BadCertificate { .. })));
     assert!(matches!(write(&store, &named(Some("a\0b"), &POOL[0])), Err(EditError::BadAlias { .. })));
     let key = crate::edit::NewKey::Plain(zeroize::Zeroizing::new(Vec::new()));
-    let new = NewEntry::PrivateKey { alias: "k".to_owned(), key, chain: Vec::new(), created_ms: 0 };
+    let new = NewEntry::PrivateKey { alias: Some("k".into()), key, chain: Vec::new(), created_ms: 0 };
     let edits = Edits { add: vec![new], ..Edits::default() };
     assert_eq!(write(&store, &edits), Err(EditError::CannotHoldKeys { format }));
 }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::der::encode;
-use crate::format::detect;
+use crate::detect::detect;
 
-const CERTIFICATE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
+const CERTIFICATE: &[u8] = include_bytes!("../../../../../fixtures/keystore/der/one/store");
 const OID: &[u8] = &[6, 1, 42];
 
 fn seq(parts: &[&[u8]]) -> Vec<u8> {

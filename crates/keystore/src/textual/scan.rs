@@ -3,25 +3,25 @@
 
 use std::ops::Range;
 
-pub(super) const BEGIN: &[u8] = b"-----BEGIN ";
-pub(super) const END: &[u8] = b"-----END ";
-pub(super) const DASHES: &[u8] = b"-----";
+pub(crate) const BEGIN: &[u8] = b"-----BEGIN ";
+pub(crate) const END: &[u8] = b"-----END ";
+pub(crate) const DASHES: &[u8] = b"-----";
 /// No label in use is longer.
 const LONGEST_LABEL: usize = 64;
 
 /// One block, good or bad.
-pub(super) struct Block<'a> {
-    pub(super) label: &'a str,
+pub(crate) struct Block<'a> {
+    pub(crate) label: &'a str,
     /// What to cut to remove it: whole lines where it stands on lines of its own.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
     /// Offset of its BEGIN.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// Line of its BEGIN, counted from 1.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// The text between BEGIN and END, or why there is none.
-    pub(super) body: Result<&'a [u8], String>,
+    pub(crate) body: Result<&'a [u8], String>,
     /// A form that `keytool` refuses.
-    pub(super) loose: Option<&'static str>,
+    pub(crate) loose: Option<&'static str>,
 }
 
 /// The first place of `needle` at or after `from`.
@@ -47,17 +47,17 @@ fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
 }
 
 /// Where the first BEGIN is, if there is one.
-pub(super) fn first(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
     find(bytes, BEGIN, 0)
 }
 
 /// All blocks, in order. One pass; a BEGIN inside a block ends it as a bad one.
-pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
+pub(crate) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     Blocks { bytes, at: 0, line: 1, counted: 0 }
 }
 
 /// The blocks from here on.
-pub(super) struct Blocks<'a> {
+pub(crate) struct Blocks<'a> {
     bytes: &'a [u8],
     at: usize,
     line: u64,

@@ -1,9 +1,9 @@
 //! What is recognised by its content and not read: stores of other makers, keys, requests, archives, pages. Each is refused
 //! by its name, so that nobody looks for a wrong password in a file that has none.
 
+use super::detected::Detected;
 use crate::der::{self, Der};
 use crate::error::Class;
-use crate::format::Detected;
 use crate::reader::Reader;
 
 const LIST: &str = "list it with the product it belongs to and export its certificates as Base-64 (.cer)";

@@ -2,10 +2,10 @@
 
 use base64::DecodeError;
 
-use crate::ruin;
+use crate::text::is_unseen;
 
 /// What a decoder of Base64 stumbled over, for people.
-pub(super) fn damage(error: &DecodeError) -> String {
+pub(crate) fn damage(error: &DecodeError) -> String {
     match error {
         DecodeError::InvalidByte(_, byte) if byte.is_ascii_graphic() => {
             format!("its Base64 is damaged (`{}` stands in it)", char::from(*byte))
@@ -18,12 +18,12 @@ pub(super) fn damage(error: &DecodeError) -> String {
 }
 
 /// The labels of a certificate (RFC 7468 §5.1 and Appendix A; `TRUSTED` is OpenSSL's own).
-pub(super) fn is_certificate_label(label: &str) -> bool {
+pub(crate) fn is_certificate_label(label: &str) -> bool {
     matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
 }
 
 /// What a block without a certificate is, in words.
-pub(super) fn meaning(label: &str) -> String {
+pub(crate) fn meaning(label: &str) -> String {
     let what = match label {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
             "a certificate request, which its authority has yet to answer"
@@ -39,7 +39,7 @@ pub(super) fn meaning(label: &str) -> String {
 }
 
 /// A private key, in words. An old encrypted one says so in a header of RFC 1421 §4.6.1.1.
-pub(super) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
+pub(crate) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
     let header = |line: &[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b",ENCRYPTED");
     let mut lines = body.unwrap_or_default().split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii);
     let encrypted = label.starts_with("ENCRYPTED ") || lines.any(header);
@@ -47,7 +47,7 @@ pub(super) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
 }
 
 /// What was done to a block whose body is no Base64.
-pub(super) fn disguise(body: &[u8]) -> Option<&'static str> {
+pub(crate) fn disguise(body: &[u8]) -> Option<&'static str> {
     let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
     let text = String::from_utf8_lossy(body);
     let url =
@@ -68,7 +68,7 @@ pub(super) fn disguise(body: &[u8]) -> Option<&'static str> {
         )
     } else if text.contains('\u{fffd}') {
         Some("a text filter replaced a part of it by U+FFFD; take the original")
-    } else if text.contains(ruin::is_unseen) {
+    } else if text.contains(is_unseen) {
         Some(
             "its lines hold no-break blanks (U+00A0) or other characters that are not seen, as text from web pages does; take them out",
         )

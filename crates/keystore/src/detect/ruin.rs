@@ -4,8 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
+use super::detected::Detected;
 use crate::error::Class;
-use crate::format::{Detected, Format, detect};
+use crate::text::is_unseen;
 
 const AGAIN: &str = "export the certificate again as Base-64 (.cer), or send the file in an archive";
 const BINARY: &str = "take the original, and copy it as a binary file (no text mode, no filter)";
@@ -22,11 +23,6 @@ fn is_dash(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' | '\u{ad}')
 }
 
-/// Blanks that are none to a reader of ASCII, and characters that are not seen at all.
-pub(crate) fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}' | '\u{feff}')
-}
-
 /// The beginning of a file as text, if it is text in UTF-8.
 fn head(bytes: &[u8]) -> Option<&str> {
     let head = bytes.get(..bytes.len().min(HEAD))?;
@@ -39,7 +35,7 @@ fn head(bytes: &[u8]) -> Option<&str> {
 }
 
 /// A binary file whose bytes were taken for text: those above 127 became U+FFFD, or two bytes each.
-pub(crate) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
+pub(super) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
     let begins = match bytes {
         [0xef, 0xbf, 0xbd, ..] | [0xc3, 0xbe, 0xc3, 0xad, ..] | [0xc3, 0x8e, 0xc3, 0x8e, ..] => true,
         [0x30, rest @ ..] => {
@@ -65,14 +61,17 @@ pub(crate) fn crlf_only(bytes: &[u8]) -> Option<usize> {
     first.filter(|_| feeds >= 2 && feeds == pairs)
 }
 
-/// Text that was PEM, or a store or certificate in Base64 without the lines around it.
-pub(crate) fn text(bytes: &[u8]) -> Option<Detected> {
+/// Whether a text speaks of a PEM block.
+fn is_marked(lower: &str) -> bool {
+    lower.contains("begin") && ["certificate", "private key", "pkcs7", "x509"].iter().any(|label| lower.contains(label))
+}
+
+/// Text that was PEM.
+pub(super) fn text(bytes: &[u8]) -> Option<Detected> {
     let text = head(bytes)?;
     let lower = text.to_ascii_lowercase();
-    let marked = lower.contains("begin")
-        && ["certificate", "private key", "pkcs7", "x509"].iter().any(|label| lower.contains(label));
-    if !marked {
-        return base64(text);
+    if !is_marked(&lower) {
+        return None;
     }
     if lower.contains("begin%20") || lower.contains("begin+") || lower.contains("%0a") {
         return ruined(
@@ -101,36 +100,27 @@ pub(crate) fn text(bytes: &[u8]) -> Option<Detected> {
     None
 }
 
-/// A store or certificate in Base64, by what is in it.
-fn base64(text: &str) -> Option<Detected> {
+/// The first bytes of what stands in Base64 without PEM lines around it.
+pub(super) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = head(bytes).filter(|text| !is_marked(&text.to_ascii_lowercase()))?;
     let letters: String = text.chars().filter(|c| !c.is_ascii_whitespace()).take(64).collect();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=');
     if letters.len() < 16 || !letters.chars().all(fits) {
         return None;
     }
     let whole = letters.get(..letters.len() / 4 * 4)?;
-    let bytes = STANDARD.decode(whole).or_else(|_| URL_SAFE.decode(whole)).ok()?;
-    const DECODE: &str = "decode it (certutil -decode, base64 -d)";
-    match detect(&bytes) {
-        Detected::Readable(Format::Jks) => ruined("this is a JKS store in Base64", DECODE),
-        Detected::Readable(Format::Jceks) => ruined("this is a JCEKS store in Base64", DECODE),
-        Detected::Readable(Format::Pkcs12) => ruined("this is a PKCS#12 store in Base64", DECODE),
-        Detected::Readable(Format::Der | Format::Pkcs7) => ruined(
-            "this is Base64 without BEGIN and END lines",
-            "put -----BEGIN CERTIFICATE----- before and -----END CERTIFICATE----- after it",
-        ),
-        Detected::Readable(_) | Detected::Refused { .. } => None,
-    }
+    STANDARD.decode(whole).or_else(|_| URL_SAFE.decode(whole)).ok()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
+    use crate::entry::Unlock;
     use crate::intern::Interner;
-    use crate::store::{Store, Unlock};
+    use crate::store::Store;
 
-    const DER: &[u8] = include_bytes!("../../../fixtures/keystore/der/one/store");
+    const DER: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 
     fn pem() -> String {
         let text = STANDARD.encode(DER);

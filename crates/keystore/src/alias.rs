@@ -1,0 +1,191 @@
+//! Names of entries: as a JVM looks them up, and as a file holds them.
+//!
+//! The JDK folds an alias before it compares: `convertAlias` of `sun.security.provider.JavaKeyStore.JKS` is
+//! `alias.toLowerCase(Locale.ENGLISH)`, and `com.sun.crypto.provider.JceKeyStore` and `sun.security.pkcs12.PKCS12KeyStore` do the
+//! same in each of their methods. What stands in a file need not be folded, since another program may have written it: a JVM lists
+//! such an entry of a JKS and never finds it. Hence two types: an [`Alias`] is asked for, a [`StoredAlias`] was found.
+//!
+//! Either may be empty: a JKS may hold an entry whose alias is the empty string, and that entry must be found, renamed and removed
+//! like any other. Only a *new* alias may not be empty. An edit that would write one is refused
+//! ([`EditError::BadAlias`](crate::EditError::BadAlias)), because in lists and messages nothing would stand where its name should.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::ops::Deref;
+
+/// An alias as a JVM looks it up: `String.toLowerCase(Locale.ENGLISH)`.
+#[must_use]
+pub fn fold_alias(alias: &str) -> Cow<'_, str> {
+    let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if alias.bytes().all(folded_already) { Cow::Borrowed(alias) } else { Cow::Owned(alias.to_lowercase()) }
+}
+
+/// An alias by which an entry is looked up, and under which a new one is written: folded, so that two of them are equal where a
+/// JVM takes them for the same.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alias(String);
+
+impl Alias {
+    /// The alias of this spelling.
+    #[must_use]
+    pub fn of(spelling: &str) -> Self {
+        Self(fold_alias(spelling).into_owned())
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is the empty string, under which no new entry is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for Alias {
+    fn from(spelling: &str) -> Self {
+        Self::of(spelling)
+    }
+}
+
+impl From<String> for Alias {
+    fn from(spelling: String) -> Self {
+        match fold_alias(&spelling) {
+            Cow::Owned(folded) => Self(folded),
+            Cow::Borrowed(_) => Self(spelling),
+        }
+    }
+}
+
+impl Borrow<str> for Alias {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// An alias exactly as a file holds it (the file's name in a folder). Two of them are equal where they are spelled alike; whether a
+/// JVM takes them for the same says [`StoredAlias::fold`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoredAlias(String);
+
+impl StoredAlias {
+    /// The text as it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The alias by which a JVM looks it up.
+    #[must_use]
+    pub fn fold(&self) -> Alias {
+        Alias::of(&self.0)
+    }
+
+    /// Whether a JVM takes it for this alias.
+    #[must_use]
+    pub fn folds_to(&self, alias: &Alias) -> bool {
+        fold_alias(&self.0) == alias.0
+    }
+}
+
+impl From<&str> for StoredAlias {
+    fn from(stored: &str) -> Self {
+        Self(stored.to_owned())
+    }
+}
+
+impl From<String> for StoredAlias {
+    fn from(stored: String) -> Self {
+        Self(stored)
+    }
+}
+
+impl From<StoredAlias> for String {
+    fn from(stored: StoredAlias) -> Self {
+        stored.0
+    }
+}
+
+/// For those that show it or compare its spelling.
+impl Deref for StoredAlias {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StoredAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StoredAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folding_is_javas() {
+        assert_eq!(fold_alias("MyRootCA"), "myrootca");
+        assert_eq!(fold_alias("ÄÖ"), "äö");
+        assert!(matches!(fold_alias("a-b_1"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn spellings_of_one_alias_are_one_key() {
+        let held = HashMap::from([(Alias::of("Root-CA"), 1)]);
+        assert_eq!(held.get(&Alias::of("ROOT-ca")), Some(&1));
+        assert_eq!(held.get("root-ca"), Some(&1));
+        assert_eq!(held.get("Root-CA"), None, "a text is looked up as it is");
+        assert_ne!(StoredAlias::from("Root-CA"), StoredAlias::from("root-ca"));
+        assert!(StoredAlias::from("").folds_to(&Alias::of("")) && StoredAlias::from("").fold().is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn folding_once_is_enough(text in any::<String>()) {
+            let alias = Alias::of(&text);
+            prop_assert_eq!(&Alias::of(alias.as_str()), &alias);
+            prop_assert_eq!(&Alias::from(text.clone()), &alias);
+            prop_assert_eq!(alias.to_string(), fold_alias(&text));
+        }
+
+        /// An alias finds what is stored under any spelling of it, and nothing else.
+        #[test]
+        fn a_stored_alias_folds_to_its_alias_alone(one in "[a-cA-CäÄßİΣσς0 ]{0,4}", other in "[a-cA-CäÄßİΣσς0 ]{0,4}") {
+            let (stored, alias) = (StoredAlias::from(one.as_str()), Alias::of(&other));
+            prop_assert_eq!(stored.folds_to(&alias), stored.fold() == alias);
+            prop_assert_eq!(stored.folds_to(&alias), fold_alias(&one) == fold_alias(&other));
+            prop_assert!(stored.folds_to(&stored.fold()));
+            prop_assert_eq!((stored.as_str(), stored.to_string()), (one.as_str(), one.clone()));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The entries of one store, each beside its place in the file: the list that every format fills when it reads and goes through
+//! when it writes. What a place is, only the format knows.
+
+use std::collections::HashMap;
+
+use crate::alias::{StoredAlias, fold_alias};
+use crate::entry::{Entry, EntryId, EntryKind};
+use crate::format::Format;
+use crate::remark::Remark;
+
+/// Entries with their places, and what is odd about them.
+pub(crate) struct Entries<P> {
+    list: Vec<Entry>,
+    /// As many as there are entries.
+    places: Vec<P>,
+    remarks: Vec<Remark>,
+}
+
+impl<P> Entries<P> {
+    pub(crate) fn new() -> Self {
+        Self { list: Vec::new(), places: Vec::new(), remarks: Vec::new() }
+    }
+
+    /// The position of the entry that is pushed next.
+    pub(crate) fn next_id(&self) -> EntryId {
+        EntryId(self.list.len())
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        alias: Option<StoredAlias>,
+        created_ms: Option<i64>,
+        kind: EntryKind,
+        place: P,
+    ) -> EntryId {
+        let id = self.next_id();
+        self.list.push(Entry { id, alias, created_ms, kind });
+        self.places.push(place);
+        id
+    }
+
+    pub(crate) fn remark(&mut self, remark: Remark) {
+        self.remarks.push(remark);
+    }
+
+    pub(crate) fn list(&self) -> &[Entry] {
+        &self.list
+    }
+
+    pub(crate) fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
+    pub(crate) fn get(&self, id: EntryId) -> Option<&Entry> {
+        self.list.get(id.0)
+    }
+
+    /// Where the entry at this position is.
+    pub(crate) fn place(&self, id: EntryId) -> Option<&P> {
+        self.places.get(id.0)
+    }
+
+    /// All entries with their places, in the file's order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Entry, &P)> {
+        self.list.iter().zip(&self.places)
+    }
+
+    /// Remarks on duplicates, case twins and aliases that a JVM cannot look up.
+    pub(crate) fn remark_twins(&mut self, format: Format) {
+        let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(self.list.len());
+        let mut remarks = Vec::new();
+        // The JDK's PKCS#12 folds aliases when it loads them, JKS and JCEKS only when it looks them up.
+        let folds = format == Format::Pkcs12;
+        for entry in self.list.iter().filter(|entry| entry.takes_alias(format)) {
+            let Some(exact) = entry.alias.as_deref() else {
+                continue;
+            };
+            let folded = fold_alias(exact);
+            let alias = || exact.to_owned();
+            if folded != exact && !folds {
+                remarks.push(Remark::UpperCaseAlias { entry: entry.id, alias: alias() });
+            }
+            if let Some((earlier, other)) = seen.insert(folded, (entry.id, exact)) {
+                remarks.push(if other == exact {
+                    Remark::DuplicateAlias { entry: entry.id, earlier, alias: alias() }
+                } else {
+                    Remark::CaseTwins { entry: entry.id, earlier, alias: alias() }
+                });
+            }
+        }
+        self.remarks.append(&mut remarks);
+    }
+}
+
+impl<P> Default for Entries<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

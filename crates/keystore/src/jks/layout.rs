@@ -1,0 +1,116 @@
+//! What reading and writing share: the two kinds, the digest, and a file with the places of its entries.
+
+use std::ops::Range;
+
+use sha1::{Digest as _, Sha1};
+use subtle::ConstantTimeEq as _;
+
+use crate::entries::Entries;
+use crate::entry::EntryId;
+use crate::format::Format;
+use crate::password::Password;
+
+pub(super) const DIGEST: usize = 20;
+pub(super) const TAG_KEY: u32 = 1;
+pub(super) const TAG_TRUSTED: u32 = 2;
+pub(super) const TAG_SECRET: u32 = 3;
+pub(super) const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Jks,
+    Jceks,
+}
+
+impl Kind {
+    pub(super) fn format(self) -> Format {
+        match self {
+            Self::Jks => Format::Jks,
+            Self::Jceks => Format::Jceks,
+        }
+    }
+
+    pub(super) fn magic(self) -> [u8; 4] {
+        match self {
+            Self::Jks => [0xfe, 0xed, 0xfe, 0xed],
+            Self::Jceks => [0xce; 4],
+        }
+    }
+}
+
+/// A store of Java's own formats.
+pub(crate) struct Java {
+    pub(super) kind: Kind,
+    /// 1 or 2.
+    pub(super) version: u32,
+    /// `None` where there is no file yet.
+    pub(super) file: Option<File>,
+    pub(super) entries: Entries<Place>,
+}
+
+/// The file that a store was read from.
+pub(super) struct File {
+    pub(super) bytes: Vec<u8>,
+    /// Where the entries end and the digest begins.
+    pub(super) body_end: usize,
+    /// Whether the digest was checked.
+    pub(super) verified: bool,
+}
+
+impl File {
+    /// What the digest is over.
+    pub(super) fn body(&self) -> &[u8] {
+        self.bytes.get(..self.body_end).unwrap_or_default()
+    }
+
+    pub(super) fn digest(&self) -> Option<&[u8]> {
+        self.bytes.get(self.body_end..self.body_end + DIGEST)
+    }
+
+    /// What follows the digest.
+    pub(super) fn tail(&self) -> &[u8] {
+        self.bytes.get(self.body_end + DIGEST..).unwrap_or_default()
+    }
+}
+
+/// Where an entry is in the file.
+pub(super) struct Place {
+    /// All of it.
+    pub(super) whole: Range<usize>,
+    /// Its alias without the length before it.
+    pub(super) alias: Range<usize>,
+    /// Its protected key without the length before it.
+    pub(super) key: Option<Range<usize>>,
+}
+
+impl Java {
+    /// A store without entries, of which there is no file yet.
+    pub(crate) fn empty(kind: Kind) -> Self {
+        Self { kind, version: 2, file: None, entries: Entries::new() }
+    }
+
+    /// The file's bytes; none where there is no file yet.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.file.as_ref().map_or(&[], |file| &file.bytes)
+    }
+
+    /// The bytes at a range that the entry's place names.
+    pub(super) fn at(&self, entry: EntryId, range: impl Fn(&Place) -> Option<&Range<usize>>) -> Option<&[u8]> {
+        self.bytes().get(range(self.entries.place(entry)?)?.clone())
+    }
+}
+
+/// The keyed digest over everything before it.
+pub(super) fn digest(password: &Password, body: &[u8]) -> [u8; DIGEST] {
+    let mut sha = Sha1::new();
+    sha.update(password.utf16_be().as_slice());
+    sha.update(b"Mighty Aphrodite");
+    sha.update(body);
+    sha.finalize().into()
+}
+
+/// Whether `found` is the digest of `body` under this password, compared in constant time.
+pub(super) fn digest_matches(password: &Password, body: &[u8], found: &[u8]) -> bool {
+    digest(password, body).as_slice().ct_eq(found).into()
+}

@@ -1,0 +1,168 @@
+//! What PEM blocks hold: the certificate, key, bundle or anything else of each, and what is to be said of it.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::alias::StoredAlias;
+use crate::der::Der;
+use crate::entries::Entries;
+use crate::entry::{EntryId, EntryKind};
+use crate::error::{Class, ReadError};
+use crate::intern::{CertificateSlot, Interner};
+use crate::pkcs7;
+use crate::remark::Remark;
+use crate::textual::holds_bundle;
+use crate::textual::label::{self, is_certificate_label};
+use crate::textual::scan::{self, Block};
+
+/// What a block turned out to be.
+pub(super) struct Found {
+    pub(super) kind: EntryKind,
+    pub(super) range: Range<usize>,
+    at: usize,
+    line: u64,
+    pub(super) note: Option<Note>,
+    loose: Option<&'static str>,
+}
+
+pub(super) enum Note {
+    PrivateKey,
+    Bad(String),
+    LimitedTrust,
+    Unread(String),
+    Bundle,
+}
+
+impl Found {
+    pub(super) fn is_certificate(&self) -> bool {
+        matches!(self.kind, EntryKind::Trusted(_))
+    }
+
+    pub(super) fn remarks(&self, entry: EntryId, file: Option<&str>) -> Vec<Remark> {
+        let line = self.line;
+        let file = || file.map(str::to_owned);
+        let mut remarks = Vec::new();
+        match &self.note {
+            Some(Note::PrivateKey) => remarks.push(Remark::PrivateKeyInTrust { entry, line, file: file() }),
+            Some(Note::Bad(why)) => remarks.push(Remark::BadBlock { entry, line, file: file(), why: why.clone() }),
+            Some(Note::LimitedTrust) => remarks.push(Remark::LimitedTrust { entry, line }),
+            Some(Note::Bundle) => remarks.push(Remark::BundleAmongCertificates { entry, line, file: file() }),
+            Some(Note::Unread(why)) => {
+                remarks.push(Remark::UnreadCertificate { entry, alias: file(), why: why.clone() });
+            }
+            None => {}
+        }
+        if let Some(what) = self.loose {
+            remarks.push(Remark::LoosePem { line, file: file(), what });
+        }
+        remarks
+    }
+}
+
+/// Reads every block.
+pub(super) fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
+    scan::blocks(bytes).map(|block| judge(block, certificates)).collect()
+}
+
+/// What a block is.
+pub(super) fn judge(block: Block<'_>, certificates: &Interner) -> Found {
+    let (kind, note) = match block.label {
+        _ if holds_bundle(&block) => match bundle(&block, certificates) {
+            Ok(bundle) => {
+                let what = format!("a PKCS#7 bundle of {} certificates ({})", bundle.certificates(), block.label);
+                (EntryKind::Opaque(what), Some(Note::Bundle))
+            }
+            Err(error) => (EntryKind::Opaque("a PKCS#7 message".to_owned()), Some(Note::Bad(error.cause().to_owned()))),
+        },
+        label if is_certificate_label(label) => certificate(&block, certificates),
+        label if label.ends_with("PRIVATE KEY") => {
+            (EntryKind::Opaque(label::private_key(label, block.body.as_deref())), Some(Note::PrivateKey))
+        }
+        label => (EntryKind::Opaque(label::meaning(label)), block.body.as_ref().err().cloned().map(Note::Bad)),
+    };
+    Found { kind, note, range: block.range, at: block.at, line: block.line, loose: block.loose }
+}
+
+/// The bytes of a body in Base64. What is no Base64 is named where the reason can be told.
+fn decode(body: &[u8]) -> Result<Vec<u8>, String> {
+    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    match STANDARD.decode(&text) {
+        Ok(bytes) if bytes.is_empty() => Err("it is empty".to_owned()),
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(match label::disguise(body) {
+            Some(disguise) => disguise.to_owned(),
+            None => label::damage(&error),
+        }),
+    }
+}
+
+fn certificate(block: &Block<'_>, certificates: &Interner) -> (EntryKind, Option<Note>) {
+    let bad = |why: String| (EntryKind::Opaque("a damaged certificate".to_owned()), Some(Note::Bad(why)));
+    let der = match block.body.as_ref().map_err(Clone::clone).and_then(|body| decode(body)) {
+        Ok(der) => der,
+        Err(why) => return bad(why),
+    };
+    let mut own = der.as_slice();
+    let mut note = None;
+    if block.label == "TRUSTED CERTIFICATE" {
+        // OpenSSL appends what the certificate is trusted for.
+        if let Ok(first) = Der::new(&der).next()
+            && first.raw.len() < der.len()
+        {
+            own = first.raw;
+            note = Some(Note::LimitedTrust);
+        }
+    }
+    let slot = certificates.intern(own);
+    if let CertificateSlot::Unparsed(bytes) = &slot {
+        let why = bytes.reason().to_string();
+        if !bytes.reason().jvm_loads() {
+            return bad(why);
+        }
+        note = Some(Note::Unread(why));
+    }
+    (EntryKind::Trusted(slot), note)
+}
+
+/// Why there is nothing to trust in these blocks.
+pub(super) fn no_certificate(found: &[Found]) -> ReadError {
+    let first = |wanted: fn(&Found) -> bool| found.iter().find(|block| wanted(block));
+    if let Some(block) = first(|block| matches!(block.note, Some(Note::Bad(_))))
+        && let Some(Note::Bad(why)) = &block.note
+    {
+        let cause = format!("the block at line {} is unreadable: {why}", block.line);
+        return ReadError::new(Class::Corrupt, cause, "export the certificate again as Base-64").offset(block.at);
+    }
+    let cause = match found.first() {
+        Some(Found { kind: EntryKind::Opaque(what), line, .. }) => {
+            format!("it holds no certificate, only {what} (line {line})")
+        }
+        Some(_) | None => "it holds no certificate".to_owned(),
+    };
+    ReadError::new(Class::NotAStore, cause, "check the path, or export the certificate itself as Base-64 (.cer)")
+}
+
+/// Reads a block that [`holds_bundle`].
+pub(super) fn bundle(block: &Block<'_>, certificates: &Interner) -> Result<pkcs7::Bundle, ReadError> {
+    let again = "export the bundle again (PKCS#7, .p7b)";
+    let der = block.body.as_ref().map_err(Clone::clone).and_then(|body| decode(body));
+    der.map_err(|why| ReadError::new(Class::Corrupt, why, again)).and_then(|der| pkcs7::read(&der, certificates))
+}
+
+/// Makes entries and remarks of blocks. In a folder `file` is the name of the file; `place` says where an entry is whose bytes
+/// are these.
+pub(super) fn take_in<P>(
+    entries: &mut Entries<P>,
+    found: impl IntoIterator<Item = Found>,
+    file: Option<&str>,
+    place: impl Fn(Range<usize>) -> P,
+) {
+    for block in found {
+        for remark in block.remarks(entries.next_id(), file) {
+            entries.remark(remark);
+        }
+        entries.push(file.map(StoredAlias::from), None, block.kind, place(block.range));
+    }
+}

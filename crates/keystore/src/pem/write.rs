@@ -1,0 +1,77 @@
+//! Changing PEM text: blocks are cut out and appended, every other byte stays.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::detect::{Detected, detect};
+use crate::error::EditError;
+use crate::format::Format;
+use crate::textual::scan;
+
+/// Refuses an edit after which the rest would be read differently: the text that then stands first names another format (a
+/// PuTTY key, a web page), or a block that never ends reaches to another neighbour.
+pub(super) fn still_read(format: Format, before: &[u8], cuts: &[Range<usize>], after: &[u8]) -> Result<(), EditError> {
+    let cannot = |why: &str| Err(EditError::NotRepresentable { format, why: why.to_owned() });
+    let fresh = before.is_empty();
+    if detect(after) != if fresh { Detected::Readable(Format::Pem) } else { detect(before) } {
+        return cannot(
+            "what would then stand first makes the file look like another format; move that text behind the blocks",
+        );
+    }
+    let mut cuts = cuts.iter().peekable();
+    let mut now = scan::blocks(after);
+    for block in scan::blocks(before) {
+        if cuts.next_if(|cut| **cut == block.range).is_none()
+            && now.next().map(|now| text(after, &now.range)) != Some(text(before, &block.range))
+        {
+            return cannot("a damaged block beside it has no end and would change; remove that block first");
+        }
+    }
+    Ok(())
+}
+
+/// A block's own bytes: the line break after it belongs to nobody. Where it is missing, the block that follows brings it.
+pub(super) fn text<'a>(bytes: &'a [u8], range: &Range<usize>) -> Option<&'a [u8]> {
+    Some(bytes.get(range.clone())?.trim_ascii_end())
+}
+
+/// The bytes without these ranges, which do not overlap and are in order.
+pub(super) fn without(bytes: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + 2048);
+    let mut at = 0;
+    for cut in cuts {
+        out.extend_from_slice(bytes.get(at..cut.start).unwrap_or_default());
+        at = cut.end;
+    }
+    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    out
+}
+
+/// The file's own line ending.
+pub(super) fn newline(bytes: &[u8]) -> &'static [u8] {
+    let first = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+    match first.and_then(|at| bytes.get(at..)) {
+        Some([b'\r', b'\n', ..]) => b"\r\n",
+        Some([b'\r', ..]) => b"\r",
+        Some(_) | None => b"\n",
+    }
+}
+
+pub(super) fn append(out: &mut Vec<u8>, der: &[u8], label: &str, newline: &[u8]) {
+    if !matches!(out.last(), None | Some(b'\n' | b'\r')) {
+        out.extend_from_slice(newline);
+    }
+    let text = Zeroizing::new(STANDARD.encode(der));
+    let mark = |out: &mut Vec<u8>, which: &str| out.extend_from_slice(format!("-----{which} {label}-----").as_bytes());
+    mark(out, "BEGIN");
+    out.extend_from_slice(newline);
+    for line in text.as_bytes().chunks(64) {
+        out.extend_from_slice(line);
+        out.extend_from_slice(newline);
+    }
+    mark(out, "END");
+    out.extend_from_slice(newline);
+}

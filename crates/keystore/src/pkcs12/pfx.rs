@@ -1,0 +1,183 @@
+//! The inner structure of a file: parts of bags, and what protects them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::bag::{Bag, What};
+use super::mac::Mac;
+use super::scheme::{self, Scheme};
+use super::view::Placed;
+use crate::der::Tlv;
+
+pub(super) const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+pub(super) const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
+
+/// Bytes that stand in what is around them, or had to be put together or decrypted.
+pub(super) enum Source {
+    Within(Range<usize>),
+    Own(Zeroizing<Vec<u8>>),
+}
+
+impl Source {
+    /// `octets` are those of `element`; they stand in place unless they came in pieces.
+    pub(super) fn of(element: &Tlv<'_>, octets: Cow<'_, [u8]>) -> Self {
+        match octets {
+            Cow::Borrowed(bytes) => Self::Within(element.body_at()..element.body_at() + bytes.len()),
+            Cow::Owned(bytes) => Self::Own(Zeroizing::new(bytes)),
+        }
+    }
+
+    pub(super) fn bytes<'a>(&'a self, around: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Within(range) => around.get(range.clone()).unwrap_or_default(),
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// How a part is protected.
+pub(super) enum Seal {
+    Plain,
+    Encrypted(Scheme),
+    /// Encrypted, and not opened; the text names the scheme.
+    Closed(String),
+}
+
+/// One ContentInfo of the AuthenticatedSafe.
+pub(super) struct Part {
+    /// Where it stands in the AuthenticatedSafe.
+    pub(super) whole: Range<usize>,
+    pub(super) seal: Seal,
+    /// Its SafeContents, where it was opened.
+    pub(super) text: Source,
+    pub(super) bags: Vec<Bag>,
+}
+
+/// A store's inner structure.
+pub(super) struct Pfx {
+    pub(super) safe: Source,
+    pub(super) parts: Vec<Part>,
+    pub(super) mac: Option<Mac>,
+    /// What its MAC is where that is not read; only a file that was opened without a password may have such a one.
+    pub(super) unread_mac: Option<String>,
+    /// Where the PFX ends in the file; a JVM ignores what follows.
+    pub(super) end: usize,
+}
+
+impl Pfx {
+    /// A new file's: nothing in it yet.
+    pub(super) fn empty(mac: Option<Mac>) -> Self {
+        let safe = Source::Own(Zeroizing::default());
+        Self { safe, parts: Vec::new(), mac, unread_mac: None, end: 0 }
+    }
+
+    /// The bytes of a bag, or of a part that was not opened.
+    pub(super) fn raw<'a>(&'a self, file: &'a [u8], place: Place) -> Option<&'a [u8]> {
+        let part = self.parts.get(place.part())?;
+        let safe = self.safe.bytes(file);
+        match place {
+            Place::Closed { .. } => safe.get(part.whole.clone()),
+            Place::Bag { position, .. } => part.text.bytes(safe).get(part.bags.get(position)?.range.clone()),
+        }
+    }
+
+    /// The bag of an entry; none where the entry is a part that was not opened.
+    pub(super) fn bag(&self, place: Place) -> Option<&Bag> {
+        match place {
+            Place::Closed { .. } => None,
+            Place::Bag { part, position } => self.parts.get(part)?.bags.get(position),
+        }
+    }
+
+    /// The bytes of a key: protected, or in the clear (then the flag is set).
+    pub(super) fn key<'a>(&'a self, file: &'a [u8], place: Place) -> Option<(&'a [u8], bool)> {
+        let text = self.parts.get(place.part())?.text.bytes(self.safe.bytes(file));
+        match &self.bag(place)?.what {
+            What::SealedKey(range) => Some((text.get(range.clone())?, false)),
+            What::PlainKey(range) => Some((text.get(range.clone())?, true)),
+            _ => None,
+        }
+    }
+
+    /// All bags with their places, in the file's order.
+    pub(super) fn placed<'a>(&'a self, file: &'a [u8]) -> Vec<Placed<'a>> {
+        let safe = self.safe.bytes(file);
+        let mut all = Vec::new();
+        for (part, one) in self.parts.iter().enumerate() {
+            let text = one.text.bytes(safe);
+            all.extend(one.bags.iter().enumerate().map(|(position, bag)| Placed { bag, part, position, text }));
+        }
+        all
+    }
+
+    /// What Java before 8u301 cannot read in it: the first part, key or MAC.
+    pub(super) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
+        let key = |one: &Placed<'_>| match &one.bag.what {
+            What::SealedKey(range) => {
+                one.text.get(range.clone()).and_then(|sealed| scheme::sealed_key(sealed).ok()).map(|(scheme, _)| scheme)
+            }
+            _ => None,
+        };
+        let parts = self.parts.iter().filter_map(|part| match &part.seal {
+            Seal::Encrypted(scheme) => Some(scheme.clone()),
+            Seal::Plain | Seal::Closed(_) => None,
+        });
+        let newer = parts.chain(self.placed(file).iter().filter_map(key)).find(Scheme::is_newer);
+        newer.map(|scheme| scheme.name()).or_else(|| {
+            let mac = self.mac.as_ref().filter(|mac| !mac.is_sha1())?;
+            Some(format!("MAC {}", mac.name()))
+        })
+    }
+
+    /// How it is protected, in words: the MAC and each scheme once.
+    pub(super) fn summary(&self) -> String {
+        let mut words = Vec::new();
+        for part in &self.parts {
+            let word = match &part.seal {
+                Seal::Plain => continue,
+                Seal::Encrypted(scheme) => format!("encrypted by {}", scheme.name()),
+                Seal::Closed(name) => format!("encrypted by {name}"),
+            };
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.push(match (&self.mac, &self.unread_mac) {
+            (Some(mac), _) => format!("MAC {}", mac.name()),
+            (None, Some(why)) => format!("a MAC that is not read ({why})"),
+            (None, None) => "no MAC".to_owned(),
+        });
+        words.join("; ")
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part.seal, Seal::Plain))
+    }
+}
+
+/// Where an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// A whole part, which was not opened.
+    Closed {
+        /// The part's number.
+        part: usize,
+    },
+    /// A bag.
+    Bag {
+        /// The number of its part.
+        part: usize,
+        /// Its number in the part.
+        position: usize,
+    },
+}
+
+impl Place {
+    fn part(self) -> usize {
+        match self {
+            Self::Closed { part } | Self::Bag { part, .. } => part,
+        }
+    }
+}

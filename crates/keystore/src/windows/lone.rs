@@ -1,0 +1,35 @@
+//! A file of one serialised element.
+
+use super::element::{self, Content};
+use super::fault::corrupt;
+use super::store::{Kind, Windows, Wish, take_in};
+use crate::entries::Entries;
+use crate::error::{Class, EditError, ReadError};
+use crate::intern::{CertificateSlot, Interner};
+
+pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, ReadError> {
+    let element = element::only(&bytes)?;
+    if element.content != Content::Certificate {
+        let cause = "this is a serialised revocation or trust list, not a certificate";
+        return Err(ReadError::new(Class::NotAStore, cause, "export the certificate instead"));
+    }
+    if let CertificateSlot::Unparsed(bad) = certificates.intern(element.value) {
+        return Err(corrupt(format!("its certificate cannot be read: {}", bad.reason()), element.value_at));
+    }
+    let mut entries = Entries::new();
+    take_in(&mut entries, &element, 0..bytes.len(), None, certificates);
+    Ok(Windows { kind: Kind::Element, bytes, entries })
+}
+
+/// The next content of the file: one element, the old one or a new one.
+pub(super) fn edit(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
+    let why = match (wish.stays.as_slice(), wish.added.as_slice()) {
+        ([_], []) => return Ok(store.bytes.clone()),
+        ([], [new]) => return Ok(new.bytes.clone()),
+        ([], []) => "no certificate would be left; delete the file instead".to_owned(),
+        (stays, added) => {
+            format!("it would hold {} certificates and has room for one; use a .sst file", stays.len() + added.len())
+        }
+    };
+    Err(EditError::NotRepresentable { format: store.kind.format(), why })
+}

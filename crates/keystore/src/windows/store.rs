@@ -1,0 +1,178 @@
+//! A store of Windows in a file: elements and their places.
+
+use std::ops::Range;
+
+use sha1::{Digest as _, Sha1};
+
+use super::element::{self, Content, Element, property};
+use super::limits;
+use crate::alias::Alias;
+use crate::edit::{Disposition, Edits, NewEntry, check_certificate};
+use crate::entries::Entries;
+use crate::entry::{EntryId, EntryKind};
+use crate::error::EditError;
+use crate::fingerprint::hex;
+use crate::format::Format;
+use crate::intern::{CertificateSlot, Interner};
+use crate::remark::Remark;
+
+/// Which kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sst,
+    Element,
+    Reg,
+    Hive,
+}
+
+impl Kind {
+    pub(super) fn format(self) -> Format {
+        match self {
+            Self::Sst => Format::WindowsSst,
+            Self::Element => Format::WindowsElement,
+            Self::Reg => Format::WindowsReg,
+            Self::Hive => Format::WindowsHive,
+        }
+    }
+}
+
+/// A store of Windows in a file.
+pub(crate) struct Windows {
+    pub(super) kind: Kind,
+    /// Empty where there is no file yet.
+    pub(super) bytes: Vec<u8>,
+    pub(super) entries: Entries<Place>,
+}
+
+/// Where an entry is, and how it is called there.
+pub(super) struct Place {
+    /// Its bytes; `None` for a key of a hive without a `Blob`.
+    pub(super) whole: Option<Range<usize>>,
+    /// Its friendly name.
+    pub(super) label: Option<String>,
+    /// The registry key of the store that it is in.
+    pub(super) store_key: Option<String>,
+}
+
+/// Where the registry has a certificate.
+#[derive(Clone, Copy)]
+pub(super) struct RegistryKey<'a> {
+    /// The key of its store.
+    pub(super) store: &'a str,
+    /// The name of its own key: its SHA-1, if all is well.
+    pub(super) name: &'a str,
+}
+
+impl Windows {
+    /// A store without entries, of which there is no file yet.
+    pub(crate) fn empty(kind: Kind) -> Self {
+        Self { kind, bytes: Vec::new(), entries: Entries::new() }
+    }
+
+    /// An entry's own bytes.
+    pub(super) fn raw(&self, entry: EntryId) -> Option<&[u8]> {
+        match &self.entries.place(entry)?.whole {
+            Some(whole) => self.bytes.get(whole.clone()),
+            None => Some(&[]),
+        }
+    }
+
+    /// An entry's friendly name.
+    pub(crate) fn label(&self, entry: EntryId) -> Option<&str> {
+        self.entries.place(entry)?.label.as_deref()
+    }
+
+    /// The registry key of the store that an entry is in.
+    pub(crate) fn store_key(&self, entry: EntryId) -> Option<&str> {
+        self.entries.place(entry)?.store_key.as_deref()
+    }
+}
+
+/// An edit that was checked: what stays, what leaves, and the new elements.
+pub(super) struct Wish {
+    pub(super) stays: Vec<EntryId>,
+    pub(super) leaves: Vec<EntryId>,
+    pub(super) added: Vec<NewElement>,
+}
+
+/// A certificate to add.
+pub(super) struct NewElement {
+    /// The registry's name for it.
+    pub(super) name: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Wish {
+    pub(super) fn of(store: &Windows, edits: &Edits) -> Result<Self, EditError> {
+        let format = store.kind.format();
+        let mut wish = Self { stays: Vec::new(), leaves: Vec::new(), added: Vec::new() };
+        for entry in store.entries.list() {
+            match edits.disposition.get(&entry.id) {
+                None | Some(Disposition::Keep) => wish.stays.push(entry.id),
+                Some(Disposition::Remove) => wish.leaves.push(entry.id),
+                Some(Disposition::Rename(_)) => return Err(EditError::NoAliases { format }),
+                Some(Disposition::ReplaceKey { .. }) => return Err(EditError::CannotHoldKeys { format }),
+            }
+        }
+        for new in &edits.add {
+            match new {
+                NewEntry::Trusted { alias, certificate, .. } => {
+                    let alias = alias.as_ref().map(Alias::as_str);
+                    check_certificate(alias, certificate)?;
+                    let der = certificate.der();
+                    let bytes = element::make(format, alias, der)?;
+                    wish.added.push(NewElement { name: element::key_name(der), bytes });
+                }
+                NewEntry::PrivateKey { .. } => return Err(EditError::CannotHoldKeys { format }),
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// Makes an entry of an element, with what is to be said of it. `key` is its key in the registry, where it has one.
+pub(super) fn take_in(
+    entries: &mut Entries<Place>,
+    element: &Element<'_>,
+    whole: Range<usize>,
+    key: Option<RegistryKey<'_>>,
+    certificates: &Interner,
+) {
+    let entry = entries.next_id();
+    let kind = match element.content {
+        Content::Certificate => {
+            let slot = certificates.intern(element.value);
+            if let CertificateSlot::Unparsed(bytes) = &slot {
+                let why = bytes.reason().to_string();
+                entries.remark(Remark::UnreadCertificate { entry, alias: None, why });
+            }
+            remark(entries, entry, element, key.map(|key| key.name));
+            EntryKind::Trusted(slot)
+        }
+        Content::RevocationList => EntryKind::Opaque("a revocation list (CRL)".to_owned()),
+        Content::TrustList => EntryKind::Opaque("a certificate trust list (CTL)".to_owned()),
+    };
+    let place = Place { whole: Some(whole), label: element.label(), store_key: key.map(|key| key.store.to_owned()) };
+    entries.push(None, None, kind, place);
+}
+
+/// What the properties say of a certificate.
+fn remark(entries: &mut Entries<Place>, entry: EntryId, element: &Element<'_>, name: Option<&str>) {
+    let digest = Sha1::digest(element.value);
+    if element.property(property::SHA1).is_some_and(|found| found != digest.as_slice()) {
+        entries.remark(Remark::OtherHash { entry, what: "its SHA-1 property (id 3)" });
+    }
+    if name.is_some_and(|name| !name.eq_ignore_ascii_case(&hex(&digest))) {
+        entries.remark(Remark::OtherHash { entry, what: "the name of its registry key" });
+    }
+    let limits = limits::words(element);
+    if !limits.is_empty() {
+        entries.remark(Remark::RestrictedTrust { entry, how: limits.join("; ") });
+    }
+    if element.property(property::ARCHIVED).is_some() {
+        entries.remark(Remark::Archived { entry });
+    }
+    if element.property(property::KEY_PROVIDER).is_some() {
+        entries.remark(Remark::KeyElsewhere { entry });
+    }
+}
