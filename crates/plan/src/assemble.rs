@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
+use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
     Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
@@ -19,7 +19,7 @@ use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
 use crate::overlap::Overlap;
-use crate::settle::{self, Ground, Index, Settled};
+use crate::settle::{self, Course, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
@@ -160,7 +160,7 @@ impl<'a> Desk<'a> {
             }
             _ => None,
         };
-        let from = draft.from.or_else(|| self.settled.get(&subject?)?.from.clone());
+        let from = draft.from.or_else(|| self.settled.get(&subject?)?.from().cloned());
         self.waits.insert(id, draft.waits);
         let finding = Finding::of_store(draft.finding, store, draft.reason.clone());
         let mut finding = finding.with_severity(draft.severity);
@@ -202,7 +202,7 @@ impl<'a> Desk<'a> {
             Verdict::Manual(what) => EdgeVerdict::Manual(what),
             Verdict::Unobserved => EdgeVerdict::Unobserved,
             Verdict::Blocked(why) => {
-                if settled.is_some_and(|s| s.material.is_err()) {
+                if settled.is_some_and(|s| s.asked.is_err()) {
                     // Said once for the subject, not once for each of its trusters.
                     self.blocked_subjects.insert(&edge.subject);
                 // Of what cannot be read in it the store has a finding of its own.
@@ -311,7 +311,7 @@ impl<'a> Desk<'a> {
             if judged {
                 self.findings.extend(one.findings.iter().cloned());
             }
-            let Err(why) = &one.material else { continue };
+            let Err(why) = &one.asked else { continue };
             // A blocked store that is judged here says it for the identities in it.
             let by_store = match why {
                 Why::SourceBlocked { store, .. } => self.stores.iter().any(|s| s.id == *store),
@@ -321,7 +321,7 @@ impl<'a> Desk<'a> {
             if by_store || said || !self.blocked_subjects.contains(subject) {
                 continue;
             }
-            let sha256 = one.current.as_ref().map(|c| c.fingerprint());
+            let sha256 = one.present.as_ref().map(|c| c.fingerprint());
             let finding = match subject {
                 Subject::Identity(id) => Finding::of_identity(why.finding(), id, why.to_string()),
                 Subject::Certificate(_) => Finding::new(why.finding(), why.to_string()),
@@ -395,11 +395,11 @@ impl<'a> Desk<'a> {
         let waiting = |overlap: &&Overlap| {
             self.judges(&overlap.identity)
                 && !overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })))
-                && overlap.since.is_some()
+                && overlap.next().is_some()
                 && overlap.awaits().is_some()
         };
         summary.waiting += self.overlaps().filter(waiting).count();
-        summary.request = self.settled.values().filter(|one| one.request.is_some()).count();
+        summary.request = self.settled.values().filter(|one| matches!(one.course, Course::Request(_))).count();
         summary.waiting += self.awaited().count();
         summary.blocked = blocked;
         summary
@@ -412,63 +412,20 @@ impl<'a> Desk<'a> {
 
     /// Every renewal has its change: a store that cannot take it was judged again as blocked.
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
-        let mut mints = BTreeMap::new();
-        for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
-                continue;
-            };
-            let mint = Mint {
-                identity: id.clone(),
-                store: renewal.store.clone(),
-                alias: renewal.alias.clone(),
-                resumed: renewal.resumed.as_ref().map(|c| c.fingerprint()),
-                issuers: renewal.issuers.clone(),
-                request: None,
-                replaces: one.current.as_ref().map(|c| c.fingerprint()),
-                staged: one.overlap.is_some(),
-            };
-            mints.insert(id.clone(), mint);
-        }
-        // A key whose certificate its trusters learn first goes to staging and no further.
-        for overlap in self.overlaps().filter(|overlap| overlap.certificate.is_none()) {
-            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
-            let Some(Source::KeyEntry { store, alias }) = source else { continue };
-            let mint = Mint {
-                identity: overlap.identity.clone(),
-                store: store.clone(),
-                alias: alias.clone(),
-                resumed: None,
-                issuers: Vec::new(),
-                request: None,
-                replaces: Some(overlap.old),
-                staged: true,
-            };
-            mints.insert(overlap.identity.clone(), mint);
-        }
-        for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(request)) = (subject, &one.request) else { continue };
-            let mint = Mint {
-                identity: id.clone(),
-                store: request.store.clone(),
-                alias: request.alias.clone(),
-                resumed: None,
-                issuers: Vec::new(),
-                request: Some(request.authority.clone()),
-                replaces: one.current.as_ref().map(|c| c.fingerprint()),
-                staged: true,
-            };
-            mints.insert(id.clone(), mint);
-        }
-        mints
+        let one = |(subject, one): (&Subject, &Settled)| match subject {
+            Subject::Identity(id) => Some((id.clone(), one.mint(id)?)),
+            Subject::Certificate(_) => None,
+        };
+        self.settled.iter().filter_map(one).collect()
     }
 
     fn certificates(&self, manual: &[Manual]) -> BTreeMap<Fingerprint, Arc<Certificate>> {
         let mut all = BTreeMap::new();
         for one in self.settled.values() {
-            let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
-            let issuers = one.renewal.iter().flat_map(|r| &r.issuers);
-            let next = one.overlap.as_ref().and_then(|o| o.certificate.as_ref());
-            for certificate in one.current.iter().chain(resumed).chain(next).chain(issuers) {
+            let resumed = one.course.installation().and_then(|one| one.key.certificate());
+            let issuers = one.course.installation().into_iter().flat_map(|one| one.key.issuers());
+            let next = one.course.overlap().and_then(Overlap::next).map(|next| &next.certificate);
+            for certificate in one.present.iter().chain(resumed).chain(next).chain(issuers) {
                 all.insert(certificate.fingerprint(), certificate.clone());
             }
         }
@@ -501,7 +458,7 @@ impl<'a> Desk<'a> {
             if !self.ground.selection.takes(self.ground.topology, &id.host) {
                 continue;
             }
-            let issuer = match (&one.current, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
+            let issuer = match (&one.present, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
                 (Some(c), _) if c.is_self_issued() => Some("self-signed".to_owned()),
                 (Some(c), _) => Some(c.issuer().to_owned()),
                 (None, Some(Issuer::Authority(name))) => Some(name.clone()),
@@ -509,15 +466,11 @@ impl<'a> Desk<'a> {
             };
             views.push(IdentityView {
                 id: id.clone(),
-                state: one.state,
+                state: one.course.state(),
                 issuer,
-                sha256: one.current.as_ref().map(|c| c.fingerprint()),
-                not_after: one.current.as_ref().map(|c| c.not_after()),
-                awaits: match (&one.by_hand, &one.overlap) {
-                    (Some((_, why)), _) => Some(format!("a person: {why}")),
-                    (None, Some(overlap)) => overlap.awaits(),
-                    (None, None) => one.awaits_reply.as_ref().map(|name| format!("the reply of {name}")),
-                },
+                sha256: one.present.as_ref().map(|c| c.fingerprint()),
+                not_after: one.present.as_ref().map(|c| c.not_after()),
+                awaits: one.course.awaits(),
             });
         }
         views

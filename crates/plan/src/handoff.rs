@@ -14,9 +14,9 @@ use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::{StoreFacts, trusted};
-use crate::overlap;
+use crate::overlap::{self, Overlap};
 use crate::pack::STOP;
-use crate::settle::{Ground, Settled, Settlement};
+use crate::settle::{Course, Ground, Settled, Settlement};
 use crate::shelf;
 use crate::shell::Command;
 use crate::standing::Standing;
@@ -107,11 +107,12 @@ pub(crate) fn store<'a>(
     };
     let mut wanted = BTreeSet::new();
     for Wish { index, edge, settled } in wishes {
-        let next = settled.overlap.as_ref().map(|overlap| &overlap.next);
+        let overlap = settled.course.overlap();
+        let next = overlap.map(Overlap::material);
         let item = |material: &Material| ManualItem {
             material: material.clone(),
             subject: edge.subject.to_string(),
-            why: if next == Some(material) {
+            why: if next.as_ref() == Some(material) {
                 format!("{}; beside its present certificate, which stays until a later pack removes it", edge.why)
             } else {
                 edge.why.clone()
@@ -141,19 +142,19 @@ pub(crate) fn store<'a>(
                 }
             }
         };
-        let verdict = match (&settled.overlap, &settled.material) {
+        let verdict = match (overlap, &settled.asked) {
             (Some(overlap), _) => {
                 let old = Material::Known(overlap.old);
                 // What may still be presented is never asked to be removed.
                 let old = if overlap.old_wanted { ask(&old) } else { Verdict::Held };
                 // Of one that an authority issued its issuers are trusted, by edges of their own.
-                match if overlap.by_chain { Verdict::Held } else { ask(&overlap.next) } {
+                match if overlap.is_by_chain() { Verdict::Held } else { ask(&overlap.material()) } {
                     Verdict::Held => old,
                     next => next,
                 }
             }
             (None, Err(why)) => Verdict::Blocked(why.clone()),
-            (None, Ok(material)) => ask(material),
+            (None, Ok(asked)) => ask(&asked.material),
         };
         out.verdicts.insert(index, verdict);
     }
@@ -423,12 +424,14 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
-        let (kind, (steps, reason, verify)) = match (&one.by_hand, &one.material) {
-            (Some((_, reason)), _) => (ManualKind::Identity, renewal(ground, def, one, reason.clone())),
-            (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
+        let (kind, (steps, reason, verify)) = match (&one.course, &one.asked) {
+            (Course::ByHand { why: reason, .. }, _) => {
+                (ManualKind::Identity, renewal(ground, def, one, reason.clone()))
+            }
+            (_, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
                 (ManualKind::Export, (export(ground.topology, def), why.to_string(), Vec::new()))
             }
-            (None, _) => continue,
+            _ => continue,
         };
         out.push(Manual {
             called: HandOffTarget::Identity(id.clone()).called(ground.topology),

@@ -48,7 +48,7 @@ impl Desk<'_> {
             if !self.judges(id) {
                 continue;
             }
-            match &one.material {
+            match &one.asked {
                 // An authority that cannot be used, or a reply that may not be: the identity keeps what it has.
                 Ok(_) => {
                     let said =

@@ -11,6 +11,7 @@ use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Materi
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{StoreFacts, certificate};
 use crate::overlap;
+use crate::settle::{Asked, Course, Installation, NewKey};
 use crate::text;
 use crate::why::Why;
 
@@ -18,7 +19,7 @@ impl<'a> Comparison<'a> {
     /// The right certificate under the very alias wanted. Blocked edges claim what stands at their aliases: it stays.
     pub(super) fn hold_exact(&mut self) {
         for wish in self.open_wishes() {
-            match &wish.settled.material {
+            match &wish.settled.asked {
                 Err(why) => {
                     for alias in wish.edge.alias.iter().chain(&wish.edge.was) {
                         let held: Vec<_> = self.at_alias(alias).iter().map(|e| e.id).collect();
@@ -26,7 +27,7 @@ impl<'a> Comparison<'a> {
                     }
                     self.settle_edge(wish, Verdict::Blocked(why.clone()));
                 }
-                Ok(Material::Known(fingerprint)) => {
+                Ok(Asked { material: Material::Known(fingerprint), .. }) => {
                     let held = self.with_fingerprint(*fingerprint);
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
@@ -40,7 +41,7 @@ impl<'a> Comparison<'a> {
                         self.settle_edge(wish, Verdict::Held);
                     }
                 }
-                Ok(Material::Minted(_)) => {}
+                Ok(Asked { material: Material::Minted(_), .. }) => {}
             }
         }
     }
@@ -54,18 +55,18 @@ impl<'a> Comparison<'a> {
     /// The right certificate under another alias: renamed where it is ours, else adopted.
     pub(super) fn hold_elsewhere(&mut self) {
         for wish in self.open_wishes() {
-            let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
+            let (Some(fingerprint), Some(alias)) = (wish.settled.known(), &wish.edge.alias) else {
                 continue;
             };
             let candidates: Vec<&Entry> = self
-                .with_fingerprint(*fingerprint)
+                .with_fingerprint(fingerprint)
                 .into_iter()
                 .filter(|e| !self.claimed.contains(&e.id) && !self.is_anothers_slot(wish, e))
                 .collect();
             if candidates.is_empty() {
                 continue;
             }
-            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, *fingerprint));
+            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, fingerprint));
             if let Some(entry) = movable {
                 if self.clear_slot(wish, alias, Some(entry.id)) {
                     self.rename(wish, entry, alias);
@@ -88,7 +89,7 @@ impl<'a> Comparison<'a> {
                 );
                 self.out.findings.push(
                     Finding::of_store(Kind::WrongAlias, self.id(), message)
-                        .at(entry.alias.as_deref(), Some(*fingerprint)),
+                        .at(entry.alias.as_deref(), Some(fingerprint)),
                 );
             }
             self.settle_edge(wish, Verdict::Held);
@@ -180,14 +181,14 @@ impl<'a> Comparison<'a> {
     /// An edge to an identity whose CA's reply this run installs, where nobody relies on what it presented before: its issuers are
     /// what is trusted, and what leaves in the same run is not imported.
     fn is_replied(wish: &Wish<'a>) -> bool {
-        let by_reply = wish.settled.renewal.as_ref().is_some_and(|renewal| !renewal.issuers.is_empty());
-        by_reply && wish.settled.overlap.is_none() && wish.edge.anchor == Anchor::ByIssuer
+        let by_reply = matches!(&wish.settled.course, Course::Renew(Installation { key: NewKey::Replied { .. }, .. }));
+        by_reply && wish.edge.anchor == Anchor::ByIssuer
     }
 
     /// What becomes of such an edge: what becomes of those that ask for its issuers here.
     fn by_issuers(&self, wish: Wish<'a>) -> Verdict {
-        let renewal = wish.settled.renewal.iter().flat_map(|renewal| &renewal.issuers);
-        let issuers: BTreeSet<Fingerprint> = renewal.map(|issuer| issuer.fingerprint()).collect();
+        let issuers = wish.settled.course.installation().into_iter().flat_map(|one| one.key.issuers());
+        let issuers: BTreeSet<Fingerprint> = issuers.map(|issuer| issuer.fingerprint()).collect();
         let verdicts: Vec<&Verdict> = self
             .wishes
             .iter()
@@ -218,9 +219,10 @@ impl<'a> Comparison<'a> {
 
     fn fill(&mut self, wishes: Vec<Wish<'a>>) {
         for wish in wishes {
-            let Ok(material) = wish.settled.material.clone() else {
+            let Ok(Asked { material, .. }) = &wish.settled.asked else {
                 continue;
             };
+            let material = material.clone();
             if let Material::Known(fingerprint) = &material
                 && let Some(refusal) = self.refused(wish, *fingerprint)
             {
@@ -248,7 +250,7 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
-        let current = wish.settled.current.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
+        let current = wish.settled.present.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
         let subject = wish.edge.subject.to_string();
         match current.jvm() {
             JvmJudgement::Loads => None,
@@ -302,8 +304,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {
         self.claimed.extend(entries.iter().map(|e| e.id));
         let last = entries.last().copied();
-        let minted = wish.settled.renewal.is_some();
-        let reason = if minted {
+        let reason = if wish.settled.is_renewed() {
             format!("{} gets a new certificate in this run", wish.edge.subject)
         } else {
             format!("{} presents another certificate now", wish.edge.subject)
@@ -328,8 +329,8 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn after(&self, wish: Wish<'a>, material: &Material) -> After {
-        let resumed = wish.settled.renewal.as_ref().and_then(|r| r.resumed.as_ref());
-        match (material, resumed.or(wish.settled.current.as_ref())) {
+        let resumed = wish.settled.course.installation().and_then(|one| one.key.certificate());
+        match (material, resumed.or(wish.settled.present.as_ref())) {
             (Material::Known(_), Some(certificate)) => After::Known(CertificateView::of(certificate)),
             (Material::Minted(identity), _) => After::Minted { subject: self.future_subject(identity) },
             (Material::Known(_), None) => After::Minted { subject: wish.edge.subject.to_string() },
@@ -342,7 +343,7 @@ impl<'a> Comparison<'a> {
         let Some(held) = certificate(entry) else {
             return Verdict::Manual("export its certificate again".to_owned());
         };
-        let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
+        let went_back = matches!(wish.settled.from().map(|f| f.kind), Some(FromKind::Store));
         let remedy = match &wish.edge.subject {
             Subject::Certificate(_) => "name the later one in the spec",
             Subject::Identity(_) if went_back => {
