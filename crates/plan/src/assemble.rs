@@ -12,8 +12,8 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
-    StoreState, StoreVerdict, StoreView, Summary,
+    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Forecast, IdentityView, Manual, Mint, Options, Plan,
+    StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
@@ -49,7 +49,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         let settlement = settle::settle(&ground);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
         for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
-            let (diff, manual) = if standing.hand_off || standing.unobserved {
+            let (diff, manual) = if standing.is_by_hand() {
                 handoff::store(&ground, standing, &settlement)
             } else {
                 (diff::store(&ground, standing, &settlement), None)
@@ -59,7 +59,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         // A store that turns out blocked takes no new identity and learns of none: judge again knowing that.
         let newly: Vec<(StoreId, Why)> = diffs
             .iter()
-            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked.is_none()))
+            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked().is_none()))
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
@@ -75,7 +75,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         }
         for (id, why) in newly {
             if let Some(standing) = standings.get_mut(&id) {
-                standing.blocked = Some(why);
+                standing.block(why);
             }
         }
     }
@@ -439,7 +439,7 @@ impl<'a> Desk<'a> {
         // What a person is asked to remove is shown to them too.
         for work in manual.iter().filter(|work| !work.remove.is_empty()) {
             let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();
-            let facts = work.target().store().and_then(|id| self.ground.standings.get(id)?.facts);
+            let facts = work.target().store().and_then(|id| self.ground.standings.get(id)?.facts());
             for c in facts.iter().flat_map(|f| &f.entries).filter_map(crate::observed::certificate) {
                 if removed.contains(&c.fingerprint()) {
                     all.insert(c.fingerprint(), c.clone());
@@ -485,32 +485,15 @@ fn sorted(inputs: &[crate::observed::Input]) -> Vec<crate::observed::Input> {
 }
 
 fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
-    let state = match (standing.facts, standing.unobserved, &standing.blocked) {
-        (Some(_), ..) => StoreState::Readable,
-        (None, true, _) => StoreState::Unobserved,
-        (None, false, Some(Why::StoreMissing { .. })) => StoreState::Absent,
-        (None, false, Some(_)) => StoreState::Unreadable,
-        (None, false, None) => StoreState::Absent,
-    };
-    let expect = if standing.hand_off || standing.unobserved || standing.blocked.is_some() {
-        None
-    } else {
-        match standing.facts {
-            Some(facts) => Some(Expect::Digest(facts.sha256)),
-            None => standing.creatable.then_some(Expect::Absent),
-        }
-    };
+    let facts = standing.facts();
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: standing
-            .facts
-            .map(|f| f.path.clone())
-            .or_else(|| standing.creatable.then(|| standing.path.clone().into())),
-        format: standing.facts.map(|f| f.format),
-        state,
-        expect,
-        entries: standing.facts.map(|f| f.entries.len()),
+        file: facts.map(|f| f.path.clone()).or_else(|| standing.is_vacant().then(|| standing.path.clone().into())),
+        format: facts.map(|f| f.format),
+        state: standing.state(),
+        expect: standing.expect(),
+        entries: facts.map(|f| f.entries.len()),
         verdict,
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn store<'a>(
 ) -> (Diff, Option<Manual>) {
     let id = &standing.def.id;
     let wishes = diff::wishes(ground, settlement, id);
-    if let Some(why) = &standing.blocked {
+    if let Some(why) = standing.blocked() {
         return (Diff::blocked(why, &wishes), None);
     }
     let mut out = Diff::default();
@@ -210,7 +210,7 @@ fn dedup(items: &mut Vec<ManualItem>) {
 
 /// What is known of it.
 pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts.map(|f| {
+    let listing = standing.facts().map(|f| {
         f.entries
             .iter()
             .filter(|e| !standing.is_misplaced(e))
@@ -218,7 +218,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
             .map(trustmason_keystore::CertificateSlot::fingerprint)
             .collect()
     });
-    let mirror = standing.facts.map(|f| f.sha256);
+    let mirror = standing.facts().map(|f| f.sha256);
     let said = ground
         .observed
         .ledger
@@ -227,7 +227,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
         .and_then(|h| h.confirmed.as_ref())
         // A mirror taken after a person's word counts more than the word.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
-    Known { listing, unread: standing.facts.and_then(StoreFacts::unread), said }
+    Known { listing, unread: standing.facts().and_then(StoreFacts::unread), said }
 }
 
 /// Only what was seen there is ever asked to be removed, and what a person said they brought there.
@@ -239,7 +239,7 @@ fn removals(
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<ManualItem> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    let ours = standing.facts.iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
+    let ours = standing.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
@@ -270,7 +270,7 @@ fn removals(
 
 fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
-    let seen = standing.facts.and_then(|f| f.modified);
+    let seen = standing.facts().and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
     let age = days::whole(days::between(newest, ground.now.as_second()));
     let most = usize::try_from(ground.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);

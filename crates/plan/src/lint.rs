@@ -56,7 +56,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
 
 /// The findings a store's remarks give.
 pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
-    let Some(facts) = standing.facts else {
+    let Some(facts) = standing.facts() else {
         return Vec::new();
     };
     let mut findings: Vec<Finding> = facts

@@ -224,17 +224,17 @@ pub(crate) fn trusters<'g, 'a>(
 
 /// Whether a truster trusts a certificate, as far as can be told.
 fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Presence {
-    if truster.hand_off || truster.unobserved {
+    if truster.is_by_hand() {
         return match handoff::known(ground, truster).presence(print) {
             Presence::Unread => Presence::Unknown,
             known => known,
         };
     }
-    match truster.facts {
+    match truster.facts() {
         Some(facts) if facts.entries.iter().filter_map(trusted).any(|s| s.fingerprint() == print) => Presence::Present,
         Some(facts) if facts.unread().is_some() => Presence::Unknown,
         Some(_) => Presence::Absent,
-        None if truster.creatable => Presence::Absent,
+        None if truster.is_vacant() => Presence::Absent,
         None => Presence::Unknown,
     }
 }
@@ -311,7 +311,7 @@ fn need(
     truster: &Standing<'_>,
     anchors: &[Fingerprint],
 ) -> Option<Need> {
-    let by_hand = truster.hand_off || truster.unobserved;
+    let by_hand = truster.is_by_hand();
     let presence = hold(ground, truster, anchors);
     let restarts = |open: &dyn Fn(&ServiceId) -> bool| -> Vec<Wait> {
         truster.def.restart.iter().filter(|s| open(s)).map(|s| Wait::Restart(s.clone())).collect()
@@ -374,7 +374,7 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
 /// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and the store is as it was when
 /// a restart was acknowledged; of a store that nobody here sees, the certificate was known to be there then.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
-    if truster.facts.is_some() && !truster.hand_off {
+    if truster.facts().is_some() && !truster.is_hand_off() {
         return has_read(ground, truster, service);
     }
     let ledger = &ground.observed.ledger;
@@ -386,7 +386,7 @@ fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId
 pub(crate) fn has_read(ground: &Ground<'_>, store: &Standing<'_>, service: &ServiceId) -> bool {
     let ledger = &ground.observed.ledger;
     let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
-    !ledger.restarts.contains_key(service) && store.facts.is_some_and(|facts| seen() == Some(&facts.seen()))
+    !ledger.restarts.contains_key(service) && store.facts().is_some_and(|facts| seen() == Some(&facts.seen()))
 }
 
 /// What services read of these certificates when they are restarted now.

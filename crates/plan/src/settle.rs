@@ -181,7 +181,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
         return Settled::unknown(why);
     };
-    let Some(facts) = standing.facts else {
+    let Some(facts) = standing.facts() else {
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
         return Settled::unknown(Why::SourceBlocked { store: store.clone(), finding });
     };

@@ -18,7 +18,7 @@ use crate::target::Called;
 
 impl Standing<'_> {
     fn shelf(&self, entry: &Entry) -> Option<&Shelf> {
-        self.facts?.shelves.get(&entry.id)
+        self.facts()?.shelves.get(&entry.id)
     }
 
     /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
@@ -48,7 +48,7 @@ pub(crate) fn findings(
     wanted: &BTreeMap<Fingerprint, String>,
 ) -> Vec<Finding> {
     let mut out = Vec::new();
-    let Some(facts) = standing.facts.filter(|facts| !facts.shelves.is_empty()) else { return out };
+    let Some(facts) = standing.facts().filter(|facts| !facts.shelves.is_empty()) else { return out };
     let id = &standing.def.id;
     for entry in &facts.entries {
         let Some(slot) = trusted(entry) else { continue };

@@ -236,7 +236,7 @@ impl View<'_, '_> {
         let present = self.presents_now();
         let future = home.map(|home| self.presents_in(&home.after));
         let future = future.as_ref().unwrap_or(&present);
-        if self.standing.hand_off || self.standing.unobserved {
+        if self.standing.is_by_hand() {
             return self.by_hand(future, &present);
         }
         let trusts = self.trusts_now();
@@ -350,7 +350,7 @@ impl View<'_, '_> {
         let Source::KeyEntry { store, .. } = &self.def.source else { return true };
         let Some(home) = self.ground.standings.get(store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
-        let unchanged = then.is_some() && then == home.facts.map(StoreFacts::seen).as_ref();
+        let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
         let pending = self.ground.observed.ledger.restarts.contains_key(service);
         overlap::has_read(self.ground, home, service) || (unchanged && !pending)
     }
@@ -383,7 +383,7 @@ impl View<'_, '_> {
     fn presents_now(&self) -> Presents {
         match &self.def.source {
             Source::KeyEntry { store, alias } => {
-                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts) else {
+                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be looked at"));
                 };
                 key_in(facts.format, &facts.entries, alias)
@@ -407,9 +407,9 @@ impl View<'_, '_> {
     }
 
     fn trusts_now(&self) -> Trusts {
-        match self.standing.facts {
+        match self.standing.facts() {
             Some(facts) => Trusts::These(anchors(&facts.entries)),
-            None if self.standing.creatable => Trusts::These(Vec::new()),
+            None if self.standing.is_vacant() => Trusts::These(Vec::new()),
             None => Trusts::Unseen(format!("{} cannot be looked at", self.edge.store)),
         }
     }

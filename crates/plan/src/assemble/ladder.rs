@@ -219,13 +219,13 @@ impl<'a> Desk<'a> {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
         let standings = self.ground.standings;
-        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
+        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts()?.seen()));
         let mut take = |service: &ServiceId, store: &StoreId| {
             if let Some(seen) = seen(store) {
                 readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);
             }
         };
-        for standing in standings.values().filter(|standing| !standing.hand_off) {
+        for standing in standings.values().filter(|standing| !standing.is_hand_off()) {
             standing.def.restart.iter().for_each(|service| take(service, &standing.def.id));
         }
         for def in self.ground.topology.identities.values() {

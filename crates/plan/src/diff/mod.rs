@@ -114,10 +114,10 @@ struct Comparison<'a> {
 /// Compares one direct store.
 pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, settlement: &'a Settlement<'a>) -> Diff {
     let wishes = wishes(ground, settlement, &standing.def.id);
-    if let Some(why) = &standing.blocked {
+    if let Some(why) = standing.blocked() {
         return Diff::blocked(why, &wishes);
     }
-    let facts = standing.facts;
+    let facts = standing.facts();
     let mut work = Comparison {
         ground,
         standing,

@@ -89,7 +89,7 @@ impl<'a> Comparison<'a> {
             }
         };
         let known = half == Half::Old || overlap.next().is_some();
-        let unread = self.standing.facts.filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
+        let unread = self.standing.facts().filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             return Verdict::Blocked(Why::Unread { what });
         }

@@ -233,7 +233,7 @@ fn ca_issued(
 }
 
 fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
-    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else {
+    let Some(look) = standing.facts().and_then(|f| f.keys.get(&entry.id)) else {
         return Vec::new();
     };
     let text = match look {
@@ -338,7 +338,7 @@ fn holds_newer(
     truster: &Standing<'_>,
     current: &Certificate,
 ) -> bool {
-    let entries = truster.facts.iter().flat_map(|f| &f.entries);
+    let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
     entries.filter(|e| e.alias == edge.alias && edge.alias.is_some()).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
@@ -356,7 +356,7 @@ fn holds_newer(
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     ground.index.homes.values().flatten().any(|def| {
         let Source::KeyEntry { store, alias } = &def.source else { return false };
-        let Some(facts) = ground.standings.get(store).and_then(|s| s.facts) else { return false };
+        let Some(facts) = ground.standings.get(store).and_then(Standing::facts) else { return false };
         match find_key(ground, facts, alias) {
             Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
             Held::Other(_) | Held::Nothing => false,
@@ -376,7 +376,7 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
         if !truster.selected {
             return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
         }
-        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && id != home) {
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.is_hand_off() && id != home) {
             return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
         }
         holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
