@@ -1,6 +1,5 @@
 //! Puts the judgements of all stores together: numbers the changes, gathers findings, restarts and work for people.
 
-mod blocked;
 mod ladder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +11,13 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Forecast, IdentityView, Manual, Mint, Options, Plan,
-    StoreVerdict, StoreView, Summary,
+    Change, ChangeId, Deed, EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle,
+    Options, Plan, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
-use crate::overlap::Overlap;
+use crate::overlap::{Overlap, Stage};
 use crate::settle::{self, Course, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
@@ -259,10 +258,8 @@ impl<'a> Desk<'a> {
         lint::accept(ground.topology, ground.now, &mut findings);
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings.dedup();
-        let blocked = self.blocked();
         let extending = self.extending();
-        let summary = self.summary(&manual, blocked.len());
-        Plan {
+        let mut plan = Plan {
             estate: ground.topology.estate.clone(),
             created: now,
             options: options.clone(),
@@ -281,20 +278,17 @@ impl<'a> Desk<'a> {
             changes: self.changes,
             findings,
             manual,
-            blocked,
-            summary,
-        }
+            blocked: Vec::new(),
+            summary: Summary::default(),
+        };
+        plan.blocked = plan.obstructed();
+        plan.summary = plan.counted();
+        plan
     }
 
     fn dependencies(&mut self) {
-        let made: BTreeMap<IdentityId, ChangeId> = self
-            .changes
-            .iter()
-            .filter_map(|c| match &c.deed {
-                Deed::InstallKey { identity, .. } => Some((identity.clone(), c.id)),
-                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
-            })
-            .collect();
+        let made: BTreeMap<IdentityId, ChangeId> =
+            self.changes.iter().filter_map(installs).map(|(identity, id)| (identity.clone(), id)).collect();
         for change in &mut self.changes {
             let waits = self.waits.get(&change.id).into_iter().flatten();
             let ids: BTreeSet<ChangeId> = waits.filter_map(|identity| made.get(identity).copied()).collect();
@@ -358,53 +352,6 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn summary(&self, manual: &[Manual], blocked: usize) -> Summary {
-        let mut summary = Summary::default();
-        for change in &self.changes {
-            let slot = match change.deed.action() {
-                Action::Import => &mut summary.import,
-                Action::Replace => &mut summary.replace,
-                Action::Rename => &mut summary.rename,
-                Action::Delete => &mut summary.delete,
-                Action::Regenerate => &mut summary.regenerate,
-                Action::Install => &mut summary.install,
-            };
-            *slot += 1;
-        }
-        let waiting: BTreeSet<&StoreId> =
-            manual.iter().filter(|m| m.waiting_since.is_some()).filter_map(|m| m.target().store()).collect();
-        for edge in &self.edges {
-            let slot = match &edge.verdict {
-                EdgeVerdict::Held => &mut summary.unchanged,
-                EdgeVerdict::Change(_) | EdgeVerdict::Blocked(_) => continue,
-                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
-                    &mut summary.waiting
-                }
-                EdgeVerdict::Manual(_) => &mut summary.manual,
-                EdgeVerdict::Unobserved => &mut summary.unobserved,
-            };
-            *slot += 1;
-        }
-        for work in manual {
-            let removals_only =
-                work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
-            if removals_only || work.kind == crate::change::ManualKind::Identity {
-                *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
-            }
-        }
-        let waiting = |overlap: &&Overlap| {
-            self.judges(&overlap.identity)
-                && !overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })))
-                && overlap.next().is_some()
-                && overlap.awaits().is_some()
-        };
-        summary.waiting += self.overlaps().filter(waiting).count();
-        summary.request = self.settled.values().filter(|one| matches!(one.course, Course::Request(_))).count();
-        summary.waiting += self.awaited().count();
-        summary.blocked = blocked;
-        summary
-    }
-
     /// Whether an identity's host is selected.
     fn judges(&self, identity: &IdentityId) -> bool {
         self.ground.selection.takes(self.ground.topology, &identity.host)
@@ -450,12 +397,13 @@ impl<'a> Desk<'a> {
     }
 
     fn identities(&self) -> Vec<IdentityView> {
+        let installs: BTreeMap<&IdentityId, ChangeId> = self.changes.iter().filter_map(installs).collect();
         let mut views = Vec::new();
         for (subject, one) in self.settled {
             let Subject::Identity(id) = subject else {
                 continue;
             };
-            if !self.ground.selection.takes(self.ground.topology, &id.host) {
+            if !self.judges(id) {
                 continue;
             }
             let issuer = match (&one.present, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
@@ -471,9 +419,50 @@ impl<'a> Desk<'a> {
                 sha256: one.present.as_ref().map(|c| c.fingerprint()),
                 not_after: one.present.as_ref().map(|c| c.not_after()),
                 awaits: one.course.awaits(),
+                verdict: self.verdict(subject, one, installs.get(id).copied()),
             });
         }
         views
+    }
+
+    /// What becomes of an identity, as the plan says it. `installs` is the change that gives it its new key.
+    fn verdict(&self, subject: &Subject, one: &Settled, installs: Option<ChangeId>) -> IdentityVerdict {
+        match &one.course {
+            Course::Rest | Course::Replied => IdentityVerdict::Rests,
+            Course::Renew(_) => installs.map_or(IdentityVerdict::Rests, IdentityVerdict::Change),
+            Course::Rotate(overlap) => match (overlap.outside(), &overlap.stage) {
+                (Some(why), _) => IdentityVerdict::Held(Obstacle::of(why)),
+                (None, Stage::Begin(_)) => IdentityVerdict::Begins,
+                (None, Stage::Install(..)) => installs.map_or(IdentityVerdict::GoesOn, IdentityVerdict::Change),
+                (None, Stage::Extend(_) | Stage::Settle(_)) if overlap.awaits().is_some() => {
+                    IdentityVerdict::Waits { obstacle: None }
+                }
+                (None, Stage::Extend(_) | Stage::Settle(_)) => IdentityVerdict::GoesOn,
+            },
+            Course::Request(_) => IdentityVerdict::Requests,
+            // What has nothing to present yet is missed by those who ask for it.
+            Course::AtAuthority { obstacle, .. } => {
+                IdentityVerdict::Waits { obstacle: obstacle.clone().filter(|_| one.asked.is_ok()) }
+            }
+            Course::ByHand { why, .. } => IdentityVerdict::Manual(why.clone()),
+            Course::Unknown | Course::Stuck { .. } => match (&one.asked, &one.course) {
+                // Said by an edge to it, where one of this plan asks for it.
+                (Err(why), _) if why.is_of_identity_alone() && !self.blocked_subjects.contains(subject) => {
+                    IdentityVerdict::Blocked(Obstacle::of(why))
+                }
+                (Err(_), _) => IdentityVerdict::Unknown,
+                (Ok(_), Course::Stuck { obstacle: Some(obstacle) }) => IdentityVerdict::Blocked(obstacle.clone()),
+                (Ok(_), _) => IdentityVerdict::Rests,
+            },
+        }
+    }
+}
+
+/// The identity that a change gives its new key.
+fn installs(change: &Change) -> Option<(&IdentityId, ChangeId)> {
+    match &change.deed {
+        Deed::InstallKey { identity, .. } => Some((identity, change.id)),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
     }
 }
 

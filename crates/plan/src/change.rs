@@ -8,8 +8,9 @@ use trustmason_spec::name::{IdentityId, RuleId, StoreId};
 
 use crate::finding::Kind;
 pub use crate::outline::{
-    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityView, Interruption, Manual,
-    ManualItem, ManualKind, Mint, Options, Plan, Restart, StoreState, StoreVerdict, StoreView, Summary, Wait,
+    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityVerdict, IdentityView,
+    Interruption, Manual, ManualItem, ManualKind, Mint, Obstacle, Options, Plan, Restart, StoreState, StoreVerdict,
+    StoreView, Summary, Wait,
 };
 
 /// Number of a change within its plan, from 1.

@@ -169,6 +169,50 @@ impl IdentityState {
     }
 }
 
+/// What a person has to mend before something can be judged or done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The finding that names it.
+    pub kind: Kind,
+    /// The obstacle, and what to do about it.
+    pub why: String,
+}
+
+impl Obstacle {
+    /// The obstacle that a reason is.
+    pub fn of(why: &Why) -> Self {
+        Self { kind: why.finding(), why: why.to_string() }
+    }
+}
+
+/// An identity's verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityVerdict {
+    /// Nothing becomes of it in this plan.
+    Rests,
+    /// This change gives it its new key.
+    Change(ChangeId),
+    /// This plan makes its next key, which waits in staging while its trusters learn the certificate.
+    Begins,
+    /// A change of its certificate is under way, and this plan goes on with it.
+    GoesOn,
+    /// This plan makes a key and a request for its authority.
+    Requests,
+    /// Something must happen first that no plan does: a restart, a hand-off, an authority's reply.
+    Waits {
+        /// Why what its authority replied so far may not be used.
+        obstacle: Option<Obstacle>,
+    },
+    /// A person makes it anew; why.
+    Manual(String),
+    /// A change of its certificate is under way or begins, and cannot go on.
+    Held(Obstacle),
+    /// Whether it needs another certificate cannot be judged, or it cannot get it, for a reason that is its own.
+    Blocked(Obstacle),
+    /// Which certificate it has cannot be told, or may not be used; the store it lives in and the edges to it say so.
+    Unknown,
+}
+
 /// One identity of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityView {
@@ -184,6 +228,8 @@ pub struct IdentityView {
     pub not_after: Option<i64>,
     /// What it waits for.
     pub awaits: Option<String>,
+    /// The verdict.
+    pub verdict: IdentityVerdict,
 }
 
 /// What stands between two phases.

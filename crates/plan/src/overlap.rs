@@ -151,6 +151,11 @@ impl Overlap {
         matches!(self.stage, Stage::Settle(_))
     }
 
+    /// Why it cannot go on, where that blocks nothing else: somebody it needs was not asked for.
+    pub(crate) fn outside(&self) -> Option<&Why> {
+        self.needs.iter().filter_map(|need| need.hindered.as_ref()).find(|why| why.is_of_identity_alone())
+    }
+
     /// What it waits for, in words.
     pub(crate) fn awaits(&self) -> Option<String> {
         let waits: BTreeSet<&Wait> = self.needs.iter().flat_map(|n| &n.waits).collect();

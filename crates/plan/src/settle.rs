@@ -438,9 +438,9 @@ fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) 
             Course::Unknown
             | Course::Rest
             | Course::Renew(_)
-            | Course::AtAuthority(_)
+            | Course::AtAuthority { .. }
             | Course::Replied
-            | Course::Stuck => one.asked.is_ok(),
+            | Course::Stuck { .. } => one.asked.is_ok(),
         };
         if own.iter().all(|(_, one)| stays(one)) {
             let renewed = own.iter().filter(|(_, one)| one.is_renewed());

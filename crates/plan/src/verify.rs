@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use crate::change::{
-    Change, ChangeId, Deed, EdgeVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
+    Change, ChangeId, Deed, EdgeVerdict, IdentityVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
 };
 use crate::target::{HandOffTarget, TargetKind};
 
@@ -77,6 +77,7 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     desk.removals();
     desk.order();
     desk.edges();
+    desk.identities();
     desk.findings();
     desk.work();
     desk.restarts();
@@ -225,6 +226,43 @@ impl<'a> Desk<'a> {
                     None => self.missing(&place, format!("change {id}")),
                 }
             }
+        }
+    }
+
+    /// An identity's new key comes by the change that is said, and is made where one is said to be made.
+    fn identities(&mut self) {
+        let plan = self.plan;
+        let mut makes: BTreeSet<&IdentityId> = BTreeSet::new();
+        for view in &plan.identities {
+            let place = format!("identity {}", view.id);
+            let made = match &view.verdict {
+                IdentityVerdict::Change(id) => {
+                    match self.change(*id).map(|change| &change.deed) {
+                        Some(Deed::InstallKey { identity, .. }) if *identity == view.id => {}
+                        Some(_) => self.contradiction(&place, format!("change {id} gives it no key")),
+                        None => self.missing(&place, format!("change {id}")),
+                    }
+                    true
+                }
+                IdentityVerdict::Begins | IdentityVerdict::Requests => true,
+                // One that begins may be held at once.
+                IdentityVerdict::Held(_) => plan.mints.contains_key(&view.id),
+                IdentityVerdict::Rests
+                | IdentityVerdict::GoesOn
+                | IdentityVerdict::Waits { .. }
+                | IdentityVerdict::Manual(_)
+                | IdentityVerdict::Blocked(_)
+                | IdentityVerdict::Unknown => false,
+            };
+            if made {
+                makes.insert(&view.id);
+                if !plan.mints.contains_key(&view.id) {
+                    self.missing(&place, "a new key of it");
+                }
+            }
+        }
+        for id in plan.mints.keys().filter(|id| !makes.contains(id)) {
+            self.contradiction(format!("the new key of {id}"), "the identity gets none");
         }
     }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{
-    After, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, ManualKind, Material, Plan, StoreVerdict, Wait,
+    After, Blocked, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind,
+    Material, Obstacle, Plan, StoreVerdict, Wait,
 };
 use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::StoreLook;
@@ -89,6 +90,11 @@ fn regenerates(deed: &Deed) -> bool {
 fn material(plan: &mut Plan, new: Material) {
     let Deed::Replace { material, .. } = &mut first(plan, replaces).deed else { panic!() };
     *material = new;
+}
+
+fn identity<'p>(plan: &'p mut Plan, name: &str) -> &'p mut IdentityView {
+    let id = IdentityId::new(host(0), name);
+    plan.identities.iter_mut().find(|view| view.id == id).unwrap()
 }
 
 /// What is broken, how, and what is said of it.
@@ -218,6 +224,29 @@ const BREAKS: &[Break] = &[
         },
         "is one of",
     ),
+    (
+        "an identity's change",
+        |p| identity(p, "wsm").verdict = IdentityVerdict::Change(ChangeId(99)),
+        "identity h0.acme.example/wsm speaks of change 99",
+    ),
+    (
+        "an identity's change that gives it no key",
+        |p| {
+            let id = first(p, imports).id;
+            identity(p, "wsm").verdict = IdentityVerdict::Change(id);
+        },
+        "gives it no key",
+    ),
+    (
+        "a key that is made and is not there",
+        |p| identity(p, "iis").verdict = IdentityVerdict::Begins,
+        "identity h0.acme.example/iis speaks of a new key",
+    ),
+    (
+        "a key for an identity that gets none",
+        |p| identity(p, "wsm").verdict = IdentityVerdict::Rests,
+        "the new key of h0.acme.example/wsm: the identity gets none",
+    ),
     ("a finding's change", |p| p.findings[0].change = Some(ChangeId(99)), "speaks of change 99"),
     (
         "work of the wrong kind",
@@ -275,6 +304,26 @@ const BREAKS: &[Break] = &[
     ("regenerations", |p| p.summary.regenerate = 0, "the summary says 0 to regenerate, the plan has 1"),
     ("installations", |p| p.summary.install += 1, "to install"),
     ("requests", |p| p.summary.request += 1, "to request"),
+    ("a request of an identity", |p| identity(p, "iis").verdict = IdentityVerdict::Requests, "to request"),
+    (
+        "an identity that waits",
+        |p| identity(p, "iis").verdict = IdentityVerdict::Waits { obstacle: None },
+        "the summary says 0 waiting, the plan has 1",
+    ),
+    ("what has waited", |p| p.summary.waiting += 1, "the summary says 1 waiting, the plan has 0"),
+    (
+        "an identity that is blocked",
+        |p| {
+            let obstacle = Obstacle { kind: Kind::AliasConflict, why: "held".to_owned() };
+            identity(p, "iis").verdict = IdentityVerdict::Blocked(obstacle);
+        },
+        "blocked",
+    ),
+    (
+        "what is said to be blocked",
+        |p| p.blocked.push(Blocked { what: "x".to_owned(), kind: Kind::AliasConflict, why: "held".to_owned() }),
+        "the list of what is blocked",
+    ),
     ("what is unchanged", |p| p.summary.unchanged += 1, "unchanged"),
     ("what is by hand", |p| p.summary.manual = 0, "by hand"),
     ("what nobody sees", |p| p.summary.unobserved = 0, "unobserved"),

@@ -30,7 +30,7 @@ impl<'a> Desk<'a> {
     pub(super) fn awaited(&self) -> impl Iterator<Item = &'a IdentityId> {
         let ground = self.ground;
         self.settled.iter().filter_map(move |(subject, one)| match subject {
-            Subject::Identity(id) if matches!(one.course, Course::AtAuthority(_)) => {
+            Subject::Identity(id) if matches!(one.course, Course::AtAuthority { .. }) => {
                 ground.selection.takes(ground.topology, &id.host).then_some(id)
             }
             Subject::Identity(_) | Subject::Certificate(_) => None,
@@ -260,9 +260,9 @@ impl<'a> Desk<'a> {
                 | Course::Rest
                 | Course::Rotate(_)
                 | Course::Request(_)
-                | Course::AtAuthority(_)
+                | Course::AtAuthority { .. }
                 | Course::Replied
-                | Course::Stuck => continue,
+                | Course::Stuck { .. } => continue,
             };
             let edges = overlap::relying(self.ground, def, present, finding);
             if !edges.is_empty() {

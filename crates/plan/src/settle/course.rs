@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use crate::change::{From, IdentityState, Material, Mint};
+use crate::change::{From, IdentityState, Material, Mint, Obstacle};
 use crate::finding::{Finding, Kind, Severity};
 use crate::overlap::{Overlap, Stage};
 use crate::why::Why;
@@ -40,8 +40,13 @@ pub(crate) enum Course {
     Rotate(Box<Overlap>),
     /// This run makes a key and a request for its authority.
     Request(Request),
-    /// Its request is with this authority.
-    AtAuthority(String),
+    /// Its request is with its authority.
+    AtAuthority {
+        /// The authority.
+        name: String,
+        /// Why what the authority replied so far may not be used, or cannot be read.
+        obstacle: Option<Obstacle>,
+    },
     /// Its authority's reply may be used, and its store cannot take it now.
     Replied,
     /// A person must make it anew.
@@ -51,9 +56,11 @@ pub(crate) enum Course {
         /// The same for people.
         why: String,
     },
-    /// It needs a new certificate and may not get it now, or whether it needs one cannot be told; what stands in the way is
-    /// [`Settled::asked`] or among the findings.
-    Stuck,
+    /// It needs a new certificate and may not get it now, or whether it needs one cannot be told.
+    Stuck {
+        /// What stands in the way, where neither [`Settled::asked`] nor a finding of its store says it.
+        obstacle: Option<Obstacle>,
+    },
 }
 
 /// The place of a key.
@@ -137,9 +144,9 @@ impl Course {
                 Stage::Settle(_) => IdentityState::Active,
             },
             Self::Request(_) => IdentityState::CsrPending,
-            Self::AtAuthority(_) => IdentityState::AtCa,
+            Self::AtAuthority { .. } => IdentityState::AtCa,
             Self::Replied => IdentityState::Validated,
-            Self::ByHand { .. } | Self::Stuck => IdentityState::RenewDue,
+            Self::ByHand { .. } | Self::Stuck { .. } => IdentityState::RenewDue,
         }
     }
 
@@ -151,10 +158,10 @@ impl Course {
             | Self::Rest
             | Self::Renew(_)
             | Self::Request(_)
-            | Self::AtAuthority(_)
+            | Self::AtAuthority { .. }
             | Self::Replied
             | Self::ByHand { .. }
-            | Self::Stuck => None,
+            | Self::Stuck { .. } => None,
         }
     }
 
@@ -169,10 +176,10 @@ impl Course {
             Self::Unknown
             | Self::Rest
             | Self::Request(_)
-            | Self::AtAuthority(_)
+            | Self::AtAuthority { .. }
             | Self::Replied
             | Self::ByHand { .. }
-            | Self::Stuck => None,
+            | Self::Stuck { .. } => None,
         }
     }
 
@@ -180,9 +187,9 @@ impl Course {
     pub(crate) fn awaits(&self) -> Option<String> {
         match self {
             Self::Rotate(overlap) => overlap.awaits(),
-            Self::AtAuthority(name) => Some(format!("the reply of {name}")),
+            Self::AtAuthority { name, .. } => Some(format!("the reply of {name}")),
             Self::ByHand { why, .. } => Some(format!("a person: {why}")),
-            Self::Unknown | Self::Rest | Self::Renew(_) | Self::Request(_) | Self::Replied | Self::Stuck => None,
+            Self::Unknown | Self::Rest | Self::Renew(_) | Self::Request(_) | Self::Replied | Self::Stuck { .. } => None,
         }
     }
 }
@@ -239,10 +246,10 @@ impl Settled {
             }
             Course::Unknown
             | Course::Rest
-            | Course::AtAuthority(_)
+            | Course::AtAuthority { .. }
             | Course::Replied
             | Course::ByHand { .. }
-            | Course::Stuck => None,
+            | Course::Stuck { .. } => None,
         }
     }
 }

@@ -11,14 +11,14 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, EntryId};
+use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::topology::{IdentityDef, Source};
 
 use super::Ground;
 use super::course::{Asked, Course, KeyPlace, Request, Settled};
 use super::renew::{self, Draft};
 use crate::authority::{self, Judged};
-use crate::change::{From, FromKind, Material};
+use crate::change::{From, FromKind, Material, Obstacle};
 use crate::finding::{Finding, Kind};
 use crate::observed::StagedKey;
 use crate::overlap::{self, Next};
@@ -66,16 +66,8 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
     let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
     let current = place.current.as_deref();
     match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
-        Judged::Nothing => waits(ground, def, name, place, staged),
-        Judged::Bad(faults) => {
-            let mut settled = waits(ground, def, name, place, staged);
-            settled.findings.extend(
-                faults
-                    .into_iter()
-                    .map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
-            );
-            settled
-        }
+        Judged::Nothing => waits(ground, def, name, place, staged, Vec::new()),
+        Judged::Bad(faults) => waits(ground, def, name, place, staged, faults),
         Judged::Good { leaf, issuers, anchors, place: at } => {
             let next = Next {
                 anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
@@ -139,15 +131,22 @@ fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reaso
         let place = KeyPlace { store: place.home.def.id.clone(), alias: place.alias.to_owned() };
         Course::Request(Request { authority: name.to_owned(), place })
     } else {
-        Course::Stuck
+        Course::Stuck { obstacle: None }
     };
     // A fault of the certificate that is to be replaced anyway is said once, with what is done about it.
     findings.extend(place.findings.into_iter().filter(|said| said.kind != finding));
     Settled { asked, present: place.current, course, findings }
 }
 
-/// The request is with the authority.
-fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_>, staged: &StagedKey) -> Settled {
+/// The request is with the authority. `faults` speak against what it replied so far.
+fn waits(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    name: &str,
+    place: Place<'_, '_>,
+    staged: &StagedKey,
+    faults: Vec<(Kind, String, Option<Fingerprint>)>,
+) -> Settled {
     let asked = present(&place, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
@@ -156,11 +155,15 @@ fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_
     let mut findings = place.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
     let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);
-    if let Some(failure) = inbox.and_then(|inbox| inbox.failure.as_ref()) {
-        let message = format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`");
-        findings.push(Finding::of_identity(Kind::UnknownAuthority, &def.id, message));
-    }
-    Settled { asked, present: place.current, course: Course::AtAuthority(name.to_owned()), findings }
+    let unread = inbox.and_then(|inbox| inbox.failure.as_ref()).map(|failure| {
+        (Kind::UnknownAuthority, format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`"), None)
+    });
+    let faults: Vec<_> = unread.into_iter().chain(faults).collect();
+    let obstacle = faults.first().map(|(kind, why, _)| Obstacle { kind: *kind, why: why.clone() });
+    findings.extend(
+        faults.into_iter().map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
+    );
+    Settled { asked, present: place.current, course: Course::AtAuthority { name: name.to_owned(), obstacle }, findings }
 }
 
 /// A reply that may be used.
@@ -184,11 +187,13 @@ fn arrived(
     renew::with_reply(ground, def, place.home, draft, renew::Reply { next, issuers, from })
 }
 
+/// Its authority cannot be used.
 fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
+    let course = Course::Stuck { obstacle: Some(Obstacle::of(&why)) };
     let asked = match &place.current {
         // What it has still works.
         Some(current) => Ok(Asked { material: Material::Known(current.fingerprint()), from: None }),
         None => Err(why),
     };
-    Settled { asked, present: place.current, course: Course::Stuck, findings: place.findings }
+    Settled { asked, present: place.current, course, findings: place.findings }
 }

@@ -124,7 +124,12 @@ fn renew_staged(
     if staged.is_none() {
         if !home.selected {
             // Nobody asked to judge it, and until somebody does its trusters have what they need.
-            return Settled { asked, present: Some(current), course: Course::Stuck, findings: Vec::new() };
+            return Settled {
+                asked,
+                present: Some(current),
+                course: Course::Stuck { obstacle: None },
+                findings: Vec::new(),
+            };
         }
         if home.blocking().is_some() || newer_elsewhere(ground, def, &current).is_some() {
             return renew(ground, def, home, draft);
@@ -229,7 +234,7 @@ fn ca_issued(
         }
         None => Err(why),
     };
-    Settled { asked, present: Some(current), course: Course::Stuck, findings }
+    Settled { asked, present: Some(current), course: Course::Stuck { obstacle: None }, findings }
 }
 
 fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
@@ -303,7 +308,7 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
             let finding = Finding::of_identity(why.finding(), &def.id, message);
             findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
         }
-        return Settled { asked: Err(why), present: draft.current, course: Course::Stuck, findings };
+        return Settled { asked: Err(why), present: draft.current, course: Course::Stuck { obstacle: None }, findings };
     }
     // Who asks for a new key gets one that did not lie about.
     let resumed = overlap::staged(ground, def, draft.current.as_deref())
