@@ -22,7 +22,7 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Rotation, Subject};
 
 use crate::authority;
 use crate::change::{Material, Wait};
-use crate::constraints::{self, Fault};
+use crate::constraints::{self, Fault, Terms};
 use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
@@ -301,7 +301,7 @@ fn between(
         stage,
         old: current.fingerprint(),
         old_wanted: constraints::names(current, def)
-            && current.not_after() >= ground.now.as_second()
+            && !constraints::dates(current, Terms::default(), ground.now).is_past()
             && constraints::unwritable(current).is_none()
             && authority::issuer_of(ground.authorities, current).is_none(),
         needs,

@@ -17,8 +17,7 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topo
 
 use crate::authority::{self, Authorities, Authority};
 use crate::change::{From, FromKind, Material, Options};
-use crate::constraints;
-use crate::days;
+use crate::constraints::{self, End, Terms};
 use crate::finding::{Finding, Kind};
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
 use crate::standing::{Selection, Standing};
@@ -330,17 +329,19 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
 /// is taken after its end, and nobody here can renew it.
 fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
     let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
-    let now = ground.now.as_second();
+    // Nobody here makes it anew.
+    let terms = Terms { renew_before_days: 0, warn_before_days: ground.topology.policy.warn_before_days };
     let day = text::day(certificate.not_after());
-    let soon = days::term(ground.topology.policy.warn_before_days);
-    let (kind, dates) = if certificate.not_after() < now {
-        (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it"))
-    } else if certificate.not_before() > now {
-        (Kind::NotYetValid, format!("is not valid before {}", text::day(certificate.not_before())))
-    } else if days::between(now, certificate.not_after()) < soon {
-        (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
-    } else {
-        return None;
+    let dates = constraints::dates(certificate, terms, ground.now);
+    let (kind, dates) = match (dates.end, dates.begins) {
+        (End::Past, _) => (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it")),
+        (End::Due | End::Soon | End::Far, Some(from)) => {
+            (Kind::NotYetValid, format!("is not valid before {}", text::day(from)))
+        }
+        (End::Due | End::Soon, None) => {
+            (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
+        }
+        (End::Far, None) => return None,
     };
     let name = text::escape(certificate.subject());
     let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");

@@ -17,7 +17,7 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
 
 use crate::change::Options;
-use crate::constraints;
+use crate::constraints::{self, Terms};
 use crate::handoff::{self, Presence};
 use crate::ledger::Seen;
 use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
@@ -376,7 +376,7 @@ impl View<'_, '_> {
     /// Whether anybody could make use of the trust: nobody takes a certificate that has ended or is distrusted.
     fn is_of_use(&self, future: &Presents) -> bool {
         let Presents::This(presented) = future else { return true };
-        presented.leaf.not_after() >= self.ground.now.as_second()
+        !constraints::dates(&presented.leaf, Terms::default(), self.ground.now).is_past()
             && !self.ground.topology.distrust.contains_key(&presented.leaf.fingerprint())
     }
 

@@ -10,6 +10,7 @@ use trustmason_spec::topology::Subject;
 use super::{Comparison, Draft, Verdict, Wish, deletion};
 use crate::authority;
 use crate::change::{Deed, DeleteReason};
+use crate::constraints::{self, Terms};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
 use crate::overlap;
@@ -33,7 +34,7 @@ impl<'a> Comparison<'a> {
             if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
                 self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
             } else if let Some((certificate, waits)) = why_gone {
-                let names = crate::constraints::carries(certificate);
+                let names = constraints::carries(certificate);
                 let left = self.ground.is_retired(certificate);
                 let what = if left { "which left the estate" } else { "a name that no host has any more" };
                 let reason = format!("it names only {names}, {what}");
@@ -191,7 +192,8 @@ impl<'a> Comparison<'a> {
                 Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)),
             );
         }
-        if let Some(end) = certificate.map(Certificate::not_after).filter(|end| *end < self.ground.now.as_second()) {
+        let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.ground.now).is_past();
+        if let Some(end) = certificate.filter(is_past).map(Certificate::not_after) {
             let message =
                 format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
             self.out.findings.push(

@@ -11,8 +11,7 @@ use super::course::{Asked, Course, Installation, KeyPlace, NewKey, Settled};
 use super::{Ground, Held, find_key, issued};
 use crate::authority;
 use crate::change::{From, FromKind, Material};
-use crate::constraints::{self, Fault};
-use crate::days;
+use crate::constraints::{self, End, Fault, Terms};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{KeyLook, StagedKey};
 use crate::overlap::{self, Next};
@@ -274,9 +273,9 @@ pub(super) fn soft_findings(
         .filter(|f| !f.demands_new())
         .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
         .collect();
-    let left = days::between(ground.now.as_second(), current.not_after());
-    let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
-    if !due && left >= 0 && left < days::term(ground.topology.policy.warn_before_days) {
+    let terms =
+        Terms { renew_before_days: def.renew_before_days, warn_before_days: ground.topology.policy.warn_before_days };
+    if constraints::dates(current, terms, ground.now).end == End::Soon {
         let message = format!("it ends on {}", text::day(current.not_after()));
         findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
     }
