@@ -17,7 +17,7 @@ use crate::change::{
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
-use crate::overlap::{Overlap, Stage};
+use crate::overlap::Stage;
 use crate::settle::{self, Course, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
@@ -248,8 +248,8 @@ impl<'a> Desk<'a> {
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (a.target(), a.kind).cmp(&(b.target(), b.kind)));
-        let known = self.certificates(&manual);
-        crate::shelf::once_per_machine(&mut manual, &known);
+        crate::shelf::once_per_machine(&mut manual);
+        self.show_removed(&mut manual);
         for work in &mut manual {
             work.restarts = self.manual_restarts(work);
         }
@@ -265,7 +265,6 @@ impl<'a> Desk<'a> {
             options: options.clone(),
             inputs: sorted(&ground.observed.inputs),
             mints: self.mints(),
-            certificates: self.certificates(&manual),
             identities: self.identities(),
             restarts: self.restarts(&extending),
             forecast: self.forecast(),
@@ -366,34 +365,23 @@ impl<'a> Desk<'a> {
         self.settled.iter().filter_map(one).collect()
     }
 
-    fn certificates(&self, manual: &[Manual]) -> BTreeMap<Fingerprint, Arc<Certificate>> {
-        let mut all = BTreeMap::new();
-        for one in self.settled.values() {
-            let resumed = one.course.installation().and_then(|one| one.key.certificate());
-            let issuers = one.course.installation().into_iter().flat_map(|one| one.key.issuers());
-            let next = one.course.overlap().and_then(Overlap::next).map(|next| &next.certificate);
-            for certificate in one.present.iter().chain(resumed).chain(next).chain(issuers) {
-                all.insert(certificate.fingerprint(), certificate.clone());
-            }
+    /// What a person is asked to remove is shown to them, as far as it was seen anywhere: in a store that it leaves, or as what a
+    /// subject has or gets.
+    fn show_removed(&self, manual: &mut [Manual]) {
+        let removed: BTreeSet<Fingerprint> =
+            manual.iter().flat_map(|work| &work.remove).map(|one| one.sha256).collect();
+        if removed.is_empty() {
+            return;
         }
-        // Those of an authority that a person brings to a machine, for its reply.
-        let authorities = self.ground.authorities.values().flat_map(|authority| authority.certificates());
-        let asked: BTreeSet<Fingerprint> =
-            manual.iter().flat_map(|work| &work.verify).filter_map(|item| item.material.known()).collect();
-        for (_, certificate) in authorities.filter(|(_, certificate)| asked.contains(&certificate.fingerprint())) {
-            all.insert(certificate.fingerprint(), certificate.clone());
+        let leaving = manual.iter().filter(|work| !work.remove.is_empty());
+        let stores = leaving.filter_map(|work| self.ground.standings.get(work.target().store()?)?.facts());
+        let entries = stores.flat_map(|facts| &facts.entries).filter_map(crate::observed::certificate);
+        let settled = self.settled.values().flat_map(Settled::certificates);
+        let known = entries.chain(settled).filter(|certificate| removed.contains(&certificate.fingerprint()));
+        let known: BTreeMap<Fingerprint, &Arc<Certificate>> = known.map(|c| (c.fingerprint(), c)).collect();
+        for one in manual.iter_mut().flat_map(|work| &mut work.remove) {
+            one.certificate = known.get(&one.sha256).map(|certificate| Arc::clone(certificate));
         }
-        // What a person is asked to remove is shown to them too.
-        for work in manual.iter().filter(|work| !work.remove.is_empty()) {
-            let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();
-            let facts = work.target().store().and_then(|id| self.ground.standings.get(id)?.facts());
-            for c in facts.iter().flat_map(|f| &f.entries).filter_map(crate::observed::certificate) {
-                if removed.contains(&c.fingerprint()) {
-                    all.insert(c.fingerprint(), c.clone());
-                }
-            }
-        }
-        all
     }
 
     fn identities(&self) -> Vec<IdentityView> {
@@ -416,8 +404,7 @@ impl<'a> Desk<'a> {
                 id: id.clone(),
                 state: one.course.state(),
                 issuer,
-                sha256: one.present.as_ref().map(|c| c.fingerprint()),
-                not_after: one.present.as_ref().map(|c| c.not_after()),
+                certificate: one.present.clone(),
                 awaits: one.course.awaits(),
                 verdict: self.verdict(subject, one, installs.get(id).copied()),
             });

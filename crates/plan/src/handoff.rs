@@ -2,13 +2,14 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material};
+use crate::change::{Manual, ManualItem, ManualKind, Material, Withdrawal};
 use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
@@ -124,9 +125,10 @@ pub(crate) fn store<'a>(
                 manual.add.push(item(material));
                 Verdict::Manual(format!("bring the new certificate of {} in", edge.subject))
             }
-            Material::Known(fingerprint) => {
-                wanted.insert(*fingerprint);
-                match known.presence(*fingerprint) {
+            Material::Known(certificate) => {
+                let fingerprint = certificate.fingerprint();
+                wanted.insert(fingerprint);
+                match known.presence(fingerprint) {
                     Presence::Present => Verdict::Held,
                     Presence::Unread => {
                         Verdict::Blocked(Why::Unread { what: known.unread.clone().unwrap_or_default() })
@@ -144,9 +146,11 @@ pub(crate) fn store<'a>(
         };
         let verdict = match (overlap, &settled.asked) {
             (Some(overlap), _) => {
-                let old = Material::Known(overlap.old);
                 // What may still be presented is never asked to be removed.
-                let old = if overlap.old_wanted { ask(&old) } else { Verdict::Held };
+                let old = match &overlap.old_wanted {
+                    Some(old) => ask(&Material::Known(Arc::clone(old))),
+                    None => Verdict::Held,
+                };
                 // Of one that an authority issued its issuers are trusted, by edges of their own.
                 match if overlap.is_by_chain() { Verdict::Held } else { ask(&overlap.material()) } {
                     Verdict::Held => old,
@@ -237,7 +241,7 @@ fn removals(
     known: &Known<'_>,
     wanted: &BTreeSet<Fingerprint>,
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
-) -> Vec<ManualItem> {
+) -> Vec<Withdrawal> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
     let ours = standing.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
@@ -262,7 +266,7 @@ fn removals(
             .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
         if let Some(why) = why {
             let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
-            out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });
+            out.push(Withdrawal { sha256: fingerprint, certificate: None, subject, why });
         }
     }
     out
@@ -281,8 +285,11 @@ fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'
 fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
     let prints =
         |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
-    let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
-    let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
+    let content = prints(&manual.add).zip(prints(&manual.verify));
+    let pack = content.map(|(add, verify)| {
+        let gone = manual.remove.iter().map(|item| &item.sha256);
+        pack_digest(add.iter().chain(&verify), gone)
+    });
     let written =
         ground.observed.ledger.handoffs.get(manual.target()).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
@@ -312,7 +319,7 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         for item in &manual.remove {
             findings.push(
                 Finding::of_store(Kind::Stale, id, format!("a person removes it: {}", item.why))
-                    .at(None, item.material.known()),
+                    .at(None, Some(item.sha256)),
             );
         }
     }
@@ -400,7 +407,7 @@ fn renewal(
             let root = certificate.is_self_issued();
             let what = if root { "root" } else { "intermediate" };
             let why = format!("{what} of {name}, which issues the new certificate");
-            (!root, ManualItem { material: Material::Known(certificate.fingerprint()), subject, why, rule: None })
+            (!root, ManualItem { material: Material::Known(Arc::clone(certificate)), subject, why, rule: None })
         })
         .collect();
     items.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));

@@ -223,9 +223,7 @@ pub struct IdentityView {
     /// `self-signed` or the issuer's name.
     pub issuer: Option<String>,
     /// Its certificate now.
-    pub sha256: Option<Fingerprint>,
-    /// Its end, seconds since 1970.
-    pub not_after: Option<i64>,
+    pub certificate: Option<Arc<Certificate>>,
     /// What it waits for.
     pub awaits: Option<String>,
     /// The verdict.
@@ -360,7 +358,7 @@ pub struct Manual {
     /// Certificates to look for, and to add if absent (nobody can see the store).
     pub verify: Vec<ManualItem>,
     /// Certificates that must leave.
-    pub remove: Vec<ManualItem>,
+    pub remove: Vec<Withdrawal>,
     /// Of a Windows store: which system stores it is.
     pub system: Option<SystemPlace>,
     /// Certificates that the pack of another store brings into the same system store of this host.
@@ -405,6 +403,19 @@ pub struct ManualItem {
     pub why: String,
     /// The rule.
     pub rule: Option<RuleId>,
+}
+
+/// One certificate that a person takes out of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Its fingerprint.
+    pub sha256: Fingerprint,
+    /// The certificate itself, where it was seen: of one that a person once said to be there nobody may know more.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Whose it is.
+    pub subject: String,
+    /// Why it leaves.
+    pub why: String,
 }
 
 /// Numbers for the summary line.
@@ -468,7 +479,7 @@ pub struct Mint {
     /// The alias there.
     pub alias: String,
     /// A key of an earlier run that is resumed: its certificate.
-    pub resumed: Option<Fingerprint>,
+    pub resumed: Option<Arc<Certificate>>,
     /// Who issued that, nearest first; nobody if it is self-signed.
     pub issuers: Vec<Arc<Certificate>>,
     /// The authority a request is made for; the key waits until it replied.
@@ -517,8 +528,6 @@ pub struct Plan {
     pub manual: Vec<Manual>,
     /// Keys to make.
     pub mints: BTreeMap<IdentityId, Mint>,
-    /// The certificates that changes and packs speak of.
-    pub certificates: BTreeMap<Fingerprint, Arc<Certificate>>,
     /// What is blocked; [`Summary::blocked`] is their number.
     pub blocked: Vec<Blocked>,
     /// The numbers.

@@ -84,8 +84,8 @@ pub(crate) struct Overlap {
     pub stage: Stage,
     /// What the service presents, or may still present.
     pub old: Fingerprint,
-    /// Whether a truster that lacks the old one is to get it: where it still works there.
-    pub old_wanted: bool,
+    /// The old one, if a truster that lacks it is to get it: where it still works there.
+    pub old_wanted: Option<Arc<Certificate>>,
     /// What is missing before the next stage.
     pub needs: Vec<Need>,
 }
@@ -123,7 +123,7 @@ impl Overlap {
     /// The same as what trusters ask for.
     pub(crate) fn material(&self) -> Material {
         match self.next() {
-            Some(next) => Material::Known(next.certificate.fingerprint()),
+            Some(next) => Material::Known(Arc::clone(&next.certificate)),
             None => Material::Minted(self.identity.clone()),
         }
     }
@@ -296,14 +296,15 @@ fn between(
     stage: Stage,
     needs: Vec<Need>,
 ) -> Overlap {
+    let works = constraints::names(current, def)
+        && !constraints::dates(current, Terms::default(), ground.now).is_past()
+        && constraints::unwritable(current).is_none()
+        && authority::issuer_of(ground.authorities, current).is_none();
     Overlap {
         identity: def.id.clone(),
         stage,
         old: current.fingerprint(),
-        old_wanted: constraints::names(current, def)
-            && !constraints::dates(current, Terms::default(), ground.now).is_past()
-            && constraints::unwritable(current).is_none()
-            && authority::issuer_of(ground.authorities, current).is_none(),
+        old_wanted: works.then(|| Arc::clone(current)),
         needs,
     }
 }
@@ -447,7 +448,7 @@ pub(crate) fn settling(
         identity: def.id.clone(),
         stage: Stage::Settle(next),
         old: *old,
-        old_wanted: false,
+        old_wanted: None,
         needs: vec![Need { edge: None, waits: open, hindered: None }],
     })
 }

@@ -289,7 +289,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     let asked = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
         Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() })
     } else if named {
-        Ok(Asked { material: Material::Known(fingerprint), from: Some(from) })
+        Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) })
     } else {
         Err(Why::NameMismatch {
             subject: def.id.to_string(),
@@ -367,7 +367,7 @@ fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, f
     let fingerprint = certificate.fingerprint();
     let asked = match ground.topology.distrust.get(&fingerprint) {
         Some(why) => Err(Why::Distrusted { subject, why: why.clone() }),
-        None => Ok(Asked { material: Material::Known(fingerprint), from: Some(from) }),
+        None => Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) }),
     };
     Settled { asked, present: Some(certificate), course: Course::Rest, findings: Vec::new() }
 }

@@ -2,9 +2,8 @@
 //! ours to take away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, Fingerprint};
+use trustmason_keystore::{Entry, Fingerprint};
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::Place;
 use trustmason_spec::windows::CertificateKind;
@@ -86,16 +85,14 @@ pub(crate) fn findings(
 }
 
 /// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
-pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerprint, Arc<Certificate>>) {
+pub(crate) fn once_per_machine(manual: &mut [Manual]) {
     let mut brought: BTreeMap<(Fqdn, String, Material), Called> = BTreeMap::new();
     for work in manual {
         let Some(place) = work.system.clone() else { continue };
         for item in work.add.iter().chain(&work.verify) {
             // Of one that is made in this run nobody knows the kind yet; it is a server's own, and goes where those go.
             let store = match &item.material {
-                Material::Known(print) => {
-                    known.get(print).map_or(place.main, |certificate| place.store_for(certificate))
-                }
+                Material::Known(certificate) => place.store_for(certificate),
                 Material::Minted(_) => place.store_of(CertificateKind::Root),
             };
             let key = (work.target().host().clone(), place.path(store).to_lowercase(), item.material.clone());

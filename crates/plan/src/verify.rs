@@ -12,7 +12,8 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use crate::change::{
-    Change, ChangeId, Deed, EdgeVerdict, IdentityVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
+    After, Change, ChangeId, Deed, EdgeVerdict, IdentityVerdict, Manual, ManualKind, Material, Phase, Plan,
+    StoreVerdict, Wait,
 };
 use crate::target::{HandOffTarget, TargetKind};
 
@@ -161,17 +162,12 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn certificate(&mut self, place: impl Display, fingerprint: Fingerprint) {
-        if !self.plan.certificates.contains_key(&fingerprint) {
-            self.missing(place, format!("certificate {fingerprint}"));
-        }
-    }
-
     fn material(&mut self, place: impl Display, material: &Material) {
         match material {
-            Material::Known(fingerprint) => self.certificate(place, *fingerprint),
-            Material::Minted(id) if self.plan.mints.contains_key(id) => {}
-            Material::Minted(id) => self.missing(place, format!("a new certificate of {id}")),
+            Material::Minted(id) if !self.plan.mints.contains_key(id) => {
+                self.missing(place, format!("a new certificate of {id}"))
+            }
+            Material::Known(_) | Material::Minted(_) => {}
         }
     }
 
@@ -181,7 +177,12 @@ impl<'a> Desk<'a> {
             match &change.deed {
                 Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
                 Deed::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
-                    Some(mint) if mint.store == change.store => {}
+                    Some(mint) if mint.store == change.store => {
+                        let resumed = mint.resumed.as_ref().map(|certificate| certificate.fingerprint());
+                        if after(change) != resumed {
+                            self.contradiction(&place, format!("another key of {identity} is resumed"));
+                        }
+                    }
                     Some(mint) => self.contradiction(&place, format!("the key of {identity} goes to {}", mint.store)),
                     None => self.missing(&place, format!("a new key of {identity}")),
                 },
@@ -215,9 +216,6 @@ impl<'a> Desk<'a> {
             let place = format!("edge {}", edge.id);
             if !self.stores.contains(&edge.store) {
                 self.missing(&place, format!("store {}", edge.store));
-            }
-            if let Some(fingerprint) = edge.sha256 {
-                self.certificate(&place, fingerprint);
             }
             if let EdgeVerdict::Change(id) = &edge.verdict {
                 match self.change(*id) {
@@ -339,9 +337,14 @@ impl<'a> Desk<'a> {
             if mint.identity != *id {
                 self.contradiction(&place, format!("it is one of {}", mint.identity));
             }
-            if let Some(fingerprint) = mint.resumed {
-                self.certificate(&place, fingerprint);
-            }
         }
+    }
+}
+
+/// The certificate that a change leaves, where it exists already.
+fn after(change: &Change) -> Option<Fingerprint> {
+    match &change.after {
+        After::Known(view) => Some(view.sha256),
+        After::Minted { .. } | After::Alias(_) | After::Gone => None,
     }
 }

@@ -2,11 +2,13 @@
 //! alias they stand under. What is there stays as it is; what is missing comes to the edge's alias if that is free, else
 //! beside it.
 
+use std::sync::Arc;
+
 use trustmason_keystore::{Entry, Fingerprint};
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
-use crate::change::{Action, After, CertificateView, Deed, Forecast, From, FromKind, Material, Phase};
+use crate::change::{Action, Deed, Forecast, From, FromKind, Material, Phase};
 use crate::finding::{Kind, Severity};
 use crate::observed::StoreFacts;
 use crate::overlap::{self, Overlap, next_alias};
@@ -56,17 +58,19 @@ impl<'a> Comparison<'a> {
             Some(beside) if stands(&next, alias) => beside.clone(),
             Some(_) | None => alias.to_owned(),
         });
-        let old_comes = overlap.old_wanted && overlap.is_extending() && old.is_empty();
+        let old_wanted = overlap.old_wanted.as_ref().filter(|_| overlap.is_extending() && old.is_empty());
+        let old_comes = old_wanted.is_some();
         let next_to = wish.edge.alias.as_deref().map(|alias| match &beside {
             Some(beside) if stands(&old, alias) || (old_comes && old_to.as_deref() == Some(alias)) => beside.clone(),
             Some(_) | None => alias.to_owned(),
         });
         let mut verdict = Verdict::Held;
-        if old_comes {
-            verdict = self.put(wish, overlap, Half::Old, old_to.clone());
+        if let Some(certificate) = old_wanted {
+            let material = Material::Known(Arc::clone(certificate));
+            verdict = self.put(wish, overlap, Half::Old, material, old_to.clone());
         }
         if next.is_empty() {
-            let put = self.put(wish, overlap, Half::Next, next_to.clone());
+            let put = self.put(wish, overlap, Half::Next, overlap.material(), next_to.clone());
             if !matches!(verdict, Verdict::Blocked(_)) {
                 verdict = put;
             }
@@ -77,7 +81,14 @@ impl<'a> Comparison<'a> {
     }
 
     /// Brings one of the two in.
-    fn put(&mut self, wish: Wish<'a>, overlap: &Overlap, half: Half, alias: Option<String>) -> Verdict {
+    fn put(
+        &mut self,
+        wish: Wish<'a>,
+        overlap: &Overlap,
+        half: Half,
+        material: Material,
+        alias: Option<String>,
+    ) -> Verdict {
         let holders = alias.as_deref().map(|alias| self.at_alias(alias)).unwrap_or_default();
         let replaced = match self.judge_slot(wish, &holders) {
             Slot::Free => Vec::new(),
@@ -88,7 +99,7 @@ impl<'a> Comparison<'a> {
                 return Verdict::Blocked(why);
             }
         };
-        let known = half == Half::Old || overlap.next().is_some();
+        let known = material.known().is_some();
         let unread = self.standing.facts().filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             return Verdict::Blocked(Why::Unread { what });
@@ -109,14 +120,7 @@ impl<'a> Comparison<'a> {
                 (missing, missing.severity(), reason)
             }
         };
-        let (material, certificate) = match half {
-            Half::Old => (Material::Known(overlap.old), wish.settled.present.as_ref()),
-            Half::Next => (overlap.material(), overlap.next().map(|next| &next.certificate)),
-        };
-        let after = match certificate {
-            Some(certificate) => After::Known(CertificateView::of(certificate)),
-            None => After::Minted { subject: self.future_subject(&overlap.identity) },
-        };
+        let after = self.after(&material);
         let from = match half {
             Half::Next if !overlap.is_settling() => {
                 let place = overlap.identity.to_string();

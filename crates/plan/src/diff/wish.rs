@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::{Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
+use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
@@ -27,8 +27,8 @@ impl<'a> Comparison<'a> {
                     }
                     self.settle_edge(wish, Verdict::Blocked(why.clone()));
                 }
-                Ok(Asked { material: Material::Known(fingerprint), .. }) => {
-                    let held = self.with_fingerprint(*fingerprint);
+                Ok(Asked { material: Material::Known(certificate), .. }) => {
+                    let held = self.with_fingerprint(certificate.fingerprint());
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
                         Some(alias) => held
@@ -223,8 +223,8 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             let material = material.clone();
-            if let Material::Known(fingerprint) = &material
-                && let Some(refusal) = self.refused(wish, *fingerprint)
+            if let Material::Known(certificate) = &material
+                && let Some(refusal) = Self::refused(wish, certificate)
             {
                 self.settle_edge(wish, Verdict::Blocked(refusal));
                 continue;
@@ -249,10 +249,10 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
-        let current = wish.settled.present.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
+    /// Why a certificate may not be brought in: a JVM would refuse the store, or that cannot be told.
+    fn refused(wish: Wish<'a>, certificate: &Certificate) -> Option<Why> {
         let subject = wish.edge.subject.to_string();
-        match current.jvm() {
+        match certificate.jvm() {
             JvmJudgement::Loads => None,
             JvmJudgement::Refused(why) => Some(Why::JvmRefuses { subject, detail: why.to_string() }),
             JvmJudgement::CannotTell(why) => Some(Why::JvmCannotTell { subject, detail: why.to_string() }),
@@ -267,7 +267,7 @@ impl<'a> Comparison<'a> {
             return;
         }
         let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
-        let after = self.after(wish, &material);
+        let after = self.after(&material);
         // A part of a chain beside the rest of it: what is there builds no path.
         let broken = wish.edge.anchor == Anchor::Chain && self.has_more_of(wish);
         let finding = if broken { Kind::ChainIncomplete } else { Kind::Missing };
@@ -309,7 +309,7 @@ impl<'a> Comparison<'a> {
         } else {
             format!("{} presents another certificate now", wish.edge.subject)
         };
-        let after = self.after(wish, &material);
+        let after = self.after(&material);
         self.serve(
             wish,
             Draft {
@@ -328,12 +328,11 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    pub(super) fn after(&self, wish: Wish<'a>, material: &Material) -> After {
-        let resumed = wish.settled.course.installation().and_then(|one| one.key.certificate());
-        match (material, resumed.or(wish.settled.present.as_ref())) {
-            (Material::Known(_), Some(certificate)) => After::Known(CertificateView::of(certificate)),
-            (Material::Minted(identity), _) => After::Minted { subject: self.future_subject(identity) },
-            (Material::Known(_), None) => After::Minted { subject: wish.edge.subject.to_string() },
+    /// What stands there once a certificate was brought in.
+    pub(super) fn after(&self, material: &Material) -> After {
+        match material {
+            Material::Known(certificate) => After::Known(CertificateView::of(certificate)),
+            Material::Minted(identity) => After::Minted { subject: self.future_subject(identity) },
         }
     }
 

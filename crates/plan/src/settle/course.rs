@@ -205,6 +205,15 @@ impl Settled {
         self.asked.as_ref().ok()?.material.known()
     }
 
+    /// Every certificate that is known to be its own, now or next, or to vouch for that.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        let installation = self.course.installation();
+        let issued =
+            installation.into_iter().flat_map(|one| one.key.certificate().into_iter().chain(one.key.issuers()));
+        let next = self.course.overlap().and_then(Overlap::next).map(|next| &next.certificate);
+        self.present.iter().chain(issued).chain(next)
+    }
+
     /// Where that comes from.
     pub(crate) fn from(&self) -> Option<&From> {
         self.asked.as_ref().ok()?.from.as_ref()
@@ -229,7 +238,7 @@ impl Settled {
             staged,
         };
         let install = |installation: &Installation, staged| Mint {
-            resumed: installation.key.certificate().map(|c| c.fingerprint()),
+            resumed: installation.key.certificate().cloned(),
             issuers: installation.key.issuers().to_vec(),
             ..mint(&installation.place, staged)
         };

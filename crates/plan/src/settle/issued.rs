@@ -95,7 +95,7 @@ fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> Result<
                 place: Source::key_path(&place.home.def.id, place.alias),
                 sha256: Some(current.fingerprint()),
             };
-            Ok(Asked { material: Material::Known(current.fingerprint()), from: Some(from) })
+            Ok(Asked { material: Material::Known(Arc::clone(current)), from: Some(from) })
         }
         None => Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() }),
     }
@@ -192,7 +192,7 @@ fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
     let course = Course::Stuck { obstacle: Some(Obstacle::of(&why)) };
     let asked = match &place.current {
         // What it has still works.
-        Some(current) => Ok(Asked { material: Material::Known(current.fingerprint()), from: None }),
+        Some(current) => Ok(Asked { material: Material::Known(Arc::clone(current)), from: None }),
         None => Err(why),
     };
     Settled { asked, present: place.current, course, findings: place.findings }

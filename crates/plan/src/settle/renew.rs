@@ -95,7 +95,7 @@ pub(super) fn present(
     let Some((finding, reason)) = cause else {
         findings.extend(soft_findings(ground, def, &current, &faults));
         findings.extend(settling.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
-        let asked = Ok(Asked { material: Material::Known(current.fingerprint()), from: Some(from) });
+        let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
         let course = settling.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
         return Settled { asked, present: Some(current), course, findings };
     };
@@ -119,7 +119,7 @@ fn renew_staged(
     let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {
         return renew(ground, def, home, draft);
     };
-    let asked = Ok(Asked { material: Material::Known(current.fingerprint()), from: Some(from) });
+    let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
     if staged.is_none() {
         if !home.selected {
             // Nobody asked to judge it, and until somebody does its trusters have what they need.
@@ -182,7 +182,7 @@ pub(super) fn with_reply(
     let Reply { next, issuers, from } = reply;
     let leaf = Arc::clone(&next.certificate);
     // Until then its trusters need what it presents now.
-    let material = Material::Known(current.as_ref().map_or(leaf.fingerprint(), |c| c.fingerprint()));
+    let material = Material::Known(Arc::clone(current.as_ref().unwrap_or(&leaf)));
     let asked = Ok(Asked { material, from: Some(from.clone()) });
     let installation = Installation {
         place: KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() },
@@ -229,7 +229,7 @@ fn ca_issued(
         Some(why) => Err(Why::Distrusted { subject: place, why: why.clone() }),
         None if constraints::names(&current, def) => {
             let from = From { kind: FromKind::Store, place, sha256: Some(current.fingerprint()) };
-            Ok(Asked { material: Material::Known(current.fingerprint()), from: Some(from) })
+            Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) })
         }
         None => Err(why),
     };
@@ -314,7 +314,7 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
         .filter(|_| !ground.options.replace.contains(&def.id))
         .map(|look| &look.certificate);
     let (material, key) = match resumed {
-        Some(certificate) => (Material::Known(certificate.fingerprint()), NewKey::Staged(Arc::clone(certificate))),
+        Some(certificate) => (Material::Known(Arc::clone(certificate)), NewKey::Staged(Arc::clone(certificate))),
         None => (Material::Minted(def.id.clone()), NewKey::Made),
     };
     let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
