@@ -169,7 +169,7 @@ pub fn confirm(
         }
     };
     let minted = std::collections::BTreeMap::new();
-    let certain = Resolved { known: &claim.plan.certificates, minted: &minted };
+    let certain = Resolved { minted: &minted };
     if packs::digest(manual, &certain) != Some(handoff.pack) {
         return Err(ConfirmError::MovedOn { target, written: handoff.written });
     }
@@ -208,7 +208,7 @@ pub struct Confirmed {
 /// What a pack brings, and what it removes.
 fn asked(manual: &Manual) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
     let wanted = manual.add.iter().chain(&manual.verify).filter_map(|item| item.material.known()).collect();
-    (wanted, manual.remove.iter().filter_map(|item| item.material.known()).collect())
+    (wanted, manual.remove.iter().map(|item| item.sha256).collect())
 }
 
 /// Stores a confirmation in the ledger.

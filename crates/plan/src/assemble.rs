@@ -1,6 +1,5 @@
 //! Puts the judgements of all stores together: numbers the changes, gathers findings, restarts and work for people.
 
-mod blocked;
 mod ladder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,17 +8,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
+use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{
-    Action, Change, ChangeId, Deed, EdgeVerdict, EdgeView, Expect, Forecast, IdentityView, Manual, Mint, Options, Plan,
-    StoreState, StoreVerdict, StoreView, Summary,
+    Change, ChangeId, Deed, EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle,
+    Options, Plan, StoreVerdict, StoreView, Summary,
 };
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
-use crate::overlap::Overlap;
-use crate::settle::{self, Ground, Index, Settled};
+use crate::overlap::Stage;
+use crate::settle::{self, Course, Ground, Index, Settled};
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
@@ -49,7 +48,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         let settlement = settle::settle(&ground);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
         for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
-            let (diff, manual) = if standing.hand_off || standing.unobserved {
+            let (diff, manual) = if standing.is_by_hand() {
                 handoff::store(&ground, standing, &settlement)
             } else {
                 (diff::store(&ground, standing, &settlement), None)
@@ -59,7 +58,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         // A store that turns out blocked takes no new identity and learns of none: judge again knowing that.
         let newly: Vec<(StoreId, Why)> = diffs
             .iter()
-            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked.is_none()))
+            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked().is_none()))
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
@@ -75,7 +74,7 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         }
         for (id, why) in newly {
             if let Some(standing) = standings.get_mut(&id) {
-                standing.blocked = Some(why);
+                standing.block(why);
             }
         }
     }
@@ -160,7 +159,7 @@ impl<'a> Desk<'a> {
             }
             _ => None,
         };
-        let from = draft.from.or_else(|| self.settled.get(&subject?)?.from.clone());
+        let from = draft.from.or_else(|| self.settled.get(&subject?)?.from().cloned());
         self.waits.insert(id, draft.waits);
         let finding = Finding::of_store(draft.finding, store, draft.reason.clone());
         let mut finding = finding.with_severity(draft.severity);
@@ -202,7 +201,7 @@ impl<'a> Desk<'a> {
             Verdict::Manual(what) => EdgeVerdict::Manual(what),
             Verdict::Unobserved => EdgeVerdict::Unobserved,
             Verdict::Blocked(why) => {
-                if settled.is_some_and(|s| s.material.is_err()) {
+                if settled.is_some_and(|s| s.asked.is_err()) {
                     // Said once for the subject, not once for each of its trusters.
                     self.blocked_subjects.insert(&edge.subject);
                 // Of what cannot be read in it the store has a finding of its own.
@@ -249,8 +248,8 @@ impl<'a> Desk<'a> {
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (a.target(), a.kind).cmp(&(b.target(), b.kind)));
-        let known = self.certificates(&manual);
-        crate::shelf::once_per_machine(&mut manual, &known);
+        crate::shelf::once_per_machine(&mut manual);
+        self.show_removed(&mut manual);
         for work in &mut manual {
             work.restarts = self.manual_restarts(work);
         }
@@ -259,16 +258,13 @@ impl<'a> Desk<'a> {
         lint::accept(ground.topology, ground.now, &mut findings);
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings.dedup();
-        let blocked = self.blocked();
         let extending = self.extending();
-        let summary = self.summary(&manual, blocked.len());
-        Plan {
+        let mut plan = Plan {
             estate: ground.topology.estate.clone(),
             created: now,
             options: options.clone(),
             inputs: sorted(&ground.observed.inputs),
             mints: self.mints(),
-            certificates: self.certificates(&manual),
             identities: self.identities(),
             restarts: self.restarts(&extending),
             forecast: self.forecast(),
@@ -281,20 +277,17 @@ impl<'a> Desk<'a> {
             changes: self.changes,
             findings,
             manual,
-            blocked,
-            summary,
-        }
+            blocked: Vec::new(),
+            summary: Summary::default(),
+        };
+        plan.blocked = plan.obstructed();
+        plan.summary = plan.counted();
+        plan
     }
 
     fn dependencies(&mut self) {
-        let made: BTreeMap<IdentityId, ChangeId> = self
-            .changes
-            .iter()
-            .filter_map(|c| match &c.deed {
-                Deed::InstallKey { identity, .. } => Some((identity.clone(), c.id)),
-                Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
-            })
-            .collect();
+        let made: BTreeMap<IdentityId, ChangeId> =
+            self.changes.iter().filter_map(installs).map(|(identity, id)| (identity.clone(), id)).collect();
         for change in &mut self.changes {
             let waits = self.waits.get(&change.id).into_iter().flatten();
             let ids: BTreeSet<ChangeId> = waits.filter_map(|identity| made.get(identity).copied()).collect();
@@ -311,7 +304,7 @@ impl<'a> Desk<'a> {
             if judged {
                 self.findings.extend(one.findings.iter().cloned());
             }
-            let Err(why) = &one.material else { continue };
+            let Err(why) = &one.asked else { continue };
             // A blocked store that is judged here says it for the identities in it.
             let by_store = match why {
                 Why::SourceBlocked { store, .. } => self.stores.iter().any(|s| s.id == *store),
@@ -321,7 +314,7 @@ impl<'a> Desk<'a> {
             if by_store || said || !self.blocked_subjects.contains(subject) {
                 continue;
             }
-            let sha256 = one.current.as_ref().map(|c| c.fingerprint());
+            let sha256 = one.present.as_ref().map(|c| c.fingerprint());
             let finding = match subject {
                 Subject::Identity(id) => Finding::of_identity(why.finding(), id, why.to_string()),
                 Subject::Certificate(_) => Finding::new(why.finding(), why.to_string()),
@@ -358,53 +351,6 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn summary(&self, manual: &[Manual], blocked: usize) -> Summary {
-        let mut summary = Summary::default();
-        for change in &self.changes {
-            let slot = match change.deed.action() {
-                Action::Import => &mut summary.import,
-                Action::Replace => &mut summary.replace,
-                Action::Rename => &mut summary.rename,
-                Action::Delete => &mut summary.delete,
-                Action::Regenerate => &mut summary.regenerate,
-                Action::Install => &mut summary.install,
-            };
-            *slot += 1;
-        }
-        let waiting: BTreeSet<&StoreId> =
-            manual.iter().filter(|m| m.waiting_since.is_some()).filter_map(|m| m.target().store()).collect();
-        for edge in &self.edges {
-            let slot = match &edge.verdict {
-                EdgeVerdict::Held => &mut summary.unchanged,
-                EdgeVerdict::Change(_) | EdgeVerdict::Blocked(_) => continue,
-                EdgeVerdict::Manual(_) | EdgeVerdict::Unobserved if waiting.contains(&edge.store) => {
-                    &mut summary.waiting
-                }
-                EdgeVerdict::Manual(_) => &mut summary.manual,
-                EdgeVerdict::Unobserved => &mut summary.unobserved,
-            };
-            *slot += 1;
-        }
-        for work in manual {
-            let removals_only =
-                work.kind == crate::change::ManualKind::Store && work.add.is_empty() && work.verify.is_empty();
-            if removals_only || work.kind == crate::change::ManualKind::Identity {
-                *(if work.waiting_since.is_some() { &mut summary.waiting } else { &mut summary.manual }) += 1;
-            }
-        }
-        let waiting = |overlap: &&Overlap| {
-            self.judges(&overlap.identity)
-                && !overlap.needs.iter().any(|n| matches!(n.hindered, Some(Why::OutsideSelection { .. })))
-                && overlap.since.is_some()
-                && overlap.awaits().is_some()
-        };
-        summary.waiting += self.overlaps().filter(waiting).count();
-        summary.request = self.settled.values().filter(|one| one.request.is_some()).count();
-        summary.waiting += self.awaited().count();
-        summary.blocked = blocked;
-        summary
-    }
-
     /// Whether an identity's host is selected.
     fn judges(&self, identity: &IdentityId) -> bool {
         self.ground.selection.takes(self.ground.topology, &identity.host)
@@ -412,96 +358,43 @@ impl<'a> Desk<'a> {
 
     /// Every renewal has its change: a store that cannot take it was judged again as blocked.
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
-        let mut mints = BTreeMap::new();
-        for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(renewal)) = (subject, &one.renewal) else {
-                continue;
-            };
-            let mint = Mint {
-                identity: id.clone(),
-                store: renewal.store.clone(),
-                alias: renewal.alias.clone(),
-                resumed: renewal.resumed.as_ref().map(|c| c.fingerprint()),
-                issuers: renewal.issuers.clone(),
-                request: None,
-                replaces: one.current.as_ref().map(|c| c.fingerprint()),
-                staged: one.overlap.is_some(),
-            };
-            mints.insert(id.clone(), mint);
-        }
-        // A key whose certificate its trusters learn first goes to staging and no further.
-        for overlap in self.overlaps().filter(|overlap| overlap.certificate.is_none()) {
-            let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
-            let Some(Source::KeyEntry { store, alias }) = source else { continue };
-            let mint = Mint {
-                identity: overlap.identity.clone(),
-                store: store.clone(),
-                alias: alias.clone(),
-                resumed: None,
-                issuers: Vec::new(),
-                request: None,
-                replaces: Some(overlap.old),
-                staged: true,
-            };
-            mints.insert(overlap.identity.clone(), mint);
-        }
-        for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(request)) = (subject, &one.request) else { continue };
-            let mint = Mint {
-                identity: id.clone(),
-                store: request.store.clone(),
-                alias: request.alias.clone(),
-                resumed: None,
-                issuers: Vec::new(),
-                request: Some(request.authority.clone()),
-                replaces: one.current.as_ref().map(|c| c.fingerprint()),
-                staged: true,
-            };
-            mints.insert(id.clone(), mint);
-        }
-        mints
+        let one = |(subject, one): (&Subject, &Settled)| match subject {
+            Subject::Identity(id) => Some((id.clone(), one.mint(id)?)),
+            Subject::Certificate(_) => None,
+        };
+        self.settled.iter().filter_map(one).collect()
     }
 
-    fn certificates(&self, manual: &[Manual]) -> BTreeMap<Fingerprint, Arc<Certificate>> {
-        let mut all = BTreeMap::new();
-        for one in self.settled.values() {
-            let resumed = one.renewal.as_ref().and_then(|r| r.resumed.as_ref());
-            let issuers = one.renewal.iter().flat_map(|r| &r.issuers);
-            let next = one.overlap.as_ref().and_then(|o| o.certificate.as_ref());
-            for certificate in one.current.iter().chain(resumed).chain(next).chain(issuers) {
-                all.insert(certificate.fingerprint(), certificate.clone());
-            }
+    /// What a person is asked to remove is shown to them, as far as it was seen anywhere: in a store that it leaves, or as what a
+    /// subject has or gets.
+    fn show_removed(&self, manual: &mut [Manual]) {
+        let removed: BTreeSet<Fingerprint> =
+            manual.iter().flat_map(|work| &work.remove).map(|one| one.sha256).collect();
+        if removed.is_empty() {
+            return;
         }
-        // Those of an authority that a person brings to a machine, for its reply.
-        let authorities = self.ground.authorities.values().flat_map(|authority| authority.certificates());
-        let asked: BTreeSet<Fingerprint> =
-            manual.iter().flat_map(|work| &work.verify).filter_map(|item| item.material.known()).collect();
-        for (_, certificate) in authorities.filter(|(_, certificate)| asked.contains(&certificate.fingerprint())) {
-            all.insert(certificate.fingerprint(), certificate.clone());
+        let leaving = manual.iter().filter(|work| !work.remove.is_empty());
+        let stores = leaving.filter_map(|work| self.ground.standings.get(work.target().store()?)?.facts());
+        let entries = stores.flat_map(|facts| &facts.entries).filter_map(crate::observed::certificate);
+        let settled = self.settled.values().flat_map(Settled::certificates);
+        let known = entries.chain(settled).filter(|certificate| removed.contains(&certificate.fingerprint()));
+        let known: BTreeMap<Fingerprint, &Arc<Certificate>> = known.map(|c| (c.fingerprint(), c)).collect();
+        for one in manual.iter_mut().flat_map(|work| &mut work.remove) {
+            one.certificate = known.get(&one.sha256).map(|certificate| Arc::clone(certificate));
         }
-        // What a person is asked to remove is shown to them too.
-        for work in manual.iter().filter(|work| !work.remove.is_empty()) {
-            let removed: BTreeSet<Fingerprint> = work.remove.iter().filter_map(|i| i.material.known()).collect();
-            let facts = work.target().store().and_then(|id| self.ground.standings.get(id)?.facts);
-            for c in facts.iter().flat_map(|f| &f.entries).filter_map(crate::observed::certificate) {
-                if removed.contains(&c.fingerprint()) {
-                    all.insert(c.fingerprint(), c.clone());
-                }
-            }
-        }
-        all
     }
 
     fn identities(&self) -> Vec<IdentityView> {
+        let installs: BTreeMap<&IdentityId, ChangeId> = self.changes.iter().filter_map(installs).collect();
         let mut views = Vec::new();
         for (subject, one) in self.settled {
             let Subject::Identity(id) = subject else {
                 continue;
             };
-            if !self.ground.selection.takes(self.ground.topology, &id.host) {
+            if !self.judges(id) {
                 continue;
             }
-            let issuer = match (&one.current, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
+            let issuer = match (&one.present, self.ground.topology.identities.get(id).map(|d| &d.issuer)) {
                 (Some(c), _) if c.is_self_issued() => Some("self-signed".to_owned()),
                 (Some(c), _) => Some(c.issuer().to_owned()),
                 (None, Some(Issuer::Authority(name))) => Some(name.clone()),
@@ -509,18 +402,54 @@ impl<'a> Desk<'a> {
             };
             views.push(IdentityView {
                 id: id.clone(),
-                state: one.state,
+                state: one.course.state(),
                 issuer,
-                sha256: one.current.as_ref().map(|c| c.fingerprint()),
-                not_after: one.current.as_ref().map(|c| c.not_after()),
-                awaits: match (&one.by_hand, &one.overlap) {
-                    (Some((_, why)), _) => Some(format!("a person: {why}")),
-                    (None, Some(overlap)) => overlap.awaits(),
-                    (None, None) => one.awaits_reply.as_ref().map(|name| format!("the reply of {name}")),
-                },
+                certificate: one.present.clone(),
+                awaits: one.course.awaits(),
+                verdict: self.verdict(subject, one, installs.get(id).copied()),
             });
         }
         views
+    }
+
+    /// What becomes of an identity, as the plan says it. `installs` is the change that gives it its new key.
+    fn verdict(&self, subject: &Subject, one: &Settled, installs: Option<ChangeId>) -> IdentityVerdict {
+        match &one.course {
+            Course::Rest | Course::Replied => IdentityVerdict::Rests,
+            Course::Renew(_) => installs.map_or(IdentityVerdict::Rests, IdentityVerdict::Change),
+            Course::Rotate(overlap) => match (overlap.outside(), &overlap.stage) {
+                (Some(why), _) => IdentityVerdict::Held(Obstacle::of(why)),
+                (None, Stage::Begin(_)) => IdentityVerdict::Begins,
+                (None, Stage::Install(..)) => installs.map_or(IdentityVerdict::GoesOn, IdentityVerdict::Change),
+                (None, Stage::Extend(_) | Stage::Settle(_)) if overlap.awaits().is_some() => {
+                    IdentityVerdict::Waits { obstacle: None }
+                }
+                (None, Stage::Extend(_) | Stage::Settle(_)) => IdentityVerdict::GoesOn,
+            },
+            Course::Request(_) => IdentityVerdict::Requests,
+            // What has nothing to present yet is missed by those who ask for it.
+            Course::AtAuthority { obstacle, .. } => {
+                IdentityVerdict::Waits { obstacle: obstacle.clone().filter(|_| one.asked.is_ok()) }
+            }
+            Course::ByHand { why, .. } => IdentityVerdict::Manual(why.clone()),
+            Course::Unknown | Course::Stuck { .. } => match (&one.asked, &one.course) {
+                // Said by an edge to it, where one of this plan asks for it.
+                (Err(why), _) if why.is_of_identity_alone() && !self.blocked_subjects.contains(subject) => {
+                    IdentityVerdict::Blocked(Obstacle::of(why))
+                }
+                (Err(_), _) => IdentityVerdict::Unknown,
+                (Ok(_), Course::Stuck { obstacle: Some(obstacle) }) => IdentityVerdict::Blocked(obstacle.clone()),
+                (Ok(_), _) => IdentityVerdict::Rests,
+            },
+        }
+    }
+}
+
+/// The identity that a change gives its new key.
+fn installs(change: &Change) -> Option<(&IdentityId, ChangeId)> {
+    match &change.deed {
+        Deed::InstallKey { identity, .. } => Some((identity, change.id)),
+        Deed::Import { .. } | Deed::Replace { .. } | Deed::Rename { .. } | Deed::Delete { .. } => None,
     }
 }
 
@@ -532,32 +461,15 @@ fn sorted(inputs: &[crate::observed::Input]) -> Vec<crate::observed::Input> {
 }
 
 fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
-    let state = match (standing.facts, standing.unobserved, &standing.blocked) {
-        (Some(_), ..) => StoreState::Readable,
-        (None, true, _) => StoreState::Unobserved,
-        (None, false, Some(Why::StoreMissing { .. })) => StoreState::Absent,
-        (None, false, Some(_)) => StoreState::Unreadable,
-        (None, false, None) => StoreState::Absent,
-    };
-    let expect = if standing.hand_off || standing.unobserved || standing.blocked.is_some() {
-        None
-    } else {
-        match standing.facts {
-            Some(facts) => Some(Expect::Digest(facts.sha256)),
-            None => standing.creatable.then_some(Expect::Absent),
-        }
-    };
+    let facts = standing.facts();
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: standing
-            .facts
-            .map(|f| f.path.clone())
-            .or_else(|| standing.creatable.then(|| standing.path.clone().into())),
-        format: standing.facts.map(|f| f.format),
-        state,
-        expect,
-        entries: standing.facts.map(|f| f.entries.len()),
+        file: facts.map(|f| f.path.clone()).or_else(|| standing.is_vacant().then(|| standing.path.clone().into())),
+        format: facts.map(|f| f.format),
+        state: standing.state(),
+        expect: standing.expect(),
+        entries: facts.map(|f| f.entries.len()),
         verdict,
     }
 }

@@ -20,6 +20,7 @@ use trustmason_spec::topology::{
 
 pub(crate) use reply::{Judged, reply};
 
+use crate::constraints::{self, Terms};
 use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
 use crate::text;
 use crate::why::Why;
@@ -94,8 +95,8 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed, now: Time
 
 /// A root that can vouch for something, or could until it ended.
 fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<Certificate>, Why> {
-    if root.not_before() > now.as_second() {
-        let from = text::time(root.not_before());
+    if let Some(from) = constraints::dates(&root, Terms::default(), now).begins {
+        let from = text::time(from);
         let what = format!("the root of {authority} is not valid before {from}; nobody accepts what it issued");
         return Err(Why::UnknownAuthority { what });
     }
@@ -139,7 +140,7 @@ pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timest
     }
     let what = match able(name, Arc::clone(certificate), now) {
         Err(why) => why.to_string(),
-        Ok(root) if root.not_after() < now.as_second() => {
+        Ok(root) if constraints::dates(&root, Terms::default(), now).is_past() => {
             format!("the root of {name} ended on {}; nobody accepts what it issued", text::day(root.not_after()))
         }
         Ok(_) => return None,

@@ -1,6 +1,8 @@
 //! One change: what will be done to one entry, why, and what stands there before and after.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
@@ -8,8 +10,9 @@ use trustmason_spec::name::{IdentityId, RuleId, StoreId};
 
 use crate::finding::Kind;
 pub use crate::outline::{
-    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityView, Interruption, Manual,
-    ManualItem, ManualKind, Mint, Options, Plan, Restart, StoreState, StoreVerdict, StoreView, Summary, Wait,
+    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityVerdict, IdentityView,
+    Interruption, Manual, ManualItem, ManualKind, Mint, Obstacle, Options, Plan, Restart, StoreState, StoreVerdict,
+    StoreView, Summary, Wait, Withdrawal,
 };
 
 /// Number of a change within its plan, from 1.
@@ -122,21 +125,46 @@ impl DeleteReason {
 }
 
 /// A certificate that goes somewhere.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub enum Material {
-    /// It exists; its DER is in [`Plan::certificates`].
-    Known(Fingerprint),
+    /// It exists.
+    Known(Arc<Certificate>),
     /// This run mints it.
     Minted(IdentityId),
 }
 
 impl Material {
-    /// The certificate that exists already.
+    /// The fingerprint of a certificate that exists already.
     pub fn known(&self) -> Option<Fingerprint> {
+        self.key().ok()
+    }
+
+    /// What tells one from another; those that exist come first.
+    fn key(&self) -> Result<Fingerprint, &IdentityId> {
         match self {
-            Self::Known(fingerprint) => Some(*fingerprint),
-            Self::Minted(_) => None,
+            Self::Known(certificate) => Ok(certificate.fingerprint()),
+            Self::Minted(identity) => Err(identity),
         }
+    }
+}
+
+impl PartialEq for Material {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Material {}
+
+impl Ord for Material {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Material {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -89,6 +89,20 @@ impl Fault {
         }
     }
 
+    /// Whether it is one of the dates.
+    pub fn is_of_dates(&self) -> bool {
+        match self {
+            Self::Expired { .. } | Self::RenewDue { .. } | Self::NotYetValid { .. } => true,
+            Self::NotNamed { .. }
+            | Self::CnNotFqdn { .. }
+            | Self::Key { .. }
+            | Self::Signature { .. }
+            | Self::SanMissing
+            | Self::IsCa { .. }
+            | Self::EkuMissing { .. } => false,
+        }
+    }
+
     /// The finding it is reported as.
     pub fn kind(&self) -> Kind {
         match self {
@@ -124,6 +138,62 @@ impl fmt::Display for Fault {
             Self::EkuMissing { usage } => write!(f, "its extended key usage leaves out {usage}"),
         }
     }
+}
+
+/// How long before its end a certificate is to be made anew, and how long before its end somebody wants to hear of it; none of
+/// both for one whose end is all that counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terms {
+    /// `renew_before`, in days.
+    pub renew_before_days: u32,
+    /// `warn_before`, in days.
+    pub warn_before_days: u32,
+}
+
+/// How a moment stands to the dates of a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dates {
+    /// When it becomes valid, seconds since 1970, where that is to come.
+    pub begins: Option<i64>,
+    /// How near its end is.
+    pub end: End,
+}
+
+/// How near the end of a certificate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is behind.
+    Past,
+    /// So near that it is to be made anew.
+    Due,
+    /// So near that somebody wants to hear of it.
+    Soon,
+    /// Not near.
+    Far,
+}
+
+impl Dates {
+    /// Whether the certificate has ended.
+    pub fn is_past(self) -> bool {
+        self.end == End::Past
+    }
+}
+
+/// Judges the dates of a certificate, whoever's it is: an identity's, an authority's, one that a person declared or that lies in a
+/// store.
+pub fn dates(certificate: &Certificate, terms: Terms, now: Timestamp) -> Dates {
+    let now = now.as_second();
+    let (from, at) = (certificate.not_before(), certificate.not_after());
+    let end = if at < now {
+        End::Past
+    } else if at < days::after(now, terms.renew_before_days) {
+        End::Due
+    } else if days::between(now, at) < days::term(terms.warn_before_days) {
+        End::Soon
+    } else {
+        End::Far
+    };
+    Dates { begins: (from > now).then_some(from), end }
 }
 
 /// The names a certificate carries, for people.
@@ -168,8 +238,9 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         faults.push(Fault::CnNotFqdn { cn, must: must.to_owned() });
     }
     let at = certificate.not_after();
-    let now = now.as_second();
-    if at < now {
+    let before = identity.renew_before_days;
+    let dates = dates(certificate, Terms { renew_before_days: before, warn_before_days: 0 }, now);
+    if dates.is_past() {
         faults.push(Fault::Expired { at });
     }
     if let Some(kind) = constraints.key
@@ -181,16 +252,10 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
         let must: Vec<_> = constraints.signature.iter().map(|h| hash_text(*h)).collect();
         faults.push(Fault::Signature { is: certificate.signature().name.clone(), must: must.join(" or ") });
     }
-    if at >= now && at < days::after(now, identity.renew_before_days) {
-        faults.push(Fault::RenewDue {
-            at,
-            days: days::whole(days::between(now, at)),
-            before: identity.renew_before_days,
-        });
+    if dates.end == End::Due {
+        faults.push(Fault::RenewDue { at, days: days::whole(days::between(now.as_second(), at)), before });
     }
-    if certificate.not_before() > now {
-        faults.push(Fault::NotYetValid { from: certificate.not_before() });
-    }
+    faults.extend(dates.begins.map(|from| Fault::NotYetValid { from }));
     if let Some(usages) = certificate.extended_key_usage() {
         for usage in &constraints.eku {
             if !usages.iter().any(|u| u == usage || u == "anyExtendedKeyUsage") {

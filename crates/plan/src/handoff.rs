@@ -2,21 +2,22 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material};
+use crate::change::{Manual, ManualItem, ManualKind, Material, Withdrawal};
 use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::{StoreFacts, trusted};
-use crate::overlap;
+use crate::overlap::{self, Overlap};
 use crate::pack::STOP;
-use crate::settle::{Ground, Settled, Settlement};
+use crate::settle::{Course, Ground, Settled, Settlement};
 use crate::shelf;
 use crate::shell::Command;
 use crate::standing::Standing;
@@ -87,7 +88,7 @@ pub(crate) fn store<'a>(
 ) -> (Diff, Option<Manual>) {
     let id = &standing.def.id;
     let wishes = diff::wishes(ground, settlement, id);
-    if let Some(why) = &standing.blocked {
+    if let Some(why) = standing.blocked() {
         return (Diff::blocked(why, &wishes), None);
     }
     let mut out = Diff::default();
@@ -107,11 +108,12 @@ pub(crate) fn store<'a>(
     };
     let mut wanted = BTreeSet::new();
     for Wish { index, edge, settled } in wishes {
-        let next = settled.overlap.as_ref().map(|overlap| &overlap.next);
+        let overlap = settled.course.overlap();
+        let next = overlap.map(Overlap::material);
         let item = |material: &Material| ManualItem {
             material: material.clone(),
             subject: edge.subject.to_string(),
-            why: if next == Some(material) {
+            why: if next.as_ref() == Some(material) {
                 format!("{}; beside its present certificate, which stays until a later pack removes it", edge.why)
             } else {
                 edge.why.clone()
@@ -123,9 +125,10 @@ pub(crate) fn store<'a>(
                 manual.add.push(item(material));
                 Verdict::Manual(format!("bring the new certificate of {} in", edge.subject))
             }
-            Material::Known(fingerprint) => {
-                wanted.insert(*fingerprint);
-                match known.presence(*fingerprint) {
+            Material::Known(certificate) => {
+                let fingerprint = certificate.fingerprint();
+                wanted.insert(fingerprint);
+                match known.presence(fingerprint) {
                     Presence::Present => Verdict::Held,
                     Presence::Unread => {
                         Verdict::Blocked(Why::Unread { what: known.unread.clone().unwrap_or_default() })
@@ -141,19 +144,21 @@ pub(crate) fn store<'a>(
                 }
             }
         };
-        let verdict = match (&settled.overlap, &settled.material) {
+        let verdict = match (overlap, &settled.asked) {
             (Some(overlap), _) => {
-                let old = Material::Known(overlap.old);
                 // What may still be presented is never asked to be removed.
-                let old = if overlap.old_wanted { ask(&old) } else { Verdict::Held };
+                let old = match &overlap.old_wanted {
+                    Some(old) => ask(&Material::Known(Arc::clone(old))),
+                    None => Verdict::Held,
+                };
                 // Of one that an authority issued its issuers are trusted, by edges of their own.
-                match if overlap.by_chain { Verdict::Held } else { ask(&overlap.next) } {
+                match if overlap.is_by_chain() { Verdict::Held } else { ask(&overlap.material()) } {
                     Verdict::Held => old,
                     next => next,
                 }
             }
             (None, Err(why)) => Verdict::Blocked(why.clone()),
-            (None, Ok(material)) => ask(material),
+            (None, Ok(asked)) => ask(&asked.material),
         };
         out.verdicts.insert(index, verdict);
     }
@@ -209,7 +214,7 @@ fn dedup(items: &mut Vec<ManualItem>) {
 
 /// What is known of it.
 pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts.map(|f| {
+    let listing = standing.facts().map(|f| {
         f.entries
             .iter()
             .filter(|e| !standing.is_misplaced(e))
@@ -217,7 +222,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
             .map(trustmason_keystore::CertificateSlot::fingerprint)
             .collect()
     });
-    let mirror = standing.facts.map(|f| f.sha256);
+    let mirror = standing.facts().map(|f| f.sha256);
     let said = ground
         .observed
         .ledger
@@ -226,7 +231,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Know
         .and_then(|h| h.confirmed.as_ref())
         // A mirror taken after a person's word counts more than the word.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
-    Known { listing, unread: standing.facts.and_then(StoreFacts::unread), said }
+    Known { listing, unread: standing.facts().and_then(StoreFacts::unread), said }
 }
 
 /// Only what was seen there is ever asked to be removed, and what a person said they brought there.
@@ -236,9 +241,9 @@ fn removals(
     known: &Known<'_>,
     wanted: &BTreeSet<Fingerprint>,
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
-) -> Vec<ManualItem> {
+) -> Vec<Withdrawal> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    let ours = standing.facts.iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
+    let ours = standing.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
@@ -261,7 +266,7 @@ fn removals(
             .or_else(|| predecessors.get(&fingerprint).map(|id| format!("{id} has another certificate now")));
         if let Some(why) = why {
             let subject = predecessors.get(&fingerprint).map_or_else(|| fingerprint.to_string(), ToString::to_string);
-            out.push(ManualItem { material: Material::Known(fingerprint), subject, why, rule: None });
+            out.push(Withdrawal { sha256: fingerprint, certificate: None, subject, why });
         }
     }
     out
@@ -269,7 +274,7 @@ fn removals(
 
 fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
-    let seen = standing.facts.and_then(|f| f.modified);
+    let seen = standing.facts().and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
     let age = days::whole(days::between(newest, ground.now.as_second()));
     let most = usize::try_from(ground.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);
@@ -280,8 +285,11 @@ fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'
 fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
     let prints =
         |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
-    let content = prints(&manual.add).zip(prints(&manual.verify)).zip(prints(&manual.remove));
-    let pack = content.map(|((add, verify), gone)| pack_digest(add.iter().chain(&verify), &gone));
+    let content = prints(&manual.add).zip(prints(&manual.verify));
+    let pack = content.map(|(add, verify)| {
+        let gone = manual.remove.iter().map(|item| &item.sha256);
+        pack_digest(add.iter().chain(&verify), gone)
+    });
     let written =
         ground.observed.ledger.handoffs.get(manual.target()).filter(|h| Some(h.pack) == pack).map(|h| h.written);
     manual.waiting_since = written;
@@ -311,7 +319,7 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
         for item in &manual.remove {
             findings.push(
                 Finding::of_store(Kind::Stale, id, format!("a person removes it: {}", item.why))
-                    .at(None, item.material.known()),
+                    .at(None, Some(item.sha256)),
             );
         }
     }
@@ -399,7 +407,7 @@ fn renewal(
             let root = certificate.is_self_issued();
             let what = if root { "root" } else { "intermediate" };
             let why = format!("{what} of {name}, which issues the new certificate");
-            (!root, ManualItem { material: Material::Known(certificate.fingerprint()), subject, why, rule: None })
+            (!root, ManualItem { material: Material::Known(Arc::clone(certificate)), subject, why, rule: None })
         })
         .collect();
     items.sort_by(|a, b| (a.0, &a.1.subject).cmp(&(b.0, &b.1.subject)));
@@ -423,12 +431,14 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         let Some(def) = ground.topology.identities.get(id).filter(|d| d.write != Write::Direct) else {
             continue;
         };
-        let (kind, (steps, reason, verify)) = match (&one.by_hand, &one.material) {
-            (Some((_, reason)), _) => (ManualKind::Identity, renewal(ground, def, one, reason.clone())),
-            (None, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
+        let (kind, (steps, reason, verify)) = match (&one.course, &one.asked) {
+            (Course::ByHand { why: reason, .. }, _) => {
+                (ManualKind::Identity, renewal(ground, def, one, reason.clone()))
+            }
+            (_, Err(why @ Why::SourceMissing { .. })) if wanted.contains(subject) => {
                 (ManualKind::Export, (export(ground.topology, def), why.to_string(), Vec::new()))
             }
-            (None, _) => continue,
+            _ => continue,
         };
         out.push(Manual {
             called: HandOffTarget::Identity(id.clone()).called(ground.topology),

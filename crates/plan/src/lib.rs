@@ -11,6 +11,7 @@ mod authority;
 pub mod change;
 pub mod clock;
 pub mod constraints;
+mod counts;
 pub mod days;
 mod diff;
 pub mod finding;

@@ -56,7 +56,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
 
 /// The findings a store's remarks give.
 pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
-    let Some(facts) = standing.facts else {
+    let Some(facts) = standing.facts() else {
         return Vec::new();
     };
     let mut findings: Vec<Finding> = facts
@@ -83,8 +83,8 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
 pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
     let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> = BTreeMap::new();
     for (subject, one) in settled {
-        if let (Subject::Identity(id), Some(current)) = (subject, &one.current) {
-            by_key.entry(current.spki_sha256()).or_default().insert(id);
+        if let (Subject::Identity(id), Some(present)) = (subject, &one.present) {
+            by_key.entry(present.spki_sha256()).or_default().insert(id);
         }
     }
     let mut findings = Vec::new();

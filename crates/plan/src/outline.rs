@@ -169,6 +169,50 @@ impl IdentityState {
     }
 }
 
+/// What a person has to mend before something can be judged or done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The finding that names it.
+    pub kind: Kind,
+    /// The obstacle, and what to do about it.
+    pub why: String,
+}
+
+impl Obstacle {
+    /// The obstacle that a reason is.
+    pub fn of(why: &Why) -> Self {
+        Self { kind: why.finding(), why: why.to_string() }
+    }
+}
+
+/// An identity's verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityVerdict {
+    /// Nothing becomes of it in this plan.
+    Rests,
+    /// This change gives it its new key.
+    Change(ChangeId),
+    /// This plan makes its next key, which waits in staging while its trusters learn the certificate.
+    Begins,
+    /// A change of its certificate is under way, and this plan goes on with it.
+    GoesOn,
+    /// This plan makes a key and a request for its authority.
+    Requests,
+    /// Something must happen first that no plan does: a restart, a hand-off, an authority's reply.
+    Waits {
+        /// Why what its authority replied so far may not be used.
+        obstacle: Option<Obstacle>,
+    },
+    /// A person makes it anew; why.
+    Manual(String),
+    /// A change of its certificate is under way or begins, and cannot go on.
+    Held(Obstacle),
+    /// Whether it needs another certificate cannot be judged, or it cannot get it, for a reason that is its own.
+    Blocked(Obstacle),
+    /// Which certificate it has cannot be told, or may not be used; the store it lives in and the edges to it say so.
+    Unknown,
+}
+
 /// One identity of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityView {
@@ -179,11 +223,11 @@ pub struct IdentityView {
     /// `self-signed` or the issuer's name.
     pub issuer: Option<String>,
     /// Its certificate now.
-    pub sha256: Option<Fingerprint>,
-    /// Its end, seconds since 1970.
-    pub not_after: Option<i64>,
+    pub certificate: Option<Arc<Certificate>>,
     /// What it waits for.
     pub awaits: Option<String>,
+    /// The verdict.
+    pub verdict: IdentityVerdict,
 }
 
 /// What stands between two phases.
@@ -314,7 +358,7 @@ pub struct Manual {
     /// Certificates to look for, and to add if absent (nobody can see the store).
     pub verify: Vec<ManualItem>,
     /// Certificates that must leave.
-    pub remove: Vec<ManualItem>,
+    pub remove: Vec<Withdrawal>,
     /// Of a Windows store: which system stores it is.
     pub system: Option<SystemPlace>,
     /// Certificates that the pack of another store brings into the same system store of this host.
@@ -359,6 +403,19 @@ pub struct ManualItem {
     pub why: String,
     /// The rule.
     pub rule: Option<RuleId>,
+}
+
+/// One certificate that a person takes out of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Its fingerprint.
+    pub sha256: Fingerprint,
+    /// The certificate itself, where it was seen: of one that a person once said to be there nobody may know more.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Whose it is.
+    pub subject: String,
+    /// Why it leaves.
+    pub why: String,
 }
 
 /// Numbers for the summary line.
@@ -422,7 +479,7 @@ pub struct Mint {
     /// The alias there.
     pub alias: String,
     /// A key of an earlier run that is resumed: its certificate.
-    pub resumed: Option<Fingerprint>,
+    pub resumed: Option<Arc<Certificate>>,
     /// Who issued that, nearest first; nobody if it is self-signed.
     pub issuers: Vec<Arc<Certificate>>,
     /// The authority a request is made for; the key waits until it replied.
@@ -471,8 +528,6 @@ pub struct Plan {
     pub manual: Vec<Manual>,
     /// Keys to make.
     pub mints: BTreeMap<IdentityId, Mint>,
-    /// The certificates that changes and packs speak of.
-    pub certificates: BTreeMap<Fingerprint, Arc<Certificate>>,
     /// What is blocked; [`Summary::blocked`] is their number.
     pub blocked: Vec<Blocked>,
     /// The numbers.

@@ -22,13 +22,13 @@ use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Rotation, Subject};
 
 use crate::authority;
 use crate::change::{Material, Wait};
-use crate::constraints::{self, Fault};
+use crate::constraints::{self, Fault, Terms};
 use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::handoff::{self, Presence};
 use crate::ledger::Reading;
 use crate::observed::{StagedKey, trusted};
-use crate::settle::{Ground, Settled};
+use crate::settle::{Course, Ground, Installation, KeyPlace, Settled};
 use crate::standing::Standing;
 use crate::target::{Called, HandOffTarget};
 use crate::text;
@@ -43,14 +43,15 @@ pub(crate) fn next_alias(alias: &str) -> String {
 }
 
 /// How far a change of certificate is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
+    /// This run makes the next key, which goes to staging and in the end to this place; trusters learn its certificate.
+    Begin(KeyPlace),
     /// Trusters learn the next certificate.
-    Extend,
+    Extend(Next),
     /// They all know it: the identity takes it.
-    Install,
+    Install(Next, Installation),
     /// The identity has it; its service may still present the old one.
-    Settle,
+    Settle(Next),
 }
 
 /// The certificate an identity presents next.
@@ -77,30 +78,16 @@ impl Next {
     }
 }
 
-/// A change of certificate under way.
+/// A change of certificate under way, or one that begins with this plan.
 pub(crate) struct Overlap {
     pub identity: IdentityId,
     pub stage: Stage,
     /// What the service presents, or may still present.
     pub old: Fingerprint,
-    /// Whether a truster that lacks the old one is to get it: where it still works there.
-    pub old_wanted: bool,
-    /// What it presents next, or already.
-    pub next: Material,
-    /// The next one, where it exists.
-    pub certificate: Option<Arc<Certificate>>,
-    /// What trusters must trust before it is presented: the certificate itself, or who issued it. Nothing while it is not made.
-    pub anchors: Vec<Fingerprint>,
-    /// Whether trusters learn who issued it instead of itself.
-    pub by_chain: bool,
-    /// Since when it is under way; `None` if it begins with this plan.
-    pub since: Option<Timestamp>,
+    /// The old one, if a truster that lacks it is to get it: where it still works there.
+    pub old_wanted: Option<Arc<Certificate>>,
     /// What is missing before the next stage.
     pub needs: Vec<Need>,
-    /// Why a new certificate is made.
-    pub finding: Kind,
-    /// For people.
-    pub reason: String,
 }
 
 /// What one truster (or the identity itself) still lacks.
@@ -125,17 +112,48 @@ impl Need {
 }
 
 impl Overlap {
-    /// How grave it is that this is not finished: nothing while people may be expected to be at it.
-    pub(crate) fn severity(&self, ground: &Ground<'_>) -> Severity {
-        match self.since {
-            Some(since) => patience(ground, since),
-            None => self.finding.severity(),
+    /// What it presents next, or already; nothing while that is not made.
+    pub(crate) fn next(&self) -> Option<&Next> {
+        match &self.stage {
+            Stage::Begin(_) => None,
+            Stage::Extend(next) | Stage::Install(next, _) | Stage::Settle(next) => Some(next),
         }
     }
 
-    /// The finding a change made for its sake mends.
-    pub(crate) fn kind(&self) -> Kind {
-        if self.since.is_some() { Kind::RotationWaiting } else { self.finding }
+    /// The same as what trusters ask for.
+    pub(crate) fn material(&self) -> Material {
+        match self.next() {
+            Some(next) => Material::Known(Arc::clone(&next.certificate)),
+            None => Material::Minted(self.identity.clone()),
+        }
+    }
+
+    /// What trusters must trust before it is presented: the certificate itself, or who issued it. Nothing while it is not made.
+    pub(crate) fn anchors(&self) -> &[Fingerprint] {
+        self.next().map_or(&[], |next| next.anchors.as_slice())
+    }
+
+    /// Whether trusters learn who issued the next one instead of itself.
+    pub(crate) fn is_by_chain(&self) -> bool {
+        self.next().is_some_and(|next| next.by_chain)
+    }
+
+    /// Whether trusters still learn of the next one.
+    pub(crate) fn is_extending(&self) -> bool {
+        match &self.stage {
+            Stage::Begin(_) | Stage::Extend(_) => true,
+            Stage::Install(..) | Stage::Settle(_) => false,
+        }
+    }
+
+    /// Whether the identity has its new certificate already.
+    pub(crate) fn is_settling(&self) -> bool {
+        matches!(self.stage, Stage::Settle(_))
+    }
+
+    /// Why it cannot go on, where that blocks nothing else: somebody it needs was not asked for.
+    pub(crate) fn outside(&self) -> Option<&Why> {
+        self.needs.iter().filter_map(|need| need.hindered.as_ref()).find(|why| why.is_of_identity_alone())
     }
 
     /// What it waits for, in words.
@@ -211,17 +229,17 @@ pub(crate) fn trusters<'g, 'a>(
 
 /// Whether a truster trusts a certificate, as far as can be told.
 fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Presence {
-    if truster.hand_off || truster.unobserved {
+    if truster.is_by_hand() {
         return match handoff::known(ground, truster).presence(print) {
             Presence::Unread => Presence::Unknown,
             known => known,
         };
     }
-    match truster.facts {
+    match truster.facts() {
         Some(facts) if facts.entries.iter().filter_map(trusted).any(|s| s.fingerprint() == print) => Presence::Present,
         Some(facts) if facts.unread().is_some() => Presence::Unknown,
         Some(_) => Presence::Absent,
-        None if truster.creatable => Presence::Absent,
+        None if truster.is_vacant() => Presence::Absent,
         None => Presence::Unknown,
     }
 }
@@ -238,47 +256,56 @@ fn hold(ground: &Ground<'_>, truster: &Standing<'_>, prints: &[Fingerprint]) -> 
     }
 }
 
-/// The overlap of an identity whose new key is in staging or is made by this plan.
-pub(crate) fn begin_or_go_on(
+/// The overlap of an identity whose next key this plan makes.
+pub(crate) fn begin(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certificate>, place: KeyPlace) -> Overlap {
+    let needs = needs(ground, &def.id, &[]);
+    between(ground, def, current, Stage::Begin(place), needs)
+}
+
+/// The overlap of an identity whose next key is in staging; it is installed as given as soon as nothing is missing.
+pub(crate) fn go_on(
     ground: &Ground<'_>,
     def: &IdentityDef,
     home: &Standing<'_>,
     current: &Arc<Certificate>,
-    next: Option<Next>,
-    finding: Kind,
-    reason: String,
+    next: Next,
+    installation: Installation,
 ) -> Overlap {
-    let (anchors, by_chain) = next.as_ref().map(|n| (n.anchors.clone(), n.by_chain)).unwrap_or_default();
-    let mut needs = needs(ground, &def.id, &anchors);
+    let mut needs = needs(ground, &def.id, &next.anchors);
+    if !needs.is_empty() {
+        return between(ground, def, current, Stage::Extend(next), needs);
+    }
     // Nothing is missing: but the identity's own store must take the key.
-    let ready = needs.is_empty() && next.is_some();
     let hindered = if let Some(finding) = home.blocking() {
         Some(Why::SourceBlocked { store: home.def.id.clone(), finding })
     } else {
         (!home.selected).then(|| Why::OutsideSelection { what: format!("{}, whose new key waits in staging,", def.id) })
     };
-    let may_install = hindered.is_none();
-    if ready && !may_install {
+    if hindered.is_some() {
         needs.push(Need { edge: None, waits: Vec::new(), hindered });
+        return between(ground, def, current, Stage::Extend(next), needs);
     }
+    between(ground, def, current, Stage::Install(next, installation), needs)
+}
+
+/// The overlap of an identity that presents its old certificate.
+fn between(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    current: &Arc<Certificate>,
+    stage: Stage,
+    needs: Vec<Need>,
+) -> Overlap {
+    let works = constraints::names(current, def)
+        && !constraints::dates(current, Terms::default(), ground.now).is_past()
+        && constraints::unwritable(current).is_none()
+        && authority::issuer_of(ground.authorities, current).is_none();
     Overlap {
         identity: def.id.clone(),
-        stage: if ready && may_install { Stage::Install } else { Stage::Extend },
+        stage,
         old: current.fingerprint(),
-        old_wanted: constraints::names(current, def)
-            && current.not_after() >= ground.now.as_second()
-            && constraints::unwritable(current).is_none()
-            && authority::issuer_of(ground.authorities, current).is_none(),
-        next: next
-            .as_ref()
-            .map_or_else(|| Material::Minted(def.id.clone()), |n| Material::Known(n.certificate.fingerprint())),
-        since: next.as_ref().map(|n| n.since),
-        certificate: next.map(|n| n.certificate),
-        anchors,
-        by_chain,
+        old_wanted: works.then(|| Arc::clone(current)),
         needs,
-        finding,
-        reason,
     }
 }
 
@@ -290,7 +317,7 @@ fn need(
     truster: &Standing<'_>,
     anchors: &[Fingerprint],
 ) -> Option<Need> {
-    let by_hand = truster.hand_off || truster.unobserved;
+    let by_hand = truster.is_by_hand();
     let presence = hold(ground, truster, anchors);
     let restarts = |open: &dyn Fn(&ServiceId) -> bool| -> Vec<Wait> {
         truster.def.restart.iter().filter(|s| open(s)).map(|s| Wait::Restart(s.clone())).collect()
@@ -323,7 +350,7 @@ fn need(
 /// The certificates that all who trust an identity must know before a person puts one of its authority in place; `None` where
 /// no person is to.
 pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
-    let (Issuer::Authority(name), Some(_)) = (&def.issuer, &one.by_hand) else { return None };
+    let (Issuer::Authority(name), Course::ByHand { .. }) = (&def.issuer, &one.course) else { return None };
     let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
     Some(authority.standing().map(|c| c.fingerprint()).collect())
 }
@@ -353,7 +380,7 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
 /// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and the store is as it was when
 /// a restart was acknowledged; of a store that nobody here sees, the certificate was known to be there then.
 fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
-    if truster.facts.is_some() && !truster.hand_off {
+    if truster.facts().is_some() && !truster.is_hand_off() {
         return has_read(ground, truster, service);
     }
     let ledger = &ground.observed.ledger;
@@ -365,7 +392,7 @@ fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId
 pub(crate) fn has_read(ground: &Ground<'_>, store: &Standing<'_>, service: &ServiceId) -> bool {
     let ledger = &ground.observed.ledger;
     let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
-    !ledger.restarts.contains_key(service) && store.facts.is_some_and(|facts| seen() == Some(&facts.seen()))
+    !ledger.restarts.contains_key(service) && store.facts().is_some_and(|facts| seen() == Some(&facts.seen()))
 }
 
 /// What services read of these certificates when they are restarted now.
@@ -411,19 +438,18 @@ pub(crate) fn settling(
     if open.is_empty() {
         return None;
     }
-    Some(Overlap {
-        identity: def.id.clone(),
-        stage: Stage::Settle,
-        old: *old,
-        old_wanted: false,
+    let next = Next {
+        certificate: Arc::clone(current),
+        since: record.at,
         anchors: vec![print],
         by_chain: authority::issuer_of(ground.authorities, current).is_some(),
-        next: Material::Known(print),
-        certificate: Some(Arc::clone(current)),
-        since: Some(record.at),
+    };
+    Some(Overlap {
+        identity: def.id.clone(),
+        stage: Stage::Settle(next),
+        old: *old,
+        old_wanted: None,
         needs: vec![Need { edge: None, waits: open, hindered: None }],
-        finding: Kind::RotationWaiting,
-        reason: "its service may still present the certificate it had before".to_owned(),
     })
 }
 
@@ -435,19 +461,19 @@ pub(crate) fn is_staged(def: &IdentityDef) -> bool {
 /// What is said of an overlap under way, and of what stands in its way.
 pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(since) = overlap.since {
-        let day = text::day(since.as_second());
-        let severity = overlap.severity(ground);
+    if let Some(next) = overlap.next() {
+        let day = text::day(next.since.as_second());
+        let severity = patience(ground, next.since);
         let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
-        let message = match (overlap.stage, overlap.awaits()) {
-            (Stage::Extend, Some(waits)) => {
+        let message = match (&overlap.stage, overlap.awaits()) {
+            (Stage::Begin(_) | Stage::Extend(_), Some(waits)) => {
                 format!("its next certificate was made on {day} and waits for {waits}{late}")
             }
-            (Stage::Extend, None) => {
+            (Stage::Begin(_) | Stage::Extend(_), None) => {
                 format!("its next certificate was made on {day} and is brought to its trusters{late}")
             }
-            (Stage::Install, _) => format!("its next certificate was made on {day}; every truster knows it{late}"),
-            (Stage::Settle, waits) => format!(
+            (Stage::Install(..), _) => format!("its next certificate was made on {day}; every truster knows it{late}"),
+            (Stage::Settle(_), waits) => format!(
                 "it has its new certificate since {day}; the old one stays trusted until {}{late}",
                 waits.unwrap_or_default()
             ),

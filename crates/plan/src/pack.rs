@@ -8,28 +8,26 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::Certificate;
 use trustmason_spec::name::{IdentityId, ServiceId};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material, Plan, Wait};
+use crate::change::{Manual, ManualItem, ManualKind, Material, Plan, Wait, Withdrawal};
 use crate::inline;
 use crate::markdown::{self, Inline, Markdown};
 use crate::shell::Command;
 use crate::text;
 
-/// Certificates by what a plan calls them: those it knew, and those its run has made since.
+/// Certificates by what a plan calls them: those it knew, which it has, and those its run has made since.
 pub struct Resolved<'a> {
-    /// The plan's own.
-    pub known: &'a BTreeMap<Fingerprint, Arc<Certificate>>,
     /// Made by the run.
     pub minted: &'a BTreeMap<IdentityId, Arc<Certificate>>,
 }
 
-impl Resolved<'_> {
+impl<'a> Resolved<'a> {
     /// The certificate of a material, if it is there.
-    pub fn get(&self, material: &Material) -> Option<&Arc<Certificate>> {
+    pub fn get(&self, material: &'a Material) -> Option<&'a Arc<Certificate>> {
         match material {
-            Material::Known(f) => self.known.get(f),
+            Material::Known(certificate) => Some(certificate),
             Material::Minted(id) => self.minted.get(id),
         }
     }
@@ -105,9 +103,9 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Op
 }
 
 /// The names a pack's files will have, as far as they are known before apply.
-pub(crate) fn file_names(manual: &Manual, known: &BTreeMap<Fingerprint, Arc<Certificate>>) -> Vec<String> {
+pub(crate) fn file_names(manual: &Manual) -> Vec<String> {
     let minted = BTreeMap::new();
-    let certificates = Resolved { known, minted: &minted };
+    let certificates = Resolved { minted: &minted };
     let items = manual.add.iter().chain(&manual.verify);
     let mut names: Vec<String> =
         items.filter_map(|item| Some(file_name(item, certificates.get(&item.material)?))).collect();
@@ -153,7 +151,7 @@ fn title(manual: &Manual) -> &'static str {
     }
 }
 
-fn steps(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> String {
+fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> String {
     let mut page = Markdown::new();
     page.heading(1, inline![title(manual), " ", markdown::text(&manual.called)]);
     if let Some(reason) = &manual.reason {
@@ -163,11 +161,13 @@ fn steps(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> String 
         "All files that are named lie in the folder of this text. Do the steps in their order; where a line begins with STOP, stop \
          there.",
     );
-    section(&mut page, "Add", &manual.add, true, certificates);
+    let come = |items: &'m [ManualItem]| items.iter().map(|item| Shown::coming(item, certificates)).collect::<Vec<_>>();
+    section(&mut page, "Add", &come(&manual.add));
     let verify =
         if manual.kind == ManualKind::Store { "Verify, add if absent" } else { "Certificates of the authority" };
-    section(&mut page, verify, &manual.verify, true, certificates);
-    section(&mut page, "Remove", &manual.remove, false, certificates);
+    section(&mut page, verify, &come(&manual.verify));
+    let gone: Vec<Shown<'_>> = manual.remove.iter().map(Shown::leaving).collect();
+    section(&mut page, "Remove", &gone);
     if let Some(place) = &manual.system {
         reg::commands(&mut page, manual, place, certificates);
     }
@@ -209,60 +209,76 @@ fn done(manual: &Manual, frame: &Frame) -> Vec<Command> {
     std::iter::once(confirm).chain(acks).collect()
 }
 
-fn section(
-    page: &mut Markdown,
-    title: &'static str,
-    items: &[ManualItem],
-    with_file: bool,
-    certificates: &Resolved<'_>,
-) {
+/// A certificate as the steps show it.
+struct Shown<'a> {
+    subject: &'a str,
+    why: &'a str,
+    certificate: Option<&'a Certificate>,
+    /// The file of the pack that holds it.
+    file: Option<String>,
+}
+
+impl<'a> Shown<'a> {
+    fn coming(item: &'a ManualItem, certificates: &Resolved<'a>) -> Self {
+        let certificate = certificates.get(&item.material).map(Arc::as_ref);
+        let file = certificate.map(|certificate| file_name(item, certificate));
+        Self { subject: &item.subject, why: &item.why, certificate, file }
+    }
+
+    fn leaving(item: &'a Withdrawal) -> Self {
+        Self { subject: &item.subject, why: &item.why, certificate: item.certificate.as_deref(), file: None }
+    }
+}
+
+fn section(page: &mut Markdown, title: &'static str, items: &[Shown<'_>]) {
     if items.is_empty() {
         return;
     }
     page.heading(2, title);
     for item in items {
-        let subject = markdown::text(&item.subject);
-        let Some(certificate) = certificates.get(&item.material) else {
-            page.item(inline![subject, ": ", markdown::text(&item.why)]);
+        let subject = markdown::text(item.subject);
+        let Some(certificate) = item.certificate else {
+            page.item(inline![subject, ": ", markdown::text(item.why)]);
             continue;
         };
         // The file of that name is the one to add.
-        let file =
-            if with_file { inline![markdown::code(file_name(item, certificate)), ": "] } else { Inline::default() };
+        let file = item.file.as_ref().map_or_else(Inline::default, |file| inline![markdown::code(file), ": "]);
         page.item(inline![file, subject]);
         let ends = markdown::text(text::day(certificate.not_after()));
         page.sub_item(inline!["subject ", markdown::code(certificate.subject()), ", ends ", ends]);
         page.sub_item(inline!["SHA-256 ", markdown::code(certificate.fingerprint())]);
-        page.sub_item(inline!["for: ", markdown::text(&item.why)]);
+        page.sub_item(inline!["for: ", markdown::text(item.why)]);
     }
 }
 
 fn document(manual: &Manual, certificates: &Resolved<'_>) -> PackDocument {
-    let items = |items: &[ManualItem], with_file: bool| {
-        items
-            .iter()
-            .map(|i| {
-                let certificate = certificates.get(&i.material);
-                ItemDocument {
-                    file: certificate.filter(|_| with_file).map(|c| file_name(i, c)),
-                    subject: i.subject.clone(),
-                    sha256: match &i.material {
-                        Material::Known(f) => Some(f.to_string()),
-                        Material::Minted(_) => certificate.map(|c| c.fingerprint().to_string()),
-                    },
-                    why: i.why.clone(),
-                    rule: i.rule.as_ref().map(ToString::to_string),
-                }
-            })
-            .collect()
+    let come = |items: &[ManualItem]| {
+        let document = |item: &ManualItem| {
+            let certificate = certificates.get(&item.material);
+            ItemDocument {
+                file: certificate.map(|c| file_name(item, c)),
+                subject: item.subject.clone(),
+                sha256: certificate.map(|c| c.fingerprint().to_string()),
+                why: item.why.clone(),
+                rule: item.rule.as_ref().map(ToString::to_string),
+            }
+        };
+        items.iter().map(document).collect()
+    };
+    let gone = |item: &Withdrawal| ItemDocument {
+        file: None,
+        subject: item.subject.clone(),
+        sha256: Some(item.sha256.to_string()),
+        why: item.why.clone(),
+        rule: None,
     };
     PackDocument {
         format_version: "1.0",
         target: manual.target().id(),
         kind: manual.kind,
-        add: items(&manual.add, true),
-        verify: items(&manual.verify, true),
-        remove: items(&manual.remove, false),
+        add: come(&manual.add),
+        verify: come(&manual.verify),
+        remove: manual.remove.iter().map(gone).collect(),
         steps: manual.steps.clone(),
         restarts: manual.restarts.iter().map(|r| r.service.to_string()).collect(),
     }

@@ -31,7 +31,7 @@ fn one(
     };
     let def = ground.topology.identities.get(id)?;
     // Where nothing is known there is nothing to differ from; that has a finding of its own.
-    let known = settled.get(&Subject::Identity(id.clone()))?.current.as_ref()?.fingerprint();
+    let known = settled.get(&Subject::Identity(id.clone()))?.present.as_ref()?.fingerprint();
     let served = slot.fingerprint();
     (served != known).then(|| {
         let message = differs(ground, def, slot, known);

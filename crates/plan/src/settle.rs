@@ -3,6 +3,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod by_name;
+mod course;
 mod issued;
 mod renew;
 
@@ -10,17 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{AliasModel, Certificate, Entry, EntryId, EntryKind, Fingerprint, Format, fold_alias};
+use trustmason_keystore::{AliasModel, Certificate, Entry, EntryKind, Fingerprint, Format, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
 
 use crate::authority::{self, Authorities, Authority};
-use crate::change::{From, FromKind, IdentityState, Material, Options};
-use crate::constraints;
-use crate::days;
-use crate::finding::{Finding, Kind, Severity};
+use crate::change::{From, FromKind, Material, Options};
+use crate::constraints::{self, End, Terms};
+use crate::finding::{Finding, Kind};
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
-use crate::overlap::Overlap;
 use crate::standing::{Selection, Standing};
 use crate::target::HandOffTarget;
 use crate::text;
@@ -28,43 +27,7 @@ use crate::why::Why;
 
 pub(crate) use by_name::is_name_of;
 use by_name::{named_in_full, served};
-pub(crate) use issued::Request;
-
-/// A subject, settled.
-pub(crate) struct Settled {
-    pub state: IdentityState,
-    pub current: Option<Arc<Certificate>>,
-    /// What edges to it ask for.
-    pub material: Result<Material, Why>,
-    /// Where a known one comes from.
-    pub from: Option<From>,
-    /// The certificate this run makes for it.
-    pub renewal: Option<Renewal>,
-    /// The certificate it is changed for while both are trusted.
-    pub overlap: Option<Overlap>,
-    /// The key and request this run makes for it.
-    pub request: Option<Request>,
-    /// The authority whose reply is waited for.
-    pub awaits_reply: Option<String>,
-    /// Why a person must make it anew (hand-off identities).
-    pub by_hand: Option<(Kind, String)>,
-    pub findings: Vec<Finding>,
-}
-
-/// A certificate this run makes.
-pub(crate) struct Renewal {
-    pub store: StoreId,
-    pub alias: String,
-    pub entry: Option<EntryId>,
-    pub finding: Kind,
-    pub severity: Severity,
-    pub reason: String,
-    pub resumed: Option<Arc<Certificate>>,
-    /// Who issued it, nearest first; nobody if it is self-signed.
-    pub issuers: Vec<Arc<Certificate>>,
-    /// Where it comes from, if not from here.
-    pub from: Option<From>,
-}
+pub(crate) use course::{Asked, Course, Installation, KeyPlace, NewKey, Settled};
 
 /// What settling needs to know.
 pub(crate) struct Ground<'a> {
@@ -131,9 +94,8 @@ pub(crate) struct Settlement<'a> {
 impl Settlement<'_> {
     /// The identity that is made anew in this run in the place of a certificate.
     pub(crate) fn successor_of(&self, old: Fingerprint) -> Vec<IdentityId> {
-        let renewed = |id: &&IdentityId| {
-            self.subjects.get(&Subject::Identity((*id).clone())).is_some_and(|one| one.renewal.is_some())
-        };
+        let renewed =
+            |id: &&IdentityId| self.subjects.get(&Subject::Identity((*id).clone())).is_some_and(Settled::is_renewed);
         self.predecessors.get(&old).filter(renewed).cloned().into_iter().collect()
     }
 
@@ -179,7 +141,7 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     }
     for name in ground.topology.anchors.keys() {
         let (subject, one) = (Subject::Certificate(name.clone()), anchor(ground, name));
-        let findings = one.current.as_ref().and_then(|current| ended(ground, &subject, current)).into_iter().collect();
+        let findings = one.present.as_ref().and_then(|present| ended(ground, &subject, present)).into_iter().collect();
         settled.insert(subject, Settled { findings, ..one });
     }
     for authority in ground.authorities.values() {
@@ -197,15 +159,15 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     // A public root was nobody's, whatever the ledger says.
     predecessors.retain(|print, _| !ground.topology.public_roots.contains(print));
     let gone = gone_names(ground.topology, &settled);
-    let presented = settled.values().filter_map(|one| one.overlap.as_ref()).filter(|overlap| overlap.by_chain);
+    let presented = settled.values().filter_map(|one| one.course.overlap()).filter(|overlap| overlap.is_by_chain());
     let mut vouched: BTreeSet<Fingerprint> = presented.map(|overlap| overlap.old).collect();
     let authoritys = ground.authorities.values().flat_map(Authority::certificates);
     vouched.extend(authoritys.map(|(_, certificate)| certificate.fingerprint()));
     let in_doubt = authority::is_any_at_fault(ground.authorities);
     let stays =
-        |id: &IdentityId| settled.get(&Subject::Identity(id.clone())).is_none_or(|one: &Settled| one.renewal.is_none());
+        |id: &IdentityId| settled.get(&Subject::Identity(id.clone())).is_none_or(|one: &Settled| !one.is_renewed());
     let current = settled.iter().filter_map(|(subject, one)| match subject {
-        Subject::Identity(_) if one.renewal.is_none() => one.current.as_ref().map(|c| c.fingerprint()),
+        Subject::Identity(_) if !one.is_renewed() => one.present.as_ref().map(|c| c.fingerprint()),
         Subject::Identity(_) | Subject::Certificate(_) => None,
     });
     let served = served(ground.observed).filter(|(id, _)| stays(id)).map(|(_, print)| print);
@@ -213,41 +175,14 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     Settlement { subjects: settled, predecessors, vouched, in_doubt, presented, gone }
 }
 
-impl Settled {
-    /// The certificate that edges to it ask for, where it exists already.
-    pub(crate) fn known(&self) -> Option<Fingerprint> {
-        self.material.as_ref().ok()?.known()
-    }
-
-    /// Nothing is made anew and nobody is asked.
-    fn plain(state: IdentityState, current: Option<Arc<Certificate>>, material: Result<Material, Why>) -> Self {
-        Self {
-            state,
-            current,
-            material,
-            from: None,
-            renewal: None,
-            overlap: None,
-            request: None,
-            awaits_reply: None,
-            by_hand: None,
-            findings: Vec::new(),
-        }
-    }
-}
-
-fn unknown(why: Why) -> Settled {
-    Settled::plain(IdentityState::Unknown, None, Err(why))
-}
-
 fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
     let Some(standing) = ground.standings.get(store) else {
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
-        return unknown(why);
+        return Settled::unknown(why);
     };
-    let Some(facts) = standing.facts else {
+    let Some(facts) = standing.facts() else {
         let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
-        return unknown(Why::SourceBlocked { store: store.clone(), finding });
+        return Settled::unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
     if let Some(StagedLook::Unreadable(failure)) = ground.observed.staging.get(&def.id) {
         // A change of its certificate may be under way: neither is it gone on with nor given up.
@@ -256,7 +191,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
             class: failure.class,
             message: failure.message.clone(),
         };
-        return unknown(why);
+        return Settled::unknown(why);
     }
     match find_key(ground, facts, alias) {
         Held::Key(entry, chain) => renew::present(ground, def, standing, alias, entry, chain),
@@ -267,7 +202,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
                 holder: what,
                 remedy: format!("move it, or override the alias of {} in the spec", def.id),
             };
-            unknown(why)
+            Settled::unknown(why)
         }
     }
 }
@@ -345,16 +280,16 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     let subject = Subject::Identity(def.id.clone());
     let (certificate, from) = match found(ground, &subject) {
         Ok(found) => found,
-        Err(why) => return unknown(why),
+        Err(why) => return Settled::unknown(why),
     };
     let faults = constraints::judge(&certificate, def, ground.now);
     let mut findings = renew::soft_findings(ground, def, &certificate, &faults);
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
-    let material = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
+    let asked = if let Some(why) = ground.topology.distrust.get(&fingerprint) {
         Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() })
     } else if named {
-        Ok(Material::Known(fingerprint))
+        Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) })
     } else {
         Err(Why::NameMismatch {
             subject: def.id.to_string(),
@@ -386,25 +321,27 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
             by_hand = Some((Kind::IssuerMismatch, message));
         }
     }
-    let state = if by_hand.is_some() { IdentityState::RenewDue } else { IdentityState::Active };
-    Settled { from: Some(from), by_hand, findings, ..Settled::plain(state, Some(certificate), material) }
+    let course = by_hand.map_or(Course::Rest, |(finding, why)| Course::ByHand { finding, why });
+    Settled { asked, present: Some(certificate), course, findings }
 }
 
 /// What is to be said of the dates of a certificate that stores trust though it is no host's: nothing that was issued below it
 /// is taken after its end, and nobody here can renew it.
 fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
     let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
-    let now = ground.now.as_second();
+    // Nobody here makes it anew.
+    let terms = Terms { renew_before_days: 0, warn_before_days: ground.topology.policy.warn_before_days };
     let day = text::day(certificate.not_after());
-    let soon = days::term(ground.topology.policy.warn_before_days);
-    let (kind, dates) = if certificate.not_after() < now {
-        (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it"))
-    } else if certificate.not_before() > now {
-        (Kind::NotYetValid, format!("is not valid before {}", text::day(certificate.not_before())))
-    } else if days::between(now, certificate.not_after()) < soon {
-        (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
-    } else {
-        return None;
+    let dates = constraints::dates(certificate, terms, ground.now);
+    let (kind, dates) = match (dates.end, dates.begins) {
+        (End::Past, _) => (Kind::Expired, format!("ended on {day}, and with it whatever was issued below it")),
+        (End::Due | End::Soon | End::Far, Some(from)) => {
+            (Kind::NotYetValid, format!("is not valid before {}", text::day(from)))
+        }
+        (End::Due | End::Soon, None) => {
+            (Kind::Expiring, format!("ends on {day}, and with it whatever was issued below it"))
+        }
+        (End::Far, None) => return None,
     };
     let name = text::escape(certificate.subject());
     let message = format!("{subject}, {name}, {dates}; ask its owner for the next one and declare that");
@@ -425,33 +362,34 @@ fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
     authority.withheld().map(one).collect()
 }
 
+/// A certificate that stays as it is: edges ask for it, unless the spec distrusts it.
+fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, from: From) -> Settled {
+    let fingerprint = certificate.fingerprint();
+    let asked = match ground.topology.distrust.get(&fingerprint) {
+        Some(why) => Err(Why::Distrusted { subject, why: why.clone() }),
+        None => Ok(Asked { material: Material::Known(Arc::clone(&certificate)), from: Some(from) }),
+    };
+    Settled { asked, present: Some(certificate), course: Course::Rest, findings: Vec::new() }
+}
+
 /// A certificate of an authority, which its root's pin or its own vouches for.
 fn vouching(ground: &Ground<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
-    let fingerprint = certificate.fingerprint();
-    let material = match ground.topology.distrust.get(&fingerprint) {
-        Some(why) => Err(Why::Distrusted { subject: text::escape(certificate.subject()), why: why.clone() }),
-        None => Ok(Material::Known(fingerprint)),
-    };
-    let from = From { kind: FromKind::File, place, sha256: Some(fingerprint) };
-    Settled { from: Some(from), ..Settled::plain(IdentityState::Active, Some(Arc::clone(certificate)), material) }
+    let from = From { kind: FromKind::File, place, sha256: Some(certificate.fingerprint()) };
+    pinned(ground, Arc::clone(certificate), text::escape(certificate.subject()), from)
 }
 
 fn anchor(ground: &Ground<'_>, name: &str) -> Settled {
     let subject = Subject::Certificate(name.to_owned());
     let (certificate, from) = match found(ground, &subject) {
         Ok(found) => found,
-        Err(why) => return unknown(why),
+        Err(why) => return Settled::unknown(why),
     };
     let fingerprint = certificate.fingerprint();
-    let pinned = ground.topology.anchors.get(name).and_then(|a| a.sha256);
-    if let Some(pinned) = pinned.filter(|p| *p != fingerprint) {
-        return unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint });
+    let pin = ground.topology.anchors.get(name).and_then(|a| a.sha256);
+    if let Some(pinned) = pin.filter(|p| *p != fingerprint) {
+        return Settled::unknown(Why::PinMismatch { subject: subject.to_string(), pinned, found: fingerprint });
     }
-    let material = match ground.topology.distrust.get(&fingerprint) {
-        Some(why) => Err(Why::Distrusted { subject: subject.to_string(), why: why.clone() }),
-        None => Ok(Material::Known(fingerprint)),
-    };
-    Settled { from: Some(from), ..Settled::plain(IdentityState::Active, Some(certificate), material) }
+    pinned(ground, certificate, subject.to_string(), from)
 }
 
 fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, From), Why> {
@@ -496,10 +434,17 @@ fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) 
                 Subject::Identity(_) | Subject::Certificate(_) => None,
             })
             .collect();
-        if own.iter().all(|(_, one)| {
-            one.material.is_ok() && one.by_hand.is_none() && one.overlap.is_none() && one.request.is_none()
-        }) {
-            let renewed = own.iter().filter(|(_, one)| one.renewal.is_some());
+        let stays = |one: &Settled| match &one.course {
+            Course::Rotate(_) | Course::Request(_) | Course::ByHand { .. } => false,
+            Course::Unknown
+            | Course::Rest
+            | Course::Renew(_)
+            | Course::AtAuthority { .. }
+            | Course::Replied
+            | Course::Stuck { .. } => one.asked.is_ok(),
+        };
+        if own.iter().all(|(_, one)| stays(one)) {
+            let renewed = own.iter().filter(|(_, one)| one.is_renewed());
             let waits: Vec<IdentityId> = renewed.map(|(id, _)| (*id).clone()).collect();
             gone.extend(host.formerly.iter().map(|name| (name.as_str(), waits.clone())));
         }
@@ -512,16 +457,16 @@ fn predecessors(observed: &Observed, settled: &BTreeMap<Subject, Settled>) -> BT
     let mut all: BTreeMap<Fingerprint, IdentityId> =
         observed.ledger.predecessors.iter().map(|(f, p)| (*f, p.identity.clone())).collect();
     for (subject, one) in settled {
-        if let (Subject::Identity(id), Some(current), Some(_)) = (subject, &one.current, &one.renewal) {
-            all.insert(current.fingerprint(), id.clone());
+        if let (Subject::Identity(id), Some(present), true) = (subject, &one.present, one.is_renewed()) {
+            all.insert(present.fingerprint(), id.clone());
         }
     }
     // What is in use again, or may still be, is nobody's predecessor.
     for one in settled.values() {
-        if let Ok(Material::Known(fingerprint)) = &one.material {
-            all.remove(fingerprint);
+        if let Some(fingerprint) = one.known() {
+            all.remove(&fingerprint);
         }
-        if let Some(overlap) = &one.overlap {
+        if let Some(overlap) = one.course.overlap() {
             all.remove(&overlap.old);
         }
     }

@@ -2,9 +2,8 @@
 //! ours to take away.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, Fingerprint};
+use trustmason_keystore::{Entry, Fingerprint};
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::Place;
 use trustmason_spec::windows::CertificateKind;
@@ -18,7 +17,7 @@ use crate::target::Called;
 
 impl Standing<'_> {
     fn shelf(&self, entry: &Entry) -> Option<&Shelf> {
-        self.facts?.shelves.get(&entry.id)
+        self.facts()?.shelves.get(&entry.id)
     }
 
     /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
@@ -48,7 +47,7 @@ pub(crate) fn findings(
     wanted: &BTreeMap<Fingerprint, String>,
 ) -> Vec<Finding> {
     let mut out = Vec::new();
-    let Some(facts) = standing.facts.filter(|facts| !facts.shelves.is_empty()) else { return out };
+    let Some(facts) = standing.facts().filter(|facts| !facts.shelves.is_empty()) else { return out };
     let id = &standing.def.id;
     for entry in &facts.entries {
         let Some(slot) = trusted(entry) else { continue };
@@ -86,16 +85,14 @@ pub(crate) fn findings(
 }
 
 /// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
-pub(crate) fn once_per_machine(manual: &mut [Manual], known: &BTreeMap<Fingerprint, Arc<Certificate>>) {
+pub(crate) fn once_per_machine(manual: &mut [Manual]) {
     let mut brought: BTreeMap<(Fqdn, String, Material), Called> = BTreeMap::new();
     for work in manual {
         let Some(place) = work.system.clone() else { continue };
         for item in work.add.iter().chain(&work.verify) {
             // Of one that is made in this run nobody knows the kind yet; it is a server's own, and goes where those go.
             let store = match &item.material {
-                Material::Known(print) => {
-                    known.get(print).map_or(place.main, |certificate| place.store_for(certificate))
-                }
+                Material::Known(certificate) => place.store_for(certificate),
                 Material::Minted(_) => place.store_of(CertificateKind::Root),
             };
             let key = (work.target().host().clone(), place.path(store).to_lowercase(), item.material.clone());

@@ -7,7 +7,7 @@ use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Access, DeclaredFormat, Place, Side, StoreDef, Topology, Write};
 
-use crate::change::Options;
+use crate::change::{Expect, Options, StoreState};
 use crate::finding::Kind;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
 use crate::settle::Index;
@@ -16,20 +16,45 @@ use crate::why::Why;
 /// One store's standing.
 pub(crate) struct Standing<'a> {
     pub def: &'a StoreDef,
-    /// What was read of it, if it could be.
-    pub facts: Option<&'a StoreFacts>,
-    /// Why nothing may be written to it.
-    pub blocked: Option<Why>,
-    /// It does not exist and may be made.
-    pub creatable: bool,
-    /// A person writes it.
-    pub hand_off: bool,
-    /// Nobody can see it.
-    pub unobserved: bool,
+    pub sight: Sight<'a>,
     /// `--host` and `--side` let it be judged.
     pub selected: bool,
     /// Where it is, for people.
     pub path: String,
+}
+
+/// What is seen of a store, and so what may be done with it.
+pub(crate) enum Sight<'a> {
+    /// It opened and may be written.
+    Open(&'a StoreFacts),
+    /// There is none yet, and it may be made.
+    Vacant,
+    /// A person writes it, and a copy of it opened.
+    Mirror(&'a StoreFacts),
+    /// Nobody can see it; a person writes it, if anybody does.
+    Unseen,
+    /// Nothing may be written to it.
+    Blocked {
+        /// What was found of it all the same.
+        found: Found<'a>,
+        /// What stands in the way.
+        why: Why,
+    },
+}
+
+/// What was found of a store that is blocked.
+#[derive(Clone, Copy)]
+pub(crate) enum Found<'a> {
+    /// Its content.
+    Content(&'a StoreFacts),
+    /// That there is none yet, and that it could be made.
+    Vacant,
+    /// That there is none, and that it is never made here.
+    Missing,
+    /// Nothing: it did not open, or was out of reach.
+    Closed,
+    /// Nothing: nobody can see it.
+    Unseen,
 }
 
 /// Which hosts were asked for.
@@ -71,8 +96,8 @@ pub(crate) fn take<'a>(
     let mut standings: BTreeMap<StoreId, Standing<'a>> =
         topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, index, def))).collect();
     for unclear in &observed.unclear {
-        if let Some(standing) = standings.get_mut(&unclear.store).filter(|standing| standing.blocked.is_none()) {
-            standing.blocked = Some(Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() });
+        if let Some(standing) = standings.get_mut(&unclear.store).filter(|standing| standing.blocked().is_none()) {
+            standing.block(Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() });
         }
     }
     block_same_files(&mut standings);
@@ -92,61 +117,63 @@ fn one<'a>(
         Place::Pair { certificate, .. } => certificate.shown.clone(),
         Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
     };
-    let mut standing = Standing {
-        def,
-        facts: None,
-        blocked: None,
-        creatable: false,
-        hand_off: def.write == Write::HandOff,
-        unobserved: false,
-        selected: selection.takes(topology, &def.id.host),
-        path: shown.clone(),
-    };
+    let (sight, path) = sight(topology, observed, index, def, &shown);
+    Standing { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
+}
+
+/// What is seen of a store, and where it really is, if that was found out. `shown` is where the spec says that it is.
+fn sight<'a>(
+    topology: &'a Topology,
+    observed: &'a Observed,
+    index: &Index<'a>,
+    def: &'a StoreDef,
+    shown: &str,
+) -> (Sight<'a>, Option<String>) {
     let access = topology.hosts.get(&def.id.host).map(|h| &h.access);
     if def.write == Write::Never || access == Some(&Access::None) {
-        standing.unobserved = true;
-        return standing;
+        return (Sight::Unseen, None);
     }
-    if !standing.hand_off
-        && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host)
-    {
-        standing.blocked = Some(Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() });
-        return standing;
+    let by_hand = def.write == Write::HandOff;
+    if !by_hand && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host) {
+        let why = Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() };
+        return (Sight::Blocked { found: Found::Closed, why }, None);
     }
     match observed.stores.get(&def.id) {
         Some(StoreLook::Readable(facts)) => {
-            standing.path = facts.path.display().to_string();
-            standing.facts = Some(facts);
-            standing.blocked = wrong_format(def, facts)
+            let why = wrong_format(def, facts)
                 .or_else(|| emptied(index, def, facts))
                 .or_else(|| jvm_unloadable(topology, facts));
+            let sight = match why {
+                Some(why) => Sight::Blocked { found: Found::Content(facts), why },
+                None if by_hand => Sight::Mirror(facts),
+                None => Sight::Open(facts),
+            };
+            (sight, Some(facts.path.display().to_string()))
         }
         Some(StoreLook::Absent { path, parent }) => {
-            standing.path = path.display().to_string();
-            if standing.hand_off {
-                standing.unobserved = true;
+            let path = path.display().to_string();
+            let sight = if by_hand {
+                Sight::Unseen
             } else if def.create && *parent {
-                standing.creatable = true;
+                Sight::Vacant
             } else {
-                standing.blocked =
-                    Some(Why::StoreMissing { path: standing.path.clone(), variables: def.variables.clone() });
-            }
+                let why = Why::StoreMissing { path: path.clone(), variables: def.variables.clone() };
+                Sight::Blocked { found: Found::Missing, why }
+            };
+            (sight, Some(path))
         }
         Some(StoreLook::Unreadable(failure)) => {
-            if let Some(path) = &failure.path {
-                standing.path = path.display().to_string();
-            }
-            standing.blocked = Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
+            let why = Why::StoreUnreadable { class: failure.class, message: failure.message.clone() };
+            let path = failure.path.as_ref().map(|path| path.display().to_string());
+            (Sight::Blocked { found: Found::Closed, why }, path)
         }
-        Some(StoreLook::Unobserved) => standing.unobserved = true,
+        Some(StoreLook::Unobserved) => (Sight::Unseen, None),
         None => {
-            standing.blocked = Some(Why::StoreUnreadable {
-                class: FailureClass::Unreadable,
-                message: format!("{shown} was not looked at"),
-            });
+            let message = format!("{shown} was not looked at");
+            let why = Why::StoreUnreadable { class: FailureClass::Unreadable, message };
+            (Sight::Blocked { found: Found::Closed, why }, None)
         }
     }
-    standing
 }
 
 /// Stores that are one: each is blocked and names another. Without a path the store's own is told.
@@ -155,7 +182,7 @@ fn block_each_other(standings: &mut BTreeMap<StoreId, Standing<'_>>, ids: &[Stor
         let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
         if let Some(standing) = standings.get_mut(id) {
             let path = path.map_or_else(|| standing.path.clone(), str::to_owned);
-            standing.blocked = Some(Why::SameFile { other, path });
+            standing.block(Why::SameFile { other, path });
         }
     }
 }
@@ -163,7 +190,7 @@ fn block_each_other(standings: &mut BTreeMap<StoreId, Standing<'_>>, ids: &[Stor
 /// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
 fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
-    for (id, standing) in standings.iter().filter(|(_, s)| s.def.place == Place::Windows && !s.hand_off) {
+    for (id, standing) in standings.iter().filter(|(_, s)| s.def.place == Place::Windows && !s.is_hand_off()) {
         for system in standing.def.system.iter().flat_map(|place| place.stores().into_iter().map(|s| place.path(s))) {
             seen.entry((id.host.clone(), system.to_lowercase())).or_default().push(id.clone());
         }
@@ -221,7 +248,7 @@ fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
 fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     let mut seen: BTreeMap<(u64, u64), Vec<StoreId>> = BTreeMap::new();
     for (id, standing) in standings.iter() {
-        if let Some(file) = standing.facts.and_then(|f| f.file) {
+        if let Some(file) = standing.facts().and_then(|f| f.file) {
             seen.entry(file).or_default().push(id.clone());
         }
     }
@@ -230,9 +257,78 @@ fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     }
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
+    /// What was read of it, if it could be.
+    pub(crate) fn facts(&self) -> Option<&'a StoreFacts> {
+        match self.sight {
+            Sight::Open(facts) | Sight::Mirror(facts) | Sight::Blocked { found: Found::Content(facts), .. } => {
+                Some(facts)
+            }
+            Sight::Vacant | Sight::Unseen | Sight::Blocked { .. } => None,
+        }
+    }
+
+    /// Why nothing may be written to it.
+    pub(crate) fn blocked(&self) -> Option<&Why> {
+        match &self.sight {
+            Sight::Blocked { why, .. } => Some(why),
+            Sight::Open(_) | Sight::Vacant | Sight::Mirror(_) | Sight::Unseen => None,
+        }
+    }
+
     /// The finding that blocks it, if it is blocked.
     pub(crate) fn blocking(&self) -> Option<Kind> {
-        self.blocked.as_ref().map(Why::finding)
+        self.blocked().map(Why::finding)
+    }
+
+    /// From now on nothing may be written to it.
+    pub(crate) fn block(&mut self, why: Why) {
+        let found = match self.sight {
+            Sight::Open(facts) | Sight::Mirror(facts) => Found::Content(facts),
+            Sight::Vacant => Found::Vacant,
+            Sight::Unseen => Found::Unseen,
+            Sight::Blocked { found, .. } => found,
+        };
+        self.sight = Sight::Blocked { found, why };
+    }
+
+    /// Whether a person writes it.
+    pub(crate) fn is_hand_off(&self) -> bool {
+        self.def.write == Write::HandOff
+    }
+
+    /// Whether a person writes it, or nobody can see it: what it holds is known by what people say.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.is_hand_off() || matches!(self.sight, Sight::Unseen | Sight::Blocked { found: Found::Unseen, .. })
+    }
+
+    /// Whether there is none yet, and it could be made.
+    pub(crate) fn is_vacant(&self) -> bool {
+        matches!(self.sight, Sight::Vacant | Sight::Blocked { found: Found::Vacant, .. })
+    }
+
+    /// How it presents itself.
+    pub(crate) fn state(&self) -> StoreState {
+        match self.sight {
+            Sight::Open(_) | Sight::Mirror(_) => StoreState::Readable,
+            Sight::Vacant => StoreState::Absent,
+            Sight::Unseen => StoreState::Unobserved,
+            Sight::Blocked { found, .. } => match found {
+                Found::Content(_) => StoreState::Readable,
+                Found::Missing => StoreState::Absent,
+                // One that could be made is blocked where it cannot be told what a run did there.
+                Found::Vacant | Found::Closed => StoreState::Unreadable,
+                Found::Unseen => StoreState::Unobserved,
+            },
+        }
+    }
+
+    /// What it must be when it is written; `None` if it is never written.
+    pub(crate) fn expect(&self) -> Option<Expect> {
+        match self.sight {
+            Sight::Open(facts) => Some(Expect::Digest(facts.sha256)),
+            Sight::Vacant => Some(Expect::Absent),
+            Sight::Mirror(_) | Sight::Unseen | Sight::Blocked { .. } => None,
+        }
     }
 }

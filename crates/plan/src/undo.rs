@@ -17,7 +17,7 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
 
 use crate::change::Options;
-use crate::constraints;
+use crate::constraints::{self, Terms};
 use crate::handoff::{self, Presence};
 use crate::ledger::Seen;
 use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
@@ -236,7 +236,7 @@ impl View<'_, '_> {
         let present = self.presents_now();
         let future = home.map(|home| self.presents_in(&home.after));
         let future = future.as_ref().unwrap_or(&present);
-        if self.standing.hand_off || self.standing.unobserved {
+        if self.standing.is_by_hand() {
             return self.by_hand(future, &present);
         }
         let trusts = self.trusts_now();
@@ -350,7 +350,7 @@ impl View<'_, '_> {
         let Source::KeyEntry { store, .. } = &self.def.source else { return true };
         let Some(home) = self.ground.standings.get(store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
-        let unchanged = then.is_some() && then == home.facts.map(StoreFacts::seen).as_ref();
+        let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
         let pending = self.ground.observed.ledger.restarts.contains_key(service);
         overlap::has_read(self.ground, home, service) || (unchanged && !pending)
     }
@@ -376,14 +376,14 @@ impl View<'_, '_> {
     /// Whether anybody could make use of the trust: nobody takes a certificate that has ended or is distrusted.
     fn is_of_use(&self, future: &Presents) -> bool {
         let Presents::This(presented) = future else { return true };
-        presented.leaf.not_after() >= self.ground.now.as_second()
+        !constraints::dates(&presented.leaf, Terms::default(), self.ground.now).is_past()
             && !self.ground.topology.distrust.contains_key(&presented.leaf.fingerprint())
     }
 
     fn presents_now(&self) -> Presents {
         match &self.def.source {
             Source::KeyEntry { store, alias } => {
-                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts) else {
+                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be looked at"));
                 };
                 key_in(facts.format, &facts.entries, alias)
@@ -407,9 +407,9 @@ impl View<'_, '_> {
     }
 
     fn trusts_now(&self) -> Trusts {
-        match self.standing.facts {
+        match self.standing.facts() {
             Some(facts) => Trusts::These(anchors(&facts.entries)),
-            None if self.standing.creatable => Trusts::These(Vec::new()),
+            None if self.standing.is_vacant() => Trusts::These(Vec::new()),
             None => Trusts::Unseen(format!("{} cannot be looked at", self.edge.store)),
         }
     }

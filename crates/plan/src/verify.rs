@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_spec::name::{Fqdn, ServiceId, StoreId};
+use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
 use crate::change::{
-    Change, ChangeId, Deed, EdgeVerdict, Manual, ManualKind, Material, Phase, Plan, StoreVerdict, Wait,
+    After, Change, ChangeId, Deed, EdgeVerdict, IdentityVerdict, Manual, ManualKind, Material, Phase, Plan,
+    StoreVerdict, Wait,
 };
 use crate::target::{HandOffTarget, TargetKind};
 
@@ -77,6 +78,7 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     desk.removals();
     desk.order();
     desk.edges();
+    desk.identities();
     desk.findings();
     desk.work();
     desk.restarts();
@@ -160,17 +162,12 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn certificate(&mut self, place: impl Display, fingerprint: Fingerprint) {
-        if !self.plan.certificates.contains_key(&fingerprint) {
-            self.missing(place, format!("certificate {fingerprint}"));
-        }
-    }
-
     fn material(&mut self, place: impl Display, material: &Material) {
         match material {
-            Material::Known(fingerprint) => self.certificate(place, *fingerprint),
-            Material::Minted(id) if self.plan.mints.contains_key(id) => {}
-            Material::Minted(id) => self.missing(place, format!("a new certificate of {id}")),
+            Material::Minted(id) if !self.plan.mints.contains_key(id) => {
+                self.missing(place, format!("a new certificate of {id}"))
+            }
+            Material::Known(_) | Material::Minted(_) => {}
         }
     }
 
@@ -180,7 +177,12 @@ impl<'a> Desk<'a> {
             match &change.deed {
                 Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
                 Deed::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
-                    Some(mint) if mint.store == change.store => {}
+                    Some(mint) if mint.store == change.store => {
+                        let resumed = mint.resumed.as_ref().map(|certificate| certificate.fingerprint());
+                        if after(change) != resumed {
+                            self.contradiction(&place, format!("another key of {identity} is resumed"));
+                        }
+                    }
                     Some(mint) => self.contradiction(&place, format!("the key of {identity} goes to {}", mint.store)),
                     None => self.missing(&place, format!("a new key of {identity}")),
                 },
@@ -215,9 +217,6 @@ impl<'a> Desk<'a> {
             if !self.stores.contains(&edge.store) {
                 self.missing(&place, format!("store {}", edge.store));
             }
-            if let Some(fingerprint) = edge.sha256 {
-                self.certificate(&place, fingerprint);
-            }
             if let EdgeVerdict::Change(id) = &edge.verdict {
                 match self.change(*id) {
                     Some(change) if change.store == edge.store => {}
@@ -225,6 +224,43 @@ impl<'a> Desk<'a> {
                     None => self.missing(&place, format!("change {id}")),
                 }
             }
+        }
+    }
+
+    /// An identity's new key comes by the change that is said, and is made where one is said to be made.
+    fn identities(&mut self) {
+        let plan = self.plan;
+        let mut makes: BTreeSet<&IdentityId> = BTreeSet::new();
+        for view in &plan.identities {
+            let place = format!("identity {}", view.id);
+            let made = match &view.verdict {
+                IdentityVerdict::Change(id) => {
+                    match self.change(*id).map(|change| &change.deed) {
+                        Some(Deed::InstallKey { identity, .. }) if *identity == view.id => {}
+                        Some(_) => self.contradiction(&place, format!("change {id} gives it no key")),
+                        None => self.missing(&place, format!("change {id}")),
+                    }
+                    true
+                }
+                IdentityVerdict::Begins | IdentityVerdict::Requests => true,
+                // One that begins may be held at once.
+                IdentityVerdict::Held(_) => plan.mints.contains_key(&view.id),
+                IdentityVerdict::Rests
+                | IdentityVerdict::GoesOn
+                | IdentityVerdict::Waits { .. }
+                | IdentityVerdict::Manual(_)
+                | IdentityVerdict::Blocked(_)
+                | IdentityVerdict::Unknown => false,
+            };
+            if made {
+                makes.insert(&view.id);
+                if !plan.mints.contains_key(&view.id) {
+                    self.missing(&place, "a new key of it");
+                }
+            }
+        }
+        for id in plan.mints.keys().filter(|id| !makes.contains(id)) {
+            self.contradiction(format!("the new key of {id}"), "the identity gets none");
         }
     }
 
@@ -301,9 +337,14 @@ impl<'a> Desk<'a> {
             if mint.identity != *id {
                 self.contradiction(&place, format!("it is one of {}", mint.identity));
             }
-            if let Some(fingerprint) = mint.resumed {
-                self.certificate(&place, fingerprint);
-            }
         }
+    }
+}
+
+/// The certificate that a change leaves, where it exists already.
+fn after(change: &Change) -> Option<Fingerprint> {
+    match &change.after {
+        After::Known(view) => Some(view.sha256),
+        After::Minted { .. } | After::Alias(_) | After::Gone => None,
     }
 }

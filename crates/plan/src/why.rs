@@ -206,6 +206,38 @@ pub enum Why {
 }
 
 impl Why {
+    /// Whether an identity with this reason is all that is blocked by it. Other reasons block a store, or the edges to the
+    /// identity, which say so.
+    pub(crate) fn is_of_identity_alone(&self) -> bool {
+        match self {
+            Self::AliasConflict { .. } | Self::OutsideSelection { .. } => true,
+            Self::Unreachable { .. }
+            | Self::StoreMissing { .. }
+            | Self::StoreEmpty { .. }
+            | Self::StoreUnreadable { .. }
+            | Self::OutcomeUnclear { .. }
+            | Self::SameFile { .. }
+            | Self::JvmUnloadable { .. }
+            | Self::Unread { .. }
+            | Self::TooManyDeletes { .. }
+            | Self::SourceMissing { .. }
+            | Self::SourceAmbiguous { .. }
+            | Self::SourceUnreadable { .. }
+            | Self::SourceBlocked { .. }
+            | Self::NameMismatch { .. }
+            | Self::PinMismatch { .. }
+            | Self::Distrusted { .. }
+            | Self::JvmCannotTell { .. }
+            | Self::JvmRefuses { .. }
+            | Self::TrusterBlocked { .. }
+            | Self::Newer { .. }
+            | Self::UnknownAuthority { .. }
+            | Self::UnpinnedRoot { .. }
+            | Self::AwaitsReply { .. }
+            | Self::IssuerMismatch { .. } => false,
+        }
+    }
+
     /// The finding it stands for.
     pub fn finding(&self) -> Kind {
         match self {

@@ -379,7 +379,7 @@ impl Document {
                     of: Some(m.target().kind()),
                     why: m.reason.clone(),
                     steps: m.steps.clone(),
-                    files: crate::pack::file_names(m, &plan.certificates),
+                    files: crate::pack::file_names(m),
                 })
                 .collect(),
             summary: plan.summary,
@@ -451,8 +451,8 @@ fn identity(view: &crate::change::IdentityView) -> IdentityDocument {
         id: view.id.to_string(),
         state: view.state,
         issuer: view.issuer.clone(),
-        sha256: view.sha256.map(hex),
-        not_after: view.not_after.map(text::time),
+        sha256: view.certificate.as_ref().map(|certificate| hex(certificate.fingerprint())),
+        not_after: view.certificate.as_ref().map(|certificate| text::time(certificate.not_after())),
         awaits: view.awaits.clone(),
     }
 }

@@ -151,9 +151,7 @@ fn a_pack_holds_the_certificates_the_steps_and_the_way_back() {
     let (world, id) = estate();
     let plan = judge(&world, &mirror(&world, &id, &[wsm()]));
     let minted = BTreeMap::new();
-    let files =
-        pack::render(&plan.manual[0], &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan))
-            .unwrap();
+    let files = pack::render(&plan.manual[0], &Resolved { minted: &minted }, &Frame::of(&plan)).unwrap();
     let names: Vec<_> = files.iter().map(|(n, _)| n.as_str()).collect();
     let file = format!("h0.acme.example_iis-{}.pem", iis().print().short());
     assert_eq!(names, ["STEPS.md", file.as_str(), "pack.json"]);
@@ -241,7 +239,7 @@ fn a_new_certificate_goes_into_the_pack_known_after_apply_and_its_predecessor_ou
     assert_eq!(manual.add[0].material, trustmason_plan::change::Material::Minted(IdentityId::new(host(0), "wsm")));
     assert_eq!(manual.remove.len(), 1);
     let minted = BTreeMap::new();
-    let early = pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan));
+    let early = pack::render(manual, &Resolved { minted: &minted }, &Frame::of(&plan));
     assert!(early.is_none(), "a pack without its certificate is never written");
 }
 
@@ -272,8 +270,8 @@ fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
     let seen = mirror(&world, &id, &[wsm(), iis(), &live, &address, &pool().retired[0]]);
     let plan = judge(&world, &seen);
     let manual = plan.manual.iter().find(|m| m.target().store() == Some(&id)).unwrap();
-    let asked: Vec<_> = manual.remove.iter().map(|i| i.material.clone()).collect();
-    assert_eq!(asked, [trustmason_plan::change::Material::Known(pool().retired[0].print())]);
+    let asked: Vec<_> = manual.remove.iter().map(|i| i.sha256).collect();
+    assert_eq!(asked, [pool().retired[0].print()]);
 }
 
 /// Two stores of one Windows that people fill, both trusting h0's `iis`.
@@ -297,8 +295,7 @@ fn windows() -> (World, [StoreId; 2]) {
 fn rendered(plan: &Plan, id: &StoreId) -> BTreeMap<String, Vec<u8>> {
     let minted = BTreeMap::new();
     let manual = plan.manual.iter().find(|manual| manual.target().store() == Some(id)).unwrap();
-    let files =
-        pack::render(manual, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(plan)).unwrap();
+    let files = pack::render(manual, &Resolved { minted: &minted }, &Frame::of(plan)).unwrap();
     files.into_iter().collect()
 }
 
@@ -388,8 +385,7 @@ fn a_store_and_an_identity_of_one_name_are_two_packs() {
     for (work, name) in plan.manual.iter().zip(names) {
         assert_eq!(work.called.to_string(), name);
         assert_eq!(plan.called(work.target()), name);
-        let files =
-            pack::render(work, &Resolved { known: &plan.certificates, minted: &minted }, &Frame::of(&plan)).unwrap();
+        let files = pack::render(work, &Resolved { minted: &minted }, &Frame::of(&plan)).unwrap();
         let steps = files.iter().find(|(name, _)| name == "STEPS.md").unwrap();
         let steps = String::from_utf8(steps.1.clone()).unwrap();
         assert!(steps.lines().next().unwrap().ends_with(name), "{steps}");
@@ -530,7 +526,8 @@ fn brought(world: &mut World, id: &StoreId) {
     let plan = judge(world, &unseen(world, id));
     let work = plan.manual.iter().find(|work| work.target().store() == Some(id)).expect("there is a pack");
     let prints = |items: &[ManualItem]| items.iter().filter_map(|item| item.material.known()).collect::<BTreeSet<_>>();
-    let (add, gone) = (prints(&[work.add.clone(), work.verify.clone()].concat()), prints(&work.remove));
+    let add = prints(&[work.add.clone(), work.verify.clone()].concat());
+    let gone: BTreeSet<_> = work.remove.iter().map(|item| item.sha256).collect();
     let target = HandOffTarget::Store(id.clone());
     let earlier = world.ledger.handoffs.get(&target).and_then(|h| h.confirmed.clone());
     let mut holds = earlier.map(|e| e.holds).unwrap_or_default();
@@ -582,8 +579,8 @@ fn what_a_persons_word_brought_is_asked_to_be_removed_as_well() {
     world.apply(&judge(&world, &unseen(&world, &id)));
     world.ack_all();
     let plan = judge(&world, &unseen(&world, &id));
-    let asked: Vec<_> = plan.manual.iter().flat_map(|work| &work.remove).map(|item| item.material.known()).collect();
-    assert_eq!(asked, [Some(old)]);
+    let asked: Vec<_> = plan.manual.iter().flat_map(|work| &work.remove).map(|item| item.sha256).collect();
+    assert_eq!(asked, [old]);
     assert!(!plan.is_settled());
     brought(&mut world, &id);
     world.apply(&judge(&world, &unseen(&world, &id)));

@@ -4,10 +4,12 @@
 use crate::world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Certificate;
 use trustmason_plan::change::{
-    After, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, ManualKind, Material, Plan, StoreVerdict, Wait,
+    After, Blocked, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind,
+    Material, Obstacle, Plan, StoreVerdict, Wait,
 };
 use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::StoreLook;
@@ -46,8 +48,9 @@ fn plan() -> Plan {
     judged(&world.topology, &observed, &world.options, now())
 }
 
-fn nobody() -> Fingerprint {
-    Fingerprint::of(b"nobody")
+/// A certificate that no change of the plan brings.
+fn other() -> Arc<Certificate> {
+    Arc::clone(&pool().retired[0].certificate)
 }
 
 fn first(plan: &mut Plan, is: impl Fn(&Deed) -> bool) -> &mut Change {
@@ -91,6 +94,11 @@ fn material(plan: &mut Plan, new: Material) {
     *material = new;
 }
 
+fn identity<'p>(plan: &'p mut Plan, name: &str) -> &'p mut IdentityView {
+    let id = IdentityId::new(host(0), name);
+    plan.identities.iter_mut().find(|view| view.id == id).unwrap()
+}
+
 /// What is broken, how, and what is said of it.
 type Break = (&'static str, fn(&mut Plan), &'static str);
 
@@ -127,7 +135,7 @@ const BREAKS: &[Break] = &[
         |p| p.stores.iter_mut().for_each(|s| s.expect = None),
         "nothing it is expected to be",
     ),
-    ("a change's certificate", |p| material(p, Material::Known(nobody())), "speaks of certificate"),
+    ("a change's certificate", |p| material(p, Material::Known(other())), "is not what it puts there"),
     (
         "a change's new certificate",
         |p| material(p, Material::Minted(IdentityId::new(host(0), "iis"))),
@@ -146,8 +154,8 @@ const BREAKS: &[Break] = &[
     ),
     (
         "a resumed key",
-        |p| p.mints.values_mut().for_each(|mint| mint.resumed = Some(nobody())),
-        "the new key of h0.acme.example/wsm speaks of certificate",
+        |p| p.mints.values_mut().for_each(|mint| mint.resumed = Some(other())),
+        "another key of h0.acme.example/wsm is resumed",
     ),
     (
         "what stands there afterwards",
@@ -160,7 +168,7 @@ const BREAKS: &[Break] = &[
             let change = first(p, replaces);
             change.after = After::Known(change.before.clone().unwrap());
             let Deed::Replace { material, .. } = &mut change.deed else { panic!() };
-            *material = Material::Known(nobody());
+            *material = Material::Known(other());
         },
         "what stands there afterwards is not what it puts there",
     ),
@@ -208,7 +216,6 @@ const BREAKS: &[Break] = &[
         "waits for itself",
     ),
     ("an edge's store", |p| p.edges[0].store = StoreId::new(host(1), "gone"), "store h1.acme.example/gone"),
-    ("an edge's certificate", |p| p.edges[0].sha256 = Some(nobody()), "speaks of certificate"),
     ("an edge's change", |p| p.edges[0].verdict = EdgeVerdict::Change(ChangeId(99)), "speaks of change 99"),
     (
         "an edge of another store's change",
@@ -218,6 +225,29 @@ const BREAKS: &[Break] = &[
         },
         "is one of",
     ),
+    (
+        "an identity's change",
+        |p| identity(p, "wsm").verdict = IdentityVerdict::Change(ChangeId(99)),
+        "identity h0.acme.example/wsm speaks of change 99",
+    ),
+    (
+        "an identity's change that gives it no key",
+        |p| {
+            let id = first(p, imports).id;
+            identity(p, "wsm").verdict = IdentityVerdict::Change(id);
+        },
+        "gives it no key",
+    ),
+    (
+        "a key that is made and is not there",
+        |p| identity(p, "iis").verdict = IdentityVerdict::Begins,
+        "identity h0.acme.example/iis speaks of a new key",
+    ),
+    (
+        "a key for an identity that gets none",
+        |p| identity(p, "wsm").verdict = IdentityVerdict::Rests,
+        "the new key of h0.acme.example/wsm: the identity gets none",
+    ),
     ("a finding's change", |p| p.findings[0].change = Some(ChangeId(99)), "speaks of change 99"),
     (
         "work of the wrong kind",
@@ -225,11 +255,6 @@ const BREAKS: &[Break] = &[
         "not done to one store",
     ),
     ("a pack's store", |p| p.stores.retain(|s| s.id.name != "mscapi"), "speaks of store h0.acme.example/mscapi"),
-    (
-        "a pack's certificate",
-        |p| p.manual.iter_mut().for_each(|w| w.verify.iter_mut().for_each(|i| i.material = Material::Known(nobody()))),
-        "the work on h0.acme.example/mscapi speaks of certificate",
-    ),
     (
         "a pack's new certificate",
         |p| drop(p.mints.remove(&IdentityId::new(host(0), "wsm"))),
@@ -275,6 +300,26 @@ const BREAKS: &[Break] = &[
     ("regenerations", |p| p.summary.regenerate = 0, "the summary says 0 to regenerate, the plan has 1"),
     ("installations", |p| p.summary.install += 1, "to install"),
     ("requests", |p| p.summary.request += 1, "to request"),
+    ("a request of an identity", |p| identity(p, "iis").verdict = IdentityVerdict::Requests, "to request"),
+    (
+        "an identity that waits",
+        |p| identity(p, "iis").verdict = IdentityVerdict::Waits { obstacle: None },
+        "the summary says 0 waiting, the plan has 1",
+    ),
+    ("what has waited", |p| p.summary.waiting += 1, "the summary says 1 waiting, the plan has 0"),
+    (
+        "an identity that is blocked",
+        |p| {
+            let obstacle = Obstacle { kind: Kind::AliasConflict, why: "held".to_owned() };
+            identity(p, "iis").verdict = IdentityVerdict::Blocked(obstacle);
+        },
+        "blocked",
+    ),
+    (
+        "what is said to be blocked",
+        |p| p.blocked.push(Blocked { what: "x".to_owned(), kind: Kind::AliasConflict, why: "held".to_owned() }),
+        "the list of what is blocked",
+    ),
     ("what is unchanged", |p| p.summary.unchanged += 1, "unchanged"),
     ("what is by hand", |p| p.summary.manual = 0, "by hand"),
     ("what nobody sees", |p| p.summary.unobserved = 0, "unobserved"),

@@ -206,9 +206,9 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     };
     line!(out, "  made      {write}, {issuer}, {} {}", def.key, def.signature);
     if let Some(view) = case.plan.identities.iter().find(|v| v.id == def.id) {
-        let now = match (view.sha256, view.not_after) {
-            (Some(sha256), Some(end)) => format!("sha256 {}, until {}", short(sha256), day(end)),
-            _ => "no certificate known".to_owned(),
+        let now = match &view.certificate {
+            Some(now) => format!("sha256 {}, until {}", short(now.fingerprint()), day(now.not_after())),
+            None => "no certificate known".to_owned(),
         };
         let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
         // What a CA was asked for has a state; the certificate beside it is the present one.
@@ -385,11 +385,12 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
             };
             line!(out, "  subject   {id}, from {from}");
             if let Some(view) = case.plan.identities.iter().find(|v| v.id == *id) {
-                match (view.sha256, view.not_after) {
-                    (Some(sha256), Some(end)) => {
-                        line!(out, "            {}, sha256 {}, until {}", view.state.as_str(), short(sha256), day(end));
+                match &view.certificate {
+                    Some(now) => {
+                        let (print, end) = (short(now.fingerprint()), day(now.not_after()));
+                        line!(out, "            {}, sha256 {print}, until {end}", view.state.as_str());
                     }
-                    _ => line!(out, "            no certificate known"),
+                    None => line!(out, "            no certificate known"),
                 }
             }
         }

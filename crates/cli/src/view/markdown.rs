@@ -239,18 +239,14 @@ impl Ticket<'_> {
             }
             let verify =
                 if work.kind == ManualKind::Store { "Verify, add if absent: " } else { "Bring to the machine: " };
-            for (title, items) in [("Add: ", &work.add), (verify, &work.verify), ("Remove: ", &work.remove)] {
-                for item in items {
-                    let print = item.material.known().map(|print| inline!["SHA-256 ", code(print), ", "]);
-                    page.item(inline![
-                        title,
-                        text(&item.subject),
-                        " (",
-                        print.unwrap_or_default(),
-                        text(&item.why),
-                        ")"
-                    ]);
-                }
+            let come = [("Add: ", &work.add), (verify, &work.verify)];
+            let come = come.into_iter().flat_map(|(title, items)| {
+                items.iter().map(move |item| (title, &item.subject, item.material.known(), &item.why))
+            });
+            let gone = work.remove.iter().map(|item| ("Remove: ", &item.subject, Some(item.sha256), &item.why));
+            for (title, subject, print, why) in come.chain(gone) {
+                let print = print.map(|print| inline!["SHA-256 ", code(print), ", "]);
+                page.item(inline![title, text(subject), " (", print.unwrap_or_default(), text(why), ")"]);
             }
             for (n, step) in work.steps.iter().enumerate() {
                 match step.strip_prefix(STOP) {

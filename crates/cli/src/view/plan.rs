@@ -426,12 +426,12 @@ fn manual(out: &mut String, plan: &Plan, verbose: bool) {
     for work in &plan.manual {
         line!(out, "  {}: {}{}", work.called, work_line(work), tally(work));
         // What leaves is named whatever is folded.
-        items(out, '-', BAD, &work.remove, "");
+        items(out, '-', BAD, work.remove.iter().map(|item| (&item.subject, &item.why)), "");
         if !verbose {
             continue;
         }
-        items(out, '+', GOOD, &work.add, "");
-        items(out, '?', WARN, &work.verify, " (verify, add if absent)");
+        items(out, '+', GOOD, work.add.iter().map(said), "");
+        items(out, '?', WARN, work.verify.iter().map(said), " (verify, add if absent)");
         if work.kind != ManualKind::Store {
             line!(out, "    {}", escape(work.reason.as_deref().unwrap_or_default()));
             for step in &work.steps {
@@ -463,9 +463,20 @@ pub(crate) fn work_line(work: &Manual) -> String {
     }
 }
 
-fn items(out: &mut String, symbol: char, style: Style, items: &[ManualItem], note: &str) {
-    for item in items {
-        line!(out, "    {} {}{note} {}", paint(style, symbol), item.subject, paint(DIM, escape(&item.why)));
+/// Whose a certificate is, and what for.
+fn said(item: &ManualItem) -> (&String, &String) {
+    (&item.subject, &item.why)
+}
+
+fn items<'a>(
+    out: &mut String,
+    symbol: char,
+    style: Style,
+    items: impl Iterator<Item = (&'a String, &'a String)>,
+    note: &str,
+) {
+    for (subject, why) in items {
+        line!(out, "    {} {subject}{note} {}", paint(style, symbol), paint(DIM, escape(why)));
     }
 }
 

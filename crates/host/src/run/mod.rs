@@ -193,7 +193,7 @@ fn leftovers(request: Request<'_>) -> Vec<PathBuf> {
     let staging = request.observed.staging.iter().filter_map(|(identity, look)| Some((identity, look.key()?)));
     let installed = staging.filter(|(identity, look)| {
         let view = request.plan.identities.iter().find(|view| view.id == **identity);
-        let current = view.and_then(|view| request.plan.certificates.get(&view.sha256?));
+        let current = view.and_then(|view| view.certificate.as_ref());
         // Of one that a CA issued only the key is the same.
         !request.plan.mints.contains_key(*identity)
             && current.is_some_and(|current| current.spki_der() == look.certificate.spki_der())

@@ -43,7 +43,6 @@ pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use trustmason_keystore::Fingerprint;
     use trustmason_plan::change::{After, Issued, Material, Phase};
     use trustmason_plan::finding::Kind;
     use trustmason_spec::name::IdentityId;
@@ -60,7 +59,8 @@ mod tests {
                 issued: Issued::Minted,
             }
         } else {
-            Deed::Import { alias: Some("b".into()), material: Material::Known(Fingerprint::of(b"c")) }
+            let identity = IdentityId::new(store.host.clone(), "iis".to_owned());
+            Deed::Import { alias: Some("b".into()), material: Material::Minted(identity) }
         };
         Change {
             id: ChangeId(id),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Manual, Material, Plan, StoreVerdict};
+use trustmason_plan::change::{Manual, Plan, StoreVerdict};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
 use trustmason_plan::pack::{self, Frame, Resolved};
@@ -26,13 +26,10 @@ struct Pack {
 
 /// The digest of what a piece of work asks for; `None` while a certificate of it was not made yet.
 pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Fingerprint> {
-    let print = |material: &Material| match material {
-        Material::Known(fingerprint) => Some(*fingerprint),
-        Material::Minted(_) => certificates.get(material).map(|c| c.fingerprint()),
-    };
-    let holds: Option<Vec<_>> = manual.add.iter().chain(&manual.verify).map(|item| print(&item.material)).collect();
-    let gone: Option<Vec<_>> = manual.remove.iter().map(|item| print(&item.material)).collect();
-    Some(pack_digest(&holds?, &gone?))
+    let items = manual.add.iter().chain(&manual.verify);
+    let holds = items.map(|item| certificates.get(&item.material).map(|c| c.fingerprint()));
+    let holds: Vec<Fingerprint> = holds.collect::<Option<_>>()?;
+    Some(pack_digest(&holds, manual.remove.iter().map(|item| &item.sha256)))
 }
 
 fn wanted(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Pack> {
@@ -69,7 +66,7 @@ fn asks(json: &[u8]) -> Option<serde_json::Value> {
 /// Whether any pack of a plan waits to be written.
 pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     let minted = BTreeMap::new();
-    let certificates = Resolved { known: &plan.certificates, minted: &minted };
+    let certificates = Resolved { minted: &minted };
     let frame = Frame::of(plan);
     plan.manual.iter().any(|manual| match wanted(manual, &certificates, &frame) {
         Some(pack) => !stands(state, ledger, manual.target(), &pack) || !is_noted(plan, ledger, manual.target()),
@@ -110,7 +107,7 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
 fn asked_now(plan: &Plan, target: &HandOffTarget) -> Option<Fingerprint> {
     let HandOffTarget::Identity(id) = target else { return None };
     let view = plan.identities.iter().find(|view| view.id == *id)?;
-    view.sha256.filter(|_| plan.options.replace.contains(id))
+    view.certificate.as_ref().filter(|_| plan.options.replace.contains(id)).map(|c| c.fingerprint())
 }
 
 /// Whether the ledger remembers what this plan was asked to have made anew; true where it was asked for nothing.
@@ -147,7 +144,9 @@ pub(crate) fn done<'a>(plan: &'a Plan, ledger: &'a Ledger) -> impl Iterator<Item
             HandOffTarget::Store(id) => {
                 plan.stores.iter().any(|view| view.id == *id && view.verdict == StoreVerdict::InSync)
             }
-            HandOffTarget::Identity(id) => plan.identities.iter().any(|view| view.id == *id && view.sha256.is_some()),
+            HandOffTarget::Identity(id) => {
+                plan.identities.iter().any(|view| view.id == *id && view.certificate.is_some())
+            }
         };
         seen && !asked.contains(target)
     })

@@ -72,8 +72,8 @@ fn nobody_touches_a_private_key_by_the_way() {
     let store = store(vec![key("own"), trusted("root")]);
     let (own, root) = (store.entries()[0].id, store.entries()[1].id);
     let because = DeleteReason::NoLongerWanted;
-    let material = Material::Known(Fingerprint::of(b"x"));
     let identity = IdentityId::parse("a.acme.example/wsm").unwrap();
+    let material = Material::Minted(identity.clone());
     for deed in [
         Deed::Delete { entry: own, because },
         Deed::Rename { entry: own, to: "other".into() },

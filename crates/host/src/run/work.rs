@@ -52,7 +52,7 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     /// Every certificate the plan speaks of.
     pub(super) fn resolved(&self) -> Resolved<'_> {
-        Resolved { known: &self.plan.certificates, minted: &self.minted }
+        Resolved { minted: &self.minted }
     }
 
     /// Creation dates of what is new, milliseconds since 1970.
@@ -249,12 +249,12 @@ impl Work<'_> {
         let look = self.observed.staged(&mint.identity);
         let look = look.ok_or_else(|| NewKeyError::Gone(mint.identity.clone()))?;
         let staged = staging::take(&look.path, &password, self.hands.certificates)?;
-        let reply = mint.resumed.filter(|_| !mint.issuers.is_empty()).and_then(|p| self.plan.certificates.get(&p));
+        let reply = mint.resumed.as_ref().filter(|_| !mint.issuers.is_empty());
         let staged = match reply {
             Some(leaf) => staged.with_reply(leaf, &mint.issuers)?,
             None => staged,
         };
-        if Some(staged.certificate.fingerprint()) != mint.resumed {
+        if Some(&staged.certificate) != mint.resumed.as_ref() {
             return Err(NewKeyError::Changed(look.path.clone()));
         }
         Ok(staged)

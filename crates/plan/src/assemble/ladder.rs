@@ -14,7 +14,8 @@ use crate::change::{
 };
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
-use crate::overlap::{self, Need, Overlap, Stage};
+use crate::overlap::{self, Need, Overlap};
+use crate::settle::Course;
 use crate::shell::Command;
 use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};
@@ -22,14 +23,14 @@ use crate::{restart, text};
 impl<'a> Desk<'a> {
     /// Changes of certificate under way, or beginning with this plan.
     pub(super) fn overlaps(&self) -> impl Iterator<Item = &'a Overlap> {
-        self.settled.values().filter_map(|one| one.overlap.as_ref())
+        self.settled.values().filter_map(|one| one.course.overlap())
     }
 
     /// Identities of selected hosts whose authority has not replied.
     pub(super) fn awaited(&self) -> impl Iterator<Item = &'a IdentityId> {
         let ground = self.ground;
         self.settled.iter().filter_map(move |(subject, one)| match subject {
-            Subject::Identity(id) if one.awaits_reply.is_some() => {
+            Subject::Identity(id) if matches!(one.course, Course::AtAuthority { .. }) => {
                 ground.selection.takes(ground.topology, &id.host).then_some(id)
             }
             Subject::Identity(_) | Subject::Certificate(_) => None,
@@ -80,7 +81,7 @@ impl<'a> Desk<'a> {
     /// Services that rotations wait for before their next phase; of a rotation that has not installed yet, those of the trusters.
     fn rotating(&self, extending: &[Need]) -> BTreeSet<ServiceId> {
         let (topology, selection) = (self.ground.topology, self.ground.selection);
-        let settling = self.overlaps().filter(|overlap| overlap.stage == Stage::Settle);
+        let settling = self.overlaps().filter(|overlap| overlap.is_settling());
         let settling = settling.flat_map(|overlap| {
             let home = selection.takes(topology, &overlap.identity.host);
             let waits = overlap.needs.iter().flat_map(|need| &need.waits);
@@ -121,14 +122,14 @@ impl<'a> Desk<'a> {
     /// What later phases do: first the identities change, then the old certificates leave.
     pub(super) fn forecast(&self) -> Vec<Forecast> {
         let mut forecast = self.forecast.clone();
-        for overlap in self.overlaps().filter(|overlap| overlap.stage == Stage::Extend) {
+        for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
             let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
             if let Some(Source::KeyEntry { store, alias }) = source {
                 forecast.push(Forecast {
                     phase: Phase::Install,
                     store: store.clone(),
                     alias: Some(alias.clone()).filter(|alias| !alias.is_empty()),
-                    action: if overlap.by_chain { Action::Install } else { Action::Regenerate },
+                    action: if overlap.is_by_chain() { Action::Install } else { Action::Regenerate },
                     to: None,
                     identity: overlap.identity.clone(),
                 });
@@ -138,7 +139,7 @@ impl<'a> Desk<'a> {
         // trusters know of the next certificate stays.
         let goes_on: BTreeSet<&IdentityId> = self
             .overlaps()
-            .filter(|overlap| overlap.stage == Stage::Settle)
+            .filter(|overlap| overlap.is_settling())
             .map(|overlap| &overlap.identity)
             .filter(|id| self.ground.observed.staged(id).is_some_and(|key| key.opens))
             .collect();
@@ -154,7 +155,7 @@ impl<'a> Desk<'a> {
         let mut extend: BTreeSet<Wait> = extending.iter().flat_map(|need| &need.waits).cloned().collect();
         for overlap in self.overlaps() {
             let home = self.ground.selection.takes(topology, &overlap.identity.host);
-            if overlap.stage == Stage::Settle {
+            if overlap.is_settling() {
                 let waits = overlap.needs.iter().flat_map(|need| &need.waits);
                 install
                     .extend(waits.filter(|wait| home || self.ground.selection.takes(topology, wait.host())).cloned());
@@ -188,7 +189,7 @@ impl<'a> Desk<'a> {
                 all.push(Need { edge: need.edge.clone(), waits: taken.cloned().collect(), hindered: None });
             }
         };
-        for overlap in self.overlaps().filter(|overlap| overlap.stage == Stage::Extend) {
+        for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
             take(&overlap.identity, &overlap.needs);
         }
         for (identity, anchors) in self.issuers_by_hand() {
@@ -212,19 +213,19 @@ impl<'a> Desk<'a> {
     pub(super) fn readers(&self) -> BTreeMap<ServiceId, Reading> {
         let mut readers = BTreeMap::new();
         for overlap in self.overlaps() {
-            overlap::readers(self.ground, &overlap.identity, &overlap.anchors, &mut readers);
+            overlap::readers(self.ground, &overlap.identity, overlap.anchors(), &mut readers);
         }
         for (identity, anchors) in self.issuers_by_hand() {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
         let standings = self.ground.standings;
-        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts?.seen()));
+        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts()?.seen()));
         let mut take = |service: &ServiceId, store: &StoreId| {
             if let Some(seen) = seen(store) {
                 readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);
             }
         };
-        for standing in standings.values().filter(|standing| !standing.hand_off) {
+        for standing in standings.values().filter(|standing| !standing.is_hand_off()) {
             standing.def.restart.iter().for_each(|service| take(service, &standing.def.id));
         }
         for def in self.ground.topology.identities.values() {
@@ -233,10 +234,10 @@ impl<'a> Desk<'a> {
             }
         }
         for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(current)) = (subject, &one.current) else { continue };
+            let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
             for service in self.ground.topology.identities.get(id).into_iter().flat_map(|def| &def.restart) {
                 let reading = readers.entry(service.clone()).or_default();
-                reading.presents.insert(id.clone(), current.fingerprint());
+                reading.presents.insert(id.clone(), present.fingerprint());
             }
         }
         readers
@@ -246,18 +247,24 @@ impl<'a> Desk<'a> {
     pub(super) fn interruptions(&self) -> Vec<Interruption> {
         let mut all = Vec::new();
         for (subject, one) in self.settled {
-            let (Subject::Identity(id), Some(current), None) = (subject, &one.current, &one.overlap) else { continue };
+            let (Subject::Identity(id), Some(present)) = (subject, &one.present) else { continue };
             let Some(def) = self.ground.topology.identities.get(id) else { continue };
-            let (finding, why) = match (&one.renewal, &one.by_hand) {
-                (Some(renewal), _) => (renewal.finding, "its rotation is immediate"),
+            let (finding, why) = match &one.course {
+                Course::Renew(installation) => (installation.finding, "its rotation is immediate"),
                 // The issuers of the one that comes are trusted before it: the steps say when it may.
-                (None, Some(_)) if matches!(&def.issuer, Issuer::Authority(_)) => continue,
-                (None, Some((finding, _))) => {
+                Course::ByHand { .. } if matches!(&def.issuer, Issuer::Authority(_)) => continue,
+                Course::ByHand { finding, .. } => {
                     (*finding, "where a person makes it anew the certificate is known only when it is in use already")
                 }
-                (None, None) => continue,
+                Course::Unknown
+                | Course::Rest
+                | Course::Rotate(_)
+                | Course::Request(_)
+                | Course::AtAuthority { .. }
+                | Course::Replied
+                | Course::Stuck { .. } => continue,
             };
-            let edges = overlap::relying(self.ground, def, current, finding);
+            let edges = overlap::relying(self.ground, def, present, finding);
             if !edges.is_empty() {
                 all.push(Interruption { identity: id.clone(), why: why.to_owned(), edges });
             }

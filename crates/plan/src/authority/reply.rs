@@ -164,7 +164,8 @@ fn judge_one(
     let eku = judged.iter().filter(|fault| matches!(fault, Fault::EkuMissing { .. }));
     faults.extend(eku.map(|fault| (Kind::ReplyEku, fault.to_string())));
     faults.extend(weak(leaf, &judged).into_iter().map(|what| (Kind::ReplyWeakCrypto, what)));
-    faults.extend(dates(&judged).into_iter().map(|what| (Kind::ReplyDates, what)));
+    let dates = judged.iter().filter(|fault| fault.is_of_dates());
+    faults.extend(dates.map(|fault| (Kind::ReplyDates, fault.to_string())));
     // The signatures of a path cost most. Hostile replies fail before them, and of a faulty one only the first word counts.
     let issuers = match authority.path(leaf, now) {
         Some(Ok(issuers)) => issuers,
@@ -274,14 +275,6 @@ fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
         .extend(critical.map(|oid| format!("its extension {oid} is critical, which breaks handshakes with VOS nodes")));
     faults.extend(constraints::unwritable(leaf));
     faults
-}
-
-fn dates(judged: &[Fault]) -> Vec<String> {
-    judged
-        .iter()
-        .filter(|fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. } | Fault::RenewDue { .. }))
-        .map(ToString::to_string)
-        .collect()
 }
 
 /// The issuers that end before it does.

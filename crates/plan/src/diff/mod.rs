@@ -16,7 +16,7 @@ use trustmason_spec::topology::{Edge, Source, Subject};
 use crate::change::{After, CertificateView, Deed, DeleteReason, Forecast, From, FromKind, Issued, Phase};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{certificate, trusted};
-use crate::settle::{Ground, Renewal, Settled, Settlement};
+use crate::settle::{Ground, Installation, NewKey, Settled, Settlement};
 use crate::standing::Standing;
 use crate::why::Why;
 
@@ -82,8 +82,8 @@ pub(crate) struct Wish<'a> {
 impl Wish<'_> {
     /// The identity that is made anew for it, which must have succeeded before anything older leaves.
     fn waits(&self) -> Vec<IdentityId> {
-        match (&self.edge.subject, &self.settled.renewal) {
-            (Subject::Identity(id), Some(_)) => vec![id.clone()],
+        match (&self.edge.subject, self.settled.is_renewed()) {
+            (Subject::Identity(id), true) => vec![id.clone()],
             (Subject::Identity(_) | Subject::Certificate(_), _) => Vec::new(),
         }
     }
@@ -114,10 +114,10 @@ struct Comparison<'a> {
 /// Compares one direct store.
 pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, settlement: &'a Settlement<'a>) -> Diff {
     let wishes = wishes(ground, settlement, &standing.def.id);
-    if let Some(why) = &standing.blocked {
+    if let Some(why) = standing.blocked() {
         return Diff::blocked(why, &wishes);
     }
-    let facts = standing.facts;
+    let facts = standing.facts();
     let mut work = Comparison {
         ground,
         standing,
@@ -183,38 +183,43 @@ impl<'a> Comparison<'a> {
             let held: Vec<_> = self.at_alias(alias).into_iter().filter(|e| !self.ground.leaves(e)).collect();
             self.claimed.extend(held.iter().map(|e| e.id));
             let settled = self.settlement.subjects.get(&Subject::Identity(def.id.clone()));
-            if let Some((one, renewal)) = settled.and_then(|one| Some((one, one.renewal.as_ref()?))) {
-                self.install_key(&def.id, one, renewal);
+            if let Some((one, installation)) = settled.and_then(|one| Some((one, one.course.installation()?))) {
+                self.install_key(&def.id, one, installation);
             }
         }
     }
 
-    fn install_key(&mut self, identity: &IdentityId, one: &Settled, renewal: &Renewal) {
-        let after = match &renewal.resumed {
+    fn install_key(&mut self, identity: &IdentityId, one: &Settled, installation: &Installation) {
+        let after = match installation.key.certificate() {
             Some(certificate) => After::Known(CertificateView::of(certificate)),
             None => After::Minted { subject: self.future_subject(identity) },
         };
+        let (issued, from) = match &installation.key {
+            NewKey::Made => (Issued::Minted, None),
+            NewKey::Staged(certificate) => {
+                let (kind, sha256) = (FromKind::Generated, Some(certificate.fingerprint()));
+                (Issued::Minted, Some(From { kind, place: identity.to_string(), sha256 }))
+            }
+            NewKey::Replied { from, .. } => (Issued::Replied, Some(from.clone())),
+        };
+        let alias = &installation.place.alias;
         self.out.drafts.push(Draft {
             phase: Phase::Install,
-            alias: Some(renewal.alias.clone()).filter(|alias| !alias.is_empty()),
+            alias: Some(alias.clone()).filter(|alias| !alias.is_empty()),
             deed: Deed::InstallKey {
-                entry: renewal.entry,
-                alias: renewal.alias.clone(),
+                entry: installation.entry,
+                alias: alias.clone(),
                 identity: identity.clone(),
-                issued: if renewal.issuers.is_empty() { Issued::Minted } else { Issued::Replied },
+                issued,
             },
-            finding: renewal.finding,
-            severity: renewal.severity,
-            reason: renewal.reason.clone(),
+            finding: installation.finding,
+            severity: installation.severity,
+            reason: installation.reason.clone(),
             edge: None,
             waits: Vec::new(),
-            before: one.current.as_deref().map(CertificateView::of),
+            before: one.present.as_deref().map(CertificateView::of),
             after,
-            from: renewal.from.clone().or_else(|| {
-                let resumed = renewal.resumed.as_ref()?;
-                let (kind, sha256) = (FromKind::Generated, Some(resumed.fingerprint()));
-                Some(From { kind, place: identity.to_string(), sha256 })
-            }),
+            from,
         });
     }
 

@@ -2,14 +2,16 @@
 //! alias they stand under. What is there stays as it is; what is missing comes to the edge's alias if that is free, else
 //! beside it.
 
+use std::sync::Arc;
+
 use trustmason_keystore::{Entry, Fingerprint};
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
-use crate::change::{Action, After, CertificateView, Deed, Forecast, From, FromKind, Material, Phase};
+use crate::change::{Action, Deed, Forecast, From, FromKind, Material, Phase};
 use crate::finding::{Kind, Severity};
 use crate::observed::StoreFacts;
-use crate::overlap::{self, Overlap, Stage, next_alias};
+use crate::overlap::{self, Overlap, next_alias};
 use crate::why::Why;
 
 /// Which of the two.
@@ -25,11 +27,11 @@ impl<'a> Comparison<'a> {
         let pairs: Vec<(Wish<'a>, &'a Overlap)> = self
             .wishes
             .iter()
-            .filter_map(|w| Some((*w, w.settled.overlap.as_ref().filter(|o| !o.by_chain)?)))
+            .filter_map(|w| Some((*w, w.settled.course.overlap().filter(|o| !o.is_by_chain())?)))
             .collect();
         // All of them first: no pair takes the place of another's half.
         for (wish, overlap) in &pairs {
-            let prints = [Some(overlap.old), overlap.next.known()];
+            let prints = [Some(overlap.old), overlap.material().known()];
             let held: Vec<_> = prints.into_iter().flatten().flat_map(|p| self.half(*wish, p)).map(|e| e.id).collect();
             self.claimed.extend(held);
         }
@@ -46,7 +48,7 @@ impl<'a> Comparison<'a> {
 
     fn pair(&mut self, wish: Wish<'a>, overlap: &'a Overlap) -> Verdict {
         let old = self.half(wish, overlap.old);
-        let next = overlap.next.known().map(|print| self.half(wish, print)).unwrap_or_default();
+        let next = overlap.material().known().map(|print| self.half(wish, print)).unwrap_or_default();
         let stands = |entries: &[&Entry], alias: &str| {
             entries.iter().any(|e| e.alias.as_deref().is_some_and(|stored| self.same_alias(stored, alias)))
         };
@@ -56,17 +58,19 @@ impl<'a> Comparison<'a> {
             Some(beside) if stands(&next, alias) => beside.clone(),
             Some(_) | None => alias.to_owned(),
         });
-        let old_comes = overlap.old_wanted && overlap.stage == Stage::Extend && old.is_empty();
+        let old_wanted = overlap.old_wanted.as_ref().filter(|_| overlap.is_extending() && old.is_empty());
+        let old_comes = old_wanted.is_some();
         let next_to = wish.edge.alias.as_deref().map(|alias| match &beside {
             Some(beside) if stands(&old, alias) || (old_comes && old_to.as_deref() == Some(alias)) => beside.clone(),
             Some(_) | None => alias.to_owned(),
         });
         let mut verdict = Verdict::Held;
-        if old_comes {
-            verdict = self.put(wish, overlap, Half::Old, old_to.clone());
+        if let Some(certificate) = old_wanted {
+            let material = Material::Known(Arc::clone(certificate));
+            verdict = self.put(wish, overlap, Half::Old, material, old_to.clone());
         }
         if next.is_empty() {
-            let put = self.put(wish, overlap, Half::Next, next_to.clone());
+            let put = self.put(wish, overlap, Half::Next, overlap.material(), next_to.clone());
             if !matches!(verdict, Verdict::Blocked(_)) {
                 verdict = put;
             }
@@ -78,7 +82,14 @@ impl<'a> Comparison<'a> {
     }
 
     /// Brings one of the two in.
-    fn put(&mut self, wish: Wish<'a>, overlap: &Overlap, half: Half, alias: Option<String>) -> Verdict {
+    fn put(
+        &mut self,
+        wish: Wish<'a>,
+        overlap: &Overlap,
+        half: Half,
+        material: Material,
+        alias: Option<String>,
+    ) -> Verdict {
         let holders = alias.as_deref().map(|alias| self.at_alias(alias)).unwrap_or_default();
         let replaced = match self.judge_slot(wish, &holders) {
             Slot::Free => Vec::new(),
@@ -89,8 +100,8 @@ impl<'a> Comparison<'a> {
                 return Verdict::Blocked(why);
             }
         };
-        let known = half == Half::Old || overlap.next.known().is_some();
-        let unread = self.standing.facts.filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
+        let known = material.known().is_some();
+        let unread = self.standing.facts().filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             return Verdict::Blocked(Why::Unread { what });
         }
@@ -100,9 +111,9 @@ impl<'a> Comparison<'a> {
         // While it settles its service may present the next one any moment.
         let (finding, severity, reason) = match half {
             // That the identity needs another certificate is a finding of the identity: nothing is wrong with what its trusters hold.
-            Half::Next if overlap.stage != Stage::Settle => (
+            Half::Next if !overlap.is_settling() => (
                 Kind::RotationWaiting,
-                overlap.since.map_or(Severity::Info, |since| overlap::patience(self.ground, since)),
+                overlap.next().map_or(Severity::Info, |next| overlap::patience(self.ground, next.since)),
                 format!("{} gets another certificate, which is trusted here before it is used", wish.edge.subject),
             ),
             Half::Old | Half::Next => {
@@ -110,20 +121,13 @@ impl<'a> Comparison<'a> {
                 (missing, missing.severity(), reason)
             }
         };
-        let (material, certificate) = match half {
-            Half::Old => (Material::Known(overlap.old), wish.settled.current.as_ref()),
-            Half::Next => (overlap.next.clone(), overlap.certificate.as_ref()),
-        };
-        let after = match certificate {
-            Some(certificate) => After::Known(CertificateView::of(certificate)),
-            None => After::Minted { subject: self.future_subject(&overlap.identity) },
-        };
+        let after = self.after(&material);
         let from = match half {
-            Half::Next if overlap.stage != Stage::Settle => {
+            Half::Next if !overlap.is_settling() => {
                 let place = overlap.identity.to_string();
-                Some(From { kind: FromKind::Generated, place, sha256: overlap.next.known() })
+                Some(From { kind: FromKind::Generated, place, sha256: material.known() })
             }
-            Half::Old | Half::Next => wish.settled.from.clone(),
+            Half::Old | Half::Next => wish.settled.from().cloned(),
         };
         let at = self.out.drafts.len();
         self.out.drafts.push(Draft {

@@ -3,7 +3,6 @@
 use trustmason_keystore::Entry;
 
 use super::Comparison;
-use crate::change::Material;
 use crate::observed::trusted;
 use crate::shelf;
 
@@ -30,10 +29,10 @@ impl Comparison<'_> {
 
     /// Says what is wrong with where entries stand.
     pub(super) fn shelved(&mut self) {
-        let wanted = self.wishes.iter().filter_map(|wish| match &wish.settled.material {
-            Ok(Material::Known(print)) => Some((*print, wish.edge.subject.to_string())),
-            Ok(Material::Minted(_)) | Err(_) => None,
-        });
+        let wanted = self
+            .wishes
+            .iter()
+            .filter_map(|wish| wish.settled.known().map(|print| (print, wish.edge.subject.to_string())));
         let found = shelf::findings(self.ground, self.standing, &wanted.collect());
         self.out.findings.extend(found);
     }

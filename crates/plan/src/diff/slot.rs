@@ -52,10 +52,10 @@ impl<'a> Comparison<'a> {
 
     /// Issued later than what is known of a live host: somebody was faster than us (contract §2, `ahead`).
     pub(super) fn is_newer(&self, wish: Wish<'a>, held: Option<&Certificate>) -> bool {
-        if wish.settled.renewal.is_some() {
+        if wish.settled.is_renewed() {
             return false;
         }
-        match (held, &wish.settled.current) {
+        match (held, &wish.settled.present) {
             (Some(held), Some(known)) => held.not_before() > known.not_before(),
             _ => false,
         }
@@ -79,8 +79,8 @@ impl<'a> Comparison<'a> {
     /// Whether a live host presents a certificate now that no edge of this store asks for: somebody trusts it here, for a reason of
     /// their own, and the names on it do not tell which identity it is of.
     pub(super) fn is_anothers(&self, print: Fingerprint) -> bool {
-        let current = |w: &Wish<'_>| w.settled.current.as_ref().map(|c| c.fingerprint());
-        self.settlement.is_presented(print) && !self.wishes.iter().any(|w| current(w) == Some(print))
+        let present = |w: &Wish<'_>| w.settled.present.as_ref().map(|c| c.fingerprint());
+        self.settlement.is_presented(print) && !self.wishes.iter().any(|w| present(w) == Some(print))
     }
 
     pub(super) fn names_host_of(&self, certificate: &Certificate, edge: &Edge) -> bool {
@@ -115,8 +115,8 @@ impl<'a> Comparison<'a> {
                 Subject::Identity(id) => names.iter().any(|name| could_mean(name, id.host.as_str())),
                 Subject::Certificate(_) => false,
             };
-            let current = w.settled.current.as_ref().filter(|_| w.settled.renewal.is_none()).map(|c| c.fingerprint());
-            by_rule || by_name || (current.is_some() && current == certificate.map(Certificate::fingerprint))
+            let present = w.settled.present.as_ref().filter(|_| !w.settled.is_renewed()).map(|c| c.fingerprint());
+            by_rule || by_name || (present.is_some() && present == certificate.map(Certificate::fingerprint))
         })
     }
 }

@@ -3,17 +3,32 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, EntryId, EntryKey, Fingerprint, fold_alias};
+use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey, Fingerprint, fold_alias};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
 use super::{Comparison, Draft, Verdict, Wish, deletion};
 use crate::authority;
 use crate::change::{Deed, DeleteReason};
+use crate::constraints::{self, Terms};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::trusted;
 use crate::overlap;
 use crate::text;
+
+/// What becomes of an entry that no edge asked for.
+enum Fate<'a> {
+    /// It is no trust, or out of reach: nothing is to be said of it.
+    Untouched,
+    /// It stays, as one that others may rely on.
+    Vouched(Fingerprint),
+    /// It stays, and nobody declared it.
+    Unmanaged(&'a CertificateSlot),
+    /// It stays, as a later certificate of that edge's subject than the one known here.
+    Newer(Wish<'a>, Fingerprint),
+    /// It leaves.
+    Leaves(Box<Draft>),
+}
 
 impl<'a> Comparison<'a> {
     /// Entries no edge asked for.
@@ -23,54 +38,69 @@ impl<'a> Comparison<'a> {
                 self.distrusted_but_wanted(entry);
                 continue;
             }
-            let Some(slot) = trusted(entry) else { continue };
-            if self.is_out_of_reach(entry) {
-                continue;
-            }
-            let fingerprint = slot.fingerprint();
-            let certificate = slot.certificate();
-            let why_gone = certificate.and_then(|c| Some((c, self.settlement.gone_for_good(c)?)));
-            if let Some(why) = self.ground.topology.distrust.get(&fingerprint) {
-                self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
-            } else if let Some((certificate, waits)) = why_gone {
-                let names = crate::constraints::carries(certificate);
-                let left = self.ground.is_retired(certificate);
-                let what = if left { "which left the estate" } else { "a name that no host has any more" };
-                let reason = format!("it names only {names}, {what}");
-                self.drop(entry, DeleteReason::Retired, Kind::Retired, reason, waits);
-            } else if self.is_vouched_for(fingerprint) {
-                // It stays.
-                self.unconstrained(entry, fingerprint);
-            } else if self.may_be_needed(entry, certificate.map(Arc::as_ref)) {
-                self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
-            } else if let Some(identity) =
-                self.settlement.predecessors.get(&fingerprint).filter(|id| self.is_succeeded(id))
-            {
-                let reason = format!("{identity} has another certificate now");
-                let waits = self.settlement.successor_of(fingerprint);
-                let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
-                let draft = self.patient(entry, draft);
-                self.out.drafts.push(draft);
-            } else if let Some(wish) = self.leftover_of(entry, certificate.map(Arc::as_ref)) {
-                if self.is_newer(wish, certificate.map(Arc::as_ref)) {
-                    self.keep_newer(wish, entry, fingerprint);
-                } else {
-                    let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
-                    self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
-                }
-            } else if let Some(wish) = self.came_back(entry, certificate.map(Arc::as_ref)) {
-                self.keep_newer(wish, entry, fingerprint);
-            } else if self.placed_by_us(entry, fingerprint) {
-                let reason = "this tool placed it and no rule wants it any more".to_owned();
-                self.drop(entry, DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
-            } else if self.standing.def.exclusive {
-                let reason = "the store is exclusive and the spec does not declare it".to_owned();
-                let waits = self.settlement.successor_of(fingerprint);
-                self.drop(entry, DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
-            } else {
-                self.unmanaged(entry, fingerprint, certificate.map(Arc::as_ref));
+            match self.fate(entry) {
+                Fate::Untouched => {}
+                Fate::Vouched(print) => self.unconstrained(entry, print),
+                Fate::Unmanaged(slot) => self.unmanaged(entry, slot),
+                Fate::Newer(wish, print) => self.keep_newer(wish, entry, print),
+                Fate::Leaves(draft) => self.out.drafts.push(*draft),
             }
         }
+    }
+
+    /// The first of these that holds: distrusted, of hosts that left, relied on by others, perhaps needed here, replaced, left over,
+    /// placed by this tool, not declared in an exclusive store.
+    fn fate(&self, entry: &'a Entry) -> Fate<'a> {
+        let Some(slot) = trusted(entry) else { return Fate::Untouched };
+        if self.is_out_of_reach(entry) {
+            return Fate::Untouched;
+        }
+        let print = slot.fingerprint();
+        let certificate = slot.certificate().map(Arc::as_ref);
+        let leaves =
+            |because, finding, reason, waits| Fate::Leaves(Box::new(deletion(entry, because, finding, reason, waits)));
+        if let Some(why) = self.ground.topology.distrust.get(&print) {
+            return leaves(DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+        }
+        if let Some((certificate, waits)) = certificate.and_then(|c| Some((c, self.settlement.gone_for_good(c)?))) {
+            let names = constraints::carries(certificate);
+            let left = self.ground.is_retired(certificate);
+            let what = if left { "which left the estate" } else { "a name that no host has any more" };
+            let reason = format!("it names only {names}, {what}");
+            return leaves(DeleteReason::Retired, Kind::Retired, reason, waits);
+        }
+        if self.is_vouched_for(print) {
+            return Fate::Vouched(print);
+        }
+        if self.may_be_needed(entry, certificate) {
+            return Fate::Unmanaged(slot);
+        }
+        if let Some(identity) = self.settlement.predecessors.get(&print).filter(|id| self.is_succeeded(id)) {
+            let reason = format!("{identity} has another certificate now");
+            let waits = self.settlement.successor_of(print);
+            let draft = deletion(entry, DeleteReason::Predecessor, Kind::Stale, reason, waits);
+            return Fate::Leaves(Box::new(self.patient(entry, draft)));
+        }
+        if let Some(wish) = self.leftover_of(entry, certificate) {
+            if self.is_newer(wish, certificate) {
+                return Fate::Newer(wish, print);
+            }
+            let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
+            return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
+        }
+        if let Some(wish) = self.came_back(entry, certificate) {
+            return Fate::Newer(wish, print);
+        }
+        if self.placed_by_us(entry, print) {
+            let reason = "this tool placed it and no rule wants it any more".to_owned();
+            return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
+        }
+        if self.standing.def.exclusive {
+            let reason = "the store is exclusive and the spec does not declare it".to_owned();
+            let waits = self.settlement.successor_of(print);
+            return leaves(DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
+        }
+        Fate::Unmanaged(slot)
     }
 
     /// A certificate of a declared authority, which others may rely on, or one that an identity's service still presents while
@@ -91,13 +121,9 @@ impl<'a> Comparison<'a> {
         self.out.findings.push(finding.at(entry.alias.as_deref(), Some(print)).with_severity(Severity::Warning));
     }
 
-    fn drop(&mut self, entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) {
-        self.out.drafts.push(deletion(entry, because, finding, reason, waits));
-    }
-
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
     pub(super) fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
-        let Some(fingerprint) = trusted(entry).map(trustmason_keystore::CertificateSlot::fingerprint) else {
+        let Some(fingerprint) = trusted(entry).map(CertificateSlot::fingerprint) else {
             return;
         };
         let Some(why) = self.ground.topology.distrust.get(&fingerprint).filter(|_| !self.is_kept(entry)) else {
@@ -109,7 +135,8 @@ impl<'a> Comparison<'a> {
             Deed::Import { .. } | Deed::Rename { .. } | Deed::InstallKey { .. } => false,
         });
         if !already {
-            self.drop(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+            let draft = deletion(entry, DeleteReason::Distrust, Kind::Distrusted, why.clone(), Vec::new());
+            self.out.drafts.push(draft);
         }
     }
 
@@ -172,13 +199,14 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
-        let key = self.standing.facts.and_then(|facts| EntryKey::of(facts.format, entry));
+        let key = self.standing.facts().and_then(|facts| EntryKey::of(facts.format, entry));
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
         !self.ground.topology.public_roots.contains(&fingerprint)
             && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key.to_string(), fingerprint))
     }
 
-    pub(super) fn unmanaged(&mut self, entry: &Entry, fingerprint: Fingerprint, certificate: Option<&Certificate>) {
+    fn unmanaged(&mut self, entry: &Entry, slot: &CertificateSlot) {
+        let (fingerprint, certificate) = (slot.fingerprint(), slot.certificate().map(Arc::as_ref));
         let ours = |c: &Certificate| self.settlement.names_one_gone(c);
         let vendor = self.standing.def.vendor_entries && certificate.is_none_or(|c| c.is_ca() && !ours(c));
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
@@ -188,7 +216,8 @@ impl<'a> Comparison<'a> {
                 Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)),
             );
         }
-        if let Some(end) = certificate.map(Certificate::not_after).filter(|end| *end < self.ground.now.as_second()) {
+        let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.ground.now).is_past();
+        if let Some(end) = certificate.filter(is_past).map(Certificate::not_after) {
             let message =
                 format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
             self.out.findings.push(

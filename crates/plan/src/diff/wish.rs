@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::{Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
+use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
@@ -11,6 +11,7 @@ use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Materi
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{StoreFacts, certificate};
 use crate::overlap;
+use crate::settle::{Asked, Course, Installation, NewKey};
 use crate::text;
 use crate::why::Why;
 
@@ -18,7 +19,7 @@ impl<'a> Comparison<'a> {
     /// The right certificate under the very alias wanted. Blocked edges claim what stands at their aliases: it stays.
     pub(super) fn hold_exact(&mut self) {
         for wish in self.open_wishes() {
-            match &wish.settled.material {
+            match &wish.settled.asked {
                 Err(why) => {
                     for alias in wish.edge.alias.iter().chain(&wish.edge.was) {
                         let held: Vec<_> = self.at_alias(alias).iter().map(|e| e.id).collect();
@@ -26,8 +27,8 @@ impl<'a> Comparison<'a> {
                     }
                     self.settle_edge(wish, Verdict::Blocked(why.clone()));
                 }
-                Ok(Material::Known(fingerprint)) => {
-                    let held = self.with_fingerprint(*fingerprint);
+                Ok(Asked { material: Material::Known(certificate), .. }) => {
+                    let held = self.with_fingerprint(certificate.fingerprint());
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
                         Some(alias) => held
@@ -40,7 +41,7 @@ impl<'a> Comparison<'a> {
                         self.settle_edge(wish, Verdict::Held);
                     }
                 }
-                Ok(Material::Minted(_)) => {}
+                Ok(Asked { material: Material::Minted(_), .. }) => {}
             }
         }
     }
@@ -54,18 +55,18 @@ impl<'a> Comparison<'a> {
     /// The right certificate under another alias: renamed where it is ours, else adopted.
     pub(super) fn hold_elsewhere(&mut self) {
         for wish in self.open_wishes() {
-            let (Ok(Material::Known(fingerprint)), Some(alias)) = (&wish.settled.material, &wish.edge.alias) else {
+            let (Some(fingerprint), Some(alias)) = (wish.settled.known(), &wish.edge.alias) else {
                 continue;
             };
             let candidates: Vec<&Entry> = self
-                .with_fingerprint(*fingerprint)
+                .with_fingerprint(fingerprint)
                 .into_iter()
                 .filter(|e| !self.claimed.contains(&e.id) && !self.is_anothers_slot(wish, e))
                 .collect();
             if candidates.is_empty() {
                 continue;
             }
-            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, *fingerprint));
+            let movable = candidates.iter().copied().find(|e| self.may_rename(e, wish.edge, fingerprint));
             if let Some(entry) = movable {
                 if self.clear_slot(wish, alias, Some(entry.id)) {
                     self.rename(wish, entry, alias);
@@ -88,7 +89,7 @@ impl<'a> Comparison<'a> {
                 );
                 self.out.findings.push(
                     Finding::of_store(Kind::WrongAlias, self.id(), message)
-                        .at(entry.alias.as_deref(), Some(*fingerprint)),
+                        .at(entry.alias.as_deref(), Some(fingerprint)),
                 );
             }
             self.settle_edge(wish, Verdict::Held);
@@ -180,14 +181,14 @@ impl<'a> Comparison<'a> {
     /// An edge to an identity whose CA's reply this run installs, where nobody relies on what it presented before: its issuers are
     /// what is trusted, and what leaves in the same run is not imported.
     fn is_replied(wish: &Wish<'a>) -> bool {
-        let by_reply = wish.settled.renewal.as_ref().is_some_and(|renewal| !renewal.issuers.is_empty());
-        by_reply && wish.settled.overlap.is_none() && wish.edge.anchor == Anchor::ByIssuer
+        let by_reply = matches!(&wish.settled.course, Course::Renew(Installation { key: NewKey::Replied { .. }, .. }));
+        by_reply && wish.edge.anchor == Anchor::ByIssuer
     }
 
     /// What becomes of such an edge: what becomes of those that ask for its issuers here.
     fn by_issuers(&self, wish: Wish<'a>) -> Verdict {
-        let renewal = wish.settled.renewal.iter().flat_map(|renewal| &renewal.issuers);
-        let issuers: BTreeSet<Fingerprint> = renewal.map(|issuer| issuer.fingerprint()).collect();
+        let issuers = wish.settled.course.installation().into_iter().flat_map(|one| one.key.issuers());
+        let issuers: BTreeSet<Fingerprint> = issuers.map(|issuer| issuer.fingerprint()).collect();
         let verdicts: Vec<&Verdict> = self
             .wishes
             .iter()
@@ -218,11 +219,12 @@ impl<'a> Comparison<'a> {
 
     fn fill(&mut self, wishes: Vec<Wish<'a>>) {
         for wish in wishes {
-            let Ok(material) = wish.settled.material.clone() else {
+            let Ok(Asked { material, .. }) = &wish.settled.asked else {
                 continue;
             };
-            if let Material::Known(fingerprint) = &material
-                && let Some(refusal) = self.refused(wish, *fingerprint)
+            let material = material.clone();
+            if let Material::Known(certificate) = &material
+                && let Some(refusal) = Self::refused(wish, certificate)
             {
                 self.settle_edge(wish, Verdict::Blocked(refusal));
                 continue;
@@ -247,10 +249,10 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn refused(&self, wish: Wish<'a>, fingerprint: Fingerprint) -> Option<Why> {
-        let current = wish.settled.current.as_ref().filter(|c| c.fingerprint() == fingerprint)?;
+    /// Why a certificate may not be brought in: a JVM would refuse the store, or that cannot be told.
+    fn refused(wish: Wish<'a>, certificate: &Certificate) -> Option<Why> {
         let subject = wish.edge.subject.to_string();
-        match current.jvm() {
+        match certificate.jvm() {
             JvmJudgement::Loads => None,
             JvmJudgement::Refused(why) => Some(Why::JvmRefuses { subject, detail: why.to_string() }),
             JvmJudgement::CannotTell(why) => Some(Why::JvmCannotTell { subject, detail: why.to_string() }),
@@ -259,13 +261,13 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
         // What this run makes is surely not there yet.
-        let unread = self.standing.facts.filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
+        let unread = self.standing.facts().filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             self.settle_edge(wish, Verdict::Blocked(Why::Unread { what }));
             return;
         }
         let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
-        let after = self.after(wish, &material);
+        let after = self.after(&material);
         // A part of a chain beside the rest of it: what is there builds no path.
         let broken = wish.edge.anchor == Anchor::Chain && self.has_more_of(wish);
         let finding = if broken { Kind::ChainIncomplete } else { Kind::Missing };
@@ -302,13 +304,12 @@ impl<'a> Comparison<'a> {
     pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {
         self.claimed.extend(entries.iter().map(|e| e.id));
         let last = entries.last().copied();
-        let minted = wish.settled.renewal.is_some();
-        let reason = if minted {
+        let reason = if wish.settled.is_renewed() {
             format!("{} gets a new certificate in this run", wish.edge.subject)
         } else {
             format!("{} presents another certificate now", wish.edge.subject)
         };
-        let after = self.after(wish, &material);
+        let after = self.after(&material);
         self.serve(
             wish,
             Draft {
@@ -327,12 +328,11 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    pub(super) fn after(&self, wish: Wish<'a>, material: &Material) -> After {
-        let resumed = wish.settled.renewal.as_ref().and_then(|r| r.resumed.as_ref());
-        match (material, resumed.or(wish.settled.current.as_ref())) {
-            (Material::Known(_), Some(certificate)) => After::Known(CertificateView::of(certificate)),
-            (Material::Minted(identity), _) => After::Minted { subject: self.future_subject(identity) },
-            (Material::Known(_), None) => After::Minted { subject: wish.edge.subject.to_string() },
+    /// What stands there once a certificate was brought in.
+    pub(super) fn after(&self, material: &Material) -> After {
+        match material {
+            Material::Known(certificate) => After::Known(CertificateView::of(certificate)),
+            Material::Minted(identity) => After::Minted { subject: self.future_subject(identity) },
         }
     }
 
@@ -342,7 +342,7 @@ impl<'a> Comparison<'a> {
         let Some(held) = certificate(entry) else {
             return Verdict::Manual("export its certificate again".to_owned());
         };
-        let went_back = matches!(wish.settled.from.as_ref().map(|f| f.kind), Some(FromKind::Store));
+        let went_back = matches!(wish.settled.from().map(|f| f.kind), Some(FromKind::Store));
         let remedy = match &wish.edge.subject {
             Subject::Certificate(_) => "name the later one in the spec",
             Subject::Identity(_) if went_back => {

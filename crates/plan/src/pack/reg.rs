@@ -8,7 +8,7 @@ use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::{Resolved, file_name};
-use crate::change::{Manual, ManualItem};
+use crate::change::{Manual, ManualItem, Withdrawal};
 use crate::inline;
 use crate::markdown::{self, Markdown};
 use crate::shell::{Command, Shell};
@@ -20,18 +20,15 @@ pub(super) const FILE: &str = "import.reg";
 /// The store's certificates that this pack brings, and where each belongs. A certificate of another pack is left out.
 fn coming<'a>(
     manual: &'a Manual,
-    certificates: &'a Resolved<'_>,
+    certificates: &'a Resolved<'a>,
 ) -> impl Iterator<Item = (&'a ManualItem, &'a Certificate)> {
     let items = manual.add.iter().chain(&manual.verify);
     let new = items.filter(|item| !manual.elsewhere.contains_key(&item.material));
     new.filter_map(|item| Some((item, certificates.get(&item.material)?.as_ref())))
 }
 
-fn leaving<'a>(
-    manual: &'a Manual,
-    certificates: &'a Resolved<'_>,
-) -> impl Iterator<Item = (&'a ManualItem, &'a Certificate)> {
-    manual.remove.iter().filter_map(|item| Some((item, certificates.get(&item.material)?.as_ref())))
+fn leaving(manual: &Manual) -> impl Iterator<Item = (&Withdrawal, &Certificate)> {
+    manual.remove.iter().filter_map(|item| Some((item, item.certificate.as_deref()?)))
 }
 
 /// The registry file; `None` where nothing comes and nothing leaves.
@@ -55,7 +52,7 @@ pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved
         der: certificate.der(),
         comment: comment.clone(),
     });
-    let gone: Vec<(String, &Certificate, String)> = leaving(manual, certificates)
+    let gone: Vec<(String, &Certificate, String)> = leaving(manual)
         .map(|(item, certificate)| {
             let subject = text::escape(certificate.subject());
             (key(certificate), certificate, format!("Remove {subject}: {}.", text::escape(&item.why)))
@@ -88,7 +85,7 @@ pub(super) fn commands(page: &mut Markdown, manual: &Manual, place: &SystemPlace
         cert_util.push(Command::new(Shell::PowerShell, "certutil -addstore -f").word(store).word(&name));
         cisco_util.push(Command::new(Shell::PowerShell, "CiscoCertUtil /install").word(&name).own(cisco(store)));
     }
-    for (_, certificate) in leaving(manual, certificates) {
+    for (_, certificate) in leaving(manual) {
         let store = place.store_for(certificate);
         let print = thumbprint(certificate.der());
         cert_util.push(Command::new(Shell::PowerShell, "certutil -delstore").word(store).word(print));

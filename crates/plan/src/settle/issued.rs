@@ -11,30 +11,20 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, EntryId};
-use trustmason_spec::name::StoreId;
+use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::topology::{IdentityDef, Source};
 
+use super::Ground;
+use super::course::{Asked, Course, KeyPlace, Request, Settled};
 use super::renew::{self, Draft};
-use super::{Ground, Settled};
 use crate::authority::{self, Judged};
-use crate::change::{From, FromKind, IdentityState, Material};
+use crate::change::{From, FromKind, Material, Obstacle};
 use crate::finding::{Finding, Kind};
 use crate::observed::StagedKey;
 use crate::overlap::{self, Next};
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
-
-/// A key and a request this run makes.
-pub(crate) struct Request {
-    /// The authority it is for.
-    pub authority: String,
-    /// Where the key goes in the end.
-    pub store: StoreId,
-    /// Its alias there.
-    pub alias: String,
-}
 
 /// What is known of the entry an authority's certificate is for.
 pub(super) struct Place<'g, 'a> {
@@ -76,16 +66,8 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
     let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
     let current = place.current.as_deref();
     match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
-        Judged::Nothing => waits(ground, def, name, place, staged),
-        Judged::Bad(faults) => {
-            let mut settled = waits(ground, def, name, place, staged);
-            settled.findings.extend(
-                faults
-                    .into_iter()
-                    .map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
-            );
-            settled
-        }
+        Judged::Nothing => waits(ground, def, name, place, staged, Vec::new()),
+        Judged::Bad(faults) => waits(ground, def, name, place, staged, faults),
         Judged::Good { leaf, issuers, anchors, place: at } => {
             let next = Next {
                 anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
@@ -104,8 +86,8 @@ fn is_installed(look: &StagedKey, place: &Place<'_, '_>) -> bool {
     place.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
 }
 
-/// Material of what it presents now: nothing changes for its trusters.
-fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> (Option<From>, Result<Material, Why>) {
+/// Its trusters ask for what it presents now: nothing changes for them.
+fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
     match &place.current {
         Some(current) => {
             let from = From {
@@ -113,25 +95,26 @@ fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> (Option
                 place: Source::key_path(&place.home.def.id, place.alias),
                 sha256: Some(current.fingerprint()),
             };
-            (Some(from), Ok(Material::Known(current.fingerprint())))
+            Ok(Asked { material: Material::Known(Arc::clone(current)), from: Some(from) })
         }
-        None => (None, Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() })),
+        None => Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() }),
     }
 }
 
 /// All is well, and perhaps its service is still to be restarted.
 fn rest(ground: &Ground<'_>, def: &IdentityDef, place: Place<'_, '_>) -> Settled {
-    let (from, material) = present(&place, def, "");
+    let asked = present(&place, def, "");
     let settling = place.current.as_ref().filter(|_| overlap::is_staged(def));
     let overlap = settling.and_then(|current| overlap::settling(ground, def, place.home, current));
     let mut findings = place.findings;
     findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
-    Settled { from, overlap, findings, ..Settled::plain(IdentityState::Active, place.current, material) }
+    let course = overlap.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
+    Settled { asked, present: place.current, course, findings }
 }
 
 /// Key and request are made by this run.
 fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reason: String) -> Settled {
-    let (from, material) = present(&place, def, name);
+    let asked = present(&place, def, name);
     let mut findings = Vec::new();
     let hindered =
         place.home.blocking().map(|finding| Why::SourceBlocked { store: place.home.def.id.clone(), finding });
@@ -144,20 +127,27 @@ fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reaso
         };
         findings.push(Finding::of_identity(finding, &def.id, message).at(super::stored(place.alias), print));
     }
-    let request = may.then(|| Request {
-        authority: name.to_owned(),
-        store: place.home.def.id.clone(),
-        alias: place.alias.to_owned(),
-    });
-    let state = if request.is_some() { IdentityState::CsrPending } else { IdentityState::RenewDue };
+    let course = if may {
+        let place = KeyPlace { store: place.home.def.id.clone(), alias: place.alias.to_owned() };
+        Course::Request(Request { authority: name.to_owned(), place })
+    } else {
+        Course::Stuck { obstacle: None }
+    };
     // A fault of the certificate that is to be replaced anyway is said once, with what is done about it.
     findings.extend(place.findings.into_iter().filter(|said| said.kind != finding));
-    Settled { from, request, findings, ..Settled::plain(state, place.current, material) }
+    Settled { asked, present: place.current, course, findings }
 }
 
-/// The request is with the authority.
-fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_>, staged: &StagedKey) -> Settled {
-    let (from, material) = present(&place, def, name);
+/// The request is with the authority. `faults` speak against what it replied so far.
+fn waits(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    name: &str,
+    place: Place<'_, '_>,
+    staged: &StagedKey,
+    faults: Vec<(Kind, String, Option<Fingerprint>)>,
+) -> Settled {
+    let asked = present(&place, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
     let late = if severity == crate::finding::Severity::Error { "; has it been forgotten?" } else { "" };
@@ -165,12 +155,15 @@ fn waits(ground: &Ground<'_>, def: &IdentityDef, name: &str, place: Place<'_, '_
     let mut findings = place.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
     let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);
-    if let Some(failure) = inbox.and_then(|inbox| inbox.failure.as_ref()) {
-        let message = format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`");
-        findings.push(Finding::of_identity(Kind::UnknownAuthority, &def.id, message));
-    }
-    let awaits = Some(name.to_owned());
-    Settled { from, awaits_reply: awaits, findings, ..Settled::plain(IdentityState::AtCa, place.current, material) }
+    let unread = inbox.and_then(|inbox| inbox.failure.as_ref()).map(|failure| {
+        (Kind::UnknownAuthority, format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`"), None)
+    });
+    let faults: Vec<_> = unread.into_iter().chain(faults).collect();
+    let obstacle = faults.first().map(|(kind, why, _)| Obstacle { kind: *kind, why: why.clone() });
+    findings.extend(
+        faults.into_iter().map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
+    );
+    Settled { asked, present: place.current, course: Course::AtAuthority { name: name.to_owned(), obstacle }, findings }
 }
 
 /// A reply that may be used.
@@ -194,12 +187,13 @@ fn arrived(
     renew::with_reply(ground, def, place.home, draft, renew::Reply { next, issuers, from })
 }
 
+/// Its authority cannot be used.
 fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
-    let material = match &place.current {
+    let course = Course::Stuck { obstacle: Some(Obstacle::of(&why)) };
+    let asked = match &place.current {
         // What it has still works.
-        Some(current) => Ok(Material::Known(current.fingerprint())),
+        Some(current) => Ok(Asked { material: Material::Known(Arc::clone(current)), from: None }),
         None => Err(why),
     };
-    let state = IdentityState::RenewDue;
-    Settled { findings: place.findings, ..Settled::plain(state, place.current, material) }
+    Settled { asked, present: place.current, course, findings: place.findings }
 }

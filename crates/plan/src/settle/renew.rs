@@ -7,14 +7,14 @@ use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint};
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject};
 
-use super::{Ground, Held, Renewal, Settled, find_key, issued, unknown};
+use super::course::{Asked, Course, Installation, KeyPlace, NewKey, Settled};
+use super::{Ground, Held, find_key, issued};
 use crate::authority;
-use crate::change::{From, FromKind, IdentityState, Material};
-use crate::constraints::{self, Fault};
-use crate::days;
+use crate::change::{From, FromKind, Material};
+use crate::constraints::{self, End, Fault, Terms};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{KeyLook, StagedKey};
-use crate::overlap::{self, Next, Stage};
+use crate::overlap::{self, Next};
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -36,7 +36,7 @@ pub(super) fn present(
                 _ => format!("the certificate of {} does not parse", Source::key_entry(&standing.def.id, alias)),
             },
         };
-        return unknown(why);
+        return Settled::unknown(why);
     };
     let mut findings = key_findings(def, standing, entry, &current);
     if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
@@ -78,31 +78,27 @@ pub(super) fn present(
     let settling = overlap::is_staged(def) && usable;
     let settling = settling.then(|| overlap::settling(ground, def, standing, &current)).flatten();
     let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
-    let (finding, reason) = match (reason, staged) {
+    let cause = match (reason, staged) {
         (Some((_, reason)), _) if foreign => {
             findings.extend(soft_findings(ground, def, &current, &faults));
             return ca_issued(def, current, distrusted, &reason, findings);
         }
         // One change after the other: trusters keep two certificates of an identity, never three.
-        (_, _) if settling.is_some() => (Kind::RotationWaiting, String::new()),
-        (Some(reason), _) => reason,
+        (_, _) if settling.is_some() => None,
+        (Some(reason), _) => Some(reason),
         (None, Some(look)) if !foreign => {
             let day = text::day(look.since.as_second());
-            (Kind::RotationWaiting, format!("its next key, made on {day}, waits in staging"))
+            Some((Kind::RotationWaiting, format!("its next key, made on {day}, waits in staging")))
         }
-        (None, _) => (Kind::RotationWaiting, String::new()),
+        (None, _) => None,
     };
-    if reason.is_empty() {
+    let Some((finding, reason)) = cause else {
         findings.extend(soft_findings(ground, def, &current, &faults));
         findings.extend(settling.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
-        let material = Ok(Material::Known(current.fingerprint()));
-        return Settled {
-            from: Some(from),
-            overlap: settling,
-            findings,
-            ..Settled::plain(IdentityState::Active, Some(current), material)
-        };
-    }
+        let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
+        let course = settling.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
+        return Settled { asked, present: Some(current), course, findings };
+    };
     let draft = Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings };
     if overlap::is_staged(def) {
         renew_staged(ground, def, standing, draft, staged, from)
@@ -123,42 +119,46 @@ fn renew_staged(
     let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {
         return renew(ground, def, home, draft);
     };
-    let material = Ok(Material::Known(current.fingerprint()));
+    let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
     if staged.is_none() {
         if !home.selected {
             // Nobody asked to judge it, and until somebody does its trusters have what they need.
-            let plain = Settled::plain(IdentityState::RenewDue, Some(current), material);
-            return Settled { from: Some(from), ..plain };
+            return Settled {
+                asked,
+                present: Some(current),
+                course: Course::Stuck { obstacle: None },
+                findings: Vec::new(),
+            };
         }
         if home.blocking().is_some() || newer_elsewhere(ground, def, &current).is_some() {
             return renew(ground, def, home, draft);
         }
     }
     let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
-    let next = staged.map(Next::of);
-    let overlap = overlap::begin_or_go_on(ground, def, home, &current, next, finding, reason);
-    if overlap.since.is_none() {
-        let told = Finding::of_identity(finding, &def.id, overlap.reason.clone());
-        // A wish is no fault.
-        let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
-        let severity = if wished { Severity::Info } else { finding.severity() };
-        findings.push(told.with_severity(severity).at(super::stored(alias), Some(current.fingerprint())));
-    }
+    let place = KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() };
+    let overlap = match staged {
+        Some(look) => {
+            let installation = Installation {
+                place,
+                entry,
+                finding: Kind::RotationWaiting,
+                severity: overlap::patience(ground, look.since),
+                reason: "every truster knows its next certificate".to_owned(),
+                key: NewKey::Staged(Arc::clone(&look.certificate)),
+            };
+            overlap::go_on(ground, def, home, &current, Next::of(look), installation)
+        }
+        None => {
+            // A wish is no fault.
+            let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
+            let severity = if wished { Severity::Info } else { finding.severity() };
+            let told = Finding::of_identity(finding, &def.id, reason).with_severity(severity);
+            findings.push(told.at(super::stored(alias), Some(current.fingerprint())));
+            overlap::begin(ground, def, &current, place)
+        }
+    };
     findings.extend(overlap::findings(ground, def, &overlap));
-    let renewal = (overlap.stage == Stage::Install).then(|| Renewal {
-        store: home.def.id.clone(),
-        alias: alias.to_owned(),
-        entry,
-        finding: overlap.kind(),
-        severity: overlap.severity(ground),
-        reason: "every truster knows its next certificate".to_owned(),
-        resumed: overlap.certificate.clone(),
-        issuers: Vec::new(),
-        from: None,
-    });
-    let state = if overlap.since.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
-    let plain = Settled::plain(state, Some(current), material);
-    Settled { from: Some(from), renewal, overlap: Some(overlap), findings, ..plain }
+    Settled { asked, present: Some(current), course: Course::Rotate(Box::new(overlap)), findings }
 }
 
 /// A CA's reply that passed its guards.
@@ -181,32 +181,33 @@ pub(super) fn with_reply(
     let Draft { alias, entry, current, finding, reason, mut findings } = draft;
     let Reply { next, issuers, from } = reply;
     let leaf = Arc::clone(&next.certificate);
-    let since = next.since;
-    let in_use = current.clone().filter(|c| overlap::is_staged(def) && overlap::is_in_use(ground, def, c, finding));
-    let overlap =
-        in_use.map(|current| overlap::begin_or_go_on(ground, def, home, &current, Some(next), finding, reason.clone()));
-    findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
-    let ready = match &overlap {
-        Some(overlap) => overlap.stage == Stage::Install,
-        None => home.selected && home.blocking().is_none(),
-    };
-    let why = if overlap.is_some() { "every truster knows the issuers of its reply".to_owned() } else { reason };
-    let kind = overlap.as_ref().map_or(finding, |_| Kind::RotationWaiting);
-    let renewal = ready.then(|| Renewal {
-        store: home.def.id.clone(),
-        alias: alias.to_owned(),
-        entry,
-        finding: kind,
-        severity: overlap::patience(ground, since),
-        reason: why,
-        resumed: Some(Arc::clone(&leaf)),
-        issuers,
-        from: Some(from.clone()),
-    });
     // Until then its trusters need what it presents now.
-    let material = Ok(Material::Known(current.as_ref().map_or(leaf.fingerprint(), |c| c.fingerprint())));
-    let plain = Settled::plain(IdentityState::Validated, current, material);
-    Settled { from: Some(from), renewal, overlap, findings, ..plain }
+    let material = Material::Known(Arc::clone(current.as_ref().unwrap_or(&leaf)));
+    let asked = Ok(Asked { material, from: Some(from.clone()) });
+    let installation = Installation {
+        place: KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() },
+        entry,
+        finding,
+        severity: overlap::patience(ground, next.since),
+        reason,
+        key: NewKey::Replied { leaf, issuers, from },
+    };
+    let in_use = current.as_ref().filter(|c| overlap::is_staged(def) && overlap::is_in_use(ground, def, c, finding));
+    let course = if let Some(current) = in_use {
+        let installation = Installation {
+            finding: Kind::RotationWaiting,
+            reason: "every truster knows the issuers of its reply".to_owned(),
+            ..installation
+        };
+        let overlap = overlap::go_on(ground, def, home, current, next, installation);
+        findings.extend(overlap::findings(ground, def, &overlap));
+        Course::Rotate(Box::new(overlap))
+    } else if home.selected && home.blocking().is_none() {
+        Course::Renew(installation)
+    } else {
+        Course::Replied
+    };
+    Settled { asked, present: current, course, findings }
 }
 
 /// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
@@ -222,18 +223,21 @@ fn ca_issued(
         Finding::of_identity(Kind::IssuerMismatch, &def.id, format!("{reason}; {why}"))
             .at(None, Some(current.fingerprint())),
     );
-    let material = match distrusted {
+    let place = def.id.to_string();
+    let asked = match distrusted {
         // What the spec distrusts goes into no store, whoever presents it.
-        Some(why) => Err(Why::Distrusted { subject: def.id.to_string(), why: why.clone() }),
-        None if constraints::names(&current, def) => Ok(Material::Known(current.fingerprint())),
+        Some(why) => Err(Why::Distrusted { subject: place, why: why.clone() }),
+        None if constraints::names(&current, def) => {
+            let from = From { kind: FromKind::Store, place, sha256: Some(current.fingerprint()) };
+            Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) })
+        }
         None => Err(why),
     };
-    let from = From { kind: FromKind::Store, place: def.id.to_string(), sha256: Some(current.fingerprint()) };
-    Settled { from: Some(from), findings, ..Settled::plain(IdentityState::RenewDue, Some(current), material) }
+    Settled { asked, present: Some(current), course: Course::Stuck { obstacle: None }, findings }
 }
 
 fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
-    let Some(look) = standing.facts.and_then(|f| f.keys.get(&entry.id)) else {
+    let Some(look) = standing.facts().and_then(|f| f.keys.get(&entry.id)) else {
         return Vec::new();
     };
     let text = match look {
@@ -269,9 +273,9 @@ pub(super) fn soft_findings(
         .filter(|f| !f.demands_new())
         .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
         .collect();
-    let left = days::between(ground.now.as_second(), current.not_after());
-    let due = faults.iter().any(|f| matches!(f, Fault::RenewDue { .. } | Fault::Expired { .. }));
-    if !due && left >= 0 && left < days::term(ground.topology.policy.warn_before_days) {
+    let terms =
+        Terms { renew_before_days: def.renew_before_days, warn_before_days: ground.topology.policy.warn_before_days };
+    if constraints::dates(current, terms, ground.now).end == End::Soon {
         let message = format!("it ends on {}", text::day(current.not_after()));
         findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
     }
@@ -303,33 +307,30 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
             let finding = Finding::of_identity(why.finding(), &def.id, message);
             findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
         }
-        return Settled { findings, ..Settled::plain(IdentityState::RenewDue, draft.current, Err(why)) };
+        return Settled { asked: Err(why), present: draft.current, course: Course::Stuck { obstacle: None }, findings };
     }
     // Who asks for a new key gets one that did not lie about.
     let resumed = overlap::staged(ground, def, draft.current.as_deref())
         .filter(|_| !ground.options.replace.contains(&def.id))
         .map(|look| &look.certificate);
-    let material = match resumed {
-        Some(certificate) => Material::Known(certificate.fingerprint()),
-        None => Material::Minted(def.id.clone()),
+    let (material, key) = match resumed {
+        Some(certificate) => (Material::Known(Arc::clone(certificate)), NewKey::Staged(Arc::clone(certificate))),
+        None => (Material::Minted(def.id.clone()), NewKey::Made),
     };
-    let state = if resumed.is_some() { IdentityState::Minted } else { IdentityState::RenewDue };
     let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
+    let installation = Installation {
+        place: KeyPlace { store: standing.def.id.clone(), alias: draft.alias.to_owned() },
+        entry: draft.entry,
+        finding: draft.finding,
+        severity: draft.finding.severity(),
+        reason: draft.reason,
+        key,
+    };
     Settled {
-        from: Some(from),
-        renewal: Some(Renewal {
-            store: standing.def.id.clone(),
-            alias: draft.alias.to_owned(),
-            entry: draft.entry,
-            severity: draft.finding.severity(),
-            finding: draft.finding,
-            reason: draft.reason,
-            resumed: resumed.cloned(),
-            issuers: Vec::new(),
-            from: None,
-        }),
+        asked: Ok(Asked { material, from: Some(from) }),
+        present: draft.current,
+        course: Course::Renew(installation),
         findings: draft.findings,
-        ..Settled::plain(state, draft.current, Ok(material))
     }
 }
 
@@ -341,7 +342,7 @@ fn holds_newer(
     truster: &Standing<'_>,
     current: &Certificate,
 ) -> bool {
-    let entries = truster.facts.iter().flat_map(|f| &f.entries);
+    let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
     entries.filter(|e| e.alias.as_deref() == edge.alias.as_deref() && edge.alias.is_some()).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
@@ -359,7 +360,7 @@ fn holds_newer(
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     ground.index.homes.values().flatten().any(|def| {
         let Source::KeyEntry { store, alias } = &def.source else { return false };
-        let Some(facts) = ground.standings.get(store).and_then(|s| s.facts) else { return false };
+        let Some(facts) = ground.standings.get(store).and_then(Standing::facts) else { return false };
         match find_key(ground, facts, alias) {
             Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
             Held::Other(_) | Held::Nothing => false,
@@ -379,7 +380,7 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
         if !truster.selected {
             return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
         }
-        if let Some(finding) = truster.blocking().filter(|_| works && !truster.hand_off && id != home) {
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.is_hand_off() && id != home) {
             return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
         }
         holds_newer(ground, def, edge, truster, draft.current.as_deref()?)

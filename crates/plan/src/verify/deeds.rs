@@ -46,15 +46,13 @@ fn given(deed: &Deed) -> Option<String> {
 fn leaves(change: &Change) -> bool {
     match (&change.deed, &change.after) {
         (
-            Deed::Import { material: Material::Known(print), .. }
-            | Deed::Replace { material: Material::Known(print), .. },
+            Deed::Import { material: Material::Known(certificate), .. }
+            | Deed::Replace { material: Material::Known(certificate), .. },
             After::Known(view),
-        ) => view.sha256 == *print,
-        // Of a certificate that was made before, only the subject is said.
-        (Deed::Import { .. } | Deed::Replace { .. }, After::Minted { .. })
-        | (
+        ) => view.sha256 == certificate.fingerprint(),
+        (
             Deed::Import { material: Material::Minted(_), .. } | Deed::Replace { material: Material::Minted(_), .. },
-            After::Known(_),
+            After::Minted { .. },
         )
         | (Deed::InstallKey { .. }, After::Known(_) | After::Minted { .. })
         | (Deed::Delete { .. }, After::Gone) => true,

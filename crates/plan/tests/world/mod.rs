@@ -559,10 +559,10 @@ impl World {
     pub fn begin(&mut self, plan: &Plan) -> BTreeMap<IdentityId, Pair> {
         let mut made = BTreeMap::new();
         for (id, mint_plan) in &plan.mints {
-            let pair = match mint_plan.resumed {
-                Some(print) => {
+            let pair = match &mint_plan.resumed {
+                Some(resumed) => {
                     let staged = self.staging[id].clone();
-                    assert_eq!(staged.print(), print, "what is resumed is what is staged");
+                    assert_eq!(staged.certificate, *resumed, "what is resumed is what is staged");
                     staged
                 }
                 None => {
@@ -599,7 +599,7 @@ impl World {
             chain: vec![Arc::clone(&pair.certificate)],
         };
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
-        let certificates = Resolved { known: &plan.certificates, minted: &minted };
+        let certificates = Resolved { minted: &minted };
         let Some(Disk::File(bytes)) = self.disk.get(&view.id) else { panic!("a write to a store that is not there") };
         assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();

@@ -1,0 +1,264 @@
+//! What becomes of an identity. It is one course, never two: what is made, what is waited for and which state the identity is in
+//! are read off it.
+
+use std::sync::Arc;
+
+use trustmason_keystore::{Certificate, EntryId, Fingerprint};
+use trustmason_spec::name::{IdentityId, StoreId};
+
+use crate::change::{From, IdentityState, Material, Mint, Obstacle};
+use crate::finding::{Finding, Kind, Severity};
+use crate::overlap::{Overlap, Stage};
+use crate::why::Why;
+
+/// A subject, settled.
+pub(crate) struct Settled {
+    /// What edges to it ask for.
+    pub asked: Result<Asked, Why>,
+    /// The certificate it has now, as far as that was seen.
+    pub present: Option<Arc<Certificate>>,
+    pub course: Course,
+    pub findings: Vec<Finding>,
+}
+
+/// What edges to a subject ask for.
+pub(crate) struct Asked {
+    pub material: Material,
+    /// Where a known certificate comes from, where that is said.
+    pub from: Option<From>,
+}
+
+/// What becomes of an identity.
+pub(crate) enum Course {
+    /// Nothing is known of its certificate.
+    Unknown,
+    /// It stays as it is.
+    Rest,
+    /// This run puts a new key in its entry, and nobody learns of the certificate before.
+    Renew(Installation),
+    /// It changes its certificate without an outage.
+    Rotate(Box<Overlap>),
+    /// This run makes a key and a request for its authority.
+    Request(Request),
+    /// Its request is with its authority.
+    AtAuthority {
+        /// The authority.
+        name: String,
+        /// Why what the authority replied so far may not be used, or cannot be read.
+        obstacle: Option<Obstacle>,
+    },
+    /// Its authority's reply may be used, and its store cannot take it now.
+    Replied,
+    /// A person must make it anew.
+    ByHand {
+        /// What is wrong with its present certificate.
+        finding: Kind,
+        /// The same for people.
+        why: String,
+    },
+    /// It needs a new certificate and may not get it now, or whether it needs one cannot be told.
+    Stuck {
+        /// What stands in the way, where neither [`Settled::asked`] nor a finding of its store says it.
+        obstacle: Option<Obstacle>,
+    },
+}
+
+/// The place of a key.
+#[derive(Clone)]
+pub(crate) struct KeyPlace {
+    pub store: StoreId,
+    /// Its alias there; empty where the store has none.
+    pub alias: String,
+}
+
+/// A key and a request that this run makes.
+pub(crate) struct Request {
+    /// The authority that the request is for.
+    pub authority: String,
+    /// Where the key goes in the end.
+    pub place: KeyPlace,
+}
+
+/// A key that this run puts in an identity's entry.
+pub(crate) struct Installation {
+    pub place: KeyPlace,
+    /// The entry that is there now.
+    pub entry: Option<EntryId>,
+    /// The finding that is mended.
+    pub finding: Kind,
+    pub severity: Severity,
+    pub reason: String,
+    pub key: NewKey,
+}
+
+/// Where a new key and its certificate come from.
+pub(crate) enum NewKey {
+    /// This run makes both.
+    Made,
+    /// An earlier run left both in staging.
+    Staged(Arc<Certificate>),
+    /// An earlier run left the key in staging, and its authority issued the certificate.
+    Replied {
+        /// The certificate.
+        leaf: Arc<Certificate>,
+        /// Who issued it, nearest first.
+        issuers: Vec<Arc<Certificate>>,
+        /// The file of the reply.
+        from: From,
+    },
+}
+
+impl NewKey {
+    /// The certificate, where it exists already.
+    pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
+        match self {
+            Self::Made => None,
+            Self::Staged(certificate) | Self::Replied { leaf: certificate, .. } => Some(certificate),
+        }
+    }
+
+    /// Who issued the certificate, nearest first; nobody if it is self-signed.
+    pub(crate) fn issuers(&self) -> &[Arc<Certificate>] {
+        match self {
+            Self::Made | Self::Staged(_) => &[],
+            Self::Replied { issuers, .. } => issuers,
+        }
+    }
+}
+
+impl Course {
+    /// The public word for it.
+    pub(crate) fn state(&self) -> IdentityState {
+        match self {
+            Self::Unknown => IdentityState::Unknown,
+            Self::Rest => IdentityState::Active,
+            Self::Renew(installation) => match installation.key {
+                NewKey::Made => IdentityState::RenewDue,
+                NewKey::Staged(_) => IdentityState::Minted,
+                NewKey::Replied { .. } => IdentityState::Validated,
+            },
+            Self::Rotate(overlap) => match &overlap.stage {
+                Stage::Begin(_) => IdentityState::RenewDue,
+                Stage::Extend(next) | Stage::Install(next, _) if next.by_chain => IdentityState::Validated,
+                Stage::Extend(_) | Stage::Install(..) => IdentityState::Minted,
+                Stage::Settle(_) => IdentityState::Active,
+            },
+            Self::Request(_) => IdentityState::CsrPending,
+            Self::AtAuthority { .. } => IdentityState::AtCa,
+            Self::Replied => IdentityState::Validated,
+            Self::ByHand { .. } | Self::Stuck { .. } => IdentityState::RenewDue,
+        }
+    }
+
+    /// The change of certificate under way, where both are trusted meanwhile.
+    pub(crate) fn overlap(&self) -> Option<&Overlap> {
+        match self {
+            Self::Rotate(overlap) => Some(overlap),
+            Self::Unknown
+            | Self::Rest
+            | Self::Renew(_)
+            | Self::Request(_)
+            | Self::AtAuthority { .. }
+            | Self::Replied
+            | Self::ByHand { .. }
+            | Self::Stuck { .. } => None,
+        }
+    }
+
+    /// The key that this run puts in the identity's entry.
+    pub(crate) fn installation(&self) -> Option<&Installation> {
+        match self {
+            Self::Renew(installation) => Some(installation),
+            Self::Rotate(overlap) => match &overlap.stage {
+                Stage::Install(_, installation) => Some(installation),
+                Stage::Begin(_) | Stage::Extend(_) | Stage::Settle(_) => None,
+            },
+            Self::Unknown
+            | Self::Rest
+            | Self::Request(_)
+            | Self::AtAuthority { .. }
+            | Self::Replied
+            | Self::ByHand { .. }
+            | Self::Stuck { .. } => None,
+        }
+    }
+
+    /// What is waited for, in words.
+    pub(crate) fn awaits(&self) -> Option<String> {
+        match self {
+            Self::Rotate(overlap) => overlap.awaits(),
+            Self::AtAuthority { name, .. } => Some(format!("the reply of {name}")),
+            Self::ByHand { why, .. } => Some(format!("a person: {why}")),
+            Self::Unknown | Self::Rest | Self::Renew(_) | Self::Request(_) | Self::Replied | Self::Stuck { .. } => None,
+        }
+    }
+}
+
+impl Settled {
+    /// Of a subject whose certificate cannot be told.
+    pub(super) fn unknown(why: Why) -> Self {
+        Self { asked: Err(why), present: None, course: Course::Unknown, findings: Vec::new() }
+    }
+
+    /// The certificate that edges to it ask for, where it exists already.
+    pub(crate) fn known(&self) -> Option<Fingerprint> {
+        self.asked.as_ref().ok()?.material.known()
+    }
+
+    /// Every certificate that is known to be its own, now or next, or to vouch for that.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        let installation = self.course.installation();
+        let issued =
+            installation.into_iter().flat_map(|one| one.key.certificate().into_iter().chain(one.key.issuers()));
+        let next = self.course.overlap().and_then(Overlap::next).map(|next| &next.certificate);
+        self.present.iter().chain(issued).chain(next)
+    }
+
+    /// Where that comes from.
+    pub(crate) fn from(&self) -> Option<&From> {
+        self.asked.as_ref().ok()?.from.as_ref()
+    }
+
+    /// Whether its entry gets a new key in this run.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.course.installation().is_some()
+    }
+
+    /// The key that this run makes for it, or brings where it belongs.
+    pub(crate) fn mint(&self, identity: &IdentityId) -> Option<Mint> {
+        let replaces = self.present.as_ref().map(|c| c.fingerprint());
+        let mint = |place: &KeyPlace, staged| Mint {
+            identity: identity.clone(),
+            store: place.store.clone(),
+            alias: place.alias.clone(),
+            resumed: None,
+            issuers: Vec::new(),
+            request: None,
+            replaces,
+            staged,
+        };
+        let install = |installation: &Installation, staged| Mint {
+            resumed: installation.key.certificate().cloned(),
+            issuers: installation.key.issuers().to_vec(),
+            ..mint(&installation.place, staged)
+        };
+        match &self.course {
+            Course::Renew(installation) => Some(install(installation, false)),
+            Course::Rotate(overlap) => match &overlap.stage {
+                // A key whose certificate its trusters learn first goes to staging and no further.
+                Stage::Begin(place) => Some(mint(place, true)),
+                Stage::Install(_, installation) => Some(install(installation, true)),
+                Stage::Extend(_) | Stage::Settle(_) => None,
+            },
+            Course::Request(request) => {
+                Some(Mint { request: Some(request.authority.clone()), ..mint(&request.place, true) })
+            }
+            Course::Unknown
+            | Course::Rest
+            | Course::AtAuthority { .. }
+            | Course::Replied
+            | Course::ByHand { .. }
+            | Course::Stuck { .. } => None,
+        }
+    }
+}
