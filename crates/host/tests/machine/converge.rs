@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -11,7 +13,9 @@ use trustmason_host::audit::Approval;
 use trustmason_host::converge::{
     Begun, Clock, ConvergeError, Converged, Declared, Event, Reconciler, Restarting, RoundTrouble, Sight,
 };
-use trustmason_host::run::{self, RunError, SkipReason, StoreOutcome};
+use trustmason_host::disk::{Disk, Step};
+use trustmason_host::fault::Meddler;
+use trustmason_host::run::{RunError, SkipReason, StoreOutcome};
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::change::{Phase, Plan};
 use trustmason_plan::observed::{Input, InputKind};
@@ -170,12 +174,19 @@ fn a_restart_that_fails_stops_those_after_it_and_the_next_plan_says_so() {
 fn an_interruption_ends_after_the_store_in_hand() {
     let mut world = World::new(Format::Jks);
     commanded(&mut world, 0);
-    let converged = converge(&world, |reconciler, event| {
-        if let Event::Run(run::Event::Writing { store, .. }) = event {
-            assert_eq!(*store, store_id(KEYSTORE), "no other is begun");
-            reconciler.stop().store(true, Ordering::SeqCst);
+    let reconciler = reconciler(&world);
+    // It is asked to stop while the store changes.
+    let (stop, folder) = (Arc::clone(reconciler.stop()), world.keystore().parent().unwrap().to_owned());
+    let gate = Meddler::new(move |step, path: &Path| {
+        if step == Step::Exchange && path.starts_with(&folder) {
+            stop.store(true, Ordering::SeqCst);
         }
     });
+    let reconciler = reconciler.with_disk(Disk::behind(Arc::new(gate)));
+    let mut lock = reconciler.lock().unwrap();
+    let (sight, plan) = planned(&world, &reconciler);
+    let converged = reconciler.converge(Begun { sight, plan, author: ANNA }, &mut lock, &mut |_| ());
+    drop(lock);
     let Converged { rounds, next } = converged.unwrap();
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
     assert!(round.interrupted && round.restarts.is_empty());
@@ -338,11 +349,11 @@ fn a_rollback_looks_again_after_a_person_was_asked_and_says_what_to_restart() {
 #[test]
 fn what_is_left_stays_within_the_scope_of_the_newest_run() {
     let mut world = World::new(Format::Jks);
-    world.options.hosts = vec!["ads*".into()];
+    world.options.hosts = vec!["cvp1*".into()];
     let _ = converge(&world, |_, _| ()).unwrap();
     let reconciler = reconciler(&world);
     let whole = trustmason_plan::change::Options { hosts: Vec::new(), ..world.options.clone() };
     let left = reconciler.left(&whole, &mut |_| ()).unwrap();
-    assert_eq!((left.scope.hosts.as_slice(), left.undone), (["ads*".to_owned()].as_slice(), false));
+    assert_eq!((left.scope.hosts.as_slice(), left.undone), (["cvp1*".to_owned()].as_slice(), false));
     assert_eq!(left.plan.options.hosts, left.scope.hosts);
 }
