@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use trustmason_host::converge::Round;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::StoreId;
 
 use crate::exit::Facts;
-use crate::view::apply::Round;
 
 /// What kept an apply from its end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl Causes {
             mend.add(left_out.count(), LEFT_OUT);
             mend.add(no_pack.count(), NO_PACK);
             mend.add(outcomes.unasked.len(), UNASKED);
-            mend.add(round.restarts.iter().filter(|r| r.outcome.is_err()).count(), DOWN);
-            mend.add(outcomes.troubles.len(), TROUBLE);
+            mend.add(round.restarts.iter().filter(|restarting| !restarting.is_up()).count(), DOWN);
+            mend.add(outcomes.troubles.len() + round.troubles.len(), TROUBLE);
         }
         mend.add(next.blocked.len(), BLOCKED);
         let mut act = Tally::default();

@@ -7,15 +7,12 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use trustmason_host::clock;
+use trustmason_host::converge::{self, Reconciler, Sight};
 use trustmason_host::lock::Lock;
 use trustmason_plan::clock::{Evidence, Verdict, judge};
 use trustmason_plan::text;
 
-use crate::command::confirm::person;
-use crate::console::Console;
-use crate::load::Estate;
-use crate::machine::{Machine, Sight};
+use crate::console::{Console, person};
 use crate::stop::Stop;
 
 /// What a person can do about a clock that was doubted.
@@ -36,15 +33,11 @@ impl Clock {
         let now = SystemTime::now();
         Ok(Self { read: understood(now).map_err(Stop::refused)?, since: Instant::now() })
     }
+}
 
-    /// Now, to the second: plans are for people and tickets.
-    pub(crate) fn now(self) -> Timestamp {
-        let now = self.exactly();
-        Timestamp::from_second(now.as_second()).unwrap_or(now)
-    }
-
-    /// Now, as exactly as the clock tells. A process that outlives the calendar stays at its last moment.
-    pub(crate) fn exactly(self) -> Timestamp {
+impl converge::Clock for Clock {
+    /// A process that outlives the calendar stays at its last moment.
+    fn exactly(&self) -> Timestamp {
         self.read.checked_add(self.since.elapsed()).unwrap_or(Timestamp::MAX)
     }
 }
@@ -81,48 +74,34 @@ pub(crate) struct Word(Option<Verdict>);
 
 /// Refuses to go on by a clock that cannot be right, unless a person vouches for it. Asked by every command that stamps the
 /// ledger.
-pub(crate) fn stands(machine: &Machine, estate: &Estate, sight: &Sight, vouched: bool) -> Result<Word, Stop> {
-    match doubt(machine, estate, sight) {
+pub(crate) fn stands(reconciler: &Reconciler<'_>, sight: &Sight, vouched: bool) -> Result<Word, Stop> {
+    match reconciler.doubt(sight) {
         Some(verdict) if !vouched => Err(Stop::refused(format!("{verdict}; nothing was done. {REMEDY}"))),
         doubt => Ok(Word(doubt)),
     }
 }
 
 /// Warns of such a clock where nothing is stamped.
-pub(crate) fn warn(machine: &Machine, estate: &Estate, sight: &Sight, console: Console) {
-    if let Some(verdict) = doubt(machine, estate, sight) {
+pub(crate) fn warn(reconciler: &Reconciler<'_>, sight: &Sight, console: Console) {
+    if let Some(verdict) = reconciler.doubt(sight) {
         console.warn(&format!("{verdict}; nothing is applied by this clock. {REMEDY}"));
     }
 }
 
-fn doubt(machine: &Machine, estate: &Estate, sight: &Sight) -> Option<Verdict> {
-    let verdict = judge(machine.clock.now(), &Evidence::of(&estate.topology, &sight.observed));
-    (verdict != Verdict::Right).then_some(verdict)
-}
-
 impl Word {
     /// Records the word, if one was needed.
-    pub(crate) fn record(
-        self,
-        machine: &Machine,
-        estate: &Estate,
-        sight: &mut Sight,
-        lock: &mut Lock,
-    ) -> Result<(), Stop> {
+    pub(crate) fn record(self, reconciler: &Reconciler<'_>, sight: &mut Sight, lock: &mut Lock) -> Result<(), Stop> {
         let Some(verdict) = self.0 else { return Ok(()) };
-        let now = machine.clock.exactly();
-        sight.ledger = clock::vouch(&verdict, now, &person(), &estate.topology, &sight.ledger, &machine.disk, lock)
-            .map_err(|e| {
-                Stop::refused(format!("that the clock is right could not be recorded: {e}; nothing was done"))
-            })?;
-        Ok(())
+        reconciler
+            .vouch(&verdict, &person(), sight, lock)
+            .map_err(|e| Stop::refused(format!("that the clock is right could not be recorded: {e}; nothing was done")))
     }
 }
 
 /// Refuses a saved plan that was made later than now: what it calls ended has not ended, or the clock is wrong.
-pub(crate) fn is_past(name: &str, made: Timestamp, clock: Clock) -> Result<(), Stop> {
+pub(crate) fn is_past(name: &str, made: Timestamp, now: Timestamp) -> Result<(), Stop> {
     let evidence = Evidence { remembered: Some(moment(name, made)), ..Evidence::default() };
-    match judge(clock.now(), &evidence) {
+    match judge(now, &evidence) {
         Verdict::Right | Verdict::Early { .. } | Verdict::Ahead { .. } => Ok(()),
         behind @ Verdict::Behind { .. } => {
             Err(Stop::refused(format!("{behind}; nothing was done. Set the clock, or plan again with --out")))
@@ -138,6 +117,8 @@ fn moment(name: &str, made: Timestamp) -> trustmason_plan::ledger::Moment {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "tests")]
     use std::time::Duration;
+
+    use trustmason_host::converge::Clock as _;
 
     use super::*;
 

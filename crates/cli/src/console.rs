@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
-use trustmason_plan::text::terminal;
+use trustmason_plan::text::{escape, terminal};
 use trustmason_spec::fault::{Fault, Severity};
 
 use crate::args::{Log, LogFormat};
@@ -119,4 +119,26 @@ fn quiet(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a stream is closed");
     }
+}
+
+/// Who is at the keyboard, as the system names them: the account that this process runs as, not what a variable says of it. What
+/// `sudo` says of who called it is added, and named as its word.
+pub(crate) fn person() -> String {
+    let account = whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(nameless);
+    match std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != account) {
+        Some(caller) => format!("{} (SUDO_USER: {})", escape(&account), escape(&caller)),
+        None => escape(&account),
+    }
+}
+
+/// Who that is where the system has no name: the number it has for them.
+fn nameless() -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if let Ok(own) = fs_err::metadata("/proc/self") {
+            return format!("uid {}", own.uid());
+        }
+    }
+    "somebody".to_owned()
 }

@@ -1,14 +1,15 @@
-//! From a spec's name to a plan: read the spec and its profiles, resolve them, look at the estate, judge. Every command
-//! that judges takes this one walk.
+//! From a spec's name to an estate and what is asked of it: read the spec and its profiles, resolve them, and take the words of a
+//! selection for the options of a plan. Every command that judges takes this one walk.
 
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 use jiff::Timestamp;
+use trustmason_host::converge::{Clock, Declared, Reconciler};
 use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::observed::{Input, InputKind, Observed};
-use trustmason_plan::outline::{Options, Plan};
+use trustmason_plan::observed::{Input, InputKind};
+use trustmason_plan::outline::Options;
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Topology;
 use trustmason_spec::{ProfileRef, profile};
@@ -162,14 +163,15 @@ impl Estate {
         self.topology.state.clone()
     }
 
-    /// Judges what was seen. With `--at` the plan is one made then, in everything.
-    pub(crate) fn judge(&self, observed: &mut Observed, options: &Options, now: Timestamp) -> Plan {
-        for input in &self.inputs {
-            if !observed.inputs.contains(input) {
-                observed.inputs.push(input.clone());
-            }
-        }
-        trustmason_plan::plan(&self.topology, observed, options, options.at.unwrap_or(now))
+    /// What a plan of the whole estate is asked with.
+    pub(crate) fn whole(&self) -> Options {
+        Options { spec: self.name.clone(), ..Options::default() }
+    }
+
+    /// What reconciles it on this machine, by this clock.
+    pub(crate) fn reconciler<'a>(&'a self, clock: impl Clock + 'a) -> Reconciler<'a> {
+        let declared = Declared { topology: &self.topology, inputs: &self.inputs };
+        Reconciler::new(declared, clock, crate::VERSION)
     }
 }
 

@@ -10,15 +10,19 @@ mod console;
 mod demo;
 mod exit;
 mod load;
-mod machine;
 mod nearest;
+mod network;
 mod progress;
+mod signals;
 mod stop;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+
+/// The version that plans and reports name.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {

@@ -1,7 +1,11 @@
-//! What moves on a terminal while a command works. On anything else it is silence; with -v the same events are log lines.
+//! What is said, and what moves on a terminal, while a command works. On anything else nothing moves; with -v the same events are
+//! log lines.
+
+use std::collections::BTreeSet;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use trustmason_host::run::{Event, PackOutcome, StoreOutcome};
+use trustmason_host::converge::Event;
+use trustmason_host::run::{self, PackOutcome, StoreOutcome};
 use trustmason_plan::outline::Plan;
 
 use crate::console::Console;
@@ -18,42 +22,59 @@ fn bar(console: Console, length: usize, template: &str) -> ProgressBar {
     bar
 }
 
-/// While the estate is looked at.
-pub(crate) fn looking(console: Console, items: usize) -> ProgressBar {
-    bar(console, items, "{spinner} looking at {len} stores and files ({elapsed})")
-}
-
 /// While services are asked.
 pub(crate) fn asking(console: Console, services: usize) -> ProgressBar {
     bar(console, services, "{spinner} asked {pos} of {len} services ({elapsed})")
 }
 
-/// While a plan is carried out.
-pub(crate) struct Running {
+/// Shows what happens while an estate is looked at and a plan is carried out.
+pub(crate) fn painted(console: Console) -> impl FnMut(Event<'_>) {
+    let mut painter = Painter { console, bar: ProgressBar::hidden() };
+    move |event| painter.tell(event)
+}
+
+struct Painter {
+    console: Console,
     bar: ProgressBar,
 }
 
-/// See [`Running`].
-pub(crate) fn running(console: Console, plan: &Plan) -> Running {
-    let stores: std::collections::BTreeSet<_> = plan.changes.iter().map(|c| &c.store).collect();
-    let steps = plan.mints.len() + stores.len() + plan.manual.len();
-    Running { bar: bar(console, steps, "{spinner} [{pos}/{len}] {msg}") }
-}
-
-impl Running {
-    /// One more thing happened.
-    pub(crate) fn tell(&mut self, event: Event<'_>) {
+impl Painter {
+    fn tell(&mut self, event: Event<'_>) {
+        let console = self.console;
         match event {
-            Event::Minting { identity } => self.bar.set_message(format!("making a key for {identity}")),
-            Event::Staged { identity, certificate } => {
+            Event::Exposed { warning } => console.warn(warning),
+            Event::Recovered { run } => {
+                console.note(&format!("Run {run} was interrupted; what it did was read from its journal."));
+            }
+            Event::Unclear(unclear) => console.warn(&format!(
+                "what run {} did to {} cannot be told yet, and it is assumed that it did: {}",
+                unclear.run, unclear.store, unclear.why
+            )),
+            Event::Looking { items } => {
+                self.bar = bar(console, items, "{spinner} looking at {len} stores and files ({elapsed})");
+            }
+            Event::Running { plan } => self.bar = bar(console, steps(plan), "{spinner} [{pos}/{len}] {msg}"),
+            Event::Looked | Event::Ran => self.bar.finish_and_clear(),
+            Event::Run(event) => self.run(event),
+            Event::Restarting(restart) => {
+                console.note(&format!("Restarting {}: {} …", restart.service, restart.name));
+            }
+        }
+    }
+
+    /// One more thing of a run happened.
+    fn run(&self, event: run::Event<'_>) {
+        match event {
+            run::Event::Minting { identity } => self.bar.set_message(format!("making a key for {identity}")),
+            run::Event::Staged { identity, certificate } => {
                 tracing::info!(%identity, sha256 = %certificate.fingerprint(), "key staged");
                 self.bar.inc(1);
             }
-            Event::Writing { store, changes } => {
+            run::Event::Writing { store, changes } => {
                 tracing::debug!(%store, changes, "writing");
                 self.bar.set_message(format!("writing {store}"));
             }
-            Event::Stored { store, outcome } => {
+            run::Event::Stored { store, outcome } => {
                 match outcome {
                     StoreOutcome::Written { .. } | StoreOutcome::Unchanged => tracing::info!(%store, "store done"),
                     StoreOutcome::Stale { why } => {
@@ -68,7 +89,7 @@ impl Running {
                 }
                 self.bar.inc(1);
             }
-            Event::Packed { target, outcome } => {
+            run::Event::Packed { target, outcome } => {
                 let target = target.full();
                 match outcome {
                     PackOutcome::Written { folder } => {
@@ -86,9 +107,10 @@ impl Running {
             }
         }
     }
+}
 
-    /// Nothing more will.
-    pub(crate) fn end(&self) {
-        self.bar.finish_and_clear();
-    }
+/// What a run of a plan moves by: keys, stores and packs.
+fn steps(plan: &Plan) -> usize {
+    let stores: BTreeSet<_> = plan.changes.iter().map(|c| &c.store).collect();
+    plan.mints.len() + stores.len() + plan.manual.len()
 }

@@ -4,6 +4,7 @@ use trustmason_spec::Faults;
 
 use crate::console::Console;
 use crate::exit::Facts;
+use crate::view::named;
 
 /// An early end.
 #[derive(Debug)]
@@ -22,23 +23,18 @@ enum Words {
 
 impl Stop {
     /// Nothing was done.
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        // What somebody named stands in backticks; of an empty name nobody would see them.
-        let message = message.into().replace("``", "an empty name");
-        Self { facts: Facts::REFUSED, words: Words::Message(message) }
+    pub(crate) fn refused(message: impl std::fmt::Display) -> Self {
+        Self { facts: Facts::REFUSED, words: Words::Message(named(message)) }
+    }
+
+    /// Nothing was done, for this reason.
+    pub(crate) fn because(error: impl std::error::Error) -> Self {
+        Self::refused(error)
     }
 
     /// The saved plan no longer holds.
     pub(crate) fn outdated(message: impl Into<String>) -> Self {
         Self { facts: Facts::OUTDATED, words: Words::Message(message.into()) }
-    }
-
-    /// What is said, as text.
-    pub(crate) fn into_message(self) -> String {
-        match self.words {
-            Words::Message(message) => message,
-            Words::Faults(faults) => faults.to_string(),
-        }
     }
 
     /// Says it, and gives the facts for the exit code.

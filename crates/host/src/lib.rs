@@ -1,5 +1,6 @@
 //! The machine: the only crate that opens, reads, writes, starts or waits for anything.
 //!
+//! [`converge::Reconciler`] is the way in: it has what a run of one estate needs, and decides how a run goes on.
 //! [`look::look`] turns a survey into plain facts and never fails as a whole. [`run::run`] does what a plan says, store by
 //! store, and decides nothing. Every write of both goes through [`disk::Disk`], so that each step of it can be made to fail.
 //! [`restart::restart`] runs the command that restarts a service. [`secret::Secrets`] is where a reference becomes a
@@ -18,6 +19,7 @@ mod books;
 pub mod clock;
 pub mod collect;
 pub mod confirm;
+pub mod converge;
 pub mod decision;
 pub mod disk;
 pub mod endpoint;

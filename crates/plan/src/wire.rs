@@ -385,6 +385,16 @@ impl Document {
             summary: plan.summary,
         }
     }
+
+    /// The document as JSON, as it is saved. The digest of these bytes names the runs of the plan.
+    ///
+    /// # Errors
+    /// That it cannot be written as JSON.
+    pub fn text(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
 }
 
 fn options(plan: &Plan) -> OptionsDocument {

@@ -3,37 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
-use trustmason_host::ack::{Word, ack};
 use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, escape};
 use trustmason_plan::waits::Idle;
 use trustmason_spec::name::ServiceId;
 
-use super::confirm::{left, person};
+use super::confirm::left;
 use crate::args::AckArgs;
 use crate::clock::{self, Clock};
-use crate::console::Console;
+use crate::console::{Console, person};
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question, did_you_mean};
-use crate::machine::Machine;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::line;
 
 pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut lock = machine.lock()?;
-    let mut sight = machine.look(&estate, console)?;
-    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
-    let options = estate.options(Question::default())?;
-    let now = machine.clock.now();
-    let plan = estate.judge(&mut sight.observed, &options, now);
+    let reconciler = estate.reconciler(Clock::read()?);
+    let mut lock = reconciler.lock().map_err(Stop::because)?;
+    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
+    let plan = reconciler.plan(&sight, &estate.options(Question::default())?);
     let meant = meant(&args.target, &plan, &estate)?;
     let by = person();
     let restarted: BTreeMap<ServiceId, String> = meant.counting.iter().map(|s| (s.clone(), by.clone())).collect();
-    word.record(&machine, &estate, &mut sight, &mut lock)?;
-    let word = Word { restarted, plan: &plan, topology: &estate.topology, now };
-    let unclear = ack(word, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    word.record(&reconciler, &mut sight, &mut lock)?;
+    let unclear = reconciler.acknowledge(restarted, &sight, &plan, &mut lock).map_err(Stop::because)?;
     drop(lock);
     let recorded: Vec<&ServiceId> =
         meant.counting.iter().filter(|s| !unclear.iter().any(|u| u.service == **s)).collect();
@@ -47,7 +43,7 @@ pub(crate) fn run(args: &AckArgs, console: Console) -> Result<Facts, Stop> {
     for one in refused.iter().chain(&meant.idle) {
         line!(text, "Not recorded: {one}.");
     }
-    left(&mut text, &machine, &estate, console);
+    left(&mut text, &reconciler, &estate, console);
     console.report(&text);
     Ok(Facts { blocked: !refused.is_empty(), ..Facts::FINE })
 }

@@ -1,5 +1,6 @@
 //! `check`: the spec, and the roots of its authorities where their files are there. No store is opened.
 
+use trustmason_host::converge::Clock as _;
 use trustmason_host::look;
 use trustmason_keystore::Interner;
 use trustmason_spec::topology::Topology;

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trustmason_host::audit::{Approval, Author};
-use trustmason_host::collect::{self, Fetched, Filed};
+use trustmason_host::collect::{Fetched, Filed};
+use trustmason_host::converge::Reconciler;
 use trustmason_host::endpoint::{PATIENCE, Way};
-use trustmason_keystore::{Certificate, CertificateSlot, Fingerprint};
+use trustmason_keystore::{CertificateSlot, Fingerprint};
 use trustmason_plan::constraints;
 use trustmason_plan::observed::ServedLook;
 use trustmason_plan::text::{count, escape};
@@ -15,54 +16,25 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{IdentityDef, Source};
 
 use super::apply::approve_with;
-use super::confirm::person;
 use crate::args::CollectArgs;
 use crate::clock::Clock;
-use crate::console::Console;
+use crate::console::{Console, person};
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
-use crate::machine::Machine;
+use crate::network::probe;
 use crate::stop::Stop;
 use crate::view;
+use crate::view::collect::{Item, Tally, Verdict};
 
 const QUESTION: &str = "Do you want to write these certificates?";
 const HOW: &str =
     "Compare each fingerprint with what the service itself shows. Only 'yes' will be accepted to approve.";
 
-/// A certificate that a service presents, and what becomes of it.
-pub(crate) struct Item<'a> {
-    pub(crate) def: &'a IdentityDef,
-    pub(crate) port: u16,
-    pub(crate) verdict: Verdict,
-}
-
-/// What becomes of it.
-pub(crate) enum Verdict {
-    /// The file holds it already.
-    Same(Arc<Certificate>),
-    /// It may be written, if a person says so.
-    New(Arc<Certificate>, Filed),
-    /// It is not written, whatever a person says; why.
-    Refused(CertificateSlot, String),
-    /// There is none; why.
-    Unreached(String),
-}
-
-/// How many of each there are.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Tally {
-    pub(crate) written: usize,
-    pub(crate) unchanged: usize,
-    pub(crate) refused: usize,
-    pub(crate) unreached: usize,
-    pub(crate) failed: usize,
-}
-
 pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut lock = machine.lock()?;
+    let reconciler = estate.reconciler(Clock::read()?);
+    let mut lock = reconciler.lock().map_err(Stop::because)?;
     let selected = |def: &&IdentityDef| trustmason_plan::selects(&estate.topology, &options, &def.id.host);
     let wanted: Vec<(&IdentityDef, u16, &[String])> =
         estate.topology.identities.values().filter(selected).filter_map(exported).collect();
@@ -81,16 +53,15 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     }
     let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
     let asked: Vec<(IdentityId, u16)> = wanted.iter().map(|(def, port, _)| (def.id.clone(), *port)).collect();
-    let mut served = machine.probe(&asked, &way, console);
+    let mut served = probe(&reconciler, &asked, &way, console);
     let items: Vec<Item<'_>> = wanted
         .into_iter()
         .filter_map(|(def, port, names)| {
-            let verdict = judge(&estate, &machine, def, names, served.remove(&def.id)?);
+            let verdict = judge(&estate, &reconciler, def, names, served.remove(&def.id)?);
             Some(Item { def, port, verdict })
         })
         .collect();
-    let now = machine.clock.now();
-    console.report(&view::collect::found(&estate, &items, now));
+    console.report(&view::collect::found(&estate.topology, &items, reconciler.now()));
     unused(&args.pin, &items, console);
     let new: Vec<Fetched<'_>> = items.iter().filter_map(fetched).collect();
     let mut tally = Tally::of(&items);
@@ -99,11 +70,9 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
         let approval = approval(&new, &pins, console)?;
         let who = person();
         let author = Author { who: &who, approval };
-        let folder = &estate.topology.certificates_dir;
-        let outcomes = collect::file(&new, folder, author, now, &machine.disk, &mut lock)
-            .map_err(|e| Stop::refused(e.to_string()))?;
+        let outcomes = reconciler.file(&new, author, &mut lock).map_err(Stop::because)?;
         for (one, outcome) in new.iter().zip(outcomes) {
-            let stands = outcome.map_err(|e| e.to_string()).and_then(|()| stands(&estate, &machine, one));
+            let stands = outcome.map_err(|e| e.to_string()).and_then(|()| stands(&estate, &reconciler, one));
             match stands {
                 Ok(()) => tally.written += 1,
                 Err(why) => {
@@ -118,21 +87,6 @@ pub(crate) fn run(args: CollectArgs, console: Console) -> Result<Facts, Stop> {
     Ok(Facts { blocked: tally.refused + tally.unreached + tally.failed > 0, ..Facts::FINE })
 }
 
-impl Tally {
-    fn of(items: &[Item<'_>]) -> Self {
-        let mut tally = Self::default();
-        for item in items {
-            match &item.verdict {
-                Verdict::Same(_) => tally.unchanged += 1,
-                Verdict::New(..) => {}
-                Verdict::Refused(..) => tally.refused += 1,
-                Verdict::Unreached(_) => tally.unreached += 1,
-            }
-        }
-        tally
-    }
-}
-
 /// An identity that is served and whose certificate a person drops into `certificates_dir`, under these names.
 fn exported(def: &IdentityDef) -> Option<(&IdentityDef, u16, &[String])> {
     match (&def.source, def.served_at) {
@@ -141,7 +95,13 @@ fn exported(def: &IdentityDef) -> Option<(&IdentityDef, u16, &[String])> {
     }
 }
 
-fn judge(estate: &Estate, machine: &Machine, def: &IdentityDef, names: &[String], look: ServedLook) -> Verdict {
+fn judge(
+    estate: &Estate,
+    reconciler: &Reconciler<'_>,
+    def: &IdentityDef,
+    names: &[String],
+    look: ServedLook,
+) -> Verdict {
     let slot = match look {
         ServedLook::Presented(slot) => slot,
         ServedLook::Unreachable(why) => return Verdict::Unreached(why),
@@ -165,7 +125,7 @@ fn judge(estate: &Estate, machine: &Machine, def: &IdentityDef, names: &[String]
         );
         return Verdict::Refused(slot, why);
     }
-    match Filed::of(&estate.topology.certificates_dir, names, &machine.certificates) {
+    match Filed::of(&estate.topology.certificates_dir, names, reconciler.certificates()) {
         Ok(filed) if filed.holds(print) => Verdict::Same(certificate),
         Ok(filed) => Verdict::New(certificate, filed),
         Err(why) => Verdict::Refused(slot, why),
@@ -207,10 +167,10 @@ fn approval(new: &[Fetched<'_>], pins: &BTreeSet<Fingerprint>, console: Console)
 }
 
 /// Whether the next plan finds it where it was written.
-fn stands(estate: &Estate, machine: &Machine, one: &Fetched<'_>) -> Result<(), String> {
+fn stands(estate: &Estate, reconciler: &Reconciler<'_>, one: &Fetched<'_>) -> Result<(), String> {
     let def = estate.topology.identities.get(one.identity);
     let Some((_, _, names)) = def.and_then(exported) else { return Ok(()) };
-    let filed = Filed::of(&estate.topology.certificates_dir, names, &machine.certificates)?;
+    let filed = Filed::of(&estate.topology.certificates_dir, names, reconciler.certificates())?;
     if filed.holds(one.certificate.fingerprint()) {
         return Ok(());
     }
@@ -222,15 +182,5 @@ fn unused(pins: &[Fingerprint], items: &[Item<'_>], console: Console) {
     let served: BTreeSet<Fingerprint> = items.iter().filter_map(|item| item.verdict.print()).collect();
     for pin in pins.iter().filter(|pin| !served.contains(pin)) {
         console.warn(&format!("--pin {pin}: no service presents this certificate"));
-    }
-}
-
-impl Verdict {
-    fn print(&self) -> Option<Fingerprint> {
-        match self {
-            Self::Same(certificate) | Self::New(certificate, _) => Some(certificate.fingerprint()),
-            Self::Refused(slot, _) => Some(slot.fingerprint()),
-            Self::Unreached(_) => None,
-        }
     }
 }

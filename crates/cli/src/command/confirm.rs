@@ -1,19 +1,20 @@
 //! `confirm`: a person says that a pack was brought in, or shows what the store holds now.
 
-use trustmason_host::confirm::{Claim, confirm, meant};
+use trustmason_host::confirm::{Claim, meant};
+use trustmason_host::converge::Reconciler;
 use trustmason_plan::ledger::ConfirmationKind;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::text::{count, escape};
 
 use crate::args::ConfirmArgs;
 use crate::clock::{self, Clock};
-use crate::console::Console;
+use crate::console::{Console, person};
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question, did_you_mean};
-use crate::machine::Machine;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::ladder::{self, Onward};
-use crate::view::line;
+use crate::view::{line, named};
 
 pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let named = HandOffTarget::meant_by(&args.target).map_err(|e| Stop::refused(e.to_string()))?;
@@ -21,31 +22,28 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
     let topology = &estate.topology;
     let mut declared = named.iter().filter(|target| target.is_declared(topology)).cloned();
     let Some(target) = declared.next() else { return Err(nothing(&args.target, &named, &estate)) };
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut lock = machine.lock()?;
-    let mut sight = machine.look(&estate, console)?;
-    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
-    let options = estate.options(Question::default())?;
-    let now = machine.clock.now();
-    let plan = estate.judge(&mut sight.observed, &options, now);
+    let reconciler = estate.reconciler(Clock::read()?);
+    let mut lock = reconciler.lock().map_err(Stop::because)?;
+    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
+    let plan = reconciler.plan(&sight, &estate.options(Question::default())?);
     let target = match declared.next() {
-        Some(other) => meant(target, other, &plan, &sight.ledger).map_err(|e| Stop::refused(e.to_string()))?,
+        Some(other) => meant(target, other, &plan, &sight.ledger).map_err(Stop::because)?,
         None => target,
     };
     let by = person();
-    word.record(&machine, &estate, &mut sight, &mut lock)?;
+    word.record(&reconciler, &mut sight, &mut lock)?;
     let claim = Claim {
         target: &target,
         from: args.from.as_deref(),
         by: &by,
-        now,
+        now: reconciler.now(),
         plan: &plan,
         topology,
         observed: &sight.observed,
         ledger: &sight.ledger,
     };
-    let confirmed = confirm(claim, &machine.disk, &machine.secrets, &machine.certificates, &mut lock)
-        .map_err(|e| Stop::refused(e.to_string()))?;
+    let confirmed = reconciler.confirm(claim, &mut lock).map_err(Stop::because)?;
     drop(lock);
     let target = target.called(topology);
     let holds = count(confirmed.confirmation.holds.len(), "certificate");
@@ -57,7 +55,7 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
         ConfirmationKind::Claimed => format!("Recorded, by the word of {by}: {target}: {done}.\n"),
         ConfirmationKind::Observed => format!("Recorded, from the export: {target} holds {holds}; {done}.\n"),
     };
-    left(&mut text, &machine, &estate, console);
+    left(&mut text, &reconciler, &estate, console);
     console.report(&text);
     if let Some(error) = &confirmed.left {
         console.warn(&format!("the pack is done, and its files are still there: {error}"));
@@ -67,15 +65,10 @@ pub(crate) fn run(args: &ConfirmArgs, console: Console) -> Result<Facts, Stop> {
 
 /// Says what is left after a person's word was recorded, by the plan that there is now and nothing else. What was recorded stands
 /// whether that can be told or not.
-pub(super) fn left(out: &mut String, machine: &Machine, estate: &Estate, console: Console) {
-    let next = machine.look(estate, console).and_then(|mut sight| {
-        let onward = Onward::said(&sight.ledger.ledger);
-        let options = onward.options(&estate.options(Question::default())?);
-        Ok((estate.judge(&mut sight.observed, &options, machine.clock.now()), onward))
-    });
-    match next {
-        Ok((next, onward)) => ladder::left(out, &next, &onward),
-        Err(stop) => line!(out, "What is left cannot be told: {}.", stop.into_message()),
+pub(super) fn left(out: &mut String, reconciler: &Reconciler<'_>, estate: &Estate, console: Console) {
+    match reconciler.left(&estate.whole(), &mut painted(console)) {
+        Ok(left) => ladder::left(out, &left.plan, &Onward::said(&left)),
+        Err(error) => line!(out, "What is left cannot be told: {}.", named(error)),
     }
 }
 
@@ -91,26 +84,4 @@ fn nothing(text: &str, named: &[HandOffTarget], estate: &Estate) -> Stop {
     };
     let hint = did_you_mean(text, known.iter().map(String::as_str));
     Stop::refused(format!("{} declares no {what} {}{hint}", estate.name, escape(text)))
-}
-
-/// Who is at the keyboard, as the system names them: the account that this process runs as, not what a variable says of it. What
-/// `sudo` says of who called it is added, and named as its word.
-pub(crate) fn person() -> String {
-    let account = whoami::username().ok().filter(|name| !name.is_empty()).unwrap_or_else(nameless);
-    match std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != account) {
-        Some(caller) => format!("{} (SUDO_USER: {})", escape(&account), escape(&caller)),
-        None => escape(&account),
-    }
-}
-
-/// Who that is where the system has no name: the number it has for them.
-fn nameless() -> String {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        if let Ok(own) = fs_err::metadata("/proc/self") {
-            return format!("uid {}", own.uid());
-        }
-    }
-    "somebody".to_owned()
 }

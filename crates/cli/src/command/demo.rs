@@ -2,20 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_host::ack::{Word, ack};
-use trustmason_host::audit::Approval;
+use trustmason_host::audit::{Approval, Author};
+use trustmason_host::converge::{Begun, Clock as _, Reconciler, Round};
 use trustmason_host::disk;
 use trustmason_plan::outline::Plan;
 use trustmason_plan::shell::Command;
 
-use super::apply::{self, Begun};
 use crate::args::DemoArgs;
 use crate::causes::Causes;
 use crate::clock::Clock;
-use crate::console::Console;
+use crate::console::{self, Console};
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
-use crate::machine::Machine;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::apply::Report;
 use crate::view::{BOLD, paint};
@@ -41,31 +40,31 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     let spec = written.spec.display().to_string();
     step(console, Command::here("trustmason plan").word(&spec));
     let estate = load::estate(Some(&written.spec), console)?;
-    let machine = Machine::of(&estate, clock);
-    let mut sight = machine.look(&estate, console)?;
+    let reconciler = estate.reconciler(clock);
+    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     let options = estate.options(Question::default())?;
-    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    let plan = reconciler.plan(&sight, &options);
     console.report(&view::plan::plan(&plan, console.verbose()));
 
     // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
     let mut plan = plan;
     for _ in 0..ROUNDS {
         step(console, Command::here("trustmason apply").word(&spec).own("--auto-approve"));
-        let mut lock = machine.lock()?;
-        let begun = Begun { sight, plan, approval: Approval::Auto };
-        let (rounds, next) = apply::rounds(&estate, &machine, begun, &mut lock, console)?;
+        let mut lock = reconciler.lock().map_err(Stop::because)?;
+        let author = Author { who: &console::person(), approval: Approval::Auto };
+        let begun = Begun { sight, plan, author };
+        let converged = reconciler.converge(begun, &mut lock, &mut painted(console)).map_err(Stop::because)?;
         drop(lock);
-        let pack = |id: &_| machine.pack(id);
-        let causes = Causes::of(&rounds, &next);
-        let report = Report { rounds: &rounds, next: &next, causes: &causes, shown: false, pack: &pack };
+        let causes = Causes::of(&converged.rounds, &converged.next);
+        let report = Report { converged: &converged, causes: &causes, shown: false, state: reconciler.state() };
         console.report(&view::apply::text(report));
-        if rounds.iter().any(|round| !round.outcomes.is_complete()) {
+        if !converged.rounds.iter().all(Round::is_complete) {
             return Ok(causes.facts());
         }
-        person(&estate, &machine, &next, console)?;
-        restarts(&estate, &machine, console)?;
-        sight = machine.look(&estate, console)?;
-        plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
+        person(&estate, &reconciler, &converged.next, console)?;
+        restarts(&estate, &reconciler, console)?;
+        sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+        plan = reconciler.plan(&sight, &options);
         if plan.summary.changes() == 0 {
             break;
         }
@@ -82,10 +81,10 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
 const ROUNDS: usize = 5;
 
 /// Plays whoever restarts services: nothing runs in the demo, so that only the word is given.
-fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), Stop> {
-    let mut lock = machine.lock()?;
-    let mut sight = machine.look(estate, console)?;
-    let plan = estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now());
+fn restarts(estate: &Estate, reconciler: &Reconciler<'_>, console: Console) -> Result<(), Stop> {
+    let mut lock = reconciler.lock().map_err(Stop::because)?;
+    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let plan = reconciler.plan(&sight, &estate.whole());
     let pending: Vec<_> = plan.waits().restarts.into_iter().map(|restart| restart.service.clone()).collect();
     if pending.is_empty() {
         return Ok(());
@@ -96,8 +95,7 @@ fn restarts(estate: &Estate, machine: &Machine, console: Console) -> Result<(), 
         names.join(", ")
     ));
     let by = pending.into_iter().map(|service| (service, "the demo".to_owned())).collect();
-    let word = Word { restarted: by, plan: &plan, topology: &estate.topology, now: machine.clock.now() };
-    ack(word, &sight.ledger, &machine.disk, &mut lock).map_err(|e| Stop::refused(e.to_string()))?;
+    reconciler.acknowledge(by, &sight, &plan, &mut lock).map_err(Stop::because)?;
     Ok(())
 }
 
@@ -106,10 +104,10 @@ fn step(console: Console, command: Command) {
 }
 
 /// Does what the packs ask of a person.
-fn person(estate: &Estate, machine: &Machine, next: &Plan, console: Console) -> Result<(), Stop> {
+fn person(estate: &Estate, reconciler: &Reconciler<'_>, next: &Plan, console: Console) -> Result<(), Stop> {
     for work in &next.manual {
         let Some(store) = work.target().store() else { continue };
-        let folder = machine.pack(work.target());
+        let folder = reconciler.state().pack(work.target());
         let (come, gone) = demo::carry_out(&estate.topology, store, &folder)
             .map_err(|e| Stop::refused(format!("the hand-off for {} could not be played: {e}", work.called)))?;
         console.report(&format!(

@@ -10,7 +10,8 @@ use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Estate, Question};
-use crate::machine::Machine;
+use crate::network::probe;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::drift::{self, Tally};
 use crate::view::prometheus;
@@ -18,12 +19,12 @@ use crate::view::prometheus;
 pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let options = estate.options(Question { select: args.select, ..Question::default() })?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut sight = machine.look(&estate, console)?;
-    clock::warn(&machine, &estate, &sight, console);
+    let reconciler = estate.reconciler(Clock::read()?);
+    let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    clock::warn(&reconciler, &sight, console);
     if args.probe {
         let way = Way { detours: args.connect_to, patience: args.timeout.unwrap_or(PATIENCE) };
-        sight.observed.served = machine.probe(&services(&estate, &options), &way, console);
+        sight.observed.served = probe(&reconciler, &services(&estate, &options), &way, console);
         // Information only, and not to be overlooked: of these services nothing is known.
         for (identity, look) in &sight.observed.served {
             if let ServedLook::Unreachable(why) = look {
@@ -31,7 +32,7 @@ pub(crate) fn run(args: DriftArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
     }
-    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    let plan = reconciler.plan(&sight, &options);
     let report = match args.format {
         DriftFormat::Text => drift::text(&plan, args.strict, console.verbose()),
         DriftFormat::Json => {

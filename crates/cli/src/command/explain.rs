@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question, did_you_mean};
-use crate::machine::Machine;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::explain::{self, Case};
 
@@ -17,10 +17,10 @@ pub(crate) fn run(args: &ExplainArgs, console: Console) -> Result<Facts, Stop> {
     let estate = load::estate(args.spec.as_deref(), console)?;
     let target = Target::find(&estate.topology, &args.target)?;
     let options = estate.options(Question::default())?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut sight = machine.look(&estate, console)?;
-    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
-    let wide = trustmason_plan::widened(&estate.topology, &sight.observed, machine.clock.now());
+    let reconciler = estate.reconciler(Clock::read()?);
+    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let plan = reconciler.plan(&sight, &options);
+    let wide = trustmason_plan::widened(&estate.topology, &sight.observed, reconciler.now());
     let topology = wide.as_ref().unwrap_or(&estate.topology);
     let case = Case { topology, written: &estate.topology, observed: &sight.observed, plan: &plan };
     console.report(&target.explain(case)?);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
+use trustmason_host::converge::Clock as _;
 use trustmason_host::disk::{self, Limit};
 use trustmason_host::secret::oddity;
 use trustmason_keystore::{Class, EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};

@@ -1,5 +1,8 @@
 //! `plan`: what would change, and why.
 
+use std::path::Path;
+
+use trustmason_host::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use trustmason_plan::shell::Command;
 
 use crate::args::{PlanArgs, PlanFormat};
@@ -7,7 +10,7 @@ use crate::clock::{self, Clock};
 use crate::console::Console;
 use crate::exit::Facts;
 use crate::load::{self, Question};
-use crate::machine::{Machine, save};
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view;
 
@@ -16,12 +19,12 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
     let question =
         Question { select: args.select, replace: args.replace, allow_deletes: args.allow_deletes, at: args.at };
     let options = estate.options(question)?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut sight = machine.look(&estate, console)?;
+    let reconciler = estate.reconciler(Clock::read()?);
+    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
     if options.at.is_none() {
-        clock::warn(&machine, &estate, &sight, console);
+        clock::warn(&reconciler, &sight, console);
     }
-    let plan = estate.judge(&mut sight.observed, &options, machine.clock.now());
+    let plan = reconciler.plan(&sight, &options);
     let document = view::plan::json(&plan).map_err(|e| Stop::refused(format!("the plan cannot be written: {e}")))?;
     if let Some(out) = &args.out {
         save(out, document.as_bytes())?;
@@ -35,7 +38,38 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
             }
         }
         PlanFormat::Json => console.data(&document),
-        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.topology, &machine.state)),
+        PlanFormat::Markdown => console.report(&view::markdown::ticket(&plan, &estate.topology, reconciler.state())),
     }
     Ok(if args.detailed_exitcode { Facts::of_plan(&plan.summary) } else { Facts::FINE })
+}
+
+/// Saves a report of public facts in a file of its own: whole or not at all, for its owner alone (0600).
+fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
+    let refused = |why: String| Stop::refused(format!("the plan cannot be saved: {why}"));
+    let target = match std::fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => path.to_owned(),
+        Err(error) => return Err(refused(format!("{}: {error}", path.display()))),
+    };
+    if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
+        return Err(refused(format!("{} is not a file; name one that is, or a new one", path.display())));
+    }
+    // A slip of the hand must not cost a keystore or the spec: only a saved plan is written over.
+    let none = || format!("{} is there and is no saved plan; it was left alone, name a new file", path.display());
+    match disk::read_if_there(&target, Limit::Plan) {
+        Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return Err(refused(none())),
+        Err(error) => return Err(refused(error.to_string())),
+    }
+    let (owner, over, limit) = (Owner::ours(0o600), Over::Anything, Limit::Plan);
+    let new = Replacement { target: &target, bytes, limit, owner, attributes: None, over, run: "plan" };
+    let saved = Disk::new().replace(new, || Ok::<(), DiskError>(()));
+    saved.map_err(|error| refused(error.into_error(&target).to_string()))
+}
+
+/// Whether these bytes are a plan saved by any version.
+fn is_plan(bytes: &[u8]) -> bool {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) else { return false };
+    ["format_version", "tool_version", "inputs", "changes"].iter().all(|key| fields.contains_key(*key))
 }

@@ -3,23 +3,22 @@
 use std::collections::BTreeSet;
 
 use trustmason_host::audit::{Approval, Author};
-use trustmason_host::rollback::{self, Looking, Outlook, Request, Undone};
+use trustmason_host::converge::TakenBack;
+use trustmason_host::rollback::Outlook;
 use trustmason_host::run::StoreOutcome;
-use trustmason_plan::outline::{Plan, Restart};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::text::{count, time};
 
 use super::apply::approve;
-use super::confirm::person;
 use crate::args::RollbackArgs;
 use crate::clock::{self, Clock};
-use crate::console::Console;
+use crate::console::{Console, person};
 use crate::exit::Facts;
-use crate::load::{self, Estate, Question};
-use crate::machine::{Machine, Sight};
+use crate::load;
+use crate::progress::painted;
 use crate::stop::Stop;
 use crate::view::ladder::Onward;
-use crate::view::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint};
+use crate::view::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, named, paint};
 
 const QUESTION: &str = "Do you want to take this run back?";
 const LISTED: &str = "`trustmason runs` lists the runs";
@@ -28,48 +27,32 @@ const HINT: &str = "Use --auto-approve if nobody can be asked.";
 pub(crate) fn run(args: &RollbackArgs, console: Console) -> Result<Facts, Stop> {
     let (spec, run) = args.named();
     let estate = load::estate(spec, console)?;
-    let machine = Machine::of(&estate, Clock::read()?);
-    let mut lock = machine.lock()?;
+    let reconciler = estate.reconciler(Clock::read()?);
+    let mut lock = reconciler.lock().map_err(Stop::because)?;
     let run = run.map(|text| RunId::parse(text).map_err(|error| Stop::refused(format!("{error}; {LISTED}"))));
     let run = run.transpose()?;
-    let mut sight = machine.look(&estate, console)?;
-    let word = clock::stands(&machine, &estate, &sight, args.clock_is_right)?;
-    let refused = |e: rollback::RollbackError| Stop::refused(e.to_string());
-    let outlook = rollback::outlook(looking(&estate, &machine, &sight), run.as_ref()).map_err(refused)?;
+    let sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
+    let word = clock::stands(&reconciler, &sight, args.clock_is_right)?;
+    let outlook = reconciler.outlook(&sight, run.as_ref()).map_err(Stop::because)?;
     console.report(&preview(&outlook));
-    if !args.auto_approve {
+    let approval = if args.auto_approve {
+        Approval::Auto
+    } else {
         approve(console, QUESTION, HINT)?;
-        // A person took their time: what is judged is what is there now.
-        sight = machine.look(&estate, console)?;
-    }
-    word.record(&machine, &estate, &mut sight, &mut lock)?;
-    let approval = if args.auto_approve { Approval::Auto } else { Approval::Asked };
-    let who = person();
-    let request = Request {
-        run: Some(&outlook.run),
-        looking: looking(&estate, &machine, &sight),
-        author: Author { who: &who, approval },
+        Approval::Asked
     };
-    let undone = rollback::rollback(request, &machine.disk, &mut lock).map_err(refused)?;
+    let mut sight = reconciler.approved(sight, approval, &mut painted(console)).map_err(Stop::because)?;
+    word.record(&reconciler, &mut sight, &mut lock)?;
+    let author = Author { who: &person(), approval };
+    let whole = estate.whole();
+    let taken = reconciler
+        .roll_back(&outlook.run, &sight, author, &whole, &mut lock, &mut painted(console))
+        .map_err(Stop::because)?;
     drop(lock);
-    let next = machine.look(&estate, console).and_then(|mut sight| {
-        Ok(estate.judge(&mut sight.observed, &estate.options(Question::default())?, machine.clock.now()))
-    });
-    let packs: Vec<String> = undone.packs.iter().map(|target| target.called(&estate.topology).to_string()).collect();
-    console.report(&report(&undone, &packs, next));
-    Ok(Facts { blocked: !undone.is_complete(), ..Facts::FINE })
-}
-
-fn looking<'a>(estate: &'a Estate, machine: &'a Machine, sight: &'a Sight) -> Looking<'a> {
-    Looking {
-        state: &machine.state,
-        topology: &estate.topology,
-        ledger: &sight.ledger,
-        observed: &sight.observed,
-        secrets: &machine.secrets,
-        certificates: &machine.certificates,
-        now: machine.clock.exactly(),
-    }
+    let packs = taken.undone.packs.iter().map(|target| target.called(&estate.topology).to_string());
+    let packs: Vec<String> = packs.collect();
+    console.report(&report(&taken, &packs));
+    Ok(Facts { blocked: !taken.undone.is_complete(), ..Facts::FINE })
 }
 
 fn preview(outlook: &Outlook) -> String {
@@ -94,7 +77,8 @@ fn preview(outlook: &Outlook) -> String {
 }
 
 /// What was taken back, and what is left, if that can be told.
-fn report(undone: &Undone, packs: &[String], next: Result<Plan, Stop>) -> String {
+fn report(taken: &TakenBack, packs: &[String]) -> String {
+    let undone = &taken.undone;
     let mut out = String::new();
     let mut restored = 0;
     for (store, outcome) in &undone.stores {
@@ -139,13 +123,14 @@ fn report(undone: &Undone, packs: &[String], next: Result<Plan, Stop>) -> String
         line!(out, "{} {warning}", paint(WARN, "!"));
     }
     out.push('\n');
-    match next {
+    match &taken.left {
         Ok(next) => {
-            let again: Vec<&Restart> = next.restarts.iter().filter(|r| undone.restarts.contains(&r.service)).collect();
-            ladder::restarts_now(&mut out, &again);
-            ladder::how_to_go_on(&mut out, &next, &Onward::undone());
+            ladder::restarts_now(&mut out, &taken.restarts());
+            ladder::how_to_go_on(&mut out, next, &Onward::undone());
         }
-        Err(stop) => line!(out, "{} what is left cannot be told: {}", paint(BAD, "!"), stop.into_message()),
+        Err(error) => {
+            line!(out, "{} what is left cannot be told: {}", paint(BAD, "!"), named(error));
+        }
     }
     let whole = match (undone.is_restored(), undone.is_complete()) {
         (_, true) => "Rollback complete",

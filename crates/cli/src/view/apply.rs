@@ -1,11 +1,12 @@
 //! What came of an apply: per store and pack, what is left for whom, and the last line.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
+use trustmason_host::converge::{Converged, Restarting, Round};
 use trustmason_host::journal::Ended;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
+use trustmason_host::state::State;
 use trustmason_plan::change::{Action, Change};
 use trustmason_plan::outline::{Blocked, ManualKind, Plan, Restart, Summary};
 use trustmason_plan::shell::Command;
@@ -14,9 +15,8 @@ use trustmason_plan::text::count;
 use trustmason_spec::name::StoreId;
 
 use super::ladder::Onward;
-use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, named, paint, short};
 use crate::causes::Causes;
-use crate::machine::Restarting;
 
 /// Numbers of the last line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -81,57 +81,51 @@ impl Done {
     }
 }
 
-/// One phase of an apply.
-pub(crate) struct Round {
-    /// The plan that was carried out.
-    pub(crate) plan: Plan,
-    /// What came of it.
-    pub(crate) outcomes: Outcomes,
-    /// Services restarted by their commands afterwards.
-    pub(crate) restarts: Vec<Restarting>,
-    /// Whether a signal ended it.
-    pub(crate) interrupted: bool,
-}
-
 /// Everything a report is made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Report<'a> {
-    /// What was done, phase by phase.
-    pub(crate) rounds: &'a [Round],
-    /// The plan made afterwards.
-    pub(crate) next: &'a Plan,
+    /// What was done, phase by phase, and the plan that is left.
+    pub(crate) converged: &'a Converged,
     /// Why that is not the end.
     pub(crate) causes: &'a Causes,
     /// Whether the first plan was shown before it was carried out.
     pub(crate) shown: bool,
-    /// The folder of a pack.
-    pub(crate) pack: &'a dyn Fn(&HandOffTarget) -> std::path::PathBuf,
+    /// The estate's state folder, where packs are.
+    pub(crate) state: &'a State,
 }
 
 impl<'a> Report<'a> {
+    fn rounds(self) -> &'a [Round] {
+        &self.converged.rounds
+    }
+
+    fn next(self) -> &'a Plan {
+        &self.converged.next
+    }
+
     /// Restarts that nobody has seen to yet, those of this run among them.
     fn restarts(self) -> Vec<&'a Restart> {
-        self.next.waits().restarts
+        self.next().waits().restarts
     }
 
     /// Whether the plan that is left is the one that was shown already, word for word.
     fn is_said(self) -> bool {
         let idle = |round: &Round| round.outcomes.run.is_none() && round.restarts.is_empty();
-        self.shown && self.rounds.iter().all(|round| idle(round) && round.plan.changes.is_empty())
+        self.shown && self.rounds().iter().all(|round| idle(round) && round.plan.changes.is_empty())
     }
 }
 
 /// The report as text.
 pub(crate) fn text(report: Report<'_>) -> String {
     let mut out = String::new();
-    for (n, round) in report.rounds.iter().enumerate() {
+    for (n, round) in report.rounds().iter().enumerate() {
         if n > 0 {
             line!(out, "{}\n", paint(BOLD, "Nothing waits for a person, so the next phase followed:"));
         }
         stores(&mut out, round);
         requests(&mut out, round);
         packs(&mut out, round);
-        for trouble in &round.outcomes.troubles {
+        for trouble in troubles(round) {
             line!(out, "{} {trouble}", paint(BAD, "!"));
         }
         for warning in &round.outcomes.warnings {
@@ -145,7 +139,7 @@ pub(crate) fn text(report: Report<'_>) -> String {
     if !report.is_said() {
         ladder::restarts_now(&mut out, &report.restarts());
     }
-    let blocked = report.next.obstacles();
+    let blocked = report.next().obstacles();
     if !blocked.is_empty() {
         line!(out, "{}", paint(BOLD, "Still blocked:"));
         for (Blocked { what, kind, why }, all) in blocked {
@@ -156,14 +150,20 @@ pub(crate) fn text(report: Report<'_>) -> String {
     }
     waiting(&mut out, report);
     if !report.is_said() {
-        ladder::rotations(&mut out, report.next);
+        ladder::rotations(&mut out, report.next());
     }
-    ladder::how_to_go_on(&mut out, report.next, &Onward::applied(&report.next.options));
+    ladder::how_to_go_on(&mut out, report.next(), &Onward::applied(&report.next().options));
     if let Some(line) = report.causes.line() {
         line!(out, "{line}");
     }
-    line!(out, "{}", paint(BOLD, Done::of(report.rounds).line()));
+    line!(out, "{}", paint(BOLD, Done::of(report.rounds()).line()));
     out
+}
+
+/// What went wrong with a round beside its stores, packs and restarts.
+fn troubles(round: &Round) -> Vec<String> {
+    let own = round.outcomes.troubles.iter().cloned();
+    own.chain(round.troubles.iter().map(named)).collect()
 }
 
 /// What the commands of the spec restarted.
@@ -265,24 +265,19 @@ fn packs(out: &mut String, round: &Round) {
 }
 
 fn waiting(out: &mut String, report: Report<'_>) {
-    if report.next.manual.is_empty() {
+    if report.next().manual.is_empty() {
         return;
     }
     line!(out, "{}", paint(BOLD, "Waits for a person:"));
-    for work in &report.next.manual {
+    for work in &report.next().manual {
         line!(out, "  {}: {}", work.called, super::plan::work_line(work));
-        let folder = (report.pack)(work.target());
-        line!(out, "    {}", steps_file(&folder));
+        line!(out, "    steps: {}", report.state.pack(work.target()).join("STEPS.md").display());
         if work.kind == ManualKind::Store {
-            let confirm = Command::here("trustmason confirm").word(&report.next.options.spec).word(&work.called);
+            let confirm = Command::here("trustmason confirm").word(&report.next().options.spec).word(&work.called);
             line!(out, "    afterwards: {confirm}");
         }
     }
     out.push('\n');
-}
-
-fn steps_file(folder: &Path) -> String {
-    format!("steps: {}", folder.join("STEPS.md").display())
 }
 
 #[derive(Serialize)]
@@ -382,15 +377,15 @@ struct RestartDocument {
 
 /// The report as JSON.
 pub(crate) fn json(report: Report<'_>) -> Result<String, serde_json::Error> {
-    let mut rounds: Vec<RoundDocument> = report.rounds.iter().map(round_document).collect();
+    let mut rounds: Vec<RoundDocument> = report.rounds().iter().map(round_document).collect();
     let round = rounds.pop().unwrap_or_default();
     let document = OutcomeDocument {
         format_version: "1.0",
         tool_version: env!("CARGO_PKG_VERSION"),
-        estate: report.next.estate.clone(),
+        estate: report.next().estate.clone(),
         earlier: rounds,
         round,
-        interrupted: report.rounds.iter().any(|round| round.interrupted),
+        interrupted: report.rounds().iter().any(|round| round.interrupted),
         restarts: report
             .restarts()
             .into_iter()
@@ -401,8 +396,8 @@ pub(crate) fn json(report: Report<'_>) -> Result<String, serde_json::Error> {
                 step: r.step,
             })
             .collect(),
-        summary: Done::of(report.rounds),
-        next: report.next.summary,
+        summary: Done::of(report.rounds()),
+        next: report.next().summary,
         exit_code: report.causes.facts().code(),
         causes: report.causes.words(),
     };
@@ -412,14 +407,14 @@ pub(crate) fn json(report: Report<'_>) -> Result<String, serde_json::Error> {
 }
 
 fn round_document(round: &Round) -> RoundDocument {
-    let Round { plan, outcomes, restarts, interrupted: _ } = round;
+    let Round { plan, outcomes, restarts, troubles: _, interrupted: _ } = round;
     RoundDocument {
         run: outcomes.run.as_ref().map(ToString::to_string),
         stores: outcomes.stores.iter().map(|(id, o)| store_document(id, o)).collect(),
         changes: plan.changes.iter().map(|c| change_document(c, outcomes)).collect(),
         packs: outcomes.packs.iter().map(|(id, o)| pack_document(id, o)).collect(),
         restarted: restarts.iter().map(restarted_document).collect(),
-        troubles: outcomes.troubles.clone(),
+        troubles: troubles(round),
         warnings: outcomes.warnings.clone(),
     }
 }

@@ -1,23 +1,80 @@
 //! What services present, beside what lies in `certificates_dir`; fingerprints in full, for they are to be compared.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, CertificateSlot};
+use trustmason_host::collect::Filed;
+use trustmason_keystore::{Certificate, CertificateSlot, Fingerprint};
 use trustmason_plan::constraints::{self, Fault};
 use trustmason_plan::shell::Command;
 use trustmason_plan::text::{count, day, escape};
-use trustmason_spec::topology::IdentityDef;
+use trustmason_spec::topology::{IdentityDef, Topology};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, line, paint};
-use crate::command::collect::{Item, Tally, Verdict};
-use crate::load::Estate;
+
+/// A certificate that a service presents, and what becomes of it.
+pub(crate) struct Item<'a> {
+    pub(crate) def: &'a IdentityDef,
+    pub(crate) port: u16,
+    pub(crate) verdict: Verdict,
+}
+
+/// What becomes of it.
+pub(crate) enum Verdict {
+    /// The file holds it already.
+    Same(Arc<Certificate>),
+    /// It may be written, if a person says so.
+    New(Arc<Certificate>, Filed),
+    /// It is not written, whatever a person says; why.
+    Refused(CertificateSlot, String),
+    /// There is none; why.
+    Unreached(String),
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) written: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) refused: usize,
+    pub(crate) unreached: usize,
+    pub(crate) failed: usize,
+}
+
+impl Tally {
+    /// Counts what becomes of them before anything is written.
+    pub(crate) fn of(items: &[Item<'_>]) -> Self {
+        let mut tally = Self::default();
+        for item in items {
+            match &item.verdict {
+                Verdict::Same(_) => tally.unchanged += 1,
+                Verdict::New(..) => {}
+                Verdict::Refused(..) => tally.refused += 1,
+                Verdict::Unreached(_) => tally.unreached += 1,
+            }
+        }
+        tally
+    }
+}
+
+impl Verdict {
+    /// The fingerprint of what is presented.
+    pub(crate) fn print(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Same(certificate) | Self::New(certificate, _) => Some(certificate.fingerprint()),
+            Self::Refused(slot, _) => Some(slot.fingerprint()),
+            Self::Unreached(_) => None,
+        }
+    }
+}
 
 /// What was found.
-pub(crate) fn found(estate: &Estate, items: &[Item<'_>], now: Timestamp) -> String {
+pub(crate) fn found(topology: &Topology, items: &[Item<'_>], now: Timestamp) -> String {
     let mut out = String::new();
     line!(
         out,
         "{}: {} asked, as of {}",
-        paint(BOLD, format!("Estate {}", escape(&estate.topology.estate))),
+        paint(BOLD, format!("Estate {}", escape(&topology.estate))),
         count(items.len(), "service"),
         day(now.as_second())
     );

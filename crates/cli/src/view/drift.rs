@@ -84,7 +84,7 @@ fn section(out: &mut String, title: &str, group: &[&Finding]) {
     }
     line!(out, "{}", paint(BOLD, format!("{title}:")));
     for finding in group {
-        line!(out, "  {}", super::plan::finding(finding));
+        line!(out, "  {}", super::finding(finding));
     }
     out.push('\n');
 }

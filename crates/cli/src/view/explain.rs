@@ -70,7 +70,7 @@ pub(crate) fn host(case: Case<'_>, fqdn: &Fqdn) -> String {
     }
     for def in case.topology.options.iter().filter(|o| o.host == *fqdn) {
         out.push('\n');
-        options::text(&mut out, case, def);
+        options::text(&mut out, case.observed, case.plan, def);
     }
     out
 }
@@ -83,11 +83,11 @@ pub(crate) fn store(case: Case<'_>, def: &StoreDef) -> String {
         edge_line(&mut out, case, edge);
     }
     for finding in case.plan.findings.iter().filter(|f| f.store.as_ref() == Some(&def.id) && f.change.is_none()) {
-        line!(out, "  {}", super::plan::finding(finding));
+        line!(out, "  {}", super::finding(finding));
     }
     for options in case.topology.options.iter().filter(|o| o.settings.iter().any(|s| s.store == def.id)) {
         out.push('\n');
-        options::text(&mut out, case, options);
+        options::text(&mut out, case.observed, case.plan, options);
     }
     out
 }
@@ -226,7 +226,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
         later(out, one);
     }
     for finding in case.plan.findings.iter().filter(|f| f.identity.as_ref() == Some(&def.id) && f.change.is_none()) {
-        line!(out, "  {}", super::plan::finding(finding));
+        line!(out, "  {}", super::finding(finding));
     }
     let mut trusters = case.edges_to(&def.id).peekable();
     if trusters.peek().is_none() {
@@ -258,7 +258,7 @@ fn later(out: &mut String, one: &Forecast) {
 
 fn change_line(out: &mut String, change: &Change) {
     let action = change.deed.action();
-    line!(out, "  planned   {}: {}", paint(super::plan::style(action), change), change.reason);
+    line!(out, "  planned   {}: {}", paint(super::style(action), change), change.reason);
 }
 
 /// One alias of a store, or one subject of a store that has no aliases; `None` if nobody wants it and nothing is there.
@@ -432,7 +432,7 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
         for finding in case.plan.findings.iter().filter(|f| {
             f.store.as_ref() == Some(&def.id) && f.alias.as_deref() == entry.alias.as_deref() && f.change.is_none()
         }) {
-            line!(out, "  {}", super::plan::finding(finding));
+            line!(out, "  {}", super::finding(finding));
         }
         if changes.is_empty() && rotation.is_empty() {
             line!(out, "  It is not ours to touch and stays as it is.");

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use trustmason_host::converge::{Left, Scope};
 use trustmason_plan::change::{Change, FromKind, Phase};
 use trustmason_plan::finding::Kind;
-use trustmason_plan::ledger::Ledger;
 use trustmason_plan::outline::{Barrier, Forecast, ManualKind, Options, Plan, Restart, Wait};
 use trustmason_plan::shell::Command;
 use trustmason_plan::target::Called;
@@ -13,8 +13,7 @@ use trustmason_plan::text::{day, escape};
 use trustmason_plan::waits::Waits;
 use trustmason_spec::topology::Side;
 
-use super::plan::style;
-use super::{BAD, BOLD, DIM, WARN, line, paint};
+use super::{BAD, BOLD, DIM, WARN, line, paint, style};
 
 /// The restarts of a plan, those of its changes and those that earlier runs left.
 pub(crate) fn restarts(out: &mut String, title: &str, plan: &Plan) {
@@ -158,8 +157,8 @@ pub(crate) fn interruptions(out: &mut String, plan: &Plan) {
 /// Where a command leaves off, beside the plan that is left.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Onward {
-    /// What was begun with these goes on with these.
-    limits: Limits,
+    /// What was begun within a scope goes on within it.
+    scope: Scope,
     /// The newest run took another back: the spec still asks for what was taken back.
     undone: bool,
     /// Packs are named elsewhere, each with the command that follows it.
@@ -169,24 +168,17 @@ pub(crate) struct Onward {
 impl Onward {
     /// After a plan was shown.
     pub(crate) fn planned(options: &Options) -> Self {
-        Self { limits: Limits::of(options), ..Self::default() }
+        Self { scope: Scope::of(options), ..Self::default() }
     }
 
     /// After a plan was carried out, and its packs were told.
     pub(crate) fn applied(options: &Options) -> Self {
-        Self { limits: Limits::of(options), packs_told: true, ..Self::default() }
+        Self { scope: Scope::of(options), packs_told: true, ..Self::default() }
     }
 
-    /// After a person's word: it belongs to what the newest run began.
-    pub(crate) fn said(ledger: &Ledger) -> Self {
-        let Some(run) = ledger.runs.last() else { return Self::default() };
-        let limits = Limits { hosts: run.hosts.clone(), side: run.side };
-        Self { limits, undone: run.undoes.is_some(), packs_told: false }
-    }
-
-    /// The options of the plan that is left: those of a whole plan, with the limits.
-    pub(crate) fn options(&self, whole: &Options) -> Options {
-        Options { hosts: self.limits.hosts.clone(), side: self.limits.side, ..whole.clone() }
+    /// After a person's word.
+    pub(crate) fn said(left: &Left) -> Self {
+        Self { scope: left.scope.clone(), undone: left.undone, packs_told: false }
     }
 
     /// After a run was taken back.
@@ -237,7 +229,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         };
         line!(out, "{words}");
         let apply = command("trustmason apply");
-        line!(out, "  {}", if wider { apply } else { onward.limits.added(apply) });
+        line!(out, "  {}", if wider { apply } else { limited(&onward.scope, apply) });
     }
     out.push('\n');
 }
@@ -264,7 +256,7 @@ pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
     }
     how_to_go_on(out, next, onward);
     if next.is_settled() && waits.is_empty() {
-        let where_to = onward.limits.added(Command::here("")).to_string();
+        let where_to = limited(&onward.scope, Command::here("")).to_string();
         let of = if where_to.is_empty() { String::new() } else { format!(" by{where_to}") };
         line!(out, "Nothing is left to be done{of}.");
     }
@@ -273,26 +265,12 @@ pub(crate) fn left(out: &mut String, next: &Plan, onward: &Onward) {
     out.push('\n');
 }
 
-/// `--host` and `--side` as they are written in a command that goes on.
-#[derive(Clone, Debug, Default)]
-struct Limits {
-    hosts: Vec<String>,
-    side: Option<Side>,
-}
-
-impl Limits {
-    /// Those of a plan.
-    fn of(options: &Options) -> Self {
-        Self { hosts: options.hosts.clone(), side: options.side }
-    }
-
-    /// A command line with them.
-    fn added(&self, command: Command) -> Command {
-        let command = self.hosts.iter().fold(command, |command, host| command.own("--host").word(host));
-        match self.side {
-            None => command,
-            Some(Side::A) => command.own("--side a"),
-            Some(Side::B) => command.own("--side b"),
-        }
+/// A command line that goes on within a scope: with its `--host` and `--side`.
+fn limited(scope: &Scope, command: Command) -> Command {
+    let command = scope.hosts.iter().fold(command, |command, host| command.own("--host").word(host));
+    match scope.side {
+        None => command,
+        Some(Side::A) => command.own("--side a"),
+        Some(Side::B) => command.own("--side b"),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod prometheus;
 pub(crate) mod runs;
 
-pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, paint};
+pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, finding, paint, style};
 
 /// Appends a line to a text. Writing to a `String` cannot fail, so there is nothing to handle.
 macro_rules! line {
@@ -26,6 +26,11 @@ macro_rules! line {
     }};
 }
 pub(crate) use line;
+
+/// A message as it is said. What somebody named stands in backticks; of an empty name nobody would see them.
+pub(crate) fn named(message: impl std::fmt::Display) -> String {
+    message.to_string().replace("``", "an empty name")
+}
 
 /// The first digits of a fingerprint, for people; the whole stands in the JSON.
 pub(crate) fn short(fingerprint: impl std::fmt::Display) -> String {

@@ -1,15 +1,16 @@
 //! What a product should be told about its stores: the text to paste, and how the one that is there stands to it.
 
 use trustmason_plan::finding::Kind;
+use trustmason_plan::observed::Observed;
 use trustmason_plan::options::{self, OptionsLook};
+use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, escape};
 use trustmason_spec::topology::{OptionsAt, OptionsDef};
 
-use super::explain::Case;
 use super::{BOLD, DIM, line, paint};
 
 /// One options file.
-pub(super) fn text(out: &mut String, case: Case<'_>, def: &OptionsDef) {
+pub(super) fn text(out: &mut String, observed: &Observed, plan: &Plan, def: &OptionsDef) {
     let path = match &def.at {
         OptionsAt::File(path) => escape(&path.shown),
         OptionsAt::Undeclared(variables) => format!("(set {} in `vars:` to say where)", variables.join(", ")),
@@ -17,9 +18,9 @@ pub(super) fn text(out: &mut String, case: Case<'_>, def: &OptionsDef) {
     line!(out, "{}  {}", paint(BOLD, format!("options {}/{}", def.host, def.name)), paint(DIM, path));
     line!(out, "  what      {}", escape(&def.about));
     line!(out, "  source    {}", escape(&def.source));
-    let now = match case.observed.options.get(&(def.host.clone(), def.name.clone())) {
+    let now = match observed.options.get(&(def.host.clone(), def.name.clone())) {
         Some(OptionsLook::Read(facts)) if facts.said.is_empty() => "none of the settings below is in it".to_owned(),
-        Some(OptionsLook::Read(_)) => match wrong(case, def) {
+        Some(OptionsLook::Read(_)) => match wrong(plan, def) {
             0 => "as it should be, as far as it can be told".to_owned(),
             wrong => format!("{} wrong", count(wrong, "setting")),
         },
@@ -38,7 +39,7 @@ pub(super) fn text(out: &mut String, case: Case<'_>, def: &OptionsDef) {
 }
 
 /// How many of its settings have a finding.
-fn wrong(case: Case<'_>, def: &OptionsDef) -> usize {
+fn wrong(plan: &Plan, def: &OptionsDef) -> usize {
     let place = match &def.at {
         OptionsAt::File(path) => escape(&path.shown),
         OptionsAt::Undeclared(_) => return 0,
@@ -46,5 +47,5 @@ fn wrong(case: Case<'_>, def: &OptionsDef) -> usize {
     let about = |f: &&trustmason_plan::finding::Finding| {
         f.kind == Kind::OptionWrong && f.host.as_ref() == Some(&def.host) && f.message.starts_with(&place)
     };
-    case.plan.findings.iter().filter(about).count()
+    plan.findings.iter().filter(about).count()
 }

@@ -1,8 +1,11 @@
-//! Styles, and a value shown in one.
+//! Styles, a value shown in one, and what every report shows alike: the symbol of an action, a finding in a line.
 
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
+use trustmason_plan::change::Action;
+use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::text::escape;
 
 /// Headings.
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -30,4 +33,40 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}{}", self.style.render(), self.value, self.style.render_reset())
     }
+}
+
+/// The style of an action's symbol.
+pub(crate) fn style(action: Action) -> Style {
+    match action {
+        Action::Import => GOOD,
+        Action::Replace | Action::Rename | Action::Regenerate | Action::Install => WARN,
+        Action::Delete => BAD,
+    }
+}
+
+/// A finding in one line.
+pub(crate) fn finding(finding: &Finding) -> String {
+    let style = match (finding.counts(), finding.severity) {
+        (false, _) | (true, Severity::Info) => DIM,
+        (true, Severity::Warning) => WARN,
+        (true, Severity::Error | Severity::Blocked) => BAD,
+    };
+    let place = place(finding);
+    let separator = if place.is_empty() { "" } else { ": " };
+    format!("{} {place}{separator}{}", paint(style, format!("{:<22}", finding.kind.as_str())), finding.message)
+}
+
+/// What a finding is about.
+fn place(finding: &Finding) -> String {
+    let mut place = match (&finding.store, &finding.identity, &finding.host) {
+        (Some(store), ..) => store.to_string(),
+        (None, Some(identity), _) => identity.to_string(),
+        (None, None, Some(host)) => host.to_string(),
+        (None, None, None) => String::new(),
+    };
+    if let Some(alias) = &finding.alias {
+        place.push_str(" entry ");
+        place.push_str(&escape(alias));
+    }
+    place
 }

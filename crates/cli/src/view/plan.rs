@@ -14,7 +14,7 @@ use trustmason_plan::{Why, wire};
 use trustmason_spec::name::{Fqdn, StoreId};
 
 use super::ladder::Onward;
-use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short};
+use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, paint, short, style};
 
 /// The whole text. Without `verbose` what is the same in several stores is told once, work by hand is one line, and what is blocked
 /// is listed once; nothing that takes something away is ever told together.
@@ -282,15 +282,6 @@ fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<Stri
     }
 }
 
-/// The style of an action's symbol.
-pub(crate) fn style(action: Action) -> Style {
-    match action {
-        Action::Import => GOOD,
-        Action::Replace | Action::Rename | Action::Regenerate | Action::Install => WARN,
-        Action::Delete => BAD,
-    }
-}
-
 fn entry(out: &mut String, change: &Change, number: &str, verbose: bool) {
     let action = change.deed.action();
     let shown = change.to_string();
@@ -386,36 +377,9 @@ fn section(out: &mut String, title: &str, group: &[&&Finding]) {
     }
     line!(out, "{}", paint(BOLD, format!("{title}:")));
     for finding in group {
-        line!(out, "  {}", self::finding(finding));
+        line!(out, "  {}", super::finding(finding));
     }
     out.push('\n');
-}
-
-/// A finding in one line.
-pub(crate) fn finding(finding: &Finding) -> String {
-    let style = match (finding.counts(), finding.severity) {
-        (false, _) | (true, Severity::Info) => DIM,
-        (true, Severity::Warning) => WARN,
-        (true, Severity::Error | Severity::Blocked) => BAD,
-    };
-    let place = place(finding);
-    let separator = if place.is_empty() { "" } else { ": " };
-    format!("{} {place}{separator}{}", paint(style, format!("{:<22}", finding.kind.as_str())), finding.message)
-}
-
-/// What a finding is about.
-pub(crate) fn place(finding: &Finding) -> String {
-    let mut place = match (&finding.store, &finding.identity, &finding.host) {
-        (Some(store), ..) => store.to_string(),
-        (None, Some(identity), _) => identity.to_string(),
-        (None, None, Some(host)) => host.to_string(),
-        (None, None, None) => String::new(),
-    };
-    if let Some(alias) = &finding.alias {
-        place.push_str(" entry ");
-        place.push_str(&escape(alias));
-    }
-    place
 }
 
 fn manual(out: &mut String, plan: &Plan, verbose: bool) {
@@ -518,12 +482,10 @@ pub(crate) fn summary(plan: &Plan) -> String {
 
 /// The plan as its JSON document.
 pub(crate) fn json(plan: &Plan) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&document(plan))?;
-    text.push('\n');
-    Ok(text)
+    document(plan).text()
 }
 
 /// The plan as a document.
 pub(crate) fn document(plan: &Plan) -> wire::Document {
-    wire::Document::of(plan, env!("CARGO_PKG_VERSION"))
+    wire::Document::of(plan, crate::VERSION)
 }

@@ -130,12 +130,12 @@ pub enum RunError {
 }
 
 /// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
-pub fn is_idle(request: Request<'_>, state: &state::State) -> bool {
-    request.plan.changes.is_empty()
-        && request.plan.mints.values().all(|mint| mint.request.is_none())
-        && leftovers(request).is_empty()
-        && request.ledger.recovered.is_empty()
-        && !packs::due(request.plan, state, &request.ledger.ledger)
+pub fn is_idle(plan: &Plan, observed: &Observed, loaded: &Loaded, state: &state::State) -> bool {
+    plan.changes.is_empty()
+        && plan.mints.values().all(|mint| mint.request.is_none())
+        && leftovers(plan, observed).is_empty()
+        && loaded.recovered.is_empty()
+        && !packs::due(plan, state, &loaded.ledger)
 }
 
 /// Runs a plan. The lock must be the estate's; it is signed when there is something to write.
@@ -153,8 +153,8 @@ pub fn run(
     if !defects.is_empty() {
         return Err(RunError::Defective { defects });
     }
-    let leftovers = leftovers(request);
-    let idle = is_idle(request, lock.state());
+    let leftovers = leftovers(plan, observed);
+    let idle = is_idle(plan, observed, loaded, lock.state());
     if idle {
         // A pack whose work the files or an export show by now: no run is needed to put it away.
         let away = packs::done(plan, &loaded.ledger);
@@ -189,13 +189,13 @@ pub fn run(
 }
 
 /// Staged keys whose certificate their identity has by now: a run ended between its store and the removal.
-fn leftovers(request: Request<'_>) -> Vec<PathBuf> {
-    let staging = request.observed.staging.iter().filter_map(|(identity, look)| Some((identity, look.key()?)));
+fn leftovers(plan: &Plan, observed: &Observed) -> Vec<PathBuf> {
+    let staging = observed.staging.iter().filter_map(|(identity, look)| Some((identity, look.key()?)));
     let installed = staging.filter(|(identity, look)| {
-        let view = request.plan.identities.iter().find(|view| view.id == **identity);
+        let view = plan.identities.iter().find(|view| view.id == **identity);
         let current = view.and_then(|view| view.certificate.as_ref());
         // Of one that a CA issued only the key is the same.
-        !request.plan.mints.contains_key(*identity)
+        !plan.mints.contains_key(*identity)
             && current.is_some_and(|current| current.spki_der() == look.certificate.spki_der())
     });
     installed.map(|(_, look)| look.path.clone()).collect()

@@ -16,6 +16,7 @@
 mod needs;
 
 mod apply;
+mod converge;
 
 mod faults;
 mod forged;

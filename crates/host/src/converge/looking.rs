@@ -1,0 +1,89 @@
+//! What is there, the plan that follows from it, and what is left once something was done.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use trustmason_plan::observed::Observed;
+use trustmason_plan::outline::{Options, Plan};
+use trustmason_spec::survey::Survey;
+
+use super::{Event, LookError, Reconciler, Scope, Tell, owner};
+use crate::ledger::{self, Loaded};
+use crate::look::{self, Eyes};
+
+/// What was seen.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// The facts.
+    pub observed: Observed,
+    /// The ledger they were seen with.
+    pub ledger: Loaded,
+}
+
+/// What is left after a person's word was recorded.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The plan, limited to the scope.
+    pub plan: Plan,
+    /// The scope of the newest run: what a person said belongs to what that run began.
+    pub scope: Scope,
+    /// Whether the newest run took another one back, so that the spec still asks for what was taken back.
+    pub undone: bool,
+}
+
+impl Reconciler<'_> {
+    /// Looks at everything a plan of the estate is made from, the spec and its profiles among it.
+    ///
+    /// # Errors
+    /// [`LookError`]: nothing may be judged.
+    pub fn look(&self, tell: Tell<'_>) -> Result<Sight, LookError> {
+        let topology = self.declared.topology;
+        owner::is_ours(&self.state)?;
+        for warning in self.state.warnings() {
+            tell(Event::Exposed { warning: &warning });
+        }
+        let mut ledger = ledger::load(&self.state, topology)?;
+        let unclear: BTreeSet<_> = ledger.unclear.iter().map(|unclear| &unclear.run).collect();
+        for run in ledger.recovered.iter().filter(|run| !unclear.contains(run)) {
+            tell(Event::Recovered { run });
+        }
+        for unclear in &ledger.unclear {
+            tell(Event::Unclear(unclear));
+        }
+        let eyes = Eyes { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
+        let survey = Survey::of(topology);
+        tell(Event::Looking { items: survey.looks.len() });
+        let mut observed = look::look(&survey, &ledger, eyes);
+        for input in self.declared.inputs {
+            if !observed.inputs.contains(input) {
+                observed.inputs.push(input.clone());
+            }
+        }
+        ledger.notice(topology, &mut observed, self.now());
+        tell(Event::Looked);
+        tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
+        Ok(Sight { observed, ledger })
+    }
+
+    /// The plan of now, or of the day that the options name.
+    pub fn plan(&self, sight: &Sight, options: &Options) -> Plan {
+        self.plan_made(sight, options, self.now())
+    }
+
+    /// The plan as it would have been made at that moment, or on the day that the options name.
+    pub fn plan_made(&self, sight: &Sight, options: &Options, made: Timestamp) -> Plan {
+        trustmason_plan::plan(self.declared.topology, &sight.observed, options, options.at.unwrap_or(made))
+    }
+
+    /// What is left after a person's word was recorded.
+    ///
+    /// # Errors
+    /// [`LookError`]: it cannot be told. What was recorded stands.
+    pub fn left(&self, whole: &Options, tell: Tell<'_>) -> Result<Left, LookError> {
+        let sight = self.look(tell)?;
+        let ledger = &sight.ledger.ledger;
+        let (scope, undone) =
+            (Scope::of_newest_run(ledger), ledger.runs.last().is_some_and(|run| run.undoes.is_some()));
+        Ok(Left { plan: self.plan(&sight, &scope.limited(whole)), scope, undone })
+    }
+}

@@ -1,0 +1,64 @@
+//! Whose the state folder is. Somebody else's is refused before the system does so, and says less.
+
+use std::path::PathBuf;
+
+use crate::state::State;
+
+/// The state folder is another account's alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the state folder {} is the account's alone that makes the runs (uid {owner}), and this is uid {own}; run it as that account, \
+     for example with `sudo -u`",
+    folder.display()
+)]
+pub struct ForeignState {
+    /// The state folder.
+    folder: PathBuf,
+    /// Whose it is.
+    owner: u32,
+    /// Who this process runs as.
+    own: u32,
+}
+
+/// Refuses a state folder that only another account may enter.
+#[cfg(unix)]
+pub(super) fn is_ours(state: &State) -> Result<(), ForeignState> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(folder), Ok(own)) = (std::fs::metadata(state.root()), std::fs::metadata("/proc/self")) else {
+        return Ok(());
+    };
+    judge(state, folder.uid(), folder.mode(), own.uid())
+}
+
+/// There are no such accounts here.
+#[cfg(not(unix))]
+pub(super) fn is_ours(_state: &State) -> Result<(), ForeignState> {
+    Ok(())
+}
+
+/// Root enters every folder, and who belongs to its group may.
+#[cfg(unix)]
+fn judge(state: &State, owner: u32, mode: u32, own: u32) -> Result<(), ForeignState> {
+    if owner == own || own == 0 || mode & 0o077 != 0 {
+        return Ok(());
+    }
+    Err(ForeignState { folder: state.root().to_owned(), owner, own })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_folder_of_another_account_says_whose_it_is() {
+        let of = |owner, mode, own| judge(&State::at("/srv/estate/.trustmason"), owner, mode, own);
+        let why = of(1001, 0o40_700, 1002).map_or_else(|foreign| foreign.to_string(), |()| String::new());
+        assert!(
+            why.contains("/srv/estate/.trustmason") && why.contains("uid 1001") && why.contains("sudo -u"),
+            "{why}"
+        );
+        assert_eq!(of(1001, 0o40_700, 1001), Ok(()));
+        assert_eq!(of(1001, 0o40_700, 0), Ok(()), "root may");
+        assert_eq!(of(1001, 0o40_770, 1002), Ok(()), "the system decides");
+    }
+}

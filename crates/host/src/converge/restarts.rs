@@ -1,0 +1,81 @@
+//! Which services are restarted by their commands after a round: those whose restart counts now and that have one, in the steps of
+//! the plan (the sides of a role, and the nodes of a cluster, never in one step). The first that fails is the last: a side that
+//! does not come up keeps the other side running. Those that came up are acknowledged.
+
+use std::collections::BTreeMap;
+
+use trustmason_plan::outline::{Plan, Restart};
+use trustmason_spec::name::ServiceId;
+use trustmason_spec::topology::RestartCommand;
+
+use super::{Event, Reconciler, RoundTrouble, Sight, Tell};
+use crate::lock::Lock;
+use crate::restart::{self, RestartError, Restarted};
+
+/// A service that was restarted by its command.
+#[derive(Debug)]
+pub struct Restarting {
+    /// The service.
+    pub service: ServiceId,
+    /// How long it took, or why it is not up.
+    pub outcome: Result<Restarted, RestartError>,
+}
+
+impl Restarting {
+    /// Whether the service is up again.
+    pub fn is_up(&self) -> bool {
+        self.outcome.is_ok()
+    }
+}
+
+impl Reconciler<'_> {
+    /// The restarts of a plan that are made by command, in their order.
+    pub(super) fn due<'p>(&'p self, plan: &'p Plan) -> impl Iterator<Item = (&'p Restart, &'p RestartCommand)> {
+        let services = &self.declared.topology.services;
+        plan.waits()
+            .restarts
+            .into_iter()
+            .filter_map(|restart| Some((restart, services.get(&restart.service)?.restart.as_ref()?)))
+    }
+
+    /// Restarts what a plan waits for, until one fails or the run is asked to stop.
+    pub(super) fn restart(&self, plan: &Plan, tell: Tell<'_>) -> Vec<Restarting> {
+        let mut begun = Vec::new();
+        for (restart, command) in self.due(plan) {
+            if self.stopped() {
+                break;
+            }
+            tell(Event::Restarting(restart));
+            let outcome = restart::restart(command, &self.secrets);
+            let restarting = Restarting { service: restart.service.clone(), outcome };
+            let goes_on = restarting.is_up();
+            begun.push(restarting);
+            if !goes_on {
+                break;
+            }
+        }
+        begun
+    }
+
+    /// Acknowledges the restarts of the services that are up again, in the name of whoever began the run.
+    pub(super) fn acknowledge_up(
+        &self,
+        restarts: &[Restarting],
+        who: &str,
+        sight: &Sight,
+        plan: &Plan,
+        lock: &mut Lock,
+    ) -> Result<(), RoundTrouble> {
+        let up = restarts.iter().filter(|restarting| restarting.is_up());
+        let up: BTreeMap<_, _> = up.map(|up| (up.service.clone(), format!("{who}, by its command"))).collect();
+        if up.is_empty() {
+            return Ok(());
+        }
+        let services = up.keys().cloned().collect();
+        match self.acknowledge(up, sight, plan, lock) {
+            Ok(unread) if unread.is_empty() => Ok(()),
+            Ok(unread) => Err(RoundTrouble::Unread(unread)),
+            Err(cause) => Err(RoundTrouble::Unacknowledged { cause, spec: plan.options.spec.clone(), services }),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Rounds: a plan is carried out, what has a command is restarted, and the next phase follows as long as it was foretold by the
+//! plan that a person approved and nothing waits for somebody.
+
+use trustmason_plan::outline::{Forecast, Plan};
+
+use super::limits::writers;
+use super::scope::onwards;
+use super::{ConvergeError, Event, LookError, Reconciler, Restarting, RoundTrouble, Sight, Tell};
+use crate::audit::Author;
+use crate::lock::Lock;
+use crate::run::{self, Hands, Outcomes, Request};
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::outline::Options;
+use trustmason_plan::wire::Document;
+
+/// What was looked at, planned and approved.
+#[derive(Debug)]
+pub struct Begun<'a> {
+    /// What the plan was made from.
+    pub sight: Sight,
+    /// The plan.
+    pub plan: Plan,
+    /// Who begins it, and how it was approved.
+    pub author: Author<'a>,
+}
+
+/// One phase.
+#[derive(Debug)]
+pub struct Round {
+    /// The plan that was carried out.
+    pub plan: Plan,
+    /// What came of it.
+    pub outcomes: Outcomes,
+    /// Services restarted by their commands afterwards.
+    pub restarts: Vec<Restarting>,
+    /// What else went wrong.
+    pub troubles: Vec<RoundTrouble>,
+    /// Whether it was asked to stop.
+    pub interrupted: bool,
+}
+
+impl Round {
+    fn of(plan: Plan, outcomes: Outcomes) -> Self {
+        let interrupted = outcomes.interrupted;
+        Self { plan, outcomes, restarts: Vec::new(), troubles: Vec::new(), interrupted }
+    }
+
+    /// Whether everything of the plan was done, without trouble. Restarts are not of the plan.
+    pub fn is_complete(&self) -> bool {
+        self.outcomes.is_complete() && self.troubles.is_empty()
+    }
+
+    /// Whether another round may follow.
+    fn goes_on(&self) -> bool {
+        self.is_complete() && !self.interrupted && self.restarts.iter().all(Restarting::is_up)
+    }
+}
+
+/// What came of it all.
+#[derive(Debug)]
+pub struct Converged {
+    /// What was done, phase by phase; at least one.
+    pub rounds: Vec<Round>,
+    /// The plan that is left. Where that cannot be told, the last one that is known.
+    pub next: Plan,
+}
+
+impl Reconciler<'_> {
+    /// Carries a plan out, restarts what has a command for it, and goes on with the later phases that the plan foretold as long as
+    /// nothing waits for a person.
+    ///
+    /// # Errors
+    /// [`ConvergeError`]: nothing was done. Once something was, what goes wrong is among the troubles of its round.
+    pub fn converge(&self, begun: Begun<'_>, lock: &mut Lock, tell: Tell<'_>) -> Result<Converged, ConvergeError> {
+        let Begun { mut sight, mut plan, author } = begun;
+        let options = onwards(&plan.options);
+        let foretold = plan.forecast.clone();
+        let mut rounds: Vec<Round> = Vec::new();
+        loop {
+            let outcomes = match (self.run(&sight, &plan, author, lock, &mut *tell), rounds.last_mut()) {
+                (Ok(outcomes), _) => outcomes,
+                (Err(error), None) => return Err(error),
+                (Err(error), Some(before)) => {
+                    before.troubles.push(RoundTrouble::NotBegun(error));
+                    return Ok(Converged { rounds, next: plan });
+                }
+            };
+            let mut round = Round::of(plan, outcomes);
+            let left = self.follow(&mut round, &mut sight, &options, author, lock, &mut *tell);
+            round.interrupted |= self.stopped();
+            let (next, goes_on) = match left {
+                Ok(next) => {
+                    let goes_on = round.goes_on() && is_foretold(&next, &foretold);
+                    (next, goes_on)
+                }
+                Err(error) => {
+                    round.troubles.push(error.into());
+                    (round.plan.clone(), false)
+                }
+            };
+            rounds.push(round);
+            if !goes_on {
+                return Ok(Converged { rounds, next });
+            }
+            plan = next;
+        }
+    }
+
+    /// Whether carrying a plan out would do nothing at all: nothing is written, and no service restarted.
+    pub fn is_idle(&self, sight: &Sight, plan: &Plan) -> bool {
+        run::is_idle(plan, &sight.observed, &sight.ledger, &self.state) && self.due(plan).next().is_none()
+    }
+
+    /// Restarts what the plan that is left waits for, where all of the round was done. Answers the plan that is left then.
+    fn follow(
+        &self,
+        round: &mut Round,
+        sight: &mut Sight,
+        options: &Options,
+        author: Author<'_>,
+        lock: &mut Lock,
+        tell: Tell<'_>,
+    ) -> Result<Plan, LookError> {
+        let untouched = round.outcomes.run.is_none() && round.plan.changes.is_empty();
+        let next = if untouched { round.plan.clone() } else { self.again(sight, options, &mut *tell)? };
+        if !round.outcomes.is_complete() {
+            return Ok(next);
+        }
+        round.restarts = self.restart(&next, &mut *tell);
+        round.troubles.extend(self.acknowledge_up(&round.restarts, author.who, sight, &next, lock).err());
+        if round.restarts.iter().any(Restarting::is_up) { self.again(sight, options, tell) } else { Ok(next) }
+    }
+
+    fn again(&self, sight: &mut Sight, options: &Options, tell: Tell<'_>) -> Result<Plan, LookError> {
+        *sight = self.look(tell)?;
+        Ok(self.plan(sight, options))
+    }
+
+    fn run(
+        &self,
+        sight: &Sight,
+        plan: &Plan,
+        author: Author<'_>,
+        lock: &mut Lock,
+        tell: Tell<'_>,
+    ) -> Result<Outcomes, ConvergeError> {
+        let text = Document::of(plan, self.tool_version).text()?;
+        let request = Request {
+            plan,
+            digest: Fingerprint::of(text.as_bytes()),
+            topology: self.declared.topology,
+            observed: &sight.observed,
+            ledger: &sight.ledger,
+            now: self.clock.exactly(),
+            author,
+        };
+        let hands = Hands {
+            disk: &self.disk,
+            secrets: &self.secrets,
+            certificates: &self.certificates,
+            keys: self.keys,
+            threads: writers(),
+            stop: &self.stop,
+        };
+        tell(Event::Running { plan });
+        let outcomes = run::run(request, hands, lock, &mut |event| tell(Event::Run(event)));
+        tell(Event::Ran);
+        Ok(outcomes?)
+    }
+}
+
+/// Whether a plan has something to do, and nothing that was not foretold.
+fn is_foretold(next: &Plan, foretold: &[Forecast]) -> bool {
+    let is = |change| foretold.iter().any(|one| one.foretells(change));
+    !next.changes.is_empty() && next.changes.iter().all(is)
+}

@@ -1,0 +1,73 @@
+//! What a person says of an estate, recorded with what this machine knows of it: that services were restarted, that a pack was
+//! brought in, that the clock is right, that certificates are those of their services.
+
+use std::collections::BTreeMap;
+
+use trustmason_plan::clock::{Evidence, Verdict, judge};
+use trustmason_plan::outline::Plan;
+use trustmason_spec::name::ServiceId;
+
+use super::{Reconciler, Sight};
+use crate::ack::{self, Unread, Word};
+use crate::audit::Author;
+use crate::clock::{self, VouchError};
+use crate::collect::{self, CollectError, Fetched};
+use crate::confirm::{self, Claim, ConfirmError, Confirmed};
+use crate::decision::DecisionError;
+use crate::disk::DiskError;
+use crate::lock::Lock;
+
+impl Reconciler<'_> {
+    /// Records that services were restarted, each with who saw to it. Answers those of which that cannot be recorded.
+    ///
+    /// # Errors
+    /// [`DecisionError`]; nothing was recorded.
+    pub fn acknowledge(
+        &self,
+        restarted: BTreeMap<ServiceId, String>,
+        sight: &Sight,
+        plan: &Plan,
+        lock: &mut Lock,
+    ) -> Result<Vec<Unread>, DecisionError> {
+        let word = Word { restarted, plan, topology: self.declared.topology, now: self.now() };
+        ack::ack(word, &sight.ledger, &self.disk, lock)
+    }
+
+    /// Records what a person says of a hand-off.
+    ///
+    /// # Errors
+    /// [`ConfirmError`]; nothing was recorded.
+    pub fn confirm(&self, claim: Claim<'_>, lock: &mut Lock) -> Result<Confirmed, ConfirmError> {
+        confirm::confirm(claim, &self.disk, &self.secrets, &self.certificates, lock)
+    }
+
+    /// Why this machine's clock cannot be right, by what was seen; `None` where nothing speaks against it.
+    pub fn doubt(&self, sight: &Sight) -> Option<Verdict> {
+        let verdict = judge(self.now(), &Evidence::of(self.declared.topology, &sight.observed));
+        (verdict != Verdict::Right).then_some(verdict)
+    }
+
+    /// Records that a person says the clock is right, whatever this verdict says of it. The ledger that was seen becomes the one
+    /// that is stored then.
+    ///
+    /// # Errors
+    /// [`VouchError`]; nothing may be begun.
+    pub fn vouch(&self, verdict: &Verdict, by: &str, sight: &mut Sight, lock: &mut Lock) -> Result<(), VouchError> {
+        let (now, topology) = (self.clock.exactly(), self.declared.topology);
+        sight.ledger = clock::vouch(verdict, now, by, topology, &sight.ledger, &self.disk, lock)?;
+        Ok(())
+    }
+
+    /// Files certificates that services present, by the word of a person, into the folder where the spec looks for them.
+    ///
+    /// # Errors
+    /// [`CollectError`].
+    pub fn file(
+        &self,
+        fetched: &[Fetched<'_>],
+        author: Author<'_>,
+        lock: &mut Lock,
+    ) -> Result<Vec<Result<(), DiskError>>, CollectError> {
+        collect::file(fetched, &self.declared.topology.certificates_dir, author, self.now(), &self.disk, lock)
+    }
+}
