@@ -16,7 +16,7 @@ use crate::audit::{Audit, Author, Entry, Event};
 use crate::disk::{Disk, DiskError, Limit, Over, Owner, Replacement};
 use crate::lock::{Lock, LockError};
 use crate::look::source;
-use crate::path;
+use crate::volume;
 
 /// The files of one identity as they are now.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Filed {
         for path in found {
             let (digest, holds) = source::read(&path, certificates);
             let holds = holds.map_err(|failure| format!("{}; move it away and collect again", failure.message))?;
-            let path = path::real(path).map_err(|error| error.to_string())?;
+            let path = volume::real(path).map_err(|error| error.to_string())?;
             slips.push(Slip { path, digest, holds: Some(holds) });
         }
         if let (true, Some(name)) = (slips.is_empty(), names.first()) {

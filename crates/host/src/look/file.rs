@@ -15,8 +15,8 @@ use trustmason_spec::topology::SecretRef;
 use trustmason_spec::windows::SystemStore;
 
 use crate::disk::{self, DiskError, Limit};
-use crate::path::{self, PathError};
 use crate::secret;
+use crate::volume::{self, PathError};
 
 /// With what a file is opened.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +143,7 @@ pub fn open(
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
     let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause, tried: None };
-    let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
+    let real = volume::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
     let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
     let metadata = std::fs::metadata(&real).map_err(look)?;
     let (store, sha256, newest) = if metadata.is_dir() {

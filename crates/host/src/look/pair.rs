@@ -6,11 +6,12 @@ use trustmason_spec::topology::StoreDef;
 use super::file::{OpenError, OpenFault, facts};
 use super::{Eyes, Keys, failed, input};
 use crate::pair::{self, Pair, PairError};
+use crate::volume::Volumes;
 
 /// What stands in the place of a pair. The input is one, for both halves together.
-pub(super) fn look(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     let unreadable = |error: PairError| (failed(FailureClass::Unreadable, error.to_string()), None);
-    let pair = match pair::find(&def.place) {
+    let pair = match pair::find(volumes, &def.place) {
         Ok(Some(pair)) => pair,
         Ok(None) => return (failed(FailureClass::WrongFormat, format!("{} is no pair of files", def.id)), None),
         Err(error) => return unreadable(error),

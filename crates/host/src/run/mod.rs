@@ -220,7 +220,11 @@ impl Running<'_> {
             let file = view.file.as_ref()?;
             if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
-        let pairs = work.topology.stores.values().filter_map(|def| pair::find(&def.place).ok().flatten());
+        let pairs = work
+            .topology
+            .stores
+            .values()
+            .filter_map(|def| pair::find(work.sites().volumes(), &def.place).ok().flatten());
         for pair in pairs {
             folders.extend(pair.folders().map(ToOwned::to_owned));
         }

@@ -47,7 +47,7 @@ impl World {
             world.topology.retired.insert(fqdn(&host));
             fs::write(world.folder().join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
         }
-        let mut def = store_def(&world.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+        let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
         def.write = Write::Direct;
         world.topology.stores.insert(def.id.clone(), def);
         world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));

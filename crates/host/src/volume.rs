@@ -1,16 +1,112 @@
-//! Finds a host's path on this machine's disk. Each step below the host's root is taken exactly as written, else (on Windows
-//! paths) as the one name that differs in case only; two such names are an error that names both, because nobody can tell
-//! which one the product opens. A name that Windows takes for something else (`NUL`, `conf.`) is no step of such a path. A link at the end is followed to the real file, so that the file is replaced and not the link.
+//! The disks of an estate's hosts, as this machine reaches them: a path of a host is found on the disks of that host and on no
+//! others, because it carries its host and only the topology says where a host's disks are ([`Access`]).
+//!
+//! Each step is taken exactly as written, else (on Windows paths) as the one name that differs in case only; two such names are an
+//! error that names both, because nobody can tell which one the product opens. A name that Windows takes for something else (`NUL`,
+//! `conf.`) is no step of such a path. A link at the end is followed to the real file, so that the file is replaced and not the link.
 //! Nothing is ever made here.
+//!
+//! That something is not there is only said of a host whose disks are there: else the answer is [`VolumeError::Unreachable`].
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use trustmason_spec::name::is_no_windows_name;
-use trustmason_spec::topology::HostPath;
+use trustmason_spec::name::{Fqdn, is_no_windows_name};
+use trustmason_spec::survey::Survey;
+use trustmason_spec::topology::{Access, Disks, Drives, Host, HostPath, Topology};
 
 use crate::disk::{self, DiskError};
+
+/// The disks of the hosts of an estate.
+#[derive(Clone, Copy, Debug)]
+pub struct Volumes<'a> {
+    hosts: &'a BTreeMap<Fqdn, Host>,
+}
+
+impl<'a> Volumes<'a> {
+    /// Those of an estate.
+    pub fn of(topology: &'a Topology) -> Self {
+        Self { hosts: &topology.hosts }
+    }
+
+    /// Those of the hosts that a survey is about.
+    pub fn surveyed(survey: &'a Survey) -> Self {
+        Self { hosts: &survey.hosts }
+    }
+
+    /// Those of these hosts.
+    pub(crate) fn among(hosts: &'a BTreeMap<Fqdn, Host>) -> Self {
+        Self { hosts }
+    }
+
+    /// How a host is reached; `None` where it is not one of these.
+    pub(crate) fn access(self, host: &Fqdn) -> Option<&'a Access> {
+        Some(&self.hosts.get(host)?.access)
+    }
+
+    /// Whether the disks of a host are there.
+    ///
+    /// # Errors
+    /// [`VolumeError::Unreachable`].
+    pub fn reach(self, host: &Fqdn) -> Result<(), VolumeError> {
+        there(host, self.disks(host)?)
+    }
+
+    /// Follows a path of a host.
+    ///
+    /// # Errors
+    /// [`VolumeError`]; that nothing is there is no error.
+    pub fn find(self, path: &HostPath) -> Result<Place, VolumeError> {
+        find(self.disks(&path.host)?, path)
+    }
+
+    /// Where a path of a host leads if every name is written as the disk has it and none is a link.
+    ///
+    /// # Errors
+    /// That the spec says nowhere how the host is reached.
+    pub fn spelled(self, path: &HostPath) -> Result<PathBuf, VolumeError> {
+        let (mut at, steps) = start(self.disks(&path.host)?, path);
+        at.extend(steps);
+        Ok(at)
+    }
+
+    fn disks(self, host: &Fqdn) -> Result<&'a Disks, VolumeError> {
+        let why = match self.access(host) {
+            Some(Access::Root(disks) | Access::Here(disks)) => return Ok(disks),
+            Some(Access::None) => "it is never opened (`access: none`)",
+            None => "the spec has no such host",
+        };
+        Err(VolumeError::Unreachable { host: host.clone(), why: why.to_owned() })
+    }
+}
+
+/// Why a path of a host was not followed to its end. None of these says that nothing is there.
+#[derive(Debug, thiserror::Error)]
+pub enum VolumeError {
+    /// The host's disks are away.
+    #[error("{host} cannot be reached: {why}")]
+    Unreachable {
+        /// The host.
+        host: Fqdn,
+        /// Why, for people.
+        why: String,
+    },
+    /// Its disks are there, and the path cannot be followed.
+    #[error(transparent)]
+    Refused(#[from] PathError),
+}
+
+impl VolumeError {
+    /// The cause, for who has named the host already.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Unreachable { why, .. } => why.clone(),
+            Self::Refused(error) => error.to_string(),
+        }
+    }
+}
 
 /// Where a host's path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,72 +170,71 @@ pub enum PathError {
 
 /// Whether the folder that stands for a host's disks is there. A mount point that nobody mounted is an empty folder: that is no
 /// reason to call every store missing.
-///
-/// # Errors
-/// Why nothing can be said of what should be below it.
-pub(crate) fn reach(root: &Path) -> Result<(), String> {
-    match disk::items(root).map(|mut items| items.next()) {
-        Ok(Some(Ok(_))) => Ok(()),
-        Ok(None) => Err(format!("{} is empty, as when nothing is mounted there", root.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!("{} does not exist", root.display())),
-        Ok(Some(Err(error))) | Err(error) => Err(format!("{} cannot be read: {}", root.display(), error.why())),
-    }
+fn there(host: &Fqdn, disks: &Disks) -> Result<(), VolumeError> {
+    let root = &disks.root;
+    let why = match disk::items(root).map(|mut items| items.next()) {
+        Ok(Some(Ok(_))) => return Ok(()),
+        Ok(None) => format!("{} is empty, as when nothing is mounted there", root.display()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{} does not exist", root.display()),
+        Ok(Some(Err(error))) | Err(error) => format!("{} cannot be read: {}", root.display(), error.why()),
+    };
+    Err(VolumeError::Unreachable { host: host.clone(), why })
 }
 
-/// Follows a host's path.
-///
-/// # Errors
-/// [`PathError`]; that nothing is there is no error.
-pub fn resolve(path: &HostPath) -> Result<Place, PathError> {
-    check(path)?;
-    let mut at = path.root.clone();
-    let mut steps = path.steps.iter().peekable();
-    if let Some(drive) = steps.next_if(|step| is_drive(step)) {
-        at = PathBuf::from(format!("{drive}\\"));
-    }
-    while let Some(step) = steps.next() {
-        match find(&at, step, path)? {
+/// Where a path begins on this machine, and the names below that.
+fn start(disks: &Disks, path: &HostPath) -> (PathBuf, Vec<String>) {
+    let (at, drive) = match (path.drive(), &disks.drives) {
+        (None, _) => (disks.root.clone(), None),
+        (Some(letter), Drives::Folders(name)) => (disks.root.clone(), Some(name.of(letter))),
+        (Some(letter), Drives::Own) if cfg!(windows) => (PathBuf::from(format!("{letter}:\\")), None),
+        (Some(letter), Drives::Own) => (disks.root.clone(), Some(format!("{letter}:"))),
+    };
+    (at, drive.into_iter().chain(path.steps().iter().cloned()).collect())
+}
+
+fn find(disks: &Disks, path: &HostPath) -> Result<Place, VolumeError> {
+    let (mut at, steps) = start(disks, path);
+    check(path, &steps)?;
+    let mut steps = steps.iter().peekable();
+    while let Some(name) = steps.next() {
+        match step(&at, name, path)? {
             Some(found) => at = found,
             None => {
                 let parent = is_folder(&at)? && steps.peek().is_none();
-                at.push(step);
+                there(&path.host, disks)?;
+                at.push(name);
                 at.extend(steps);
                 return Ok(Place::Absent { path: at, parent });
             }
         }
     }
-    real(at).map(Place::Found)
+    Ok(real(at).map(Place::Found)?)
 }
 
 /// Refuses steps that lead elsewhere than their names say.
-fn check(path: &HostPath) -> Result<(), PathError> {
-    for (index, step) in path.steps.iter().enumerate() {
+fn check(path: &HostPath, steps: &[String]) -> Result<(), PathError> {
+    for step in steps {
         let plain = !step.is_empty() && step != "." && step != ".." && !step.contains(['/', '\0']);
         // With a colon it is a drive, or a stream within a file.
-        let here = !cfg!(windows) || (index == 0 && is_drive(step)) || !step.contains([':', '\\']);
-        if !plain || !here {
+        if !plain || (cfg!(windows) && step.contains([':', '\\'])) {
             return Err(PathError::Step { shown: path.shown.clone(), step: step.clone() });
         }
-        if (path.fold_case || cfg!(windows)) && is_no_windows_name(step) {
+        if (path.folds_case() || cfg!(windows)) && is_no_windows_name(step) {
             return Err(PathError::Reserved { shown: path.shown.clone(), step: step.clone() });
         }
     }
     Ok(())
 }
 
-/// Whether a step is a drive of this machine: on Windows, where `drive: '{letter}:'` makes it the first.
-fn is_drive(step: &str) -> bool {
-    cfg!(windows) && matches!(step.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
-}
-
-fn find(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
+/// The item of a folder that a step means; `None` where there is none.
+fn step(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
     let exact = folder.join(step);
     match fs::symlink_metadata(&exact) {
         Ok(_) => return Ok(Some(spelled(folder, step, exact))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(DiskError::new("look at", &exact, error).into()),
     }
-    if !path.fold_case {
+    if !path.folds_case() {
         return Ok(None);
     }
     let wanted = step.to_lowercase();
@@ -230,5 +325,5 @@ fn plain(path: PathBuf) -> PathBuf {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
-mod tests;
+#[path = "volume_tests.rs"]
+pub(crate) mod tests;
