@@ -9,15 +9,13 @@
 //! That something is not there is only said of a host whose disks are there: else the answer is [`VolumeError::Unreachable`].
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use trustmason_spec::name::{Fqdn, is_no_windows_name};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{Access, Disks, Drives, Host, HostPath, Topology};
 
-use crate::disk::{self, DiskError};
+use crate::disk::{self, Denial, DiskError};
 
 /// The disks of the hosts of an estate.
 #[derive(Clone, Copy, Debug)]
@@ -73,12 +71,12 @@ impl<'a> Volumes<'a> {
     }
 
     fn disks(self, host: &Fqdn) -> Result<&'a Disks, VolumeError> {
-        let why = match self.access(host) {
+        let cause = match self.access(host) {
             Some(Access::Root(disks) | Access::Here(disks)) => return Ok(disks),
-            Some(Access::None) => "it is never opened (`access: none`)",
-            None => "the spec has no such host",
+            Some(Access::None) => Away::NeverOpened,
+            None => Away::Undeclared,
         };
-        Err(VolumeError::Unreachable { host: host.clone(), why: why.to_owned() })
+        Err(VolumeError::Unreachable { host: host.clone(), cause })
     }
 }
 
@@ -86,24 +84,62 @@ impl<'a> Volumes<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum VolumeError {
     /// The host's disks are away.
-    #[error("{host} cannot be reached: {why}")]
+    #[error("{host} cannot be reached: {cause}")]
     Unreachable {
         /// The host.
         host: Fqdn,
-        /// Why, for people.
-        why: String,
+        /// Why.
+        cause: Away,
     },
     /// Its disks are there, and the path cannot be followed.
     #[error(transparent)]
-    Refused(#[from] PathError),
+    Refused(PathError),
+    /// Its disks know no such thing.
+    #[error(transparent)]
+    Unsupported(DiskError),
+}
+
+/// What makes a host's disks unreachable.
+#[derive(Debug, thiserror::Error)]
+pub enum Away {
+    /// The folder that stands for them is not there.
+    #[error("{} does not exist", .0.display())]
+    NoRoot(PathBuf),
+    /// There is nothing in it.
+    #[error("{} is empty, as when nothing is mounted there", .0.display())]
+    Empty(PathBuf),
+    /// It cannot be listed.
+    #[error("{} cannot be read: {}", .0.display(), .1.why())]
+    Unread(PathBuf, DiskError),
+    /// They ceased to answer.
+    #[error("{0}")]
+    Lost(DiskError),
+    /// The spec never opens the host.
+    #[error("it is never opened (`access: none`)")]
+    NeverOpened,
+    /// The spec has no such host.
+    #[error("the spec has no such host")]
+    Undeclared,
 }
 
 impl VolumeError {
+    fn of(host: &Fqdn, error: PathError) -> Self {
+        match error {
+            PathError::Disk(error) => match error.denial() {
+                Denial::Unreachable => Self::Unreachable { host: host.clone(), cause: Away::Lost(error) },
+                Denial::Refused => Self::Refused(PathError::Disk(error)),
+                Denial::Unsupported => Self::Unsupported(error),
+            },
+            other => Self::Refused(other),
+        }
+    }
+
     /// The cause, for who has named the host already.
     pub fn why(&self) -> String {
         match self {
-            Self::Unreachable { why, .. } => why.clone(),
+            Self::Unreachable { cause, .. } => cause.to_string(),
             Self::Refused(error) => error.to_string(),
+            Self::Unsupported(error) => error.to_string(),
         }
     }
 }
@@ -172,13 +208,13 @@ pub enum PathError {
 /// reason to call every store missing.
 fn there(host: &Fqdn, disks: &Disks) -> Result<(), VolumeError> {
     let root = &disks.root;
-    let why = match disk::items(root).map(|mut items| items.next()) {
-        Ok(Some(Ok(_))) => return Ok(()),
-        Ok(None) => format!("{} is empty, as when nothing is mounted there", root.display()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{} does not exist", root.display()),
-        Ok(Some(Err(error))) | Err(error) => format!("{} cannot be read: {}", root.display(), error.why()),
+    let cause = match disk::items_if_there(root).map(|items| items.map(|mut items| items.next())) {
+        Ok(Some(Some(Ok(_)))) => return Ok(()),
+        Ok(Some(None)) => Away::Empty(root.clone()),
+        Ok(None) => Away::NoRoot(root.clone()),
+        Ok(Some(Some(Err(error)))) | Err(error) => Away::Unread(root.clone(), error),
     };
-    Err(VolumeError::Unreachable { host: host.clone(), why })
+    Err(VolumeError::Unreachable { host: host.clone(), cause })
 }
 
 /// Where a path begins on this machine, and the names below that.
@@ -193,6 +229,14 @@ fn start(disks: &Disks, path: &HostPath) -> (PathBuf, Vec<String>) {
 }
 
 fn find(disks: &Disks, path: &HostPath) -> Result<Place, VolumeError> {
+    let place = walk(disks, path).map_err(|error| VolumeError::of(&path.host, error))?;
+    if let Place::Absent { .. } = place {
+        there(&path.host, disks)?;
+    }
+    Ok(place)
+}
+
+fn walk(disks: &Disks, path: &HostPath) -> Result<Place, PathError> {
     let (mut at, steps) = start(disks, path);
     check(path, &steps)?;
     let mut steps = steps.iter().peekable();
@@ -201,14 +245,13 @@ fn find(disks: &Disks, path: &HostPath) -> Result<Place, VolumeError> {
             Some(found) => at = found,
             None => {
                 let parent = is_folder(&at)? && steps.peek().is_none();
-                there(&path.host, disks)?;
                 at.push(name);
                 at.extend(steps);
                 return Ok(Place::Absent { path: at, parent });
             }
         }
     }
-    Ok(real(at).map(Place::Found)?)
+    real(at).map(Place::Found)
 }
 
 /// Refuses steps that lead elsewhere than their names say.
@@ -229,19 +272,17 @@ fn check(path: &HostPath, steps: &[String]) -> Result<(), PathError> {
 /// The item of a folder that a step means; `None` where there is none.
 fn step(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
     let exact = folder.join(step);
-    match fs::symlink_metadata(&exact) {
-        Ok(_) => return Ok(Some(spelled(folder, step, exact))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(DiskError::new("look at", &exact, error).into()),
+    if disk::named_if_there(&exact)?.is_some() {
+        return Ok(Some(spelled(folder, step, exact)));
     }
     if !path.folds_case() {
         return Ok(None);
     }
     let wanted = step.to_lowercase();
     let mut fits = Vec::new();
-    for item in disk::items_if_there(folder)? {
+    for item in disk::items_if_there(folder)?.into_iter().flatten() {
         let item = item?;
-        if item.file_name().to_str().is_some_and(|name| name.to_lowercase() == wanted) {
+        if item.name().to_str().is_some_and(|name| name.to_lowercase() == wanted) {
             fits.push(item.path());
         }
     }
@@ -263,7 +304,7 @@ fn spelled(_: &Path, _: &str, exact: PathBuf) -> PathBuf {
 #[cfg(windows)]
 fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
     let wanted = step.to_lowercase();
-    let mut names = disk::items(folder).into_iter().flatten().flatten().map(|item| item.file_name());
+    let mut names = disk::items(folder).into_iter().flatten().flatten().map(|item| item.name());
     let mut like = None;
     match names.find(|name| {
         let fits = name.to_str().is_some_and(|name| name.to_lowercase() == wanted);
@@ -279,28 +320,22 @@ fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
 
 /// Whether a folder is there. A file in its place is an error: on Windows what would be below it looks like not being there.
 fn is_folder(path: &Path) -> Result<bool, PathError> {
-    match fs::metadata(path) {
-        Ok(metadata) if !metadata.is_dir() => {
-            Err(DiskError::new("look into", path, io::ErrorKind::NotADirectory.into()).into())
-        }
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(DiskError::new("look at", path, error).into()),
+    match disk::facts_if_there(path)? {
+        Some(facts) if !facts.is_folder() => Err(DiskError::no_folder(path).into()),
+        facts => Ok(facts.is_some()),
     }
 }
 
 /// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says. A link to
 /// what is neither file nor folder stays as it is: nothing is ever read or replaced there, and the report names the link.
 pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
-    let metadata = fs::symlink_metadata(&path).map_err(|cause| DiskError::new("look at", &path, cause))?;
-    if !metadata.is_symlink() {
+    if !disk::named(&path)?.is_link() {
         return Ok(path);
     }
-    match fs::canonicalize(&path) {
-        Ok(real) if fs::metadata(&real).is_ok_and(|facts| !facts.is_file() && !facts.is_dir()) => Ok(path),
-        Ok(real) => Ok(plain(real)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(PathError::Dangling { path }),
-        Err(cause) => Err(DiskError::new("follow the link", &path, cause).into()),
+    match disk::follow_link(&path)? {
+        Some(real) if disk::facts(&real).is_ok_and(|facts| !facts.is_file() && !facts.is_folder()) => Ok(path),
+        Some(real) => Ok(plain(real)),
+        None => Err(PathError::Dangling { path }),
     }
 }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use super::*;
 
@@ -75,9 +76,10 @@ fn on_disks_that_are_away_nothing_is_absent() {
             fs::create_dir(&root).unwrap();
         }
         let found = resolve(&root, r"C:\store");
-        let Err(VolumeError::Unreachable { host, why }) = found else { panic!("{found:?}") };
+        let Err(VolumeError::Unreachable { host, cause }) = found else { panic!("{found:?}") };
         assert_eq!(host.as_str(), HOST);
-        assert!(why.contains(if made { "is empty" } else { "does not exist" }), "{why}");
+        assert_eq!(matches!(cause, Away::Empty(_)), made, "{cause}");
+        assert!(cause.to_string().contains(if made { "is empty" } else { "does not exist" }), "{cause}");
     }
     fs::write(root.join("other"), b"x").unwrap();
     assert_eq!(resolve(&root, r"C:\store").unwrap(), Place::Absent { path: root.join("C/store"), parent: false });
@@ -218,4 +220,21 @@ fn a_file_in_the_place_of_a_folder_is_an_error() {
         let result = resolve(dir.path(), shown);
         assert!(matches!(result, Err(VolumeError::Refused(PathError::Disk(_)))), "{result:?}");
     }
+}
+
+#[test]
+fn a_disk_that_ceased_to_answer_is_no_disk_that_refuses() {
+    use std::io;
+    let host = Fqdn::parse(HOST).unwrap();
+    let fault = |kind: io::ErrorKind| {
+        VolumeError::of(&host, PathError::Disk(DiskError::new("look at", Path::new("/x"), kind.into())))
+    };
+    for kind in [io::ErrorKind::StaleNetworkFileHandle, io::ErrorKind::TimedOut, io::ErrorKind::NotConnected] {
+        let error = fault(kind);
+        assert!(matches!(error, VolumeError::Unreachable { cause: Away::Lost(_), .. }), "{error:?}");
+    }
+    for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::NotADirectory, io::ErrorKind::NotFound] {
+        assert!(matches!(fault(kind), VolumeError::Refused(_)), "{kind:?}");
+    }
+    assert!(matches!(fault(io::ErrorKind::Unsupported), VolumeError::Unsupported(_)));
 }

@@ -36,7 +36,7 @@ use crate::live;
 use crate::secret::Secrets;
 use crate::staging;
 use crate::state::State;
-use crate::volume::{self, VolumeError, Volumes};
+use crate::volume::{self, Away, VolumeError, Volumes};
 
 /// What looking needs beside the survey.
 #[derive(Clone, Copy, Debug)]
@@ -235,7 +235,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
 
 /// The digest of a file or folder, as stores have it.
 fn digest_at(path: &Path) -> Option<Fingerprint> {
-    if path.is_dir() {
+    if disk::facts(path).ok()?.is_folder() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
         disk::read(path, Limit::Export).ok().map(|bytes| Fingerprint::of(&bytes))
@@ -268,8 +268,8 @@ fn mirror(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, O
             (look, Some(input(InputKind::Mirror, &path, sha256)))
         }
         Ok(volume::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
-        // Whether something was exported cannot be seen, and nobody wants the folder for anything else.
-        Err(VolumeError::Unreachable { .. }) => {
+        // Nobody exported anything yet, or the disk is away: nobody can tell.
+        Err(VolumeError::Unreachable { cause: Away::NoRoot(_) | Away::Empty(_), .. }) => {
             let at = volumes.spelled(host_path).ok();
             (StoreLook::Unobserved, at.map(|path| input(InputKind::Mirror, &path, None)))
         }

@@ -5,6 +5,7 @@ use trustmason_spec::topology::StoreDef;
 
 use super::file::{OpenError, OpenFault, facts};
 use super::{Eyes, Keys, failed, input};
+use crate::disk;
 use crate::pair::{self, Pair, PairError};
 use crate::volume::Volumes;
 
@@ -28,11 +29,11 @@ pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (Sto
 fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook {
     let path = pair.certificate.clone();
     let Some(sha256) = pair::digest(files) else { return StoreLook::Absent { path, parent: pair.folders } };
-    let metadata = [&pair.certificate, &pair.key].map(|path| std::fs::metadata(path).ok());
+    let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {
             let keys = Some((&pair::no_password(), Keys::All));
-            StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, metadata.iter().flatten())))
+            StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(
             OpenError { path, sha256: Some(sha256), cause: OpenFault::Read(Box::new(error)), tried: None }.into(),

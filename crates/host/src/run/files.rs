@@ -55,7 +55,7 @@ impl File {
     fn owner(&self) -> Result<Owner, DiskError> {
         match (&self.old, &self.like) {
             (Some(_), _) => owner(&self.path, true),
-            (None, Like::File(other)) if other.exists() => owner(other, true),
+            (None, Like::File(other)) if disk::facts_if_there(other)?.is_some() => owner(other, true),
             (None, Like::File(_)) => Ok(Owner { mode: 0o644, ..owner(&self.path, false)? }),
             (None, Like::Mode(mode)) => Ok(Owner { mode: *mode, ..owner(&self.path, false)? }),
         }

@@ -97,11 +97,10 @@ impl Ground {
             }
             Self::Path(path) => path,
         };
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => disk::read_folder(path).map(Found::Folder),
-            Ok(_) => disk::read(path, Limit::Store).map(Found::File),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
-            Err(cause) => Err(DiskError::new("look at", path, cause)),
+        match disk::facts_if_there(path)? {
+            Some(facts) if facts.is_folder() => disk::read_folder(path).map(Found::Folder),
+            Some(_) => disk::read(path, Limit::Store).map(Found::File),
+            None => Ok(Found::Nothing),
         }
     }
 
@@ -270,7 +269,6 @@ fn edited(
 /// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
 pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     let of = if exists { path } else { path.parent().unwrap_or(path) };
-    let metadata = std::fs::metadata(of).map_err(|cause| DiskError::new("look at", of, cause))?;
-    let owner = Owner::of(&metadata);
+    let owner = disk::facts(of)?.owner();
     Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Attributes, Disk, Owner, Step};
+use trustmason_host::disk::{self, Attributes, Disk, Owner, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Looking, Request, RollbackError, Undone, rollback};
@@ -73,8 +73,8 @@ fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
     let root = world.root();
     walk(&root.join("hosts"), &mut files);
     let whole = |(path, bytes): (PathBuf, Vec<u8>)| {
-        let (metadata, attributes) = (fs::metadata(&path).unwrap(), Attributes::of(&path).unwrap());
-        (path.strip_prefix(&root).unwrap().to_owned(), Whole { bytes, owner: Owner::of(&metadata), attributes })
+        let (facts, attributes) = (disk::facts(&path).unwrap(), Attributes::of(&path).unwrap());
+        (path.strip_prefix(&root).unwrap().to_owned(), Whole { bytes, owner: facts.owner(), attributes })
     };
     files.into_iter().map(whole).collect()
 }
