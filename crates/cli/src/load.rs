@@ -89,7 +89,7 @@ impl Unread {
 
 fn read_text(path: &Path) -> Result<String, Unread> {
     let bytes = disk::read(path, Limit::Spec)
-        .map_err(|error| Unread { absent: error.kind() == std::io::ErrorKind::NotFound, why: error.why() })?;
+        .map_err(|error| Unread { absent: matches!(disk::facts_if_there(path), Ok(None)), why: error.why() })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Unread { absent: false, why: format!("it is not UTF-8 text from byte {at} on; save it as UTF-8") }

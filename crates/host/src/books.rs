@@ -127,7 +127,7 @@ impl<'a> Books<'a> {
             Ok(Located::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
             Ok(Located::System(..)) | Err(_) => None,
         });
-        let left = beside.flatten().any(|path| path.exists());
+        let left = beside.flatten().any(|path| !matches!(disk::named_if_there(&path), Ok(None)));
         self.open |= left || deed.unseen().is_some();
         deed.enter(&mut self.ledger, &self.run, self.now);
     }
@@ -248,7 +248,7 @@ fn new_run(state: &State, now: Timestamp, digest: Fingerprint) -> RunId {
     loop {
         let run = RunId::new(at, digest);
         match at.checked_add(millisecond) {
-            Ok(next) if state.run(&run).exists() => at = next,
+            Ok(next) if matches!(disk::named_if_there(&state.run(&run)), Ok(Some(_))) => at = next,
             Ok(_) | Err(_) => return run,
         }
     }

@@ -13,10 +13,10 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 
 use crate::audit::{Audit, Author, Entry, Event};
-use crate::disk::{Disk, DiskError, Limit, Over, Owner, Replacement};
+use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use crate::lock::{Lock, LockError};
 use crate::look::source;
-use crate::path;
+use crate::volume;
 
 /// The files of one identity as they are now.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Filed {
         for path in found {
             let (digest, holds) = source::read(&path, certificates);
             let holds = holds.map_err(|failure| format!("{}; move it away and collect again", failure.message))?;
-            let path = path::real(path).map_err(|error| error.to_string())?;
+            let path = volume::real(path).map_err(|error| error.to_string())?;
             slips.push(Slip { path, digest, holds: Some(holds) });
         }
         if let (true, Some(name)) = (slips.is_empty(), names.first()) {
@@ -151,7 +151,7 @@ fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Res
     for slip in one.filed.other(one.certificate.fingerprint()) {
         before = before.or(slip.holds.as_ref().map(|c| c.fingerprint()));
         // It is public, and others read this folder too. Whoever exported the old one need not own the new one.
-        let mode = std::fs::metadata(&slip.path).map_or(0o644, |metadata| Owner::of(&metadata).mode);
+        let mode = disk::facts(&slip.path).map_or(0o644, |facts| facts.owner().mode);
         let new = Replacement {
             target: &slip.path,
             bytes: pem.as_bytes(),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_plan::run_id::RunId;
 
-use crate::disk::{self, Disk, DiskError, Limit, is_one_file};
+use crate::disk::{self, Disk, DiskError, Limit};
 use crate::state::State;
 
 /// Who holds a lock.
@@ -93,13 +93,7 @@ impl Lock {
     pub(crate) fn is_held(&self) -> Result<(), LockError> {
         let path = self.state.lock();
         let Some(file) = &self.file else { return Ok(()) };
-        let own = file.metadata().map_err(|cause| DiskError::new("look at", &path, cause))?;
-        match std::fs::symlink_metadata(&path) {
-            Ok(now) if is_one_file(&own, &now) => Ok(()),
-            Ok(_) => Err(LockError::Lost { path }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LockError::Lost { path }),
-            Err(cause) => Err(DiskError::new("look at", &path, cause).into()),
-        }
+        if disk::stands_at(file, &path)? { Ok(()) } else { Err(LockError::Lost { path }) }
     }
 
     /// Says who holds it, before the first thing is written.
@@ -112,7 +106,7 @@ impl Lock {
             disk.make_dir(self.state.root())?;
             match disk.create(&path) {
                 Ok(_made) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.is_taken() => {}
                 Err(error) => return Err(error.into()),
             }
             self.file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
@@ -131,7 +125,7 @@ impl Lock {
     /// That the signature is still there; it would name the wrong run, and goes with the next one.
     pub fn unsign(&mut self, disk: &Disk) -> Result<(), DiskError> {
         let path = self.state.lock_owner();
-        if self.file.is_some() && path.exists() { disk.remove(&path) } else { Ok(()) }
+        if self.file.is_some() && disk::named_if_there(&path)?.is_some() { disk.remove(&path) } else { Ok(()) }
     }
 
     /// The state folder it guards.

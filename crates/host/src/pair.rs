@@ -7,7 +7,7 @@ use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
 use trustmason_spec::topology::{HostPath, Place as Spot};
 
 use crate::disk::{self, DiskError, Limit};
-use crate::path::{self, PathError, Place};
+use crate::volume::{Place, VolumeError, Volumes};
 
 /// The part that is the certificate, as the keystore crate names it.
 pub(crate) const CERTIFICATE: &str = "certificate";
@@ -32,7 +32,7 @@ pub(crate) struct Pair {
 pub enum PairError {
     /// A path of it leads nowhere.
     #[error(transparent)]
-    Path(#[from] PathError),
+    Path(#[from] VolumeError),
     /// A file of it.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -45,21 +45,21 @@ pub enum PairError {
 }
 
 /// Finds a pair; `None` where the store is no pair.
-pub(crate) fn find(spot: &Spot) -> Result<Option<Pair>, PairError> {
+pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, PairError> {
     let Spot::Pair { certificate, key, previous, copies } = spot else { return Ok(None) };
-    let (certificate, has_folder) = located(certificate)?;
-    let (key, has_key_folder) = located(key)?;
+    let (certificate, has_folder) = located(volumes, certificate)?;
+    let (key, has_key_folder) = located(volumes, key)?;
     if certificate == key {
         return Err(PairError::OneFile { path: key });
     }
-    let previous = previous.as_ref().map(path::resolve).transpose()?;
+    let previous = previous.as_ref().map(|path| volumes.find(path)).transpose()?;
     let previous = match previous {
         Some(Place::Absent { path, parent: true }) => Some(path),
         Some(Place::Found(_) | Place::Absent { .. }) | None => None,
     };
     let mut found = Vec::new();
     for copy in copies {
-        let (path, has_folder) = located(copy)?;
+        let (path, has_folder) = located(volumes, copy)?;
         // A link to the certificate follows it by itself.
         if has_folder && path != certificate && path != key {
             found.push(path);
@@ -68,8 +68,8 @@ pub(crate) fn find(spot: &Spot) -> Result<Option<Pair>, PairError> {
     Ok(Some(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found }))
 }
 
-fn located(path: &HostPath) -> Result<(PathBuf, bool), PathError> {
-    Ok(match path::resolve(path)? {
+fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), VolumeError> {
+    Ok(match volumes.find(path)? {
         Place::Found(path) => (path, true),
         Place::Absent { path, parent } => (path, parent),
     })

@@ -1,19 +1,20 @@
 //! Turns a [`SecretRef`] into a [`Password`]: each source is asked once per run, whoever asks. Errors name the secret and its
 //! source, never the value; what a program says on its error stream is withheld, since it may hold the secret.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use trustmason_keystore::Password;
-use trustmason_spec::topology::{HostPath, SecretRef, SecretSource, Topology};
+use trustmason_spec::name::Fqdn;
+use trustmason_spec::topology::{Host, HostPath, SecretRef, SecretSource, Topology};
 use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError, Limit};
-use crate::path::{self, PathError, Place};
 use crate::process::{self, Aim, Call, LONGEST, ProcessError};
 use crate::properties::{self, PropertiesError};
+use crate::volume::{Place, VolumeError, Volumes};
 
 /// How long a program may take to print a secret.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ enum Fault {
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error(transparent)]
-    Path(#[from] PathError),
+    Path(#[from] VolumeError),
     #[error("the command is empty; write a program and its arguments as a list")]
     NoProgram,
     #[error("`{program}` cannot be started: {cause}; check that it is installed and on the PATH")]
@@ -94,7 +95,7 @@ impl std::fmt::Display for Noise {
 enum Key {
     Env(String),
     File(PathBuf),
-    Properties { root: PathBuf, steps: Vec<String>, key: String },
+    Properties { path: HostPath, key: String },
     Command(Vec<String>),
 }
 
@@ -103,6 +104,8 @@ type Answer = Result<Password, Arc<Fault>>;
 /// The secrets of one run.
 #[derive(Default)]
 pub struct Secrets {
+    /// The hosts on whose disks secrets are found.
+    hosts: BTreeMap<Fqdn, Host>,
     /// Environment variables that hold secrets: no program that is run for another secret sees them.
     withheld: BTreeSet<String>,
     answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
@@ -117,7 +120,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// None asked for yet.
+    /// None asked for yet. No secret is on a host's disk.
     pub fn new() -> Self {
         Self::default()
     }
@@ -131,7 +134,7 @@ impl Secrets {
             | SecretSource::Properties { .. }
             | SecretSource::Command(_) => None,
         });
-        Self::withholding(named)
+        Self { hosts: topology.hosts.clone(), ..Self::withholding(named) }
     }
 
     /// None asked for yet; programs run without these environment variables.
@@ -151,9 +154,7 @@ impl Secrets {
             }
             SecretSource::Env(name) => Key::Env(name.clone()),
             SecretSource::File(path) => Key::File(path.clone()),
-            SecretSource::Properties { path, key } => {
-                Key::Properties { root: path.root.clone(), steps: path.steps.clone(), key: key.clone() }
-            }
+            SecretSource::Properties { path, key } => Key::Properties { path: path.clone(), key: key.clone() },
             SecretSource::Command(argv) => Key::Command(argv.clone()),
         };
         let cell = {
@@ -213,7 +214,7 @@ impl Secrets {
             SecretSource::Literal(password) => Ok(password.clone()),
             SecretSource::Env(name) => env(name),
             SecretSource::File(path) => file(path),
-            SecretSource::Properties { path, key } => property(path, key),
+            SecretSource::Properties { path, key } => property(Volumes::among(&self.hosts), path, key),
             SecretSource::Command(argv) => command(argv, &self.withheld),
         }
     }
@@ -252,8 +253,8 @@ fn first_line(bytes: &[u8], shown: &str, not_text: impl FnOnce() -> Fault) -> Re
     }
 }
 
-fn property(path: &HostPath, key: &str) -> Result<Password, Fault> {
-    let file = match path::resolve(path)? {
+fn property(volumes: Volumes<'_>, path: &HostPath, key: &str) -> Result<Password, Fault> {
+    let file = match volumes.find(path)? {
         Place::Found(file) => file,
         Place::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
     };

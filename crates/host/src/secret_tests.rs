@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use super::*;
+use crate::volume::tests::{hosts, path};
 
 const CANARY: &str = "kanarienvogel-7";
 
@@ -9,7 +10,15 @@ fn secret(from: SecretSource) -> SecretRef {
 }
 
 fn get(from: SecretSource) -> Result<String, String> {
-    let secrets = Secrets::new();
+    asked(&Secrets::new(), from)
+}
+
+/// The secrets of an estate with one host.
+fn on(root: &Path) -> Secrets {
+    Secrets { hosts: hosts(&[("cvp1.acme.example", root)]), ..Secrets::new() }
+}
+
+fn asked(secrets: &Secrets, from: SecretSource) -> Result<String, String> {
     let answer = secrets.get(&secret(from));
     if let Err(error) = &answer {
         assert!(!format!("{error} {error:?} {secrets:?}").contains(CANARY), "{error:?}");
@@ -66,18 +75,16 @@ fn a_property_on_the_hosts_disk_whatever_its_case() {
     std::fs::create_dir_all(dir.path().join("c/Cisco/CVP/conf")).unwrap();
     let file = dir.path().join("c/Cisco/CVP/conf/security.properties");
     std::fs::write(&file, format!("# pw\r\nSecurity.keystorePW = {CANARY}\r\nbad=\\u1\r\n")).unwrap();
-    let path = HostPath {
-        shown: r"C:\Cisco\CVP\Conf\security.properties".into(),
-        root: dir.path().to_owned(),
-        steps: ["C", "Cisco", "CVP", "Conf", "security.properties"].map(str::to_owned).to_vec(),
-        fold_case: true,
-    };
-    let ask = |key: &str| get(SecretSource::Properties { path: path.clone(), key: key.into() });
+    let path = path("cvp1.acme.example", r"C:\Cisco\CVP\Conf\security.properties");
+    let ask = |key: &str| asked(&on(dir.path()), SecretSource::Properties { path: path.clone(), key: key.into() });
     assert_eq!(ask("Security.keystorePW").as_deref(), Ok(CANARY));
     assert!(ask("Security.keystorepw").unwrap_err().contains("has no key Security.keystorepw"));
     assert!(ask("bad").unwrap_err().contains("line 3"));
     std::fs::remove_file(file).unwrap();
     assert!(ask("Security.keystorePW").unwrap_err().contains("does not exist"));
+    std::fs::remove_dir_all(dir.path().join("c")).unwrap();
+    let away = ask("Security.keystorePW").unwrap_err();
+    assert!(away.contains("cvp1.acme.example cannot be reached") && away.contains("is empty"), "{away}");
 }
 
 #[cfg(unix)]
@@ -176,13 +183,9 @@ fn what_is_odd_about_a_wrong_password_is_told_without_it() {
 fn a_source_in_utf_16_and_a_key_in_other_letters_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("security.properties");
-    let path = HostPath {
-        shown: "/security.properties".into(),
-        root: dir.path().to_owned(),
-        steps: vec!["security.properties".into()],
-        fold_case: false,
-    };
-    let ask = || get(SecretSource::Properties { path: path.clone(), key: "Security.keystorePW".into() });
+    let path = path("cvp1.acme.example", "/security.properties");
+    let ask =
+        || asked(&on(dir.path()), SecretSource::Properties { path: path.clone(), key: "Security.keystorePW".into() });
     let text = format!("# by the installer\r\nSecurity.keystorePW = {CANARY}\r\n");
     let wide = |order: fn(u16) -> [u8; 2], text: &str| text.encode_utf16().flat_map(order).collect::<Vec<u8>>();
     for mark in ["", "\u{feff}"] {

@@ -12,8 +12,8 @@ use trustmason_spec::windows::{Location, SystemStore};
 
 use crate::disk;
 use crate::live::{self, SystemStores};
-use crate::path;
 use crate::state::State;
+use crate::volume::{self, Volumes};
 
 /// The stores of an estate as this machine sees them.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,11 @@ impl<'a> Sites<'a> {
         Self { topology, system: state.system() }
     }
 
+    /// The disks of its hosts.
+    pub(crate) fn volumes(&self) -> Volumes<'a> {
+        Volumes::of(self.topology)
+    }
+
     /// Finds a part of a store.
     pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<Located, SiteError> {
         let undeclared = |why: String| Err(SiteError::Undeclared(why));
@@ -72,7 +77,7 @@ impl<'a> Sites<'a> {
                 Ok(Located::System(location.clone(), *store))
             }
             PieceAt::File(file) => match declared(def, &file.path) {
-                Some(path) => found(&path).map(Located::File),
+                Some(path) => self.found(&path).map(Located::File),
                 None => undeclared(format!("{} is no file of {id}", file.path)),
             },
         }
@@ -92,7 +97,7 @@ impl<'a> Sites<'a> {
     /// The folder of a store that is one, where it can be seen.
     pub(crate) fn folder(&self, id: &StoreId) -> Option<PathBuf> {
         match &self.topology.stores.get(id)?.place {
-            Place::Directory(path) => found(path).ok(),
+            Place::Directory(path) => self.found(path).ok(),
             Place::File(_) | Place::Pair { .. } | Place::Windows => None,
         }
     }
@@ -100,12 +105,24 @@ impl<'a> Sites<'a> {
     /// Every folder that a run may have left temporary files in: those of the store's own files.
     pub(crate) fn folders(&self, id: &StoreId) -> Vec<PathBuf> {
         let Some(def) = self.topology.stores.get(id) else { return Vec::new() };
-        let parent = |path: &HostPath| found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
+        let parent = |path: &HostPath| self.found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
         match &def.place {
             Place::File(path) => parent(path).into_iter().collect(),
-            Place::Directory(path) => found(path).into_iter().collect(),
+            Place::Directory(path) => self.found(path).into_iter().collect(),
             Place::Pair { .. } => pair_paths(&def.place).filter_map(parent).collect(),
             Place::Windows => Vec::new(),
+        }
+    }
+
+    /// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
+    fn found(&self, path: &HostPath) -> Result<PathBuf, SiteError> {
+        self.volumes().reach(&path.host).map_err(|error| SiteError::Unseen(error.why()))?;
+        match self.volumes().find(path) {
+            Ok(volume::Place::Found(path) | volume::Place::Absent { path, parent: true }) => Ok(path),
+            Ok(volume::Place::Absent { path, parent: false }) => {
+                Err(SiteError::Unseen(format!("the folder of {} is not there", path.display())))
+            }
+            Err(error) => Err(SiteError::Unseen(error.why())),
         }
     }
 }
@@ -129,25 +146,13 @@ fn pair_paths(place: &Place) -> impl Iterator<Item = &HostPath> {
         .flat_map(|(certificate, key, previous, copies)| [certificate, key].into_iter().chain(previous).chain(copies))
 }
 
-/// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
-fn found(path: &HostPath) -> Result<PathBuf, SiteError> {
-    path::reach(&path.root).map_err(SiteError::Unseen)?;
-    match path::resolve(path) {
-        Ok(path::Place::Found(path) | path::Place::Absent { path, parent: true }) => Ok(path),
-        Ok(path::Place::Absent { path, parent: false }) => {
-            Err(SiteError::Unseen(format!("the folder of {} is not there", path.display())))
-        }
-        Err(error) => Err(SiteError::Unseen(error.to_string())),
-    }
-}
-
 /// A file of a store, where this machine found it, in the words of its host.
 ///
 /// # Errors
 /// That the store declares no such file.
-pub(crate) fn written(def: &StoreDef, file: &Path) -> Result<PieceAt, SiteError> {
-    let leads_there = |path: &&HostPath| match path::resolve(path) {
-        Ok(path::Place::Found(found) | path::Place::Absent { path: found, .. }) => found == file,
+pub(crate) fn written(volumes: Volumes<'_>, def: &StoreDef, file: &Path) -> Result<PieceAt, SiteError> {
+    let leads_there = |path: &&HostPath| match volumes.find(path) {
+        Ok(volume::Place::Found(found) | volume::Place::Absent { path: found, .. }) => found == file,
         Err(_) => false,
     };
     let path = match &def.place {

@@ -5,7 +5,6 @@
 //! From here the protected key travels into its store as it is: it is opened nowhere on the way. The key of a PEM pair is in
 //! the clear, as it is in its store; both are for their owner alone.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -130,7 +129,7 @@ pub fn stage(
     // A store that changed its format leaves no older key of it behind.
     for other in FORMATS.into_iter().filter(|other| *other != format) {
         let older = state.staging(identity, other);
-        if older.is_file() {
+        if disk::facts_if_there(&older)?.is_some_and(|facts| facts.is_file()) {
             disk.remove(&older)?;
         }
     }
@@ -193,8 +192,7 @@ pub(crate) fn format_named(name: &str) -> Option<Format> {
 /// The staging file of an identity, whatever its format.
 pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
     // What cannot be looked at may well be there.
-    let is_there =
-        |path: &PathBuf| !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
+    let is_there = |path: &PathBuf| !matches!(disk::named_if_there(path), Ok(None));
     FORMATS.iter().map(|format| state.staging(identity, *format)).find(is_there)
 }
 

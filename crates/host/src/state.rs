@@ -128,12 +128,9 @@ impl State {
         }
         for folder in [self.runs(), self.root.join("staging"), self.root.join("handoff")] {
             no_link(&folder)?;
-            for (path, _) in disk::list(&folder)? {
+            for (path, is_folder) in disk::list(&folder)? {
                 no_link(&path)?;
-                for (path, _) in disk::list(&path).or_else(|error| match error.kind() {
-                    std::io::ErrorKind::NotADirectory => Ok(Vec::new()),
-                    _ => Err(error),
-                })? {
+                for (path, _) in if is_folder { disk::list(&path)? } else { Vec::new() } {
                     no_link(&path)?;
                 }
             }
@@ -204,15 +201,11 @@ impl State {
 
 /// Refuses a link.
 fn no_link(path: &Path) -> Result<(), DiskError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => {
-            let cause = "it is a link, and the state folder holds none; put what it leads to in its place";
-            Err(DiskError::new("use", path, std::io::Error::other(cause)))
-        }
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(DiskError::new("look at", path, cause)),
+    if disk::named_if_there(path)?.is_some_and(|facts| facts.is_link()) {
+        let cause = "it is a link, and the state folder holds none; put what it leads to in its place";
+        return Err(DiskError::new("use", path, std::io::Error::other(cause)));
     }
+    Ok(())
 }
 
 /// The mode of a file or folder that is looser than it may be. One that is not there is none, nor is a link, a pipe or a device:
@@ -220,10 +213,9 @@ fn no_link(path: &Path) -> Result<(), DiskError> {
 fn loose(path: &Path, most: u32) -> Option<u32> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt as _;
-        let metadata = std::fs::symlink_metadata(path).ok()?;
-        let mode = metadata.permissions().mode() & 0o7777;
-        if !metadata.is_file() && !metadata.is_dir() {
+        let facts = disk::named_if_there(path).ok()??;
+        let mode = facts.owner().mode;
+        if !facts.is_file() && !facts.is_folder() {
             return None;
         }
         (mode & 0o777 & !most != 0).then_some(mode)

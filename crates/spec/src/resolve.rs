@@ -7,7 +7,6 @@ mod hosts;
 mod identities;
 mod options;
 mod overrides;
-mod path;
 mod reach;
 mod secrets;
 mod services;

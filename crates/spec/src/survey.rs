@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
 use crate::topology::{
-    Access, AuthorityDef, HostPath, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology, Write,
+    Access, AuthorityDef, Host, HostPath, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology, Write,
 };
 
 /// Everything one run looks at, in a stable order.
 #[derive(Clone, Debug)]
 pub struct Survey {
+    /// The hosts: how each one's disks are reached.
+    pub hosts: BTreeMap<Fqdn, Host>,
     /// The items.
     pub looks: Vec<Look>,
 }
@@ -22,10 +24,6 @@ pub enum Look {
     Host {
         /// The host.
         fqdn: Fqdn,
-        /// Its root.
-        root: PathBuf,
-        /// Whether it is said to be this very machine.
-        here: bool,
     },
     /// A store we may write.
     Store {
@@ -34,12 +32,10 @@ pub enum Look {
         /// Aliases (lower case) of private key entries whose key must be seen to open with the store's password.
         keys: Vec<String>,
     },
-    /// A store of the system itself.
+    /// A store of the system itself; no other machine's than this one's can be opened.
     System {
         /// The store.
         store: StoreDef,
-        /// Whether its host is said to be this very machine: no other machine's can be opened.
-        here: bool,
     },
     /// The mirror of a store only people write.
     Mirror {
@@ -109,20 +105,14 @@ impl Survey {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {
             let written = topology.stores.values().any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
-            let (root, here) = match &host.access {
-                Access::Root(root) => (root, false),
-                Access::Here(root) => (root, true),
-                Access::None => continue,
-            };
-            if written {
-                looks.push(Look::Host { fqdn: host.fqdn.clone(), root: root.clone(), here });
+            if written && host.access != Access::None {
+                looks.push(Look::Host { fqdn: host.fqdn.clone() });
             }
         }
         for store in topology.stores.values() {
-            let here = || matches!(topology.hosts.get(&store.id.host).map(|host| &host.access), Some(Access::Here(_)));
             looks.extend(match store.write {
                 Write::Direct | Write::HandOff if store.place == Place::Windows => {
-                    Some(Look::System { store: store.clone(), here: here() })
+                    Some(Look::System { store: store.clone() })
                 }
                 Write::Direct => Some(Look::Store { store: store.clone(), keys: keys(topology, &store.id) }),
                 Write::HandOff => Some(Look::Mirror { store: store.clone() }),
@@ -172,7 +162,7 @@ impl Survey {
             }
         }
         looks.push(Look::Ledger);
-        Self { looks }
+        Self { hosts: topology.hosts.clone(), looks }
     }
 }
 

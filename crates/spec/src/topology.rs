@@ -1,7 +1,9 @@
 //! What the operator means, resolved: hosts, stores, identities, services and the trust edges between them. Everything
 //! here is plain data made from the spec and the profiles; nothing was looked at yet.
 
+mod access;
 mod options;
+mod path;
 mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +11,9 @@ use std::path::PathBuf;
 
 use trustmason_keystore::{Fingerprint, Password};
 
+pub use access::{Access, Disks, DriveName, Drives};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
+pub use path::HostPath;
 pub use variable::PathVariable;
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
@@ -85,55 +89,6 @@ pub enum Side {
     A,
     /// Side B.
     B,
-}
-
-/// How a host's disk is reached from this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// A folder under which the host's paths are found.
-    Root(PathBuf),
-    /// It is this very machine; the folder is where its paths without a drive begin.
-    Here(PathBuf),
-    /// Never opened, only trusted.
-    None,
-}
-
-/// A path on a host, and where this machine finds it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HostPath {
-    /// As the host writes it, for people: `C:\Cisco\CVP\conf\security\.keystore`.
-    pub shown: String,
-    /// The folder on this machine that stands for the host's disks.
-    pub root: PathBuf,
-    /// The steps below the root: the drive (without colon) and each folder, then the file.
-    pub steps: Vec<String>,
-    /// Whether the steps are compared without case (a Windows path).
-    pub fold_case: bool,
-}
-
-impl HostPath {
-    /// The path of a file in this folder. The name is one step; whoever follows the path refuses one that is not.
-    #[must_use]
-    pub fn child(&self, name: &str) -> Self {
-        let separator = if self.fold_case { '\\' } else { '/' };
-        let folder = self.shown.trim_end_matches(['\\', '/']);
-        let steps = self.steps.iter().map(String::as_str).chain([name]).map(str::to_owned).collect();
-        Self { shown: format!("{folder}{separator}{name}"), root: self.root.clone(), steps, fold_case: self.fold_case }
-    }
-
-    /// Whether a path that the host wrote is this one. Windows paths may differ in case and in the way their slashes lean.
-    pub fn is_written(&self, other: &str) -> bool {
-        let plain = |path: &str| path.replace('/', "\\").to_lowercase();
-        if self.fold_case { plain(&self.shown) == plain(other) } else { self.shown == other }
-    }
-
-    /// The name that a path has below this folder; `None` where it is not directly in it.
-    pub fn name_in<'a>(&self, path: &'a str) -> Option<&'a str> {
-        let separators: &[char] = if self.fold_case { &['\\', '/'] } else { &['/'] };
-        let (folder, name) = path.rsplit_once(separators)?;
-        let own = Self { shown: self.shown.trim_end_matches(separators).to_owned(), ..self.clone() };
-        (!name.is_empty() && own.is_written(folder)).then_some(name)
-    }
 }
 
 /// Where a store is.
@@ -286,7 +241,7 @@ pub enum SecretSource {
     Env(String),
     /// The first line of a file of this machine.
     File(PathBuf),
-    /// A key of a Java properties file on the store's host.
+    /// A key of a Java properties file on a host.
     Properties {
         /// The file.
         path: HostPath,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Issuer, KeyKind, Place, Rotation, SecretSource, ServiceDef, SignatureHash, Source, StoreDef,
-    Topology, Write,
+    Access, Anchor, Disks, Drives, Issuer, KeyKind, Place, Rotation, SecretSource, ServiceDef, SignatureHash, Source,
+    StoreDef, Topology, Write,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -144,8 +144,9 @@ hosts:
     let a = store(&topology, "a.x.example/keystore");
     assert_eq!(shown(a), r"D:\Cisco\CVP\conf\security\.keystore");
     let Place::File(path) = &a.place else { panic!() };
-    assert_eq!(path.root, PathBuf::from("/estate/hosts/a.x.example"));
-    assert_eq!(path.steps, ["D", "Cisco", "CVP", "conf", "security", ".keystore"]);
+    assert_eq!(topology.hosts[&path.host].access, Access::Root(Disks::below("/estate/hosts/a.x.example")));
+    assert_eq!((path.host.as_str(), path.drive()), ("a.x.example", Some('D')));
+    assert_eq!(path.steps(), ["Cisco", "CVP", "conf", "security", ".keystore"]);
     let SecretSource::Properties { path, key } = &a.password.as_ref().unwrap().from else { panic!() };
     assert_eq!((path.shown.as_str(), key.as_str()), (r"D:\Cisco\CVP\conf\security.properties", "Security.keystorePW"));
     assert_eq!(shown(store(&topology, "b.x.example/keystore")), r"C:\Cisco\CVP\conf\security\.keystore");
@@ -160,8 +161,10 @@ hosts: { a.x.example: { role: cvp } }
 ",
     );
     let Place::File(path) = &store(&topology, "a.x.example/keystore").place else { panic!() };
-    assert_eq!(path.root, PathBuf::from(r"\\a.x.example"));
-    assert_eq!(path.steps[0], "C$");
+    let disks = topology.hosts[&path.host].access.disks().unwrap();
+    assert_eq!(disks.root, PathBuf::from(r"\\a.x.example"));
+    let Drives::Folders(name) = &disks.drives else { panic!("{disks:?}") };
+    assert_eq!(name.of(path.drive().unwrap()), "C$");
 }
 
 #[test]

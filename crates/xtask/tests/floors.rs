@@ -203,6 +203,24 @@ fn pure_crates_ban_files_environment_and_clock() {
     }
 }
 
+/// Calls that look at a disk without opening anything.
+const LOOKS: [&str; 14] = [
+    "std::fs::metadata",
+    "std::fs::symlink_metadata",
+    "std::fs::exists",
+    "std::fs::canonicalize",
+    "std::fs::read_link",
+    "std::path::Path::metadata",
+    "std::path::Path::symlink_metadata",
+    "std::path::Path::exists",
+    "std::path::Path::try_exists",
+    "std::path::Path::is_file",
+    "std::path::Path::is_dir",
+    "std::path::Path::is_symlink",
+    "std::path::Path::canonicalize",
+    "std::path::Path::read_link",
+];
+
 /// Every file is opened by `host::disk`, which opens no pipe and no device and reads nothing without a bound.
 #[test]
 fn files_are_opened_in_one_place() {
@@ -218,6 +236,8 @@ fn files_are_opened_in_one_place() {
     ];
     let fs_err = std.map(|path| path.replace("std::fs::", "fs_err::"));
     bans("host", &std);
+    bans("host", &LOOKS);
+    bans("host", &["std::fs::Metadata", "std::fs::DirEntry", "std::fs::ReadDir", "std::fs::DirBuilder"]);
     bans("cli", &std);
     bans("cli", &fs_err.each_ref().map(String::as_str));
     // Whoever allows what is banned is a test, or the one place.
@@ -227,7 +247,8 @@ fn files_are_opened_in_one_place() {
         let text = std::fs::read_to_string(&path).unwrap();
         let is_test = path.file_stem().unwrap().to_string_lossy().ends_with("tests");
         let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        if !is_test && product.contains("clippy::disallowed_methods") {
+        if !is_test && (product.contains("clippy::disallowed_methods") || product.contains("clippy::disallowed_types"))
+        {
             leave.push(shown(&path));
         }
     }
@@ -235,6 +256,35 @@ fn files_are_opened_in_one_place() {
     assert_eq!(leave, ["crates/cli/src/clock.rs", "crates/host/src/disk/mod.rs"]);
     let clock = std::fs::read_to_string(root().join("crates/cli/src/clock.rs")).unwrap();
     assert!(!clock.contains("fs::") && !clock.contains("File"), "the clock's module opens files");
+}
+
+/// The bans of `host` are not only written down: clippy refuses each call that looks at a disk, and what it gives is no type to have.
+#[test]
+fn looking_at_a_disk_elsewhere_is_refused() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("looking");
+    std::fs::create_dir_all(&dir).unwrap();
+    let call = |path: &&str| match path.strip_prefix("std::path::Path::") {
+        Some(_) => format!("    let _ = {path}(std::path::Path::new(\"x\"));\n"),
+        None => format!("    let _ = {path}(\"x\");\n"),
+    };
+    let calls: String = LOOKS.iter().map(call).collect();
+    let text = format!("pub fn look() {{\n{calls}}}\npub fn have(_: &std::fs::Metadata) {{}}\n");
+    let source = dir.join("look.rs");
+    std::fs::write(&source, text).unwrap();
+    let refused = |configured: &Path| {
+        let mut clippy = Command::new("clippy-driver");
+        clippy.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "--out-dir"]).arg(&dir);
+        clippy.args(["-D", "clippy::disallowed_methods", "-D", "clippy::disallowed_types"]).arg(&source);
+        let output = clippy.env("CLIPPY_CONF_DIR", configured).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.success(), !said.contains("error"), "{said}");
+        said.lines().filter_map(|line| line.strip_prefix("error: use of a disallowed ")).map(str::to_owned).collect()
+    };
+    let mut expected: Vec<String> = LOOKS.iter().map(|path| format!("method `{path}`")).collect();
+    expected.push("type `std::fs::Metadata`".to_owned());
+    let said: Vec<String> = refused(&root().join("crates/host"));
+    assert_eq!(said, expected);
+    assert_eq!(refused(&dir), Vec::<String>::new(), "without the bans nothing is refused");
 }
 
 /// Test programs are named in the manifests, because cargo's own search would make one of each file: a file that is a program by

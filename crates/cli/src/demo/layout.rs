@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use rand_core::{TryRng as _, UnwrapErr};
+use trustmason_host::volume::Volumes;
 use trustmason_keystore::{Certificate, Edits, Format, Image, NewEntry, NewKey, Password, Store};
 use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
@@ -183,7 +184,7 @@ impl<'a> Layout<'a> {
             .edit(&edits, Some(&password), &mut UnwrapErr(getrandom::SysRng))
             .map_err(failed("a keystore"))?;
         let Image::File(bytes) = image else { return Err(DemoError("a keystore became a folder".to_owned())) };
-        put(&place(path), &bytes)
+        put(&place(self.topology, path)?, &bytes)
     }
 
     /// The entry an edge has before the demo begins.
@@ -211,7 +212,8 @@ impl<'a> Layout<'a> {
         for edge in self.topology.edges.iter().filter(|e| e.store == def.id) {
             let Subject::Identity(id) = &edge.subject else { continue };
             if let Some(made) = self.identities.get(id) {
-                put(&place(path).join(format!("{}_{}.pem", id.host, id.name)), pem(&made.certificate).as_bytes())?;
+                let file = place(self.topology, path)?.join(format!("{}_{}.pem", id.host, id.name));
+                put(&file, pem(&made.certificate).as_bytes())?;
             }
         }
         Ok(())
@@ -244,7 +246,7 @@ impl<'a> Layout<'a> {
                     "# Written by the demo, as the installer of CVP would\n{key} = {}\n",
                     made.as_str()
                 ));
-                put(&place(path), text.as_bytes())?;
+                put(&place(self.topology, path)?, text.as_bytes())?;
                 let password = Password::new(made.as_str());
                 self.passwords.insert(def.id.host.clone(), password.clone());
                 Ok(password)
@@ -280,8 +282,9 @@ fn days(from: Date, n: i32) -> Result<Date, DemoError> {
     from.checked_add(Span::new().days(n)).map_err(|_| DemoError(beyond.to_owned()))
 }
 
-fn place(path: &HostPath) -> PathBuf {
-    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
+/// Where the demo puts what a host calls so: names are written as the spec has them.
+pub(super) fn place(topology: &Topology, path: &HostPath) -> Result<PathBuf, DemoError> {
+    Volumes::of(topology).spelled(path).map_err(failed("a host"))
 }
 
 fn put(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {

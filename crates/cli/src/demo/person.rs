@@ -7,8 +7,9 @@ use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::Fingerprint;
 use trustmason_keystore::{Interner, Store};
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{HostPath, Place, Topology};
+use trustmason_spec::topology::{Place, Topology};
 
+use super::layout::place;
 use super::{DemoError, failed};
 
 #[derive(Deserialize)]
@@ -30,7 +31,7 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
     let Some(Place::Directory(mirror)) = topology.stores.get(target).map(|s| &s.place) else {
         return Err(DemoError(format!("{target} has no mirror")));
     };
-    let mirror = path(mirror);
+    let mirror = place(topology, mirror)?;
     let mut gone = 0;
     for text in pack.remove.iter().filter_map(|i| i.sha256.as_ref()) {
         let item: Fingerprint = text.parse().map_err(failed("a pack"))?;
@@ -55,8 +56,4 @@ fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
     let bytes = disk::read(file, Limit::Store).map_err(failed("a mirror"))?;
     let store = Store::open(bytes, trustmason_keystore::Unlock::Unverified, &Interner::new());
     Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
-}
-
-fn path(path: &HostPath) -> std::path::PathBuf {
-    path.steps.iter().fold(path.root.clone(), |at, step| at.join(step))
 }

@@ -332,7 +332,10 @@ impl Estate {
             match &def.place {
                 Place::Directory(path) if def.write == Write::HandOff => {
                     for (_, id, der) in trusted {
-                        put(&file(path).join(format!("{}_{}.pem", id.host, id.name)), pem(der).as_bytes());
+                        put(
+                            &file(&self.topology, path).join(format!("{}_{}.pem", id.host, id.name)),
+                            pem(der).as_bytes(),
+                        );
                     }
                 }
                 Place::File(path) => {
@@ -368,7 +371,7 @@ impl Estate {
                         _ => Format::Jks,
                     };
                     if format == Format::Jceks {
-                        let conf = file(path).parent().unwrap().parent().unwrap().to_owned();
+                        let conf = file(&self.topology, path).parent().unwrap().parent().unwrap().to_owned();
                         let text = format!("Security.keystorePW = {CANARY}\n");
                         put(&conf.join("security.properties"), text.as_bytes());
                     }
@@ -388,7 +391,7 @@ impl Estate {
     /// A store's file, or a mirror's folder.
     pub fn file(&self, short: &str) -> PathBuf {
         match &self.topology.stores[&self.id(short)].place {
-            Place::File(path) | Place::Directory(path) => file(path),
+            Place::File(path) | Place::Directory(path) => file(&self.topology, path),
             other => panic!("{other:?}"),
         }
     }
@@ -584,10 +587,8 @@ pub fn topology(spec: &str, dir: &Path) -> Topology {
     trustmason_spec::resolve(&parsed, &profiles, dir).unwrap_or_else(|e| panic!("{e}")).topology
 }
 
-pub fn file(path: &HostPath) -> PathBuf {
-    // On Windows a step may be a drive, whose root is meant.
-    let step = |step: &String| if step.ends_with(':') { format!("{step}\\") } else { step.clone() };
-    path.steps.iter().fold(path.root.clone(), |at, name| at.join(step(name)))
+pub fn file(topology: &Topology, path: &HostPath) -> PathBuf {
+    trustmason_host::volume::Volumes::of(topology).spelled(path).unwrap()
 }
 
 pub fn pem(der: &[u8]) -> String {

@@ -4,6 +4,17 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+/// In which way a disk did not do what it was asked. None of these means that something is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The disk is away: its share or its network does not answer.
+    Unreachable,
+    /// It answered, and will not.
+    Refused,
+    /// It knows no such thing.
+    Unsupported,
+}
+
 /// Something that could not be done to a file or folder: the deed, the place, the cause and what to try.
 #[derive(Debug)]
 pub struct DiskError {
@@ -18,9 +29,46 @@ impl DiskError {
         Self { deed, path: path.into(), cause }
     }
 
-    /// The kind of cause.
-    pub fn kind(&self) -> io::ErrorKind {
+    /// The kind of cause. Nobody else asks for it, so that nobody takes one of them for an answer.
+    pub(super) fn kind(&self) -> io::ErrorKind {
         self.cause.kind()
+    }
+
+    /// What is to hold files and is one itself.
+    pub(crate) fn no_folder(path: &Path) -> Self {
+        Self::new("look into", path, io::ErrorKind::NotADirectory.into())
+    }
+
+    /// In which way the disk said no.
+    pub fn denial(&self) -> Denial {
+        match self.cause.kind() {
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::StaleNetworkFileHandle
+            | io::ErrorKind::TimedOut => Denial::Unreachable,
+            io::ErrorKind::Unsupported => Denial::Unsupported,
+            _ => Denial::Refused,
+        }
+    }
+
+    /// Whether a name that was to be given is somebody's already.
+    pub fn is_taken(&self) -> bool {
+        self.kind() == io::ErrorKind::AlreadyExists
+    }
+
+    /// Whether this user may not do it.
+    pub fn is_forbidden(&self) -> bool {
+        self.kind() == io::ErrorKind::PermissionDenied
+    }
+
+    /// Whether a file is larger than what is read as such may be.
+    pub fn is_too_large(&self) -> bool {
+        self.kind() == io::ErrorKind::FileTooLarge
     }
 
     /// Whether the system has no such call, or this file system does not know it (`ENOSYS`, `EINVAL`, `EOPNOTSUPP`).

@@ -35,7 +35,7 @@ impl Owner {
     }
 
     /// As an existing file has it.
-    pub fn of(metadata: &fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &fs::Metadata) -> Self {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt as _;
@@ -264,7 +264,7 @@ impl TryFrom<BTreeMap<String, String>> for Attributes {
 
 /// Whether two looks are at one file.
 #[cfg(unix)]
-pub(crate) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+pub(super) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
@@ -272,6 +272,6 @@ pub(crate) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 /// Here an open file that was removed keeps its name until it is closed, so that nobody can put another in its place; what can be
 /// compared is when they were made.
 #[cfg(not(unix))]
-pub(crate) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+pub(super) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     other.is_file() && one.created().ok() == other.created().ok()
 }

@@ -7,10 +7,16 @@
 //! before it goes.
 //!
 //! What is read comes in by one door as well (see `open`): regular files only, opened without waiting, never more than a
-//! [`Limit`] of each.
-#![allow(clippy::disallowed_methods, reason = "this is the seam: here and nowhere else files are opened and written")]
+//! [`Limit`] of each. What is looked at without being opened comes in by `facts`. Neither lets "cannot be told" pass for "is not
+//! there": absence is `Ok(None)`, and an error says whether the disk is away, refuses, or knows no such thing ([`Denial`]).
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the seam: here and nowhere else disks are looked at, and files opened and written"
+)]
 
 mod error;
+mod facts;
 mod file;
 mod limit;
 mod open;
@@ -23,12 +29,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use error::DiskError;
-pub(crate) use file::is_one_file;
+pub use error::{Denial, DiskError};
+pub(crate) use facts::stands_at;
+pub use facts::{Facts, facts, facts_if_there, follow_link, named, named_if_there};
+use file::is_one_file;
 pub use file::{Attributes, Owner, Written};
 pub use limit::{Limit, MOST_IN_FOLDER, MOST_NAMES};
 use open::Regular;
-pub use read::{Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there};
+pub use read::{Item, Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there};
 pub(crate) use read::{ends_in, list, open_if_there};
 pub use swap::{Over, ReplaceError, Replacement};
 pub(crate) use swap::{left_by, temporaries};

@@ -1,5 +1,6 @@
 //! Reading: whole files, and whole folders of them, each within its limit.
 
+use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use trustmason_keystore::Fingerprint;
 
 use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
 use super::open::{Regular, patiently};
-use super::{DiskError, Limit, left_by, length};
+use super::{DiskError, Limit, facts, left_by, length};
 
 /// Reads a file.
 ///
@@ -67,11 +68,10 @@ fn read_folder_within(path: &Path, names: usize, bytes: u64) -> Result<Vec<(Stri
     for item in items_within(path, names)? {
         let item = item?;
         let at = item.path();
-        let metadata = fs::metadata(&at).map_err(|cause| DiskError::new("look at", &at, cause))?;
-        if metadata.is_dir() || left_by(&at).is_some() {
+        if facts(&at)?.is_folder() || left_by(&at).is_some() {
             continue;
         }
-        let name = item.file_name().into_string().map_err(|name| {
+        let name = item.name().into_string().map_err(|name| {
             let cause = io::Error::new(io::ErrorKind::InvalidData, "its name is no text; rename it");
             DiskError::new("use file", &path.join(name), cause)
         })?;
@@ -99,6 +99,31 @@ fn overfull(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, format!("{what}; check that it is the right folder"))
 }
 
+/// One item of a folder.
+#[derive(Debug)]
+pub struct Item(DirEntry);
+
+impl Item {
+    /// Its path.
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> OsString {
+        self.0.file_name()
+    }
+
+    /// Whether it is a folder itself, and no link to one.
+    ///
+    /// # Errors
+    /// That this cannot be told.
+    pub fn is_folder(&self) -> Result<bool, DiskError> {
+        let kind = self.0.file_type().map_err(|cause| DiskError::new("look at", &self.path(), cause))?;
+        Ok(kind.is_dir())
+    }
+}
+
 /// The items of a folder as they come, the first error being the last item.
 #[derive(Debug)]
 pub struct Items<'a> {
@@ -110,14 +135,14 @@ pub struct Items<'a> {
 }
 
 impl Iterator for Items<'_> {
-    type Item = Result<DirEntry, DiskError>;
+    type Item = Result<Item, DiskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let item = self.listing.as_mut()?.next()?;
         let item = match (item, self.left.checked_sub(1)) {
             (Ok(item), Some(left)) => {
                 self.left = left;
-                return Some(Ok(item));
+                return Some(Ok(Item(item)));
             }
             (Ok(_), None) => Err(overfull(format!("it holds more than {} names", self.names))),
             (Err(cause), _) => Err(cause),
@@ -140,14 +165,14 @@ fn items_within(folder: &Path, names: usize) -> Result<Items<'_>, DiskError> {
     Ok(Items { folder, listing: Some(listing), names, left: names })
 }
 
-/// The same of a folder that need not be there: then there are none.
+/// The same of a folder that need not be there; `None` where it is not.
 ///
 /// # Errors
 /// That it is there and cannot be listed.
-pub fn items_if_there(folder: &Path) -> Result<impl Iterator<Item = Result<DirEntry, DiskError>>, DiskError> {
+pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
     match items(folder) {
-        Ok(items) => Ok(Some(items).into_iter().flatten()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Ok(items) => Ok(Some(items)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -182,10 +207,9 @@ pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, D
 /// That it cannot be listed.
 pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
     let mut found = Vec::new();
-    for item in items_if_there(path)? {
+    for item in items_if_there(path)?.into_iter().flatten() {
         let item = item?;
-        let kind = item.file_type().map_err(|cause| DiskError::new("look at", &item.path(), cause))?;
-        found.push((item.path(), kind.is_dir()));
+        found.push((item.path(), item.is_folder()?));
     }
     found.sort();
     Ok(found)

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use trustmason_keystore::{
     Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
@@ -14,9 +12,9 @@ use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shel
 use trustmason_spec::topology::SecretRef;
 use trustmason_spec::windows::SystemStore;
 
-use crate::disk::{self, DiskError, Limit};
-use crate::path::{self, PathError};
+use crate::disk::{self, DiskError, Facts, Limit};
 use crate::secret;
+use crate::volume::{self, PathError};
 
 /// With what a file is opened.
 #[derive(Clone, Copy, Debug)]
@@ -143,15 +141,14 @@ pub fn open(
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
     let fail = |sha256, cause| OpenError { path: path.to_owned(), sha256, cause, tried: None };
-    let real = path::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
-    let look = |cause| fail(None, OpenFault::Disk(DiskError::new("look at", &real, cause)));
-    let metadata = std::fs::metadata(&real).map_err(look)?;
-    let (store, sha256, newest) = if metadata.is_dir() {
+    let real = volume::real(path.to_owned()).map_err(|error| fail(None, OpenFault::Path(Box::new(error))))?;
+    let own = disk::facts(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
+    let (store, sha256, newest) = if own.is_folder() {
         let files = disk::read_folder(&real).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = disk::folder_digest(&files);
-        let all = files.iter().filter_map(|(name, _)| std::fs::metadata(real.join(name)).ok());
-        let all: Vec<Metadata> = all.chain([metadata.clone()]).collect();
-        let newest = (all.iter().filter_map(modified).max(), all.iter().filter_map(written).max());
+        let all = files.iter().filter_map(|(name, _)| disk::facts(&real.join(name)).ok());
+        let all: Vec<Facts> = all.chain([own.clone()]).collect();
+        let newest = (all.iter().filter_map(Facts::modified).max(), all.iter().filter_map(Facts::written).max());
         let store = Store::open_directory(files, certificates);
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     } else {
@@ -165,38 +162,38 @@ pub fn open(
             Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
         };
         let store = Store::open(bytes, unlock, certificates);
-        let newest = (modified(&metadata), written(&metadata));
+        let newest = (own.modified(), own.written());
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     };
     let password = match opening {
         Opening::Required(password) => password,
         Opening::Unverified => None,
     };
-    let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&metadata));
+    let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&own));
     let (modified, written) = newest;
     Ok(StoreFacts { modified, written, ..found })
 }
 
 /// The facts of an opened store; the first file tells it from others, the newest says how old it is.
-pub(super) fn facts<'m>(
+pub(super) fn facts<'f>(
     store: &Store,
     path: &Path,
     sha256: Fingerprint,
     keys: Option<(&Password, Keys<'_>)>,
-    files: impl Iterator<Item = &'m Metadata>,
+    files: impl Iterator<Item = &'f Facts>,
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
     StoreFacts {
         shelves: shelves(store),
-        file: files.first().and_then(|metadata| identity(path, metadata)),
+        file: files.first().and_then(|facts| facts.identity()),
         sha256,
         format: store.format(),
         keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
         needs_java_8u301: store.needs_java_8u301(),
-        written: files.iter().filter_map(|metadata| written(metadata)).max(),
-        modified: files.into_iter().filter_map(modified).max(),
+        written: files.iter().filter_map(|facts| facts.written()).max(),
+        modified: files.into_iter().filter_map(Facts::modified).max(),
         path: path.to_owned(),
     }
 }
@@ -241,28 +238,4 @@ fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
             | KeyError::NotAKey),
         ) => KeyLook::Unknown(error.to_string()),
     }
-}
-
-fn modified(metadata: &Metadata) -> Option<i64> {
-    let seconds = |since: Duration| i64::try_from(since.as_secs()).ok();
-    match metadata.modified().ok()?.duration_since(UNIX_EPOCH) {
-        Ok(since) => seconds(since),
-        // Also a date before 1970 is one, and a file with it is old.
-        Err(before) => seconds(before.duration()).map(|seconds| 0_i64.saturating_sub(seconds)),
-    }
-}
-
-fn written(metadata: &Metadata) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::try_from(metadata.modified().ok()?).ok()
-}
-
-#[cfg(unix)]
-fn identity(_: &Path, metadata: &Metadata) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-#[cfg(windows)]
-fn identity(path: &Path, _: &Metadata) -> Option<(u64, u64)> {
-    trustmason_windows::file::identity(path).ok()
 }

@@ -1,8 +1,6 @@
 //! The folder in which an authority's replies are dropped, whatever their names: PEM, DER and PKCS#7, one certificate or many. A
 //! file that holds none is told of, and hides none of the others.
 
-use std::fs::DirEntry;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +9,7 @@ use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFail
 
 use super::file::{OpenError, OpenFault};
 use super::source;
-use crate::disk::{self, Limit};
+use crate::disk::{self, Item, Limit};
 
 pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
     let paths = match source::found(folder, may_be_a_reply) {
@@ -33,11 +31,11 @@ pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<In
 }
 
 /// Hidden files, folders and links to nothing are none of ours. Whatever else lies there is a reply, or is told of.
-fn may_be_a_reply(item: &DirEntry) -> bool {
-    let hidden = item.file_name().to_string_lossy().starts_with('.');
-    let nothing = match item.path().metadata() {
-        Ok(facts) => facts.is_dir(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
+fn may_be_a_reply(item: &Item) -> bool {
+    let hidden = item.name().to_string_lossy().starts_with('.');
+    let nothing = match disk::facts_if_there(&item.path()) {
+        Ok(facts) => facts.is_none_or(|facts| facts.is_folder()),
+        Err(_) => false,
     };
     !hidden && !nothing
 }

@@ -24,7 +24,7 @@ use trustmason_plan::observed::{
 };
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
-use trustmason_spec::topology::{HostPath, Place, SecretRef, StoreDef, Subject};
+use trustmason_spec::topology::{Access, HostPath, Place, SecretRef, StoreDef, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, Opening, open};
 
@@ -33,10 +33,10 @@ use crate::disk::{self, Limit};
 use crate::fan;
 use crate::ledger::Loaded;
 use crate::live;
-use crate::path::{self, PathError};
 use crate::secret::Secrets;
 use crate::staging;
 use crate::state::State;
+use crate::volume::{self, Away, VolumeError, Volumes};
 
 /// What looking needs beside the survey.
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +58,15 @@ pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
 pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
     let mut observed =
         Observed { ledger: ledger.assumed.clone(), unclear: ledger.unclear.clone(), ..Observed::default() };
+    let volumes = Volumes::surveyed(survey);
     for look in &survey.looks {
-        if let Look::Host { fqdn, root, here } = look {
-            observed.hosts.insert(fqdn.clone(), host(fqdn, root, *here, eyes));
+        if let Look::Host { fqdn } = look {
+            observed.hosts.insert(fqdn.clone(), host(fqdn, volumes, eyes));
         }
     }
     let hosts = &observed.hosts;
     let near = Near::of(survey);
-    let seen = fan::out(&survey.looks, |look| one(look, hosts, ledger, &near, eyes));
+    let seen = fan::out(&survey.looks, |look| one(look, volumes, hosts, ledger, &near, eyes));
     for (seen, inputs) in seen {
         observed.inputs.extend(inputs);
         match seen {
@@ -107,6 +108,7 @@ fn input(kind: InputKind, path: &Path, sha256: Option<Fingerprint>) -> Input {
 
 fn one(
     look: &Look,
+    volumes: Volumes<'_>,
     hosts: &BTreeMap<Fqdn, HostLook>,
     ledger: &Loaded,
     near: &Near<'_>,
@@ -117,16 +119,16 @@ fn one(
         Look::Store { store, keys } => {
             let (look, input) = match hosts.get(&store.id.host) {
                 Some(HostLook::Unreachable(why)) => (unreachable(store, why), None),
-                Some(HostLook::Reachable) | None => self::store(store, Keys::Of(keys), eyes),
+                Some(HostLook::Reachable) | None => self::store(store, volumes, Keys::Of(keys), eyes),
             };
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
         }
-        Look::System { store, here } => {
-            let (look, input) = windows::look(store, *here, hosts.get(&store.id.host), eyes);
+        Look::System { store } => {
+            let (look, input) = windows::look(store, volumes, hosts.get(&store.id.host), eyes);
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
         }
         Look::Mirror { store } => {
-            let (look, input) = mirror(store, eyes);
+            let (look, input) = mirror(store, volumes, eyes);
             (Seen::Store(store.id.clone(), look), input.into_iter().collect())
         }
         Look::Certificate { subject, at } => {
@@ -143,12 +145,12 @@ fn one(
         }
         Look::Shadow { store, path } => match hosts.get(&store.host) {
             Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
-            Some(HostLook::Reachable) | None => (shadow(store, path), Vec::new()),
+            Some(HostLook::Reachable) | None => (shadow(store, volumes, path), Vec::new()),
         },
         Look::Options { fqdn, files, stores } => match hosts.get(fqdn) {
             Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
             Some(HostLook::Reachable) | None => {
-                let (looks, inputs) = options::look(files, stores, eyes);
+                let (looks, inputs) = options::look(files, stores, volumes, eyes);
                 (Seen::Options(looks), inputs)
             }
         },
@@ -158,11 +160,13 @@ fn one(
 }
 
 /// Whether a host's disks can be seen.
-fn host(fqdn: &Fqdn, root: &Path, here: bool, eyes: Eyes<'_>) -> HostLook {
-    if here && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str()) {
+fn host(fqdn: &Fqdn, volumes: Volumes<'_>, eyes: Eyes<'_>) -> HostLook {
+    if volumes.access(fqdn).is_some_and(Access::is_here)
+        && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str())
+    {
         return HostLook::Unreachable(why.to_string());
     }
-    path::reach(root).map_or_else(HostLook::Unreachable, |()| HostLook::Reachable)
+    volumes.reach(fqdn).map_or_else(|error| HostLook::Unreachable(error.why()), |()| HostLook::Reachable)
 }
 
 fn unreachable(store: &StoreDef, why: &str) -> StoreLook {
@@ -186,18 +190,18 @@ fn single(place: &Place) -> Result<&HostPath, StoreLook> {
     }
 }
 
-fn path_failure(error: &PathError) -> StoreLook {
+fn path_failure(error: &VolumeError) -> StoreLook {
     failed(FailureClass::Unreadable, error.to_string())
 }
 
 /// A store we may write.
-fn store(def: &StoreDef, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+fn store(def: &StoreDef, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     if let Place::Pair { .. } = &def.place {
-        return pair::look(def, eyes);
+        return pair::look(def, volumes, eyes);
     }
-    let path = match single(&def.place).map(path::resolve) {
-        Ok(Ok(path::Place::Found(path))) => path,
-        Ok(Ok(path::Place::Absent { path, parent })) => {
+    let path = match single(&def.place).map(|path| volumes.find(path)) {
+        Ok(Ok(volume::Place::Found(path))) => path,
+        Ok(Ok(volume::Place::Absent { path, parent })) => {
             let input = input(InputKind::Store, &path, None);
             return (StoreLook::Absent { path, parent }, Some(input));
         }
@@ -231,7 +235,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
 
 /// The digest of a file or folder, as stores have it.
 fn digest_at(path: &Path) -> Option<Fingerprint> {
-    if path.is_dir() {
+    if disk::facts(path).ok()?.is_folder() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
         disk::read(path, Limit::Export).ok().map(|bytes| Fingerprint::of(&bytes))
@@ -248,13 +252,13 @@ fn digest(look: &StoreLook) -> Option<Fingerprint> {
 
 /// What a person exported of a store only people write: a folder of certificate files, or one exported store. Absent and
 /// empty are alike: nobody has looked.
-fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+fn mirror(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     let host_path = match &def.place {
         Place::File(path) | Place::Directory(path) => path,
         Place::Pair { .. } | Place::Windows => return (StoreLook::Unobserved, None),
     };
-    match path::resolve(host_path) {
-        Ok(path::Place::Found(path)) => {
+    match volumes.find(host_path) {
+        Ok(volume::Place::Found(path)) => {
             let look = opened(&path, Limit::Export, def.password.as_ref(), Keys::None, eyes);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
@@ -263,7 +267,12 @@ fn mirror(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
             let sha256 = digest(&look);
             (look, Some(input(InputKind::Mirror, &path, sha256)))
         }
-        Ok(path::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
+        Ok(volume::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
+        // Nobody exported anything yet, or the disk is away: nobody can tell.
+        Err(VolumeError::Unreachable { cause: Away::NoRoot(_) | Away::Empty(_), .. }) => {
+            let at = volumes.spelled(host_path).ok();
+            (StoreLook::Unobserved, at.map(|path| input(InputKind::Mirror, &path, None)))
+        }
         Err(error) => (path_failure(&error), None),
     }
 }
@@ -273,10 +282,10 @@ fn nothing(facts: &StoreFacts) -> bool {
 }
 
 /// A file that would be used instead of a store. One that cannot be looked at may well be there.
-fn shadow(store: &StoreId, path: &HostPath) -> Seen {
-    match path::resolve(path) {
-        Ok(path::Place::Absent { .. }) => Seen::Nothing,
-        Ok(path::Place::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
+fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
+    match volumes.find(path) {
+        Ok(volume::Place::Absent { .. }) => Seen::Nothing,
+        Ok(volume::Place::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
         Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be looked at: {error})", path.shown)),
     }
 }

@@ -10,6 +10,7 @@ use trustmason_spec::name::Fqdn;
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
 
 use super::source;
+use crate::disk;
 
 /// Extensions that files of certificates have.
 const EXTENSIONS: [&str; 7] = ["cer", "crt", "cert", "pem", "der", "p7b", "txt"];
@@ -65,12 +66,12 @@ impl<'a> Near<'a> {
     /// Near misses of one exact file.
     pub(super) fn to_file(&self, wanted: &Path) -> Option<String> {
         let name = wanted.file_name()?.to_str()?;
-        let elsewhere = self.folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+        let elsewhere = self.folders.iter().map(|folder| folder.join(name)).find(|path| is_file(path));
         if let Some(path) = elsewhere.filter(|path| path != wanted) {
             return Some(format!("{} is there; name that path in the spec if it is meant", path.display()));
         }
         let found = source::found(wanted.parent()?, |item| {
-            item.file_name().to_str().is_some_and(|there| is_variant(there, name) || there.eq_ignore_ascii_case(name))
+            item.name().to_str().is_some_and(|there| is_variant(there, name) || there.eq_ignore_ascii_case(name))
         });
         let path = found.ok()?.into_iter().next()?;
         Some(format!("{} is there; rename it, or name it in the spec, if it is meant", path.display()))
@@ -83,8 +84,12 @@ impl<'a> Near<'a> {
             let extension = lower.rsplit_once('.').is_some_and(|(_, last)| EXTENSIONS.contains(&last));
             extension && !self.wanted.contains(&lower)
         };
-        source::found(folder, |item| item.file_name().to_str().is_some_and(fits)).unwrap_or_default()
+        source::found(folder, |item| item.name().to_str().is_some_and(fits)).unwrap_or_default()
     }
+}
+
+fn is_file(path: &Path) -> bool {
+    matches!(disk::facts_if_there(path), Ok(Some(facts)) if facts.is_file())
 }
 
 /// Whether a name is another one made of it: with another extension or a second one, numbered like a download or a copy.

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::Eyes;
 use crate::disk::{self, Limit};
-use crate::path;
+use crate::volume::{self, Volumes};
 
 /// What was seen of one options file, by host and name.
 pub(super) type Named = ((Fqdn, String), OptionsLook);
@@ -24,9 +24,10 @@ pub(super) type Named = ((Fqdn, String), OptionsLook);
 pub(super) fn look(
     files: &[OptionsDef],
     stores: &BTreeMap<StoreId, StoreDef>,
+    volumes: Volumes<'_>,
     eyes: Eyes<'_>,
 ) -> (Vec<Named>, Vec<Input>) {
-    let mut judge = Judge { stores, eyes, seen: Vec::new() };
+    let mut judge = Judge { stores, volumes, eyes, seen: Vec::new() };
     let mut looks = Vec::new();
     let mut inputs = Vec::new();
     for def in files {
@@ -41,9 +42,9 @@ pub(super) fn look(
 }
 
 fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, Option<Input>) {
-    let found = match path::resolve(at) {
-        Ok(path::Place::Found(path)) => path,
-        Ok(path::Place::Absent { path, .. }) => {
+    let found = match judge.volumes.find(at) {
+        Ok(volume::Place::Found(path)) => path,
+        Ok(volume::Place::Absent { path, .. }) => {
             return (OptionsLook::Absent, Some(super::input(InputKind::OptionsFile, &path, None)));
         }
         Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
@@ -65,6 +66,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
 /// Tries passwords, and numbers the different ones of a host.
 struct Judge<'a> {
     stores: &'a BTreeMap<StoreId, StoreDef>,
+    volumes: Volumes<'a>,
     eyes: Eyes<'a>,
     seen: Vec<Password>,
 }
@@ -98,7 +100,7 @@ impl Judge<'_> {
         if def.write != Write::Direct {
             return None;
         }
-        let Ok(path::Place::Found(file)) = path::resolve(at) else { return None };
+        let Ok(volume::Place::Found(file)) = self.volumes.find(at) else { return None };
         let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
         match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
             Ok(_) => Some(true),

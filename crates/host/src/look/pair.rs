@@ -5,12 +5,14 @@ use trustmason_spec::topology::StoreDef;
 
 use super::file::{OpenError, OpenFault, facts};
 use super::{Eyes, Keys, failed, input};
+use crate::disk;
 use crate::pair::{self, Pair, PairError};
+use crate::volume::Volumes;
 
 /// What stands in the place of a pair. The input is one, for both halves together.
-pub(super) fn look(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     let unreadable = |error: PairError| (failed(FailureClass::Unreadable, error.to_string()), None);
-    let pair = match pair::find(&def.place) {
+    let pair = match pair::find(volumes, &def.place) {
         Ok(Some(pair)) => pair,
         Ok(None) => return (failed(FailureClass::WrongFormat, format!("{} is no pair of files", def.id)), None),
         Err(error) => return unreadable(error),
@@ -27,11 +29,11 @@ pub(super) fn look(def: &StoreDef, eyes: Eyes<'_>) -> (StoreLook, Option<Input>)
 fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook {
     let path = pair.certificate.clone();
     let Some(sha256) = pair::digest(files) else { return StoreLook::Absent { path, parent: pair.folders } };
-    let metadata = [&pair.certificate, &pair.key].map(|path| std::fs::metadata(path).ok());
+    let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {
             let keys = Some((&pair::no_password(), Keys::All));
-            StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, metadata.iter().flatten())))
+            StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(
             OpenError { path, sha256: Some(sha256), cause: OpenFault::Read(Box::new(error)), tried: None }.into(),

@@ -6,7 +6,6 @@
 //! that says so.
 
 use std::collections::BTreeMap;
-use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use trustmason_spec::survey::CertificateAt;
 use super::chain;
 use super::file::{OpenError, OpenFault};
 use super::near::Near;
-use crate::disk::{self, DiskError, Limit};
+use crate::disk::{self, DiskError, Item, Limit};
 
 /// Looks for a certificate.
 pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
@@ -51,13 +50,13 @@ pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner)
 /// The files of a folder that have one of these names in any case, sorted.
 pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, DiskError> {
     let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    found(folder, |item| item.file_name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
+    found(folder, |item| item.name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
 }
 
 /// The items of a folder that are wanted, sorted. An absent folder is an empty one.
-pub(super) fn found(folder: &Path, wanted: impl Fn(&DirEntry) -> bool) -> Result<Vec<PathBuf>, DiskError> {
+pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec<PathBuf>, DiskError> {
     let mut found = Vec::new();
-    for item in disk::items_if_there(folder)? {
+    for item in disk::items_if_there(folder)?.into_iter().flatten() {
         let item = item?;
         if wanted(&item) {
             found.push(item.path());

@@ -5,13 +5,20 @@ use std::path::PathBuf;
 
 use trustmason_keystore::Format;
 use trustmason_plan::observed::{HostLook, Input, InputKind, StoreFacts, StoreLook};
-use trustmason_spec::topology::{StoreDef, Write};
+use trustmason_spec::topology::{Access, StoreDef, Write};
 
 use super::{Eyes, FailureClass, failed, unreachable};
 use crate::live;
+use crate::volume::Volumes;
 
-/// `here`: the spec says that the store's host is this machine. `host`: what was seen of that.
-pub(super) fn look(def: &StoreDef, here: bool, host: Option<&HostLook>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+/// `host`: what was seen of whether the store's host is this machine, as the spec may say.
+pub(super) fn look(
+    def: &StoreDef,
+    volumes: Volumes<'_>,
+    host: Option<&HostLook>,
+    eyes: Eyes<'_>,
+) -> (StoreLook, Option<Input>) {
+    let here = volumes.access(&def.id.host).is_some_and(Access::is_here);
     let Some(place) = &def.system else {
         return (failed(FailureClass::WrongFormat, format!("{} is no Windows store", def.id)), None);
     };

@@ -12,7 +12,7 @@ use super::Looking;
 use super::outlook::Restore;
 use crate::disk::{self, Limit};
 use crate::pair;
-use crate::path;
+use crate::volume;
 
 /// What is to be taken back, in the planner's words.
 pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
@@ -38,7 +38,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             }
         },
         Place::Directory(_) | Place::Pair { .. } => {
-            let files = files(restore, def)?;
+            let files = files(looking, restore, def)?;
             let gone = files.is_empty();
             let store = if def.format == DeclaredFormat::PemPair {
                 pair::open(&files, looking.certificates)
@@ -90,16 +90,17 @@ fn opened(looking: Looking<'_>, def: &StoreDef, bytes: Vec<u8>) -> Result<Store,
 }
 
 /// The files of a folder, or the halves of a pair, as they will be.
-fn files(restore: &Restore, def: &StoreDef) -> Result<Vec<(String, Vec<u8>)>, String> {
+fn files(looking: Looking<'_>, restore: &Restore, def: &StoreDef) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let volumes = looking.sites().volumes();
     let mut files: BTreeMap<String, Vec<u8>> = match &def.place {
-        Place::Directory(folder) => match path::resolve(folder) {
-            Ok(path::Place::Found(folder)) => {
+        Place::Directory(folder) => match volumes.find(folder) {
+            Ok(volume::Place::Found(folder)) => {
                 disk::read_folder(&folder).map_err(|error| error.to_string())?.into_iter().collect()
             }
-            Ok(path::Place::Absent { .. }) => BTreeMap::new(),
+            Ok(volume::Place::Absent { .. }) => BTreeMap::new(),
             Err(error) => return Err(error.to_string()),
         },
-        Place::Pair { .. } => match pair::find(&def.place).map_err(|error| error.to_string())? {
+        Place::Pair { .. } => match pair::find(volumes, &def.place).map_err(|error| error.to_string())? {
             Some(pair) => pair.read().map_err(|error| error.to_string())?.into_iter().collect(),
             None => BTreeMap::new(),
         },

@@ -19,6 +19,7 @@ use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::Piece;
 use crate::pair::{self, CERTIFICATE, KEY, Pair};
 use crate::sites;
+use crate::volume::Volumes;
 
 /// One file.
 pub(super) struct File {
@@ -54,7 +55,7 @@ impl File {
     fn owner(&self) -> Result<Owner, DiskError> {
         match (&self.old, &self.like) {
             (Some(_), _) => owner(&self.path, true),
-            (None, Like::File(other)) if other.exists() => owner(other, true),
+            (None, Like::File(other)) if disk::facts_if_there(other)?.is_some() => owner(other, true),
             (None, Like::File(_)) => Ok(Owner { mode: 0o644, ..owner(&self.path, false)? }),
             (None, Like::Mode(mode)) => Ok(Owner { mode: *mode, ..owner(&self.path, false)? }),
         }
@@ -63,6 +64,7 @@ impl File {
 
 /// The files of a folder that change.
 pub(super) fn of_folder(
+    volumes: Volumes<'_>,
     def: &StoreDef,
     folder: &Path,
     store: &Store,
@@ -72,7 +74,7 @@ pub(super) fn of_folder(
     let mut files = Vec::new();
     for (name, new) in image {
         let path = folder.join(name);
-        let at = sites::written(def, &path)?;
+        let at = sites::written(volumes, def, &path)?;
         // As readable as its neighbours must be.
         let like = Like::Mode(0o644);
         files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
@@ -82,13 +84,19 @@ pub(super) fn of_folder(
 }
 
 /// The files of a pair that change, and those that go along with its certificate.
-pub(super) fn of_pair(def: &StoreDef, pair: &Pair, store: &Store, image: &TouchedFiles) -> Result<Vec<File>, Trouble> {
+pub(super) fn of_pair(
+    volumes: Volumes<'_>,
+    def: &StoreDef,
+    pair: &Pair,
+    store: &Store,
+    image: &TouchedFiles,
+) -> Result<Vec<File>, Trouble> {
     let old = |part: &str| pair::part(store.files(), part).map(<[u8]>::to_vec);
     let new = |part: &str| image.iter().find(|(name, _)| name == part).and_then(|(_, bytes)| bytes.clone());
     let mut files = Vec::new();
     let certificate = new(CERTIFICATE);
     let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<File, Trouble> {
-        let (at, like) = (sites::written(def, path)?, Like::File(pair.certificate.clone()));
+        let (at, like) = (sites::written(volumes, def, path)?, Like::File(pair.certificate.clone()));
         Ok(File { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
     };
     if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
@@ -104,7 +112,7 @@ pub(super) fn of_pair(def: &StoreDef, pair: &Pair, store: &Store, image: &Touche
     for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
         if let Some(new) = new(part) {
             let path = pair.path_of(part).to_owned();
-            let at = sites::written(def, &path)?;
+            let at = sites::written(volumes, def, &path)?;
             files.push(File { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
         }
     }

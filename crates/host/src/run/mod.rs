@@ -37,7 +37,7 @@ use trustmason_spec::topology::Topology;
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{Disk, DiskError};
+use crate::disk::{self, Disk, DiskError};
 use crate::ledger::Loaded;
 use crate::lock::{Lock, LockError};
 use crate::mint::KeySource;
@@ -218,9 +218,14 @@ impl Running<'_> {
         folders.extend(work.topology.hosts.keys().map(|host| state.staging_of(host)));
         folders.extend(work.plan.stores.iter().filter_map(|view| {
             let file = view.file.as_ref()?;
-            if file.is_dir() { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
+            let is_folder = disk::facts_if_there(file).is_ok_and(|facts| facts.is_some_and(|facts| facts.is_folder()));
+            if is_folder { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
         }));
-        let pairs = work.topology.stores.values().filter_map(|def| pair::find(&def.place).ok().flatten());
+        let pairs = work
+            .topology
+            .stores
+            .values()
+            .filter_map(|def| pair::find(work.sites().volumes(), &def.place).ok().flatten());
         for pair in pairs {
             folders.extend(pair.folders().map(ToOwned::to_owned));
         }

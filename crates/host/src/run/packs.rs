@@ -124,7 +124,7 @@ fn is_noted(plan: &Plan, ledger: &Ledger, target: &HandOffTarget) -> bool {
 pub(crate) fn put_away(disk: &disk::Disk, state: &State, target: &HandOffTarget) -> Result<(), DiskError> {
     let folder = state.pack(target);
     state.is_inside(&folder)?;
-    if !folder.is_dir() {
+    if !disk::facts_if_there(&folder)?.is_some_and(|facts| facts.is_folder()) {
         return Ok(());
     }
     for (name, _) in disk::read_folder(&folder)? {

@@ -1,7 +1,6 @@
 //! One file of a store, put in its place or taken away: its backup first, its journal line, then the one step, and after a
 //! failure what stands there. Runs and rollbacks write stores in this way and in no other.
 
-use std::io;
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
@@ -10,7 +9,7 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
 use super::error::{StaleError, StoreError, Trouble};
-use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
+use crate::disk::{self, Attributes, Disk, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::journal::{Journal, Record};
 
 /// Where something is put: a store, within a run.
@@ -33,17 +32,17 @@ pub(crate) struct New<'a> {
 impl Site<'_, '_> {
     /// Keeps a copy of what is about to be replaced, with its mode, owner and attributes, and reads the copy back.
     pub(crate) fn back_up(&self, path: &Path, of: &PieceAt, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
-        let metadata = std::fs::metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
-        let (owner, attributes) = (Owner::of(&metadata), Attributes::of(path)?);
+        let (owner, attributes) = (disk::facts(path)?.owner(), Attributes::of(path)?);
         if let Some(folder) = copy.parent() {
             self.disk.make_dir(folder)?;
         }
-        let kept = self.disk.place(copy, bytes, owner, &attributes).or_else(|error| match error.kind() {
+        let kept = self.disk.place(copy, bytes, owner, &attributes).or_else(|error| {
             // Only the superuser may give files away; the journal remembers the owner then.
-            io::ErrorKind::PermissionDenied => {
+            if error.is_forbidden() {
                 self.disk.place(copy, bytes, Owner::ours(owner.mode), &Attributes::default())
+            } else {
+                Err(error)
             }
-            _ => Err(error),
         });
         kept.map_err(|cause| StoreError::NoBackup { place: path.display().to_string(), cause })?;
         self.journal.note(&Record::Backup {

@@ -26,10 +26,13 @@ pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, fo
         let Some(of) = disk::left_by(&path).filter(|of| of != run) else { continue };
         let done = if inside {
             disk.remove(&path)
-        } else if state.run(&of).is_dir() {
-            beside(disk, state, sites, &of, &path)
         } else {
-            Ok(())
+            match disk::facts_if_there(&state.run(&of)) {
+                Ok(Some(facts)) if facts.is_folder() => beside(disk, state, sites, &of, &path),
+                // A run of another state folder.
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            }
         };
         first = first.and(done);
     }

@@ -20,6 +20,7 @@ use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
 use crate::pair::{self, Pair, PairError};
 use crate::sites;
+use crate::volume::Volumes;
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
 pub(super) struct Written {
@@ -75,8 +76,8 @@ enum Ground {
 }
 
 impl Ground {
-    fn of(def: &StoreDef, path: &Path) -> Result<Self, PairError> {
-        let pair = pair::find(&def.place)?;
+    fn of(volumes: Volumes<'_>, def: &StoreDef, path: &Path) -> Result<Self, PairError> {
+        let pair = pair::find(volumes, &def.place)?;
         Ok(pair.map_or_else(|| Self::Path(path.to_owned()), Self::Pair))
     }
 
@@ -96,11 +97,10 @@ impl Ground {
             }
             Self::Path(path) => path,
         };
-        match std::fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => disk::read_folder(path).map(Found::Folder),
-            Ok(_) => disk::read(path, Limit::Store).map(Found::File),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Found::Nothing),
-            Err(cause) => Err(DiskError::new("look at", path, cause)),
+        match disk::facts_if_there(path)? {
+            Some(facts) if facts.is_folder() => disk::read_folder(path).map(Found::Folder),
+            Some(_) => disk::read(path, Limit::Store).map(Found::File),
+            None => Ok(Found::Nothing),
         }
     }
 
@@ -151,7 +151,8 @@ fn attempt(
     if def.place == Place::Windows {
         return windows::attempt(work, journal, view, def, placed, changes, meant);
     }
-    let ground = Ground::of(def, path)?;
+    let volumes = work.sites().volumes();
+    let ground = Ground::of(volumes, def, path)?;
     let password = match &ground {
         Ground::Path(_) => work.password(def)?,
         Ground::Pair(_) => Some(pair::no_password()),
@@ -169,14 +170,14 @@ fn attempt(
         Image::File(_) => Vec::new(),
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
         Image::Directory(image) => match &ground {
-            Ground::Path(path) => files::of_folder(def, path, &store, image)?,
-            Ground::Pair(pair) => files::of_pair(def, pair, &store, image)?,
+            Ground::Path(path) => files::of_folder(volumes, def, path, &store, image)?,
+            Ground::Pair(pair) => files::of_pair(volumes, def, pair, &store, image)?,
         },
     };
     let (after, pieces) = match &image {
         Image::File(bytes) => {
             let after = Fingerprint::of(bytes);
-            (after, vec![Piece { at: sites::written(def, path)?, before, after: Some(after) }])
+            (after, vec![Piece { at: sites::written(volumes, def, path)?, before, after: Some(after) }])
         }
         Image::Directory(image) => {
             let after = disk::folder_digest(&proof::resulting(store.files(), image));
@@ -204,7 +205,7 @@ fn attempt(
         Image::File(bytes) => {
             let backup = before.is_some().then_some(copy);
             if let Some(copy) = &backup {
-                let of = sites::written(def, path)?;
+                let of = sites::written(volumes, def, path)?;
                 site.back_up(path, &of, store.bytes(), copy)?;
             }
             announce(meant)?;
@@ -268,7 +269,6 @@ fn edited(
 /// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
 pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     let of = if exists { path } else { path.parent().unwrap_or(path) };
-    let metadata = std::fs::metadata(of).map_err(|cause| DiskError::new("look at", of, cause))?;
-    let owner = Owner::of(&metadata);
+    let owner = disk::facts(of)?.owner();
     Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
 }

@@ -11,7 +11,7 @@ use trustmason_host::run::{ChangeOutcome, RunError, StoreOutcome};
 use trustmason_keystore::Format;
 use trustmason_plan::change::Deed;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::DeclaredFormat;
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks};
 
 use crate::world::*;
 
@@ -219,9 +219,9 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     fs::write(&second, keystore(Format::Jks, CANARY, vec![key("wsm_certificate", &make("cvp2", &[]))])).unwrap();
     let mut host = world.topology.hosts[&fqdn("cvp1.acme.example")].clone();
     host.fqdn = fqdn("cvp2.acme.example");
-    host.access = trustmason_spec::topology::Access::Root(root.join("hosts/cvp2.acme.example"));
+    host.access = Access::Root(Disks::below(root.join("hosts/cvp2.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
-    let def = store_def(&root, "cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
+    let def = store_def("cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
     let source = trustmason_spec::topology::Source::KeyEntry { store: def.id.clone(), alias: "wsm_certificate".into() };
     world.topology.stores.insert(def.id.clone(), def);
     let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
@@ -278,7 +278,7 @@ fn a_folder_of_pem_files_is_written_file_by_file() {
     fs::write(folder.join("gone.pem"), pem(&stale.certificate)).unwrap();
     world.topology.retired.insert(fqdn("gone.acme.example"));
     let id = "ads.acme.example/trust";
-    let mut def = store_def(&world.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+    let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
     def.write = trustmason_spec::topology::Write::Direct;
     world.topology.stores.insert(def.id.clone(), def);
     world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::journal::{self, Record};
-use trustmason_host::path;
 use trustmason_host::run::StoreOutcome;
+use trustmason_host::volume::{self, Volumes};
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Place;
@@ -30,7 +30,8 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
                 let (Place::File(path) | Place::Directory(path)) = &world.topology.stores[&intent.store].place else {
                     panic!("a store of another kind");
                 };
-                let (path::Place::Found(path) | path::Place::Absent { path, .. }) = path::resolve(path).unwrap();
+                let found = Volumes::of(&world.topology).find(path).unwrap();
+                let (volume::Place::Found(path) | volume::Place::Absent { path, .. }) = found;
                 all.entry(path).or_default().extend(intent.after);
             }
         }
@@ -154,7 +155,7 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
         template.topology.retired.insert(fqdn(&host));
         fs::write(folder(&template).join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
     }
-    let mut def = store_def(&template.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+    let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
     def.write = Write::Direct;
     template.topology.stores.insert(def.id.clone(), def);
     template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));

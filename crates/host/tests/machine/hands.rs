@@ -34,7 +34,7 @@ fn wide() -> World {
     let mut world = World::new(Format::Jks);
     for number in 0..20 {
         let id = format!("ads.acme.example/store{number}");
-        let def = store_def(&world.root(), &id, &format!(r"C:\store{number}"), DeclaredFormat::Jks, Some("changeit"));
+        let def = store_def(&id, &format!(r"C:\store{number}"), DeclaredFormat::Jks, Some("changeit"));
         let file = world.root().join(format!("hosts/ads.acme.example/c/store{number}"));
         fs::write(file, keystore(Format::Jks, "changeit", vec![trusted("kept", &world.iis)])).unwrap();
         world.topology.stores.insert(def.id.clone(), def);

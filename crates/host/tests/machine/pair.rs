@@ -9,7 +9,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{DeclaredFormat, Place, Rotation, Source, Write};
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks, Place, Rotation, Source, Write};
 
 use crate::world::*;
 
@@ -35,8 +35,8 @@ fn gateway() -> World {
         use std::os::unix::fs::PermissionsExt as _;
         fs::set_permissions(ssl(&world).join("keys/host.key"), fs::Permissions::from_mode(0o600)).unwrap();
     }
-    let path = |shown: &str| host_path(&root, "pga.acme.example", shown);
-    let mut def = store_def(&root, ID, r"C:\icm", DeclaredFormat::PemPair, None);
+    let path = |shown: &str| host_path("pga.acme.example", shown);
+    let mut def = store_def(ID, r"C:\icm", DeclaredFormat::PemPair, None);
     def.place = Place::Pair {
         certificate: path(r"C:\icm\ssl\certs\host.pem"),
         key: path(r"C:\icm\ssl\keys\host.key"),
@@ -49,7 +49,7 @@ fn gateway() -> World {
     identity.rotation = Rotation::Immediate;
     let mut host = world.topology.hosts.values().next().unwrap().clone();
     host.fqdn = fqdn("pga.acme.example");
-    host.access = trustmason_spec::topology::Access::Root(root.join("hosts/pga.acme.example"));
+    host.access = Access::Root(Disks::below(root.join("hosts/pga.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
     world.topology.stores.insert(def.id.clone(), def);
     world.topology.identities.insert(identity.id.clone(), identity);

@@ -70,7 +70,7 @@ fn empty() -> World {
     let mut world = World::new(Format::Jks);
     fs::write(world.cacerts(), keystore(Format::Jks, "changeit", Vec::new())).unwrap();
     fs::create_dir(world.folder()).unwrap();
-    let mut def = store_def(&world.root(), "ads.acme.example/trust", r"C:\trust", DeclaredFormat::PemDir, None);
+    let mut def = store_def("ads.acme.example/trust", r"C:\trust", DeclaredFormat::PemDir, None);
     def.write = trustmason_spec::topology::Write::Direct;
     world.topology.edges.push(edge("ads.acme.example/trust", "ads.acme.example/iis", Some("ads.pem")));
     world.topology.edges.push(edge("ads.acme.example/trust", "cvp1.acme.example/wsm", Some("cvp.pem")));

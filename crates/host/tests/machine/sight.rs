@@ -111,7 +111,7 @@ fn two_names_that_differ_in_case_block_the_store() {
 #[test]
 fn a_shadow_is_seen_where_there_is_one() {
     let mut world = World::new(Format::Jks);
-    let shadow = host_path(&world.root(), "ads.acme.example", r"C:\Program Files (x86)\Jäva\lib\security\jssecacerts");
+    let shadow = host_path("ads.acme.example", r"C:\Program Files (x86)\Jäva\lib\security\jssecacerts");
     world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().shadows.push(shadow);
     assert!(world.look().1.shadows.is_empty());
     fs::write(world.cacerts().with_file_name("JSSECACERTS"), b"").unwrap();

@@ -11,7 +11,7 @@ use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Certificate, Fingerprint, Interner, Store, Unlock, serialised_element, serialised_store};
 use trustmason_plan::change::{Deed, Plan};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{Access, AnchorDef, DeclaredFormat, Place, Subject, Write};
+use trustmason_spec::topology::{Access, AnchorDef, DeclaredFormat, Disks, Place, Subject, Write};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use crate::world::*;
@@ -111,7 +111,7 @@ struct Machine {
 
 fn declare(world: &mut World, host: &str, chain: &Chain) {
     let id = format!("{host}/windows-root");
-    let mut def = store_def(&world.root(), &id, "/unused", DeclaredFormat::Windows, None);
+    let mut def = store_def(&id, "/unused", DeclaredFormat::Windows, None);
     def.place = Place::Windows;
     def.system = Some(SystemPlace::machine());
     def.vendor_entries = true;
@@ -135,7 +135,7 @@ impl Machine {
         let mut world = World::settled_identity();
         let chain = chain("web.acme.example");
         declare(&mut world, "ads.acme.example", &chain);
-        let here = Access::Here(world.root().join("hosts/ads.acme.example"));
+        let here = Access::Here(Disks::below(world.root().join("hosts/ads.acme.example")));
         world.topology.hosts.get_mut(&fqdn("ads.acme.example")).unwrap().access = here;
         let system = Arc::new(Memory::default());
         world.system = Some(system.clone());
@@ -265,7 +265,7 @@ fn a_root_in_the_wrong_store_is_said_and_brought_into_the_right_one() {
 fn a_store_of_another_machine_is_blocked_with_a_way_out() {
     let mut machine = Machine::new();
     machine.world.topology.hosts.get_mut(&fqdn("ads.acme.example")).unwrap().access =
-        Access::Root(machine.world.root().join("hosts/ads.acme.example"));
+        Access::Root(Disks::below(machine.world.root().join("hosts/ads.acme.example")));
     let why = blocked(&machine.plan());
     assert!(why.contains("another machine") && why.contains(".reg"), "{why}");
     machine.def().write = Write::HandOff;
@@ -278,7 +278,7 @@ fn a_machine_of_another_name_is_not_this_machine() {
     let mut machine = Machine::new();
     let chain = chain("web.acme.example");
     declare(&mut machine.world, "cvp1.acme.example", &chain);
-    let here = Access::Here(machine.world.root().join("hosts/cvp1.acme.example"));
+    let here = Access::Here(Disks::below(machine.world.root().join("hosts/cvp1.acme.example")));
     machine.world.topology.hosts.get_mut(&fqdn("cvp1.acme.example")).unwrap().access = here;
     let why = blocked(&machine.plan());
     assert!(why.contains("called ADS") && why.contains("this-machine"), "{why}");
@@ -390,7 +390,7 @@ fn the_system_trusts_what_a_run_brought_and_no_longer_what_was_taken_back() {
     let chain = chain("web.acme.example");
     let mut def = world.topology.hosts[&fqdn("ads.acme.example")].clone();
     def.fqdn = fqdn(&host);
-    def.access = Access::Here(world.root());
+    def.access = Access::Here(Disks::below(world.root()));
     world.topology.hosts.insert(fqdn(&host), def);
     declare(&mut world, &host, &chain);
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_host::disk::{Attributes, Disk, Owner, Step};
+use trustmason_host::disk::{self, Attributes, Disk, Owner, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Looking, Request, RollbackError, Undone, rollback};
@@ -47,7 +47,7 @@ impl World {
             world.topology.retired.insert(fqdn(&host));
             fs::write(world.folder().join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
         }
-        let mut def = store_def(&world.root(), id, r"C:\trust", DeclaredFormat::PemDir, None);
+        let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
         def.write = Write::Direct;
         world.topology.stores.insert(def.id.clone(), def);
         world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
@@ -73,8 +73,8 @@ fn hosts(world: &World) -> BTreeMap<PathBuf, Whole> {
     let root = world.root();
     walk(&root.join("hosts"), &mut files);
     let whole = |(path, bytes): (PathBuf, Vec<u8>)| {
-        let (metadata, attributes) = (fs::metadata(&path).unwrap(), Attributes::of(&path).unwrap());
-        (path.strip_prefix(&root).unwrap().to_owned(), Whole { bytes, owner: Owner::of(&metadata), attributes })
+        let (facts, attributes) = (disk::facts(&path).unwrap(), Attributes::of(&path).unwrap());
+        (path.strip_prefix(&root).unwrap().to_owned(), Whole { bytes, owner: facts.owner(), attributes })
     };
     files.into_iter().map(whole).collect()
 }

@@ -28,8 +28,8 @@ use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place, Policy,
-    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
+    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
 };
 
 /// Who begins the runs of this world.
@@ -176,27 +176,22 @@ fn host(root: &Path, name: &str) -> Host {
         publisher: false,
         labels: BTreeMap::new(),
         formerly: BTreeSet::new(),
-        access: Access::Root(root.join("hosts").join(name)),
+        access: Access::Root(Disks::below(root.join("hosts").join(name))),
         profile: "test".into(),
     }
 }
 
-pub fn host_path(root: &Path, host: &str, shown: &str) -> HostPath {
-    HostPath {
-        shown: shown.into(),
-        root: root.join("hosts").join(host),
-        steps: shown.split(['\\', '/']).filter(|s| !s.is_empty()).map(|s| s.trim_end_matches(':').to_owned()).collect(),
-        fold_case: shown.contains('\\'),
-    }
+pub fn host_path(host: &str, shown: &str) -> HostPath {
+    HostPath::parse(&fqdn(host), shown).unwrap()
 }
 
 pub fn secret(password: &str) -> SecretRef {
     SecretRef { name: "keystore-pw".into(), profile: None, from: SecretSource::Literal(Password::new(password)) }
 }
 
-pub fn store_def(root: &Path, id: &str, shown: &str, format: DeclaredFormat, password: Option<&str>) -> StoreDef {
+pub fn store_def(id: &str, shown: &str, format: DeclaredFormat, password: Option<&str>) -> StoreDef {
     let id = store_id(id);
-    let path = host_path(root, id.host.as_str(), shown);
+    let path = host_path(id.host.as_str(), shown);
     StoreDef {
         system: None,
         place: if format == DeclaredFormat::PemDir { Place::Directory(path) } else { Place::File(path) },
@@ -426,19 +421,8 @@ impl World {
         topology.state = moved(&topology.state);
         topology.certificates_dir = moved(&topology.certificates_dir);
         for host in topology.hosts.values_mut() {
-            if let Access::Root(root) = &mut host.access {
-                *root = moved(root);
-            }
-        }
-        for store in topology.stores.values_mut() {
-            match &mut store.place {
-                Place::File(path) | Place::Directory(path) => path.root = moved(&path.root),
-                Place::Pair { certificate, key, previous, copies } => {
-                    for path in [certificate, key].into_iter().chain(previous).chain(copies) {
-                        path.root = moved(&path.root);
-                    }
-                }
-                Place::Windows => {}
+            if let Access::Root(disks) = &mut host.access {
+                disks.root = moved(&disks.root);
             }
         }
         Self {
@@ -486,15 +470,9 @@ fn copy(from: &Path, to: &Path) {
 fn topology(root: &Path, format: Format) -> Topology {
     let declared = if format == Format::Jceks { DeclaredFormat::Jceks } else { DeclaredFormat::Jks };
     let stores = [
-        store_def(
-            root,
-            CACERTS,
-            r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts",
-            DeclaredFormat::Jks,
-            Some("changeit"),
-        ),
-        store_def(root, KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
-        store_def(root, TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
+        store_def(CACERTS, r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts", DeclaredFormat::Jks, Some("changeit")),
+        store_def(KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
+        store_def(TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
     ];
     let wsm = Source::KeyEntry { store: store_id(KEYSTORE), alias: "wsm_certificate".into() };
     let iis = Source::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };

@@ -28,7 +28,7 @@ fn options(name: &str, path: &str, syntax: OptionsSyntax, settings: Vec<SettingD
         host: Fqdn::parse("u.x.example").unwrap(),
         name: name.to_owned(),
         about: "its options".to_owned(),
-        at: OptionsAt::File(HostPath { shown: path.to_owned(), root: "/r".into(), steps: vec![], fold_case: false }),
+        at: OptionsAt::File(HostPath::parse(&store("x").host, path).unwrap()),
         syntax,
         section: (syntax == OptionsSyntax::Ini).then(|| "security".to_owned()),
         only_if_used: syntax == OptionsSyntax::Batch,

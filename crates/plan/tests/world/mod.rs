@@ -32,8 +32,8 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place, Policy,
-    Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
+    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
 };
 
 /// 2026-06-01T00:00:00Z.
@@ -295,12 +295,7 @@ pub fn jks(seeds: &[Seed]) -> Vec<u8> {
 }
 
 pub fn path(id: &StoreId) -> HostPath {
-    HostPath {
-        shown: format!("C:\\stores\\{}", id.name),
-        root: PathBuf::from(format!("hosts/{}", id.host)),
-        steps: vec!["C".to_owned(), "stores".to_owned(), id.name.clone()],
-        fold_case: true,
-    }
+    HostPath::parse(&id.host, &format!("C:\\stores\\{}", id.name)).unwrap()
 }
 
 pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
@@ -413,7 +408,7 @@ pub fn topology(hosts: usize) -> Topology {
                 publisher: false,
                 labels: BTreeMap::new(),
                 formerly: BTreeSet::new(),
-                access: Access::Root(PathBuf::from(format!("hosts/{name}"))),
+                access: Access::Root(Disks::below(format!("hosts/{name}"))),
                 profile: "test".to_owned(),
             },
         );

@@ -54,7 +54,7 @@ impl<'n> Net<'n> {
             return;
         }
         let tweak = self.tweak(work, truster, rule);
-        if truster.disks.is_none() || tweak.is_some_and(|t| t.enabled == Some(false)) {
+        if !truster.is_opened() || tweak.is_some_and(|t| t.enabled == Some(false)) {
             return;
         }
         let mut labels: Vec<&str> = rule.same.iter().map(String::as_str).collect();

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Work;
-use super::path::Disks;
 use crate::estate::{AccessSpec, HostSpec, ProfileRef};
 use crate::fault::{At, Place};
 use crate::profile::dangling;
 use crate::profile::{Catalog, Effective, Role, Sequence, join};
 use crate::template;
-use crate::topology::{Access, Host, HostPath, PathVariable};
+use crate::topology::{Access, Disks, Drives, Host, HostPath, PathVariable};
 
 /// The order of a role that gives none.
 const RESTART_ORDER: u32 = 50;
@@ -22,7 +21,6 @@ pub(crate) struct Machine<'s> {
     pub(crate) effective: Rc<Effective>,
     /// All its roles as one.
     pub(crate) role: Role,
-    pub(crate) disks: Option<Disks>,
     vars: BTreeMap<String, String>,
 }
 
@@ -55,10 +53,14 @@ impl Machine<'_> {
         .collect()
     }
 
+    /// Whether its disks are ever opened.
+    pub(crate) fn is_opened(&self) -> bool {
+        self.host.access != Access::None
+    }
+
     /// A path of this host. `None`: the host is never opened.
     pub(crate) fn path(&self, text: &str) -> Option<Result<HostPath, String>> {
-        let disks = self.disks.as_ref()?;
-        Some(self.fill(text).and_then(|shown| disks.place(&shown)))
+        self.is_opened().then(|| self.fill(text).and_then(|shown| HostPath::parse(&self.host.fqdn, &shown)))
     }
 
     /// Whether the host has this role, and what that role is.
@@ -172,35 +174,41 @@ fn machine<'s>(work: &mut Work<'s>, spec: &'s HostSpec, effective: &Rc<Effective
         },
         effective: Rc::clone(effective),
         role,
-        disks: None,
         vars,
     };
-    if *spec.access.as_ref().unwrap_or(&work.spec.access) == AccessSpec::Here {
-        // The drives of a machine's own paths are called as the machine itself calls them.
-        let root = std::path::PathBuf::from("/");
-        machine.host.access = Access::Here(root.clone());
-        machine.disks = Some(Disks { root, drive: Some("{letter}:".to_owned()) });
-    }
-    if let AccessSpec::Root { root, drive } = spec.access.as_ref().unwrap_or(&work.spec.access) {
-        let filled = template::fill(&root.0.value, &|name| match name {
-            "fqdn" | "host" => machine.value(name),
-            _ => None,
-        });
-        match filled {
-            Ok(filled) => {
-                let root = join(work.base, &filled);
-                machine.host.access = Access::Root(root.clone());
-                machine.disks = Some(Disks { root, drive: drive.as_ref().map(|d| d.0.value.clone()) });
-            }
-            Err(why) => work.faults.push(source.error(root.0.place, why).hint("a root may use {fqdn} and {host}")),
-        }
-        if let Some(drive) = drive
-            && let Err(why) = template::check(&drive.0.value, &["letter"])
-        {
-            work.faults.push(source.error(drive.0.place, why).hint("write '{letter}$' for Windows admin shares"));
-        }
-    }
+    machine.host.access = access(work, &machine);
     Some(machine)
+}
+
+/// How a host's disks are reached. A root or a drive that makes no sense is reported.
+fn access(work: &mut Work<'_>, machine: &Machine<'_>) -> Access {
+    let source = &work.spec.source;
+    let (root, drive) = match machine.spec.access.as_ref().unwrap_or(&work.spec.access) {
+        AccessSpec::None => return Access::None,
+        AccessSpec::Here => return Access::Here(Disks::own()),
+        AccessSpec::Root { root, drive } => (root, drive),
+    };
+    let filled = template::fill(&root.0.value, &|name| match name {
+        "fqdn" | "host" => machine.value(name),
+        _ => None,
+    });
+    let disks = match filled {
+        Ok(filled) => Some(Disks::below(join(work.base, &filled))),
+        Err(why) => {
+            work.faults.push(source.error(root.0.place, why).hint("a root may use {fqdn} and {host}"));
+            None
+        }
+    };
+    let drives = drive.as_ref().map(|drive| (drive, Drives::of(&drive.0.value)));
+    match (disks, drives) {
+        (Some(disks), Some((_, Ok(drives)))) => Access::Root(Disks { drives, ..disks }),
+        (disks, Some((drive, Err(why)))) => {
+            let fault = source.error(drive.0.place, why).hint("write '{letter}$' for Windows admin shares");
+            work.faults.push(fault);
+            disks.map_or(Access::None, Access::Root)
+        }
+        (disks, _) => disks.map_or(Access::None, Access::Root),
+    }
 }
 
 /// Numbers that products count up are held against what they count from, where a host writes one of the two.
@@ -225,7 +233,7 @@ fn sequences(work: &mut Work<'_>, spec: &HostSpec, role: &Role, vars: &BTreeMap<
 
 /// One machine is one host.
 fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
-    let here: Vec<&Machine<'_>> = machines.iter().filter(|m| matches!(m.host.access, Access::Here(_))).collect();
+    let here: Vec<&Machine<'_>> = machines.iter().filter(|m| m.host.access.is_here()).collect();
     if let [first, second, ..] = here.as_slice() {
         let message = format!("{} and {} are both said to be this machine", first.host.fqdn, second.host.fqdn);
         let fault = work.spec.source.error(second.spec.place, message);

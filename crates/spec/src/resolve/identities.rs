@@ -82,7 +82,7 @@ fn one(
     let setting = own.over(&work.spec.identity);
     let given = machine.spec.certificates.iter().find(|(at, _)| at.value == id.name).map(|(_, given)| given);
     let source = origin(work, machine, id, identity, given);
-    let write = match (&identity.entry, &machine.disks) {
+    let write = match (&identity.entry, machine.host.access.disks()) {
         (_, None) => Write::Never,
         (Some(_), Some(_)) => Write::Direct,
         (None, Some(_)) => Write::HandOff,
@@ -132,7 +132,7 @@ fn origin(
     given: Option<&HostCertificate>,
 ) -> Source {
     let file = given.and_then(|given| given.file.as_ref());
-    match (&identity.entry, &machine.disks, file) {
+    match (&identity.entry, machine.host.access.disks(), file) {
         (Some((store, alias)), Some(_), file) => {
             if let Some(at) = file {
                 let message = format!("the certificate of {id} is read from its store `{store}`, not from a file");

@@ -15,7 +15,7 @@ pub(crate) fn options(
     stores: &BTreeMap<StoreId, StoreDef>,
 ) -> Vec<OptionsDef> {
     let mut all = Vec::new();
-    for machine in machines.iter().filter(|machine| machine.disks.is_some()) {
+    for machine in machines.iter().filter(|machine| machine.is_opened()) {
         for (name, options) in &machine.role.options {
             all.extend(one(work, machine, stores, name, options));
         }

@@ -72,7 +72,7 @@ pub(super) fn find<'m, 's>(
             work.faults.push(dangling(source, at.place, part.word(), right, part.names(&host.role).into_iter()));
             return Vec::new();
         }
-        if matches!(part, Part::Store) && host.disks.is_none() {
+        if matches!(part, Part::Store) && !host.is_opened() {
             let fault =
                 source.error(at.place, format!("{left} has `access: none`, so nothing can be brought into its stores"));
             work.faults.push(fault.hint("take the entry out, or give the host an access root"));

@@ -18,7 +18,7 @@ pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<
     let overrides = overrides(work, machines, Part::Store, &work.spec.stores);
     let mut stores = BTreeMap::new();
     let mut secrets = Secrets::default();
-    for machine in machines.iter().filter(|machine| machine.disks.is_some()) {
+    for machine in machines.iter().filter(|machine| machine.is_opened()) {
         for (name, store) in &machine.role.stores {
             let hits: Vec<&Override<'_, StoreOverride>> = overrides.iter().filter(|o| o.hits(machine, name)).collect();
             let id = StoreId::new(machine.host.fqdn.clone(), name.clone());

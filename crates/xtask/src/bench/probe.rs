@@ -55,7 +55,7 @@ pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
     let state = State::at(&topology.state);
     let loaded = ledger::load(&state, &topology)?;
     let (plan, cost) = clock::here(|| {
-        let (secrets, certificates) = (Secrets::new(), Interner::default());
+        let (secrets, certificates) = (Secrets::of(&topology), Interner::default());
         let eyes = look::Eyes { state: &state, secrets: &secrets, certificates: &certificates };
         let observed = look::look(&Survey::of(&topology), &loaded, eyes);
         trustmason_plan::plan(&topology, &observed, &Options::default(), Timestamp::now())
