@@ -33,14 +33,15 @@ pub struct Store {
     content: Box<dyn Content>,
 }
 
-type Opened = Result<Box<dyn Content>, ReadError>;
+type Open = fn(Input<'_>) -> Result<Box<dyn Content>, ReadError>;
+type Empty = fn() -> Box<dyn Content>;
 
 /// How stores of a format come to be.
 struct Origin {
     /// From a file.
-    open: fn(Input<'_>) -> Opened,
+    open: Open,
     /// From nothing: no entries, and no file yet.
-    empty: fn() -> Box<dyn Content>,
+    empty: Empty,
 }
 
 fn boxed<C: Content>(content: C) -> Box<dyn Content> {
@@ -48,7 +49,7 @@ fn boxed<C: Content>(content: C) -> Box<dyn Content> {
 }
 
 /// What is several files is opened by a function of its own.
-fn several_files(_: Input<'_>) -> Opened {
+fn several_files(_: Input<'_>) -> Result<Box<dyn Content>, ReadError> {
     Err(ReadError::new(Class::NotAStore, "a folder was given as a file", "open it as a folder"))
 }
 
@@ -57,7 +58,7 @@ fn origin(format: Format) -> Origin {
     use jks::Kind::{Jceks, Jks};
     use windows::Kind::{Element, Hive, Reg, Sst};
 
-    let (open, empty): (fn(Input<'_>) -> Opened, fn() -> Box<dyn Content>) = match format {
+    let (open, empty): (Open, Empty) = match format {
         Format::Jks => (|file| jks::open(Jks, file).map(boxed), || boxed(Java::empty(Jks))),
         Format::Jceks => (|file| jks::open(Jceks, file).map(boxed), || boxed(Java::empty(Jceks))),
         Format::Pkcs12 => (|file| pkcs12::open(file).map(boxed), || boxed(Pkcs12::Empty(Protection::java8()))),

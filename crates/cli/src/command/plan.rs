@@ -59,7 +59,7 @@ fn save(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     match disk::read_if_there(&target, Limit::Plan) {
         Ok(Some(old)) if !is_plan(&old) => return Err(refused(none())),
         Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return Err(refused(none())),
+        Err(error) if error.is_too_large() => return Err(refused(none())),
         Err(error) => return Err(refused(error.to_string())),
     }
     let (owner, over, limit) = (Owner::ours(0o600), Over::Anything, Limit::Plan);

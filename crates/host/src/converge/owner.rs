@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::disk::{self, Owner};
 use crate::state::State;
 
 /// The state folder is another account's alone.
@@ -23,11 +24,9 @@ pub struct ForeignState {
 /// Refuses a state folder that only another account may enter.
 #[cfg(unix)]
 pub(super) fn is_ours(state: &State) -> Result<(), ForeignState> {
-    use std::os::unix::fs::MetadataExt as _;
-    let (Ok(folder), Ok(own)) = (std::fs::metadata(state.root()), std::fs::metadata("/proc/self")) else {
-        return Ok(());
-    };
-    judge(state, folder.uid(), folder.mode(), own.uid())
+    let Ok(Some(folder)) = disk::facts_if_there(state.root()) else { return Ok(()) };
+    let Owner { mode, uid: Some(owner), .. } = folder.owner() else { return Ok(()) };
+    judge(state, owner, mode, rustix::process::geteuid().as_raw())
 }
 
 /// There are no such accounts here.
