@@ -416,11 +416,12 @@ impl<'a> Desk<'a> {
     fn verdict(&self, subject: &Subject, one: &Settled, installs: Option<ChangeId>) -> IdentityVerdict {
         match &one.course {
             Course::Rest | Course::Replied => IdentityVerdict::Rests,
-            Course::Renew(_) => installs.map_or(IdentityVerdict::Rests, IdentityVerdict::Change),
+            // A key in a store that only a person writes gets no further than staging.
+            Course::Renew(_) => installs.map_or(IdentityVerdict::Begins, IdentityVerdict::Change),
             Course::Rotate(overlap) => match (overlap.outside(), &overlap.stage) {
                 (Some(why), _) => IdentityVerdict::Held(Obstacle::of(why)),
                 (None, Stage::Begin(_)) => IdentityVerdict::Begins,
-                (None, Stage::Install(..)) => installs.map_or(IdentityVerdict::GoesOn, IdentityVerdict::Change),
+                (None, Stage::Install(..)) => installs.map_or(IdentityVerdict::Begins, IdentityVerdict::Change),
                 (None, Stage::Extend(_) | Stage::Settle(_)) if overlap.awaits().is_some() => {
                     IdentityVerdict::Waits { obstacle: None }
                 }

@@ -192,7 +192,7 @@ pub enum IdentityVerdict {
     Rests,
     /// This change gives it its new key.
     Change(ChangeId),
-    /// This plan makes its next key, which waits in staging while its trusters learn the certificate.
+    /// This plan makes its next key, which waits in staging: its trusters learn the certificate first, or a person installs it.
     Begins,
     /// A change of its certificate is under way, and this plan goes on with it.
     GoesOn,

@@ -19,7 +19,7 @@ pub(crate) fn metrics(plan: &Plan, last_run: Option<Timestamp>) -> String {
         "End of validity of an identity's certificate, in seconds since 1970.",
     );
     for identity in &plan.identities {
-        if let Some(end) = identity.not_after {
+        if let Some(end) = identity.certificate.as_ref().map(|certificate| certificate.not_after()) {
             let labels = labels(plan, &[("host", identity.id.host.as_str()), ("identity", &identity.id.name)]);
             line!(out, "trustmason_certificate_not_after_seconds{labels} {end}");
         }

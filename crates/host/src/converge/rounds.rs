@@ -1,7 +1,9 @@
 //! Rounds: a plan is carried out, what has a command is restarted, and the next phase follows as long as it was foretold by the
 //! plan that a person approved and nothing waits for somebody.
 
-use trustmason_plan::outline::{Forecast, Plan};
+use trustmason_keystore::Fingerprint;
+use trustmason_plan::outline::{Forecast, Options, Plan};
+use trustmason_plan::wire::Document;
 
 use super::limits::writers;
 use super::scope::onwards;
@@ -9,9 +11,6 @@ use super::{ConvergeError, Event, LookError, Reconciler, Restarting, RoundTroubl
 use crate::audit::Author;
 use crate::lock::Lock;
 use crate::run::{self, Hands, Outcomes, Request};
-use trustmason_keystore::Fingerprint;
-use trustmason_plan::outline::Options;
-use trustmason_plan::wire::Document;
 
 /// What was looked at, planned and approved.
 #[derive(Debug)]
@@ -88,16 +87,15 @@ impl Reconciler<'_> {
             let mut round = Round::of(plan, outcomes);
             let left = self.follow(&mut round, &mut sight, &options, author, lock, &mut *tell);
             round.interrupted |= self.stopped();
-            let (next, goes_on) = match left {
-                Ok(next) => {
-                    let goes_on = round.goes_on() && is_foretold(&next, &foretold);
-                    (next, goes_on)
-                }
+            let next = match left {
+                Ok(next) => next,
                 Err(error) => {
                     round.troubles.push(error.into());
-                    (round.plan.clone(), false)
+                    round.plan.clone()
                 }
             };
+            // A round with a trouble, that what is left cannot be told among them, is the last one.
+            let goes_on = round.goes_on() && is_foretold(&next, &foretold);
             rounds.push(round);
             if !goes_on {
                 return Ok(Converged { rounds, next });
