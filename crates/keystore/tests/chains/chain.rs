@@ -1,6 +1,6 @@
 //! A chain of certificates before it is signed, and the parts that its shapes are made of.
 
-use super::certificate::{self as c, Draft, Extension, Kind, integer, name, oid, sequence, tlv};
+use super::certificate::{self as c, Draft, Extension, Kind, name, oid, sequence, tlv};
 
 /// The moment of every verdict: 2027-01-15.
 pub(crate) const AT: i64 = 1_800_000_000;
