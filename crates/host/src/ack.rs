@@ -5,8 +5,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::Plan;
 use trustmason_plan::ledger::Ack;
+use trustmason_plan::outline::Plan;
 use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use trustmason_keystore::{EntryKind, Fingerprint, Interner};
-use trustmason_plan::change::{Manual, Plan};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
+use trustmason_plan::outline::{Manual, Plan};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::target::{Called, HandOffTarget};
 use trustmason_spec::topology::{Topology, Write};

@@ -10,19 +10,23 @@ use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
-use crate::change::{
-    Change, ChangeId, Deed, EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle,
-    Options, Plan, StoreVerdict, StoreView, Summary,
-};
+use crate::change::{Change, ChangeId, Deed};
+use crate::course::Stage;
+use crate::course::{Course, Settled};
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
+use crate::index::Index;
 use crate::observed::{HostLook, Observed};
-use crate::overlap::Stage;
-use crate::settle::{self, Course, Ground, Index, Settled};
+use crate::outline::{
+    EdgeVerdict, EdgeView, Forecast, IdentityVerdict, IdentityView, Manual, Mint, Obstacle, Options, Plan,
+    StoreVerdict, StoreView, Summary,
+};
+use crate::settle;
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
-use crate::{authority, handoff, lint, options, served};
+use crate::{authority, handoff, lint, served};
 
 /// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
@@ -347,7 +351,7 @@ impl<'a> Desk<'a> {
         let ground = self.ground;
         for host in ground.topology.hosts.keys().filter(|host| ground.selection.takes(ground.topology, host)) {
             let files: Vec<_> = ground.topology.options.iter().filter(|one| one.host == *host).collect();
-            self.findings.extend(options::findings(&files, ground.observed));
+            self.findings.extend(lint::options::findings(&files, ground.observed));
         }
     }
 

@@ -8,23 +8,8 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::name::{IdentityId, RuleId, StoreId};
 
+pub use crate::change_id::ChangeId;
 use crate::finding::Kind;
-pub use crate::outline::{
-    Barrier, Blocked, EdgeVerdict, EdgeView, Expect, Forecast, IdentityState, IdentityVerdict, IdentityView,
-    Interruption, Manual, ManualItem, ManualKind, Mint, Obstacle, Options, Plan, Restart, StoreState, StoreVerdict,
-    StoreView, Summary, Wait, Withdrawal,
-};
-
-/// Number of a change within its plan, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(transparent)]
-pub struct ChangeId(pub u32);
-
-impl fmt::Display for ChangeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
 
 /// The three steps of every certificate change (contract §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

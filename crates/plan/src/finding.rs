@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
-use crate::change::ChangeId;
+use crate::change_id::ChangeId;
 
 /// How bad a finding is. The order is the order of weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

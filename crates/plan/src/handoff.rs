@@ -9,60 +9,25 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material, Withdrawal};
+use crate::change::Material;
+use crate::course::Overlap;
+use crate::course::{Course, Settled};
 use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};
-use crate::ledger::{Confirmation, ConfirmationKind};
-use crate::observed::{StoreFacts, trusted};
-use crate::overlap::{self, Overlap};
+use crate::ground::Ground;
+use crate::observed::trusted;
+use crate::outline::{Manual, ManualItem, ManualKind, Withdrawal};
+use crate::overlap;
 use crate::pack::STOP;
-use crate::settle::{Course, Ground, Settled, Settlement};
+use crate::presence::{Known, Presence, known};
+use crate::settle::Settlement;
 use crate::shelf;
 use crate::shell::Command;
 use crate::standing::Standing;
 use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
-
-/// Whether a certificate is in a store nobody here can write.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
-    Present,
-    Absent,
-    /// It was not found, and something there that cannot be read may be it.
-    Unread,
-    Unknown,
-}
-
-/// What is known of a store's content.
-pub(crate) struct Known<'a> {
-    /// The mirror's or export's whole listing, if one was seen.
-    listing: Option<BTreeSet<Fingerprint>>,
-    /// What in it may be a certificate and cannot be read.
-    unread: Option<String>,
-    /// What a person said since.
-    said: Option<&'a Confirmation>,
-}
-
-impl Known<'_> {
-    pub(crate) fn presence(&self, fingerprint: Fingerprint) -> Presence {
-        if let Some(said) = self.said {
-            if said.holds.contains(&fingerprint) {
-                return Presence::Present;
-            }
-            if said.gone.contains(&fingerprint) || said.kind == ConfirmationKind::Observed {
-                return Presence::Absent;
-            }
-        }
-        match &self.listing {
-            Some(listing) if listing.contains(&fingerprint) => Presence::Present,
-            Some(_) if self.unread.is_some() => Presence::Unread,
-            Some(_) => Presence::Absent,
-            None => Presence::Unknown,
-        }
-    }
-}
 
 /// The digest that names a pack: what must be there and what must not.
 pub fn pack_digest<'a>(
@@ -210,28 +175,6 @@ fn store_steps(def: &StoreDef, manual: &Manual) -> Vec<String> {
 fn dedup(items: &mut Vec<ManualItem>) {
     let mut seen = BTreeSet::new();
     items.retain(|i| seen.insert(i.material.clone()));
-}
-
-/// What is known of it.
-pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts().map(|f| {
-        f.entries
-            .iter()
-            .filter(|e| !standing.is_misplaced(e))
-            .filter_map(trusted)
-            .map(trustmason_keystore::CertificateSlot::fingerprint)
-            .collect()
-    });
-    let mirror = standing.facts().map(|f| f.sha256);
-    let said = ground
-        .observed
-        .ledger
-        .handoffs
-        .get(&HandOffTarget::Store(standing.def.id.clone()))
-        .and_then(|h| h.confirmed.as_ref())
-        // A mirror taken after a person's word counts more than the word.
-        .filter(|c| mirror.is_none() || c.mirror == mirror);
-    Known { listing, unread: standing.facts().and_then(StoreFacts::unread), said }
 }
 
 /// Only what was seen there is ever asked to be removed, and what a person said they brought there.

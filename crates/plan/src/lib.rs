@@ -8,14 +8,19 @@
 
 mod assemble;
 mod authority;
+mod by_name;
 pub mod change;
+mod change_id;
 pub mod clock;
 pub mod constraints;
 mod counts;
+mod course;
 pub mod days;
 mod diff;
 pub mod finding;
+mod ground;
 pub mod handoff;
+mod index;
 mod java;
 pub mod ledger;
 pub mod lint;
@@ -28,6 +33,7 @@ pub mod options;
 pub mod outline;
 mod overlap;
 pub mod pack;
+mod presence;
 mod restart;
 pub mod run_id;
 mod served;

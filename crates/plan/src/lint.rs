@@ -2,6 +2,8 @@
 //! findings the spec lives with.
 #![warn(clippy::arithmetic_side_effects)]
 
+pub(crate) mod options;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::Glob;
@@ -12,9 +14,10 @@ use trustmason_keystore::{Entry, Remark};
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Place, Subject, Topology, Write};
 
+use crate::course::Settled;
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
 use crate::java;
-use crate::settle::{Ground, Settled};
 use crate::standing::Standing;
 use crate::text;
 

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Alias, EntryId, EntryKey, Fingerprint, Store};
 use trustmason_spec::name::{ServiceId, StoreId};
 
-use crate::change::{Change, Deed, Material, Plan};
+use crate::change::{Change, Deed, Material};
 use crate::ledger::{Ledger, PendingRestart, Placed, Predecessor};
+use crate::outline::Plan;
 use crate::pack::Resolved;
 use crate::run_id::RunId;
 

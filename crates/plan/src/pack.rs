@@ -11,9 +11,10 @@ use serde::Serialize;
 use trustmason_keystore::Certificate;
 use trustmason_spec::name::{IdentityId, ServiceId};
 
-use crate::change::{Manual, ManualItem, ManualKind, Material, Plan, Wait, Withdrawal};
+use crate::change::Material;
 use crate::inline;
 use crate::markdown::{self, Inline, Markdown};
+use crate::outline::{Manual, ManualItem, ManualKind, Plan, Wait, Withdrawal};
 use crate::shell::Command;
 use crate::text;
 

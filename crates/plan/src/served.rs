@@ -7,9 +7,10 @@ use trustmason_keystore::{CertificateSlot, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{IdentityDef, Source, Subject};
 
+use crate::course::Settled;
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
 use crate::observed::ServedLook;
-use crate::settle::{Ground, Settled};
 use crate::text;
 
 /// The findings, of selected hosts only.

@@ -2,77 +2,29 @@
 //! (blocked). Nothing is diffed here.
 #![warn(clippy::arithmetic_side_effects)]
 
-mod by_name;
-mod course;
+mod anew;
 mod issued;
 mod renew;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use trustmason_keystore::{AliasModel, Certificate, Entry, EntryKind, Fingerprint, Format, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
 
-use crate::authority::{self, Authorities, Authority};
-use crate::change::{From, FromKind, Material, Options};
+use crate::authority::{self, Authority};
+use crate::by_name::{named_in_full, served};
+use crate::change::{From, FromKind, Material};
 use crate::constraints::{self, End, Terms};
+use crate::course::{Asked, Course, Settled};
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
-use crate::standing::{Selection, Standing};
+use crate::standing::Standing;
 use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
-
-pub(crate) use by_name::is_name_of;
-use by_name::{named_in_full, served};
-pub(crate) use course::{Asked, Course, Installation, KeyPlace, NewKey, Settled};
-
-/// What settling needs to know.
-pub(crate) struct Ground<'a> {
-    pub topology: &'a Topology,
-    pub observed: &'a Observed,
-    pub standings: &'a BTreeMap<StoreId, Standing<'a>>,
-    pub selection: &'a Selection,
-    pub options: &'a Options,
-    pub now: Timestamp,
-    pub index: &'a Index<'a>,
-    pub authorities: &'a Authorities<'a>,
-}
-
-/// The topology by what is asked of it once for every store; made once for a plan.
-pub(crate) struct Index<'a> {
-    /// The edges that end in a store, with their numbers, by id.
-    pub edges_of: BTreeMap<&'a StoreId, Vec<(usize, &'a Edge)>>,
-    /// The edges that begin at a subject, by id.
-    pub trusters_of: BTreeMap<&'a Subject, Vec<&'a Edge>>,
-    /// The identities whose key entries live in a store.
-    pub homes: BTreeMap<&'a StoreId, Vec<&'a IdentityDef>>,
-}
-
-impl<'a> Index<'a> {
-    /// `wide` has the edges that issuers ask for; who trusts an identity says the topology as it was written.
-    pub(crate) fn of(written: &'a Topology, wide: &'a Topology) -> Self {
-        let mut index = Self { edges_of: BTreeMap::new(), trusters_of: BTreeMap::new(), homes: BTreeMap::new() };
-        let mut edges: Vec<(usize, &Edge)> = wide.edges.iter().enumerate().collect();
-        edges.sort_by_key(|(_, edge)| &edge.id);
-        for (number, edge) in edges {
-            index.edges_of.entry(&edge.store).or_default().push((number, edge));
-        }
-        let mut edges: Vec<&Edge> = written.edges.iter().collect();
-        edges.sort_by_key(|edge| &edge.id);
-        for edge in edges {
-            index.trusters_of.entry(&edge.subject).or_default().push(edge);
-        }
-        for def in wide.identities.values() {
-            if let Source::KeyEntry { store, .. } = &def.source {
-                index.homes.entry(store).or_default().push(def);
-            }
-        }
-        index
-    }
-}
 
 /// Every subject settled, and what follows from all of them together.
 pub(crate) struct Settlement<'a> {
@@ -117,15 +69,6 @@ impl Settlement<'_> {
         }
         let hosts = named_in_full(certificate, &|name| self.gone.get_key_value(name).map(|(host, _)| *host))?;
         Some(hosts.into_iter().filter_map(|host| self.gone.get(host)).flatten().cloned().collect())
-    }
-}
-
-impl Ground<'_> {
-    /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
-    pub(crate) fn leaves(&self, entry: &Entry) -> bool {
-        let Some(slot) = crate::observed::trusted(entry) else { return false };
-        self.topology.distrust.contains_key(&slot.fingerprint())
-            || slot.certificate().is_some_and(|c| self.is_retired(c))
     }
 }
 
@@ -221,7 +164,7 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, alia
         }
         Issuer::SelfSigned => {
             let finding = Kind::Missing;
-            renew::renew(ground, def, standing, renew::Draft { alias, entry, current, finding, reason, findings })
+            anew::renew(ground, def, standing, anew::Draft { alias, entry, current, finding, reason, findings })
         }
     }
 }
@@ -283,7 +226,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         Err(why) => return Settled::unknown(why),
     };
     let faults = constraints::judge(&certificate, def, ground.now);
-    let mut findings = renew::soft_findings(ground, def, &certificate, &faults);
+    let mut findings = anew::soft_findings(ground, def, &certificate, &faults);
     let fingerprint = certificate.fingerprint();
     let named = constraints::names(&certificate, def);
     let asked = if let Some(why) = ground.topology.distrust.get(&fingerprint) {

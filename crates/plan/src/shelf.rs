@@ -8,10 +8,11 @@ use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::Place;
 use trustmason_spec::windows::CertificateKind;
 
-use crate::change::{Manual, Material};
+use crate::change::Material;
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
 use crate::observed::{Keeper, Shelf, certificate, trusted};
-use crate::settle::Ground;
+use crate::outline::Manual;
 use crate::standing::Standing;
 use crate::target::Called;
 

@@ -7,10 +7,10 @@ use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Access, DeclaredFormat, Place, Side, StoreDef, Topology, Write};
 
-use crate::change::{Expect, Options, StoreState};
 use crate::finding::Kind;
+use crate::index::Index;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
-use crate::settle::Index;
+use crate::outline::{Expect, Options, StoreState};
 use crate::why::Why;
 
 /// One store's standing.

@@ -16,13 +16,14 @@ use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, fo
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
 
-use crate::change::Options;
 use crate::constraints::{self, Terms};
-use crate::handoff::{self, Presence};
+use crate::ground::Ground;
+use crate::index::Index;
 use crate::ledger::Seen;
 use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
+use crate::outline::Options;
 use crate::overlap;
-use crate::settle::{Ground, Index};
+use crate::presence::{self, Presence};
 use crate::standing::{self, Selection, Standing};
 use crate::{authority, text};
 
@@ -278,7 +279,7 @@ impl View<'_, '_> {
         if is_same(present, presented) {
             return Vec::new();
         }
-        let known = handoff::known(self.ground, self.standing);
+        let known = presence::known(self.ground, self.standing);
         let prints = std::iter::once(&presented.leaf).chain(&presented.chain).map(|c| c.fingerprint());
         let mut presences: Vec<Presence> = prints.map(|print| known.presence(print)).collect();
         if let Some((_, chain)) = authority::issuer_of(self.ground.authorities, &presented.leaf) {

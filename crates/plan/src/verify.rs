@@ -11,10 +11,8 @@ use std::fmt::Display;
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
-use crate::change::{
-    After, Change, ChangeId, Deed, EdgeVerdict, IdentityVerdict, Manual, ManualKind, Material, Phase, Plan,
-    StoreVerdict, Wait,
-};
+use crate::change::{After, Change, ChangeId, Deed, Material, Phase};
+use crate::outline::{EdgeVerdict, IdentityVerdict, Manual, ManualKind, Plan, StoreVerdict, Wait};
 use crate::target::{HandOffTarget, TargetKind};
 
 /// What is wrong with a plan.

@@ -12,12 +12,10 @@ use serde::{Deserialize, Serialize};
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::topology::Side;
 
-use crate::change::{
-    Action, After, CertificateView, Change, Deed, EdgeVerdict, FromKind, IdentityState, Phase, Plan, StoreState,
-    StoreVerdict, Summary, Wait,
-};
+use crate::change::{Action, After, CertificateView, Change, Deed, FromKind, Phase};
 use crate::finding::{Kind, Severity};
 use crate::observed::InputKind;
+use crate::outline::{EdgeVerdict, IdentityState, Plan, StoreState, StoreVerdict, Summary, Wait};
 use crate::target::TargetKind;
 use crate::text;
 
@@ -416,10 +414,10 @@ fn hex(fingerprint: Fingerprint) -> String {
     fingerprint.to_string()
 }
 
-fn store(view: &crate::change::StoreView) -> StoreDocument {
+fn store(view: &crate::outline::StoreView) -> StoreDocument {
     let sha256 = match view.expect {
-        Some(crate::change::Expect::Digest(d)) => Some(hex(d)),
-        Some(crate::change::Expect::Absent) | None => None,
+        Some(crate::outline::Expect::Digest(d)) => Some(hex(d)),
+        Some(crate::outline::Expect::Absent) | None => None,
     };
     let why = match &view.verdict {
         StoreVerdict::InSync | StoreVerdict::Change(_) => None,
@@ -437,7 +435,7 @@ fn store(view: &crate::change::StoreView) -> StoreDocument {
     }
 }
 
-fn edge(view: &crate::change::EdgeView) -> EdgeDocument {
+fn edge(view: &crate::outline::EdgeView) -> EdgeDocument {
     let (change, why) = match &view.verdict {
         EdgeVerdict::Change(id) => (Some(id.0), view.purpose.clone()),
         EdgeVerdict::Blocked(why) => (None, why.to_string()),
@@ -456,7 +454,7 @@ fn edge(view: &crate::change::EdgeView) -> EdgeDocument {
     }
 }
 
-fn identity(view: &crate::change::IdentityView) -> IdentityDocument {
+fn identity(view: &crate::outline::IdentityView) -> IdentityDocument {
     IdentityDocument {
         id: view.id.to_string(),
         state: view.state,
@@ -529,7 +527,7 @@ fn change(change: &Change) -> ChangeDocument {
     }
 }
 
-fn forecast(forecast: &crate::change::Forecast) -> ForecastDocument {
+fn forecast(forecast: &crate::outline::Forecast) -> ForecastDocument {
     ForecastDocument {
         phase: forecast.phase,
         host: forecast.store.host.to_string(),
@@ -541,7 +539,7 @@ fn forecast(forecast: &crate::change::Forecast) -> ForecastDocument {
     }
 }
 
-fn barrier(barrier: &crate::change::Barrier) -> BarrierDocument {
+fn barrier(barrier: &crate::outline::Barrier) -> BarrierDocument {
     let waits_for = barrier
         .waits_for
         .iter()

@@ -3,8 +3,8 @@
 
 use crate::world;
 
-use trustmason_plan::change::EdgeVerdict;
 use trustmason_plan::finding::Kind;
+use trustmason_plan::outline::EdgeVerdict;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 use world::{Disk, Pair, Seed, World, found, host, jks, make_ca, pool};

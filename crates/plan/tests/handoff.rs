@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
-use trustmason_plan::change::{EdgeVerdict, ManualItem, ManualKind, Plan};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
+use trustmason_plan::outline::{EdgeVerdict, ManualItem, ManualKind, Plan};
 use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::waits::Idle;

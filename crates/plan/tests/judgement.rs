@@ -3,9 +3,10 @@
 
 use crate::world;
 
-use trustmason_plan::change::{Deed, DeleteReason, EdgeVerdict, StoreVerdict};
+use trustmason_plan::change::{Deed, DeleteReason};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::observed::SourceLook;
+use trustmason_plan::outline::{EdgeVerdict, StoreVerdict};
 use trustmason_plan::wire;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
@@ -30,7 +31,7 @@ fn converge(world: &mut World) {
     assert!(again.changes.is_empty(), "{:#?}", again.changes);
 }
 
-fn findings(plan: &trustmason_plan::change::Plan, kind: Kind) -> Vec<String> {
+fn findings(plan: &trustmason_plan::outline::Plan, kind: Kind) -> Vec<String> {
     plan.findings.iter().filter(|f| f.kind == kind).map(|f| f.message.clone()).collect()
 }
 

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Store};
-use trustmason_plan::change::{Deed, DeleteReason, EdgeVerdict, Plan, StoreVerdict};
+use trustmason_plan::change::{Deed, DeleteReason};
 use trustmason_plan::ledger::{Placed, Predecessor};
 use trustmason_plan::observed::SourceLook;
+use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Source, Subject};

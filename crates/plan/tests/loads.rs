@@ -13,9 +13,10 @@ use crate::world;
 
 use rcgen::CustomExtension;
 use trustmason_keystore::{Edits, Image, JvmJudgement, NewEntry, Protection, Remark, Store};
-use trustmason_plan::change::{Action, EdgeVerdict, Plan, StoreVerdict};
+use trustmason_plan::change::Action;
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::observed::StoreLook;
+use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, Pkcs12Scheme, Place, Subject};
 use world::{Disk, Pair, World, found, host, params, password, signed};

@@ -12,9 +12,9 @@ use rcgen::{
     KeyPair, KeyUsagePurpose, SanType,
 };
 use trustmason_keystore::Certificate;
-use trustmason_plan::change::{Options, Plan};
 use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::{InboxFile, InboxLook, SourceLook, StagedKey, StagedLook};
+use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
 use world::{DAY, NOW, Pair, World, found, host, now};

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Action, Barrier, IdentityState, Phase, Plan, Wait};
+use trustmason_plan::change::{Action, Phase};
 use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::outline::{Barrier, IdentityState, Plan, Wait};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Rotation, Side};
 use world::{Disk, Seed, World, fqdn, host, jks, make, pool};

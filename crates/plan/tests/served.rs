@@ -4,9 +4,9 @@
 use crate::world;
 
 use trustmason_keystore::{CertificateSlot, Interner};
-use trustmason_plan::change::{Options, Plan};
 use trustmason_plan::finding::{Finding, Kind, Severity};
 use trustmason_plan::observed::ServedLook;
+use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::name::IdentityId;
 use world::{World, host, pool};
 

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trustmason_keystore::Certificate;
-use trustmason_plan::change::{
-    After, Blocked, Change, ChangeId, Deed, DeleteReason, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind,
-    Material, Obstacle, Plan, StoreVerdict, Wait,
-};
+use trustmason_plan::change::{After, Change, ChangeId, Deed, DeleteReason, Material};
 use trustmason_plan::finding::Kind;
 use trustmason_plan::observed::StoreLook;
+use trustmason_plan::outline::{
+    Blocked, EdgeVerdict, IdentityVerdict, IdentityView, ManualKind, Obstacle, Plan, StoreVerdict, Wait,
+};
 use trustmason_plan::verify;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, Rotation, Subject, Write};

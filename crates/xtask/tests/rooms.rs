@@ -31,9 +31,6 @@ const LEFT: &[&str] = &[
     "host::look: near source",
     "host::rollback: breaks copies outlook",
     "host::run: error facts files outcome place windows work write",
-    "plan: change constraints finding observed options outline why",
-    "plan: diff handoff lint overlap settle shelf standing",
-    "plan::settle: issued renew",
 ];
 
 /// A module by its path below the crate: empty for the crate itself.

@@ -28,8 +28,9 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner};
-use trustmason_plan::change::{Deed, Plan};
+use trustmason_plan::change::Deed;
 use trustmason_plan::observed::Observed;
+use trustmason_plan::outline::Plan;
 use trustmason_plan::text::clauses;
 use trustmason_plan::undo;
 use trustmason_plan::{Defect, verify};

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Manual, Plan, StoreVerdict};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
+use trustmason_plan::outline::{Manual, Plan, StoreVerdict};
 use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
 

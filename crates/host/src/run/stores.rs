@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use trustmason_keystore::Fingerprint;
-use trustmason_plan::change::{Change, Deed as ChangeDeed, Material, StoreView};
+use trustmason_plan::change::{Change, Deed as ChangeDeed, Material};
 use trustmason_plan::ledger::Placed;
+use trustmason_plan::outline::StoreView;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::{IdentityId, StoreId};
 

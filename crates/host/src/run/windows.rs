@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{
     Disposition, EditError, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
 };
-use trustmason_plan::change::{Change, Expect, StoreView};
+use trustmason_plan::change::Change;
 use trustmason_plan::observed::Keeper;
+use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::PieceAt;
 use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
-use trustmason_plan::change::{Change, Mint, Plan};
+use trustmason_plan::change::Change;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
+use trustmason_plan::outline::{Mint, Plan};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo::Presented;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
-use trustmason_plan::change::{Change, Expect, StoreView};
+use trustmason_plan::change::Change;
+use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::work::edits;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 

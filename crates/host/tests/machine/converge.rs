@@ -17,8 +17,9 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::Meddler;
 use trustmason_host::run::{RunError, SkipReason, StoreOutcome};
 use trustmason_keystore::{Fingerprint, Format};
-use trustmason_plan::change::{Phase, Plan};
+use trustmason_plan::change::Phase;
 use trustmason_plan::observed::{Input, InputKind};
+use trustmason_plan::outline::Plan;
 use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::{RestartCommand, Rotation};
 
@@ -352,7 +353,7 @@ fn what_is_left_stays_within_the_scope_of_the_newest_run() {
     world.options.hosts = vec!["cvp1*".into()];
     let _ = converge(&world, |_, _| ()).unwrap();
     let reconciler = reconciler(&world);
-    let whole = trustmason_plan::change::Options { hosts: Vec::new(), ..world.options.clone() };
+    let whole = trustmason_plan::outline::Options { hosts: Vec::new(), ..world.options.clone() };
     let left = reconciler.left(&whole, &mut |_| ()).unwrap();
     assert_eq!((left.scope.hosts.as_slice(), left.undone), (["cvp1*".to_owned()].as_slice(), false));
     assert_eq!(left.plan.options.hosts, left.scope.hosts);

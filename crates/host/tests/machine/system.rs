@@ -9,8 +9,9 @@ use trustmason_host::live::{LiveError, SystemStores};
 use trustmason_host::rollback::RollbackError;
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Certificate, Fingerprint, Interner, Store, Unlock, serialised_element, serialised_store};
-use trustmason_plan::change::{Deed, Plan};
+use trustmason_plan::change::Deed;
 use trustmason_plan::finding::Kind;
+use trustmason_plan::outline::Plan;
 use trustmason_spec::topology::{Access, AnchorDef, DeclaredFormat, Disks, Place, Subject, Write};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 

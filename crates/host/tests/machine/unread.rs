@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use trustmason_keystore::{Certificate, Format};
-use trustmason_plan::change::{EdgeVerdict, Plan};
 use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::outline::{EdgeVerdict, Plan};
 use trustmason_spec::topology::Write;
 
 use crate::world::*;

@@ -21,8 +21,8 @@ use trustmason_host::state::State;
 use trustmason_keystore::{
     Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
-use trustmason_plan::change::{Options, Plan};
 use trustmason_plan::observed::Observed;
+use trustmason_plan::outline::{Options, Plan};
 use trustmason_plan::plan;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};

@@ -9,13 +9,13 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Desk;
-use crate::change::{
-    Action, Barrier, ChangeId, Deed, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Phase, Restart, Wait,
-};
+use crate::change::{Action, ChangeId, Deed, Phase};
+use crate::course::Course;
+use crate::course::{Need, Overlap};
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
-use crate::overlap::{self, Need, Overlap};
-use crate::settle::Course;
+use crate::outline::{Barrier, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Restart, Wait};
+use crate::overlap;
 use crate::shell::Command;
 use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};

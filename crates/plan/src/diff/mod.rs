@@ -13,10 +13,13 @@ use trustmason_keystore::{AliasModel, Entry, EntryId, Fingerprint, fold_alias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
-use crate::change::{After, CertificateView, Deed, DeleteReason, Forecast, From, FromKind, Issued, Phase};
+use crate::change::{After, CertificateView, Deed, DeleteReason, From, FromKind, Issued, Phase};
+use crate::course::{Installation, NewKey, Settled};
 use crate::finding::{Finding, Kind, Severity};
+use crate::ground::Ground;
 use crate::observed::{certificate, trusted};
-use crate::settle::{Ground, Installation, NewKey, Settled, Settlement};
+use crate::outline::Forecast;
+use crate::settle::Settlement;
 use crate::standing::Standing;
 use crate::why::Why;
 

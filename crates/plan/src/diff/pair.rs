@@ -8,10 +8,12 @@ use trustmason_keystore::{Entry, Fingerprint};
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
-use crate::change::{Action, Deed, Forecast, From, FromKind, Material, Phase};
+use crate::change::{Action, Deed, From, FromKind, Material, Phase};
+use crate::course::Overlap;
 use crate::finding::{Kind, Severity};
 use crate::observed::StoreFacts;
-use crate::overlap::{self, Overlap, next_alias};
+use crate::outline::Forecast;
+use crate::overlap::{self, next_alias};
 use crate::why::Why;
 
 /// Which of the two.

@@ -6,6 +6,7 @@ use trustmason_keystore::{Certificate, Entry, Fingerprint, fold_alias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
+use crate::by_name;
 use crate::observed::trusted;
 use crate::overlap;
 use crate::settle;
@@ -125,5 +126,5 @@ impl<'a> Comparison<'a> {
 fn could_mean(name: &str, fqdn: &str) -> bool {
     let wildcard =
         name.strip_prefix("*.").is_some_and(|rest| fqdn.split_once('.').is_some_and(|(_, domain)| domain == rest));
-    wildcard || settle::is_name_of(name, fqdn)
+    wildcard || by_name::is_name_of(name, fqdn)
 }

@@ -8,10 +8,10 @@ use trustmason_spec::topology::{Anchor, Edge, Subject};
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, deletion, is_foreign_ca, view};
 use crate::change::{After, CertificateView, Deed, DeleteReason, FromKind, Material, Phase};
+use crate::course::{Asked, Course, Installation, NewKey};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{StoreFacts, certificate};
 use crate::overlap;
-use crate::settle::{Asked, Course, Installation, NewKey};
 use crate::text;
 use crate::why::Why;
 

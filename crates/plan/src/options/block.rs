@@ -30,7 +30,7 @@ pub fn forbidden(def: &OptionsDef) -> impl Iterator<Item = &SettingDef> {
 }
 
 /// One setting as it should be written.
-pub(super) fn line(def: &OptionsDef, setting: &SettingDef) -> String {
+pub(crate) fn line(def: &OptionsDef, setting: &SettingDef) -> String {
     let value = value(setting);
     match def.syntax {
         OptionsSyntax::Ini => format!("{} = {value}", setting.name),

@@ -2,7 +2,7 @@
 
 /// How a written path stands to the one that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Path {
+pub(crate) enum Path {
     /// It is the same.
     Same,
     /// The same but for upper and lower case, on a system where that counts.
@@ -14,7 +14,7 @@ pub(super) enum Path {
 }
 
 /// Compares paths of one host. On Windows case and the kind of slash do not count.
-pub(super) fn path(meant: &str, written: &str) -> Path {
+pub(crate) fn path(meant: &str, written: &str) -> Path {
     if meant == written {
         return Path::Same;
     }
@@ -40,13 +40,13 @@ pub(super) fn path(meant: &str, written: &str) -> Path {
 
 /// Whether a text that is no path from the top of a disk may be the one that is meant when the product has filled in a variable,
 /// or has put its working folder before it.
-pub(super) fn may_become(meant: &str, written: &str) -> bool {
+pub(crate) fn may_become(meant: &str, written: &str) -> bool {
     let name = |path: &str| path.rsplit(['\\', '/']).next().unwrap_or_default().to_lowercase();
     !is_absolute(written) && (written.contains(['%', '$']) || name(written) == name(meant))
 }
 
 /// Whether a text is a path from the top of a disk.
-pub(super) fn is_absolute(text: &str) -> bool {
+pub(crate) fn is_absolute(text: &str) -> bool {
     drive(text).is_some() || text.starts_with('/') || text.starts_with(r"\\")
 }
 
@@ -76,12 +76,12 @@ fn is_short(step: &str) -> bool {
 }
 
 /// Two edits or fewer from a word, in any case: near enough to be meant, and to be no secret.
-pub(super) fn is_near(text: &str, word: &str) -> bool {
+pub(crate) fn is_near(text: &str, word: &str) -> bool {
     text.len() <= word.len() + 2 && strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()) <= 2
 }
 
 /// A word for a kind of store that some product has.
-pub(super) fn is_format(text: &str) -> bool {
+pub(crate) fn is_format(text: &str) -> bool {
     ["jks", "jceks", "pkcs12", "pem", "mscapi", "mscap", "pfx", "p12", "der"].contains(&text.to_lowercase().as_str())
 }
 

@@ -7,12 +7,11 @@
 
 mod arguments;
 mod batch;
-mod block;
-mod compare;
+pub(crate) mod block;
+pub(crate) mod compare;
 mod decode;
 mod given;
 mod ini;
-mod lint;
 mod names;
 mod read;
 mod seen;
@@ -25,6 +24,5 @@ mod tests;
 
 pub use block::{block, forbidden};
 pub use given::{Given, Raw, Reading, SectionLook, Spelling};
-pub(crate) use lint::findings;
 pub use read::read;
 pub use seen::{OptionsFacts, OptionsLook, PasswordLook, Said, ValueLook, sift};

@@ -9,6 +9,7 @@ use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, OptionsSyntax, 
 
 use super::*;
 use crate::finding::{Finding, Kind, Severity};
+use crate::lint::options::findings;
 use crate::observed::{Observed, StoreFacts, StoreLook};
 
 /// A password that no output may ever hold.

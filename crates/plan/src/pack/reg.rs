@@ -8,9 +8,9 @@ use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::{Resolved, file_name};
-use crate::change::{Manual, ManualItem, Withdrawal};
 use crate::inline;
 use crate::markdown::{self, Markdown};
+use crate::outline::{Manual, ManualItem, Withdrawal};
 use crate::shell::{Command, Shell};
 use crate::text;
 

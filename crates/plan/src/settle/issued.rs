@@ -14,14 +14,16 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::topology::{IdentityDef, Source};
 
-use super::Ground;
-use super::course::{Asked, Course, KeyPlace, Request, Settled};
-use super::renew::{self, Draft};
+use super::anew::{self, Draft};
 use crate::authority::{self, Judged};
-use crate::change::{From, FromKind, Material, Obstacle};
+use crate::change::{From, FromKind, Material};
+use crate::course::Next;
+use crate::course::{Asked, Course, KeyPlace, Request, Settled};
 use crate::finding::{Finding, Kind};
+use crate::ground::Ground;
 use crate::observed::StagedKey;
-use crate::overlap::{self, Next};
+use crate::outline::Obstacle;
+use crate::overlap;
 use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
@@ -184,7 +186,7 @@ fn arrived(
         reason,
         findings: place.findings,
     };
-    renew::with_reply(ground, def, place.home, draft, renew::Reply { next, issuers, from })
+    anew::with_reply(ground, def, place.home, draft, anew::Reply { next, issuers, from })
 }
 
 /// Its authority cannot be used.

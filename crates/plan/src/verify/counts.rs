@@ -1,7 +1,7 @@
 //! The last line of a plan, and its list of what is blocked, against what is in the plan.
 
 use super::Defect;
-use crate::change::Plan;
+use crate::outline::Plan;
 
 /// Where the summary or the list of what is blocked says otherwise.
 pub(super) fn defects(plan: &Plan) -> Vec<Defect> {

@@ -6,8 +6,9 @@ use trustmason_keystore::{EntryId, fold_alias};
 use trustmason_spec::name::StoreId;
 
 use super::Desk;
-use crate::change::{After, Change, Deed, DeleteReason, EdgeVerdict, Material};
+use crate::change::{After, Change, Deed, DeleteReason, Material};
 use crate::finding::Kind;
+use crate::outline::EdgeVerdict;
 
 /// Whether a finding is one that is mended by deleting for that reason.
 fn mends(because: DeleteReason, finding: Kind) -> bool {

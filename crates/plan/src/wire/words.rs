@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::Format;
 
-use crate::change::{EdgeVerdict, StoreVerdict, Wait};
+use crate::outline::{EdgeVerdict, StoreVerdict, Wait};
 
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? })+) => {

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_keystore::{EntryKind, Fingerprint};
-use trustmason_plan::change::{Plan, StoreVerdict};
 use trustmason_plan::ledger::{Ack, Ledger, Placed, Seen};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::notice;
 use trustmason_plan::observed::{StoreLook, Unclear};
+use trustmason_plan::outline::{Plan, StoreVerdict};
 use trustmason_plan::undo::{self, After, Presented, Restored, Undo};
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 

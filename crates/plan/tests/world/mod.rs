@@ -20,13 +20,14 @@ use trustmason_keystore::{
     Certificate, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
     Unlock,
 };
-use trustmason_plan::change::{Deed, Expect, Options, Plan, StoreVerdict};
+use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{
     FailureClass, HostLook, KeyLook, Observed, ReadFailure, SourceLook, StagedKey, StagedLook, StoreFacts, StoreLook,
     Unclear,
 };
+use trustmason_plan::outline::{Expect, Options, Plan, StoreVerdict};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};

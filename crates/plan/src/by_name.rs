@@ -3,15 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::{Certificate, Entry, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::IdentityDef;
 
-use super::Ground;
 use crate::authority;
+use crate::ground::Ground;
 use crate::observed::{Observed, ServedLook};
 
 impl Ground<'_> {
+    /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
+    pub(crate) fn leaves(&self, entry: &Entry) -> bool {
+        let Some(slot) = crate::observed::trusted(entry) else { return false };
+        self.topology.distrust.contains_key(&slot.fingerprint())
+            || slot.certificate().is_some_and(|c| self.is_retired(c))
+    }
+
     /// Whether every name a certificate carries is a retired host's.
     pub(crate) fn is_retired(&self, certificate: &Certificate) -> bool {
         if self.topology.retired.is_empty() {
@@ -29,7 +36,7 @@ impl Ground<'_> {
 }
 
 /// What services were seen to present.
-pub(super) fn served(observed: &Observed) -> impl Iterator<Item = (&IdentityId, Fingerprint)> {
+pub(crate) fn served(observed: &Observed) -> impl Iterator<Item = (&IdentityId, Fingerprint)> {
     observed.served.iter().filter_map(|(id, look)| match look {
         ServedLook::Presented(slot) => Some((id, slot.fingerprint())),
         ServedLook::Unreachable(_) => None,
@@ -39,7 +46,7 @@ pub(super) fn served(observed: &Observed) -> impl Iterator<Item = (&IdentityId, 
 /// The hosts that a certificate is deleted for, if it may be deleted by its names at all: it is no CA's, and every name on it is
 /// the full name of one of these hosts. A common name that is the first label of such a name means the host that is named in
 /// full beside it; alone it may be anybody's.
-pub(super) fn named_in_full<'h>(
+pub(crate) fn named_in_full<'h>(
     certificate: &Certificate,
     host: &dyn Fn(&str) -> Option<&'h str>,
 ) -> Option<BTreeSet<&'h str>> {

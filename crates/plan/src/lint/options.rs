@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use trustmason_keystore::Format;
 use trustmason_spec::topology::{OptionsAt, OptionsDef, SettingDef, Wanted};
 
-use super::block;
-use super::compare::{self, Path};
-use super::given::{SectionLook, Spelling};
-use super::seen::{OptionsFacts, OptionsLook, PasswordLook, Said, ValueLook};
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::{Observed, StoreLook};
+use crate::options::block::line;
+use crate::options::compare::{self, Path};
+use crate::options::{OptionsFacts, OptionsLook, PasswordLook, Said, SectionLook, Spelling, ValueLook};
 use crate::text::escape;
 
 /// The findings of one host's options files.
@@ -340,7 +339,7 @@ impl File<'_> {
     }
 
     fn right(&self, setting: &SettingDef) -> String {
-        format!("`{}`", escape(&block::line(self.def, setting)))
+        format!("`{}`", escape(&line(self.def, setting)))
     }
 }
 

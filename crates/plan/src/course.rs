@@ -1,15 +1,19 @@
 //! What becomes of an identity. It is one course, never two: what is made, what is waited for and which state the identity is in
 //! are read off it.
 
+mod overlap;
+
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use crate::change::{From, IdentityState, Material, Mint, Obstacle};
+use crate::change::{From, Material};
 use crate::finding::{Finding, Kind, Severity};
-use crate::overlap::{Overlap, Stage};
+use crate::outline::{IdentityState, Mint, Obstacle};
 use crate::why::Why;
+
+pub(crate) use overlap::{Need, Next, Overlap, Stage};
 
 /// A subject, settled.
 pub(crate) struct Settled {
@@ -196,7 +200,7 @@ impl Course {
 
 impl Settled {
     /// Of a subject whose certificate cannot be told.
-    pub(super) fn unknown(why: Why) -> Self {
+    pub(crate) fn unknown(why: Why) -> Self {
         Self { asked: Err(why), present: None, course: Course::Unknown, findings: Vec::new() }
     }
 

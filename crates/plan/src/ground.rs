@@ -1,0 +1,25 @@
+//! What every judgement of a plan is made from: what is wanted, what was seen, the moment, and what both were sorted by.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::Topology;
+
+use crate::authority::Authorities;
+use crate::index::Index;
+use crate::observed::Observed;
+use crate::outline::Options;
+use crate::standing::{Selection, Standing};
+
+/// What a judgement needs to know.
+pub(crate) struct Ground<'a> {
+    pub topology: &'a Topology,
+    pub observed: &'a Observed,
+    pub standings: &'a BTreeMap<StoreId, Standing<'a>>,
+    pub selection: &'a Selection,
+    pub options: &'a Options,
+    pub now: Timestamp,
+    pub index: &'a Index<'a>,
+    pub authorities: &'a Authorities<'a>,
+}

@@ -1,0 +1,39 @@
+//! The topology, sorted by what is asked of it again and again.
+
+use std::collections::BTreeMap;
+
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject, Topology};
+
+/// The topology by what is asked of it once for every store; made once for a plan.
+pub(crate) struct Index<'a> {
+    /// The edges that end in a store, with their numbers, by id.
+    pub edges_of: BTreeMap<&'a StoreId, Vec<(usize, &'a Edge)>>,
+    /// The edges that begin at a subject, by id.
+    pub trusters_of: BTreeMap<&'a Subject, Vec<&'a Edge>>,
+    /// The identities whose key entries live in a store.
+    pub homes: BTreeMap<&'a StoreId, Vec<&'a IdentityDef>>,
+}
+
+impl<'a> Index<'a> {
+    /// `wide` has the edges that issuers ask for; who trusts an identity says the topology as it was written.
+    pub(crate) fn of(written: &'a Topology, wide: &'a Topology) -> Self {
+        let mut index = Self { edges_of: BTreeMap::new(), trusters_of: BTreeMap::new(), homes: BTreeMap::new() };
+        let mut edges: Vec<(usize, &Edge)> = wide.edges.iter().enumerate().collect();
+        edges.sort_by_key(|(_, edge)| &edge.id);
+        for (number, edge) in edges {
+            index.edges_of.entry(&edge.store).or_default().push((number, edge));
+        }
+        let mut edges: Vec<&Edge> = written.edges.iter().collect();
+        edges.sort_by_key(|edge| &edge.id);
+        for edge in edges {
+            index.trusters_of.entry(&edge.subject).or_default().push(edge);
+        }
+        for def in wide.identities.values() {
+            if let Source::KeyEntry { store, .. } = &def.source {
+                index.homes.entry(store).or_default().push(def);
+            }
+        }
+        index
+    }
+}

@@ -1,0 +1,255 @@
+//! An identity that is made anew: without an outage where somebody may rely on its present certificate, at once where nobody does,
+//! or not at all.
+
+use super::{Held, find_key};
+use crate::change::{From, FromKind, Material};
+use crate::constraints::{self, End, Fault, Terms};
+use crate::course::{Asked, Course, Installation, KeyPlace, NewKey, Next, Settled};
+use crate::finding::{Finding, Kind, Severity};
+use crate::ground::Ground;
+use crate::observed::StagedKey;
+use crate::overlap;
+use crate::standing::Standing;
+use crate::text;
+use crate::why::Why;
+use std::sync::Arc;
+use trustmason_keystore::{Certificate, EntryId, Fingerprint};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject};
+
+/// Makes an identity anew without an outage where somebody may rely on its present certificate; at once where nobody does.
+pub(super) fn renew_staged(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    draft: Draft<'_>,
+    staged: Option<&StagedKey>,
+    from: From,
+) -> Settled {
+    let Some(current) = draft.current.clone().filter(|c| overlap::is_in_use(ground, def, c, draft.finding)) else {
+        return renew(ground, def, home, draft);
+    };
+    let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
+    if staged.is_none() {
+        if !home.selected {
+            // Nobody asked to judge it, and until somebody does its trusters have what they need.
+            return Settled {
+                asked,
+                present: Some(current),
+                course: Course::Stuck { obstacle: None },
+                findings: Vec::new(),
+            };
+        }
+        if home.blocking().is_some() || newer_elsewhere(ground, def, &current).is_some() {
+            return renew(ground, def, home, draft);
+        }
+    }
+    let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
+    let place = KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() };
+    let overlap = match staged {
+        Some(look) => {
+            let installation = Installation {
+                place,
+                entry,
+                finding: Kind::RotationWaiting,
+                severity: overlap::patience(ground, look.since),
+                reason: "every truster knows its next certificate".to_owned(),
+                key: NewKey::Staged(Arc::clone(&look.certificate)),
+            };
+            overlap::go_on(ground, def, home, &current, Next::of(look), installation)
+        }
+        None => {
+            // A wish is no fault.
+            let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
+            let severity = if wished { Severity::Info } else { finding.severity() };
+            let told = Finding::of_identity(finding, &def.id, reason).with_severity(severity);
+            findings.push(told.at(super::stored(alias), Some(current.fingerprint())));
+            overlap::begin(ground, def, &current, place)
+        }
+    };
+    findings.extend(overlap::findings(ground, def, &overlap));
+    Settled { asked, present: Some(current), course: Course::Rotate(Box::new(overlap)), findings }
+}
+
+/// A CA's reply that passed its guards.
+pub(super) struct Reply {
+    pub next: Next,
+    /// Who issued it, nearest first.
+    pub issuers: Vec<Arc<Certificate>>,
+    /// The file.
+    pub from: From,
+}
+
+/// Brings a CA's reply to its identity: where somebody relies on the present certificate not before all know the issuers.
+pub(super) fn with_reply(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    home: &Standing<'_>,
+    draft: Draft<'_>,
+    reply: Reply,
+) -> Settled {
+    let Draft { alias, entry, current, finding, reason, mut findings } = draft;
+    let Reply { next, issuers, from } = reply;
+    let leaf = Arc::clone(&next.certificate);
+    // Until then its trusters need what it presents now.
+    let material = Material::Known(Arc::clone(current.as_ref().unwrap_or(&leaf)));
+    let asked = Ok(Asked { material, from: Some(from.clone()) });
+    let installation = Installation {
+        place: KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() },
+        entry,
+        finding,
+        severity: overlap::patience(ground, next.since),
+        reason,
+        key: NewKey::Replied { leaf, issuers, from },
+    };
+    let in_use = current.as_ref().filter(|c| overlap::is_staged(def) && overlap::is_in_use(ground, def, c, finding));
+    let course = if let Some(current) = in_use {
+        let installation = Installation {
+            finding: Kind::RotationWaiting,
+            reason: "every truster knows the issuers of its reply".to_owned(),
+            ..installation
+        };
+        let overlap = overlap::go_on(ground, def, home, current, next, installation);
+        findings.extend(overlap::findings(ground, def, &overlap));
+        Course::Rotate(Box::new(overlap))
+    } else if home.selected && home.blocking().is_none() {
+        Course::Renew(installation)
+    } else {
+        Course::Replied
+    };
+    Settled { asked, present: current, course, findings }
+}
+
+/// Findings that do not by themselves demand a new certificate.
+pub(super) fn soft_findings(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    current: &Certificate,
+    faults: &[Fault],
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = faults
+        .iter()
+        .filter(|f| !f.demands_new())
+        .map(|f| Finding::of_identity(f.kind(), &def.id, f.to_string()).at(None, Some(current.fingerprint())))
+        .collect();
+    let terms =
+        Terms { renew_before_days: def.renew_before_days, warn_before_days: ground.topology.policy.warn_before_days };
+    if constraints::dates(current, terms, ground.now).end == End::Soon {
+        let message = format!("it ends on {}", text::day(current.not_after()));
+        findings.push(Finding::of_identity(Kind::Expiring, &def.id, message).at(None, Some(current.fingerprint())));
+    }
+    findings
+}
+
+/// A certificate that is to be made anew, and why.
+pub(super) struct Draft<'a> {
+    pub alias: &'a str,
+    pub entry: Option<EntryId>,
+    pub current: Option<Arc<Certificate>>,
+    pub finding: Kind,
+    pub reason: String,
+    pub findings: Vec<Finding>,
+}
+
+pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft: Draft<'_>) -> Settled {
+    let blocked = if let Some(finding) = standing.blocking() {
+        Some(Why::SourceBlocked { store: standing.def.id.clone(), finding })
+    } else if !standing.selected {
+        Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
+    } else {
+        truster_left_behind(ground, def, &standing.def.id, &draft)
+    };
+    if let Some(why) = blocked {
+        let mut findings = draft.findings;
+        if standing.selected {
+            let message = format!("{}; {why}", draft.reason);
+            let finding = Finding::of_identity(why.finding(), &def.id, message);
+            findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
+        }
+        return Settled { asked: Err(why), present: draft.current, course: Course::Stuck { obstacle: None }, findings };
+    }
+    // Who asks for a new key gets one that did not lie about.
+    let resumed = overlap::staged(ground, def, draft.current.as_deref())
+        .filter(|_| !ground.options.replace.contains(&def.id))
+        .map(|look| &look.certificate);
+    let (material, key) = match resumed {
+        Some(certificate) => (Material::Known(Arc::clone(certificate)), NewKey::Staged(Arc::clone(certificate))),
+        None => (Material::Minted(def.id.clone()), NewKey::Made),
+    };
+    let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
+    let installation = Installation {
+        place: KeyPlace { store: standing.def.id.clone(), alias: draft.alias.to_owned() },
+        entry: draft.entry,
+        finding: draft.finding,
+        severity: draft.finding.severity(),
+        reason: draft.reason,
+        key,
+    };
+    Settled {
+        asked: Ok(Asked { material, from: Some(from) }),
+        present: draft.current,
+        course: Course::Renew(installation),
+        findings: draft.findings,
+    }
+}
+
+/// Whether a truster has, at the edge's own alias, a later certificate of the identity that we did not place there.
+fn holds_newer(
+    ground: &Ground<'_>,
+    def: &IdentityDef,
+    edge: &Edge,
+    truster: &Standing<'_>,
+    current: &Certificate,
+) -> bool {
+    let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
+    entries.filter(|e| e.alias.as_deref() == edge.alias.as_deref() && edge.alias.is_some()).any(|entry| {
+        let Some(held) = crate::observed::certificate(entry) else { return false };
+        let print = held.fingerprint();
+        let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));
+        held.not_before() > current.not_before()
+            && constraints::names(held, def)
+            && !ours
+            && !ground.observed.ledger.predecessors.contains_key(&print)
+            && !ground.topology.distrust.contains_key(&print)
+            && !is_somebodys(ground, print)
+    })
+}
+
+/// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
+fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
+    ground.index.homes.values().flatten().any(|def| {
+        let Source::KeyEntry { store, alias } = &def.source else { return false };
+        let Some(facts) = ground.standings.get(store).and_then(Standing::facts) else { return false };
+        match find_key(ground, facts, alias) {
+            Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
+            Held::Other(_) | Held::Nothing => false,
+        }
+    })
+}
+
+/// A new certificate must reach every truster in the same run: one outside the selection, one that cannot be written, or one
+/// that knows better would break.
+fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, draft: &Draft<'_>) -> Option<Why> {
+    let subject = Subject::Identity(def.id.clone());
+    // What nobody can use any more is not worth waiting for.
+    let works = draft.current.is_some() && !overlap::is_useless(draft.finding);
+    let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
+    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+        let id = &truster.def.id;
+        if !truster.selected {
+            return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });
+        }
+        if let Some(finding) = truster.blocking().filter(|_| works && !truster.is_hand_off() && id != home) {
+            return Some(Why::TrusterBlocked { identity: def.id.clone(), truster: id.clone(), finding });
+        }
+        holds_newer(ground, def, edge, truster, draft.current.as_deref()?)
+            .then(|| Why::Newer { identity: def.id.clone(), truster: id.clone() })
+    })
+}
+
+/// A truster that knows better than the identity's own store.
+fn newer_elsewhere<'a>(ground: &Ground<'a>, def: &IdentityDef, current: &Certificate) -> Option<&'a StoreId> {
+    overlap::trusters(ground, &def.id)
+        .find(|(edge, truster)| holds_newer(ground, def, edge, truster, current))
+        .map(|(edge, _)| &edge.store)
+}
