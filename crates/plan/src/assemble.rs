@@ -20,6 +20,7 @@ use crate::finding::{Finding, Kind};
 use crate::observed::{HostLook, Observed};
 use crate::overlap::Overlap;
 use crate::settle::{self, Ground, Index, Settled};
+use crate::site::Site;
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
@@ -550,10 +551,7 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: standing
-            .facts
-            .map(|f| f.path.clone())
-            .or_else(|| standing.creatable.then(|| standing.path.clone().into())),
+        site: Site::of(standing.def).filter(|_| standing.facts.is_some() || standing.creatable),
         format: standing.facts.map(|f| f.format),
         state,
         expect,

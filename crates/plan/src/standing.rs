@@ -11,6 +11,7 @@ use crate::change::Options;
 use crate::finding::Kind;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
 use crate::settle::Index;
+use crate::site::Site;
 use crate::why::Why;
 
 /// One store's standing.
@@ -87,11 +88,7 @@ fn one<'a>(
     index: &Index<'a>,
     def: &'a StoreDef,
 ) -> Standing<'a> {
-    let shown = match &def.place {
-        Place::File(p) | Place::Directory(p) => p.shown.clone(),
-        Place::Pair { certificate, .. } => certificate.shown.clone(),
-        Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
-    };
+    let shown = Site::of(def).map(|site| site.path()).unwrap_or_default();
     let mut standing = Standing {
         def,
         facts: None,
@@ -115,14 +112,14 @@ fn one<'a>(
     }
     match observed.stores.get(&def.id) {
         Some(StoreLook::Readable(facts)) => {
-            standing.path = facts.path.display().to_string();
+            standing.path.clone_from(&facts.path);
             standing.facts = Some(facts);
             standing.blocked = wrong_format(def, facts)
                 .or_else(|| emptied(index, def, facts))
                 .or_else(|| jvm_unloadable(topology, facts));
         }
         Some(StoreLook::Absent { path, parent }) => {
-            standing.path = path.display().to_string();
+            standing.path.clone_from(path);
             if standing.hand_off {
                 standing.unobserved = true;
             } else if def.create && *parent {
@@ -134,7 +131,7 @@ fn one<'a>(
         }
         Some(StoreLook::Unreadable(failure)) => {
             if let Some(path) = &failure.path {
-                standing.path = path.display().to_string();
+                standing.path.clone_from(path);
             }
             standing.blocked = Some(Why::StoreUnreadable { class: failure.class, message: failure.message.clone() });
         }
@@ -188,7 +185,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
         class: FailureClass::WrongFormat,
         message: format!(
             "{} is {}, the role needs {}; restore the right file or declare its format in `stores:`",
-            facts.path.display(),
+            facts.path,
             facts.format.as_str(),
             def.format.as_str()
         ),
@@ -198,7 +195,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
 /// Filling an empty identity store with trust would make it look like one that only lost its keys.
 fn emptied(index: &Index<'_>, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == Write::Direct);
-    (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.display().to_string() })
+    (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.clone() })
 }
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
