@@ -89,12 +89,6 @@ impl Pair {
     pub(crate) fn path_of(&self, part: &str) -> &Path {
         if part == KEY { &self.key } else { &self.certificate }
     }
-
-    /// Every folder one of its files is in.
-    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
-        let own = [&self.certificate, &self.key].into_iter();
-        own.chain(&self.previous).chain(&self.copies).filter_map(|path| path.parent())
-    }
 }
 
 /// One digest for both halves; `None` where neither is there.

@@ -107,7 +107,7 @@ impl<'a> Sites<'a> {
         let Some(def) = self.topology.stores.get(id) else { return Vec::new() };
         let parent = |path: &HostPath| self.found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
         match &def.place {
-            Place::File(path) => parent(path).into_iter().collect(),
+            Place::File(path) => self.found(path).ok().and_then(own_folder).into_iter().collect(),
             Place::Directory(path) => self.found(path).into_iter().collect(),
             Place::Pair { .. } => pair_paths(&def.place).filter_map(parent).collect(),
             Place::Windows => Vec::new(),
@@ -124,6 +124,14 @@ impl<'a> Sites<'a> {
             }
             Err(error) => Err(SiteError::Unseen(error.why())),
         }
+    }
+}
+
+/// The folder itself where a store that is declared as a file is one, else the folder the file is in.
+fn own_folder(path: PathBuf) -> Option<PathBuf> {
+    match disk::facts_if_there(&path) {
+        Ok(Some(facts)) if facts.is_folder() => Some(path),
+        Ok(_) | Err(_) => path.parent().map(Path::to_owned),
     }
 }
 

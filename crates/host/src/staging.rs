@@ -201,7 +201,7 @@ pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Inte
     key_at(path, password, certificates).map_or_else(
         |failed| {
             StagedLook::Unreadable(ReadFailure {
-                path: Some(path.to_owned()),
+                path: Some(path.display().to_string()),
                 class: FailureClass::Unreadable,
                 sha256: None,
                 message: failed.into_error(path).to_string(),

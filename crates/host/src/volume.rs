@@ -158,6 +158,15 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Where it is, or would be.
+    pub fn into_path(self) -> PathBuf {
+        match self {
+            Self::Found(path) | Self::Absent { path, .. } => path,
+        }
+    }
+}
+
 /// Why a path cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum PathError {

@@ -23,6 +23,7 @@ use crate::outline::{
     StoreVerdict, StoreView, Summary,
 };
 use crate::settle;
+use crate::site::Site;
 use crate::standing::{self, Selection, Standing};
 use crate::verify::verify;
 use crate::why::Why;
@@ -470,7 +471,7 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        file: facts.map(|f| f.path.clone()).or_else(|| standing.is_vacant().then(|| standing.path.clone().into())),
+        site: Site::of(standing.def).filter(|_| facts.is_some() || standing.is_vacant()),
         format: facts.map(|f| f.format),
         state: standing.state(),
         expect: standing.expect(),

@@ -72,8 +72,8 @@ pub enum StoreLook {
     Readable(Box<StoreFacts>),
     /// There is no such file.
     Absent {
-        /// Where it would be.
-        path: PathBuf,
+        /// Where the machine that looked would find it; for people.
+        path: String,
         /// Whether the folder is there.
         parent: bool,
     },
@@ -86,8 +86,8 @@ pub enum StoreLook {
 /// Why a store or file did not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFailure {
-    /// The file, where one was found.
-    pub path: Option<PathBuf>,
+    /// Where the machine that looked found it, where something was found; for people.
+    pub path: Option<String>,
     /// The class of failure.
     pub class: FailureClass,
     /// The digest of the bytes, where they could be read.
@@ -110,8 +110,8 @@ pub enum FailureClass {
 /// A store that opened.
 #[derive(Clone, Debug)]
 pub struct StoreFacts {
-    /// The real file (links followed) or folder.
-    pub path: PathBuf,
+    /// Where the machine that looked found it (links followed); for people. Where the store is, the spec says.
+    pub path: String,
     /// Device and inode, or whatever tells one file from another here; `None` where nothing does.
     pub file: Option<(u64, u64)>,
     /// SHA-256 over the file's bytes (a folder: over names and digests of its files).

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,6 +15,7 @@ use crate::change::{Action, Change, ChangeId, Material, Phase};
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
 use crate::observed::Input;
+use crate::site::Site;
 use crate::target::{Called, HandOffTarget};
 use crate::why::Why;
 
@@ -75,10 +75,10 @@ pub enum StoreState {
 pub struct StoreView {
     /// Its id.
     pub id: StoreId,
-    /// Where it is.
+    /// Where the machine that looked found it, or would look for it; for people.
     pub path: String,
-    /// The real file, for the executor.
-    pub file: Option<PathBuf>,
+    /// Where it is, for the executor; `None` where nothing can be written.
+    pub site: Option<Site>,
     /// The format found, or the one it will be made in.
     pub format: Option<Format>,
     /// Its state.

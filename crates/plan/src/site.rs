@@ -1,10 +1,11 @@
-//! Where a part of a store is, in the words of its host: what a record holds that outlives the run, the working folder and the
-//! machine that wrote it. Nothing here is a path of this machine.
+//! Where a store is ([`Site`]), and where a part of one is ([`PieceAt`]), in the words of the host: what a plan says, and a record
+//! holds that outlives the run, the working folder and the machine that wrote it. Nothing here is a path of this machine.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trustmason_spec::name::Fqdn;
+use trustmason_spec::topology::{HostPath, Place, StoreDef};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 /// A file or folder as its host calls it: `C:\Cisco\CVP\conf\security\.keystore` of `cvp1.acme.example`.
@@ -14,6 +15,73 @@ pub struct FileAt {
     pub host: Fqdn,
     /// The path as the host writes it.
     pub path: String,
+}
+
+impl FileAt {
+    /// What a spec names so.
+    pub fn of(path: &HostPath) -> Self {
+        Self { host: path.host.clone(), path: path.shown.clone() }
+    }
+}
+
+/// Where a store is, whether or not something is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// One file.
+    File(FileAt),
+    /// A folder of files.
+    Folder(FileAt),
+    /// A certificate and its key, two files.
+    Pair {
+        /// The certificate's.
+        certificate: FileAt,
+        /// The key's.
+        key: FileAt,
+    },
+    /// Certificate stores of a Windows system.
+    System {
+        /// The host.
+        host: Fqdn,
+        /// Whose stores they are, and which certificate belongs into which.
+        place: SystemPlace,
+    },
+}
+
+impl Site {
+    /// Where the spec has a store; `None` where it says that it is the system's and not which.
+    pub fn of(def: &StoreDef) -> Option<Self> {
+        Some(match &def.place {
+            Place::File(path) => Self::File(FileAt::of(path)),
+            Place::Directory(path) => Self::Folder(FileAt::of(path)),
+            Place::Pair { certificate, key, .. } => {
+                Self::Pair { certificate: FileAt::of(certificate), key: FileAt::of(key) }
+            }
+            Place::Windows => Self::System { host: def.id.host.clone(), place: def.system.clone()? },
+        })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Fqdn {
+        match self {
+            Self::File(at) | Self::Folder(at) | Self::Pair { certificate: at, .. } => &at.host,
+            Self::System { host, .. } => host,
+        }
+    }
+
+    /// The path as the host writes it: of a pair that of its certificate, of a system store the one a spec has for it.
+    pub fn path(&self) -> String {
+        match self {
+            Self::File(at) | Self::Folder(at) | Self::Pair { certificate: at, .. } => at.path.clone(),
+            Self::System { place, .. } => place.to_string(),
+        }
+    }
+}
+
+/// For people: `FQDN PATH`.
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host(), self.path())
+    }
 }
 
 /// One part of a store that is written in one step: a file, or one of the system stores of a Windows host.

@@ -11,6 +11,7 @@ use crate::finding::Kind;
 use crate::index::Index;
 use crate::observed::{FailureClass, HostLook, Observed, StoreFacts, StoreLook};
 use crate::outline::{Expect, Options, StoreState};
+use crate::site::Site;
 use crate::why::Why;
 
 /// One store's standing.
@@ -112,11 +113,7 @@ fn one<'a>(
     index: &Index<'a>,
     def: &'a StoreDef,
 ) -> Standing<'a> {
-    let shown = match &def.place {
-        Place::File(p) | Place::Directory(p) => p.shown.clone(),
-        Place::Pair { certificate, .. } => certificate.shown.clone(),
-        Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
-    };
+    let shown = Site::of(def).map(|site| site.path()).unwrap_or_default();
     let (sight, path) = sight(topology, observed, index, def, &shown);
     Standing { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
 }
@@ -148,10 +145,10 @@ fn sight<'a>(
                 None if by_hand => Sight::Mirror(facts),
                 None => Sight::Open(facts),
             };
-            (sight, Some(facts.path.display().to_string()))
+            (sight, Some(facts.path.clone()))
         }
         Some(StoreLook::Absent { path, parent }) => {
-            let path = path.display().to_string();
+            let path = path.clone();
             let sight = if by_hand {
                 Sight::Unseen
             } else if def.create && *parent {
@@ -164,7 +161,7 @@ fn sight<'a>(
         }
         Some(StoreLook::Unreadable(failure)) => {
             let why = Why::StoreUnreadable { class: failure.class, message: failure.message.clone() };
-            let path = failure.path.as_ref().map(|path| path.display().to_string());
+            let path = failure.path.clone();
             (Sight::Blocked { found: Found::Closed, why }, path)
         }
         Some(StoreLook::Unobserved) => (Sight::Unseen, None),
@@ -215,7 +212,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
         class: FailureClass::WrongFormat,
         message: format!(
             "{} is {}, the role needs {}; restore the right file or declare its format in `stores:`",
-            facts.path.display(),
+            facts.path,
             facts.format.as_str(),
             def.format.as_str()
         ),
@@ -225,7 +222,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
 /// Filling an empty identity store with trust would make it look like one that only lost its keys.
 fn emptied(index: &Index<'_>, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == Write::Direct);
-    (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.display().to_string() })
+    (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.clone() })
 }
 
 /// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.

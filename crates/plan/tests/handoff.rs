@@ -4,7 +4,6 @@
 use crate::world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
@@ -69,7 +68,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
         id.clone(),
         StoreLook::Readable(Box::new(StoreFacts {
             shelves: Default::default(),
-            path: PathBuf::from("hosts/tomcat-trust"),
+            path: "hosts/tomcat-trust".to_owned(),
             file: None,
             sha256: digest,
             format: store.format(),

@@ -129,13 +129,14 @@ impl Disk {
     /// Changes a store of the system. What it does there are steps of the system's own; here it is one.
     pub(crate) fn system(
         &self,
-        path: &Path,
+        store: &str,
         act: impl FnOnce() -> Result<(), crate::live::LiveError>,
     ) -> Result<(), crate::live::LiveError> {
-        match self.gate.pass(Step::Write, path) {
+        // The gate is asked with the store's name in the place of a file's.
+        match self.gate.pass(Step::Write, Path::new(store)) {
             Fate::Go => act(),
             Fate::Fail(error) | Fate::Half(error) => {
-                Err(crate::live::LiveError(format!("cannot change {}: {error}", path.display())))
+                Err(crate::live::LiveError(format!("cannot change {store}: {error}")))
             }
         }
     }

@@ -10,7 +10,6 @@ mod system;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use trustmason_keystore::{EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
@@ -222,9 +221,4 @@ pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Fingerprint {
     let print = Fingerprint::of(&bytes);
     let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
     store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)
-}
-
-/// What a plan and a journal call a system store.
-pub(crate) fn path_of(place: &SystemPlace, store: SystemStore) -> PathBuf {
-    PathBuf::from(place.path(store))
 }

@@ -125,7 +125,7 @@ impl From<OpenError> for ReadFailure {
             },
         };
         let message = error.to_string();
-        Self { path: Some(error.path), class, sha256: error.sha256, message }
+        Self { path: Some(error.path.display().to_string()), class, sha256: error.sha256, message }
     }
 }
 
@@ -194,7 +194,7 @@ pub(super) fn facts<'f>(
         needs_java_8u301: store.needs_java_8u301(),
         written: files.iter().filter_map(|facts| facts.written()).max(),
         modified: files.into_iter().filter_map(Facts::modified).max(),
-        path: path.to_owned(),
+        path: path.display().to_string(),
     }
 }
 

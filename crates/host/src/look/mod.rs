@@ -203,7 +203,7 @@ fn store(def: &StoreDef, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -
         Ok(Ok(volume::Place::Found(path))) => path,
         Ok(Ok(volume::Place::Absent { path, parent })) => {
             let input = input(InputKind::Store, &path, None);
-            return (StoreLook::Absent { path, parent }, Some(input));
+            return (StoreLook::Absent { path: path.display().to_string(), parent }, Some(input));
         }
         Ok(Err(error)) => return (path_failure(&error), None),
         Err(unsupported) => return (unsupported, None),
@@ -220,7 +220,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
         Ok(password) => password,
         Err(error) => {
             return StoreLook::Unreadable(ReadFailure {
-                path: Some(path.to_owned()),
+                path: Some(path.display().to_string()),
                 class: FailureClass::WrongPassword,
                 sha256: digest_at(path),
                 message: format!("{} cannot be opened: {error}", path.display()),

@@ -28,7 +28,9 @@ pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (Sto
 
 fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook {
     let path = pair.certificate.clone();
-    let Some(sha256) = pair::digest(files) else { return StoreLook::Absent { path, parent: pair.folders } };
+    let Some(sha256) = pair::digest(files) else {
+        return StoreLook::Absent { path: path.display().to_string(), parent: pair.folders };
+    };
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {

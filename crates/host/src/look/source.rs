@@ -39,7 +39,7 @@ pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner)
             }
             Ok(found) => among(found, certificates),
             Err(error) => {
-                let (path, message) = (Some(folder.clone()), error.to_string());
+                let (path, message) = (Some(folder.display().to_string()), error.to_string());
                 let failure = ReadFailure { path, class: FailureClass::Unreadable, sha256: None, message };
                 (SourceLook::Unreadable(failure), Vec::new())
             }
@@ -102,7 +102,7 @@ pub(crate) fn read(
     let sha256 = Some(Fingerprint::of(&bytes));
     let refuse = |class, what: &str| {
         let message = format!("{} {what}", path.display());
-        Err(ReadFailure { path: Some(path.to_owned()), class, sha256, message })
+        Err(ReadFailure { path: Some(path.display().to_string()), class, sha256, message })
     };
     if let Detected::Readable(format @ (Format::Jks | Format::Jceks | Format::Pkcs12)) = detect(&bytes) {
         let what = format!(

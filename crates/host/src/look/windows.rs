@@ -1,7 +1,6 @@
 //! Looks at the certificate stores of the system this runs on: opened for reading, listed, and told like any export.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use trustmason_keystore::Format;
 use trustmason_plan::observed::{HostLook, Input, InputKind, StoreFacts, StoreLook};
@@ -48,7 +47,7 @@ pub(super) fn look(
         Ok(listing) => {
             let sha256 = listing.digest();
             let facts = StoreFacts {
-                path: PathBuf::from(place.to_string()),
+                path: place.to_string(),
                 file: None,
                 sha256,
                 format: Format::WindowsSst,

@@ -20,6 +20,7 @@ use crate::pair::PairError;
 use crate::secret::SecretError;
 use crate::sites::SiteError;
 use crate::staging::StagingError;
+use crate::volume::VolumeError;
 
 /// Why a run stores nothing more.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +110,9 @@ pub enum StoreError {
     /// A file or folder.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// Its place on its host's disks could not be found.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// The certificate and the key of a pair could not be found.
     #[error(transparent)]
     Pair(#[from] PairError),
@@ -163,9 +167,6 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// The store is declared as a Windows store without its system store.
-    #[error("{0} is no Windows store")]
-    NoSystemStore(StoreId),
     /// The system store is another machine's.
     #[error(transparent)]
     OtherMachine(#[from] OtherMachine),
@@ -288,6 +289,9 @@ pub enum NewKeyError {
     /// Its store has no password that protects the key.
     #[error("{0} has no password in the spec; name one for it")]
     NoPassword(StoreId),
+    /// Its store cannot be found.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
     /// Its store cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),

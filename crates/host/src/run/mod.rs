@@ -34,15 +34,14 @@ use trustmason_plan::outline::Plan;
 use trustmason_plan::text::clauses;
 use trustmason_plan::undo;
 use trustmason_plan::{Defect, verify};
-use trustmason_spec::topology::Topology;
+use trustmason_spec::topology::{Place, Topology};
 
 use crate::audit::Author;
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{self, Disk, DiskError};
+use crate::disk::{Disk, DiskError};
 use crate::ledger::Loaded;
 use crate::lock::{Lock, LockError};
 use crate::mint::KeySource;
-use crate::pair;
 use crate::secret::Secrets;
 use crate::state;
 pub use error::{
@@ -217,19 +216,9 @@ impl Running<'_> {
         let state = &work.state;
         let mut folders = BTreeSet::from([state.root().to_owned()]);
         folders.extend(work.topology.hosts.keys().map(|host| state.staging_of(host)));
-        folders.extend(work.plan.stores.iter().filter_map(|view| {
-            let file = view.file.as_ref()?;
-            let is_folder = disk::facts_if_there(file).is_ok_and(|facts| facts.is_some_and(|facts| facts.is_folder()));
-            if is_folder { Some(file.clone()) } else { file.parent().map(ToOwned::to_owned) }
-        }));
-        let pairs = work
-            .topology
-            .stores
-            .values()
-            .filter_map(|def| pair::find(work.sites().volumes(), &def.place).ok().flatten());
-        for pair in pairs {
-            folders.extend(pair.folders().map(ToOwned::to_owned));
-        }
+        let found = work.plan.stores.iter().filter(|view| view.site.is_some()).map(|view| &view.id);
+        let pairs = work.topology.stores.values().filter(|def| matches!(def.place, Place::Pair { .. }));
+        folders.extend(found.chain(pairs.map(|def| &def.id)).flat_map(|id| work.sites().folders(id)));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
         let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();

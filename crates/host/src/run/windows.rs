@@ -3,7 +3,7 @@
 //! folder: what comes comes first, so that at every moment each certificate that stays is there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use trustmason_keystore::{
     Disposition, EditError, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
@@ -14,7 +14,6 @@ use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::PieceAt;
 use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::StoreDef;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
@@ -66,14 +65,13 @@ pub(super) fn attempt(
     work: &Work<'_>,
     journal: &Journal<'_>,
     view: &StoreView,
-    def: &StoreDef,
+    place: &SystemPlace,
     placed: super::write::Placed<'_>,
     changes: &[&Change],
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {
-    let place = def.system.as_ref().ok_or_else(|| StoreError::NoSystemStore(def.id.clone()))?;
     let stores = work.state.system();
-    live::is_called(stores, def.id.host.as_str())?;
+    live::is_called(stores, view.id.host.as_str())?;
     let listing = expected(stores, place, view.expect, work.hands.certificates)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (place.to_string(), Box::new(cause));
@@ -87,7 +85,7 @@ pub(super) fn attempt(
     for (store, turn) in &turns {
         let part = listing.parts.get(store).ok_or_else(|| left_alone(RefusedEdit::NotRead(*store)))?;
         let after = result(part, turn, work.hands.certificates).map_err(|error| left_alone(error.into()))?;
-        let at = PieceAt::System { host: def.id.host.clone(), location: place.location.clone(), store: *store };
+        let at = PieceAt::System { host: view.id.host.clone(), location: place.location.clone(), store: *store };
         pieces.push(Piece { at, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
     }
     let intent = Intent {
@@ -117,8 +115,7 @@ pub(super) fn attempt(
     let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
     let leaves = turns.iter().map(|(store, turn)| (*store, [].as_slice(), turn.remove.as_slice()));
     for (store, add, remove) in comes.chain(leaves).filter(|(_, add, remove)| !add.is_empty() || !remove.is_empty()) {
-        let path = live::path_of(place, store);
-        let changed = work.hands.disk.system(&path, || stores.change(&place.location, store, add, remove));
+        let changed = work.hands.disk.system(&place.path(store), || stores.change(&place.location, store, add, remove));
         changed.map_err(|error| late(error.into()))?;
     }
     proved(work.sites(), &view.id, &intent.pieces).map_err(late)?;
@@ -257,8 +254,7 @@ pub(crate) fn put_back(
     let (is, was) = (prints(&now), prints(backup));
     let add: Vec<Vec<u8>> = was.iter().filter(|(print, _)| !is.contains_key(print)).map(|(_, e)| e.clone()).collect();
     let remove: Vec<Fingerprint> = is.keys().filter(|print| !was.contains_key(print)).copied().collect();
-    let path = PathBuf::from(piece.at.path());
-    disk.system(&path, || stores.change(at, store, &add, &remove))?;
+    disk.system(&piece.at.path(), || stores.change(at, store, &add, &remove))?;
     let back = Piece { at: piece.at.clone(), before: piece.after, after: piece.before };
     proved(sites, id, &[back])
 }

@@ -16,7 +16,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo::Presented;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, StoreDef, Subject, Topology};
+use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, Place, StoreDef, Subject, Topology};
 use zeroize::Zeroizing;
 
 use super::error::{AuthorityError, DeclarationError, NewKeyError};
@@ -113,10 +113,12 @@ impl Work<'_> {
         if self.format(def)? != Format::Pkcs12 {
             return Ok(None);
         }
-        let Some(StoreLook::Readable(facts)) = self.observed.stores.get(&def.id) else {
+        let Some(StoreLook::Readable(_)) = self.observed.stores.get(&def.id) else {
             return Ok(Some(scheme(def)));
         };
-        let bytes = disk::read(&facts.path, Limit::Store)?;
+        let Place::File(path) = &def.place else { return Ok(Some(scheme(def))) };
+        let path = self.sites().volumes().find(path)?.into_path();
+        let bytes = disk::read(&path, Limit::Store)?;
         let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
         store
             .map(|store| store.protection())

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
 use trustmason_plan::change::Change;
 use trustmason_plan::outline::{Expect, StoreView};
+use trustmason_plan::site::Site;
 use trustmason_plan::work::edits;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
@@ -19,8 +20,8 @@ use super::work::Work;
 use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
-use crate::pair::{self, Pair, PairError};
-use crate::sites;
+use crate::pair::{self, Pair};
+use crate::sites::{self, SiteError};
 use crate::volume::Volumes;
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
@@ -68,46 +69,60 @@ pub(super) fn store(
 /// What the ledger knows of a store's entries.
 pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
-/// Where a store is.
-enum Ground {
-    /// One file, or a folder of files.
-    Path(PathBuf),
+/// The files of a store, where this machine found them.
+enum Files {
+    /// One file, or a folder of files; nothing need be there.
+    Single(PathBuf),
     /// A certificate and its key.
     Pair(Pair),
 }
 
-impl Ground {
-    fn of(volumes: Volumes<'_>, def: &StoreDef, path: &Path) -> Result<Self, PairError> {
-        let pair = pair::find(volumes, &def.place)?;
-        Ok(pair.map_or_else(|| Self::Path(path.to_owned()), Self::Pair))
+impl Files {
+    fn of(volumes: Volumes<'_>, def: &StoreDef) -> Result<Self, StoreError> {
+        match &def.place {
+            Place::File(path) | Place::Directory(path) => Ok(Self::Single(volumes.find(path)?.into_path())),
+            Place::Pair { .. } | Place::Windows => {
+                let pair = pair::find(volumes, &def.place)?;
+                pair.map(Self::Pair).ok_or_else(|| StoreError::NotWritable { place: def.id.to_string() })
+            }
+        }
+    }
+
+    /// The file or folder; of a pair the certificate.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Single(path) => path,
+            Self::Pair(pair) => &pair.certificate,
+        }
     }
 
     /// For people: the certificate stands for its pair.
     fn shown(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Pair(pair) => pair.certificate.display().to_string(),
-        }
+        self.path().display().to_string()
     }
 
-    fn find(&self) -> Result<Found, DiskError> {
-        let path = match self {
+    /// What stands there. Nothing does only while the disks of the host are there.
+    fn find(&self, volumes: Volumes<'_>, def: &StoreDef) -> Result<Found, StoreError> {
+        let found = match self {
             Self::Pair(pair) => {
                 let files = pair.read()?;
-                return Ok(if files.is_empty() { Found::Nothing } else { Found::Folder(files) });
+                if files.is_empty() { Found::Nothing } else { Found::Folder(files) }
             }
-            Self::Path(path) => path,
+            Self::Single(path) => match disk::facts_if_there(path)? {
+                Some(facts) if facts.is_folder() => Found::Folder(disk::read_folder(path)?),
+                Some(_) => Found::File(disk::read(path, Limit::Store)?),
+                None => Found::Nothing,
+            },
         };
-        match disk::facts_if_there(path)? {
-            Some(facts) if facts.is_folder() => disk::read_folder(path).map(Found::Folder),
-            Some(_) => disk::read(path, Limit::Store).map(Found::File),
-            None => Ok(Found::Nothing),
+        if let Found::Nothing = found {
+            volumes.reach(&def.id.host)?;
         }
+        Ok(found)
     }
 
     /// The one comparison that decides whether anything may be written.
-    fn expected(&self, expect: Expect) -> Result<Found, Trouble> {
-        let found = self.find()?;
+    fn expected(&self, volumes: Volumes<'_>, def: &StoreDef, expect: Expect) -> Result<Found, Trouble> {
+        let found = self.find(volumes, def)?;
         let place = || self.shown();
         match (expect, found.digest()) {
             (Expect::Absent, None) => Ok(found),
@@ -145,20 +160,24 @@ fn attempt(
     changes: &[&Change],
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {
-    let (Some(path), Some(expect)) = (view.file.as_deref(), view.expect) else {
+    let (Some(site), Some(expect)) = (&view.site, view.expect) else {
         return Err(StoreError::NotWritable { place: view.id.to_string() }.into());
     };
     let def = work.store(&view.id)?;
-    if def.place == Place::Windows {
-        return windows::attempt(work, journal, view, def, placed, changes, meant);
+    if Site::of(def).as_ref() != Some(site) {
+        return Err(SiteError::Undeclared(format!("the spec does not have {} at {site}", view.id)).into());
+    }
+    if let Site::System { place, .. } = site {
+        return windows::attempt(work, journal, view, place, placed, changes, meant);
     }
     let volumes = work.sites().volumes();
-    let ground = Ground::of(volumes, def, path)?;
+    let ground = Files::of(volumes, def)?;
+    let path = ground.path();
     let password = match &ground {
-        Ground::Path(_) => work.password(def)?,
-        Ground::Pair(_) => Some(pair::no_password()),
+        Files::Single(_) => work.password(def)?,
+        Files::Pair(_) => Some(pair::no_password()),
     };
-    let found = ground.expected(expect)?;
+    let found = ground.expected(volumes, def, expect)?;
     let before = found.digest();
     let store = open(work, def, path, found, password.as_ref())?;
     let left_alone = |cause: RefusedEdit| {
@@ -171,8 +190,8 @@ fn attempt(
         Image::File(_) => Vec::new(),
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
         Image::Directory(image) => match &ground {
-            Ground::Path(path) => files::of_folder(volumes, def, path, &store, image)?,
-            Ground::Pair(pair) => files::of_pair(volumes, def, pair, &store, image)?,
+            Files::Single(path) => files::of_folder(volumes, def, path, &store, image)?,
+            Files::Pair(pair) => files::of_pair(volumes, def, pair, &store, image)?,
         },
     };
     let (after, pieces) = match &image {
@@ -211,7 +230,7 @@ fn attempt(
             }
             announce(meant)?;
             let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
-            let check = || ground.expected(expect).map(|_| ());
+            let check = || ground.expected(volumes, def, expect).map(|_| ());
             site.put(path, before.into(), new, backup.as_deref(), check)?;
             Ok(StoreOutcome::Written { backup })
         }
@@ -224,9 +243,9 @@ fn attempt(
                 }
             }
             announce(meant)?;
-            ground.expected(expect)?;
+            ground.expected(volumes, def, expect)?;
             files::put(&site, &files, backup.as_deref())?;
-            if ground.find()?.digest() != Some(after) {
+            if ground.find(volumes, def)?.digest() != Some(after) {
                 return Err(StoreError::OtherFiles { path: path.to_owned() }.into());
             }
             Ok(StoreOutcome::Written { backup })

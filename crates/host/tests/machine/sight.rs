@@ -6,6 +6,7 @@ use trustmason_host::ack::{Word, ack};
 use trustmason_host::disk::{Disk, Limit};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
+use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
@@ -25,7 +26,7 @@ fn facts_are_complete_and_the_same_each_time() {
     let world = World::new(Format::Jks);
     let (_, first) = world.look();
     let Some(StoreLook::Readable(facts)) = first.stores.get(&store_id(KEYSTORE)) else { panic!("{first:?}") };
-    assert_eq!(facts.path, world.keystore());
+    assert_eq!(facts.path, world.keystore().display().to_string());
     assert_eq!(facts.entries.len(), 2);
     // Only the declared identity's key was tried.
     assert_eq!(facts.keys.len(), 1);
@@ -67,6 +68,27 @@ fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
     }
     fs::remove_dir_all(world.root().join("hosts/fin1.acme.example")).unwrap();
     assert!(matches!(world.look().1.stores[&store_id(TRUST)], StoreLook::Unobserved));
+}
+
+/// The plan was made while the disk was there. That its stores are gone would be a false word: they were not looked at.
+#[test]
+fn a_disk_that_goes_away_before_the_run_is_away_and_its_stores_are_not_gone() {
+    let world = World::new(Format::Jks);
+    let (ledger, observed) = world.look();
+    let plan = world.plan();
+    let root = world.root().join("hosts/ads.acme.example");
+    for make in [false, true] {
+        if make {
+            fs::create_dir(&root).unwrap();
+        } else {
+            fs::rename(&root, world.root().join("away")).unwrap();
+        }
+        let outcomes = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap();
+        let outcome = &outcomes.stores[&store_id(CACERTS)];
+        let StoreOutcome::Failed { error } = outcome else { panic!("{outcome:?}") };
+        assert!(error.to_string().contains("ads.acme.example cannot be reached"), "{error}");
+        fs::remove_dir_all(world.state().root()).unwrap();
+    }
 }
 
 #[test]

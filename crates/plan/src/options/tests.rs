@@ -346,7 +346,7 @@ fn the_format_is_compared_with_the_file_where_it_opens() {
     let def = connector(OptionsSyntax::Arguments);
     let facts = StoreFacts {
         shelves: BTreeMap::new(),
-        path: "trust.jks".into(),
+        path: "trust.jks".to_owned(),
         file: None,
         sha256: Fingerprint::of(b""),
         format: Format::Pkcs12,

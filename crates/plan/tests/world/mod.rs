@@ -505,7 +505,7 @@ impl World {
                     let (store, keys) = opened(bytes);
                     StoreLook::Readable(Box::new(StoreFacts {
                         shelves: Default::default(),
-                        path: PathBuf::from(id.to_string()),
+                        path: id.to_string(),
                         file: Some((1, n as u64)),
                         sha256: Fingerprint::of(bytes),
                         format: store.format(),
@@ -521,12 +521,12 @@ impl World {
                     }))
                 }
                 Some(Disk::Unreadable) => StoreLook::Unreadable(ReadFailure {
-                    path: Some(PathBuf::from(id.to_string())),
+                    path: Some(id.to_string()),
                     class: FailureClass::WrongPassword,
                     sha256: None,
                     message: format!("{id}: wrong password"),
                 }),
-                Some(Disk::Absent) | None => StoreLook::Absent { path: PathBuf::from(id.to_string()), parent: true },
+                Some(Disk::Absent) | None => StoreLook::Absent { path: id.to_string(), parent: true },
             };
             observed.stores.insert(id.clone(), look);
         }
