@@ -144,17 +144,22 @@ fn update_goldens(folder: &Path) -> Result<(), String> {
 /// Lets a scenario happen: the text of each golden that it has.
 fn told(folder: &Path, scenario: &Scenario) -> Result<BTreeMap<String, String>, String> {
     let mut disk = Disk::new(folder, &scenario.before)?;
-    let before = listing::bytes(&disk);
+    let mut untouched = listing::bytes(&disk);
     let mut goldens = BTreeMap::new();
     for (n, step) in scenario.steps.iter().enumerate() {
         let happened = match step {
-            Step::Meanwhile(scene) => disk.meanwhile(scene).map(|()| None),
+            Step::Meanwhile(scene) => {
+                let before = listing::bytes(&disk);
+                let done = disk.meanwhile(scene).map(|()| None);
+                listing::overlay(&mut untouched, &before, listing::bytes(&disk));
+                done
+            }
             Step::Run { words, exit } => run(&mut disk, words, *exit).map(Some),
         };
         let text = happened.map_err(|e| format!("step {}: {e}", n + 1))?;
         goldens.extend(step.golden(n).zip(text));
     }
-    let after = listing::after(&mut disk, &before).map_err(|e| format!("{AFTER}: {e}"))?;
+    let after = listing::after(&mut disk, &untouched).map_err(|e| format!("{AFTER}: {e}"))?;
     goldens.insert(AFTER.to_owned(), after);
     Ok(goldens)
 }

@@ -17,6 +17,16 @@ pub fn bytes(disk: &Disk<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
     if hosts.is_dir() { files(&hosts) } else { BTreeMap::new() }
 }
 
+/// What somebody changed on disk between two moments is as it was from then on: only the program's writes count.
+pub fn overlay(
+    kept: &mut BTreeMap<PathBuf, Vec<u8>>,
+    before: &BTreeMap<PathBuf, Vec<u8>>,
+    now: BTreeMap<PathBuf, Vec<u8>>,
+) {
+    kept.retain(|path, _| now.contains_key(path) || !before.contains_key(path));
+    kept.extend(now.into_iter().filter(|(path, bytes)| before.get(path) != Some(bytes)));
+}
+
 /// The listing.
 pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result<String, String> {
     disk.learn_new()?;
@@ -103,7 +113,7 @@ fn held(path: &Path, names: &Names) -> String {
     }
 }
 
-/// The packs in the state folder, file by file.
+/// The packs in the state folder, file by file; what people are told is shown line by line.
 fn packs(out: &mut String, disk: &Disk<'_>) {
     let folder = disk.path(".trustmason/handoff");
     if !folder.is_dir() {
@@ -111,6 +121,10 @@ fn packs(out: &mut String, disk: &Disk<'_>) {
     }
     for path in files(&folder).keys() {
         let name = path.strip_prefix(disk.dir.path()).unwrap_or(path).display();
-        writeln!(out, "{name}\n    {}", held(path, &disk.names)).unwrap();
+        writeln!(out, "{name}").unwrap();
+        match std::fs::read_to_string(path).ok().filter(|_| path.extension().is_some_and(|ending| ending == "md")) {
+            Some(text) => text.lines().for_each(|line| writeln!(out, "    | {line}").unwrap()),
+            None => writeln!(out, "    {}", held(path, &disk.names)).unwrap(),
+        }
     }
 }
