@@ -60,6 +60,7 @@ mod openings;
 mod player;
 mod restarts;
 mod rotation;
+mod scenarios;
 mod schemas;
 mod state_folder;
 mod words;

@@ -5,7 +5,7 @@
 use crate::support;
 
 use crate::support::assert_snapshot;
-use support::{Estate, NOW, SPEC, Said, Wish, certificate, put};
+use support::{Estate, NOW, SPEC, Said, put};
 
 const SETTLED: &str = "No changes. Every store holds what the spec declares.";
 const NOTHING_NOW: &str = "No changes to make now. 0 blocked, 0 unobserved, 1 waiting.";
@@ -50,13 +50,6 @@ fn trusted(estate: &Estate) -> Vec<String> {
     aliases.retain(|alias| alias.starts_with("cvp"));
     aliases.sort();
     aliases
-}
-
-#[test]
-fn the_first_plan_shows_every_phase_and_every_wait() {
-    let said = short_names().run(&["plan", "--at", NOW]).code(0);
-    assert_snapshot!(said.out);
-    assert_eq!(said.last_line(), "Plan: 2 to import, 0 to replace, 0 to rename, 0 to delete, 0 to regenerate.");
 }
 
 #[test]
@@ -109,55 +102,6 @@ fn the_json_plan_has_the_later_phases() {
 
 fn phases_of(plan: &serde_json::Value, list: &str) -> usize {
     plan[list].as_array().unwrap().len()
-}
-
-#[test]
-fn three_applies_with_what_people_do_in_between() {
-    let estate = short_names();
-    let keys = || ["cvp1/keystore", "cvp2/keystore"].map(|store| std::fs::read(estate.file(store)).unwrap());
-    let before = keys();
-
-    // Extend: both are trusted, the identities are as they were.
-    let said = estate.run(&["apply", "--auto-approve"]).code(5);
-    assert!(said.last_line().starts_with("Apply complete: 2 imported, 0 replaced"), "{}", said.out);
-    let said = said.out_has(
-        "When a service is up again, say so (quoted globs take several, '*/tomcat'):
-  trustmason ack estate.yaml adsa.acme.example/tomcat
-and when all is done, go on:
-  trustmason apply estate.yaml\n",
-    );
-    let _ = said.out_has("Restart now:\n  1. adsa.acme.example/tomcat: Apache Tomcat (");
-    let all = ["cvp1.acme.example", "cvp1.acme.example~next", "cvp2.acme.example", "cvp2.acme.example~next"];
-    assert_eq!(trusted(&estate), all);
-    assert_eq!(keys(), before);
-
-    // Install.
-    let said = estate.run(&["ack", "adsa.acme.example/tomcat"]).code(0).out_has("by the word of ");
-    let _ = said.out_has("Nothing else is waited for. Go on:\n  trustmason apply estate.yaml\n");
-    let said = estate.run(&["apply", "--auto-approve"]).code(5);
-    assert!(said.last_line().contains(" 2 regenerated; 2 stores written, 0 failed."), "{}", said.out);
-    let _ = said.out_has("  trustmason ack estate.yaml cvp1.acme.example/wsm\n");
-    assert_eq!(trusted(&estate), all);
-    assert_ne!(keys(), before);
-
-    // Withdraw: one of two is not enough for the other.
-    let said = estate.run(&["ack", "cvp1.acme.example/wsm"]).code(0);
-    let _ = said.out_has("Restart now:\n  1. cvp2.acme.example/wsm: ");
-    let said = estate.run(&["apply", "--auto-approve"]).code(5);
-    assert!(said.last_line().contains(" 1 renamed, 1 deleted, 0 regenerated; 1 store written"), "{}", said.out);
-    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example", "cvp2.acme.example~next"]);
-    let _ = estate.run(&["ack", "*/wsm"]).code(0);
-    let _ = estate.run(&["apply", "--auto-approve"]).code(0);
-    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
-
-    // What is left is a restart that nothing waits for any more.
-    let said = estate.run(&["plan", "--detailed-exitcode"]).code(0).out_has("Still to be restarted");
-    assert_eq!(said.last_line(), SETTLED);
-    let _ = estate.run(&["drift", "--strict"]).code(2).out_has("restart-pending");
-    let _ = estate.run(&["ack", "*"]).code(0);
-    let _ = estate.run(&["drift", "--strict"]).code(0);
-    let said = estate.run(&["apply"]).code(0).out_has(SETTLED);
-    assert_eq!(said.last_line(), NOTHING_DONE);
 }
 
 #[test]
@@ -292,52 +236,6 @@ fn a_pack_is_brought_in_before_the_restart_that_reads_it() {
 }
 
 #[test]
-fn a_rotation_is_abandoned_by_taking_its_run_back() {
-    let estate = settled();
-    let before = std::fs::read(estate.file("adsa/cacerts")).unwrap();
-    let _ = begin(&estate, "cvp1.acme.example/wsm");
-    assert_ne!(before, std::fs::read(estate.file("adsa/cacerts")).unwrap());
-    let said = estate.run(&["rollback", "--auto-approve"]).code(0).out_has("restored adsa.acme.example/cacerts");
-    let _ = said.out_has("removed the new key of cvp1.acme.example/wsm, which nobody used yet");
-    assert_eq!(before, std::fs::read(estate.file("adsa/cacerts")).unwrap());
-    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
-}
-
-#[test]
-fn a_rotation_is_abandoned_by_removing_its_staged_key() {
-    let estate = settled();
-    let _ = begin(&estate, "cvp1.acme.example/wsm");
-    let _ = estate.run(&["ack", "*"]).code(0);
-    std::fs::remove_file(estate.path(".trustmason/staging/cvp1.acme.example/wsm.jceks")).unwrap();
-    // Its certificate was never presented: it leaves, and nothing else happens.
-    let said = estate.run(&["apply", "--auto-approve"]).code(0);
-    assert!(
-        said.last_line().starts_with("Apply complete: 0 imported, 0 replaced, 0 renamed, 1 deleted"),
-        "{}",
-        said.out
-    );
-    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
-}
-
-#[test]
-fn a_second_wish_waits_for_the_first() {
-    let estate = settled();
-    let _ = begin(&estate, "cvp1.acme.example/wsm");
-    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm", "-v"]).code(0);
-    let said = said.out_has("--replace: a new certificate is on its way already");
-    assert_eq!(said.last_line(), NOTHING_NOW);
-}
-
-#[test]
-fn an_alias_somebody_else_holds_stops_it_with_a_way_out() {
-    let estate = settled();
-    estate.put("adsa/cacerts", "cvp1.acme.example~next", certificate(&Wish::of("somebody-else.example", 8)));
-    let said = estate.run(&["plan", "--replace", "cvp1.acme.example/wsm"]).code(0);
-    let said = said.out_has("alias-conflict").out_has("cvp1.acme.example~next");
-    assert!(said.last_line().contains("1 blocked"), "{}", said.out);
-}
-
-#[test]
 fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let estate = settled();
     let _ = begin(&estate, "cvp1.acme.example/wsm");
@@ -353,50 +251,4 @@ fn a_rollback_numbers_no_changes_of_a_plan_nobody_sees() {
     let runs = estate.run(&["runs"]).code(0).out;
     let first = runs.lines().last().unwrap().split_whitespace().next().unwrap();
     let _ = estate.run(&["rollback", first, "--auto-approve"]).code(1).err_has("is not the newest that stands");
-}
-
-#[test]
-fn a_spec_that_turns_immediate_finishes_at_once_with_the_staged_key() {
-    let estate = settled();
-    let _ = begin(&estate, "cvp1.acme.example/wsm");
-    put(&estate.path("estate.yaml"), SPEC.as_bytes());
-    let said = estate.run(&["apply", "--auto-approve"]).code(0).out_has("from the key an earlier run staged for");
-    assert!(said.last_line().contains(" 1 regenerated; 2 stores written, 0 failed."), "{}", said.out);
-    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
-    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
-}
-
-#[test]
-fn a_present_certificate_that_is_distrusted_is_waited_for_no_more() {
-    let estate = settled();
-    let _ = begin(&estate, "cvp1.acme.example/wsm");
-    let wsm = estate.certificates.iter().find(|(id, _)| id.to_string() == "cvp1.acme.example/wsm").unwrap().1;
-    let print = trustmason_keystore::Fingerprint::of(wsm);
-    let spec = format!("{}distrust: [{{ sha256: '{print}', why: lost }}]\n", staged());
-    put(&estate.path("estate.yaml"), spec.as_bytes());
-    let said = estate.run(&["apply", "--auto-approve"]).code(0).out_has("from the key an earlier run staged for");
-    assert!(said.last_line().contains(" 1 regenerated; 2 stores written, 0 failed."), "{}", said.out);
-    assert_eq!(trusted(&estate), ["cvp1.acme.example", "cvp2.acme.example"]);
-}
-
-/// Its owner makes it anew, which takes longer than one command: until the export is another one, or the pack is confirmed.
-#[test]
-fn what_a_person_was_asked_to_make_anew_stays_asked_for() {
-    let estate = settled();
-    let target = "adsa.acme.example/iis";
-    let said = estate.run(&["apply", "--auto-approve", "--replace", target]).code(5).out_has("pack for ");
-    assert!(said.out.contains("1 task by hand"), "{}", said.out);
-    let said = estate.run(&["plan"]).code(0).out_has(target);
-    assert!(said.last_line().ends_with(" 1 by hand."), "{}", said.out);
-    let _ = estate.run(&["apply", "--auto-approve"]).code(5);
-    let newer = Wish { key: 7, ..Wish::of("adsa.acme.example", 4711) };
-    let before = std::fs::read(estate.path("certs/ADSadsa.cer")).unwrap();
-    put(&estate.path("certs/ADSadsa.cer"), support::pem(&certificate(&newer)).as_bytes());
-    let said = estate.run(&["plan"]).code(0);
-    assert!(!said.last_line().contains("by hand"), "{}", said.out);
-    // A word closes it as well.
-    put(&estate.path("certs/ADSadsa.cer"), &before);
-    assert!(estate.run(&["plan"]).code(0).last_line().ends_with(" 1 by hand."));
-    let _ = estate.run(&["confirm", target]).code(0);
-    assert_eq!(estate.run(&["plan"]).code(0).last_line(), SETTLED);
 }

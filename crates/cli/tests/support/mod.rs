@@ -55,7 +55,7 @@ pub const NOW: &str = "2026-06-01T00:00:00Z";
 /// A password that must never be seen anywhere but in its own file.
 pub const CANARY: &str = "Qx7canaryZ9";
 /// 2025-01-01, when everything was installed.
-const INSTALLED: i64 = 1_735_689_600_000;
+pub const INSTALLED: i64 = 1_735_689_600_000;
 
 /// Rotation is immediate, so that one apply brings everything to its end; the stories of staged rotation say so themselves.
 pub const SPEC: &str = r"trustmason: 1
@@ -170,7 +170,7 @@ pub fn key(n: usize) -> KeyPair {
 }
 
 /// A key for a store of the estate. A JCEKS store gets it as a JDK sealed it, with fewer rounds than this program would take.
-fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
+pub fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
     static SEALED: LazyLock<Store> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
         let bytes = std::fs::read(path).unwrap();
@@ -234,6 +234,12 @@ fn sign(wish: &Wish) -> Vec<u8> {
 
 /// Bytes that are always the same. For salts in test stores only.
 pub struct Counting(u8);
+
+impl Counting {
+    pub fn new() -> Self {
+        Self(1)
+    }
+}
 
 impl TryRng for Counting {
     type Error = Infallible;
@@ -407,7 +413,7 @@ impl Estate {
     }
 
     fn write(&self, id: &StoreId, store: &Store, edits: &Edits) {
-        let image = store.edit(edits, Some(&self.password(id)), &mut Counting(1)).unwrap();
+        let image = store.edit(edits, Some(&self.password(id)), &mut Counting::new()).unwrap();
         let Image::File(bytes) = image else { panic!("a folder") };
         put(&self.file(&format!("{}/{}", id.host.host(), id.name)), &bytes);
     }
@@ -491,41 +497,41 @@ impl Estate {
         let shown = if text { said.err.clone() } else { format!("{}{}", said.out, said.err) };
         assert!(!shown.contains("``"), "an empty name in backticks: {shown}");
         if args.first() == Some(&"apply") && [0, 4, 5].contains(&said.code) {
-            self.agrees(args, &said);
+            agrees(self.dir.path(), args, &said);
         }
         said
     }
+}
 
-    /// The exit code of an apply, its report and the next plan say the same.
-    #[track_caller]
-    fn agrees(&self, args: &[&str], applied: &Said) {
-        let mut plan = vec!["plan", "--format", "json"];
-        let mut rest = args[1..].iter();
-        while let Some(arg) = rest.next() {
-            match *arg {
-                "--plan" => return,
-                "--side" | "--host" | "--allow-deletes" => plan.extend([*arg, *rest.next().unwrap()]),
-                spec if spec.ends_with(".yaml") => plan.push(spec),
-                _ => {}
-            }
+/// The exit code of an apply in this folder, its report and the next plan say the same.
+#[track_caller]
+pub fn agrees(dir: &Path, args: &[&str], applied: &Said) {
+    let mut plan = vec!["plan", "--format", "json"];
+    let mut rest = args[1..].iter();
+    while let Some(arg) = rest.next() {
+        match *arg {
+            "--plan" => return,
+            "--side" | "--host" | "--allow-deletes" => plan.extend([*arg, *rest.next().unwrap()]),
+            spec if spec.ends_with(".yaml") => plan.push(spec),
+            _ => {}
         }
-        let next = said(self.command().args(plan));
-        let next = next.code(0).json()["summary"].clone();
-        let sum = |names: &[&str]| names.iter().map(|name| next[name].as_u64().unwrap()).sum::<u64>();
-        let changes = sum(&["import", "replace", "rename", "delete", "regenerate", "install", "request"]);
-        let (blocked, open) = (sum(&["blocked"]), sum(&["manual", "unobserved", "waiting"]));
-        let told = match applied.out.starts_with('{') {
-            true => applied.json()["causes"].as_array().map(|all| all.iter().map(|c| c.to_string()).collect()),
-            false => applied.out.lines().find(|line| line.starts_with("Exit ")).map(str::to_owned),
-        };
-        let context = format!("{next}\n{}\n{}", applied.out, applied.err);
-        match applied.code {
-            0 => assert!(told.is_none() && changes + blocked + open == 0, "0, and something is left\n{context}"),
-            5 => assert!(told.is_some() && blocked == 0 && changes + open > 0, "5, and nobody need act\n{context}"),
-            _ => assert!(told.is_some(), "4 without a cause\n{context}"),
-        }
-        assert!(blocked == 0 || applied.code == 4, "something is blocked\n{context}");
     }
+    let next = said(command(dir).args(plan));
+    let next = next.code(0).json()["summary"].clone();
+    let sum = |names: &[&str]| names.iter().map(|name| next[name].as_u64().unwrap()).sum::<u64>();
+    let changes = sum(&["import", "replace", "rename", "delete", "regenerate", "install", "request"]);
+    let (blocked, open) = (sum(&["blocked"]), sum(&["manual", "unobserved", "waiting"]));
+    let told = match applied.out.starts_with('{') {
+        true => applied.json()["causes"].as_array().map(|all| all.iter().map(|c| c.to_string()).collect()),
+        false => applied.out.lines().find(|line| line.starts_with("Exit ")).map(str::to_owned),
+    };
+    let context = format!("{next}\n{}\n{}", applied.out, applied.err);
+    match applied.code {
+        0 => assert!(told.is_none() && changes + blocked + open == 0, "0, and something is left\n{context}"),
+        5 => assert!(told.is_some() && blocked == 0 && changes + open > 0, "5, and nobody need act\n{context}"),
+        _ => assert!(told.is_some(), "4 without a cause\n{context}"),
+    }
+    assert!(blocked == 0 || applied.code == 4, "something is blocked\n{context}");
 }
 
 pub fn command(dir: &Path) -> Command {
@@ -581,10 +587,15 @@ pub fn next_second() {
 }
 
 pub fn topology(spec: &str, dir: &Path) -> Topology {
-    let parsed = trustmason_spec::parse(spec, "estate.yaml").unwrap_or_else(|e| panic!("{e}"));
+    resolved(spec, dir).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// What a spec in this folder means, or what is wrong with it.
+pub fn resolved(spec: &str, dir: &Path) -> Result<Topology, String> {
+    let parsed = trustmason_spec::parse(spec, "estate.yaml").map_err(|e| e.to_string())?;
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| e.to_string());
-    let profiles = trustmason_spec::profile::load(&parsed, dir, read).unwrap_or_else(|e| panic!("{e}"));
-    trustmason_spec::resolve(&parsed, &profiles, dir).unwrap_or_else(|e| panic!("{e}")).topology
+    let profiles = trustmason_spec::profile::load(&parsed, dir, read).map_err(|e| e.to_string())?;
+    trustmason_spec::resolve(&parsed, &profiles, dir).map(|found| found.topology).map_err(|e| e.to_string())
 }
 
 pub fn file(topology: &Topology, path: &HostPath) -> PathBuf {

@@ -1,0 +1,406 @@
+//! The estate of a scenario on a real disk: what its folder describes is made, by the keystore crate, in a folder of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber,
+};
+use trustmason_keystore::{
+    Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, Unlock, registry_file,
+    serialised_element,
+};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, SecretSource, Source, StoreDef, Topology};
+
+use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
+use super::names::Names;
+use crate::support::{CANARY, Counting, INSTALLED, file, key, new_key, pem, put, resolved};
+
+/// The keys with these numbers are files; those from the second one on are made by each run of the tests.
+const WRITTEN: usize = 7;
+const MADE: usize = 100;
+
+/// A certificate and the number of its key.
+#[derive(Clone)]
+struct Forged {
+    der: Vec<u8>,
+    key: usize,
+}
+
+/// The estate, and what its certificates are called.
+pub struct Disk<'a> {
+    pub dir: tempfile::TempDir,
+    pub names: Names,
+    /// Every store that the spec has had, and where it was.
+    pub stores: BTreeMap<(StoreId, String), StoreDef>,
+    /// The folder that the scenario is written in.
+    folder: &'a Path,
+    forged: BTreeMap<String, Forged>,
+    keys: usize,
+}
+
+impl<'a> Disk<'a> {
+    /// An estate with this on it.
+    pub fn new(folder: &'a Path, before: &Scene) -> Result<Self, String> {
+        let dir = tempfile::Builder::new().prefix("trustmason-test-").tempdir().unwrap();
+        let mut disk =
+            Self { dir, names: Names::default(), stores: BTreeMap::new(), folder, forged: BTreeMap::new(), keys: 0 };
+        disk.certificates(&before.certificates)?;
+        let spec = std::fs::read_to_string(folder.join(SPEC)).map_err(|e| format!("{SPEC}: {e}"))?;
+        put(&disk.path(SPEC), disk.names.fill(&spec)?.as_bytes());
+        disk.files(&before.files)?;
+        disk.stores(&before.stores)?;
+        disk.topology()?;
+        Ok(disk)
+    }
+
+    /// What somebody does without the program.
+    pub fn meanwhile(&mut self, scene: &Scene) -> Result<(), String> {
+        self.certificates(&scene.certificates)?;
+        for path in &scene.gone {
+            let path = self.path(path);
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|e| format!("gone: {}: {e}", path.display()))?;
+        }
+        self.files(&scene.files)?;
+        self.stores(&scene.stores)?;
+        for (request, reply) in &scene.replies {
+            self.reply(request, reply).map_err(|e| format!("replies: {request}: {e}"))?;
+        }
+        self.topology().map(|_| ())
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// What the spec of this moment means. Its stores are remembered.
+    pub fn topology(&mut self) -> Result<Topology, String> {
+        let spec = std::fs::read_to_string(self.path(SPEC)).map_err(|e| format!("{SPEC}: {e}"))?;
+        let topology = resolved(&spec, self.dir.path())?;
+        for def in topology.stores.values() {
+            self.stores.insert((def.id.clone(), shown(&def.place)), def.clone());
+        }
+        Ok(topology)
+    }
+
+    /// Gives a name to every certificate that the program has made since: those in staging, and those that identities present.
+    pub fn learn_new(&mut self) -> Result<(), String> {
+        self.names.learn_today();
+        for (id, identity) in self.topology()?.identities {
+            let Source::KeyEntry { store, alias } = &identity.source else { continue };
+            for def in self.stores.values().filter(|def| def.id == *store) {
+                let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, def.format.as_str());
+                let staged = StoreDef { place: Place::File(here(self.path(&name))), ..def.clone() };
+                for certificate in [&staged, def].into_iter().filter_map(|def| leaf(def, alias)) {
+                    self.names.learn_new(&id.to_string(), &certificate);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn certificates(&mut self, wanted: &BTreeMap<String, Certificate>) -> Result<(), String> {
+        // In the order of their names, so that each has the same key in every run.
+        for name in wanted.keys() {
+            self.forge(name, wanted, &mut BTreeSet::new()).map_err(|e| format!("certificates: {name}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    fn forge(
+        &mut self,
+        name: &str,
+        wanted: &BTreeMap<String, Certificate>,
+        below: &mut BTreeSet<String>,
+    ) -> Result<Forged, String> {
+        if let Some(forged) = self.forged.get(name) {
+            return Ok(forged.clone());
+        }
+        let wish = wanted.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))?;
+        if !below.insert(name.to_owned()) {
+            return Err(format!("`{name}` stands above itself"));
+        }
+        let issuer = wish.by.as_deref().map(|by| self.forge(by, wanted, below)).transpose()?;
+        let shared = wish.key_of.as_deref().map(|of| self.forge(of, wanted, below)).transpose()?;
+        let key = shared.map_or_else(|| self.next_key(), |of| of.key);
+        let serial = u64::try_from(1000 + self.forged.len()).unwrap_or_default();
+        let forged = Forged { der: sign(name, wish, key, serial, issuer.as_ref())?, key };
+        self.names.learn(name, &forged.der);
+        self.forged.insert(name.to_owned(), forged.clone());
+        Ok(forged)
+    }
+
+    fn next_key(&mut self) -> usize {
+        self.keys += 1;
+        if self.keys <= WRITTEN { self.keys } else { MADE + self.keys }
+    }
+
+    fn forged(&self, name: &str) -> Result<&Forged, String> {
+        self.forged.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))
+    }
+
+    fn chain(&self, names: &[String]) -> Result<Vec<Vec<u8>>, String> {
+        names.iter().map(|name| self.forged(name).map(|forged| forged.der.clone())).collect()
+    }
+
+    fn pems(&self, names: &[String]) -> Result<String, String> {
+        Ok(self.chain(names)?.iter().map(|der| pem(der)).collect())
+    }
+
+    fn files(&self, files: &BTreeMap<String, File>) -> Result<(), String> {
+        for (path, file) in files {
+            let text = match file {
+                File { text: Some(text), .. } => text.clone(),
+                File { copy_of: Some(name), .. } => {
+                    let text = std::fs::read_to_string(self.folder.join(name)).map_err(|e| format!("{name}: {e}"))?;
+                    self.names.fill(&text).map_err(|e| format!("{name}: {e}"))?
+                }
+                File { key_of: Some(name), .. } => key(self.forged(name)?.key).serialize_pem(),
+                File { certificates, .. } => self.pems(certificates).map_err(|e| format!("files: {path}: {e}"))?,
+            };
+            put(&self.path(path), text.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn stores(&mut self, stores: &BTreeMap<String, Contents>) -> Result<(), String> {
+        let topology = self.topology()?;
+        for (name, contents) in stores {
+            let def = StoreId::parse(name).ok().and_then(|id| topology.stores.get(&id));
+            let known: Vec<String> = topology.stores.keys().map(ToString::to_string).collect();
+            let def = def.ok_or_else(|| format!("stores: the spec has no {name}, but {}", known.join(", ")))?;
+            self.store(def, contents).map_err(|e| format!("stores: {name}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    fn store(&self, def: &StoreDef, contents: &Contents) -> Result<(), String> {
+        let mut add = Vec::new();
+        for (alias, chain) in &contents.keys {
+            let leaf = chain.first().ok_or_else(|| format!("the key {alias} has no certificate"))?;
+            add.push(NewEntry::PrivateKey {
+                alias: alias.clone(),
+                key: new_key(def.format, self.forged(leaf)?.key),
+                chain: self.chain(chain)?,
+                created_ms: INSTALLED,
+            });
+        }
+        for (alias, name) in &contents.trusts {
+            let der = self.forged(name)?.der.clone();
+            add.push(NewEntry::Trusted { alias: Some(alias.clone()), der, created_ms: INSTALLED });
+        }
+        let edits = Edits { add, ..Edits::default() };
+        match &def.place {
+            Place::Windows => Err("is one of the system's own".to_owned()),
+            Place::Pair { certificate, key: key_file, .. } => {
+                let leaf = contents.pair.first().ok_or("is a pair, and `pair` is empty")?;
+                put(&file(certificate), self.pems(&contents.pair)?.as_bytes());
+                put(&file(key_file), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
+                Ok(())
+            }
+            Place::Directory(folder) => {
+                std::fs::create_dir_all(file(folder)).map_err(|e| e.to_string())?;
+                for (name, certificate) in &contents.trusts {
+                    put(&file(folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
+                }
+                Ok(())
+            }
+            Place::File(path) => {
+                let mut bytes = match contents.format.map_or_else(|| declared(def), Ok)? {
+                    Made::WindowsReg => self.registry(&contents.exported)?,
+                    format => {
+                        let declared = password(def, true)?;
+                        let other = contents.password.as_deref().map(Password::new);
+                        write(format, &edits, other.or(declared).as_ref())?
+                    }
+                };
+                bytes.truncate(contents.cut_after.unwrap_or(bytes.len()));
+                put(&file(path), &bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// An export of system stores as the registry editor writes it.
+    fn registry(&self, exported: &BTreeMap<String, Vec<String>>) -> Result<Vec<u8>, String> {
+        let mut kept = Vec::new();
+        for (store, names) in exported {
+            if !["CA", "My", "Root"].contains(&store.as_str()) {
+                return Err(format!("exported: `{store}` is neither Root, CA nor My"));
+            }
+            let key = format!(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\{store}");
+            for name in names {
+                let der = self.forged(name)?.der.clone();
+                let element = serialised_element(&der).map_err(|e| e.to_string())?;
+                kept.push((key.clone(), name.clone(), der, element));
+            }
+        }
+        let changes: Vec<RegistryChange<'_>> = kept
+            .iter()
+            .map(|(store, name, der, element)| RegistryChange::Add { store, element, der, comment: name.clone() })
+            .collect();
+        Ok(registry_file(&changes))
+    }
+
+    /// A CA answers a request.
+    fn reply(&mut self, request: &str, reply: &Reply) -> Result<(), String> {
+        let text = std::fs::read_to_string(self.path(request)).map_err(|e| e.to_string())?;
+        let mut asked = CertificateSigningRequestParams::from_pem(&text).map_err(|e| e.to_string())?;
+        valid(&mut asked.params, reply.from, reply.until)?;
+        asked.params.serial_number = Some(SerialNumber::from(5000_u64));
+        if let Some(names) = &reply.names {
+            asked.params.subject_alt_names = dns(names)?;
+        }
+        let by = self.forged(&reply.by)?;
+        let issuer = Issuer::from_ca_cert_der(&by.der.as_slice().into(), key(by.key)).map_err(|e| e.to_string())?;
+        let der = asked.signed_by(&issuer).map_err(|e| e.to_string())?.der().to_vec();
+        self.names.learn(&reply.name, &der);
+        put(&self.path(&reply.to), format!("{}{}", pem(&der), self.pems(&reply.with)?).as_bytes());
+        // Its key is with the program: it is trusted and presented, and signs nothing here.
+        self.forged.insert(reply.name.clone(), Forged { der, key: 0 });
+        Ok(())
+    }
+}
+
+fn sign(name: &str, wish: &Certificate, own: usize, serial: u64, issuer: Option<&Forged>) -> Result<Vec<u8>, String> {
+    let cn = wish.cn.as_deref().unwrap_or(name);
+    let names = match &wish.names {
+        Some(names) => names.clone(),
+        None if wish.ca => Vec::new(),
+        None => vec![cn.to_owned()],
+    };
+    let mut params = CertificateParams::new(names).map_err(|e| e.to_string())?;
+    let mut dn = DistinguishedName::new();
+    dn.push(DnType::CountryName, DnValue::PrintableString("US".try_into().map_err(|_| "no country")?));
+    dn.push(DnType::OrganizationName, "Acme");
+    dn.push(DnType::CommonName, cn);
+    params.distinguished_name = dn;
+    params.serial_number = Some(SerialNumber::from(serial));
+    valid(&mut params, wish.from, wish.to)?;
+    if wish.ca {
+        params.is_ca =
+            IsCa::Ca(wish.path_length.map_or(BasicConstraints::Unconstrained, BasicConstraints::Constrained));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    } else if issuer.is_some() {
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    }
+    let own = key(own);
+    let made = match issuer {
+        None => params.self_signed(&own),
+        Some(by) => Issuer::from_ca_cert_der(&by.der.as_slice().into(), key(by.key))
+            .and_then(|issuer| params.signed_by(&own, &issuer)),
+    };
+    made.map(|made| made.der().to_vec()).map_err(|e| e.to_string())
+}
+
+fn valid(params: &mut CertificateParams, from: Date, to: Date) -> Result<(), String> {
+    let moment = |day: Date| {
+        let (month, date) = (u8::try_from(day.month()), u8::try_from(day.day()));
+        let (Ok(month), Ok(date)) = (month, date) else { return Err(format!("{day} is no day of a certificate")) };
+        Ok(rcgen::date_time_ymd(day.year().into(), month, date))
+    };
+    params.not_before = moment(from)?;
+    params.not_after = moment(to)?;
+    Ok(())
+}
+
+fn dns(names: &[String]) -> Result<Vec<SanType>, String> {
+    let name =
+        |name: &String| name.as_str().try_into().map(SanType::DnsName).map_err(|_| format!("`{name}` is no name"));
+    names.iter().map(name).collect()
+}
+
+/// The format that a store's file is made in where its scenario names no other.
+fn declared(def: &StoreDef) -> Result<Made, String> {
+    match def.format {
+        DeclaredFormat::Jks => Ok(Made::Jks),
+        DeclaredFormat::Jceks => Ok(Made::Jceks),
+        DeclaredFormat::Pkcs12 => Ok(Made::Pkcs12),
+        DeclaredFormat::Pem => Ok(Made::Pem),
+        DeclaredFormat::Windows => Ok(Made::WindowsSst),
+        DeclaredFormat::PemDir | DeclaredFormat::PemPair => Err("is no single file".to_owned()),
+    }
+}
+
+fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec<u8>, String> {
+    let format = match format {
+        Made::Jks => Format::Jks,
+        Made::Jceks => Format::Jceks,
+        Made::Pkcs12 => Format::Pkcs12,
+        Made::Pem => Format::Pem,
+        Made::WindowsSst => Format::WindowsSst,
+        Made::WindowsReg => Format::WindowsReg,
+    };
+    match Store::create(format).edit(edits, password, &mut Counting::new()).map_err(|e| e.to_string())? {
+        Image::File(bytes) => Ok(bytes),
+        Image::Directory(_) => Err("became a folder".to_owned()),
+    }
+}
+
+/// The password of a store. Where a product keeps it in a file of the host, the file is made if `make` says so.
+fn password(def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
+    match def.password.as_ref().map(|secret| (&secret.from, secret)) {
+        None => Ok(None),
+        Some((SecretSource::Literal(password), _)) => Ok(Some(password.clone())),
+        Some((SecretSource::Properties { path, key }, _)) => {
+            if make && !file(path).exists() {
+                put(&file(path), format!("{key} = {CANARY}\n").as_bytes());
+            }
+            Ok(Some(Password::new(CANARY)))
+        }
+        Some((_, secret)) => Err(format!("its password comes {}: give it as `literal`", secret.origin())),
+    }
+}
+
+/// A path that is on this machine already.
+fn here(root: PathBuf) -> HostPath {
+    HostPath { shown: String::new(), root, steps: Vec::new(), fold_case: false }
+}
+
+/// The certificate beside a key.
+fn leaf(def: &StoreDef, alias: &str) -> Option<Arc<trustmason_keystore::Certificate>> {
+    let store = open(def).ok()??;
+    let named = |of: Option<&str>| of == Some(alias) || store.format() == Format::PemPair;
+    let entry = store.entries().iter().find(|entry| named(entry.alias.as_deref()))?;
+    entry.certificates().first()?.certificate().cloned()
+}
+
+/// Where a store is, as its host writes it.
+pub fn shown(place: &Place) -> String {
+    match place {
+        Place::File(path) | Place::Directory(path) => path.shown.clone(),
+        Place::Pair { certificate, .. } => certificate.shown.clone(),
+        Place::Windows => "the system's own".to_owned(),
+    }
+}
+
+/// Opens a store; `None` where there is none.
+pub fn open(def: &StoreDef) -> Result<Option<Store>, String> {
+    let interner = Interner::new();
+    let read = |path: &HostPath| std::fs::read(file(path)).ok();
+    let opened = match &def.place {
+        Place::Windows => return Ok(None),
+        Place::Pair { certificate, key, .. } => match (read(certificate), read(key)) {
+            (None, None) => return Ok(None),
+            (certificate, key) => Store::open_pair(certificate, key, &interner),
+        },
+        Place::Directory(path) | Place::File(path) if file(path).is_dir() => {
+            let files = crate::support::files(&file(path));
+            let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Store::open_directory(files.into_iter().map(|(path, bytes)| (named(&path), bytes)).collect(), &interner)
+        }
+        Place::Directory(path) | Place::File(path) => {
+            let Some(bytes) = read(path) else { return Ok(None) };
+            let password = password(def, false)?;
+            let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
+            Store::open(bytes, unlock, &interner)
+        }
+    };
+    opened.map(Some).map_err(|e| e.to_string())
+}

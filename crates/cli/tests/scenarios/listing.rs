@@ -1,0 +1,130 @@
+//! What the stores of a scenario hold at its end, by name, and the packs that wait for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use trustmason_keystore::{Entry, EntryId, EntryKind, Interner, Store, Unlock};
+use trustmason_spec::topology::{Place, StoreDef};
+
+use super::disk::{Disk, open};
+use super::names::Names;
+use crate::support::{INSTALLED, file, files};
+
+/// The bytes of every store, to tell later which of them are the same.
+pub fn bytes(disk: &Disk<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
+    let hosts = disk.path("hosts");
+    if hosts.is_dir() { files(&hosts) } else { BTreeMap::new() }
+}
+
+/// What somebody changed on disk between two moments is as it was from then on: only the program's writes count.
+pub fn overlay(
+    kept: &mut BTreeMap<PathBuf, Vec<u8>>,
+    before: &BTreeMap<PathBuf, Vec<u8>>,
+    now: BTreeMap<PathBuf, Vec<u8>>,
+) {
+    kept.retain(|path, _| now.contains_key(path) || !before.contains_key(path));
+    kept.extend(now.into_iter().filter(|(path, bytes)| before.get(path) != Some(bytes)));
+}
+
+/// The listing.
+pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result<String, String> {
+    disk.learn_new()?;
+    let now = bytes(disk);
+    let mut out = String::new();
+    for ((id, shown), def) in &disk.stores {
+        let untouched = places(def).iter().all(|place| below(before, place) == below(&now, place));
+        let untouched = if untouched { ", as it was" } else { "" };
+        match open(def) {
+            Ok(None) => writeln!(out, "{id}  {shown}  not there{untouched}").unwrap(),
+            Ok(Some(store)) => {
+                writeln!(out, "{id}  {shown}  {}{untouched}", store.format()).unwrap();
+                for entry in store.entries() {
+                    writeln!(out, "    {}", line(&store, entry, &disk.names)).unwrap();
+                }
+            }
+            Err(error) => {
+                let class = error.lines().next().unwrap_or_default();
+                writeln!(out, "{id}  {shown}  cannot be opened{untouched}\n    {class}").unwrap();
+            }
+        }
+        for more in beside(def).into_iter().filter(|path| path.exists()) {
+            let name = more.strip_prefix(disk.dir.path()).unwrap_or(&more).display().to_string();
+            writeln!(out, "    {name}: {}", held(&more, &disk.names)).unwrap();
+        }
+    }
+    packs(&mut out, disk);
+    disk.names.settle(&out)
+}
+
+/// Files of a pair that are not the pair itself.
+fn beside(def: &StoreDef) -> Vec<PathBuf> {
+    match &def.place {
+        Place::Pair { previous, copies, .. } => previous.iter().chain(copies).map(file).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn places(def: &StoreDef) -> Vec<PathBuf> {
+    match &def.place {
+        Place::File(path) | Place::Directory(path) => vec![file(path)],
+        Place::Pair { certificate, key, .. } => vec![file(certificate), file(key)],
+        Place::Windows => Vec::new(),
+    }
+}
+
+/// The files at a place or below it.
+fn below<'a>(all: &'a BTreeMap<PathBuf, Vec<u8>>, place: &Path) -> Vec<(&'a PathBuf, &'a Vec<u8>)> {
+    all.iter().filter(|(path, _)| path.starts_with(place)).collect()
+}
+
+fn line(store: &Store, entry: &Entry, names: &Names) -> String {
+    let chain: Vec<String> = entry.certificates().iter().map(|slot| names.of(slot.fingerprint())).collect();
+    let what = match &entry.kind {
+        EntryKind::Trusted(_) => "trusts",
+        EntryKind::PrivateKey { .. } => "key of",
+        EntryKind::SecretKey => "a secret key",
+        EntryKind::Untrusted(_) => "has beside it",
+        EntryKind::Opaque(_) => "something unknown",
+    };
+    let alias = entry.alias.as_deref().map(|alias| format!("{alias}: ")).unwrap_or_default();
+    let place = place(store, entry.id).map(|place| format!("{place}: ")).unwrap_or_default();
+    let since = match entry.created_ms {
+        Some(created) if created != INSTALLED => "  (placed by a run)",
+        _ => "",
+    };
+    format!("{place}{alias}{what} {}{since}", chain.join(" < "))
+}
+
+/// The system store that an entry of an export is in.
+fn place(store: &Store, entry: EntryId) -> Option<String> {
+    store.registry_key(entry).and_then(|key| key.rsplit('\\').next()).map(str::to_owned)
+}
+
+/// What a file outside any store holds.
+fn held(path: &Path, names: &Names) -> String {
+    let Ok(bytes) = std::fs::read(path) else { return "nothing that can be read".to_owned() };
+    match Store::open(bytes, Unlock::Unverified, &Interner::new()) {
+        Ok(store) => {
+            let entries = store.entries().iter().map(|entry| line(&store, entry, names));
+            entries.collect::<Vec<_>>().join(", ")
+        }
+        Err(_) => "text".to_owned(),
+    }
+}
+
+/// The packs in the state folder, file by file; what people are told is shown line by line.
+fn packs(out: &mut String, disk: &Disk<'_>) {
+    let folder = disk.path(".trustmason/handoff");
+    if !folder.is_dir() {
+        return;
+    }
+    for path in files(&folder).keys() {
+        let name = path.strip_prefix(disk.dir.path()).unwrap_or(path).display();
+        writeln!(out, "{name}").unwrap();
+        match std::fs::read_to_string(path).ok().filter(|_| path.extension().is_some_and(|ending| ending == "md")) {
+            Some(text) => text.lines().for_each(|line| writeln!(out, "    | {line}").unwrap()),
+            None => writeln!(out, "    {}", held(path, &disk.names)).unwrap(),
+        }
+    }
+}
