@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -10,7 +11,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber,
 };
 use trustmason_keystore::{
-    Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, Unlock, registry_file,
+    Alias, Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, Unlock, registry_file,
     serialised_element,
 };
 use trustmason_spec::name::StoreId;
@@ -31,12 +32,18 @@ struct Forged {
     key: usize,
 }
 
+/// A store as a spec had it, and that spec's meaning, which says where it is.
+pub struct Known {
+    pub topology: Rc<Topology>,
+    pub def: StoreDef,
+}
+
 /// The estate, and what its certificates are called.
 pub struct Disk<'a> {
     pub dir: tempfile::TempDir,
     pub names: Names,
     /// Every store that the spec has had, and where it was.
-    pub stores: BTreeMap<(StoreId, String), StoreDef>,
+    pub stores: BTreeMap<(StoreId, String), Known>,
     /// The folder that the scenario is written in.
     folder: &'a Path,
     forged: BTreeMap<String, Forged>,
@@ -79,11 +86,12 @@ impl<'a> Disk<'a> {
     }
 
     /// What the spec of this moment means. Its stores are remembered.
-    pub fn topology(&mut self) -> Result<Topology, String> {
+    pub fn topology(&mut self) -> Result<Rc<Topology>, String> {
         let spec = std::fs::read_to_string(self.path(SPEC)).map_err(|e| format!("{SPEC}: {e}"))?;
-        let topology = resolved(&spec, self.dir.path())?;
+        let topology = Rc::new(resolved(&spec, self.dir.path())?);
         for def in topology.stores.values() {
-            self.stores.insert((def.id.clone(), shown(&def.place)), def.clone());
+            let known = Known { topology: Rc::clone(&topology), def: def.clone() };
+            self.stores.insert((def.id.clone(), shown(&def.place)), known);
         }
         Ok(topology)
     }
@@ -91,13 +99,15 @@ impl<'a> Disk<'a> {
     /// Gives a name to every certificate that the program has made since: those in staging, and those that identities present.
     pub fn learn_new(&mut self) -> Result<(), String> {
         self.names.learn_today();
-        for (id, identity) in self.topology()?.identities {
+        for (id, identity) in &self.topology()?.identities {
             let Source::KeyEntry { store, alias } = &identity.source else { continue };
-            for def in self.stores.values().filter(|def| def.id == *store) {
-                let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, def.format.as_str());
-                let staged = StoreDef { place: Place::File(here(self.path(&name))), ..def.clone() };
-                for certificate in [&staged, def].into_iter().filter_map(|def| leaf(def, alias)) {
-                    self.names.learn_new(&id.to_string(), &certificate);
+            for known in self.stores.values().filter(|known| known.def.id == *store) {
+                let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, known.def.format.as_str());
+                let staged = read_file(&self.path(&name), &known.topology, &known.def);
+                for store in [staged, open(known)].into_iter().filter_map(|opened| opened.ok().flatten()) {
+                    if let Some(certificate) = leaf(&store, alias) {
+                        self.names.learn_new(&id.to_string(), &certificate);
+                    }
                 }
             }
         }
@@ -144,12 +154,17 @@ impl<'a> Disk<'a> {
         self.forged.get(name).ok_or_else(|| format!("there is no certificate `{name}`"))
     }
 
-    fn chain(&self, names: &[String]) -> Result<Vec<Vec<u8>>, String> {
-        names.iter().map(|name| self.forged(name).map(|forged| forged.der.clone())).collect()
+    fn certificate(&self, name: &str) -> Result<Arc<trustmason_keystore::Certificate>, String> {
+        let der = &self.forged(name)?.der;
+        trustmason_keystore::Certificate::parse(der).map(Arc::new).map_err(|e| format!("{name}: {e}"))
+    }
+
+    fn chain(&self, names: &[String]) -> Result<Vec<Arc<trustmason_keystore::Certificate>>, String> {
+        names.iter().map(|name| self.certificate(name)).collect()
     }
 
     fn pems(&self, names: &[String]) -> Result<String, String> {
-        Ok(self.chain(names)?.iter().map(|der| pem(der)).collect())
+        names.iter().map(|name| self.forged(name).map(|forged| pem(&forged.der))).collect()
     }
 
     fn files(&self, files: &BTreeMap<String, File>) -> Result<(), String> {
@@ -174,39 +189,39 @@ impl<'a> Disk<'a> {
             let def = StoreId::parse(name).ok().and_then(|id| topology.stores.get(&id));
             let known: Vec<String> = topology.stores.keys().map(ToString::to_string).collect();
             let def = def.ok_or_else(|| format!("stores: the spec has no {name}, but {}", known.join(", ")))?;
-            self.store(def, contents).map_err(|e| format!("stores: {name}: {e}"))?;
+            self.store(&topology, def, contents).map_err(|e| format!("stores: {name}: {e}"))?;
         }
         Ok(())
     }
 
-    fn store(&self, def: &StoreDef, contents: &Contents) -> Result<(), String> {
+    fn store(&self, topology: &Topology, def: &StoreDef, contents: &Contents) -> Result<(), String> {
         let mut add = Vec::new();
         for (alias, chain) in &contents.keys {
             let leaf = chain.first().ok_or_else(|| format!("the key {alias} has no certificate"))?;
             add.push(NewEntry::PrivateKey {
-                alias: alias.clone(),
+                alias: Some(Alias::of(alias)),
                 key: new_key(def.format, self.forged(leaf)?.key),
                 chain: self.chain(chain)?,
                 created_ms: INSTALLED,
             });
         }
         for (alias, name) in &contents.trusts {
-            let der = self.forged(name)?.der.clone();
-            add.push(NewEntry::Trusted { alias: Some(alias.clone()), der, created_ms: INSTALLED });
+            let certificate = self.certificate(name)?;
+            add.push(NewEntry::Trusted { alias: Some(Alias::of(alias)), certificate, created_ms: INSTALLED });
         }
         let edits = Edits { add, ..Edits::default() };
         match &def.place {
             Place::Windows => Err("is one of the system's own".to_owned()),
             Place::Pair { certificate, key: key_file, .. } => {
                 let leaf = contents.pair.first().ok_or("is a pair, and `pair` is empty")?;
-                put(&file(certificate), self.pems(&contents.pair)?.as_bytes());
-                put(&file(key_file), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
+                put(&file(topology, certificate), self.pems(&contents.pair)?.as_bytes());
+                put(&file(topology, key_file), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
                 Ok(())
             }
             Place::Directory(folder) => {
-                std::fs::create_dir_all(file(folder)).map_err(|e| e.to_string())?;
+                std::fs::create_dir_all(file(topology, folder)).map_err(|e| e.to_string())?;
                 for (name, certificate) in &contents.trusts {
-                    put(&file(folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
+                    put(&file(topology, folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
                 }
                 Ok(())
             }
@@ -214,13 +229,13 @@ impl<'a> Disk<'a> {
                 let mut bytes = match contents.format.map_or_else(|| declared(def), Ok)? {
                     Made::WindowsReg => self.registry(&contents.exported)?,
                     format => {
-                        let declared = password(def, true)?;
+                        let declared = password(topology, def, true)?;
                         let other = contents.password.as_deref().map(Password::new);
                         write(format, &edits, other.or(declared).as_ref())?
                     }
                 };
                 bytes.truncate(contents.cut_after.unwrap_or(bytes.len()));
-                put(&file(path), &bytes);
+                put(&file(topology, path), &bytes);
                 Ok(())
             }
         }
@@ -235,14 +250,19 @@ impl<'a> Disk<'a> {
             }
             let key = format!(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\{store}");
             for name in names {
-                let der = self.forged(name)?.der.clone();
-                let element = serialised_element(&der).map_err(|e| e.to_string())?;
-                kept.push((key.clone(), name.clone(), der, element));
+                let certificate = self.certificate(name)?;
+                let element = serialised_element(&certificate).map_err(|e| e.to_string())?;
+                kept.push((key.clone(), name.clone(), certificate, element));
             }
         }
         let changes: Vec<RegistryChange<'_>> = kept
             .iter()
-            .map(|(store, name, der, element)| RegistryChange::Add { store, element, der, comment: name.clone() })
+            .map(|(store, name, certificate, element)| RegistryChange::Add {
+                store,
+                element,
+                der: certificate.der(),
+                comment: name.clone(),
+            })
             .collect();
         Ok(registry_file(&changes))
     }
@@ -344,13 +364,13 @@ fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec
 }
 
 /// The password of a store. Where a product keeps it in a file of the host, the file is made if `make` says so.
-fn password(def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
+fn password(topology: &Topology, def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
     match def.password.as_ref().map(|secret| (&secret.from, secret)) {
         None => Ok(None),
         Some((SecretSource::Literal(password), _)) => Ok(Some(password.clone())),
         Some((SecretSource::Properties { path, key }, _)) => {
-            if make && !file(path).exists() {
-                put(&file(path), format!("{key} = {CANARY}\n").as_bytes());
+            if make && !file(topology, path).exists() {
+                put(&file(topology, path), format!("{key} = {CANARY}\n").as_bytes());
             }
             Ok(Some(Password::new(CANARY)))
         }
@@ -358,14 +378,8 @@ fn password(def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
     }
 }
 
-/// A path that is on this machine already.
-fn here(root: PathBuf) -> HostPath {
-    HostPath { shown: String::new(), root, steps: Vec::new(), fold_case: false }
-}
-
 /// The certificate beside a key.
-fn leaf(def: &StoreDef, alias: &str) -> Option<Arc<trustmason_keystore::Certificate>> {
-    let store = open(def).ok()??;
+fn leaf(store: &Store, alias: &str) -> Option<Arc<trustmason_keystore::Certificate>> {
     let named = |of: Option<&str>| of == Some(alias) || store.format() == Format::PemPair;
     let entry = store.entries().iter().find(|entry| named(entry.alias.as_deref()))?;
     entry.certificates().first()?.certificate().cloned()
@@ -381,26 +395,30 @@ pub fn shown(place: &Place) -> String {
 }
 
 /// Opens a store; `None` where there is none.
-pub fn open(def: &StoreDef) -> Result<Option<Store>, String> {
+pub fn open(known: &Known) -> Result<Option<Store>, String> {
+    let Known { topology, def } = known;
     let interner = Interner::new();
-    let read = |path: &HostPath| std::fs::read(file(path)).ok();
+    let read = |path: &HostPath| std::fs::read(file(topology, path)).ok();
     let opened = match &def.place {
         Place::Windows => return Ok(None),
         Place::Pair { certificate, key, .. } => match (read(certificate), read(key)) {
             (None, None) => return Ok(None),
             (certificate, key) => Store::open_pair(certificate, key, &interner),
         },
-        Place::Directory(path) | Place::File(path) if file(path).is_dir() => {
-            let files = crate::support::files(&file(path));
+        Place::Directory(path) | Place::File(path) if file(topology, path).is_dir() => {
+            let files = crate::support::files(&file(topology, path));
             let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Store::open_directory(files.into_iter().map(|(path, bytes)| (named(&path), bytes)).collect(), &interner)
         }
-        Place::Directory(path) | Place::File(path) => {
-            let Some(bytes) = read(path) else { return Ok(None) };
-            let password = password(def, false)?;
-            let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
-            Store::open(bytes, unlock, &interner)
-        }
+        Place::Directory(path) | Place::File(path) => return read_file(&file(topology, path), topology, def),
     };
     opened.map(Some).map_err(|e| e.to_string())
+}
+
+/// Opens one file as a store with the password of this one; `None` where there is none.
+fn read_file(path: &Path, topology: &Topology, def: &StoreDef) -> Result<Option<Store>, String> {
+    let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
+    let password = password(topology, def, false)?;
+    let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
+    Store::open(bytes, unlock, &Interner::new()).map(Some).map_err(|e| e.to_string())
 }

@@ -32,10 +32,10 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
     disk.learn_new()?;
     let now = bytes(disk);
     let mut out = String::new();
-    for ((id, shown), def) in &disk.stores {
-        let untouched = places(def).iter().all(|place| below(before, place) == below(&now, place));
+    for ((id, shown), known) in &disk.stores {
+        let untouched = places(known).iter().all(|place| below(before, place) == below(&now, place));
         let untouched = if untouched { ", as it was" } else { "" };
-        match open(def) {
+        match open(known) {
             Ok(None) => writeln!(out, "{id}  {shown}  not there{untouched}").unwrap(),
             Ok(Some(store)) => {
                 writeln!(out, "{id}  {shown}  {}{untouched}", store.format()).unwrap();
@@ -48,7 +48,7 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
                 writeln!(out, "{id}  {shown}  cannot be opened{untouched}\n    {class}").unwrap();
             }
         }
-        for more in beside(def).into_iter().filter(|path| path.exists()) {
+        for more in beside(known).into_iter().filter(|path| path.exists()) {
             let name = more.strip_prefix(disk.dir.path()).unwrap_or(&more).display().to_string();
             writeln!(out, "    {name}: {}", held(&more, &disk.names)).unwrap();
         }
@@ -58,17 +58,19 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
 }
 
 /// Files of a pair that are not the pair itself.
-fn beside(def: &StoreDef) -> Vec<PathBuf> {
-    match &def.place {
-        Place::Pair { previous, copies, .. } => previous.iter().chain(copies).map(file).collect(),
+fn beside(known: &Known) -> Vec<PathBuf> {
+    let at = |path: &HostPath| file(&known.topology, path);
+    match &known.def.place {
+        Place::Pair { previous, copies, .. } => previous.iter().chain(copies).map(at).collect(),
         _ => Vec::new(),
     }
 }
 
-fn places(def: &StoreDef) -> Vec<PathBuf> {
-    match &def.place {
-        Place::File(path) | Place::Directory(path) => vec![file(path)],
-        Place::Pair { certificate, key, .. } => vec![file(certificate), file(key)],
+fn places(known: &Known) -> Vec<PathBuf> {
+    let at = |path: &HostPath| file(&known.topology, path);
+    match &known.def.place {
+        Place::File(path) | Place::Directory(path) => vec![at(path)],
+        Place::Pair { certificate, key, .. } => vec![at(certificate), at(key)],
         Place::Windows => Vec::new(),
     }
 }
