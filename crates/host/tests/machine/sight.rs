@@ -73,21 +73,19 @@ fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
 /// The plan was made while the disk was there. That its stores are gone would be a false word: they were not looked at.
 #[test]
 fn a_disk_that_goes_away_before_the_run_is_away_and_its_stores_are_not_gone() {
-    let world = World::new(Format::Jks);
-    let (ledger, observed) = world.look();
-    let plan = world.plan();
-    let root = world.root().join("hosts/ads.acme.example");
-    for make in [false, true] {
-        if make {
+    for empty in [false, true] {
+        let world = World::new(Format::Jks);
+        let (ledger, observed) = world.look();
+        let plan = world.plan();
+        let root = world.root().join("hosts/ads.acme.example");
+        fs::rename(&root, world.root().join("away")).unwrap();
+        if empty {
             fs::create_dir(&root).unwrap();
-        } else {
-            fs::rename(&root, world.root().join("away")).unwrap();
         }
         let outcomes = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap();
         let outcome = &outcomes.stores[&store_id(CACERTS)];
         let StoreOutcome::Failed { error } = outcome else { panic!("{outcome:?}") };
         assert!(error.to_string().contains("ads.acme.example cannot be reached"), "{error}");
-        fs::remove_dir_all(world.state().root()).unwrap();
     }
 }
 
