@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Entry, EntryId, EntryKind, Interner, Store, Unlock};
-use trustmason_spec::topology::{Place, StoreDef};
+use trustmason_spec::topology::{HostPath, Place};
 
-use super::disk::{Disk, open};
+use super::disk::{Disk, Known, open};
 use super::names::Names;
 use crate::support::{INSTALLED, file, files};
 
