@@ -15,6 +15,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
+use crate::approval::Approval;
 use crate::disk::{self, Disk, DiskError, Limit};
 use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
 use crate::sites::Sites;
@@ -40,20 +41,6 @@ pub enum Event {
     Collect,
     /// A person said that the clock is right, though something speaks against it.
     Clock,
-}
-
-/// How a run was approved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Approval {
-    /// Asked, and said yes.
-    Asked,
-    /// Nobody was asked (`--auto-approve`).
-    Auto,
-    /// A plan was saved before and named (`--plan`).
-    SavedPlan,
-    /// Every fingerprint was named (`--pin`).
-    Pinned,
 }
 
 /// Who begins a run, and how it was approved.
@@ -135,7 +122,7 @@ impl Entry {
         Self {
             at,
             who: who.to_owned(),
-            machine: crate::lock::machine(),
+            machine: crate::machine::name(),
             run: None,
             event,
             host: None,

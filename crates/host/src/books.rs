@@ -2,6 +2,8 @@
 //! audit log. The record is there before the first deed and closed after the last; in between the journal alone is kept, and
 //! if the run is cut off the next one completes ledger and log from it.
 
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
@@ -12,10 +14,47 @@ use crate::audit::{self, Audit, Author};
 use crate::disk::{self, Disk, DiskError};
 use crate::journal::{self, Deed, Intent, Journal, Record};
 use crate::ledger::{self, Loaded};
-use crate::lock::{self, Lock};
-use crate::run::{HaltError, RunError};
+use crate::lock::{Lock, LockError};
+use crate::machine;
 use crate::sites::{Located, Sites};
 use crate::state::State;
+
+/// Why no books were opened. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// Another run is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Another run, or a confirmation, came between the looking and the lock.
+    #[error("{} was written since this plan was made; plan again", ledger.display())]
+    Overtaken {
+        /// The ledger.
+        ledger: PathBuf,
+    },
+    /// The state folder cannot be written.
+    #[error("nothing was done, since the run could not be recorded: {0}")]
+    State(#[from] DiskError),
+}
+
+/// Why a run stores nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum HaltError {
+    /// The lock is not held any more.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Another program wrote the ledger.
+    #[error("{} was written by another program while this run works; nothing more is stored", ledger.display())]
+    Overwritten {
+        /// The ledger.
+        ledger: PathBuf,
+    },
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(DiskError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(DiskError),
+}
 
 /// Books being kept.
 pub(crate) struct Books<'a> {
@@ -61,14 +100,14 @@ pub(crate) struct Counts {
 
 impl<'a> Books<'a> {
     /// Opens them. Nothing but the state folder is touched.
-    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, RunError> {
+    pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, BeginError> {
         let Beginning { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
         let state = lock.state().clone();
         let run = new_run(&state, now, digest);
         lock.sign(disk, &run, now)?;
         if !ledger::is_still(&state, loaded)? {
             lock.unsign(disk)?;
-            return Err(RunError::Overtaken { ledger: state.ledger() });
+            return Err(BeginError::Overtaken { ledger: state.ledger() });
         }
         disk.make_dir(&state.run(&run))?;
         let journal = Journal::open(disk, &state, &run)?;
@@ -79,7 +118,7 @@ impl<'a> Books<'a> {
             plan: digest,
             at: now,
             who: author.who.to_owned(),
-            machine: lock::machine(),
+            machine: machine::name(),
             approval: Some(author.approval),
             undoes: undoes.cloned(),
         };

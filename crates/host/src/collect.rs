@@ -15,7 +15,7 @@ use trustmason_spec::name::IdentityId;
 use crate::audit::{Audit, Author, Entry, Event};
 use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
 use crate::lock::{Lock, LockError};
-use crate::look::source;
+use crate::look::certificate;
 use crate::volume;
 
 /// The files of one identity as they are now.
@@ -38,10 +38,10 @@ impl Filed {
     /// # Errors
     /// For people: a file that is there and cannot be used is not written over.
     pub fn of(folder: &Path, names: &[String], certificates: &Interner) -> Result<Self, String> {
-        let found = source::candidates(folder, names).map_err(|error| error.to_string())?;
+        let found = certificate::candidates(folder, names).map_err(|error| error.to_string())?;
         let mut slips = Vec::new();
         for path in found {
-            let (digest, holds) = source::read(&path, certificates);
+            let (digest, holds) = certificate::read(&path, certificates);
             let holds = holds.map_err(|failure| format!("{}; move it away and collect again", failure.message))?;
             let path = volume::real(path).map_err(|error| error.to_string())?;
             slips.push(Slip { path, digest, holds: Some(holds) });

@@ -3,7 +3,8 @@
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
-use crate::audit::{self, Approval};
+use crate::approval::Approval;
+use crate::audit;
 use crate::state::State;
 
 fn certificate(name: &str) -> Arc<Certificate> {

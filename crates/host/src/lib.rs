@@ -14,6 +14,7 @@
 mod needs;
 
 pub mod ack;
+pub mod approval;
 pub mod audit;
 mod books;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod ledger;
 pub mod live;
 pub mod lock;
 pub mod look;
+mod machine;
 pub mod mint;
 mod pair;
 mod process;

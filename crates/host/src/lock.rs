@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError, Limit};
+use crate::machine;
 use crate::state::State;
 
 /// Who holds a lock.
@@ -111,7 +112,7 @@ impl Lock {
             }
             self.file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, &self.state)).transpose()?;
         }
-        let holder = Holder { pid: std::process::id(), machine: machine(), since: now };
+        let holder = Holder { pid: std::process::id(), machine: machine::name(), since: now };
         let text = serde_json::to_vec(&holder)
             .map_err(|error| DiskError::new("describe the holder of", &path, error.into()))?;
         disk.keep(&self.state.lock_owner(), &text, Limit::Holder, run.as_str())?;
@@ -146,16 +147,6 @@ fn held(file: File, state: &State) -> Result<File, LockError> {
 
 fn holder(path: &Path) -> Option<Holder> {
     disk::read_if_there(path, Limit::Holder).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
-}
-
-/// This machine's name, for people.
-pub(crate) fn machine() -> String {
-    let kernel = disk::read(Path::new("/proc/sys/kernel/hostname"), Limit::Holder).ok();
-    let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    kernel
-        .and_then(|name| Some(std::str::from_utf8(&name).ok()?.trim().to_owned()))
-        .or(named)
-        .unwrap_or_else(|| "an unnamed machine".to_owned())
 }
 
 #[cfg(test)]

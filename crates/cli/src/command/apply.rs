@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_host::audit::{Approval, Author};
+use trustmason_host::approval::Approval;
+use trustmason_host::audit::Author;
 use trustmason_host::converge::Begun;
 use trustmason_host::disk::{self, Limit};
 use trustmason_plan::outline::{Options, Plan};

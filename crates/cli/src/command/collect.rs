@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_host::audit::{Approval, Author};
+use trustmason_host::approval::Approval;
+use trustmason_host::audit::Author;
 use trustmason_host::collect::{Fetched, Filed};
 use trustmason_host::converge::Reconciler;
 use trustmason_host::endpoint::{PATIENCE, Way};

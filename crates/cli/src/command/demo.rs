@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_host::audit::{Approval, Author};
+use trustmason_host::approval::Approval;
+use trustmason_host::audit::Author;
 use trustmason_host::converge::{Begun, Clock as _, Reconciler, Round};
 use trustmason_host::disk;
 use trustmason_plan::outline::Plan;

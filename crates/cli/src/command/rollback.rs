@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_host::audit::{Approval, Author};
+use trustmason_host::approval::Approval;
+use trustmason_host::audit::Author;
 use trustmason_host::converge::TakenBack;
 use trustmason_host::rollback::Outlook;
 use trustmason_host::run::StoreOutcome;

@@ -5,7 +5,8 @@ use trustmason_plan::outline::{Options, Plan, Restart};
 use trustmason_plan::run_id::RunId;
 
 use super::{LookError, Reconciler, Sight, Tell};
-use crate::audit::{Approval, Author};
+use crate::approval::Approval;
+use crate::audit::Author;
 use crate::lock::Lock;
 use crate::rollback::{self, Looking, Outlook, Request, RollbackError, Undone};
 

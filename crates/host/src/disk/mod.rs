@@ -22,6 +22,7 @@ mod limit;
 mod open;
 mod read;
 mod swap;
+mod temporary;
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -39,7 +40,7 @@ use open::Regular;
 pub use read::{Item, Items, digest_if_there, folder_digest, items, items_if_there, read, read_folder, read_if_there};
 pub(crate) use read::{ends_in, list, open_if_there};
 pub use swap::{Over, ReplaceError, Replacement};
-pub(crate) use swap::{left_by, temporaries};
+pub(crate) use temporary::{left_by, temporaries};
 
 /// An elementary thing done to a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,17 +128,11 @@ impl Disk {
     }
 
     /// Changes a store of the system. What it does there are steps of the system's own; here it is one.
-    pub(crate) fn system(
-        &self,
-        store: &str,
-        act: impl FnOnce() -> Result<(), crate::live::LiveError>,
-    ) -> Result<(), crate::live::LiveError> {
+    pub(crate) fn system<E: From<String>>(&self, store: &str, act: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         // The gate is asked with the store's name in the place of a file's.
         match self.gate.pass(Step::Write, Path::new(store)) {
             Fate::Go => act(),
-            Fate::Fail(error) | Fate::Half(error) => {
-                Err(crate::live::LiveError(format!("cannot change {store}: {error}")))
-            }
+            Fate::Fail(error) | Fate::Half(error) => Err(E::from(format!("cannot change {store}: {error}"))),
         }
     }
 

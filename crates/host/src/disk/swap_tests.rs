@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::Arc;
 
 use super::*;
+use crate::disk::temporary::{MARK, left_by};
 use crate::fault::{Fault, Faulty, Meddler};
+use trustmason_plan::run_id::RunId;
 
 const RUN: &str = "20261121T230752.089Z-0f3a9c21";
 

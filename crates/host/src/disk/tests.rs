@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
-use super::swap::temporary;
+use super::temporary::temporary;
 use super::*;
 use crate::fault::Faulty;
 

@@ -26,7 +26,7 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use crate::audit::Approval;
+use crate::approval::Approval;
 use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
 use crate::state::State;
 pub use deed::{Deed, Fate};

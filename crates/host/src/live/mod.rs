@@ -51,6 +51,12 @@ pub trait SystemStores: fmt::Debug + Send + Sync {
 #[error("{0}")]
 pub struct LiveError(pub String);
 
+impl From<String> for LiveError {
+    fn from(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// The stores of the system this runs on.
 pub fn here() -> Arc<dyn SystemStores> {
     #[cfg(windows)]
@@ -78,7 +84,7 @@ impl Nowhere {
 #[cfg(not(windows))]
 impl SystemStores for Nowhere {
     fn machine(&self) -> Vec<String> {
-        vec![crate::lock::machine()]
+        vec![crate::machine::name()]
     }
 
     fn own(&self, _: &Location, _: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError> {

@@ -30,7 +30,7 @@ impl SystemStores for Windows {
         let named = ["COMPUTERNAME", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
         let mut names: Vec<String> = named.collect();
         if names.is_empty() {
-            names.push(crate::lock::machine());
+            names.push(crate::machine::name());
         }
         names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
         names

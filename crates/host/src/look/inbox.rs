@@ -7,12 +7,12 @@ use std::sync::Arc;
 use trustmason_keystore::{Certificate, Entry, Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFailure};
 
+use super::certificate;
 use super::file::{OpenError, OpenFault};
-use super::source;
 use crate::disk::{self, Item, Limit};
 
 pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<Input>) {
-    let paths = match source::found(folder, may_be_a_reply) {
+    let paths = match certificate::found(folder, may_be_a_reply) {
         Ok(paths) => paths,
         Err(error) => return (InboxLook { failure: Some(error.to_string()), files: Vec::new() }, Vec::new()),
     };

@@ -5,13 +5,14 @@
 //! are taken, so that a thousand stores need little more room than the largest of them. Nothing is written, made or waited
 //! for, except the programs that print secrets.
 
+pub(crate) mod certificate;
 mod chain;
 mod file;
 mod inbox;
 mod near;
 mod options;
 mod pair;
-pub(crate) mod source;
+mod source;
 mod windows;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use trustmason_keystore::Interner;
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
 
-use super::source;
+use super::certificate;
 use crate::disk;
 
 /// Extensions that files of certificates have.
@@ -57,8 +57,8 @@ impl<'a> Near<'a> {
         }
         let host = self.host?;
         let named = free.iter().take(MOST_OPENED).find(|path| {
-            let read = source::read(path, certificates).1;
-            read.is_ok_and(|certificate| certificate.names_host(host.as_str()))
+            let read = certificate::read(path, certificates).1;
+            read.is_ok_and(|read| read.names_host(host.as_str()))
         })?;
         Some(format!("{} names this host; rename it to {first} if its service presents it", named.display()))
     }
@@ -70,7 +70,7 @@ impl<'a> Near<'a> {
         if let Some(path) = elsewhere.filter(|path| path != wanted) {
             return Some(format!("{} is there; name that path in the spec if it is meant", path.display()));
         }
-        let found = source::found(wanted.parent()?, |item| {
+        let found = certificate::found(wanted.parent()?, |item| {
             item.name().to_str().is_some_and(|there| is_variant(there, name) || there.eq_ignore_ascii_case(name))
         });
         let path = found.ok()?.into_iter().next()?;
@@ -84,7 +84,7 @@ impl<'a> Near<'a> {
             let extension = lower.rsplit_once('.').is_some_and(|(_, last)| EXTENSIONS.contains(&last));
             extension && !self.wanted.contains(&lower)
         };
-        source::found(folder, |item| item.name().to_str().is_some_and(fits)).unwrap_or_default()
+        certificate::found(folder, |item| item.name().to_str().is_some_and(fits)).unwrap_or_default()
     }
 }
 

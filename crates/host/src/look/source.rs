@@ -1,24 +1,17 @@
-//! A certificate that lies in a file of its own: exported by hand, or named in the spec. What it is, its content says.
-//!
-//! A file here holds exactly one certificate (the same one several times is one) or a chain, PEM, DER or PKCS#7 alike. Of a
-//! chain the one leaf is meant, in whatever order it was written: who issued whom says which that is. Of certificates that
-//! form no chain nobody can say which is meant, even where only one names the host; such a file is unreadable, with a message
-//! that says so.
+//! A certificate that lies in a file of its own: exported by hand, or named in the spec. What it is, its content says
+//! ([`super::certificate`]).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_keystore::{
-    Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
-};
+use trustmason_keystore::{Certificate, Fingerprint, Interner};
 use trustmason_plan::observed::{FailureClass, Input, InputKind, ReadFailure, SourceLook};
 use trustmason_spec::survey::CertificateAt;
 
-use super::chain;
-use super::file::{OpenError, OpenFault};
+use super::certificate::{candidates, read};
 use super::near::Near;
-use crate::disk::{self, DiskError, Item, Limit};
+use crate::disk::{self, Limit};
 
 /// Looks for a certificate.
 pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
@@ -47,25 +40,6 @@ pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner)
     }
 }
 
-/// The files of a folder that have one of these names in any case, sorted.
-pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, DiskError> {
-    let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    found(folder, |item| item.name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
-}
-
-/// The items of a folder that are wanted, sorted. An absent folder is an empty one.
-pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec<PathBuf>, DiskError> {
-    let mut found = Vec::new();
-    for item in disk::items_if_there(folder)?.into_iter().flatten() {
-        let item = item?;
-        if wanted(&item) {
-            found.push(item.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// Takes the certificate of these files. One that is there and cannot be read counts more than one beside it that can.
 fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
     let mut inputs = Vec::new();
@@ -87,55 +61,4 @@ fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input
         (None, _, _) => SourceLook::Ambiguous { paths },
     };
     (look, inputs)
-}
-
-/// Reads one file, with its digest.
-pub(crate) fn read(
-    path: &Path,
-    certificates: &Interner,
-) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
-    let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
-    let bytes = match disk::read(path, Limit::Certificate) {
-        Ok(bytes) => bytes,
-        Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
-    };
-    let sha256 = Some(Fingerprint::of(&bytes));
-    let refuse = |class, what: &str| {
-        let message = format!("{} {what}", path.display());
-        Err(ReadFailure { path: Some(path.display().to_string()), class, sha256, message })
-    };
-    if let Detected::Readable(format @ (Format::Jks | Format::Jceks | Format::Pkcs12)) = detect(&bytes) {
-        let what = format!(
-            "is a {format} keystore, not a certificate; export the certificate from it (keytool -exportcert -rfc)"
-        );
-        return (sha256, refuse(FailureClass::WrongFormat, &what));
-    }
-    let store = match Store::open(bytes, Unlock::Unverified, certificates) {
-        Ok(store) => store,
-        Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
-    };
-    let slots: BTreeMap<Fingerprint, &CertificateSlot> =
-        store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
-    let chain: Vec<Arc<Certificate>> = slots.values().filter_map(|slot| slot.certificate()).map(Arc::clone).collect();
-    if slots.len() > 1
-        && chain.len() == slots.len()
-        && let Some(leaf) = chain::leaf(&chain)
-    {
-        return (sha256, Ok(Arc::clone(leaf)));
-    }
-    let one = match (slots.len(), slots.into_values().next()) {
-        (1, Some(CertificateSlot::Parsed(certificate))) => Ok(Arc::clone(certificate)),
-        (1, Some(CertificateSlot::Unparsed(bytes))) => refuse(
-            FailureClass::Unreadable,
-            &format!("holds a certificate that cannot be used: {}; export it again", bytes.reason()),
-        ),
-        (0, _) | (_, None) => refuse(FailureClass::Unreadable, "holds no certificate; export it again"),
-        (count, _) => refuse(
-            FailureClass::Unreadable,
-            &format!(
-                "holds {count} certificates that form no chain with one leaf; leave only the host's own in it, nobody can tell which one is meant"
-            ),
-        ),
-    };
-    (sha256, one)
 }

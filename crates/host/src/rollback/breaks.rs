@@ -9,7 +9,7 @@ use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::Looking;
-use super::outlook::Restore;
+use super::restore::Restore;
 use crate::disk::{self, Limit};
 use crate::pair;
 use crate::volume;

@@ -9,7 +9,7 @@ use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Place;
 
 use super::Looking;
-use super::outlook::{Backup, Backups};
+use super::restore::{Backup, Backups};
 use crate::disk::{self, Limit};
 use crate::journal::{CopyAt, Piece, Record};
 use crate::live;

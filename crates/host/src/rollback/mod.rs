@@ -11,6 +11,7 @@
 mod breaks;
 mod copies;
 mod outlook;
+mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,16 +35,16 @@ use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::ledger::Loaded;
 use crate::live;
 use crate::lock::Lock;
-use crate::run::place::{New, Site};
+use crate::run::place::{self, New, Site};
 use crate::run::tidy::tidy;
 use crate::run::{StaleError, StoreError, StoreOutcome, Trouble};
-use crate::run::{outcome_line, windows, write};
+use crate::run::{outcome_line, windows};
 use crate::secret::Secrets;
 use crate::sites::{Located, Sites};
 use crate::staging;
 use crate::state::State;
-use outlook::{Arrived, Backup, Part, Restore};
 pub use outlook::{Fault, Outlook, RollbackError, outlook};
+use restore::{Arrived, Backup, Part, Restore};
 
 /// What a rollback looks at.
 #[derive(Clone, Copy, Debug)]
@@ -307,7 +308,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
                 // gone.
                 let new = match after {
-                    Some(_) => New { bytes: &bytes, owner: write::owner(path, true)?, attributes: None },
+                    Some(_) => New { bytes: &bytes, owner: place::owner(path, true)?, attributes: None },
                     None => New { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
                 };
                 site.put(path, after.into(), new, kept.as_deref(), || Ok(()))?;

@@ -1,11 +1,11 @@
 //! What a rollback would do, and whether it may: which run, which files, from which backups, and who would break.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
@@ -15,12 +15,13 @@ use trustmason_plan::undo::{self, Break};
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::breaks;
+use super::restore::{Arrived, Backups, Part, Restore};
 use super::{Looking, copies};
 use crate::audit;
-use crate::disk::{Attributes, DiskError, Owner};
-use crate::journal::{self, Deed, Fact, Fate, Intent, JournalError, Piece, Record};
-use crate::run::RunError;
-use crate::sites::{Located, SiteError, Sites};
+use crate::books::BeginError;
+use crate::disk::DiskError;
+use crate::journal::{self, Deed, Fate, JournalError, Piece, Record};
+use crate::sites::{SiteError, Sites};
 
 /// What a rollback would do.
 #[derive(Clone, Debug)]
@@ -52,45 +53,6 @@ impl Outlook {
             .iter()
             .flat_map(|restore| restore.parts.iter().map(|part| (&restore.intent.store, &part.piece.at)))
     }
-}
-
-/// A key that waits again once its store is put back.
-#[derive(Clone, Debug)]
-pub(super) struct Arrived {
-    pub identity: IdentityId,
-    pub format: Format,
-    pub copy: PathBuf,
-    pub sha256: Fingerprint,
-}
-
-/// One store to be restored.
-#[derive(Clone, Debug)]
-pub(super) struct Restore {
-    /// What the run meant with it.
-    pub intent: Intent,
-    /// The parts that are still what the run made them.
-    pub parts: Vec<Part>,
-    /// What happened there and is to be seen there now.
-    pub facts: Vec<Fact>,
-}
-
-/// One part of a store to be restored.
-#[derive(Clone, Debug)]
-pub(super) struct Part {
-    /// What the run meant with it.
-    pub piece: Piece,
-    /// Where it is.
-    pub place: Located,
-    /// What it was, if there was something.
-    pub backup: Option<Backup>,
-}
-
-/// What a file was.
-#[derive(Clone, Debug)]
-pub(super) struct Backup {
-    pub copy: PathBuf,
-    pub owner: Owner,
-    pub attributes: Attributes,
 }
 
 /// A file that stands in the way of a rollback.
@@ -223,7 +185,7 @@ pub enum RollbackError {
     },
     /// The run could not begin.
     #[error(transparent)]
-    Begin(#[from] RunError),
+    Begin(#[from] BeginError),
     /// A journal cannot be used.
     #[error("nothing was taken back: {0}")]
     Journal(#[from] JournalError),
@@ -426,9 +388,6 @@ fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord
     }
     Err(RollbackError::Nothing)
 }
-
-/// The notes of backups, by what they are copies of.
-pub(super) type Backups<'a> = BTreeMap<(PieceAt, Fingerprint), &'a Record>;
 
 fn backups(records: &[Record]) -> Backups<'_> {
     let backups = records.iter().filter_map(|record| match record {

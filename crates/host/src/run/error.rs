@@ -11,36 +11,15 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::windows::SystemStore;
 
 use super::proof::ProofError;
-use super::windows::TurnError;
+use crate::books::HaltError;
 use crate::disk::DiskError;
 use crate::live::{LiveError, OtherMachine};
-use crate::lock::LockError;
 use crate::mint::MintError;
 use crate::pair::PairError;
 use crate::secret::SecretError;
 use crate::sites::SiteError;
 use crate::staging::StagingError;
 use crate::volume::VolumeError;
-
-/// Why a run stores nothing more.
-#[derive(Debug, thiserror::Error)]
-pub enum HaltError {
-    /// The lock is not held any more.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// Another program wrote the ledger.
-    #[error("{} was written by another program while this run works; nothing more is stored", ledger.display())]
-    Overwritten {
-        /// The ledger.
-        ledger: PathBuf,
-    },
-    /// The ledger cannot be read.
-    #[error(transparent)]
-    Ledger(DiskError),
-    /// The journal cannot be written.
-    #[error(transparent)]
-    Journal(DiskError),
-}
 
 /// How a store is not what the plan expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -405,4 +384,33 @@ pub enum PackError {
     /// A file or folder.
     #[error(transparent)]
     Disk(#[from] DiskError),
+}
+
+/// What a change asks for that no system store is given, or would lose.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// An entry that is to leave was not listed.
+    #[error("an entry that leaves is not there")]
+    NoEntry,
+    /// An entry that is to leave has a private key.
+    #[error("a certificate with a private key would be removed, which is never done")]
+    HasKey,
+    /// An entry that is to leave is not the machine's own.
+    #[error("a certificate would be removed that {by} keeps there")]
+    Kept {
+        /// Who keeps it.
+        by: String,
+    },
+    /// An entry that is to leave holds no certificate.
+    #[error("an entry that leaves is no certificate")]
+    NoCertificate,
+    /// A certificate is to get an alias.
+    #[error("certificates have no aliases there")]
+    Alias,
+    /// A private key is to come.
+    #[error("keys are not brought there")]
+    Key,
+    /// A certificate that is to come cannot be encoded.
+    #[error(transparent)]
+    Element(#[from] EditError),
 }

@@ -13,8 +13,7 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::topology::StoreDef;
 
 use super::error::{StaleError, Trouble};
-use super::place;
-use super::write::owner;
+use super::place::{self, owner};
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::journal::Piece;
 use crate::pair::{self, CERTIFICATE, KEY, Pair};

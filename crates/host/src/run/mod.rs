@@ -37,21 +37,21 @@ use trustmason_plan::{Defect, verify};
 use trustmason_spec::topology::{Place, Topology};
 
 use crate::audit::Author;
+pub use crate::books::{BeginError, HaltError};
 use crate::books::{Beginning, Books, Counts};
-use crate::disk::{Disk, DiskError};
+use crate::disk::Disk;
 use crate::ledger::Loaded;
-use crate::lock::{Lock, LockError};
+use crate::lock::Lock;
 use crate::mint::KeySource;
 use crate::secret::Secrets;
 use crate::state;
 pub use error::{
-    AuthorityError, ChangeError, DeclarationError, HaltError, NewKeyError, PackError, RefusedEdit, SkipReason,
-    StaleError, StoreError, Trouble,
+    AuthorityError, ChangeError, DeclarationError, NewKeyError, PackError, RefusedEdit, SkipReason, StaleError,
+    StoreError, Trouble, TurnError,
 };
 pub use outcome::{ChangeOutcome, Event, Outcomes, PackOutcome, StoreOutcome};
 pub use proof::ProofError;
 pub(crate) use stores::outcome as outcome_line;
-pub use windows::TurnError;
 use work::Work;
 
 /// What is to be run.
@@ -105,15 +105,9 @@ impl std::fmt::Debug for Hands<'_> {
 /// Why a run did not begin. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Another run is at work.
+    /// Its books could not be opened.
     #[error(transparent)]
-    Lock(#[from] LockError),
-    /// Another run, or a confirmation, came between the looking and the lock.
-    #[error("{} was written since this plan was made; plan again", ledger.display())]
-    Overtaken {
-        /// The ledger.
-        ledger: PathBuf,
-    },
+    Books(#[from] BeginError),
     /// The plan contradicts itself, which is a defect of the planner.
     #[error(
         "nothing was done: the plan contradicts itself, which is a defect of trustmason ({}); report it with the plan \
@@ -124,9 +118,6 @@ pub enum RunError {
         /// What is wrong with it.
         defects: Vec<Defect>,
     },
-    /// The state folder cannot be written.
-    #[error("nothing was done, since the run could not be recorded: {0}")]
-    State(#[from] DiskError),
 }
 
 /// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
@@ -160,7 +151,7 @@ pub fn run(
         let away = packs::done(plan, &loaded.ledger);
         let troubles = away.filter_map(|target| packs::put_away(hands.disk, lock.state(), target).err());
         let troubles = troubles.map(|error| error.to_string()).collect();
-        lock.unsign(hands.disk)?;
+        lock.unsign(hands.disk).map_err(BeginError::from)?;
         return Ok(Outcomes { troubles, ..Outcomes::default() });
     }
     let begun = Instant::now();

@@ -9,8 +9,11 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
 use super::error::{StaleError, StoreError, Trouble};
-use crate::disk::{self, Attributes, Disk, Limit, Over, Owner, ReplaceError, Replacement};
+use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::journal::{Journal, Record};
+
+/// What the ledger knows of a store's entries.
+pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
 /// Where something is put: a store, within a run.
 #[derive(Clone, Copy)]
@@ -92,4 +95,11 @@ fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Fingerprint>
             StoreError::Late { cause: Box::new(trouble), stands, backup: backup.map(Path::to_owned) }.into()
         }
     }
+}
+
+/// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
+pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
+    let of = if exists { path } else { path.parent().unwrap_or(path) };
+    let owner = disk::facts(of)?.owner();
+    Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
 }

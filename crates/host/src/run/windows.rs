@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use trustmason_keystore::{
-    Disposition, EditError, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
+    Disposition, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
 };
 use trustmason_plan::change::Change;
 use trustmason_plan::observed::Keeper;
@@ -16,42 +16,14 @@ use trustmason_plan::work::edits;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
+use super::error::{RefusedEdit, StaleError, StoreError, Trouble, TurnError};
+use super::place::Placed;
 use super::work::Work;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
 use crate::journal::{Intent, Journal, Piece, Record};
 use crate::live::{self, Listing, LiveError, SystemStores};
 use crate::sites::Sites;
-
-/// What a change asks for that no system store is given, or would lose.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TurnError {
-    /// An entry that is to leave was not listed.
-    #[error("an entry that leaves is not there")]
-    NoEntry,
-    /// An entry that is to leave has a private key.
-    #[error("a certificate with a private key would be removed, which is never done")]
-    HasKey,
-    /// An entry that is to leave is not the machine's own.
-    #[error("a certificate would be removed that {by} keeps there")]
-    Kept {
-        /// Who keeps it.
-        by: String,
-    },
-    /// An entry that is to leave holds no certificate.
-    #[error("an entry that leaves is no certificate")]
-    NoCertificate,
-    /// A certificate is to get an alias.
-    #[error("certificates have no aliases there")]
-    Alias,
-    /// A private key is to come.
-    #[error("keys are not brought there")]
-    Key,
-    /// A certificate that is to come cannot be encoded.
-    #[error(transparent)]
-    Element(#[from] EditError),
-}
 
 /// What happens to one system store.
 #[derive(Debug, Default)]
@@ -66,7 +38,7 @@ pub(super) fn attempt(
     journal: &Journal<'_>,
     view: &StoreView,
     place: &SystemPlace,
-    placed: super::write::Placed<'_>,
+    placed: Placed<'_>,
     changes: &[&Change],
     meant: &mut Option<Intent>,
 ) -> Result<StoreOutcome, Trouble> {

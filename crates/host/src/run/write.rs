@@ -15,10 +15,10 @@ use trustmason_plan::work::edits;
 use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 
 use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
-use super::place;
+use super::place::{self, Placed, owner};
 use super::work::Work;
 use super::{StoreOutcome, facts, files, proof, windows};
-use crate::disk::{self, DiskError, Limit, Owner};
+use crate::disk::{self, Limit};
 use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
 use crate::pair::{self, Pair};
 use crate::sites::{self, SiteError};
@@ -65,9 +65,6 @@ pub(super) fn store(
     };
     Written { outcome, intent, fates }
 }
-
-/// What the ledger knows of a store's entries.
-pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
 
 /// The files of a store, where this machine found them.
 enum Files {
@@ -284,11 +281,4 @@ fn edited(
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let image = store.edit(&edits, password, &mut random)?;
     Ok((edits, image))
-}
-
-/// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
-pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
-    let of = if exists { path } else { path.parent().unwrap_or(path) };
-    let owner = disk::facts(of)?.owner();
-    Ok(if exists { owner } else { Owner { mode: 0o640, ..owner } })
 }

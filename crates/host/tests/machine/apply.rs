@@ -7,7 +7,7 @@ use std::sync::Arc;
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::lock::{Lock, LockError};
-use trustmason_host::run::{ChangeOutcome, RunError, StoreOutcome};
+use trustmason_host::run::{BeginError, ChangeOutcome, RunError, StoreOutcome};
 use trustmason_keystore::Format;
 use trustmason_plan::change::Deed;
 use trustmason_plan::run_id::RunId;
@@ -201,7 +201,9 @@ fn of_two_runs_one_works_and_the_other_is_told() {
     first.sign(&Disk::new(), &RunId::parse("20261121T230752.089Z-0f3a9c21").unwrap(), now()).unwrap();
     let before = fs::read(world.cacerts()).unwrap();
     match world.apply(&Disk::new()) {
-        Err(RunError::Lock(LockError::Held { holder: Some(holder), .. })) => assert_eq!(holder.pid, std::process::id()),
+        Err(RunError::Books(BeginError::Lock(LockError::Held { holder: Some(holder), .. }))) => {
+            assert_eq!(holder.pid, std::process::id())
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(fs::read(world.cacerts()).unwrap(), before);
@@ -310,7 +312,7 @@ fn two_runs_at_the_same_moment_do_the_work_once() {
         for result in &results {
             match result {
                 Ok(outcomes) => assert!(outcomes.is_complete(), "{outcomes:#?}"),
-                Err(RunError::Lock(LockError::Held { .. }) | RunError::Overtaken { .. }) => {}
+                Err(RunError::Books(BeginError::Lock(LockError::Held { .. }) | BeginError::Overtaken { .. })) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -328,7 +330,7 @@ fn a_run_that_was_overtaken_does_nothing() {
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
     let files = world.files();
     let error = world.run(&plan, &ledger, &observed, &Disk::new()).unwrap_err();
-    assert!(matches!(error, RunError::Overtaken { .. }), "{error}");
+    assert!(matches!(error, RunError::Books(BeginError::Overtaken { .. })), "{error}");
     assert!(error.to_string().contains("plan again"), "{error}");
     assert_eq!(world.files(), files);
 }

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use trustmason_host::audit::Approval;
+use trustmason_host::approval::Approval;
 use trustmason_host::converge::{
     Begun, Clock, ConvergeError, Converged, Declared, Event, Reconciler, Restarting, RoundTrouble, Sight,
 };
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::Meddler;
-use trustmason_host::run::{RunError, SkipReason, StoreOutcome};
+use trustmason_host::run::{BeginError, RunError, SkipReason, StoreOutcome};
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::change::Phase;
 use trustmason_plan::observed::{Input, InputKind};
@@ -248,7 +248,9 @@ fn a_round_that_does_not_begin_is_a_trouble_of_the_one_before() {
     });
     let Converged { rounds, next } = converged.unwrap();
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
-    let [RoundTrouble::NotBegun(ConvergeError::Run(RunError::Overtaken { .. }))] = round.troubles.as_slice() else {
+    let [RoundTrouble::NotBegun(ConvergeError::Run(RunError::Books(BeginError::Overtaken { .. })))] =
+        round.troubles.as_slice()
+    else {
         panic!("{:#?}", round.troubles)
     };
     assert!(next.changes.iter().all(|change| change.phase == Phase::Install), "the plan that was not begun");

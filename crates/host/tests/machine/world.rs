@@ -9,13 +9,14 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
-use trustmason_host::audit::{Approval, Author};
+use trustmason_host::approval::Approval;
+use trustmason_host::audit::Author;
 use trustmason_host::disk::Disk;
 use trustmason_host::ledger::{self, Loaded};
 use trustmason_host::lock::Lock;
 use trustmason_host::look::{Eyes, look};
 use trustmason_host::mint::{Generate, KeySource, Pool};
-use trustmason_host::run::{Event, Hands, Outcomes, Request, RunError, run};
+use trustmason_host::run::{BeginError, Event, Hands, Outcomes, Request, RunError, run};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_keystore::{
@@ -378,7 +379,7 @@ impl World {
         hands: Hands<'_>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcomes, RunError> {
-        let mut lock = Lock::take(&self.state())?;
+        let mut lock = Lock::take(&self.state()).map_err(BeginError::from)?;
         let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
         let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
         run(request, hands, &mut lock, progress)
