@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use trustmason_host::converge::{self, Reconciler, Sight};
-use trustmason_host::lock::Lock;
+use trustmason_host::state::lock::Lock;
 use trustmason_plan::clock::{Evidence, Verdict, judge};
 use trustmason_plan::text;
 

@@ -6,11 +6,11 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::clock::Verdict;
 use trustmason_spec::topology::Topology;
 
-use crate::audit::{Entry, Event};
-use crate::decision::{self, Decision, DecisionError};
 use crate::disk::Disk;
-use crate::ledger::{self, LedgerError, Loaded};
-use crate::lock::Lock;
+use crate::record::audit::{Entry, Event};
+use crate::record::ledger::{self, LedgerError, Loaded};
+use crate::state::lock::Lock;
+use crate::word::decision::{self, Decision, DecisionError};
 
 /// Why a word for the clock was not recorded.
 #[derive(Debug, thiserror::Error)]

@@ -13,35 +13,22 @@
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
 
-pub mod ack;
-pub mod approval;
-pub mod audit;
-mod books;
 pub mod clock;
-pub mod collect;
-pub mod confirm;
 pub mod converge;
-pub mod decision;
 pub mod disk;
 pub mod endpoint;
 mod fan;
 pub mod fault;
-mod file_name;
-pub mod journal;
-pub mod ledger;
 pub mod live;
-pub mod lock;
 pub mod look;
 mod machine;
 pub mod mint;
-mod pair;
 mod process;
-mod properties;
+pub mod record;
 pub mod restart;
 pub mod rollback;
 pub mod run;
 pub mod secret;
-mod sites;
-pub mod staging;
 pub mod state;
 pub mod volume;
+pub mod word;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_host::approval::Approval;
-use trustmason_host::audit::Author;
 use trustmason_host::converge::Begun;
 use trustmason_host::disk::{self, Limit};
+use trustmason_host::record::approval::Approval;
+use trustmason_host::record::audit::Author;
 use trustmason_plan::outline::{Options, Plan};
 use trustmason_plan::shell::Command;
 use trustmason_plan::wire::Document;

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_host::approval::Approval;
-use trustmason_host::audit::Author;
-use trustmason_host::collect::{Fetched, Filed};
 use trustmason_host::converge::Reconciler;
 use trustmason_host::endpoint::{PATIENCE, Way};
+use trustmason_host::record::approval::Approval;
+use trustmason_host::record::audit::Author;
+use trustmason_host::word::collect::{Fetched, Filed};
 use trustmason_keystore::{CertificateSlot, Fingerprint};
 use trustmason_plan::constraints;
 use trustmason_plan::observed::ServedLook;

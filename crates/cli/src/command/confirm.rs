@@ -1,7 +1,7 @@
 //! `confirm`: a person says that a pack was brought in, or shows what the store holds now.
 
-use trustmason_host::confirm::{Claim, meant};
 use trustmason_host::converge::Reconciler;
+use trustmason_host::word::confirm::{Claim, meant};
 use trustmason_plan::ledger::ConfirmationKind;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::text::{count, escape};

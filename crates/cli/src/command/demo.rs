@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_host::approval::Approval;
-use trustmason_host::audit::Author;
 use trustmason_host::converge::{Begun, Clock as _, Reconciler, Round};
 use trustmason_host::disk;
+use trustmason_host::record::approval::Approval;
+use trustmason_host::record::audit::Author;
 use trustmason_plan::outline::Plan;
 use trustmason_plan::shell::Command;
 

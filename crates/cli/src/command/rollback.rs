@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_host::approval::Approval;
-use trustmason_host::audit::Author;
 use trustmason_host::converge::TakenBack;
+use trustmason_host::record::approval::Approval;
+use trustmason_host::record::audit::Author;
 use trustmason_host::rollback::Outlook;
 use trustmason_host::run::StoreOutcome;
 use trustmason_plan::run_id::RunId;

@@ -1,7 +1,7 @@
 //! `runs`: what was done to an estate, run by run.
 
 use trustmason_host::state::State;
-use trustmason_host::{journal, ledger};
+use trustmason_host::{record::journal, record::ledger};
 
 use crate::args::{ReportFormat, RunsArgs};
 use crate::console::Console;

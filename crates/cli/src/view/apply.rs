@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use trustmason_host::converge::{Converged, Restarting, Round};
-use trustmason_host::journal::Ended;
+use trustmason_host::record::journal::Ended;
 use trustmason_host::run::{ChangeOutcome, Outcomes, PackOutcome, StoreOutcome};
 use trustmason_host::state::State;
 use trustmason_plan::change::{Action, Change};

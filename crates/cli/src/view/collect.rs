@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_host::collect::Filed;
+use trustmason_host::word::collect::Filed;
 use trustmason_keystore::{Certificate, CertificateSlot, Fingerprint};
 use trustmason_plan::constraints::{self, Fault};
 use trustmason_plan::shell::Command;

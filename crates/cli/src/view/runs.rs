@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trustmason_host::ledger::Loaded;
+use trustmason_host::record::ledger::Loaded;
 use trustmason_plan::ledger::RunRecord;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::shell::Command;

@@ -5,11 +5,11 @@ use trustmason_plan::text::clauses;
 use trustmason_spec::name::ServiceId;
 
 use super::owner::ForeignState;
-use crate::ack::Unread;
-use crate::decision::DecisionError;
-use crate::ledger::LedgerError;
-use crate::lock::LockError;
+use crate::record::ledger::LedgerError;
 use crate::run::RunError;
+use crate::state::lock::LockError;
+use crate::word::ack::Unread;
+use crate::word::decision::DecisionError;
 
 /// Why an estate could not be looked at. Without its ledger nothing may be judged at all.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::survey::Survey;
 
 use super::{Event, LookError, Reconciler, Scope, Tell, owner};
-use crate::ledger::{self, Loaded};
 use crate::look::{self, Eyes};
+use crate::record::ledger::{self, Loaded};
 
 /// What was seen.
 #[derive(Clone, Debug)]

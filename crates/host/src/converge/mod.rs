@@ -31,10 +31,10 @@ use trustmason_plan::observed::Input;
 use trustmason_spec::topology::Topology;
 
 use crate::disk::Disk;
-use crate::lock::Lock;
 use crate::mint::{Generate, KeySource};
 use crate::secret::Secrets;
 use crate::state::State;
+use crate::state::lock::Lock;
 pub use error::{ConvergeError, LookError, RoundTrouble, TakeError};
 pub use event::{Event, Tell};
 pub use limits::MOST_WRITERS;

@@ -9,8 +9,8 @@ use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::RestartCommand;
 
 use super::{Event, Reconciler, RoundTrouble, Sight, Tell};
-use crate::lock::Lock;
 use crate::restart::{self, RestartError, Restarted};
+use crate::state::lock::Lock;
 
 /// A service that was restarted by its command.
 #[derive(Debug)]

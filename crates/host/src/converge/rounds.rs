@@ -8,9 +8,9 @@ use trustmason_plan::wire::Document;
 use super::limits::writers;
 use super::scope::onwards;
 use super::{ConvergeError, Event, LookError, Reconciler, Restarting, RoundTrouble, Sight, Tell};
-use crate::audit::Author;
-use crate::lock::Lock;
+use crate::record::audit::Author;
 use crate::run::{self, Hands, Outcomes, Request};
+use crate::state::lock::Lock;
 
 /// What was looked at, planned and approved.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use trustmason_plan::outline::{Options, Plan, Restart};
 use trustmason_plan::run_id::RunId;
 
 use super::{LookError, Reconciler, Sight, Tell};
-use crate::approval::Approval;
-use crate::audit::Author;
-use crate::lock::Lock;
+use crate::record::approval::Approval;
+use crate::record::audit::Author;
 use crate::rollback::{self, Looking, Outlook, Request, RollbackError, Undone};
+use crate::state::lock::Lock;
 
 /// What was taken back.
 #[derive(Debug)]

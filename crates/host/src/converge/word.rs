@@ -8,14 +8,14 @@ use trustmason_plan::outline::Plan;
 use trustmason_spec::name::ServiceId;
 
 use super::{Reconciler, Sight};
-use crate::ack::{self, Unread, Word};
-use crate::audit::Author;
 use crate::clock::{self, VouchError};
-use crate::collect::{self, CollectError, Fetched};
-use crate::confirm::{self, Claim, ConfirmError, Confirmed};
-use crate::decision::DecisionError;
 use crate::disk::DiskError;
-use crate::lock::Lock;
+use crate::record::audit::Author;
+use crate::state::lock::Lock;
+use crate::word::ack::{self, Unread, Word};
+use crate::word::collect::{self, CollectError, Fetched};
+use crate::word::confirm::{self, Claim, ConfirmError, Confirmed};
+use crate::word::decision::DecisionError;
 
 impl Reconciler<'_> {
     /// Records that services were restarted, each with who saw to it. Answers those of which that cannot be recorded.

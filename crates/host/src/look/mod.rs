@@ -32,11 +32,11 @@ pub use file::{Keys, OpenError, OpenFault, Opening, open};
 use self::near::Near;
 use crate::disk::{self, Limit};
 use crate::fan;
-use crate::ledger::Loaded;
 use crate::live;
+use crate::record::ledger::Loaded;
 use crate::secret::Secrets;
-use crate::staging;
 use crate::state::State;
+use crate::state::staging;
 use crate::volume::{self, Away, VolumeError, Volumes};
 
 /// What looking needs beside the survey.

@@ -6,8 +6,8 @@ use trustmason_spec::topology::StoreDef;
 use super::file::{OpenError, OpenFault, facts};
 use super::{Eyes, Keys, failed, input};
 use crate::disk;
-use crate::pair::{self, Pair, PairError};
 use crate::volume::Volumes;
+use crate::volume::pair::{self, Pair, PairError};
 
 /// What stands in the place of a pair. The input is one, for both halves together.
 pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {

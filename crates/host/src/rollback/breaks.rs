@@ -11,8 +11,8 @@ use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
 use super::Looking;
 use super::restore::Restore;
 use crate::disk::{self, Limit};
-use crate::pair;
 use crate::volume;
+use crate::volume::pair;
 
 /// What is to be taken back, in the planner's words.
 pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {

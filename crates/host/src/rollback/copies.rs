@@ -11,9 +11,9 @@ use trustmason_spec::topology::Place;
 use super::Looking;
 use super::restore::{Backup, Backups};
 use crate::disk::{self, Limit};
-use crate::journal::{CopyAt, Piece, Record};
 use crate::live;
-use crate::sites::Located;
+use crate::record::journal::{CopyAt, Piece, Record};
+use crate::record::sites::Located;
 
 /// Where a copy is.
 pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {

@@ -28,21 +28,21 @@ use trustmason_plan::undo::{self, Presented};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
-use crate::audit::Author;
-use crate::books::{Beginning, Books, Counts};
 use crate::disk::{self, Disk, Limit};
-use crate::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
-use crate::ledger::Loaded;
 use crate::live;
-use crate::lock::Lock;
+use crate::record::audit::Author;
+use crate::record::books::{Beginning, Books, Counts};
+use crate::record::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
+use crate::record::ledger::Loaded;
+use crate::record::sites::{Located, Sites};
 use crate::run::place::{self, New, Site};
 use crate::run::tidy::tidy;
 use crate::run::{StaleError, StoreError, StoreOutcome, Trouble};
 use crate::run::{outcome_line, windows};
 use crate::secret::Secrets;
-use crate::sites::{Located, Sites};
-use crate::staging;
 use crate::state::State;
+use crate::state::lock::Lock;
+use crate::state::staging;
 pub use outlook::{Fault, Outlook, RollbackError, outlook};
 use restore::{Arrived, Backup, Part, Restore};
 

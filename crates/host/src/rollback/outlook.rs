@@ -17,11 +17,11 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use super::breaks;
 use super::restore::{Arrived, Backups, Part, Restore};
 use super::{Looking, copies};
-use crate::audit;
-use crate::books::BeginError;
 use crate::disk::DiskError;
-use crate::journal::{self, Deed, Fate, JournalError, Piece, Record};
-use crate::sites::{SiteError, Sites};
+use crate::record::audit;
+use crate::record::books::BeginError;
+use crate::record::journal::{self, Deed, Fate, JournalError, Piece, Record};
+use crate::record::sites::{SiteError, Sites};
 
 /// What a rollback would do.
 #[derive(Clone, Debug)]

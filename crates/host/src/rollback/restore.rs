@@ -8,8 +8,8 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::IdentityId;
 
 use crate::disk::{Attributes, Owner};
-use crate::journal::{Fact, Intent, Piece, Record};
-use crate::sites::Located;
+use crate::record::journal::{Fact, Intent, Piece, Record};
+use crate::record::sites::Located;
 
 /// A key that waits again once its store is put back.
 #[derive(Clone, Debug)]

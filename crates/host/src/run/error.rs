@@ -11,15 +11,15 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::windows::SystemStore;
 
 use super::proof::ProofError;
-use crate::books::HaltError;
 use crate::disk::DiskError;
 use crate::live::{LiveError, OtherMachine};
 use crate::mint::MintError;
-use crate::pair::PairError;
+use crate::record::books::HaltError;
+use crate::record::sites::SiteError;
 use crate::secret::SecretError;
-use crate::sites::SiteError;
-use crate::staging::StagingError;
+use crate::state::staging::StagingError;
 use crate::volume::VolumeError;
+use crate::volume::pair::PairError;
 
 /// How a store is not what the plan expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

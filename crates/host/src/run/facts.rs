@@ -4,7 +4,7 @@ use trustmason_keystore::{AliasModel, EntryId, Fingerprint, Store};
 use trustmason_plan::change::{Action, Change, Deed};
 
 use super::work::Work;
-use crate::journal::{Fact, Kind};
+use crate::record::journal::{Fact, Kind};
 
 /// Takes it from the changes that are about to be made; each tells of one entry.
 pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fact> {

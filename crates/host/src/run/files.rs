@@ -15,10 +15,10 @@ use trustmason_spec::topology::StoreDef;
 use super::error::{StaleError, Trouble};
 use super::place::{self, owner};
 use crate::disk::{self, DiskError, Limit, Owner};
-use crate::journal::Piece;
-use crate::pair::{self, CERTIFICATE, KEY, Pair};
-use crate::sites;
+use crate::record::journal::Piece;
+use crate::record::sites;
 use crate::volume::Volumes;
+use crate::volume::pair::{self, CERTIFICATE, KEY, Pair};
 
 /// One file.
 pub(super) struct File {

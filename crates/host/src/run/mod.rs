@@ -36,15 +36,15 @@ use trustmason_plan::undo;
 use trustmason_plan::{Defect, verify};
 use trustmason_spec::topology::{Place, Topology};
 
-use crate::audit::Author;
-pub use crate::books::{BeginError, HaltError};
-use crate::books::{Beginning, Books, Counts};
 use crate::disk::Disk;
-use crate::ledger::Loaded;
-use crate::lock::Lock;
 use crate::mint::KeySource;
+use crate::record::audit::Author;
+pub use crate::record::books::{BeginError, HaltError};
+use crate::record::books::{Beginning, Books, Counts};
+use crate::record::ledger::Loaded;
 use crate::secret::Secrets;
 use crate::state;
+use crate::state::lock::Lock;
 pub use error::{
     AuthorityError, ChangeError, DeclarationError, NewKeyError, PackError, RefusedEdit, SkipReason, StaleError,
     StoreError, Trouble, TurnError,

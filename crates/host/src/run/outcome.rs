@@ -11,7 +11,7 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{IdentityId, StoreId};
 
 use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreError, Trouble};
-use crate::journal::Ended;
+use crate::record::journal::Ended;
 
 /// Told as it happens.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use super::PackOutcome;
 use super::error::SkipReason;
 use super::work::Work;
 use crate::disk::{self, DiskError, Limit};
-use crate::journal::{Journal, Record};
+use crate::record::journal::{Journal, Record};
 use crate::state::State;
 
 /// A pack as it ought to be.

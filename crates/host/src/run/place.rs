@@ -10,7 +10,7 @@ use trustmason_spec::name::StoreId;
 
 use super::error::{StaleError, StoreError, Trouble};
 use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
-use crate::journal::{Journal, Record};
+use crate::record::journal::{Journal, Record};
 
 /// What the ledger knows of a store's entries.
 pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;

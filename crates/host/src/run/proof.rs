@@ -8,7 +8,7 @@ use trustmason_keystore::{
 };
 use trustmason_plan::change::{Action, Change, ChangeId, Deed};
 
-use crate::pair;
+use crate::volume::pair;
 
 /// What an edit would touch and may not, or what is not as planned in the bytes it gave.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -12,12 +12,12 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use super::error::{ChangeError, NewKeyError, SkipReason, StoreError};
 use super::write::{self, Written};
 use super::{ChangeOutcome, Event, Running, StoreOutcome, order};
-use crate::books::Books;
 use crate::disk::{self, Attributes, DiskError, Limit, Owner};
 use crate::fan::{self, News};
-use crate::journal::{Deed, Ended, Fate, Journal, Record};
-use crate::lock::Lock;
-use crate::staging;
+use crate::record::books::Books;
+use crate::record::journal::{Deed, Ended, Fate, Journal, Record};
+use crate::state::lock::Lock;
+use crate::state::staging;
 
 /// A store to be written.
 struct Job<'c> {

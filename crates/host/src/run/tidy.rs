@@ -9,8 +9,8 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError};
-use crate::journal::{self, Piece, Record};
-use crate::sites::{Located, Sites};
+use crate::record::journal::{self, Piece, Record};
+use crate::record::sites::{Located, Sites};
 use crate::state::State;
 
 /// Clears one folder for a run. What cannot be judged is left, and said.

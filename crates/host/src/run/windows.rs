@@ -21,9 +21,9 @@ use super::place::Placed;
 use super::work::Work;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
-use crate::journal::{Intent, Journal, Piece, Record};
 use crate::live::{self, Listing, LiveError, SystemStores};
-use crate::sites::Sites;
+use crate::record::journal::{Intent, Journal, Piece, Record};
+use crate::record::sites::Sites;
 
 /// What happens to one system store.
 #[derive(Debug, Default)]

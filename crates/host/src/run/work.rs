@@ -23,12 +23,12 @@ use super::error::{AuthorityError, DeclarationError, NewKeyError};
 use super::{Event, Hands};
 use crate::disk::{self, DiskError, Limit};
 use crate::fan;
-use crate::journal::{Journal, Record};
 use crate::mint::{self, MintError, Minted};
-use crate::pair;
-use crate::sites::Sites;
-use crate::staging::{self, Staged, Target};
+use crate::record::journal::{Journal, Record};
+use crate::record::sites::Sites;
 use crate::state::State;
+use crate::state::staging::{self, Staged, Target};
+use crate::volume::pair;
 
 /// A run at work.
 pub(super) struct Work<'a> {

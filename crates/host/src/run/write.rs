@@ -19,10 +19,10 @@ use super::place::{self, Placed, owner};
 use super::work::Work;
 use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, Limit};
-use crate::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
-use crate::pair::{self, Pair};
-use crate::sites::{self, SiteError};
+use crate::record::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
+use crate::record::sites::{self, SiteError};
 use crate::volume::Volumes;
+use crate::volume::pair::{self, Pair};
 
 /// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
 pub(super) struct Written {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
-use trustmason_host::lock::{Lock, LockError};
 use trustmason_host::run::{BeginError, ChangeOutcome, RunError, StoreOutcome};
+use trustmason_host::state::lock::{Lock, LockError};
 use trustmason_keystore::Format;
 use trustmason_plan::change::Deed;
 use trustmason_plan::run_id::RunId;

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use trustmason_host::approval::Approval;
 use trustmason_host::converge::{
     Begun, Clock, ConvergeError, Converged, Declared, Event, Reconciler, Restarting, RoundTrouble, Sight,
 };
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::Meddler;
+use trustmason_host::record::approval::Approval;
 use trustmason_host::run::{BeginError, RunError, SkipReason, StoreOutcome};
 use trustmason_keystore::{Fingerprint, Format};
 use trustmason_plan::change::Phase;

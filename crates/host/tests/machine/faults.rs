@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
-use trustmason_host::journal::{self, Record};
+use trustmason_host::record::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::volume::{self, Volumes};
 use trustmason_keystore::{Fingerprint, Format};

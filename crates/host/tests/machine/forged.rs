@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trustmason_host::disk::Disk;
-use trustmason_host::ledger;
-use trustmason_host::lock::Lock;
 use trustmason_host::look::{Eyes, look};
+use trustmason_host::record::ledger;
 use trustmason_host::rollback::{Looking, Request, rollback};
 use trustmason_host::secret::Secrets;
+use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Fingerprint, Format, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::survey::Survey;

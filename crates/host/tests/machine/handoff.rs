@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trustmason_host::confirm::{Claim, ConfirmError, confirm};
 use trustmason_host::disk::Disk;
-use trustmason_host::lock::Lock;
 use trustmason_host::run::PackOutcome;
 use trustmason_host::secret::Secrets;
+use trustmason_host::state::lock::Lock;
+use trustmason_host::word::confirm::{Claim, ConfirmError, confirm};
 use trustmason_keystore::{Format, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind};
 use trustmason_plan::observed::StoreLook;
@@ -69,8 +69,8 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     assert_eq!(gate.taken(), 0);
     assert!(!world.state().lock_owner().exists());
     // Who said it is in the audit log.
-    let log = trustmason_host::audit::read(&world.state()).unwrap();
-    let said = log.iter().find(|entry| entry.event == trustmason_host::audit::Event::Confirm).unwrap();
+    let log = trustmason_host::record::audit::read(&world.state()).unwrap();
+    let said = log.iter().find(|entry| entry.event == trustmason_host::record::audit::Event::Confirm).unwrap();
     assert_eq!((said.store.as_ref(), said.reason.as_deref()), (Some(&store_id(TRUST)), Some("claimed")));
     assert!(said.plan.is_some() && !said.who.is_empty());
 }

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use trustmason_host::ack::{Word, ack};
 use trustmason_host::disk::{Disk, Limit};
-use trustmason_host::lock::Lock;
 use trustmason_host::look::{Keys, OpenFault, Opening, open};
 use trustmason_host::run::StoreOutcome;
+use trustmason_host::state::lock::Lock;
+use trustmason_host::word::ack::{Word, ack};
 use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};

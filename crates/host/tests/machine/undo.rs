@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use trustmason_host::disk::{self, Attributes, Disk, Owner, Step};
 use trustmason_host::fault::{Fault, Faulty};
-use trustmason_host::lock::Lock;
 use trustmason_host::rollback::{Looking, Request, RollbackError, Undone, rollback};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::secret::Secrets;
+use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Format, Interner};
 use trustmason_plan::ledger::Predecessor;
 use trustmason_plan::run_id::RunId;

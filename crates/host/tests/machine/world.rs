@@ -9,16 +9,16 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
-use trustmason_host::approval::Approval;
-use trustmason_host::audit::Author;
 use trustmason_host::disk::Disk;
-use trustmason_host::ledger::{self, Loaded};
-use trustmason_host::lock::Lock;
 use trustmason_host::look::{Eyes, look};
 use trustmason_host::mint::{Generate, KeySource, Pool};
+use trustmason_host::record::approval::Approval;
+use trustmason_host::record::audit::Author;
+use trustmason_host::record::ledger::{self, Loaded};
 use trustmason_host::run::{BeginError, Event, Hands, Outcomes, Request, RunError, run};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
+use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{
     Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };

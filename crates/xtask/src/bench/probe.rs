@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_host::{ledger, look, secret::Secrets, state::State};
+use trustmason_host::{look, record::ledger, secret::Secrets, state::State};
 use trustmason_keystore::Interner;
 use trustmason_plan::outline::Options;
 use trustmason_spec::{profile, survey::Survey};

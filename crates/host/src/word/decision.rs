@@ -8,10 +8,10 @@ use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::Ledger;
 use trustmason_plan::run_id::RunId;
 
-use crate::audit::{Audit, Entry};
 use crate::disk::{Disk, DiskError};
-use crate::ledger::{self, Loaded};
-use crate::lock::{Lock, LockError};
+use crate::record::audit::{Audit, Entry};
+use crate::record::ledger::{self, Loaded};
+use crate::state::lock::{Lock, LockError};
 
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]

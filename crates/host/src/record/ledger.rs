@@ -14,9 +14,9 @@ use trustmason_plan::observed::{Observed, Unclear};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
-use crate::audit::Entry;
 use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
-use crate::journal::JournalError;
+use crate::record::audit::Entry;
+use crate::record::journal::JournalError;
 use crate::state::State;
 pub(crate) use recover::new_record;
 

@@ -3,8 +3,8 @@
 use rcgen::{CertificateParams, KeyPair};
 
 use super::*;
-use crate::approval::Approval;
-use crate::audit;
+use crate::record::approval::Approval;
+use crate::record::audit;
 use crate::state::State;
 
 fn certificate(name: &str) -> Arc<Certificate> {

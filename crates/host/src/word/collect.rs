@@ -12,10 +12,10 @@ use trustmason_keystore::{Certificate, Fingerprint, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 
-use crate::audit::{Audit, Author, Entry, Event};
 use crate::disk::{self, Disk, DiskError, Limit, Over, Owner, Replacement};
-use crate::lock::{Lock, LockError};
 use crate::look::certificate;
+use crate::record::audit::{Audit, Author, Entry, Event};
+use crate::state::lock::{Lock, LockError};
 use crate::volume;
 
 /// The files of one identity as they are now.

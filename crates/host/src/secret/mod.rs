@@ -1,6 +1,8 @@
 //! Turns a [`SecretRef`] into a [`Password`]: each source is asked once per run, whoever asks. Errors name the secret and its
 //! source, never the value; what a program says on its error stream is withheld, since it may hold the secret.
 
+mod properties;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError, Limit};
 use crate::process::{self, Aim, Call, LONGEST, ProcessError};
-use crate::properties::{self, PropertiesError};
 use crate::volume::{Place, VolumeError, Volumes};
+use properties::PropertiesError;
 
 /// How long a program may take to print a secret.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -329,5 +331,4 @@ fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, Fau
 }
 
 #[cfg(test)]
-#[path = "secret_tests.rs"]
 mod tests;

@@ -8,6 +8,8 @@
 //!
 //! That something is not there is only said of a host whose disks are there: else the answer is [`VolumeError::Unreachable`].
 
+pub(crate) mod pair;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -369,5 +371,4 @@ fn plain(path: PathBuf) -> PathBuf {
 }
 
 #[cfg(test)]
-#[path = "volume_tests.rs"]
 pub(crate) mod tests;

@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::disk::{self, Disk, DiskError, Limit};
 use crate::mint::Minted;
-use crate::pair;
 use crate::state::State;
+use crate::volume::pair;
 
 /// Why a key could not be staged, or a staged one not used.
 #[derive(Debug, thiserror::Error)]

@@ -10,11 +10,11 @@ use trustmason_plan::outline::Plan;
 use trustmason_spec::name::{ServiceId, StoreId};
 use trustmason_spec::topology::Topology;
 
-use crate::audit::{Entry, Event};
-use crate::decision::{self, Decision, DecisionError};
 use crate::disk::Disk;
-use crate::ledger::Loaded;
-use crate::lock::Lock;
+use crate::record::audit::{Entry, Event};
+use crate::record::ledger::Loaded;
+use crate::state::lock::Lock;
+use crate::word::decision::{self, Decision, DecisionError};
 
 /// A person's or a command's word that services were restarted.
 #[derive(Clone, Debug)]

@@ -13,14 +13,14 @@ use trustmason_plan::pack::Resolved;
 use trustmason_plan::target::{Called, HandOffTarget};
 use trustmason_spec::topology::{Topology, Write};
 
-use crate::audit::{Entry, Event};
-use crate::decision::{self, Decision, DecisionError};
 use crate::disk::{Disk, DiskError, Limit};
-use crate::ledger::Loaded;
-use crate::lock::Lock;
 use crate::look::{Keys, OpenError, Opening, open};
+use crate::record::audit::{Entry, Event};
+use crate::record::ledger::Loaded;
 use crate::run::packs;
 use crate::secret::{SecretError, Secrets};
+use crate::state::lock::Lock;
+use crate::word::decision::{self, Decision, DecisionError};
 
 /// What is said, and the present state of things it is held against.
 #[derive(Clone, Copy, Debug)]

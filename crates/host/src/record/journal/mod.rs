@@ -26,8 +26,8 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::undo::Presented;
 use trustmason_spec::name::{IdentityId, StoreId};
 
-use crate::approval::Approval;
 use crate::disk::{Attributes, Disk, DiskError, Limit, Owner, Written};
+use crate::record::approval::Approval;
 use crate::state::State;
 pub use deed::{Deed, Fate};
 pub(crate) use deed::{deeds, fates};
@@ -306,7 +306,7 @@ mod staging_format {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use trustmason_keystore::Format;
 
-    use crate::staging;
+    use crate::state::staging;
 
     pub(super) fn serialize<S: Serializer>(format: &Format, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(format.as_str())

@@ -10,14 +10,14 @@ use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{Policy, Side, Topology};
 
-use crate::audit::{self, Audit, Author};
 use crate::disk::{self, Disk, DiskError};
-use crate::journal::{self, Deed, Intent, Journal, Record};
-use crate::ledger::{self, Loaded};
-use crate::lock::{Lock, LockError};
 use crate::machine;
-use crate::sites::{Located, Sites};
+use crate::record::audit::{self, Audit, Author};
+use crate::record::journal::{self, Deed, Intent, Journal, Record};
+use crate::record::ledger::{self, Loaded};
+use crate::record::sites::{Located, Sites};
 use crate::state::State;
+use crate::state::lock::{Lock, LockError};
 
 /// Why no books were opened. Nothing was done.
 #[derive(Debug, thiserror::Error)]

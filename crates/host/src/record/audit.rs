@@ -15,10 +15,10 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 
-use crate::approval::Approval;
 use crate::disk::{self, Disk, DiskError, Limit};
-use crate::journal::{self, Deed, Fact, Intent, Kind, Record};
-use crate::sites::Sites;
+use crate::record::approval::Approval;
+use crate::record::journal::{self, Deed, Fact, Intent, Kind, Record};
+use crate::record::sites::Sites;
 use crate::state::State;
 
 /// What a line tells of.

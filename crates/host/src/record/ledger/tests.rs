@@ -10,7 +10,7 @@ use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 
 use super::*;
-use crate::journal::{self, Intent, Journal, Piece, Record};
+use crate::record::journal::{self, Intent, Journal, Piece, Record};
 
 fn run(name: &str) -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(name.as_bytes()))

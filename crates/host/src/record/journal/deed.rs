@@ -10,7 +10,7 @@ use trustmason_spec::name::StoreId;
 
 use super::{Ended, Intent, Piece, Record};
 use crate::disk;
-use crate::sites::{Located, SiteError, Sites};
+use crate::record::sites::{Located, SiteError, Sites};
 
 /// What became of one part of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -231,7 +231,6 @@ fn stop(child: &mut Child, group: &Group) {
 }
 
 #[cfg(all(test, unix))]
-#[path = "process_tests.rs"]
 mod tests;
 
 #[cfg(all(test, windows))]

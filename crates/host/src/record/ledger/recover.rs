@@ -11,10 +11,10 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Topology;
 
 use super::{LedgerError, Loaded};
-use crate::audit;
 use crate::disk;
-use crate::journal::{self, Deed, Ended, JournalError, Record};
-use crate::sites::Sites;
+use crate::record::audit;
+use crate::record::journal::{self, Deed, Ended, JournalError, Record};
+use crate::record::sites::Sites;
 use crate::state::State;
 
 /// Adds what interrupted runs did.

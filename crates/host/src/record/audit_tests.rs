@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_examples_on_its_page_are_lines_of_it() {
-    let page = include_str!("../../../docs/audit.md");
+    let page = include_str!("../../../../docs/audit.md");
     let examples: Vec<&str> = page.split("```json\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
     for example in &examples {
         let entry: Entry = serde_json::from_str(example).unwrap();

@@ -1,6 +1,10 @@
 //! The estate's state folder: where lock, ledger, runs with their journals and backups, staging and hand-off packs are. It is
 //! made, for its owner alone, when a run first has something to keep; looking never makes it.
 
+pub(crate) mod file_name;
+pub mod lock;
+pub mod staging;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +14,6 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
 use crate::disk::{self, DiskError};
-use crate::file_name;
 use crate::live::{self, SystemStores};
 
 /// The state folder of one estate.
