@@ -54,6 +54,7 @@ impl Reconciler<'_> {
         let survey = Survey::of(topology);
         tell(Event::Looking { items: survey.looks.len() });
         let mut observed = look::look(&survey, &ledger, eyes);
+        tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         for input in self.declared.inputs {
             if !observed.inputs.contains(input) {
                 observed.inputs.push(input.clone());
@@ -61,7 +62,6 @@ impl Reconciler<'_> {
         }
         ledger.notice(topology, &mut observed, self.now());
         tell(Event::Looked);
-        tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         Ok(Sight { observed, ledger })
     }
 
