@@ -1,12 +1,4 @@
 //! What `check` says of the root of an authority, by its file alone; and a key whose issuing CA has a path length.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -1,13 +1,4 @@
 //! Clocks that are wrong: beyond the calendar, behind what happened, ahead of everything. And dates of any kind in what is read.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests"
-)]
 #![cfg_attr(
     not(target_os = "linux"),
     allow(dead_code, unused_imports, reason = "the clock of a program and the dates of folders are set on Linux only")

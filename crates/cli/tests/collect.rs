@@ -1,8 +1,6 @@
 //! Certificates fetched from services, and services asked whether they present what is known of them: real TLS on this
 //! machine, the program as people and schedulers run it.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
-#![allow(clippy::expect_used, unreachable_pub, reason = "tests")]
 
 use crate::server;
 use crate::support;

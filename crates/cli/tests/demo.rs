@@ -1,5 +1,4 @@
 //! The demo, whole: what the readme tells people to run first.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use crate::support;
 

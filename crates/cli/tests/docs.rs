@@ -1,13 +1,5 @@
 //! The documentation, run. Every ```console block of README.md and docs/*.md is carried out in a copy of the demo's estate and
 //! compared with what it says; every ```yaml block is checked as an estate; tables are compared with the program.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 #[path = "docs/page.rs"]
 mod page;

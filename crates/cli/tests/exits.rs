@@ -1,12 +1,4 @@
 //! Every row of the table of exit codes (contract §4), and what stands behind each.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -1,12 +1,5 @@
 //! Whoever does what is printed, and nothing else, gets to "No changes.": every command that a command names is run as it stands.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::let_underscore_must_use,
-    reason = "tests"
-)]
+#![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
 

@@ -1,5 +1,4 @@
 //! What goes wrong in the field, each with the message a person gets, and what is left alone.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
 use crate::support;
 

@@ -1,6 +1,5 @@
 //! Names of strangers' certificates, aliases, and words of the spec mean nothing in what people and programs are shown: each output
 //! is read by a real reader of its format.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
 use crate::markdown::{options, words};
 use crate::support;

@@ -1,9 +1,6 @@
 //! Ring 7: identities that a CA issues. openssl is the CA, with a root and an issuing authority below it; a JVM shakes hands by
 //! what every service read last and by what it would read now, after everything that happens.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

@@ -1,9 +1,6 @@
 //! Ring 7: Genesys and the CTI link as their documents have the reader do it, by keytool and openssl, then brought in order. openssl
 //! judges the PEM store and the PFX, a JVM the Java stores; what is in a Windows store is seen in a serialised export.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

@@ -1,9 +1,6 @@
 //! Ring 7: `openssl s_server` in every mood a contact centre has it in. Each host of one estate presents another kind of
 //! certificate in another way; `collect` must see what openssl says it presents, and file exactly that.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, clippy::disallowed_methods, dead_code, reason = "the judges' tools are shared")]
-#![allow(missing_docs, unreachable_pub, reason = "a test's own modules")]
 
 use crate::judge;
 use crate::support;

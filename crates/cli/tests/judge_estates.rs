@@ -1,8 +1,5 @@
 //! Ring 7, the main job: estates as document 003 leaves them, converged by the built binary, judged by a JVM.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

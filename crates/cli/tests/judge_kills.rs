@@ -6,19 +6,7 @@
 //! how long an undisturbed apply takes here: half of them fall anywhere in the life of the program, half in the part that
 //! writes.
 #![cfg(unix)]
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::cast_precision_loss,
-    reason = "tests"
-)]
+#![allow(clippy::cast_precision_loss, reason = "tests")]
 
 use crate::judge;
 use crate::support;

@@ -1,9 +1,6 @@
 //! Ring 7: an estate of 23 hosts goes from self-signed certificates to those of a CA, and one host goes back. At every moment every
 //! truster takes what every subject presents, by what its service last read and by what it would read now: a JVM says so.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

@@ -1,9 +1,6 @@
 //! Ring 7: what documents 000 and 001 have their reader write beside the stores, slips and all, against stores that keytool and
 //! openssl made: drift names each slip, what `explain` prints mends it, and no output has a password.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

@@ -2,9 +2,6 @@
 //! a person with `keytool -importkeystore` leaves them and as trustmason makes them where there are none. Trust and identities are
 //! converged, a key is made anew, a run is taken back; JVMs and openssl read every store.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, dead_code, reason = "the judges' tools are shared, and say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

@@ -2,9 +2,6 @@
 //! that happens, each ADS calls each CVP machine through JSSE with host name checking, by what both read when they were last
 //! started and by what they would read if they started this moment.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, reason = "the judges say which JDK judged")]
-#![allow(missing_docs, unreachable_pub, clippy::disallowed_methods, reason = "a test's own modules")]
 
 use crate::judge;
 

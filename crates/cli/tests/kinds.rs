@@ -1,7 +1,5 @@
 //! The kinds of drift that `docs/findings.md` promises to report (D1 to D37): each is brought about here, or by the test named
 //! below, or the page says why files cannot show it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::disallowed_methods, reason = "a test breaks files")]
 
 use crate::support;
 

@@ -1,13 +1,6 @@
 //! The plan of a whole deployment, as a person reads it: short where it says the same again, and never shorter than what it takes
 //! away. What is folded stands in full under `-v` and in the JSON.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::let_underscore_must_use,
-    reason = "tests"
-)]
+#![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
 

@@ -1,6 +1,4 @@
 //! A store and an identity of one host that have one name, both changed by people: two packs, two folders, two words.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::disallowed_methods, reason = "a test breaks files")]
 
 use crate::support;
 

@@ -1,6 +1,5 @@
 //! The scripts of docs/night.md, run as cron would run them: with the program missing, a wrong option, a folder that is gone, and a
 //! certificate that ends soon.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
 use crate::support;
 

@@ -5,8 +5,6 @@
 //! This table cannot know whether a kind is missing in it. The `clippy.toml` of both crates that have files forbids every other
 //! way to open one, so that a kind that is missing here is opened in the same way all the same.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::disallowed_methods, missing_docs, unreachable_pub, dead_code, reason = "a test breaks files")]
 
 use crate::confined;
 use crate::server;

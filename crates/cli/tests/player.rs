@@ -1,7 +1,6 @@
 //! A person who does what STEPS.md says, to the letter: looks for each file it names, compares each fingerprint, imports, removes,
 //! makes certificates, saves them where it says, stops where it says STOP, and types the commands at its end. For every kind of
 //! pack that comes to "No changes.", and nothing is left that looks undone.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
 use crate::markdown::words;
 use crate::support;

@@ -1,7 +1,6 @@
 //! Services that have a command are restarted by apply: in steps, until one fails, and the rotation goes on by itself. Signals
 //! end it between two deeds.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 
 use crate::support;
 

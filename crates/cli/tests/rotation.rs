@@ -1,6 +1,5 @@
 //! Rotation in stages by the program alone: what each phase says, what it waits for, how a person goes on, and what comes of it
 //! when something else happens in between.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
 use crate::support;
 

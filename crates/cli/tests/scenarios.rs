@@ -3,14 +3,6 @@
 //!
 //! With `TRUSTMASON_UPDATE=1` what the program says now is written into the folders, if two runs agree on it.
 #![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 #[path = "scenarios/disk.rs"]
 mod disk;

@@ -1,5 +1,4 @@
 //! The JSON Schemas in `docs/schema/` are what the binary prints; `cargo xtask schema` writes them.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,8 +1,6 @@
 //! What somebody finds in the state folder instead of what a run left there: a staged key that cannot be read, a ledger that is
 //! lost, journals that are damaged.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
-#![allow(unreachable_pub, missing_docs, reason = "tests")]
 
 use crate::support;
 

@@ -1,12 +1,5 @@
 //! What the commands say, word for word: plans, tickets, drift, metrics, explanations, listings, help.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::let_underscore_must_use,
-    reason = "tests"
-)]
+#![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;
 

@@ -1,13 +1,5 @@
 //! The corpus of stores made by real tools: every JKS, JCEKS, PEM, DER and PKCS#7 file reads as a JVM reads it, or differs for a
 //! reason that is written down in `fixtures/keystore/differences.tsv`; every other format is refused by its name.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -1,12 +1,4 @@
 //! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; the scripts beside them make both.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -3,15 +3,6 @@
 //!
 //! openssl is asked without `-x509_strict`, as services ask it: what that flag adds (an authority key identifier in every
 //! certificate, say) most CAs of companies do not fulfil. The questions are those of a server's and of a client's chain.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests"
-)]
-#![allow(clippy::disallowed_methods, reason = "a test reads its environment and writes for openssl")]
 
 use crate::chains;
 use crate::support::javas;

@@ -2,15 +2,6 @@
 //! programs and copying out of YAML damage it, alone and together, and OpenSSL (`SSLContext.load_cert_chain` of Python, which calls
 //! `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file`) says what it loads: what it refuses is never in order
 //! here, and what it loads is refused here for a reason of our own only.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-#![allow(clippy::disallowed_methods, reason = "a test reads its environment and writes for OpenSSL")]
 
 use std::fs;
 use std::io::Write as _;

@@ -1,14 +1,6 @@
 //! Judges: keytool and JVMs read what we write, and say the same of what we did not touch.
 //!
 //! Where `keytool` is missing, these tests are counted as skipped.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -2,15 +2,6 @@
 //! and by NSS. What was not named in an edit is afterwards what it was, to each of them.
 //!
 //! Where a judge is missing, these tests are counted as skipped.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use crate::support;
 

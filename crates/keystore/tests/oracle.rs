@@ -1,13 +1,5 @@
 //! An independent implementation as the oracle: what the crate p12-keystore reads of a PKCS#12 file, of the corpus or written here, is
 //! what is read here, or differs for a reason that is written down in `fixtures/keystore/oracle.tsv`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -1,13 +1,5 @@
 //! The PKCS#12 part of the corpus reads as a JVM reads it, or differs for a reason that is written down in
 //! `fixtures/keystore/differences.tsv`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "tests"
-)]
 
 use crate::support;
 

@@ -1,5 +1,4 @@
 //! What goes by a name that a certificate carries: never what another live host presents, never a CA's, and never in silence.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,6 +1,5 @@
 //! Moments at any place of the calendar: the clock's, `--at`, those of certificates, files and the ledger. No plan panics on
 //! one, and a clock is judged by what was seen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

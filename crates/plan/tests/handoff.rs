@@ -1,5 +1,4 @@
 //! Stores and identities only people change: what is known of them, what is asked, what a confirmation settles.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,13 +1,5 @@
 //! Foreign text means nothing in what people are shown: judged by a Markdown parser with the extensions of the places where
 //! tickets are kept, by a shell, and by a strict reading of what a terminal would do.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use std::process::Command as Process;
 

@@ -1,6 +1,5 @@
 //! Judgement of what no scenario of `fixtures/scenarios` can be made of: aliases that no writer here spells, severities, and what differs
 //! from a saved plan.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,6 +1,5 @@
 //! Laws that hold for every estate, not only for the stories: random stores, random certificates under random aliases,
 //! stores that cannot be read, sources that are missing, memories of earlier runs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,13 +1,4 @@
 //! What a JVM may not load, as plans say it: a certificate of which that cannot be told, and a file that is too new for its Java.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use crate::world;
 

@@ -1,5 +1,4 @@
 //! What a CA's reply may do: only one that passes every guard widens trust.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

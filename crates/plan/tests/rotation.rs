@@ -1,6 +1,5 @@
 //! Rotation as an operator lives through it: what each phase does, what it waits for, and what comes of it when something else
 //! happens in between.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

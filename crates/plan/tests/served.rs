@@ -1,5 +1,4 @@
 //! What services present, as an observation beside the others: it makes findings, and nothing else.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,5 +1,4 @@
 //! That a plan which contradicts itself is found out: sound plans, each broken in one way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use crate::world;
 

@@ -1,5 +1,4 @@
 //! Texts nobody means: whatever comes in, nothing panics, nothing takes memory out of proportion, and no secret comes out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 

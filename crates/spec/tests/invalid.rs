@@ -1,12 +1,4 @@
 //! Every file of `specs/invalid/` says by its name what is wrong with it; what is reported is kept as a snapshot.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! Profiles: the built-in ones, and one's own over them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 

@@ -1,12 +1,4 @@
 //! The schemas against the files they describe, with a validator for the few keywords they use.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! Ring 7: what keytool, openssl and JVMs say of estates that trustmason converged. Nothing in here asks trustmason what it
 //! wants; the estate is built by keytool as document 003 leaves it, and judged by the JVM against a table written from the
 //! same document.
-#![allow(dead_code, reason = "not every job asks every judge")]
 
 pub mod authority;
 pub mod build;

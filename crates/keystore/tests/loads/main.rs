@@ -3,16 +3,6 @@
 //!
 //! `TRUSTMASON_LOADS` and `TRUSTMASON_LOADS_SEED` make the run long, `TRUSTMASON_JAVA8` names the root of a Java 8,
 //! `TRUSTMASON_JAVAS` further JVMs by their launchers: what they say is told, and no model is of them.
-#![allow(
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
 
 use crate::needs::{self, Need};
 use crate::support;

@@ -9,13 +9,6 @@
 //! That the check can fail is shown by worlds in which it must: an immediate rotation, a restart that is acknowledged and was
 //! not done, a profile that forgot which service reads a store, a program that forgets what it did on a disk that is away, and one
 //! that rolls back without asking who would break.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(unreachable_pub, missing_docs, reason = "tests")]
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a campaign says how far to search, and hears what was"
-)]
 
 mod rules;
 mod search;

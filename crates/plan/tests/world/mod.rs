@@ -1,15 +1,5 @@
 //! A whole estate in memory: real keystore bytes, real certificates, a topology made by hand. What `host` does on disk is
 //! done here on byte vectors, with the same plan and the same edits.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "test support"
-)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
