@@ -21,9 +21,9 @@ pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 /// What is built and tested: always all of them at once, or what they share is compiled anew for every selection.
 const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
 
-/// Campaigns that run the whole way once for each of its steps; under Wine they take minutes. The same steps of one file are
-/// tried in `host`'s unit tests.
-const LONG: [&str; 3] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere"];
+/// Campaigns that run the whole way once for each of its steps, or for hundreds of seeds; under Wine they take minutes. The same steps
+/// of one file are tried in `host`'s unit tests.
+const LONG: [&str; 4] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere", "forged_state_folder"];
 
 /// How the chore ended.
 pub(crate) enum Leg {
