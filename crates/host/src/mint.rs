@@ -41,7 +41,7 @@ pub enum MintError {
         name: String,
         /// Its value.
         value: String,
-        /// Why.
+        /// What is wrong with the value.
         why: &'static str,
     },
     /// An extended key usage nobody knows.

@@ -29,7 +29,7 @@ pub enum RestartError {
     NotStarted {
         /// The program.
         program: String,
-        /// Why.
+        /// Why the system did not start the program.
         cause: std::io::Error,
     },
     /// It was stopped, and where the service stands is not known.
@@ -60,7 +60,7 @@ pub enum RestartError {
     Lost {
         /// The program.
         program: String,
-        /// Why.
+        /// Why the system could not wait for the program.
         cause: std::io::Error,
     },
 }

@@ -7,12 +7,12 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::edit::{Edits, Image};
-use crate::entry::{Entry, EntryId, Unlock};
+use crate::entries::Listed;
+use crate::entry::{EntryId, Unlock};
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::password::Password;
-use crate::remark::Remark;
 
 /// A file to open.
 pub(crate) struct Input<'a> {
@@ -27,11 +27,8 @@ pub(crate) trait Content: Any + Send + Sync {
     /// The format.
     fn format(&self) -> Format;
 
-    /// All entries, in the file's order.
-    fn entries(&self) -> &[Entry];
-
-    /// What is odd about it.
-    fn remarks(&self) -> &[Remark];
+    /// Its entries, and what is odd about them.
+    fn listed(&self) -> &Listed;
 
     /// The entry's own bytes.
     fn raw(&self, entry: EntryId) -> Option<&[u8]>;
@@ -58,7 +55,7 @@ pub(crate) trait Content: Any + Send + Sync {
 
     /// Whether the entry's alias stands in the file.
     fn is_named(&self, entry: EntryId) -> bool {
-        self.entries().get(entry.position()).is_some_and(|entry| entry.alias.is_some())
+        self.listed().entries().get(entry.position()).is_some_and(|entry| entry.alias.is_some())
     }
 
     /// The entry's private key in the clear.

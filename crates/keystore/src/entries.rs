@@ -8,22 +8,44 @@ use crate::entry::{Entry, EntryId, EntryKind};
 use crate::format::Format;
 use crate::remark::Remark;
 
+/// What a store shows of its entries, whatever its format.
+pub(crate) struct Listed {
+    entries: Vec<Entry>,
+    remarks: Vec<Remark>,
+}
+
+impl Listed {
+    /// No entries, and nothing odd.
+    pub(crate) const fn nothing() -> Self {
+        Self { entries: Vec::new(), remarks: Vec::new() }
+    }
+
+    /// All entries, in the file's order.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What is odd about them.
+    pub(crate) fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+}
+
 /// Entries with their places, and what is odd about them.
 pub(crate) struct Entries<P> {
-    list: Vec<Entry>,
+    listed: Listed,
     /// As many as there are entries.
     places: Vec<P>,
-    remarks: Vec<Remark>,
 }
 
 impl<P> Entries<P> {
     pub(crate) fn new() -> Self {
-        Self { list: Vec::new(), places: Vec::new(), remarks: Vec::new() }
+        Self { listed: Listed::nothing(), places: Vec::new() }
     }
 
     /// The position of the entry that is pushed next.
     pub(crate) fn next_id(&self) -> EntryId {
-        EntryId(self.list.len())
+        EntryId(self.listed.entries.len())
     }
 
     pub(crate) fn push(
@@ -34,25 +56,30 @@ impl<P> Entries<P> {
         place: P,
     ) -> EntryId {
         let id = self.next_id();
-        self.list.push(Entry { id, alias, created_ms, kind });
+        self.listed.entries.push(Entry { id, alias, created_ms, kind });
         self.places.push(place);
         id
     }
 
     pub(crate) fn remark(&mut self, remark: Remark) {
-        self.remarks.push(remark);
+        self.listed.remarks.push(remark);
+    }
+
+    /// The same without the places.
+    pub(crate) fn listed(&self) -> &Listed {
+        &self.listed
     }
 
     pub(crate) fn list(&self) -> &[Entry] {
-        &self.list
+        self.listed.entries()
     }
 
     pub(crate) fn remarks(&self) -> &[Remark] {
-        &self.remarks
+        self.listed.remarks()
     }
 
     pub(crate) fn get(&self, id: EntryId) -> Option<&Entry> {
-        self.list.get(id.0)
+        self.listed.entries.get(id.0)
     }
 
     /// Where the entry at this position is.
@@ -62,16 +89,16 @@ impl<P> Entries<P> {
 
     /// All entries with their places, in the file's order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Entry, &P)> {
-        self.list.iter().zip(&self.places)
+        self.listed.entries.iter().zip(&self.places)
     }
 
     /// Remarks on duplicates, case twins and aliases that a JVM cannot look up.
     pub(crate) fn remark_twins(&mut self, format: Format) {
-        let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(self.list.len());
+        let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(self.listed.entries.len());
         let mut remarks = Vec::new();
         // The JDK's PKCS#12 folds aliases when it loads them, JKS and JCEKS only when it looks them up.
         let folds = format == Format::Pkcs12;
-        for entry in self.list.iter().filter(|entry| entry.takes_alias(format)) {
+        for entry in self.listed.entries.iter().filter(|entry| entry.takes_alias(format)) {
             let Some(exact) = entry.alias.as_deref() else {
                 continue;
             };
@@ -88,7 +115,7 @@ impl<P> Entries<P> {
                 });
             }
         }
-        self.remarks.append(&mut remarks);
+        self.listed.remarks.append(&mut remarks);
     }
 }
 

@@ -28,6 +28,8 @@
 #[macro_use]
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
+#[cfg(test)]
+mod never;
 
 mod alias;
 mod certificate;

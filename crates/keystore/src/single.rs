@@ -7,13 +7,12 @@ use rand_core::CryptoRng;
 use crate::content::{Content, Input};
 use crate::der;
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
-use crate::entries::Entries;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entries::{Entries, Listed};
+use crate::entry::{EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
 use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 use crate::password::Password;
-use crate::remark::Remark;
 
 const AGAIN: &str = "export the certificate again, or re-encode it with openssl x509 -inform DER -outform DER";
 
@@ -59,12 +58,8 @@ impl Content for Der {
         Format::Der
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn bytes(&self) -> &[u8] {

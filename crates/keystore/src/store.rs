@@ -190,7 +190,7 @@ impl Store {
     /// All entries, in the file's order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        self.content.entries()
+        self.content.listed().entries()
     }
 
     /// The entry at this position.
@@ -202,7 +202,7 @@ impl Store {
     /// What is odd about it.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
-        self.content.remarks()
+        self.content.listed().remarks()
     }
 
     /// The file's bytes; empty for a folder and for a store just created.

@@ -11,8 +11,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
 use crate::change::{Change, ChangeId, Deed};
-use crate::course::Stage;
-use crate::course::{Course, Settled};
+use crate::course::{Course, Settled, Stage};
 use crate::diff::{self, Diff, Draft, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::ground::Ground;

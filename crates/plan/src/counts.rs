@@ -58,9 +58,9 @@ impl Plan {
         all
     }
 
-    /// The numbers of the last line.
+    /// The numbers of the last line, of a plan that has its list of what is blocked.
     pub(crate) fn counted(&self) -> Summary {
-        let mut all = Summary { blocked: self.obstructed().len(), ..Summary::default() };
+        let mut all = Summary { blocked: self.blocked.len(), ..Summary::default() };
         for change in &self.changes {
             *match change.deed.action() {
                 Action::Import => &mut all.import,

@@ -10,8 +10,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
 use crate::change::Material;
-use crate::course::Overlap;
-use crate::course::{Course, Settled};
+use crate::course::{Course, Overlap, Settled};
 use crate::days;
 use crate::diff::{self, Diff, Verdict, Wish};
 use crate::finding::{Finding, Kind, Severity};

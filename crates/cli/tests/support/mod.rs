@@ -13,24 +13,17 @@
     reason = "test support; not every test file uses all of it"
 )]
 
+mod made;
+
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex};
 
-use rand_core::{TryCryptoRng, TryRng};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, KeyPair, KeyUsagePurpose,
-    PKCS_RSA_SHA256, SerialNumber,
-};
 use trustmason_keystore::{
-    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
-    fold_alias,
+    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock, fold_alias,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
-use zeroize::Zeroizing;
 
 /// Compares a text with its snapshot, named `FILE__TEST` whatever program the test is a part of.
 macro_rules! assert_snapshot {
@@ -43,6 +36,8 @@ macro_rules! assert_snapshot {
     }};
 }
 pub(crate) use assert_snapshot;
+use made::key_of;
+pub use made::{Counting, Wish, certificate, key, new_key, parsed, root};
 
 /// `words__check` of `all::words::check::here`.
 pub fn snapshot_name(here: &str) -> String {
@@ -114,155 +109,6 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON: {e}\n{}\n{}", self.out, self.err))
     }
 }
-
-/// What a certificate says.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    pub cn: String,
-    pub sans: Vec<String>,
-    /// First and last year.
-    pub years: (i32, i32),
-    /// Which of the keys.
-    pub key: usize,
-    pub serial: u64,
-}
-
-impl Wish {
-    pub fn of(fqdn: &str, serial: u64) -> Self {
-        Self { cn: fqdn.to_owned(), sans: vec![fqdn.to_owned()], years: (2025, 2049), key: key_of(fqdn), serial }
-    }
-}
-
-/// Every host has a key of its own, or the estate would be full of `shared-key`.
-fn key_of(fqdn: &str) -> usize {
-    match fqdn.split('.').next().unwrap() {
-        "adsa" => 1,
-        "rgrb" => 2,
-        "cvp1" => 3,
-        "cvp2" => 4,
-        "vvb1" => 5,
-        "fina" => 6,
-        _ if fqdn.ends_with(".pcce.example") => {
-            static NUMBERS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
-            let mut numbers = NUMBERS.lock().unwrap();
-            let next = FIRST_MADE + numbers.len();
-            *numbers.entry(fqdn.to_owned()).or_insert(next)
-        }
-        _ => 7,
-    }
-}
-
-/// Keys from here on are made by each run of the tests; what depends on them is no snapshot.
-const FIRST_MADE: usize = 100;
-
-pub fn key(n: usize) -> KeyPair {
-    if n >= FIRST_MADE {
-        static MADE: Mutex<BTreeMap<usize, Vec<u8>>> = Mutex::new(BTreeMap::new());
-        let mut made = MADE.lock().unwrap();
-        let der = made.entry(n).or_insert_with(|| {
-            KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap().serialize_der()
-        });
-        return KeyPair::try_from(der.as_slice()).unwrap();
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/keys/{n}.pem"));
-    let pem = std::fs::read_to_string(path).unwrap();
-    KeyPair::from_pem_and_sign_algo(&pem, &PKCS_RSA_SHA256).unwrap()
-}
-
-/// A key for a store of the estate. A JCEKS store gets it as a JDK sealed it, with fewer rounds than this program would take.
-pub fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
-    static SEALED: LazyLock<Store> = LazyLock::new(|| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
-        let bytes = std::fs::read(path).unwrap();
-        Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
-    });
-    if format != DeclaredFormat::Jceks || n >= FIRST_MADE {
-        return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));
-    }
-    NewKey::Sealed(SEALED.sealed_key(SEALED.find(&n.to_string().into())[0]).unwrap())
-}
-
-/// The root of an authority under one of the keys, made by what its test changes.
-pub fn root(cn: &str, key_number: usize, change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, cn);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2049, 1, 1);
-    change(&mut params);
-    params.self_signed(&key(key_number)).unwrap().der().to_vec()
-}
-
-/// A certificate to write, as edits take it.
-pub fn parsed(der: &[u8]) -> Arc<Certificate> {
-    Arc::new(Certificate::parse(der).unwrap())
-}
-
-/// Each is signed once: a test with many estates has mostly the same ones in them.
-pub fn certificate(wish: &Wish) -> Vec<u8> {
-    static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
-    let name = format!("{wish:?}");
-    let made = MADE.lock().unwrap().get(&name).cloned();
-    made.unwrap_or_else(|| {
-        let der = sign(wish);
-        MADE.lock().unwrap().insert(name, der.clone());
-        der
-    })
-}
-
-fn sign(wish: &Wish) -> Vec<u8> {
-    let mut params = CertificateParams::new(wish.sans.clone()).unwrap();
-    let mut dn = DistinguishedName::new();
-    dn.push(DnType::CountryName, DnValue::PrintableString("US".try_into().unwrap()));
-    for (kind, value) in [
-        (DnType::StateOrProvinceName, "MA"),
-        (DnType::LocalityName, "Boston"),
-        (DnType::OrganizationName, "Acme"),
-        (DnType::OrganizationalUnitName, "Contact Centre"),
-        (DnType::CommonName, &wish.cn),
-    ] {
-        dn.push(kind, value);
-    }
-    params.distinguished_name = dn;
-    params.serial_number = Some(SerialNumber::from(wish.serial));
-    params.not_before = rcgen::date_time_ymd(wish.years.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(wish.years.1, 6, 20);
-    params.self_signed(&key(wish.key)).unwrap().der().to_vec()
-}
-
-/// Bytes that are always the same. For salts in test stores only.
-pub struct Counting(u8);
-
-impl Counting {
-    pub fn new() -> Self {
-        Self(1)
-    }
-}
-
-impl TryRng for Counting {
-    type Error = Infallible;
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_le_bytes(bytes))
-    }
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_le_bytes(bytes))
-    }
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for byte in bytes {
-            self.0 = self.0.wrapping_mul(5).wrapping_add(17);
-            *byte = self.0;
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Counting {}
 
 /// The estate.
 pub struct Estate {

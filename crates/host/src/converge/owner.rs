@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::disk::{self, Owner};
 use crate::state::State;
 
 /// The state folder is another account's alone.
@@ -24,6 +23,7 @@ pub struct ForeignState {
 /// Refuses a state folder that only another account may enter.
 #[cfg(unix)]
 pub(super) fn is_ours(state: &State) -> Result<(), ForeignState> {
+    use crate::disk::{self, Owner};
     let Ok(Some(folder)) = disk::facts_if_there(state.root()) else { return Ok(()) };
     let Owner { mode, uid: Some(owner), .. } = folder.owner() else { return Ok(()) };
     judge(state, owner, mode, rustix::process::geteuid().as_raw())

@@ -28,7 +28,7 @@ pub enum Opening<'a> {
 /// Whose private keys are tried with the password. That costs something: 400,000 hashes for one key of a JCEKS.
 #[derive(Clone, Copy, Debug)]
 pub enum Keys<'a> {
-    /// Nobody's.
+    /// No key is tried.
     None,
     /// Those of these aliases, in lower case.
     Of(&'a [String]),

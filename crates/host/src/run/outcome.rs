@@ -23,7 +23,7 @@ pub enum Event<'a> {
     },
     /// A key is in staging.
     Staged {
-        /// Whose.
+        /// The identity that gets the key.
         identity: &'a IdentityId,
         /// Its certificate.
         certificate: &'a Certificate,
@@ -68,7 +68,7 @@ pub enum StoreOutcome {
     },
     /// It could not be written.
     Failed {
-        /// Why.
+        /// What kept the store from being written.
         error: Arc<StoreError>,
     },
     /// None of its changes could be made.

@@ -23,11 +23,11 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::edit::{Edits, Image};
-use crate::entry::{Entry, EntryId};
+use crate::entries::Listed;
+use crate::entry::EntryId;
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 use crate::password::Password;
-use crate::remark::Remark;
 
 pub(crate) use layout::{Java, Kind};
 pub(crate) use read::open;
@@ -37,12 +37,8 @@ impl Content for Java {
         self.kind.format()
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn bytes(&self) -> &[u8] {

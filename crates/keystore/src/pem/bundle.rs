@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::blocks;
 use crate::alias::StoredAlias;
 use crate::content::{Content, Input};
-use crate::entries::Entries;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entries::{Entries, Listed};
+use crate::entry::{EntryId, EntryKind};
 use crate::error::ReadError;
 use crate::format::Format;
 use crate::intern::Interner;
@@ -39,12 +39,8 @@ impl Content for Bundle {
         Format::Pkcs7
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn bytes(&self) -> &[u8] {

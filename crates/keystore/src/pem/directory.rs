@@ -16,8 +16,8 @@ use crate::certificate::Certificate;
 use crate::content::Content;
 use crate::detect::{Detected, detect, foreign};
 use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
-use crate::entries::Entries;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entries::{Entries, Listed};
+use crate::entry::{EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
@@ -66,12 +66,8 @@ impl Content for Folder {
         Format::PemDirectory
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn files(&self) -> &[(String, Vec<u8>)] {

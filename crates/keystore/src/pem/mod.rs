@@ -18,12 +18,11 @@ use rand_core::CryptoRng;
 
 use crate::content::{Content, Input};
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
-use crate::entries::Entries;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entries::{Entries, Listed};
+use crate::entry::{EntryId, EntryKind};
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
 use crate::password::Password;
-use crate::remark::Remark;
 
 use blocks::Found;
 
@@ -52,12 +51,8 @@ impl Content for Pem {
         Format::Pem
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn bytes(&self) -> &[u8] {

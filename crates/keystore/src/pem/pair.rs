@@ -19,14 +19,13 @@ use crate::certificate::KeyAlgorithm;
 use crate::content::Content;
 use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles, sealed_key};
-use crate::entries::Entries;
-use crate::entry::{Entry, EntryId, EntryKind};
+use crate::entries::{Entries, Listed};
+use crate::entry::{EntryId, EntryKind};
 use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::key::{self, Clear};
 use crate::password::Password;
-use crate::remark::Remark;
 use crate::textual::label;
 use crate::textual::scan::{self, Block};
 
@@ -54,12 +53,8 @@ impl Content for Pair {
         Format::PemPair
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn files(&self) -> &[(String, Vec<u8>)] {
@@ -312,28 +307,8 @@ mod tests {
     use super::*;
     use crate::certificate::Certificate;
     use crate::key::KeyMatch;
+    use crate::never::Never;
     use crate::store::Store;
-
-    /// A pair is written in the clear: nothing here draws a random byte.
-    struct Never;
-
-    impl rand_core::TryRng for Never {
-        type Error = std::convert::Infallible;
-
-        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-            panic!("no random bytes are needed")
-        }
-
-        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-            panic!("no random bytes are needed")
-        }
-
-        fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-            panic!("no random bytes are needed")
-        }
-    }
-
-    impl rand_core::TryCryptoRng for Never {}
 
     fn made(name: &str) -> (String, String, Vec<u8>, Vec<u8>) {
         let key = KeyPair::generate().unwrap();

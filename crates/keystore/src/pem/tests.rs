@@ -10,33 +10,14 @@ use crate::detect::{Detected, detect};
 use crate::entry::Unlock;
 use crate::error::Class;
 use crate::intern::{CertificateSlot, Interner};
+use crate::never::Never;
+use crate::remark::Remark;
 use crate::store::Store;
 
 const BUNDLE: &[u8] = include_bytes!("../../../../fixtures/keystore/pem/comments-crlf/store");
 const DER: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 const TWO: &[u8] = include_bytes!("../../../../fixtures/keystore/der/two/store");
 const BAD: &[u8] = include_bytes!("../../../../fixtures/keystore/pem/bad-middle/store");
-
-/// Nothing here draws a random byte.
-struct Never;
-
-impl rand_core::TryRng for Never {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-}
-
-impl rand_core::TryCryptoRng for Never {}
 
 fn reopen(bytes: &[u8]) -> Store {
     Store::open(bytes.to_vec(), Unlock::Unverified, &Interner::new()).unwrap()

@@ -26,11 +26,11 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::edit::{Edits, Image};
-use crate::entry::{Entry, EntryId};
+use crate::entries::Listed;
+use crate::entry::EntryId;
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 use crate::password::Password;
-use crate::remark::Remark;
 
 pub(crate) use open::{needs_password, open};
 pub use protection::Protection;
@@ -40,17 +40,16 @@ use derive::{Budget, Reading, Secret};
 use scheme::{SchemeError, SealError};
 use store::Opened;
 
+/// Of a file that is still to be made.
+static NOTHING: Listed = Listed::nothing();
+
 impl Content for Pkcs12 {
     fn format(&self) -> Format {
         Format::Pkcs12
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.opened().map_or(&[], |opened| opened.entries.list())
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.opened().map_or(&[], |opened| opened.entries.remarks())
+    fn listed(&self) -> &Listed {
+        self.opened().map_or(&NOTHING, |opened| opened.entries.listed())
     }
 
     fn bytes(&self) -> &[u8] {

@@ -46,8 +46,8 @@ fn run(
     {
         return Ok(opened.bytes.clone());
     }
-    check_loadable(store.remarks(), edits)?;
-    check_aliases(Format::Pkcs12, store.entries(), edits)?;
+    check_loadable(store.listed().remarks(), edits)?;
+    check_aliases(Format::Pkcs12, store.listed().entries(), edits)?;
     let mut draft = Draft::new(store, pfx, protection, secret);
     draft.dispose(edits, rng)?;
     for new in edits.add.iter().enumerate() {

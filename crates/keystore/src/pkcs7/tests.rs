@@ -10,6 +10,7 @@ use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry};
 use crate::entry::{EntryId, Unlock};
 use crate::error::EditError;
+use crate::never::Never;
 use crate::store::Store;
 
 const ONE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
@@ -60,27 +61,6 @@ fn open(bytes: &[u8]) -> Result<Store, ReadError> {
 fn ders(store: &Store) -> Vec<&[u8]> {
     store.entries().iter().flat_map(|entry| entry.certificates()).map(CertificateSlot::der).collect()
 }
-
-/// Read-only stores draw no random byte.
-struct Never;
-
-impl rand_core::TryRng for Never {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        panic!("no random bytes are needed")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        panic!("no random bytes are needed")
-    }
-
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-        panic!("no random bytes are needed")
-    }
-}
-
-impl rand_core::TryCryptoRng for Never {}
 
 #[test]
 fn a_bundle_reads_the_same_in_der_ber_and_pem() {

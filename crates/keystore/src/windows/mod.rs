@@ -18,11 +18,11 @@ use rand_core::CryptoRng;
 
 use crate::content::{Content, Input};
 use crate::edit::{Edits, Image};
-use crate::entry::{Entry, EntryId};
+use crate::entries::Listed;
+use crate::entry::EntryId;
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
 use crate::password::Password;
-use crate::remark::Remark;
 
 pub(crate) use store::{Kind, Windows};
 
@@ -45,12 +45,8 @@ impl Content for Windows {
         self.kind.format()
     }
 
-    fn entries(&self) -> &[Entry] {
-        self.entries.list()
-    }
-
-    fn remarks(&self) -> &[Remark] {
-        self.entries.remarks()
+    fn listed(&self) -> &Listed {
+        self.entries.listed()
     }
 
     fn bytes(&self) -> &[u8] {

@@ -10,8 +10,7 @@ use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
 use super::Desk;
 use crate::change::{Action, ChangeId, Deed, Phase};
-use crate::course::Course;
-use crate::course::{Need, Overlap};
+use crate::course::{Course, Need, Overlap};
 use crate::finding::{Finding, Kind};
 use crate::ledger::Reading;
 use crate::outline::{Barrier, EdgeVerdict, Forecast, Interruption, Manual, ManualKind, Restart, Wait};

@@ -1,14 +1,15 @@
 //! A whole estate in memory: real keystore bytes, real certificates, a topology made by hand. What `host` does on disk is
 //! done here on byte vectors, with the same plan and the same edits.
 
+mod made;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
-    Unlock,
+    Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -26,6 +27,8 @@ use trustmason_spec::topology::{
     Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
     Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
 };
+
+pub use made::{Pair, make, make_ca, mint, params, signed};
 
 /// 2026-06-01T00:00:00Z.
 pub const NOW: i64 = 1_780_272_000;
@@ -46,63 +49,6 @@ pub fn password() -> Password {
 
 pub fn fqdn(name: &str) -> Fqdn {
     Fqdn::parse(name).unwrap()
-}
-
-/// A certificate and its key.
-#[derive(Clone)]
-pub struct Pair {
-    pub certificate: Arc<Certificate>,
-    pub pkcs8: Vec<u8>,
-}
-
-impl Pair {
-    pub fn print(&self) -> Fingerprint {
-        self.certificate.fingerprint()
-    }
-}
-
-/// A self-signed EC certificate; no SAN if `san` is empty.
-pub fn make(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> Pair {
-    signed(params(cn, san, from_day, to_day), None)
-}
-
-/// The same as a CA's.
-pub fn make_ca(cn: &str, san: &[&str]) -> Pair {
-    signed(ca(params(cn, san, -900, 900)), None)
-}
-
-fn ca(mut params: rcgen::CertificateParams) -> rcgen::CertificateParams {
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::DigitalSignature];
-    params
-}
-
-/// Signed by an issuer, or by itself.
-pub fn signed(params: rcgen::CertificateParams, issuer: Option<&Pair>) -> Pair {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let made = match issuer {
-        None => params.self_signed(&key),
-        Some(pair) => {
-            let signer = rcgen::KeyPair::try_from(pair.pkcs8.as_slice()).unwrap();
-            let issuer = rcgen::Issuer::from_ca_cert_der(&pair.certificate.der().into(), signer).unwrap();
-            params.signed_by(&key, &issuer)
-        }
-    };
-    let certificate = Arc::new(Certificate::parse(made.unwrap().der()).unwrap());
-    Pair { certificate, pkcs8: key.serialize_der() }
-}
-
-/// What a certificate says of its subject and its time.
-pub fn params(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> rcgen::CertificateParams {
-    let mut params = rcgen::CertificateParams::new(san.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(rcgen::DnType::CommonName, cn);
-    let time = |day: i64| {
-        rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(NOW + day * DAY).unwrap())
-    };
-    params.not_before = time(from_day);
-    params.not_after = time(to_day);
-    params
 }
 
 /// Certificates made once for all cases of a test binary.
@@ -176,28 +122,6 @@ pub fn pool() -> &'static Pool {
             foreign: (0..3).map(|i| make(&format!("Vendor Root {i}"), &[], -900, 900)).collect(),
         }
     })
-}
-
-/// The n-th certificate that is made for an identity. One of the same order is made once for a whole test binary, so that
-/// worlds which did the same are the same.
-pub fn mint(def: &IdentityDef, n: usize, at: Timestamp) -> Pair {
-    static MADE: Mutex<BTreeMap<String, Pair>> = Mutex::new(BTreeMap::new());
-    let order = trustmason_plan::mint::order(def, at);
-    let mut made = MADE.lock().unwrap();
-    made.entry(format!("{n} {order:?}")).or_insert_with(|| fresh(&order, n)).clone()
-}
-
-fn fresh(order: &trustmason_plan::mint::Order, n: usize) -> Pair {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
-    let mut params = rcgen::CertificateParams::new(order.names.clone()).unwrap();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(rcgen::DnType::CommonName, order.subject[0].1.as_str());
-    let time = |s: i64| rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(u64::try_from(s).unwrap());
-    params.not_before = time(order.not_before);
-    params.not_after = time(order.not_after);
-    params.serial_number = Some(rcgen::SerialNumber::from(u64::try_from(n).unwrap() + 1));
-    let der = params.self_signed(&key).unwrap().der().to_vec();
-    Pair { certificate: Arc::new(Certificate::parse(&der).unwrap()), pkcs8: key.serialize_der() }
 }
 
 /// What the key entries of a store say to its password.

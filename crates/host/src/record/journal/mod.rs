@@ -51,7 +51,7 @@ pub enum Record {
         estate: String,
         /// Digest of the run's plan.
         plan: Fingerprint,
-        /// When.
+        /// When the run began.
         at: Timestamp,
         /// Who began it, as the system names them.
         who: String,
@@ -129,7 +129,7 @@ pub enum Record {
     },
     /// The run ends.
     End {
-        /// When.
+        /// When the run ended.
         at: Timestamp,
     },
 }

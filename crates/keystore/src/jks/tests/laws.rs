@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::entry::Entry;
 
 fn alias_strategy() -> impl Strategy<Value = String> {
     prop_oneof![

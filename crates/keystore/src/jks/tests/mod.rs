@@ -13,8 +13,10 @@ use super::*;
 use crate::alias::fold_alias;
 use crate::certificate::Certificate;
 use crate::edit::{Disposition, NewEntry, NewKey};
+use crate::entry::Entry;
 use crate::entry::{EntryKind, Unlock};
 use crate::intern::Interner;
+use crate::remark::Remark;
 use crate::store::Store;
 
 struct Pool {

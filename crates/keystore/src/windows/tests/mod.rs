@@ -18,6 +18,8 @@ use crate::edit::{Disposition, NewEntry};
 use crate::entry::Unlock;
 use crate::error::Class;
 use crate::intern::Interner;
+use crate::never::Never;
+use crate::remark::Remark;
 use crate::store::Store;
 
 /// Certificates to play with.
@@ -29,27 +31,6 @@ static POOL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     };
     (0..4).map(made).collect()
 });
-
-/// Nothing here draws a random byte.
-struct Never;
-
-impl rand_core::TryRng for Never {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-
-    fn try_fill_bytes(&mut self, _: &mut [u8]) -> Result<(), Self::Error> {
-        panic!("no format without keys needs random bytes")
-    }
-}
-
-impl rand_core::TryCryptoRng for Never {}
 
 fn try_open(bytes: &[u8]) -> Result<Store, ReadError> {
     Store::open(bytes.to_vec(), Unlock::Unverified, &Interner::new())
