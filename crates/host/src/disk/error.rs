@@ -15,6 +15,15 @@ pub enum Denial {
     Unsupported,
 }
 
+/// What was found; `None` where the disk says that there is nothing. Whoever looks or reads asks this and no error.
+pub(super) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Something that could not be done to a file or folder: the deed, the place, the cause and what to try.
 #[derive(Debug)]
 pub struct DiskError {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::error::if_there;
 use super::{DiskError, Owner, is_one_file};
 
 /// What stands under a name.
@@ -111,11 +112,8 @@ pub fn named(path: &Path) -> Result<Facts, DiskError> {
 }
 
 fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<Facts>, DiskError> {
-    match metadata {
-        Ok(metadata) => Ok(Some(Facts::new(path, metadata))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(DiskError::new("look at", path, cause)),
-    }
+    let metadata = if_there(metadata).map_err(|cause| DiskError::new("look at", path, cause))?;
+    Ok(metadata.map(|metadata| Facts::new(path, metadata)))
 }
 
 /// The file or folder that a link leads to, by a path without links. `None`: it leads to nothing.
@@ -123,11 +121,7 @@ fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<Facts>, Di
 /// # Errors
 /// That it cannot be followed.
 pub fn follow_link(path: &Path) -> Result<Option<PathBuf>, DiskError> {
-    match fs::canonicalize(path) {
-        Ok(real) => Ok(Some(real)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(DiskError::new("follow the link", path, cause)),
-    }
+    if_there(fs::canonicalize(path)).map_err(|cause| DiskError::new("follow the link", path, cause))
 }
 
 /// Whether an open file is the one that stands under this name.

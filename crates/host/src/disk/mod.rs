@@ -270,11 +270,9 @@ impl Disk {
     /// # Errors
     /// The step that failed.
     pub fn keep(&self, path: &Path, bytes: &[u8], limit: Limit, run: &str) -> Result<bool, DiskError> {
-        match read::holds(path, limit, bytes) {
-            Ok(true) => return Ok(false),
-            Ok(false) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(cause) => return Err(DiskError::new("read", path, cause)),
+        let same = error::if_there(read::holds(path, limit, bytes));
+        if same.map_err(|cause| DiskError::new("read", path, cause))? == Some(true) {
+            return Ok(false);
         }
         let owner = Owner::ours(0o600);
         let new = Replacement { target: path, bytes, limit, owner, attributes: None, over: Over::Anything, run };

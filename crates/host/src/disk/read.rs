@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use trustmason_keystore::Fingerprint;
 
+use super::error::if_there;
 use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
 use super::open::{Regular, patiently};
 use super::{DiskError, Limit, facts, left_by, length};
@@ -38,11 +39,7 @@ pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool>
 /// # Errors
 /// That it is there and could not be read; as [`read`].
 pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskError> {
-    match read_whole(path, limit) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(DiskError::new("read", path, cause)),
-    }
+    if_there(read_whole(path, limit)).map_err(|cause| DiskError::new("read", path, cause))
 }
 
 /// The digest of a store's file that need not be there; a folder in its place is an error.
@@ -134,6 +131,12 @@ pub struct Items<'a> {
     left: usize,
 }
 
+impl<'a> Items<'a> {
+    fn of(folder: &'a Path, listing: ReadDir, names: usize) -> Self {
+        Self { folder, listing: Some(listing), names, left: names }
+    }
+}
+
 impl Iterator for Items<'_> {
     type Item = Result<Item, DiskError>;
 
@@ -162,7 +165,7 @@ pub fn items(folder: &Path) -> Result<Items<'_>, DiskError> {
 
 fn items_within(folder: &Path, names: usize) -> Result<Items<'_>, DiskError> {
     let listing = fs::read_dir(folder).map_err(|cause| DiskError::new("read folder", folder, cause))?;
-    Ok(Items { folder, listing: Some(listing), names, left: names })
+    Ok(Items::of(folder, listing, names))
 }
 
 /// The same of a folder that need not be there; `None` where it is not.
@@ -170,11 +173,8 @@ fn items_within(folder: &Path, names: usize) -> Result<Items<'_>, DiskError> {
 /// # Errors
 /// That it is there and cannot be listed.
 pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
-    match items(folder) {
-        Ok(items) => Ok(Some(items)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    let listing = if_there(fs::read_dir(folder)).map_err(|cause| DiskError::new("read folder", folder, cause))?;
+    Ok(listing.map(|listing| Items::of(folder, listing, MOST_NAMES)))
 }
 
 /// Whether a file ends in this byte; one that is empty or not there does.
@@ -182,11 +182,9 @@ pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
 /// # Errors
 /// That it is there and could not be read.
 pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskError> {
-    match patiently(|| Regular::open(path, limit)?.last()) {
-        Ok(last) => Ok(last.is_none_or(|last| last == byte)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(cause) => Err(DiskError::new("read", path, cause)),
-    }
+    let last = if_there(patiently(|| Regular::open(path, limit)?.last()));
+    let last = last.map_err(|cause| DiskError::new("read", path, cause))?;
+    Ok(last.flatten().is_none_or(|last| last == byte))
 }
 
 /// Opens a file whose lock is wanted; nothing where there is none.
@@ -194,11 +192,8 @@ pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskE
 /// # Errors
 /// That it is there and cannot be opened, or is no regular file.
 pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, DiskError> {
-    match Regular::open(path, limit) {
-        Ok(regular) => Ok(Some(regular.into_file())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(DiskError::new("open", path, cause)),
-    }
+    let regular = if_there(Regular::open(path, limit)).map_err(|cause| DiskError::new("open", path, cause))?;
+    Ok(regular.map(Regular::into_file))
 }
 
 /// What a folder holds, sorted by name, and which of it is a folder; nothing where there is no such folder.
