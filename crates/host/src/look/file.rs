@@ -169,7 +169,8 @@ pub fn open(
         Opening::Required(password) => password,
         Opening::Unverified => None,
     };
-    let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&own));
+    let tried = password.map(|password| try_keys(&store, password, keys, certificates)).unwrap_or_default();
+    let found = facts(&store, &real, sha256, tried, std::iter::once(&own));
     let (modified, written) = newest;
     Ok(StoreFacts { modified, written, ..found })
 }
@@ -179,7 +180,7 @@ pub(super) fn facts<'f>(
     store: &Store,
     path: &Path,
     sha256: Fingerprint,
-    keys: Option<(&Password, Keys<'_>)>,
+    keys: BTreeMap<EntryId, KeyLook>,
     files: impl Iterator<Item = &'f Facts>,
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
@@ -188,7 +189,7 @@ pub(super) fn facts<'f>(
         file: files.first().and_then(|facts| facts.identity()),
         sha256,
         format: store.format(),
-        keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
+        keys,
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
         needs_java_8u301: store.needs_java_8u301(),
@@ -209,7 +210,13 @@ fn shelves(store: &Store) -> BTreeMap<EntryId, Shelf> {
     store.entries().iter().filter_map(shelf).collect()
 }
 
-fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {
+/// Tries the password on those of a store's private keys that are asked about.
+pub(super) fn try_keys(
+    store: &Store,
+    password: &Password,
+    keys: Keys<'_>,
+    certificates: &Interner,
+) -> BTreeMap<EntryId, KeyLook> {
     let asked = |entry: &&Entry| {
         matches!(entry.kind, EntryKind::PrivateKey { .. })
             && match keys {
@@ -220,15 +227,18 @@ fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<Entr
                 }
             }
     };
-    store.entries().iter().filter(asked).map(|entry| (entry.id, try_key(store, entry.id, password))).collect()
+    store
+        .entries()
+        .iter()
+        .filter(asked)
+        .map(|entry| (entry.id, key_look(certificates.try_key(store, entry.id, password))))
+        .collect()
 }
 
-fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
-    match store.open_key(entry, password) {
-        Ok(key) => match key.matches_certificate {
-            KeyMatch::Yes | KeyMatch::CannotTell => KeyLook::Opens,
-            KeyMatch::No => KeyLook::Mismatch,
-        },
+fn key_look(tried: Result<KeyMatch, KeyError>) -> KeyLook {
+    match tried {
+        Ok(KeyMatch::Yes | KeyMatch::CannotTell) => KeyLook::Opens,
+        Ok(KeyMatch::No) => KeyLook::Mismatch,
         Err(KeyError::WrongPassword) => KeyLook::OtherPassword,
         Err(
             error @ (KeyError::NotLoaded { .. }

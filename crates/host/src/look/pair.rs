@@ -3,7 +3,7 @@
 use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
 use trustmason_spec::topology::StoreDef;
 
-use super::file::{OpenError, OpenFault, facts};
+use super::file::{OpenError, OpenFault, facts, try_keys};
 use super::{Eyes, Keys, failed, input};
 use crate::disk;
 use crate::volume::Volumes;
@@ -34,7 +34,7 @@ fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {
-            let keys = Some((&pair::no_password(), Keys::All));
+            let keys = try_keys(&store, &pair::no_password(), Keys::All, eyes.certificates);
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(

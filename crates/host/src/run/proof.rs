@@ -153,7 +153,7 @@ pub(super) fn holds(
         };
         let entry = open.remove(at);
         if let (Wanted::Key { .. }, Some(password)) = (one, password) {
-            let opens = after.open_key(entry.id, password).is_ok_and(|key| key.matches_certificate != KeyMatch::No);
+            let opens = certificates.try_key(&after, entry.id, password).is_ok_and(|found| found != KeyMatch::No);
             if !opens {
                 return Err(ProofError::KeyUnopened { entry: one.name() });
             }

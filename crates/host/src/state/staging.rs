@@ -151,7 +151,7 @@ pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result
     let unusable = |cause: String| StagingError::Unusable { path: path.to_owned(), cause };
     let (store, entry, certificate) =
         open(path, Unlock::Password(password), certificates).map_err(|failed| failed.into_error(path))?;
-    if !opens(&store, entry, password) {
+    if !opens(&store, entry, password, certificates) {
         return Err(unusable("its key does not open with the store's password".to_owned()));
     }
     let key = match store.sealed_key(entry) {
@@ -217,7 +217,7 @@ fn key_at(path: &Path, password: Option<&Password>, certificates: &Interner) -> 
     let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
     let ((store, entry, certificate), opens) = match with_password {
         Some((opened, password)) => {
-            let opens = opens(&opened.0, opened.1, password);
+            let opens = opens(&opened.0, opened.1, password, certificates);
             (opened, opens)
         }
         // The password has changed since: still to be seen, no longer to be used.
@@ -280,6 +280,6 @@ fn is_pair(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == Format::PemPair.as_str())
 }
 
-fn opens(store: &Store, entry: EntryId, password: &Password) -> bool {
-    store.open_key(entry, password).is_ok_and(|key| key.matches_certificate != KeyMatch::No)
+fn opens(store: &Store, entry: EntryId, password: &Password, certificates: &Interner) -> bool {
+    certificates.try_key(store, entry, password).is_ok_and(|found| found != KeyMatch::No)
 }

@@ -6,6 +6,7 @@
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
 use des::TdesEde3;
+use md5::block_api::compress;
 use md5::{Digest as _, Md5};
 use rand_core::CryptoRng;
 use sha1::Sha1;
@@ -27,6 +28,12 @@ const CHECK: usize = 20;
 const WRITTEN_ITERATIONS: u32 = 200_000;
 /// The JDK reads no more than this (`jdk.jceks.iterationCount`'s own limit); each is two MD5 digests.
 const MOST_ITERATIONS: u64 = 5_000_000;
+/// The bytes of an MD5 digest.
+const DIGEST: usize = 16;
+/// The bytes of a block of MD5.
+const BLOCK: usize = 64;
+/// What an MD5 digest begins with (RFC 1321 §3.3).
+const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
 /// Opens a protected key: PKCS#8 in the clear.
 pub(crate) fn open(format: Format, sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
@@ -101,23 +108,54 @@ fn effective_salts(salt: [u8; 8]) -> Vec<[u8; 8]> {
     if [a, b, c, d] == [e, f, g, h] { vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]] } else { vec![salt] }
 }
 
-/// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over.
+/// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over
+/// (`com.sun.crypto.provider.PBES1Core`).
 fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8; 32]> {
     let [a, b, c, d, e, f, g, h] = salt;
     let mut derived = Zeroizing::new([0u8; 32]);
-    let (head, tail) = derived.split_at_mut(16);
+    let (head, tail) = derived.split_at_mut(DIGEST);
+    let password = password.expose().as_bytes();
     for (half, out) in [([a, b, c, d], head), ([e, f, g, h], tail)] {
-        let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(half.to_vec());
-        let mut digest = Md5::new();
-        for _ in 0..rounds_run(iterations) {
-            digest.update(&*block);
-            digest.update(password.expose().as_bytes());
-            block.resize(16, 0);
-            block.copy_from_slice(&digest.finalize_reset());
-        }
-        out.copy_from_slice(block.get(..16).unwrap_or(&[0; 16]));
+        out.copy_from_slice(&*digested(half, rounds_run(iterations), password));
     }
     derived
+}
+
+/// MD5 over the salt and the password, then over the digest and the password, so many digests in all.
+fn digested(salt: [u8; 4], rounds: u64, password: &[u8]) -> Zeroizing<[u8; DIGEST]> {
+    let mut digest: Zeroizing<[u8; DIGEST]> = Zeroizing::default();
+    if rounds > 0 {
+        *digest = Md5::new().chain_update(salt).chain_update(password).finalize().into();
+    }
+    if let Some(mut block) = block(password) {
+        for _ in 1..rounds {
+            let mut state = INITIAL;
+            if let Some(head) = block.first_chunk_mut() {
+                *head = *digest;
+            }
+            compress(&mut state, std::slice::from_ref(&*block));
+            for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(state) {
+                *bytes = word.to_le_bytes();
+            }
+        }
+    } else {
+        for _ in 1..rounds {
+            *digest = Md5::new().chain_update(*digest).chain_update(password).finalize().into();
+        }
+    }
+    digest
+}
+
+/// The one block that MD5 makes of a digest and the password (RFC 1321 §3.1 and §3.2), the digest's place still empty. A digest of so few bytes
+/// costs less to compress than to put together, and a key takes 400,000 of them. `None`: the password is so long that there are more blocks.
+fn block(password: &[u8]) -> Option<Zeroizing<[u8; BLOCK]>> {
+    let mut block = Zeroizing::new([0u8; BLOCK]);
+    let (length, place) = (DIGEST + password.len(), block.get_mut(DIGEST..BLOCK - 8)?);
+    let (text, padding) = place.split_at_mut_checked(password.len())?;
+    text.copy_from_slice(password);
+    *padding.first_mut()? = 0x80;
+    *block.last_chunk_mut()? = u64::try_from(length * 8).ok()?.to_le_bytes();
+    Some(block)
 }
 
 /// `None`: this is not the key (or the data is no whole number of blocks).
@@ -175,6 +213,24 @@ pub(crate) fn seal_jceks(plain: &[u8], password: &Password, rng: &mut dyn Crypto
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    #[test]
+    fn a_digest_of_one_block_is_that_of_the_library() {
+        // 39 bytes are the most that one block holds beside a digest, its padding and its length.
+        for length in 0..=60usize {
+            let password: Vec<u8> = (b'!'..=b'~').cycle().skip(length).take(length).collect();
+            for rounds in [0, 1, 2, 7] {
+                let mut expected = [0u8; DIGEST];
+                for round in 0..rounds {
+                    let md5 = Md5::new();
+                    let md5 = if round == 0 { md5.chain_update([9, 8, 7, 6]) } else { md5.chain_update(expected) };
+                    expected = md5.chain_update(&password).finalize().into();
+                }
+                assert_eq!(*digested([9, 8, 7, 6], rounds, &password), expected, "{length} bytes, {rounds} rounds");
+            }
+            assert_eq!(block(&password).is_some(), length <= 39, "{length} bytes");
+        }
+    }
 
     /// Made by `Cipher.getInstance("PBEWithMD5AndTripleDES")` of JDK 17.0.15 and 25, 1000 iterations, equal halves.
     #[test]

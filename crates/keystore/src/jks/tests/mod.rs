@@ -16,6 +16,8 @@ use crate::edit::{Disposition, NewEntry, NewKey};
 use crate::entry::Entry;
 use crate::entry::{EntryKind, Unlock};
 use crate::intern::Interner;
+use crate::key::KeyMatch;
+use crate::password::ROUNDS;
 use crate::remark::Remark;
 use crate::store::Store;
 
@@ -126,7 +128,7 @@ fn a_store_made_from_nothing_reads_back() {
         assert_eq!(store.entries()[2].created_ms, Some(i64::MAX));
         let key = store.open_key(EntryId(1), &password()).unwrap();
         assert_eq!((&*key.pkcs8, key.bits), (&POOL.key, 256));
-        assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
+        assert_eq!(key.matches_certificate, KeyMatch::Yes);
         assert_eq!(store.open_key(EntryId(1), &Password::new("other")).err(), Some(KeyError::WrongPassword));
         assert_eq!(store.open_key(EntryId(0), &password()).err(), Some(KeyError::NotAKey));
         assert!(!format!("{store:?} {key:?} {:?}", store.sealed_key(EntryId(1))).contains("changeit"));
@@ -151,10 +153,38 @@ fn secret_keys_and_foreign_keys_are_copied_and_carried() {
     edits.disposition.insert(store.find(&"root".into())[0], Disposition::Remove);
     let after = reopen(&edit(&store, &edits).unwrap());
     let key = after.open_key(after.find(&"carried".into())[0], &Password::new("otherpass")).unwrap();
-    assert_eq!(key.matches_certificate, crate::KeyMatch::Yes);
+    assert_eq!(key.matches_certificate, KeyMatch::Yes);
     assert_eq!(raw(&after, after.find(&"aes".into())[0]), raw(&store, store.find(&"aes".into())[0]));
     let elsewhere = edit(&Store::create(Format::Jks), &Edits { add: vec![carried], ..Edits::default() });
     assert_eq!(elsewhere, Err(EditError::SealedElsewhere { from: Format::Jceks, to: Format::Jks }));
+}
+
+#[test]
+fn a_protected_key_is_tried_once_for_all_stores_that_hold_it() {
+    let with = |store: &Store, add: Vec<NewEntry>| reopen(&edit(store, &Edits { add, ..Edits::default() }).unwrap());
+    let store = with(&Store::create(Format::Jceks), vec![private("server")]);
+    let known = Interner::new();
+    let tried = |store: &Store, password: &Password| {
+        let before = ROUNDS.get();
+        let found = known.try_key(store, store.find(&"server".into())[0], password);
+        (found, ROUNDS.get() - before)
+    };
+    let (yes, wrong) = (Ok(KeyMatch::Yes), Err(KeyError::WrongPassword));
+    assert_eq!(tried(&store, &password()), (yes.clone(), 400_000));
+    assert_eq!(tried(&store, &password()), (yes.clone(), 0));
+    // Another password is another question, and its answer is kept as well.
+    let other = Password::new("other");
+    assert_eq!(tried(&store, &other), (wrong.clone(), 400_000));
+    assert_eq!(tried(&store, &other), (wrong, 0));
+    // What else stands in the store does not matter; the certificate above the key does.
+    assert_eq!(tried(&with(&store, vec![trusted("ca", 0, 0)]), &password()), (yes, 0));
+    let key = NewKey::Sealed(store.sealed_key(EntryId(0)).unwrap());
+    let chain = vec![Certificate::shared(&POOL.certificates[0])];
+    let under = NewEntry::PrivateKey { alias: Some("server".into()), key, chain, created_ms: 0 };
+    let stranger = with(&Store::create(Format::Jceks), vec![under]);
+    assert_eq!(tried(&stranger, &password()), (Ok(KeyMatch::No), 400_000));
+    // A key in the clear, or none, is asked for each time.
+    assert_eq!(known.try_key(&store, EntryId(9), &password()), Err(KeyError::NotAKey));
 }
 
 #[test]
