@@ -162,7 +162,7 @@ impl Estate {
 
 #[test]
 fn judge_migration_of_23_hosts_to_a_ca_and_one_back() {
-    needs!(Jdk, Openssl, Python);
+    needs!(Full, Jdk, Openssl, Python);
     let mut estate = Estate::begin("pcce-2000.yaml");
     estate.all_is_well("before");
     estate.services.remember();

@@ -17,6 +17,8 @@
 #[macro_use]
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
+#[path = "../../../fixtures/extent.rs"]
+mod extent;
 
 mod chains {
     pub(crate) mod certificate;

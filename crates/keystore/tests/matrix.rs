@@ -3,6 +3,7 @@
 //!
 //! Where a judge is missing, these tests are counted as skipped.
 
+use crate::extent::every;
 use crate::support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,10 +44,8 @@ const NO_NSS: &[(&str, &str)] = &[
     ("pyca-noenc.p12", "NSS wants a MAC over the whole, and it has none"),
 ];
 
-/// Which part of a whole is tried: every nth, and all of it under `cargo xtask full`.
-fn every(nth: usize) -> usize {
-    if std::env::var_os("TRUSTMASON_MATRIX").is_some() { 1 } else { nth }
-}
+/// Of so many operations one is tried, and of so many stores that take long.
+const NTH: usize = 7;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -401,7 +400,7 @@ impl Bench {
     /// All cases, and all that is wrong with them.
     fn run_all(&mut self, corpus: &Path, kinds: &[&str]) {
         let mut broken = Vec::new();
-        let step = every(3);
+        let step = every(NTH);
         let mut heavy = 0;
         for case in cases(corpus, kinds) {
             if self.heavy && self.is_heavy(corpus, &case) {
@@ -451,8 +450,8 @@ impl Bench {
         }
         let operations = operations(&store);
         // Judges take seconds for each reading of a store of many rounds: one operation for each, another for the next one. Of the
-        // others every third, unless all are asked for.
-        let step = if heavy { operations.len() } else { every(3) };
+        // others a sample, unless all are asked for.
+        let step = if heavy { operations.len() } else { every(NTH) };
         let turn = case.name.bytes().map(usize::from).sum::<usize>() % operations.len().min(step);
         for operation in operations.into_iter().skip(turn).step_by(step) {
             let at = format!("{} {operation:?}", case.name);
@@ -510,7 +509,7 @@ fn judge_matrix_of_jks_and_jceks() {
     let (corpus, mut bench) = (corpus(), Bench::start(false));
     bench.run_all(&corpus, &["JKS", "JCEKS"]);
     assert!(bench.no_jvm.is_empty(), "{:#?}", bench.no_jvm);
-    assert!(bench.judged > 150 / every(3), "{}", bench.judged);
+    assert!(bench.judged > 150 / every(NTH), "{}", bench.judged);
 }
 
 #[test]
@@ -524,7 +523,7 @@ fn judge_matrix_of_pkcs12() {
         compare_lists("NSS does not read them before", NO_NSS, &bench.no_nss),
     ];
     assert_eq!(same, [true; 3], "see above");
-    assert!(bench.judged > 250 / every(3), "{}", bench.judged);
+    assert!(bench.judged > 250 / every(NTH), "{}", bench.judged);
 }
 
 /// GnuTLS and NSS ask for 600,000 rounds: those stores are judged by the JVM alone, under one operation each.
@@ -534,7 +533,7 @@ fn judge_matrix_of_pkcs12_with_many_rounds() {
     let (corpus, mut bench) = (corpus(), Bench::start(true));
     bench.run_all(&corpus, &["PKCS12"]);
     assert!(bench.no_jvm.is_empty(), "{:#?}", bench.no_jvm);
-    assert!(bench.judged >= 8 / every(4), "{}", bench.judged);
+    assert!(bench.judged >= 8 / every(NTH), "{}", bench.judged);
 }
 
 #[test]

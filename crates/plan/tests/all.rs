@@ -16,6 +16,9 @@
 
 #[path = "../../../fixtures/markdown.rs"]
 mod markdown;
+#[macro_use]
+#[path = "../../../fixtures/needs.rs"]
+mod needs;
 mod world;
 
 mod by_name;

@@ -14,6 +14,9 @@
     reason = "tests"
 )]
 
+#[path = "../../../fixtures/extent.rs"]
+mod extent;
+
 mod estates;
 mod hostile;
 mod invalid;

@@ -14,13 +14,13 @@ type Campaign = (&'static str, fn() -> Result<&'static str, Failure>);
 const CAMPAIGNS: [Campaign; 9] = [
     ("loads", || campaign::loads(campaign::LOADS, campaign::SEED).map(|()| "docs/loads.md")),
     ("chains", || campaign::chains(campaign::CHAINS, campaign::SEED).map(|()| "docs/chains.md")),
-    ("matrix", || campaign::matrix().map(|()| "printed above")),
+    ("tests", || campaign::tests().map(|()| "printed above")),
     ("forge", || campaign::forge(campaign::FORGERIES, campaign::SEED).map(|()| "docs/forgeries.md")),
     ("kill", || campaign::kill(campaign::KILLS, campaign::KILL_SEED).map(|()| "docs/kills.md")),
     ("model", || campaign::model().map(|()| "docs/model.md")),
     ("bench", || bench().map(|()| "docs/benchmarks.md")),
     ("windows", || {
-        windows::run(true).map(|leg| match leg {
+        windows::run(windows::Extent::Long).map(|leg| match leg {
             windows::Leg::Ran => "printed above",
             windows::Leg::Skipped => "SKIPPED, see above",
         })

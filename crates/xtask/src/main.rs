@@ -81,7 +81,7 @@ enum Chore {
         /// The store
         store: PathBuf,
     },
-    /// Runs every long campaign once: loads, chains, matrix, forge, kill, model, bench, windows --long and fuzz
+    /// Runs every long campaign once: loads, chains, all tests at their whole extent, forge, kill, model, bench, windows --long and fuzz
     Full,
     /// Kills real applies at random moments and judges what is left; writes the figures to docs/kills.md
     Kill {
@@ -150,9 +150,12 @@ enum Chore {
         /// End well where the leg must be skipped
         #[arg(long)]
         allow_skip: bool,
-        /// With the campaigns that stop the whole way at each of its steps
+        /// With the unit tests, and the campaigns that stop the whole way at each of its steps
         #[arg(long)]
         long: bool,
+        /// Build only, so that the build can go on beside something else
+        #[arg(long, conflicts_with = "long")]
+        build: bool,
     },
     /// Writes docs/schema/*.json from `trustmason schema`
     Schema {
@@ -196,10 +199,17 @@ fn main() -> ExitCode {
         }
         Chore::Fixtures { filter } => fixtures::run(filter.as_deref()),
         Chore::Schema { check } => schema::run(check),
-        Chore::Windows { allow_skip, long } => match windows::run(long) {
-            Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
-            other => other.map(|_leg| ()),
-        },
+        Chore::Windows { allow_skip, long, build } => {
+            let extent = match (long, build) {
+                (true, _) => windows::Extent::Long,
+                (false, true) => windows::Extent::Build,
+                (false, false) => windows::Extent::Usual,
+            };
+            match windows::run(extent) {
+                Ok(windows::Leg::Skipped) if !allow_skip => return ExitCode::from(SKIPPED),
+                other => other.map(|_leg| ()),
+            }
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,6 +25,17 @@ const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmaso
 /// of one file are tried in `host`'s unit tests.
 const LONG: [&str; 4] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere", "forged_state_folder"];
 
+/// How much of the leg is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Everything is built, nothing runs: so that it can be built beside something else.
+    Build,
+    /// The program and the tests of `host` on a disk.
+    Usual,
+    /// These, with the long campaigns and the unit tests, which are compiled once more for it.
+    Long,
+}
+
 /// How the chore ended.
 pub(crate) enum Leg {
     Ran,
@@ -41,7 +52,7 @@ impl<E: std::fmt::Display> From<E> for Missing {
     }
 }
 
-pub(crate) fn run(long: bool) -> Result<Leg, Failure> {
+pub(crate) fn run(extent: Extent) -> Result<Leg, Failure> {
     let home = process::root().join("target/windows");
     let mut clock = Clock::default();
     let ready = prepare(&home, &mut clock);
@@ -52,15 +63,20 @@ pub(crate) fn run(long: bool) -> Result<Leg, Failure> {
             return Ok(Leg::Skipped);
         }
     };
-    clock.time("build", || {
-        process::run(machine.test().args(["--no-run", "--lib", "--test", "machine", "--test", "windows"]))
-    })?;
-    clock.time("units", || process::run(machine.test().arg("--lib")))?;
+    clock
+        .time("build", || process::run(machine.test().args(["--no-run", "--test", "machine", "--test", "windows"])))?;
+    if extent == Extent::Build {
+        println!("\n{}", clock.table());
+        return Ok(Leg::Ran);
+    }
     clock.time("machine", || {
-        let skipped = LONG.iter().filter(|_| !long).flat_map(|name| ["--skip", name]);
+        let skipped = LONG.iter().filter(|_| extent != Extent::Long).flat_map(|name| ["--skip", name]);
         process::run(machine.test().args(["--test", "machine", "--"]).args(skipped))
     })?;
     clock.time("program", || process::run(machine.test().args(["--test", "windows"])))?;
+    if extent == Extent::Long {
+        clock.time("units", || process::run(machine.test().arg("--lib")))?;
+    }
     machine.wine.rest();
     println!("\n{}", clock.table());
     Ok(Leg::Ran)
@@ -99,7 +115,7 @@ fn packages() -> Result<(), Missing> {
 }
 
 impl Machine {
-    /// `cargo test` for the target. Host tools are built in the usual folder and shared with every other build.
+    /// `cargo test` for the target, in a folder of its own: cargo builds one thing at a time in each.
     fn test(&self) -> Command {
         let mut command = process::cargo();
         command.args(["test", "--locked", "--target", TARGET]);
@@ -112,6 +128,7 @@ impl Machine {
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
         // No assembler: the crate brings what it would assemble.
         command.env("AWS_LC_SYS_PREBUILT_NASM", "1");
+        command.env("CARGO_TARGET_DIR", process::root().join("target/windows/build"));
         self.wine.dress(&mut command);
         command
     }

@@ -16,6 +16,7 @@ use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Place;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
+use crate::extent::steps;
 use crate::world::*;
 
 /// What any run of this world meant each store to be, by its journals.
@@ -65,8 +66,8 @@ impl Before {
     }
 }
 
-fn campaign(template: &World, fault: Fault) -> usize {
-    for step in 0.. {
+fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
+    for step in steps(turn) {
         let world = template.copy();
         let before = Before::of(&world);
         let gate = Arc::new(Faulty::at(step, fault));
@@ -127,8 +128,9 @@ fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
 #[test]
 fn an_import_survives_a_fault_at_every_step() {
     let template = World::settled_identity();
-    for fault in [Fault::ShortWrite, Fault::Device, Fault::ReadOnly, Fault::Denied, Fault::Crash] {
-        let steps = campaign(&template, fault);
+    let faults = [Fault::ShortWrite, Fault::Device, Fault::ReadOnly, Fault::Denied, Fault::Crash];
+    for (turn, fault) in faults.into_iter().enumerate() {
+        let steps = campaign(&template, fault, turn);
         assert!(steps > 20, "{steps}");
     }
 }
@@ -136,8 +138,8 @@ fn an_import_survives_a_fault_at_every_step() {
 #[test]
 fn a_new_identity_survives_a_fault_at_every_step() {
     let template = World::new(Format::Jks);
-    for fault in [Fault::ShortWrite, Fault::Denied, Fault::Crash] {
-        let steps = campaign(&template, fault);
+    for (turn, fault) in [Fault::ShortWrite, Fault::Denied, Fault::Crash].into_iter().enumerate() {
+        let steps = campaign(&template, fault, turn);
         assert!(steps > 60, "{steps}");
     }
 }
@@ -159,7 +161,7 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
     def.write = Write::Direct;
     template.topology.stores.insert(def.id.clone(), def);
     template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
-    for step in 0.. {
+    for step in steps(0) {
         let world = template.copy();
         let gate = Arc::new(Faulty::at(step, Fault::Crash));
         let outcomes = world.apply(&Disk::behind(gate.clone()));

@@ -11,6 +11,7 @@ use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::topology::{Access, DeclaredFormat, Disks, Place, Rotation, Source, Write};
 
+use crate::extent::steps;
 use crate::world::*;
 
 const ID: &str = "pga.acme.example/host";
@@ -91,8 +92,8 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
     let template = gateway();
     let first = text(&template, "certs/host.pem").unwrap();
     let old = halves(&template).leaf;
-    for fault in [Fault::Crash, Fault::Denied, Fault::ShortWrite] {
-        for step in 0.. {
+    for (turn, fault) in [Fault::Crash, Fault::Denied, Fault::ShortWrite].into_iter().enumerate() {
+        for step in steps(turn) {
             let world = template.copy();
             let gate = Arc::new(Faulty::at(step, fault));
             let outcomes = world.apply(&Disk::behind(gate.clone()));

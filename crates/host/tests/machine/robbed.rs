@@ -14,6 +14,7 @@ use trustmason_host::run::{PackOutcome, StoreOutcome};
 use trustmason_host::state::State;
 use trustmason_keystore::Format;
 
+use crate::extent::{every, steps};
 use crate::world::*;
 
 /// What somebody does to the state folder of a run at work.
@@ -119,9 +120,9 @@ fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
 #[test]
 fn a_run_that_is_robbed_at_any_step_begins_nothing_more_and_tells_what_it_did() {
     let template = World::new(Format::Jks);
-    for robbery in ALL {
+    for (turn, robbery) in ALL.into_iter().enumerate() {
         let mut met = 0;
-        for step in 0.. {
+        for step in steps(turn) {
             match robbed(&template, robbery, step) {
                 true => met += 1,
                 false if met > 0 => break,
@@ -129,6 +130,6 @@ fn a_run_that_is_robbed_at_any_step_begins_nothing_more_and_tells_what_it_did() 
                 false => assert!(step < 60, "{robbery:?} was never met"),
             }
         }
-        assert!(met > 40, "{robbery:?} was met at {met} steps");
+        assert!(met > 40 / every(3), "{robbery:?} was met at {met} steps");
     }
 }

@@ -16,6 +16,7 @@ use trustmason_plan::ledger::Predecessor;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
+use crate::extent::steps;
 use crate::needs::{self, Need};
 use crate::world::*;
 
@@ -144,7 +145,7 @@ fn a_finished_run_is_taken_back_whole() {
 #[test]
 fn a_rollback_cut_off_at_any_step_is_begun_again() {
     let template = World::new(Format::Jks);
-    for step in 0.. {
+    for step in steps(0) {
         let world = copy(&template);
         let before = hosts(&world);
         let run = world.apply(&Disk::new()).unwrap().run.unwrap();
@@ -186,7 +187,7 @@ fn whole_again(world: &World, before: &BTreeMap<PathBuf, Whole>, struck: &(Step,
 
 /// Cuts a run off at every step and takes back what it did.
 fn cut_off(template: &World, least: usize) {
-    for step in 0.. {
+    for step in steps(0) {
         let world = copy(template);
         let before = hosts(&world);
         let gate = Arc::new(Faulty::at(step, Fault::Crash));
@@ -229,7 +230,7 @@ fn a_folder_cut_off_at_any_step_is_taken_back_whole() {
 #[test]
 fn a_folder_s_rollback_cut_off_at_any_step_is_begun_again() {
     let template = World::with_folder();
-    for step in 0.. {
+    for step in steps(0) {
         let world = copy(&template);
         let before = hosts(&world);
         assert!(world.apply(&Disk::new()).unwrap().is_complete());

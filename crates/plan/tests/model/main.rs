@@ -134,6 +134,7 @@ fn one_server_and_two_clients_never_lose_one_another() {
 
 #[test]
 fn two_servers_that_trust_each_other_never_lose_one_another() {
+    needs!(Full);
     holds(Case {
         name: "two servers that trust each other",
         world: mutual(Rotation::Staged),
