@@ -294,7 +294,7 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
             None => return steps,
         },
         Source::File(path) => path.display().to_string(),
-        Source::KeyEntry { .. } => return steps,
+        Source::KeyEntry(_) => return steps,
     };
     steps.push(format!("On the machine where trustmason is run, save it, in Base-64 (PEM), as {place}."));
     steps

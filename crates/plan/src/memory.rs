@@ -55,11 +55,11 @@ impl Memory {
         let key_of = |id: &EntryId| Some(EntryKey::of(format, store.entry(*id)?)?.to_string());
         for change in changes {
             let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
-            let mut place = |alias: &Option<String>, material: &Material| {
+            let mut place = |alias: &Option<Alias>, material: &Material| {
                 if let Some(certificate) = certificates.get(material) {
                     let sha256 = certificate.fingerprint();
                     let placed = Placed { sha256, rule: rule.clone(), run: run.clone(), at: now };
-                    let key = EntryKey::new(format, alias.as_deref().map(Alias::of), sha256);
+                    let key = EntryKey::new(format, alias.clone(), sha256);
                     memory.placed.insert(key.to_string(), placed);
                 }
             };
@@ -70,7 +70,7 @@ impl Memory {
                     memory.gone.extend(entries.iter().filter_map(key_of));
                 }
                 Deed::Rename { entry, to } => {
-                    memory.moved.extend(key_of(entry).map(|from| (from, Alias::of(to).to_string())));
+                    memory.moved.extend(key_of(entry).map(|from| (from, to.to_string())));
                 }
                 Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
                 Deed::InstallKey { identity, .. } => {

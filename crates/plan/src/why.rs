@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Alias, Fingerprint};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::PathVariable;
 
@@ -129,7 +129,7 @@ pub enum Why {
     /// The alias is held by something that is not ours to move.
     AliasConflict {
         /// The alias.
-        alias: String,
+        alias: Alias,
         /// What holds it.
         holder: String,
         /// The spec line that resolves it.

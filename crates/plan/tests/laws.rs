@@ -13,7 +13,7 @@ use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AnchorDef, AuthorityDef, Source, Subject};
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, KeyPlace, Source, Subject};
 use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
 
 /// One certificate of the pool.
@@ -261,11 +261,11 @@ fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
         plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { identity, .. } if identity == id))
     };
     world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
-        Source::KeyEntry { store, alias } => {
+        Source::KeyEntry(KeyPlace { store, at }) => {
             !world.unreachable.contains(&store.host)
                 && world.open(store).is_some_and(|open| {
                     let of_key = |entry: &&Entry| {
-                        matches!(entry.kind, EntryKind::PrivateKey { .. }) && entry.alias.as_deref() == Some(alias)
+                        matches!(entry.kind, EntryKind::PrivateKey { .. }) && entry.alias == at.stored()
                     };
                     open.entries()
                         .iter()
@@ -364,7 +364,7 @@ proptest! {
         // Every blocked edge leaves its aliases as they are.
         for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))) {
             let touched = plan.changes.iter().any(|c| {
-                c.store == edge.store && c.alias == edge.alias && !matches!(c.deed, Deed::Delete { .. })
+                c.store == edge.store && c.alias == edge.alias.clone().map(Into::into) && !matches!(c.deed, Deed::Delete { .. })
             });
             prop_assert!(!touched, "{}", edge.id);
         }

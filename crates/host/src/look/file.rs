@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
-    fold_alias,
+    Alias, Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store,
+    Unlock,
 };
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
 use trustmason_spec::topology::SecretRef;
@@ -30,8 +30,8 @@ pub enum Opening<'a> {
 pub enum Keys<'a> {
     /// No key is tried.
     None,
-    /// Those of these aliases, in lower case.
-    Of(&'a [String]),
+    /// Those of these aliases.
+    Of(&'a [Alias]),
     /// All.
     All,
 }
@@ -216,7 +216,7 @@ fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<Entr
                 Keys::None => false,
                 Keys::All => true,
                 Keys::Of(aliases) => {
-                    entry.alias.as_deref().is_some_and(|alias| aliases.iter().any(|a| *a == fold_alias(alias)))
+                    entry.alias.as_ref().is_some_and(|stored| aliases.iter().any(|alias| stored.folds_to(alias)))
                 }
             }
     };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Fingerprint, Interner, Store};
+use trustmason_keystore::{Fingerprint, Interner, Store, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
@@ -80,10 +80,10 @@ pub struct Entry {
     pub service: Option<ServiceId>,
     /// The entry's alias before the change (of a new entry: its alias).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// Its alias afterwards, where that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub to: Option<StoredAlias>,
     /// What was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,

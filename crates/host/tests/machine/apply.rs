@@ -11,7 +11,7 @@ use trustmason_host::state::lock::{Lock, LockError};
 use trustmason_keystore::Format;
 use trustmason_plan::change::Deed;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks};
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Source};
 
 use crate::world::*;
 
@@ -224,7 +224,7 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     host.access = Access::Root(Disks::below(root.join("hosts/cvp2.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
     let def = store_def("cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
-    let source = trustmason_spec::topology::Source::KeyEntry { store: def.id.clone(), alias: "wsm_certificate".into() };
+    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Alias("wsm_certificate".into()) });
     world.topology.stores.insert(def.id.clone(), def);
     let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
     world.topology.identities.insert(identity.id.clone(), identity);

@@ -9,7 +9,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks, Place, Rotation, Source, Write};
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Place, Rotation, Source, Write};
 
 use crate::world::*;
 
@@ -44,7 +44,7 @@ fn gateway() -> World {
         copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
     };
     def.write = Write::Direct;
-    let source = Source::KeyEntry { store: def.id.clone(), alias: String::new() };
+    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
     let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
     identity.rotation = Rotation::Immediate;
     let mut host = world.topology.hosts.values().next().unwrap().clone();

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Alias, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -24,8 +24,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
-    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    KeyPlace, Place, Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject,
+    Topology, Write,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -275,8 +276,8 @@ pub fn edge(store: &StoreId, subject: Subject, alias: Option<&str>, was: &[&str]
         store: store.clone(),
         subject,
         anchor: Anchor::ByIssuer,
-        alias: alias.map(str::to_owned),
-        was: was.iter().map(|s| (*s).to_owned()).collect(),
+        alias: alias.map(Alias::of),
+        was: was.iter().map(|was| Alias::of(was)).collect(),
         rule: RuleId::new("test", "T1"),
         why: "they talk".to_owned(),
         source: "test".to_owned(),
@@ -337,8 +338,12 @@ pub fn topology(hosts: usize) -> Topology {
                 .insert(id.clone(), ServiceDef { id, name: format!("the {service} service"), rank: 0, restart: None });
         }
         let keystore = StoreId::new(name.clone(), "keystore");
-        let wsm =
-            identity_def(&name, "wsm", Source::KeyEntry { store: keystore, alias: "wsm".to_owned() }, Write::Direct);
+        let wsm = identity_def(
+            &name,
+            "wsm",
+            Source::KeyEntry(KeyPlace { store: keystore, at: KeyAt::Alias("wsm".into()) }),
+            Write::Direct,
+        );
         let iis = identity_def(
             &name,
             "iis",
@@ -558,9 +563,9 @@ impl World {
 
     /// The certificate an identity has in its store.
     pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
-        let Source::KeyEntry { store, alias } = &self.topology.identities[id].source else { return None };
-        let store = self.open(store)?;
-        let entry = store.entries().iter().find(|e| e.alias.as_deref() == Some(alias.as_str()))?;
+        let Source::KeyEntry(place) = &self.topology.identities[id].source else { return None };
+        let store = self.open(&place.store)?;
+        let entry = store.entries().iter().find(|e| place.at.stored() == e.alias)?;
         Some(entry.certificates()[0].fingerprint())
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Fingerprint, Format, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::ledger::{HandOff, Placed};
 use trustmason_plan::memory::Memory;
@@ -196,10 +196,10 @@ pub struct Fact {
     /// What is done.
     pub action: Action,
     /// The entry's alias before it (of a new entry: its alias); `None` where the store has none.
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// Its alias afterwards, where that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub to: Option<StoredAlias>,
     /// What kind of entry it is.
     pub kind: Kind,
     /// The certificate that leaves.
