@@ -16,8 +16,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 /// An alias as a JVM looks it up: `String.toLowerCase(Locale.ENGLISH)`.
-#[must_use]
-pub fn fold_alias(alias: &str) -> Cow<'_, str> {
+pub(crate) fn fold_alias(alias: &str) -> Cow<'_, str> {
     let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
     if alias.bytes().all(folded_already) { Cow::Borrowed(alias) } else { Cow::Owned(alias.to_lowercase()) }
 }

@@ -60,7 +60,7 @@ mod text;
 mod textual;
 mod windows;
 
-pub use alias::{Alias, StoredAlias, fold_alias};
+pub use alias::{Alias, StoredAlias};
 pub use certificate::{
     CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use trustmason_keystore::{
-    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock,
+    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
@@ -193,7 +193,7 @@ impl Estate {
                 Place::File(path) => {
                     let mut add: Vec<NewEntry> = trusted
                         .map(|(alias, _, der)| NewEntry::Trusted {
-                            alias: alias.map(Alias::from),
+                            alias,
                             certificate: parsed(der),
                             created_ms: INSTALLED,
                         })
