@@ -20,7 +20,7 @@
 //! content · pkcs7                         what a format's type does; the messages that bundle certificates
 //! edit · entries                          what is to change; entries and their places
 //! remark · entry · key                    the vocabulary of all formats
-//! error · intern · certificate · alias · format
+//! error · intern · certificate · digest · alias · format
 //! ```
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ mod certificate;
 mod content;
 mod der;
 mod detect;
+mod digest;
 mod edit;
 mod entries;
 mod entry;
@@ -66,6 +67,7 @@ pub use certificate::{
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
 pub use detect::{Detected, detect};
+pub use digest::Digest;
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use entry::{Entry, EntryId, EntryKey, EntryKind, Unlock};
 pub use error::{Class, EditError, KeyError, ReadError};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Side;
 
@@ -78,7 +78,7 @@ pub struct Predecessor {
 #[serde(deny_unknown_fields)]
 pub struct HandOff {
     /// Digest of what the pack asks for: certificates to hold and to remove.
-    pub pack: Fingerprint,
+    pub pack: Digest,
     /// When it was first written in this shape.
     pub written: Timestamp,
     /// What a person said of it.
@@ -104,7 +104,7 @@ pub struct Confirmation {
     /// What is gone by it.
     pub gone: BTreeSet<Fingerprint>,
     /// The mirror's digest at that moment; when the mirror changes later, the mirror counts.
-    pub mirror: Option<Fingerprint>,
+    pub mirror: Option<Digest>,
 }
 
 /// How a confirmation is known.
@@ -144,7 +144,7 @@ pub struct Reading {
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Digest of the store.
-    pub sha256: Fingerprint,
+    pub sha256: Digest,
     /// When it was written last, as its disk says; only compared for equality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Timestamp>,
@@ -194,9 +194,9 @@ pub struct RunRecord {
     pub unclear: BTreeSet<StoreId>,
     /// Digest of the journal of a run that has ended: it is not written to any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub journal: Option<Fingerprint>,
+    pub journal: Option<Digest>,
     /// Digest of the plan it ran.
-    pub plan: Fingerprint,
+    pub plan: Digest,
     /// Stores written, failed and left alone.
     pub written: u32,
     /// See `written`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Alias, Certificate, Fingerprint, Format, StoredAlias};
+use trustmason_keystore::{Alias, Certificate, Digest, Fingerprint, Format, StoredAlias};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{KeyPlace, Side};
 use trustmason_spec::windows::SystemPlace;
@@ -42,7 +42,7 @@ pub enum Expect {
     /// No file.
     Absent,
     /// A file with this digest.
-    Digest(Fingerprint),
+    Digest(Digest),
 }
 
 /// A store's verdict.

@@ -416,7 +416,7 @@ fn hex(fingerprint: Fingerprint) -> String {
 
 fn store(view: &crate::outline::StoreView) -> StoreDocument {
     let sha256 = match view.expect {
-        Some(crate::outline::Expect::Digest(d)) => Some(hex(d)),
+        Some(crate::outline::Expect::Digest(digest)) => Some(digest.to_string()),
         Some(crate::outline::Expect::Absent) | None => None,
     };
     let why = match &view.verdict {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::{Certificate, Digest};
 use trustmason_plan::clock::{Evidence, TOLERANCE, Validity, Verdict, judge};
 use trustmason_plan::ledger::{
     Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
@@ -147,7 +147,7 @@ fn ran(id: RunId, started: Timestamp, finished: Timestamp) -> RunRecord {
         finished: Some(finished),
         unclear: BTreeSet::new(),
         journal: None,
-        plan: Fingerprint::of(b"plan"),
+        plan: Digest::of(b"plan"),
         written: 1,
         failed: 0,
         skipped: 0,
@@ -178,7 +178,7 @@ fn ledger(at: &[Timestamp]) -> Ledger {
         gone: [].into(),
         mirror: None,
     };
-    let pack = HandOff { pack: Fingerprint::of(b"pack"), written: at[3], confirmed: Some(confirmed), replaces: None };
+    let pack = HandOff { pack: Digest::of(b"pack"), written: at[3], confirmed: Some(confirmed), replaces: None };
     ledger.handoffs.insert(HandOffTarget::Store(StoreId::new(host(1), "keystore")), pack);
     let pending = PendingRestart { since: at[4], run: Some(world::run()) };
     ledger.restarts.insert(ServiceId::new(host(0), "wsm"), pending);

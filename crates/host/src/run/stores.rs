@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::change::{Change, Deed as ChangeDeed, Material};
 use trustmason_plan::ledger::Placed;
 use trustmason_plan::outline::StoreView;
@@ -208,7 +208,7 @@ impl Running<'_> {
                     disk.make_dir(folder)?;
                 }
                 disk.place(&copy, &bytes, Owner::ours(0o600), &Attributes::default())?;
-                let (copy, sha256) = (journal.copy_at(&copy)?, Fingerprint::of(&bytes));
+                let (copy, sha256) = (journal.copy_at(&copy)?, Digest::of(&bytes));
                 if let Some(format) = staging::format_of(&path) {
                     journal.note(&Record::Arrived { identity: identity.clone(), format, copy, sha256 })?;
                 }

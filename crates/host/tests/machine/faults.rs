@@ -11,7 +11,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::record::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::volume::{self, Volumes};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Digest, Format};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Place;
 use trustmason_spec::topology::{DeclaredFormat, Write};
@@ -19,8 +19,8 @@ use trustmason_spec::topology::{DeclaredFormat, Write};
 use crate::world::*;
 
 /// What any run of this world meant each store to be, by its journals.
-fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
-    let mut all: BTreeMap<PathBuf, Vec<Fingerprint>> = BTreeMap::new();
+fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Digest>> {
+    let mut all: BTreeMap<PathBuf, Vec<Digest>> = BTreeMap::new();
     let Ok(runs) = fs::read_dir(world.state().runs()) else { return all };
     for run in runs {
         let run = RunId::parse(run.unwrap().file_name().to_str().unwrap()).unwrap();
@@ -59,7 +59,7 @@ impl Before {
         let meant = meant(world);
         for (_, path, before) in self.stores(world) {
             let bytes = fs::read(&path).unwrap();
-            let new = meant.get(&path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
+            let new = meant.get(&path).is_some_and(|digests| digests.contains(&Digest::of(&bytes)));
             assert!(bytes == before || new, "{} after {struck:?}", path.display());
         }
     }

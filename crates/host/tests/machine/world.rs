@@ -20,8 +20,8 @@ use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{
-    Alias, Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
-    Unlock,
+    Alias, Certificate, Digest, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password,
+    Store, Unlock,
 };
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::{Options, Plan};
@@ -382,7 +382,7 @@ impl World {
         progress: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state()).map_err(BeginError::from)?;
-        let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
+        let digest = Digest::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
         let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
         run(request, hands, &mut lock, progress)
     }

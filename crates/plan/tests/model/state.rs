@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{EntryKind, Fingerprint};
+use trustmason_keystore::{Digest, EntryKind, Fingerprint};
 use trustmason_plan::ledger::{Ack, Ledger, Placed, Seen};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::notice;
@@ -184,7 +184,7 @@ impl Folder {
 /// appearance: states that differ in nothing that may ever be compared get the same names.
 pub struct Marks {
     now: BTreeMap<StoreId, Seen>,
-    bytes: BTreeMap<(StoreId, Fingerprint), usize>,
+    bytes: BTreeMap<(StoreId, Digest), usize>,
 }
 
 impl Marks {
@@ -198,7 +198,7 @@ impl Marks {
 
     fn number(&mut self, store: &StoreId, bytes: &[u8]) -> usize {
         let fresh = self.bytes.len();
-        *self.bytes.entry((store.clone(), Fingerprint::of(bytes))).or_insert(fresh)
+        *self.bytes.entry((store.clone(), Digest::of(bytes))).or_insert(fresh)
     }
 
     /// Whether a store is what it was then. When that was is nothing that tells: a file that has changed is never that file again.

@@ -9,7 +9,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Alias, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Alias, Digest, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
+    Unlock,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -37,7 +38,7 @@ pub const DAY: i64 = 86_400;
 
 /// The run of every world.
 pub fn run() -> RunId {
-    RunId::new(now(), Fingerprint::of(b"run"))
+    RunId::new(now(), Digest::of(b"run"))
 }
 
 pub fn now() -> Timestamp {
@@ -130,8 +131,8 @@ type Keys = BTreeMap<EntryId, KeyLook>;
 
 /// A store, opened once for all worlds that hold the same bytes.
 pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
-    static OPENED: Mutex<BTreeMap<Fingerprint, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
-    let print = Fingerprint::of(bytes);
+    static OPENED: Mutex<BTreeMap<Digest, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
+    let print = Digest::of(bytes);
     if let Some(found) = OPENED.lock().unwrap().get(&print) {
         return found.clone();
     }
@@ -426,7 +427,7 @@ impl World {
                         shelves: Default::default(),
                         path: id.to_string(),
                         file: Some((1, n as u64)),
-                        sha256: Fingerprint::of(bytes),
+                        sha256: Digest::of(bytes),
                         format: store.format(),
                         entries: store.entries().to_vec(),
                         keys,
@@ -516,7 +517,7 @@ impl World {
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
         let certificates = Resolved { minted: &minted };
         let Some(Disk::File(bytes)) = self.disk.get(&view.id) else { panic!("a write to a store that is not there") };
-        assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
+        assert_eq!(view.expect, Some(Expect::Digest(Digest::of(bytes))));
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
         let edits = edits(changes.iter().copied(), &certificates, &identities, self.now.as_millisecond()).unwrap();
         let before = self.open(&view.id).unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use trustmason_keystore::Fingerprint;
 use trustmason_plan::ledger::Placed;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::site::PieceAt;
@@ -13,7 +14,7 @@ use super::*;
 use crate::record::journal::{self, Intent, Journal, Piece, Record};
 
 fn run(name: &str) -> RunId {
-    RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(name.as_bytes()))
+    RunId::new(Timestamp::UNIX_EPOCH, Digest::of(name.as_bytes()))
 }
 
 fn placed(name: &str) -> Placed {
@@ -46,7 +47,7 @@ fn absent_is_empty_and_a_stored_one_comes_back() {
     let stored = store(&disk, &state, &ledger, None, &run("r")).unwrap();
     let loaded = load(&state, &topology).unwrap();
     assert_eq!(loaded.ledger, ledger);
-    assert_eq!(loaded.sha256, Some(Fingerprint::of(&std::fs::read(state.ledger()).unwrap())));
+    assert_eq!(loaded.sha256, Some(Digest::of(&std::fs::read(state.ledger()).unwrap())));
     assert_eq!(loaded.sha256, Some(stored));
     #[cfg(unix)]
     {
@@ -114,14 +115,14 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
         std::fs::write(disk.join("cacerts"), bytes).unwrap();
     }
     disk.make_dir(&state.run(&run("r"))).unwrap();
-    let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"), None);
+    let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Digest::of(b"p"), None);
     let ledger = Ledger { version: VERSION, runs: vec![record], ..Ledger::default() };
     store(disk, &state, &ledger, None, &run("r")).unwrap();
     let journal = Journal::open(disk, &state, &run("r")).unwrap();
     journal.note(&journal::tests::beginning(run("r"))).unwrap();
     for name in ["done", "undone"] {
         let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
-        let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
+        let (before, after) = (Some(Digest::of(b"old")), Some(Digest::of(b"new")));
         let at = PieceAt::file(&store_id(name).host, "C:\\cacerts");
         let pieces = vec![Piece { at, before, after }];
         let (placed, presented, facts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
