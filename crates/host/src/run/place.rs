@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use trustmason_keystore::Digest;
+use trustmason_plan::ledger;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -13,7 +14,7 @@ use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, Replace
 use crate::record::journal::{Journal, Record};
 
 /// What the ledger knows of a store's entries.
-pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
+pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::Placed>>;
 
 /// Where something is put: a store, within a run.
 #[derive(Clone, Copy)]

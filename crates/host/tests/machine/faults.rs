@@ -11,7 +11,8 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::record::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::volume::{self, Volumes};
-use trustmason_keystore::{Digest, Format};
+use trustmason_keystore::{Digest, EntryKey, Format};
+use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Place;
 use trustmason_spec::topology::{DeclaredFormat, Write};
@@ -114,7 +115,10 @@ fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
     }
     // Nothing was forgotten: what stands in the store is known to be ours.
     let ledger = world.ledger().ledger;
-    let placed = ledger.placed.get(&store_id(CACERTS)).and_then(|p| p.get("cvp1.acme.example"));
+    let placed = ledger
+        .placed
+        .get(&store_id(CACERTS))
+        .and_then(|p| p.get(&PlacedKey::from(&EntryKey::Alias("cvp1.acme.example".into()))));
     assert_eq!(placed.map(|p| p.sha256), held.2, "after {struck:?}");
     assert!(ledger.runs.iter().all(|run| run.finished.is_some()), "after {struck:?}");
     assert!(!world.state().lock_owner().exists(), "after {struck:?}");

@@ -120,6 +120,18 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
 }
 
 #[test]
+fn what_is_said_of_a_pair_names_no_alias() {
+    let mut world = gateway();
+    let id = trustmason_spec::name::IdentityId::parse(ID).unwrap();
+    world.options.replace.push(id.clone());
+    fs::write(world.cacerts(), b"no keystore").unwrap();
+    let plan = world.plan();
+    let said: Vec<_> = plan.findings.iter().filter(|finding| finding.identity.as_ref() == Some(&id)).collect();
+    assert!(said.iter().any(|finding| finding.message.contains("asked for with --replace")), "{said:#?}");
+    assert!(said.iter().all(|finding| finding.alias.is_none()), "{said:#?}");
+}
+
+#[test]
 fn a_second_run_keeps_the_first_certificate_and_a_rollback_brings_each_back() {
     let mut world = gateway();
     let first = text(&world, "certs/host.pem").unwrap();

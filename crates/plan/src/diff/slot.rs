@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Alias, Certificate, Entry, Fingerprint, StoredAlias};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryKey, Fingerprint, StoredAlias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::by_name;
+use crate::ledger::PlacedKey;
 use crate::observed::trusted;
 use crate::overlap;
 use crate::settle;
@@ -105,10 +106,9 @@ impl<'a> Comparison<'a> {
         if unserved.peek().is_none() {
             return false;
         }
-        let alias = entry.alias.as_ref().map(StoredAlias::fold);
+        let key = entry.alias.as_ref().map(|stored| PlacedKey::from(&EntryKey::Alias(stored.fold())));
         let claims = self.ground.observed.ledger.claims(self.id());
-        let claims: Vec<_> =
-            claims.filter(|(key, _)| alias.as_ref().map(Alias::as_str) == Some(key.as_str())).collect();
+        let claims: Vec<_> = claims.filter(|(claimed, _)| key.as_ref() == Some(*claimed)).collect();
         let names = certificate.map(Certificate::names_in_full).unwrap_or_default();
         unserved.any(|w| {
             let by_rule = claims.iter().any(|(_, placed)| placed.rule == w.edge.rule.as_str());

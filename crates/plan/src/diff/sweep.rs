@@ -202,7 +202,7 @@ impl<'a> Comparison<'a> {
         let key = self.standing.facts().and_then(|facts| EntryKey::of(facts.format, entry));
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
         !self.ground.topology.public_roots.contains(&fingerprint)
-            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key.to_string(), fingerprint))
+            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key, fingerprint))
     }
 
     fn unmanaged(&mut self, entry: &Entry, slot: &CertificateSlot) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::{Alias, Certificate, Entry, EntryId, Fingerprint, JvmJudgement, StoredAlias};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryId, EntryKey, Fingerprint, JvmJudgement, StoredAlias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
@@ -111,7 +111,7 @@ impl<'a> Comparison<'a> {
         let by_rule = edge.was.contains(&stored)
             || edge.alias.as_ref().is_some_and(|alias| *alias == stored || overlap::next_alias(alias) == stored);
         let named = certificate(entry).is_some_and(|c| self.names_host_of(c, edge));
-        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), stored.as_str(), fingerprint)
+        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &EntryKey::Alias(stored), fingerprint)
     }
 
     pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &Alias) {

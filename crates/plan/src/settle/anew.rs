@@ -13,7 +13,7 @@ use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
 use std::sync::Arc;
-use trustmason_keystore::{Certificate, EntryId, Fingerprint};
+use trustmason_keystore::{Certificate, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{Edge, IdentityDef, KeyPlace, Source, Subject};
 
@@ -203,10 +203,11 @@ fn holds_newer(
 ) -> bool {
     let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
     let Some(alias) = &edge.alias else { return false };
+    let key = EntryKey::Alias(alias.clone());
     entries.filter(|e| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
-        let ours = ground.observed.ledger.placed(&truster.def.id, alias.as_str(), print);
+        let ours = ground.observed.ledger.placed(&truster.def.id, &key, print);
         held.not_before() > current.not_before()
             && constraints::names(held, def)
             && !ours

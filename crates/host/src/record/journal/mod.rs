@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::{Digest, Fingerprint, Format, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
-use trustmason_plan::ledger::{HandOff, Placed};
+use trustmason_plan::ledger::{HandOff, Placed, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
@@ -150,7 +150,7 @@ pub struct Intent {
     pub memory: Memory,
     /// What the ledger knows of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub placed: BTreeMap<String, Placed>,
+    pub placed: BTreeMap<PlacedKey, Placed>,
     /// What the identities that this store is to trust presented when the run was planned, as far as that was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Presented>,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
-use trustmason_plan::ledger::Placed;
+use trustmason_keystore::{EntryKey, Fingerprint};
+use trustmason_plan::ledger::{Placed, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -20,6 +20,10 @@ fn run(name: &str) -> RunId {
 fn placed(name: &str) -> Placed {
     let at = Timestamp::UNIX_EPOCH;
     Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run(name), at }
+}
+
+fn key(alias: &str) -> PlacedKey {
+    PlacedKey::from(&EntryKey::Alias(alias.into()))
 }
 
 fn store_id(name: &str) -> StoreId {
@@ -43,7 +47,7 @@ fn absent_is_empty_and_a_stored_one_comes_back() {
     disk.make_dir(state.root()).unwrap();
     let mut ledger = load(&state, &topology).unwrap().ledger;
     assert_eq!((ledger.version, ledger.runs.len()), (VERSION, 0));
-    ledger.placed.entry(store_id("done")).or_default().insert("a".into(), placed("r"));
+    ledger.placed.entry(store_id("done")).or_default().insert(key("a"), placed("r"));
     let stored = store(&disk, &state, &ledger, None, &run("r")).unwrap();
     let loaded = load(&state, &topology).unwrap();
     assert_eq!(loaded.ledger, ledger);
@@ -98,9 +102,9 @@ fn a_newer_or_damaged_one_is_refused_with_its_path() {
 fn aliases_swapped_in_a_store_are_swapped_in_the_ledger() {
     let mut ledger = Ledger::default();
     let here = ledger.placed.entry(store_id("done")).or_default();
-    here.insert("a".into(), placed("of a"));
-    here.insert("b".into(), placed("of b"));
-    let memory = Memory { moved: vec![("a".into(), "b".into()), ("b".into(), "a".into())], ..Memory::default() };
+    here.insert(key("a"), placed("of a"));
+    here.insert(key("b"), placed("of b"));
+    let memory = Memory { moved: vec![(key("a"), key("b")), (key("b"), key("a"))], ..Memory::default() };
     ledger.remember(&store_id("done"), &memory, &run("r"), Timestamp::UNIX_EPOCH);
     let runs: BTreeMap<_, _> = ledger.placed[&store_id("done")].iter().map(|(k, p)| (k.as_str(), &p.run)).collect();
     assert_eq!(runs, BTreeMap::from([("a", &run("of b")), ("b", &run("of a"))]));
@@ -121,7 +125,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     let journal = Journal::open(disk, &state, &run("r")).unwrap();
     journal.note(&journal::tests::beginning(run("r"))).unwrap();
     for name in ["done", "undone"] {
-        let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
+        let memory = Memory { placed: BTreeMap::from([(key("a"), placed("r"))]), ..Memory::default() };
         let (before, after) = (Some(Digest::of(b"old")), Some(Digest::of(b"new")));
         let at = PieceAt::file(&store_id(name).host, "C:\\cacerts");
         let pieces = vec![Piece { at, before, after }];
@@ -132,7 +136,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     (state, topology)
 }
 
-fn names(claims: &BTreeMap<StoreId, BTreeMap<String, Placed>>) -> Vec<&str> {
+fn names(claims: &BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>) -> Vec<&str> {
     claims.keys().map(|store| store.host.host()).collect()
 }
 
@@ -181,7 +185,7 @@ fn what_somebody_wrote_since_is_assumed_for_good() {
     let loaded = load(&state, &topology).unwrap();
     assert!(loaded.ledger.placed.is_empty() && loaded.unclear.is_empty());
     assert_eq!(names(&loaded.ledger.perhaps), ["done"]);
-    assert!(loaded.ledger.placed(&store_id("done"), "a", Fingerprint::of(b"c")));
+    assert!(loaded.ledger.placed(&store_id("done"), &EntryKey::Alias("a".into()), Fingerprint::of(b"c")));
     assert!(loaded.ledger.runs[0].finished.is_some());
 }
 
