@@ -44,7 +44,7 @@ impl KeyAt {
 
 /// The place of a private key on a host: its store, and which key of that store it is.
 ///
-/// As text it is `the key entry `wsm_certificate` in cvp1.acme.example/keystore`, or `the key of ise1.acme.example/https`.
+/// As text it is "the key entry `wsm_certificate` in cvp1.acme.example/keystore", or "the key of pga.acme.example/host".
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyPlace {
     /// The store.
