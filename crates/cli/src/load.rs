@@ -7,7 +7,7 @@ use globset::GlobBuilder;
 use jiff::Timestamp;
 use trustmason_host::converge::{Clock, Declared, Reconciler};
 use trustmason_host::disk::{self, Limit};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::outline::Options;
 use trustmason_spec::name::IdentityId;
@@ -97,7 +97,7 @@ fn read_text(path: &Path) -> Result<String, Unread> {
 }
 
 fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {
-    Input { kind, path: path.to_owned(), sha256: Some(Fingerprint::of(bytes)) }
+    Input { kind, path: path.to_owned(), sha256: Some(Digest::of(bytes)) }
 }
 
 /// What was asked beside the spec.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, parse_document};
 use support::{Estate, SPEC, Wish, certificate};
-use trustmason_keystore::{Certificate, fold_alias, is_hidden};
+use trustmason_keystore::{Alias, Certificate, is_hidden};
 use trustmason_plan::text::escape;
 
 fn corpus() -> Vec<String> {
@@ -30,7 +30,7 @@ fn yaml(text: &str) -> String {
 fn hostile() -> (Estate, BTreeMap<String, String>) {
     let mut aliases = BTreeSet::new();
     let pieces: Vec<String> =
-        corpus().into_iter().filter(|text| !text.is_empty() && aliases.insert(fold_alias(text).to_string())).collect();
+        corpus().into_iter().filter(|text| !text.is_empty() && aliases.insert(Alias::of(text).to_string())).collect();
     let mut spec = SPEC.to_owned();
     spec.push_str("distrust:\n");
     let mut planted = Vec::new();
@@ -152,7 +152,7 @@ fn a_terminal_and_the_log_get_no_more_than_they_should() {
     let log: Vec<serde_json::Value> =
         log.split_terminator('\n').map(|line| serde_json::from_str(line).unwrap()).collect();
     let aliases: BTreeSet<&str> = log.iter().filter_map(|line| line["alias"].as_str()).collect();
-    let gone = whys.values().map(|text| fold_alias(text).to_string());
+    let gone = whys.values().map(|text| Alias::of(text).to_string());
     let missing: Vec<String> = gone.filter(|alias| !aliases.contains(alias.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -21,7 +21,7 @@ use judge::build::StoreAt;
 use judge::jvm::Jvm;
 use serde_json::Value;
 use support::{Estate, command, said};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 
 /// Modes that differ from what a new file would get.
 const MODES: [(&str, u32); 2] = [("adsa/cacerts", 0o604), ("cvp2/keystore", 0o600)];
@@ -157,13 +157,13 @@ type Shape = BTreeMap<String, String>;
 /// A JVM that opens the same bytes once.
 struct Reader {
     jvm: Jvm,
-    known: BTreeMap<Fingerprint, Shape>,
+    known: BTreeMap<Digest, Shape>,
 }
 
 impl Reader {
     /// Opens a store in the JVM, its keys too.
     fn open(&mut self, store: &StoreAt) -> Shape {
-        let digest = Fingerprint::of(&fs::read(&store.path).unwrap());
+        let digest = Digest::of(&fs::read(&store.path).unwrap());
         let listing = || self.jvm.dump(store, &[]).into_iter().map(|(alias, held)| (alias, held.kind)).collect();
         self.known.entry(digest).or_insert_with(listing).clone()
     }
@@ -275,7 +275,7 @@ fn one(
     let (mut old, mut new) = (0, 0);
     for ((store, before), mode_before) in stores.iter().zip(&before).zip(&modes) {
         let bytes = fs::read(&store.path).unwrap();
-        let digest = Fingerprint::of(&bytes).to_string();
+        let digest = Digest::of(&bytes).to_string();
         let meant = announced.get(&store.path).is_some_and(|digests| digests.contains(&digest));
         assert!(bytes == *before || meant, "{} is neither", store.path.display());
         assert_eq!(mode(&store.path), *mode_before, "{}", store.path.display());

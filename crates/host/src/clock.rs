@@ -2,7 +2,7 @@
 //! now, so that the same doubt does not come up again and no wait counts from a day that is still to come.
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::clock::Verdict;
 use trustmason_spec::topology::Topology;
 
@@ -40,7 +40,7 @@ pub fn vouch(
     let mut ledger = loaded.ledger.clone();
     ledger.not_after(now);
     let line = Entry { reason: Some(words.clone()), ..Entry::new(Event::Clock, now, by) };
-    let digest = Fingerprint::of(words.as_bytes());
+    let digest = Digest::of(words.as_bytes());
     decision::record(&Decision { ledger: &ledger, lines: &[line], digest, now }, loaded, disk, lock)?;
     let again = ledger::load(lock.state(), topology)?;
     // Whoever carries on must still clear away what interrupted runs left.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use trustmason_keystore::{HashAlgorithm, KeyAlgorithm, SignatureCheck};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, StoreId};
-use trustmason_spec::topology::{Constraints, Issuer, Rotation, Source, Write};
+use trustmason_spec::topology::{Constraints, Issuer, KeyAt, KeyPlace, Rotation, Source, Write};
 
 use super::*;
 
@@ -23,7 +23,10 @@ fn identity() -> IdentityDef {
     let attribute = |k: &str, v: &str| (k.to_owned(), v.to_owned());
     IdentityDef {
         id: IdentityId::new(host.clone(), "wsm"),
-        source: Source::KeyEntry { store: StoreId::new(host, "keystore"), alias: "wsm_certificate".into() },
+        source: Source::KeyEntry(KeyPlace {
+            store: StoreId::new(host, "keystore"),
+            at: KeyAt::Alias("wsm_certificate".into()),
+        }),
         write: Write::Direct,
         constraints: Constraints {
             key: Some(KeyKind::Rsa(2048)),

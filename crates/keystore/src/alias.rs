@@ -13,9 +13,10 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 /// An alias as a JVM looks it up: `String.toLowerCase(Locale.ENGLISH)`.
-#[must_use]
-pub fn fold_alias(alias: &str) -> Cow<'_, str> {
+pub(crate) fn fold_alias(alias: &str) -> Cow<'_, str> {
     let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
     if alias.bytes().all(folded_already) { Cow::Borrowed(alias) } else { Cow::Owned(alias.to_lowercase()) }
 }
@@ -80,7 +81,8 @@ impl fmt::Debug for Alias {
 
 /// An alias exactly as a file holds it (the file's name in a folder). Two of them are equal where they are spelled alike; whether a
 /// JVM takes them for the same says [`StoredAlias::fold`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct StoredAlias(String);
 
 impl StoredAlias {
@@ -94,6 +96,12 @@ impl StoredAlias {
     #[must_use]
     pub fn fold(&self) -> Alias {
         Alias::of(&self.0)
+    }
+
+    /// Whether it is stored exactly as a JVM looks up this alias.
+    #[must_use]
+    pub fn is_spelled(&self, alias: &Alias) -> bool {
+        self.0 == alias.0
     }
 
     /// Whether a JVM takes it for this alias.
@@ -112,6 +120,13 @@ impl From<&str> for StoredAlias {
 impl From<String> for StoredAlias {
     fn from(stored: String) -> Self {
         Self(stored)
+    }
+}
+
+/// What is written under an alias is stored folded.
+impl From<Alias> for StoredAlias {
+    fn from(written: Alias) -> Self {
+        Self(written.0)
     }
 }
 

@@ -73,22 +73,27 @@ impl FromStr for Fingerprint {
 
     /// Reads 64 hex digits in any case; colons and blanks between them are ignored, as `openssl` and `keytool` print them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0u8; 32];
-        let mut digits = 0usize;
-        for (index, found) in text.chars().enumerate() {
-            if found == ':' || found.is_whitespace() {
-                continue;
-            }
-            let Some(value) = found.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
-                return Err(FingerprintError::Character { found, at: index + 1 });
-            };
-            if let Some(byte) = bytes.get_mut(digits / 2) {
-                *byte = (*byte << 4) | value;
-            }
-            digits += 1;
-        }
-        if digits == 64 { Ok(Self(bytes)) } else { Err(FingerprintError::Length { digits }) }
+        read(text).map(Self)
     }
+}
+
+/// Reads 32 bytes from 64 hex digits.
+pub(crate) fn read(text: &str) -> Result<[u8; 32], FingerprintError> {
+    let mut bytes = [0u8; 32];
+    let mut digits = 0usize;
+    for (index, found) in text.chars().enumerate() {
+        if found == ':' || found.is_whitespace() {
+            continue;
+        }
+        let Some(value) = found.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
+            return Err(FingerprintError::Character { found, at: index + 1 });
+        };
+        if let Some(byte) = bytes.get_mut(digits / 2) {
+            *byte = (*byte << 4) | value;
+        }
+        digits += 1;
+    }
+    if digits == 64 { Ok(bytes) } else { Err(FingerprintError::Length { digits }) }
 }
 
 /// Lower-case hex.

@@ -20,7 +20,7 @@
 //! content · pkcs7                         what a format's type does; the messages that bundle certificates
 //! edit · entries                          what is to change; entries and their places
 //! remark · entry · key                    the vocabulary of all formats
-//! error · intern · certificate · alias · format
+//! error · intern · certificate · digest · alias · format
 //! ```
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ mod certificate;
 mod content;
 mod der;
 mod detect;
+mod digest;
 mod edit;
 mod entries;
 mod entry;
@@ -60,12 +61,13 @@ mod text;
 mod textual;
 mod windows;
 
-pub use alias::{Alias, StoredAlias, fold_alias};
+pub use alias::{Alias, StoredAlias};
 pub use certificate::{
     CaMark, Certificate, CertificateError, HashAlgorithm, JavaReleases, JvmDoubt, JvmJudgement, JvmRefusal,
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
 pub use detect::{Detected, detect};
+pub use digest::Digest;
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use entry::{Entry, EntryId, EntryKey, EntryKind, Unlock};
 pub use error::{Class, EditError, KeyError, ReadError};

@@ -10,10 +10,10 @@ use crate::alias::Alias;
 use crate::certificate::unrecoverable;
 use crate::content::{Content, Input};
 use crate::detect::{Detected, detect, ruin};
+use crate::digest::Digest;
 use crate::edit::{Edits, Image, check_positions};
 use crate::entry::{Entry, EntryId, Unlock};
 use crate::error::{Class, EditError, KeyError, ReadError};
-use crate::fingerprint::Fingerprint;
 use crate::format::{AliasModel, Format};
 use crate::intern::{CertificateSlot, Interner};
 use crate::jks::{self, Java};
@@ -240,7 +240,7 @@ impl Store {
     /// The digest of what a serialised store of Windows says: which certificates, and of each its name, its limits and whether
     /// there is a key for it. The order does not count, nor what the system works out by itself. `None` for another format.
     #[must_use]
-    pub fn listing_digest(&self) -> Option<Fingerprint> {
+    pub fn listing_digest(&self) -> Option<Digest> {
         self.content::<Windows>()?.listing_digest()
     }
 

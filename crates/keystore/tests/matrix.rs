@@ -17,8 +17,8 @@ use support::judge::Judge;
 use support::tools::{Bags, Nss, nameless, openssl, openssl_count, without};
 use support::{Dice, corpus, open, parsed, read};
 use trustmason_keystore::{
-    Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password, Store,
-    fold_alias,
+    Alias, Disposition, EditError, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, NewEntry, Password,
+    Store,
 };
 
 const NOW: i64 = 1_795_000_000_000;
@@ -62,7 +62,7 @@ enum Operation {
 }
 
 fn folded(entry: &Entry) -> String {
-    fold_alias(entry.alias.as_deref().unwrap_or_default()).into_owned()
+    Alias::of(entry.alias.as_deref().unwrap_or_default()).to_string()
 }
 
 /// The operations for which the store has an entry.
@@ -74,8 +74,8 @@ fn operations(store: &Store) -> Vec<Operation> {
     // An entry whose alias says which one is meant.
     let first = |wanted: &dyn Fn(&EntryKind) -> bool| {
         let plain = |entry: &&Entry| {
-            let alias = entry.alias.as_deref();
-            alias.is_some_and(|alias| alias == fold_alias(alias) || store.format() == Format::Pkcs12)
+            let alias = entry.alias.as_ref();
+            alias.is_some_and(|alias| alias.is_spelled(&alias.fold()) || store.format() == Format::Pkcs12)
                 && count[&folded(entry)] == 1
                 && wanted(&entry.kind)
         };
@@ -258,7 +258,7 @@ fn same_but_longer(was: &Value, is: &Value) -> bool {
 fn judge_by_jvm(at: &str, before: &Store, was: &Dump, is: &Dump, operation: Operation, material: &Material) {
     let target = operation.target().and_then(|id| before.entry(id)).map(folded);
     let mut is = is.clone();
-    for (alias, entry) in was.iter().filter(|(alias, _)| Some(fold_alias(alias).as_ref()) != target.as_deref()) {
+    for (alias, entry) in was.iter().filter(|(alias, _)| Some(Alias::of(alias).to_string()) != target) {
         let now = is.remove(alias).unwrap_or_else(|| panic!("{at}: `{alias}` is gone"));
         assert!(same_but_longer(entry, &now), "{at}: {entry} became {now}");
     }

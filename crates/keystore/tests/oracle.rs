@@ -10,7 +10,7 @@ use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, Pkcs12ImportPolicy};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::{Dice, corpus, fixtures, open, parsed, read, text};
 use trustmason_keystore::{
-    Edits, EntryKind, Fingerprint, Image, NewEntry, NewKey, Password, Protection, Remark, Store, fold_alias,
+    Alias, Edits, EntryKind, Fingerprint, Image, NewEntry, NewKey, Password, Protection, Remark, Store,
 };
 use zeroize::Zeroizing;
 
@@ -54,7 +54,7 @@ fn oracle(bytes: &[u8], password: &str) -> Result<Vec<Row>, String> {
             ),
             KeyStoreEntry::Secret(_) => ("secret-key", Vec::new(), None),
         };
-        Row { alias: fold_alias(alias).into_owned(), kind, certificates, key }
+        Row { alias: Alias::of(alias).to_string(), kind, certificates, key }
     };
     let mut rows: Vec<Row> = store.entries().map(row).collect();
     rows.sort();
@@ -72,7 +72,7 @@ fn ours(store: &Store, password: &str) -> Vec<Row> {
         }
         let key = store.open_key(entry.id, &Password::new(password)).ok().map(|key| print(&key.pkcs8));
         rows.push(Row {
-            alias: fold_alias(entry.alias.as_deref().unwrap_or_default()).into_owned(),
+            alias: Alias::of(entry.alias.as_deref().unwrap_or_default()).to_string(),
             kind: entry.kind.as_str(),
             certificates: entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect(),
             key,

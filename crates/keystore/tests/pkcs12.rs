@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, differences, java_kind, open, read, text};
 use trustmason_keystore::{
-    Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Remark, Store, fold_alias,
+    Alias, Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Remark, Store,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -28,7 +28,7 @@ fn summary(store: &Store) -> String {
     let mut words: Vec<String> = store
         .entries()
         .iter()
-        .map(|entry| format!("{}:{}", fold_alias(entry.alias.as_deref().unwrap_or("-")), java_kind(&entry.kind)))
+        .map(|entry| format!("{}:{}", Alias::of(entry.alias.as_deref().unwrap_or("-")), java_kind(&entry.kind)))
         .collect();
     words.sort();
     words.join(" ")

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::{Certificate, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Issuer, Subject, Topology};
 
@@ -211,7 +211,8 @@ impl<'a> Desk<'a> {
                 // Of what cannot be read in it the store has a finding of its own.
                 } else if !store_blocked && !matches!(why, Why::Unread { .. }) {
                     self.findings.push(
-                        Finding::of_store(why.finding(), &edge.store, why.to_string()).at(edge.alias.as_deref(), None),
+                        Finding::of_store(why.finding(), &edge.store, why.to_string())
+                            .at(edge.alias.clone().map(StoredAlias::from), None),
                     );
                 }
                 EdgeVerdict::Blocked(why)

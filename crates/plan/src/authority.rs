@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::path::{self, Refused};
-use trustmason_keystore::{Certificate, EntryKind, Fingerprint, Format, SignatureCheck, fold_alias};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, SignatureCheck};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, Source, Subject, Topology, Write,
+    Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, KeyAt, Source, Subject, Topology, Write,
 };
 
 pub(crate) use reply::{Judged, reply};
@@ -271,9 +271,9 @@ impl Authority<'_> {
     }
 
     /// The alias it has in stores that know aliases.
-    fn alias(&self, certificate: &Certificate) -> String {
+    fn alias(&self, certificate: &Certificate) -> Alias {
         let end = if self.is_root(certificate) { "root".to_owned() } else { short(certificate) };
-        fold_alias(&format!("{}-{end}", self.name)).into_owned()
+        format!("{}-{end}", self.name).into()
     }
 }
 
@@ -322,12 +322,11 @@ pub(crate) fn anchors_of(authorities: &Authorities<'_>, leaf: &Certificate, now:
 /// The certificate an identity has now, as far as it was seen.
 pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
     match &def.source {
-        Source::KeyEntry { store, alias } => {
-            let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };
-            if facts.format == Format::PemPair {
-                return facts.only_key()?.1.first()?.certificate();
-            }
-            let entry = facts.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias))?;
+        Source::KeyEntry(place) => {
+            let StoreLook::Readable(facts) = observed.stores.get(&place.store)? else { return None };
+            let KeyAt::Alias(alias) = &place.at else { return facts.only_key()?.1.first()?.certificate() };
+            let spelled = |e: &&Entry| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias));
+            let entry = facts.entries.iter().rev().find(spelled)?;
             match &entry.kind {
                 EntryKind::PrivateKey { chain } => chain.first()?.certificate(),
                 _ => None,
@@ -348,7 +347,7 @@ pub fn widened(topology: &Topology, observed: &Observed, now: Timestamp) -> Opti
 struct Need {
     leaf: bool,
     /// Aliases of authorities' certificates, by what edges call them.
-    chain: BTreeMap<String, String>,
+    chain: BTreeMap<String, Alias>,
 }
 
 /// The topology with the edges that the issuers of its identities ask for; `None` where no authority is declared.

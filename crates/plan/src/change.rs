@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Certificate, EntryId, Fingerprint};
+use trustmason_keystore::{Alias, Certificate, EntryId, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, RuleId, StoreId};
+use trustmason_spec::topology::KeyAt;
 
 pub use crate::change_id::ChangeId;
 use crate::finding::Kind;
@@ -168,7 +169,7 @@ pub enum Deed {
     /// Add a trusted certificate entry.
     Import {
         /// Its alias; `None` where the store has none.
-        alias: Option<String>,
+        alias: Option<Alias>,
         /// Its certificate.
         material: Material,
     },
@@ -177,7 +178,7 @@ pub enum Deed {
         /// The entries that leave; more than one where the file holds twins of an alias.
         entries: Vec<EntryId>,
         /// The alias afterwards.
-        alias: Option<String>,
+        alias: Option<Alias>,
         /// The certificate.
         material: Material,
     },
@@ -186,7 +187,7 @@ pub enum Deed {
         /// The entry.
         entry: EntryId,
         /// The new alias.
-        to: String,
+        to: Alias,
     },
     /// Remove an entry.
     Delete {
@@ -199,8 +200,8 @@ pub enum Deed {
     InstallKey {
         /// The present entry, if there is one.
         entry: Option<EntryId>,
-        /// The alias.
-        alias: String,
+        /// Which key of the store it is.
+        at: KeyAt,
         /// The identity.
         identity: IdentityId,
         /// Where its certificate comes from.
@@ -274,7 +275,7 @@ pub enum After {
         subject: String,
     },
     /// The same certificate under another alias.
-    Alias(String),
+    Alias(Alias),
     /// Nothing.
     Gone,
 }
@@ -314,7 +315,7 @@ pub struct Change {
     /// The store.
     pub store: StoreId,
     /// The alias as it stands in the store now (new entries: as it will).
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// What the executor does.
     pub deed: Deed,
     /// The finding it mends.
@@ -344,7 +345,7 @@ impl fmt::Display for Change {
             write!(f, " {}", crate::text::escape(alias))?;
         }
         if let After::Alias(to) = &self.after {
-            write!(f, " to {}", crate::text::escape(to))?;
+            write!(f, " to {}", crate::text::escape(to.as_str()))?;
         }
         Ok(())
     }

@@ -18,9 +18,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Fingerprint, fold_alias};
-use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{IdentityDef, Source, Subject, Topology};
+use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Fingerprint};
+use trustmason_spec::topology::{IdentityDef, KeyPlace, Source, Subject, Topology};
 
 use crate::days;
 use crate::ledger::Moment;
@@ -182,7 +181,7 @@ fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<I
 /// What an identity presents, as far as it was seen: in its store, in its file, by its service.
 fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
     let kept = match &def.source {
-        Source::KeyEntry { store, alias } => key_entry(observed, store, alias),
+        Source::KeyEntry(place) => key_entry(observed, place),
         Source::Exported { .. } | Source::File(_) => observed.source(&Subject::Identity(def.id.clone())),
     };
     let served = observed.served.get(&def.id).and_then(|look| match look {
@@ -192,14 +191,14 @@ fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<
     kept.into_iter().chain(served)
 }
 
-/// The certificate of a key entry. A pair of files has one key and no alias; of several entries the last one counts.
-fn key_entry<'a>(observed: &'a Observed, store: &StoreId, alias: &str) -> Option<&'a Arc<Certificate>> {
-    let StoreLook::Readable(facts) = observed.stores.get(store)? else { return None };
-    let keys = facts.entries.iter().rev().filter_map(|entry| match &entry.kind {
-        EntryKind::PrivateKey { chain } => Some((entry.alias.as_deref(), chain.first()?.certificate()?)),
+/// The certificate of a key. Of several entries of one alias the last one counts.
+fn key_entry<'a>(observed: &'a Observed, place: &KeyPlace) -> Option<&'a Arc<Certificate>> {
+    let StoreLook::Readable(facts) = observed.stores.get(&place.store)? else { return None };
+    let mut named = facts.entries.iter().rev().filter(|entry| place.at.is_at(entry.alias.as_ref()));
+    named.find_map(|entry| match &entry.kind {
+        EntryKind::PrivateKey { chain } => chain.first()?.certificate(),
         EntryKind::Trusted(_) | EntryKind::SecretKey | EntryKind::Untrusted(_) | EntryKind::Opaque(_) => None,
-    });
-    keys.filter(|(name, _)| name.is_none_or(|name| fold_alias(name) == alias)).map(|(_, leaf)| leaf).next()
+    })
 }
 
 /// Every certificate that was seen.

@@ -27,7 +27,7 @@ impl Plan {
                 let store = &edge.store;
                 told.insert(store);
                 // In a store that is blocked as a whole it is the store that has to be mended.
-                let alias = edge.alias.as_deref().map(|alias| format!(" as {}", text::escape(alias)));
+                let alias = edge.alias.as_ref().map(|alias| format!(" as {}", text::escape(alias.as_str())));
                 let what = match whole.contains(store) {
                     true => store.to_string(),
                     false => format!("{} in {store}{}", edge.subject, alias.unwrap_or_default()),

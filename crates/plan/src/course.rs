@@ -6,7 +6,8 @@ mod overlap;
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
-use trustmason_spec::name::{IdentityId, StoreId};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::KeyPlace;
 
 use crate::change::{From, Material};
 use crate::finding::{Finding, Kind, Severity};
@@ -65,14 +66,6 @@ pub(crate) enum Course {
         /// What stands in the way, where neither [`Settled::asked`] nor a finding of its store says it.
         obstacle: Option<Obstacle>,
     },
-}
-
-/// The place of a key.
-#[derive(Clone)]
-pub(crate) struct KeyPlace {
-    pub store: StoreId,
-    /// Its alias there; empty where the store has none.
-    pub alias: String,
 }
 
 /// A key and a request that this run makes.
@@ -233,8 +226,7 @@ impl Settled {
         let replaces = self.present.as_ref().map(|c| c.fingerprint());
         let mint = |place: &KeyPlace, staged| Mint {
             identity: identity.clone(),
-            store: place.store.clone(),
-            alias: place.alias.clone(),
+            place: place.clone(),
             resumed: None,
             issuers: Vec::new(),
             request: None,

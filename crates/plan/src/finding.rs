@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Fingerprint, StoredAlias};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
 use crate::change_id::ChangeId;
@@ -233,7 +233,7 @@ pub struct Finding {
     /// The identity, if it is about one.
     pub identity: Option<IdentityId>,
     /// The alias as stored.
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// The certificate.
     pub sha256: Option<Fingerprint>,
     /// Whether the spec accepts it for now.
@@ -276,8 +276,8 @@ impl Finding {
         Self { host: Some(host.clone()), ..Self::new(kind, message) }
     }
 
-    pub(crate) fn at(mut self, alias: Option<&str>, sha256: Option<Fingerprint>) -> Self {
-        self.alias = alias.map(str::to_owned);
+    pub(crate) fn at(mut self, alias: Option<StoredAlias>, sha256: Option<Fingerprint>) -> Self {
+        self.alias = alias;
         self.sha256 = sha256;
         self
     }

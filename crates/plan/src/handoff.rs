@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-use trustmason_keystore::Fingerprint;
+use sha2::{Digest as _, Sha256};
+use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
 
@@ -32,7 +32,7 @@ use crate::why::Why;
 pub fn pack_digest<'a>(
     holds: impl IntoIterator<Item = &'a Fingerprint>,
     gone: impl IntoIterator<Item = &'a Fingerprint>,
-) -> Fingerprint {
+) -> Digest {
     let mut hash = Sha256::new();
     let holds: BTreeSet<_> = holds.into_iter().collect();
     let gone: BTreeSet<_> = gone.into_iter().collect();
@@ -41,7 +41,7 @@ pub fn pack_digest<'a>(
             hash.update(format!("{sign}{fingerprint}\n"));
         }
     }
-    Fingerprint::from(<[u8; 32]>::from(hash.finalize()))
+    Digest::from(<[u8; 32]>::from(hash.finalize()))
 }
 
 /// Compares one hand-off store.
@@ -294,7 +294,7 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
             None => return steps,
         },
         Source::File(path) => path.display().to_string(),
-        Source::KeyEntry { .. } => return steps,
+        Source::KeyEntry(_) => return steps,
     };
     steps.push(format!("On the machine where trustmason is run, save it, in Base-64 (PEM), as {place}."));
     steps

@@ -30,8 +30,8 @@ impl<'a> Index<'a> {
             index.trusters_of.entry(&edge.subject).or_default().push(edge);
         }
         for def in wide.identities.values() {
-            if let Source::KeyEntry { store, .. } = &def.source {
-                index.homes.entry(store).or_default().push(def);
+            if let Source::KeyEntry(place) = &def.source {
+                index.homes.entry(&place.store).or_default().push(def);
             }
         }
         index

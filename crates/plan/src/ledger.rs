@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Digest, EntryKey, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::Side;
 
@@ -20,12 +20,12 @@ pub struct Ledger {
     pub version: u32,
     /// The estate it belongs to; empty before its first run.
     pub estate: String,
-    /// Entries this tool placed: by store, then by alias (lower case; where a store has no aliases, the fingerprint).
-    pub placed: BTreeMap<StoreId, BTreeMap<String, Placed>>,
+    /// Entries this tool placed: by store, then by key.
+    pub placed: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
     /// Entries that a run may have placed of which nobody can tell any more what it did: by store, then as above. One that is
     /// there is ours, one that is not there means nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub perhaps: BTreeMap<StoreId, BTreeMap<String, Placed>>,
+    pub perhaps: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
     /// Certificates an identity had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
     /// The certificate that each identity's store held when a run ended or a person acknowledged a restart. Another one there tells
@@ -40,6 +40,25 @@ pub struct Ledger {
     pub acks: BTreeMap<ServiceId, Ack>,
     /// Runs, oldest first.
     pub runs: Vec<RunRecord>,
+}
+
+/// What the ledger calls an entry: the text of its [`EntryKey`], an alias or a fingerprint. A file does not say which of the two
+/// it is, since only the store's format tells; so a key that was read is compared with another, and never taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlacedKey(String);
+
+impl PlacedKey {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&EntryKey> for PlacedKey {
+    fn from(key: &EntryKey) -> Self {
+        Self(key.to_string())
+    }
 }
 
 /// An entry this tool placed.
@@ -78,7 +97,7 @@ pub struct Predecessor {
 #[serde(deny_unknown_fields)]
 pub struct HandOff {
     /// Digest of what the pack asks for: certificates to hold and to remove.
-    pub pack: Fingerprint,
+    pub pack: Digest,
     /// When it was first written in this shape.
     pub written: Timestamp,
     /// What a person said of it.
@@ -104,7 +123,7 @@ pub struct Confirmation {
     /// What is gone by it.
     pub gone: BTreeSet<Fingerprint>,
     /// The mirror's digest at that moment; when the mirror changes later, the mirror counts.
-    pub mirror: Option<Fingerprint>,
+    pub mirror: Option<Digest>,
 }
 
 /// How a confirmation is known.
@@ -144,7 +163,7 @@ pub struct Reading {
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Digest of the store.
-    pub sha256: Fingerprint,
+    pub sha256: Digest,
     /// When it was written last, as its disk says; only compared for equality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Timestamp>,
@@ -194,9 +213,9 @@ pub struct RunRecord {
     pub unclear: BTreeSet<StoreId>,
     /// Digest of the journal of a run that has ended: it is not written to any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub journal: Option<Fingerprint>,
+    pub journal: Option<Digest>,
     /// Digest of the plan it ran.
-    pub plan: Fingerprint,
+    pub plan: Digest,
     /// Stores written, failed and left alone.
     pub written: u32,
     /// See `written`.
@@ -290,13 +309,14 @@ impl Ledger {
         }
     }
 
-    /// Whether this tool placed this very certificate under this alias, or may have.
-    pub fn placed(&self, store: &StoreId, alias: &str, sha256: Fingerprint) -> bool {
-        self.claims(store).any(|(key, placed)| key == alias && placed.sha256 == sha256)
+    /// Whether this tool placed this very certificate under this key, or may have.
+    pub fn placed(&self, store: &StoreId, key: &EntryKey, sha256: Fingerprint) -> bool {
+        let key = PlacedKey::from(key);
+        self.claims(store).any(|(claimed, placed)| *claimed == key && placed.sha256 == sha256)
     }
 
     /// The entries of a store that this tool placed or may have placed.
-    pub fn claims(&self, store: &StoreId) -> impl Iterator<Item = (&String, &Placed)> {
+    pub fn claims(&self, store: &StoreId) -> impl Iterator<Item = (&PlacedKey, &Placed)> {
         [&self.placed, &self.perhaps].into_iter().filter_map(|claims| claims.get(store)).flatten()
     }
 

@@ -10,7 +10,7 @@ use globset::Glob;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use trustmason_keystore::{Entry, Remark};
+use trustmason_keystore::{Entry, Remark, StoredAlias};
 use trustmason_spec::name::Fqdn;
 use trustmason_spec::topology::{Place, Subject, Topology, Write};
 
@@ -22,10 +22,10 @@ use crate::standing::Standing;
 use crate::text;
 
 /// What a reader's remark means for people: the finding and its words, or nothing worth a finding.
-pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<String>, String)> {
+pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<StoredAlias>, String)> {
     let kind = remark_kind(remark)?;
     let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
-    Some((kind, alias.map(String::from), remark.to_string()))
+    Some((kind, alias, remark.to_string()))
 }
 
 fn remark_kind(remark: &Remark) -> Option<Kind> {
@@ -68,7 +68,7 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
         .filter_map(|r| remark(r, &facts.entries))
         // The store's own verdict says this one, with what to do about it.
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
-        .map(|(kind, alias, message)| Finding::of_store(kind, &standing.def.id, message).at(alias.as_deref(), None))
+        .map(|(kind, alias, message)| Finding::of_store(kind, &standing.def.id, message).at(alias, None))
         .collect();
     if standing.def.place == Place::Windows {
         // The roots that Windows brings are limited by the dozen; of wanted ones it is said where they are compared.

@@ -13,7 +13,7 @@ use trustmason_keystore::{Alias, EntryId, EntryKey, Fingerprint, Store};
 use trustmason_spec::name::{ServiceId, StoreId};
 
 use crate::change::{Change, Deed, Material};
-use crate::ledger::{Ledger, PendingRestart, Placed, Predecessor};
+use crate::ledger::{Ledger, PendingRestart, Placed, PlacedKey, Predecessor};
 use crate::outline::Plan;
 use crate::pack::Resolved;
 use crate::run_id::RunId;
@@ -23,18 +23,18 @@ use crate::run_id::RunId;
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Entries placed, by their key in the ledger.
-    pub placed: BTreeMap<String, Placed>,
+    pub placed: BTreeMap<PlacedKey, Placed>,
     /// Keys of entries that left.
-    pub gone: Vec<String>,
+    pub gone: Vec<PlacedKey>,
     /// Entries that have another alias now: from key, to key.
-    pub moved: Vec<(String, String)>,
+    pub moved: Vec<(PlacedKey, PlacedKey)>,
     /// Certificates that identities had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
     /// Services that must be restarted.
     pub restarts: Vec<ServiceId>,
     /// Of a store that was put back: the entries that are ours now, in the place of all that were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restored: Option<BTreeMap<String, Placed>>,
+    pub restored: Option<BTreeMap<PlacedKey, Placed>>,
     /// Of a store that was put back: certificates that are nobody's predecessors any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Fingerprint>,
@@ -52,15 +52,15 @@ impl Memory {
     ) -> Self {
         let format = store.format();
         let mut memory = Self::default();
-        let key_of = |id: &EntryId| Some(EntryKey::of(format, store.entry(*id)?)?.to_string());
+        let key_of = |id: &EntryId| Some(PlacedKey::from(&EntryKey::of(format, store.entry(*id)?)?));
         for change in changes {
             let rule = change.rule.as_ref().map(ToString::to_string).unwrap_or_default();
-            let mut place = |alias: &Option<String>, material: &Material| {
+            let mut place = |alias: &Option<Alias>, material: &Material| {
                 if let Some(certificate) = certificates.get(material) {
                     let sha256 = certificate.fingerprint();
                     let placed = Placed { sha256, rule: rule.clone(), run: run.clone(), at: now };
-                    let key = EntryKey::new(format, alias.as_deref().map(Alias::of), sha256);
-                    memory.placed.insert(key.to_string(), placed);
+                    let key = EntryKey::new(format, alias.clone(), sha256);
+                    memory.placed.insert(PlacedKey::from(&key), placed);
                 }
             };
             match &change.deed {
@@ -70,7 +70,8 @@ impl Memory {
                     memory.gone.extend(entries.iter().filter_map(key_of));
                 }
                 Deed::Rename { entry, to } => {
-                    memory.moved.extend(key_of(entry).map(|from| (from, Alias::of(to).to_string())));
+                    let to = PlacedKey::from(&EntryKey::Alias(to.clone()));
+                    memory.moved.extend(key_of(entry).map(|from| (from, to)));
                 }
                 Deed::Delete { entry, because: _ } => memory.gone.extend(key_of(entry)),
                 Deed::InstallKey { identity, .. } => {
@@ -98,7 +99,7 @@ impl Memory {
     /// What it means that a store is put back to what it was before this memory, when these entries were ours. Until it is
     /// restarted a service may go on presenting what is taken back, and its trusters keep that.
     #[must_use]
-    pub fn taken_back(&self, placed: &BTreeMap<String, Placed>, run: &RunId, now: Timestamp) -> Self {
+    pub fn taken_back(&self, placed: &BTreeMap<PlacedKey, Placed>, run: &RunId, now: Timestamp) -> Self {
         let back = |(old, was): (&Fingerprint, &Predecessor)| {
             let predecessor = Predecessor {
                 identity: was.identity.clone(),
@@ -158,7 +159,7 @@ impl Ledger {
         let placed = memory.placed.iter().chain(memory.restored.iter().flatten());
         let placed = placed.map(|(key, placed)| (key.clone(), placed.clone()));
         let new = moved.chain(placed).filter(|(key, placed)| here.get(key).is_none_or(|p| p.sha256 != placed.sha256));
-        let new: BTreeMap<String, Placed> = new.collect();
+        let new: BTreeMap<PlacedKey, Placed> = new.collect();
         if !new.is_empty() {
             self.perhaps.entry(store.clone()).or_default().extend(new);
         }

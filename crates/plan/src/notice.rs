@@ -3,7 +3,7 @@
 //! restart is acknowledged whoever trusts it keeps that one.
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, fold_alias};
+use trustmason_keystore::{Alias, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{IdentityDef, Rotation, Source, Subject, Topology, Write};
 
@@ -15,7 +15,7 @@ use crate::{authority, constraints, overlap};
 /// than was known, or where trusters stand between two. Pure; taking it twice changes nothing more.
 pub fn notice(ledger: &mut Ledger, topology: &Topology, observed: &Observed, now: Timestamp) {
     for def in topology.identities.values() {
-        let at_home = matches!(def.source, Source::KeyEntry { .. }) && def.write == Write::Direct;
+        let at_home = matches!(def.source, Source::KeyEntry(_)) && def.write == Write::Direct;
         let Some(current) = authority::present(observed, def).filter(|_| at_home) else { continue };
         let print = current.fingerprint();
         let known = ledger.presented.insert(def.id.clone(), print);
@@ -40,10 +40,10 @@ fn between(
         return None;
     }
     let edges = topology.edges.iter().filter(|edge| edge.subject == Subject::Identity(def.id.clone()));
-    edges.filter_map(|edge| Some((edge, edge.alias.as_deref()?))).find_map(|(edge, alias)| {
+    edges.filter_map(|edge| Some((edge, edge.alias.as_ref()?))).find_map(|(edge, alias)| {
         let StoreLook::Readable(facts) = observed.stores.get(&edge.store)? else { return None };
-        let at = |alias: &str| {
-            let here = facts.entries.iter().filter(|e| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias));
+        let at = |alias: &Alias| {
+            let here = facts.entries.iter().filter(|e| e.alias.as_ref().is_some_and(|stored| stored.folds_to(alias)));
             here.filter_map(certificate).collect::<Vec<_>>()
         };
         if !at(&overlap::next_alias(alias)).iter().any(|certificate| certificate.fingerprint() == print) {

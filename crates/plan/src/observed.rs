@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKind, Fingerprint, Format, Remark};
+use trustmason_keystore::{Certificate, CertificateSlot, Digest, Entry, EntryId, EntryKind, Format, Remark};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Subject;
 use trustmason_spec::windows::SystemStore;
@@ -91,7 +91,7 @@ pub struct ReadFailure {
     /// The class of failure.
     pub class: FailureClass,
     /// The digest of the bytes, where they could be read.
-    pub sha256: Option<Fingerprint>,
+    pub sha256: Option<Digest>,
     /// For people: the file, the place, the cause, one thing to try.
     pub message: String,
 }
@@ -115,7 +115,7 @@ pub struct StoreFacts {
     /// Device and inode, or whatever tells one file from another here; `None` where nothing does.
     pub file: Option<(u64, u64)>,
     /// SHA-256 over the file's bytes (a folder: over names and digests of its files).
-    pub sha256: Fingerprint,
+    pub sha256: Digest,
     /// The format found.
     pub format: Format,
     /// Entries in file order.
@@ -298,7 +298,7 @@ pub struct Input {
     /// The file.
     pub path: String,
     /// Its digest; `None` is absent.
-    pub sha256: Option<Fingerprint>,
+    pub sha256: Option<Digest>,
 }
 
 /// Kinds of input.

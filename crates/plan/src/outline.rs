@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Certificate, Fingerprint, Format};
+use trustmason_keystore::{Alias, Certificate, Digest, Fingerprint, Format, StoredAlias};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
-use trustmason_spec::topology::Side;
+use trustmason_spec::topology::{KeyPlace, Side};
 use trustmason_spec::windows::SystemPlace;
 
 use crate::change::{Action, Change, ChangeId, Material, Phase};
@@ -42,7 +42,7 @@ pub enum Expect {
     /// No file.
     Absent,
     /// A file with this digest.
-    Digest(Fingerprint),
+    Digest(Digest),
 }
 
 /// A store's verdict.
@@ -114,7 +114,7 @@ pub struct EdgeView {
     /// The truster.
     pub store: StoreId,
     /// The alias wanted.
-    pub alias: Option<String>,
+    pub alias: Option<Alias>,
     /// The subject.
     pub subject: String,
     /// The rule.
@@ -295,11 +295,11 @@ pub struct Forecast {
     /// The store.
     pub store: StoreId,
     /// The alias then.
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// What will be done.
     pub action: Action,
     /// The alias afterwards, where that is what changes.
-    pub to: Option<String>,
+    pub to: Option<Alias>,
     /// The identity whose rotation it belongs to.
     pub identity: IdentityId,
 }
@@ -474,10 +474,8 @@ pub struct Blocked {
 pub struct Mint {
     /// The identity.
     pub identity: IdentityId,
-    /// The store its key goes to.
-    pub store: StoreId,
-    /// The alias there.
-    pub alias: String,
+    /// Where its key goes.
+    pub place: KeyPlace,
     /// A key of an earlier run that is resumed: its certificate.
     pub resumed: Option<Arc<Certificate>>,
     /// Who issued that, nearest first; nobody if it is self-signed.

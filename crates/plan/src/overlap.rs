@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::{Alias, Certificate, Fingerprint};
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::{Edge, IdentityDef, Issuer, Rotation, Subject};
+use trustmason_spec::topology::{Edge, IdentityDef, Issuer, KeyPlace, Rotation, Subject};
 
 use crate::authority;
 use crate::constraints::{self, Fault, Terms};
-use crate::course::{Course, Installation, KeyPlace, Need, Next, Overlap, Settled, Stage};
+use crate::course::{Course, Installation, Need, Next, Overlap, Settled, Stage};
 use crate::days;
 use crate::finding::{Finding, Kind, Severity};
 use crate::ground::Ground;
@@ -39,8 +39,8 @@ use crate::why::Why;
 const NEXT: &str = "~next";
 
 /// The alias of the next certificate beside the present one.
-pub(crate) fn next_alias(alias: &str) -> String {
-    format!("{alias}{NEXT}")
+pub(crate) fn next_alias(alias: &Alias) -> Alias {
+    format!("{alias}{NEXT}").into()
 }
 
 /// How grave a wait since then is: nothing while people may be expected to be at it.

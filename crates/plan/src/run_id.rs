@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 
 /// The shape of an id: `0` stands for a digit, `x` for a hexadecimal digit, all else for itself.
 const SHAPE: &str = "00000000T000000.000Z-xxxxxxxx";
@@ -28,7 +28,7 @@ impl RunId {
 
     /// The id of a run that begins at this time with a plan of this digest. Years outside 0 to 9999 count as the nearest of
     /// these.
-    pub fn new(begins: Timestamp, plan: Fingerprint) -> Self {
+    pub fn new(begins: Timestamp, plan: Digest) -> Self {
         let utc = begins.to_zoned(TimeZone::UTC);
         Self(format!(
             "{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z-{}",
@@ -94,17 +94,17 @@ mod tests {
     #[test]
     fn an_id_is_made_of_time_and_plan_and_read_again() {
         let at: Timestamp = "2026-11-21T23:07:52.089Z".parse().unwrap();
-        let id = RunId::new(at, Fingerprint::of(b"plan"));
+        let id = RunId::new(at, Digest::of(b"plan"));
         assert!(id.as_str().starts_with("20261121T230752.089Z-"));
         assert_eq!(RunId::parse(id.as_str()).unwrap(), id);
-        let later = RunId::new("2026-11-21T23:07:52.090Z".parse().unwrap(), Fingerprint::of(b"a"));
+        let later = RunId::new("2026-11-21T23:07:52.090Z".parse().unwrap(), Digest::of(b"a"));
         assert!(id < later);
     }
 
     #[test]
     fn every_moment_gives_an_id_that_is_one() {
         for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
-            let id = RunId::new(at, Fingerprint::of(b"plan"));
+            let id = RunId::new(at, Digest::of(b"plan"));
             assert_eq!(RunId::parse(id.as_str()).as_ref(), Ok(&id));
         }
     }

@@ -48,14 +48,14 @@ fn differs(ground: &Ground<'_>, def: &IdentityDef, slot: &CertificateSlot, known
         None => "a certificate that does not parse".to_owned(),
     };
     let place = match &def.source {
-        Source::KeyEntry { store, alias } => Source::key_path(store, alias),
+        Source::KeyEntry(place) => place.path(),
         Source::Exported { .. } => "the exported file".to_owned(),
         Source::File(file) => file.display().to_string(),
     };
     let former = ground.observed.ledger.predecessors.contains_key(&served);
     let advice = match &def.source {
-        Source::KeyEntry { .. } if former => "that is its former one, so it was not restarted since; restart it",
-        Source::KeyEntry { .. } => "restart it, or look whether it reads another store",
+        Source::KeyEntry(_) if former => "that is its former one, so it was not restarted since; restart it",
+        Source::KeyEntry(_) => "restart it, or look whether it reads another store",
         Source::Exported { .. } => "see which is right; `trustmason collect` fetches the one that is presented",
         Source::File(_) => "see which is right, and export it again",
     };

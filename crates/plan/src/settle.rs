@@ -9,9 +9,9 @@ mod renew;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use trustmason_keystore::{AliasModel, Certificate, Entry, EntryKind, Fingerprint, Format, fold_alias};
-use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{IdentityDef, Issuer, Source, Subject, Topology, Write};
+use trustmason_keystore::{Alias, AliasModel, Certificate, Entry, EntryKind, Fingerprint};
+use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::{IdentityDef, Issuer, KeyAt, KeyPlace, Source, Subject, Topology, Write};
 
 use crate::authority::{self, Authority};
 use crate::by_name::{named_in_full, served};
@@ -77,7 +77,7 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     let mut settled = BTreeMap::new();
     for def in ground.topology.identities.values() {
         let one = match &def.source {
-            Source::KeyEntry { store, alias } => key_entry(ground, def, store, alias),
+            Source::KeyEntry(place) => key_entry(ground, def, place),
             Source::Exported { .. } | Source::File(_) => exported(ground, def),
         };
         settled.insert(Subject::Identity(def.id.clone()), one);
@@ -118,7 +118,8 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
     Settlement { subjects: settled, predecessors, vouched, in_doubt, presented, gone }
 }
 
-fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &str) -> Settled {
+fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settled {
+    let store = &place.store;
     let Some(standing) = ground.standings.get(store) else {
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
         return Settled::unknown(why);
@@ -136,13 +137,13 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
         };
         return Settled::unknown(why);
     }
-    match find_key(ground, facts, alias) {
-        Held::Key(entry, chain) => renew::present(ground, def, standing, alias, entry, chain),
-        Held::Nothing => missing(ground, def, standing, alias),
-        Held::Other(what) => {
+    match find_key(ground, facts, &place.at) {
+        Held::Key(entry, chain) => renew::present(ground, def, standing, place, entry, chain),
+        Held::Nothing => missing(ground, def, standing, place),
+        Held::Other { alias, holder } => {
             let why = Why::AliasConflict {
-                alias: alias.to_owned(),
-                holder: what,
+                alias: alias.clone(),
+                holder,
                 remedy: format!("move it, or override the alias of {} in the spec", def.id),
             };
             Settled::unknown(why)
@@ -151,58 +152,61 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, store: &StoreId, alias: &st
 }
 
 /// No key there: it is made here, or asked of its authority.
-fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, alias: &str) -> Settled {
-    let reason = match alias {
-        "" => "the store has no private key".to_owned(),
-        alias => format!("the store has no private key entry `{alias}`"),
+fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, place: &KeyPlace) -> Settled {
+    let reason = match &place.at {
+        KeyAt::Only => "the store has no private key".to_owned(),
+        KeyAt::Alias(alias) => format!("the store has no private key entry `{alias}`"),
     };
     let (entry, current, findings) = (None, None, Vec::new());
     match &def.issuer {
         Issuer::Authority(name) => {
             let reason = Some((Kind::Missing, reason));
-            issued::settle(ground, def, name, issued::Place { home: standing, alias, entry, current, findings, reason })
+            issued::settle(
+                ground,
+                def,
+                name,
+                issued::Place { home: standing, key: place, entry, current, findings, reason },
+            )
         }
         Issuer::SelfSigned => {
             let finding = Kind::Missing;
-            anew::renew(ground, def, standing, anew::Draft { alias, entry, current, finding, reason, findings })
+            anew::renew(ground, def, standing, anew::Draft { place, entry, current, finding, reason, findings })
         }
     }
 }
 
 enum Held<'a> {
     Key(&'a Entry, &'a [trustmason_keystore::CertificateSlot]),
-    Other(String),
+    /// Something else has the alias of the key.
+    Other {
+        alias: &'a Alias,
+        holder: String,
+    },
     Nothing,
 }
 
 /// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
-fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, alias: &str) -> Held<'a> {
-    if facts.format == Format::PemPair {
-        return match facts.only_key() {
-            Some((entry, chain)) => Held::Key(entry, chain),
-            None => Held::Nothing,
-        };
-    }
-    let folded = |e: &&Entry| e.alias.as_deref().is_some_and(|a| fold_alias(a) == alias) && !ground.leaves(e);
+fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> Held<'a> {
+    let KeyAt::Alias(alias) = at else {
+        return facts.only_key().map_or(Held::Nothing, |(entry, chain)| Held::Key(entry, chain));
+    };
+    let folded = |e: &&Entry| at.is_at(e.alias.as_ref()) && !ground.leaves(e);
+    let spelled = |e: &&Entry| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias));
     // A JVM looks up the lower-case spelling only; another spelling is a key nobody presents.
-    let exact = facts.entries.iter().rev().filter(folded).find(|e| e.alias.as_deref() == Some(alias));
-    let unseen = |e: &&Entry| facts.format.alias_model() == AliasModel::Folded && e.alias.as_deref() != Some(alias);
+    let exact = facts.entries.iter().rev().filter(folded).find(spelled);
+    let unseen = |e: &&Entry| facts.format.alias_model() == AliasModel::Folded && !spelled(e);
     match exact.or_else(|| facts.entries.iter().rev().find(folded)) {
         None => Held::Nothing,
         Some(entry) if unseen(&entry) => {
             let stored = text::escape(entry.alias.as_deref().unwrap_or(""));
-            Held::Other(format!("{} spelled `{stored}`, which a JVM cannot look up", describe(&entry.kind)))
+            let holder = format!("{} spelled `{stored}`, which a JVM cannot look up", describe(&entry.kind));
+            Held::Other { alias, holder }
         }
         Some(entry) => match &entry.kind {
             EntryKind::PrivateKey { chain } => Held::Key(entry, chain),
-            other => Held::Other(describe(other)),
+            other => Held::Other { alias, holder: describe(other) },
         },
     }
-}
-
-/// The alias of a key entry, as stores have it: a pair of files has none.
-fn stored(alias: &str) -> Option<&str> {
-    (!alias.is_empty()).then_some(alias)
 }
 
 /// What an entry is, for people.

@@ -237,7 +237,7 @@ fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
         Some(Why::JvmUnloadable {
             alias: crate::text::escape(entry.alias.as_deref().unwrap_or("")),
             detail: remark.to_string(),
-            sha256: sha256.unwrap_or(facts.sha256),
+            sha256,
         })
     })
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Format, fold_alias, path};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, Format, path};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Edge, IdentityDef, Rotation, Source, Subject, Topology};
+use trustmason_spec::topology::{Edge, IdentityDef, KeyAt, KeyPlace, Rotation, Source, Subject, Topology};
 
 use crate::constraints::{self, Terms};
 use crate::ground::Ground;
@@ -175,7 +175,7 @@ pub fn presented(topology: &Topology, observed: &Observed) -> BTreeMap<StoreId, 
     let seen = topology.identities.values().filter_map(|def| {
         let certificate = authority::present(observed, def)?;
         let home = match &def.source {
-            Source::KeyEntry { store, .. } => match observed.stores.get(store) {
+            Source::KeyEntry(place) => match observed.stores.get(&place.store) {
                 Some(StoreLook::Readable(facts)) => Some(facts.seen()),
                 _ => None,
             },
@@ -228,7 +228,7 @@ impl View<'_, '_> {
     fn breaks(&self) -> Vec<(bool, Cause)> {
         let truster = self.undo.stores.get(&self.edge.store);
         let home = match &self.def.source {
-            Source::KeyEntry { store, .. } => self.undo.stores.get(store),
+            Source::KeyEntry(place) => self.undo.stores.get(&place.store),
             Source::Exported { .. } | Source::File(_) => None,
         };
         if truster.is_none() && home.is_none() {
@@ -348,8 +348,8 @@ impl View<'_, '_> {
     /// Whether a service of the identity surely presents what its store holds now: it was restarted since that was written, or the
     /// store is what it was when the run was planned, and nobody waited for the service then or does now.
     fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
-        let Source::KeyEntry { store, .. } = &self.def.source else { return true };
-        let Some(home) = self.ground.standings.get(store) else { return false };
+        let Source::KeyEntry(place) = &self.def.source else { return true };
+        let Some(home) = self.ground.standings.get(&place.store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
         let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
         let pending = self.ground.observed.ledger.restarts.contains_key(service);
@@ -383,11 +383,11 @@ impl View<'_, '_> {
 
     fn presents_now(&self) -> Presents {
         match &self.def.source {
-            Source::KeyEntry { store, alias } => {
+            Source::KeyEntry(KeyPlace { store, at }) => {
                 let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be looked at"));
                 };
-                key_in(facts.format, &facts.entries, alias)
+                key_in(&facts.entries, at)
             }
             Source::Exported { .. } | Source::File(_) => {
                 let subject = Subject::Identity(self.def.id.clone());
@@ -401,7 +401,7 @@ impl View<'_, '_> {
 
     fn presents_in(&self, after: &After) -> Presents {
         match (after, &self.def.source) {
-            (After::Holds(format, entries), Source::KeyEntry { alias, .. }) => key_in(*format, entries, alias),
+            (After::Holds(_, entries), Source::KeyEntry(place)) => key_in(entries, &place.at),
             (After::Unreadable(why), _) => Presents::Unseen(why.clone()),
             (After::Gone | After::Holds(..), _) => Presents::Nothing,
         }
@@ -454,12 +454,10 @@ fn is_same(present: &Presents, other: &Sent) -> bool {
     matches!(present, Presents::This(is) if is.leaf.fingerprint() == other.leaf.fingerprint())
 }
 
-/// The private key entry of an alias, the last one as in the JDK; without an alias the only one.
-fn key_in(format: Format, entries: &[Entry], alias: &str) -> Presents {
-    let fits = |entry: &&Entry| {
-        format == Format::PemPair || entry.alias.as_deref().is_some_and(|stored| fold_alias(stored) == alias)
-    };
-    let chain = entries.iter().rev().filter(fits).find_map(|entry| match &entry.kind {
+/// What the key at that place presents; of several entries of one alias the last one counts, as in the JDK.
+fn key_in(entries: &[Entry], at: &KeyAt) -> Presents {
+    let named = entries.iter().rev().filter(|entry| at.is_at(entry.alias.as_ref()));
+    let chain = named.into_iter().find_map(|entry| match &entry.kind {
         EntryKind::PrivateKey { chain } => Some(chain),
         _ => None,
     });
@@ -467,6 +465,9 @@ fn key_in(format: Format, entries: &[Entry], alias: &str) -> Presents {
     let mut certificates = chain.iter().map(|slot| slot.certificate().cloned());
     match certificates.next() {
         Some(Some(leaf)) => Presents::This(Sent { leaf, chain: certificates.flatten().collect() }),
-        Some(None) | None => Presents::Unseen(format!("the certificate under {} cannot be read", text::escape(alias))),
+        Some(None) | None => {
+            let alias = at.alias().map(Alias::as_str).unwrap_or_default();
+            Presents::Unseen(format!("the certificate under {} cannot be read", text::escape(alias)))
+        }
     }
 }

@@ -175,13 +175,15 @@ impl<'a> Desk<'a> {
             match &change.deed {
                 Deed::Import { material, .. } | Deed::Replace { material, .. } => self.material(&place, material),
                 Deed::InstallKey { identity, .. } => match self.plan.mints.get(identity) {
-                    Some(mint) if mint.store == change.store => {
+                    Some(mint) if mint.place.store == change.store => {
                         let resumed = mint.resumed.as_ref().map(|certificate| certificate.fingerprint());
                         if after(change) != resumed {
                             self.contradiction(&place, format!("another key of {identity} is resumed"));
                         }
                     }
-                    Some(mint) => self.contradiction(&place, format!("the key of {identity} goes to {}", mint.store)),
+                    Some(mint) => {
+                        self.contradiction(&place, format!("the key of {identity} goes to {}", mint.place.store))
+                    }
                     None => self.missing(&place, format!("a new key of {identity}")),
                 },
                 Deed::Rename { .. } | Deed::Delete { .. } => {}

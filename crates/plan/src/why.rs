@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Alias, Fingerprint};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::PathVariable;
 
@@ -61,8 +61,9 @@ pub enum Why {
         alias: String,
         /// What is wrong with it.
         detail: String,
-        /// Its fingerprint, for the `distrust:` line that removes it.
-        sha256: Fingerprint,
+        /// Its fingerprint, for the `distrust:` line that removes it; `None` where it is part of a key entry, which no such
+        /// line removes.
+        sha256: Option<Fingerprint>,
     },
     /// The certificate was not found in the store, and something there that cannot be read may be it.
     Unread {
@@ -129,7 +130,7 @@ pub enum Why {
     /// The alias is held by something that is not ours to move.
     AliasConflict {
         /// The alias.
-        alias: String,
+        alias: Alias,
         /// What holds it.
         holder: String,
         /// The spec line that resolves it.
@@ -306,11 +307,18 @@ impl fmt::Display for Why {
             Self::SameFile { other, path } => {
                 write!(f, "{path} is also {other}; give the two stores different paths in `stores:`")
             }
-            Self::JvmUnloadable { alias, detail, sha256 } => write!(
-                f,
-                "a JVM refuses the whole store because of entry `{alias}` ({detail}); to have it removed add \
-                 `distrust: [{{ sha256: '{sha256}', why: … }}]`"
-            ),
+            Self::JvmUnloadable { alias, detail, sha256 } => {
+                write!(f, "a JVM refuses the whole store because of entry `{alias}` ({detail}); ")?;
+                match sha256 {
+                    Some(print) => {
+                        write!(f, "to have it removed add `distrust: [{{ sha256: '{print}', why: … }}]`")
+                    }
+                    None => f.write_str(
+                        "it is no trusted certificate, so that no `distrust:` removes it; restore the store from a copy in \
+                         which it is sound",
+                    ),
+                }
+            }
             Self::Unread { what } => {
                 write!(f, "whether it is there cannot be told, so it is not brought in a second time: {what}")
             }

@@ -416,7 +416,7 @@ fn hex(fingerprint: Fingerprint) -> String {
 
 fn store(view: &crate::outline::StoreView) -> StoreDocument {
     let sha256 = match view.expect {
-        Some(crate::outline::Expect::Digest(d)) => Some(hex(d)),
+        Some(crate::outline::Expect::Digest(digest)) => Some(digest.to_string()),
         Some(crate::outline::Expect::Absent) | None => None,
     };
     let why = match &view.verdict {
@@ -445,7 +445,7 @@ fn edge(view: &crate::outline::EdgeView) -> EdgeDocument {
     EdgeDocument {
         id: view.id.clone(),
         store: view.store.to_string(),
-        alias: view.alias.clone(),
+        alias: view.alias.as_ref().map(ToString::to_string),
         subject: view.subject.clone(),
         rule: view.rule.to_string(),
         verdict: (&view.verdict).into(),
@@ -479,7 +479,9 @@ fn certificate(view: &CertificateView) -> CertificateDocument {
 fn change(change: &Change) -> ChangeDocument {
     let (after, unknown): (_, &[&str]) = match &change.after {
         After::Gone => (None, &[]),
-        After::Alias(alias) => (Some(AfterDocument { alias: Some(alias.clone()), ..AfterDocument::default() }), &[]),
+        After::Alias(alias) => {
+            (Some(AfterDocument { alias: Some(alias.to_string()), ..AfterDocument::default() }), &[])
+        }
         After::Known(view) => {
             let c = certificate(view);
             let after = AfterDocument {
@@ -509,7 +511,7 @@ fn change(change: &Change) -> ChangeDocument {
         phase: change.phase,
         host: change.store.host.to_string(),
         store: change.store.to_string(),
-        alias: change.alias.clone(),
+        alias: change.alias.clone().map(String::from),
         action: change.deed.action(),
         finding: change.finding,
         reason,
@@ -532,9 +534,9 @@ fn forecast(forecast: &crate::outline::Forecast) -> ForecastDocument {
         phase: forecast.phase,
         host: forecast.store.host.to_string(),
         store: forecast.store.to_string(),
-        alias: forecast.alias.clone(),
+        alias: forecast.alias.clone().map(String::from),
         action: forecast.action,
-        to: forecast.to.clone(),
+        to: forecast.to.as_ref().map(ToString::to_string),
         identity: forecast.identity.to_string(),
     }
 }
@@ -561,7 +563,7 @@ fn finding(finding: &crate::finding::Finding) -> FindingDocument {
         host: finding.host.as_ref().map(ToString::to_string),
         store: finding.store.as_ref().map(ToString::to_string),
         identity: finding.identity.as_ref().map(ToString::to_string),
-        alias: finding.alias.clone(),
+        alias: finding.alias.clone().map(String::from),
         sha256: finding.sha256.map(hex),
         severity: finding.severity,
         accepted: finding.accepted,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trustmason_keystore::{Alias, Certificate, Disposition, Edits, NewEntry, NewKey};
+use trustmason_keystore::{Certificate, Disposition, Edits, NewEntry, NewKey};
 use trustmason_spec::name::IdentityId;
 
 use crate::change::{Change, ChangeId, Deed, Material};
@@ -41,37 +41,27 @@ pub fn edits<'a>(
         let known = |material: &Material| certificates.get(material).map(Arc::clone).ok_or(missing.clone());
         match &change.deed {
             Deed::Import { alias, material } => {
-                edits.add.push(NewEntry::Trusted {
-                    alias: alias.as_deref().map(Alias::of),
-                    certificate: known(material)?,
-                    created_ms,
-                });
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
             }
             Deed::Replace { entries, alias, material } => {
                 for entry in entries {
                     edits.disposition.insert(*entry, Disposition::Remove);
                 }
-                edits.add.push(NewEntry::Trusted {
-                    alias: alias.as_deref().map(Alias::of),
-                    certificate: known(material)?,
-                    created_ms,
-                });
+                edits.add.push(NewEntry::Trusted { alias: alias.clone(), certificate: known(material)?, created_ms });
             }
             Deed::Rename { entry, to } => {
-                edits.disposition.insert(*entry, Disposition::Rename(Alias::of(to)));
+                edits.disposition.insert(*entry, Disposition::Rename(to.clone()));
             }
             Deed::Delete { entry, because: _ } => {
                 edits.disposition.insert(*entry, Disposition::Remove);
             }
-            Deed::InstallKey { entry, alias, identity, issued: _ } => {
+            Deed::InstallKey { entry, at, identity, issued: _ } => {
                 let NewIdentity { key, chain } = identities.get(identity).cloned().ok_or(missing)?;
                 match entry {
                     Some(entry) => {
                         edits.disposition.insert(*entry, Disposition::ReplaceKey { key, chain, created_ms });
                     }
-                    None => {
-                        edits.add.push(NewEntry::PrivateKey { alias: Some(Alias::of(alias)), key, chain, created_ms })
-                    }
+                    None => edits.add.push(NewEntry::PrivateKey { alias: at.alias().cloned(), key, chain, created_ms }),
                 }
             }
         }

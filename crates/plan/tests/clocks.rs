@@ -8,10 +8,11 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use trustmason_keystore::{Certificate, Fingerprint};
+use trustmason_keystore::{Certificate, Digest, EntryKey};
 use trustmason_plan::clock::{Evidence, TOLERANCE, Validity, Verdict, judge};
 use trustmason_plan::ledger::{
-    Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, Predecessor, RunRecord,
+    Ack, Confirmation, ConfirmationKind, HandOff, Ledger, Moment, PendingRestart, Placed, PlacedKey, Predecessor,
+    RunRecord,
 };
 use trustmason_plan::observed::{Observed, SourceLook, StagedKey, StagedLook, StoreLook};
 use trustmason_plan::run_id::RunId;
@@ -147,7 +148,7 @@ fn ran(id: RunId, started: Timestamp, finished: Timestamp) -> RunRecord {
         finished: Some(finished),
         unclear: BTreeSet::new(),
         journal: None,
-        plan: Fingerprint::of(b"plan"),
+        plan: Digest::of(b"plan"),
         written: 1,
         failed: 0,
         skipped: 0,
@@ -166,7 +167,11 @@ fn ledger(at: &[Timestamp]) -> Ledger {
     let id = |name: &str| IdentityId::new(host(0), name);
     let store = StoreId::new(host(1), "cacerts");
     let placed = Placed { sha256: print(0), rule: "T1".to_owned(), run: world::run(), at: at[0] };
-    ledger.placed.entry(store.clone()).or_default().insert("h0.acme.example_wsm".to_owned(), placed);
+    ledger
+        .placed
+        .entry(store.clone())
+        .or_default()
+        .insert(PlacedKey::from(&EntryKey::Alias("h0.acme.example_wsm".into())), placed);
     let gone =
         Predecessor { identity: id("wsm"), replaced_by: print(0), run: Some(world::run()), at: at[1], staged: true };
     ledger.predecessors.insert(pool().expired[0].print(), gone);
@@ -178,7 +183,7 @@ fn ledger(at: &[Timestamp]) -> Ledger {
         gone: [].into(),
         mirror: None,
     };
-    let pack = HandOff { pack: Fingerprint::of(b"pack"), written: at[3], confirmed: Some(confirmed), replaces: None };
+    let pack = HandOff { pack: Digest::of(b"pack"), written: at[3], confirmed: Some(confirmed), replaces: None };
     ledger.handoffs.insert(HandOffTarget::Store(StoreId::new(host(1), "keystore")), pack);
     let pending = PendingRestart { since: at[4], run: Some(world::run()) };
     ledger.restarts.insert(ServiceId::new(host(0), "wsm"), pending);

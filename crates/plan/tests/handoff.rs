@@ -5,7 +5,7 @@ use crate::world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
+use trustmason_keystore::{Digest, Fingerprint, Interner, Store, Unlock, thumbprint};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
@@ -60,7 +60,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
         .enumerate()
         .map(|(i, p)| (format!("{i}.pem"), pack::pem(&p.certificate).into_bytes()))
         .collect::<Vec<_>>();
-    let digest = Fingerprint::of(format!("{files:?}").as_bytes());
+    let digest = Digest::of(format!("{files:?}").as_bytes());
     let store = Store::open_directory(files, &Interner::new()).unwrap();
     let mut observed = world.look();
     observed.stores.insert(
@@ -96,13 +96,7 @@ fn verdicts(plan: &Plan, id: &StoreId) -> Vec<EdgeVerdict> {
     plan.edges.iter().filter(|e| e.store == *id).map(|e| e.verdict.clone()).collect()
 }
 
-fn confirm(
-    world: &mut World,
-    id: &StoreId,
-    kind: ConfirmationKind,
-    holds: &[&world::Pair],
-    mirror: Option<Fingerprint>,
-) {
+fn confirm(world: &mut World, id: &StoreId, kind: ConfirmationKind, holds: &[&world::Pair], mirror: Option<Digest>) {
     let holds: BTreeSet<Fingerprint> = holds.iter().map(|p| p.print()).collect();
     let hand_off = HandOff {
         pack: pack_digest(&holds, []),

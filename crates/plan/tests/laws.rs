@@ -6,14 +6,14 @@ use crate::world;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use trustmason_keystore::{Certificate, Entry, EntryKind, Fingerprint, Store};
+use trustmason_keystore::{Certificate, Entry, EntryKey, EntryKind, Fingerprint, Store};
 use trustmason_plan::change::{Deed, DeleteReason};
-use trustmason_plan::ledger::{Placed, Predecessor};
+use trustmason_plan::ledger::{Placed, PlacedKey, Predecessor};
 use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AnchorDef, AuthorityDef, Source, Subject};
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, KeyPlace, Source, Subject};
 use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
 
 /// One certificate of the pool.
@@ -194,7 +194,12 @@ fn world(case: &Case) -> World {
     });
     for (i, alias, pick) in case.placed.iter().cloned().chain(recorded) {
         let placed = Placed { sha256: pick.pair().print(), rule: "T1".to_owned(), run: world::run(), at: now() };
-        world.ledger.placed.entry(StoreId::new(host(i), "cacerts")).or_default().insert(alias, placed);
+        world
+            .ledger
+            .placed
+            .entry(StoreId::new(host(i), "cacerts"))
+            .or_default()
+            .insert(PlacedKey::from(&EntryKey::Alias(alias.into())), placed);
     }
     for (pick, i) in &case.predecessors {
         let predecessor = Predecessor {
@@ -261,11 +266,11 @@ fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
         plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { identity, .. } if identity == id))
     };
     world.topology.identities.values().filter(|def| !anew(&def.id)).any(|def| match &def.source {
-        Source::KeyEntry { store, alias } => {
+        Source::KeyEntry(KeyPlace { store, at }) => {
             !world.unreachable.contains(&store.host)
                 && world.open(store).is_some_and(|open| {
                     let of_key = |entry: &&Entry| {
-                        matches!(entry.kind, EntryKind::PrivateKey { .. }) && entry.alias.as_deref() == Some(alias)
+                        matches!(entry.kind, EntryKind::PrivateKey { .. }) && entry.alias == at.stored()
                     };
                     open.entries()
                         .iter()
@@ -289,7 +294,7 @@ fn may_leave(case: &Case, world: &World, id: &StoreId, certificate: &Certificate
     let distrusted = world.topology.distrust.contains_key(&print);
     // The ledger's word alone takes no public root away.
     let public = world.topology.public_roots.contains(&print);
-    let placed = world.ledger.placed(id, alias, print) && !public;
+    let placed = world.ledger.placed(id, &EntryKey::Alias(alias.into()), print) && !public;
     let predecessor = names(&mut case.predecessors.iter().map(|(pick, _)| *pick)) && !public;
     // The certificate an identity has now may be replaced in this plan.
     let current = names(&mut case.wsm.iter().take(case.hosts).flatten().copied())
@@ -364,7 +369,7 @@ proptest! {
         // Every blocked edge leaves its aliases as they are.
         for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))) {
             let touched = plan.changes.iter().any(|c| {
-                c.store == edge.store && c.alias == edge.alias && !matches!(c.deed, Deed::Delete { .. })
+                c.store == edge.store && c.alias == edge.alias.clone().map(Into::into) && !matches!(c.deed, Deed::Delete { .. })
             });
             prop_assert!(!touched, "{}", edge.id);
         }

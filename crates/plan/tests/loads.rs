@@ -3,7 +3,7 @@
 use crate::world;
 
 use rcgen::CustomExtension;
-use trustmason_keystore::{Edits, Image, JvmJudgement, NewEntry, Protection, Remark, Store};
+use trustmason_keystore::{Edits, Entry, EntryKind, Image, JvmJudgement, NewEntry, Protection, Remark, Store};
 use trustmason_plan::change::Action;
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::observed::StoreLook;
@@ -65,6 +65,28 @@ fn a_store_that_holds_one_is_told_of_and_worked_with() {
     assert!(said[0].1.contains("2.5.29.30"), "{said:?}");
     let store = plan.stores.iter().find(|store| store.id == cacerts()).unwrap();
     assert!(matches!(store.verdict, StoreVerdict::Change(_)), "{:?}", store.verdict);
+}
+
+#[test]
+fn a_key_entry_that_no_jvm_loads_is_not_said_to_leave_by_distrust() {
+    let world = World::new(1);
+    let refused = |id: &StoreId, key: bool| {
+        let mut observed = world.look();
+        let Some(StoreLook::Readable(facts)) = observed.stores.get_mut(id) else { panic!() };
+        let kind = |entry: &&Entry| matches!(entry.kind, EntryKind::PrivateKey { .. }) == key;
+        let entry = facts.entries.iter().find(kind).unwrap();
+        let print = entry.certificates()[0].fingerprint();
+        let (entry, alias, why) = (entry.id, "odd".to_owned(), "its serial number is negative".to_owned());
+        facts.remarks.push(Remark::JvmUnloadable { entry, alias, why });
+        let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, world::now());
+        let store = plan.stores.into_iter().find(|store| store.id == *id).unwrap();
+        let StoreVerdict::Blocked(why) = store.verdict else { panic!("{:?}", store.verdict) };
+        (why.to_string(), print.to_string())
+    };
+    let (trusted, print) = refused(&cacerts(), false);
+    assert!(trusted.contains(&format!("distrust: [{{ sha256: '{print}'")), "{trusted}");
+    let (key, _) = refused(&StoreId::new(host(0), "keystore"), true);
+    assert!(key.contains("no `distrust:` removes it") && !key.contains("sha256"), "{key}");
 }
 
 /// A PKCS#12 store in the place of the first host's `cacerts`.

@@ -128,7 +128,7 @@ impl Estate {
 
 /// The aliases under which certificates of the authority are wanted.
 fn wanted(plan: &Plan) -> BTreeSet<String> {
-    let aliases = plan.edges.iter().filter_map(|edge| edge.alias.clone());
+    let aliases = plan.edges.iter().filter_map(|edge| Some(edge.alias.as_ref()?.to_string()));
     aliases.filter(|alias| alias.starts_with("corp-ca-")).collect()
 }
 

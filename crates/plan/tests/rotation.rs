@@ -63,7 +63,7 @@ fn forecast(plan: &Plan, phase: Phase) -> Vec<String> {
     let of_phase = plan.forecast.iter().filter(|f| f.phase == phase);
     let lines = of_phase.map(|f| {
         let to = f.to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
-        let alias = f.alias.clone().unwrap_or_default();
+        let alias = f.alias.as_deref().unwrap_or_default();
         format!("{} {} {} {} {alias}{to}", f.phase, f.store, f.action.symbol(), f.action)
     });
     sorted(lines.collect())

@@ -143,7 +143,7 @@ const BREAKS: &[Break] = &[
     ("a new key", |p| p.mints.clear(), "a new key of h0.acme.example/wsm"),
     (
         "a key for another store",
-        |p| p.mints.values_mut().for_each(|mint| mint.store = StoreId::new(host(0), "cacerts")),
+        |p| p.mints.values_mut().for_each(|mint| mint.place.store = StoreId::new(host(0), "cacerts")),
         "goes to h0.acme.example/cacerts",
     ),
     (
@@ -185,10 +185,11 @@ const BREAKS: &[Break] = &[
         "a deletion of what an edge holds",
         |p| {
             let change = deleted(p, DeleteReason::Predecessor);
-            let (store, alias) = (change.store.clone(), change.alias.clone());
+            let (store, alias) = (change.store.clone(), change.alias.take());
+            change.alias = alias.as_ref().map(|alias| alias.to_uppercase().into());
             let sha256 = change.before.as_ref().unwrap().sha256;
             let edge = p.edges.iter_mut().find(|edge| edge.store == store).unwrap();
-            edge.alias = alias.map(|alias| alias.to_uppercase());
+            edge.alias = alias.map(|alias| alias.fold());
             edge.sha256 = Some(sha256);
             edge.verdict = EdgeVerdict::Held;
         },

@@ -16,7 +16,7 @@ pub(crate) use options::{Expected, Options, Setting};
 
 use crate::estate::{PlacementSpec, ProfileRef, SecretSpec, Spec};
 use crate::fault::{At, Faults, Place, Source};
-use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
 
 /// The profiles that come with the program, by name.
 const BUILTIN: [(&str, &str); 6] = [
@@ -210,8 +210,8 @@ pub(crate) enum Spot {
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) origin: Origin,
-    /// Store and alias of its key entry.
-    pub(crate) entry: Option<(String, String)>,
+    /// Its store, and which key of that it is.
+    pub(crate) entry: Option<(String, KeyAt)>,
     pub(crate) exported_as: Vec<String>,
     pub(crate) served_at: Option<u16>,
     pub(crate) constraints: Constraints,

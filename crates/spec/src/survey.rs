@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use trustmason_keystore::Alias;
+
 use crate::name::{Fqdn, IdentityId, StoreId};
 use crate::topology::{
-    Access, AuthorityDef, Host, HostPath, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology, Write,
+    Access, AuthorityDef, Host, HostPath, KeyPlace, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology,
+    Write,
 };
 
 /// Everything one run looks at, in a stable order.
@@ -29,8 +32,9 @@ pub enum Look {
     Store {
         /// The store.
         store: StoreDef,
-        /// Aliases (lower case) of private key entries whose key must be seen to open with the store's password.
-        keys: Vec<String>,
+        /// Aliases of private key entries whose key must be seen to open with the store's password. The one key of a store
+        /// without aliases is tried anyway.
+        keys: Vec<Alias>,
     },
     /// A store of the system itself; no other machine's than this one's can be opened.
     System {
@@ -121,7 +125,7 @@ impl Survey {
         }
         looks.extend(topology.identities.values().filter_map(|identity| {
             let at = match &identity.source {
-                Source::KeyEntry { .. } => return None,
+                Source::KeyEntry(_) => return None,
                 Source::Exported { names } => {
                     CertificateAt::Named { folder: topology.certificates_dir.clone(), names: names.clone() }
                 }
@@ -156,7 +160,7 @@ impl Survey {
             }
         }
         for identity in topology.identities.values() {
-            if let (Source::KeyEntry { store, .. }, Write::Direct) = (&identity.source, identity.write) {
+            if let (Source::KeyEntry(KeyPlace { store, .. }), Write::Direct) = (&identity.source, identity.write) {
                 let password = topology.stores.get(store).and_then(|store| store.password.clone());
                 looks.push(Look::Staging { identity: identity.id.clone(), password });
             }
@@ -167,13 +171,13 @@ impl Survey {
 }
 
 /// The aliases of the private key entries that identities have in a store, sorted.
-fn keys(topology: &Topology, id: &StoreId) -> Vec<String> {
-    let mut keys: Vec<String> = topology
+fn keys(topology: &Topology, id: &StoreId) -> Vec<Alias> {
+    let mut keys: Vec<Alias> = topology
         .identities
         .values()
         .filter_map(|identity| match &identity.source {
-            Source::KeyEntry { store, alias } if store == id => Some(alias.clone()),
-            Source::KeyEntry { .. } | Source::Exported { .. } | Source::File(_) => None,
+            Source::KeyEntry(place) if place.store == *id => place.at.alias().cloned(),
+            Source::KeyEntry(_) | Source::Exported { .. } | Source::File(_) => None,
         })
         .collect();
     keys.sort();

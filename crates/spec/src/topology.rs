@@ -2,6 +2,7 @@
 //! here is plain data made from the spec and the profiles; nothing was looked at yet.
 
 mod access;
+mod key;
 mod options;
 mod path;
 mod variable;
@@ -9,9 +10,10 @@ mod variable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use trustmason_keystore::{Fingerprint, Password};
+use trustmason_keystore::{Alias, Fingerprint, Password};
 
 pub use access::{Access, Disks, DriveName, Drives};
+pub use key::{KeyAt, KeyPlace};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 pub use path::HostPath;
 pub use variable::PathVariable;
@@ -303,12 +305,7 @@ pub struct IdentityDef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The private key entry of the subject's own store.
-    KeyEntry {
-        /// The store.
-        store: StoreId,
-        /// The alias, lower case; empty where the store has no aliases.
-        alias: String,
-    },
+    KeyEntry(KeyPlace),
     /// A file exported by hand into `certificates_dir`, under one of these names (any case).
     Exported {
         /// The names.
@@ -316,20 +313,6 @@ pub enum Source {
     },
     /// A file the spec names.
     File(PathBuf),
-}
-
-impl Source {
-    /// The place, for people: `the key entry wsm_certificate in cvp1.acme.example/keystore`.
-    #[must_use]
-    pub fn key_entry(store: &StoreId, alias: &str) -> String {
-        if alias.is_empty() { format!("the key of {store}") } else { format!("the key entry `{alias}` in {store}") }
-    }
-
-    /// The same as a path: `cvp1.acme.example/keystore/wsm_certificate`.
-    #[must_use]
-    pub fn key_path(store: &StoreId, alias: &str) -> String {
-        if alias.is_empty() { store.to_string() } else { format!("{store}/{alias}") }
-    }
 }
 
 /// What a role demands of an identity's certificate.
@@ -456,10 +439,10 @@ pub struct Edge {
     pub subject: Subject,
     /// What of the subject must be in the store.
     pub anchor: Anchor,
-    /// The alias it has there, lower case; `None` where the store knows none.
-    pub alias: Option<String>,
-    /// Aliases it had by older documents, lower case.
-    pub was: Vec<String>,
+    /// The alias it has there; `None` where the store knows none.
+    pub alias: Option<Alias>,
+    /// Aliases it had by older documents.
+    pub was: Vec<Alias>,
     /// The rule that wants it.
     pub rule: RuleId,
     /// What it is for.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use trustmason_keystore::Alias;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
     Access, Anchor, Disks, Drives, Issuer, KeyKind, Place, Rotation, SecretSource, ServiceDef, SignatureHash, Source,
@@ -39,8 +40,9 @@ fn shown(store: &StoreDef) -> &str {
 
 /// `alias <- rule` of every edge of a store.
 fn edges(topology: &Topology, id: &str) -> Vec<String> {
-    let of =
-        |e: &trustmason_spec::topology::Edge| format!("{} {} {}", e.alias.as_deref().unwrap_or("-"), e.subject, e.rule);
+    let of = |e: &trustmason_spec::topology::Edge| {
+        format!("{} {} {}", e.alias.as_ref().map_or("-", Alias::as_str), e.subject, e.rule)
+    };
     topology.edges.iter().filter(|e| e.store.to_string() == id).map(of).collect()
 }
 
@@ -210,7 +212,7 @@ hosts:
     assert!(shown(store(&topology, "old.x.example/cacerts")).ends_with(r"jre1.8.0_221\lib\security\cacerts"));
     assert!(edges(&topology, "cvp.x.example/keystore").iter().all(|e| e.ends_with("pcce-12.5/T11")));
     let edge = topology.edges.iter().find(|e| e.rule.as_str() == "pcce-12.6/T1").unwrap();
-    assert_eq!(edge.was, ["cvp.x.example"]);
+    assert_eq!(edge.was, ["cvp.x.example".into()]);
     assert_eq!(topology.profiles, ["pcce-12.6", "pcce-12.5", "cisco-base"]);
     assert_eq!(topology.hosts[&Fqdn::parse("cvp.x.example").unwrap()].profile, "pcce-12.6");
     let wsm = &topology.identities[&IdentityId::parse("cvp.x.example/wsm").unwrap()];
@@ -250,12 +252,12 @@ trust:
     assert_eq!(mine.len(), 4);
     let root = mine.iter().find(|e| e.id == "a.x.example/cacerts <- certificate corp-root").unwrap();
     assert_eq!(
-        (root.alias.as_deref(), root.anchor, root.rule.as_str()),
+        (root.alias.as_ref().map(Alias::as_str), root.anchor, root.rule.as_str()),
         (Some("corp-root"), Anchor::Leaf, "spec/trust/1")
     );
-    assert_eq!(root.was, ["root"]);
+    assert_eq!(root.was, ["root".into()]);
     let gadget = mine.iter().find(|e| e.store.name == "tomcat-trust").unwrap();
-    assert_eq!((gadget.alias.as_deref(), gadget.rule.as_str()), (None, "spec/trust/2"));
+    assert_eq!((gadget.alias.as_ref(), gadget.rule.as_str()), (None, "spec/trust/2"));
     assert!(edges(&topology, "c.x.example/keystore").contains(&"f f.x.example/tomcat spec/trust/3".to_owned()));
     assert_eq!(topology.anchors["corp-root"].file, PathBuf::from("/estate/ca/root.pem"));
 }
@@ -284,8 +286,8 @@ fn roles_on_one_host_merge_and_so_do_their_edges() {
         topology("\nhosts: { a.x.example: { role: [ads, rogger] }, b.x.example: { role: [ads, rogger] } }\n");
     assert_eq!(topology.stores.len(), 2);
     let edge = topology.edges.iter().find(|e| e.id == "a.x.example/cacerts <- b.x.example/iis").unwrap();
-    assert_eq!((edge.rule.as_str(), edge.alias.as_deref()), ("pcce-12.5/T3", Some("b.x.example_iis")));
-    assert_eq!(edge.was, ["b.x.example"]);
+    assert_eq!((edge.rule.as_str(), &edge.alias), ("pcce-12.5/T3", &Some("b.x.example_iis".into())));
+    assert_eq!(edge.was, ["b.x.example".into()]);
     let iis = &topology.identities[&IdentityId::parse("a.x.example/iis").unwrap()];
     assert_eq!(iis.source, Source::Exported { names: vec!["ADSa.cer".to_owned(), "ICMa.cer".to_owned()] });
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use trustmason_keystore::Alias;
 use trustmason_spec::profile::{self, LoadedProfile};
 use trustmason_spec::topology::{OptionsAt, Topology, Wanted};
 use trustmason_spec::{Faults, ProfileRef, parse, resolve};
@@ -61,7 +62,7 @@ fn ones_own_profile_replaces_what_it_names() {
     ))
     .unwrap_or_else(|faults| panic!("{faults}"));
     let edge = topology.edges.iter().find(|e| e.rule.as_str() == "mine/T11").unwrap();
-    assert_eq!(edge.alias.as_deref(), Some("aw_a"));
+    assert_eq!(edge.alias, Some("aw_a".into()));
     assert!(topology.edges.iter().any(|e| e.rule.as_str() == "pcce-12.5/T1"));
     assert_eq!(topology.profiles, ["mine", "pcce-12.5", "cisco-base"]);
 }
@@ -181,7 +182,7 @@ fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
         .filter(|edge| !edge.rule.as_str().starts_with("pcce"))
         .map(|edge| {
             let short = edge.id.replace(".x.example", "");
-            format!("{} {short} {}", edge.rule.as_str(), edge.alias.as_deref().unwrap_or("-"))
+            format!("{} {short} {}", edge.rule.as_str(), edge.alias.as_ref().map_or("-", Alias::as_str))
         })
         .collect();
     assert_eq!(

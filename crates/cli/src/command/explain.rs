@@ -1,5 +1,6 @@
 //! `explain`: why an entry is wanted, by which rule, from which document.
 
+use trustmason_keystore::Alias;
 use trustmason_plan::shell::Command;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::Topology;
@@ -87,7 +88,7 @@ impl Target {
                     .edges
                     .iter()
                     .filter(|e| e.store == store.id)
-                    .filter_map(|e| e.alias.as_deref())
+                    .filter_map(|e| e.alias.as_ref().map(Alias::as_str))
                     .collect();
                 let hint = did_you_mean(alias, known.into_iter());
                 Stop::refused(format!(

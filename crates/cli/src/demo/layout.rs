@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::{Span, Timestamp};
 use rand_core::{TryRng as _, UnwrapErr};
 use trustmason_host::volume::Volumes;
-use trustmason_keystore::{Certificate, Edits, Format, Image, NewEntry, NewKey, Password, Store};
+use trustmason_keystore::{Alias, Certificate, Edits, Format, Image, NewEntry, NewKey, Password, Store};
 use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
@@ -140,16 +140,16 @@ impl<'a> Layout<'a> {
         let mut add = Vec::new();
         if def.vendor_entries {
             for (n, root) in self.roots.iter().enumerate() {
-                add.push(trusted(format!("demoroot{:03}", n + 1), &root.certificate, installed));
+                add.push(trusted(format!("demoroot{:03}", n + 1).into(), &root.certificate, installed));
             }
         }
         for (id, made) in &self.identities {
             let identity = self.topology.identities.get(id).map(|d| &d.source);
-            if let Some(Source::KeyEntry { store, alias }) = identity
-                && *store == def.id
+            if let Some(Source::KeyEntry(place)) = identity
+                && place.store == def.id
             {
                 add.push(NewEntry::PrivateKey {
-                    alias: Some(alias.as_str().into()),
+                    alias: place.at.alias().cloned(),
                     key: NewKey::Plain(made.key.clone()),
                     chain: vec![Arc::clone(&made.certificate)],
                     created_ms: installed,
@@ -162,9 +162,9 @@ impl<'a> Layout<'a> {
             }
         }
         for sin in SINS {
-            let (store, name, alias) = match sin {
-                Sin::Leftover { store, host } => (store, *host, format!("{host}.{DOMAIN}")),
-                Sin::Stranger { store, alias, .. } => (store, *alias, (*alias).to_owned()),
+            let (store, name, alias): (_, _, Alias) = match sin {
+                Sin::Leftover { store, host } => (store, *host, format!("{host}.{DOMAIN}").into()),
+                Sin::Stranger { store, alias, .. } => (store, *alias, (*alias).into()),
                 Sin::ShortName { .. }
                 | Sin::Ending { .. }
                 | Sin::Missing { .. }
@@ -188,7 +188,7 @@ impl<'a> Layout<'a> {
     }
 
     /// The entry an edge has before the demo begins.
-    fn entry(&self, edge: &Edge) -> Option<(String, &Arc<Certificate>)> {
+    fn entry(&self, edge: &Edge) -> Option<(Alias, &Arc<Certificate>)> {
         let Subject::Identity(id) = &edge.subject else { return None };
         let mut alias = edge.alias.clone()?;
         let mut made = self.identities.get(id)?;
@@ -199,7 +199,7 @@ impl<'a> Layout<'a> {
                     made = self.older.get(id)?;
                 }
                 Sin::OlderAlias { store, subject, alias: older } if is_store(&edge.store, store) && is(id, subject) => {
-                    alias = (*older).to_owned();
+                    alias = (*older).into();
                 }
                 _ => {}
             }
@@ -264,8 +264,8 @@ fn random_password() -> Result<Zeroizing<String>, DemoError> {
     Ok(Zeroizing::new(bytes.iter().map(|b| format!("{b:02x}")).collect()))
 }
 
-fn trusted(alias: String, certificate: &Arc<Certificate>, created_ms: i64) -> NewEntry {
-    NewEntry::Trusted { alias: Some(alias.into()), certificate: Arc::clone(certificate), created_ms }
+fn trusted(alias: Alias, certificate: &Arc<Certificate>, created_ms: i64) -> NewEntry {
+    NewEntry::Trusted { alias: Some(alias), certificate: Arc::clone(certificate), created_ms }
 }
 
 /// Whether an identity is the one a sin means by `host/name`.

@@ -448,7 +448,7 @@ fn change_document(change: &Change, outcomes: &Outcomes) -> ChangeDocument {
     ChangeDocument {
         id: change.id.0,
         store: change.store.to_string(),
-        alias: change.alias.clone(),
+        alias: change.alias.clone().map(String::from),
         action: change.deed.action(),
         outcome: end,
         sha256: made.map(|c| c.fingerprint().to_string()),

@@ -1,6 +1,6 @@
 //! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
 
-use trustmason_keystore::{CertificateSlot, Entry, EntryKind, fold_alias};
+use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind, StoredAlias};
 use trustmason_plan::change::{Change, Deed, Phase};
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::outline::{
@@ -8,7 +8,9 @@ use trustmason_plan::outline::{
 };
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
-use trustmason_spec::topology::{Anchor, Edge, IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
+use trustmason_spec::topology::{
+    Anchor, Edge, IdentityDef, Issuer, KeyPlace, Place, Source, StoreDef, Subject, Topology, Write,
+};
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
 
@@ -38,8 +40,10 @@ impl<'a> Case<'a> {
 
     /// What later phases of rotations do with an alias of a store: with the entry there now, or with the one that gets it.
     fn foretold(self, store: &'a StoreId, alias: Option<&'a str>) -> impl Iterator<Item = &'a Forecast> {
-        let concerns =
-            move |one: &&Forecast| [&one.alias, &one.to].into_iter().flatten().any(|a| Some(a.as_str()) == alias);
+        let concerns = move |one: &&Forecast| {
+            let names = [one.alias.as_deref(), one.to.as_ref().map(Alias::as_str)];
+            names.into_iter().flatten().any(|name| Some(name) == alias)
+        };
         self.plan.forecast.iter().filter(move |one| one.store == *store).filter(concerns)
     }
 
@@ -148,7 +152,7 @@ fn state(view: &StoreView) -> String {
 }
 
 fn edge_line(out: &mut String, case: Case<'_>, edge: &Edge) {
-    let name = edge.alias.as_deref().map_or_else(|| edge.subject.to_string(), escape);
+    let name = edge.alias.as_ref().map_or_else(|| edge.subject.to_string(), |alias| escape(alias.as_str()));
     line!(
         out,
         "  {}  {}  {}",
@@ -170,12 +174,6 @@ fn verdict_word(view: Option<&EdgeView>) -> String {
     paint(style, format!("{word:<10}")).to_string()
 }
 
-/// Where a key is; the one of a pair has no alias.
-fn key_entry(store: &StoreId, alias: &str) -> String {
-    let alias = if alias.is_empty() { String::new() } else { escape(alias) };
-    Source::key_entry(store, &alias)
-}
-
 /// A host's own certificate.
 pub(crate) fn identity(case: Case<'_>, def: &IdentityDef) -> String {
     let mut out = String::new();
@@ -188,7 +186,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
     line!(out, "  rule      {}", def.rule);
     line!(out, "  source    {}", escape(&def.source_document));
     let from = match &def.source {
-        Source::KeyEntry { store, alias } => key_entry(store, alias),
+        Source::KeyEntry(place) => escape(&place.to_string()),
         Source::Exported { names } => {
             format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
         }
@@ -263,14 +261,9 @@ fn change_line(out: &mut String, change: &Change) {
 
 /// One alias of a store, or one subject of a store that has no aliases; `None` if nobody wants it and nothing is there.
 pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String> {
-    let folded = fold_alias(name);
-    let same = |alias: &str| fold_alias(alias) == folded;
-    let edges: Vec<&Edge> = case
-        .edges_into(&def.id)
-        .filter(|e| {
-            e.alias.as_deref().is_some_and(same) || e.was.iter().any(|w| same(w)) || e.subject.to_string() == name
-        })
-        .collect();
+    let asked = Alias::of(name);
+    let meant = |e: &&Edge| e.alias.as_ref() == Some(&asked) || e.was.contains(&asked);
+    let edges: Vec<&Edge> = case.edges_into(&def.id).filter(|e| meant(e) || e.subject.to_string() == name).collect();
     let mut out = String::new();
     for edge in &edges {
         if !out.is_empty() {
@@ -278,14 +271,12 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
         }
         edge_text(&mut out, case, def, edge);
     }
-    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.alias.as_deref().is_some_and(same)).collect();
+    let is_asked = |stored: &StoredAlias| stored.folds_to(&asked);
+    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.alias.as_ref().is_some_and(is_asked)).collect();
     if edges.is_empty() {
-        let identity = case
-            .topology
-            .identities
-            .values()
-            .find(|i| matches!(&i.source, Source::KeyEntry { store, alias } if *store == def.id && same(alias)));
-        let meant = |e: &&Edge| e.alias.as_deref().is_some_and(same) || e.was.iter().any(|w| same(w));
+        let own = |place: &KeyPlace| place.store == def.id && place.at.alias() == Some(&asked);
+        let mut identities = case.topology.identities.values();
+        let identity = identities.find(|i| matches!(&i.source, Source::KeyEntry(place) if own(place)));
         let through: Vec<&Edge> = case.written.edges.iter().filter(|e| e.store == def.id).filter(meant).collect();
         for edge in &through {
             issuers_text(&mut out, case, edge);
@@ -310,7 +301,7 @@ fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
     subject(out, case, &edge.subject);
     let chain = case.edges_into(&edge.store).filter(|e| e.anchor == Anchor::Chain);
     for issuer in chain.filter(|e| e.rule == edge.rule || e.why.contains(&edge.subject.to_string())) {
-        let alias = issuer.alias.as_deref().map_or_else(String::new, |alias| format!(" as {}", escape(alias)));
+        let alias = issuer.alias.as_ref().map_or_else(String::new, |alias| format!(" as {}", escape(alias.as_str())));
         line!(
             out,
             "  issuer    {}{alias}: {}",
@@ -324,9 +315,9 @@ fn issuers_text(out: &mut String, case: Case<'_>, edge: &Edge) {
 fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
     line!(out, "{}", paint(BOLD, format!("{} should trust {}", edge.store, edge.subject)));
     if let Some(alias) = &edge.alias {
-        let was: Vec<String> = edge.was.iter().map(|w| escape(w)).collect();
+        let was: Vec<String> = edge.was.iter().map(|was| escape(was.as_str())).collect();
         let older = if was.is_empty() { String::new() } else { format!("  (older documents: {})", was.join(", ")) };
-        line!(out, "  alias     {}{older}", escape(alias));
+        line!(out, "  alias     {}{older}", escape(alias.as_str()));
     }
     line!(out, "  rule      {}", edge.rule);
     line!(out, "  why       {}", escape(&edge.why));
@@ -347,7 +338,7 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         None => "not judged".to_owned(),
     };
     line!(out, "  verdict   {}{verdict}", verdict_word(view));
-    for one in case.foretold(&def.id, edge.alias.as_deref()) {
+    for one in case.foretold(&def.id, edge.alias.as_ref().map(Alias::as_str)) {
         later(out, one);
     }
     let wanted = view.and_then(|v| v.sha256);
@@ -355,11 +346,8 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         .entries(&def.id)
         .iter()
         .filter(|e| {
-            let by_alias = e.alias.as_deref().is_some_and(|a| {
-                let folded = fold_alias(a);
-                edge.alias.as_deref().is_some_and(|w| fold_alias(w) == folded)
-                    || edge.was.iter().any(|w| fold_alias(w) == folded)
-            });
+            let mut names = edge.alias.iter().chain(&edge.was);
+            let by_alias = e.alias.as_ref().is_some_and(|stored| names.any(|name| stored.folds_to(name)));
             let by_print = wanted.is_some_and(|w| e.certificates().iter().any(|s| s.fingerprint() == w));
             by_alias || by_print
         })
@@ -377,7 +365,7 @@ fn subject(out: &mut String, case: Case<'_>, subject: &Subject) {
         Subject::Identity(id) => {
             let Some(def) = case.topology.identities.get(id) else { return };
             let from = match &def.source {
-                Source::KeyEntry { store, alias } => key_entry(store, alias),
+                Source::KeyEntry(place) => escape(&place.to_string()),
                 Source::Exported { names } => {
                     format!("{} in {}", names.join(" or "), case.topology.certificates_dir.display())
                 }
@@ -409,12 +397,8 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
     for entry in held {
         let name = entry.alias.as_deref().map_or_else(String::new, escape);
         let rotation: Vec<&Forecast> = case.foretold(&def.id, entry.alias.as_deref()).collect();
-        let changes: Vec<&Change> = case
-            .plan
-            .changes
-            .iter()
-            .filter(|c| c.store == def.id && c.alias.as_deref() == entry.alias.as_deref())
-            .collect();
+        let changes: Vec<&Change> =
+            case.plan.changes.iter().filter(|c| c.store == def.id && c.alias == entry.alias).collect();
         let moves = changes.iter().any(|c| matches!(c.deed, Deed::Rename { .. }));
         let why = match rotation.first() {
             Some(one) => format!("for the rotation of {}", one.identity),
@@ -429,9 +413,12 @@ fn unwanted(out: &mut String, case: Case<'_>, def: &StoreDef, held: &[&Entry]) {
         for change in &changes {
             change_line(out, change);
         }
-        for finding in case.plan.findings.iter().filter(|f| {
-            f.store.as_ref() == Some(&def.id) && f.alias.as_deref() == entry.alias.as_deref() && f.change.is_none()
-        }) {
+        for finding in case
+            .plan
+            .findings
+            .iter()
+            .filter(|f| f.store.as_ref() == Some(&def.id) && f.alias == entry.alias && f.change.is_none())
+        {
             line!(out, "  {}", super::finding(finding));
         }
         if changes.is_empty() && rotation.is_empty() {

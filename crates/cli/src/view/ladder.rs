@@ -126,7 +126,7 @@ fn forecast(one: &Forecast) -> String {
 /// What a later change does to its entry.
 pub(crate) fn deed(one: &Forecast) -> String {
     let alias = one.alias.as_deref().map(escape).unwrap_or_default();
-    let to = one.to.as_deref().map(|to| format!(" to {}", escape(to))).unwrap_or_default();
+    let to = one.to.as_ref().map(|to| format!(" to {}", escape(to.as_str()))).unwrap_or_default();
     let action = one.action;
     format!("{} {action} {alias}{to}", paint(style(action), action.symbol()))
 }

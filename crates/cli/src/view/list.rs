@@ -163,7 +163,7 @@ fn findings(listing: &Listing) -> Vec<(String, Option<String>, String)> {
             continue;
         }
         let (finding, alias, message) = match trustmason_plan::lint::remark(remark, &listing.entries) {
-            Some((kind, alias, message)) => (kind.as_str().to_owned(), alias, message),
+            Some((kind, alias, message)) => (kind.as_str().to_owned(), alias.map(String::from), message),
             None => {
                 let entry = remark.entry().and_then(|id| listing.entries.iter().find(|e| e.id == id));
                 ("remark".to_owned(), entry.and_then(|e| e.alias.clone()).map(String::from), remark.to_string())

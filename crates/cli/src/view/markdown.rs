@@ -98,7 +98,7 @@ impl Ticket<'_> {
                 let after = match &change.after {
                     After::Known(view) => certificate(view),
                     After::Minted { subject } => inline![text(subject), " (known after apply)"],
-                    After::Alias(alias) => inline!["alias ", code(alias)],
+                    After::Alias(alias) => inline!["alias ", code(alias.as_str())],
                     After::Gone => "removed".into(),
                 };
                 page.row([
@@ -207,7 +207,7 @@ impl Ticket<'_> {
         for phase in [Phase::Extend, Phase::Install, Phase::Withdraw] {
             for one in plan.forecast.iter().filter(|f| f.phase == phase) {
                 let alias = one.alias.as_ref().map(|alias| inline![" ", code(alias)]).unwrap_or_default();
-                let to = one.to.as_ref().map(|to| inline![" to ", code(to)]).unwrap_or_default();
+                let to = one.to.as_ref().map(|to| inline![" to ", code(to.as_str())]).unwrap_or_default();
                 page.item(inline![
                     text(phase),
                     ": ",

@@ -271,7 +271,7 @@ fn store_line(out: &mut String, view: &StoreView) {
 fn blocked_edges(out: &mut String, edges: &[&EdgeView], said: &mut BTreeSet<String>) {
     for edge in edges {
         let EdgeVerdict::Blocked(why) = &edge.verdict else { continue };
-        let name = edge.alias.as_deref().map_or_else(|| edge.subject.clone(), escape);
+        let name = edge.alias.as_ref().map_or_else(|| edge.subject.clone(), |alias| escape(alias.as_str()));
         let text = if mention(said, why) { why.to_string() } else { "as said above".to_owned() };
         line!(out, "    {} {name} is blocked ({}): {text}", paint(BAD, "!"), why.finding());
         line!(

@@ -15,7 +15,7 @@ use trustmason_keystore::{
     serialised_element,
 };
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, SecretSource, Source, StoreDef, Topology};
+use trustmason_spec::topology::{DeclaredFormat, HostPath, KeyAt, Place, SecretSource, Source, StoreDef, Topology};
 
 use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
 use super::names::Names;
@@ -100,12 +100,12 @@ impl<'a> Disk<'a> {
     pub fn learn_new(&mut self) -> Result<(), String> {
         self.names.learn_today();
         for (id, identity) in &self.topology()?.identities {
-            let Source::KeyEntry { store, alias } = &identity.source else { continue };
-            for known in self.stores.values().filter(|known| known.def.id == *store) {
+            let Source::KeyEntry(place) = &identity.source else { continue };
+            for known in self.stores.values().filter(|known| known.def.id == place.store) {
                 let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, known.def.format.as_str());
                 let staged = read_file(&self.path(&name), &known.topology, &known.def);
                 for store in [staged, open(known)].into_iter().filter_map(|opened| opened.ok().flatten()) {
-                    if let Some(certificate) = leaf(&store, alias) {
+                    if let Some(certificate) = leaf(&store, &place.at) {
                         self.names.learn_new(&id.to_string(), &certificate);
                     }
                 }
@@ -379,9 +379,8 @@ fn password(topology: &Topology, def: &StoreDef, make: bool) -> Result<Option<Pa
 }
 
 /// The certificate beside a key.
-fn leaf(store: &Store, alias: &str) -> Option<Arc<trustmason_keystore::Certificate>> {
-    let named = |of: Option<&str>| of == Some(alias) || store.format() == Format::PemPair;
-    let entry = store.entries().iter().find(|entry| named(entry.alias.as_deref()))?;
+fn leaf(store: &Store, at: &KeyAt) -> Option<Arc<trustmason_keystore::Certificate>> {
+    let entry = store.entries().iter().find(|entry| entry.alias == at.stored())?;
     entry.certificates().first()?.certificate().cloned()
 }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use trustmason_keystore::{
-    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock, fold_alias,
+    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
@@ -193,17 +193,17 @@ impl Estate {
                 Place::File(path) => {
                     let mut add: Vec<NewEntry> = trusted
                         .map(|(alias, _, der)| NewEntry::Trusted {
-                            alias: alias.map(Alias::from),
+                            alias,
                             certificate: parsed(der),
                             created_ms: INSTALLED,
                         })
                         .collect();
                     for (id, identity) in &self.topology.identities {
-                        if let Source::KeyEntry { store, alias } = &identity.source
-                            && *store == def.id
+                        if let Source::KeyEntry(place) = &identity.source
+                            && place.store == def.id
                         {
                             add.push(NewEntry::PrivateKey {
-                                alias: Some(alias.as_str().into()),
+                                alias: place.at.alias().cloned(),
                                 key: new_key(def.format, key_of(id.host.as_str())),
                                 chain: vec![parsed(&self.certificates[id])],
                                 created_ms: INSTALLED,
@@ -301,7 +301,7 @@ impl Estate {
     /// The aliases of a store, in lower case.
     pub fn aliases(&self, short: &str) -> Vec<String> {
         let store = self.open(short);
-        store.entries().iter().filter_map(|e| e.alias.as_deref()).map(|a| fold_alias(a).to_string()).collect()
+        store.entries().iter().filter_map(|e| Some(e.alias.as_ref()?.fold().to_string())).collect()
     }
 
     pub fn path(&self, below: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Rounds: a plan is carried out, what has a command is restarted, and the next phase follows as long as it was foretold by the
 //! plan that a person approved and nothing waits for somebody.
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::outline::{Forecast, Options, Plan};
 use trustmason_plan::wire::Document;
 
@@ -145,7 +145,7 @@ impl Reconciler<'_> {
         let text = Document::of(plan, self.tool_version).text()?;
         let request = Request {
             plan,
-            digest: Fingerprint::of(text.as_bytes()),
+            digest: Digest::of(text.as_bytes()),
             topology: self.declared.topology,
             observed: &sight.observed,
             ledger: &sight.ledger,

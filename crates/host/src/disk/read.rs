@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry, File, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 
 use super::error::if_there;
 use super::limit::{MOST_IN_FOLDER, MOST_NAMES};
@@ -46,8 +46,8 @@ pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskE
 ///
 /// # Errors
 /// That it is there and could not be read; as [`read`].
-pub fn digest_if_there(path: &Path) -> Result<Option<Fingerprint>, DiskError> {
-    Ok(read_if_there(path, Limit::Store)?.map(|bytes| Fingerprint::of(&bytes)))
+pub fn digest_if_there(path: &Path) -> Result<Option<Digest>, DiskError> {
+    Ok(read_if_there(path, Limit::Store)?.map(|bytes| Digest::of(&bytes)))
 }
 
 /// Reads the files of a folder, sorted by name; folders inside it and our own temporary files are passed over.
@@ -211,15 +211,15 @@ pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
 }
 
 /// One digest for a folder: over the names and the digests of its files.
-pub fn folder_digest(files: &[(String, Vec<u8>)]) -> Fingerprint {
+pub fn folder_digest(files: &[(String, Vec<u8>)]) -> Digest {
     let mut text = String::new();
     for (name, bytes) in files {
         text.push_str(name);
         text.push('\0');
-        text.push_str(&Fingerprint::of(bytes).to_string());
+        text.push_str(&Digest::of(bytes).to_string());
         text.push('\n');
     }
-    Fingerprint::of(text.as_bytes())
+    Digest::of(text.as_bytes())
 }
 
 #[cfg(test)]

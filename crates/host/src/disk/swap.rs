@@ -15,7 +15,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 
 use super::temporary::{aside, temporary};
 use super::{Attributes, Disk, DiskError, Limit, Owner, Step, length};
@@ -28,11 +28,11 @@ pub enum Over {
     /// Nothing: a file made meanwhile stays.
     Nothing,
     /// A file with this digest: another is put back.
-    File(Fingerprint),
+    File(Digest),
 }
 
-impl From<Option<Fingerprint>> for Over {
-    fn from(digest: Option<Fingerprint>) -> Self {
+impl From<Option<Digest>> for Over {
+    fn from(digest: Option<Digest>) -> Self {
         digest.map_or(Self::Nothing, Self::File)
     }
 }
@@ -126,7 +126,7 @@ impl Disk {
     ///
     /// # Errors
     /// As for [`Disk::replace`].
-    pub fn withdraw(&self, target: &Path, expected: Fingerprint, run: &str) -> Done {
+    pub fn withdraw(&self, target: &Path, expected: Digest, run: &str) -> Done {
         let aside = temporary(target, run);
         let moved = self.take(Step::Rename, "set aside", target, || rename_new(target, &aside));
         match moved {
@@ -143,7 +143,7 @@ impl Disk {
     }
 
     /// Gives a target the file that a crash left beside it, in the place of the file with this digest.
-    pub(crate) fn give_back(&self, aside: &Path, target: &Path, over: Option<Fingerprint>) -> Done {
+    pub(crate) fn give_back(&self, aside: &Path, target: &Path, over: Option<Digest>) -> Done {
         match over {
             Some(digest) => self.exchange(aside, target, digest, digest_of(aside).map_err(ReplaceError::Before)?)?,
             None => self.name_new(aside, target)?,
@@ -176,7 +176,7 @@ impl Disk {
                 .take(Step::Rename, "replace file", new.target, || rename(temporary, new.target))
                 .map_err(ReplaceError::Before),
             Over::Nothing => self.name_new(temporary, new.target),
-            Over::File(expected) => self.exchange(temporary, new.target, expected, Fingerprint::of(new.bytes)),
+            Over::File(expected) => self.exchange(temporary, new.target, expected, Digest::of(new.bytes)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Disk {
     }
 
     /// Lets two files change names and removes what had stood at the target, if it is the expected one.
-    fn exchange(&self, temporary: &Path, target: &Path, expected: Fingerprint, ours: Fingerprint) -> Done {
+    fn exchange(&self, temporary: &Path, target: &Path, expected: Digest, ours: Digest) -> Done {
         match self.take(Step::Exchange, "replace file", target, || rename_exchange(temporary, target)) {
             Ok(()) => {}
             Err(error) if error.is_unsupported() => return self.displace(temporary, target, expected),
@@ -219,7 +219,7 @@ impl Disk {
 
     /// The same on Windows, in one step: the old file has its second name when the new one has the target's.
     #[cfg(windows)]
-    fn displace(&self, temporary: &Path, target: &Path, expected: Fingerprint) -> Done {
+    fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
         use trustmason_windows::file::{self, ReplaceError as Unreplaced};
         let aside = aside(temporary);
         let mut set_aside = false;
@@ -260,7 +260,7 @@ impl Disk {
     /// The same where files cannot change names: the old file keeps a second name until it was looked at. Whoever gives another
     /// file the target's name between the two steps is not noticed here.
     #[cfg(not(windows))]
-    fn displace(&self, temporary: &Path, target: &Path, expected: Fingerprint) -> Done {
+    fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
         let rename_over = || self.take(Step::Rename, "replace file", target, || rename(temporary, target));
         let aside = aside(temporary);
         match self.take(Step::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
@@ -285,10 +285,10 @@ impl Disk {
     }
 
     /// Whether a file that was set aside is the expected one; why not, if it could not be read.
-    fn is_still(&self, aside: &Path, expected: Fingerprint) -> Result<(), Option<DiskError>> {
+    fn is_still(&self, aside: &Path, expected: Digest) -> Result<(), Option<DiskError>> {
         let read = || super::read::read_whole(aside, Limit::Store);
         let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
-        if Fingerprint::of(&bytes) == expected { Ok(()) } else { Err(None) }
+        if Digest::of(&bytes) == expected { Ok(()) } else { Err(None) }
     }
 
     fn discard(&self, path: &Path) {
@@ -298,8 +298,8 @@ impl Disk {
     }
 }
 
-fn digest_of(path: &Path) -> Result<Fingerprint, DiskError> {
-    super::read(path, Limit::Store).map(|bytes| Fingerprint::of(&bytes))
+fn digest_of(path: &Path) -> Result<Digest, DiskError> {
+    super::read(path, Limit::Store).map(|bytes| Digest::of(&bytes))
 }
 
 /// Says where a file is that could not be put back.

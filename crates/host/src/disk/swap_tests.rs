@@ -31,7 +31,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn replace(disk: &Disk, target: &Path, bytes: &[u8]) -> Result<(), ReplaceError<DiskError>> {
     let owner = fs::metadata(target).map_or(Owner::ours(0o640), |m| Owner::of(&m));
-    let over = fs::read(target).ok().map(|bytes| Fingerprint::of(&bytes)).into();
+    let over = fs::read(target).ok().map(|bytes| Digest::of(&bytes)).into();
     disk.replace(Replacement { target, bytes, limit: Limit::Store, owner, attributes: None, over, run: RUN }, || Ok(()))
 }
 
@@ -59,7 +59,7 @@ fn a_failed_check_leaves_everything_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
-    let (owner, over) = (Owner::ours(0o600), Over::File(Fingerprint::of(b"old")));
+    let (owner, over) = (Owner::ours(0o600), Over::File(Digest::of(b"old")));
     let new =
         Replacement { target: &target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
     let gate = Faulty::where_it(Fault::Device, |_, step, _| step == Step::Create);
@@ -134,7 +134,7 @@ fn at_every_step_the_target_is_old_or_new() {
 
 #[test]
 fn at_every_step_the_target_is_there_or_gone() {
-    campaign(4, |disk, target| disk.withdraw(target, Fingerprint::of(b"old content"), RUN), None);
+    campaign(4, |disk, target| disk.withdraw(target, Digest::of(b"old content"), RUN), None);
 }
 
 /// Somebody else writes the target right before the step in which it changes: in place, or with a new file of that name.
@@ -166,7 +166,7 @@ fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceErr
         }
         Disk::behind(Arc::new(Both(gate)))
     };
-    let over = Over::File(Fingerprint::of(b"old"));
+    let over = Over::File(Digest::of(b"old"));
     let (owner, target) = (Owner::ours(0o600), target.as_path());
     let new = Replacement { target, bytes: b"new", limit: Limit::Store, owner, attributes: None, over, run: RUN };
     (disk.replace(new, || Ok(())), contents(dir.path()))
@@ -228,7 +228,7 @@ fn a_file_changed_meanwhile_is_not_taken_away() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
     fs::write(&target, b"theirs").unwrap();
-    let result = Disk::new().withdraw(&target, Fingerprint::of(b"old"), RUN);
+    let result = Disk::new().withdraw(&target, Digest::of(b"old"), RUN);
     assert!(matches!(result, Err(ReplaceError::Overtaken)), "{result:?}");
     assert_eq!(contents(dir.path()), [b"theirs".to_vec()]);
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use trustmason_keystore::{EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
+use trustmason_keystore::{Digest, EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
 use trustmason_plan::observed::{Keeper, Shelf};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
@@ -144,15 +144,15 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// The digest that a plan is bound to: of every part, in order.
-    pub(crate) fn digest(&self) -> Fingerprint {
+    pub(crate) fn digest(&self) -> Digest {
         let lines = self.parts.iter().map(|(name, part)| format!("{name} {}\n", digest_of(part)));
-        Fingerprint::of(lines.collect::<String>().as_bytes())
+        Digest::of(lines.collect::<String>().as_bytes())
     }
 }
 
 /// The digest of one part.
-pub(crate) fn digest_of(part: &Store) -> Fingerprint {
-    part.listing_digest().unwrap_or_else(|| Fingerprint::of(part.bytes()))
+pub(crate) fn digest_of(part: &Store) -> Digest {
+    part.listing_digest().unwrap_or_else(|| Digest::of(part.bytes()))
 }
 
 /// A serialised store, opened.
@@ -223,8 +223,8 @@ pub(crate) fn list(
 }
 
 /// The digest of what a backup of a system store says.
-pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Fingerprint {
-    let print = Fingerprint::of(&bytes);
+pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Digest {
+    let print = Digest::of(&bytes);
     let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
     store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)
 }

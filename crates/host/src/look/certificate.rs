@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{
-    Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
+    Certificate, CertificateSlot, Detected, Digest, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure};
 
@@ -38,16 +38,13 @@ pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec
 }
 
 /// Reads one file, with its digest.
-pub(crate) fn read(
-    path: &Path,
-    certificates: &Interner,
-) -> (Option<Fingerprint>, Result<Arc<Certificate>, ReadFailure>) {
+pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
     let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };
-    let sha256 = Some(Fingerprint::of(&bytes));
+    let sha256 = Some(Digest::of(&bytes));
     let refuse = |class, what: &str| {
         let message = format!("{} {what}", path.display());
         Err(ReadFailure { path: Some(path.display().to_string()), class, sha256, message })

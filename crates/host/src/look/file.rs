@@ -5,8 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
-    fold_alias,
+    Alias, Class, Digest, Entry, EntryId, EntryKind, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
 };
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
 use trustmason_spec::topology::SecretRef;
@@ -30,8 +29,8 @@ pub enum Opening<'a> {
 pub enum Keys<'a> {
     /// No key is tried.
     None,
-    /// Those of these aliases, in lower case.
-    Of(&'a [String]),
+    /// Those of these aliases.
+    Of(&'a [Alias]),
     /// All.
     All,
 }
@@ -42,7 +41,7 @@ pub struct OpenError {
     /// The file.
     pub path: PathBuf,
     /// The digest of its bytes, where they could be read.
-    pub sha256: Option<Fingerprint>,
+    pub sha256: Option<Digest>,
     /// What is wrong.
     pub cause: OpenFault,
     /// The password it was opened with: which secret, where from, and what is odd about its value. Never the value.
@@ -153,7 +152,7 @@ pub fn open(
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     } else {
         let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
-        let sha256 = Fingerprint::of(&bytes);
+        let sha256 = Digest::of(&bytes);
         let unlock = match opening {
             Opening::Required(Some(password)) => Unlock::Password(password),
             Opening::Required(None) if Store::needs_password(&bytes) => {
@@ -179,7 +178,7 @@ pub fn open(
 pub(super) fn facts<'f>(
     store: &Store,
     path: &Path,
-    sha256: Fingerprint,
+    sha256: Digest,
     keys: BTreeMap<EntryId, KeyLook>,
     files: impl Iterator<Item = &'f Facts>,
 ) -> StoreFacts {
@@ -223,7 +222,7 @@ pub(super) fn try_keys(
                 Keys::None => false,
                 Keys::All => true,
                 Keys::Of(aliases) => {
-                    entry.alias.as_deref().is_some_and(|alias| aliases.iter().any(|a| *a == fold_alias(alias)))
+                    entry.alias.as_ref().is_some_and(|stored| aliases.iter().any(|alias| stored.folds_to(alias)))
                 }
             }
     };

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, Fingerprint, Interner, Store, Unlock};
+use trustmason_keystore::{Certificate, Digest, Entry, Interner, Store, Unlock};
 use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFailure};
 
 use super::certificate;
@@ -42,13 +42,13 @@ fn may_be_a_reply(item: &Item) -> bool {
 
 type Read = Result<Vec<Arc<Certificate>>, ReadFailure>;
 
-fn read(path: &Path, certificates: &Interner) -> (Option<Fingerprint>, Read) {
+fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Read) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
     let bytes = match disk::read(path, Limit::Certificate) {
         Ok(bytes) => bytes,
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };
-    let sha256 = Some(Fingerprint::of(&bytes));
+    let sha256 = Some(Digest::of(&bytes));
     match Store::open(bytes, Unlock::Unverified, certificates) {
         Ok(store) => {
             let slots = store.entries().iter().flat_map(Entry::certificates);

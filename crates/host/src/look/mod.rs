@@ -18,7 +18,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_keystore::{Digest, Interner};
 use trustmason_plan::observed::{
     FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
     StoreLook,
@@ -103,7 +103,7 @@ enum Seen {
     Staged(IdentityId, StagedLook),
 }
 
-fn input(kind: InputKind, path: &Path, sha256: Option<Fingerprint>) -> Input {
+fn input(kind: InputKind, path: &Path, sha256: Option<Digest>) -> Input {
     Input { kind, path: path.display().to_string(), sha256 }
 }
 
@@ -235,15 +235,15 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
 }
 
 /// The digest of a file or folder, as stores have it.
-fn digest_at(path: &Path) -> Option<Fingerprint> {
+fn digest_at(path: &Path) -> Option<Digest> {
     if disk::facts(path).ok()?.is_folder() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
     } else {
-        disk::read(path, Limit::Export).ok().map(|bytes| Fingerprint::of(&bytes))
+        disk::read(path, Limit::Export).ok().map(|bytes| Digest::of(&bytes))
     }
 }
 
-fn digest(look: &StoreLook) -> Option<Fingerprint> {
+fn digest(look: &StoreLook) -> Option<Digest> {
     match look {
         StoreLook::Readable(facts) => Some(facts.sha256),
         StoreLook::Unreadable(failure) => failure.sha256,
@@ -295,7 +295,7 @@ fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
 fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
     let Some(path) = staging::find(eyes.state, identity) else { return (Seen::Nothing, Vec::new()) };
     let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
-    let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Fingerprint::of(&bytes));
+    let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Digest::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
     (Seen::Staged(identity.clone(), staging::look(&path, password.as_ref(), eyes.certificates)), inputs)
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::{Class, Fingerprint, Password, Store, Unlock};
+use trustmason_keystore::{Class, Digest, Password, Store, Unlock};
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::options::{self, OptionsLook, PasswordLook};
 use trustmason_spec::name::{Fqdn, StoreId};
@@ -58,7 +58,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
         },
         Err(error) => OptionsLook::Unreadable(error.to_string()),
     };
-    let facts = Fingerprint::of(format!("{look:?}").as_bytes());
+    let facts = Digest::of(format!("{look:?}").as_bytes());
     let input = super::input(InputKind::OptionsFile, &found, Some(facts));
     (look, Some(input))
 }

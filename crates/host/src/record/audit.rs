@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Fingerprint, Interner, Store};
+use trustmason_keystore::{Digest, Fingerprint, Interner, Store, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::target::HandOffTarget;
@@ -80,10 +80,10 @@ pub struct Entry {
     pub service: Option<ServiceId>,
     /// The entry's alias before the change (of a new entry: its alias).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// Its alias afterwards, where that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub to: Option<StoredAlias>,
     /// What was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
@@ -104,7 +104,7 @@ pub struct Entry {
     pub reason: Option<String>,
     /// Digest of the plan (of a pack or its confirmation: of what the pack asks for).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Fingerprint>,
+    pub plan: Option<Digest>,
     /// The change's number in its plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeId>,

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{Policy, Side, Topology};
@@ -71,14 +71,14 @@ pub(crate) struct Books<'a> {
     /// Something is left that the next run must see to, as after a crash: the record stays open.
     pub open: bool,
     /// The digest of the ledger as this run stored it last: it stores no other in the place of any but this.
-    stored: Option<Fingerprint>,
+    stored: Option<Digest>,
     topology: &'a Topology,
 }
 
 /// What the books are opened for.
 #[derive(Clone, Copy)]
 pub(crate) struct Beginning<'a> {
-    pub digest: Fingerprint,
+    pub digest: Digest,
     pub topology: &'a Topology,
     pub loaded: &'a Loaded,
     pub now: Timestamp,
@@ -255,7 +255,7 @@ pub(crate) struct Guard<'a> {
     lock: &'a Lock,
     state: &'a State,
     /// The digest of the ledger as this run stored it.
-    stored: Option<Fingerprint>,
+    stored: Option<Digest>,
 }
 
 impl Guard<'_> {
@@ -281,7 +281,7 @@ fn empty(disk: &Disk, folder: &std::path::Path) -> Result<(), DiskError> {
 }
 
 /// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
-fn new_run(state: &State, now: Timestamp, digest: Fingerprint) -> RunId {
+fn new_run(state: &State, now: Timestamp, digest: Digest) -> RunId {
     let millisecond = SignedDuration::from_millis(1);
     let mut at = now;
     loop {

@@ -8,7 +8,7 @@ mod recover;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::ledger::Ledger;
 use trustmason_plan::observed::{Observed, Unclear};
 use trustmason_plan::run_id::RunId;
@@ -31,7 +31,7 @@ pub struct Loaded {
     /// What is known, with everything on top that runs may have done whose outcome cannot be seen: what may be judged by.
     pub assumed: Ledger,
     /// The digest of its file; `None` where there was none.
-    pub sha256: Option<Fingerprint>,
+    pub sha256: Option<Digest>,
     /// Runs that were interrupted and of which something was added from their journals now.
     pub recovered: Vec<RunId>,
     /// Stores of which nobody can tell yet what a run did there.
@@ -138,7 +138,7 @@ pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
             wanted: topology.estate.clone(),
         });
     }
-    let sha256 = bytes.map(|bytes| Fingerprint::of(&bytes));
+    let sha256 = bytes.map(|bytes| Digest::of(&bytes));
     let mut loaded = Loaded { ledger, sha256, ..Loaded::default() };
     recover::recover(state, topology, &mut loaded)?;
     Ok(loaded)
@@ -170,8 +170,8 @@ pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError
 }
 
 /// The digest of a ledger's file.
-pub(crate) fn digest_of(path: &std::path::Path) -> Result<Option<Fingerprint>, DiskError> {
-    Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Fingerprint::of(&bytes)))
+pub(crate) fn digest_of(path: &std::path::Path) -> Result<Option<Digest>, DiskError> {
+    Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Digest::of(&bytes)))
 }
 
 /// Looked at before the rest, so that a newer layout is told apart from damage.
@@ -189,14 +189,14 @@ pub(crate) fn store(
     disk: &Disk,
     state: &State,
     ledger: &Ledger,
-    expected: Option<Fingerprint>,
+    expected: Option<Digest>,
     run: &RunId,
-) -> Result<Fingerprint, DiskError> {
+) -> Result<Digest, DiskError> {
     let path = state.ledger();
     let mut bytes =
         serde_json::to_vec_pretty(ledger).map_err(|error| DiskError::new("describe", &path, error.into()))?;
     bytes.push(b'\n');
-    let digest = Fingerprint::of(&bytes);
+    let digest = Digest::of(&bytes);
     let is_expected = || -> Result<(), DiskError> {
         if digest_of(&path)? == expected {
             return Ok(());

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_keystore::{Digest, Interner};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{HostPath, Place, StoreDef, Topology, Write};
@@ -84,7 +84,7 @@ impl<'a> Sites<'a> {
     }
 
     /// The digest of a part of a store; `None` where it is surely not there.
-    pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Fingerprint>, SiteError> {
+    pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Digest>, SiteError> {
         match self.locate(id, at)? {
             Located::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
             Located::System(location, store) => {

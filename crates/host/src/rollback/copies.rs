@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Place;
@@ -52,7 +52,7 @@ pub(super) fn backup(
     let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
-        Located::File(_) => Fingerprint::of(&bytes),
+        Located::File(_) => Digest::of(&bytes),
         Located::System(..) => live::digest_of_copy(bytes),
     };
     if digest != before {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
+use trustmason_keystore::{Digest, Fingerprint, Interner, Store, Unlock};
 use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, StagedLook, StoreLook};
@@ -279,7 +279,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             }
             Located::File(path) => {
                 let bytes = disk::read(path, Limit::Store)?;
-                if Fingerprint::of(&bytes) != after {
+                if Digest::of(&bytes) != after {
                     return Err(changed());
                 }
                 // The files of a pair lie in several folders and may have one name.
@@ -301,7 +301,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             (Located::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
                 let bytes = disk::read(copy, Limit::Store)?;
-                if Some(Fingerprint::of(&bytes)) != piece.before {
+                if Some(Digest::of(&bytes)) != piece.before {
                     return Err(StoreError::BackupChanged { path: copy.clone() }.into());
                 }
                 // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
@@ -376,7 +376,7 @@ fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
         }
         let path = books.state.staging(identity, *format);
         match disk::read(copy, Limit::Store) {
-            Ok(bytes) if Fingerprint::of(&bytes) == *sha256 => {
+            Ok(bytes) if Digest::of(&bytes) == *sha256 => {
                 books.trouble(|books| {
                     books.state.is_inside(&path)?;
                     books.disk.make_dir(&books.state.staging_of(&identity.host))?;

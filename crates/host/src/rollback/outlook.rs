@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_plan::ledger::{Ledger, RunRecord};
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
@@ -31,7 +31,7 @@ pub struct Outlook {
     /// When it began.
     pub started: Timestamp,
     /// Digest of its plan.
-    pub plan: Fingerprint,
+    pub plan: Digest,
     /// Hand-offs it wrote packs for.
     pub packs: Vec<HandOffTarget>,
     /// Trust that will fail as it did before the run, or of which nobody can tell.

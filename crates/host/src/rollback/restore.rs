@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Digest, Format};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::IdentityId;
 
@@ -17,7 +17,7 @@ pub(super) struct Arrived {
     pub identity: IdentityId,
     pub format: Format,
     pub copy: PathBuf,
-    pub sha256: Fingerprint,
+    pub sha256: Digest,
 }
 
 /// One store to be restored.
@@ -51,4 +51,4 @@ pub(super) struct Backup {
 }
 
 /// The notes of backups, by what they are copies of.
-pub(super) type Backups<'a> = BTreeMap<(PieceAt, Fingerprint), &'a Record>;
+pub(super) type Backups<'a> = BTreeMap<(PieceAt, Digest), &'a Record>;

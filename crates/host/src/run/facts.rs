@@ -1,6 +1,6 @@
 //! What is done to which entry, in public words: for the journal, and from there for the audit log.
 
-use trustmason_keystore::{AliasModel, EntryId, Fingerprint, Store};
+use trustmason_keystore::{Alias, AliasModel, EntryId, Fingerprint, Store, StoredAlias};
 use trustmason_plan::change::{Action, Change, Deed};
 
 use super::work::Work;
@@ -8,20 +8,21 @@ use crate::record::journal::{Fact, Kind};
 
 /// Takes it from the changes that are about to be made; each tells of one entry.
 pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fact> {
-    let alias_of = |alias: Option<&str>| match store.format().alias_model() {
-        AliasModel::Folded => alias.map(str::to_owned),
+    let known = |alias: Option<StoredAlias>| match store.format().alias_model() {
+        AliasModel::Folded => alias,
         // A file's name is no alias.
         AliasModel::None | AliasModel::FileName => None,
     };
-    let entry = |id: &EntryId| -> (Option<String>, Option<Fingerprint>) {
+    let written = |alias: &Option<Alias>| known(alias.clone().map(StoredAlias::from));
+    let entry = |id: &EntryId| -> (Option<StoredAlias>, Option<Fingerprint>) {
         let entry = store.entry(*id);
         let print = entry.and_then(|e| e.certificates().first().map(|slot| slot.fingerprint()));
-        (alias_of(entry.and_then(|e| e.alias.as_deref())), print)
+        (known(entry.and_then(|e| e.alias.clone())), print)
     };
     let certificates = work.resolved();
     let mut facts = Vec::new();
     for change in changes {
-        let fact = |action: Action, alias: Option<String>, to: Option<String>, before, after| Fact {
+        let fact = |action: Action, alias: Option<StoredAlias>, to: Option<StoredAlias>, before, after| Fact {
             change: change.id,
             action,
             to: to.filter(|to| alias.as_ref() != Some(to)),
@@ -39,27 +40,27 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
         let new = |material| certificates.get(material).map(|certificate| certificate.fingerprint());
         match &change.deed {
             Deed::Import { alias, material } => {
-                facts.push(fact(Action::Import, alias_of(alias.as_deref()), None, None, new(material)));
+                facts.push(fact(Action::Import, written(alias), None, None, new(material)));
             }
             Deed::Replace { entries, alias, material } => {
                 let mut entries = entries.iter();
                 let (was, before) = entries.next().map(&entry).unwrap_or_default();
-                facts.push(fact(Action::Replace, was, alias_of(alias.as_deref()), before, new(material)));
+                facts.push(fact(Action::Replace, was, written(alias), before, new(material)));
                 // Twins of the alias leave with it.
                 facts.extend(entries.map(&entry).map(|(was, before)| fact(Action::Delete, was, None, before, None)));
             }
             Deed::Rename { entry: id, to } => {
                 let (was, print) = entry(id);
-                facts.push(fact(Action::Rename, was, Some(to.clone()), print, print));
+                facts.push(fact(Action::Rename, was, Some(to.clone().into()), print, print));
             }
             Deed::Delete { entry: id, because: _ } => {
                 let (was, before) = entry(id);
                 facts.push(fact(Action::Delete, was, None, before, None));
             }
-            Deed::InstallKey { entry: id, alias, identity, issued: _ } => {
+            Deed::InstallKey { entry: id, at, identity, issued: _ } => {
                 let before = id.as_ref().and_then(|id| entry(id).1);
                 let after = work.minted.get(identity).map(|certificate| certificate.fingerprint());
-                facts.push(fact(change.deed.action(), alias_of(Some(alias)), None, before, after));
+                facts.push(fact(change.deed.action(), known(at.stored()), None, before, after));
             }
         }
     }

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
+use trustmason_keystore::{Digest, Store, TouchedFiles};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::topology::StoreDef;
 
@@ -42,13 +42,13 @@ enum Like {
 }
 
 impl File {
-    fn was(&self) -> Option<Fingerprint> {
-        self.old.as_deref().map(Fingerprint::of)
+    fn was(&self) -> Option<Digest> {
+        self.old.as_deref().map(Digest::of)
     }
 
     /// What the journal says of it.
     pub(super) fn piece(&self) -> Piece {
-        Piece { at: self.at.clone(), before: self.was(), after: self.new.as_deref().map(Fingerprint::of) }
+        Piece { at: self.at.clone(), before: self.was(), after: self.new.as_deref().map(Digest::of) }
     }
 
     fn owner(&self) -> Result<Owner, DiskError> {
@@ -135,7 +135,7 @@ pub(super) fn put(site: &place::Site<'_, '_>, files: &[File], backup: Option<&Pa
     Ok(())
 }
 
-fn still(path: &Path, was: Option<Fingerprint>) -> Result<(), Trouble> {
+fn still(path: &Path, was: Option<Digest>) -> Result<(), Trouble> {
     let now = disk::digest_if_there(path)?;
     if now == was {
         return Ok(());

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_keystore::{Digest, Interner};
 use trustmason_plan::change::Deed;
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::Plan;
@@ -60,7 +60,7 @@ pub struct Request<'a> {
     /// The plan.
     pub plan: &'a Plan,
     /// Its digest, which names the run: over the plan's JSON.
-    pub digest: Fingerprint,
+    pub digest: Digest,
     /// The topology it was made from.
     pub topology: &'a Topology,
     /// The facts it was made from.

@@ -46,6 +46,7 @@ mod tests {
     use trustmason_plan::change::{After, Issued, Material, Phase};
     use trustmason_plan::finding::Kind;
     use trustmason_spec::name::IdentityId;
+    use trustmason_spec::topology::KeyAt;
 
     use super::*;
 
@@ -54,7 +55,7 @@ mod tests {
         let deed = if makes {
             Deed::InstallKey {
                 entry: None,
-                alias: "a".into(),
+                at: KeyAt::Alias("a".into()),
                 identity: IdentityId::new(store.host.clone(), "wsm".to_owned()),
                 issued: Issued::Minted,
             }

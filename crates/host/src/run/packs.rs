@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{HandOff, Ledger};
 use trustmason_plan::outline::{Manual, Plan, StoreVerdict};
@@ -20,12 +20,12 @@ use crate::state::State;
 
 /// A pack as it ought to be.
 struct Pack {
-    digest: Fingerprint,
+    digest: Digest,
     files: Vec<(String, Vec<u8>)>,
 }
 
 /// The digest of what a piece of work asks for; `None` while a certificate of it was not made yet.
-pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Fingerprint> {
+pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Digest> {
     let items = manual.add.iter().chain(&manual.verify);
     let holds = items.map(|item| certificates.get(&item.material).map(|c| c.fingerprint()));
     let holds: Vec<Fingerprint> = holds.collect::<Option<_>>()?;

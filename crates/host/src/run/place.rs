@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
+use trustmason_plan::ledger;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -13,7 +14,7 @@ use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, Replace
 use crate::record::journal::{Journal, Record};
 
 /// What the ledger knows of a store's entries.
-pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<String, trustmason_plan::ledger::Placed>>;
+pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::Placed>>;
 
 /// Where something is put: a store, within a run.
 #[derive(Clone, Copy)]
@@ -54,7 +55,7 @@ impl Site<'_, '_> {
             of: of.clone(),
             owner,
             attributes,
-            sha256: Fingerprint::of(bytes),
+            sha256: Digest::of(bytes),
         })?;
         Ok(())
     }
@@ -71,12 +72,12 @@ impl Site<'_, '_> {
         let New { bytes, owner, attributes } = new;
         let replacement =
             Replacement { target: path, bytes, limit: Limit::Store, owner, attributes, over, run: self.run.as_str() };
-        let after = Some(Fingerprint::of(bytes));
+        let after = Some(Digest::of(bytes));
         self.disk.replace(replacement, check).map_err(|error| trouble(error, path, after, backup))
     }
 
     /// Takes a file away, if it is the expected one.
-    pub(crate) fn take_away(&self, path: &Path, expected: Fingerprint) -> Result<(), Trouble> {
+    pub(crate) fn take_away(&self, path: &Path, expected: Digest) -> Result<(), Trouble> {
         let taken = self.disk.withdraw(path, expected, self.run.as_str());
         taken.map_err(|error| match error {
             ReplaceError::Before(error) => trouble(ReplaceError::Before(error.into()), path, None, None),
@@ -86,7 +87,7 @@ impl Site<'_, '_> {
     }
 }
 
-fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Fingerprint>, backup: Option<&Path>) -> Trouble {
+fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Digest>, backup: Option<&Path>) -> Trouble {
     match error {
         ReplaceError::Before(trouble) => trouble,
         ReplaceError::Overtaken => StaleError::Overtaken { path: path.to_owned() }.into(),

@@ -4,9 +4,10 @@
 
 use trustmason_keystore::{
     Alias, AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
-    NewEntry, Password, ReadError, Store, Unlock, fold_alias,
+    NewEntry, Password, ReadError, Store, StoredAlias, Unlock,
 };
 use trustmason_plan::change::{Action, Change, ChangeId, Deed};
+use trustmason_spec::topology::KeyAt;
 
 use crate::volume::pair;
 
@@ -27,10 +28,10 @@ pub enum ProofError {
     #[error("change {0} speaks of an entry that is not there")]
     NoEntry(ChangeId),
     /// A new key would take the place of something that is not the identity's key entry.
-    #[error("`{alias}` is not the key entry the plan speaks of")]
+    #[error("{} is not the key entry the plan speaks of", .at.alias().map_or_else(|| "the key".to_owned(), |alias| format!("`{alias}`")))]
     NotItsKey {
-        /// The alias.
-        alias: String,
+        /// Which key of the store was to be written.
+        at: KeyAt,
     },
     /// The bytes do not open.
     #[error("the new content does not open again: {0}")]
@@ -67,8 +68,8 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofErr
             Deed::Import { .. } => &[],
             Deed::Replace { entries, .. } => entries,
             Deed::Rename { entry, .. } | Deed::Delete { entry, .. } => std::slice::from_ref(entry),
-            Deed::InstallKey { entry, alias, .. } => {
-                own_key(store, *entry, alias)?;
+            Deed::InstallKey { entry, at, .. } => {
+                own_key(store, *entry, at)?;
                 &[]
             }
         };
@@ -86,17 +87,18 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofErr
     Ok(())
 }
 
-/// Refuses a new key for an entry that is not the identity's own: a private key under its alias, or nothing there at all.
-fn own_key(store: &Store, entry: Option<EntryId>, alias: &str) -> Result<(), ProofError> {
-    let wanted = Alias::of(alias);
-    let fits = match entry.and_then(|id| store.entry(id)) {
-        Some(entry) => {
-            let own = entry.alias.as_ref().map_or(store.format() == Format::PemPair, |stored| stored.folds_to(&wanted));
-            own && matches!(entry.kind, EntryKind::PrivateKey { .. })
-        }
-        None => entry.is_none() && store.find(&wanted).is_empty(),
+/// Refuses a new key for an entry that is not the identity's own: the private key at its place, or nothing there at all.
+fn own_key(store: &Store, entry: Option<EntryId>, at: &KeyAt) -> Result<(), ProofError> {
+    let fits = match (entry.and_then(|id| store.entry(id)), at) {
+        (Some(entry), at) => at.is_at(entry.alias.as_ref()) && is_key(entry),
+        (None, KeyAt::Alias(alias)) => entry.is_none() && store.find(alias).is_empty(),
+        (None, KeyAt::Only) => entry.is_none() && !store.entries().iter().any(is_key),
     };
-    if fits { Ok(()) } else { Err(ProofError::NotItsKey { alias: alias.to_owned() }) }
+    if fits { Ok(()) } else { Err(ProofError::NotItsKey { at: at.clone() }) }
+}
+
+fn is_key(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::PrivateKey { .. })
 }
 
 /// A folder's files with their contents.
@@ -167,11 +169,13 @@ enum Wanted<'a> {
     /// As it was, bit for bit.
     Kept(&'a Entry),
     /// As it was under another alias.
-    Renamed(&'a Entry, &'a str),
+    Renamed(&'a Entry, &'a Alias),
     /// A new certificate.
-    Trusted { alias: Option<&'a str>, print: Fingerprint },
+    Trusted { alias: Option<&'a Alias>, print: Fingerprint },
     /// A new key with its chain.
-    Key { alias: Option<&'a str>, chain: Vec<Fingerprint> },
+    Key { alias: Option<&'a Alias>, chain: Vec<Fingerprint> },
+    /// Another key with its chain in the entry that was there.
+    Rekeyed(&'a Entry, Vec<Fingerprint>),
 }
 
 fn prints(entry: &Entry) -> impl Iterator<Item = Fingerprint> {
@@ -190,31 +194,30 @@ fn grown(after: &Store, entry: &Entry, chain: impl Iterator<Item = Fingerprint>)
 fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
     let old = before.entries().iter().filter_map(|entry| match edits.disposition.get(&entry.id) {
         None | Some(Disposition::Keep) => Some(Wanted::Kept(entry)),
-        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to.as_str())),
+        Some(Disposition::Rename(to)) => Some(Wanted::Renamed(entry, to)),
         Some(Disposition::Remove) => None,
         Some(Disposition::ReplaceKey { chain, .. }) => {
-            Some(Wanted::Key { alias: entry.alias.as_deref(), chain: chain.iter().map(|c| c.fingerprint()).collect() })
+            Some(Wanted::Rekeyed(entry, chain.iter().map(|c| c.fingerprint()).collect()))
         }
     });
     let new = edits.add.iter().map(|entry| match entry {
         NewEntry::Trusted { alias, certificate, .. } => {
-            Wanted::Trusted { alias: alias.as_ref().map(Alias::as_str), print: certificate.fingerprint() }
+            Wanted::Trusted { alias: alias.as_ref(), print: certificate.fingerprint() }
         }
-        NewEntry::PrivateKey { alias, chain, .. } => Wanted::Key {
-            alias: alias.as_ref().map(Alias::as_str),
-            chain: chain.iter().map(|c| c.fingerprint()).collect(),
-        },
+        NewEntry::PrivateKey { alias, chain, .. } => {
+            Wanted::Key { alias: alias.as_ref(), chain: chain.iter().map(|c| c.fingerprint()).collect() }
+        }
     });
     old.chain(new).collect()
 }
 
 impl Wanted<'_> {
     fn is(&self, before: &Store, after: &Store, entry: &Entry) -> bool {
-        let named = |alias: Option<&str>| match after.format().alias_model() {
-            AliasModel::Folded => entry.alias.as_deref().map(fold_alias) == alias.map(fold_alias),
-            // File names are the keystore crate's to choose.
-            AliasModel::None | AliasModel::FileName => true,
-        };
+        // File names are the keystore crate's to choose.
+        let folded = after.format().alias_model() == AliasModel::Folded;
+        let has = entry.alias.as_ref().map(StoredAlias::fold);
+        let named = |alias: Option<&Alias>| !folded || has.as_ref() == alias;
+        let has_key = |chain: &[Fingerprint]| is_key(entry) && grown(after, entry, chain.iter().copied());
         match self {
             Self::Kept(old) => {
                 let (was, is) = (before.raw(old.id), after.raw(entry.id));
@@ -234,20 +237,19 @@ impl Wanted<'_> {
             Self::Trusted { alias, print } => {
                 named(*alias) && matches!(&entry.kind, EntryKind::Trusted(slot) if slot.fingerprint() == *print)
             }
-            Self::Key { alias, chain } => {
-                named(*alias)
-                    && matches!(entry.kind, EntryKind::PrivateKey { .. })
-                    && grown(after, entry, chain.iter().copied())
-            }
+            Self::Key { alias, chain } => named(*alias) && has_key(chain),
+            Self::Rekeyed(old, chain) => named(old.alias.as_ref().map(StoredAlias::fold).as_ref()) && has_key(chain),
         }
     }
 
     fn name(&self) -> String {
-        let quote = |alias: Option<&str>| format!("entry `{}`", trustmason_plan::text::escape(alias.unwrap_or("")));
+        let quote =
+            |alias: Option<&str>| format!("entry `{}`", trustmason_plan::text::escape(alias.unwrap_or_default()));
         match self {
             Self::Kept(old) => format!("{} as it was", quote(old.alias.as_deref())),
-            Self::Renamed(_, to) => quote(Some(to)),
-            Self::Trusted { alias, .. } | Self::Key { alias, .. } => quote(*alias),
+            Self::Rekeyed(old, _) => quote(old.alias.as_deref()),
+            Self::Renamed(_, to) => quote(Some(to.as_str())),
+            Self::Trusted { alias, .. } | Self::Key { alias, .. } => quote(alias.map(Alias::as_str)),
         }
     }
 }

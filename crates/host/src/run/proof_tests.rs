@@ -49,6 +49,10 @@ fn judge(before: &Store, edits: &Edits, image: &Image) -> Result<(), ProofError>
     holds(before, edits, image, Some(&password()), &Interner::new())
 }
 
+fn at(alias: &str) -> KeyAt {
+    KeyAt::Alias(alias.into())
+}
+
 fn change(deed: Deed) -> Change {
     Change {
         id: ChangeId(7),
@@ -78,26 +82,16 @@ fn nobody_touches_a_private_key_by_the_way() {
         Deed::Delete { entry: own, because },
         Deed::Rename { entry: own, to: "other".into() },
         Deed::Replace { entries: vec![root, own], alias: None, material },
-        Deed::InstallKey {
-            entry: Some(own),
-            alias: "another".into(),
-            identity: identity.clone(),
-            issued: Issued::Minted,
-        },
-        Deed::InstallKey {
-            entry: Some(root),
-            alias: "root".into(),
-            identity: identity.clone(),
-            issued: Issued::Minted,
-        },
-        Deed::InstallKey { entry: None, alias: "OWN".into(), identity: identity.clone(), issued: Issued::Minted },
+        Deed::InstallKey { entry: Some(own), at: at("another"), identity: identity.clone(), issued: Issued::Minted },
+        Deed::InstallKey { entry: Some(root), at: at("root"), identity: identity.clone(), issued: Issued::Minted },
+        Deed::InstallKey { entry: None, at: at("OWN"), identity: identity.clone(), issued: Issued::Minted },
     ] {
         let change = change(deed);
         assert!(allowed(&store, &[&change]).is_err(), "{change:?}");
     }
     let fine = [
         change(Deed::Delete { entry: root, because }),
-        change(Deed::InstallKey { entry: Some(own), alias: "own".into(), identity, issued: Issued::Minted }),
+        change(Deed::InstallKey { entry: Some(own), at: at("own"), identity, issued: Issued::Minted }),
     ];
     assert_eq!(allowed(&store, &fine.iter().collect::<Vec<_>>()), Ok(()));
 }

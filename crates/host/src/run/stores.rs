@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::change::{Change, Deed as ChangeDeed, Material};
-use trustmason_plan::ledger::Placed;
+use trustmason_plan::ledger::{Placed, PlacedKey};
 use trustmason_plan::outline::StoreView;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -24,7 +24,7 @@ struct Job<'c> {
     id: &'c StoreId,
     view: &'c StoreView,
     able: Vec<&'c Change>,
-    placed: Option<std::collections::BTreeMap<String, Placed>>,
+    placed: Option<std::collections::BTreeMap<PlacedKey, Placed>>,
 }
 
 /// What a thread brings back: `None` where it was not begun, since the run is to end.
@@ -208,7 +208,7 @@ impl Running<'_> {
                     disk.make_dir(folder)?;
                 }
                 disk.place(&copy, &bytes, Owner::ours(0o600), &Attributes::default())?;
-                let (copy, sha256) = (journal.copy_at(&copy)?, Fingerprint::of(&bytes));
+                let (copy, sha256) = (journal.copy_at(&copy)?, Digest::of(&bytes));
                 if let Some(format) = staging::format_of(&path) {
                     journal.note(&Record::Arrived { identity: identity.clone(), format, copy, sha256 })?;
                 }

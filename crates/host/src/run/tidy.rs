@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError};
@@ -79,7 +79,7 @@ enum Litter {
     Unknown,
 }
 
-fn judge(piece: &Piece, left: Fingerprint, now: Option<Fingerprint>) -> Litter {
+fn judge(piece: &Piece, left: Digest, now: Option<Digest>) -> Litter {
     if Some(left) == piece.before || Some(left) == piece.after {
         Litter::Ours
     } else if now == piece.after {

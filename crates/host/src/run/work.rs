@@ -224,21 +224,21 @@ impl Work<'_> {
     }
 
     fn target_password(&self, mint: &Mint) -> Result<(Password, Format), NewKeyError> {
-        let def = self.store(&mint.store)?;
+        let def = self.store(&mint.place.store)?;
         if self.format(def)? == Format::PemPair {
             return Ok((pair::no_password(), Format::PemPair));
         }
         let password = self.password(def)?;
-        let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.store.clone()))?;
+        let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.place.store.clone()))?;
         Ok((password, self.format(def)?))
     }
 
     fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let (password, format) = self.target_password(mint)?;
-        let protection = self.protection(self.store(&mint.store)?, &password)?;
+        let protection = self.protection(self.store(&mint.place.store)?, &password)?;
         let target = Target {
             identity: &mint.identity,
-            alias: &mint.alias,
+            at: &mint.place.at,
             format,
             protection: protection.as_ref(),
             password: &password,

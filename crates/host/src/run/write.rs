@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
+use trustmason_keystore::{Digest, Edits, Image, Password, Store, Unlock};
 use trustmason_plan::change::Change;
 use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::Site;
@@ -140,10 +140,10 @@ enum Found {
 }
 
 impl Found {
-    fn digest(&self) -> Option<Fingerprint> {
+    fn digest(&self) -> Option<Digest> {
         match self {
             Self::Nothing => None,
-            Self::File(bytes) => Some(Fingerprint::of(bytes)),
+            Self::File(bytes) => Some(Digest::of(bytes)),
             Self::Folder(files) => Some(disk::folder_digest(files)),
         }
     }
@@ -193,7 +193,7 @@ fn attempt(
     };
     let (after, pieces) = match &image {
         Image::File(bytes) => {
-            let after = Fingerprint::of(bytes);
+            let after = Digest::of(bytes);
             (after, vec![Piece { at: sites::written(volumes, def, path)?, before, after: Some(after) }])
         }
         Image::Directory(image) => {

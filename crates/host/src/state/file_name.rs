@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, is_no_windows_name};
 
@@ -36,7 +36,7 @@ pub(crate) fn of(name: &str) -> String {
     if out.len() > LONGEST {
         // No other name has two signs side by side.
         out.truncate(LONGEST / 2);
-        let _infallible = write!(out, "++{}", Fingerprint::of(name.as_bytes()));
+        let _infallible = write!(out, "++{}", Digest::of(name.as_bytes()));
     }
     out
 }

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn run() -> RunId {
-        RunId::new(Timestamp::UNIX_EPOCH, trustmason_keystore::Fingerprint::of(b"plan"))
+        RunId::new(Timestamp::UNIX_EPOCH, trustmason_keystore::Digest::of(b"plan"))
     }
 
     #[test]

@@ -16,6 +16,7 @@ use trustmason_keystore::{
 use trustmason_plan::observed::{FailureClass, ReadFailure, StagedKey, StagedLook};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::KeyAt;
 use zeroize::Zeroizing;
 
 use crate::disk::{self, Disk, DiskError, Limit};
@@ -76,8 +77,8 @@ const FORMATS: [Format; 4] = [Format::Jks, Format::Jceks, Format::Pkcs12, Format
 pub struct Target<'a> {
     /// Whose key it is.
     pub identity: &'a IdentityId,
-    /// The alias it will have.
-    pub alias: &'a str,
+    /// Which key of its store it will be.
+    pub at: &'a KeyAt,
     /// The format of its store.
     pub format: Format,
     /// How its store protects what it holds, if that is a PKCS#12 file: the key is to look like its neighbours.
@@ -99,13 +100,13 @@ pub fn stage(
     target: &Target<'_>,
     minted: &Minted,
 ) -> Result<Staged, StagingError> {
-    let Target { identity, alias, format, protection, password, created_ms } = *target;
+    let Target { identity, at, format, protection, password, created_ms } = *target;
     if !FORMATS.contains(&format) {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     }
     let edits = Edits {
         add: vec![NewEntry::PrivateKey {
-            alias: Some(alias.into()),
+            alias: at.alias().cloned(),
             key: NewKey::Plain(minted.key.clone()),
             chain: std::iter::once(&minted.certificate).chain(&minted.issuers).map(Arc::clone).collect(),
             created_ms,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
+use trustmason_keystore::{Digest, Interner, Password, ReadError, Store};
 use trustmason_spec::topology::{HostPath, Place as Spot};
 
 use crate::disk::{self, DiskError, Limit};
@@ -92,7 +92,7 @@ impl Pair {
 }
 
 /// One digest for both halves; `None` where neither is there.
-pub(crate) fn digest(files: &[(String, Vec<u8>)]) -> Option<Fingerprint> {
+pub(crate) fn digest(files: &[(String, Vec<u8>)]) -> Option<Digest> {
     (!files.is_empty()).then(|| disk::folder_digest(files))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::ledger::Ack;
 use trustmason_plan::outline::Plan;
 use trustmason_spec::name::{ServiceId, StoreId};
@@ -76,7 +76,7 @@ pub fn ack(word: Word<'_>, loaded: &Loaded, disk: &Disk, lock: &mut Lock) -> Res
     let lines: Vec<Entry> =
         restarted.iter().map(|(service, by)| Entry::new(Event::Ack, now, by).of_service(service)).collect();
     let names: Vec<String> = restarted.keys().map(ToString::to_string).collect();
-    let digest = Fingerprint::of(names.join(" ").as_bytes());
+    let digest = Digest::of(names.join(" ").as_bytes());
     decision::record(&Decision { ledger: &ledger, lines: &lines, digest, now }, loaded, disk, lock)?;
     Ok(unread)
 }

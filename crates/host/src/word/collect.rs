@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Fingerprint, Interner};
+use trustmason_keystore::{Certificate, Digest, Fingerprint, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::IdentityId;
 
@@ -28,7 +28,7 @@ pub struct Filed {
 struct Slip {
     path: PathBuf,
     /// The digest of the file; `None` where there is none yet.
-    digest: Option<Fingerprint>,
+    digest: Option<Digest>,
     holds: Option<Arc<Certificate>>,
 }
 
@@ -117,7 +117,7 @@ pub fn file(
     lock: &mut Lock,
 ) -> Result<Vec<Result<(), DiskError>>, CollectError> {
     let prints: Vec<String> = fetched.iter().map(|one| one.certificate.fingerprint().to_string()).collect();
-    let run = RunId::new(now, Fingerprint::of(prints.join(" ").as_bytes()));
+    let run = RunId::new(now, Digest::of(prints.join(" ").as_bytes()));
     lock.sign(disk, &run, now)?;
     let mut done = Vec::new();
     let mut lines = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_keystore::{EntryKind, Fingerprint, Interner};
+use trustmason_keystore::{Digest, EntryKind, Fingerprint, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
@@ -236,7 +236,7 @@ fn record(
 }
 
 /// The digest of what is seen of the store now; a mirror that changes later counts more than this word.
-fn mirror(claim: Claim<'_>) -> Option<Fingerprint> {
+fn mirror(claim: Claim<'_>) -> Option<Digest> {
     match claim.target.store().and_then(|store| claim.observed.stores.get(store)) {
         Some(StoreLook::Readable(facts)) => Some(facts.sha256),
         Some(StoreLook::Absent { .. } | StoreLook::Unreadable(_) | StoreLook::Unobserved) | None => None,

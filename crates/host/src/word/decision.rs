@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::ledger::Ledger;
 use trustmason_plan::run_id::RunId;
 
@@ -34,7 +34,7 @@ pub enum DecisionError {
 pub(crate) struct Decision<'a> {
     pub ledger: &'a Ledger,
     pub lines: &'a [Entry],
-    pub digest: Fingerprint,
+    pub digest: Digest,
     pub now: Timestamp,
 }
 

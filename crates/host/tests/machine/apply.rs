@@ -8,10 +8,11 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::{BeginError, ChangeOutcome, RunError, StoreOutcome};
 use trustmason_host::state::lock::{Lock, LockError};
-use trustmason_keystore::Format;
+use trustmason_keystore::{EntryKey, Format};
 use trustmason_plan::change::Deed;
+use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks};
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Source};
 
 use crate::world::*;
 
@@ -51,8 +52,12 @@ fn converges(format: Format) {
     assert!(!world.state().staging_of(&fqdn("cvp1.acme.example")).exists());
     let ledger = world.ledger();
     assert!(ledger.recovered.is_empty());
-    let placed: BTreeMap<_, Vec<_>> =
-        ledger.ledger.placed.iter().map(|(s, p)| (s.to_string(), p.keys().cloned().collect())).collect();
+    let placed: BTreeMap<_, Vec<_>> = ledger
+        .ledger
+        .placed
+        .iter()
+        .map(|(s, p)| (s.to_string(), p.keys().map(|key| key.as_str().to_owned()).collect()))
+        .collect();
     assert_eq!(
         placed,
         BTreeMap::from([
@@ -224,7 +229,7 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     host.access = Access::Root(Disks::below(root.join("hosts/cvp2.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
     let def = store_def("cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
-    let source = trustmason_spec::topology::Source::KeyEntry { store: def.id.clone(), alias: "wsm_certificate".into() };
+    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Alias("wsm_certificate".into()) });
     world.topology.stores.insert(def.id.clone(), def);
     let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
     world.topology.identities.insert(identity.id.clone(), identity);
@@ -293,7 +298,7 @@ fn a_folder_of_pem_files_is_written_file_by_file() {
     assert_eq!(fs::read_to_string(backup.join("gone.pem")).unwrap(), pem(&stale.certificate));
     assert!(world.plan().changes.is_empty(), "{:#?}", world.plan().changes);
     let placed = &world.ledger().ledger.placed[&store_id(id)];
-    assert!(placed.contains_key(&world.iis.fingerprint().to_string()), "{placed:?}");
+    assert!(placed.contains_key(&PlacedKey::from(&EntryKey::Certificate(world.iis.fingerprint()))), "{placed:?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::Meddler;
 use trustmason_host::record::approval::Approval;
 use trustmason_host::run::{BeginError, RunError, SkipReason, StoreOutcome};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Digest, Format};
 use trustmason_plan::change::Phase;
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::outline::Plan;
@@ -315,7 +315,7 @@ fn a_plan_is_idle_where_nothing_is_written_and_nothing_restarted() {
 #[test]
 fn the_spec_is_an_input_of_what_is_seen_once() {
     let world = World::settled_identity();
-    let spec = Input { kind: InputKind::Spec, path: "estate.yaml".into(), sha256: Some(Fingerprint::of(b"spec")) };
+    let spec = Input { kind: InputKind::Spec, path: "estate.yaml".into(), sha256: Some(Digest::of(b"spec")) };
     let inputs = [spec.clone(), spec.clone()];
     let reconciler = Reconciler::new(Declared { topology: &world.topology, inputs: &inputs }, Still, "test");
     let (sight, plan) = planned(&world, &reconciler);

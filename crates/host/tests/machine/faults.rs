@@ -11,7 +11,8 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::record::journal::{self, Record};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::volume::{self, Volumes};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Digest, EntryKey, Format};
+use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::Place;
 use trustmason_spec::topology::{DeclaredFormat, Write};
@@ -20,8 +21,8 @@ use crate::extent::steps;
 use crate::world::*;
 
 /// What any run of this world meant each store to be, by its journals.
-fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
-    let mut all: BTreeMap<PathBuf, Vec<Fingerprint>> = BTreeMap::new();
+fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Digest>> {
+    let mut all: BTreeMap<PathBuf, Vec<Digest>> = BTreeMap::new();
     let Ok(runs) = fs::read_dir(world.state().runs()) else { return all };
     for run in runs {
         let run = RunId::parse(run.unwrap().file_name().to_str().unwrap()).unwrap();
@@ -60,7 +61,7 @@ impl Before {
         let meant = meant(world);
         for (_, path, before) in self.stores(world) {
             let bytes = fs::read(&path).unwrap();
-            let new = meant.get(&path).is_some_and(|digests| digests.contains(&Fingerprint::of(&bytes)));
+            let new = meant.get(&path).is_some_and(|digests| digests.contains(&Digest::of(&bytes)));
             assert!(bytes == before || new, "{} after {struck:?}", path.display());
         }
     }
@@ -115,7 +116,10 @@ fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
     }
     // Nothing was forgotten: what stands in the store is known to be ours.
     let ledger = world.ledger().ledger;
-    let placed = ledger.placed.get(&store_id(CACERTS)).and_then(|p| p.get("cvp1.acme.example"));
+    let placed = ledger
+        .placed
+        .get(&store_id(CACERTS))
+        .and_then(|p| p.get(&PlacedKey::from(&EntryKey::Alias("cvp1.acme.example".into()))));
     assert_eq!(placed.map(|p| p.sha256), held.2, "after {struck:?}");
     assert!(ledger.runs.iter().all(|run| run.finished.is_some()), "after {struck:?}");
     assert!(!world.state().lock_owner().exists(), "after {struck:?}");

@@ -13,7 +13,7 @@ use trustmason_host::record::ledger;
 use trustmason_host::rollback::{Looking, Request, rollback};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
-use trustmason_keystore::{Fingerprint, Format, Interner};
+use trustmason_keystore::{Digest, Format, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::survey::Survey;
 
@@ -41,7 +41,7 @@ impl Random {
 }
 
 /// What an enemy would like to be taken for a name, a place, a digest or a mode.
-fn hostile(victim: &Path, payload: Fingerprint) -> Vec<Value> {
+fn hostile(victim: &Path, payload: Digest) -> Vec<Value> {
     let victim = victim.join("cronjob").display().to_string();
     let texts = [
         victim.as_str(),
@@ -197,7 +197,7 @@ fn a_forged_state_folder_moves_nothing_but_declared_stores() {
         fs::create_dir(&victim).unwrap();
         fs::write(victim.join("cronjob"), b"harmless").unwrap();
         let payload = b"#!/bin/sh\n";
-        let pool = hostile(&victim, Fingerprint::of(payload));
+        let pool = hostile(&victim, Digest::of(payload));
         let backups = world.state().backups(&run);
         if random.below(2) == 0 {
             // A copy that could be taken for a backup.
@@ -214,7 +214,7 @@ fn a_forged_state_folder_moves_nothing_but_declared_stores() {
         fs::write(world.state().journal(&run), &text).unwrap();
         let ledger = fs::read_to_string(world.state().ledger()).unwrap();
         let mut ledger: Value = serde_json::from_str(&ledger).unwrap();
-        ledger["runs"][0]["journal"] = Fingerprint::of(text.as_bytes()).to_string().into();
+        ledger["runs"][0]["journal"] = Digest::of(text.as_bytes()).to_string().into();
         if random.below(3) == 0 {
             change(&mut ledger, &mut random, &pool);
         }

@@ -9,7 +9,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks, Place, Rotation, Source, Write};
+use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Place, Rotation, Source, Write};
 
 use crate::extent::steps;
 use crate::world::*;
@@ -45,7 +45,7 @@ fn gateway() -> World {
         copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
     };
     def.write = Write::Direct;
-    let source = Source::KeyEntry { store: def.id.clone(), alias: String::new() };
+    let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
     let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
     identity.rotation = Rotation::Immediate;
     let mut host = world.topology.hosts.values().next().unwrap().clone();
@@ -118,6 +118,20 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_said_of_a_pair_names_no_alias() {
+    let world = gateway();
+    let id = trustmason_spec::name::IdentityId::parse(ID).unwrap();
+    fs::write(world.cacerts(), b"no keystore").unwrap();
+    let plan = world.plan();
+    let said: Vec<_> = plan.findings.iter().filter(|finding| finding.identity.as_ref() == Some(&id)).collect();
+    assert!(
+        said.iter().any(|finding| finding.message.contains("would not reach ads.acme.example/cacerts")),
+        "{said:#?}"
+    );
+    assert!(said.iter().all(|finding| finding.alias.is_none()), "{said:#?}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn story(world: &mut World) {
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
     // Another alias, another certificate, one that leaves.
     for edge in &mut world.topology.edges {
-        if edge.store == store_id(CACERTS) && edge.alias.as_deref() == Some("ads.acme.example_iis") {
+        if edge.store == store_id(CACERTS) && edge.alias == Some("ads.acme.example_iis".into()) {
             edge.was = vec!["ads.acme.example_iis".into()];
             edge.alias = Some("ads_new".into());
         }
@@ -94,7 +94,7 @@ fn story(world: &mut World) {
     assert!(undone.is_complete(), "{undone:#?}");
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
     world.topology.retired.insert(fqdn("ads.acme.example"));
-    world.topology.edges.retain(|edge| edge.alias.as_deref() != Some("ads_new"));
+    world.topology.edges.retain(|edge| edge.alias != Some("ads_new".into()));
     world.topology.distrust.insert(world.iis.fingerprint(), "lost".into());
     world.topology.edges.retain(|edge| !edge.subject.to_string().contains("iis"));
     let last = world.apply(&Disk::new()).unwrap();

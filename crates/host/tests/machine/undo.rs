@@ -12,7 +12,7 @@ use trustmason_host::run::StoreOutcome;
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Format, Interner};
-use trustmason_plan::ledger::Predecessor;
+use trustmason_plan::ledger::{PlacedKey, Predecessor};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::topology::{DeclaredFormat, Write};
 
@@ -295,7 +295,11 @@ fn a_newer_run_is_taken_back_first() {
     let undone = world.undo(None, &Disk::new()).unwrap();
     assert_eq!((undone.undoes, hosts(&world)), (Some(second), one));
     let placed = &world.ledger().ledger.placed[&store_id(CACERTS)];
-    assert_eq!(placed.keys().collect::<Vec<_>>(), ["cvp1.acme.example"], "what the first run placed is still ours");
+    assert_eq!(
+        placed.keys().map(PlacedKey::as_str).collect::<Vec<_>>(),
+        ["cvp1.acme.example"],
+        "what the first run placed is still ours"
+    );
     assert_eq!(world.undo(None, &Disk::new()).unwrap().undoes, Some(first));
     assert!(world.ledger().ledger.placed.is_empty());
 }

@@ -20,7 +20,8 @@ use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{
-    Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Alias, Certificate, Digest, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password,
+    Store, Unlock,
 };
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::{Options, Plan};
@@ -29,8 +30,9 @@ use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
-    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    KeyPlace, Place, Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject,
+    Topology, Write,
 };
 
 /// Who begins the runs of this world.
@@ -250,7 +252,7 @@ pub fn edge(store: &str, subject: &str, alias: Option<&str>) -> Edge {
         store: store_id(store),
         subject,
         anchor: Anchor::ByIssuer,
-        alias: alias.map(str::to_owned),
+        alias: alias.map(Alias::of),
         was: Vec::new(),
         rule: RuleId::new("test", "T1"),
         why: "they talk".into(),
@@ -380,7 +382,7 @@ impl World {
         progress: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state()).map_err(BeginError::from)?;
-        let digest = Fingerprint::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
+        let digest = Digest::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
         let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
         run(request, hands, &mut lock, progress)
     }
@@ -475,7 +477,7 @@ fn topology(root: &Path, format: Format) -> Topology {
         store_def(KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
         store_def(TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
     ];
-    let wsm = Source::KeyEntry { store: store_id(KEYSTORE), alias: "wsm_certificate".into() };
+    let wsm = Source::KeyEntry(KeyPlace { store: store_id(KEYSTORE), at: KeyAt::Alias("wsm_certificate".into()) });
     let iis = Source::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };
     let identities = [
         identity_def("cvp1.acme.example", "wsm", wsm, Write::Direct),

@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use super::blocks::{self, Found};
 use super::bundle::{self, Piece};
 use super::write::{append, newline, still_read, text, without};
-use crate::alias::{Alias, fold_alias};
+use crate::alias::Alias;
 use crate::certificate::Certificate;
 use crate::content::Content;
 use crate::detect::{Detected, detect, foreign};
@@ -209,7 +209,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
             }
         }
         match new_name {
-            Some(new) if fold_alias(&new) == fold_alias(name) => {
+            Some(new) if Alias::of(&new) == Alias::of(name) => {
                 let why = "only its case would change, which some file systems cannot do; choose another name";
                 return Err(EditError::BadAlias { alias: new, why });
             }
@@ -232,7 +232,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
                 return Err(EditError::NotRepresentable { format, why });
             }
             None => {
-                taken.insert(fold_alias(name).into_owned());
+                taken.insert(Alias::of(name));
                 if !cuts.is_empty() {
                     let left = without(bytes, &cuts);
                     still_read(format, bytes, &cuts, &left)?;
@@ -258,7 +258,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
         }
     }
     for (name, bytes) in renamed {
-        if !taken.insert(fold_alias(&name).into_owned()) {
+        if !taken.insert(Alias::of(&name)) {
             return Err(EditError::AliasTaken { alias: Alias::from(name) });
         }
         image.insert(name, Some(bytes));

@@ -7,10 +7,10 @@ use super::element::{self, property};
 use super::sst;
 use super::store::{Kind, Windows};
 use crate::certificate::Certificate;
+use crate::digest::Digest;
 use crate::edit::check_certificate;
 use crate::entry::EntryId;
 use crate::error::EditError;
-use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 
 /// Properties that say something the system does not work out by itself. The rest (hashes, identifiers) it adds when it needs
@@ -50,14 +50,14 @@ pub fn thumbprint(der: &[u8]) -> String {
 
 impl Windows {
     /// The digest of what a serialised store says; `None` for another kind of file.
-    pub(crate) fn listing_digest(&self) -> Option<Fingerprint> {
+    pub(crate) fn listing_digest(&self) -> Option<Digest> {
         if self.kind != Kind::Sst {
             return None;
         }
         let mut lines: Vec<String> =
             self.entries.list().iter().filter_map(|entry| self.listing_line(entry.id)).collect();
         lines.sort();
-        Some(Fingerprint::of(lines.concat().as_bytes()))
+        Some(Digest::of(lines.concat().as_bytes()))
     }
 
     fn listing_line(&self, entry: EntryId) -> Option<String> {
@@ -93,7 +93,7 @@ mod tests {
             .collect()
     }
 
-    fn digest(elements: &[Vec<u8>]) -> Fingerprint {
+    fn digest(elements: &[Vec<u8>]) -> Digest {
         let bytes = serialised_store(elements.iter().map(Vec::as_slice));
         Store::open(bytes, Unlock::Unverified, &Interner::new()).unwrap().listing_digest().unwrap()
     }

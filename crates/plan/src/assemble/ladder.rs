@@ -123,11 +123,11 @@ impl<'a> Desk<'a> {
         let mut forecast = self.forecast.clone();
         for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
             let source = self.ground.topology.identities.get(&overlap.identity).map(|def| &def.source);
-            if let Some(Source::KeyEntry { store, alias }) = source {
+            if let Some(Source::KeyEntry(place)) = source {
                 forecast.push(Forecast {
                     phase: Phase::Install,
-                    store: store.clone(),
-                    alias: Some(alias.clone()).filter(|alias| !alias.is_empty()),
+                    store: place.store.clone(),
+                    alias: place.at.stored(),
                     action: if overlap.is_by_chain() { Action::Install } else { Action::Regenerate },
                     to: None,
                     identity: overlap.identity.clone(),
@@ -228,8 +228,8 @@ impl<'a> Desk<'a> {
             standing.def.restart.iter().for_each(|service| take(service, &standing.def.id));
         }
         for def in self.ground.topology.identities.values() {
-            if let Source::KeyEntry { store, .. } = &def.source {
-                def.restart.iter().for_each(|service| take(service, store));
+            if let Source::KeyEntry(place) = &def.source {
+                def.restart.iter().for_each(|service| take(service, &place.store));
             }
         }
         for (subject, one) in self.settled {

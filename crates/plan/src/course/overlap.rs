@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use trustmason_keystore::{Certificate, Fingerprint};
 use trustmason_spec::name::IdentityId;
+use trustmason_spec::topology::KeyPlace;
 
-use super::{Installation, KeyPlace};
+use super::Installation;
 use crate::change::Material;
 use crate::observed::StagedKey;
 use crate::outline::Wait;

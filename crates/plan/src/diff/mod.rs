@@ -9,7 +9,7 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{AliasModel, Entry, EntryId, Fingerprint, fold_alias};
+use trustmason_keystore::{Alias, AliasModel, Entry, EntryId, Fingerprint, StoredAlias};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{Edge, Source, Subject};
 
@@ -30,7 +30,7 @@ const DELETES_UNASKED: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub phase: Phase,
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     pub deed: Deed,
     pub finding: Kind,
     /// How bad it is that this change is needed.
@@ -148,13 +148,15 @@ impl<'a> Comparison<'a> {
         &self.standing.def.id
     }
 
-    fn same_alias(&self, stored: &str, wanted: &str) -> bool {
-        if self.folded { fold_alias(stored) == wanted } else { stored == wanted }
+    /// Whether an entry stands at an alias, as the store's format compares aliases.
+    fn is_at(&self, entry: &Entry, wanted: &Alias) -> bool {
+        let same = |stored: &StoredAlias| if self.folded { stored.folds_to(wanted) } else { stored.is_spelled(wanted) };
+        entry.alias.as_ref().is_some_and(same)
     }
 
-    fn at_alias(&self, wanted: &str) -> Vec<&'a Entry> {
+    fn at_alias(&self, wanted: &Alias) -> Vec<&'a Entry> {
         let entries = self.entries;
-        entries.iter().filter(|e| e.alias.as_deref().is_some_and(|a| self.same_alias(a, wanted))).collect()
+        entries.iter().filter(|entry| self.is_at(entry, wanted)).collect()
     }
 
     fn with_fingerprint(&self, fingerprint: Fingerprint) -> Vec<&'a Entry> {
@@ -182,9 +184,10 @@ impl<'a> Comparison<'a> {
     /// made anew.
     fn identities(&mut self) {
         for def in self.ground.index.homes.get(self.id()).into_iter().flatten() {
-            let Source::KeyEntry { alias, .. } = &def.source else { continue };
-            let held: Vec<_> = self.at_alias(alias).into_iter().filter(|e| !self.ground.leaves(e)).collect();
-            self.claimed.extend(held.iter().map(|e| e.id));
+            let Source::KeyEntry(place) = &def.source else { continue };
+            let held: Vec<_> = place.at.alias().map(|alias| self.at_alias(alias)).unwrap_or_default();
+            let held = held.into_iter().filter(|e| !self.ground.leaves(e));
+            self.claimed.extend(held.map(|e| e.id));
             let settled = self.settlement.subjects.get(&Subject::Identity(def.id.clone()));
             if let Some((one, installation)) = settled.and_then(|one| Some((one, one.course.installation()?))) {
                 self.install_key(&def.id, one, installation);
@@ -205,16 +208,11 @@ impl<'a> Comparison<'a> {
             }
             NewKey::Replied { from, .. } => (Issued::Replied, Some(from.clone())),
         };
-        let alias = &installation.place.alias;
+        let at = &installation.place.at;
         self.out.drafts.push(Draft {
             phase: Phase::Install,
-            alias: Some(alias.clone()).filter(|alias| !alias.is_empty()),
-            deed: Deed::InstallKey {
-                entry: installation.entry,
-                alias: alias.clone(),
-                identity: identity.clone(),
-                issued,
-            },
+            alias: at.stored(),
+            deed: Deed::InstallKey { entry: installation.entry, at: at.clone(), identity: identity.clone(), issued },
             finding: installation.finding,
             severity: installation.severity,
             reason: installation.reason.clone(),
@@ -251,7 +249,7 @@ impl<'a> Comparison<'a> {
 fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) -> Draft {
     Draft {
         phase: Phase::Withdraw,
-        alias: entry.alias.clone().map(String::from),
+        alias: entry.alias.clone(),
         deed: Deed::Delete { entry: entry.id, because },
         severity: finding.severity(),
         finding,

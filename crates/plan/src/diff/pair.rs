@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Entry, Fingerprint};
+use trustmason_keystore::{Alias, Entry, Fingerprint, StoredAlias};
 
 use super::slot::Slot;
 use super::{Comparison, Draft, Verdict, Wish, view};
@@ -51,20 +51,18 @@ impl<'a> Comparison<'a> {
     fn pair(&mut self, wish: Wish<'a>, overlap: &'a Overlap) -> Verdict {
         let old = self.half(wish, overlap.old);
         let next = overlap.material().known().map(|print| self.half(wish, print)).unwrap_or_default();
-        let stands = |entries: &[&Entry], alias: &str| {
-            entries.iter().any(|e| e.alias.as_deref().is_some_and(|stored| self.same_alias(stored, alias)))
-        };
-        let beside = wish.edge.alias.as_deref().map(next_alias);
+        let stands = |entries: &[&Entry], alias: &Alias| entries.iter().any(|e| self.is_at(e, alias));
+        let beside = wish.edge.alias.as_ref().map(next_alias);
         // The old one goes to the edge's alias, the next one beside it, unless one of them is at the other's place already.
-        let old_to = wish.edge.alias.as_deref().map(|alias| match &beside {
+        let old_to = wish.edge.alias.as_ref().map(|alias| match &beside {
             Some(beside) if stands(&next, alias) => beside.clone(),
-            Some(_) | None => alias.to_owned(),
+            Some(_) | None => alias.clone(),
         });
         let old_wanted = overlap.old_wanted.as_ref().filter(|_| overlap.is_extending() && old.is_empty());
         let old_comes = old_wanted.is_some();
-        let next_to = wish.edge.alias.as_deref().map(|alias| match &beside {
-            Some(beside) if stands(&old, alias) || (old_comes && old_to.as_deref() == Some(alias)) => beside.clone(),
-            Some(_) | None => alias.to_owned(),
+        let next_to = wish.edge.alias.as_ref().map(|alias| match &beside {
+            Some(beside) if stands(&old, alias) || (old_comes && old_to.as_ref() == Some(alias)) => beside.clone(),
+            Some(_) | None => alias.clone(),
         });
         let mut verdict = Verdict::Held;
         if let Some(certificate) = old_wanted {
@@ -77,9 +75,10 @@ impl<'a> Comparison<'a> {
                 verdict = put;
             }
         }
-        let leaving =
-            old.iter().map(|e| e.alias.clone().map(String::from)).chain(old_comes.then_some(old_to)).collect();
-        self.forecast(wish, overlap, leaving, next.first().map_or(next_to, |e| e.alias.clone().map(String::from)));
+        let old_comes = old_comes.then(|| old_to.map(StoredAlias::from));
+        let leaving = old.iter().map(|e| e.alias.clone()).chain(old_comes).collect();
+        let next = next.first().map_or(next_to.map(StoredAlias::from), |e| e.alias.clone());
+        self.forecast(wish, overlap, leaving, next);
         verdict
     }
 
@@ -90,10 +89,11 @@ impl<'a> Comparison<'a> {
         overlap: &Overlap,
         half: Half,
         material: Material,
-        alias: Option<String>,
+        alias: Option<Alias>,
     ) -> Verdict {
-        let holders = alias.as_deref().map(|alias| self.at_alias(alias)).unwrap_or_default();
-        let replaced = match self.judge_slot(wish, &holders) {
+        let holders = alias.as_ref().map(|alias| self.at_alias(alias)).unwrap_or_default();
+        let slot = alias.as_ref().map_or(Slot::Free, |alias| self.judge_slot(wish, alias, &holders));
+        let replaced = match slot {
             Slot::Free => Vec::new(),
             Slot::Ours(entries) => entries,
             Slot::Newer(entry) => return self.ahead(wish, entry),
@@ -134,7 +134,7 @@ impl<'a> Comparison<'a> {
         let at = self.out.drafts.len();
         self.out.drafts.push(Draft {
             phase: Phase::Extend,
-            alias: last.and_then(|e| e.alias.clone()).map(String::from).or_else(|| alias.clone()),
+            alias: last.and_then(|e| e.alias.clone()).or_else(|| alias.clone().map(StoredAlias::from)),
             deed: match last {
                 Some(_) => Deed::Replace { entries: replaced.iter().map(|e| e.id).collect(), alias, material },
                 None => Deed::Import { alias, material },
@@ -152,7 +152,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// What is left to do here when the new one is in use: every place of the old one, and where the new one stands or comes to.
-    fn forecast(&mut self, wish: Wish<'a>, overlap: &Overlap, old: Vec<Option<String>>, next: Option<String>) {
+    fn forecast(
+        &mut self,
+        wish: Wish<'a>,
+        overlap: &Overlap,
+        old: Vec<Option<StoredAlias>>,
+        next: Option<StoredAlias>,
+    ) {
         let one = |alias, action, to| Forecast {
             phase: Phase::Withdraw,
             store: wish.edge.store.clone(),
@@ -163,7 +169,8 @@ impl<'a> Comparison<'a> {
         };
         self.out.forecast.extend(old.into_iter().map(|alias| one(alias, Action::Delete, None)));
         let wanted = wish.edge.alias.clone();
-        if next.is_some() && next == wanted.as_deref().map(next_alias) {
+        let beside = wanted.as_ref().map(next_alias);
+        if next.as_ref().is_some_and(|next| beside.is_some_and(|beside| next.is_spelled(&beside))) {
             self.out.forecast.push(one(next, Action::Rename, wanted));
         }
     }

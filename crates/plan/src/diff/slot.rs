@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Entry, Fingerprint, fold_alias};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryKey, Fingerprint, StoredAlias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::by_name;
+use crate::ledger::PlacedKey;
 use crate::observed::trusted;
 use crate::overlap;
 use crate::settle;
@@ -21,14 +22,14 @@ pub(super) enum Slot<'a> {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn judge_slot(&self, wish: Wish<'a>, holders: &[&'a Entry]) -> Slot<'a> {
+    pub(super) fn judge_slot(&self, wish: Wish<'a>, alias: &Alias, holders: &[&'a Entry]) -> Slot<'a> {
         let mut ours = Vec::new();
         for entry in holders {
             if self.claimed.contains(&entry.id) {
-                return Slot::Taken(self.conflict(wish, entry));
+                return Slot::Taken(Self::conflict(wish, alias, entry));
             }
             let Some(slot) = trusted(entry) else {
-                return Slot::Taken(self.conflict(wish, entry));
+                return Slot::Taken(Self::conflict(wish, alias, entry));
             };
             let fingerprint = slot.fingerprint();
             let known_old = self.settlement.predecessors.contains_key(&fingerprint);
@@ -38,11 +39,11 @@ impl<'a> Comparison<'a> {
             let leaves = self.ground.topology.distrust.contains_key(&fingerprint)
                 || slot.certificate().is_some_and(|c| self.settlement.gone_for_good(c).is_some());
             if !(known_old || placed || named || leaves) {
-                return Slot::Taken(self.conflict(wish, entry));
+                return Slot::Taken(Self::conflict(wish, alias, entry));
             }
             // What this tool put beside it for a rotation that took another turn was never presented by anybody.
-            let beside = wish.edge.alias.as_deref().map(overlap::next_alias);
-            let superseded = placed && entry.alias.as_deref().map(fold_alias).as_deref() == beside.as_deref();
+            let beside = wish.edge.alias.as_ref().map(overlap::next_alias);
+            let superseded = placed && entry.alias.as_ref().map(StoredAlias::fold) == beside;
             if !known_old && !leaves && !superseded && self.is_newer(wish, slot.certificate().map(Arc::as_ref)) {
                 return Slot::Newer(entry);
             }
@@ -62,8 +63,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn conflict(&self, wish: Wish<'a>, holder: &Entry) -> Why {
-        let alias = holder.alias.as_deref().map(fold_alias).unwrap_or_default().into_owned();
+    fn conflict(wish: Wish<'a>, alias: &Alias, holder: &Entry) -> Why {
         Why::AliasConflict {
             holder: settle::describe(&holder.kind),
             remedy: match wish.edge.anchor {
@@ -73,7 +73,7 @@ impl<'a> Comparison<'a> {
                     wish.edge.rule
                 ),
             },
-            alias,
+            alias: alias.clone(),
         }
     }
 
@@ -106,9 +106,9 @@ impl<'a> Comparison<'a> {
         if unserved.peek().is_none() {
             return false;
         }
-        let alias = entry.alias.as_deref().map(fold_alias);
+        let key = entry.alias.as_ref().map(|stored| PlacedKey::from(&EntryKey::Alias(stored.fold())));
         let claims = self.ground.observed.ledger.claims(self.id());
-        let claims: Vec<_> = claims.filter(|(key, _)| alias.as_deref() == Some(key.as_str())).collect();
+        let claims: Vec<_> = claims.filter(|(claimed, _)| key.as_ref() == Some(*claimed)).collect();
         let names = certificate.map(Certificate::names_in_full).unwrap_or_default();
         unserved.any(|w| {
             let by_rule = claims.iter().any(|(_, placed)| placed.rule == w.edge.rule.as_str());

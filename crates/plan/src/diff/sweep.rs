@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey, Fingerprint, fold_alias};
+use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::Subject;
 
@@ -118,7 +118,7 @@ impl<'a> Comparison<'a> {
             lost.join(", ")
         );
         let finding = Finding::of_store(Kind::IssuerWithheld, self.id(), message);
-        self.out.findings.push(finding.at(entry.alias.as_deref(), Some(print)).with_severity(Severity::Warning));
+        self.out.findings.push(finding.at(entry.alias.clone(), Some(print)).with_severity(Severity::Warning));
     }
 
     /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
@@ -150,7 +150,7 @@ impl<'a> Comparison<'a> {
 
     /// The edge whose alias, past or present, this entry has while naming its host.
     pub(super) fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
-        let stored = fold_alias(entry.alias.as_deref()?).into_owned();
+        let stored = entry.alias.as_ref()?.fold();
         let certificate = certificate?;
         self.wishes.iter().copied().find(|w| {
             let alias = w.edge.alias.as_ref() == Some(&stored) || w.edge.was.contains(&stored);
@@ -163,7 +163,7 @@ impl<'a> Comparison<'a> {
         let message = format!("a certificate of {} issued later than the one known here; it stays", wish.edge.subject);
         self.out
             .findings
-            .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)));
+            .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.clone(), Some(fingerprint)));
     }
 
     /// A certificate an identity once had, later than the one it has now: its store was put back, and its service may still
@@ -173,8 +173,8 @@ impl<'a> Comparison<'a> {
         let print = certificate.fingerprint();
         let had = self.ground.observed.ledger.predecessors.values().find(|p| p.replaced_by == print)?;
         let beside = |w: &Wish<'_>| {
-            let beside = w.edge.alias.as_deref().map(overlap::next_alias);
-            beside.is_some() && entry.alias.as_deref().map(fold_alias).as_deref() == beside.as_deref()
+            let beside = w.edge.alias.as_ref().map(overlap::next_alias);
+            beside.is_some_and(|beside| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(&beside)))
         };
         self.wishes.iter().copied().find(|w| {
             w.edge.subject == Subject::Identity(had.identity.clone())
@@ -202,7 +202,7 @@ impl<'a> Comparison<'a> {
         let key = self.standing.facts().and_then(|facts| EntryKey::of(facts.format, entry));
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
         !self.ground.topology.public_roots.contains(&fingerprint)
-            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key.to_string(), fingerprint))
+            && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key, fingerprint))
     }
 
     fn unmanaged(&mut self, entry: &Entry, slot: &CertificateSlot) {
@@ -213,7 +213,7 @@ impl<'a> Comparison<'a> {
         if !vendor {
             let message = format!("nobody declared it, it stays: {}", text::escape(subject));
             self.out.findings.push(
-                Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.as_deref(), Some(fingerprint)),
+                Finding::of_store(Kind::Unmanaged, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
             );
         }
         let is_past = |c: &&Certificate| constraints::dates(c, Terms::default(), self.ground.now).is_past();
@@ -222,7 +222,7 @@ impl<'a> Comparison<'a> {
                 format!("nobody declared it, and it expired on {}: {}", text::day(end), text::escape(subject));
             self.out.findings.push(
                 Finding::of_store(Kind::Expired, self.id(), message)
-                    .at(entry.alias.as_deref(), Some(fingerprint))
+                    .at(entry.alias.clone(), Some(fingerprint))
                     .with_severity(Severity::Info),
             );
         }
@@ -243,8 +243,7 @@ impl<'a> Comparison<'a> {
                     entries.iter().map(|e| format!("`{}`", text::escape(e.alias.as_deref().unwrap_or("")))).collect();
                 let message = format!("one certificate under {}", aliases.join(", "));
                 self.out.findings.push(
-                    Finding::of_store(Kind::Duplicate, self.id(), message)
-                        .at(entry.alias.as_deref(), Some(fingerprint)),
+                    Finding::of_store(Kind::Duplicate, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
                 );
             }
         }

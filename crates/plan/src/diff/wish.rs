@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::{Certificate, Entry, EntryId, Fingerprint, JvmJudgement, fold_alias};
+use trustmason_keystore::{Alias, Certificate, Entry, EntryId, EntryKey, Fingerprint, JvmJudgement, StoredAlias};
 use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::slot::Slot;
@@ -31,10 +31,9 @@ impl<'a> Comparison<'a> {
                     let held = self.with_fingerprint(certificate.fingerprint());
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
-                        Some(alias) => held
-                            .into_iter()
-                            .rev()
-                            .find(|e| e.alias.as_deref() == Some(alias) && self.is_effective(e, alias)),
+                        Some(alias) => {
+                            held.into_iter().rev().find(|e| is_spelled(e, alias) && self.is_effective(e, alias))
+                        }
                     };
                     if let Some(entry) = exact {
                         self.claimed.insert(entry.id);
@@ -47,8 +46,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Of several entries with one exact alias the JDK keeps the last.
-    pub(super) fn is_effective(&self, entry: &Entry, alias: &str) -> bool {
-        let last = self.entries.iter().rev().find(|e| e.alias.as_deref() == Some(alias));
+    pub(super) fn is_effective(&self, entry: &Entry, alias: &Alias) -> bool {
+        let last = self.entries.iter().rev().find(|e| is_spelled(e, alias));
         last.is_some_and(|e| e.id == entry.id)
     }
 
@@ -88,8 +87,7 @@ impl<'a> Comparison<'a> {
                     text::escape(stored)
                 );
                 self.out.findings.push(
-                    Finding::of_store(Kind::WrongAlias, self.id(), message)
-                        .at(entry.alias.as_deref(), Some(fingerprint)),
+                    Finding::of_store(Kind::WrongAlias, self.id(), message).at(entry.alias.clone(), Some(fingerprint)),
                 );
             }
             self.settle_edge(wish, Verdict::Held);
@@ -98,33 +96,33 @@ impl<'a> Comparison<'a> {
 
     /// Whether an entry stands at the alias that another edge of this store has by right.
     pub(super) fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
-        let Some(stored) = entry.alias.as_deref() else { return false };
-        self.wishes.iter().any(|w| w.index != wish.index && w.edge.alias.as_deref() == Some(stored))
+        let is_its = |w: &Wish<'_>| w.edge.alias.as_ref().is_some_and(|alias| is_spelled(entry, alias));
+        self.wishes.iter().any(|w| w.index != wish.index && is_its(w))
     }
 
     /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
     pub(super) fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
-        let Some(stored) = entry.alias.as_deref() else {
+        let Some(stored) = entry.alias.as_ref().map(StoredAlias::fold) else {
             return false;
         };
-        let lower = fold_alias(stored).into_owned();
         if is_foreign_ca(entry, edge) {
             return false;
         }
-        let by_rule = edge.was.contains(&lower)
-            || edge.alias.as_deref().is_some_and(|alias| alias == lower || overlap::next_alias(alias) == lower);
+        let by_rule = edge.was.contains(&stored)
+            || edge.alias.as_ref().is_some_and(|alias| *alias == stored || overlap::next_alias(alias) == stored);
         let named = certificate(entry).is_some_and(|c| self.names_host_of(c, edge));
-        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &lower, fingerprint)
+        (by_rule && named) || self.ground.observed.ledger.placed(self.id(), &EntryKey::Alias(stored), fingerprint)
     }
 
-    pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &str) {
+    pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &Alias) {
         self.claimed.insert(entry.id);
         let stored = entry.alias.as_deref().unwrap_or_default();
+        let is_at = |alias: &Alias| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(alias));
         let rotation = certificate(entry).and_then(|c| self.end_of_rotation(c.fingerprint()));
         let (finding, severity) = rotation.unwrap_or((Kind::WrongAlias, Kind::WrongAlias.severity()));
-        let reason = if fold_alias(stored) == overlap::next_alias(to) {
+        let reason = if is_at(&overlap::next_alias(to)) {
             format!("{} presents it now", wish.edge.subject)
-        } else if fold_alias(stored) == to {
+        } else if is_at(to) {
             format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(stored))
         } else {
             format!("`{}` is an older document's alias for {}", text::escape(stored), wish.edge.subject)
@@ -133,15 +131,15 @@ impl<'a> Comparison<'a> {
             wish,
             Draft {
                 phase: Phase::Withdraw,
-                alias: entry.alias.clone().map(String::from),
-                deed: Deed::Rename { entry: entry.id, to: to.to_owned() },
+                alias: entry.alias.clone(),
+                deed: Deed::Rename { entry: entry.id, to: to.clone() },
                 finding,
                 severity,
                 reason,
                 edge: None,
                 waits: Vec::new(),
                 before: view(entry),
-                after: After::Alias(to.to_owned()),
+                after: After::Alias(to.clone()),
                 from: None,
             },
         );
@@ -149,9 +147,9 @@ impl<'a> Comparison<'a> {
 
     /// Makes room at an alias for a rename: what stands there leaves if it is ours. Says whether the way is free;
     /// where it is not, the edge keeps its certificate under the other alias.
-    pub(super) fn clear_slot(&mut self, wish: Wish<'a>, alias: &str, mover: Option<EntryId>) -> bool {
+    pub(super) fn clear_slot(&mut self, wish: Wish<'a>, alias: &Alias, mover: Option<EntryId>) -> bool {
         let holders: Vec<&Entry> = self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
-        match self.judge_slot(wish, &holders) {
+        match self.judge_slot(wish, alias, &holders) {
             Slot::Free => true,
             Slot::Ours(entries) => {
                 for entry in entries {
@@ -234,7 +232,7 @@ impl<'a> Comparison<'a> {
                 continue;
             };
             let holders = self.at_alias(&alias);
-            match self.judge_slot(wish, &holders) {
+            match self.judge_slot(wish, &alias, &holders) {
                 Slot::Free => self.import(wish, Some(alias), material),
                 Slot::Ours(entries) => self.replace(wish, &entries, alias, material),
                 Slot::Newer(entry) => {
@@ -259,7 +257,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<String>, material: Material) {
+    pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<Alias>, material: Material) {
         // What this run makes is surely not there yet.
         let unread = self.standing.facts().filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
@@ -275,7 +273,7 @@ impl<'a> Comparison<'a> {
             wish,
             Draft {
                 phase: Phase::Extend,
-                alias: alias.clone(),
+                alias: alias.clone().map(StoredAlias::from),
                 deed: Deed::Import { alias, material },
                 finding,
                 severity: finding.severity(),
@@ -301,7 +299,7 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: String, material: Material) {
+    pub(super) fn replace(&mut self, wish: Wish<'a>, entries: &[&'a Entry], alias: Alias, material: Material) {
         self.claimed.extend(entries.iter().map(|e| e.id));
         let last = entries.last().copied();
         let reason = if wish.settled.is_renewed() {
@@ -314,7 +312,7 @@ impl<'a> Comparison<'a> {
             wish,
             Draft {
                 phase: Phase::Extend,
-                alias: last.and_then(|e| e.alias.clone()).map(String::from),
+                alias: last.and_then(|e| e.alias.clone()),
                 deed: Deed::Replace { entries: entries.iter().map(|e| e.id).collect(), alias: Some(alias), material },
                 finding: Kind::Stale,
                 severity: Kind::Stale.severity(),
@@ -356,9 +354,14 @@ impl<'a> Comparison<'a> {
             text::day(held.not_before())
         );
         let finding = Finding::of_store(Kind::Ahead, self.id(), message.clone())
-            .at(entry.alias.as_deref(), Some(held.fingerprint()));
+            .at(entry.alias.clone(), Some(held.fingerprint()));
         // A key entry is what its service presents: then this truster does not trust it now.
         self.out.findings.push(if went_back { finding.with_severity(Severity::Error) } else { finding });
         Verdict::Manual(message)
     }
+}
+
+/// Whether an entry's alias is stored exactly as a JVM looks up this one.
+fn is_spelled(entry: &Entry, alias: &Alias) -> bool {
+    entry.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))
 }

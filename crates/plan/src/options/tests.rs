@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::{Fingerprint, Format, Password};
+use trustmason_keystore::{Digest, Format, Password};
 use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 
@@ -348,7 +348,7 @@ fn the_format_is_compared_with_the_file_where_it_opens() {
         shelves: BTreeMap::new(),
         path: "trust.jks".to_owned(),
         file: None,
-        sha256: Fingerprint::of(b""),
+        sha256: Digest::of(b""),
         format: Format::Pkcs12,
         entries: Vec::new(),
         keys: BTreeMap::new(),

@@ -4,7 +4,7 @@
 use super::{Held, find_key};
 use crate::change::{From, FromKind, Material};
 use crate::constraints::{self, End, Fault, Terms};
-use crate::course::{Asked, Course, Installation, KeyPlace, NewKey, Next, Settled};
+use crate::course::{Asked, Course, Installation, NewKey, Next, Settled};
 use crate::finding::{Finding, Kind, Severity};
 use crate::ground::Ground;
 use crate::observed::StagedKey;
@@ -13,9 +13,9 @@ use crate::standing::Standing;
 use crate::text;
 use crate::why::Why;
 use std::sync::Arc;
-use trustmason_keystore::{Certificate, EntryId, Fingerprint};
+use trustmason_keystore::{Certificate, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject};
+use trustmason_spec::topology::{Edge, IdentityDef, KeyPlace, Source, Subject};
 
 /// Makes an identity anew without an outage where somebody may rely on its present certificate; at once where nobody does.
 pub(super) fn renew_staged(
@@ -44,12 +44,11 @@ pub(super) fn renew_staged(
             return renew(ground, def, home, draft);
         }
     }
-    let Draft { alias, entry, finding, reason, mut findings, current: _ } = draft;
-    let place = KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() };
+    let Draft { place, entry, finding, reason, mut findings, current: _ } = draft;
     let overlap = match staged {
         Some(look) => {
             let installation = Installation {
-                place,
+                place: place.clone(),
                 entry,
                 finding: Kind::RotationWaiting,
                 severity: overlap::patience(ground, look.since),
@@ -63,8 +62,8 @@ pub(super) fn renew_staged(
             let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
             let severity = if wished { Severity::Info } else { finding.severity() };
             let told = Finding::of_identity(finding, &def.id, reason).with_severity(severity);
-            findings.push(told.at(super::stored(alias), Some(current.fingerprint())));
-            overlap::begin(ground, def, &current, place)
+            findings.push(told.at(place.at.stored(), Some(current.fingerprint())));
+            overlap::begin(ground, def, &current, place.clone())
         }
     };
     findings.extend(overlap::findings(ground, def, &overlap));
@@ -88,14 +87,14 @@ pub(super) fn with_reply(
     draft: Draft<'_>,
     reply: Reply,
 ) -> Settled {
-    let Draft { alias, entry, current, finding, reason, mut findings } = draft;
+    let Draft { place, entry, current, finding, reason, mut findings } = draft;
     let Reply { next, issuers, from } = reply;
     let leaf = Arc::clone(&next.certificate);
     // Until then its trusters need what it presents now.
     let material = Material::Known(Arc::clone(current.as_ref().unwrap_or(&leaf)));
     let asked = Ok(Asked { material, from: Some(from.clone()) });
     let installation = Installation {
-        place: KeyPlace { store: home.def.id.clone(), alias: alias.to_owned() },
+        place: place.clone(),
         entry,
         finding,
         severity: overlap::patience(ground, next.since),
@@ -143,7 +142,8 @@ pub(super) fn soft_findings(
 
 /// A certificate that is to be made anew, and why.
 pub(super) struct Draft<'a> {
-    pub alias: &'a str,
+    /// Where its key is, or goes.
+    pub place: &'a KeyPlace,
     pub entry: Option<EntryId>,
     pub current: Option<Arc<Certificate>>,
     pub finding: Kind,
@@ -164,7 +164,7 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
         if standing.selected {
             let message = format!("{}; {why}", draft.reason);
             let finding = Finding::of_identity(why.finding(), &def.id, message);
-            findings.push(finding.at(Some(draft.alias), draft.current.as_ref().map(|c| c.fingerprint())));
+            findings.push(finding.at(draft.place.at.stored(), draft.current.as_ref().map(|c| c.fingerprint())));
         }
         return Settled { asked: Err(why), present: draft.current, course: Course::Stuck { obstacle: None }, findings };
     }
@@ -178,7 +178,7 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<
     };
     let from = From { kind: FromKind::Generated, place: def.id.to_string(), sha256: resumed.map(|c| c.fingerprint()) };
     let installation = Installation {
-        place: KeyPlace { store: standing.def.id.clone(), alias: draft.alias.to_owned() },
+        place: draft.place.clone(),
         entry: draft.entry,
         finding: draft.finding,
         severity: draft.finding.severity(),
@@ -202,10 +202,12 @@ fn holds_newer(
     current: &Certificate,
 ) -> bool {
     let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
-    entries.filter(|e| e.alias.as_deref() == edge.alias.as_deref() && edge.alias.is_some()).any(|entry| {
+    let Some(alias) = &edge.alias else { return false };
+    let key = EntryKey::Alias(alias.clone());
+    entries.filter(|e| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
-        let ours = entry.alias.as_deref().is_some_and(|a| ground.observed.ledger.placed(&truster.def.id, a, print));
+        let ours = ground.observed.ledger.placed(&truster.def.id, &key, print);
         held.not_before() > current.not_before()
             && constraints::names(held, def)
             && !ours
@@ -218,11 +220,11 @@ fn holds_newer(
 /// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     ground.index.homes.values().flatten().any(|def| {
-        let Source::KeyEntry { store, alias } = &def.source else { return false };
-        let Some(facts) = ground.standings.get(store).and_then(Standing::facts) else { return false };
-        match find_key(ground, facts, alias) {
+        let Source::KeyEntry(place) = &def.source else { return false };
+        let Some(facts) = ground.standings.get(&place.store).and_then(Standing::facts) else { return false };
+        match find_key(ground, facts, &place.at) {
             Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
-            Held::Other(_) | Held::Nothing => false,
+            Held::Other { .. } | Held::Nothing => false,
         }
     })
 }

@@ -12,12 +12,12 @@
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, EntryId, Fingerprint};
-use trustmason_spec::topology::{IdentityDef, Source};
+use trustmason_spec::topology::{IdentityDef, KeyPlace};
 
 use super::anew::{self, Draft};
 use crate::authority::{self, Judged};
 use crate::change::{From, FromKind, Material};
-use crate::course::{Asked, Course, KeyPlace, Next, Request, Settled};
+use crate::course::{Asked, Course, Next, Request, Settled};
 use crate::finding::{Finding, Kind};
 use crate::ground::Ground;
 use crate::observed::StagedKey;
@@ -30,7 +30,8 @@ use crate::why::Why;
 /// What is known of the entry an authority's certificate is for.
 pub(super) struct Place<'g, 'a> {
     pub home: &'g Standing<'a>,
-    pub alias: &'g str,
+    /// Where its key is, or goes.
+    pub key: &'g KeyPlace,
     pub entry: Option<EntryId>,
     pub current: Option<Arc<Certificate>>,
     pub findings: Vec<Finding>,
@@ -91,11 +92,7 @@ fn is_installed(look: &StagedKey, place: &Place<'_, '_>) -> bool {
 fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
     match &place.current {
         Some(current) => {
-            let from = From {
-                kind: FromKind::Store,
-                place: Source::key_path(&place.home.def.id, place.alias),
-                sha256: Some(current.fingerprint()),
-            };
+            let from = From { kind: FromKind::Store, place: place.key.path(), sha256: Some(current.fingerprint()) };
             Ok(Asked { material: Material::Known(Arc::clone(current)), from: Some(from) })
         }
         None => Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() }),
@@ -126,11 +123,10 @@ fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reaso
             Some(why) => format!("{reason}; {why}"),
             None => format!("{reason}; a key and a request for {name} are made"),
         };
-        findings.push(Finding::of_identity(finding, &def.id, message).at(super::stored(place.alias), print));
+        findings.push(Finding::of_identity(finding, &def.id, message).at(place.key.at.stored(), print));
     }
     let course = if may {
-        let place = KeyPlace { store: place.home.def.id.clone(), alias: place.alias.to_owned() };
-        Course::Request(Request { authority: name.to_owned(), place })
+        Course::Request(Request { authority: name.to_owned(), place: place.key.clone() })
     } else {
         Course::Stuck { obstacle: None }
     };
@@ -178,7 +174,7 @@ fn arrived(
     (finding, reason): (Kind, String),
 ) -> Settled {
     let draft = Draft {
-        alias: place.alias,
+        place: place.key,
         entry: place.entry,
         current: place.current,
         finding,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, Entry};
-use trustmason_spec::topology::{IdentityDef, Issuer, Source};
+use trustmason_spec::topology::{IdentityDef, Issuer, KeyPlace};
 
 use super::anew::{Draft, renew, renew_staged, soft_findings};
 use super::issued;
@@ -24,7 +24,7 @@ pub(super) fn present(
     ground: &Ground<'_>,
     def: &IdentityDef,
     standing: &Standing<'_>,
-    alias: &str,
+    place: &KeyPlace,
     entry: &Entry,
     chain: &[trustmason_keystore::CertificateSlot],
 ) -> Settled {
@@ -33,8 +33,8 @@ pub(super) fn present(
             subject: def.id.to_string(),
             class: crate::observed::FailureClass::Unreadable,
             message: match chain {
-                [] => format!("{} has no certificate", Source::key_entry(&standing.def.id, alias)),
-                _ => format!("the certificate of {} does not parse", Source::key_entry(&standing.def.id, alias)),
+                [] => format!("{place} has no certificate"),
+                _ => format!("the certificate of {place} does not parse"),
             },
         };
         return Settled::unknown(why);
@@ -49,11 +49,7 @@ pub(super) fn present(
         findings.push(Finding::of_identity(Kind::Stale, &def.id, message).with_severity(Severity::Info));
     }
     let faults = constraints::judge(&current, def, ground.now);
-    let from = From {
-        kind: FromKind::Store,
-        place: Source::key_path(&standing.def.id, alias),
-        sha256: Some(current.fingerprint()),
-    };
+    let from = From { kind: FromKind::Store, place: place.path(), sha256: Some(current.fingerprint()) };
     let asked = ground.options.replace.contains(&def.id);
     let staged = overlap::staged(ground, def, Some(&current));
     let distrusted = ground.topology.distrust.get(&current.fingerprint());
@@ -67,7 +63,8 @@ pub(super) fn present(
     if let Issuer::Authority(name) = &def.issuer {
         findings.extend(soft_findings(ground, def, &current, &faults));
         let entry = Some(entry.id);
-        let place = issued::Place { home: standing, alias, entry, current: Some(current), findings, reason };
+        let current = Some(current);
+        let place = issued::Place { home: standing, key: place, entry, current, findings, reason };
         return issued::settle(ground, def, name, place);
     }
     let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
@@ -100,7 +97,7 @@ pub(super) fn present(
         let course = settling.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
         return Settled { asked, present: Some(current), course, findings };
     };
-    let draft = Draft { alias, entry: Some(entry.id), current: Some(current), finding, reason, findings };
+    let draft = Draft { place, entry: Some(entry.id), current: Some(current), finding, reason, findings };
     if overlap::is_staged(def) {
         renew_staged(ground, def, standing, draft, staged, from)
     } else {
@@ -151,10 +148,10 @@ fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, curre
                 &def.id,
                 format!("the private key could not be judged: {why}"),
             );
-            return vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))];
+            return vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))];
         }
     };
     let mut finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, text);
     finding.store = Some(standing.def.id.clone());
-    vec![finding.at(entry.alias.as_deref(), Some(current.fingerprint()))]
+    vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))]
 }

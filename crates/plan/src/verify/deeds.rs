@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{EntryId, fold_alias};
+use trustmason_keystore::{Alias, EntryId, StoredAlias};
 use trustmason_spec::name::StoreId;
 
 use super::Desk;
@@ -32,15 +32,14 @@ fn touched(deed: &Deed) -> Vec<EntryId> {
     }
 }
 
-/// The alias that a change gives to an entry that had another or none, folded.
-fn given(deed: &Deed) -> Option<String> {
-    let alias = match deed {
-        Deed::Import { alias, .. } => alias.as_deref()?,
-        Deed::Rename { to, .. } => to,
-        Deed::InstallKey { entry: None, alias, .. } if !alias.is_empty() => alias,
-        Deed::Replace { .. } | Deed::Delete { .. } | Deed::InstallKey { .. } => return None,
-    };
-    Some(fold_alias(alias).into_owned())
+/// The alias that a change gives to an entry that had another or none.
+fn given(deed: &Deed) -> Option<&Alias> {
+    match deed {
+        Deed::Import { alias, .. } => alias.as_ref(),
+        Deed::Rename { to, .. } => Some(to),
+        Deed::InstallKey { entry: None, at, .. } => at.alias(),
+        Deed::Replace { .. } | Deed::Delete { .. } | Deed::InstallKey { entry: Some(_), .. } => None,
+    }
 }
 
 /// Whether what stands there afterwards is what the deed puts there.
@@ -67,7 +66,7 @@ impl Desk<'_> {
     pub(super) fn deeds(&mut self) {
         let plan = self.plan;
         let mut entries: BTreeSet<(&StoreId, EntryId)> = BTreeSet::new();
-        let mut aliases: BTreeSet<(&StoreId, String)> = BTreeSet::new();
+        let mut aliases: BTreeSet<(&StoreId, &Alias)> = BTreeSet::new();
         for change in &plan.changes {
             let place = format!("change {}", change.id);
             if !leaves(change) {
@@ -95,7 +94,7 @@ impl Desk<'_> {
         let mut held = BTreeMap::new();
         for edge in plan.edges.iter().filter(|edge| matches!(edge.verdict, EdgeVerdict::Held)) {
             if let (Some(alias), Some(sha256)) = (&edge.alias, edge.sha256) {
-                held.insert((&edge.store, fold_alias(alias).into_owned(), sha256), &edge.id);
+                held.insert((&edge.store, alias.clone(), sha256), &edge.id);
             }
         }
         for change in &plan.changes {
@@ -111,7 +110,7 @@ impl Desk<'_> {
                 self.contradiction(&place, "nobody can say which certificate it deletes");
                 continue;
             };
-            let alias = change.alias.as_deref().map(|alias| fold_alias(alias).into_owned());
+            let alias = change.alias.as_ref().map(StoredAlias::fold);
             let wanted = alias.and_then(|alias| held.get(&(&change.store, alias, before.sha256)));
             if let Some(edge) = wanted {
                 self.contradiction(&place, format!("it deletes what edge {edge} holds"));

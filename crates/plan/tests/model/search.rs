@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 
 use super::rules::{Rules, Truth};
 use super::state::{Folder, State};
@@ -20,7 +20,7 @@ pub struct Searched {
 /// The states found so far, by number.
 struct Graph {
     /// By the digest of what tells a state from others.
-    numbers: BTreeMap<Fingerprint, usize>,
+    numbers: BTreeMap<Digest, usize>,
     came: Vec<Option<(usize, String)>>,
     before: Vec<BTreeSet<usize>>,
     /// The states whose steps are not followed yet, and all of them where older state folders are to be put in their place.
@@ -37,7 +37,7 @@ struct Graph {
 impl Graph {
     fn add(&mut self, state: State, from: Option<(usize, String)>) -> usize {
         let fresh = self.numbers.len();
-        let to = *self.numbers.entry(Fingerprint::of(state.key().as_bytes())).or_insert(fresh);
+        let to = *self.numbers.entry(Digest::of(state.key().as_bytes())).or_insert(fresh);
         if to == fresh {
             self.came.push(from.clone());
             self.before.push(BTreeSet::new());

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{EntryKind, Fingerprint};
-use trustmason_plan::ledger::{Ack, Ledger, Placed, Seen};
+use trustmason_keystore::{Digest, EntryKind, Fingerprint};
+use trustmason_plan::ledger::{Ack, Ledger, Placed, PlacedKey, Seen};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::notice;
 use trustmason_plan::observed::{StoreLook, Unclear};
@@ -28,7 +28,7 @@ pub struct Deed {
     before: Vec<u8>,
     after: Vec<u8>,
     memory: Memory,
-    placed: BTreeMap<String, Placed>,
+    placed: BTreeMap<PlacedKey, Placed>,
     presented: BTreeMap<IdentityId, Presented>,
     /// When the store was written.
     stamp: jiff::Timestamp,
@@ -155,9 +155,10 @@ impl Folder {
 
     fn key(&self, marks: &mut Marks) -> String {
         let ledger = &self.ledger;
-        let short = |map: &BTreeMap<StoreId, BTreeMap<String, Placed>>| {
-            let lines =
-                map.iter().flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {a} {}", p.sha256.short())));
+        let short = |map: &BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>| {
+            let lines = map
+                .iter()
+                .flat_map(|(id, p)| p.iter().map(move |(a, p)| format!("{id} {} {}", a.as_str(), p.sha256.short())));
             lines.collect::<Vec<_>>().join(",")
         };
         let predecessors: Vec<_> =
@@ -184,7 +185,7 @@ impl Folder {
 /// appearance: states that differ in nothing that may ever be compared get the same names.
 pub struct Marks {
     now: BTreeMap<StoreId, Seen>,
-    bytes: BTreeMap<(StoreId, Fingerprint), usize>,
+    bytes: BTreeMap<(StoreId, Digest), usize>,
 }
 
 impl Marks {
@@ -198,7 +199,7 @@ impl Marks {
 
     fn number(&mut self, store: &StoreId, bytes: &[u8]) -> usize {
         let fresh = self.bytes.len();
-        *self.bytes.entry((store.clone(), Fingerprint::of(bytes))).or_insert(fresh)
+        *self.bytes.entry((store.clone(), Digest::of(bytes))).or_insert(fresh)
     }
 
     /// Whether a store is what it was then. When that was is nothing that tells: a file that has changed is never that file again.
@@ -252,9 +253,11 @@ impl State {
         }
         let (folder, world) = self.looked(program);
         let claims = self.truth.placed.iter().flat_map(|(id, placed)| placed.iter().map(move |(key, p)| (id, key, p)));
-        let mut there = claims.filter(|(id, key, placed)| world.trusted(id).get(*key) == Some(&placed.sha256));
-        let lost = there.find(|(id, key, placed)| !folder.ledger.placed(id, key, placed.sha256));
-        lost.map(|(id, key, _)| format!("`{key}` of {id} was placed and is forgotten"))
+        let mut there = claims.filter(|(id, key, placed)| world.trusted(id).get(key.as_str()) == Some(&placed.sha256));
+        let lost = there.find(|(id, key, placed)| {
+            !folder.ledger.claims(id).any(|(claimed, one)| claimed == *key && one.sha256 == placed.sha256)
+        });
+        lost.map(|(id, key, _)| format!("`{}` of {id} was placed and is forgotten", key.as_str()))
     }
 
     /// The first edge over which a client would refuse its server now.

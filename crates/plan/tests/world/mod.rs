@@ -9,7 +9,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Alias, Digest, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
+    Unlock,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -24,8 +25,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
-    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    KeyPlace, Place, Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject,
+    Topology, Write,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -36,7 +38,7 @@ pub const DAY: i64 = 86_400;
 
 /// The run of every world.
 pub fn run() -> RunId {
-    RunId::new(now(), Fingerprint::of(b"run"))
+    RunId::new(now(), Digest::of(b"run"))
 }
 
 pub fn now() -> Timestamp {
@@ -129,8 +131,8 @@ type Keys = BTreeMap<EntryId, KeyLook>;
 
 /// A store, opened once for all worlds that hold the same bytes.
 pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
-    static OPENED: Mutex<BTreeMap<Fingerprint, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
-    let print = Fingerprint::of(bytes);
+    static OPENED: Mutex<BTreeMap<Digest, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
+    let print = Digest::of(bytes);
     if let Some(found) = OPENED.lock().unwrap().get(&print) {
         return found.clone();
     }
@@ -275,8 +277,8 @@ pub fn edge(store: &StoreId, subject: Subject, alias: Option<&str>, was: &[&str]
         store: store.clone(),
         subject,
         anchor: Anchor::ByIssuer,
-        alias: alias.map(str::to_owned),
-        was: was.iter().map(|s| (*s).to_owned()).collect(),
+        alias: alias.map(Alias::of),
+        was: was.iter().map(|was| Alias::of(was)).collect(),
         rule: RuleId::new("test", "T1"),
         why: "they talk".to_owned(),
         source: "test".to_owned(),
@@ -337,8 +339,12 @@ pub fn topology(hosts: usize) -> Topology {
                 .insert(id.clone(), ServiceDef { id, name: format!("the {service} service"), rank: 0, restart: None });
         }
         let keystore = StoreId::new(name.clone(), "keystore");
-        let wsm =
-            identity_def(&name, "wsm", Source::KeyEntry { store: keystore, alias: "wsm".to_owned() }, Write::Direct);
+        let wsm = identity_def(
+            &name,
+            "wsm",
+            Source::KeyEntry(KeyPlace { store: keystore, at: KeyAt::Alias("wsm".into()) }),
+            Write::Direct,
+        );
         let iis = identity_def(
             &name,
             "iis",
@@ -421,7 +427,7 @@ impl World {
                         shelves: Default::default(),
                         path: id.to_string(),
                         file: Some((1, n as u64)),
-                        sha256: Fingerprint::of(bytes),
+                        sha256: Digest::of(bytes),
                         format: store.format(),
                         entries: store.entries().to_vec(),
                         keys,
@@ -511,7 +517,7 @@ impl World {
         let identities = made.iter().map(|(id, pair)| (id.clone(), identity(pair))).collect();
         let certificates = Resolved { minted: &minted };
         let Some(Disk::File(bytes)) = self.disk.get(&view.id) else { panic!("a write to a store that is not there") };
-        assert_eq!(view.expect, Some(Expect::Digest(Fingerprint::of(bytes))));
+        assert_eq!(view.expect, Some(Expect::Digest(Digest::of(bytes))));
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
         let edits = edits(changes.iter().copied(), &certificates, &identities, self.now.as_millisecond()).unwrap();
         let before = self.open(&view.id).unwrap();
@@ -558,9 +564,9 @@ impl World {
 
     /// The certificate an identity has in its store.
     pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
-        let Source::KeyEntry { store, alias } = &self.topology.identities[id].source else { return None };
-        let store = self.open(store)?;
-        let entry = store.entries().iter().find(|e| e.alias.as_deref() == Some(alias.as_str()))?;
+        let Source::KeyEntry(place) = &self.topology.identities[id].source else { return None };
+        let store = self.open(&place.store)?;
+        let entry = store.entries().iter().find(|e| place.at.stored() == e.alias)?;
         Some(entry.certificates()[0].fingerprint())
     }
 }

@@ -7,7 +7,7 @@ use super::{LoadedProfile, Profile, Role, Rule};
 use crate::estate::{ProfileRef, SecretSpec};
 use crate::fault::{At, Fault, Faults, Place, Source, nearest};
 use crate::template;
-use crate::topology::{DeclaredFormat, Write};
+use crate::topology::{DeclaredFormat, KeyAt, Write};
 
 /// All loaded profiles, checked.
 pub(crate) struct Catalog<'p> {
@@ -333,11 +333,11 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
         for service in identity.restart.iter().filter(|s| !role.services.contains_key(*s)) {
             faults.push(dangling(source, identity.origin.place, "service", service, role.services.keys()));
         }
-        let Some((store, alias)) = &identity.entry else { continue };
+        let Some((store, at)) = &identity.entry else { continue };
         match role.stores.get(store) {
             None => faults.push(dangling(source, identity.origin.place, "store", store, role.stores.keys())),
             Some(home) => {
-                if let Some((why, hint)) = unfit(home, alias) {
+                if let Some((why, hint)) = unfit(home, at) {
                     let message = format!("an identity lives in the store `{store}`, which {why}");
                     faults.push(source.error(identity.origin.place, message).hint(hint));
                 }
@@ -346,17 +346,17 @@ fn check_role(source: &Source, profile: &str, role: &Role, faults: &mut Faults) 
     }
 }
 
-/// Why a store cannot hold an identity under this alias, and what to do.
-fn unfit(home: &super::Store, alias: &str) -> Option<(&'static str, &'static str)> {
+/// Why a store cannot hold an identity's key there, and what to do.
+fn unfit(home: &super::Store, at: &KeyAt) -> Option<(&'static str, &'static str)> {
     match home.format {
         _ if home.write == Write::HandOff => {
             Some(("only people write", "make it an identity with `write: hand-off` and `exported_as`"))
         }
         DeclaredFormat::Jks | DeclaredFormat::Jceks | DeclaredFormat::Pkcs12 => {
-            alias.is_empty().then_some(("needs an alias for it", "give the identity an `alias`"))
+            (*at == KeyAt::Only).then_some(("needs an alias for it", "give the identity an `alias`"))
         }
         DeclaredFormat::PemPair => {
-            (!alias.is_empty()).then_some(("is a pair of files and has no aliases", "leave `alias` out"))
+            (*at != KeyAt::Only).then_some(("is a pair of files and has no aliases", "leave `alias` out"))
         }
         DeclaredFormat::Pem | DeclaredFormat::PemDir | DeclaredFormat::Windows => {
             Some(("holds no private keys", "declare it as jks, jceks, pkcs12 or pem-pair"))

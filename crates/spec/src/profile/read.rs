@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Identity, Options, Origin, Profile, Role, Rule, Sequence, Spot, Store, Var};
 use crate::estate::ProfileRef;
 use crate::fault::{At, Faults, Source};
-use crate::topology::{Constraints, DeclaredFormat, Pkcs12Scheme, Write};
+use crate::topology::{Constraints, DeclaredFormat, KeyAt, Pkcs12Scheme, Write};
 use crate::tree::Node;
 use crate::{grammar, lexeme, pick, semantics, shape, tree};
 
@@ -119,7 +119,11 @@ fn write(node: &Node) -> Write {
 
 fn identity(origin: Origin, node: &Node) -> Result<Identity, &'static str> {
     let entry = match (node.text_of("store"), node.text_of("alias"), write(node)) {
-        (Some(store), alias, Write::Direct) => Some((store, alias.map(|a| a.to_lowercase()).unwrap_or_default())),
+        (Some(store), alias, Write::Direct) => {
+            // An alias that is written and empty names no entry.
+            let alias = alias.filter(|alias| !alias.is_empty());
+            Some((store, alias.map_or(KeyAt::Only, |alias| KeyAt::Alias(alias.into()))))
+        }
         (None, None, Write::HandOff) if node.get("exported_as").is_some() => None,
         (None, None, Write::HandOff) => return Err("is made by people and lacks `exported_as`"),
         (_, _, Write::HandOff) => {

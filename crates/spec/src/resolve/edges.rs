@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use trustmason_keystore::Alias;
+
 use super::Work;
 use super::hosts::Machine;
 use super::reach::{Part, find, own, shares};
@@ -12,7 +14,7 @@ use crate::fault::{At, Place, nearest};
 use crate::name::{IdentityId, RuleId, StoreId};
 use crate::profile::{Rule, dangling, takes_alias};
 use crate::template;
-use crate::topology::{Anchor, Edge, IdentityDef, Source, StoreDef, Subject};
+use crate::topology::{Anchor, Edge, IdentityDef, KeyAt, KeyPlace, Source, StoreDef, Subject};
 
 /// All edges, sorted by id.
 pub(crate) fn edges<'n>(
@@ -135,7 +137,7 @@ impl<'n> Net<'n> {
         for at in &entry.stores {
             trusters.extend(find(work, machines, at, Part::Store));
         }
-        let draft = |store: StoreId, subject: Subject, alias: Option<String>, was: Vec<String>| Draft {
+        let draft = |store: StoreId, subject: Subject, alias: Option<Alias>, was: Vec<Alias>| Draft {
             store,
             subject,
             alias,
@@ -145,7 +147,7 @@ impl<'n> Net<'n> {
             source: "the estate spec".to_owned(),
             place: entry.place,
         };
-        let plain = |at: &At<String>| at.value.to_lowercase();
+        let plain = |at: &At<String>| Alias::of(&at.value);
         if let Some(certificate) = &entry.certificate {
             if !work.spec.certificates.contains_key(&certificate.value) {
                 let fault = dangling(
@@ -158,8 +160,8 @@ impl<'n> Net<'n> {
                 work.faults.push(fault);
                 return;
             }
-            let alias = entry.alias.as_ref().map_or_else(|| certificate.value.to_lowercase(), plain);
-            if alias.contains('{') {
+            let alias = entry.alias.as_ref().map_or_else(|| Alias::of(&certificate.value), plain);
+            if alias.as_str().contains('{') {
                 let at = entry.alias.as_ref().map_or(entry.place, |at| at.place);
                 let fault = work.spec.source.error(at, "the alias of a certificate without a host has no variables");
                 work.faults.push(fault.hint("write a plain name"));
@@ -218,7 +220,7 @@ impl<'n> Net<'n> {
         };
         if let Some((known, _)) = self.found.get(&id) {
             if known.alias != edge.alias {
-                let shown = |alias: &Option<String>| alias.clone().unwrap_or_default();
+                let shown = |alias: &Option<Alias>| alias.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!(
                     "{} and {} want {id} under two aliases, `{}` and `{}`",
                     known.rule,
@@ -272,9 +274,9 @@ impl<'n> Net<'n> {
 
     /// Checks that aliases are unique per store, and lets older names go that somebody else uses today.
     fn close(self, work: &mut Work<'_>, identities: &BTreeMap<IdentityId, IdentityDef>) -> Vec<Edge> {
-        let mut taken: BTreeMap<(StoreId, String), String> = BTreeMap::new();
+        let mut taken: BTreeMap<(StoreId, Alias), String> = BTreeMap::new();
         for def in identities.values() {
-            if let Source::KeyEntry { store, alias } = &def.source {
+            if let Source::KeyEntry(KeyPlace { store, at: KeyAt::Alias(alias) }) = &def.source {
                 taken.insert((store.clone(), alias.clone()), format!("the key of {}", def.id));
             }
         }
@@ -314,8 +316,8 @@ impl<'n> Net<'n> {
 struct Draft {
     store: StoreId,
     subject: Subject,
-    alias: Option<String>,
-    was: Vec<String>,
+    alias: Option<Alias>,
+    was: Vec<Alias>,
     rule: RuleId,
     why: String,
     source: String,
@@ -330,13 +332,13 @@ fn reason(rule: &Rule, tweak: Option<&RuleTweak>) -> String {
     }
 }
 
-/// An alias filled in, in lower case. Templates were checked before, so nothing is left open.
-fn name(at: &At<String>, subject: &Machine<'_>, identity: &str) -> String {
+/// An alias filled in. Templates were checked before, so nothing is left open.
+fn name(at: &At<String>, subject: &Machine<'_>, identity: &str) -> Alias {
     let value = |name: &str| match name {
         "fqdn" => Some(subject.host.fqdn.as_str().to_owned()),
         "host" => Some(subject.host.fqdn.host().to_owned()),
         "identity" => Some(identity.to_owned()),
         _ => None,
     };
-    template::fill(&at.value, &value).unwrap_or_else(|_| at.value.clone()).to_lowercase()
+    template::fill(&at.value, &value).unwrap_or_else(|_| at.value.clone()).into()
 }

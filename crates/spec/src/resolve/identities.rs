@@ -9,7 +9,7 @@ use crate::estate::{HostCertificate, IdentitySpec};
 use crate::fault::{At, Place};
 use crate::name::{IdentityId, RuleId, ServiceId, StoreId};
 use crate::profile::{Identity, dangling, join};
-use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, Rotation, SignatureHash, Source, Write};
+use crate::topology::{Constraints, IdentityDef, Issuer, KeyKind, KeyPlace, Rotation, SignatureHash, Source, Write};
 
 const VALIDITY_DAYS: u32 = 1825;
 const RENEW_BEFORE_DAYS: u32 = 60;
@@ -133,13 +133,13 @@ fn origin(
 ) -> Source {
     let file = given.and_then(|given| given.file.as_ref());
     match (&identity.entry, machine.host.access.disks(), file) {
-        (Some((store, alias)), Some(_), file) => {
-            if let Some(at) = file {
+        (Some((store, at)), Some(_), file) => {
+            if let Some(given) = file {
                 let message = format!("the certificate of {id} is read from its store `{store}`, not from a file");
-                let fault = work.spec.source.error(at.place, message);
+                let fault = work.spec.source.error(given.place, message);
                 work.faults.push(fault.hint("leave `file` out; `names` may stay"));
             }
-            Source::KeyEntry { store: StoreId::new(id.host.clone(), store.clone()), alias: alias.clone() }
+            Source::KeyEntry(KeyPlace { store: StoreId::new(id.host.clone(), store.clone()), at: at.clone() })
         }
         (None, _, Some(at)) | (Some(_), None, Some(at)) => Source::File(join(work.base, &at.value)),
         (None, _, None) | (Some(_), None, None) => {

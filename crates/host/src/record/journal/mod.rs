@@ -16,9 +16,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use trustmason_keystore::{Fingerprint, Format};
+use trustmason_keystore::{Digest, Fingerprint, Format, StoredAlias};
 use trustmason_plan::change::{Action, ChangeId};
-use trustmason_plan::ledger::{HandOff, Placed};
+use trustmason_plan::ledger::{HandOff, Placed, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::run_id::RunId;
 use trustmason_plan::site::PieceAt;
@@ -50,7 +50,7 @@ pub enum Record {
         /// The estate.
         estate: String,
         /// Digest of the run's plan.
-        plan: Fingerprint,
+        plan: Digest,
         /// When the run began.
         at: Timestamp,
         /// Who began it, as the system names them.
@@ -84,7 +84,7 @@ pub enum Record {
         /// The copy.
         copy: CopyAt,
         /// The copy's digest.
-        sha256: Fingerprint,
+        sha256: Digest,
     },
     /// What a store was is kept.
     Backup {
@@ -100,7 +100,7 @@ pub enum Record {
         #[serde(default, skip_serializing_if = "Attributes::is_empty")]
         attributes: Attributes,
         /// Its digest.
-        sha256: Fingerprint,
+        sha256: Digest,
     },
     /// A store is about to be written.
     Intent(Box<Intent>),
@@ -141,16 +141,16 @@ pub struct Intent {
     /// The store.
     pub store: StoreId,
     /// The store's digest before; `None` where it is made.
-    pub before: Option<Fingerprint>,
+    pub before: Option<Digest>,
     /// The store's digest after; `None` where it is removed, or where no digest tells.
-    pub after: Option<Fingerprint>,
+    pub after: Option<Digest>,
     /// The parts that are written or removed: the store's own file, or files of its folder, or system stores.
     pub pieces: Vec<Piece>,
     /// What the ledger is to know.
     pub memory: Memory,
     /// What the ledger knows of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub placed: BTreeMap<String, Placed>,
+    pub placed: BTreeMap<PlacedKey, Placed>,
     /// What the identities that this store is to trust presented when the run was planned, as far as that was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Presented>,
@@ -166,9 +166,9 @@ pub struct Piece {
     /// Where it is.
     pub at: PieceAt,
     /// Its digest before; `None` where it is made.
-    pub before: Option<Fingerprint>,
+    pub before: Option<Digest>,
     /// Its digest after; `None` where it is removed.
-    pub after: Option<Fingerprint>,
+    pub after: Option<Digest>,
 }
 
 /// What became of a store as a whole.
@@ -196,10 +196,10 @@ pub struct Fact {
     /// What is done.
     pub action: Action,
     /// The entry's alias before it (of a new entry: its alias); `None` where the store has none.
-    pub alias: Option<String>,
+    pub alias: Option<StoredAlias>,
     /// Its alias afterwards, where that is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub to: Option<StoredAlias>,
     /// What kind of entry it is.
     pub kind: Kind,
     /// The certificate that leaves.
@@ -237,7 +237,7 @@ pub enum CopyAt {
         /// The store it is a copy of.
         store: StoreId,
         /// The copy's digest.
-        sha256: Fingerprint,
+        sha256: Digest,
     },
 }
 

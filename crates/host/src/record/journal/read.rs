@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_keystore::Fingerprint;
+use trustmason_keystore::Digest;
 use trustmason_plan::ledger::RunRecord;
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::name::StoreId;
@@ -95,17 +95,17 @@ pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
 }
 
 /// Reads a run's journal, and takes the digest of the very bytes that were read.
-fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Fingerprint), JournalError> {
+fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Digest), JournalError> {
     let path = state.journal(run);
     let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
-    Ok((of_bytes(&bytes, run, &path.display().to_string())?, Fingerprint::of(&bytes)))
+    Ok((of_bytes(&bytes, run, &path.display().to_string())?, Digest::of(&bytes)))
 }
 
 /// Reads the journal of a run that the ledger knows: of one that has ended, the very journal that it ended with.
 ///
 /// # Errors
 /// [`JournalError`]; nothing of it may be used then.
-pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<(Vec<Record>, Fingerprint), JournalError> {
+pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<(Vec<Record>, Digest), JournalError> {
     let (records, digest) = with_digest(state, &record.id)?;
     let told = |undoes: &Option<RunId>| match undoes {
         Some(undone) => format!("takes run {undone} back"),
@@ -143,9 +143,9 @@ pub fn check(state: &State, record: &RunRecord) -> Result<(), JournalError> {
 ///
 /// # Errors
 /// That it cannot be read.
-pub fn digest(state: &State, run: &RunId) -> Result<Option<Fingerprint>, DiskError> {
+pub fn digest(state: &State, run: &RunId) -> Result<Option<Digest>, DiskError> {
     let bytes = disk::read_if_there(&state.journal(run), Limit::Journal)?;
-    Ok(bytes.map(|bytes| Fingerprint::of(&bytes)))
+    Ok(bytes.map(|bytes| Digest::of(&bytes)))
 }
 
 /// Reads a journal from the bytes of its file.

@@ -2,7 +2,7 @@
 use super::*;
 
 fn id() -> RunId {
-    RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"))
+    RunId::new(Timestamp::UNIX_EPOCH, Digest::of(b"p"))
 }
 
 /// The beginning of a run's journal.
@@ -11,7 +11,7 @@ pub(crate) fn beginning(run: RunId) -> Record {
         journal: VERSION,
         run,
         estate: "acme".into(),
-        plan: Fingerprint::of(b"p"),
+        plan: Digest::of(b"p"),
         at: Timestamp::UNIX_EPOCH,
         who: "root".into(),
         machine: "here".into(),
@@ -38,7 +38,7 @@ fn only_half_a_line_at_the_end_is_passed_over() {
     assert!(error.contains("is damaged in line 2"), "{error}");
     let text = std::fs::read_to_string(state.journal(&id())).unwrap();
     assert!(text.starts_with("{\"record\":\"begin\",\"journal\":2,\"run\":\"19700101T000000.000Z-"), "{text}");
-    let other = RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(b"q"));
+    let other = RunId::new(Timestamp::UNIX_EPOCH, Digest::of(b"q"));
     assert!(matches!(read(&state, &other), Err(JournalError::Missing { .. })));
 }
 

@@ -138,7 +138,7 @@ fn took_back(records: &[Record], settled: &[Deed], unseen: &[Deed]) -> bool {
 pub(crate) fn new_record(
     id: &RunId,
     started: Timestamp,
-    plan: trustmason_keystore::Fingerprint,
+    plan: trustmason_keystore::Digest,
     undoes: Option<RunId>,
 ) -> RunRecord {
     RunRecord {

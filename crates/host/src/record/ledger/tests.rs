@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use trustmason_plan::ledger::Placed;
+use trustmason_keystore::{EntryKey, Fingerprint};
+use trustmason_plan::ledger::{Placed, PlacedKey};
 use trustmason_plan::memory::Memory;
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
@@ -13,12 +14,16 @@ use super::*;
 use crate::record::journal::{self, Intent, Journal, Piece, Record};
 
 fn run(name: &str) -> RunId {
-    RunId::new(Timestamp::UNIX_EPOCH, Fingerprint::of(name.as_bytes()))
+    RunId::new(Timestamp::UNIX_EPOCH, Digest::of(name.as_bytes()))
 }
 
 fn placed(name: &str) -> Placed {
     let at = Timestamp::UNIX_EPOCH;
     Placed { sha256: Fingerprint::of(b"c"), rule: "pcce-12.5/T1".into(), run: run(name), at }
+}
+
+fn key(alias: &str) -> PlacedKey {
+    PlacedKey::from(&EntryKey::Alias(alias.into()))
 }
 
 fn store_id(name: &str) -> StoreId {
@@ -42,11 +47,11 @@ fn absent_is_empty_and_a_stored_one_comes_back() {
     disk.make_dir(state.root()).unwrap();
     let mut ledger = load(&state, &topology).unwrap().ledger;
     assert_eq!((ledger.version, ledger.runs.len()), (VERSION, 0));
-    ledger.placed.entry(store_id("done")).or_default().insert("a".into(), placed("r"));
+    ledger.placed.entry(store_id("done")).or_default().insert(key("a"), placed("r"));
     let stored = store(&disk, &state, &ledger, None, &run("r")).unwrap();
     let loaded = load(&state, &topology).unwrap();
     assert_eq!(loaded.ledger, ledger);
-    assert_eq!(loaded.sha256, Some(Fingerprint::of(&std::fs::read(state.ledger()).unwrap())));
+    assert_eq!(loaded.sha256, Some(Digest::of(&std::fs::read(state.ledger()).unwrap())));
     assert_eq!(loaded.sha256, Some(stored));
     #[cfg(unix)]
     {
@@ -97,9 +102,9 @@ fn a_newer_or_damaged_one_is_refused_with_its_path() {
 fn aliases_swapped_in_a_store_are_swapped_in_the_ledger() {
     let mut ledger = Ledger::default();
     let here = ledger.placed.entry(store_id("done")).or_default();
-    here.insert("a".into(), placed("of a"));
-    here.insert("b".into(), placed("of b"));
-    let memory = Memory { moved: vec![("a".into(), "b".into()), ("b".into(), "a".into())], ..Memory::default() };
+    here.insert(key("a"), placed("of a"));
+    here.insert(key("b"), placed("of b"));
+    let memory = Memory { moved: vec![(key("a"), key("b")), (key("b"), key("a"))], ..Memory::default() };
     ledger.remember(&store_id("done"), &memory, &run("r"), Timestamp::UNIX_EPOCH);
     let runs: BTreeMap<_, _> = ledger.placed[&store_id("done")].iter().map(|(k, p)| (k.as_str(), &p.run)).collect();
     assert_eq!(runs, BTreeMap::from([("a", &run("of b")), ("b", &run("of a"))]));
@@ -114,14 +119,14 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
         std::fs::write(disk.join("cacerts"), bytes).unwrap();
     }
     disk.make_dir(&state.run(&run("r"))).unwrap();
-    let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Fingerprint::of(b"p"), None);
+    let record = new_record(&run("r"), Timestamp::UNIX_EPOCH, Digest::of(b"p"), None);
     let ledger = Ledger { version: VERSION, runs: vec![record], ..Ledger::default() };
     store(disk, &state, &ledger, None, &run("r")).unwrap();
     let journal = Journal::open(disk, &state, &run("r")).unwrap();
     journal.note(&journal::tests::beginning(run("r"))).unwrap();
     for name in ["done", "undone"] {
-        let memory = Memory { placed: BTreeMap::from([("a".into(), placed("r"))]), ..Memory::default() };
-        let (before, after) = (Some(Fingerprint::of(b"old")), Some(Fingerprint::of(b"new")));
+        let memory = Memory { placed: BTreeMap::from([(key("a"), placed("r"))]), ..Memory::default() };
+        let (before, after) = (Some(Digest::of(b"old")), Some(Digest::of(b"new")));
         let at = PieceAt::file(&store_id(name).host, "C:\\cacerts");
         let pieces = vec![Piece { at, before, after }];
         let (placed, presented, facts) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
@@ -131,7 +136,7 @@ fn cut_off(dir: &Path, disk: &Disk) -> (State, Topology) {
     (state, topology)
 }
 
-fn names(claims: &BTreeMap<StoreId, BTreeMap<String, Placed>>) -> Vec<&str> {
+fn names(claims: &BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>) -> Vec<&str> {
     claims.keys().map(|store| store.host.host()).collect()
 }
 
@@ -180,7 +185,7 @@ fn what_somebody_wrote_since_is_assumed_for_good() {
     let loaded = load(&state, &topology).unwrap();
     assert!(loaded.ledger.placed.is_empty() && loaded.unclear.is_empty());
     assert_eq!(names(&loaded.ledger.perhaps), ["done"]);
-    assert!(loaded.ledger.placed(&store_id("done"), "a", Fingerprint::of(b"c")));
+    assert!(loaded.ledger.placed(&store_id("done"), &EntryKey::Alias("a".into()), Fingerprint::of(b"c")));
     assert!(loaded.ledger.runs[0].finished.is_some());
 }
 
