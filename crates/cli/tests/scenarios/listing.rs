@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Entry, EntryId, EntryKind, Interner, Store, Unlock};
-use trustmason_spec::topology::{HostPath, Place};
+use trustmason_spec::topology::HostPath;
 
 use super::disk::{Disk, Known, open};
 use super::names::Names;
@@ -60,19 +60,13 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
 /// Files of a pair that are not the pair itself.
 fn beside(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
-    match &known.def.place {
-        Place::Pair { previous, copies, .. } => previous.iter().chain(copies).map(at).collect(),
-        _ => Vec::new(),
-    }
+    known.def.pair().into_iter().flat_map(|pair| pair.previous.iter().chain(&pair.copies)).map(at).collect()
 }
 
 fn places(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
-    match &known.def.place {
-        Place::File(path) | Place::Directory(path) => vec![at(path)],
-        Place::Pair { certificate, key, .. } => vec![at(certificate), at(key)],
-        Place::Windows => Vec::new(),
-    }
+    let halves = known.def.pair().into_iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+    known.def.path().into_iter().chain(halves).map(at).collect()
 }
 
 /// The files at a place or below it.

@@ -23,7 +23,9 @@ use trustmason_keystore::{
     Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock, fold_alias,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{
+    Exported, Files, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
+};
 
 /// Compares a text with its snapshot, named `FILE__TEST` whatever program the test is a part of.
 macro_rules! assert_snapshot {
@@ -181,8 +183,8 @@ impl Estate {
                 Subject::Identity(id) => Some((e.alias.clone(), id, &self.certificates[id])),
                 Subject::Certificate(_) => None,
             });
-            match &def.place {
-                Place::Directory(path) if def.write == Write::HandOff => {
+            match &def.reach {
+                Reach::Mirror(Mirror::Export { path, of: Exported::PemFolder, .. }) => {
                     for (_, id, der) in trusted {
                         put(
                             &file(&self.topology, path).join(format!("{}_{}.pem", id.host, id.name)),
@@ -190,7 +192,7 @@ impl Estate {
                         );
                     }
                 }
-                Place::File(path) => {
+                Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => {
                     let mut add: Vec<NewEntry> = trusted
                         .map(|(alias, _, der)| NewEntry::Trusted {
                             alias: alias.map(Alias::from),
@@ -204,13 +206,13 @@ impl Estate {
                         {
                             add.push(NewEntry::PrivateKey {
                                 alias: Some(alias.as_str().into()),
-                                key: new_key(def.format, key_of(id.host.as_str())),
+                                key: new_key(def.format(), key_of(id.host.as_str())),
                                 chain: vec![parsed(&self.certificates[id])],
                                 created_ms: INSTALLED,
                             });
                         }
                     }
-                    if def.vendor_entries {
+                    if def.ownership == Ownership::Vendor {
                         let certificate = parsed(&certificate(&Wish::of("vendor-root.example", 7)));
                         add.push(NewEntry::Trusted {
                             alias: Some("vendorroot".into()),
@@ -218,12 +220,12 @@ impl Estate {
                             created_ms: INSTALLED,
                         });
                     }
-                    let format = match def.format {
-                        DeclaredFormat::Jceks => Format::Jceks,
-                        _ => Format::Jks,
+                    let format = match keystore.format {
+                        KeystoreFormat::Jceks => Format::Jceks,
+                        KeystoreFormat::Jks | KeystoreFormat::Pkcs12 => Format::Jks,
                     };
                     if format == Format::Jceks {
-                        let conf = file(&self.topology, path).parent().unwrap().parent().unwrap().to_owned();
+                        let conf = file(&self.topology, &keystore.path).parent().unwrap().parent().unwrap().to_owned();
                         let text = format!("Security.keystorePW = {CANARY}\n");
                         put(&conf.join("security.properties"), text.as_bytes());
                     }
@@ -242,10 +244,7 @@ impl Estate {
 
     /// A store's file, or a mirror's folder.
     pub fn file(&self, short: &str) -> PathBuf {
-        match &self.topology.stores[&self.id(short)].place {
-            Place::File(path) | Place::Directory(path) => file(&self.topology, path),
-            other => panic!("{other:?}"),
-        }
+        file(&self.topology, self.topology.stores[&self.id(short)].path().unwrap())
     }
 
     pub fn password(&self, id: &StoreId) -> Password {

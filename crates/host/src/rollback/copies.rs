@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::run_id::RunId;
+use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::Place;
 
 use super::Looking;
 use super::restore::{Backup, Backups};
@@ -68,8 +68,8 @@ fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Pi
         return Err(format!("the journal says that the run made {path}, and that it kept a copy of what was there"));
     }
     let def = looking.topology.stores.get(store);
-    match def.map(|def| (&def.place, def.create)) {
-        Some((Place::File(_), false)) => Err(format!(
+    match def {
+        Some(def) if matches!(Site::of(def), Site::File(_)) && !def.may_be_made() => Err(format!(
             "the journal says that the run made {path}, and the spec lets no run make that store; if one did, set `create: true` \
              again"
         )),

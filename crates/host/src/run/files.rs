@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Fingerprint, Store, TouchedFiles};
 use trustmason_plan::site::PieceAt;
-use trustmason_spec::topology::StoreDef;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::StoreKind;
 
 use super::error::{StaleError, Trouble};
 use super::place::{self, owner};
@@ -64,7 +65,7 @@ impl File {
 /// The files of a folder that change.
 pub(super) fn of_folder(
     volumes: Volumes<'_>,
-    def: &StoreDef,
+    (id, kind): (&StoreId, &StoreKind),
     folder: &Path,
     store: &Store,
     image: &TouchedFiles,
@@ -73,7 +74,7 @@ pub(super) fn of_folder(
     let mut files = Vec::new();
     for (name, new) in image {
         let path = folder.join(name);
-        let at = sites::written(volumes, def, &path)?;
+        let at = sites::written(volumes, id, kind, &path)?;
         // As readable as its neighbours must be.
         let like = Like::Mode(0o644);
         files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
@@ -85,7 +86,7 @@ pub(super) fn of_folder(
 /// The files of a pair that change, and those that go along with its certificate.
 pub(super) fn of_pair(
     volumes: Volumes<'_>,
-    def: &StoreDef,
+    (id, kind): (&StoreId, &StoreKind),
     pair: &Pair,
     store: &Store,
     image: &TouchedFiles,
@@ -95,7 +96,7 @@ pub(super) fn of_pair(
     let mut files = Vec::new();
     let certificate = new(CERTIFICATE);
     let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<File, Trouble> {
-        let (at, like) = (sites::written(volumes, def, path)?, Like::File(pair.certificate.clone()));
+        let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
         Ok(File { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
     };
     if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
@@ -111,7 +112,7 @@ pub(super) fn of_pair(
     for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
         if let Some(new) = new(part) {
             let path = pair.path_of(part).to_owned();
-            let at = sites::written(volumes, def, &path)?;
+            let at = sites::written(volumes, id, kind, &path)?;
             files.push(File { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
         }
     }

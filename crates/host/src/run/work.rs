@@ -16,7 +16,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo::Presented;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, Place, StoreDef, Subject, Topology};
+use trustmason_spec::topology::{
+    AuthorityDef, Keystore, KeystoreFormat, Pkcs12Scheme, Reach, StoreDef, StoreKind, Subject, Topology,
+};
 use zeroize::Zeroizing;
 
 use super::error::{AuthorityError, DeclarationError, NewKeyError};
@@ -80,49 +82,62 @@ impl Work<'_> {
         self.topology.stores.get(id).ok_or_else(|| DeclarationError::Unknown(id.clone()))
     }
 
+    /// What the files of a store are in which an identity is made.
+    fn home(&self, id: &StoreId) -> Result<&StoreKind, DeclarationError> {
+        match &self.store(id)?.reach {
+            Reach::Direct(files) => Ok(&files.kind),
+            Reach::System { .. } | Reach::Mirror(_) => Err(DeclarationError::Format(id.clone())),
+        }
+    }
+
     /// A store's password, where it has one.
-    pub(super) fn password(&self, def: &StoreDef) -> Result<Option<Password>, DeclarationError> {
-        Ok(def.password.as_ref().map(|secret| self.hands.secrets.get(secret)).transpose()?)
+    pub(super) fn password(&self, kind: &StoreKind) -> Result<Option<Password>, DeclarationError> {
+        Ok(kind.password().map(|secret| self.hands.secrets.get(secret)).transpose()?)
     }
 
     /// The format a store has, or will be made in.
-    pub(super) fn format(&self, def: &StoreDef) -> Result<Format, DeclarationError> {
-        let seen = self.plan.stores.iter().find(|view| view.id == def.id).and_then(|view| view.format);
-        match (seen, def.format) {
-            (Some(format), _) => Ok(format),
-            (None, DeclaredFormat::Jks) => Ok(Format::Jks),
-            (None, DeclaredFormat::Jceks) => Ok(Format::Jceks),
-            (None, DeclaredFormat::Pkcs12) => Ok(Format::Pkcs12),
-            (None, DeclaredFormat::Pem) => Ok(Format::Pem),
-            (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
-            (None, DeclaredFormat::PemPair) => Ok(Format::PemPair),
-            (None, DeclaredFormat::Windows) => Err(DeclarationError::Format(def.id.clone())),
-        }
-    }
-
-    /// A store that is not there yet.
-    pub(super) fn blank(&self, def: &StoreDef) -> Result<Store, DeclarationError> {
-        Ok(match self.format(def)? {
-            Format::Pkcs12 => Store::create_pkcs12(scheme(def)),
-            format => Store::create(format),
+    fn format(&self, id: &StoreId, kind: &StoreKind) -> Format {
+        let seen = self.plan.stores.iter().find(|view| view.id == *id).and_then(|view| view.format);
+        seen.unwrap_or(match kind {
+            StoreKind::Keystore(keystore) => match keystore.format {
+                KeystoreFormat::Jks => Format::Jks,
+                KeystoreFormat::Jceks => Format::Jceks,
+                KeystoreFormat::Pkcs12 => Format::Pkcs12,
+            },
+            StoreKind::PemFile(_) => Format::Pem,
+            StoreKind::PemFolder(_) => Format::PemDirectory,
+            StoreKind::PemPair(_) => Format::PemPair,
         })
     }
 
+    /// A store that is not there yet.
+    pub(super) fn blank(&self, id: &StoreId, kind: &StoreKind) -> Store {
+        match (self.format(id, kind), kind) {
+            (Format::Pkcs12, StoreKind::Keystore(keystore)) => Store::create_pkcs12(scheme(keystore)),
+            (format, _) => Store::create(format),
+        }
+    }
+
     /// How a PKCS#12 store protects what it holds, or will; `None` for other formats.
-    fn protection(&self, def: &StoreDef, password: &Password) -> Result<Option<Protection>, NewKeyError> {
-        if self.format(def)? != Format::Pkcs12 {
+    fn protection(
+        &self,
+        id: &StoreId,
+        kind: &StoreKind,
+        password: &Password,
+    ) -> Result<Option<Protection>, NewKeyError> {
+        let StoreKind::Keystore(keystore) = kind else { return Ok(None) };
+        if self.format(id, kind) != Format::Pkcs12 {
             return Ok(None);
         }
-        let Some(StoreLook::Readable(_)) = self.observed.stores.get(&def.id) else {
-            return Ok(Some(scheme(def)));
+        let Some(StoreLook::Readable(_)) = self.observed.stores.get(id) else {
+            return Ok(Some(scheme(keystore)));
         };
-        let Place::File(path) = &def.place else { return Ok(Some(scheme(def))) };
-        let path = self.sites().volumes().find(path)?.into_path();
+        let path = self.sites().volumes().find(&keystore.path)?.into_path();
         let bytes = disk::read(&path, Limit::Store)?;
         let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
         store
             .map(|store| store.protection())
-            .map_err(|error| NewKeyError::Unopened { store: def.id.clone(), cause: Box::new(error) })
+            .map_err(|error| NewKeyError::Unopened { store: id.clone(), cause: Box::new(error) })
     }
 
     /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
@@ -224,18 +239,19 @@ impl Work<'_> {
     }
 
     fn target_password(&self, mint: &Mint) -> Result<(Password, Format), NewKeyError> {
-        let def = self.store(&mint.store)?;
-        if self.format(def)? == Format::PemPair {
-            return Ok((pair::no_password(), Format::PemPair));
+        let kind = self.home(&mint.store)?;
+        let format = self.format(&mint.store, kind);
+        if format == Format::PemPair {
+            return Ok((pair::no_password(), format));
         }
-        let password = self.password(def)?;
+        let password = self.password(kind)?;
         let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.store.clone()))?;
-        Ok((password, self.format(def)?))
+        Ok((password, format))
     }
 
     fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let (password, format) = self.target_password(mint)?;
-        let protection = self.protection(self.store(&mint.store)?, &password)?;
+        let protection = self.protection(&mint.store, self.home(&mint.store)?, &password)?;
         let target = Target {
             identity: &mint.identity,
             alias: &mint.alias,
@@ -265,8 +281,8 @@ impl Work<'_> {
 }
 
 /// What a PKCS#12 file is protected by if it is made now.
-fn scheme(def: &StoreDef) -> Protection {
-    match def.scheme {
+fn scheme(keystore: &Keystore) -> Protection {
+    match keystore.scheme {
         Pkcs12Scheme::Java8 => Protection::java8(),
         Pkcs12Scheme::Modern => Protection::modern(),
     }

@@ -129,7 +129,7 @@ impl Secrets {
 
     /// Those of an estate: its programs run without the environment variables that its other secrets come from.
     pub fn of(topology: &Topology) -> Self {
-        let named = topology.stores.values().filter_map(|def| match &def.password.as_ref()?.from {
+        let named = topology.stores.values().filter_map(|def| match &def.password()?.from {
             SecretSource::Env(name) => Some(name.clone()),
             SecretSource::Literal(_)
             | SecretSource::File(_)

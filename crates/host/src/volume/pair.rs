@@ -1,10 +1,10 @@
-//! A certificate and its private key in two files of a host (`Place::Pair`), with what goes along with them: the very first
+//! A certificate and its private key in two files of a host ([`PemPair`]), with what goes along with them: the very first
 //! certificate, which is kept once and never written over, and files that hold the certificate as well.
 
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
-use trustmason_spec::topology::{HostPath, Place as Spot};
+use trustmason_spec::topology::{HostPath, PemPair};
 
 use crate::disk::{self, DiskError, Limit};
 use crate::volume::{Place, VolumeError, Volumes};
@@ -44,9 +44,9 @@ pub enum PairError {
     },
 }
 
-/// Finds a pair; `None` where the store is no pair.
-pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, PairError> {
-    let Spot::Pair { certificate, key, previous, copies } = spot else { return Ok(None) };
+/// Finds a pair.
+pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairError> {
+    let PemPair { certificate, key, previous, copies } = pair;
     let (certificate, has_folder) = located(volumes, certificate)?;
     let (key, has_key_folder) = located(volumes, key)?;
     if certificate == key {
@@ -65,7 +65,7 @@ pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, Pa
             found.push(path);
         }
     }
-    Ok(Some(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found }))
+    Ok(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found })
 }
 
 fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), VolumeError> {

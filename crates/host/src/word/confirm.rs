@@ -11,7 +11,7 @@ use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::target::{Called, HandOffTarget};
-use trustmason_spec::topology::{Topology, Write};
+use trustmason_spec::topology::{StoreDef, Topology, Write};
 
 use crate::disk::{Disk, DiskError, Limit};
 use crate::look::{Keys, OpenError, Opening, open};
@@ -158,9 +158,7 @@ pub fn confirm(
         (None, Some(_)) => return Err(ConfirmError::NoPack { target }),
         (None, None) => {
             let by_hand = match claim.target {
-                HandOffTarget::Store(id) => {
-                    claim.topology.stores.get(id).is_some_and(|def| def.write == Write::HandOff)
-                }
+                HandOffTarget::Store(id) => claim.topology.stores.get(id).is_some_and(StoreDef::is_hand_off),
                 HandOffTarget::Identity(id) => {
                     claim.topology.identities.get(id).is_some_and(|def| def.write == Write::HandOff)
                 }
@@ -278,7 +276,7 @@ fn observed(
     certificates: &Interner,
 ) -> Result<Confirmation, ConfirmError> {
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
-    let secret = def.and_then(|def| def.password.as_ref());
+    let secret = def.and_then(StoreDef::password);
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
     let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)
         .map_err(|error| error.tried(secret, password.as_ref()))?;

@@ -9,7 +9,7 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks, Place, Rotation, Source, Write};
+use trustmason_spec::topology::{Access, Disks, PemPair, Rotation, Source, StoreKind, Write};
 
 use crate::world::*;
 
@@ -36,14 +36,13 @@ fn gateway() -> World {
         fs::set_permissions(ssl(&world).join("keys/host.key"), fs::Permissions::from_mode(0o600)).unwrap();
     }
     let path = |shown: &str| host_path("pga.acme.example", shown);
-    let mut def = store_def(ID, r"C:\icm", DeclaredFormat::PemPair, None);
-    def.place = Place::Pair {
+    let pair = PemPair {
         certificate: path(r"C:\icm\ssl\certs\host.pem"),
         key: path(r"C:\icm\ssl\keys\host.key"),
         previous: Some(path(r"C:\icm\ssl\certs\selfhost.pem")),
         copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
     };
-    def.write = Write::Direct;
+    let def = store_def(ID, direct(StoreKind::PemPair(pair)));
     let source = Source::KeyEntry { store: def.id.clone(), alias: String::new() };
     let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
     identity.rotation = Rotation::Immediate;

@@ -306,8 +306,7 @@ fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
         [(format!("{CANARY} \r\n"), Some("ends with a blank")), ("kanarienvogel-8\n".to_owned(), None)]
     {
         fs::write(&file, content).unwrap();
-        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
-        def.password.as_mut().unwrap().from = SecretSource::File(file.clone());
+        keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::File(file.clone());
         let (class, message) = failure(&world, KEYSTORE);
         assert_eq!(class, FailureClass::WrongPassword);
         let wanted = format!("the secret `keystore-pw` from the file {}", file.display());
@@ -329,8 +328,7 @@ fn a_declared_empty_password_is_one_like_any_other() {
         let (class, message) = failure(&world, KEYSTORE);
         assert_eq!(class, FailureClass::WrongPassword, "{message}");
         let empty = Password::new("");
-        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
-        def.password.as_mut().unwrap().from = SecretSource::Literal(empty);
+        keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::Literal(empty);
         let (_, observed) = world.look();
         let Some(StoreLook::Readable(facts)) = observed.stores.get(&store_id(KEYSTORE)) else { panic!("{format}") };
         assert!(facts.keys.values().all(|look| *look == KeyLook::Opens), "{:?}", facts.keys);

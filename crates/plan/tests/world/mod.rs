@@ -24,8 +24,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyKind, Place,
-    Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject, Topology, Write,
+    Access, Anchor, Constraints, Disks, Edge, Exported, Files, Host, HostPath, IdentityDef, Issuer, KeyKind, Keystore,
+    KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef, SecretSource, ServiceDef,
+    SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -215,26 +216,35 @@ pub fn path(id: &StoreId) -> HostPath {
 
 pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
     let id = StoreId::new(host.clone(), name);
+    let secret = SecretSource::Literal(password());
+    let keystore = Keystore {
+        path: path(&id),
+        format: KeystoreFormat::Jks,
+        password: Some(SecretRef { name: "cacerts".to_owned(), profile: None, from: secret }),
+        scheme: Pkcs12Scheme::Java8,
+    };
     StoreDef {
-        system: None,
-        place: Place::File(path(&id)),
-        format: DeclaredFormat::Jks,
-        password: Some(SecretRef {
-            name: "cacerts".to_owned(),
-            profile: None,
-            from: SecretSource::Literal(password()),
-        }),
-        write: Write::Direct,
-        create: false,
-        scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,
-        vendor_entries: name == "cacerts",
-        exclusive: false,
+        reach: Reach::Direct(Files { kind: StoreKind::Keystore(keystore), create: false }),
+        ownership: if name == "cacerts" { Ownership::Vendor } else { Ownership::Shared },
         shadows: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), "tomcat")],
         steps: Vec::new(),
         removal_steps: Vec::new(),
         variables: Vec::new(),
         id,
+    }
+}
+
+/// What is exported of a store that people write.
+pub fn exported(id: &StoreId, of: Exported) -> Reach {
+    Reach::Mirror(Mirror::Export { path: path(id), password: None, of })
+}
+
+/// The keystore that a store is.
+pub fn keystore_of<'t>(topology: &'t mut Topology, id: &StoreId) -> &'t mut Keystore {
+    match &mut topology.stores.get_mut(id).unwrap().reach {
+        Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
+        other => panic!("{other:?}"),
     }
 }
 
