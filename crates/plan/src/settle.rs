@@ -160,7 +160,12 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, alia
     match &def.issuer {
         Issuer::Authority(name) => {
             let reason = Some((Kind::Missing, reason));
-            issued::settle(ground, def, name, issued::Place { home: standing, alias, entry, current, findings, reason })
+            issued::settle(
+                ground,
+                def,
+                name,
+                issued::KnownEntry { home: standing, alias, entry, current, findings, reason },
+            )
         }
         Issuer::SelfSigned => {
             let finding = Kind::Missing;

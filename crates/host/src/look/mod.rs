@@ -191,8 +191,8 @@ fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>)
         StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) | StoreKind::PemFolder(path) => path,
     };
     let path = match volumes.find(path) {
-        Ok(volume::Place::Found(path)) => path,
-        Ok(volume::Place::Absent { path, parent }) => {
+        Ok(volume::Located::Found(path)) => path,
+        Ok(volume::Located::Absent { path, parent }) => {
             let input = input(InputKind::Store, &path, None);
             return (StoreLook::Absent { path: path.display().to_string(), parent }, Some(input));
         }
@@ -249,7 +249,7 @@ fn mirror(
     eyes: Eyes<'_>,
 ) -> (StoreLook, Option<Input>) {
     match volumes.find(host_path) {
-        Ok(volume::Place::Found(path)) => {
+        Ok(volume::Located::Found(path)) => {
             let look = opened(&path, Limit::Export, secret, Keys::None, eyes);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
@@ -258,7 +258,9 @@ fn mirror(
             let sha256 = digest(&look);
             (look, Some(input(InputKind::Mirror, &path, sha256)))
         }
-        Ok(volume::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
+        Ok(volume::Located::Absent { path, .. }) => {
+            (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None)))
+        }
         // Nobody exported anything yet, or the disk is away: nobody can tell.
         Err(VolumeError::Unreachable { cause: Away::NoRoot(_) | Away::Empty(_), .. }) => {
             let at = volumes.spelled(host_path).ok();
@@ -275,8 +277,8 @@ fn nothing(facts: &StoreFacts) -> bool {
 /// A file that would be used instead of a store. One that cannot be looked at may well be there.
 fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
     match volumes.find(path) {
-        Ok(volume::Place::Absent { .. }) => Seen::Nothing,
-        Ok(volume::Place::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
+        Ok(volume::Located::Absent { .. }) => Seen::Nothing,
+        Ok(volume::Located::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
         Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be looked at: {error})", path.shown)),
     }
 }

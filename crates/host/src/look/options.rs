@@ -43,8 +43,8 @@ pub(super) fn look(
 
 fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, Option<Input>) {
     let found = match judge.volumes.find(at) {
-        Ok(volume::Place::Found(path)) => path,
-        Ok(volume::Place::Absent { path, .. }) => {
+        Ok(volume::Located::Found(path)) => path,
+        Ok(volume::Located::Absent { path, .. }) => {
             return (OptionsLook::Absent, Some(super::input(InputKind::OptionsFile, &path, None)));
         }
         Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
@@ -97,7 +97,7 @@ impl Judge<'_> {
     /// Whether a password opens a store; `None` where the store cannot be tried.
     fn opens(&self, def: &StoreDef, password: &Password) -> Option<bool> {
         let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
-        let Ok(volume::Place::Found(file)) = self.volumes.find(&keystore.path) else { return None };
+        let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };
         let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
         match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
             Ok(_) => Some(true),

@@ -22,10 +22,10 @@ pub(crate) struct Sites<'a> {
     pub system: &'a dyn SystemStores,
 }
 
-/// Where a part of a store is on this machine.
+/// A part of a store, where this machine has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Located {
-    /// A file, which need not be there; its folder is.
+pub(crate) enum PieceHere {
+    /// A file, which need not be there; its folder is, and the disks of its host.
     File(PathBuf),
     /// A system store of this machine.
     System(Location, SystemStore),
@@ -54,7 +54,7 @@ impl<'a> Sites<'a> {
     }
 
     /// Finds a part of a store.
-    pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<Located, SiteError> {
+    pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<PieceHere, SiteError> {
         let undeclared = |why: String| Err(SiteError::Undeclared(why));
         let Some(def) = self.topology.stores.get(id) else {
             return undeclared(format!("the spec declares no store {id}"));
@@ -76,10 +76,10 @@ impl<'a> Sites<'a> {
                 }
                 let called = live::is_called(self.system, id.host.as_str());
                 called.map_err(|other| SiteError::Unseen(other.to_string()))?;
-                Ok(Located::System(location.clone(), *store))
+                Ok(PieceHere::System(location.clone(), *store))
             }
             PieceAt::File(file) => match declared(def, &file.path) {
-                Some(path) => self.found(&path).map(Located::File),
+                Some(path) => self.found(&path).map(PieceHere::File),
                 None => undeclared(format!("{} is no file of {id}", file.path)),
             },
         }
@@ -88,8 +88,8 @@ impl<'a> Sites<'a> {
     /// The digest of a part of a store; `None` where it is surely not there.
     pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Fingerprint>, SiteError> {
         match self.locate(id, at)? {
-            Located::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
-            Located::System(location, store) => {
+            PieceHere::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
+            PieceHere::System(location, store) => {
                 let part = live::part(self.system, &location, store, &Interner::new());
                 part.map(|part| Some(live::digest_of(&part))).map_err(|error| SiteError::Unseen(error.0))
             }
@@ -114,10 +114,9 @@ impl<'a> Sites<'a> {
 
     /// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
     fn found(&self, path: &HostPath) -> Result<PathBuf, SiteError> {
-        self.volumes().reach(&path.host).map_err(|error| SiteError::Unseen(error.why()))?;
         match self.volumes().find(path) {
-            Ok(volume::Place::Found(path) | volume::Place::Absent { path, parent: true }) => Ok(path),
-            Ok(volume::Place::Absent { path, parent: false }) => {
+            Ok(volume::Located::Found(path) | volume::Located::Absent { path, parent: true }) => Ok(path),
+            Ok(volume::Located::Absent { path, parent: false }) => {
                 Err(SiteError::Unseen(format!("the folder of {} is not there", path.display())))
             }
             Err(error) => Err(SiteError::Unseen(error.why())),
@@ -151,7 +150,7 @@ fn declared(def: &StoreDef, path: &str) -> Option<HostPath> {
 /// That the store declares no such file.
 pub(crate) fn written(volumes: Volumes<'_>, id: &StoreId, kind: &StoreKind, file: &Path) -> Result<PieceAt, SiteError> {
     let leads_there = |path: &&HostPath| match volumes.find(path) {
-        Ok(volume::Place::Found(found) | volume::Place::Absent { path: found, .. }) => found == file,
+        Ok(volume::Located::Found(found) | volume::Located::Absent { path: found, .. }) => found == file,
         Err(_) => false,
     };
     let path = match kind {

@@ -115,8 +115,8 @@ type Named = Vec<(String, Vec<u8>)>;
 /// The files of a folder as they will be.
 fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> Result<Named, String> {
     let files = match looking.sites().volumes().find(folder) {
-        Ok(volume::Place::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
-        Ok(volume::Place::Absent { .. }) => Vec::new(),
+        Ok(volume::Located::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
+        Ok(volume::Located::Absent { .. }) => Vec::new(),
         Err(error) => return Err(error.to_string()),
     };
     restored(files, restore, |path| Some(folder.name_in(path).unwrap_or(path).to_owned()))

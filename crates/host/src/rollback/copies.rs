@@ -13,7 +13,7 @@ use super::restore::{Backup, Backups};
 use crate::disk::{self, Limit};
 use crate::live;
 use crate::record::journal::{CopyAt, Piece, Record};
-use crate::record::sites::Located;
+use crate::record::sites::PieceHere;
 
 /// Where a copy is.
 pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
@@ -39,7 +39,7 @@ pub(super) fn backup(
     run: &RunId,
     backups: &Backups<'_>,
     store: &StoreId,
-    (piece, place): (&Piece, &Located),
+    (piece, place): (&Piece, &PieceHere),
 ) -> Result<Option<Backup>, String> {
     let Some(before) = piece.before else {
         return made(looking, backups, store, piece).map(|()| None);
@@ -52,8 +52,8 @@ pub(super) fn backup(
     let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
-        Located::File(_) => Fingerprint::of(&bytes),
-        Located::System(..) => live::digest_of_copy(bytes),
+        PieceHere::File(_) => Fingerprint::of(&bytes),
+        PieceHere::System(..) => live::digest_of_copy(bytes),
     };
     if digest != before {
         return Err(format!("the backup {} was altered", copy.display()));

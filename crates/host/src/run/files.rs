@@ -14,7 +14,7 @@ use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::StoreKind;
 
 use super::error::{StaleError, Trouble};
-use super::place::{self, owner};
+use super::writer::{self, owner};
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::record::journal::Piece;
 use crate::record::sites;
@@ -120,16 +120,16 @@ pub(super) fn of_pair(
 }
 
 /// Puts all of them in their places, or takes them away.
-pub(super) fn put(site: &place::Site<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
+pub(super) fn put(writer: &writer::StoreWriter<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
     for file in files {
         let was = file.was();
         let path = &file.path;
         match (&file.new, was) {
             (Some(bytes), _) => {
-                let new = place::New { bytes, owner: file.owner()?, attributes: None };
-                site.put(path, was.into(), new, backup, || still(path, was))?;
+                let new = writer::New { bytes, owner: file.owner()?, attributes: None };
+                writer.put(path, was.into(), new, backup, || still(path, was))?;
             }
-            (None, Some(was)) => site.take_away(path, was)?,
+            (None, Some(was)) => writer.take_away(path, was)?,
             (None, None) => {}
         }
     }

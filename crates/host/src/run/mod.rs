@@ -12,13 +12,13 @@ mod files;
 mod order;
 mod outcome;
 pub(crate) mod packs;
-pub(crate) mod place;
 mod proof;
 mod stores;
 pub(crate) mod tidy;
 pub(crate) mod windows;
 mod work;
 pub(crate) mod write;
+pub(crate) mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -16,8 +16,8 @@ use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Keystore, Reach, StoreKind};
 
 use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
-use super::place::{self, Placed, owner};
 use super::work::Work;
+use super::writer::{self, Placed, owner};
 use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, Limit};
 use crate::record::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
@@ -220,31 +220,31 @@ fn attempt(
         journal.note(&Record::Intent(Box::new(intent.clone()))).map(|()| *meant = Some(intent))
     };
     let copy = work.state.backup(&work.run, &view.id);
-    let site = place::Site { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
+    let writer = writer::StoreWriter { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
     match &image {
         Image::File(bytes) => {
             let backup = before.is_some().then_some(copy);
             if let Some(copy) = &backup {
                 let of = sites::written(volumes, id, kind, path)?;
-                site.back_up(path, &of, store.bytes(), copy)?;
+                writer.back_up(path, &of, store.bytes(), copy)?;
             }
             announce(meant)?;
-            let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
+            let new = writer::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
             let check = || ground.expected(volumes, host, expect).map(|_| ());
-            site.put(path, before.into(), new, backup.as_deref(), check)?;
+            writer.put(path, before.into(), new, backup.as_deref(), check)?;
             Ok(StoreOutcome::Written { backup })
         }
         Image::Directory(_) => {
             let mut backup = None;
             for file in &files {
                 if let Some(bytes) = &file.old {
-                    site.back_up(&file.path, &file.at, bytes, &copy.join(&file.name))?;
+                    writer.back_up(&file.path, &file.at, bytes, &copy.join(&file.name))?;
                     backup = Some(copy.clone());
                 }
             }
             announce(meant)?;
             ground.expected(volumes, host, expect)?;
-            files::put(&site, &files, backup.as_deref())?;
+            files::put(&writer, &files, backup.as_deref())?;
             if ground.find(volumes, host)?.digest() != Some(after) {
                 return Err(StoreError::OtherFiles { path: path.to_owned() }.into());
             }

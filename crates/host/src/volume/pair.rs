@@ -7,7 +7,7 @@ use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
 use trustmason_spec::topology::{HostPath, PemPair};
 
 use crate::disk::{self, DiskError, Limit};
-use crate::volume::{Place, VolumeError, Volumes};
+use crate::volume::{Located, VolumeError, Volumes};
 
 /// The part that is the certificate, as the keystore crate names it.
 pub(crate) const CERTIFICATE: &str = "certificate";
@@ -54,8 +54,8 @@ pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairErr
     }
     let previous = previous.as_ref().map(|path| volumes.find(path)).transpose()?;
     let previous = match previous {
-        Some(Place::Absent { path, parent: true }) => Some(path),
-        Some(Place::Found(_) | Place::Absent { .. }) | None => None,
+        Some(Located::Absent { path, parent: true }) => Some(path),
+        Some(Located::Found(_) | Located::Absent { .. }) | None => None,
     };
     let mut found = Vec::new();
     for copy in copies {
@@ -70,8 +70,8 @@ pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairErr
 
 fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), VolumeError> {
     Ok(match volumes.find(path)? {
-        Place::Found(path) => (path, true),
-        Place::Absent { path, parent } => (path, parent),
+        Located::Found(path) => (path, true),
+        Located::Absent { path, parent } => (path, parent),
     })
 }
 

@@ -27,7 +27,7 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Fingerprint>> {
             if let Record::Intent(intent) = record {
                 let path = world.topology.stores[&intent.store].path().unwrap();
                 let found = Volumes::of(&world.topology).find(path).unwrap();
-                let (volume::Place::Found(path) | volume::Place::Absent { path, .. }) = found;
+                let (volume::Located::Found(path) | volume::Located::Absent { path, .. }) = found;
                 all.entry(path).or_default().extend(intent.after);
             }
         }
