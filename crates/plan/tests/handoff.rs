@@ -5,7 +5,7 @@ use crate::world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner, Store, Unlock, thumbprint};
+use trustmason_keystore::{Credential, Fingerprint, Interner, Store, thumbprint};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
@@ -306,7 +306,7 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
     assert!(steps.contains(&format!("CiscoCertUtil /install {file} root\n")), "{steps}");
     assert!(steps.contains("reg import import.reg"), "{steps}");
     // What the keystore crate reads is what Windows reads.
-    let file = Store::open(first["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let file = Store::open(first["import.reg"].clone(), Credential::Withheld, &Interner::new()).unwrap();
     let [entry] = file.entries() else { panic!("{file:?}") };
     assert_eq!(entry.certificates()[0].fingerprint(), iis().print());
     let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
@@ -334,7 +334,7 @@ fn a_pack_for_a_service_names_no_store_of_the_machine() {
     let files = rendered(&judge(&world, &unseen(&world, &root)), &root);
     let steps = String::from_utf8(files["STEPS.md"].clone()).unwrap();
     assert!(!steps.contains("certutil") && steps.contains("reg import"), "{steps}");
-    let file = Store::open(files["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let file = Store::open(files["import.reg"].clone(), Credential::Withheld, &Interner::new()).unwrap();
     let key = file.registry_key(file.entries()[0].id).unwrap();
     assert_eq!(key, r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography\Services\Tomcat9\SystemCertificates\Root");
 }

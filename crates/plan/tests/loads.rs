@@ -78,7 +78,7 @@ fn pkcs12(protection: Protection) -> World {
     let edits = Edits { add: vec![root], ..Edits::default() };
     let mut rng = getrandom::SysRng;
     let mut rng = rand_core::UnwrapErr(&mut rng);
-    let made = Store::create_pkcs12(protection).edit(&edits, Some(&password()), &mut rng).unwrap();
+    let made = Store::create_pkcs12(protection).edit(&edits, &password(), &mut rng).unwrap();
     let Image::File(bytes) = made else { panic!() };
     world.disk.insert(cacerts(), Disk::File(bytes));
     keystore_of(&mut world.topology, &cacerts()).format = KeystoreFormat::Pkcs12;

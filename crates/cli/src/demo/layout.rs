@@ -182,7 +182,7 @@ impl<'a> Layout<'a> {
         };
         let edits = Edits { add, ..Edits::default() };
         let image = Store::create(format)
-            .edit(&edits, Some(&password), &mut UnwrapErr(getrandom::SysRng))
+            .edit(&edits, &password, &mut UnwrapErr(getrandom::SysRng))
             .map_err(failed("a keystore"))?;
         let Image::File(bytes) = image else { return Err(DemoError("a keystore became a folder".to_owned())) };
         put(&place(self.topology, &keystore.path)?, &bytes)

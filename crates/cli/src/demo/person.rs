@@ -54,6 +54,6 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
 
 fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
     let bytes = disk::read(file, Limit::Store).map_err(failed("a mirror"))?;
-    let store = Store::open(bytes, trustmason_keystore::Unlock::Unverified, &Interner::new());
+    let store = Store::open(bytes, trustmason_keystore::Credential::Withheld, &Interner::new());
     Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
 }

@@ -11,7 +11,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber,
 };
 use trustmason_keystore::{
-    Alias, Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, Unlock, registry_file,
+    Alias, Credential, Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, registry_file,
     serialised_element,
 };
 use trustmason_plan::site::Site;
@@ -354,7 +354,10 @@ fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec
         Made::WindowsSst => Format::WindowsSst,
         Made::WindowsReg => Format::WindowsReg,
     };
-    match Store::create(format).edit(edits, password, &mut Counting::new()).map_err(|e| e.to_string())? {
+    match Store::create(format)
+        .edit(edits, Credential::declared(password), &mut Counting::new())
+        .map_err(|e| e.to_string())?
+    {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => Err("became a folder".to_owned()),
     }
@@ -415,6 +418,6 @@ pub fn open(known: &Known) -> Result<Option<Store>, String> {
 fn read_file(path: &Path, topology: &Topology, def: &StoreDef) -> Result<Option<Store>, String> {
     let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
     let password = password(topology, def, false)?;
-    let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
-    Store::open(bytes, unlock, &Interner::new()).map(Some).map_err(|e| e.to_string())
+    let credential = password.as_ref().map_or(Credential::Withheld, Credential::Password);
+    Store::open(bytes, credential, &Interner::new()).map(Some).map_err(|e| e.to_string())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Entry, EntryId, EntryKind, Interner, Store, Unlock};
+use trustmason_keystore::{Credential, Entry, EntryId, EntryKind, Interner, Store};
 use trustmason_spec::topology::HostPath;
 
 use super::disk::{Disk, Known, open};
@@ -100,7 +100,7 @@ fn place(store: &Store, entry: EntryId) -> Option<String> {
 /// What a file outside any store holds.
 fn held(path: &Path, names: &Names) -> String {
     let Ok(bytes) = std::fs::read(path) else { return "nothing that can be read".to_owned() };
-    match Store::open(bytes, Unlock::Unverified, &Interner::new()) {
+    match Store::open(bytes, Credential::Withheld, &Interner::new()) {
         Ok(store) => {
             let entries = store.entries().iter().map(|entry| line(&store, entry, names));
             entries.collect::<Vec<_>>().join(", ")

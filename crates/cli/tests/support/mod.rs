@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use trustmason_keystore::{
-    Alias, Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock, fold_alias,
+    Alias, Certificate, Credential, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, fold_alias,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
@@ -254,11 +254,11 @@ impl Estate {
     pub fn open(&self, short: &str) -> Store {
         let id = self.id(short);
         let bytes = std::fs::read(self.file(short)).unwrap();
-        Store::open(bytes, Unlock::Password(&self.password(&id)), &Interner::new()).unwrap()
+        Store::open(bytes, Credential::Password(&self.password(&id)), &Interner::new()).unwrap()
     }
 
     fn write(&self, id: &StoreId, store: &Store, edits: &Edits) {
-        let image = store.edit(edits, Some(&self.password(id)), &mut Counting::new()).unwrap();
+        let image = store.edit(edits, &self.password(id), &mut Counting::new()).unwrap();
         let Image::File(bytes) = image else { panic!("a folder") };
         put(&self.file(&format!("{}/{}", id.host.host(), id.name)), &bytes);
     }

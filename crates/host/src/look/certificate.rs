@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{
-    Certificate, CertificateSlot, Detected, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
+    Certificate, CertificateSlot, Credential, Detected, Entry, Fingerprint, Format, Interner, Store, detect,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure};
 
@@ -58,7 +58,7 @@ pub(crate) fn read(
         );
         return (sha256, refuse(FailureClass::WrongFormat, &what));
     }
-    let store = match Store::open(bytes, Unlock::Unverified, certificates) {
+    let store = match Store::open(bytes, Credential::Withheld, certificates) {
         Ok(store) => store,
         Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };

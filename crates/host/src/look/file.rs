@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Class, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
-    fold_alias,
+    Class, Credential, Entry, EntryId, EntryKind, Fingerprint, Interner, KeyError, KeyMatch, Password, ReadError,
+    Store, fold_alias,
 };
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
 use trustmason_spec::topology::SecretRef;
@@ -15,15 +15,6 @@ use trustmason_spec::windows::SystemStore;
 use crate::disk::{self, DiskError, Facts, Limit};
 use crate::secret;
 use crate::volume::{self, PathError};
-
-/// With what a file is opened.
-#[derive(Clone, Copy, Debug)]
-pub enum Opening<'a> {
-    /// With its password; a format that needs one and got none does not open.
-    Required(Option<&'a Password>),
-    /// Without one: the structure is read, nothing is verified (`--no-password`).
-    Unverified,
-}
 
 /// Whose private keys are tried with the password. That costs something: 400,000 hashes for one key of a JCEKS.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +127,7 @@ impl From<OpenError> for ReadFailure {
 pub fn open(
     path: &Path,
     limit: Limit,
-    opening: Opening<'_>,
+    credential: Credential<'_>,
     keys: Keys<'_>,
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
@@ -154,22 +145,16 @@ pub fn open(
     } else {
         let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Fingerprint::of(&bytes);
-        let unlock = match opening {
-            Opening::Required(Some(password)) => Unlock::Password(password),
-            Opening::Required(None) if Store::needs_password(&bytes) => {
-                return Err(fail(Some(sha256), OpenFault::NoPassword));
-            }
-            Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
-        };
-        let store = Store::open(bytes, unlock, certificates);
+        if matches!(credential, Credential::NotNeeded) && Store::needs_password(&bytes) {
+            return Err(fail(Some(sha256), OpenFault::NoPassword));
+        }
+        let store = Store::open(bytes, credential, certificates);
         let newest = (own.modified(), own.written());
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     };
-    let password = match opening {
-        Opening::Required(password) => password,
-        Opening::Unverified => None,
-    };
-    let found = facts(&store, &real, sha256, password.map(|password| (password, keys)), std::iter::once(&own));
+    // Without its password a store's keys are not tried.
+    let keys = credential.password().map_or(Keys::None, |_| keys);
+    let found = facts(&store, &real, sha256, (credential, keys), std::iter::once(&own));
     let (modified, written) = newest;
     Ok(StoreFacts { modified, written, ..found })
 }
@@ -179,7 +164,7 @@ pub(super) fn facts<'f>(
     store: &Store,
     path: &Path,
     sha256: Fingerprint,
-    keys: Option<(&Password, Keys<'_>)>,
+    (credential, keys): (Credential<'_>, Keys<'_>),
     files: impl Iterator<Item = &'f Facts>,
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
@@ -188,7 +173,7 @@ pub(super) fn facts<'f>(
         file: files.first().and_then(|facts| facts.identity()),
         sha256,
         format: store.format(),
-        keys: keys.map(|(password, keys)| try_keys(store, password, keys)).unwrap_or_default(),
+        keys: try_keys(store, credential, keys),
         entries: store.entries().to_vec(),
         remarks: store.remarks().to_vec(),
         needs_java_8u301: store.needs_java_8u301(),
@@ -209,7 +194,7 @@ fn shelves(store: &Store) -> BTreeMap<EntryId, Shelf> {
     store.entries().iter().filter_map(shelf).collect()
 }
 
-fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {
+fn try_keys(store: &Store, credential: Credential<'_>, keys: Keys<'_>) -> BTreeMap<EntryId, KeyLook> {
     let asked = |entry: &&Entry| {
         matches!(entry.kind, EntryKind::PrivateKey { .. })
             && match keys {
@@ -220,11 +205,11 @@ fn try_keys(store: &Store, password: &Password, keys: Keys<'_>) -> BTreeMap<Entr
                 }
             }
     };
-    store.entries().iter().filter(asked).map(|entry| (entry.id, try_key(store, entry.id, password))).collect()
+    store.entries().iter().filter(asked).map(|entry| (entry.id, try_key(store, entry.id, credential))).collect()
 }
 
-fn try_key(store: &Store, entry: EntryId, password: &Password) -> KeyLook {
-    match store.open_key(entry, password) {
+fn try_key(store: &Store, entry: EntryId, credential: Credential<'_>) -> KeyLook {
+    match store.open_key(entry, credential) {
         Ok(key) => match key.matches_certificate {
             KeyMatch::Yes | KeyMatch::CannotTell => KeyLook::Opens,
             KeyMatch::No => KeyLook::Mismatch,

@@ -18,7 +18,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_keystore::{Fingerprint, Interner};
+use trustmason_keystore::{Credential, Fingerprint, Interner};
 use trustmason_plan::observed::{
     FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
     StoreLook,
@@ -27,7 +27,7 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
 use trustmason_spec::topology::{Access, HostPath, Keystore, SecretRef, StoreKind, Subject};
 
-pub use file::{Keys, OpenError, OpenFault, Opening, open};
+pub use file::{Keys, OpenError, OpenFault, open};
 
 use self::near::Near;
 use crate::disk::{self, Limit};
@@ -217,7 +217,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
             });
         }
     };
-    match open(path, limit, Opening::Required(password.as_ref()), keys, eyes.certificates) {
+    match open(path, limit, Credential::declared(password.as_ref()), keys, eyes.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.tried(secret, password.as_ref()).into()),
     }

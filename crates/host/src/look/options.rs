@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::{Class, Fingerprint, Password, Store, Unlock};
+use trustmason_keystore::{Class, Credential, Fingerprint, Password, Store};
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::options::{self, OptionsLook, PasswordLook};
 use trustmason_spec::name::{Fqdn, StoreId};
@@ -99,7 +99,7 @@ impl Judge<'_> {
         let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
         let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };
         let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
-        match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
+        match Store::open(bytes, Credential::Password(password), self.eyes.certificates) {
             Ok(_) => Some(true),
             Err(error) => (error.class == Class::WrongPassword).then_some(false),
         }

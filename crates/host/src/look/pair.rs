@@ -1,5 +1,6 @@
 //! A certificate and its private key in two files, opened.
 
+use trustmason_keystore::Credential;
 use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
 use trustmason_spec::topology::PemPair;
 
@@ -33,7 +34,7 @@ fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {
-            let keys = Some((&pair::no_password(), Keys::All));
+            let keys = (Credential::NotNeeded, Keys::All);
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(

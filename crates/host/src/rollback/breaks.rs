@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{Fingerprint, Store, Unlock};
+use trustmason_keystore::{Credential, Fingerprint, Store};
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::undo::{After, Break, Restored, Undo};
 use trustmason_spec::name::{ServiceId, StoreId};
@@ -38,7 +38,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             StoreKind::PemFile(_) => match one(restore)? {
                 None => return Ok(After::Gone),
                 Some(bytes) => {
-                    let store = Store::open(bytes, Unlock::Unverified, looking.certificates);
+                    let store = Store::open(bytes, Credential::Withheld, looking.certificates);
                     store.map_err(|error| format!("{id} as it was does not open: {error}"))?
                 }
             },
@@ -75,7 +75,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             let mut format = None;
             for backup in restore.parts.iter().filter_map(|part| part.backup.as_ref()) {
                 let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
-                let store = Store::open(bytes, Unlock::Unverified, looking.certificates);
+                let store = Store::open(bytes, Credential::Withheld, looking.certificates);
                 let store = store.map_err(|error| format!("{} does not open: {error}", backup.copy.display()))?;
                 format = Some(store.format());
                 entries.extend(store.entries().iter().cloned());
@@ -98,13 +98,13 @@ fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
 fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
     let password = keystore.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
     let with = password
-        .and_then(|password| Store::open(bytes.clone(), Unlock::Password(&password), looking.certificates).ok());
+        .and_then(|password| Store::open(bytes.clone(), Credential::Password(&password), looking.certificates).ok());
     match with {
         Some(store) => Ok(store),
         None if Store::needs_password(&bytes) && keystore.format == KeystoreFormat::Pkcs12 => {
             Err(format!("{id} as it was does not open with the password of today"))
         }
-        None => Store::open(bytes, Unlock::Unverified, looking.certificates)
+        None => Store::open(bytes, Credential::Withheld, looking.certificates)
             .map_err(|error| format!("{id} as it was does not open: {error}")),
     }
 }

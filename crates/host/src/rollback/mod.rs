@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Fingerprint, Interner, Store, Unlock};
+use trustmason_keystore::{Credential, Fingerprint, Interner, Store};
 use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, StagedLook, StoreLook};
@@ -314,7 +314,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
             }
             (PieceHere::File(path), None, Some(after)) => writer.take_away(path, after)?,
             (PieceHere::System(at, store), Some(Backup { copy, .. }), _) => {
-                let backup = Store::open(disk::read(copy, Limit::Store)?, Unlock::Unverified, &Interner::new());
+                let backup = Store::open(disk::read(copy, Limit::Store)?, Credential::Withheld, &Interner::new());
                 let backup = backup.map_err(|cause| StoreError::Unopened { path: copy.clone(), cause })?;
                 if backup.listing_digest() != piece.before {
                     return Err(StoreError::BackupChanged { path: copy.clone() }.into());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
+use trustmason_keystore::{Certificate, Credential, Format, Password, Protection, Store};
 use trustmason_plan::change::Change;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
@@ -30,7 +30,6 @@ use crate::record::journal::{Journal, Record};
 use crate::record::sites::Sites;
 use crate::state::State;
 use crate::state::staging::{self, Staged, Target};
-use crate::volume::pair;
 
 /// A run at work.
 pub(super) struct Work<'a> {
@@ -123,7 +122,7 @@ impl Work<'_> {
         &self,
         id: &StoreId,
         kind: &StoreKind,
-        password: &Password,
+        credential: Credential<'_>,
     ) -> Result<Option<Protection>, NewKeyError> {
         let StoreKind::Keystore(keystore) = kind else { return Ok(None) };
         if self.format(id, kind) != Format::Pkcs12 {
@@ -134,7 +133,7 @@ impl Work<'_> {
         };
         let path = self.sites().volumes().find(&keystore.path)?.into_path();
         let bytes = disk::read(&path, Limit::Store)?;
-        let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
+        let store = Store::open(bytes, credential, self.hands.certificates);
         store
             .map(|store| store.protection())
             .map_err(|error| NewKeyError::Unopened { store: id.clone(), cause: Box::new(error) })
@@ -238,26 +237,27 @@ impl Work<'_> {
         }
     }
 
-    fn target_password(&self, mint: &Mint) -> Result<(Password, Format), NewKeyError> {
+    fn target_password(&self, mint: &Mint) -> Result<(Option<Password>, Format), NewKeyError> {
         let kind = self.home(&mint.store)?;
         let format = self.format(&mint.store, kind);
         if format == Format::PemPair {
-            return Ok((pair::no_password(), format));
+            return Ok((None, format));
         }
         let password = self.password(kind)?;
         let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.store.clone()))?;
-        Ok((password, format))
+        Ok((Some(password), format))
     }
 
     fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let (password, format) = self.target_password(mint)?;
-        let protection = self.protection(&mint.store, self.home(&mint.store)?, &password)?;
+        let credential = Credential::declared(password.as_ref());
+        let protection = self.protection(&mint.store, self.home(&mint.store)?, credential)?;
         let target = Target {
             identity: &mint.identity,
             alias: &mint.alias,
             format,
             protection: protection.as_ref(),
-            password: &password,
+            credential,
             created_ms: self.created_ms(),
         };
         Ok(staging::stage(self.hands.disk, &self.state, &self.run, &target, minted)?)
@@ -265,9 +265,10 @@ impl Work<'_> {
 
     fn resume(&self, mint: &Mint) -> Result<Staged, NewKeyError> {
         let (password, _) = self.target_password(mint)?;
+        let credential = Credential::declared(password.as_ref());
         let look = self.observed.staged(&mint.identity);
         let look = look.ok_or_else(|| NewKeyError::Gone(mint.identity.clone()))?;
-        let staged = staging::take(&look.path, &password, self.hands.certificates)?;
+        let staged = staging::take(&look.path, credential, self.hands.certificates)?;
         let reply = mint.resumed.as_ref().filter(|_| !mint.issuers.is_empty());
         let staged = match reply {
             Some(leaf) => staged.with_reply(leaf, &mint.issuers)?,

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trustmason_keystore::{Edits, Fingerprint, Image, Password, Store, Unlock};
+use trustmason_keystore::{Credential, Edits, Fingerprint, Image, Store};
 use trustmason_plan::change::Change;
 use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::Site;
@@ -173,18 +173,16 @@ fn attempt(
     let volumes = work.sites().volumes();
     let ground = Files::of(volumes, kind)?;
     let path = ground.path();
-    let password = match &ground {
-        Files::Single(_) => work.password(kind)?,
-        Files::Pair(_) => Some(pair::no_password()),
-    };
+    let password = work.password(kind)?;
+    let credential = Credential::declared(password.as_ref());
     let found = ground.expected(volumes, host, expect)?;
     let before = found.digest();
-    let store = open(work, (id, kind), path, found, password.as_ref())?;
+    let store = open(work, (id, kind), path, found, credential)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (path.display().to_string(), Box::new(cause));
         StoreError::LeftAlone { place, cause }
     };
-    let (edits, image) = edited(work, &store, changes, password.as_ref()).map_err(left_alone)?;
+    let (edits, image) = edited(work, &store, changes, credential).map_err(left_alone)?;
     let files = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
         Image::File(_) => Vec::new(),
@@ -204,7 +202,7 @@ fn attempt(
             (after, files.iter().map(files::File::piece).collect())
         }
     };
-    proof::holds(&store, &edits, &image, password.as_ref(), work.hands.certificates)
+    proof::holds(&store, &edits, &image, credential, work.hands.certificates)
         .map_err(|error| left_alone(error.into()))?;
     let intent = Intent {
         store: view.id.clone(),
@@ -258,15 +256,13 @@ fn open(
     (id, kind): (&StoreId, &StoreKind),
     path: &Path,
     found: Found,
-    password: Option<&Password>,
+    credential: Credential<'_>,
 ) -> Result<Store, StoreError> {
     let opened = match found {
         Found::Nothing => {
             return Ok(work.blank(id, kind));
         }
-        Found::File(bytes) => {
-            Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
-        }
+        Found::File(bytes) => Store::open(bytes, credential, work.hands.certificates),
         Found::Folder(files) => match kind {
             StoreKind::PemPair(_) => pair::open(&files, work.hands.certificates),
             StoreKind::Keystore(_) | StoreKind::PemFile(_) | StoreKind::PemFolder(_) => {
@@ -281,11 +277,11 @@ fn edited(
     work: &Work<'_>,
     store: &Store,
     changes: &[&Change],
-    password: Option<&Password>,
+    credential: Credential<'_>,
 ) -> Result<(Edits, Image), RefusedEdit> {
     proof::allowed(store, changes)?;
     let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    let image = store.edit(&edits, password, &mut random)?;
+    let image = store.edit(&edits, credential, &mut random)?;
     Ok((edits, image))
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Fingerprint, Interner, Password, ReadError, Store};
+use trustmason_keystore::{Fingerprint, Interner, ReadError, Store};
 use trustmason_spec::topology::{HostPath, PemPair};
 
 use crate::disk::{self, DiskError, Limit};
@@ -108,9 +108,4 @@ pub(crate) fn part<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a
 pub(crate) fn open(files: &[(String, Vec<u8>)], certificates: &Interner) -> Result<Store, ReadError> {
     let half = |name: &str| part(files, name).map(<[u8]>::to_vec);
     Store::open_pair(half(CERTIFICATE), half(KEY), certificates)
-}
-
-/// What a key in the clear is opened with.
-pub(crate) fn no_password() -> Password {
-    Password::new(String::new())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_keystore::{EntryKind, Fingerprint, Interner};
+use trustmason_keystore::{Credential, EntryKind, Fingerprint, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
@@ -14,7 +14,7 @@ use trustmason_plan::target::{Called, HandOffTarget};
 use trustmason_spec::topology::{StoreDef, Topology, Write};
 
 use crate::disk::{Disk, DiskError, Limit};
-use crate::look::{Keys, OpenError, Opening, open};
+use crate::look::{Keys, OpenError, open};
 use crate::record::audit::{Entry, Event};
 use crate::record::ledger::Loaded;
 use crate::run::packs;
@@ -278,7 +278,7 @@ fn observed(
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
     let secret = def.and_then(StoreDef::password);
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)
+    let facts = open(export, Limit::Export, Credential::declared(password.as_ref()), Keys::None, certificates)
         .map_err(|error| error.tried(secret, password.as_ref()))?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use trustmason_host::disk::Disk;
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
-use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
+use trustmason_keystore::{Credential, Fingerprint, Interner, KeyMatch, Store};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::topology::{Access, Disks, PemPair, Rotation, Source, StoreKind, Write};
 
@@ -65,7 +65,7 @@ fn halves(world: &World) -> Halves {
     let read = |name: &str| Some(fs::read(ssl(world).join(name)).unwrap());
     let store = Store::open_pair(read("certs/host.pem"), read("keys/host.key"), &Interner::new()).unwrap();
     let entry = &store.entries()[0];
-    let key = store.open_key(entry.id, &Password::new("")).unwrap();
+    let key = store.open_key(entry.id, Credential::NotNeeded).unwrap();
     Halves { leaf: entry.certificates()[0].fingerprint(), fit: key.matches_certificate }
 }
 

@@ -3,11 +3,11 @@
 use std::fs;
 
 use trustmason_host::disk::{Disk, Limit};
-use trustmason_host::look::{Keys, OpenFault, Opening, open};
+use trustmason_host::look::{Keys, OpenFault, open};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::state::lock::Lock;
 use trustmason_host::word::ack::{Word, ack};
-use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
+use trustmason_keystore::{Certificate, Class, Credential, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::{SecretSource, Subject};
@@ -257,12 +257,12 @@ fn one_file_is_opened_for_a_listing() {
     let world = World::new(Format::Jks);
     let certificates = Interner::new();
     let password = Password::new(CANARY);
-    let with = Opening::Required(Some(&password));
+    let with = Credential::Password(&password);
     let facts = open(&world.keystore(), Limit::Store, with, Keys::All, &certificates).unwrap();
     assert_eq!(facts.keys.len(), 2);
-    let unverified = open(&world.keystore(), Limit::Store, Opening::Unverified, Keys::All, &certificates).unwrap();
+    let unverified = open(&world.keystore(), Limit::Store, Credential::Withheld, Keys::All, &certificates).unwrap();
     assert!(unverified.keys.is_empty() && unverified.remarks.contains(&trustmason_keystore::Remark::Unverified));
-    let none = open(&world.keystore(), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap_err();
+    let none = open(&world.keystore(), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap_err();
     assert!(matches!(none.cause, OpenFault::NoPassword));
     let wrong = open(&world.cacerts(), Limit::Store, with, Keys::None, &certificates).unwrap_err();
     assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == Class::WrongPassword), "{wrong}");
@@ -271,7 +271,7 @@ fn one_file_is_opened_for_a_listing() {
         open(&world.root().join("nowhere"), Limit::Store, with, Keys::None, &certificates).unwrap_err().to_string();
     assert!(absent.contains("nowhere"), "{absent}");
     let folder =
-        open(&world.root().join("certs"), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap();
+        open(&world.root().join("certs"), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap();
     assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
 }
 

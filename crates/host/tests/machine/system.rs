@@ -8,7 +8,9 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::live::{LiveError, SystemStores};
 use trustmason_host::rollback::RollbackError;
 use trustmason_host::run::StoreOutcome;
-use trustmason_keystore::{Certificate, Fingerprint, Interner, Store, Unlock, serialised_element, serialised_store};
+use trustmason_keystore::{
+    Certificate, Credential, Fingerprint, Interner, Store, serialised_element, serialised_store,
+};
 use trustmason_plan::change::Deed;
 use trustmason_plan::finding::Kind;
 use trustmason_plan::outline::Plan;
@@ -35,7 +37,7 @@ struct Memory {
 }
 
 fn print(element: &[u8]) -> Fingerprint {
-    let store = Store::open(serialised_store([element]), Unlock::Unverified, &Interner::new()).unwrap();
+    let store = Store::open(serialised_store([element]), Credential::Withheld, &Interner::new()).unwrap();
     store.entries()[0].certificates()[0].fingerprint()
 }
 

@@ -20,7 +20,7 @@ use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{
-    Certificate, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Certificate, Credential, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
 };
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::{Options, Plan};
@@ -131,7 +131,7 @@ pub fn key(alias: &str, pair: &Pair) -> NewEntry {
 pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let edits = Edits { add, ..Edits::default() };
-    match Store::create(format).edit(&edits, Some(&Password::new(password)), &mut random).unwrap() {
+    match Store::create(format).edit(&edits, &Password::new(password), &mut random).unwrap() {
         Image::File(bytes) => bytes,
         Image::Directory(_) => panic!("a file"),
     }
@@ -140,7 +140,7 @@ pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
 /// What a store holds: alias, kind, fingerprint of the first certificate.
 pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option<Fingerprint>)> {
     let bytes = fs::read(path).unwrap();
-    let store = Store::open(bytes, Unlock::Password(&Password::new(password)), &Interner::new()).unwrap();
+    let store = Store::open(bytes, Credential::Password(&Password::new(password)), &Interner::new()).unwrap();
     for entry in store.entries() {
         if let EntryKind::PrivateKey { .. } = entry.kind {
             store.open_key(entry.id, &Password::new(password)).unwrap();

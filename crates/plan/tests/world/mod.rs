@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Credential, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -135,7 +135,7 @@ pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
     if let Some(found) = OPENED.lock().unwrap().get(&print) {
         return found.clone();
     }
-    let store = Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap();
+    let store = Store::open(bytes.to_vec(), Credential::Password(&password()), &Interner::new()).unwrap();
     let keys = store.entries().iter().filter(|e| store.open_key(e.id, &password()).is_ok());
     let keys = keys.map(|e| (e.id, KeyLook::Opens)).collect();
     let found = (Arc::new(store), keys);
@@ -200,11 +200,11 @@ pub fn jks(seeds: &[Seed]) -> Vec<u8> {
             ),
         };
         let edits = Edits { add: vec![add], ..Edits::default() };
-        let Ok(Image::File(next)) = bytes.edit(&edits, Some(&pw), &mut rng) else { continue };
-        bytes = Store::open(next, Unlock::Password(&password()), &Interner::new()).unwrap();
+        let Ok(Image::File(next)) = bytes.edit(&edits, &pw, &mut rng) else { continue };
+        bytes = Store::open(next, Credential::Password(&password()), &Interner::new()).unwrap();
     }
     if bytes.bytes().is_empty() {
-        let Image::File(next) = bytes.edit(&Edits::default(), Some(&password()), &mut rng).unwrap() else { panic!() };
+        let Image::File(next) = bytes.edit(&Edits::default(), &password(), &mut rng).unwrap() else { panic!() };
         return next;
     }
     bytes.bytes().to_vec()
@@ -525,7 +525,7 @@ impl World {
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
         let edits = edits(changes.iter().copied(), &certificates, &identities, self.now.as_millisecond()).unwrap();
         let before = self.open(&view.id).unwrap();
-        let image = before.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
+        let image = before.edit(&edits, &password(), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
         let Image::File(next) = image else { panic!("a folder") };
         self.disk.insert(view.id.clone(), Disk::File(next));
         *self.stamps.entry(view.id.clone()).or_default() += 1;
