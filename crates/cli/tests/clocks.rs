@@ -280,7 +280,13 @@ fn a_run_of_long_ago_stops_nothing() {
 /// All certificates are of these years, and every file is of June 2021.
 fn of_years(from: i32, to: i32) -> Estate {
     let estate = Estate::with(SPEC, |_, wish| wish.years = (from, to));
-    for id in estate.topology.stores.values().filter(|def| def.vendor_entries).map(|def| def.id.clone()) {
+    for id in estate
+        .topology
+        .stores
+        .values()
+        .filter(|def| def.ownership == trustmason_spec::topology::Ownership::Vendor)
+        .map(|def| def.id.clone())
+    {
         let short = format!("{}/{}", id.host.host(), id.name);
         let root = Wish { years: (2010, 2020), ..Wish::of("vendor-root.example", 7) };
         estate.put(&short, "vendorroot", certificate(&root));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rcgen::{CertificateParams, KeyPair};
 use support::{CANARY, Estate, NOW, SPEC, Wish, certificate, key, parsed, pem, put};
 use trustmason_keystore::{
-    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store, Unlock,
+    Certificate, Credential, Disposition, Edits, Format, Image, Interner, NewEntry, NewKey, Password, Store,
 };
 use zeroize::Zeroizing;
 
@@ -39,7 +39,7 @@ fn made(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
 
 fn edited(store: &Store, password: &str, edits: Edits) -> Vec<u8> {
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    match store.edit(&edits, Some(&Password::new(password)), &mut random).unwrap() {
+    match store.edit(&edits, &Password::new(password), &mut random).unwrap() {
         Image::File(bytes) => bytes,
         Image::Directory(_) => panic!("a file"),
     }
@@ -48,7 +48,7 @@ fn edited(store: &Store, password: &str, edits: Edits) -> Vec<u8> {
 fn keystore(estate: &Estate, host: &str) -> (std::path::PathBuf, Store) {
     let path = estate.file(&format!("{host}/keystore"));
     let bytes = std::fs::read(&path).unwrap();
-    (path, Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap())
+    (path, Store::open(bytes, Credential::Password(&Password::new(CANARY)), &Interner::new()).unwrap())
 }
 
 /// Gives cvp1's WSM another key or chain.
@@ -126,7 +126,7 @@ const CASES: &[Case] = &[
                     NewEntry::PrivateKey { alias: Some("k".into()), key: plain, chain: chain.clone(), created_ms: 0 };
                 let other = made(Format::Jceks, "its own", vec![entry]);
                 let unlock = Password::new("its own");
-                let other = Store::open(other, Unlock::Password(&unlock), &Interner::new()).unwrap();
+                let other = Store::open(other, Credential::Password(&unlock), &Interner::new()).unwrap();
                 replace_wsm(e, NewKey::Sealed(other.sealed_key(other.entries()[0].id).unwrap()), chain);
             })
         },

@@ -90,7 +90,7 @@ fn print_of(pem: &[u8]) -> String {
     let text = std::str::from_utf8(pem).unwrap();
     let all = trustmason_keystore::Store::open(
         text.as_bytes().to_vec(),
-        trustmason_keystore::Unlock::Unverified,
+        trustmason_keystore::Credential::Withheld,
         &trustmason_keystore::Interner::new(),
     );
     let all = all.unwrap();
@@ -291,7 +291,7 @@ fn an_export_that_is_missing() {
 fn pem_der(pem: &[u8]) -> Vec<u8> {
     let store = trustmason_keystore::Store::open(
         pem.to_vec(),
-        trustmason_keystore::Unlock::Unverified,
+        trustmason_keystore::Credential::Withheld,
         &trustmason_keystore::Interner::new(),
     );
     store.unwrap().entries()[0].certificates()[0].der().to_vec()

@@ -8,17 +8,15 @@ use zeroize::Zeroizing;
 
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
-use crate::entry::{EntryId, Unlock};
+use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 use crate::intern::Interner;
-use crate::password::Password;
 
 /// A file to open.
 pub(crate) struct Input<'a> {
     pub(crate) bytes: Vec<u8>,
-    /// Formats without a digest ignore it.
-    pub(crate) unlock: Unlock<'a>,
+    pub(crate) credential: Credential<'a>,
     pub(crate) certificates: &'a Interner,
 }
 
@@ -59,7 +57,7 @@ pub(crate) trait Content: Any + Send + Sync {
     }
 
     /// The entry's private key in the clear.
-    fn plain_key(&self, _entry: EntryId, _password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn plain_key(&self, _entry: EntryId, _credential: Credential<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         Err(KeyError::NotAKey)
     }
 
@@ -69,7 +67,7 @@ pub(crate) trait Content: Any + Send + Sync {
     }
 
     /// The next content. The positions that the edits name exist.
-    fn edit(&self, edits: &Edits, _password: Option<&Password>, _rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _credential: Credential<'_>, _rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
         if edits.is_empty() && !self.bytes().is_empty() {
             Ok(Image::File(self.bytes().to_vec()))
         } else {

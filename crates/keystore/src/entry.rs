@@ -8,13 +8,39 @@ use crate::format::{AliasModel, Format};
 use crate::intern::CertificateSlot;
 use crate::password::Password;
 
-/// With what a store is opened.
+/// With what a store, or a private key in it, is opened and written.
 #[derive(Debug, Clone, Copy)]
-pub enum Unlock<'a> {
-    /// The store's password: a digest that does not match is [`crate::Class::WrongPassword`]. Formats without a digest ignore it.
+pub enum Credential<'a> {
+    /// The store's password: a digest that does not match is [`crate::Class::WrongPassword`]. What is not protected ignores it.
     Password(&'a Password),
-    /// No password: the structure is read, the digest is not checked, [`crate::Store::verified`] is false and a remark says so.
-    Unverified,
+    /// None, because nothing there is protected. What is protected all the same neither opens nor is written.
+    NotNeeded,
+    /// None, whatever there is: the structure is read, the digest is not checked, [`crate::Store::verified`] is false and a remark
+    /// says so. What is protected is not written.
+    Withheld,
+}
+
+impl<'a> Credential<'a> {
+    /// The password that a store has by its declaration; without one it is declared to need none.
+    #[must_use]
+    pub fn declared(password: Option<&'a Password>) -> Self {
+        password.map_or(Self::NotNeeded, Self::Password)
+    }
+
+    /// The password.
+    #[must_use]
+    pub fn password(self) -> Option<&'a Password> {
+        match self {
+            Self::Password(password) => Some(password),
+            Self::NotNeeded | Self::Withheld => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Password> for Credential<'a> {
+    fn from(password: &'a Password) -> Self {
+        Self::Password(password)
+    }
 }
 
 /// An entry's position in its store. Aliases name nothing reliably: duplicates, case twins and nameless entries exist.

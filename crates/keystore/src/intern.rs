@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::{Certificate, CertificateError};
-use crate::entry::{Entry, EntryId};
+use crate::entry::{Credential, Entry, EntryId};
 use crate::error::KeyError;
 use crate::fingerprint::Fingerprint;
 use crate::key::KeyMatch;
-use crate::password::Password;
 use crate::store::Store;
 
 /// Enough shards that threads reading different stores seldom meet.
@@ -29,8 +28,9 @@ pub struct Interner {
 struct Trial([u8; 32]);
 
 impl Trial {
-    /// `None`: the key stands in the clear, or there is none.
-    fn of(store: &Store, entry: EntryId, password: &Password) -> Option<Self> {
+    /// `None`: the key stands in the clear, or there is none, or no password.
+    fn of(store: &Store, entry: EntryId, credential: Credential<'_>) -> Option<Self> {
+        let password = credential.password()?;
         let sealed = store.sealed_key(entry)?;
         let chain = store.entry(entry).map(Entry::certificates).unwrap_or_default();
         let leaf = chain.first().map(CertificateSlot::der).unwrap_or_default();
@@ -51,15 +51,21 @@ impl Interner {
         Self { shards: std::array::from_fn(|_| Mutex::default()), tried: Mutex::default() }
     }
 
-    /// Whether this password opens a private key, and whether the key belongs to its certificate: what [`Store::open_key`] finds, derived
+    /// Whether this opens a private key, and whether the key belongs to its certificate: what [`Store::open_key`] finds, derived
     /// once for all stores in which the same protected key stands under the same certificate. That matters because a JDK protects
     /// a key of a JCEKS store by 400,000 digests.
     ///
     /// # Errors
     /// As of [`Store::open_key`].
-    pub fn try_key(&self, store: &Store, entry: EntryId, password: &Password) -> Result<KeyMatch, KeyError> {
-        let open = || store.open_key(entry, password).map(|key| key.matches_certificate);
-        let Some(trial) = Trial::of(store, entry, password) else { return open() };
+    pub fn try_key<'a>(
+        &self,
+        store: &Store,
+        entry: EntryId,
+        credential: impl Into<Credential<'a>>,
+    ) -> Result<KeyMatch, KeyError> {
+        let credential = credential.into();
+        let open = || store.open_key(entry, credential).map(|key| key.matches_certificate);
+        let Some(trial) = Trial::of(store, entry, credential) else { return open() };
         let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = tried().get(&trial) {
             return known.clone();

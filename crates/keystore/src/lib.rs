@@ -69,7 +69,7 @@ pub use certificate::{
 pub use detect::{Detected, detect};
 pub use digest::Digest;
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
-pub use entry::{Entry, EntryId, EntryKey, EntryKind, Unlock};
+pub use entry::{Credential, Entry, EntryId, EntryKey, EntryKind};
 pub use error::{Class, EditError, KeyError, ReadError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use format::{AliasModel, Format};

@@ -8,11 +8,10 @@ use crate::content::{Content, Input};
 use crate::der;
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
-use crate::entry::{EntryId, EntryKind};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
 use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
-use crate::password::Password;
 
 const AGAIN: &str = "export the certificate again, or re-encode it with openssl x509 -inform DER -outform DER";
 
@@ -72,7 +71,7 @@ impl Content for Der {
 
     /// Most readers of a `.cer` or `.der` file look at its first certificate only, so a file never grows beyond as many
     /// certificates as it had (one, where it had none), and never becomes empty.
-    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         let format = Format::Der;
         let mut out = Vec::with_capacity(self.bytes.len());
         let mut count = 0usize;

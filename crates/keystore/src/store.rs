@@ -12,13 +12,12 @@ use crate::content::{Content, Input};
 use crate::detect::{Detected, detect, ruin};
 use crate::digest::Digest;
 use crate::edit::{Edits, Image, check_positions};
-use crate::entry::{Entry, EntryId, Unlock};
+use crate::entry::{Credential, Entry, EntryId};
 use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::{AliasModel, Format};
 use crate::intern::{CertificateSlot, Interner};
 use crate::jks::{self, Java};
 use crate::key::{OpenedKey, SealedKey};
-use crate::password::Password;
 use crate::pem::bundle::{self, Bundle};
 use crate::pem::directory::{self, Folder};
 use crate::pem::pair::{self, Pair};
@@ -80,11 +79,16 @@ impl Store {
     ///
     /// # Errors
     /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
-    pub fn open(bytes: Vec<u8>, unlock: Unlock<'_>, certificates: &Interner) -> Result<Self, ReadError> {
+    pub fn open(bytes: Vec<u8>, credential: Credential<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         let format = detect(&bytes).readable()?;
         let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
         let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
-        let opened = (origin(format).open)(Input { bytes, unlock, certificates });
+        let opened = if matches!(credential, Credential::NotNeeded) && Self::needs_password(&bytes) {
+            let cause = "it needs a password, and none was given";
+            Err(ReadError::new(Class::WrongPassword, cause, "give the store's own password").format(format.as_str()))
+        } else {
+            (origin(format).open)(Input { bytes, credential, certificates })
+        };
         opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
             (Class::Corrupt | Class::WrongPassword, Some(first)) => ReadError::new(
                 Class::Corrupt,
@@ -265,13 +269,13 @@ impl Store {
         }
     }
 
-    /// Opens a private key. That of a pair stands in the clear, and the password is not used.
+    /// Opens a private key. That of a pair stands in the clear and needs no password.
     ///
     /// # Errors
     /// [`KeyError`]: the wrong password, a damaged or unsupported protection, a key that the JDK cannot recover from a store of
     /// Java's formats, or no private key there.
-    pub fn open_key(&self, entry: EntryId, password: &Password) -> Result<OpenedKey, KeyError> {
-        let plain = self.content.plain_key(entry, password)?;
+    pub fn open_key<'a>(&self, entry: EntryId, credential: impl Into<Credential<'a>>) -> Result<OpenedKey, KeyError> {
+        let plain = self.content.plain_key(entry, credential.into())?;
         if let Some(why) = self.format().is_java().then(|| unrecoverable(&plain)).flatten() {
             return Err(KeyError::Unrecoverable(why.to_owned()));
         }
@@ -292,14 +296,14 @@ impl Store {
     ///
     /// # Errors
     /// [`EditError`]; nothing is produced then.
-    pub fn edit(
+    pub fn edit<'a>(
         &self,
         edits: &Edits,
-        password: Option<&Password>,
+        credential: impl Into<Credential<'a>>,
         rng: &mut dyn rand_core::CryptoRng,
     ) -> Result<Image, EditError> {
         check_positions(self.entries(), edits)?;
-        self.content.edit(edits, password, rng)
+        self.content.edit(edits, credential.into(), rng)
     }
 }
 

@@ -183,7 +183,7 @@ fn an_edit_of_nothing_changes_nothing() {
         let Ok(store) = open(&bytes, Some(password)) else {
             continue;
         };
-        match store.edit(&Edits::default(), Some(&Password::new(password)), &mut Dice(1)) {
+        match store.edit(&Edits::default(), &Password::new(password), &mut Dice(1)) {
             Ok(image) => {
                 assert_eq!(image, Image::File(bytes), "{name}");
                 same += 1;
@@ -213,6 +213,6 @@ fn a_wrong_password_is_told_from_damage() {
     let unverified = open(&bytes, None).unwrap();
     assert!(!unverified.verified());
     assert_eq!(unverified.remarks(), [Remark::Unverified]);
-    let refused = unverified.edit(&Edits::default(), Some(&Password::new("wrong")), &mut Dice(1));
+    let refused = unverified.edit(&Edits::default(), &Password::new("wrong"), &mut Dice(1));
     assert_eq!(refused, Err(EditError::WrongPassword));
 }

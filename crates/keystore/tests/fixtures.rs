@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{fixtures, read, text};
 use trustmason_keystore::{
-    Alias, Certificate, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, StoredAlias, Unlock,
+    Alias, Certificate, Credential, EntryKind, Interner, KeyMatch, Password, ReadError, Remark, Store, StoredAlias,
 };
 
 fn cases() -> Vec<PathBuf> {
@@ -41,7 +41,7 @@ fn cases() -> Vec<PathBuf> {
 fn open(case: &Path, password: &Password) -> Result<Store, ReadError> {
     let certificates = Interner::new();
     if case.join("store").exists() {
-        return Store::open(read(case.join("store")), Unlock::Password(password), &certificates);
+        return Store::open(read(case.join("store")), Credential::Password(password), &certificates);
     }
     let files = std::fs::read_dir(case.join("files")).unwrap().map(|file| {
         let file = file.unwrap();

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use rcgen::{CertificateParams, KeyPair};
-use trustmason_keystore::{Interner, KeyMatch, Password, Store};
+use trustmason_keystore::{Credential, Interner, KeyMatch, Store};
 
 const JUDGE: &str = r"
 import ssl, sys, os
@@ -146,7 +146,7 @@ fn refused(certificate: &[u8], key: &[u8]) -> Option<String> {
         Ok(store) => store,
         Err(error) => return Some(error.to_string()),
     };
-    match store.open_key(store.entries()[0].id, &Password::new("")) {
+    match store.open_key(store.entries()[0].id, Credential::NotNeeded) {
         Ok(key) if key.matches_certificate == KeyMatch::No => Some("mismatch".to_owned()),
         Ok(_) => None,
         Err(error) => Some(error.to_string()),

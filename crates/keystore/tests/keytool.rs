@@ -56,7 +56,7 @@ fn at(store: &Store, alias: &str) -> EntryId {
 }
 
 fn write(store: &Store, edits: &Edits, password: &str, path: &Path) {
-    let image = store.edit(edits, Some(&Password::new(password)), &mut Dice(7)).unwrap();
+    let image = store.edit(edits, &Password::new(password), &mut Dice(7)).unwrap();
     let Image::File(bytes) = image else { panic!("a file") };
     std::fs::write(path, bytes).unwrap();
 }
@@ -432,7 +432,7 @@ fn judge_a_salt_of_equal_halves_is_never_written() {
         created_ms: NOW,
     };
     let edits = Edits { add: vec![key], ..Edits::default() };
-    let image = Store::create(Format::Jceks).edit(&edits, Some(&Password::new(PASSWORD)), &mut Equal(0)).unwrap();
+    let image = Store::create(Format::Jceks).edit(&edits, &Password::new(PASSWORD), &mut Equal(0)).unwrap();
     let Image::File(bytes) = image else { panic!("a file") };
     let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];
     assert!(!bytes.windows(8).any(|window| window == salt), "old and new JDKs disagree about such a salt");

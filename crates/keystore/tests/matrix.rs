@@ -137,7 +137,7 @@ impl Operation {
 }
 
 fn apply(store: &Store, edits: &Edits, password: &str) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, Some(&Password::new(password)), &mut Dice(7))? {
+    match store.edit(edits, &Password::new(password), &mut Dice(7))? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
 use support::{corpus, read, summary, text};
-use trustmason_keystore::{Class, Format, Interner, Password, ReadError, Remark, Store, Unlock};
+use trustmason_keystore::{Class, Credential, Format, Interner, Password, ReadError, Remark, Store};
 
 /// Counts what is allocated and the peak of it.
 /// Far longer than the slowest machine needs: what is not done by then hangs.
@@ -43,7 +43,7 @@ const PKCS12: [&str; 6] =
 const ALLOWANCE: usize = 64 << 20;
 
 fn open(bytes: Vec<u8>) -> Result<Store, ReadError> {
-    Store::open(bytes, Unlock::Password(&Password::new(PASSWORD)), &Interner::new())
+    Store::open(bytes, Credential::Password(&Password::new(PASSWORD)), &Interner::new())
 }
 
 /// What two readings must share to be the same store.
@@ -66,7 +66,7 @@ fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let thread = std::thread::spawn(move || {
-        let unverified = Store::open(bytes.clone(), Unlock::Unverified, &Interner::new());
+        let unverified = Store::open(bytes.clone(), Credential::Withheld, &Interner::new());
         drop(unverified);
         let result = open(bytes);
         if let Ok(store) = &result {

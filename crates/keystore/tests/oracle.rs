@@ -130,7 +130,7 @@ fn additions(material: &Material) -> Edits {
 }
 
 fn apply(store: &Store, edits: &Edits, password: &str) -> Vec<u8> {
-    match store.edit(edits, Some(&Password::new(password)), &mut Dice(3)).unwrap() {
+    match store.edit(edits, &Password::new(password), &mut Dice(3)).unwrap() {
         Image::File(bytes) => bytes,
         Image::Directory(_) => panic!("a file"),
     }

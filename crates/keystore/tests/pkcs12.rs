@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use support::{Dice, corpus, differences, java_kind, open, read, text};
 use trustmason_keystore::{
-    Alias, Class, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Remark, Store,
+    Alias, Class, Credential, EditError, Edits, EntryKind, Image, KeyError, KeyMatch, Password, Remark, Store,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -133,7 +133,7 @@ fn an_edit_of_nothing_changes_nothing_and_a_wrong_password_nothing_at_all() {
         let bytes = read(corpus.join("files").join(name));
         let password = Password::new(password(&corpus, name));
         let store = open(&bytes, Some(password.expose())).unwrap();
-        let same = store.edit(&Edits::default(), Some(&password), &mut Dice(1));
+        let same = store.edit(&Edits::default(), &password, &mut Dice(1));
         assert_eq!(same, Ok(Image::File(bytes.clone())), "{name}");
         if !Store::needs_password(&bytes) {
             continue;
@@ -141,10 +141,10 @@ fn an_edit_of_nothing_changes_nothing_and_a_wrong_password_nothing_at_all() {
         judged += 1;
         let error = open(&bytes, Some("not this one")).expect_err(name);
         assert_eq!(error.class, Class::WrongPassword, "{name}: {error}");
-        let refused = store.edit(&Edits::default(), Some(&Password::new("not this one")), &mut Dice(1));
+        let refused = store.edit(&Edits::default(), &Password::new("not this one"), &mut Dice(1));
         assert_eq!(refused, Err(EditError::WrongPassword), "{name}");
         assert_eq!(
-            store.edit(&Edits::default(), None, &mut Dice(1)),
+            store.edit(&Edits::default(), Credential::NotNeeded, &mut Dice(1)),
             Err(EditError::PasswordNeeded { format: store.format() }),
             "{name}"
         );

@@ -471,7 +471,7 @@ fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
     StoreView {
         id: standing.def.id.clone(),
         path: standing.path.clone(),
-        site: Site::of(standing.def).filter(|_| facts.is_some() || standing.is_vacant()),
+        site: (facts.is_some() || standing.is_vacant()).then(|| Site::of(standing.def)),
         format: facts.map(|f| f.format),
         state: standing.state(),
         expect: standing.expect(),

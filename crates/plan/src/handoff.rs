@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::{Digest, Fingerprint};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{IdentityDef, Issuer, Place, Source, StoreDef, Subject, Topology, Write};
+use trustmason_spec::topology::{IdentityDef, Issuer, Source, StoreDef, Subject, Topology, Write};
 
 use crate::change::Material;
 use crate::course::{Course, Overlap, Settled};
@@ -23,6 +23,7 @@ use crate::presence::{Known, Presence, known};
 use crate::settle::Settlement;
 use crate::shelf;
 use crate::shell::Command;
+use crate::site::Site;
 use crate::standing::Standing;
 use crate::target::HandOffTarget;
 use crate::text;
@@ -64,7 +65,7 @@ pub(crate) fn store<'a>(
         add: Vec::new(),
         verify: Vec::new(),
         remove: Vec::new(),
-        system: standing.def.system.clone(),
+        system: standing.def.system().cloned(),
         elsewhere: BTreeMap::new(),
         steps: Vec::new(),
         restarts: Vec::new(),
@@ -150,9 +151,9 @@ pub(crate) fn store<'a>(
 fn store_steps(def: &StoreDef, manual: &Manual) -> Vec<String> {
     let comes = !manual.add.is_empty() || !manual.verify.is_empty();
     if def.steps.is_empty() {
-        let at = match &def.place {
-            Place::File(path) | Place::Directory(path) | Place::Pair { certificate: path, .. } => path.shown.as_str(),
-            Place::Windows => "the system's certificate stores",
+        let at = match Site::of(def) {
+            Site::File(at) | Site::Folder(at) | Site::Pair { certificate: at, .. } => at.path,
+            Site::System { .. } => "the system's certificate stores".to_owned(),
         };
         let place = format!("the store {} of {} ({at})", def.id.name, def.id.host);
         let come =

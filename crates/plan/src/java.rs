@@ -2,10 +2,11 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use trustmason_keystore::Format;
-use trustmason_spec::topology::{Pkcs12Scheme, Place, StoreDef};
+use trustmason_spec::topology::{Pkcs12Scheme, StoreDef};
 
 use crate::finding::{Finding, Kind, Severity};
 use crate::observed::StoreFacts;
+use crate::site::Site;
 use crate::text;
 
 /// The first update of Java 8 that opens what JDK 16 and later write into a PKCS#12 file (JDK-8076190, backported to 8u301).
@@ -18,17 +19,17 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
         return None;
     }
     let what = facts.needs_java_8u301.as_deref()?;
-    let path = match &def.place {
-        Place::File(path) => path.shown.as_str(),
-        Place::Directory(_) | Place::Pair { .. } | Place::Windows => "",
+    let path = match Site::of(def) {
+        Site::File(at) => at.path,
+        Site::Folder(_) | Site::Pair { .. } | Site::System { .. } => String::new(),
     };
     // A path that names its Java is evidence; `scheme: java8` is what holds where nobody said anything.
-    let (severity, cause) = match update_of(path) {
+    let (severity, cause) = match update_of(&path) {
         Some(update) if update >= NEWER_PKCS12 => return None,
         Some(update) => {
             (Kind::JavaTooOld.severity(), format!("its path is that of Java 8u{update}, which does not open it"))
         }
-        None if def.scheme == Pkcs12Scheme::Modern => return None,
+        None if def.scheme() == Pkcs12Scheme::Modern => return None,
         None => {
             let cause = "it is declared for any Java 8 (`scheme: java8`), and Java before 8u301 does not open it; if its \
                          service has a newer one, say `scheme: modern` for this store";

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use trustmason_keystore::{Entry, Remark, StoredAlias};
 use trustmason_spec::name::Fqdn;
-use trustmason_spec::topology::{Place, Subject, Topology, Write};
+use trustmason_spec::topology::{Reach, Subject, Topology};
 
 use crate::course::Settled;
 use crate::finding::{Finding, Kind};
@@ -70,11 +70,11 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
         .map(|(kind, alias, message)| Finding::of_store(kind, &standing.def.id, message).at(alias, None))
         .collect();
-    if standing.def.place == Place::Windows {
+    if matches!(standing.def.reach, Reach::System { .. }) {
         // The roots that Windows brings are limited by the dozen; of wanted ones it is said where they are compared.
         findings.retain(|f| f.kind != Kind::LimitedTrust);
     }
-    if standing.def.write == Write::HandOff {
+    if standing.def.is_hand_off() {
         // A mirror is a folder of exports; what a JVM would make of it is beside the point.
         findings.retain(|f| !matches!(f.kind, Kind::JvmInvisible | Kind::JvmDoubtful));
     }

@@ -165,7 +165,7 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, plac
                 ground,
                 def,
                 name,
-                issued::Place { home: standing, key: place, entry, current, findings, reason },
+                issued::KnownEntry { home: standing, key: place, entry, current, findings, reason },
             )
         }
         Issuer::SelfSigned => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::{Entry, Fingerprint};
 use trustmason_spec::name::Fqdn;
-use trustmason_spec::topology::Place;
+use trustmason_spec::topology::Reach;
 use trustmason_spec::windows::CertificateKind;
 
 use crate::change::Material;
@@ -23,7 +23,7 @@ impl Standing<'_> {
 
     /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
     pub(crate) fn is_misplaced(&self, entry: &Entry) -> bool {
-        let (Some(shelf), Some(place), Some(certificate)) = (self.shelf(entry), &self.def.system, certificate(entry))
+        let (Some(shelf), Some(place), Some(certificate)) = (self.shelf(entry), self.def.system(), certificate(entry))
         else {
             return false;
         };
@@ -55,7 +55,7 @@ pub(crate) fn findings(
         let print = slot.fingerprint();
         if let (Some(subject), true) = (wanted.get(&print), standing.is_misplaced(entry))
             && let (Some(shelf), Some(place), Some(certificate)) =
-                (standing.shelf(entry), &standing.def.system, slot.certificate())
+                (standing.shelf(entry), standing.def.system(), slot.certificate())
         {
             let (is, should) = (shelf.store, place.store_for(certificate));
             let message = format!(
@@ -65,7 +65,7 @@ pub(crate) fn findings(
             );
             out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));
         }
-        if standing.def.place == Place::Windows && wanted.contains_key(&print) {
+        if matches!(standing.def.reach, Reach::System { .. }) && wanted.contains_key(&print) {
             let limits = facts.remarks.iter().filter(|remark| remark.entry() == Some(entry.id));
             let limits = limits.filter_map(|remark| crate::lint::remark(remark, &facts.entries));
             let limits = limits.filter(|(kind, ..)| *kind == Kind::LimitedTrust);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use trustmason_spec::name::Fqdn;
-use trustmason_spec::topology::{HostPath, Place, StoreDef};
+use trustmason_spec::topology::{Exported, HostPath, Keystore, Mirror, PemPair, Reach, StoreDef, StoreKind};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 /// A file or folder as its host calls it: `C:\Cisco\CVP\conf\security\.keystore` of `cvp1.acme.example`.
@@ -48,16 +48,25 @@ pub enum Site {
 }
 
 impl Site {
-    /// Where the spec has a store; `None` where it says that it is the system's and not which.
-    pub fn of(def: &StoreDef) -> Option<Self> {
-        Some(match &def.place {
-            Place::File(path) => Self::File(FileAt::of(path)),
-            Place::Directory(path) => Self::Folder(FileAt::of(path)),
-            Place::Pair { certificate, key, .. } => {
-                Self::Pair { certificate: FileAt::of(certificate), key: FileAt::of(key) }
-            }
-            Place::Windows => Self::System { host: def.id.host.clone(), place: def.system.clone()? },
-        })
+    /// Where the spec has a store, or what is exported of it.
+    pub fn of(def: &StoreDef) -> Self {
+        match &def.reach {
+            Reach::System { place, .. } => Self::System { host: def.id.host.clone(), place: place.clone() },
+            Reach::Direct(files) => match &files.kind {
+                StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) => Self::File(FileAt::of(path)),
+                StoreKind::PemFolder(path) => Self::Folder(FileAt::of(path)),
+                StoreKind::PemPair(pair) => Self::pair(pair),
+            },
+            Reach::Mirror(Mirror::Pair(pair)) => Self::pair(pair),
+            Reach::Mirror(Mirror::Export { path, of, .. }) => match of {
+                Exported::PemFolder => Self::Folder(FileAt::of(path)),
+                Exported::Keystore { .. } | Exported::PemFile | Exported::System(_) => Self::File(FileAt::of(path)),
+            },
+        }
+    }
+
+    fn pair(pair: &PemPair) -> Self {
+        Self::Pair { certificate: FileAt::of(&pair.certificate), key: FileAt::of(&pair.key) }
     }
 
     /// The host.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobMatcher};
 use trustmason_keystore::Format;
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{Access, DeclaredFormat, Place, Side, StoreDef, Topology, Write};
+use trustmason_spec::topology::{Access, KeystoreFormat, Reach, Side, StoreDef, StoreKind, Topology, Write};
 
 use crate::finding::Kind;
 use crate::index::Index;
@@ -113,7 +113,7 @@ fn one<'a>(
     index: &Index<'a>,
     def: &'a StoreDef,
 ) -> Standing<'a> {
-    let shown = Site::of(def).map(|site| site.path()).unwrap_or_default();
+    let shown = Site::of(def).path();
     let (sight, path) = sight(topology, observed, index, def, &shown);
     Standing { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
 }
@@ -127,10 +127,10 @@ fn sight<'a>(
     shown: &str,
 ) -> (Sight<'a>, Option<String>) {
     let access = topology.hosts.get(&def.id.host).map(|h| &h.access);
-    if def.write == Write::Never || access == Some(&Access::None) {
+    if access == Some(&Access::None) {
         return (Sight::Unseen, None);
     }
-    let by_hand = def.write == Write::HandOff;
+    let by_hand = def.is_hand_off();
     if !by_hand && let Some(HostLook::Unreachable(detail)) = observed.hosts.get(&def.id.host) {
         let why = Why::Unreachable { host: def.id.host.clone(), detail: detail.clone() };
         return (Sight::Blocked { found: Found::Closed, why }, None);
@@ -151,7 +151,7 @@ fn sight<'a>(
             let path = path.clone();
             let sight = if by_hand {
                 Sight::Unseen
-            } else if def.create && *parent {
+            } else if def.may_be_made() && *parent {
                 Sight::Vacant
             } else {
                 let why = Why::StoreMissing { path: path.clone(), variables: def.variables.clone() };
@@ -187,9 +187,11 @@ fn block_each_other(standings: &mut BTreeMap<StoreId, Standing<'_>>, ids: &[Stor
 /// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
 fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
-    for (id, standing) in standings.iter().filter(|(_, s)| s.def.place == Place::Windows && !s.is_hand_off()) {
-        for system in standing.def.system.iter().flat_map(|place| place.stores().into_iter().map(|s| place.path(s))) {
-            seen.entry((id.host.clone(), system.to_lowercase())).or_default().push(id.clone());
+    for (id, standing) in standings.iter() {
+        let Reach::System { place, by_hand: false } = &standing.def.reach else { continue };
+        for store in place.stores() {
+            let system = place.path(store).to_lowercase();
+            seen.entry((id.host.clone(), system)).or_default().push(id.clone());
         }
     }
     for ((_, path), ids) in seen.into_iter().filter(|(_, ids)| ids.len() > 1) {
@@ -197,16 +199,19 @@ fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
     }
 }
 
-/// A direct store must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
+/// A store that is written must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
 fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
-    let fits = match (def.format, facts.format) {
+    let Reach::Direct(files) = &def.reach else { return None };
+    let fits = match &files.kind {
         // JSSE's default provider opens JKS and PKCS#12 under either name (JDK `keystore.type.compat`), not JCEKS.
-        (DeclaredFormat::Jks | DeclaredFormat::Pkcs12, Format::Jks | Format::Pkcs12)
-        | (DeclaredFormat::Jceks, Format::Jceks)
-        | (DeclaredFormat::Pem | DeclaredFormat::PemDir, Format::Pem | Format::PemDirectory | Format::Der)
-        | (DeclaredFormat::PemPair, Format::PemPair)
-        | (DeclaredFormat::Windows, _) => true,
-        _ => def.write == Write::HandOff,
+        StoreKind::Keystore(keystore) => match keystore.format {
+            KeystoreFormat::Jks | KeystoreFormat::Pkcs12 => matches!(facts.format, Format::Jks | Format::Pkcs12),
+            KeystoreFormat::Jceks => facts.format == Format::Jceks,
+        },
+        StoreKind::PemFile(_) | StoreKind::PemFolder(_) => {
+            matches!(facts.format, Format::Pem | Format::PemDirectory | Format::Der)
+        }
+        StoreKind::PemPair(_) => facts.format == Format::PemPair,
     };
     (!fits).then(|| Why::StoreUnreadable {
         class: FailureClass::WrongFormat,
@@ -214,7 +219,7 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
             "{} is {}, the role needs {}; restore the right file or declare its format in `stores:`",
             facts.path,
             facts.format.as_str(),
-            def.format.as_str()
+            files.kind.format().as_str()
         ),
     })
 }
@@ -291,7 +296,7 @@ impl<'a> Standing<'a> {
 
     /// Whether a person writes it.
     pub(crate) fn is_hand_off(&self) -> bool {
-        self.def.write == Write::HandOff
+        self.def.is_hand_off()
     }
 
     /// Whether a person writes it, or nobody can see it: what it holds is known by what people say.

@@ -162,7 +162,7 @@ impl HandOffTarget {
         match self {
             Self::Store(id) => topology.stores.get(id).is_some_and(|def| {
                 let never_opened = topology.hosts.get(&id.host).is_some_and(|host| host.access == Access::None);
-                def.write != Write::Direct || never_opened
+                def.is_hand_off() || never_opened
             }),
             Self::Identity(id) => topology.identities.get(id).is_some_and(|def| def.write != Write::Direct),
         }

@@ -20,7 +20,7 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::wire::Document;
 use trustmason_plan::{constraints, mint, text};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{Accept, Rotation, Subject, Write};
+use trustmason_spec::topology::{Accept, Exported, KeystoreFormat, Pkcs12Scheme, Rotation, Subject};
 use world::{DAY, Disk, NOW, Pair, Seed, World, host, jks, now, pool};
 
 /// Where calendars and encodings have their corners: both ends of jiff's range, of UTCTime (RFC 5280 §4.1.2.5) and of four
@@ -213,7 +213,9 @@ fn world(case: &Case) -> (World, Observed) {
         def.renew_before_days = case.policy;
         def.validity_days = case.policy;
     }
-    topology.stores.get_mut(&StoreId::new(host(1), "keystore")).unwrap().write = Write::HandOff;
+    let by_hand = StoreId::new(host(1), "keystore");
+    let of = Exported::Keystore { format: KeystoreFormat::Jks, scheme: Pkcs12Scheme::Java8 };
+    topology.stores.get_mut(&by_hand).unwrap().reach = world::exported(&by_hand, of);
     let accept = Accept {
         finding: "expiring".to_owned(),
         store: None,

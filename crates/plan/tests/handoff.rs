@@ -5,7 +5,7 @@ use crate::world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use trustmason_keystore::{Digest, Fingerprint, Interner, Store, Unlock, thumbprint};
+use trustmason_keystore::{Credential, Digest, Fingerprint, Interner, Store, thumbprint};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
@@ -16,9 +16,9 @@ use trustmason_plan::target::HandOffTarget;
 use trustmason_plan::waits::Idle;
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, Place, Rotation, Subject, Write};
+use trustmason_spec::topology::{Exported, Rotation, Subject};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
-use world::{Disk, NOW, Seed, World, edge, found, host, jks, judged, now, path, pool, store_def};
+use world::{Disk, NOW, Seed, World, edge, exported, found, host, jks, judged, now, pool, store_def};
 
 /// A host whose `tomcat-trust` people fill, trusting h0's `wsm` and `iis`.
 fn estate() -> (World, StoreId) {
@@ -28,10 +28,7 @@ fn estate() -> (World, StoreId) {
 fn with_store(name: &str) -> (World, StoreId) {
     let mut world = World::new(1);
     let mut def = store_def(&host(0), name);
-    def.write = Write::HandOff;
-    def.place = Place::Directory(path(&def.id));
-    def.format = DeclaredFormat::PemDir;
-    def.password = None;
+    def.reach = exported(&def.id, Exported::PemFolder);
     def.steps = vec!["Open the page of {fqdn} and upload each file.".to_owned()];
     let id = def.id.clone();
     world.topology.stores.insert(id.clone(), def);
@@ -271,10 +268,7 @@ fn windows() -> (World, [StoreId; 2]) {
     let mut world = World::new(1);
     let ids = ["windows-root", "mscapi"].map(|name| {
         let mut def = store_def(&host(0), name);
-        def.write = Write::HandOff;
-        def.format = DeclaredFormat::Windows;
-        def.system = Some(SystemPlace::machine());
-        def.password = None;
+        def.reach = exported(&def.id, Exported::System(SystemPlace::machine()));
         let id = def.id.clone();
         world.topology.stores.insert(id.clone(), def);
         let subject = Subject::Identity(IdentityId::new(host(0), "iis"));
@@ -306,7 +300,7 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
     assert!(steps.contains(&format!("CiscoCertUtil /install {file} root\n")), "{steps}");
     assert!(steps.contains("reg import import.reg"), "{steps}");
     // What the keystore crate reads is what Windows reads.
-    let file = Store::open(first["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let file = Store::open(first["import.reg"].clone(), Credential::Withheld, &Interner::new()).unwrap();
     let [entry] = file.entries() else { panic!("{file:?}") };
     assert_eq!(entry.certificates()[0].fingerprint(), iis().print());
     let key = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
@@ -329,11 +323,12 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
 fn a_pack_for_a_service_names_no_store_of_the_machine() {
     let (mut world, [root, _]) = windows();
     let location = Location::Service("Tomcat9".to_owned());
-    world.topology.stores.get_mut(&root).unwrap().system = Some(SystemPlace { location, ..SystemPlace::machine() });
+    let place = SystemPlace { location, ..SystemPlace::machine() };
+    world.topology.stores.get_mut(&root).unwrap().reach = exported(&root, Exported::System(place));
     let files = rendered(&judge(&world, &unseen(&world, &root)), &root);
     let steps = String::from_utf8(files["STEPS.md"].clone()).unwrap();
     assert!(!steps.contains("certutil") && steps.contains("reg import"), "{steps}");
-    let file = Store::open(files["import.reg"].clone(), Unlock::Unverified, &Interner::new()).unwrap();
+    let file = Store::open(files["import.reg"].clone(), Credential::Withheld, &Interner::new()).unwrap();
     let key = file.registry_key(file.entries()[0].id).unwrap();
     assert_eq!(key, r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Cryptography\Services\Tomcat9\SystemCertificates\Root");
 }

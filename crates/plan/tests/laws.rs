@@ -13,7 +13,7 @@ use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_plan::wire::Document;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AnchorDef, AuthorityDef, KeyPlace, Source, Subject};
+use trustmason_spec::topology::{AnchorDef, AuthorityDef, KeyPlace, Ownership, Source, Subject};
 use world::{Disk, HOSTS, Pair, Seed, World, found, host, jks, now, pool};
 
 /// One certificate of the pool.
@@ -170,7 +170,7 @@ fn world(case: &Case) -> World {
             world.unreachable.insert(host(i));
         }
         if case.exclusive {
-            world.topology.stores.get_mut(&StoreId::new(host(i), "keystore")).unwrap().exclusive = true;
+            world.topology.stores.get_mut(&StoreId::new(host(i), "keystore")).unwrap().ownership = Ownership::Exclusive;
         }
     }
     if case.authority {

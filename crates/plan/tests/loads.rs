@@ -9,8 +9,8 @@ use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan, StoreVerdict};
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, Pkcs12Scheme, Place, Subject};
-use world::{Disk, Pair, World, found, host, params, password, signed};
+use trustmason_spec::topology::{KeystoreFormat, Pkcs12Scheme, Subject};
+use world::{Disk, Pair, World, found, host, keystore_of, params, password, signed};
 
 /// A host's certificate with an extension of which no release is known to refuse it, and that the model does not cover.
 fn doubtful(name: &str) -> Pair {
@@ -100,10 +100,10 @@ fn pkcs12(protection: Protection) -> World {
     let edits = Edits { add: vec![root], ..Edits::default() };
     let mut rng = getrandom::SysRng;
     let mut rng = rand_core::UnwrapErr(&mut rng);
-    let made = Store::create_pkcs12(protection).edit(&edits, Some(&password()), &mut rng).unwrap();
+    let made = Store::create_pkcs12(protection).edit(&edits, &password(), &mut rng).unwrap();
     let Image::File(bytes) = made else { panic!() };
     world.disk.insert(cacerts(), Disk::File(bytes));
-    world.topology.stores.get_mut(&cacerts()).unwrap().format = DeclaredFormat::Pkcs12;
+    keystore_of(&mut world.topology, &cacerts()).format = KeystoreFormat::Pkcs12;
     world
 }
 
@@ -124,10 +124,9 @@ fn a_pkcs12_file_that_is_too_new_for_its_java_is_a_finding() {
     ];
     for (protection, scheme, path, wanted) in cases {
         let mut world = pkcs12(protection);
-        let def = world.topology.stores.get_mut(&cacerts()).unwrap();
-        def.scheme = scheme;
-        let Place::File(place) = &mut def.place else { panic!() };
-        path.clone_into(&mut place.shown);
+        let keystore = keystore_of(&mut world.topology, &cacerts());
+        keystore.scheme = scheme;
+        path.clone_into(&mut keystore.path.shown);
         let said = of_kind(&world.plan(), Kind::JavaTooOld);
         assert_eq!(said.len(), usize::from(wanted.is_some()), "{path} {scheme:?}: {said:?}");
         if let Some(words) = wanted {

@@ -14,9 +14,9 @@ use trustmason_plan::outline::{
 };
 use trustmason_plan::verify;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, Rotation, Subject, Write};
+use trustmason_spec::topology::{Exported, Rotation, Subject};
 use trustmason_spec::windows::SystemPlace;
-use world::{World, edge, found, host, judged, now, pool, store_def};
+use world::{World, edge, exported, found, host, judged, now, pool, store_def};
 
 /// A plan with everything in it: an identity is made anew at once, the rotation of another begins in stages, people fill two
 /// stores that are one store of their system, and make an identity.
@@ -30,9 +30,7 @@ fn plan() -> Plan {
     world.options.replace = vec![wsm(0), wsm(1)];
     let ids = ["windows-root", "mscapi"].map(|name| {
         let mut def = store_def(&host(0), name);
-        def.write = Write::HandOff;
-        def.format = DeclaredFormat::Windows;
-        def.system = Some(SystemPlace::machine());
+        def.reach = exported(&def.id, Exported::System(SystemPlace::machine()));
         let id = def.id.clone();
         world.topology.stores.insert(id.clone(), def);
         for identity in [wsm(0), IdentityId::new(host(0), "iis")] {

@@ -7,9 +7,10 @@ use trustmason_keystore::Alias;
 
 use crate::name::{Fqdn, IdentityId, StoreId};
 use crate::topology::{
-    Access, AuthorityDef, Host, HostPath, KeyPlace, OptionsDef, Place, SecretRef, Source, StoreDef, Subject, Topology,
-    Write,
+    Access, AuthorityDef, Host, HostPath, KeyPlace, Mirror, OptionsDef, Reach, SecretRef, Source, StoreDef, StoreKind,
+    Subject, Topology, Write,
 };
+use crate::windows::SystemPlace;
 
 /// Everything one run looks at, in a stable order.
 #[derive(Clone, Debug)]
@@ -28,10 +29,12 @@ pub enum Look {
         /// The host.
         fqdn: Fqdn,
     },
-    /// A store we may write.
+    /// The files of a store we may write.
     Store {
         /// The store.
-        store: StoreDef,
+        store: StoreId,
+        /// What they are and where.
+        kind: StoreKind,
         /// Aliases of private key entries whose key must be seen to open with the store's password. The one key of a store
         /// without aliases is tried anyway.
         keys: Vec<Alias>,
@@ -39,12 +42,25 @@ pub enum Look {
     /// A store of the system itself; no other machine's than this one's can be opened.
     System {
         /// The store.
-        store: StoreDef,
+        store: StoreId,
+        /// Which of the system's stores it is.
+        place: SystemPlace,
+        /// Whether only people write it, so that it need not be seen.
+        by_hand: bool,
     },
-    /// The mirror of a store only people write.
+    /// What is exported of a store only people write.
     Mirror {
         /// The store.
-        store: StoreDef,
+        store: StoreId,
+        /// Where an export is expected.
+        path: HostPath,
+        /// The password of an export that has one.
+        password: Option<SecretRef>,
+    },
+    /// A store only people write, of which nothing is exported.
+    Unseen {
+        /// The store.
+        store: StoreId,
     },
     /// A certificate file: exported by hand, or named in the spec.
     Certificate {
@@ -108,19 +124,23 @@ impl Survey {
     pub fn of(topology: &Topology) -> Self {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {
-            let written = topology.stores.values().any(|s| s.id.host == host.fqdn && s.write == Write::Direct);
+            let written = topology.stores.values().any(|s| s.id.host == host.fqdn && !s.is_hand_off());
             if written && host.access != Access::None {
                 looks.push(Look::Host { fqdn: host.fqdn.clone() });
             }
         }
-        for store in topology.stores.values() {
-            looks.extend(match store.write {
-                Write::Direct | Write::HandOff if store.place == Place::Windows => {
-                    Some(Look::System { store: store.clone() })
+        for def in topology.stores.values() {
+            let store = def.id.clone();
+            looks.push(match &def.reach {
+                Reach::Direct(files) => {
+                    let keys = keys(topology, &store);
+                    Look::Store { store, kind: files.kind.clone(), keys }
                 }
-                Write::Direct => Some(Look::Store { store: store.clone(), keys: keys(topology, &store.id) }),
-                Write::HandOff => Some(Look::Mirror { store: store.clone() }),
-                Write::Never => None,
+                Reach::System { place, by_hand } => Look::System { store, place: place.clone(), by_hand: *by_hand },
+                Reach::Mirror(Mirror::Export { path, password, .. }) => {
+                    Look::Mirror { store, path: path.clone(), password: password.clone() }
+                }
+                Reach::Mirror(Mirror::Pair(_)) => Look::Unseen { store },
             });
         }
         looks.extend(topology.identities.values().filter_map(|identity| {
@@ -147,7 +167,7 @@ impl Survey {
             let inbox = authority.inbox.iter();
             looks.extend(inbox.map(|folder| Look::Inbox { authority: name.clone(), folder: folder.clone() }));
         }
-        for store in topology.stores.values().filter(|store| store.write == Write::Direct) {
+        for store in topology.stores.values().filter(|store| !store.is_hand_off()) {
             let shadows = store.shadows.iter();
             looks.extend(shadows.map(|path| Look::Shadow { store: store.id.clone(), path: path.clone() }));
         }
@@ -161,7 +181,7 @@ impl Survey {
         }
         for identity in topology.identities.values() {
             if let (Source::KeyEntry(KeyPlace { store, .. }), Write::Direct) = (&identity.source, identity.write) {
-                let password = topology.stores.get(store).and_then(|store| store.password.clone());
+                let password = topology.stores.get(store).and_then(|store| store.password().cloned());
                 looks.push(Look::Staging { identity: identity.id.clone(), password });
             }
         }

@@ -5,6 +5,7 @@ mod access;
 mod key;
 mod options;
 mod path;
+mod store;
 mod variable;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,10 +17,12 @@ pub use access::{Access, Disks, DriveName, Drives};
 pub use key::{KeyAt, KeyPlace};
 pub use options::{OptionsAt, OptionsDef, OptionsSyntax, SettingDef, Wanted};
 pub use path::HostPath;
+pub use store::{
+    Exported, Files, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Pkcs12Scheme, Reach, StoreDef, StoreKind,
+};
 pub use variable::PathVariable;
 
 use crate::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
-use crate::windows::SystemPlace;
 
 /// One estate, every name resolved.
 #[derive(Clone, Debug)]
@@ -93,28 +96,6 @@ pub enum Side {
     B,
 }
 
-/// Where a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// One file.
-    File(HostPath),
-    /// A folder of PEM files.
-    Directory(HostPath),
-    /// A certificate and its key, two PEM files.
-    Pair {
-        /// The certificate file.
-        certificate: HostPath,
-        /// The private key file.
-        key: HostPath,
-        /// Where the very first certificate is kept; a file that is there is never written over.
-        previous: Option<HostPath>,
-        /// Files that hold the certificate as well, where their folder exists.
-        copies: Vec<HostPath>,
-    },
-    /// The system's own certificate stores, which [`StoreDef::system`] names.
-    Windows,
-}
-
 /// The format a profile says a store has. What is really there is detected by magic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeclaredFormat {
@@ -149,17 +130,7 @@ impl DeclaredFormat {
     }
 }
 
-/// How a PKCS#12 file that is made new is protected. One that is there keeps what it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pkcs12Scheme {
-    /// Triple DES and SHA-1: every JRE reads it, also those before 8u301.
-    #[default]
-    Java8,
-    /// AES-256 and SHA-256, as JDK 17 writes it.
-    Modern,
-}
-
-/// How changes reach a store or an identity.
+/// Who writes a store or an identity, as a spec says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
     /// Trustmason writes the file.
@@ -168,41 +139,6 @@ pub enum Write {
     HandOff,
     /// The host is never opened (`access: none`).
     Never,
-}
-
-/// One store.
-#[derive(Clone, Debug)]
-pub struct StoreDef {
-    /// Its id.
-    pub id: StoreId,
-    /// Where it is; for a hand-off store, where its mirror is expected.
-    pub place: Place,
-    /// The variables that its path is made with.
-    pub variables: Vec<PathVariable>,
-    /// The format the profile declares.
-    pub format: DeclaredFormat,
-    /// Of format `windows`: the system stores that it is, or that its mirror is of.
-    pub system: Option<SystemPlace>,
-    /// Where its password comes from; `None` for formats without one.
-    pub password: Option<SecretRef>,
-    /// How changes get in.
-    pub write: Write,
-    /// Whether it may be created where its folder exists.
-    pub create: bool,
-    /// How a PKCS#12 file is protected if it is created.
-    pub scheme: Pkcs12Scheme,
-    /// Whether the vendor ships entries of its own in it.
-    pub vendor_entries: bool,
-    /// `ownership: exclusive`: every trusted entry nobody declared leaves.
-    pub exclusive: bool,
-    /// Files that, if they exist, are used instead of this store (JSSE's `jssecacerts`).
-    pub shadows: Vec<HostPath>,
-    /// Services that read it at start.
-    pub restart: Vec<ServiceId>,
-    /// What a person does to bring a pack in, one step a line; `{fqdn}` and the like already filled in.
-    pub steps: Vec<String>,
-    /// What a person does to take certificates out, one step a line. Where it is empty, `steps` says both.
-    pub removal_steps: Vec<String>,
 }
 
 /// Where a secret is found. Never its value, except the one public default.

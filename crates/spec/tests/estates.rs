@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use trustmason_keystore::Alias;
-use trustmason_spec::topology::{Topology, Write};
+use trustmason_spec::topology::Topology;
 use trustmason_spec::{parse, profile, resolve, survey};
 
 fn topology_of(text: &str) -> Topology {
@@ -81,7 +81,7 @@ fn aliases_are_unique_per_store_and_lower_case() {
         let topology = topology_of(text);
         let mut seen = BTreeSet::new();
         for edge in &topology.edges {
-            let handed = topology.stores[&edge.store].write == Write::HandOff;
+            let handed = topology.stores[&edge.store].is_hand_off();
             assert_eq!(edge.alias.is_none(), handed, "{}", edge.id);
             if let Some(alias) = &edge.alias {
                 assert_eq!(alias.as_str(), alias.as_str().to_lowercase());
@@ -114,8 +114,8 @@ fn the_survey_of_the_lab_is_complete() {
     for look in survey::Survey::of(&topology).looks {
         let kind = match &look {
             Look::Host { .. } => "host",
-            Look::Store { store, keys } => {
-                let expected: &[&str] = match store.id.to_string().as_str() {
+            Look::Store { store, keys, .. } => {
+                let expected: &[&str] = match store.to_string().as_str() {
                     "cvpa.lab.example/keystore" => &["callserver_certificate", "vxml_certificate", "wsm_certificate"],
                     "cvprpt.lab.example/keystore" => &["callserver_certificate", "wsm_certificate"],
                     _ => &[],
@@ -123,8 +123,9 @@ fn the_survey_of_the_lab_is_complete() {
                 assert_eq!(keys.iter().map(Alias::as_str).collect::<Vec<_>>(), expected);
                 "store"
             }
-            Look::Mirror { store } => {
-                assert!(store.steps.iter().any(|step| step.contains(store.id.host.as_str())), "{}", store.id);
+            Look::Mirror { store, .. } => {
+                let steps = &topology.stores[store].steps;
+                assert!(steps.iter().any(|step| step.contains(store.host.as_str())), "{store}");
                 "mirror"
             }
             Look::Certificate { at, .. } => {
@@ -133,6 +134,7 @@ fn the_survey_of_the_lab_is_complete() {
                 "certificate"
             }
             Look::System { .. } => "system",
+            Look::Unseen { .. } => "unseen",
             Look::Inbox { .. } => "inbox",
             Look::Shadow { .. } => "shadow",
             Look::Staging { password, .. } => {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::Alias;
 use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Disks, Drives, Issuer, KeyKind, Place, Rotation, SecretSource, ServiceDef, SignatureHash, Source,
-    StoreDef, Topology, Write,
+    Access, Anchor, Disks, Drives, Issuer, KeyKind, Ownership, Rotation, SecretSource, ServiceDef, SignatureHash,
+    Source, StoreDef, Topology, Write,
 };
 use trustmason_spec::{Resolved, parse, profile, resolve};
 
@@ -32,10 +32,7 @@ fn service<'t>(topology: &'t Topology, id: &str) -> &'t ServiceDef {
 }
 
 fn shown(store: &StoreDef) -> &str {
-    match &store.place {
-        Place::File(path) | Place::Directory(path) => &path.shown,
-        Place::Pair { .. } | Place::Windows => panic!("no single path"),
-    }
+    &store.path().unwrap().shown
 }
 
 /// `alias <- rule` of every edge of a store.
@@ -62,8 +59,8 @@ stores:
     );
     let of = |id: &str| {
         let store = store(&topology, id);
-        let SecretSource::Env(variable) = &store.password.as_ref().unwrap().from else { panic!("no variable") };
-        (shown(store).to_owned(), store.create, variable.clone())
+        let SecretSource::Env(variable) = &store.password().unwrap().from else { panic!("no variable") };
+        (shown(store).to_owned(), store.may_be_made(), variable.clone())
     };
     assert_eq!(of("a.x.example/keystore"), (r"C:\role".to_owned(), true, "ROLE".to_owned()));
     assert_eq!(of("b.x.example/keystore"), (r"C:\host".to_owned(), true, "ROLE".to_owned()));
@@ -144,11 +141,11 @@ hosts:
     );
     let a = store(&topology, "a.x.example/keystore");
     assert_eq!(shown(a), r"D:\Cisco\CVP\conf\security\.keystore");
-    let Place::File(path) = &a.place else { panic!() };
+    let path = a.path().unwrap();
     assert_eq!(topology.hosts[&path.host].access, Access::Root(Disks::below("/estate/hosts/a.x.example")));
     assert_eq!((path.host.as_str(), path.drive()), ("a.x.example", Some('D')));
     assert_eq!(path.steps(), ["Cisco", "CVP", "conf", "security", ".keystore"]);
-    let SecretSource::Properties { path, key } = &a.password.as_ref().unwrap().from else { panic!() };
+    let SecretSource::Properties { path, key } = &a.password().unwrap().from else { panic!() };
     assert_eq!((path.shown.as_str(), key.as_str()), (r"D:\Cisco\CVP\conf\security.properties", "Security.keystorePW"));
     assert_eq!(shown(store(&topology, "b.x.example/keystore")), r"C:\Cisco\CVP\conf\security\.keystore");
 }
@@ -161,7 +158,7 @@ access: { root: '\\{fqdn}', drive: '{letter}$' }
 hosts: { a.x.example: { role: cvp } }
 ",
     );
-    let Place::File(path) = &store(&topology, "a.x.example/keystore").place else { panic!() };
+    let path = store(&topology, "a.x.example/keystore").path().unwrap();
     let disks = topology.hosts[&path.host].access.disks().unwrap();
     assert_eq!(disks.root, PathBuf::from(r"\\a.x.example"));
     let Drives::Folders(name) = &disks.drives else { panic!("{disks:?}") };
@@ -430,8 +427,8 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
     let keystore = store(&topology, "cvp1.acme.example/keystore");
     assert_eq!(shown(keystore), r"E:\ks\.keystore");
     assert!(
-        keystore.exclusive
-            && matches!(&keystore.password.as_ref().unwrap().from, SecretSource::Env(name) if name == "LAB1_PW")
+        keystore.ownership == Ownership::Exclusive
+            && matches!(&keystore.password().unwrap().from, SecretSource::Env(name) if name == "LAB1_PW")
     );
     let restart = service(&topology, "cvp1.acme.example/callserver").restart.as_ref().unwrap();
     assert_eq!(restart.argv, ["/usr/local/bin/restart-callserver", "cvp1", r"D:\Cisco\CVP"]);
@@ -447,7 +444,7 @@ fn an_estate_with_every_section_resolves_without_a_warning() {
 fn an_empty_password_is_said_in_so_many_words() {
     let rest = "hosts:\n  cvp1.acme.example: { role: cvp }\nsecrets:\n  cvp-keystore: { empty: true }\n";
     let resolved = resolved(rest);
-    let found = store(&resolved.topology, "cvp1.acme.example/keystore").password.as_ref().unwrap();
+    let found = store(&resolved.topology, "cvp1.acme.example/keystore").password().unwrap();
     assert!(matches!(&found.from, SecretSource::Literal(password) if password.expose().is_empty()));
     assert!(found.origin().contains("empty"));
 }

@@ -1,11 +1,11 @@
 //! Windows stores in a spec: what their paths mean, what fits them, and which host is this machine.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 
 use trustmason_spec::name::StoreId;
 use trustmason_spec::survey::{Look, Survey};
-use trustmason_spec::topology::{Access, Place, StoreDef, Topology, Write};
+use trustmason_spec::topology::{Access, Exported, Mirror, Ownership, Reach, StoreDef, Topology};
 use trustmason_spec::windows::{Location, SystemStore};
 
 fn resolve(hosts: &str, stores: &str) -> Result<Topology, String> {
@@ -26,10 +26,9 @@ fn gateway(topology: &Topology) -> &StoreDef {
 fn a_path_of_the_system_is_a_live_store() {
     let topology = resolve(HERE, "  pg/windows-root: { path: 'windows://LocalMachine/Root', write: direct }").unwrap();
     let store = gateway(&topology);
-    assert_eq!((&store.place, store.write), (&Place::Windows, Write::Direct));
-    let system = store.system.as_ref().unwrap();
+    let Reach::System { place: system, by_hand: false } = &store.reach else { panic!("{store:?}") };
     assert_eq!(system.stores(), [SystemStore::Root, SystemStore::Ca]);
-    assert!(store.vendor_entries, "Windows brings roots of its own");
+    assert_eq!(store.ownership, Ownership::Vendor, "Windows brings roots of its own");
     let host = topology.hosts.values().next().unwrap();
     assert!(matches!(host.access, Access::Here(_)));
     let looks = Survey::of(&topology).looks;
@@ -41,9 +40,7 @@ fn a_path_of_the_system_is_a_live_store() {
 fn a_mirror_stays_a_mirror_with_the_stores_it_is_of() {
     let topology = resolve("  pga.acme.example: { role: pg }", "  pg/windows-root: { place: { leaf: My } }").unwrap();
     let store = gateway(&topology);
-    assert!(matches!(store.place, Place::File(_)));
-    assert_eq!(store.write, Write::HandOff);
-    let system = store.system.as_ref().unwrap();
+    let Reach::Mirror(Mirror::Export { of: Exported::System(system), .. }) = &store.reach else { panic!("{store:?}") };
     assert_eq!((system.placement.root, system.placement.leaf), (SystemStore::Root, SystemStore::My));
 }
 
@@ -51,7 +48,7 @@ fn a_mirror_stays_a_mirror_with_the_stores_it_is_of() {
 fn a_place_is_said_kind_by_kind_and_a_service_has_its_own() {
     let over = "  pg/windows-root: { path: 'windows://Service/Tomcat9/My', place: { root: Root } }";
     let topology = resolve(HERE, over).unwrap();
-    let system = gateway(&topology).system.as_ref().unwrap();
+    let system = gateway(&topology).system().unwrap();
     assert_eq!(system.location, Location::Service("Tomcat9".to_owned()));
     assert_eq!(system.stores(), [SystemStore::Root, SystemStore::My]);
     assert_eq!(
@@ -75,6 +72,18 @@ fn what_does_not_fit_is_refused_with_one_thing_to_try() {
     ] {
         let faults = resolve(HERE, &format!("  pg/windows-root: {{ {over} }}")).unwrap_err();
         assert!(faults.contains(why) && faults.contains(hint), "{over}: {faults}");
+    }
+}
+
+#[test]
+fn a_windows_store_in_a_file_is_a_mirror_and_never_written() {
+    for path in [r"C:\root.sst", "/exports"] {
+        let faults = resolve(HERE, &format!("  pg/host: {{ format: windows, path: '{path}' }}")).unwrap_err();
+        assert!(faults.contains("its path is a file") && faults.contains("`write: hand-off`"), "{faults}");
+        let over = format!("  pg/host: {{ format: windows, path: '{path}', write: hand-off }}");
+        let topology = resolve(HERE, &over).unwrap();
+        let store = &topology.stores[&StoreId::parse("pga.acme.example/host").unwrap()];
+        assert!(matches!(&store.reach, Reach::Mirror(Mirror::Export { of: Exported::System(_), .. })), "{store:?}");
     }
 }
 

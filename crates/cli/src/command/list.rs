@@ -7,7 +7,7 @@ use serde::Serialize;
 use trustmason_host::converge::Clock as _;
 use trustmason_host::disk::{self, Limit};
 use trustmason_host::secret::oddity;
-use trustmason_keystore::{Class, EntryKind, Interner, KeyMatch, Password, ReadError, Store, Unlock};
+use trustmason_keystore::{Class, Credential, EntryKind, Interner, KeyMatch, Password, ReadError, Store};
 use zeroize::Zeroizing;
 
 use crate::args::{ListArgs, ReportFormat};
@@ -124,8 +124,7 @@ fn listing(path: &Path, password: Option<&Password>) -> Result<Listing, Failure>
         Store::open_directory(files, &certificates)?
     } else {
         let bytes = disk::read(path, Limit::Export).map_err(|error| Failure::unreadable(error.why()))?;
-        let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
-        Store::open(bytes, unlock, &certificates)?
+        Store::open(bytes, password.map_or(Credential::Withheld, Credential::Password), &certificates)?
     };
     let mut keys = BTreeMap::new();
     if let Some(password) = password {

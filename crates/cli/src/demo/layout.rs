@@ -12,7 +12,8 @@ use trustmason_keystore::{Alias, Certificate, Edits, Format, Image, NewEntry, Ne
 use trustmason_plan::pack::pem;
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    DeclaredFormat, Edge, HostPath, Place, SecretSource, Source, StoreDef, Subject, Topology, Write,
+    Edge, Exported, Files, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, Reach, SecretSource, Source,
+    StoreDef, StoreKind, Subject, Topology,
 };
 use zeroize::Zeroizing;
 
@@ -47,13 +48,13 @@ pub(crate) fn write(dir: &Path, now: Timestamp) -> Result<Written, DemoError> {
     estate.now_ms = now.as_millisecond();
     let mut stores = 0;
     for def in topology.stores.values() {
-        match &def.place {
-            Place::File(path) => {
-                estate.keystore(def, path)?;
+        match &def.reach {
+            Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => {
+                estate.keystore(def, keystore)?;
                 stores += 1;
             }
-            Place::Directory(path) if def.write == Write::HandOff => estate.mirror(def, path)?,
-            Place::Directory(_) | Place::Pair { .. } | Place::Windows => {}
+            Reach::Mirror(Mirror::Export { path, of: Exported::PemFolder, .. }) => estate.mirror(def, path)?,
+            Reach::Direct(_) | Reach::System { .. } | Reach::Mirror(_) => {}
         }
     }
     let exports = estate.exports()?;
@@ -134,11 +135,11 @@ impl<'a> Layout<'a> {
     }
 
     /// A JKS or JCEKS with everything that is wanted in it, less the sins.
-    fn keystore(&mut self, def: &StoreDef, path: &HostPath) -> Result<(), DemoError> {
-        let password = self.password(def)?;
+    fn keystore(&mut self, def: &StoreDef, keystore: &Keystore) -> Result<(), DemoError> {
+        let password = self.password(def, keystore)?;
         let installed = self.now_ms.saturating_sub(700 * 86_400_000);
         let mut add = Vec::new();
-        if def.vendor_entries {
+        if def.ownership == Ownership::Vendor {
             for (n, root) in self.roots.iter().enumerate() {
                 add.push(trusted(format!("demoroot{:03}", n + 1).into(), &root.certificate, installed));
             }
@@ -175,16 +176,16 @@ impl<'a> Layout<'a> {
                 add.push(trusted(alias, &made.certificate, installed));
             }
         }
-        let format = match def.format {
-            DeclaredFormat::Jceks => Format::Jceks,
-            _ => Format::Jks,
+        let format = match keystore.format {
+            KeystoreFormat::Jceks => Format::Jceks,
+            KeystoreFormat::Jks | KeystoreFormat::Pkcs12 => Format::Jks,
         };
         let edits = Edits { add, ..Edits::default() };
         let image = Store::create(format)
-            .edit(&edits, Some(&password), &mut UnwrapErr(getrandom::SysRng))
+            .edit(&edits, &password, &mut UnwrapErr(getrandom::SysRng))
             .map_err(failed("a keystore"))?;
         let Image::File(bytes) = image else { return Err(DemoError("a keystore became a folder".to_owned())) };
-        put(&place(self.topology, path)?, &bytes)
+        put(&place(self.topology, &keystore.path)?, &bytes)
     }
 
     /// The entry an edge has before the demo begins.
@@ -233,8 +234,8 @@ impl<'a> Layout<'a> {
     }
 
     /// A store's password. A CVP has its own, in the file where the product keeps it.
-    fn password(&mut self, def: &StoreDef) -> Result<Password, DemoError> {
-        let Some(secret) = &def.password else { return Err(DemoError(format!("{} has no password", def.id))) };
+    fn password(&mut self, def: &StoreDef, keystore: &Keystore) -> Result<Password, DemoError> {
+        let Some(secret) = &keystore.password else { return Err(DemoError(format!("{} has no password", def.id))) };
         match &secret.from {
             SecretSource::Literal(password) => Ok(password.clone()),
             SecretSource::Properties { path, key } => {

@@ -7,7 +7,7 @@ use trustmason_host::disk::{self, Limit};
 use trustmason_keystore::Fingerprint;
 use trustmason_keystore::{Interner, Store};
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{Place, Topology};
+use trustmason_spec::topology::{StoreDef, Topology};
 
 use super::layout::place;
 use super::{DemoError, failed};
@@ -28,7 +28,7 @@ struct Item {
 pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) -> Result<(usize, usize), DemoError> {
     let text = disk::read(&folder.join("pack.json"), Limit::Plan).map_err(failed("a pack"))?;
     let pack: Pack = serde_json::from_slice(&text).map_err(failed("a pack"))?;
-    let Some(Place::Directory(mirror)) = topology.stores.get(target).map(|s| &s.place) else {
+    let Some(mirror) = topology.stores.get(target).filter(|def| def.is_hand_off()).and_then(StoreDef::folder) else {
         return Err(DemoError(format!("{target} has no mirror")));
     };
     let mirror = place(topology, mirror)?;
@@ -54,6 +54,6 @@ pub(crate) fn carry_out(topology: &Topology, target: &StoreId, folder: &Path) ->
 
 fn holds(file: &Path, wanted: Fingerprint) -> Result<bool, DemoError> {
     let bytes = disk::read(file, Limit::Store).map_err(failed("a mirror"))?;
-    let store = Store::open(bytes, trustmason_keystore::Unlock::Unverified, &Interner::new());
+    let store = Store::open(bytes, trustmason_keystore::Credential::Withheld, &Interner::new());
     Ok(store.is_ok_and(|s| s.entries().iter().flat_map(|e| e.certificates()).any(|c| c.fingerprint() == wanted)))
 }

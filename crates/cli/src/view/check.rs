@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use trustmason_plan::text::{count, escape};
-use trustmason_spec::topology::{Topology, Write};
+use trustmason_spec::topology::Topology;
 
 use super::{BOLD, GOOD, line, paint};
 
 /// The report of `check`.
 pub(crate) fn text(topology: &Topology, spec: &str, warnings: usize) -> String {
     let mut out = String::new();
-    let by_hand = topology.stores.values().filter(|s| s.write == Write::HandOff).count();
+    let by_hand = topology.stores.values().filter(|s| s.is_hand_off()).count();
     let rules: BTreeSet<_> = topology.edges.iter().map(|e| &e.rule).collect();
     line!(out, "{}", paint(BOLD, format!("Estate {}", escape(&topology.estate))));
     line!(out, "  profiles    {}", topology.profiles.join(", "));

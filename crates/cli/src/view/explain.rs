@@ -6,10 +6,11 @@ use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::outline::{
     EdgeVerdict, EdgeView, Forecast, IdentityState, Plan, StoreState, StoreVerdict, StoreView,
 };
+use trustmason_plan::site::Site;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::topology::{
-    Anchor, Edge, IdentityDef, Issuer, KeyPlace, Place, Source, StoreDef, Subject, Topology, Write,
+    Anchor, Edge, IdentityDef, Issuer, KeyPlace, Source, StoreDef, Subject, Topology, Write,
 };
 
 use super::{BAD, BOLD, DIM, GOOD, WARN, ladder, line, options, paint, short};
@@ -102,13 +103,9 @@ fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
     if let Some(view) = view {
         line!(out, "  now       {}", state(view));
     }
-    let write = match def.write {
-        Write::Direct => "by trustmason",
-        Write::HandOff => "by a person, with a pack",
-        Write::Never => "not at all: the host is never opened",
-    };
+    let write = if def.is_hand_off() { "by a person, with a pack" } else { "by trustmason" };
     line!(out, "  written   {write}");
-    if let Some(secret) = &def.password {
+    if let Some(secret) = def.password() {
         line!(out, "  password  `{}`, {}", secret.name, escape(&secret.origin()));
     }
     let restarts: Vec<&str> = def
@@ -128,10 +125,10 @@ fn store_head(out: &mut String, case: Case<'_>, def: &StoreDef) {
 }
 
 fn place(def: &StoreDef) -> String {
-    match &def.place {
-        Place::File(path) | Place::Directory(path) => escape(&path.shown),
-        Place::Pair { certificate, key, .. } => format!("{} and {}", escape(&certificate.shown), escape(&key.shown)),
-        Place::Windows => def.system.as_ref().map(ToString::to_string).unwrap_or_default(),
+    match Site::of(def) {
+        Site::File(at) | Site::Folder(at) => escape(&at.path),
+        Site::Pair { certificate, key } => format!("{} and {}", escape(&certificate.path), escape(&key.path)),
+        Site::System { place, .. } => place.to_string(),
     }
 }
 

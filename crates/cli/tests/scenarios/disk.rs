@@ -11,11 +11,12 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber,
 };
 use trustmason_keystore::{
-    Alias, Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, Unlock, registry_file,
+    Alias, Credential, Edits, Format, Image, Interner, NewEntry, Password, RegistryChange, Store, registry_file,
     serialised_element,
 };
+use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{DeclaredFormat, HostPath, KeyAt, Place, SecretSource, Source, StoreDef, Topology};
+use trustmason_spec::topology::{DeclaredFormat, HostPath, KeyAt, SecretSource, Source, StoreDef, Topology};
 
 use super::folder::{Certificate, Contents, File, Made, Reply, SPEC, Scene};
 use super::names::Names;
@@ -91,7 +92,7 @@ impl<'a> Disk<'a> {
         let topology = Rc::new(resolved(&spec, self.dir.path())?);
         for def in topology.stores.values() {
             let known = Known { topology: Rc::clone(&topology), def: def.clone() };
-            self.stores.insert((def.id.clone(), shown(&def.place)), known);
+            self.stores.insert((def.id.clone(), shown(def)), known);
         }
         Ok(topology)
     }
@@ -102,7 +103,7 @@ impl<'a> Disk<'a> {
         for (id, identity) in &self.topology()?.identities {
             let Source::KeyEntry(place) = &identity.source else { continue };
             for known in self.stores.values().filter(|known| known.def.id == place.store) {
-                let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, known.def.format.as_str());
+                let name = format!(".trustmason/staging/{}/{}.{}", id.host, id.name, known.def.format().as_str());
                 let staged = read_file(&self.path(&name), &known.topology, &known.def);
                 for store in [staged, open(known)].into_iter().filter_map(|opened| opened.ok().flatten()) {
                     if let Some(certificate) = leaf(&store, &place.at) {
@@ -200,7 +201,7 @@ impl<'a> Disk<'a> {
             let leaf = chain.first().ok_or_else(|| format!("the key {alias} has no certificate"))?;
             add.push(NewEntry::PrivateKey {
                 alias: Some(Alias::of(alias)),
-                key: new_key(def.format, self.forged(leaf)?.key),
+                key: new_key(def.format(), self.forged(leaf)?.key),
                 chain: self.chain(chain)?,
                 created_ms: INSTALLED,
             });
@@ -210,34 +211,30 @@ impl<'a> Disk<'a> {
             add.push(NewEntry::Trusted { alias: Some(Alias::of(alias)), certificate, created_ms: INSTALLED });
         }
         let edits = Edits { add, ..Edits::default() };
-        match &def.place {
-            Place::Windows => Err("is one of the system's own".to_owned()),
-            Place::Pair { certificate, key: key_file, .. } => {
-                let leaf = contents.pair.first().ok_or("is a pair, and `pair` is empty")?;
-                put(&file(topology, certificate), self.pems(&contents.pair)?.as_bytes());
-                put(&file(topology, key_file), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
-                Ok(())
+        if let Some(pair) = def.pair() {
+            let leaf = contents.pair.first().ok_or("is a pair, and `pair` is empty")?;
+            put(&file(topology, &pair.certificate), self.pems(&contents.pair)?.as_bytes());
+            put(&file(topology, &pair.key), key(self.forged(leaf)?.key).serialize_pem().as_bytes());
+            Ok(())
+        } else if let Some(folder) = def.folder() {
+            std::fs::create_dir_all(file(topology, folder)).map_err(|e| e.to_string())?;
+            for (name, certificate) in &contents.trusts {
+                put(&file(topology, folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
             }
-            Place::Directory(folder) => {
-                std::fs::create_dir_all(file(topology, folder)).map_err(|e| e.to_string())?;
-                for (name, certificate) in &contents.trusts {
-                    put(&file(topology, folder).join(name), pem(&self.forged(certificate)?.der).as_bytes());
+            Ok(())
+        } else {
+            let path = def.path().ok_or("is one of the system's own")?;
+            let mut bytes = match contents.format.map_or_else(|| declared(def), Ok)? {
+                Made::WindowsReg => self.registry(&contents.exported)?,
+                format => {
+                    let declared = password(topology, def, true)?;
+                    let other = contents.password.as_deref().map(Password::new);
+                    write(format, &edits, other.or(declared).as_ref())?
                 }
-                Ok(())
-            }
-            Place::File(path) => {
-                let mut bytes = match contents.format.map_or_else(|| declared(def), Ok)? {
-                    Made::WindowsReg => self.registry(&contents.exported)?,
-                    format => {
-                        let declared = password(topology, def, true)?;
-                        let other = contents.password.as_deref().map(Password::new);
-                        write(format, &edits, other.or(declared).as_ref())?
-                    }
-                };
-                bytes.truncate(contents.cut_after.unwrap_or(bytes.len()));
-                put(&file(topology, path), &bytes);
-                Ok(())
-            }
+            };
+            bytes.truncate(contents.cut_after.unwrap_or(bytes.len()));
+            put(&file(topology, path), &bytes);
+            Ok(())
         }
     }
 
@@ -338,7 +335,7 @@ fn dns(names: &[String]) -> Result<Vec<SanType>, String> {
 
 /// The format that a store's file is made in where its scenario names no other.
 fn declared(def: &StoreDef) -> Result<Made, String> {
-    match def.format {
+    match def.format() {
         DeclaredFormat::Jks => Ok(Made::Jks),
         DeclaredFormat::Jceks => Ok(Made::Jceks),
         DeclaredFormat::Pkcs12 => Ok(Made::Pkcs12),
@@ -357,7 +354,10 @@ fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec
         Made::WindowsSst => Format::WindowsSst,
         Made::WindowsReg => Format::WindowsReg,
     };
-    match Store::create(format).edit(edits, password, &mut Counting::new()).map_err(|e| e.to_string())? {
+    match Store::create(format)
+        .edit(edits, Credential::declared(password), &mut Counting::new())
+        .map_err(|e| e.to_string())?
+    {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => Err("became a folder".to_owned()),
     }
@@ -365,7 +365,7 @@ fn write(format: Made, edits: &Edits, password: Option<&Password>) -> Result<Vec
 
 /// The password of a store. Where a product keeps it in a file of the host, the file is made if `make` says so.
 fn password(topology: &Topology, def: &StoreDef, make: bool) -> Result<Option<Password>, String> {
-    match def.password.as_ref().map(|secret| (&secret.from, secret)) {
+    match def.password().map(|secret| (&secret.from, secret)) {
         None => Ok(None),
         Some((SecretSource::Literal(password), _)) => Ok(Some(password.clone())),
         Some((SecretSource::Properties { path, key }, _)) => {
@@ -385,11 +385,10 @@ fn leaf(store: &Store, at: &KeyAt) -> Option<Arc<trustmason_keystore::Certificat
 }
 
 /// Where a store is, as its host writes it.
-pub fn shown(place: &Place) -> String {
-    match place {
-        Place::File(path) | Place::Directory(path) => path.shown.clone(),
-        Place::Pair { certificate, .. } => certificate.shown.clone(),
-        Place::Windows => "the system's own".to_owned(),
+pub fn shown(def: &StoreDef) -> String {
+    match Site::of(def) {
+        Site::System { .. } => "the system's own".to_owned(),
+        site => site.path(),
     }
 }
 
@@ -398,18 +397,18 @@ pub fn open(known: &Known) -> Result<Option<Store>, String> {
     let Known { topology, def } = known;
     let interner = Interner::new();
     let read = |path: &HostPath| std::fs::read(file(topology, path)).ok();
-    let opened = match &def.place {
-        Place::Windows => return Ok(None),
-        Place::Pair { certificate, key, .. } => match (read(certificate), read(key)) {
+    let opened = match (def.pair(), def.path()) {
+        (None, None) => return Ok(None),
+        (Some(pair), _) => match (read(&pair.certificate), read(&pair.key)) {
             (None, None) => return Ok(None),
             (certificate, key) => Store::open_pair(certificate, key, &interner),
         },
-        Place::Directory(path) | Place::File(path) if file(topology, path).is_dir() => {
+        (None, Some(path)) if file(topology, path).is_dir() => {
             let files = crate::support::files(&file(topology, path));
             let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Store::open_directory(files.into_iter().map(|(path, bytes)| (named(&path), bytes)).collect(), &interner)
         }
-        Place::Directory(path) | Place::File(path) => return read_file(&file(topology, path), topology, def),
+        (None, Some(path)) => return read_file(&file(topology, path), topology, def),
     };
     opened.map(Some).map_err(|e| e.to_string())
 }
@@ -418,6 +417,6 @@ pub fn open(known: &Known) -> Result<Option<Store>, String> {
 fn read_file(path: &Path, topology: &Topology, def: &StoreDef) -> Result<Option<Store>, String> {
     let Ok(bytes) = std::fs::read(path) else { return Ok(None) };
     let password = password(topology, def, false)?;
-    let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
-    Store::open(bytes, unlock, &Interner::new()).map(Some).map_err(|e| e.to_string())
+    let credential = password.as_ref().map_or(Credential::Withheld, Credential::Password);
+    Store::open(bytes, credential, &Interner::new()).map(Some).map_err(|e| e.to_string())
 }

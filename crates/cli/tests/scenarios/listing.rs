@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Entry, EntryId, EntryKind, Interner, Store, Unlock};
-use trustmason_spec::topology::{HostPath, Place};
+use trustmason_keystore::{Credential, Entry, EntryId, EntryKind, Interner, Store};
+use trustmason_spec::topology::HostPath;
 
 use super::disk::{Disk, Known, open};
 use super::names::Names;
@@ -60,19 +60,13 @@ pub fn after(disk: &mut Disk<'_>, before: &BTreeMap<PathBuf, Vec<u8>>) -> Result
 /// Files of a pair that are not the pair itself.
 fn beside(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
-    match &known.def.place {
-        Place::Pair { previous, copies, .. } => previous.iter().chain(copies).map(at).collect(),
-        _ => Vec::new(),
-    }
+    known.def.pair().into_iter().flat_map(|pair| pair.previous.iter().chain(&pair.copies)).map(at).collect()
 }
 
 fn places(known: &Known) -> Vec<PathBuf> {
     let at = |path: &HostPath| file(&known.topology, path);
-    match &known.def.place {
-        Place::File(path) | Place::Directory(path) => vec![at(path)],
-        Place::Pair { certificate, key, .. } => vec![at(certificate), at(key)],
-        Place::Windows => Vec::new(),
-    }
+    let halves = known.def.pair().into_iter().flat_map(|pair| [&pair.certificate, &pair.key]);
+    known.def.path().into_iter().chain(halves).map(at).collect()
 }
 
 /// The files at a place or below it.
@@ -106,7 +100,7 @@ fn place(store: &Store, entry: EntryId) -> Option<String> {
 /// What a file outside any store holds.
 fn held(path: &Path, names: &Names) -> String {
     let Ok(bytes) = std::fs::read(path) else { return "nothing that can be read".to_owned() };
-    match Store::open(bytes, Unlock::Unverified, &Interner::new()) {
+    match Store::open(bytes, Credential::Withheld, &Interner::new()) {
         Ok(store) => {
             let entries = store.entries().iter().map(|entry| line(&store, entry, names));
             entries.collect::<Vec<_>>().join(", ")

@@ -10,7 +10,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, KeyPair, KeyUsagePurpose,
     PKCS_RSA_SHA256, SerialNumber,
 };
-use trustmason_keystore::{Certificate, Interner, NewKey, Password, Store, Unlock};
+use trustmason_keystore::{Certificate, Credential, Interner, NewKey, Password, Store};
 use trustmason_spec::topology::DeclaredFormat;
 use zeroize::Zeroizing;
 
@@ -75,7 +75,7 @@ pub fn new_key(format: DeclaredFormat, n: usize) -> NewKey {
     static SEALED: LazyLock<Store> = LazyLock::new(|| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/keys/sealed.jceks");
         let bytes = std::fs::read(path).unwrap();
-        Store::open(bytes, Unlock::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
+        Store::open(bytes, Credential::Password(&Password::new(CANARY)), &Interner::new()).unwrap()
     });
     if format != DeclaredFormat::Jceks || n >= FIRST_MADE {
         return NewKey::Plain(Zeroizing::new(key(n).serialize_der()));

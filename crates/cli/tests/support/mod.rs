@@ -20,10 +20,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use trustmason_keystore::{
-    Certificate, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store, Unlock,
+    Certificate, Credential, Disposition, Edits, Format, Image, Interner, NewEntry, Password, Store,
 };
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{DeclaredFormat, HostPath, Place, Source, Subject, Topology, Write};
+use trustmason_spec::topology::{
+    Exported, Files, HostPath, KeystoreFormat, Mirror, Ownership, Reach, Source, StoreKind, Subject, Topology,
+};
 
 /// Compares a text with its snapshot, named `FILE__TEST` whatever program the test is a part of.
 macro_rules! assert_snapshot {
@@ -181,8 +183,8 @@ impl Estate {
                 Subject::Identity(id) => Some((e.alias.clone(), id, &self.certificates[id])),
                 Subject::Certificate(_) => None,
             });
-            match &def.place {
-                Place::Directory(path) if def.write == Write::HandOff => {
+            match &def.reach {
+                Reach::Mirror(Mirror::Export { path, of: Exported::PemFolder, .. }) => {
                     for (_, id, der) in trusted {
                         put(
                             &file(&self.topology, path).join(format!("{}_{}.pem", id.host, id.name)),
@@ -190,7 +192,7 @@ impl Estate {
                         );
                     }
                 }
-                Place::File(path) => {
+                Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => {
                     let mut add: Vec<NewEntry> = trusted
                         .map(|(alias, _, der)| NewEntry::Trusted {
                             alias,
@@ -204,13 +206,13 @@ impl Estate {
                         {
                             add.push(NewEntry::PrivateKey {
                                 alias: place.at.alias().cloned(),
-                                key: new_key(def.format, key_of(id.host.as_str())),
+                                key: new_key(def.format(), key_of(id.host.as_str())),
                                 chain: vec![parsed(&self.certificates[id])],
                                 created_ms: INSTALLED,
                             });
                         }
                     }
-                    if def.vendor_entries {
+                    if def.ownership == Ownership::Vendor {
                         let certificate = parsed(&certificate(&Wish::of("vendor-root.example", 7)));
                         add.push(NewEntry::Trusted {
                             alias: Some("vendorroot".into()),
@@ -218,12 +220,12 @@ impl Estate {
                             created_ms: INSTALLED,
                         });
                     }
-                    let format = match def.format {
-                        DeclaredFormat::Jceks => Format::Jceks,
-                        _ => Format::Jks,
+                    let format = match keystore.format {
+                        KeystoreFormat::Jceks => Format::Jceks,
+                        KeystoreFormat::Jks | KeystoreFormat::Pkcs12 => Format::Jks,
                     };
                     if format == Format::Jceks {
-                        let conf = file(&self.topology, path).parent().unwrap().parent().unwrap().to_owned();
+                        let conf = file(&self.topology, &keystore.path).parent().unwrap().parent().unwrap().to_owned();
                         let text = format!("Security.keystorePW = {CANARY}\n");
                         put(&conf.join("security.properties"), text.as_bytes());
                     }
@@ -242,10 +244,7 @@ impl Estate {
 
     /// A store's file, or a mirror's folder.
     pub fn file(&self, short: &str) -> PathBuf {
-        match &self.topology.stores[&self.id(short)].place {
-            Place::File(path) | Place::Directory(path) => file(&self.topology, path),
-            other => panic!("{other:?}"),
-        }
+        file(&self.topology, self.topology.stores[&self.id(short)].path().unwrap())
     }
 
     pub fn password(&self, id: &StoreId) -> Password {
@@ -255,11 +254,11 @@ impl Estate {
     pub fn open(&self, short: &str) -> Store {
         let id = self.id(short);
         let bytes = std::fs::read(self.file(short)).unwrap();
-        Store::open(bytes, Unlock::Password(&self.password(&id)), &Interner::new()).unwrap()
+        Store::open(bytes, Credential::Password(&self.password(&id)), &Interner::new()).unwrap()
     }
 
     fn write(&self, id: &StoreId, store: &Store, edits: &Edits) {
-        let image = store.edit(edits, Some(&self.password(id)), &mut Counting::new()).unwrap();
+        let image = store.edit(edits, &self.password(id), &mut Counting::new()).unwrap();
         let Image::File(bytes) = image else { panic!("a folder") };
         put(&self.file(&format!("{}/{}", id.host.host(), id.name)), &bytes);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
-use trustmason_keystore::{Interner, Store, Unlock, thumbprint};
+use trustmason_keystore::{Credential, Interner, Store, thumbprint};
 
 use crate::SETTLED;
 use crate::support::{Said, command, pem, put, said};
@@ -75,7 +75,7 @@ impl Here {
 
 /// Whether the registry has a certificate in one of the machine's stores.
 fn holds(store: &str, file: &Path) -> bool {
-    let store_of = Store::open(std::fs::read(file).unwrap(), Unlock::Unverified, &Interner::new()).unwrap();
+    let store_of = Store::open(std::fs::read(file).unwrap(), Credential::Withheld, &Interner::new()).unwrap();
     let der = store_of.entries()[0].certificates()[0].der();
     let key = format!(r"HKLM\SOFTWARE\Microsoft\SystemCertificates\{store}\Certificates\{}", thumbprint(der));
     Command::new("reg").args(["query", &key]).output().unwrap().status.success()

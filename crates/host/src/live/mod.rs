@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use trustmason_keystore::{Digest, EntryId, Fingerprint, Interner, Store, Unlock, serialised_store};
+use trustmason_keystore::{Credential, Digest, EntryId, Fingerprint, Interner, Store, serialised_store};
 use trustmason_plan::observed::{Keeper, Shelf};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
@@ -160,7 +160,7 @@ pub(crate) fn opened<'a>(
     elements: impl IntoIterator<Item = &'a [u8]>,
     certificates: &Interner,
 ) -> Result<Store, LiveError> {
-    let opened = Store::open(serialised_store(elements), Unlock::Unverified, certificates);
+    let opened = Store::open(serialised_store(elements), Credential::Withheld, certificates);
     opened.map_err(|error| LiveError(format!("what the system gave cannot be read: {error}")))
 }
 
@@ -225,6 +225,6 @@ pub(crate) fn list(
 /// The digest of what a backup of a system store says.
 pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Digest {
     let print = Digest::of(&bytes);
-    let store = Store::open(bytes, Unlock::Unverified, &Interner::new());
+    let store = Store::open(bytes, Credential::Withheld, &Interner::new());
     store.ok().and_then(|store| store.listing_digest()).unwrap_or(print)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{
-    Certificate, CertificateSlot, Detected, Digest, Entry, Fingerprint, Format, Interner, Store, Unlock, detect,
+    Certificate, CertificateSlot, Credential, Detected, Digest, Entry, Fingerprint, Format, Interner, Store, detect,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure};
 
@@ -55,7 +55,7 @@ pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Res
         );
         return (sha256, refuse(FailureClass::WrongFormat, &what));
     }
-    let store = match Store::open(bytes, Unlock::Unverified, certificates) {
+    let store = match Store::open(bytes, Credential::Withheld, certificates) {
         Ok(store) => store,
         Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };

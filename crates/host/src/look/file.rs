@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{
-    Alias, Class, Digest, Entry, EntryId, EntryKind, Interner, KeyError, KeyMatch, Password, ReadError, Store, Unlock,
+    Alias, Class, Credential, Digest, Entry, EntryId, EntryKind, Interner, KeyError, KeyMatch, Password, ReadError,
+    Store,
 };
 use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
 use trustmason_spec::topology::SecretRef;
@@ -14,15 +15,6 @@ use trustmason_spec::windows::SystemStore;
 use crate::disk::{self, DiskError, Facts, Limit};
 use crate::secret;
 use crate::volume::{self, PathError};
-
-/// With what a file is opened.
-#[derive(Clone, Copy, Debug)]
-pub enum Opening<'a> {
-    /// With its password; a format that needs one and got none does not open.
-    Required(Option<&'a Password>),
-    /// Without one: the structure is read, nothing is verified (`--no-password`).
-    Unverified,
-}
 
 /// Whose private keys are tried with the password. That costs something: 400,000 hashes for one key of a JCEKS.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +127,7 @@ impl From<OpenError> for ReadFailure {
 pub fn open(
     path: &Path,
     limit: Limit,
-    opening: Opening<'_>,
+    credential: Credential<'_>,
     keys: Keys<'_>,
     certificates: &Interner,
 ) -> Result<StoreFacts, OpenError> {
@@ -153,22 +145,16 @@ pub fn open(
     } else {
         let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Digest::of(&bytes);
-        let unlock = match opening {
-            Opening::Required(Some(password)) => Unlock::Password(password),
-            Opening::Required(None) if Store::needs_password(&bytes) => {
-                return Err(fail(Some(sha256), OpenFault::NoPassword));
-            }
-            Opening::Required(None) | Opening::Unverified => Unlock::Unverified,
-        };
-        let store = Store::open(bytes, unlock, certificates);
+        if matches!(credential, Credential::NotNeeded) && Store::needs_password(&bytes) {
+            return Err(fail(Some(sha256), OpenFault::NoPassword));
+        }
+        let store = Store::open(bytes, credential, certificates);
         let newest = (own.modified(), own.written());
         (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
     };
-    let password = match opening {
-        Opening::Required(password) => password,
-        Opening::Unverified => None,
-    };
-    let tried = password.map(|password| try_keys(&store, password, keys, certificates)).unwrap_or_default();
+    // Without its password a store's keys are not tried.
+    let keys = credential.password().map_or(Keys::None, |_| keys);
+    let tried = try_keys(&store, credential, keys, certificates);
     let found = facts(&store, &real, sha256, tried, std::iter::once(&own));
     let (modified, written) = newest;
     Ok(StoreFacts { modified, written, ..found })
@@ -209,10 +195,10 @@ fn shelves(store: &Store) -> BTreeMap<EntryId, Shelf> {
     store.entries().iter().filter_map(shelf).collect()
 }
 
-/// Tries the password on those of a store's private keys that are asked about.
+/// Tries those of a store's private keys that are asked about.
 pub(super) fn try_keys(
     store: &Store,
-    password: &Password,
+    credential: Credential<'_>,
     keys: Keys<'_>,
     certificates: &Interner,
 ) -> BTreeMap<EntryId, KeyLook> {
@@ -230,7 +216,7 @@ pub(super) fn try_keys(
         .entries()
         .iter()
         .filter(asked)
-        .map(|entry| (entry.id, key_look(certificates.try_key(store, entry.id, password))))
+        .map(|entry| (entry.id, key_look(certificates.try_key(store, entry.id, credential))))
         .collect()
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use trustmason_keystore::{Certificate, Digest, Entry, Interner, Store, Unlock};
+use trustmason_keystore::{Certificate, Credential, Digest, Entry, Interner, Store};
 use trustmason_plan::observed::{InboxFile, InboxLook, Input, InputKind, ReadFailure};
 
 use super::certificate;
@@ -49,7 +49,7 @@ fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Read) {
         Err(fault) => return (None, Err(error(None, OpenFault::Disk(fault)))),
     };
     let sha256 = Some(Digest::of(&bytes));
-    match Store::open(bytes, Unlock::Unverified, certificates) {
+    match Store::open(bytes, Credential::Withheld, certificates) {
         Ok(store) => {
             let slots = store.entries().iter().flat_map(Entry::certificates);
             (sha256, Ok(slots.filter_map(|slot| slot.certificate()).map(Arc::clone).collect()))

@@ -18,16 +18,16 @@ mod windows;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use trustmason_keystore::{Digest, Interner};
+use trustmason_keystore::{Credential, Digest, Interner};
 use trustmason_plan::observed::{
     FailureClass, HostLook, InboxLook, Input, InputKind, Observed, ReadFailure, SourceLook, StagedLook, StoreFacts,
     StoreLook,
 };
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
-use trustmason_spec::topology::{Access, HostPath, Place, SecretRef, StoreDef, Subject};
+use trustmason_spec::topology::{Access, HostPath, Keystore, SecretRef, StoreKind, Subject};
 
-pub use file::{Keys, OpenError, OpenFault, Opening, open};
+pub use file::{Keys, OpenError, OpenFault, open};
 
 use self::near::Near;
 use crate::disk::{self, Limit};
@@ -117,21 +117,22 @@ fn one(
 ) -> (Seen, Vec<Input>) {
     match look {
         Look::Host { .. } => (Seen::Nothing, Vec::new()),
-        Look::Store { store, keys } => {
-            let (look, input) = match hosts.get(&store.id.host) {
-                Some(HostLook::Unreachable(why)) => (unreachable(store, why), None),
-                Some(HostLook::Reachable) | None => self::store(store, volumes, Keys::Of(keys), eyes),
+        Look::Store { store, kind, keys } => {
+            let (look, input) = match hosts.get(&store.host) {
+                Some(HostLook::Unreachable(why)) => (unreachable(&store.host, why), None),
+                Some(HostLook::Reachable) | None => self::store(kind, volumes, Keys::Of(keys), eyes),
             };
-            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+            (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
-        Look::System { store } => {
-            let (look, input) = windows::look(store, volumes, hosts.get(&store.id.host), eyes);
-            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+        Look::System { store, place, by_hand } => {
+            let (look, input) = windows::look((store, place, *by_hand), volumes, hosts.get(&store.host), eyes);
+            (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
-        Look::Mirror { store } => {
-            let (look, input) = mirror(store, volumes, eyes);
-            (Seen::Store(store.id.clone(), look), input.into_iter().collect())
+        Look::Mirror { store, path, password } => {
+            let (look, input) = mirror(path, password.as_ref(), volumes, eyes);
+            (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
+        Look::Unseen { store } => (Seen::Store(store.clone(), StoreLook::Unobserved), Vec::new()),
         Look::Certificate { subject, at } => {
             let host = match subject {
                 Subject::Identity(id) => Some(&id.host),
@@ -170,8 +171,8 @@ fn host(fqdn: &Fqdn, volumes: Volumes<'_>, eyes: Eyes<'_>) -> HostLook {
     volumes.reach(fqdn).map_or_else(|error| HostLook::Unreachable(error.why()), |()| HostLook::Reachable)
 }
 
-fn unreachable(store: &StoreDef, why: &str) -> StoreLook {
-    let message = format!("{} cannot be reached: {why}", store.id.host);
+fn unreachable(host: &Fqdn, why: &str) -> StoreLook {
+    let message = format!("{host} cannot be reached: {why}");
     StoreLook::Unreadable(ReadFailure { path: None, class: FailureClass::Unreadable, sha256: None, message })
 }
 
@@ -179,37 +180,25 @@ fn failed(class: FailureClass, message: String) -> StoreLook {
     StoreLook::Unreadable(ReadFailure { path: None, class, sha256: None, message })
 }
 
-/// The path of a store that is one file or one folder.
-fn single(place: &Place) -> Result<&HostPath, StoreLook> {
-    let other = |what: String| Err(failed(FailureClass::WrongFormat, what));
-    match place {
-        Place::File(path) | Place::Directory(path) => Ok(path),
-        Place::Pair { certificate, .. } => {
-            other(format!("{} is half of a certificate and key pair", certificate.shown))
-        }
-        Place::Windows => other("a store of the system is no file".to_owned()),
-    }
-}
-
 fn path_failure(error: &VolumeError) -> StoreLook {
     failed(FailureClass::Unreadable, error.to_string())
 }
 
-/// A store we may write.
-fn store(def: &StoreDef, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
-    if let Place::Pair { .. } = &def.place {
-        return pair::look(def, volumes, eyes);
-    }
-    let path = match single(&def.place).map(|path| volumes.find(path)) {
-        Ok(Ok(volume::Place::Found(path))) => path,
-        Ok(Ok(volume::Place::Absent { path, parent })) => {
+/// The files of a store we may write.
+fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+    let path = match kind {
+        StoreKind::PemPair(pair) => return pair::look(pair, volumes, eyes),
+        StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) | StoreKind::PemFolder(path) => path,
+    };
+    let path = match volumes.find(path) {
+        Ok(volume::Located::Found(path)) => path,
+        Ok(volume::Located::Absent { path, parent }) => {
             let input = input(InputKind::Store, &path, None);
             return (StoreLook::Absent { path: path.display().to_string(), parent }, Some(input));
         }
-        Ok(Err(error)) => return (path_failure(&error), None),
-        Err(unsupported) => return (unsupported, None),
+        Err(error) => return (path_failure(&error), None),
     };
-    let look = opened(&path, Limit::Store, def.password.as_ref(), keys, eyes);
+    let look = opened(&path, Limit::Store, kind.password(), keys, eyes);
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))
 }
@@ -228,7 +217,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
             });
         }
     };
-    match open(path, limit, Opening::Required(password.as_ref()), keys, eyes.certificates) {
+    match open(path, limit, Credential::declared(password.as_ref()), keys, eyes.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.tried(secret, password.as_ref()).into()),
     }
@@ -253,14 +242,15 @@ fn digest(look: &StoreLook) -> Option<Digest> {
 
 /// What a person exported of a store only people write: a folder of certificate files, or one exported store. Absent and
 /// empty are alike: nobody has looked.
-fn mirror(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
-    let host_path = match &def.place {
-        Place::File(path) | Place::Directory(path) => path,
-        Place::Pair { .. } | Place::Windows => return (StoreLook::Unobserved, None),
-    };
+fn mirror(
+    host_path: &HostPath,
+    secret: Option<&SecretRef>,
+    volumes: Volumes<'_>,
+    eyes: Eyes<'_>,
+) -> (StoreLook, Option<Input>) {
     match volumes.find(host_path) {
-        Ok(volume::Place::Found(path)) => {
-            let look = opened(&path, Limit::Export, def.password.as_ref(), Keys::None, eyes);
+        Ok(volume::Located::Found(path)) => {
+            let look = opened(&path, Limit::Export, secret, Keys::None, eyes);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
                 other => other,
@@ -268,7 +258,9 @@ fn mirror(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, O
             let sha256 = digest(&look);
             (look, Some(input(InputKind::Mirror, &path, sha256)))
         }
-        Ok(volume::Place::Absent { path, .. }) => (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None))),
+        Ok(volume::Located::Absent { path, .. }) => {
+            (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None)))
+        }
         // Nobody exported anything yet, or the disk is away: nobody can tell.
         Err(VolumeError::Unreachable { cause: Away::NoRoot(_) | Away::Empty(_), .. }) => {
             let at = volumes.spelled(host_path).ok();
@@ -285,8 +277,8 @@ fn nothing(facts: &StoreFacts) -> bool {
 /// A file that would be used instead of a store. One that cannot be looked at may well be there.
 fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
     match volumes.find(path) {
-        Ok(volume::Place::Absent { .. }) => Seen::Nothing,
-        Ok(volume::Place::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
+        Ok(volume::Located::Absent { .. }) => Seen::Nothing,
+        Ok(volume::Located::Found(_)) => Seen::Shadow(store.clone(), path.shown.clone()),
         Err(error) => Seen::Shadow(store.clone(), format!("{} (which cannot be looked at: {error})", path.shown)),
     }
 }

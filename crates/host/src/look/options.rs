@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use trustmason_keystore::{Class, Digest, Password, Store, Unlock};
+use trustmason_keystore::{Class, Credential, Digest, Password, Store};
 use trustmason_plan::observed::{Input, InputKind};
 use trustmason_plan::options::{self, OptionsLook, PasswordLook};
 use trustmason_spec::name::{Fqdn, StoreId};
-use trustmason_spec::topology::{HostPath, OptionsAt, OptionsDef, Place, StoreDef, Write};
+use trustmason_spec::topology::{Files, HostPath, OptionsAt, OptionsDef, Reach, StoreDef, StoreKind};
 use zeroize::Zeroizing;
 
 use super::Eyes;
@@ -43,8 +43,8 @@ pub(super) fn look(
 
 fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, Option<Input>) {
     let found = match judge.volumes.find(at) {
-        Ok(volume::Place::Found(path)) => path,
-        Ok(volume::Place::Absent { path, .. }) => {
+        Ok(volume::Located::Found(path)) => path,
+        Ok(volume::Located::Absent { path, .. }) => {
             return (OptionsLook::Absent, Some(super::input(InputKind::OptionsFile, &path, None)));
         }
         Err(error) => return (OptionsLook::Unreadable(error.to_string()), None),
@@ -82,7 +82,7 @@ impl Judge<'_> {
     }
 
     fn verdict(&self, def: &StoreDef, password: &Password) -> PasswordLook {
-        let named = def.password.as_ref().and_then(|secret| self.eyes.secrets.get(secret).ok());
+        let named = def.password().and_then(|secret| self.eyes.secrets.get(secret).ok());
         if named.as_ref().is_some_and(|named| named.expose() == password.expose()) {
             return PasswordLook::Named;
         }
@@ -96,13 +96,10 @@ impl Judge<'_> {
 
     /// Whether a password opens a store; `None` where the store cannot be tried.
     fn opens(&self, def: &StoreDef, password: &Password) -> Option<bool> {
-        let Place::File(at) = &def.place else { return None };
-        if def.write != Write::Direct {
-            return None;
-        }
-        let Ok(volume::Place::Found(file)) = self.volumes.find(at) else { return None };
+        let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
+        let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };
         let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
-        match Store::open(bytes, Unlock::Password(password), self.eyes.certificates) {
+        match Store::open(bytes, Credential::Password(password), self.eyes.certificates) {
             Ok(_) => Some(true),
             Err(error) => (error.class == Class::WrongPassword).then_some(false),
         }

@@ -1,7 +1,8 @@
 //! A certificate and its private key in two files, opened.
 
+use trustmason_keystore::Credential;
 use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
-use trustmason_spec::topology::StoreDef;
+use trustmason_spec::topology::PemPair;
 
 use super::file::{OpenError, OpenFault, facts, try_keys};
 use super::{Eyes, Keys, failed, input};
@@ -10,11 +11,10 @@ use crate::volume::Volumes;
 use crate::volume::pair::{self, Pair, PairError};
 
 /// What stands in the place of a pair. The input is one, for both halves together.
-pub(super) fn look(def: &StoreDef, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
     let unreadable = |error: PairError| (failed(FailureClass::Unreadable, error.to_string()), None);
-    let pair = match pair::find(volumes, &def.place) {
-        Ok(Some(pair)) => pair,
-        Ok(None) => return (failed(FailureClass::WrongFormat, format!("{} is no pair of files", def.id)), None),
+    let pair = match pair::find(volumes, pair) {
+        Ok(pair) => pair,
         Err(error) => return unreadable(error),
     };
     let files = match pair.read() {
@@ -34,7 +34,7 @@ fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
     match pair::open(files, eyes.certificates) {
         Ok(store) => {
-            let keys = try_keys(&store, &pair::no_password(), Keys::All, eyes.certificates);
+            let keys = try_keys(&store, Credential::NotNeeded, Keys::All, eyes.certificates);
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use trustmason_keystore::Format;
 use trustmason_plan::observed::{HostLook, Input, InputKind, StoreFacts, StoreLook};
-use trustmason_spec::topology::{Access, StoreDef, Write};
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::Access;
+use trustmason_spec::windows::SystemPlace;
 
 use super::{Eyes, FailureClass, failed, unreachable};
 use crate::live;
@@ -12,17 +14,13 @@ use crate::volume::Volumes;
 
 /// `host`: what was seen of whether the store's host is this machine, as the spec may say.
 pub(super) fn look(
-    def: &StoreDef,
+    (store, place, by_hand): (&StoreId, &SystemPlace, bool),
     volumes: Volumes<'_>,
     host: Option<&HostLook>,
     eyes: Eyes<'_>,
 ) -> (StoreLook, Option<Input>) {
-    let here = volumes.access(&def.id.host).is_some_and(Access::is_here);
-    let Some(place) = &def.system else {
-        return (failed(FailureClass::WrongFormat, format!("{} is no Windows store", def.id)), None);
-    };
+    let here = volumes.access(&store.host).is_some_and(Access::is_here);
     let input = |sha256| Input { kind: InputKind::Store, path: place.to_string(), sha256 };
-    let by_hand = def.write == Write::HandOff;
     if !here && by_hand {
         return (StoreLook::Unobserved, None);
     }
@@ -31,17 +29,17 @@ pub(super) fn look(
             "{place} of {host} is a store of another machine, and only this machine's can be opened; run on {host} with \
              `access: this-machine`, or declare `write: hand-off` with the path of a mirror (.sst, .reg or a folder of PEM \
              files) under `stores:`",
-            host = def.id.host
+            host = store.host
         );
         return (failed(FailureClass::Unreadable, message), None);
     }
     if let Some(HostLook::Unreachable(why)) = host {
-        return (unreachable(def, why), None);
+        return (unreachable(&store.host, why), None);
     }
     // Where only people write nobody asked whether the host is this machine.
     let stores = eyes.state.system();
-    if let Err(why) = live::is_called(stores, def.id.host.as_str()) {
-        return (unreachable(def, &why.to_string()), None);
+    if let Err(why) = live::is_called(stores, store.host.as_str()) {
+        return (unreachable(&store.host, &why.to_string()), None);
     }
     match live::list(stores, place, eyes.certificates) {
         Ok(listing) => {
@@ -62,7 +60,7 @@ pub(super) fn look(
             (StoreLook::Readable(Box::new(facts)), Some(input(Some(sha256))))
         }
         Err(error) => {
-            let message = format!("{}: {error}", def.id.host);
+            let message = format!("{}: {error}", store.host);
             (failed(FailureClass::Unreadable, message), Some(input(None)))
         }
     }

@@ -15,7 +15,7 @@ use crate::machine;
 use crate::record::audit::{self, Audit, Author};
 use crate::record::journal::{self, Deed, Intent, Journal, Record};
 use crate::record::ledger::{self, Loaded};
-use crate::record::sites::{Located, Sites};
+use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
 use crate::state::lock::{Lock, LockError};
 
@@ -163,8 +163,8 @@ impl<'a> Books<'a> {
     pub(crate) fn take(&mut self, deed: &Deed) {
         let Intent { store, pieces, .. } = &deed.intent;
         let beside = pieces.iter().filter_map(|piece| match self.sites().locate(store, &piece.at) {
-            Ok(Located::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
-            Ok(Located::System(..)) | Err(_) => None,
+            Ok(PieceHere::File(path)) => Some(disk::temporaries(&path, self.run.as_str())),
+            Ok(PieceHere::System(..)) | Err(_) => None,
         });
         let left = beside.flatten().any(|path| !matches!(disk::named_if_there(&path), Ok(None)));
         self.open |= left || deed.unseen().is_some();

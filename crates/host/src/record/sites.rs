@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use trustmason_keystore::{Digest, Interner};
 use trustmason_plan::site::PieceAt;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::{HostPath, Place, StoreDef, Topology, Write};
+use trustmason_spec::topology::{HostPath, Keystore, PemPair, Reach, StoreDef, StoreKind, Topology};
 use trustmason_spec::windows::{Location, SystemStore};
 
 use crate::disk;
@@ -22,10 +22,10 @@ pub(crate) struct Sites<'a> {
     pub system: &'a dyn SystemStores,
 }
 
-/// Where a part of a store is on this machine.
+/// A part of a store, where this machine has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Located {
-    /// A file, which need not be there; its folder is.
+pub(crate) enum PieceHere {
+    /// A file, which need not be there; its folder is, and the disks of its host.
     File(PathBuf),
     /// A system store of this machine.
     System(Location, SystemStore),
@@ -54,7 +54,7 @@ impl<'a> Sites<'a> {
     }
 
     /// Finds a part of a store.
-    pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<Located, SiteError> {
+    pub(crate) fn locate(&self, id: &StoreId, at: &PieceAt) -> Result<PieceHere, SiteError> {
         let undeclared = |why: String| Err(SiteError::Undeclared(why));
         let Some(def) = self.topology.stores.get(id) else {
             return undeclared(format!("the spec declares no store {id}"));
@@ -62,22 +62,24 @@ impl<'a> Sites<'a> {
         if *at.host() != id.host {
             return undeclared(format!("{at} is not on the host of {id}"));
         }
-        if def.write != Write::Direct {
+        if def.is_hand_off() {
             return undeclared(format!("the spec declares {id} as a store that people change"));
         }
         match at {
             PieceAt::System { location, store, .. } => {
-                let declared = def.system.as_ref().filter(|_| def.place == Place::Windows);
-                let declared = declared.is_some_and(|s| s.location == *location && s.stores().contains(store));
+                let declared = match &def.reach {
+                    Reach::System { place, .. } => place.location == *location && place.stores().contains(store),
+                    Reach::Direct(_) | Reach::Mirror(_) => false,
+                };
                 if !declared {
                     return undeclared(format!("{} is no part of {id}", at.path()));
                 }
                 let called = live::is_called(self.system, id.host.as_str());
                 called.map_err(|other| SiteError::Unseen(other.to_string()))?;
-                Ok(Located::System(location.clone(), *store))
+                Ok(PieceHere::System(location.clone(), *store))
             }
             PieceAt::File(file) => match declared(def, &file.path) {
-                Some(path) => self.found(&path).map(Located::File),
+                Some(path) => self.found(&path).map(PieceHere::File),
                 None => undeclared(format!("{} is no file of {id}", file.path)),
             },
         }
@@ -86,8 +88,8 @@ impl<'a> Sites<'a> {
     /// The digest of a part of a store; `None` where it is surely not there.
     pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Digest>, SiteError> {
         match self.locate(id, at)? {
-            Located::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
-            Located::System(location, store) => {
+            PieceHere::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
+            PieceHere::System(location, store) => {
                 let part = live::part(self.system, &location, store, &Interner::new());
                 part.map(|part| Some(live::digest_of(&part))).map_err(|error| SiteError::Unseen(error.0))
             }
@@ -96,30 +98,25 @@ impl<'a> Sites<'a> {
 
     /// The folder of a store that is one, where it can be seen.
     pub(crate) fn folder(&self, id: &StoreId) -> Option<PathBuf> {
-        match &self.topology.stores.get(id)?.place {
-            Place::Directory(path) => self.found(path).ok(),
-            Place::File(_) | Place::Pair { .. } | Place::Windows => None,
-        }
+        self.topology.stores.get(id)?.folder().and_then(|path| self.found(path).ok())
     }
 
     /// Every folder that a run may have left temporary files in: those of the store's own files.
     pub(crate) fn folders(&self, id: &StoreId) -> Vec<PathBuf> {
         let Some(def) = self.topology.stores.get(id) else { return Vec::new() };
         let parent = |path: &HostPath| self.found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
-        match &def.place {
-            Place::File(path) => self.found(path).ok().and_then(own_folder).into_iter().collect(),
-            Place::Directory(path) => self.found(path).into_iter().collect(),
-            Place::Pair { .. } => pair_paths(&def.place).filter_map(parent).collect(),
-            Place::Windows => Vec::new(),
+        if let Some(folder) = def.folder() {
+            return self.found(folder).into_iter().collect();
         }
+        let file = def.path().and_then(|path| self.found(path).ok()).and_then(own_folder);
+        file.into_iter().chain(def.pair().into_iter().flat_map(PemPair::paths).filter_map(parent)).collect()
     }
 
     /// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
     fn found(&self, path: &HostPath) -> Result<PathBuf, SiteError> {
-        self.volumes().reach(&path.host).map_err(|error| SiteError::Unseen(error.why()))?;
         match self.volumes().find(path) {
-            Ok(volume::Place::Found(path) | volume::Place::Absent { path, parent: true }) => Ok(path),
-            Ok(volume::Place::Absent { path, parent: false }) => {
+            Ok(volume::Located::Found(path) | volume::Located::Absent { path, parent: true }) => Ok(path),
+            Ok(volume::Located::Absent { path, parent: false }) => {
                 Err(SiteError::Unseen(format!("the folder of {} is not there", path.display())))
             }
             Err(error) => Err(SiteError::Unseen(error.why())),
@@ -137,39 +134,31 @@ fn own_folder(path: PathBuf) -> Option<PathBuf> {
 
 /// The declared path that a journal means by what its host calls a file.
 fn declared(def: &StoreDef, path: &str) -> Option<HostPath> {
-    match &def.place {
-        Place::File(own) => own.is_written(path).then(|| own.clone()),
-        Place::Directory(folder) => folder.name_in(path).map(|name| folder.child(name)),
-        Place::Pair { .. } => pair_paths(&def.place).find(|own| own.is_written(path)).cloned(),
-        Place::Windows => None,
+    let Reach::Direct(files) = &def.reach else { return None };
+    match &files.kind {
+        StoreKind::Keystore(Keystore { path: own, .. }) | StoreKind::PemFile(own) => {
+            own.is_written(path).then(|| own.clone())
+        }
+        StoreKind::PemFolder(folder) => folder.name_in(path).map(|name| folder.child(name)),
+        StoreKind::PemPair(pair) => pair.paths().find(|own| own.is_written(path)).cloned(),
     }
-}
-
-fn pair_paths(place: &Place) -> impl Iterator<Item = &HostPath> {
-    let own = match place {
-        Place::Pair { certificate, key, previous, copies } => Some((certificate, key, previous, copies)),
-        Place::File(_) | Place::Directory(_) | Place::Windows => None,
-    };
-    own.into_iter()
-        .flat_map(|(certificate, key, previous, copies)| [certificate, key].into_iter().chain(previous).chain(copies))
 }
 
 /// A file of a store, where this machine found it, in the words of its host.
 ///
 /// # Errors
 /// That the store declares no such file.
-pub(crate) fn written(volumes: Volumes<'_>, def: &StoreDef, file: &Path) -> Result<PieceAt, SiteError> {
+pub(crate) fn written(volumes: Volumes<'_>, id: &StoreId, kind: &StoreKind, file: &Path) -> Result<PieceAt, SiteError> {
     let leads_there = |path: &&HostPath| match volumes.find(path) {
-        Ok(volume::Place::Found(found) | volume::Place::Absent { path: found, .. }) => found == file,
+        Ok(volume::Located::Found(found) | volume::Located::Absent { path: found, .. }) => found == file,
         Err(_) => false,
     };
-    let path = match &def.place {
-        Place::File(path) => Some(path.shown.clone()),
-        Place::Directory(folder) => file.file_name().and_then(|n| n.to_str()).map(|name| folder.child(name).shown),
-        Place::Pair { .. } => pair_paths(&def.place).find(leads_there).map(|path| path.shown.clone()),
-        Place::Windows => None,
+    let path = match kind {
+        StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) => Some(path.shown.clone()),
+        StoreKind::PemFolder(folder) => file.file_name().and_then(|n| n.to_str()).map(|name| folder.child(name).shown),
+        StoreKind::PemPair(pair) => pair.paths().find(leads_there).map(|path| path.shown.clone()),
     };
-    let undeclared = || SiteError::Undeclared(format!("{} is no file of {}", file.display(), def.id));
+    let undeclared = || SiteError::Undeclared(format!("{} is no file of {id}", file.display()));
     let path = path.ok_or_else(undeclared)?;
-    Ok(PieceAt::file(&def.id.host, path))
+    Ok(PieceAt::file(&id.host, path))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trustmason_keystore::{Fingerprint, Store, Unlock};
+use trustmason_keystore::{Credential, Fingerprint, Store};
 use trustmason_plan::observed::StoreLook;
 use trustmason_plan::undo::{After, Break, Restored, Undo};
-use trustmason_spec::name::ServiceId;
-use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
+use trustmason_spec::name::{ServiceId, StoreId};
+use trustmason_spec::topology::{HostPath, Keystore, KeystoreFormat, PemPair, Reach, StoreKind};
 
 use super::Looking;
 use super::restore::Restore;
@@ -29,29 +29,42 @@ pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
 fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
     let id = &restore.intent.store;
     let def = looking.topology.stores.get(id).ok_or_else(|| format!("the spec declares no store {id}"))?;
-    let store = match &def.place {
-        Place::File(_) => match restore.parts.first().and_then(|part| part.backup.as_ref()) {
-            None => return Ok(After::Gone),
-            Some(backup) => {
-                let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
-                opened(looking, def, bytes)?
+    let store = match &def.reach {
+        Reach::Direct(files) => match &files.kind {
+            StoreKind::Keystore(keystore) => match one(restore)? {
+                None => return Ok(After::Gone),
+                Some(bytes) => opened(looking, id, keystore, bytes)?,
+            },
+            StoreKind::PemFile(_) => match one(restore)? {
+                None => return Ok(After::Gone),
+                Some(bytes) => {
+                    let store = Store::open(bytes, Credential::Withheld, looking.certificates);
+                    store.map_err(|error| format!("{id} as it was does not open: {error}"))?
+                }
+            },
+            StoreKind::PemFolder(folder) => {
+                let files = folder_files(looking, restore, folder)?;
+                let gone = files.is_empty();
+                let store = Store::open_directory(files, looking.certificates);
+                let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
+                if gone {
+                    return Ok(After::Gone);
+                }
+                store
+            }
+            StoreKind::PemPair(pair) => {
+                let files = pair_files(looking, restore, pair)?;
+                let gone = files.is_empty();
+                let store = pair::open(&files, looking.certificates);
+                let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
+                if gone {
+                    return Ok(After::Gone);
+                }
+                store
             }
         },
-        Place::Directory(_) | Place::Pair { .. } => {
-            let files = files(looking, restore, def)?;
-            let gone = files.is_empty();
-            let store = if def.format == DeclaredFormat::PemPair {
-                pair::open(&files, looking.certificates)
-            } else {
-                Store::open_directory(files, looking.certificates)
-            };
-            let store = store.map_err(|error| format!("{id} as it was does not open: {error}"))?;
-            if gone {
-                return Ok(After::Gone);
-            }
-            store
-        }
-        Place::Windows => {
+        Reach::Mirror(_) => return Err(format!("the spec declares {id} as a store that people change")),
+        Reach::System { .. } => {
             // Its parts are restored one by one; what others keep there stays as it is.
             let mut entries = match looking.observed.stores.get(id) {
                 Some(StoreLook::Readable(facts)) => facts.entries.clone(),
@@ -62,7 +75,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
             let mut format = None;
             for backup in restore.parts.iter().filter_map(|part| part.backup.as_ref()) {
                 let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;
-                let store = Store::open(bytes, Unlock::Unverified, looking.certificates);
+                let store = Store::open(bytes, Credential::Withheld, looking.certificates);
                 let store = store.map_err(|error| format!("{} does not open: {error}", backup.copy.display()))?;
                 format = Some(store.format());
                 entries.extend(store.entries().iter().cloned());
@@ -74,48 +87,56 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
     Ok(After::Holds(store.format(), store.entries().to_vec()))
 }
 
+/// The one file of a store as it was; `None` where none was there.
+fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
+    let backup = restore.parts.first().and_then(|part| part.backup.as_ref());
+    let bytes = backup.map(|backup| disk::read(&backup.copy, Limit::Store)).transpose();
+    bytes.map_err(|error| error.to_string())
+}
+
 /// A file, opened with the store's password as the spec has it now, else without: then what is in the clear is seen.
-fn opened(looking: Looking<'_>, def: &StoreDef, bytes: Vec<u8>) -> Result<Store, String> {
-    let password = def.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
+fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
+    let password = keystore.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
     let with = password
-        .and_then(|password| Store::open(bytes.clone(), Unlock::Password(&password), looking.certificates).ok());
+        .and_then(|password| Store::open(bytes.clone(), Credential::Password(&password), looking.certificates).ok());
     match with {
         Some(store) => Ok(store),
-        None if Store::needs_password(&bytes) && def.format == DeclaredFormat::Pkcs12 => {
-            Err(format!("{} as it was does not open with the password of today", def.id))
+        None if Store::needs_password(&bytes) && keystore.format == KeystoreFormat::Pkcs12 => {
+            Err(format!("{id} as it was does not open with the password of today"))
         }
-        None => Store::open(bytes, Unlock::Unverified, looking.certificates)
-            .map_err(|error| format!("{} as it was does not open: {error}", def.id)),
+        None => Store::open(bytes, Credential::Withheld, looking.certificates)
+            .map_err(|error| format!("{id} as it was does not open: {error}")),
     }
 }
 
-/// The files of a folder, or the halves of a pair, as they will be.
-fn files(looking: Looking<'_>, restore: &Restore, def: &StoreDef) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let volumes = looking.sites().volumes();
-    let mut files: BTreeMap<String, Vec<u8>> = match &def.place {
-        Place::Directory(folder) => match volumes.find(folder) {
-            Ok(volume::Place::Found(folder)) => {
-                disk::read_folder(&folder).map_err(|error| error.to_string())?.into_iter().collect()
-            }
-            Ok(volume::Place::Absent { .. }) => BTreeMap::new(),
-            Err(error) => return Err(error.to_string()),
-        },
-        Place::Pair { .. } => match pair::find(volumes, &def.place).map_err(|error| error.to_string())? {
-            Some(pair) => pair.read().map_err(|error| error.to_string())?.into_iter().collect(),
-            None => BTreeMap::new(),
-        },
-        Place::File(_) | Place::Windows => BTreeMap::new(),
+/// Files by name, or halves of a pair by the name of their part.
+type Named = Vec<(String, Vec<u8>)>;
+
+/// The files of a folder as they will be.
+fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> Result<Named, String> {
+    let files = match looking.sites().volumes().find(folder) {
+        Ok(volume::Located::Found(folder)) => disk::read_folder(&folder).map_err(|error| error.to_string())?,
+        Ok(volume::Located::Absent { .. }) => Vec::new(),
+        Err(error) => return Err(error.to_string()),
     };
+    restored(files, restore, |path| Some(folder.name_in(path).unwrap_or(path).to_owned()))
+}
+
+/// The halves of a pair as they will be. What goes along with a pair is no half of it.
+fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result<Named, String> {
+    let pair = pair::find(looking.sites().volumes(), spot).map_err(|error| error.to_string())?;
+    let files = pair.read().map_err(|error| error.to_string())?;
+    restored(files, restore, |path| {
+        let half = [(&spot.certificate, pair::CERTIFICATE), (&spot.key, pair::KEY)];
+        half.into_iter().find(|(own, _)| own.is_written(path)).map(|(_, part)| part.to_owned())
+    })
+}
+
+/// Files with the parts that are restored in their places; `name` says which of them a part is.
+fn restored(files: Named, restore: &Restore, name: impl Fn(&str) -> Option<String>) -> Result<Named, String> {
+    let mut files: BTreeMap<String, Vec<u8>> = files.into_iter().collect();
     for part in &restore.parts {
-        let path = part.piece.at.path();
-        let name = match &def.place {
-            Place::Pair { certificate, .. } if certificate.is_written(&path) => pair::CERTIFICATE.to_owned(),
-            Place::Pair { key, .. } if key.is_written(&path) => pair::KEY.to_owned(),
-            // What goes along with a pair is no half of it.
-            Place::Pair { .. } => continue,
-            Place::Directory(folder) => folder.name_in(&path).unwrap_or(&path).to_owned(),
-            Place::File(_) | Place::Windows => path,
-        };
+        let Some(name) = name(&part.piece.at.path()) else { continue };
         match &part.backup {
             Some(backup) => {
                 let bytes = disk::read(&backup.copy, Limit::Store).map_err(|error| error.to_string())?;

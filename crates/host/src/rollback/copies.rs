@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use trustmason_keystore::Digest;
 use trustmason_plan::run_id::RunId;
+use trustmason_plan::site::Site;
 use trustmason_spec::name::StoreId;
-use trustmason_spec::topology::Place;
 
 use super::Looking;
 use super::restore::{Backup, Backups};
 use crate::disk::{self, Limit};
 use crate::live;
 use crate::record::journal::{CopyAt, Piece, Record};
-use crate::record::sites::Located;
+use crate::record::sites::PieceHere;
 
 /// Where a copy is.
 pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
@@ -39,7 +39,7 @@ pub(super) fn backup(
     run: &RunId,
     backups: &Backups<'_>,
     store: &StoreId,
-    (piece, place): (&Piece, &Located),
+    (piece, place): (&Piece, &PieceHere),
 ) -> Result<Option<Backup>, String> {
     let Some(before) = piece.before else {
         return made(looking, backups, store, piece).map(|()| None);
@@ -52,8 +52,8 @@ pub(super) fn backup(
     let bytes = disk::read_if_there(&copy, Limit::Store).map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("the backup {} is missing", copy.display()))?;
     let digest = match place {
-        Located::File(_) => Digest::of(&bytes),
-        Located::System(..) => live::digest_of_copy(bytes),
+        PieceHere::File(_) => Digest::of(&bytes),
+        PieceHere::System(..) => live::digest_of_copy(bytes),
     };
     if digest != before {
         return Err(format!("the backup {} was altered", copy.display()));
@@ -68,8 +68,8 @@ fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Pi
         return Err(format!("the journal says that the run made {path}, and that it kept a copy of what was there"));
     }
     let def = looking.topology.stores.get(store);
-    match def.map(|def| (&def.place, def.create)) {
-        Some((Place::File(_), false)) => Err(format!(
+    match def {
+        Some(def) if matches!(Site::of(def), Site::File(_)) && !def.may_be_made() => Err(format!(
             "the journal says that the run made {path}, and the spec lets no run make that store; if one did, set `create: true` \
              again"
         )),

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Digest, Fingerprint, Interner, Store, Unlock};
+use trustmason_keystore::{Credential, Digest, Fingerprint, Interner, Store};
 use trustmason_plan::change::Action;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, StagedLook, StoreLook};
@@ -34,9 +34,9 @@ use crate::record::audit::Author;
 use crate::record::books::{Beginning, Books, Counts};
 use crate::record::journal::{self, Deed, Fact, Fate, Intent, Kind, Piece};
 use crate::record::ledger::Loaded;
-use crate::record::sites::{Located, Sites};
-use crate::run::place::{self, New, Site};
+use crate::record::sites::{PieceHere, Sites};
 use crate::run::tidy::tidy;
+use crate::run::writer::{self, New, StoreWriter};
 use crate::run::{StaleError, StoreError, StoreOutcome, Trouble, outcome_line, windows};
 use crate::secret::Secrets;
 use crate::state::State;
@@ -263,21 +263,21 @@ fn contrary(fact: &Fact, undoes: &RunId) -> Fact {
 /// Keeps what stands there now, announces, and puts every file back: those that were there before first, so that whatever
 /// stays is there at every moment.
 fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Option<PathBuf>, Trouble> {
-    let site = Site { disk: books.disk, run: &books.run, journal: &books.journal, store: &intent.store };
+    let writer = StoreWriter { disk: books.disk, run: &books.run, journal: &books.journal, store: &intent.store };
     let folder = books.state.backup(&books.run, &intent.store);
     let mut kept = None;
     for (index, Part { piece, place, .. }) in restore.parts.iter().enumerate() {
         let Some(after) = piece.after else { continue };
         let changed = || Trouble::Stale(StaleError::ChangedInRollback { place: piece.at.path() });
         match place {
-            Located::System(at, store) => {
+            PieceHere::System(at, store) => {
                 let part = live::part(books.state.system(), at, *store, &Interner::new())?;
                 if live::digest_of(&part) != after {
                     return Err(changed());
                 }
                 windows::back_up(books.disk, &books.journal, &intent.store, (at, *store), &part, &folder)?;
             }
-            Located::File(path) => {
+            PieceHere::File(path) => {
                 let bytes = disk::read(path, Limit::Store)?;
                 if Digest::of(&bytes) != after {
                     return Err(changed());
@@ -289,7 +289,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                     }
                     _ => folder.clone(),
                 };
-                site.back_up(path, &piece.at, &bytes, &copy)?;
+                writer.back_up(path, &piece.at, &bytes, &copy)?;
             }
         }
         kept = Some(folder.clone());
@@ -298,7 +298,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     let (old, new): (Vec<_>, Vec<_>) = restore.parts.iter().partition(|part| part.piece.before.is_some());
     for Part { piece, place, backup } in old.into_iter().chain(new) {
         match (place, backup, piece.after) {
-            (Located::File(path), Some(backup), after) => {
+            (PieceHere::File(path), Some(backup), after) => {
                 let Backup { copy, owner, attributes } = backup;
                 let bytes = disk::read(copy, Limit::Store)?;
                 if Some(Digest::of(&bytes)) != piece.before {
@@ -307,14 +307,14 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
                 // gone.
                 let new = match after {
-                    Some(_) => New { bytes: &bytes, owner: place::owner(path, true)?, attributes: None },
+                    Some(_) => New { bytes: &bytes, owner: writer::owner(path, true)?, attributes: None },
                     None => New { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
                 };
-                site.put(path, after.into(), new, kept.as_deref(), || Ok(()))?;
+                writer.put(path, after.into(), new, kept.as_deref(), || Ok(()))?;
             }
-            (Located::File(path), None, Some(after)) => site.take_away(path, after)?,
-            (Located::System(at, store), Some(Backup { copy, .. }), _) => {
-                let backup = Store::open(disk::read(copy, Limit::Store)?, Unlock::Unverified, &Interner::new());
+            (PieceHere::File(path), None, Some(after)) => writer.take_away(path, after)?,
+            (PieceHere::System(at, store), Some(Backup { copy, .. }), _) => {
+                let backup = Store::open(disk::read(copy, Limit::Store)?, Credential::Withheld, &Interner::new());
                 let backup = backup.map_err(|cause| StoreError::Unopened { path: copy.clone(), cause })?;
                 if backup.listing_digest() != piece.before {
                     return Err(StoreError::BackupChanged { path: copy.clone() }.into());

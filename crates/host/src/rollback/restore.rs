@@ -9,7 +9,7 @@ use trustmason_spec::name::IdentityId;
 
 use crate::disk::{Attributes, Owner};
 use crate::record::journal::{Fact, Intent, Piece, Record};
-use crate::record::sites::Located;
+use crate::record::sites::PieceHere;
 
 /// A key that waits again once its store is put back.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Part {
     /// What the run meant with it.
     pub piece: Piece,
     /// Where it is.
-    pub place: Located,
+    pub place: PieceHere,
     /// What it was, if there was something.
     pub backup: Option<Backup>,
 }

@@ -107,15 +107,6 @@ pub enum StoreError {
         #[source]
         cause: ReadError,
     },
-    /// The store is not there yet and cannot be made.
-    #[error("{} {cause}", path.display())]
-    Blank {
-        /// Where it was to be.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        cause: DeclarationError,
-    },
     /// The edit was refused before anything was written.
     #[error("{place} is left as it was: {cause}")]
     LeftAlone {

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use trustmason_keystore::{Digest, Store, TouchedFiles};
 use trustmason_plan::site::PieceAt;
-use trustmason_spec::topology::StoreDef;
+use trustmason_spec::name::StoreId;
+use trustmason_spec::topology::StoreKind;
 
 use super::error::{StaleError, Trouble};
-use super::place::{self, owner};
+use super::writer::{self, owner};
 use crate::disk::{self, DiskError, Limit, Owner};
 use crate::record::journal::Piece;
 use crate::record::sites;
@@ -64,7 +65,7 @@ impl File {
 /// The files of a folder that change.
 pub(super) fn of_folder(
     volumes: Volumes<'_>,
-    def: &StoreDef,
+    (id, kind): (&StoreId, &StoreKind),
     folder: &Path,
     store: &Store,
     image: &TouchedFiles,
@@ -73,7 +74,7 @@ pub(super) fn of_folder(
     let mut files = Vec::new();
     for (name, new) in image {
         let path = folder.join(name);
-        let at = sites::written(volumes, def, &path)?;
+        let at = sites::written(volumes, id, kind, &path)?;
         // As readable as its neighbours must be.
         let like = Like::Mode(0o644);
         files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
@@ -85,7 +86,7 @@ pub(super) fn of_folder(
 /// The files of a pair that change, and those that go along with its certificate.
 pub(super) fn of_pair(
     volumes: Volumes<'_>,
-    def: &StoreDef,
+    (id, kind): (&StoreId, &StoreKind),
     pair: &Pair,
     store: &Store,
     image: &TouchedFiles,
@@ -95,7 +96,7 @@ pub(super) fn of_pair(
     let mut files = Vec::new();
     let certificate = new(CERTIFICATE);
     let along = |path: &Path, name: String, old: Option<Vec<u8>>, new: &[u8]| -> Result<File, Trouble> {
-        let (at, like) = (sites::written(volumes, def, path)?, Like::File(pair.certificate.clone()));
+        let (at, like) = (sites::written(volumes, id, kind, path)?, Like::File(pair.certificate.clone()));
         Ok(File { path: path.to_owned(), at, name, old, new: Some(new.to_vec()), like })
     };
     if let (Some(path), Some(first), Some(_)) = (&pair.previous, old(CERTIFICATE), &certificate) {
@@ -111,7 +112,7 @@ pub(super) fn of_pair(
     for (part, like) in [(KEY, Like::Mode(0o600)), (CERTIFICATE, Like::Mode(0o644))] {
         if let Some(new) = new(part) {
             let path = pair.path_of(part).to_owned();
-            let at = sites::written(volumes, def, &path)?;
+            let at = sites::written(volumes, id, kind, &path)?;
             files.push(File { path, at, name: part.to_owned(), old: old(part), new: Some(new), like });
         }
     }
@@ -119,16 +120,16 @@ pub(super) fn of_pair(
 }
 
 /// Puts all of them in their places, or takes them away.
-pub(super) fn put(site: &place::Site<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
+pub(super) fn put(writer: &writer::StoreWriter<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
     for file in files {
         let was = file.was();
         let path = &file.path;
         match (&file.new, was) {
             (Some(bytes), _) => {
-                let new = place::New { bytes, owner: file.owner()?, attributes: None };
-                site.put(path, was.into(), new, backup, || still(path, was))?;
+                let new = writer::New { bytes, owner: file.owner()?, attributes: None };
+                writer.put(path, was.into(), new, backup, || still(path, was))?;
             }
-            (None, Some(was)) => site.take_away(path, was)?,
+            (None, Some(was)) => writer.take_away(path, was)?,
             (None, None) => {}
         }
     }

@@ -12,13 +12,13 @@ mod files;
 mod order;
 mod outcome;
 pub(crate) mod packs;
-pub(crate) mod place;
 mod proof;
 mod stores;
 pub(crate) mod tidy;
 pub(crate) mod windows;
 mod work;
 pub(crate) mod write;
+pub(crate) mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ use trustmason_plan::outline::Plan;
 use trustmason_plan::text::clauses;
 use trustmason_plan::undo;
 use trustmason_plan::{Defect, verify};
-use trustmason_spec::topology::{Place, Topology};
+use trustmason_spec::topology::Topology;
 
 use crate::disk::Disk;
 use crate::mint::KeySource;
@@ -208,7 +208,7 @@ impl Running<'_> {
         let mut folders = BTreeSet::from([state.root().to_owned()]);
         folders.extend(work.topology.hosts.keys().map(|host| state.staging_of(host)));
         let found = work.plan.stores.iter().filter(|view| view.site.is_some()).map(|view| &view.id);
-        let pairs = work.topology.stores.values().filter(|def| matches!(def.place, Place::Pair { .. }));
+        let pairs = work.topology.stores.values().filter(|def| def.pair().is_some());
         folders.extend(found.chain(pairs.map(|def| &def.id)).flat_map(|id| work.sites().folders(id)));
         let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
         let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));

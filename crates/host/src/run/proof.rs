@@ -3,8 +3,8 @@
 //! the very bytes that are about to be written.
 
 use trustmason_keystore::{
-    Alias, AliasModel, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner, KeyMatch,
-    NewEntry, Password, ReadError, Store, StoredAlias, Unlock,
+    Alias, AliasModel, Credential, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner,
+    KeyMatch, NewEntry, ReadError, Store, StoredAlias,
 };
 use trustmason_plan::change::{Action, Change, ChangeId, Deed};
 use trustmason_spec::topology::KeyAt;
@@ -118,14 +118,11 @@ pub(super) fn holds(
     before: &Store,
     edits: &Edits,
     image: &Image,
-    password: Option<&Password>,
+    credential: Credential<'_>,
     certificates: &Interner,
 ) -> Result<(), ProofError> {
     let after = match image {
-        Image::File(bytes) => {
-            let unlock = password.map_or(Unlock::Unverified, Unlock::Password);
-            Store::open(bytes.clone(), unlock, certificates)
-        }
+        Image::File(bytes) => Store::open(bytes.clone(), credential, certificates),
         Image::Directory(image) if before.format() == Format::PemPair => {
             pair::open(&resulting(before.files(), image), certificates)
         }
@@ -154,8 +151,8 @@ pub(super) fn holds(
             return Err(ProofError::Lacks { entry: one.name() });
         };
         let entry = open.remove(at);
-        if let (Wanted::Key { .. }, Some(password)) = (one, password) {
-            let opens = certificates.try_key(&after, entry.id, password).is_ok_and(|found| found != KeyMatch::No);
+        if let Wanted::Key { .. } = one {
+            let opens = certificates.try_key(&after, entry.id, credential).is_ok_and(|found| found != KeyMatch::No);
             if !opens {
                 return Err(ProofError::KeyUnopened { entry: one.name() });
             }

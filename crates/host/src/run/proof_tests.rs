@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
-use trustmason_keystore::{Certificate, Format, NewKey};
+use trustmason_keystore::{Certificate, Format, NewKey, Password};
 use trustmason_plan::change::{After, ChangeId, DeleteReason, Issued, Material, Phase};
 use trustmason_plan::finding::Kind;
 use trustmason_spec::name::{IdentityId, StoreId};
@@ -33,12 +33,12 @@ fn key(alias: &str) -> NewEntry {
 
 fn edit(store: &Store, edits: &Edits) -> Image {
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    store.edit(edits, Some(&password()), &mut random).unwrap()
+    store.edit(edits, &password(), &mut random).unwrap()
 }
 
 fn open(image: &Image) -> Store {
     let Image::File(bytes) = image else { panic!() };
-    Store::open(bytes.clone(), Unlock::Password(&password()), &Interner::new()).unwrap()
+    Store::open(bytes.clone(), Credential::Password(&password()), &Interner::new()).unwrap()
 }
 
 fn store(add: Vec<NewEntry>) -> Store {
@@ -46,7 +46,7 @@ fn store(add: Vec<NewEntry>) -> Store {
 }
 
 fn judge(before: &Store, edits: &Edits, image: &Image) -> Result<(), ProofError> {
-    holds(before, edits, image, Some(&password()), &Interner::new())
+    holds(before, edits, image, Credential::Password(&password()), &Interner::new())
 }
 
 fn at(alias: &str) -> KeyAt {

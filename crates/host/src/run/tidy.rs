@@ -10,7 +10,7 @@ use trustmason_plan::run_id::RunId;
 
 use crate::disk::{self, Disk, DiskError};
 use crate::record::journal::{self, Piece, Record};
-use crate::record::sites::{Located, Sites};
+use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
 
 /// Clears one folder for a run. What cannot be judged is left, and said.
@@ -49,8 +49,8 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
         _ => None,
     });
     let mut located = pieces.flatten().filter_map(|(store, piece)| match sites.locate(store, &piece.at) {
-        Ok(Located::File(path)) => Some((piece, path)),
-        Ok(Located::System(..)) | Err(_) => None,
+        Ok(PieceHere::File(path)) => Some((piece, path)),
+        Ok(PieceHere::System(..)) | Err(_) => None,
     });
     // Before it is announced nothing takes a store's place: what is here then is our own.
     let Some((piece, path)) = located.find(|(_, path)| disk::temporaries(path, run.as_str()).iter().any(|t| t == left))

@@ -17,8 +17,8 @@ use trustmason_spec::name::StoreId;
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use super::error::{RefusedEdit, StaleError, StoreError, Trouble, TurnError};
-use super::place::Placed;
 use super::work::Work;
+use super::writer::Placed;
 use super::{StoreOutcome, facts, proof};
 use crate::disk::{Attributes, Disk, Owner};
 use crate::live::{self, Listing, LiveError, SystemStores};

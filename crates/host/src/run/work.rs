@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use trustmason_keystore::{Certificate, Format, Password, Protection, Store, Unlock};
+use trustmason_keystore::{Certificate, Credential, Format, Password, Protection, Store};
 use trustmason_plan::change::Change;
 use trustmason_plan::memory::Memory;
 use trustmason_plan::observed::{Observed, SourceLook, StoreLook};
@@ -16,7 +16,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::undo::Presented;
 use trustmason_plan::work::NewIdentity;
 use trustmason_spec::name::{IdentityId, StoreId};
-use trustmason_spec::topology::{AuthorityDef, DeclaredFormat, Pkcs12Scheme, Place, StoreDef, Subject, Topology};
+use trustmason_spec::topology::{
+    AuthorityDef, Keystore, KeystoreFormat, Pkcs12Scheme, Reach, StoreDef, StoreKind, Subject, Topology,
+};
 use zeroize::Zeroizing;
 
 use super::error::{AuthorityError, DeclarationError, NewKeyError};
@@ -28,7 +30,6 @@ use crate::record::journal::{Journal, Record};
 use crate::record::sites::Sites;
 use crate::state::State;
 use crate::state::staging::{self, Staged, Target};
-use crate::volume::pair;
 
 /// A run at work.
 pub(super) struct Work<'a> {
@@ -80,49 +81,62 @@ impl Work<'_> {
         self.topology.stores.get(id).ok_or_else(|| DeclarationError::Unknown(id.clone()))
     }
 
+    /// What the files of a store are in which an identity is made.
+    fn home(&self, id: &StoreId) -> Result<&StoreKind, DeclarationError> {
+        match &self.store(id)?.reach {
+            Reach::Direct(files) => Ok(&files.kind),
+            Reach::System { .. } | Reach::Mirror(_) => Err(DeclarationError::Format(id.clone())),
+        }
+    }
+
     /// A store's password, where it has one.
-    pub(super) fn password(&self, def: &StoreDef) -> Result<Option<Password>, DeclarationError> {
-        Ok(def.password.as_ref().map(|secret| self.hands.secrets.get(secret)).transpose()?)
+    pub(super) fn password(&self, kind: &StoreKind) -> Result<Option<Password>, DeclarationError> {
+        Ok(kind.password().map(|secret| self.hands.secrets.get(secret)).transpose()?)
     }
 
     /// The format a store has, or will be made in.
-    pub(super) fn format(&self, def: &StoreDef) -> Result<Format, DeclarationError> {
-        let seen = self.plan.stores.iter().find(|view| view.id == def.id).and_then(|view| view.format);
-        match (seen, def.format) {
-            (Some(format), _) => Ok(format),
-            (None, DeclaredFormat::Jks) => Ok(Format::Jks),
-            (None, DeclaredFormat::Jceks) => Ok(Format::Jceks),
-            (None, DeclaredFormat::Pkcs12) => Ok(Format::Pkcs12),
-            (None, DeclaredFormat::Pem) => Ok(Format::Pem),
-            (None, DeclaredFormat::PemDir) => Ok(Format::PemDirectory),
-            (None, DeclaredFormat::PemPair) => Ok(Format::PemPair),
-            (None, DeclaredFormat::Windows) => Err(DeclarationError::Format(def.id.clone())),
-        }
-    }
-
-    /// A store that is not there yet.
-    pub(super) fn blank(&self, def: &StoreDef) -> Result<Store, DeclarationError> {
-        Ok(match self.format(def)? {
-            Format::Pkcs12 => Store::create_pkcs12(scheme(def)),
-            format => Store::create(format),
+    fn format(&self, id: &StoreId, kind: &StoreKind) -> Format {
+        let seen = self.plan.stores.iter().find(|view| view.id == *id).and_then(|view| view.format);
+        seen.unwrap_or(match kind {
+            StoreKind::Keystore(keystore) => match keystore.format {
+                KeystoreFormat::Jks => Format::Jks,
+                KeystoreFormat::Jceks => Format::Jceks,
+                KeystoreFormat::Pkcs12 => Format::Pkcs12,
+            },
+            StoreKind::PemFile(_) => Format::Pem,
+            StoreKind::PemFolder(_) => Format::PemDirectory,
+            StoreKind::PemPair(_) => Format::PemPair,
         })
     }
 
+    /// A store that is not there yet.
+    pub(super) fn blank(&self, id: &StoreId, kind: &StoreKind) -> Store {
+        match (self.format(id, kind), kind) {
+            (Format::Pkcs12, StoreKind::Keystore(keystore)) => Store::create_pkcs12(scheme(keystore)),
+            (format, _) => Store::create(format),
+        }
+    }
+
     /// How a PKCS#12 store protects what it holds, or will; `None` for other formats.
-    fn protection(&self, def: &StoreDef, password: &Password) -> Result<Option<Protection>, NewKeyError> {
-        if self.format(def)? != Format::Pkcs12 {
+    fn protection(
+        &self,
+        id: &StoreId,
+        kind: &StoreKind,
+        credential: Credential<'_>,
+    ) -> Result<Option<Protection>, NewKeyError> {
+        let StoreKind::Keystore(keystore) = kind else { return Ok(None) };
+        if self.format(id, kind) != Format::Pkcs12 {
             return Ok(None);
         }
-        let Some(StoreLook::Readable(_)) = self.observed.stores.get(&def.id) else {
-            return Ok(Some(scheme(def)));
+        let Some(StoreLook::Readable(_)) = self.observed.stores.get(id) else {
+            return Ok(Some(scheme(keystore)));
         };
-        let Place::File(path) = &def.place else { return Ok(Some(scheme(def))) };
-        let path = self.sites().volumes().find(path)?.into_path();
+        let path = self.sites().volumes().find(&keystore.path)?.into_path();
         let bytes = disk::read(&path, Limit::Store)?;
-        let store = Store::open(bytes, Unlock::Password(password), self.hands.certificates);
+        let store = Store::open(bytes, credential, self.hands.certificates);
         store
             .map(|store| store.protection())
-            .map_err(|error| NewKeyError::Unopened { store: def.id.clone(), cause: Box::new(error) })
+            .map_err(|error| NewKeyError::Unopened { store: id.clone(), cause: Box::new(error) })
     }
 
     /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
@@ -223,25 +237,28 @@ impl Work<'_> {
         }
     }
 
-    fn target_password(&self, mint: &Mint) -> Result<(Password, Format), NewKeyError> {
-        let def = self.store(&mint.place.store)?;
-        if self.format(def)? == Format::PemPair {
-            return Ok((pair::no_password(), Format::PemPair));
+    fn target_password(&self, mint: &Mint) -> Result<(Option<Password>, Format), NewKeyError> {
+        let store = &mint.place.store;
+        let kind = self.home(store)?;
+        let format = self.format(store, kind);
+        if format == Format::PemPair {
+            return Ok((None, format));
         }
-        let password = self.password(def)?;
-        let password = password.ok_or_else(|| NewKeyError::NoPassword(mint.place.store.clone()))?;
-        Ok((password, self.format(def)?))
+        let password = self.password(kind)?;
+        let password = password.ok_or_else(|| NewKeyError::NoPassword(store.clone()))?;
+        Ok((Some(password), format))
     }
 
     fn stage(&self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let (password, format) = self.target_password(mint)?;
-        let protection = self.protection(self.store(&mint.place.store)?, &password)?;
+        let credential = Credential::declared(password.as_ref());
+        let protection = self.protection(&mint.place.store, self.home(&mint.place.store)?, credential)?;
         let target = Target {
             identity: &mint.identity,
             at: &mint.place.at,
             format,
             protection: protection.as_ref(),
-            password: &password,
+            credential,
             created_ms: self.created_ms(),
         };
         Ok(staging::stage(self.hands.disk, &self.state, &self.run, &target, minted)?)
@@ -249,9 +266,10 @@ impl Work<'_> {
 
     fn resume(&self, mint: &Mint) -> Result<Staged, NewKeyError> {
         let (password, _) = self.target_password(mint)?;
+        let credential = Credential::declared(password.as_ref());
         let look = self.observed.staged(&mint.identity);
         let look = look.ok_or_else(|| NewKeyError::Gone(mint.identity.clone()))?;
-        let staged = staging::take(&look.path, &password, self.hands.certificates)?;
+        let staged = staging::take(&look.path, credential, self.hands.certificates)?;
         let reply = mint.resumed.as_ref().filter(|_| !mint.issuers.is_empty());
         let staged = match reply {
             Some(leaf) => staged.with_reply(leaf, &mint.issuers)?,
@@ -265,8 +283,8 @@ impl Work<'_> {
 }
 
 /// What a PKCS#12 file is protected by if it is made now.
-fn scheme(def: &StoreDef) -> Protection {
-    match def.scheme {
+fn scheme(keystore: &Keystore) -> Protection {
+    match keystore.scheme {
         Pkcs12Scheme::Java8 => Protection::java8(),
         Pkcs12Scheme::Modern => Protection::modern(),
     }

@@ -7,16 +7,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trustmason_keystore::{Digest, Edits, Image, Password, Store, Unlock};
+use trustmason_keystore::{Credential, Digest, Edits, Image, Store};
 use trustmason_plan::change::Change;
 use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::Site;
 use trustmason_plan::work::edits;
-use trustmason_spec::topology::{DeclaredFormat, Place, StoreDef};
+use trustmason_spec::name::{Fqdn, StoreId};
+use trustmason_spec::topology::{Keystore, Reach, StoreKind};
 
 use super::error::{RefusedEdit, StaleError, StoreError, Trouble};
-use super::place::{self, Placed, owner};
 use super::work::Work;
+use super::writer::{self, Placed, owner};
 use super::{StoreOutcome, facts, files, proof, windows};
 use crate::disk::{self, Limit};
 use crate::record::journal::{self, Deed, Fate, Intent, Journal, Piece, Record};
@@ -75,14 +76,13 @@ enum Files {
 }
 
 impl Files {
-    fn of(volumes: Volumes<'_>, def: &StoreDef) -> Result<Self, StoreError> {
-        match &def.place {
-            Place::File(path) | Place::Directory(path) => Ok(Self::Single(volumes.find(path)?.into_path())),
-            Place::Pair { .. } | Place::Windows => {
-                let pair = pair::find(volumes, &def.place)?;
-                pair.map(Self::Pair).ok_or_else(|| StoreError::NotWritable { place: def.id.to_string() })
+    fn of(volumes: Volumes<'_>, kind: &StoreKind) -> Result<Self, StoreError> {
+        Ok(match kind {
+            StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) | StoreKind::PemFolder(path) => {
+                Self::Single(volumes.find(path)?.into_path())
             }
-        }
+            StoreKind::PemPair(pair) => Self::Pair(pair::find(volumes, pair)?),
+        })
     }
 
     /// The file or folder; of a pair the certificate.
@@ -99,7 +99,7 @@ impl Files {
     }
 
     /// What stands there. Nothing does only while the disks of the host are there.
-    fn find(&self, volumes: Volumes<'_>, def: &StoreDef) -> Result<Found, StoreError> {
+    fn find(&self, volumes: Volumes<'_>, host: &Fqdn) -> Result<Found, StoreError> {
         let found = match self {
             Self::Pair(pair) => {
                 let files = pair.read()?;
@@ -112,14 +112,14 @@ impl Files {
             },
         };
         if let Found::Nothing = found {
-            volumes.reach(&def.id.host)?;
+            volumes.reach(host)?;
         }
         Ok(found)
     }
 
     /// The one comparison that decides whether anything may be written.
-    fn expected(&self, volumes: Volumes<'_>, def: &StoreDef, expect: Expect) -> Result<Found, Trouble> {
-        let found = self.find(volumes, def)?;
+    fn expected(&self, volumes: Volumes<'_>, host: &Fqdn, expect: Expect) -> Result<Found, Trouble> {
+        let found = self.find(volumes, host)?;
         let place = || self.shown();
         match (expect, found.digest()) {
             (Expect::Absent, None) => Ok(found),
@@ -161,47 +161,48 @@ fn attempt(
         return Err(StoreError::NotWritable { place: view.id.to_string() }.into());
     };
     let def = work.store(&view.id)?;
-    if Site::of(def).as_ref() != Some(site) {
+    if Site::of(def) != *site {
         return Err(SiteError::Undeclared(format!("the spec does not have {} at {site}", view.id)).into());
     }
-    if let Site::System { place, .. } = site {
-        return windows::attempt(work, journal, view, place, placed, changes, meant);
-    }
-    let volumes = work.sites().volumes();
-    let ground = Files::of(volumes, def)?;
-    let path = ground.path();
-    let password = match &ground {
-        Files::Single(_) => work.password(def)?,
-        Files::Pair(_) => Some(pair::no_password()),
+    let kind = match &def.reach {
+        Reach::System { place, .. } => return windows::attempt(work, journal, view, place, placed, changes, meant),
+        Reach::Direct(files) => &files.kind,
+        Reach::Mirror(_) => return Err(StoreError::NotWritable { place: view.id.to_string() }.into()),
     };
-    let found = ground.expected(volumes, def, expect)?;
+    let (id, host) = (&view.id, &view.id.host);
+    let volumes = work.sites().volumes();
+    let ground = Files::of(volumes, kind)?;
+    let path = ground.path();
+    let password = work.password(kind)?;
+    let credential = Credential::declared(password.as_ref());
+    let found = ground.expected(volumes, host, expect)?;
     let before = found.digest();
-    let store = open(work, def, path, found, password.as_ref())?;
+    let store = open(work, (id, kind), path, found, credential)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (path.display().to_string(), Box::new(cause));
         StoreError::LeftAlone { place, cause }
     };
-    let (edits, image) = edited(work, &store, changes, password.as_ref()).map_err(left_alone)?;
+    let (edits, image) = edited(work, &store, changes, credential).map_err(left_alone)?;
     let files = match &image {
         Image::File(bytes) if bytes == store.bytes() && before.is_some() => return Ok(StoreOutcome::Unchanged),
         Image::File(_) => Vec::new(),
         Image::Directory(files) if files.is_empty() => return Ok(StoreOutcome::Unchanged),
         Image::Directory(image) => match &ground {
-            Files::Single(path) => files::of_folder(volumes, def, path, &store, image)?,
-            Files::Pair(pair) => files::of_pair(volumes, def, pair, &store, image)?,
+            Files::Single(path) => files::of_folder(volumes, (id, kind), path, &store, image)?,
+            Files::Pair(pair) => files::of_pair(volumes, (id, kind), pair, &store, image)?,
         },
     };
     let (after, pieces) = match &image {
         Image::File(bytes) => {
             let after = Digest::of(bytes);
-            (after, vec![Piece { at: sites::written(volumes, def, path)?, before, after: Some(after) }])
+            (after, vec![Piece { at: sites::written(volumes, id, kind, path)?, before, after: Some(after) }])
         }
         Image::Directory(image) => {
             let after = disk::folder_digest(&proof::resulting(store.files(), image));
             (after, files.iter().map(files::File::piece).collect())
         }
     };
-    proof::holds(&store, &edits, &image, password.as_ref(), work.hands.certificates)
+    proof::holds(&store, &edits, &image, credential, work.hands.certificates)
         .map_err(|error| left_alone(error.into()))?;
     let intent = Intent {
         store: view.id.clone(),
@@ -217,32 +218,32 @@ fn attempt(
         journal.note(&Record::Intent(Box::new(intent.clone()))).map(|()| *meant = Some(intent))
     };
     let copy = work.state.backup(&work.run, &view.id);
-    let site = place::Site { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
+    let writer = writer::StoreWriter { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
     match &image {
         Image::File(bytes) => {
             let backup = before.is_some().then_some(copy);
             if let Some(copy) = &backup {
-                let of = sites::written(volumes, def, path)?;
-                site.back_up(path, &of, store.bytes(), copy)?;
+                let of = sites::written(volumes, id, kind, path)?;
+                writer.back_up(path, &of, store.bytes(), copy)?;
             }
             announce(meant)?;
-            let new = place::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
-            let check = || ground.expected(volumes, def, expect).map(|_| ());
-            site.put(path, before.into(), new, backup.as_deref(), check)?;
+            let new = writer::New { bytes, owner: owner(path, before.is_some())?, attributes: None };
+            let check = || ground.expected(volumes, host, expect).map(|_| ());
+            writer.put(path, before.into(), new, backup.as_deref(), check)?;
             Ok(StoreOutcome::Written { backup })
         }
         Image::Directory(_) => {
             let mut backup = None;
             for file in &files {
                 if let Some(bytes) = &file.old {
-                    site.back_up(&file.path, &file.at, bytes, &copy.join(&file.name))?;
+                    writer.back_up(&file.path, &file.at, bytes, &copy.join(&file.name))?;
                     backup = Some(copy.clone());
                 }
             }
             announce(meant)?;
-            ground.expected(volumes, def, expect)?;
-            files::put(&site, &files, backup.as_deref())?;
-            if ground.find(volumes, def)?.digest() != Some(after) {
+            ground.expected(volumes, host, expect)?;
+            files::put(&writer, &files, backup.as_deref())?;
+            if ground.find(volumes, host)?.digest() != Some(after) {
                 return Err(StoreError::OtherFiles { path: path.to_owned() }.into());
             }
             Ok(StoreOutcome::Written { backup })
@@ -252,20 +253,22 @@ fn attempt(
 
 fn open(
     work: &Work<'_>,
-    def: &StoreDef,
+    (id, kind): (&StoreId, &StoreKind),
     path: &Path,
     found: Found,
-    password: Option<&Password>,
+    credential: Credential<'_>,
 ) -> Result<Store, StoreError> {
     let opened = match found {
         Found::Nothing => {
-            return work.blank(def).map_err(|cause| StoreError::Blank { path: path.to_owned(), cause });
+            return Ok(work.blank(id, kind));
         }
-        Found::File(bytes) => {
-            Store::open(bytes, password.map_or(Unlock::Unverified, Unlock::Password), work.hands.certificates)
-        }
-        Found::Folder(files) if def.format == DeclaredFormat::PemPair => pair::open(&files, work.hands.certificates),
-        Found::Folder(files) => Store::open_directory(files, work.hands.certificates),
+        Found::File(bytes) => Store::open(bytes, credential, work.hands.certificates),
+        Found::Folder(files) => match kind {
+            StoreKind::PemPair(_) => pair::open(&files, work.hands.certificates),
+            StoreKind::Keystore(_) | StoreKind::PemFile(_) | StoreKind::PemFolder(_) => {
+                Store::open_directory(files, work.hands.certificates)
+            }
+        },
     };
     opened.map_err(|cause| StoreError::Unopened { path: path.to_owned(), cause })
 }
@@ -274,11 +277,11 @@ fn edited(
     work: &Work<'_>,
     store: &Store,
     changes: &[&Change],
-    password: Option<&Password>,
+    credential: Credential<'_>,
 ) -> Result<(Edits, Image), RefusedEdit> {
     proof::allowed(store, changes)?;
     let edits = edits(changes.iter().copied(), &work.resolved(), &work.identities, work.created_ms())?;
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
-    let image = store.edit(&edits, password, &mut random)?;
+    let image = store.edit(&edits, credential, &mut random)?;
     Ok((edits, image))
 }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::disk::{self, DiskError, Limit};
 use crate::process::{self, Aim, Call, LONGEST, ProcessError};
-use crate::volume::{Place, VolumeError, Volumes};
+use crate::volume::{Located, VolumeError, Volumes};
 use properties::PropertiesError;
 
 /// How long a program may take to print a secret.
@@ -129,7 +129,7 @@ impl Secrets {
 
     /// Those of an estate: its programs run without the environment variables that its other secrets come from.
     pub fn of(topology: &Topology) -> Self {
-        let named = topology.stores.values().filter_map(|def| match &def.password.as_ref()?.from {
+        let named = topology.stores.values().filter_map(|def| match &def.password()?.from {
             SecretSource::Env(name) => Some(name.clone()),
             SecretSource::Literal(_)
             | SecretSource::File(_)
@@ -257,8 +257,8 @@ fn first_line(bytes: &[u8], shown: &str, not_text: impl FnOnce() -> Fault) -> Re
 
 fn property(volumes: Volumes<'_>, path: &HostPath, key: &str) -> Result<Password, Fault> {
     let file = match volumes.find(path)? {
-        Place::Found(file) => file,
-        Place::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
+        Located::Found(file) => file,
+        Located::Absent { path, .. } => return Err(Fault::NoFile(path.display().to_string())),
     };
     let bytes = Zeroizing::new(disk::read(&file, Limit::Properties)?);
     if is_utf16(&bytes) {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Certificate, EditError, Edits, Entry, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry, NewKey,
-    Password, Protection, ReadError, Store, Unlock,
+    Certificate, Credential, EditError, Edits, Entry, EntryId, EntryKind, Format, Image, Interner, KeyMatch, NewEntry,
+    NewKey, Password, Protection, ReadError, Store,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure, StagedKey, StagedLook};
 use trustmason_plan::run_id::RunId;
@@ -22,7 +22,6 @@ use zeroize::Zeroizing;
 use crate::disk::{self, Disk, DiskError, Limit};
 use crate::mint::Minted;
 use crate::state::State;
-use crate::volume::pair;
 
 /// Why a key could not be staged, or a staged one not used.
 #[derive(Debug, thiserror::Error)]
@@ -83,8 +82,8 @@ pub struct Target<'a> {
     pub format: Format,
     /// How its store protects what it holds, if that is a PKCS#12 file: the key is to look like its neighbours.
     pub protection: Option<&'a Protection>,
-    /// The password of its store.
-    pub password: &'a Password,
+    /// What its store is opened with.
+    pub credential: Credential<'a>,
     /// When it was made, milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -100,7 +99,7 @@ pub fn stage(
     target: &Target<'_>,
     minted: &Minted,
 ) -> Result<Staged, StagingError> {
-    let Target { identity, at, format, protection, password, created_ms } = *target;
+    let Target { identity, at, format, protection, credential, created_ms } = *target;
     if !FORMATS.contains(&format) {
         return Err(StagingError::NoKeys { identity: identity.clone(), format });
     }
@@ -117,7 +116,7 @@ pub fn stage(
     let image = protection
         .cloned()
         .map_or_else(|| Store::create(format), Store::create_pkcs12)
-        .edit(&edits, Some(password), &mut random)
+        .edit(&edits, credential, &mut random)
         .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
     let bytes = Zeroizing::new(match image {
         Image::File(bytes) => bytes,
@@ -134,7 +133,7 @@ pub fn stage(
             disk.remove(&older)?;
         }
     }
-    let staged = take(&path, password, &Interner::new())?;
+    let staged = take(&path, credential, &Interner::new())?;
     if staged.certificate.fingerprint() != minted.certificate.fingerprint() {
         return Err(StagingError::Unusable {
             path,
@@ -148,16 +147,15 @@ pub fn stage(
 ///
 /// # Errors
 /// That it is gone, does not open, or is not one key with its certificate.
-pub fn take(path: &Path, password: &Password, certificates: &Interner) -> Result<Staged, StagingError> {
+pub fn take(path: &Path, credential: Credential<'_>, certificates: &Interner) -> Result<Staged, StagingError> {
     let unusable = |cause: String| StagingError::Unusable { path: path.to_owned(), cause };
-    let (store, entry, certificate) =
-        open(path, Unlock::Password(password), certificates).map_err(|failed| failed.into_error(path))?;
-    if !opens(&store, entry, password, certificates) {
+    let (store, entry, certificate) = open(path, credential, certificates).map_err(|failed| failed.into_error(path))?;
+    if !opens(&store, entry, credential, certificates) {
         return Err(unusable("its key does not open with the store's password".to_owned()));
     }
     let key = match store.sealed_key(entry) {
         Some(sealed) => NewKey::Sealed(sealed),
-        None => NewKey::Plain(store.open_key(entry, password).map_err(|error| unusable(error.to_string()))?.pkcs8),
+        None => NewKey::Plain(store.open_key(entry, credential).map_err(|error| unusable(error.to_string()))?.pkcs8),
     };
     let slots = store.entry(entry).map(Entry::certificates).unwrap_or_default();
     let chain: Option<_> = slots.iter().map(|slot| slot.certificate().map(Arc::clone)).collect();
@@ -213,16 +211,15 @@ pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Inte
 }
 
 fn key_at(path: &Path, password: Option<&Password>, certificates: &Interner) -> Result<StagedKey, Failed> {
-    let nothing = pair::no_password();
-    let password = if is_pair(path) { Some(&nothing) } else { password };
-    let with_password = password.and_then(|p| open(path, Unlock::Password(p), certificates).ok().map(|o| (o, p)));
-    let ((store, entry, certificate), opens) = match with_password {
-        Some((opened, password)) => {
-            let opens = opens(&opened.0, opened.1, password, certificates);
+    let known = password.map_or(Credential::Withheld, Credential::Password);
+    let credential = if is_pair(path) { Credential::NotNeeded } else { known };
+    let ((store, entry, certificate), opens) = match open(path, credential, certificates) {
+        Ok(opened) => {
+            let opens = opens(&opened.0, opened.1, credential, certificates);
             (opened, opens)
         }
         // The password has changed since: still to be seen, no longer to be used.
-        None => (open(path, Unlock::Unverified, certificates)?, false),
+        Err(_) => (open(path, Credential::Withheld, certificates)?, false),
     };
     let created = store.entry(entry).and_then(|e| Timestamp::from_millisecond(e.created_ms?).ok());
     // A self-signed certificate begins when it is made.
@@ -249,7 +246,7 @@ impl Failed {
 
 fn open(
     path: &Path,
-    unlock: Unlock<'_>,
+    credential: Credential<'_>,
     certificates: &Interner,
 ) -> Result<(Store, EntryId, Arc<Certificate>), Failed> {
     let bytes = disk::read(path, Limit::Store).map_err(Failed::Disk)?;
@@ -258,7 +255,7 @@ fn open(
         let (certificate, key) = bytes.split_at_checked(key).unwrap_or((&bytes, &[]));
         Store::open_pair(Some(certificate.to_vec()), Some(key.to_vec()), certificates)
     } else {
-        Store::open(bytes, unlock, certificates)
+        Store::open(bytes, credential, certificates)
     };
     let store = store.map_err(Failed::Read)?;
     let found = match store.entries() {
@@ -281,6 +278,6 @@ fn is_pair(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == Format::PemPair.as_str())
 }
 
-fn opens(store: &Store, entry: EntryId, password: &Password, certificates: &Interner) -> bool {
-    certificates.try_key(store, entry, password).is_ok_and(|found| found != KeyMatch::No)
+fn opens(store: &Store, entry: EntryId, credential: Credential<'_>, certificates: &Interner) -> bool {
+    certificates.try_key(store, entry, credential).is_ok_and(|found| found != KeyMatch::No)
 }

@@ -58,7 +58,7 @@ impl<'a> Volumes<'a> {
     ///
     /// # Errors
     /// [`VolumeError`]; that nothing is there is no error.
-    pub fn find(self, path: &HostPath) -> Result<Place, VolumeError> {
+    pub fn find(self, path: &HostPath) -> Result<Located, VolumeError> {
         find(self.disks(&path.host)?, path)
     }
 
@@ -148,7 +148,7 @@ impl VolumeError {
 
 /// Where a host's path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Located {
     /// To this file or folder: the real one, links at its end followed.
     Found(PathBuf),
     /// To nothing.
@@ -160,7 +160,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl Located {
     /// Where it is, or would be.
     pub fn into_path(self) -> PathBuf {
         match self {
@@ -239,15 +239,15 @@ fn start(disks: &Disks, path: &HostPath) -> (PathBuf, Vec<String>) {
     (at, drive.into_iter().chain(path.steps().iter().cloned()).collect())
 }
 
-fn find(disks: &Disks, path: &HostPath) -> Result<Place, VolumeError> {
+fn find(disks: &Disks, path: &HostPath) -> Result<Located, VolumeError> {
     let place = walk(disks, path).map_err(|error| VolumeError::of(&path.host, error))?;
-    if let Place::Absent { .. } = place {
+    if let Located::Absent { .. } = place {
         there(&path.host, disks)?;
     }
     Ok(place)
 }
 
-fn walk(disks: &Disks, path: &HostPath) -> Result<Place, PathError> {
+fn walk(disks: &Disks, path: &HostPath) -> Result<Located, PathError> {
     let (mut at, steps) = start(disks, path);
     check(path, &steps)?;
     let mut steps = steps.iter().peekable();
@@ -258,11 +258,11 @@ fn walk(disks: &Disks, path: &HostPath) -> Result<Place, PathError> {
                 let parent = is_folder(&at)? && steps.peek().is_none();
                 at.push(name);
                 at.extend(steps);
-                return Ok(Place::Absent { path: at, parent });
+                return Ok(Located::Absent { path: at, parent });
             }
         }
     }
-    real(at).map(Place::Found)
+    real(at).map(Located::Found)
 }
 
 /// Refuses steps that lead elsewhere than their names say.

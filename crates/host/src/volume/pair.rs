@@ -1,13 +1,13 @@
-//! A certificate and its private key in two files of a host (`Place::Pair`), with what goes along with them: the very first
+//! A certificate and its private key in two files of a host ([`PemPair`]), with what goes along with them: the very first
 //! certificate, which is kept once and never written over, and files that hold the certificate as well.
 
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Digest, Interner, Password, ReadError, Store};
-use trustmason_spec::topology::{HostPath, Place as Spot};
+use trustmason_keystore::{Digest, Interner, ReadError, Store};
+use trustmason_spec::topology::{HostPath, PemPair};
 
 use crate::disk::{self, DiskError, Limit};
-use crate::volume::{Place, VolumeError, Volumes};
+use crate::volume::{Located, VolumeError, Volumes};
 
 /// The part that is the certificate, as the keystore crate names it.
 pub(crate) const CERTIFICATE: &str = "certificate";
@@ -44,9 +44,9 @@ pub enum PairError {
     },
 }
 
-/// Finds a pair; `None` where the store is no pair.
-pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, PairError> {
-    let Spot::Pair { certificate, key, previous, copies } = spot else { return Ok(None) };
+/// Finds a pair.
+pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairError> {
+    let PemPair { certificate, key, previous, copies } = pair;
     let (certificate, has_folder) = located(volumes, certificate)?;
     let (key, has_key_folder) = located(volumes, key)?;
     if certificate == key {
@@ -54,8 +54,8 @@ pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, Pa
     }
     let previous = previous.as_ref().map(|path| volumes.find(path)).transpose()?;
     let previous = match previous {
-        Some(Place::Absent { path, parent: true }) => Some(path),
-        Some(Place::Found(_) | Place::Absent { .. }) | None => None,
+        Some(Located::Absent { path, parent: true }) => Some(path),
+        Some(Located::Found(_) | Located::Absent { .. }) | None => None,
     };
     let mut found = Vec::new();
     for copy in copies {
@@ -65,13 +65,13 @@ pub(crate) fn find(volumes: Volumes<'_>, spot: &Spot) -> Result<Option<Pair>, Pa
             found.push(path);
         }
     }
-    Ok(Some(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found }))
+    Ok(Pair { certificate, key, folders: has_folder && has_key_folder, previous, copies: found })
 }
 
 fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), VolumeError> {
     Ok(match volumes.find(path)? {
-        Place::Found(path) => (path, true),
-        Place::Absent { path, parent } => (path, parent),
+        Located::Found(path) => (path, true),
+        Located::Absent { path, parent } => (path, parent),
     })
 }
 
@@ -108,9 +108,4 @@ pub(crate) fn part<'a>(files: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a
 pub(crate) fn open(files: &[(String, Vec<u8>)], certificates: &Interner) -> Result<Store, ReadError> {
     let half = |name: &str| part(files, name).map(<[u8]>::to_vec);
     Store::open_pair(half(CERTIFICATE), half(KEY), certificates)
-}
-
-/// What a key in the clear is opened with.
-pub(crate) fn no_password() -> Password {
-    Password::new(String::new())
 }

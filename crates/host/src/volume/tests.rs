@@ -27,16 +27,16 @@ pub(crate) fn path(host: &str, shown: &str) -> HostPath {
     HostPath::parse(&Fqdn::parse(host).unwrap(), shown).unwrap()
 }
 
-fn resolve(root: &Path, shown: &str) -> Result<Place, VolumeError> {
+fn resolve(root: &Path, shown: &str) -> Result<Located, VolumeError> {
     follow(root, &path(HOST, shown))
 }
 
-fn follow(root: &Path, path: &HostPath) -> Result<Place, VolumeError> {
+fn follow(root: &Path, path: &HostPath) -> Result<Located, VolumeError> {
     Volumes::among(&hosts(&[(HOST, root)])).find(path)
 }
 
 /// What a path with these names leads to, none of which was looked at when it was made.
-fn below(root: &Path, folder: &str, names: &[&str]) -> Result<Place, VolumeError> {
+fn below(root: &Path, folder: &str, names: &[&str]) -> Result<Located, VolumeError> {
     follow(root, &names.iter().fold(path(HOST, folder), |at, name| at.child(name)))
 }
 
@@ -47,7 +47,7 @@ fn blanks_and_unicode_resolve_whatever_their_case() {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("CaCerts"), b"x").unwrap();
     let found = resolve(dir.path(), r"C:\program files (X86)\über DIR\cacerts").unwrap();
-    assert_eq!(found, Place::Found(folder.join("CaCerts")));
+    assert_eq!(found, Located::Found(folder.join("CaCerts")));
 }
 
 #[test]
@@ -60,8 +60,8 @@ fn a_path_is_looked_for_on_the_disks_of_its_own_host() {
     fs::write(other.join("unrelated"), b"x").unwrap();
     let hosts = hosts(&[("a.acme.example", &one), ("b.acme.example", &other)]);
     let volumes = Volumes::among(&hosts);
-    assert_eq!(volumes.find(&path("a.acme.example", r"C:\store")).unwrap(), Place::Found(one.join("C/store")));
-    let absent = Place::Absent { path: other.join("C/store"), parent: false };
+    assert_eq!(volumes.find(&path("a.acme.example", r"C:\store")).unwrap(), Located::Found(one.join("C/store")));
+    let absent = Located::Absent { path: other.join("C/store"), parent: false };
     assert_eq!(volumes.find(&path("b.acme.example", r"C:\store")).unwrap(), absent);
     let unknown = volumes.find(&path("c.acme.example", r"C:\store"));
     assert!(matches!(unknown, Err(VolumeError::Unreachable { .. })), "{unknown:?}");
@@ -82,7 +82,7 @@ fn on_disks_that_are_away_nothing_is_absent() {
         assert!(cause.to_string().contains(if made { "is empty" } else { "does not exist" }), "{cause}");
     }
     fs::write(root.join("other"), b"x").unwrap();
-    assert_eq!(resolve(&root, r"C:\store").unwrap(), Place::Absent { path: root.join("C/store"), parent: false });
+    assert_eq!(resolve(&root, r"C:\store").unwrap(), Located::Absent { path: root.join("C/store"), parent: false });
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn the_exact_name_wins_over_its_twin() {
     fs::write(dir.path().join("C/cacerts"), b"a").unwrap();
     fs::write(dir.path().join("C/CACERTS"), b"b").unwrap();
     let found = resolve(dir.path(), r"C:\CACERTS").unwrap();
-    assert_eq!(found, Place::Found(dir.path().join("C/CACERTS")));
+    assert_eq!(found, Located::Found(dir.path().join("C/CACERTS")));
 }
 
 #[cfg(unix)]
@@ -124,7 +124,7 @@ fn a_unix_path_is_exact() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("CACERTS"), b"b").unwrap();
     let found = resolve(dir.path(), "/cacerts").unwrap();
-    assert_eq!(found, Place::Absent { path: dir.path().join("cacerts"), parent: true });
+    assert_eq!(found, Located::Absent { path: dir.path().join("cacerts"), parent: true });
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn absence_says_whether_the_folder_is_there_and_makes_nothing() {
     let conf = dir.path().join("C").join("Conf");
     fs::create_dir_all(&conf).unwrap();
     let near = resolve(dir.path(), r"C:\conf\store").unwrap();
-    assert_eq!(near, Place::Absent { path: conf.join("store"), parent: true });
+    assert_eq!(near, Located::Absent { path: conf.join("store"), parent: true });
     let far = resolve(dir.path(), r"C:\conf\security\store").unwrap();
-    assert_eq!(far, Place::Absent { path: conf.join("security").join("store"), parent: false });
+    assert_eq!(far, Located::Absent { path: conf.join("security").join("store"), parent: false });
     assert_eq!(fs::read_dir(conf).unwrap().count(), 0);
 }
 
@@ -164,7 +164,7 @@ fn a_drive_of_this_machine_is_not_below_the_root() {
     let own = Access::Root(Disks { root: dir.path().to_owned(), drives: Drives::Own });
     hosts.get_mut(&Fqdn::parse(HOST).unwrap()).unwrap().access = own;
     let volumes = Volumes::among(&hosts);
-    assert_eq!(volumes.find(&path(HOST, shown.to_str().unwrap())).unwrap(), Place::Found(shown));
+    assert_eq!(volumes.find(&path(HOST, shown.to_str().unwrap())).unwrap(), Located::Found(shown));
     for step in ["x:y", "Store:stream", r"a\b", "C:"] {
         let error = below(dir.path(), r"C:\conf", &[step]).unwrap_err();
         assert!(matches!(error, VolumeError::Refused(PathError::Step { .. })), "{error}");
@@ -207,7 +207,7 @@ fn links_are_followed_to_the_real_file() {
     fs::write(root.join("real/store"), b"x").unwrap();
     symlink("real/store", root.join("link")).unwrap();
     symlink("gone", root.join("dangling")).unwrap();
-    assert_eq!(resolve(&root, "/link").unwrap(), Place::Found(root.join("real/store")));
+    assert_eq!(resolve(&root, "/link").unwrap(), Located::Found(root.join("real/store")));
     let dangling = resolve(&root, "/dangling");
     assert!(matches!(dangling, Err(VolumeError::Refused(PathError::Dangling { .. }))), "{dangling:?}");
 }

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use trustmason_keystore::{Digest, EntryKind, Fingerprint, Interner};
+use trustmason_keystore::{Credential, Digest, EntryKind, Fingerprint, Interner};
 use trustmason_plan::ledger::{Confirmation, ConfirmationKind, HandOff};
 use trustmason_plan::observed::{Observed, StoreFacts, StoreLook};
 use trustmason_plan::outline::{Manual, Plan};
 use trustmason_plan::pack::Resolved;
 use trustmason_plan::target::{Called, HandOffTarget};
-use trustmason_spec::topology::{Topology, Write};
+use trustmason_spec::topology::{StoreDef, Topology, Write};
 
 use crate::disk::{Disk, DiskError, Limit};
-use crate::look::{Keys, OpenError, Opening, open};
+use crate::look::{Keys, OpenError, open};
 use crate::record::audit::{Entry, Event};
 use crate::record::ledger::Loaded;
 use crate::run::packs;
@@ -158,9 +158,7 @@ pub fn confirm(
         (None, Some(_)) => return Err(ConfirmError::NoPack { target }),
         (None, None) => {
             let by_hand = match claim.target {
-                HandOffTarget::Store(id) => {
-                    claim.topology.stores.get(id).is_some_and(|def| def.write == Write::HandOff)
-                }
+                HandOffTarget::Store(id) => claim.topology.stores.get(id).is_some_and(StoreDef::is_hand_off),
                 HandOffTarget::Identity(id) => {
                     claim.topology.identities.get(id).is_some_and(|def| def.write == Write::HandOff)
                 }
@@ -278,9 +276,9 @@ fn observed(
     certificates: &Interner,
 ) -> Result<Confirmation, ConfirmError> {
     let def = claim.target.store().and_then(|store| claim.topology.stores.get(store));
-    let secret = def.and_then(|def| def.password.as_ref());
+    let secret = def.and_then(StoreDef::password);
     let password = secret.map(|secret| secrets.get(secret)).transpose()?;
-    let facts = open(export, Limit::Export, Opening::Required(password.as_ref()), Keys::None, certificates)
+    let facts = open(export, Limit::Export, Credential::declared(password.as_ref()), Keys::None, certificates)
         .map_err(|error| error.tried(secret, password.as_ref()))?;
     let holds = listing(&facts).map_err(|why| ConfirmError::Unclear { path: export.to_owned(), why })?;
     Ok(Confirmation {

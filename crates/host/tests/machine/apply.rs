@@ -12,7 +12,7 @@ use trustmason_keystore::{EntryKey, Format};
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Source};
+use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, KeystoreFormat, Source};
 
 use crate::world::*;
 
@@ -228,7 +228,7 @@ fn two_stores_that_need_each_others_new_certificate_both_get_it() {
     host.fqdn = fqdn("cvp2.acme.example");
     host.access = Access::Root(Disks::below(root.join("hosts/cvp2.acme.example")));
     world.topology.hosts.insert(host.fqdn.clone(), host);
-    let def = store_def("cvp2.acme.example/keystore", r"D:\keystore", DeclaredFormat::Jks, Some(CANARY));
+    let def = keystore_def("cvp2.acme.example/keystore", r"D:\keystore", KeystoreFormat::Jks, CANARY);
     let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Alias("wsm_certificate".into()) });
     world.topology.stores.insert(def.id.clone(), def);
     let identity = identity_def("cvp2.acme.example", "wsm", source, trustmason_spec::topology::Write::Direct);
@@ -251,7 +251,7 @@ fn a_store_that_may_be_made_is_made_where_its_folder_is() {
     let mut world = World::settled_identity();
     fs::remove_file(world.cacerts()).unwrap();
     assert!(world.plan().changes.is_empty(), "never unasked");
-    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
+    let_be_made(&mut world.topology, CACERTS);
     let outcomes = world.apply(&Disk::new()).unwrap();
     assert!(matches!(outcomes.stores[&store_id(CACERTS)], StoreOutcome::Written { backup: None }));
     assert_eq!(entries(&world.cacerts(), "changeit").len(), 1);
@@ -264,7 +264,7 @@ fn a_store_that_may_be_made_is_made_where_its_folder_is() {
     // Somebody else made it in the meantime.
     let other = World::settled_identity();
     let (bytes, mut other) = (fs::read(other.cacerts()).unwrap(), other);
-    other.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
+    let_be_made(&mut other.topology, CACERTS);
     fs::remove_file(other.cacerts()).unwrap();
     let (ledger, observed) = other.look();
     let plan = trustmason_plan::plan(&other.topology, &observed, &other.options, now());
@@ -285,8 +285,7 @@ fn a_folder_of_pem_files_is_written_file_by_file() {
     fs::write(folder.join("gone.pem"), pem(&stale.certificate)).unwrap();
     world.topology.retired.insert(fqdn("gone.acme.example"));
     let id = "ads.acme.example/trust";
-    let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
-    def.write = trustmason_spec::topology::Write::Direct;
+    let def = folder_def(id, r"C:\trust");
     world.topology.stores.insert(def.id.clone(), def);
     world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
     let outcomes = world.apply(&Disk::new()).unwrap();

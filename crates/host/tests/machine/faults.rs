@@ -14,8 +14,6 @@ use trustmason_host::volume::{self, Volumes};
 use trustmason_keystore::{Digest, EntryKey, Format};
 use trustmason_plan::ledger::PlacedKey;
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::Place;
-use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::extent::steps;
 use crate::world::*;
@@ -29,11 +27,9 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Digest>> {
         // A run that was cut off before its beginning was on the disk meant nothing yet.
         for record in journal::read(&world.state(), &run).unwrap_or_default() {
             if let Record::Intent(intent) = record {
-                let (Place::File(path) | Place::Directory(path)) = &world.topology.stores[&intent.store].place else {
-                    panic!("a store of another kind");
-                };
+                let path = world.topology.stores[&intent.store].path().unwrap();
                 let found = Volumes::of(&world.topology).find(path).unwrap();
-                let (volume::Place::Found(path) | volume::Place::Absent { path, .. }) = found;
+                let (volume::Located::Found(path) | volume::Located::Absent { path, .. }) = found;
                 all.entry(path).or_default().extend(intent.after);
             }
         }
@@ -161,8 +157,7 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
         template.topology.retired.insert(fqdn(&host));
         fs::write(folder(&template).join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
     }
-    let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
-    def.write = Write::Direct;
+    let def = folder_def(id, r"C:\trust");
     template.topology.stores.insert(def.id.clone(), def);
     template.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
     for step in steps(0) {

@@ -11,7 +11,7 @@ use trustmason_host::fault::Meddler;
 use trustmason_host::run::{ChangeOutcome, Event, Hands, Outcomes, PackOutcome, SkipReason, StoreOutcome};
 use trustmason_host::secret::Secrets;
 use trustmason_keystore::{Format, Interner};
-use trustmason_spec::topology::DeclaredFormat;
+use trustmason_spec::topology::KeystoreFormat;
 
 use crate::world::*;
 
@@ -34,7 +34,7 @@ fn wide() -> World {
     let mut world = World::new(Format::Jks);
     for number in 0..20 {
         let id = format!("ads.acme.example/store{number}");
-        let def = store_def(&id, &format!(r"C:\store{number}"), DeclaredFormat::Jks, Some("changeit"));
+        let def = keystore_def(&id, &format!(r"C:\store{number}"), KeystoreFormat::Jks, "changeit");
         let file = world.root().join(format!("hosts/ads.acme.example/c/store{number}"));
         fs::write(file, keystore(Format::Jks, "changeit", vec![trusted("kept", &world.iis)])).unwrap();
         world.topology.stores.insert(def.id.clone(), def);

@@ -79,7 +79,7 @@ fn a_store_written_after_the_exchange_is_left_to_its_writer_and_said() {
 fn a_store_made_meanwhile_is_left_alone() {
     let mut world = World::settled_identity();
     fs::remove_file(world.cacerts()).unwrap();
-    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
+    let_be_made(&mut world.topology, CACERTS);
     let theirs = foreign(&world);
     let bytes = theirs.clone();
     let gate = Meddler::new(once(Step::Rename, &world.cacerts(), move |path| fs::write(path, &bytes).unwrap()));

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use trustmason_host::disk::Disk;
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
-use trustmason_keystore::{Fingerprint, Interner, KeyMatch, Password, Store};
+use trustmason_keystore::{Credential, Fingerprint, Interner, KeyMatch, Store};
 use trustmason_plan::finding::Kind;
-use trustmason_spec::topology::{Access, DeclaredFormat, Disks, KeyAt, KeyPlace, Place, Rotation, Source, Write};
+use trustmason_spec::topology::{Access, Disks, KeyAt, KeyPlace, PemPair, Rotation, Source, StoreKind, Write};
 
 use crate::extent::steps;
 use crate::world::*;
@@ -37,14 +37,13 @@ fn gateway() -> World {
         fs::set_permissions(ssl(&world).join("keys/host.key"), fs::Permissions::from_mode(0o600)).unwrap();
     }
     let path = |shown: &str| host_path("pga.acme.example", shown);
-    let mut def = store_def(ID, r"C:\icm", DeclaredFormat::PemPair, None);
-    def.place = Place::Pair {
+    let pair = PemPair {
         certificate: path(r"C:\icm\ssl\certs\host.pem"),
         key: path(r"C:\icm\ssl\keys\host.key"),
         previous: Some(path(r"C:\icm\ssl\certs\selfhost.pem")),
         copies: vec![path(r"C:\icm\ssl\rsa\host.pem"), path(r"C:\icm\ssl\ecdsa\host.pem")],
     };
-    def.write = Write::Direct;
+    let def = store_def(ID, direct(StoreKind::PemPair(pair)));
     let source = Source::KeyEntry(KeyPlace { store: def.id.clone(), at: KeyAt::Only });
     let mut identity = identity_def("pga.acme.example", "host", source, Write::Direct);
     identity.rotation = Rotation::Immediate;
@@ -67,7 +66,7 @@ fn halves(world: &World) -> Halves {
     let read = |name: &str| Some(fs::read(ssl(world).join(name)).unwrap());
     let store = Store::open_pair(read("certs/host.pem"), read("keys/host.key"), &Interner::new()).unwrap();
     let entry = &store.entries()[0];
-    let key = store.open_key(entry.id, &Password::new("")).unwrap();
+    let key = store.open_key(entry.id, Credential::NotNeeded).unwrap();
     Halves { leaf: entry.certificates()[0].fingerprint(), fit: key.matches_certificate }
 }
 

@@ -10,7 +10,6 @@ use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::run::StoreOutcome;
 use trustmason_keystore::{Format, Interner};
-use trustmason_spec::topology::DeclaredFormat;
 
 use crate::world::*;
 
@@ -70,8 +69,7 @@ fn empty() -> World {
     let mut world = World::new(Format::Jks);
     fs::write(world.cacerts(), keystore(Format::Jks, "changeit", Vec::new())).unwrap();
     fs::create_dir(world.folder()).unwrap();
-    let mut def = store_def("ads.acme.example/trust", r"C:\trust", DeclaredFormat::PemDir, None);
-    def.write = trustmason_spec::topology::Write::Direct;
+    let def = folder_def("ads.acme.example/trust", r"C:\trust");
     world.topology.edges.push(edge("ads.acme.example/trust", "ads.acme.example/iis", Some("ads.pem")));
     world.topology.edges.push(edge("ads.acme.example/trust", "cvp1.acme.example/wsm", Some("cvp.pem")));
     world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));

@@ -63,7 +63,7 @@ fn a_program_does_not_see_what_other_stores_secrets_are() {
     let set = |world: &mut World, id: &str, from: SecretSource| {
         let mut secret = secret("");
         secret.from = from;
-        world.topology.stores.get_mut(&store_id(id)).unwrap().password = Some(secret.clone());
+        keystore_of(&mut world.topology, id).password = Some(secret.clone());
         secret
     };
     // A variable that whoever runs tests has set stands for one with a secret.
@@ -81,8 +81,7 @@ fn a_wrong_password_is_named_by_its_secret_only() {
     let mut world = World::new(Format::Jks);
     let file = world.root().join("pw");
     fs::write(&file, format!("{CANARY}-wrong\n")).unwrap();
-    let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
-    def.password.as_mut().unwrap().from = SecretSource::File(file.clone());
+    keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::File(file.clone());
     let before = fs::read(world.keystore()).unwrap();
     let (_, observed) = world.look();
     let text = format!("{observed:?}");

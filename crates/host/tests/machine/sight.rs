@@ -3,11 +3,11 @@
 use std::fs;
 
 use trustmason_host::disk::{Disk, Limit};
-use trustmason_host::look::{Keys, OpenFault, Opening, open};
+use trustmason_host::look::{Keys, OpenFault, open};
 use trustmason_host::run::StoreOutcome;
 use trustmason_host::state::lock::Lock;
 use trustmason_host::word::ack::{Word, ack};
-use trustmason_keystore::{Certificate, Class, Format, Interner, Password};
+use trustmason_keystore::{Certificate, Class, Credential, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
 use trustmason_spec::topology::{SecretSource, Subject};
@@ -257,12 +257,12 @@ fn one_file_is_opened_for_a_listing() {
     let world = World::new(Format::Jks);
     let certificates = Interner::new();
     let password = Password::new(CANARY);
-    let with = Opening::Required(Some(&password));
+    let with = Credential::Password(&password);
     let facts = open(&world.keystore(), Limit::Store, with, Keys::All, &certificates).unwrap();
     assert_eq!(facts.keys.len(), 2);
-    let unverified = open(&world.keystore(), Limit::Store, Opening::Unverified, Keys::All, &certificates).unwrap();
+    let unverified = open(&world.keystore(), Limit::Store, Credential::Withheld, Keys::All, &certificates).unwrap();
     assert!(unverified.keys.is_empty() && unverified.remarks.contains(&trustmason_keystore::Remark::Unverified));
-    let none = open(&world.keystore(), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap_err();
+    let none = open(&world.keystore(), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap_err();
     assert!(matches!(none.cause, OpenFault::NoPassword));
     let wrong = open(&world.cacerts(), Limit::Store, with, Keys::None, &certificates).unwrap_err();
     assert!(matches!(&wrong.cause, OpenFault::Read(read) if read.class == Class::WrongPassword), "{wrong}");
@@ -271,7 +271,7 @@ fn one_file_is_opened_for_a_listing() {
         open(&world.root().join("nowhere"), Limit::Store, with, Keys::None, &certificates).unwrap_err().to_string();
     assert!(absent.contains("nowhere"), "{absent}");
     let folder =
-        open(&world.root().join("certs"), Limit::Store, Opening::Required(None), Keys::None, &certificates).unwrap();
+        open(&world.root().join("certs"), Limit::Store, Credential::NotNeeded, Keys::None, &certificates).unwrap();
     assert_eq!((folder.format, folder.entries.len()), (Format::PemDirectory, 1));
 }
 
@@ -306,8 +306,7 @@ fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
         [(format!("{CANARY} \r\n"), Some("ends with a blank")), ("kanarienvogel-8\n".to_owned(), None)]
     {
         fs::write(&file, content).unwrap();
-        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
-        def.password.as_mut().unwrap().from = SecretSource::File(file.clone());
+        keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::File(file.clone());
         let (class, message) = failure(&world, KEYSTORE);
         assert_eq!(class, FailureClass::WrongPassword);
         let wanted = format!("the secret `keystore-pw` from the file {}", file.display());
@@ -329,8 +328,7 @@ fn a_declared_empty_password_is_one_like_any_other() {
         let (class, message) = failure(&world, KEYSTORE);
         assert_eq!(class, FailureClass::WrongPassword, "{message}");
         let empty = Password::new("");
-        let def = world.topology.stores.get_mut(&store_id(KEYSTORE)).unwrap();
-        def.password.as_mut().unwrap().from = SecretSource::Literal(empty);
+        keystore_of(&mut world.topology, KEYSTORE).password.as_mut().unwrap().from = SecretSource::Literal(empty);
         let (_, observed) = world.look();
         let Some(StoreLook::Readable(facts)) = observed.stores.get(&store_id(KEYSTORE)) else { panic!("{format}") };
         assert!(facts.keys.values().all(|look| *look == KeyLook::Opens), "{:?}", facts.keys);

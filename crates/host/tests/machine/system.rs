@@ -8,11 +8,13 @@ use trustmason_host::fault::{Fault, Faulty};
 use trustmason_host::live::{LiveError, SystemStores};
 use trustmason_host::rollback::RollbackError;
 use trustmason_host::run::StoreOutcome;
-use trustmason_keystore::{Certificate, Fingerprint, Interner, Store, Unlock, serialised_element, serialised_store};
+use trustmason_keystore::{
+    Certificate, Credential, Fingerprint, Interner, Store, serialised_element, serialised_store,
+};
 use trustmason_plan::change::Deed;
 use trustmason_plan::finding::Kind;
 use trustmason_plan::outline::Plan;
-use trustmason_spec::topology::{Access, AnchorDef, DeclaredFormat, Disks, Place, Subject, Write};
+use trustmason_spec::topology::{Access, AnchorDef, Disks, Ownership, Reach, Subject};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 use crate::world::*;
@@ -35,7 +37,7 @@ struct Memory {
 }
 
 fn print(element: &[u8]) -> Fingerprint {
-    let store = Store::open(serialised_store([element]), Unlock::Unverified, &Interner::new()).unwrap();
+    let store = Store::open(serialised_store([element]), Credential::Withheld, &Interner::new()).unwrap();
     store.entries()[0].certificates()[0].fingerprint()
 }
 
@@ -112,10 +114,8 @@ struct Machine {
 
 fn declare(world: &mut World, host: &str, chain: &Chain) {
     let id = format!("{host}/windows-root");
-    let mut def = store_def(&id, "/unused", DeclaredFormat::Windows, None);
-    def.place = Place::Windows;
-    def.system = Some(SystemPlace::machine());
-    def.vendor_entries = true;
+    let mut def = store_def(&id, Reach::System { place: SystemPlace::machine(), by_hand: false });
+    def.ownership = Ownership::Vendor;
     world.topology.stores.clear();
     world.topology.identities.clear();
     world.topology.edges.clear();
@@ -269,7 +269,7 @@ fn a_store_of_another_machine_is_blocked_with_a_way_out() {
         Access::Root(Disks::below(machine.world.root().join("hosts/ads.acme.example")));
     let why = blocked(&machine.plan());
     assert!(why.contains("another machine") && why.contains(".reg"), "{why}");
-    machine.def().write = Write::HandOff;
+    machine.def().reach = Reach::System { place: SystemPlace::machine(), by_hand: true };
     let plan = machine.plan();
     assert_eq!(plan.summary.unobserved, 2, "{:?}", plan.summary);
 }
@@ -305,7 +305,8 @@ fn a_system_that_is_no_windows_says_so() {
 fn a_service_without_a_store_is_not_an_empty_one() {
     let mut machine = Machine::new();
     let location = Location::Service("tomcta".to_owned());
-    machine.def().system = Some(SystemPlace { location, ..SystemPlace::machine() });
+    let place = SystemPlace { location, ..SystemPlace::machine() };
+    machine.def().reach = Reach::System { place, by_hand: false };
     let why = blocked(&machine.plan());
     assert!(why.contains("`tomcta`") && why.contains("sc query"), "{why}");
 }

@@ -14,7 +14,6 @@ use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{Format, Interner};
 use trustmason_plan::ledger::{PlacedKey, Predecessor};
 use trustmason_plan::run_id::RunId;
-use trustmason_spec::topology::{DeclaredFormat, Write};
 
 use crate::extent::steps;
 use crate::needs::{self, Need};
@@ -48,8 +47,7 @@ impl World {
             world.topology.retired.insert(fqdn(&host));
             fs::write(world.folder().join(format!("{name}.pem")), pem(&make(&host, &[&host]).certificate)).unwrap();
         }
-        let mut def = store_def(id, r"C:\trust", DeclaredFormat::PemDir, None);
-        def.write = Write::Direct;
+        let def = folder_def(id, r"C:\trust");
         world.topology.stores.insert(def.id.clone(), def);
         world.topology.edges.push(edge(id, "ads.acme.example/iis", Some("ads.pem")));
         world
@@ -255,7 +253,7 @@ fn a_folder_s_rollback_cut_off_at_any_step_is_begun_again() {
 fn a_store_that_was_made_is_removed() {
     let mut world = World::settled_identity();
     fs::remove_file(world.cacerts()).unwrap();
-    world.topology.stores.get_mut(&store_id(CACERTS)).unwrap().create = true;
+    let_be_made(&mut world.topology, CACERTS);
     let before = hosts(&world);
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
     assert!(world.cacerts().exists());

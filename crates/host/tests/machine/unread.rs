@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use trustmason_keystore::{Certificate, Format};
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::outline::{EdgeVerdict, Plan};
-use trustmason_spec::topology::Write;
 
 use crate::world::*;
 
@@ -55,10 +54,11 @@ struct Folder {
 }
 
 /// The folder that only people fill, and one that is written here.
-fn folder(write: Write) -> (Folder, Certificate) {
+fn folder(by_hand: bool) -> (Folder, Certificate) {
     let wsm = rsa("cvp1.acme.example");
     let mut world = World::with(Format::Jks, &wsm);
-    world.topology.stores.get_mut(&store_id(TRUST)).unwrap().write = write;
+    let def = if by_hand { mirror_def } else { folder_def }(TRUST, "/tomcat-trust");
+    world.topology.stores.insert(def.id.clone(), def);
     let path = world.root().join("hosts/fin1.acme.example/tomcat-trust");
     fs::create_dir(&path).unwrap();
     // Somebody exported the folder and all that is in it: without a second certificate it would be an empty one.
@@ -79,15 +79,15 @@ fn brings_in(plan: &Plan) -> bool {
 
 #[test]
 fn a_damaged_file_of_a_folder_is_unreadable_and_its_certificate_is_not_missing() {
-    for write in [Write::HandOff, Write::Direct] {
-        let (Folder { world, path }, wsm) = folder(write);
-        assert!(brings_in(&world.plan()), "{write:?}: it is not there at all");
+    for by_hand in [true, false] {
+        let (Folder { world, path }, wsm) = folder(by_hand);
+        assert!(brings_in(&world.plan()), "by hand: {by_hand}: it is not there at all");
         for (what, bytes) in damages(&wsm) {
             for name in NAMES {
                 let at = path.join(name);
                 fs::write(&at, &bytes).unwrap();
                 let plan = world.plan();
-                assert!(!brings_in(&plan), "{write:?}, {what}, {name}: {:#?}", plan.findings);
+                assert!(!brings_in(&plan), "by hand: {by_hand}, {what}, {name}: {:#?}", plan.findings);
                 assert!(matches!(verdict(&plan), EdgeVerdict::Blocked(_)), "{what}: {:?}", verdict(&plan));
                 let said: Vec<_> = plan.findings.iter().filter(|f| f.kind == Kind::Unreadable).collect();
                 assert_eq!(said.len(), 1, "{what}, {name}: {said:#?}");
@@ -100,13 +100,13 @@ fn a_damaged_file_of_a_folder_is_unreadable_and_its_certificate_is_not_missing()
 
 #[test]
 fn what_is_found_beside_a_damaged_file_is_held() {
-    for write in [Write::HandOff, Write::Direct] {
-        let (Folder { world, path }, wsm) = folder(write);
+    for by_hand in [true, false] {
+        let (Folder { world, path }, wsm) = folder(by_hand);
         fs::write(path.join("good.pem"), pem(&wsm)).unwrap();
         for (what, bytes) in damages(&wsm) {
             fs::write(path.join(NAMES[0]), &bytes).unwrap();
             let plan = world.plan();
-            assert!(matches!(verdict(&plan), EdgeVerdict::Held), "{write:?}, {what}: {:?}", verdict(&plan));
+            assert!(matches!(verdict(&plan), EdgeVerdict::Held), "by hand: {by_hand}, {what}: {:?}", verdict(&plan));
             assert!(plan.findings.iter().any(|f| f.kind == Kind::Unreadable && f.message.contains(NAMES[0])), "{what}");
         }
     }
@@ -114,7 +114,7 @@ fn what_is_found_beside_a_damaged_file_is_held() {
 
 #[test]
 fn what_is_surely_no_certificate_hides_none() {
-    let (Folder { world, path }, wsm) = folder(Write::HandOff);
+    let (Folder { world, path }, wsm) = folder(true);
     let pair = rsa("cvp1.acme.example");
     let key = pair.pkcs8.clone();
     let request = b"-----BEGIN NEW CERTIFICATE REQUEST-----\nMIIB\n-----END NEW CERTIFICATE REQUEST-----\n".to_vec();

@@ -20,8 +20,8 @@ use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
 use trustmason_keystore::{
-    Alias, Certificate, Digest, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password,
-    Store, Unlock,
+    Alias, Certificate, Credential, Digest, Edits, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey,
+    Password, Store,
 };
 use trustmason_plan::observed::Observed;
 use trustmason_plan::outline::{Options, Plan};
@@ -30,9 +30,9 @@ use trustmason_plan::wire::Document;
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::survey::Survey;
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
-    KeyPlace, Place, Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject,
-    Topology, Write,
+    Access, Anchor, Constraints, Disks, Edge, Exported, Files, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
+    SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
 
 /// Who begins the runs of this world.
@@ -132,7 +132,7 @@ pub fn key(alias: &str, pair: &Pair) -> NewEntry {
 pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let edits = Edits { add, ..Edits::default() };
-    match Store::create(format).edit(&edits, Some(&Password::new(password)), &mut random).unwrap() {
+    match Store::create(format).edit(&edits, &Password::new(password), &mut random).unwrap() {
         Image::File(bytes) => bytes,
         Image::Directory(_) => panic!("a file"),
     }
@@ -141,7 +141,7 @@ pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
 /// What a store holds: alias, kind, fingerprint of the first certificate.
 pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option<Fingerprint>)> {
     let bytes = fs::read(path).unwrap();
-    let store = Store::open(bytes, Unlock::Password(&Password::new(password)), &Interner::new()).unwrap();
+    let store = Store::open(bytes, Credential::Password(&Password::new(password)), &Interner::new()).unwrap();
     for entry in store.entries() {
         if let EntryKind::PrivateKey { .. } = entry.kind {
             store.open_key(entry.id, &Password::new(password)).unwrap();
@@ -192,19 +192,50 @@ pub fn secret(password: &str) -> SecretRef {
     SecretRef { name: "keystore-pw".into(), profile: None, from: SecretSource::Literal(Password::new(password)) }
 }
 
-pub fn store_def(id: &str, shown: &str, format: DeclaredFormat, password: Option<&str>) -> StoreDef {
+/// Files that trustmason writes and never makes.
+pub fn direct(kind: StoreKind) -> Reach {
+    Reach::Direct(Files { kind, create: false })
+}
+
+/// A keystore that trustmason writes.
+pub fn keystore_def(id: &str, shown: &str, format: KeystoreFormat, password: &str) -> StoreDef {
+    let path = host_path(store_id(id).host.as_str(), shown);
+    let keystore = Keystore { path, format, password: Some(secret(password)), scheme: Pkcs12Scheme::Java8 };
+    store_def(id, direct(StoreKind::Keystore(keystore)))
+}
+
+/// A folder of PEM files that trustmason writes.
+pub fn folder_def(id: &str, shown: &str) -> StoreDef {
+    store_def(id, direct(StoreKind::PemFolder(host_path(store_id(id).host.as_str(), shown))))
+}
+
+/// A folder that people fill, seen in an export.
+pub fn mirror_def(id: &str, shown: &str) -> StoreDef {
+    let path = host_path(store_id(id).host.as_str(), shown);
+    store_def(id, Reach::Mirror(Mirror::Export { path, password: None, of: Exported::PemFolder }))
+}
+
+/// The keystore that a store is.
+pub fn keystore_of<'t>(topology: &'t mut Topology, id: &str) -> &'t mut Keystore {
+    match &mut topology.stores.get_mut(&store_id(id)).unwrap().reach {
+        Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Lets a store be made.
+pub fn let_be_made(topology: &mut Topology, id: &str) {
+    match &mut topology.stores.get_mut(&store_id(id)).unwrap().reach {
+        Reach::Direct(files) => files.create = true,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn store_def(id: &str, reach: Reach) -> StoreDef {
     let id = store_id(id);
-    let path = host_path(id.host.as_str(), shown);
     StoreDef {
-        system: None,
-        place: if format == DeclaredFormat::PemDir { Place::Directory(path) } else { Place::File(path) },
-        format,
-        password: password.map(secret),
-        write: if format == DeclaredFormat::PemDir { Write::HandOff } else { Write::Direct },
-        create: false,
-        scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,
-        vendor_entries: false,
-        exclusive: false,
+        reach,
+        ownership: Ownership::Shared,
         shadows: Vec::new(),
         restart: vec![ServiceId::new(id.host.clone(), "tomcat")],
         steps: vec!["log in, upload it".into()],
@@ -471,11 +502,11 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn topology(root: &Path, format: Format) -> Topology {
-    let declared = if format == Format::Jceks { DeclaredFormat::Jceks } else { DeclaredFormat::Jks };
+    let declared = if format == Format::Jceks { KeystoreFormat::Jceks } else { KeystoreFormat::Jks };
     let stores = [
-        store_def(CACERTS, r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts", DeclaredFormat::Jks, Some("changeit")),
-        store_def(KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, Some(CANARY)),
-        store_def(TRUST, "/tomcat-trust", DeclaredFormat::PemDir, None),
+        keystore_def(CACERTS, r"C:\Program Files (x86)\JÄVA\lib\Security\cacerts", KeystoreFormat::Jks, "changeit"),
+        keystore_def(KEYSTORE, r"D:\Cisco\CVP\Conf\Security\.keystore", declared, CANARY),
+        mirror_def(TRUST, "/tomcat-trust"),
     ];
     let wsm = Source::KeyEntry(KeyPlace { store: store_id(KEYSTORE), at: KeyAt::Alias("wsm_certificate".into()) });
     let iis = Source::Exported { names: vec!["ADSads.cer".into(), "ICMads.cer".into()] };

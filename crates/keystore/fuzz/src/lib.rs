@@ -11,8 +11,8 @@ use std::sync::Arc;
 use rand_core::{TryCryptoRng, TryRng};
 use sha1::{Digest as _, Sha1};
 use trustmason_keystore::{
-    Certificate, Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, Password, Store,
-    Unlock,
+    Certificate, Credential, Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry,
+    Password, Store,
 };
 
 pub use seeds::seeds;
@@ -41,8 +41,8 @@ pub fn run(format: Format, data: &[u8]) {
     let Some((&mode, body)) = data.split_first() else { return };
     let bytes = dressed(format, mode, body);
     let password = Password::new(PASSWORD);
-    for unlock in [Unlock::Unverified, Unlock::Password(&password)] {
-        match Store::open(bytes.clone(), unlock, &Interner::new()) {
+    for credential in [Credential::Withheld, Credential::Password(&password)] {
+        match Store::open(bytes.clone(), credential, &Interner::new()) {
             Ok(store) => used(&store, mode),
             Err(error) => {
                 let text = error.to_string();
@@ -107,13 +107,13 @@ fn used(store: &Store, mode: u8) {
         }
     }
     let mut dice = Dice(u64::from(mode));
-    if let Ok(image) = store.edit(&Edits::default(), Some(&password), &mut dice) {
+    if let Ok(image) = store.edit(&Edits::default(), &password, &mut dice) {
         assert_eq!(image, Image::File(store.bytes().to_vec()), "an edit of nothing changed something");
     }
     let edits = edits(store, mode);
-    let Ok(Image::File(bytes)) = store.edit(&edits, Some(&password), &mut dice) else { return };
+    let Ok(Image::File(bytes)) = store.edit(&edits, &password, &mut dice) else { return };
     // Under the password: what was added to a store opened without one may be encrypted.
-    let again = Store::open(bytes, Unlock::Password(&password), &Interner::new()).expect("what was written opens");
+    let again = Store::open(bytes, Credential::Password(&password), &Interner::new()).expect("what was written opens");
     compare(store, &edits, &again);
 }
 
@@ -169,7 +169,7 @@ fn folder(bytes: &[u8], mode: u8) {
     let files = vec![("a.pem".to_owned(), bytes.to_vec()), ("b.cer".to_owned(), CERTIFICATE.to_vec())];
     let Ok(store) = Store::open_directory(files, &Interner::new()) else { return };
     let edits = edits(&store, mode);
-    if let Ok(Image::Directory(files)) = store.edit(&edits, None, &mut Dice(1)) {
+    if let Ok(Image::Directory(files)) = store.edit(&edits, Credential::NotNeeded, &mut Dice(1)) {
         assert!(files.iter().all(|(name, _)| !name.is_empty()));
     }
 }

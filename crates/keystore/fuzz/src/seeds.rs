@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use trustmason_keystore::{Detected, Format, Interner, Password, Store, Unlock, detect};
+use trustmason_keystore::{Credential, Detected, Format, Interner, Password, Store, detect};
 
 use crate::PASSWORD;
 
@@ -59,7 +59,7 @@ fn visit(path: &Path, format: Format, seed: &mut impl FnMut(u8, &[u8])) {
 /// The SafeContents of a PKCS#12 file in the clear; `None` where it does not open with few rounds of its key derivation.
 fn bags(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let password = Password::new(PASSWORD);
-    let store = Store::open(bytes, Unlock::Password(&password), &Interner::new()).ok()?;
+    let store = Store::open(bytes, Credential::Password(&password), &Interner::new()).ok()?;
     let bags: Vec<u8> = store.entries().iter().filter_map(|e| store.raw(e.id)).flatten().copied().collect();
     Some(crate::element(0x30, &bags))
 }

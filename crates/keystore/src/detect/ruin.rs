@@ -116,7 +116,7 @@ pub(super) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
-    use crate::entry::Unlock;
+    use crate::entry::Credential;
     use crate::intern::Interner;
     use crate::store::Store;
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn said(bytes: Vec<u8>) -> String {
-        match Store::open(bytes, Unlock::Unverified, &Interner::new()) {
+        match Store::open(bytes, Credential::Withheld, &Interner::new()) {
             Ok(_) => String::new(),
             Err(error) => error.to_string(),
         }

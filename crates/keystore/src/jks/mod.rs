@@ -24,10 +24,9 @@ use zeroize::Zeroizing;
 use crate::content::Content;
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
-use crate::entry::EntryId;
+use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
-use crate::password::Password;
 
 pub(crate) use layout::{Java, Kind};
 pub(crate) use read::open;
@@ -57,16 +56,17 @@ impl Content for Java {
         self.at(entry, |place| Some(&place.whole))
     }
 
-    fn plain_key(&self, entry: EntryId, password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        protect::open(self.format(), self.sealed_key(entry).ok_or(KeyError::NotAKey)?, password)
+    fn plain_key(&self, entry: EntryId, credential: Credential<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let sealed = self.sealed_key(entry).ok_or(KeyError::NotAKey)?;
+        protect::open(self.format(), sealed, credential.password().ok_or(KeyError::WrongPassword)?)
     }
 
     fn sealed_key(&self, entry: EntryId) -> Option<&[u8]> {
         self.at(entry, |place| place.key.as_ref())
     }
 
-    fn edit(&self, edits: &Edits, password: Option<&Password>, rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
-        write::edit(self, edits, password, rng).map(Image::File)
+    fn edit(&self, edits: &Edits, credential: Credential<'_>, rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
+        write::edit(self, edits, credential.password(), rng).map(Image::File)
     }
 }
 

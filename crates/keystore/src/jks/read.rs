@@ -5,7 +5,7 @@ use super::{mutf8, serial};
 use crate::certificate::CertificateError;
 use crate::content::Input;
 use crate::entries::Entries;
-use crate::entry::{EntryId, EntryKind, Unlock};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{Class, ReadError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::{CertificateSlot, Interner};
@@ -13,7 +13,7 @@ use crate::reader::{Reader, Short};
 use crate::remark::Remark;
 
 pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
-    let Input { bytes, unlock, certificates } = file;
+    let Input { bytes, credential, certificates } = file;
     let name = kind.format().as_str();
     let mut entries = Entries::new();
     let (version, body_end) =
@@ -21,13 +21,13 @@ pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
             .run()
             .map_err(|error| error.format(name))?;
     let (body, tail) = bytes.split_at_checked(body_end).unwrap_or((&bytes, &[]));
-    let verified = match (unlock, tail.get(..DIGEST)) {
-        (Unlock::Password(_), None) => {
+    let verified = match (credential, tail.get(..DIGEST)) {
+        (Credential::Password(_), None) => {
             return Err(ReadError::new(Class::Corrupt, "the digest at the end is cut off", RESTORE)
                 .format(name)
                 .offset(bytes.len()));
         }
-        (Unlock::Password(password), Some(found)) if !digest_matches(password, body, found) => {
+        (Credential::Password(password), Some(found)) if !digest_matches(password, body, found) => {
             return Err(ReadError::new(
                 Class::WrongPassword,
                 "the password is not this store's, or the store was tampered with",
@@ -35,8 +35,8 @@ pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Java, ReadError> {
             )
             .format(name));
         }
-        (Unlock::Password(_), Some(_)) => true,
-        (Unlock::Unverified, _) => {
+        (Credential::Password(_), Some(_)) => true,
+        (Credential::NotNeeded | Credential::Withheld, _) => {
             entries.remark(Remark::Unverified);
             false
         }

@@ -17,11 +17,10 @@ use crate::content::Content;
 use crate::detect::{Detected, detect, foreign};
 use crate::edit::{Disposition, Edits, Image, NewEntry, TouchedFiles, check_certificate};
 use crate::entries::{Entries, Listed};
-use crate::entry::{EntryId, EntryKind};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{Class, EditError, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
-use crate::password::Password;
 use crate::remark::Remark;
 use crate::single;
 use crate::text::visible;
@@ -80,7 +79,7 @@ impl Content for Folder {
         if is_text(bytes) { text(bytes, &place.whole) } else { bytes.get(place.whole.clone()) }
     }
 
-    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         edit(self, edits).map(Image::Directory)
     }
 }

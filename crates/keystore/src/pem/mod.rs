@@ -19,10 +19,9 @@ use rand_core::CryptoRng;
 use crate::content::{Content, Input};
 use crate::edit::{Disposition, Edits, Image, NewEntry, check_certificate};
 use crate::entries::{Entries, Listed};
-use crate::entry::{EntryId, EntryKind};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
-use crate::password::Password;
 
 use blocks::Found;
 
@@ -64,7 +63,7 @@ impl Content for Pem {
     }
 
     /// The blocks that leave are cut out, new ones are appended, all else stays byte for byte.
-    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         let format = Format::Pem;
         let mut cuts = Vec::new();
         let mut left = 0usize;

@@ -20,12 +20,11 @@ use crate::content::Content;
 use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles, sealed_key};
 use crate::entries::{Entries, Listed};
-use crate::entry::{EntryId, EntryKind};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
 use crate::key::{self, Clear};
-use crate::password::Password;
 use crate::textual::label;
 use crate::textual::scan::{self, Block};
 
@@ -65,14 +64,14 @@ impl Content for Pair {
         write::text(self.part(CERTIFICATE).unwrap_or_default(), self.entries.place(entry)?)
     }
 
-    fn plain_key(&self, entry: EntryId, _: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn plain_key(&self, entry: EntryId, _: Credential<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         match self.entries.get(entry).map(|entry| &entry.kind) {
             Some(EntryKind::PrivateKey { .. }) => self.key(),
             _ => Err(KeyError::NotAKey),
         }
     }
 
-    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         edit(self, edits).map(Image::Directory)
     }
 }
@@ -322,14 +321,14 @@ mod tests {
     }
 
     fn edit(store: &Store, edits: &Edits) -> Result<TouchedFiles, EditError> {
-        match store.edit(edits, None, &mut Never)? {
+        match store.edit(edits, Credential::NotNeeded, &mut Never)? {
             Image::Directory(files) => Ok(files),
             Image::File(_) => panic!("two files"),
         }
     }
 
     fn matches(store: &Store) -> Result<KeyMatch, KeyError> {
-        store.open_key(store.entries()[0].id, &Password::new("")).map(|key| key.matches_certificate)
+        store.open_key(store.entries()[0].id, Credential::NotNeeded).map(|key| key.matches_certificate)
     }
 
     fn replace(key: &[u8], chain: &[&Vec<u8>]) -> Edits {
@@ -395,7 +394,7 @@ mod tests {
         append(&mut pkcs1, key::to_pkcs1(&pkcs8).unwrap(), PKCS1, b"\n");
         let store = Store::open_pair(Some(leaf.pem().into_bytes()), Some(pkcs1), &Interner::new()).unwrap();
         assert_eq!(matches(&store).unwrap(), KeyMatch::Yes);
-        assert_eq!(*store.open_key(EntryId(0), &Password::new("")).unwrap().pkcs8, pkcs8);
+        assert_eq!(*store.open_key(EntryId(0), Credential::NotNeeded).unwrap().pkcs8, pkcs8);
         let other = KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
         let new = CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&other).unwrap();
         let image = edit(&store, &replace(&other.serialize_der(), &[&new.der().to_vec()])).unwrap();

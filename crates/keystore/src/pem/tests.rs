@@ -7,7 +7,7 @@ use super::write::append;
 use super::*;
 use crate::certificate::Certificate;
 use crate::detect::{Detected, detect};
-use crate::entry::Unlock;
+use crate::entry::Credential;
 use crate::error::Class;
 use crate::intern::{CertificateSlot, Interner};
 use crate::never::Never;
@@ -20,11 +20,11 @@ const TWO: &[u8] = include_bytes!("../../../../fixtures/keystore/der/two/store")
 const BAD: &[u8] = include_bytes!("../../../../fixtures/keystore/pem/bad-middle/store");
 
 fn reopen(bytes: &[u8]) -> Store {
-    Store::open(bytes.to_vec(), Unlock::Unverified, &Interner::new()).unwrap()
+    Store::open(bytes.to_vec(), Credential::Withheld, &Interner::new()).unwrap()
 }
 
 fn write(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, None, &mut Never)? {
+    match store.edit(edits, Credential::NotNeeded, &mut Never)? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }
@@ -120,7 +120,7 @@ fn an_edit_after_which_the_file_would_be_taken_for_another_is_refused() {
         assert!(behind.is_ok(), "{text:?}: {behind:?}");
         let files = vec![("a.pem".to_owned(), whole)];
         let folder = Store::open_directory(files, &Interner::new()).unwrap();
-        let refused = folder.edit(&remove(0), None, &mut Never);
+        let refused = folder.edit(&remove(0), Credential::NotNeeded, &mut Never);
         assert!(matches!(refused, Err(EditError::NotRepresentable { .. })), "{text:?}: {refused:?}");
     }
 }
@@ -157,7 +157,7 @@ fn folder(files: &[(&str, &[u8])]) -> Store {
 }
 
 fn files(store: &Store, edits: &Edits) -> Result<crate::TouchedFiles, EditError> {
-    match store.edit(edits, None, &mut Never)? {
+    match store.edit(edits, Credential::NotNeeded, &mut Never)? {
         Image::Directory(files) => Ok(files),
         Image::File(_) => panic!("a folder"),
     }
@@ -259,7 +259,7 @@ fn utf_16_is_refused_with_the_way_out() {
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for bytes in [[&[0xff, 0xfe][..], &little].concat(), [&[0xfe, 0xff][..], &big].concat(), little, big] {
-        let error = Store::open(bytes, Unlock::Unverified, &Interner::new()).unwrap_err();
+        let error = Store::open(bytes, Credential::Withheld, &Interner::new()).unwrap_err();
         assert!(error.class == Class::NotAStore && error.cause().contains("UTF-16"), "{error}");
         assert!(error.hint().contains("UTF-8"), "{error}");
     }
@@ -283,7 +283,7 @@ fn what_is_no_certificate_has_a_name() {
         (old.replace('\n', "\r\n"), "an encrypted private key (RSA PRIVATE KEY)", true),
     ];
     for (text, word, key) in cases {
-        let alone = Store::open(text.clone().into_bytes(), Unlock::Unverified, &Interner::new()).unwrap_err();
+        let alone = Store::open(text.clone().into_bytes(), Credential::Withheld, &Interner::new()).unwrap_err();
         assert!(alone.class == Class::NotAStore && alone.cause().contains(word), "{alone}");
         let store = reopen(format!("{}{text}", block(DER, "CERTIFICATE")).as_bytes());
         let EntryKind::Opaque(what) = &store.entries()[1].kind else { panic!("{word}") };

@@ -327,7 +327,7 @@ proptest! {
         bytes.extend(noise);
         for unlock in [Some(PASSWORD), None] {
             let password = crate::password::Password::new(unlock.unwrap_or_default());
-            let unlock = unlock.map_or(crate::entry::Unlock::Unverified, |_| crate::entry::Unlock::Password(&password));
+            let unlock = unlock.map_or(crate::entry::Credential::Withheld, |_| crate::entry::Credential::Password(&password));
             if let Ok(store) = Store::open(bytes.clone(), unlock, &crate::intern::Interner::new()) {
                 for entry in store.entries() {
                     store.open_key(entry.id, &password).ok();

@@ -11,7 +11,7 @@ use super::pfx::{DATA, ENCRYPTED_DATA};
 use super::scheme::Scheme;
 use crate::der::{self, Der, encode, integer};
 use crate::edit::{Edits, Image};
-use crate::entry::Unlock;
+use crate::entry::Credential;
 use crate::error::{EditError, ReadError};
 use crate::intern::Interner;
 use crate::password::Password;
@@ -268,11 +268,11 @@ impl<'a> File<'a> {
 }
 
 pub(super) fn open(bytes: &[u8], password: &str) -> Result<Store, ReadError> {
-    Store::open(bytes.to_vec(), Unlock::Password(&Password::new(password)), &Interner::new())
+    Store::open(bytes.to_vec(), Credential::Password(&Password::new(password)), &Interner::new())
 }
 
 pub(super) fn edit(store: &Store, edits: &Edits, password: &str) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, Some(&Password::new(password)), &mut TestRng(9))? {
+    match store.edit(edits, &Password::new(password), &mut TestRng(9))? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::content::Content;
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
-use crate::entry::EntryId;
+use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, KeyError};
 use crate::format::Format;
 use crate::password::Password;
@@ -74,10 +74,10 @@ impl Content for Pkcs12 {
         bag.is_some_and(|bag| bag.name.is_some())
     }
 
-    fn plain_key(&self, entry: EntryId, password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fn plain_key(&self, entry: EntryId, credential: Credential<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         match self.key(entry) {
             Some((bytes, true)) => Ok(Zeroizing::new(bytes.to_vec())),
-            Some((sealed, false)) => unseal(sealed, password),
+            Some((sealed, false)) => unseal(sealed, credential.password().ok_or(KeyError::WrongPassword)?),
             None => Err(KeyError::NotAKey),
         }
     }
@@ -86,8 +86,8 @@ impl Content for Pkcs12 {
         self.key(entry).and_then(|(bytes, plain)| (!plain).then_some(bytes))
     }
 
-    fn edit(&self, edits: &Edits, password: Option<&Password>, rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
-        write::edit(self, edits, password, rng).map(Image::File)
+    fn edit(&self, edits: &Edits, credential: Credential<'_>, rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
+        write::edit(self, edits, credential.password(), rng).map(Image::File)
     }
 }
 

@@ -14,7 +14,7 @@ use super::view::{self, Placed, Role};
 use crate::content::Input;
 use crate::der::{self, Der, DerError, Tlv};
 use crate::entries::Entries;
-use crate::entry::{EntryId, EntryKind, Unlock};
+use crate::entry::{Credential, EntryId, EntryKind};
 use crate::error::{Class, ReadError};
 use crate::format::Format;
 use crate::intern::Interner;
@@ -138,18 +138,22 @@ pub(super) fn encrypted_data<'a>(content: &Tlv<'a>) -> Result<(Tlv<'a>, Cow<'a, 
 }
 
 pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
-    let Input { bytes, unlock, certificates } = file;
+    let Input { bytes, credential, certificates } = file;
     let Outline { safe, base, mac, end } = outline(&bytes)?;
-    let mut opening = Opening { budget: Budget::new(), reading: Reading::Terminated, unlock, has_mac: mac.is_some() };
+    let mut opening =
+        Opening { budget: Budget::new(), reading: Reading::Terminated, credential, has_mac: mac.is_some() };
     let (mac, unread_mac) = match mac {
-        Some(data) => match (Mac::read(&data), unlock) {
+        Some(data) => match (Mac::read(&data), credential) {
             (Ok(mac), _) => (Some((mac, data.at)), None),
             // Without a password it is not checked, so that nothing depends on it.
-            (Err(SchemeError::Corrupt(why) | SchemeError::Unsupported(why)), Unlock::Unverified) => (None, Some(why)),
-            (Err(SchemeError::Corrupt(why)), Unlock::Password(_)) => {
+            (
+                Err(SchemeError::Corrupt(why) | SchemeError::Unsupported(why)),
+                Credential::NotNeeded | Credential::Withheld,
+            ) => (None, Some(why)),
+            (Err(SchemeError::Corrupt(why)), Credential::Password(_)) => {
                 return Err(corrupt(format!("the MAC cannot be used: {why}")).offset(data.at));
             }
-            (Err(SchemeError::Unsupported(what)), Unlock::Password(_)) => {
+            (Err(SchemeError::Unsupported(what)), Credential::Password(_)) => {
                 return Err(unsupported(format!("it is protected by {what}")).offset(data.at));
             }
         },
@@ -171,7 +175,7 @@ pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
     let pfx = Pfx { safe, parts, mac: mac.map(|(mac, _)| mac), unread_mac, end };
     let mut entries = Entries::new();
     take_in(&mut entries, &pfx, &bytes);
-    let verified = remark_file(&mut entries, &pfx, unlock);
+    let verified = remark_file(&mut entries, &pfx, credential);
     if bytes.len() > end {
         entries.remark(Remark::TrailingBytes { count: (bytes.len() - end) as u64 });
     }
@@ -182,14 +186,14 @@ pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
 struct Opening<'a> {
     budget: Budget,
     reading: Reading,
-    unlock: Unlock<'a>,
+    credential: Credential<'a>,
     has_mac: bool,
 }
 
 impl Opening<'_> {
     /// All that the file asks for together is judged before any of it is done.
     fn foresee(&self, mac: Option<&(Mac, usize)>, parts: &[Closed<'_>], base: usize) -> Result<(), ReadError> {
-        if let Unlock::Unverified = self.unlock {
+        if self.credential.password().is_none() {
             return Ok(());
         }
         let mut budget = self.budget;
@@ -209,7 +213,7 @@ impl Opening<'_> {
     /// Checks the MAC and finds how the password is read. A mismatch is a wrong password, unless the parts decrypt all the same:
     /// then somebody changed the file.
     fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {
-        let Unlock::Password(password) = self.unlock else { return Ok(()) };
+        let Credential::Password(password) = self.credential else { return Ok(()) };
         for reading in Reading::candidates(password) {
             let secret = Secret { password, reading: *reading };
             let matches = mac.verify(text, secret, &mut self.budget);
@@ -263,7 +267,7 @@ impl Opening<'_> {
         let (algorithm, data) =
             encrypted_data(&part.content).map_err(malformed("an encrypted part does not parse", base))?;
         let scheme = Scheme::read(&algorithm);
-        let Unlock::Password(password) = self.unlock else {
+        let Credential::Password(password) = self.credential else {
             let name = match scheme {
                 Ok(scheme) => scheme.name(),
                 Err(SchemeError::Corrupt(_)) => "a damaged scheme".to_owned(),
@@ -403,7 +407,7 @@ fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &vi
 }
 
 /// What is odd about the whole. Says whether it was checked, or needs no check.
-fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, unlock: Unlock<'_>) -> bool {
+fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, credential: Credential<'_>) -> bool {
     let mut verified = true;
     let mut refusals = Vec::new();
     refusals.extend(pfx.mac.as_ref().and_then(Mac::jvm_refusal));
@@ -416,18 +420,20 @@ fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, unlock: Unlock<'_>) -> b
     for why in refusals {
         entries.remark(Remark::JvmCannotOpen { entry: None, why });
     }
-    match unlock {
-        Unlock::Unverified if pfx.mac.is_some() || pfx.unread_mac.is_some() || pfx.is_encrypted() => {
+    match credential {
+        Credential::NotNeeded | Credential::Withheld
+            if pfx.mac.is_some() || pfx.unread_mac.is_some() || pfx.is_encrypted() =>
+        {
             verified = false;
             entries.remark(Remark::Unverified);
         }
-        Unlock::Password(password) if pfx.mac.is_some() || pfx.is_encrypted() => {
+        Credential::Password(password) if pfx.mac.is_some() || pfx.is_encrypted() => {
             if !password.expose().is_ascii() {
                 let why = "its password is not ASCII".to_owned();
                 entries.remark(Remark::JvmCannotOpen { entry: None, why });
             }
         }
-        Unlock::Password(_) | Unlock::Unverified => {}
+        Credential::Password(_) | Credential::NotNeeded | Credential::Withheld => {}
     }
     if pfx.mac.is_none() && pfx.unread_mac.is_none() {
         entries.remark(Remark::NoMac);

@@ -17,7 +17,7 @@ use super::scheme::Scheme;
 use crate::certificate::Certificate;
 use crate::der::{self, Der, encode};
 use crate::edit::{Disposition, Edits, NewEntry, NewKey};
-use crate::entry::{Entry, EntryId, EntryKind, Unlock};
+use crate::entry::{Credential, Entry, EntryId, EntryKind};
 use crate::error::{Class, EditError, KeyError};
 use crate::fingerprint::Fingerprint;
 use crate::intern::CertificateSlot;
@@ -368,7 +368,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     assert_eq!(error.class, Class::Corrupt);
     assert!(error.cause().contains("rounds of key derivation together"), "{error}");
     // Without a password there is no work, and the parts are shown closed.
-    let store = Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new()).unwrap();
+    let store = Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new()).unwrap();
     assert!(store.entries().len() == 8 && store.entries().iter().all(|e| matches!(e.kind, EntryKind::Opaque(_))));
 }
 
@@ -398,7 +398,7 @@ fn what_java_before_8u301_cannot_read_is_named() {
 /// written, since nobody could make that MAC anew.
 #[test]
 fn a_mac_that_is_not_checked_refuses_nothing() {
-    let unverified = |bytes: Vec<u8>| Store::open(bytes, Unlock::Unverified, &crate::intern::Interner::new());
+    let unverified = |bytes: Vec<u8>| Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new());
     let good = File::plain(vec![trusted("root", &POOL.root)]).mac(make::mac(Hash::Sha256, 5), PASSWORD).build();
     let sha256 = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
     let at = good.windows(sha256.len()).rposition(|window| window == sha256).unwrap();

@@ -8,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::der::encode;
 use crate::detect::{Detected, detect};
 use crate::edit::{Disposition, Edits, Image, NewEntry};
-use crate::entry::{EntryId, Unlock};
+use crate::entry::{Credential, EntryId};
 use crate::error::EditError;
 use crate::never::Never;
 use crate::store::Store;
@@ -55,7 +55,7 @@ fn armour(der: &[u8], label: &str) -> Vec<u8> {
 }
 
 fn open(bytes: &[u8]) -> Result<Store, ReadError> {
-    Store::open(bytes.to_vec(), Unlock::Unverified, &Interner::new())
+    Store::open(bytes.to_vec(), Credential::Withheld, &Interner::new())
 }
 
 fn ders(store: &Store) -> Vec<&[u8]> {
@@ -148,17 +148,17 @@ fn it_is_never_written() {
     for bytes in [bundle(true), armour(&bundle(false), "PKCS7")] {
         let store = open(&bytes).unwrap();
         let nothing = Edits { disposition: [(EntryId(0), Disposition::Keep)].into(), ..Edits::default() };
-        assert_eq!(store.edit(&nothing, None, &mut Never), Ok(Image::File(bytes)));
+        assert_eq!(store.edit(&nothing, Credential::NotNeeded, &mut Never), Ok(Image::File(bytes)));
         let remove = Edits { disposition: [(EntryId(0), Disposition::Remove)].into(), ..Edits::default() };
         let new = NewEntry::Trusted { alias: None, certificate: Certificate::shared(ONE), created_ms: 0 };
         let add = Edits { add: vec![new], ..Edits::default() };
         for edits in [remove, add] {
-            let error = store.edit(&edits, None, &mut Never).unwrap_err();
+            let error = store.edit(&edits, Credential::NotNeeded, &mut Never).unwrap_err();
             assert_eq!(error, EditError::ReadOnly { format: Format::Pkcs7 });
             assert!(error.to_string().contains("a PEM bundle"), "{error}");
         }
     }
-    let fresh = Store::create(Format::Pkcs7).edit(&Edits::default(), None, &mut Never);
+    let fresh = Store::create(Format::Pkcs7).edit(&Edits::default(), Credential::NotNeeded, &mut Never);
     assert_eq!(fresh, Err(EditError::ReadOnly { format: Format::Pkcs7 }));
 }
 
@@ -176,7 +176,7 @@ fn beside_certificates_a_bundle_is_one_opaque_block() {
             assert!(what.starts_with("a PKCS#7 bundle of 2 certificates"), "{what}");
             assert!(matches!(store.remarks(), [Remark::BundleAmongCertificates { entry, .. }] if *entry == at.id));
             let remove = Edits { disposition: [(at.id, Disposition::Remove)].into(), ..Edits::default() };
-            assert_eq!(store.edit(&remove, None, &mut Never), Ok(Image::File(pem.clone())));
+            assert_eq!(store.edit(&remove, Credential::NotNeeded, &mut Never), Ok(Image::File(pem.clone())));
         }
     }
 }
@@ -214,7 +214,7 @@ fn in_a_folder_a_bundle_leaves_whole_or_not_at_all() {
     assert_eq!((foreign, store.remarks().len()), (2, 3), "{:?}", store.remarks());
     let edit = |what: &[(usize, Disposition)]| {
         let disposition = what.iter().map(|(at, what)| (EntryId(*at), what.clone())).collect();
-        store.edit(&Edits { disposition, ..Edits::default() }, None, &mut Never)
+        store.edit(&Edits { disposition, ..Edits::default() }, Credential::NotNeeded, &mut Never)
     };
     let gone = Disposition::Remove;
     for at in [0, 4] {

@@ -80,7 +80,7 @@ impl Windows {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::entry::Unlock;
+    use crate::entry::Credential;
     use crate::intern::Interner;
     use crate::store::Store;
 
@@ -95,7 +95,7 @@ mod tests {
 
     fn digest(elements: &[Vec<u8>]) -> Digest {
         let bytes = serialised_store(elements.iter().map(Vec::as_slice));
-        Store::open(bytes, Unlock::Unverified, &Interner::new()).unwrap().listing_digest().unwrap()
+        Store::open(bytes, Credential::Withheld, &Interner::new()).unwrap().listing_digest().unwrap()
     }
 
     #[test]

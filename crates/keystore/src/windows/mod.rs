@@ -19,10 +19,9 @@ use rand_core::CryptoRng;
 use crate::content::{Content, Input};
 use crate::edit::{Edits, Image};
 use crate::entries::Listed;
-use crate::entry::EntryId;
+use crate::entry::{Credential, EntryId};
 use crate::error::{EditError, ReadError};
 use crate::format::Format;
-use crate::password::Password;
 
 pub(crate) use store::{Kind, Windows};
 
@@ -57,7 +56,7 @@ impl Content for Windows {
         self.raw(entry)
     }
 
-    fn edit(&self, edits: &Edits, _: Option<&Password>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
+    fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         if self.kind == Kind::Hive {
             let why = "a damaged hive keeps Windows from starting; import a .reg file there instead".to_owned();
             return Err(EditError::NotRepresentable { format: Format::WindowsHive, why });

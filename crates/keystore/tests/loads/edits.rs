@@ -22,7 +22,7 @@ fn stores() -> Vec<Store> {
 fn import(store: &Store, der: &[u8]) -> Result<(), EditError> {
     let new = NewEntry::Trusted { alias: Some("new".into()), certificate: parsed(der), created_ms: 0 };
     let edits = Edits { add: vec![new], ..Edits::default() };
-    store.edit(&edits, Some(&Password::new("changeit")), &mut Dice(1)).map(|_| ())
+    store.edit(&edits, &Password::new("changeit"), &mut Dice(1)).map(|_| ())
 }
 
 #[test]

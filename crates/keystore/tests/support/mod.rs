@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rand_core::{TryCryptoRng, TryRng};
-use trustmason_keystore::{Certificate, CertificateSlot, EntryKind, Interner, Password, ReadError, Store, Unlock};
+use trustmason_keystore::{Certificate, CertificateSlot, Credential, EntryKind, Interner, Password, ReadError, Store};
 
 /// The corpus folder, for a test that has asked for `Corpus`. One that is broken is a failure.
 pub fn corpus() -> PathBuf {
@@ -68,8 +68,8 @@ pub fn differences() -> BTreeMap<String, (String, String)> {
 /// Opens with a password, or without one.
 pub fn open(bytes: &[u8], password: Option<&str>) -> Result<Store, ReadError> {
     let password = password.map(Password::new);
-    let unlock = password.as_ref().map_or(Unlock::Unverified, Unlock::Password);
-    Store::open(bytes.to_vec(), unlock, &Interner::new())
+    let credential = password.as_ref().map_or(Credential::Withheld, Credential::Password);
+    Store::open(bytes.to_vec(), credential, &Interner::new())
 }
 
 /// The words the JVM uses for entry kinds.

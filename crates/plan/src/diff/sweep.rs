@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, CertificateSlot, Entry, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::IdentityId;
-use trustmason_spec::topology::Subject;
+use trustmason_spec::topology::{Ownership, Subject};
 
 use super::{Comparison, Draft, Verdict, Wish, deletion};
 use crate::authority;
@@ -95,7 +95,7 @@ impl<'a> Comparison<'a> {
             let reason = "this tool placed it and no rule wants it any more".to_owned();
             return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
         }
-        if self.standing.def.exclusive {
+        if self.standing.def.ownership == Ownership::Exclusive {
             let reason = "the store is exclusive and the spec does not declare it".to_owned();
             let waits = self.settlement.successor_of(print);
             return leaves(DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
@@ -208,7 +208,8 @@ impl<'a> Comparison<'a> {
     fn unmanaged(&mut self, entry: &Entry, slot: &CertificateSlot) {
         let (fingerprint, certificate) = (slot.fingerprint(), slot.certificate().map(Arc::as_ref));
         let ours = |c: &Certificate| self.settlement.names_one_gone(c);
-        let vendor = self.standing.def.vendor_entries && certificate.is_none_or(|c| c.is_ca() && !ours(c));
+        let vendor =
+            self.standing.def.ownership == Ownership::Vendor && certificate.is_none_or(|c| c.is_ca() && !ours(c));
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
         if !vendor {
             let message = format!("nobody declared it, it stays: {}", text::escape(subject));

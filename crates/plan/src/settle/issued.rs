@@ -28,7 +28,7 @@ use crate::text;
 use crate::why::Why;
 
 /// What is known of the entry an authority's certificate is for.
-pub(super) struct Place<'g, 'a> {
+pub(super) struct KnownEntry<'g, 'a> {
     pub home: &'g Standing<'a>,
     /// Where its key is, or goes.
     pub key: &'g KeyPlace,
@@ -39,37 +39,37 @@ pub(super) struct Place<'g, 'a> {
     pub reason: Option<(Kind, String)>,
 }
 
-pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut place: Place<'_, '_>) -> Settled {
+pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut known: KnownEntry<'_, '_>) -> Settled {
     let Some(authority) = ground.authorities.get(name) else {
-        return blocked(place, Why::UnknownAuthority { what: format!("{name} is not declared") });
+        return blocked(known, Why::UnknownAuthority { what: format!("{name} is not declared") });
     };
     if let Some(why) = authority.fault() {
         let said = Finding::of_identity(Kind::UnknownAuthority, &def.id, why.to_string());
-        place.findings.push(said);
-        return blocked(place, why.clone());
+        known.findings.push(said);
+        return blocked(known, why.clone());
     }
-    let own = place.current.as_ref().is_some_and(|current| authority.chain(current).is_some());
-    let mut reason = place.reason.take();
+    let own = known.current.as_ref().is_some_and(|current| authority.chain(current).is_some());
+    let mut reason = known.reason.take();
     if !own && reason.is_none() {
-        let is = match &place.current {
+        let is = match &known.current {
             Some(current) if current.is_self_issued() => "is self-signed".to_owned(),
             Some(current) => format!("was issued by {}", text::escape(current.issuer())),
             None => "does not exist".to_owned(),
         };
         reason = Some((Kind::IssuerMismatch, format!("its certificate {is}, the spec wants it issued by {name}")));
     }
-    let staged = ground.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &place));
+    let staged = ground.observed.staged(&def.id).filter(|look| look.opens && !is_installed(look, &known));
     let Some(staged) = staged else {
         return match reason {
-            Some((finding, reason)) => ask(def, name, place, finding, reason),
-            None => rest(ground, def, place),
+            Some((finding, reason)) => ask(def, name, known, finding, reason),
+            None => rest(ground, def, known),
         };
     };
     let (finding, reason) = reason.unwrap_or((Kind::RotationWaiting, "its next key waits in staging".to_owned()));
-    let current = place.current.as_deref();
+    let current = known.current.as_deref();
     match authority::reply(ground.topology, ground.observed, authority, def, staged, current, ground.now) {
-        Judged::Nothing => waits(ground, def, name, place, staged, Vec::new()),
-        Judged::Bad(faults) => waits(ground, def, name, place, staged, faults),
+        Judged::Nothing => waits(ground, def, name, known, staged, Vec::new()),
+        Judged::Bad(faults) => waits(ground, def, name, known, staged, faults),
         Judged::Good { leaf, issuers, anchors, place: at } => {
             let next = Next {
                 anchors: anchors.iter().map(|c| c.fingerprint()).collect(),
@@ -78,21 +78,21 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut pla
                 certificate: leaf,
             };
             let from = From { kind: FromKind::Reply, place: at, sha256: Some(next.certificate.fingerprint()) };
-            arrived(ground, def, place, next, issuers, from, (finding, reason))
+            arrived(ground, def, known, next, issuers, from, (finding, reason))
         }
     }
 }
 
 /// Whether a staged key is the one already in use: a run ended between its store and the removal.
-fn is_installed(look: &StagedKey, place: &Place<'_, '_>) -> bool {
-    place.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
+fn is_installed(look: &StagedKey, known: &KnownEntry<'_, '_>) -> bool {
+    known.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
 }
 
 /// Its trusters ask for what it presents now: nothing changes for them.
-fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
-    match &place.current {
+fn present(known: &KnownEntry<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
+    match &known.current {
         Some(current) => {
-            let from = From { kind: FromKind::Store, place: place.key.path(), sha256: Some(current.fingerprint()) };
+            let from = From { kind: FromKind::Store, place: known.key.path(), sha256: Some(current.fingerprint()) };
             Ok(Asked { material: Material::Known(Arc::clone(current)), from: Some(from) })
         }
         None => Err(Why::AwaitsReply { identity: def.id.clone(), authority: authority.to_owned() }),
@@ -100,39 +100,39 @@ fn present(place: &Place<'_, '_>, def: &IdentityDef, authority: &str) -> Result<
 }
 
 /// All is well, and perhaps its service is still to be restarted.
-fn rest(ground: &Ground<'_>, def: &IdentityDef, place: Place<'_, '_>) -> Settled {
-    let asked = present(&place, def, "");
-    let settling = place.current.as_ref().filter(|_| overlap::is_staged(def));
-    let overlap = settling.and_then(|current| overlap::settling(ground, def, place.home, current));
-    let mut findings = place.findings;
+fn rest(ground: &Ground<'_>, def: &IdentityDef, known: KnownEntry<'_, '_>) -> Settled {
+    let asked = present(&known, def, "");
+    let settling = known.current.as_ref().filter(|_| overlap::is_staged(def));
+    let overlap = settling.and_then(|current| overlap::settling(ground, def, known.home, current));
+    let mut findings = known.findings;
     findings.extend(overlap.iter().flat_map(|overlap| overlap::findings(ground, def, overlap)));
     let course = overlap.map_or(Course::Rest, |overlap| Course::Rotate(Box::new(overlap)));
-    Settled { asked, present: place.current, course, findings }
+    Settled { asked, present: known.current, course, findings }
 }
 
 /// Key and request are made by this run.
-fn ask(def: &IdentityDef, name: &str, place: Place<'_, '_>, finding: Kind, reason: String) -> Settled {
-    let asked = present(&place, def, name);
+fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, reason: String) -> Settled {
+    let asked = present(&known, def, name);
     let mut findings = Vec::new();
     let hindered =
-        place.home.blocking().map(|finding| Why::SourceBlocked { store: place.home.def.id.clone(), finding });
-    let print = place.current.as_ref().map(|c| c.fingerprint());
-    let may = place.home.selected && hindered.is_none();
-    if place.home.selected {
+        known.home.blocking().map(|finding| Why::SourceBlocked { store: known.home.def.id.clone(), finding });
+    let print = known.current.as_ref().map(|c| c.fingerprint());
+    let may = known.home.selected && hindered.is_none();
+    if known.home.selected {
         let message = match &hindered {
             Some(why) => format!("{reason}; {why}"),
             None => format!("{reason}; a key and a request for {name} are made"),
         };
-        findings.push(Finding::of_identity(finding, &def.id, message).at(place.key.at.stored(), print));
+        findings.push(Finding::of_identity(finding, &def.id, message).at(known.key.at.stored(), print));
     }
     let course = if may {
-        Course::Request(Request { authority: name.to_owned(), place: place.key.clone() })
+        Course::Request(Request { authority: name.to_owned(), place: known.key.clone() })
     } else {
         Course::Stuck { obstacle: None }
     };
     // A fault of the certificate that is to be replaced anyway is said once, with what is done about it.
-    findings.extend(place.findings.into_iter().filter(|said| said.kind != finding));
-    Settled { asked, present: place.current, course, findings }
+    findings.extend(known.findings.into_iter().filter(|said| said.kind != finding));
+    Settled { asked, present: known.current, course, findings }
 }
 
 /// The request is with the authority. `faults` speak against what it replied so far.
@@ -140,16 +140,16 @@ fn waits(
     ground: &Ground<'_>,
     def: &IdentityDef,
     name: &str,
-    place: Place<'_, '_>,
+    known: KnownEntry<'_, '_>,
     staged: &StagedKey,
     faults: Vec<(Kind, String, Option<Fingerprint>)>,
 ) -> Settled {
-    let asked = present(&place, def, name);
+    let asked = present(&known, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
     let late = if severity == crate::finding::Severity::Error { "; has it been forgotten?" } else { "" };
     let message = format!("its request was made on {day} and waits for the reply of {name}{late}");
-    let mut findings = place.findings;
+    let mut findings = known.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));
     let inbox = ground.authorities.get(name).and_then(|authority| authority.inbox);
     let unread = inbox.and_then(|inbox| inbox.failure.as_ref()).map(|failure| {
@@ -160,37 +160,37 @@ fn waits(
     findings.extend(
         faults.into_iter().map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),
     );
-    Settled { asked, present: place.current, course: Course::AtAuthority { name: name.to_owned(), obstacle }, findings }
+    Settled { asked, present: known.current, course: Course::AtAuthority { name: name.to_owned(), obstacle }, findings }
 }
 
 /// A reply that may be used.
 fn arrived(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    place: Place<'_, '_>,
+    known: KnownEntry<'_, '_>,
     next: Next,
     issuers: Vec<Arc<Certificate>>,
     from: From,
     (finding, reason): (Kind, String),
 ) -> Settled {
     let draft = Draft {
-        place: place.key,
-        entry: place.entry,
-        current: place.current,
+        place: known.key,
+        entry: known.entry,
+        current: known.current,
         finding,
         reason,
-        findings: place.findings,
+        findings: known.findings,
     };
-    anew::with_reply(ground, def, place.home, draft, anew::Reply { next, issuers, from })
+    anew::with_reply(ground, def, known.home, draft, anew::Reply { next, issuers, from })
 }
 
 /// Its authority cannot be used.
-fn blocked(place: Place<'_, '_>, why: Why) -> Settled {
+fn blocked(known: KnownEntry<'_, '_>, why: Why) -> Settled {
     let course = Course::Stuck { obstacle: Some(Obstacle::of(&why)) };
-    let asked = match &place.current {
+    let asked = match &known.current {
         // What it has still works.
         Some(current) => Ok(Asked { material: Material::Known(Arc::clone(current)), from: None }),
         None => Err(why),
     };
-    Settled { asked, present: place.current, course, findings: place.findings }
+    Settled { asked, present: known.current, course, findings: known.findings }
 }

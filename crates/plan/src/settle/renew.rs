@@ -63,9 +63,8 @@ pub(super) fn present(
     if let Issuer::Authority(name) = &def.issuer {
         findings.extend(soft_findings(ground, def, &current, &faults));
         let entry = Some(entry.id);
-        let current = Some(current);
-        let place = issued::Place { home: standing, key: place, entry, current, findings, reason };
-        return issued::settle(ground, def, name, place);
+        let known = issued::KnownEntry { home: standing, key: place, entry, current: Some(current), findings, reason };
+        return issued::settle(ground, def, name, known);
     }
     let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
     let reason = reason.or_else(|| {

@@ -9,8 +9,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use trustmason_keystore::{
-    Alias, Digest, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey, Password, Store,
-    Unlock,
+    Alias, Credential, Digest, Edits, EntryId, EntryKind, Fingerprint, Format, Image, Interner, NewEntry, NewKey,
+    Password, Store,
 };
 use trustmason_plan::change::Deed;
 use trustmason_plan::ledger::{Ack, Ledger};
@@ -25,9 +25,9 @@ use trustmason_plan::run_id::RunId;
 use trustmason_plan::work::{NewIdentity, edits};
 use trustmason_spec::name::{Fqdn, IdentityId, RuleId, ServiceId, StoreId};
 use trustmason_spec::topology::{
-    Access, Anchor, Constraints, DeclaredFormat, Disks, Edge, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
-    KeyPlace, Place, Policy, Rotation, SecretRef, SecretSource, ServiceDef, SignatureHash, Source, StoreDef, Subject,
-    Topology, Write,
+    Access, Anchor, Constraints, Disks, Edge, Exported, Files, Host, HostPath, IdentityDef, Issuer, KeyAt, KeyKind,
+    KeyPlace, Keystore, KeystoreFormat, Mirror, Ownership, Pkcs12Scheme, Policy, Reach, Rotation, SecretRef,
+    SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
 
 pub use made::{Pair, make, make_ca, mint, params, signed};
@@ -136,7 +136,7 @@ pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
     if let Some(found) = OPENED.lock().unwrap().get(&print) {
         return found.clone();
     }
-    let store = Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap();
+    let store = Store::open(bytes.to_vec(), Credential::Password(&password()), &Interner::new()).unwrap();
     let keys = store.entries().iter().filter(|e| store.open_key(e.id, &password()).is_ok());
     let keys = keys.map(|e| (e.id, KeyLook::Opens)).collect();
     let found = (Arc::new(store), keys);
@@ -201,11 +201,11 @@ pub fn jks(seeds: &[Seed]) -> Vec<u8> {
             ),
         };
         let edits = Edits { add: vec![add], ..Edits::default() };
-        let Ok(Image::File(next)) = bytes.edit(&edits, Some(&pw), &mut rng) else { continue };
-        bytes = Store::open(next, Unlock::Password(&password()), &Interner::new()).unwrap();
+        let Ok(Image::File(next)) = bytes.edit(&edits, &pw, &mut rng) else { continue };
+        bytes = Store::open(next, Credential::Password(&password()), &Interner::new()).unwrap();
     }
     if bytes.bytes().is_empty() {
-        let Image::File(next) = bytes.edit(&Edits::default(), Some(&password()), &mut rng).unwrap() else { panic!() };
+        let Image::File(next) = bytes.edit(&Edits::default(), &password(), &mut rng).unwrap() else { panic!() };
         return next;
     }
     bytes.bytes().to_vec()
@@ -217,26 +217,35 @@ pub fn path(id: &StoreId) -> HostPath {
 
 pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
     let id = StoreId::new(host.clone(), name);
+    let secret = SecretSource::Literal(password());
+    let keystore = Keystore {
+        path: path(&id),
+        format: KeystoreFormat::Jks,
+        password: Some(SecretRef { name: "cacerts".to_owned(), profile: None, from: secret }),
+        scheme: Pkcs12Scheme::Java8,
+    };
     StoreDef {
-        system: None,
-        place: Place::File(path(&id)),
-        format: DeclaredFormat::Jks,
-        password: Some(SecretRef {
-            name: "cacerts".to_owned(),
-            profile: None,
-            from: SecretSource::Literal(password()),
-        }),
-        write: Write::Direct,
-        create: false,
-        scheme: trustmason_spec::topology::Pkcs12Scheme::Java8,
-        vendor_entries: name == "cacerts",
-        exclusive: false,
+        reach: Reach::Direct(Files { kind: StoreKind::Keystore(keystore), create: false }),
+        ownership: if name == "cacerts" { Ownership::Vendor } else { Ownership::Shared },
         shadows: Vec::new(),
         restart: vec![ServiceId::new(host.clone(), "tomcat")],
         steps: Vec::new(),
         removal_steps: Vec::new(),
         variables: Vec::new(),
         id,
+    }
+}
+
+/// What is exported of a store that people write.
+pub fn exported(id: &StoreId, of: Exported) -> Reach {
+    Reach::Mirror(Mirror::Export { path: path(id), password: None, of })
+}
+
+/// The keystore that a store is.
+pub fn keystore_of<'t>(topology: &'t mut Topology, id: &StoreId) -> &'t mut Keystore {
+    match &mut topology.stores.get_mut(id).unwrap().reach {
+        Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -521,7 +530,7 @@ impl World {
         let changes: Vec<_> = ids.iter().map(|id| plan.change(*id).unwrap()).collect();
         let edits = edits(changes.iter().copied(), &certificates, &identities, self.now.as_millisecond()).unwrap();
         let before = self.open(&view.id).unwrap();
-        let image = before.edit(&edits, Some(&password()), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
+        let image = before.edit(&edits, &password(), &mut rng).unwrap_or_else(|e| panic!("{}: {e}", view.id));
         let Image::File(next) = image else { panic!("a folder") };
         self.disk.insert(view.id.clone(), Disk::File(next));
         *self.stamps.entry(view.id.clone()).or_default() += 1;

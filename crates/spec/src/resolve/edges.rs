@@ -197,7 +197,7 @@ impl<'n> Net<'n> {
         let Some(store) = self.stores.get(&draft.store) else {
             return;
         };
-        let with_alias = takes_alias(store.format);
+        let with_alias = takes_alias(store.format());
         if with_alias && draft.alias.is_none() {
             let message = format!("{} gives no alias, and entries of {} need one", draft.rule, draft.store);
             work.faults.push(work.spec.source.error(draft.place, message).hint("add `alias:`, such as '{fqdn}'"));

@@ -6,7 +6,7 @@ use super::Work;
 use super::hosts::Machine;
 use crate::name::StoreId;
 use crate::profile::{Expected, Options, Setting};
-use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, Place, SettingDef, StoreDef, Wanted};
+use crate::topology::{DeclaredFormat, OptionsAt, OptionsDef, SettingDef, StoreDef, Wanted};
 
 /// The options files of all hosts that are ever opened, by host and name.
 pub(crate) fn options(
@@ -83,11 +83,11 @@ fn fault(work: &mut Work<'_>, machine: &Machine<'_>, message: String) -> Option<
 
 fn wanted(machine: &Machine<'_>, store: &StoreDef, def: &Setting) -> Result<Wanted, String> {
     Ok(match &def.expected {
-        Expected::Path => match &store.place {
-            Place::File(path) | Place::Directory(path) => Wanted::Path(path.shown.clone()),
-            Place::Pair { .. } | Place::Windows => return Err(format!("{} is not one file", store.id)),
+        Expected::Path => match store.path() {
+            Some(path) => Wanted::Path(path.shown.clone()),
+            None => return Err(format!("{} is not one file", store.id)),
         },
-        Expected::Format => Wanted::Format(word(store.format).to_owned()),
+        Expected::Format => Wanted::Format(word(store.format()).to_owned()),
         Expected::Password => Wanted::Password,
         Expected::Unset => Wanted::Unset,
         Expected::Value(text) => {

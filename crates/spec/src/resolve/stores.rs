@@ -7,11 +7,16 @@ use super::hosts::Machine;
 use super::overrides::{Override, overrides, top};
 use super::reach::Part;
 use super::secrets::Secrets;
+use super::windows::{self, Reported, System};
 use crate::estate::{PasswordSpec, StoreOverride};
 use crate::fault::{At, Place};
 use crate::name::{ServiceId, StoreId};
 use crate::profile::{Spot, Store};
-use crate::topology::{DeclaredFormat, HostPath, Place as StorePlace, StoreDef};
+use crate::topology::{
+    DeclaredFormat, Exported, Files, HostPath, Keystore, KeystoreFormat, Mirror, Ownership, PemPair, Reach, StoreDef,
+    StoreKind, Write,
+};
+use crate::windows::SystemPlace;
 
 /// All stores of hosts that are ever opened.
 pub(crate) fn stores(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<StoreId, StoreDef> {
@@ -46,11 +51,11 @@ fn one(
     let format =
         top(work, id, hits, "format", |o| o.format.as_ref(), |a, b| a == b).map_or(store.format, |at| at.value);
     let password = top(work, id, hits, "password", |o| o.password.as_ref(), PasswordSpec::same);
-    let system = super::windows::system(work, machine, id, store, format, path, hits).ok()?;
-    let live = system.as_ref().is_some_and(|system| system.live);
-    let write = super::windows::write(work, id, store, format, live, hits);
+    let declared = declared(work, machine, id, store, format, path, hits).ok()?;
+    let live = declared.live();
+    let write = windows::write(work, machine, id, store, live, hits);
     // The system brings roots of its own.
-    let vendor_entries = store.vendor_entries || live;
+    let vendor_entries = store.vendor_entries || live == Some(true);
     let exclusive = top(work, id, hits, "ownership", |o| o.exclusive.as_ref(), |a, b| a == b);
     let create =
         top(work, id, hits, "create", |o| o.create.as_ref(), |a, b| a == b).map_or(store.create, |at| at.value);
@@ -62,8 +67,8 @@ fn one(
             work.spec.source.error(at.place, message).hint("name the certificates that must go under `distrust:`"),
         );
     }
-    let place =
-        if live { StorePlace::Windows } else { place(work, machine, id, store, format, path, (certificate, key))? };
+    let spots = Spots { id, store, path, certificate, key };
+    let place = declared.place(work, machine, &spots)?;
     let over = [path, certificate, key].into_iter().flatten().map(|at| at.value.as_str());
     let own = match &store.spot {
         Spot::Path(path) => vec![path.as_str()],
@@ -75,18 +80,32 @@ fn one(
     for text in &store.shadows {
         shadows.extend(located(work, machine, id, text, None));
     }
+    let password = secrets.of(work, machine, id, store, password);
+    let by_hand = write != Write::Direct;
+    let files = |kind| Reach::Direct(Files { kind, create });
+    let export = |path, of, password| Reach::Mirror(Mirror::Export { path, password, of });
+    let reach = match place {
+        Placed::System(place) => Reach::System { place, by_hand },
+        Placed::Exported(path, place) => export(path, Exported::System(place), password),
+        Placed::Keystore(path, format) if by_hand => export(path, Exported::Keystore { format, scheme }, password),
+        Placed::Keystore(path, format) => files(StoreKind::Keystore(Keystore { path, format, password, scheme })),
+        Placed::PemFile(path) if by_hand => export(path, Exported::PemFile, password),
+        Placed::PemFile(path) => files(StoreKind::PemFile(path)),
+        Placed::PemFolder(path) if by_hand => export(path, Exported::PemFolder, password),
+        Placed::PemFolder(path) => files(StoreKind::PemFolder(path)),
+        Placed::PemPair(pair) if by_hand => Reach::Mirror(Mirror::Pair(pair)),
+        Placed::PemPair(pair) => files(StoreKind::PemPair(pair)),
+    };
+    let ownership = match exclusive {
+        _ if vendor_entries => Ownership::Vendor,
+        Some(at) if at.value => Ownership::Exclusive,
+        Some(_) | None => Ownership::Shared,
+    };
     Some(StoreDef {
         id: id.clone(),
-        place,
+        reach,
         variables,
-        format,
-        system: system.map(|system| system.place),
-        password: secrets.of(work, machine, id, store, password),
-        write,
-        create,
-        scheme,
-        vendor_entries,
-        exclusive: exclusive.is_some_and(|at| at.value),
+        ownership,
         shadows,
         restart: store.restart.iter().map(|s| ServiceId::new(id.host.clone(), s.clone())).collect(),
         steps: filled(work, machine, &store.steps),
@@ -94,61 +113,131 @@ fn one(
     })
 }
 
-fn place(
+/// What a store is declared to be, before its path is looked at.
+enum Declared {
+    Keystore(KeystoreFormat),
+    PemFile,
+    PemFolder,
+    PemPair,
+    Windows(System),
+}
+
+/// The same, with where it is.
+enum Placed {
+    Keystore(HostPath, KeystoreFormat),
+    PemFile(HostPath),
+    PemFolder(HostPath),
+    PemPair(PemPair),
+    System(SystemPlace),
+    Exported(HostPath, SystemPlace),
+}
+
+fn declared(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
     id: &StoreId,
     store: &Store,
     format: DeclaredFormat,
     path: Option<&At<String>>,
-    pair: (Option<&At<String>>, Option<&At<String>>),
-) -> Option<StorePlace> {
-    let (own_path, own_certificate, own_key) = match &store.spot {
-        Spot::Path(path) => (Some(path.as_str()), None, None),
-        Spot::Pair { certificate, key, .. } => (None, Some(certificate.as_str()), Some(key.as_str())),
+    hits: &[&Override<'_, StoreOverride>],
+) -> Result<Declared, Reported> {
+    let declared = match format {
+        DeclaredFormat::Windows => return windows::system(work, machine, id, store, path, hits).map(Declared::Windows),
+        DeclaredFormat::Jks => Declared::Keystore(KeystoreFormat::Jks),
+        DeclaredFormat::Jceks => Declared::Keystore(KeystoreFormat::Jceks),
+        DeclaredFormat::Pkcs12 => Declared::Keystore(KeystoreFormat::Pkcs12),
+        DeclaredFormat::Pem => Declared::PemFile,
+        DeclaredFormat::PemDir => Declared::PemFolder,
+        DeclaredFormat::PemPair => Declared::PemPair,
     };
-    let pick = |over: Option<&At<String>>, own: Option<&str>| match over {
-        Some(at) => Some((at.value.clone(), Some(at.place))),
-        None => own.map(|text| (text.to_owned(), None)),
-    };
-    let mut locate = |spot: Option<(String, Option<Place>)>| match spot {
-        Some((text, at)) => located(work, machine, id, &text, at),
-        None => {
-            let message = format!("{id} has format {format:?} and lacks its path");
-            let place = path.or(pair.0).or(pair.1).map_or(machine.spec.place, |at| at.place);
-            work.faults.push(
-                work.spec
-                    .source
-                    .error(place, message)
-                    .hint("a pem-pair has `certificate` and `key`, every other format has `path`"),
-            );
-            None
+    windows::foreign(work, machine, id, store, format, path, hits).map(|()| declared)
+}
+
+/// Where a store and the overrides over it say that it is.
+struct Spots<'a> {
+    id: &'a StoreId,
+    store: &'a Store,
+    path: Option<&'a At<String>>,
+    certificate: Option<&'a At<String>>,
+    key: Option<&'a At<String>>,
+}
+
+impl Declared {
+    /// Of a Windows store, whether its path means the system's own.
+    fn live(&self) -> Option<bool> {
+        match self {
+            Self::Windows(system) => Some(system.live),
+            Self::Keystore(_) | Self::PemFile | Self::PemFolder | Self::PemPair => None,
         }
-    };
-    match format {
-        DeclaredFormat::PemPair => {
-            let certificate = locate(pick(pair.0, own_certificate))?;
-            let key = locate(pick(pair.1, own_key))?;
-            if certificate.shown == key.shown {
-                let message = format!("the certificate and the key of {id} are one file");
-                let at = pair.0.or(pair.1).map_or(machine.spec.place, |at| at.place);
-                work.faults.push(work.spec.source.error(at, message).hint("a pem-pair is two files"));
-                return None;
+    }
+
+    fn place(self, work: &mut Work<'_>, machine: &Machine<'_>, spots: &Spots<'_>) -> Option<Placed> {
+        Some(match self {
+            Self::Windows(System { place, live: true }) => Placed::System(place),
+            Self::Windows(System { place, live: false }) => {
+                Placed::Exported(spots.single(work, machine, DeclaredFormat::Windows)?, place)
             }
-            let (previous, copies) = match &store.spot {
-                Spot::Pair { previous, copies, .. } => (previous.as_deref(), copies.as_slice()),
-                Spot::Path(_) => (None, &[][..]),
-            };
-            let previous = previous.map(|text| located(work, machine, id, text, None));
-            let copies = copies.iter().map(|text| located(work, machine, id, text, None)).collect::<Option<_>>()?;
-            Some(StorePlace::Pair { certificate, key, previous: previous.map_or(Some(None), |p| p.map(Some))?, copies })
+            Self::Keystore(format) => Placed::Keystore(spots.single(work, machine, format.declared())?, format),
+            Self::PemFile => Placed::PemFile(spots.single(work, machine, DeclaredFormat::Pem)?),
+            Self::PemFolder => Placed::PemFolder(spots.single(work, machine, DeclaredFormat::PemDir)?),
+            Self::PemPair => Placed::PemPair(spots.pair(work, machine)?),
+        })
+    }
+}
+
+impl Spots<'_> {
+    /// The one path of a store.
+    fn single(&self, work: &mut Work<'_>, machine: &Machine<'_>, format: DeclaredFormat) -> Option<HostPath> {
+        let own = match &self.store.spot {
+            Spot::Path(path) => Some(path.as_str()),
+            Spot::Pair { .. } => None,
+        };
+        self.locate(work, machine, format, self.path, own)
+    }
+
+    /// A certificate and its key.
+    fn pair(&self, work: &mut Work<'_>, machine: &Machine<'_>) -> Option<PemPair> {
+        let (own_certificate, own_key, previous, copies) = match &self.store.spot {
+            Spot::Path(_) => (None, None, None, &[][..]),
+            Spot::Pair { certificate, key, previous, copies } => {
+                (Some(certificate.as_str()), Some(key.as_str()), previous.as_deref(), copies.as_slice())
+            }
+        };
+        let format = DeclaredFormat::PemPair;
+        let certificate = self.locate(work, machine, format, self.certificate, own_certificate)?;
+        let key = self.locate(work, machine, format, self.key, own_key)?;
+        if certificate.shown == key.shown {
+            let message = format!("the certificate and the key of {} are one file", self.id);
+            let at = self.certificate.or(self.key).map_or(machine.spec.place, |at| at.place);
+            work.faults.push(work.spec.source.error(at, message).hint("a pem-pair is two files"));
+            return None;
         }
-        DeclaredFormat::PemDir => Some(StorePlace::Directory(locate(pick(path, own_path))?)),
-        DeclaredFormat::Jks
-        | DeclaredFormat::Jceks
-        | DeclaredFormat::Pkcs12
-        | DeclaredFormat::Pem
-        | DeclaredFormat::Windows => Some(StorePlace::File(locate(pick(path, own_path))?)),
+        let previous = previous.map(|text| located(work, machine, self.id, text, None));
+        let copies = copies.iter().map(|text| located(work, machine, self.id, text, None)).collect::<Option<_>>()?;
+        Some(PemPair { certificate, key, previous: previous.map_or(Some(None), |p| p.map(Some))?, copies })
+    }
+
+    /// The path that an override or else the profile has.
+    fn locate(
+        &self,
+        work: &mut Work<'_>,
+        machine: &Machine<'_>,
+        format: DeclaredFormat,
+        over: Option<&At<String>>,
+        own: Option<&str>,
+    ) -> Option<HostPath> {
+        match (over, own) {
+            (Some(at), _) => located(work, machine, self.id, &at.value, Some(at.place)),
+            (None, Some(text)) => located(work, machine, self.id, text, None),
+            (None, None) => {
+                let message = format!("{} has format {format:?} and lacks its path", self.id);
+                let at = self.path.or(self.certificate).or(self.key);
+                let place = at.map_or(machine.spec.place, |at| at.place);
+                let hint = "a pem-pair has `certificate` and `key`, every other format has `path`";
+                work.faults.push(work.spec.source.error(place, message).hint(hint));
+                None
+            }
+        }
     }
 }
 

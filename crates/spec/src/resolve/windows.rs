@@ -20,33 +20,47 @@ pub(super) struct System {
 /// What is wrong stands among the faults.
 pub(super) struct Reported;
 
-/// How a store is written: an override may say so of Windows stores, which both people and this tool can change.
+/// How a store is written: an override may say so of Windows stores, which both people and this tool can change. `live` is of
+/// these alone: whether the path means the system's own stores.
 pub(super) fn write(
     work: &mut Work<'_>,
+    machine: &Machine<'_>,
     id: &StoreId,
     store: &Store,
-    format: DeclaredFormat,
-    live: bool,
+    live: Option<bool>,
     hits: &[&Override<'_, StoreOverride>],
 ) -> Write {
-    let Some(at) = top(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else { return store.write };
-    let (why, hint) = if format != DeclaredFormat::Windows {
-        ("is no Windows store", "leave `write` out; the profile knows who writes it")
-    } else if at.value == Write::Direct && store.write == Write::HandOff && !live {
-        (
-            "is seen in a mirror, which nobody reads",
-            "give it `path: 'windows://LocalMachine/Root'` beside `write: direct`",
-        )
-    } else {
-        return at.value;
+    let mirrored = "give it `path: 'windows://LocalMachine/Root'` beside `write: direct`";
+    let Some(at) = top(work, id, hits, "write", |o| o.write.as_ref(), |a, b| a == b) else {
+        if live == Some(false) && store.write == Write::Direct {
+            let message =
+                format!("{id} is a Windows store and its path is a file, which only people bring into Windows");
+            let hint = "give it `path: 'windows://LocalMachine/Root'`, or `write: hand-off` with the path of a mirror";
+            let Reported = fault(work, machine, None, message, hint);
+        }
+        return store.write;
+    };
+    let (why, hint) = match live {
+        None => ("is no Windows store", "leave `write` out; the profile knows who writes it"),
+        Some(false) if at.value == Write::Direct => ("is seen in a mirror, which nobody reads", mirrored),
+        Some(_) => return at.value,
     };
     let fault = work.spec.source.error(at.place, format!("how {id} is written cannot be changed: it {why}"));
     work.faults.push(fault.hint(hint));
     store.write
 }
 
-/// The system stores of a store of format `windows`; of any other format what does not fit is reported.
-pub(super) fn system(
+/// What a store's path says, and where it was written.
+fn text<'a>(path: Option<&'a At<String>>, store: &'a Store) -> (&'a str, Option<Place>) {
+    match (path, &store.spot) {
+        (Some(path), _) => (path.value.as_str(), Some(path.place)),
+        (None, Spot::Path(path)) => (path.as_str(), None),
+        (None, Spot::Pair { .. }) => ("", None),
+    }
+}
+
+/// Reports what of Windows stores is said of a store of another format.
+pub(super) fn foreign(
     work: &mut Work<'_>,
     machine: &Machine<'_>,
     id: &StoreId,
@@ -54,27 +68,34 @@ pub(super) fn system(
     format: DeclaredFormat,
     path: Option<&At<String>>,
     hits: &[&Override<'_, StoreOverride>],
-) -> Result<Option<System>, Reported> {
-    let (text, at) = match (path, &store.spot) {
-        (Some(path), _) => (path.value.as_str(), Some(path.place)),
-        (None, Spot::Path(path)) => (path.as_str(), None),
-        (None, Spot::Pair { .. }) => ("", None),
-    };
-    let is_live = windows::is_system(text);
+) -> Result<(), Reported> {
+    let (text, at) = text(path, store);
     let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
-    if format != DeclaredFormat::Windows {
-        if is_live {
-            let message =
-                format!("`{text}` is a certificate store of Windows, and {id} has the format {}", format.as_str());
-            return Err(fault(work, machine, at, message, "declare `format: windows`, or the path of the file"));
-        }
-        if let Some(at) = placed {
-            let message = format!("{id} has the format {}, and `place` is about Windows stores", format.as_str());
-            return Err(fault(work, machine, Some(at.place), message, "leave `place` out"));
-        }
-        return Ok(None);
+    if windows::is_system(text) {
+        let message =
+            format!("`{text}` is a certificate store of Windows, and {id} has the format {}", format.as_str());
+        return Err(fault(work, machine, at, message, "declare `format: windows`, or the path of the file"));
     }
-    let below = match is_live.then(|| machine.fill(text)) {
+    if let Some(at) = placed {
+        let message = format!("{id} has the format {}, and `place` is about Windows stores", format.as_str());
+        return Err(fault(work, machine, Some(at.place), message, "leave `place` out"));
+    }
+    Ok(())
+}
+
+/// The system stores of a store of format `windows`.
+pub(super) fn system(
+    work: &mut Work<'_>,
+    machine: &Machine<'_>,
+    id: &StoreId,
+    store: &Store,
+    path: Option<&At<String>>,
+    hits: &[&Override<'_, StoreOverride>],
+) -> Result<System, Reported> {
+    let (text, at) = text(path, store);
+    let live = windows::is_system(text);
+    let placed = top(work, id, hits, "place", |o| o.place.as_ref(), |a, b| a == b);
+    let below = match live.then(|| machine.fill(text)) {
         None => SystemPlace::machine(),
         Some(Ok(text)) => match windows::parse(&text) {
             Ok((location, main)) => SystemPlace { location, main, placement: Placement::of(main) },
@@ -87,7 +108,7 @@ pub(super) fn system(
     };
     let placement = store.placement.over(below.placement);
     let placement = placed.map_or(placement, |at| at.value.over(placement));
-    Ok(Some(System { place: SystemPlace { placement, ..below }, live: is_live }))
+    Ok(System { place: SystemPlace { placement, ..below }, live })
 }
 
 fn fault(work: &mut Work<'_>, machine: &Machine<'_>, at: Option<Place>, message: String, hint: &str) -> Reported {

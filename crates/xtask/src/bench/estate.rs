@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sha1::{Digest as _, Sha1};
-use trustmason_keystore::{EntryKind, Interner, Password, Store, Unlock};
+use trustmason_keystore::{Credential, EntryKind, Interner, Password, Store};
 
 use crate::process::{self, Failure};
 
@@ -107,7 +107,7 @@ pub(crate) fn roots(number: usize) -> Result<Vec<Vec<u8>>, Failure> {
         fs::read(converted)?
     };
     let password = Password::new(PASSWORD);
-    let store = Store::open(bytes, Unlock::Password(&password), &Interner::default())
+    let store = Store::open(bytes, Credential::Password(&password), &Interner::default())
         .map_err(|error| format!("{}: {error}", path.display()))?;
     let shipped: Vec<Vec<u8>> = store
         .entries()

@@ -13,7 +13,7 @@ use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use trustmason_keystore::{
-    Certificate, CertificateError, Edits, Image, Interner, NewEntry, Password, Protection, Store, Unlock,
+    Certificate, CertificateError, Credential, Edits, Image, Interner, NewEntry, Password, Protection, Store,
 };
 
 use super::clock::{self, Cost};
@@ -39,7 +39,7 @@ fn pkcs12(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Failure> {
     let edits = Edits { add: add.collect::<Result<_, _>>()?, ..Edits::default() };
     let mut random = rand_core::UnwrapErr(getrandom::SysRng);
     let store = Store::create_pkcs12(Protection::modern());
-    match store.edit(&edits, Some(&Password::new(estate::PASSWORD)), &mut random)? {
+    match store.edit(&edits, &Password::new(estate::PASSWORD), &mut random)? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => Err("a PKCS#12 store is a file".into()),
     }
@@ -47,7 +47,7 @@ fn pkcs12(certificates: &[Vec<u8>]) -> Result<Vec<u8>, Failure> {
 
 fn open(bytes: &[u8], certificates: &Interner) -> Result<Store, Failure> {
     let password = Password::new(estate::PASSWORD);
-    Ok(Store::open(bytes.to_vec(), Unlock::Password(&password), certificates)?)
+    Ok(Store::open(bytes.to_vec(), Credential::Password(&password), certificates)?)
 }
 
 /// Two derivations, one decryption, one MAC and a fingerprint for each certificate: no reader does less.
@@ -160,7 +160,7 @@ fn best_of(times: u32, mut measure: impl FnMut() -> Result<Cost, Failure>) -> Re
 pub(crate) fn probe(path: &Path) -> Result<(), Failure> {
     let before = clock::peak_kib()?;
     let password = Password::new(estate::PASSWORD);
-    let store = Store::open(fs::read(path)?, Unlock::Password(&password), &Interner::new())?;
+    let store = Store::open(fs::read(path)?, Credential::Password(&password), &Interner::new())?;
     black_box(store.entries().len());
     println!("{}", clock::peak_kib()?.saturating_sub(before));
     Ok(())

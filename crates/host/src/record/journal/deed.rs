@@ -10,7 +10,7 @@ use trustmason_spec::name::StoreId;
 
 use super::{Ended, Intent, Piece, Record};
 use crate::disk;
-use crate::record::sites::{Located, SiteError, Sites};
+use crate::record::sites::{PieceHere, SiteError, Sites};
 
 /// What became of one part of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ fn fate(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> Fate {
 
 /// Whether a run that was cut off left beside its file what somebody else had written there.
 fn displaced(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> bool {
-    let Ok(Located::File(path)) = sites.locate(store, &piece.at) else { return false };
+    let Ok(PieceHere::File(path)) = sites.locate(store, &piece.at) else { return false };
     let foreign = |digest| Some(digest) != piece.before && Some(digest) != piece.after;
     let beside = disk::temporaries(&path, run.as_str());
     beside.iter().any(|path| disk::digest_if_there(path).is_ok_and(|digest| digest.is_some_and(foreign)))

@@ -166,8 +166,8 @@ proptest! {
             bytes.extend(seal);
         }
         let certificates = Interner::new();
-        for unlock in [Unlock::Unverified, Unlock::Password(&password())] {
-            if let Ok(store) = Store::open(bytes.clone(), unlock, &certificates) {
+        for credential in [Credential::Withheld, Credential::Password(&password())] {
+            if let Ok(store) = Store::open(bytes.clone(), credential, &certificates) {
                 for entry in store.entries() {
                     let outcome = store.open_key(entry.id, &password());
                     prop_assert!(outcome.is_err());

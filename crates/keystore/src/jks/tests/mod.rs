@@ -14,10 +14,10 @@ use crate::alias::fold_alias;
 use crate::certificate::Certificate;
 use crate::edit::{Disposition, NewEntry, NewKey};
 use crate::entry::Entry;
-use crate::entry::{EntryKind, Unlock};
+use crate::entry::{Credential, EntryKind};
 use crate::intern::Interner;
 use crate::key::KeyMatch;
-use crate::password::ROUNDS;
+use crate::password::{Password, ROUNDS};
 use crate::remark::Remark;
 use crate::store::Store;
 
@@ -82,11 +82,11 @@ fn password() -> Password {
 }
 
 fn reopen(bytes: &[u8]) -> Store {
-    Store::open(bytes.to_vec(), Unlock::Password(&password()), &Interner::new()).unwrap()
+    Store::open(bytes.to_vec(), Credential::Password(&password()), &Interner::new()).unwrap()
 }
 
 fn edit(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, Some(&password()), &mut rng())? {
+    match store.edit(edits, &password(), &mut rng())? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }
@@ -130,7 +130,12 @@ fn a_store_made_from_nothing_reads_back() {
         assert_eq!((&*key.pkcs8, key.bits), (&POOL.key, 256));
         assert_eq!(key.matches_certificate, KeyMatch::Yes);
         assert_eq!(store.open_key(EntryId(1), &Password::new("other")).err(), Some(KeyError::WrongPassword));
+        assert_eq!(store.open_key(EntryId(1), Credential::NotNeeded).err(), Some(KeyError::WrongPassword));
         assert_eq!(store.open_key(EntryId(0), &password()).err(), Some(KeyError::NotAKey));
+        let without = Store::open(store.bytes().to_vec(), Credential::NotNeeded, &Interner::new());
+        assert_eq!(without.map(|_| ()).unwrap_err().class, crate::Class::WrongPassword);
+        let refused = store.edit(&Edits::default(), Credential::Withheld, &mut rng());
+        assert_eq!(refused, Err(EditError::PasswordNeeded { format }));
         assert!(!format!("{store:?} {key:?} {:?}", store.sealed_key(EntryId(1))).contains("changeit"));
     }
 }
@@ -213,12 +218,15 @@ fn what_may_not_be_written_is_refused() {
     assert!(matches!(&garbage, EditError::BadKey { .. }) && !garbage.to_string().contains("secret bytes"));
     let ascii = Store::create(Format::Jceks).edit(
         &Edits { add: vec![private("k")], ..Edits::default() },
-        Some(&Password::new("pässwörd")),
+        &Password::new("pässwörd"),
         &mut rng(),
     );
     assert_eq!(ascii, Err(EditError::PasswordNotAscii { format: Format::Jceks }));
-    assert_eq!(store.edit(&Edits::default(), None, &mut rng()), Err(EditError::PasswordNeeded { format: Format::Jks }));
-    let wrong = store.edit(&Edits::default(), Some(&Password::new("other")), &mut rng());
+    assert_eq!(
+        store.edit(&Edits::default(), Credential::NotNeeded, &mut rng()),
+        Err(EditError::PasswordNeeded { format: Format::Jks })
+    );
+    let wrong = store.edit(&Edits::default(), &Password::new("other"), &mut rng());
     assert_eq!(wrong, Err(EditError::WrongPassword));
 }
 

@@ -15,7 +15,7 @@ use crate::alias::Alias;
 use crate::certificate::Certificate;
 use crate::detect::detect;
 use crate::edit::{Disposition, NewEntry};
-use crate::entry::Unlock;
+use crate::entry::Credential;
 use crate::error::Class;
 use crate::intern::Interner;
 use crate::never::Never;
@@ -33,7 +33,7 @@ static POOL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 });
 
 fn try_open(bytes: &[u8]) -> Result<Store, ReadError> {
-    Store::open(bytes.to_vec(), Unlock::Unverified, &Interner::new())
+    Store::open(bytes.to_vec(), Credential::Withheld, &Interner::new())
 }
 
 fn reopen(bytes: &[u8]) -> Store {
@@ -41,7 +41,7 @@ fn reopen(bytes: &[u8]) -> Store {
 }
 
 fn write(store: &Store, edits: &Edits) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, None, &mut Never)? {
+    match store.edit(edits, Credential::NotNeeded, &mut Never)? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }

@@ -16,9 +16,9 @@ use crate::record::journal::{Journal, Record};
 /// What the ledger knows of a store's entries.
 pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::Placed>>;
 
-/// Where something is put: a store, within a run.
+/// What writes the files of one store within a run.
 #[derive(Clone, Copy)]
-pub(crate) struct Site<'a, 'j> {
+pub(crate) struct StoreWriter<'a, 'j> {
     pub disk: &'a Disk,
     pub run: &'a RunId,
     pub journal: &'a Journal<'j>,
@@ -33,7 +33,7 @@ pub(crate) struct New<'a> {
     pub attributes: Option<&'a Attributes>,
 }
 
-impl Site<'_, '_> {
+impl StoreWriter<'_, '_> {
     /// Keeps a copy of what is about to be replaced, with its mode, owner and attributes, and reads the copy back.
     pub(crate) fn back_up(&self, path: &Path, of: &PieceAt, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
         let (owner, attributes) = (disk::facts(path)?.owner(), Attributes::of(path)?);
