@@ -69,7 +69,9 @@ pub fn resolve(spec: &Spec, profiles: &[LoadedProfile], base: &Path) -> Result<R
             profiles.push(name.clone());
         }
     }
+    let secret_variables = secrets::variables(spec, &machines).map(str::to_owned).collect();
     let topology = Topology {
+        secret_variables,
         estate: spec.estate.clone(),
         state: join(base, &spec.state),
         certificates_dir: join(base, &spec.certificates_dir),

@@ -61,6 +61,8 @@ pub struct Topology {
     pub accept: Vec<Accept>,
     /// `policy:`.
     pub policy: Policy,
+    /// The variables of the environment that hold secrets of the estate, whether or not anything asks for them today.
+    pub secret_variables: BTreeSet<String>,
 }
 
 /// One host.

@@ -95,6 +95,7 @@ services:
     assert_eq!(of("c.x.example/wsm"), ("glob c".to_owned(), 120));
     let restart = service(&topology, "a.x.example/wsm").restart.as_ref().unwrap();
     assert_eq!(restart.without_env.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
+    assert_eq!(topology.secret_variables, restart.without_env);
 }
 
 /// Reporting and administration come before what carries calls; several roles on one host count as their lowest.

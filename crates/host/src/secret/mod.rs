@@ -129,14 +129,7 @@ impl Secrets {
 
     /// Those of an estate: its programs run without the environment variables that its other secrets come from.
     pub fn of(topology: &Topology) -> Self {
-        let named = topology.stores.values().filter_map(|def| match &def.password()?.from {
-            SecretSource::Env(name) => Some(name.clone()),
-            SecretSource::Literal(_)
-            | SecretSource::File(_)
-            | SecretSource::Properties { .. }
-            | SecretSource::Command(_) => None,
-        });
-        Self { hosts: topology.hosts.clone(), ..Self::withholding(named) }
+        Self { hosts: topology.hosts.clone(), ..Self::withholding(topology.secret_variables.clone()) }
     }
 
     /// None asked for yet; programs run without these environment variables.

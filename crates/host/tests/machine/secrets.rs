@@ -69,6 +69,7 @@ fn a_program_does_not_see_what_other_stores_secrets_are() {
     // A variable that whoever runs tests has set stands for one with a secret.
     let name = "CARGO_MANIFEST_DIR";
     let other = set(&mut world, KEYSTORE, SecretSource::Env(name.into()));
+    world.topology.secret_variables.insert(name.to_owned());
     let argv = ["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""].map(str::to_owned).to_vec();
     let program = set(&mut world, CACERTS, SecretSource::Command(argv));
     let secrets = trustmason_host::secret::Secrets::of(&world.topology);

@@ -540,6 +540,7 @@ fn topology(root: &Path, format: Format) -> Topology {
         retired: BTreeSet::new(),
         distrust: BTreeMap::new(),
         public_roots: trustmason_spec::public_roots::all(),
+        secret_variables: BTreeSet::new(),
         accept: Vec::new(),
         policy: Policy {
             warn_before_days: 60,

@@ -313,6 +313,7 @@ pub fn topology(hosts: usize) -> Topology {
         retired: [fqdn("gone0.acme.example"), fqdn("gone1.acme.example")].into(),
         distrust: BTreeMap::new(),
         public_roots: &PUBLIC,
+        secret_variables: BTreeSet::new(),
         accept: Vec::new(),
         policy: Policy {
             warn_before_days: 60,
