@@ -3,14 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::certificate::{Certificate, CertificateError};
-use crate::entry::{Credential, Entry, EntryId};
-use crate::error::KeyError;
 use crate::fingerprint::Fingerprint;
-use crate::key::KeyMatch;
-use crate::store::Store;
+use crate::tried::Tried;
 
 /// Enough shards that threads reading different stores seldom meet.
 const SHARDS: usize = 32;
@@ -19,60 +14,19 @@ const SHARDS: usize = 32;
 /// never iterated, so nothing depends on its order.
 pub struct Interner {
     shards: [Mutex<HashMap<Fingerprint, CertificateSlot>>; SHARDS],
-    tried: Mutex<HashMap<Trial, Result<KeyMatch, KeyError>>>,
-}
-
-/// Everything that decides whether a protected key opens: SHA-256 over the format, the protected key, its certificate and the
-/// password. It stays in the memory of the process, as the password does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Trial([u8; 32]);
-
-impl Trial {
-    /// `None`: the key stands in the clear, or there is none, or no password.
-    fn of(store: &Store, entry: EntryId, credential: Credential<'_>) -> Option<Self> {
-        let password = credential.password()?;
-        let sealed = store.sealed_key(entry)?;
-        let chain = store.entry(entry).map(Entry::certificates).unwrap_or_default();
-        let leaf = chain.first().map(CertificateSlot::der).unwrap_or_default();
-        let mut digest = Sha256::new();
-        for part in [store.format().as_str().as_bytes(), &sealed.bytes, leaf, password.expose().as_bytes()] {
-            // With its length, so that no two lists of parts have one digest.
-            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            digest.update(part);
-        }
-        Some(Self(digest.finalize().into()))
-    }
+    tried: Tried,
 }
 
 impl Interner {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), tried: Mutex::default() }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), tried: Tried::default() }
     }
 
-    /// Whether this opens a private key, and whether the key belongs to its certificate: what [`Store::open_key`] finds, derived
-    /// once for all stores in which the same protected key stands under the same certificate. That matters because a JDK protects
-    /// a key of a JCEKS store by 400,000 digests.
-    ///
-    /// # Errors
-    /// As of [`Store::open_key`].
-    pub fn try_key<'a>(
-        &self,
-        store: &Store,
-        entry: EntryId,
-        credential: impl Into<Credential<'a>>,
-    ) -> Result<KeyMatch, KeyError> {
-        let credential = credential.into();
-        let open = || store.open_key(entry, credential).map(|key| key.matches_certificate);
-        let Some(trial) = Trial::of(store, entry, credential) else { return open() };
-        let tried = || self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = tried().get(&trial) {
-            return known.clone();
-        }
-        // Derived outside the lock, as certificates are parsed.
-        let found = open();
-        tried().entry(trial).or_insert(found).clone()
+    /// The protected keys that were tried.
+    pub(crate) fn tried(&self) -> &Tried {
+        &self.tried
     }
 
     /// The certificate with this encoding: known already, or parsed now.

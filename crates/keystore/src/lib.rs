@@ -59,6 +59,7 @@ mod single;
 mod store;
 mod text;
 mod textual;
+mod tried;
 mod windows;
 
 pub use alias::{Alias, StoredAlias};

@@ -17,7 +17,7 @@ use crate::error::{Class, EditError, KeyError, ReadError};
 use crate::format::{AliasModel, Format};
 use crate::intern::{CertificateSlot, Interner};
 use crate::jks::{self, Java};
-use crate::key::{OpenedKey, SealedKey};
+use crate::key::{KeyMatch, OpenedKey, SealedKey};
 use crate::pem::bundle::{self, Bundle};
 use crate::pem::directory::{self, Folder};
 use crate::pem::pair::{self, Pair};
@@ -25,6 +25,7 @@ use crate::pem::{self, Pem};
 use crate::pkcs12::{self, Pkcs12, Protection};
 use crate::remark::Remark;
 use crate::single::{self, Der};
+use crate::tried::Trial;
 use crate::windows::{self, Windows};
 
 /// A store and its bytes.
@@ -281,6 +282,29 @@ impl Store {
         }
         let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
         crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
+    }
+
+    /// Whether this opens a private key, and whether the key belongs to its certificate: what [`Store::open_key`] finds, derived once in
+    /// a run for all stores in which the same protected key stands under the same certificate. That matters because a JDK protects
+    /// a key of a JCEKS store by 400,000 digests.
+    ///
+    /// # Errors
+    /// As of [`Store::open_key`].
+    pub fn try_key<'a>(
+        &self,
+        entry: EntryId,
+        credential: impl Into<Credential<'a>>,
+        known: &Interner,
+    ) -> Result<KeyMatch, KeyError> {
+        let credential = credential.into();
+        let open = || self.open_key(entry, credential).map(|key| key.matches_certificate);
+        // A key in the clear, or none, costs nothing to ask for again.
+        let (Some(password), Some(sealed)) = (credential.password(), self.content.sealed_key(entry)) else {
+            return open();
+        };
+        let chain = self.entry(entry).map(Entry::certificates).unwrap_or_default();
+        let leaf = chain.first().map(CertificateSlot::der).unwrap_or_default();
+        known.tried().once(Trial::of(self.format(), sealed, leaf, password), open)
     }
 
     /// The protected key as it is, to be carried into a store of the same format and password without opening it; `None` for a

@@ -216,7 +216,7 @@ pub(super) fn try_keys(
         .entries()
         .iter()
         .filter(asked)
-        .map(|entry| (entry.id, key_look(certificates.try_key(store, entry.id, credential))))
+        .map(|entry| (entry.id, key_look(store.try_key(entry.id, credential, certificates))))
         .collect()
 }
 

@@ -198,9 +198,21 @@ fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>)
         }
         Err(error) => return (path_failure(&error), None),
     };
-    let look = opened(&path, Limit::Store, kind.password(), keys, eyes);
+    let look = match kind {
+        StoreKind::Keystore(Keystore { password, .. }) => opened(&path, Limit::Store, password.as_ref(), keys, eyes),
+        StoreKind::PemFile(_) | StoreKind::PemFolder(_) | StoreKind::PemPair(_) => unprotected(&path, eyes),
+    };
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))
+}
+
+/// Opens what a service reads without a password. A keystore that lies there is not asked for one either: it is of another format than
+/// the service reads, which is what is to be told.
+fn unprotected(path: &Path, eyes: Eyes<'_>) -> StoreLook {
+    match open(path, Limit::Store, Credential::Withheld, Keys::None, eyes.certificates) {
+        Ok(facts) => StoreLook::Readable(Box::new(facts)),
+        Err(error) => StoreLook::Unreadable(error.into()),
+    }
 }
 
 /// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows

@@ -152,7 +152,7 @@ pub(super) fn holds(
         };
         let entry = open.remove(at);
         if let Wanted::Key { .. } = one {
-            let opens = certificates.try_key(&after, entry.id, credential).is_ok_and(|found| found != KeyMatch::No);
+            let opens = after.try_key(entry.id, credential, certificates).is_ok_and(|found| found != KeyMatch::No);
             if !opens {
                 return Err(ProofError::KeyUnopened { entry: one.name() });
             }

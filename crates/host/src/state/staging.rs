@@ -279,5 +279,5 @@ fn is_pair(path: &Path) -> bool {
 }
 
 fn opens(store: &Store, entry: EntryId, credential: Credential<'_>, certificates: &Interner) -> bool {
-    certificates.try_key(store, entry, credential).is_ok_and(|found| found != KeyMatch::No)
+    store.try_key(entry, credential, certificates).is_ok_and(|found| found != KeyMatch::No)
 }

@@ -10,7 +10,7 @@ use trustmason_host::word::ack::{Word, ack};
 use trustmason_keystore::{Certificate, Class, Credential, Format, Interner, Password};
 use trustmason_plan::observed::{FailureClass, HostLook, InputKind, KeyLook, SourceLook, StoreLook, Unclear};
 use trustmason_spec::name::{IdentityId, ServiceId};
-use trustmason_spec::topology::{SecretSource, Subject};
+use trustmason_spec::topology::{SecretSource, StoreKind, Subject};
 
 use crate::world::*;
 
@@ -378,4 +378,23 @@ fn a_file_that_is_not_beside_the_spec_is_found_in_the_folder_of_certificates() {
     let look = world.look().1.sources.remove(&Subject::Identity(id)).unwrap();
     let SourceLook::Missing { near: Some(near), .. } = look else { panic!("{look:?}") };
     assert!(near.contains(&world.root().join("certs/rgr2.cer").display().to_string()), "{near}");
+}
+
+/// Nothing that a service reads as PEM has a password, so that none is asked for where a keystore lies.
+#[test]
+fn a_keystore_in_the_place_of_a_pem_file_is_of_another_format() {
+    for format in [Format::Jks, Format::Jceks, Format::Pkcs12] {
+        let mut world = World::settled_identity();
+        let id = "ads.acme.example/bundle";
+        let def = store_def(id, direct(StoreKind::PemFile(host_path("ads.acme.example", r"C:\bundle.pem"))));
+        fs::write(world.root().join("hosts/ads.acme.example/c/bundle.pem"), keystore(format, "hidden", Vec::new()))
+            .unwrap();
+        world.topology.stores.insert(def.id.clone(), def);
+        world.topology.edges.push(edge(id, "ads.acme.example/iis", None));
+        let plan = world.plan();
+        let finding = plan.findings.iter().find(|finding| finding.kind.as_str() == "wrong-format");
+        let said = &finding.unwrap_or_else(|| panic!("{format:?}: {:#?}", plan.findings)).message;
+        assert!(said.contains(&format!("is {}, the role needs pem", format.as_str())), "{said}");
+        assert!(plan.changes.iter().all(|change| change.store != store_id(id)), "{format:?}");
+    }
 }

@@ -171,7 +171,7 @@ fn a_protected_key_is_tried_once_for_all_stores_that_hold_it() {
     let known = Interner::new();
     let tried = |store: &Store, password: &Password| {
         let before = ROUNDS.get();
-        let found = known.try_key(store, store.find(&"server".into())[0], password);
+        let found = store.try_key(store.find(&"server".into())[0], password, &known);
         (found, ROUNDS.get() - before)
     };
     let (yes, wrong) = (Ok(KeyMatch::Yes), Err(KeyError::WrongPassword));
@@ -189,7 +189,7 @@ fn a_protected_key_is_tried_once_for_all_stores_that_hold_it() {
     let stranger = with(&Store::create(Format::Jceks), vec![under]);
     assert_eq!(tried(&stranger, &password()), (Ok(KeyMatch::No), 400_000));
     // A key in the clear, or none, is asked for each time.
-    assert_eq!(known.try_key(&store, EntryId(9), &password()), Err(KeyError::NotAKey));
+    assert_eq!(store.try_key(EntryId(9), &password(), &known), Err(KeyError::NotAKey));
 }
 
 #[test]
