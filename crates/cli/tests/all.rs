@@ -17,6 +17,8 @@
 #[macro_use]
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
+#[path = "../../../fixtures/dice.rs"]
+mod dice;
 
 #[cfg(unix)]
 #[path = "support/confined.rs"]

@@ -8,6 +8,7 @@
 #![cfg(unix)]
 #![allow(clippy::cast_precision_loss, reason = "tests")]
 
+use crate::dice::Dice;
 use crate::judge;
 use crate::support;
 
@@ -26,22 +27,9 @@ use trustmason_keystore::Digest;
 /// Modes that differ from what a new file would get.
 const MODES: [(&str, u32); 2] = [("adsa/cacerts", 0o604), ("cvp2/keystore", 0o600)];
 
-/// Numbers from a seed (SplitMix64, Steele and others 2014).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between nothing and all of a time.
-    fn part_of(&mut self, time: Duration) -> Duration {
-        time.mul_f64((self.next() >> 11) as f64 / (1u64 << 53) as f64)
-    }
+/// Between nothing and all of a time.
+fn part_of(dice: &mut Dice, time: Duration) -> Duration {
+    time.mul_f64((dice.next() >> 11) as f64 / (1u64 << 53) as f64)
 }
 
 fn setting(name: &str, otherwise: u64) -> u64 {
@@ -209,7 +197,7 @@ fn judge_no_kill_loses_anything() {
 
     let mut figures = Figures::default();
     for kill in 0..kills {
-        let mut numbers = Numbers(seed.wrapping_mul(1_000_003).wrapping_add(kill));
+        let mut numbers = Dice(seed.wrapping_mul(1_000_003).wrapping_add(kill));
         figures.kills += 1;
         one(&template, &mut reader, (whole, writing), kill % 2 == 1, &mut numbers, &wanted, &mut figures);
     }
@@ -248,7 +236,7 @@ fn one(
     reader: &mut Reader,
     (whole, writing): (Duration, Duration),
     while_writing: bool,
-    numbers: &mut Numbers,
+    numbers: &mut Dice,
     wanted: &[Shape],
     figures: &mut Figures,
 ) {
@@ -260,9 +248,9 @@ fn one(
         copy.apply().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     if while_writing {
         wait_for_journal(&copy.dir, &mut child);
-        std::thread::sleep(numbers.part_of(writing));
+        std::thread::sleep(part_of(numbers, writing));
     } else {
-        std::thread::sleep(numbers.part_of(whole));
+        std::thread::sleep(part_of(numbers, whole));
     }
     if child.try_wait().unwrap().is_some() {
         figures.ended_first += 1;

@@ -29,6 +29,9 @@
 #[path = "../../../fixtures/needs.rs"]
 mod needs;
 #[cfg(test)]
+#[path = "../../../fixtures/dice.rs"]
+mod dice;
+#[cfg(test)]
 mod never;
 
 mod alias;

@@ -65,6 +65,17 @@ fn trusted(alias: &str, der: &[u8]) -> NewEntry {
     NewEntry::Trusted { alias: Some(alias.into()), certificate: parsed(der), created_ms: NOW }
 }
 
+/// A new private key entry, of this host.
+fn private_key(alias: &str, host: &str) -> NewEntry {
+    let (key, leaf) = identity(host);
+    NewEntry::PrivateKey {
+        alias: Some(alias.into()),
+        key: NewKey::Plain(key),
+        chain: vec![parsed(&leaf)],
+        created_ms: NOW,
+    }
+}
+
 #[test]
 fn judge_edits_leave_the_rest_as_it_was() {
     needs!(Jdk);
@@ -233,14 +244,7 @@ fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
         );
         assert_eq!(after["k"]["key_password"], 0);
     }
-    let (key, leaf) = identity("two.example");
-    let key = NewEntry::PrivateKey {
-        alias: Some("k".into()),
-        key: NewKey::Plain(key),
-        chain: vec![parsed(&leaf)],
-        created_ms: NOW,
-    };
-    let edits = Edits { add: vec![key], ..Edits::default() };
+    let edits = Edits { add: vec![private_key("k", "two.example")], ..Edits::default() };
     write(&Store::create(Format::Jks), &edits, "ლ(ಠ益ಠლ)😀", &path);
     assert_eq!(judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"], 0);
 }
@@ -424,14 +428,7 @@ fn judge_a_salt_of_equal_halves_is_never_written() {
     let mut judge = Judge::start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let (key, leaf) = identity("salt.example");
-    let key = NewEntry::PrivateKey {
-        alias: Some("k".into()),
-        key: NewKey::Plain(key),
-        chain: vec![parsed(&leaf)],
-        created_ms: NOW,
-    };
-    let edits = Edits { add: vec![key], ..Edits::default() };
+    let edits = Edits { add: vec![private_key("k", "salt.example")], ..Edits::default() };
     let image = Store::create(Format::Jceks).edit(&edits, &Password::new(PASSWORD), &mut Equal(0)).unwrap();
     let Image::File(bytes) = image else { panic!("a file") };
     let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use trustmason_plan::finding::{Finding, Severity};
+use trustmason_plan::finding::Severity;
 use trustmason_plan::outline::Plan;
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::wire::{EdgeVerdictWord, FindingDocument};
@@ -65,28 +65,15 @@ pub(crate) fn text(plan: &Plan, strict: bool, verbose: bool) -> String {
         if severity == Severity::Info && !verbose {
             continue;
         }
-        let group: Vec<&Finding> = plan.findings.iter().filter(|f| f.counts() && f.severity == severity).collect();
-        section(&mut out, title, &group);
+        super::findings(&mut out, title, plan.findings.iter().filter(|f| f.counts() && f.severity == severity));
     }
-    let accepted: Vec<&Finding> = plan.findings.iter().filter(|f| !f.counts()).collect();
-    section(&mut out, "Accepted for now", &accepted);
+    super::findings(&mut out, "Accepted for now", plan.findings.iter().filter(|f| !f.counts()));
     if tally.info > 0 && !verbose {
         line!(out, "{}", paint(DIM, format!("{} for information only; -v lists them.", count(tally.info, "finding"))));
         out.push('\n');
     }
     line!(out, "{}", paint(BOLD, verdict(plan, tally, strict)));
     out
-}
-
-fn section(out: &mut String, title: &str, group: &[&Finding]) {
-    if group.is_empty() {
-        return;
-    }
-    line!(out, "{}", paint(BOLD, format!("{title}:")));
-    for finding in group {
-        line!(out, "  {}", super::finding(finding));
-    }
-    out.push('\n');
 }
 
 fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {

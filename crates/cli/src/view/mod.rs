@@ -15,7 +15,7 @@ pub(crate) mod plan;
 pub(crate) mod prometheus;
 pub(crate) mod runs;
 
-pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, finding, paint, style};
+pub(crate) use paint::{BAD, BOLD, DIM, GOOD, WARN, finding, findings, paint, style};
 
 /// Appends a line to a text. Writing to a `String` cannot fail, so there is nothing to handle.
 macro_rules! line {

@@ -56,6 +56,19 @@ pub(crate) fn finding(finding: &Finding) -> String {
     format!("{} {place}{separator}{}", paint(style, format!("{:<22}", finding.kind.as_str())), finding.message)
 }
 
+/// Findings under a title, each in a line; nothing at all where there are none.
+pub(crate) fn findings<'f>(out: &mut String, title: &str, all: impl IntoIterator<Item = &'f Finding>) {
+    let mut all = all.into_iter().peekable();
+    if all.peek().is_none() {
+        return;
+    }
+    out.push_str(&format!("{}\n", paint(BOLD, format!("{title}:"))));
+    for one in all {
+        out.push_str(&format!("  {}\n", finding(one)));
+    }
+    out.push('\n');
+}
+
 /// What a finding is about.
 fn place(finding: &Finding) -> String {
     let mut place = match (&finding.store, &finding.identity, &finding.host) {

@@ -359,27 +359,15 @@ fn findings(out: &mut String, plan: &Plan, said: &BTreeSet<String>, verbose: boo
     for (severity, title) in
         [(Severity::Blocked, "Blocked"), (Severity::Error, "Errors"), (Severity::Warning, "Warnings")]
     {
-        let group: Vec<&&Finding> = open.iter().filter(|f| f.severity == severity && f.counts()).collect();
-        section(out, title, &group);
+        super::findings(out, title, open.iter().copied().filter(|f| f.severity == severity && f.counts()));
     }
-    let quiet: Vec<&&Finding> = open.iter().filter(|f| f.severity == Severity::Info || !f.counts()).collect();
+    let quiet: Vec<&Finding> = open.iter().copied().filter(|f| f.severity == Severity::Info || !f.counts()).collect();
     if verbose {
-        section(out, "For information", &quiet);
+        super::findings(out, "For information", quiet);
     } else if !quiet.is_empty() {
         line!(out, "{}", paint(DIM, format!("{} for information only; -v lists them.", count(quiet.len(), "finding"))));
         out.push('\n');
     }
-}
-
-fn section(out: &mut String, title: &str, group: &[&&Finding]) {
-    if group.is_empty() {
-        return;
-    }
-    line!(out, "{}", paint(BOLD, format!("{title}:")));
-    for finding in group {
-        line!(out, "  {}", super::finding(finding));
-    }
-    out.push('\n');
 }
 
 fn manual(out: &mut String, plan: &Plan, verbose: bool) {

@@ -17,28 +17,8 @@ use trustmason_keystore::{Digest, Format, Interner};
 use trustmason_plan::run_id::RunId;
 use trustmason_spec::survey::Survey;
 
+use crate::dice::Dice;
 use crate::world::*;
-
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers for the same seed everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
-}
 
 /// What an enemy would like to be taken for a name, a place, a digest or a mode.
 fn hostile(victim: &Path, payload: Digest) -> Vec<Value> {
@@ -73,7 +53,7 @@ fn hostile(victim: &Path, payload: Digest) -> Vec<Value> {
 }
 
 /// Changes one thing somewhere in a document.
-fn change(value: &mut Value, random: &mut Random, pool: &[Value]) {
+fn change(value: &mut Value, random: &mut Dice, pool: &[Value]) {
     let deeper = random.below(4) > 0;
     match value {
         Value::Object(fields) if deeper && !fields.is_empty() => {
@@ -102,7 +82,7 @@ fn change(value: &mut Value, random: &mut Random, pool: &[Value]) {
 }
 
 /// One forgery of the lines of a journal.
-fn forge(lines: &mut Vec<String>, random: &mut Random, pool: &[Value]) {
+fn forge(lines: &mut Vec<String>, random: &mut Dice, pool: &[Value]) {
     let at = random.below(lines.len());
     match random.below(10) {
         0 => drop(lines.remove(at)),
@@ -191,7 +171,7 @@ fn a_forged_state_folder_moves_nothing_but_declared_stores() {
     let (count, first) = (setting("TRUSTMASON_FORGERIES", 400), setting("TRUSTMASON_FORGERY_SEED", 0));
     let (mut refused, mut done) = (0, 0);
     for seed in first..first + count {
-        let mut random = Random(seed);
+        let mut random = Dice(seed);
         let world = template.copy();
         let victim = world.root().join("victim");
         fs::create_dir(&victim).unwrap();

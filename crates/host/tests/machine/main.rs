@@ -14,6 +14,8 @@
 #[macro_use]
 #[path = "../../../../fixtures/needs.rs"]
 mod needs;
+#[path = "../../../../fixtures/dice.rs"]
+mod dice;
 #[path = "../../../../fixtures/extent.rs"]
 mod extent;
 

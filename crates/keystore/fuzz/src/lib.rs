@@ -3,18 +3,19 @@
 //! The first byte says how the rest is dressed and what is done to it, so that the parsers behind a digest or a MAC are reached
 //! as well: a JKS is signed anew, a PKCS#12 is put together around bags that nothing protects.
 
+#[path = "../../../../fixtures/dice.rs"]
+mod dice;
 mod seeds;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use rand_core::{TryCryptoRng, TryRng};
 use sha1::{Digest as _, Sha1};
 use trustmason_keystore::{
     Certificate, Credential, Disposition, Edits, Entry, EntryKind, Fingerprint, Format, Image, Interner, NewEntry,
     Password, Store,
 };
 
+use dice::Dice;
 pub use seeds::seeds;
 
 /// The password of every seed.
@@ -174,30 +175,3 @@ fn folder(bytes: &[u8], mode: u8) {
     }
 }
 
-/// A repeatable source of random bytes (SplitMix64).
-struct Dice(u64);
-
-impl TryRng for Dice {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.try_next_u64().map(|value| (value >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Ok(z ^ (z >> 31))
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        for byte in out {
-            *byte = self.try_next_u64()?.to_le_bytes()[0];
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Dice {}

@@ -10,6 +10,7 @@ use super::mac::Mac;
 use super::pfx::{DATA, ENCRYPTED_DATA};
 use super::scheme::Scheme;
 use crate::der::{self, Der, encode, integer};
+use crate::dice::Dice;
 use crate::edit::{Edits, Image};
 use crate::entry::Credential;
 use crate::error::{EditError, ReadError};
@@ -54,31 +55,6 @@ pub(super) static POOL: LazyLock<Pool> = LazyLock::new(|| {
         cycle: [first, second],
     }
 });
-
-/// Repeatable and good enough for salts in tests.
-pub(super) struct TestRng(pub(super) u64);
-
-impl rand_core::TryRng for TestRng {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|value| (value >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Ok(self.0)
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        for byte in out {
-            *byte = self.try_next_u64()?.to_be_bytes()[0];
-        }
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for TestRng {}
 
 pub(super) fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
     encode(der::SEQUENCE, &parts.concat())
@@ -261,7 +237,7 @@ impl<'a> File<'a> {
         if let Some((mac, password)) = &self.mac {
             let password = Password::new(*password);
             let secret = Secret { password: &password, reading: self.reading };
-            fields.push(mac.renew(&safe, secret, &mut TestRng(1)).unwrap());
+            fields.push(mac.renew(&safe, secret, &mut Dice(1)).unwrap());
         }
         self.wrap(der::SEQUENCE, &fields.concat())
     }
@@ -272,7 +248,7 @@ pub(super) fn open(bytes: &[u8], password: &str) -> Result<Store, ReadError> {
 }
 
 pub(super) fn edit(store: &Store, edits: &Edits, password: &str) -> Result<Vec<u8>, EditError> {
-    match store.edit(edits, &Password::new(password), &mut TestRng(9))? {
+    match store.edit(edits, &Password::new(password), &mut Dice(9))? {
         Image::File(bytes) => Ok(bytes),
         Image::Directory(_) => panic!("a file"),
     }

@@ -1,5 +1,7 @@
 //! A chain of certificates before it is signed, and the parts that its shapes are made of.
 
+use crate::support::Dice;
+
 use super::certificate::{self as c, Draft, Extension, Kind, name, oid, sequence, tlv};
 
 /// The moment of every verdict: 2027-01-15.
@@ -27,24 +29,20 @@ pub(super) const UTF8: u8 = 0x0c;
 pub(super) const PRINTABLE: u8 = 0x13;
 pub(super) const IA5: u8 = 0x16;
 
-/// Numbers that follow from a seed (SplitMix64).
-pub(crate) struct Chance(u64);
+/// What a chain is made of by chance.
+pub(crate) struct Chance(Dice);
 
 impl Chance {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Dice(seed))
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
+        self.0.below(bound)
     }
 
     pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())].clone()
+        self.0.of(from).clone()
     }
 
     pub(crate) fn is(&mut self) -> bool {

@@ -1,6 +1,7 @@
 //! What the integration tests share: the corpus, a repeatable random source, and short ways to say things.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,17 +13,18 @@
 )]
 
 pub mod cases;
+#[path = "../../../../fixtures/dice.rs"]
+mod dice;
 #[path = "../../../../fixtures/judge/javas.rs"]
 pub mod javas;
 pub mod judge;
 pub mod tools;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rand_core::{TryCryptoRng, TryRng};
+pub use dice::Dice;
 use trustmason_keystore::{Certificate, CertificateSlot, Credential, EntryKind, Interner, Password, ReadError, Store};
 
 /// The corpus folder, for a test that has asked for `Corpus`. One that is broken is a failure.
@@ -102,31 +104,3 @@ pub fn summary(result: &Result<Store, ReadError>) -> String {
         Err(error) => format!("error {}", error.class.as_str()),
     }
 }
-
-/// A repeatable source of random bytes (SplitMix64). Not secret: for tests only.
-pub struct Dice(pub u64);
-
-impl TryRng for Dice {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.try_next_u64().map(|value| (value >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Ok(z ^ (z >> 31))
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
-        for byte in out {
-            *byte = self.try_next_u64()?.to_le_bytes()[0];
-        }
-        Ok(())
-    }
-}
-
-impl TryCryptoRng for Dice {}

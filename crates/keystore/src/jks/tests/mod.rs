@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
 mod laws;
@@ -12,6 +11,7 @@ use super::layout::{TAG_KEY, TAG_TRUSTED, digest};
 use super::*;
 use crate::alias::fold_alias;
 use crate::certificate::Certificate;
+use crate::dice::Dice;
 use crate::edit::{Disposition, NewEntry, NewKey};
 use crate::entry::Entry;
 use crate::entry::{Credential, EntryKind};
@@ -41,41 +41,8 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 const SECRETS: &[u8] = include_bytes!("../../../../../fixtures/keystore/jceks/mixed/store");
 
 fn rng() -> impl CryptoRng {
-    TestRng::seed_from_u64(1)
+    Dice(1)
 }
-
-/// Repeatable and good enough for salts in tests.
-struct TestRng(u64);
-
-impl rand_core::SeedableRng for TestRng {
-    type Seed = [u8; 8];
-
-    fn from_seed(seed: Self::Seed) -> Self {
-        Self(u64::from_le_bytes(seed))
-    }
-}
-
-impl rand_core::TryRng for TestRng {
-    type Error = std::convert::Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
-        self.try_next_u64().map(|value| (value >> 32) as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Ok(self.0)
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
-        for byte in out {
-            *byte = self.try_next_u64()?.to_be_bytes()[0];
-        }
-        Ok(())
-    }
-}
-
-impl rand_core::TryCryptoRng for TestRng {}
 
 fn password() -> Password {
     Password::new("changeit")
