@@ -70,16 +70,17 @@ fn after(last: &[String]) -> String {
     if last.is_empty() { String::new() } else { format!(" after saying: {}", last.join(" / ")) }
 }
 
-/// Runs the command and waits until it has ended. What it leaves running, such as the service itself, lives on.
+/// Runs the command, which sees no variable that holds a secret, and waits until it has ended. What it leaves running, such as the
+/// service itself, lives on.
 ///
 /// # Errors
 /// [`RestartError`]. Only [`RestartError::NotStarted`] means that the service was not touched.
 pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted, RestartError> {
-    let RestartCommand { argv, timeout_seconds, without_env } = command;
+    let RestartCommand { argv, timeout_seconds } = command;
     let program = argv.first().cloned().unwrap_or_default();
     let patience = Duration::from_secs(u64::from(*timeout_seconds));
     let begun = Instant::now();
-    let ran = process::run(&Call { argv, patience, without_env, aim: Aim::Effect });
+    let ran = process::run(&Call { argv, patience, without_env: secrets.withheld(), aim: Aim::Effect });
     let seconds = begun.elapsed().as_secs();
     match ran {
         Ok(ran) => {

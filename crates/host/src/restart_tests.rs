@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeSet;
-
 use trustmason_keystore::Password;
 use trustmason_spec::topology::{SecretRef, SecretSource};
 
@@ -19,7 +17,7 @@ fn secrets() -> Secrets {
 
 fn run(argv: &[&str], timeout_seconds: u32) -> Result<Restarted, RestartError> {
     let argv = argv.iter().map(|a| (*a).to_owned()).collect();
-    let command = RestartCommand { argv, timeout_seconds, without_env: BTreeSet::new() };
+    let command = RestartCommand { argv, timeout_seconds };
     let answer = restart(&command, &secrets());
     let said = format!("{answer:?} {}", answer.as_ref().err().map(ToString::to_string).unwrap_or_default());
     assert!(!said.contains(CANARY), "{said}");
@@ -31,6 +29,16 @@ fn a_restart_says_what_its_command_said_without_secrets_or_escapes() {
     let script = format!("echo 'tomcat: stopped'; printf '\\033[31mpw={CANARY}\\n\\n'; echo started >&2");
     let restarted = run(&["sh", "-c", &script], 60).unwrap();
     assert_eq!(restarted.output, "tomcat: stopped\n\\u{1b}[31mpw=[withheld]\nstarted");
+}
+
+#[test]
+fn a_restart_sees_no_variable_that_holds_a_secret() {
+    // A variable that whoever runs tests has set stands for one with a secret.
+    let argv = ["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""].map(str::to_owned).to_vec();
+    let command = RestartCommand { argv, timeout_seconds: 60 };
+    let said = |secrets: &Secrets| restart(&command, secrets).unwrap().output;
+    assert_eq!(said(&Secrets::withholding(["CARGO_MANIFEST_DIR".to_owned()])), "[gone]");
+    assert_ne!(said(&Secrets::new()), "[gone]");
 }
 
 #[test]

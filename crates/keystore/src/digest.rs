@@ -1,12 +1,10 @@
-//! SHA-256 over anything that is not a certificate.
+//! SHA-256 as a value: over anything that is not a certificate, and beneath the fingerprint of one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
-
-use crate::fingerprint::{FingerprintError, hex, read};
 
 /// SHA-256 over a file, a folder, a plan, a pack or whatever else is compared by its content. It names no certificate, and no
 /// [`Fingerprint`](crate::Fingerprint) can be made of it:
@@ -28,6 +26,10 @@ impl Digest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The first eight hex digits.
@@ -55,10 +57,31 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Why a text is no fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FingerprintError {
+    /// A character that is neither a hex digit, a colon nor a blank.
+    #[error(
+        "`{found}` at character {at} is no hex digit; a SHA-256 fingerprint is 64 hex digits, colons and blanks allowed"
+    )]
+    Character {
+        /// The character.
+        found: char,
+        /// Its place, counted from 1.
+        at: usize,
+    },
+    /// Too few or too many hex digits.
+    #[error("{digits} hex digits where a SHA-256 fingerprint has 64{}", if *.digits == 40 { "; this looks like a SHA-1 fingerprint, take the SHA-256 one" } else if *.digits == 32 { "; this looks like an MD5 fingerprint, take the SHA-256 one" } else { "" })]
+    Length {
+        /// How many hex digits there were.
+        digits: usize,
+    },
+}
+
 impl FromStr for Digest {
     type Err = FingerprintError;
 
-    /// Reads 64 hex digits, as a fingerprint is read.
+    /// Reads 64 hex digits in any case; colons and blanks between them are ignored, as `openssl` and `keytool` print them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         read(text).map(Self)
     }
@@ -74,6 +97,37 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// Reads 32 bytes from 64 hex digits.
+fn read(text: &str) -> Result<[u8; 32], FingerprintError> {
+    let mut bytes = [0u8; 32];
+    let mut digits = 0usize;
+    for (index, found) in text.chars().enumerate() {
+        if found == ':' || found.is_whitespace() {
+            continue;
+        }
+        let Some(value) = found.to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else {
+            return Err(FingerprintError::Character { found, at: index + 1 });
+        };
+        if let Some(byte) = bytes.get_mut(digits / 2) {
+            *byte = (*byte << 4) | value;
+        }
+        digits += 1;
+    }
+    if digits == 64 { Ok(bytes) } else { Err(FingerprintError::Length { digits }) }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'?'));
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(*byte));
+    }
+    text
 }
 
 #[cfg(test)]

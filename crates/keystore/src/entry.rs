@@ -79,6 +79,18 @@ impl Entry {
         }
     }
 
+    /// Whether its alias is this one, however it is spelled.
+    #[must_use]
+    pub fn is_called(&self, alias: &Alias) -> bool {
+        self.alias.as_ref().is_some_and(|stored| stored.folds_to(alias))
+    }
+
+    /// Whether its alias is stored exactly as a JVM looks up this one.
+    #[must_use]
+    pub fn is_spelled(&self, alias: &Alias) -> bool {
+        self.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))
+    }
+
     /// Whether the entry takes up its alias in a store of this format. What no JVM sees of a PKCS#12 file takes none.
     pub(crate) fn takes_alias(&self, format: Format) -> bool {
         format != Format::Pkcs12 || !matches!(self.kind, EntryKind::Untrusted(_) | EntryKind::Opaque(_))

@@ -45,7 +45,6 @@ mod entries;
 mod entry;
 mod error;
 mod fingerprint;
-mod fingerprint_text;
 mod format;
 mod intern;
 mod jks;
@@ -71,11 +70,11 @@ pub use certificate::{
     KeyAlgorithm, KeyUsage, Place, PublicKey, Signature, SignatureCheck,
 };
 pub use detect::{Detected, detect};
-pub use digest::Digest;
+pub use digest::{Digest, FingerprintError};
 pub use edit::{Disposition, Edits, Image, NewEntry, NewKey, TouchedFiles};
 pub use entry::{Credential, Entry, EntryId, EntryKey, EntryKind};
 pub use error::{Class, EditError, KeyError, ReadError};
-pub use fingerprint::{Fingerprint, FingerprintError};
+pub use fingerprint::Fingerprint;
 pub use format::{AliasModel, Format};
 pub use intern::{CertificateSlot, Interner, UnparsedCertificate};
 pub use key::{KeyMatch, OpenedKey, SealedKey};

@@ -82,14 +82,14 @@ impl Store {
     /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
     pub fn open(bytes: Vec<u8>, credential: Credential<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         let format = detect(&bytes).readable()?;
+        if matches!(credential, Credential::NotNeeded) && is_protected(format, &bytes) {
+            let cause = "it needs a password, and none was given";
+            let error = ReadError::new(Class::WrongPassword, cause, "give the store's own password");
+            return Err(error.format(format.as_str()));
+        }
         let binary = matches!(format, Format::Jks | Format::Jceks | Format::Pkcs12 | Format::Der | Format::WindowsSst);
         let text_mode = ruin::crlf_only(&bytes).filter(|_| binary);
-        let opened = if matches!(credential, Credential::NotNeeded) && Self::needs_password(&bytes) {
-            let cause = "it needs a password, and none was given";
-            Err(ReadError::new(Class::WrongPassword, cause, "give the store's own password").format(format.as_str()))
-        } else {
-            (origin(format).open)(Input { bytes, credential, certificates })
-        };
+        let opened = (origin(format).open)(Input { bytes, credential, certificates });
         opened.map(|content| Self { content }).map_err(|error| match (error.class, text_mode) {
             (Class::Corrupt | Class::WrongPassword, Some(first)) => ReadError::new(
                 Class::Corrupt,
@@ -168,8 +168,7 @@ impl Store {
     #[must_use]
     pub fn needs_password(bytes: &[u8]) -> bool {
         match detect(bytes) {
-            Detected::Readable(Format::Pkcs12) => pkcs12::needs_password(bytes),
-            Detected::Readable(format) => format.needs_password(),
+            Detected::Readable(format) => is_protected(format, bytes),
             Detected::Refused { .. } => false,
         }
     }
@@ -263,9 +262,8 @@ impl Store {
         match format.alias_model() {
             AliasModel::None => Vec::new(),
             AliasModel::Folded | AliasModel::FileName => {
-                let same = |entry: &&Entry| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(alias));
                 let named = self.entries().iter().filter(|entry| entry.takes_alias(format));
-                named.filter(same).map(|entry| entry.id).collect()
+                named.filter(|entry| entry.is_called(alias)).map(|entry| entry.id).collect()
             }
         }
     }
@@ -328,6 +326,14 @@ impl Store {
     ) -> Result<Image, EditError> {
         check_positions(self.entries(), edits)?;
         self.content.edit(edits, credential.into(), rng)
+    }
+}
+
+/// Whether opening a content of this format takes a password.
+fn is_protected(format: Format, bytes: &[u8]) -> bool {
+    match format {
+        Format::Pkcs12 => pkcs12::needs_password(bytes),
+        _ => format.needs_password(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use trustmason_keystore::path::{self, Refused};
-use trustmason_keystore::{Alias, Certificate, Entry, EntryKind, Fingerprint, SignatureCheck};
+use trustmason_keystore::{Alias, Certificate, EntryKind, Fingerprint, SignatureCheck};
 use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{
     Anchor, AnchorDef, AuthorityDef, Edge, IdentityDef, Issuer, KeyAt, Source, Subject, Topology, Write,
@@ -325,8 +325,7 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
         Source::KeyEntry(place) => {
             let StoreLook::Readable(facts) = observed.stores.get(&place.store)? else { return None };
             let KeyAt::Alias(alias) = &place.at else { return facts.only_key()?.1.first()?.certificate() };
-            let spelled = |e: &&Entry| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias));
-            let entry = facts.entries.iter().rev().find(spelled)?;
+            let entry = facts.entries.iter().rev().find(|entry| entry.is_spelled(alias))?;
             match &entry.kind {
                 EntryKind::PrivateKey { chain } => chain.first()?.certificate(),
                 _ => None,

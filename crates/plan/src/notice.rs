@@ -43,7 +43,7 @@ fn between(
     edges.filter_map(|edge| Some((edge, edge.alias.as_ref()?))).find_map(|(edge, alias)| {
         let StoreLook::Readable(facts) = observed.stores.get(&edge.store)? else { return None };
         let at = |alias: &Alias| {
-            let here = facts.entries.iter().filter(|e| e.alias.as_ref().is_some_and(|stored| stored.folds_to(alias)));
+            let here = facts.entries.iter().filter(|e| e.is_called(alias));
             here.filter_map(certificate).collect::<Vec<_>>()
         };
         if !at(&overlap::next_alias(alias)).iter().any(|certificate| certificate.fingerprint() == print) {

@@ -191,7 +191,7 @@ fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> He
         return facts.only_key().map_or(Held::Nothing, |(entry, chain)| Held::Key(entry, chain));
     };
     let folded = |e: &&Entry| at.is_at(e.alias.as_ref()) && !ground.leaves(e);
-    let spelled = |e: &&Entry| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias));
+    let spelled = |e: &&Entry| e.is_spelled(alias);
     // A JVM looks up the lower-case spelling only; another spelling is a key nobody presents.
     let exact = facts.entries.iter().rev().filter(folded).find(spelled);
     let unseen = |e: &&Entry| facts.format.alias_model() == AliasModel::Folded && !spelled(e);

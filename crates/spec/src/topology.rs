@@ -61,7 +61,8 @@ pub struct Topology {
     pub accept: Vec<Accept>,
     /// `policy:`.
     pub policy: Policy,
-    /// The variables of the environment that hold secrets of the estate, whether or not anything asks for them today.
+    /// The variables of the environment that hold secrets of the estate, whether or not anything asks for them today: no program that is
+    /// started sees them.
     pub secret_variables: BTreeSet<String>,
 }
 
@@ -324,8 +325,6 @@ pub struct RestartCommand {
     pub argv: Vec<String>,
     /// How long it may take, in seconds.
     pub timeout_seconds: u32,
-    /// Variables of the environment it must not see: those that hold secrets of the estate.
-    pub without_env: BTreeSet<String>,
 }
 
 /// A certificate that belongs to no host.

@@ -93,9 +93,8 @@ services:
     assert_eq!(of("b.x.example/callserver"), (r"host D:\Cisco\CVP\bin\restart.bat a b".to_owned(), 300));
     assert_eq!(of("c.x.example/callserver"), ("glob c".to_owned(), 3_600));
     assert_eq!(of("c.x.example/wsm"), ("glob c".to_owned(), 120));
-    let restart = service(&topology, "a.x.example/wsm").restart.as_ref().unwrap();
-    assert_eq!(restart.without_env.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
-    assert_eq!(topology.secret_variables, restart.without_env);
+    assert!(service(&topology, "a.x.example/wsm").restart.is_some());
+    assert_eq!(topology.secret_variables.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
 }
 
 /// Reporting and administration come before what carries calls; several roles on one host count as their lowest.

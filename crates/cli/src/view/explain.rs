@@ -1,6 +1,6 @@
 //! Why an entry is wanted: the rule, its purpose, its document, and what is there now.
 
-use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind, StoredAlias};
+use trustmason_keystore::{Alias, CertificateSlot, Entry, EntryKind};
 use trustmason_plan::change::{Change, Deed, Phase};
 use trustmason_plan::observed::{Observed, StoreLook};
 use trustmason_plan::outline::{
@@ -268,8 +268,7 @@ pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String
         }
         edge_text(&mut out, case, def, edge);
     }
-    let is_asked = |stored: &StoredAlias| stored.folds_to(&asked);
-    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.alias.as_ref().is_some_and(is_asked)).collect();
+    let held: Vec<&Entry> = case.entries(&def.id).iter().filter(|e| e.is_called(&asked)).collect();
     if edges.is_empty() {
         let own = |place: &KeyPlace| place.store == def.id && place.at.alias() == Some(&asked);
         let mut identities = case.topology.identities.values();
@@ -344,7 +343,7 @@ fn edge_text(out: &mut String, case: Case<'_>, def: &StoreDef, edge: &Edge) {
         .iter()
         .filter(|e| {
             let mut names = edge.alias.iter().chain(&edge.was);
-            let by_alias = e.alias.as_ref().is_some_and(|stored| names.any(|name| stored.folds_to(name)));
+            let by_alias = names.any(|name| e.is_called(name));
             let by_print = wanted.is_some_and(|w| e.certificates().iter().any(|s| s.fingerprint() == w));
             by_alias || by_print
         })

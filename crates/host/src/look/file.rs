@@ -145,12 +145,12 @@ pub fn open(
     } else {
         let bytes = disk::read(&real, limit).map_err(|error| fail(None, OpenFault::Disk(error)))?;
         let sha256 = Digest::of(&bytes);
-        if matches!(credential, Credential::NotNeeded) && Store::needs_password(&bytes) {
-            return Err(fail(Some(sha256), OpenFault::NoPassword));
-        }
-        let store = Store::open(bytes, credential, certificates);
-        let newest = (own.modified(), own.written());
-        (store.map_err(|error| fail(Some(sha256), OpenFault::Read(Box::new(error))))?, sha256, newest)
+        let store = Store::open(bytes, credential, certificates).map_err(|error| {
+            let unprotected = matches!(credential, Credential::NotNeeded) && error.class == Class::WrongPassword;
+            let cause = if unprotected { OpenFault::NoPassword } else { OpenFault::Read(Box::new(error)) };
+            fail(Some(sha256), cause)
+        })?;
+        (store, sha256, (own.modified(), own.written()))
     };
     // Without its password a store's keys are not tried.
     let keys = credential.password().map_or(Keys::None, |_| keys);
@@ -207,9 +207,7 @@ pub(super) fn try_keys(
             && match keys {
                 Keys::None => false,
                 Keys::All => true,
-                Keys::Of(aliases) => {
-                    entry.alias.as_ref().is_some_and(|stored| aliases.iter().any(|alias| stored.folds_to(alias)))
-                }
+                Keys::Of(aliases) => aliases.iter().any(|alias| entry.is_called(alias)),
             }
     };
     store

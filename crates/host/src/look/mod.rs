@@ -25,7 +25,7 @@ use trustmason_plan::observed::{
 };
 use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 use trustmason_spec::survey::{CertificateAt, Look, Survey};
-use trustmason_spec::topology::{Access, HostPath, Keystore, SecretRef, StoreKind, Subject};
+use trustmason_spec::topology::{Access, HostPath, SecretRef, StoreKind, Subject};
 
 pub use file::{Keys, OpenError, OpenFault, open};
 
@@ -186,9 +186,10 @@ fn path_failure(error: &VolumeError) -> StoreLook {
 
 /// The files of a store we may write.
 fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
-    let path = match kind {
+    let (path, keystore) = match kind {
         StoreKind::PemPair(pair) => return pair::look(pair, volumes, eyes),
-        StoreKind::Keystore(Keystore { path, .. }) | StoreKind::PemFile(path) | StoreKind::PemFolder(path) => path,
+        StoreKind::Keystore(keystore) => (&keystore.path, Some(keystore)),
+        StoreKind::PemFile(path) | StoreKind::PemFolder(path) => (path, None),
     };
     let path = match volumes.find(path) {
         Ok(volume::Located::Found(path)) => path,
@@ -198,9 +199,9 @@ fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>)
         }
         Err(error) => return (path_failure(&error), None),
     };
-    let look = match kind {
-        StoreKind::Keystore(Keystore { password, .. }) => opened(&path, Limit::Store, password.as_ref(), keys, eyes),
-        StoreKind::PemFile(_) | StoreKind::PemFolder(_) | StoreKind::PemPair(_) => unprotected(&path, eyes),
+    let look = match keystore {
+        Some(keystore) => opened(&path, Limit::Store, keystore.password.as_ref(), keys, eyes),
+        None => unprotected(&path, eyes),
     };
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))

@@ -73,7 +73,7 @@ pub enum StoreOutcome {
     },
     /// None of its changes could be made.
     Skipped {
-        /// Why.
+        /// What kept its changes from being made.
         why: SkipReason,
     },
 }
@@ -128,12 +128,12 @@ pub enum ChangeOutcome {
     Stale,
     /// Its store could not be written, or its key not be made.
     Failed {
-        /// Why.
+        /// What was in the way.
         error: ChangeError,
     },
     /// What it depends on did not come about.
     Skipped {
-        /// Why.
+        /// What kept it from being made.
         why: SkipReason,
     },
 }
@@ -150,22 +150,22 @@ impl ChangeOutcome {
 pub enum PackOutcome {
     /// It was written.
     Written {
-        /// Where.
+        /// The folder of the pack.
         folder: PathBuf,
     },
     /// It was there.
     Unchanged {
-        /// Where.
+        /// The folder of the pack.
         folder: PathBuf,
     },
     /// It could not be written.
     Failed {
-        /// Why.
+        /// What was in the way.
         error: Arc<PackError>,
     },
     /// A certificate it needs was not made.
     Skipped {
-        /// Why.
+        /// What kept it from being written.
         why: SkipReason,
     },
 }

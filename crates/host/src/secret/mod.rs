@@ -137,6 +137,11 @@ impl Secrets {
         Self { withheld: names.into_iter().collect(), ..Self::default() }
     }
 
+    /// The variables that no program sees.
+    pub(crate) fn withheld(&self) -> &BTreeSet<String> {
+        &self.withheld
+    }
+
     /// The password behind a reference. Two threads that need the same one wait for a single answer.
     ///
     /// # Errors

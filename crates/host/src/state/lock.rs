@@ -41,7 +41,7 @@ pub enum LockError {
     Refused {
         /// The lock.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         cause: io::Error,
     },
     /// The lock file is another one, or gone: another run may be at work.

@@ -2,7 +2,6 @@
 //! started here.
 #![cfg(unix)]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +58,7 @@ fn commanded(world: &mut World, status: u8) {
     let argv = ["/bin/sh", "-c", &format!("exit {status}")].map(str::to_owned).to_vec();
     for service in world.topology.services.values_mut() {
         let argv = argv.clone();
-        service.restart = Some(RestartCommand { argv, timeout_seconds: 60, without_env: BTreeSet::new() });
+        service.restart = Some(RestartCommand { argv, timeout_seconds: 60 });
     }
 }
 

@@ -541,7 +541,7 @@ fn serial_text(body: &[u8]) -> String {
     } else {
         body.to_vec()
     };
-    let hex = crate::fingerprint::hex(&magnitude);
+    let hex = crate::digest::hex(&magnitude);
     let digits = match hex.trim_start_matches('0') {
         "" => "0",
         digits => digits,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::der::{self, DerError, Fault, Tlv};
-use crate::fingerprint::hex;
+use crate::digest::hex;
 use crate::text::is_hidden;
 
 /// Keywords that the JDK's `X500Name.toString` knows.

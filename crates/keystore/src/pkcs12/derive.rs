@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {
-        crate::fingerprint::hex(bytes)
+        crate::digest::hex(bytes)
     }
 
     /// Values that the JDK's and OpenSSL's implementations were compared with when RFC 7292 was young.

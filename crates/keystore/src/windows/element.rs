@@ -9,8 +9,8 @@
 use sha1::{Digest as _, Sha1};
 
 use super::fault::corrupt;
+use crate::digest::hex;
 use crate::error::{EditError, ReadError};
-use crate::fingerprint::hex;
 use crate::format::Format;
 use crate::reader::{Reader, Short};
 

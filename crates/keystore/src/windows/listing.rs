@@ -62,10 +62,10 @@ impl Windows {
 
     fn listing_line(&self, entry: EntryId) -> Option<String> {
         let element = element::only(self.raw(entry)?).ok()?;
-        let mut line = crate::fingerprint::hex(&Sha256::digest(element.value));
+        let mut line = crate::digest::hex(&Sha256::digest(element.value));
         for id in SAID {
             if let Some(value) = element.property(id) {
-                line.push_str(&format!(" {id}={}", crate::fingerprint::hex(value)));
+                line.push_str(&format!(" {id}={}", crate::digest::hex(value)));
             }
         }
         if element.property(property::KEY_PROVIDER).is_some() {

@@ -150,8 +150,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether an entry stands at an alias, as the store's format compares aliases.
     fn is_at(&self, entry: &Entry, wanted: &Alias) -> bool {
-        let same = |stored: &StoredAlias| if self.folded { stored.folds_to(wanted) } else { stored.is_spelled(wanted) };
-        entry.alias.as_ref().is_some_and(same)
+        if self.folded { entry.is_called(wanted) } else { entry.is_spelled(wanted) }
     }
 
     fn at_alias(&self, wanted: &Alias) -> Vec<&'a Entry> {

@@ -174,7 +174,7 @@ impl<'a> Comparison<'a> {
         let had = self.ground.observed.ledger.predecessors.values().find(|p| p.replaced_by == print)?;
         let beside = |w: &Wish<'_>| {
             let beside = w.edge.alias.as_ref().map(overlap::next_alias);
-            beside.is_some_and(|beside| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(&beside)))
+            beside.is_some_and(|beside| entry.is_called(&beside))
         };
         self.wishes.iter().copied().find(|w| {
             w.edge.subject == Subject::Identity(had.identity.clone())

@@ -32,7 +32,7 @@ impl<'a> Comparison<'a> {
                     let exact = match &wish.edge.alias {
                         None => held.first().copied(),
                         Some(alias) => {
-                            held.into_iter().rev().find(|e| is_spelled(e, alias) && self.is_effective(e, alias))
+                            held.into_iter().rev().find(|e| e.is_spelled(alias) && self.is_effective(e, alias))
                         }
                     };
                     if let Some(entry) = exact {
@@ -47,7 +47,7 @@ impl<'a> Comparison<'a> {
 
     /// Of several entries with one exact alias the JDK keeps the last.
     pub(super) fn is_effective(&self, entry: &Entry, alias: &Alias) -> bool {
-        let last = self.entries.iter().rev().find(|e| is_spelled(e, alias));
+        let last = self.entries.iter().rev().find(|e| e.is_spelled(alias));
         last.is_some_and(|e| e.id == entry.id)
     }
 
@@ -96,7 +96,7 @@ impl<'a> Comparison<'a> {
 
     /// Whether an entry stands at the alias that another edge of this store has by right.
     pub(super) fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
-        let is_its = |w: &Wish<'_>| w.edge.alias.as_ref().is_some_and(|alias| is_spelled(entry, alias));
+        let is_its = |w: &Wish<'_>| w.edge.alias.as_ref().is_some_and(|alias| entry.is_spelled(alias));
         self.wishes.iter().any(|w| w.index != wish.index && is_its(w))
     }
 
@@ -117,12 +117,11 @@ impl<'a> Comparison<'a> {
     pub(super) fn rename(&mut self, wish: Wish<'a>, entry: &'a Entry, to: &Alias) {
         self.claimed.insert(entry.id);
         let stored = entry.alias.as_deref().unwrap_or_default();
-        let is_at = |alias: &Alias| entry.alias.as_ref().is_some_and(|stored| stored.folds_to(alias));
         let rotation = certificate(entry).and_then(|c| self.end_of_rotation(c.fingerprint()));
         let (finding, severity) = rotation.unwrap_or((Kind::WrongAlias, Kind::WrongAlias.severity()));
-        let reason = if is_at(&overlap::next_alias(to)) {
+        let reason = if entry.is_called(&overlap::next_alias(to)) {
             format!("{} presents it now", wish.edge.subject)
-        } else if is_at(to) {
+        } else if entry.is_called(to) {
             format!("a JVM cannot look up `{}` in this format, only lower case", text::escape(stored))
         } else {
             format!("`{}` is an older document's alias for {}", text::escape(stored), wish.edge.subject)
@@ -359,9 +358,4 @@ impl<'a> Comparison<'a> {
         self.out.findings.push(if went_back { finding.with_severity(Severity::Error) } else { finding });
         Verdict::Manual(message)
     }
-}
-
-/// Whether an entry's alias is stored exactly as a JVM looks up this one.
-fn is_spelled(entry: &Entry, alias: &Alias) -> bool {
-    entry.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))
 }

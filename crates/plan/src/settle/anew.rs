@@ -204,7 +204,7 @@ fn holds_newer(
     let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
     let Some(alias) = &edge.alias else { return false };
     let key = EntryKey::Alias(alias.clone());
-    entries.filter(|e| e.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))).any(|entry| {
+    entries.filter(|e| e.is_spelled(alias)).any(|entry| {
         let Some(held) = crate::observed::certificate(entry) else { return false };
         let print = held.fingerprint();
         let ours = ground.observed.ledger.placed(&truster.def.id, &key, print);

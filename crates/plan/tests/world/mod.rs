@@ -591,18 +591,3 @@ pub fn judged(topology: &Topology, observed: &Observed, options: &Options, now: 
 pub fn found(pair: &Pair) -> SourceLook {
     SourceLook::Found { certificate: pair.certificate.clone(), path: PathBuf::from("certs/file.cer") }
 }
-
-/// Alias, creation date, kind and certificates of an entry.
-pub type Line = (Option<String>, Option<i64>, &'static str, Vec<Fingerprint>);
-
-/// Public facts of every entry of a store, in order.
-pub fn listing(store: &Store) -> Vec<Line> {
-    store
-        .entries()
-        .iter()
-        .map(|e| {
-            let prints = e.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint).collect();
-            (e.alias.clone().map(String::from), e.created_ms, e.kind.as_str(), prints)
-        })
-        .collect()
-}

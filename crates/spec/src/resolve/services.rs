@@ -1,6 +1,6 @@
 //! Services: the order of their restarts, and the command that restarts one (`services:`; FQDN beats ROLE beats glob).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Work;
 use super::hosts::Machine;
@@ -19,10 +19,7 @@ const TIMEOUT_SECONDS: u32 = 120;
 pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMap<ServiceId, ServiceDef> {
     let spec = work.spec;
     let overrides = overrides(work, machines, Part::Service, &spec.services);
-    let secrets = Kept {
-        literals: secrets::literals(spec, machines),
-        variables: secrets::variables(spec, machines).map(str::to_owned).collect(),
-    };
+    let literals = secrets::literals(spec, machines);
     let mut services = BTreeMap::new();
     // Time-outs by their place, and whether any service they mean has a command.
     let mut timeouts = BTreeMap::new();
@@ -39,12 +36,9 @@ pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMa
             for at in hits.iter().filter_map(|hit| hit.spec.timeout_seconds.as_ref()) {
                 *timeouts.entry(at.place).or_insert(false) |= restart.is_some();
             }
-            let argv = restart.and_then(|at| argv(work, machine, &id, &at.value, &secrets.literals));
-            let restart = argv.map(|argv| RestartCommand {
-                argv,
-                timeout_seconds: timeout.map_or(TIMEOUT_SECONDS, |at| at.value),
-                without_env: secrets.variables.clone(),
-            });
+            let argv = restart.and_then(|at| argv(work, machine, &id, &at.value, &literals));
+            let restart = argv
+                .map(|argv| RestartCommand { argv, timeout_seconds: timeout.map_or(TIMEOUT_SECONDS, |at| at.value) });
             services.insert(id.clone(), ServiceDef { id, name: title.clone(), rank: machine.rank(), restart });
         }
     }
@@ -53,12 +47,6 @@ pub(crate) fn services(work: &mut Work<'_>, machines: &[Machine<'_>]) -> BTreeMa
         work.faults.push(fault.hint("add `restart:` with the program and its arguments, or leave `timeout` out"));
     }
     services
-}
-
-/// What of the estate's secrets a restart must not see.
-struct Kept<'s> {
-    literals: Vec<Literal<'s>>,
-    variables: BTreeSet<String>,
 }
 
 /// The program and its arguments with the host's names filled in. An argument that holds a secret is refused and not
