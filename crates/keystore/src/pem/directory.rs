@@ -234,7 +234,7 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
                 taken.insert(Alias::of(name));
                 if !cuts.is_empty() {
                     let left = without(bytes, &cuts);
-                    still_read(format, bytes, &cuts, &left)?;
+                    still_read(format, bytes, &cuts, 0, &left)?;
                     image.insert(name.clone(), Some(left));
                 }
             }

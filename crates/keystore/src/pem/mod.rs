@@ -93,7 +93,7 @@ impl Content for Pem {
             let why = "no certificate would be left, and nothing could tell what the file is; delete the file instead";
             return Err(EditError::NotRepresentable { format, why: why.to_owned() });
         }
-        write::still_read(format, &self.bytes, &cuts, &out)?;
+        write::still_read(format, &self.bytes, &cuts, edits.add.len(), &out)?;
         Ok(Image::File(out))
     }
 }

@@ -12,8 +12,14 @@ use crate::format::Format;
 use crate::textual::scan;
 
 /// Refuses an edit after which the rest would be read differently: the text that then stands first names another format (a
-/// PuTTY key, a web page), or a block that never ends reaches to another neighbour.
-pub(super) fn still_read(format: Format, before: &[u8], cuts: &[Range<usize>], after: &[u8]) -> Result<(), EditError> {
+/// PuTTY key, a web page), or a block that never ends reaches to another neighbour or takes in one of the `added` blocks at the end.
+pub(super) fn still_read(
+    format: Format,
+    before: &[u8],
+    cuts: &[Range<usize>],
+    added: usize,
+    after: &[u8],
+) -> Result<(), EditError> {
     let cannot = |why: &str| Err(EditError::NotRepresentable { format, why: why.to_owned() });
     let fresh = before.is_empty();
     if detect(after) != if fresh { Detected::Readable(Format::Pem) } else { detect(before) } {
@@ -29,6 +35,9 @@ pub(super) fn still_read(format: Format, before: &[u8], cuts: &[Range<usize>], a
         {
             return cannot("a damaged block beside it has no end and would change; remove that block first");
         }
+    }
+    if now.count() != added {
+        return cannot("a damaged block has no end and would take in what is added; remove that block first");
     }
     Ok(())
 }

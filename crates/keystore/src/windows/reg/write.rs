@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use super::scan::Document;
 use super::text::Text;
-use crate::entry::EntryId;
+use crate::entry::{Entry, EntryId};
 use crate::error::EditError;
 use crate::format::Format;
 use crate::intern::Interner;
+use crate::windows::element::key_name;
 use crate::windows::store::{Windows, Wish};
 
 /// regedit breaks lines so that none is longer, the backslash included.
@@ -56,15 +57,22 @@ fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
     Ok(out)
 }
 
-/// Refuses an edit after which a damaged section would be read differently: one whose last line goes on into what follows.
+/// Refuses an edit after which the file would not be read as what stays and what was added: a damaged section's last line goes
+/// on into what follows, or a string that nothing closes ends in what is appended.
 fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
     let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
     let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
-    let mut now = after.entries.list().iter().map(|entry| after.raw(entry.id));
+    let mut now = after.entries.list().iter();
     for id in &wish.stays {
-        if now.next() != Some(store.raw(*id)) {
+        if now.next().map(|entry| after.raw(entry.id)) != Some(store.raw(*id)) {
             return Err(refuse("a damaged section beside it has no end and would change; remove that section first"));
         }
+    }
+    let name = |entry: &Entry| entry.certificates().first().map(|slot| key_name(slot.der()));
+    if !now.map(name).eq(wish.added.iter().map(|new| Some(new.name.clone()))) {
+        return Err(refuse(
+            "a value of the file has no end and would take in what is added; mend or remove that value first",
+        ));
     }
     Ok(())
 }

@@ -190,3 +190,14 @@ fn an_addition_that_would_change_a_section_without_end_is_refused() {
     edits.add = named(None, &POOL[2]).add;
     assert!(write(&store, &edits).is_ok(), "without the damaged section it works");
 }
+
+/// Found by fuzzing: the quotes of what is appended close a string that had no end.
+#[test]
+fn an_addition_that_a_string_without_end_would_take_in_is_refused() {
+    let open = format!("{}\"note\"=\"no end\n", exported("\n"));
+    let store = reopen(open.as_bytes());
+    let refused = write(&store, &named(None, &POOL[2])).unwrap_err().to_string();
+    assert!(refused.contains("a value of the file has no end"), "{refused}");
+    let mended = format!("{}\"note\"=\"an end\"\n", exported("\n"));
+    assert!(write(&reopen(mended.as_bytes()), &named(None, &POOL[2])).is_ok());
+}

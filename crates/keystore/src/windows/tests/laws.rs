@@ -6,6 +6,9 @@ use super::*;
 
 const HOME: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root\Certificates";
 
+/// What has no end, or ends something else.
+const STRAYS: [&str; 8] = ["\"", "\"a\"=\"b", "@=\"b", "\"Blob\"=hex:30,\\", "\"a\"=\"b\\", "[", "]\\", "\"\\\"=\"\\"];
+
 /// Elements with any properties.
 fn element_strategy() -> impl Strategy<Value = (usize, Vec<u8>)> {
     let property = (4u32..200, proptest::collection::vec(any::<u8>(), 0..20));
@@ -20,6 +23,10 @@ fn element_strategy() -> impl Strategy<Value = (usize, Vec<u8>)> {
 
 /// An export of such elements, written in any of the ways people write them.
 fn export(elements: &[(usize, Vec<u8>)], style: u8, gaps: &[u8]) -> Vec<u8> {
+    encoded(&export_text(elements, style, gaps), style)
+}
+
+fn export_text(elements: &[(usize, Vec<u8>)], style: u8, gaps: &[u8]) -> String {
     let newline = if style & 1 == 0 { "\r\n" } else { "\n" };
     let mut text = format!("Windows Registry Editor Version 5.00{newline}{newline}[{HOME}]{newline}");
     for ((which, bytes), gap) in elements.iter().zip(gaps) {
@@ -43,7 +50,11 @@ fn export(elements: &[(usize, Vec<u8>)], style: u8, gaps: &[u8]) -> Vec<u8> {
     if style & 2 == 0 {
         text.truncate(text.trim_end().len());
     }
-    if style & 32 == 0 { text.into_bytes() } else { [vec![0xff, 0xfe], utf16(&text)].concat() }
+    text
+}
+
+fn encoded(text: &str, style: u8) -> Vec<u8> {
+    if style & 32 == 0 { text.as_bytes().to_vec() } else { [vec![0xff, 0xfe], utf16(text)].concat() }
 }
 
 proptest! {
@@ -80,6 +91,29 @@ proptest! {
             prop_assert_eq!(after.entries().last().unwrap().certificates()[0].der(), &POOL[3][..]);
         }
         prop_assert_eq!(write(&store, &Edits::default()).unwrap(), bytes);
+    }
+
+    /// Beside text that ends nowhere, an edit is refused or it does what was asked for.
+    #[test]
+    fn an_edit_beside_strays_is_refused_or_right(
+        elements in proptest::collection::vec(element_strategy(), 1..4),
+        gaps in proptest::collection::vec(any::<u8>(), 4),
+        stray in prop::sample::select(&STRAYS[..]),
+        (at, before, removes, style) in (any::<prop::sample::Index>(), 0usize..3, any::<bool>(), any::<u8>()),
+    ) {
+        let mut text = export_text(&elements, style, &gaps);
+        let starts: Vec<usize> = text.match_indices("\n[").map(|(at, _)| at + 1).chain([text.len()]).collect();
+        let before = ["", "\n", "\n[HKEY_CURRENT_USER\\Environment]\n"][before];
+        text.insert_str(starts[at.index(starts.len())], &format!("{before}{stray}\n"));
+        let Ok(store) = try_open(&encoded(&text, style)) else { return Ok(()) };
+        let mut edits = if removes { remove(&[0]) } else { Edits::default() };
+        edits.add = add(&POOL[3]).add;
+        let Ok(bytes) = write(&store, &edits) else { return Ok(()) };
+        let after = reopen(&bytes);
+        let kept: Vec<_> = store.entries().iter().skip(usize::from(removes)).map(|entry| store.raw(entry.id)).collect();
+        let (last, others) = after.entries().split_last().unwrap();
+        prop_assert_eq!(others.iter().map(|entry| after.raw(entry.id)).collect::<Vec<_>>(), kept);
+        prop_assert_eq!(last.certificates()[0].der(), &POOL[3][..]);
     }
 
     /// Adding and then removing what was added gives the same bytes, whatever the file ends in.
