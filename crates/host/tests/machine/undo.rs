@@ -16,6 +16,7 @@ use trustmason_plan::ledger::{PlacedKey, Predecessor};
 use trustmason_plan::run_id::RunId;
 
 use crate::extent::steps;
+#[cfg(unix)]
 use crate::needs::{self, Need};
 use crate::world::*;
 
