@@ -242,7 +242,7 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
             let message = format!(
                 "a pack waits since {} for a person; afterwards: {}",
                 text::day(at.as_second()),
-                Command::here("trustmason confirm").word(&ground.options.spec).word(&manual.called)
+                Command::here("trustmason confirm").file(&ground.options.spec).word(&manual.called)
             );
             let finding = Finding::of_store(Kind::HandOffWaiting, id, message);
             findings.push(if late { finding } else { finding.with_severity(Severity::Info) });

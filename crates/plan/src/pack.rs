@@ -202,11 +202,11 @@ fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> 
 /// The commands that say it is done, in their order: what a service reads when it is restarted must be known to be there.
 fn done(manual: &Manual, frame: &Frame) -> Vec<Command> {
     if manual.kind != ManualKind::Store {
-        return vec![Command::here("trustmason plan").word(&frame.spec)];
+        return vec![Command::here("trustmason plan").file(&frame.spec)];
     }
-    let confirm = Command::here("trustmason confirm").word(&frame.spec).word(&manual.called);
+    let confirm = Command::here("trustmason confirm").file(&frame.spec).word(&manual.called);
     let restarts = manual.restarts.iter().filter(|restart| frame.acks.contains(&restart.service));
-    let acks = restarts.map(|restart| Command::here("trustmason ack").word(&frame.spec).word(&restart.service));
+    let acks = restarts.map(|restart| Command::here("trustmason ack").file(&frame.spec).word(&restart.service));
     std::iter::once(confirm).chain(acks).collect()
 }
 

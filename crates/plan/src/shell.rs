@@ -118,6 +118,13 @@ impl Command {
         self.line.push_str(&self.shell.quote(&word.to_string()));
         self
     }
+
+    /// The line with the path of a file. One that begins with `-` would be taken for an option and gets `./` before it.
+    #[must_use]
+    pub fn file(self, path: impl Display) -> Self {
+        let path = path.to_string();
+        if path.starts_with('-') { self.word(format_args!("./{path}")) } else { self.word(path) }
+    }
 }
 
 impl Display for Command {

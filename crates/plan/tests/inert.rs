@@ -253,3 +253,15 @@ fn pieces_are_joined() {
     let joined = Inline::join(["a_", "b"].map(text), ", ");
     assert_eq!(joined, inline![text("a_"), ", ", text("b")]);
 }
+
+#[test]
+fn the_name_of_a_file_is_no_option() {
+    for (name, typed) in [("-x.yaml", "./-x.yaml"), ("- x", "'./- x'"), ("a-x.yaml", "a-x.yaml"), ("", "''")] {
+        for shell in [Shell::Posix, Shell::PowerShell] {
+            assert_eq!(
+                Command::new(shell, "trustmason plan").file(name).to_string(),
+                format!("trustmason plan {typed}")
+            );
+        }
+    }
+}

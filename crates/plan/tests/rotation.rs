@@ -1,5 +1,5 @@
-//! Rotation as an operator lives through it: what each phase does, what it waits for, and what comes of it when something else
-//! happens in between.
+//! Rotation as an operator lives through it: what comes of it when something else happens in between. A rotation from its first plan to
+//! its last, and those that are immediate, blocked or made by a person, are scenarios (`fixtures/scenarios`).
 
 use crate::world;
 
@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use trustmason_keystore::Fingerprint;
 use trustmason_plan::change::{Action, Phase};
 use trustmason_plan::finding::{Kind, Severity};
-use trustmason_plan::outline::{Barrier, IdentityState, Plan, Wait};
+use trustmason_plan::outline::{Barrier, Plan, Wait};
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Rotation, Side};
 use world::{Disk, Seed, World, fqdn, host, jks, make, pool};
@@ -87,89 +87,6 @@ fn drifts(plan: &Plan) -> Vec<String> {
     grave.map(|f| format!("{}: {}", f.kind, f.message)).collect()
 }
 
-#[test]
-fn a_ladder_from_the_first_plan_to_the_last() {
-    let world = settled(2);
-    let old = world.present(&wsm(0)).unwrap();
-
-    // The first plan shows all of it.
-    let mut world = asked(&world);
-    let plan = world.plan();
-    let beside = ["h0.acme.example/cacerts", "h1.acme.example/cacerts"]
-        .map(|store| format!("extend {store} + import h0.acme.example_wsm~next"));
-    let mut extend = beside.to_vec();
-    extend.push("extend h1.acme.example/keystore + import h0.acme.example~next".to_owned());
-    assert_eq!(lines(&plan), extend);
-    assert_eq!(forecast(&plan, Phase::Install), ["install h0.acme.example/keystore ~ regenerate wsm"]);
-    assert_eq!(
-        forecast(&plan, Phase::Withdraw),
-        [
-            "withdraw h0.acme.example/cacerts - delete h0.acme.example_wsm",
-            "withdraw h0.acme.example/cacerts > rename h0.acme.example_wsm~next to h0.acme.example_wsm",
-            "withdraw h1.acme.example/cacerts - delete h0.acme.example_wsm",
-            "withdraw h1.acme.example/cacerts > rename h0.acme.example_wsm~next to h0.acme.example_wsm",
-            "withdraw h1.acme.example/keystore - delete h0.acme.example",
-            "withdraw h1.acme.example/keystore > rename h0.acme.example~next to h0.acme.example",
-        ]
-    );
-    let tomcats = BTreeSet::from(["h0", "h1"].map(|h| format!("the restart of {h}.acme.example/tomcat")));
-    assert_eq!(waits(&plan, Phase::Extend), tomcats);
-    assert_eq!(waits(&plan, Phase::Install), BTreeSet::from(["the restart of h0.acme.example/wsm".to_owned()]));
-    assert!(plan.interruptions.is_empty(), "nothing fails meanwhile");
-
-    // Extend: both are trusted, the identity is as it was.
-    world.apply(&plan);
-    world.options.replace.clear();
-    assert_eq!(world.present(&wsm(0)), Some(old));
-    let next = world.staging[&wsm(0)].print();
-    for store in [cacerts(0), cacerts(1), keystore(1)] {
-        let held: BTreeSet<Fingerprint> = world.trusted(&store).into_values().collect();
-        assert!(held.contains(&old) && held.contains(&next), "{store}");
-    }
-
-    // The barrier: nothing to do until both were restarted, and that is no drift.
-    let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0]);
-    assert_eq!(waits(&plan, Phase::Extend), tomcats);
-    assert_eq!(plan.summary.waiting, 1);
-    assert!(!plan.is_settled());
-    assert_eq!(drifts(&plan), [""; 0]);
-    assert_eq!(severity(&plan, Kind::RotationWaiting), Some(Severity::Info));
-    assert_eq!(severity(&plan, Kind::RestartPending), Some(Severity::Warning));
-    let view = plan.identities.iter().find(|i| i.id == wsm(0)).unwrap();
-    assert_eq!(view.state, IdentityState::Minted);
-    assert!(view.awaits.as_ref().unwrap().contains("the restart of h1.acme.example/tomcat"), "{:?}", view.awaits);
-    world.ack(&service(0, "tomcat"));
-    assert_eq!(lines(&world.plan()), [""; 0]);
-    world.ack(&service(1, "tomcat"));
-
-    // Install.
-    let plan = world.plan();
-    assert_eq!(lines(&plan), ["install h0.acme.example/keystore ~ regenerate wsm"]);
-    assert_eq!(drifts(&plan), [""; 0]);
-    world.apply(&plan);
-    assert_eq!(world.present(&wsm(0)), Some(next));
-    assert!(world.staging.is_empty());
-
-    // The second barrier: the service may present either.
-    let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0]);
-    assert_eq!(waits(&plan, Phase::Install), BTreeSet::from(["the restart of h0.acme.example/wsm".to_owned()]));
-    assert_eq!(drifts(&plan), [""; 0]);
-    let expected = forecast(&plan, Phase::Withdraw);
-    world.ack(&service(0, "wsm"));
-
-    // Withdraw, exactly as forecast.
-    let plan = world.plan();
-    assert_eq!(sorted(lines(&plan)), expected);
-    assert_eq!(drifts(&plan), [""; 0]);
-    world.apply(&plan);
-    world.ack_all();
-    assert!(world.plan().is_settled(), "{:#?}", world.plan().findings);
-    assert_eq!(world.trusted(&cacerts(1))["h0.acme.example_wsm"], next);
-    assert!(!world.trusted(&cacerts(1)).values().any(|f| *f == old));
-}
-
 /// The identity's key and the trust of its host are in one store: whatever is written there makes its restart pending.
 #[test]
 fn a_rotation_that_is_over_stays_over_whatever_else_is_written_into_that_store() {
@@ -244,18 +161,6 @@ fn what_nobody_can_use_is_changed_at_once() {
         world.apply(&plan);
         assert!(!world.trusted(&cacerts(1)).values().any(|f| *f == present), "{kind}");
     }
-}
-
-#[test]
-fn an_immediate_rotation_says_what_it_breaks() {
-    let mut world = asked(&settled(2));
-    world.topology.identities.get_mut(&wsm(0)).unwrap().rotation = Rotation::Immediate;
-    let plan = world.plan();
-    assert!(plan.forecast.is_empty() && plan.barriers.is_empty());
-    let [interruption] = plan.interruptions.as_slice() else { panic!("{:#?}", plan.interruptions) };
-    assert_eq!(interruption.identity, wsm(0));
-    assert_eq!(interruption.edges.len(), 3);
-    assert!(interruption.why.contains("immediate"));
 }
 
 #[test]
@@ -450,38 +355,6 @@ fn by_print(world: &World, print: Fingerprint) -> world::Pair {
     let pool = pool();
     let all = pool.good.iter().flatten().chain(&pool.foreign).chain(world.staging.values());
     all.into_iter().find(|p| p.print() == print).unwrap().clone()
-}
-
-#[test]
-fn an_alias_somebody_else_holds_is_said_and_waits() {
-    let mut world = asked(&settled(2));
-    let foreign = pool().foreign[2].clone();
-    let mut seeds: Vec<Seed> = world
-        .trusted(&cacerts(1))
-        .into_iter()
-        .map(|(alias, print)| Seed::Trusted(alias, by_print(&world, print)))
-        .collect();
-    seeds.push(Seed::Trusted("h0.acme.example_wsm~next".to_owned(), foreign));
-    world.disk.insert(cacerts(1), Disk::File(jks(&seeds)));
-    let plan = world.plan();
-    let blocked = plan.findings.iter().find(|f| f.kind == Kind::AliasConflict).unwrap();
-    assert!(blocked.message.contains("h0.acme.example_wsm~next"), "{}", blocked.message);
-    assert_eq!(plan.summary.blocked, 1);
-    world.apply(&plan);
-    world.options.replace.clear();
-    world.ack_all();
-    assert!(world.plan().changes.is_empty(), "it is not installed while one truster lacks it");
-}
-
-#[test]
-fn a_person_who_makes_an_identity_anew_is_told_what_fails_meanwhile() {
-    let mut world = settled(2);
-    world.options.replace = vec![IdentityId::new(host(1), "iis")];
-    let plan = world.plan();
-    let [interruption] = plan.interruptions.as_slice() else { panic!("{:#?}", plan.interruptions) };
-    assert_eq!(interruption.identity.name, "iis");
-    assert_eq!(interruption.edges.len(), 2);
-    assert!(interruption.why.contains("a person"), "{}", interruption.why);
 }
 
 #[test]

@@ -165,7 +165,7 @@ impl Saved {
             "{} no longer holds; nothing was written:\n  {}\nPlan again with the same options, for example: {}",
             self.name,
             differences.join("\n  "),
-            Command::here("trustmason plan").word(&self.options.spec).own("--out").word(&self.name)
+            Command::here("trustmason plan").file(&self.options.spec).own("--out").file(&self.name)
         )))
     }
 }

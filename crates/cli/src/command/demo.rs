@@ -34,12 +34,12 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         written.exports
     ));
     if args.make_only {
-        let plan = Command::here("trustmason plan").word(written.spec.display());
+        let plan = Command::here("trustmason plan").file(written.spec.display());
         console.note(&format!("Nothing was mended. Try there: {plan}"));
         return Ok(Facts::FINE);
     }
     let spec = written.spec.display().to_string();
-    step(console, Command::here("trustmason plan").word(&spec));
+    step(console, Command::here("trustmason plan").file(&spec));
     let estate = load::estate(Some(&written.spec), console)?;
     let reconciler = estate.reconciler(clock);
     let mut sight = reconciler.look(&mut painted(console)).map_err(Stop::because)?;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
     // Each round is what a run can do at once; then a person restarts, brings packs in, and says so.
     let mut plan = plan;
     for _ in 0..ROUNDS {
-        step(console, Command::here("trustmason apply").word(&spec).own("--auto-approve"));
+        step(console, Command::here("trustmason apply").file(&spec).own("--auto-approve"));
         let mut lock = reconciler.lock().map_err(Stop::because)?;
         let author = Author { who: &console::person(), approval: Approval::Auto };
         let begun = Begun { sight, plan, author };
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &DemoArgs, console: Console) -> Result<Facts, Stop> {
         }
     }
 
-    step(console, Command::here("trustmason plan").word(&spec));
+    step(console, Command::here("trustmason plan").file(&spec));
     console.report(&view::plan::plan(&plan, console.verbose()));
     console
         .note(&format!("The estate stays in {}. Try there: trustmason explain cvp1.acme.example/wsm", dir.display()));

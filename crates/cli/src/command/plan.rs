@@ -33,7 +33,7 @@ pub(crate) fn run(args: PlanArgs, console: Console) -> Result<Facts, Stop> {
         PlanFormat::Text => {
             console.report(&view::plan::plan(&plan, console.verbose()));
             if let Some(out) = &args.out {
-                let apply = Command::here("trustmason apply --plan").word(out.display());
+                let apply = Command::here("trustmason apply --plan").file(out.display());
                 console.note(&format!("Saved. To do exactly this: {apply}"));
             }
         }

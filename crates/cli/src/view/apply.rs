@@ -151,8 +151,8 @@ pub(crate) fn text(report: Report<'_>) -> String {
     waiting(&mut out, report);
     if !report.is_said() {
         ladder::rotations(&mut out, report.next());
+        ladder::how_to_go_on(&mut out, report.next(), &Onward::applied(&report.next().options));
     }
-    ladder::how_to_go_on(&mut out, report.next(), &Onward::applied(&report.next().options));
     if let Some(line) = report.causes.line() {
         line!(out, "{line}");
     }
@@ -273,7 +273,7 @@ fn waiting(out: &mut String, report: Report<'_>) {
         line!(out, "  {}: {}", work.called, super::plan::work_line(work));
         line!(out, "    steps: {}", report.state.pack(work.target()).join("STEPS.md").display());
         if work.kind == ManualKind::Store {
-            let confirm = Command::here("trustmason confirm").word(&report.next().options.spec).word(&work.called);
+            let confirm = Command::here("trustmason confirm").file(&report.next().options.spec).word(&work.called);
             line!(out, "    afterwards: {confirm}");
         }
     }

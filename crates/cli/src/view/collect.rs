@@ -150,7 +150,7 @@ pub(crate) fn ended(tally: Tally, spec: &str) -> String {
     let mut out = String::new();
     let Tally { written, unchanged, refused, unreached, failed } = tally;
     if written > 0 {
-        line!(out, "What it means for the stores: {}", Command::here("trustmason plan").word(spec));
+        line!(out, "What it means for the stores: {}", Command::here("trustmason plan").file(spec));
         out.push('\n');
     }
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };

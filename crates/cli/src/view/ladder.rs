@@ -189,7 +189,7 @@ impl Onward {
 
 /// The commands that go on from here. They are made from the plan that is left, whichever command left it.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
-    let command = |own| Command::here(own).word(&plan.options.spec);
+    let command = |own| Command::here(own).file(&plan.options.spec);
     let waits = plan.waits();
     restarts_later(out, &waits);
     let pack = plan.manual.iter().find(|work| work.waiting_since.is_some() && work.kind == ManualKind::Store);
@@ -221,6 +221,12 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     } else {
         let wider = is_wider(plan);
         let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
+        // Another apply would do nothing.
+        if !wider && !said && waits.is_empty() && plan.summary.changes() == 0 && !plan.blocked.is_empty() {
+            line!(out, "What is left is blocked. Mend that, then look again:");
+            line!(out, "  {}\n", limited(&onward.scope, command("trustmason plan")));
+            return;
+        }
         let words = match (wider, said, waits.is_empty()) {
             (true, ..) => "What is left is also on hosts that --host and --side leave out. Go on there:",
             (false, true, _) => "and when all is done, go on:",

@@ -42,7 +42,7 @@ struct Ticket<'a> {
 impl Ticket<'_> {
     /// A subcommand for this estate.
     fn command(&self, own: &'static str) -> Command {
-        Command::here(own).word(&self.plan.options.spec)
+        Command::here(own).file(&self.plan.options.spec)
     }
 
     fn opening(&self, page: &mut Markdown) {

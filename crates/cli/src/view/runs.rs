@@ -100,13 +100,13 @@ pub(crate) fn text(loaded: &Loaded, damage: &Damage, spec: &str) -> String {
         line!(
             out,
             "An interrupted run is finished by: {}, or taken back by: {}",
-            Command::here("trustmason apply").word(spec),
-            Command::here("trustmason rollback").word(spec)
+            Command::here("trustmason apply").file(spec),
+            Command::here("trustmason rollback").file(spec)
         );
     }
     if !rollbacks.is_empty() {
         out.push('\n');
-        line!(out, "An interrupted rollback is finished by: {}", Command::here("trustmason rollback").word(spec));
+        line!(out, "An interrupted rollback is finished by: {}", Command::here("trustmason rollback").file(spec));
     }
     out
 }

@@ -71,6 +71,6 @@ pub enum RoundTrouble {
 
 /// The commands that acknowledge these restarts.
 fn acknowledged(spec: &str, services: &[ServiceId]) -> String {
-    let command = |service| Command::here("trustmason ack").word(spec).word(service).to_string();
+    let command = |service| Command::here("trustmason ack").file(spec).word(service).to_string();
     services.iter().map(command).collect::<Vec<_>>().join("; ")
 }

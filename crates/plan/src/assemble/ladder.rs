@@ -110,7 +110,7 @@ impl<'a> Desk<'a> {
                 "{} was not restarted since its store changed on {}; restart it, then: {}",
                 service_name(topology, service),
                 text::day(since.as_second()),
-                Command::here("trustmason ack").word(spec).word(service)
+                Command::here("trustmason ack").file(spec).word(service)
             );
             Finding::of_host(Kind::RestartPending, &service.host, message)
         });

@@ -43,7 +43,7 @@ pub(super) fn present(
     if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
         let day = text::day(key.since.as_second());
         let message = format!(
-            "a key made on {day} waits in staging and is older than the certificate in use; it is not used, remove {}",
+            "a key made on {day} waits in staging and is older than the certificate in use; it is not used; remove {}",
             key.path.display()
         );
         findings.push(Finding::of_identity(Kind::Stale, &def.id, message).with_severity(Severity::Info));
