@@ -25,6 +25,9 @@ const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmaso
 /// of one file are tried in `host`'s unit tests.
 const LONG: [&str; 4] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere", "forged_state_folder"];
 
+/// What `dev` optimises for the sake of tests that are not run here: to compile it so takes longer than what is saved under Wine.
+const UNOPTIMISED: [&str; 2] = ["trustmason-keystore", "serde-saphyr"];
+
 /// How much of the leg is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -119,6 +122,9 @@ impl Machine {
     fn test(&self) -> Command {
         let mut command = process::cargo();
         command.args(["test", "--locked", "--target", TARGET]);
+        for name in UNOPTIMISED {
+            command.args(["--config", &format!("profile.dev.package.{name}.opt-level=0")]);
+        }
         command.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
         // Flags for all targets would hide those for this one.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
