@@ -64,7 +64,7 @@ pub struct Entry {
     pub alias: Option<StoredAlias>,
     /// Its creation date in milliseconds since 1970-01-01T00:00:00Z; `None` where the format has none.
     pub created_ms: Option<i64>,
-    /// What it is.
+    /// The kind of the entry, with its content.
     pub kind: EntryKind,
 }
 

@@ -23,7 +23,7 @@ pub enum Remark {
     JvmCannotOpen {
         /// The entry, if it is about one only.
         entry: Option<EntryId>,
-        /// What it is.
+        /// The reason for which a JVM does not open it.
         why: String,
     },
     /// A private key that no JVM shows.
@@ -32,7 +32,7 @@ pub enum Remark {
         entry: EntryId,
         /// Its name in the file, if it has one.
         alias: String,
-        /// Why.
+        /// The reason for which a JVM does not show the key.
         why: &'static str,
     },
     /// A certificate without Oracle's trusted key usage attribute that belongs to no key: no JVM shows it.
@@ -85,7 +85,7 @@ pub enum Remark {
         entry: EntryId,
         /// Its alias.
         alias: String,
-        /// Why.
+        /// The reason for which a JVM refuses the certificate.
         why: String,
     },
     /// A certificate in this entry of which nobody can tell whether a JVM loads it, and with it the whole store.
@@ -112,7 +112,7 @@ pub enum Remark {
         entry: EntryId,
         /// Its alias, where the format has one.
         alias: Option<String>,
-        /// Why.
+        /// The reason for which the certificate is not vouched for.
         why: String,
     },
     /// A private key in a place for trust.

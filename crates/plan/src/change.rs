@@ -193,7 +193,7 @@ pub enum Deed {
     Delete {
         /// The entry.
         entry: EntryId,
-        /// Why.
+        /// Why the entry is removed.
         because: DeleteReason,
     },
     /// Put a new key in an identity's entry, with its self-signed certificate or with what its CA replied.

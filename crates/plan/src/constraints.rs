@@ -30,14 +30,14 @@ pub enum Fault {
     },
     /// The key is of another kind or too short.
     Key {
-        /// What it is.
+        /// The key that the certificate has.
         is: String,
         /// What the role demands.
         must: String,
     },
     /// The signature uses a hash the role does not allow.
     Signature {
-        /// What it is.
+        /// The signature algorithm that the certificate has.
         is: String,
         /// What the role demands.
         must: String,

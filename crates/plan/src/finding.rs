@@ -224,7 +224,7 @@ impl fmt::Display for Kind {
 pub struct Finding {
     /// How bad it is here.
     pub severity: Severity,
-    /// What it is.
+    /// The kind of the finding.
     pub kind: Kind,
     /// The host it is about.
     pub host: Option<Fqdn>,

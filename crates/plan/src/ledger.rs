@@ -71,7 +71,7 @@ pub struct Placed {
     pub rule: String,
     /// The run that placed it.
     pub run: RunId,
-    /// When.
+    /// When the run placed it.
     pub at: Timestamp,
 }
 
@@ -79,13 +79,13 @@ pub struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
-    /// Whose it was.
+    /// The identity that had the certificate.
     pub identity: IdentityId,
     /// What took its place.
     pub replaced_by: Fingerprint,
     /// The run that did it; `None` where no run did.
     pub run: Option<RunId>,
-    /// When.
+    /// When the certificate was replaced.
     pub at: Timestamp,
     /// Whether its service may go on presenting it until it is restarted, so that trusters keep it beside the new one.
     #[serde(default)]
@@ -112,7 +112,7 @@ pub struct HandOff {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// When.
+    /// When the person said it.
     pub at: Timestamp,
     /// Who said it, as the system names them.
     pub by: String,
@@ -242,7 +242,7 @@ pub struct RunRecord {
 /// A moment the ledger remembers, and what happened then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
-    /// When.
+    /// The moment.
     pub at: Timestamp,
     /// What, as the rest of a sentence that begins with "when".
     pub what: String,

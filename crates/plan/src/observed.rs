@@ -195,7 +195,7 @@ pub enum KeyLook {
 pub enum SourceLook {
     /// One certificate.
     Found {
-        /// It.
+        /// The certificate.
         certificate: Arc<Certificate>,
         /// The file.
         path: PathBuf,
@@ -293,7 +293,7 @@ pub struct StagedKey {
 /// One thing that was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Input {
-    /// What it is.
+    /// The kind of input.
     pub kind: InputKind,
     /// The file.
     pub path: String,

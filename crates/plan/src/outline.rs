@@ -397,7 +397,7 @@ pub enum ManualKind {
 pub struct ManualItem {
     /// The certificate.
     pub material: Material,
-    /// Whose it is.
+    /// The identity or certificate of the spec that it belongs to.
     pub subject: String,
     /// What it is for.
     pub why: String,
@@ -412,7 +412,7 @@ pub struct Withdrawal {
     pub sha256: Fingerprint,
     /// The certificate itself, where it was seen: of one that a person once said to be there nobody may know more.
     pub certificate: Option<Arc<Certificate>>,
-    /// Whose it is.
+    /// The identity or certificate of the spec that it belonged to.
     pub subject: String,
     /// Why it leaves.
     pub why: String,

@@ -21,7 +21,7 @@ pub enum Defect {
     /// Two things go by one name.
     #[error("there are two {what} `{name}`")]
     Twice {
-        /// What they are.
+        /// The kind of the two things, in the plural.
         what: &'static str,
         /// Their name.
         name: String,
@@ -37,7 +37,7 @@ pub enum Defect {
     /// Two parts of the plan contradict each other.
     #[error("{place}: {what}")]
     Contradiction {
-        /// Where.
+        /// The part of the plan where the contradiction shows.
         place: String,
         /// What does not fit.
         what: String,

@@ -79,7 +79,7 @@ pub enum Why {
     },
     /// No certificate of the subject was found.
     SourceMissing {
-        /// Whose.
+        /// The identity or certificate of the spec that is looked for.
         subject: String,
         /// Where it was looked for.
         looked: String,
@@ -88,14 +88,14 @@ pub enum Why {
     },
     /// Several different certificates claim to be the subject's.
     SourceAmbiguous {
-        /// Whose.
+        /// The identity or certificate of the spec that they claim to be.
         subject: String,
         /// The files.
         files: String,
     },
     /// The subject's certificate is there and cannot be read.
     SourceUnreadable {
-        /// Whose.
+        /// The identity or certificate of the spec that is looked for.
         subject: String,
         /// The class.
         class: FailureClass,
@@ -111,7 +111,7 @@ pub enum Why {
     },
     /// The subject's certificate does not name its host.
     NameMismatch {
-        /// Whose.
+        /// The identity whose certificate it is.
         subject: String,
         /// What it names.
         carries: String,
@@ -138,7 +138,7 @@ pub enum Why {
     },
     /// The wanted certificate is one the spec distrusts.
     Distrusted {
-        /// Whose.
+        /// The identity or certificate of the spec that it belongs to.
         subject: String,
         /// The reason in the spec.
         why: String,
@@ -152,9 +152,9 @@ pub enum Why {
     },
     /// A JVM would refuse the store with it.
     JvmRefuses {
-        /// Whose.
+        /// The identity or certificate of the spec that it belongs to.
         subject: String,
-        /// Why.
+        /// What the JVM refuses in the certificate.
         detail: String,
     },
     /// The change belongs to a store outside `--host` or `--side`.
@@ -192,14 +192,14 @@ pub enum Why {
     },
     /// The identity is to be issued by an authority, and has nothing to present until that replied.
     AwaitsReply {
-        /// Whose.
+        /// The identity that waits.
         identity: IdentityId,
         /// The authority.
         authority: String,
     },
     /// The identity's certificate comes from a CA and may not become self-signed unasked.
     IssuerMismatch {
-        /// Whose.
+        /// The identity whose certificate it is.
         identity: IdentityId,
         /// The present issuer.
         issuer: String,

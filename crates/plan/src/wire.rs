@@ -90,7 +90,7 @@ documents! {
     }
     /// One thing that was read.
     InputDocument {
-        /// What it is.
+        /// The kind of input.
         kind: InputKind,
         /// The file.
         path: String,

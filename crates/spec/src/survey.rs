@@ -64,7 +64,7 @@ pub enum Look {
     },
     /// A certificate file: exported by hand, or named in the spec.
     Certificate {
-        /// Whose it is.
+        /// The identity, authority or person whose certificate the file holds.
         subject: Subject,
         /// The folder and the names it may have there (any case), or one exact file.
         at: CertificateAt,

@@ -419,7 +419,7 @@ pub struct Accept {
     pub sha256: Option<Fingerprint>,
     /// Until the end of this day, `YYYY-MM-DD`.
     pub until: String,
-    /// Why.
+    /// The reason for accepting, as the spec words it.
     pub why: String,
 }
 

@@ -87,7 +87,7 @@ impl Placement {
 /// The system stores that make up one trust store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemPlace {
-    /// Whose they are.
+    /// The location of the stores: the machine's, a service's or a user's.
     pub location: Location,
     /// The store its path names; of a mirror `Root`.
     pub main: SystemStore,

@@ -14,7 +14,7 @@ use crate::state::State;
 pub struct ForeignState {
     /// The state folder.
     folder: PathBuf,
-    /// Whose it is.
+    /// The account (uid) that owns the state folder.
     owner: u32,
     /// Who this process runs as.
     own: u32,

@@ -91,7 +91,7 @@ pub enum LedgerError {
     Estate {
         /// The state folder.
         folder: String,
-        /// Whose it is.
+        /// The estate that the state folder belongs to.
         found: String,
         /// Whose the spec is.
         wanted: String,

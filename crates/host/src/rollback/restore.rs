@@ -36,7 +36,7 @@ pub(super) struct Restore {
 pub(super) struct Part {
     /// What the run meant with it.
     pub piece: Piece,
-    /// Where it is.
+    /// The place of the part on this machine.
     pub place: PieceHere,
     /// What it was, if there was something.
     pub backup: Option<Backup>,

@@ -23,7 +23,7 @@ use crate::volume::pair::{self, CERTIFICATE, KEY, Pair};
 
 /// One file.
 pub(super) struct File {
-    /// Where it is.
+    /// The path of the file on this machine.
     pub path: PathBuf,
     /// What its host calls it.
     pub at: PieceAt,

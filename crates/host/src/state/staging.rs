@@ -32,9 +32,9 @@ pub enum StagingError {
     /// The store could not be made.
     #[error("staging the new key of {identity} failed: {cause}")]
     Edit {
-        /// Whose.
+        /// The identity whose key was to be staged.
         identity: IdentityId,
-        /// Why.
+        /// The reason for which the store could not be made.
         cause: Box<EditError>,
     },
     /// The file does not open as it should.
@@ -42,13 +42,13 @@ pub enum StagingError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason for which the staged key cannot be used.
         cause: String,
     },
     /// A format without keys.
     #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks, pkcs12 or pem-pair store", format.as_str())]
     NoKeys {
-        /// Whose.
+        /// The identity whose key was to be staged.
         identity: IdentityId,
         /// The format.
         format: Format,

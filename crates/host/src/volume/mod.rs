@@ -90,7 +90,7 @@ pub enum VolumeError {
     Unreachable {
         /// The host.
         host: Fqdn,
-        /// Why.
+        /// The reason for which the host's disks are away.
         cause: Away,
     },
     /// Its disks are there, and the path cannot be followed.

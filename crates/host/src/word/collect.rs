@@ -79,7 +79,7 @@ fn is_plain(name: &str) -> bool {
 /// A certificate to be filed.
 #[derive(Debug)]
 pub struct Fetched<'a> {
-    /// Whose it is.
+    /// The identity that the certificate is filed for.
     pub identity: &'a IdentityId,
     /// Where it was presented, for people.
     pub presented_at: String,

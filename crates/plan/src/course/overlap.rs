@@ -29,7 +29,7 @@ pub(crate) enum Stage {
 
 /// The certificate an identity presents next.
 pub(crate) struct Next {
-    /// It.
+    /// The next certificate.
     pub certificate: Arc<Certificate>,
     /// When its key was made.
     pub since: Timestamp,

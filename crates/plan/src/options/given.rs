@@ -33,7 +33,7 @@ pub enum Raw {
     Missing,
     /// What it is depends on something else than the text.
     Unclear,
-    /// This.
+    /// The text of the value.
     Text {
         /// The value.
         value: Password,

@@ -32,7 +32,7 @@ pub enum Reach {
     Direct(Files),
     /// It is certificate stores of the host's own system, opened where they are.
     System {
-        /// Which they are.
+        /// The system's certificate stores that make up this store.
         place: SystemPlace,
         /// Whether a person changes them with a pack (`write: hand-off`), and trustmason only lists them.
         by_hand: bool,
@@ -44,7 +44,7 @@ pub enum Reach {
 /// The files of a store that trustmason writes.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// What they are.
+    /// The format of the store and what trustmason does with it.
     pub kind: StoreKind,
     /// Whether the store may be created where its folder exists.
     pub create: bool,

@@ -163,7 +163,7 @@ pub struct Intent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Piece {
-    /// Where it is.
+    /// The place of the part, as its host names it.
     pub at: PieceAt,
     /// Its digest before; `None` where it is made.
     pub before: Option<Digest>,
@@ -275,7 +275,7 @@ impl CopyName {
         }
     }
 
-    /// Where it is.
+    /// The path of the backup below the backup folder.
     pub(crate) fn below(&self, folder: &Path) -> PathBuf {
         folder.join(self.0.iter().collect::<PathBuf>())
     }
