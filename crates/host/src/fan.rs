@@ -6,14 +6,14 @@ use std::thread;
 
 /// Answers every question, on as many threads as there are processors; one question runs on one thread.
 pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
-    let hands = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(questions.len());
-    if hands <= 1 {
+    let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(questions.len());
+    if workers <= 1 {
         return questions.iter().map(answer).collect();
     }
     let next = AtomicUsize::new(0);
     let answers: Mutex<Vec<(usize, A)>> = Mutex::new(Vec::with_capacity(questions.len()));
     thread::scope(|scope| {
-        for _ in 0..hands {
+        for _ in 0..workers {
             scope.spawn(|| {
                 while let (index, Some(question)) = take(&next, questions) {
                     let one = answer(question);
@@ -43,8 +43,8 @@ pub(crate) fn told<Q: Sync, A: Send>(
     answer: impl Fn(&Q) -> A + Sync,
     mut tell: impl FnMut(News<'_, A>),
 ) -> Vec<A> {
-    let hands = threads.min(questions.len());
-    if hands <= 1 {
+    let workers = threads.min(questions.len());
+    if workers <= 1 {
         let one = |(index, question)| {
             tell(News::Begun(index));
             let one = answer(question);
@@ -57,7 +57,7 @@ pub(crate) fn told<Q: Sync, A: Send>(
     let (sender, receiver) = mpsc::channel();
     let mut answers = Vec::with_capacity(questions.len());
     thread::scope(|scope| {
-        for _ in 0..hands {
+        for _ in 0..workers {
             let (sender, next, answer) = (sender.clone(), &next, &answer);
             scope.spawn(move || {
                 while let (index, Some(question)) = take(next, questions) {

@@ -108,7 +108,7 @@ pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted,
 fn lines(secrets: &Secrets, out: &Said, err: &Said) -> Vec<String> {
     let mut lines = Vec::new();
     for said in [out, err] {
-        let shown = secrets.elide(said);
+        let shown = secrets.redact(said);
         lines.extend(shown.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(text::escape));
     }
     lines

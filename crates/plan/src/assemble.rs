@@ -23,7 +23,7 @@ use crate::outline::{
 };
 use crate::settle;
 use crate::site::Site;
-use crate::standing::{self, Selection, Standing};
+use crate::status::{self, Selection, StoreStatus};
 use crate::verify::verify;
 use crate::why::Why;
 use crate::{authority, handoff, lint, served};
@@ -37,12 +37,12 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     let written = topology;
     let topology = wide.as_ref().unwrap_or(written);
     let index = Index::of(written, topology);
-    let mut standings = standing::take(topology, observed, &selection, &index);
+    let mut statuses = status::take(topology, observed, &selection, &index);
     loop {
         let ground = Ground {
             topology,
             observed,
-            standings: &standings,
+            statuses: &statuses,
             selection: &selection,
             options,
             now: judged_at,
@@ -51,25 +51,25 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
         };
         let settlement = settle::settle(&ground);
         let mut diffs: Vec<(StoreId, Diff, Option<Manual>)> = Vec::new();
-        for (id, standing) in standings.iter().filter(|(_, s)| s.selected) {
-            let (diff, manual) = if standing.is_by_hand() {
-                handoff::store(&ground, standing, &settlement)
+        for (id, status) in statuses.iter().filter(|(_, s)| s.selected) {
+            let (diff, manual) = if status.is_by_hand() {
+                handoff::store(&ground, status, &settlement)
             } else {
-                (diff::store(&ground, standing, &settlement), None)
+                (diff::store(&ground, status, &settlement), None)
             };
             diffs.push((id.clone(), diff, manual));
         }
         // A store that turns out blocked takes no new identity and learns of none: judge again knowing that.
         let newly: Vec<(StoreId, Why)> = diffs
             .iter()
-            .filter(|(id, ..)| standings.get(id).is_some_and(|s| s.blocked().is_none()))
+            .filter(|(id, ..)| statuses.get(id).is_some_and(|s| s.blocked().is_none()))
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
-            let mut desk = Desk::new(&ground, &settlement.subjects);
+            let mut desk = Assembly::new(&ground, &settlement.subjects);
             for (id, diff, manual) in diffs {
-                if let Some(standing) = standings.get(&id) {
-                    desk.take(&id, standing, diff, manual);
+                if let Some(status) = statuses.get(&id) {
+                    desk.take(&id, status, diff, manual);
                 }
             }
             let plan = desk.finish(options, now);
@@ -77,15 +77,15 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             return plan;
         }
         for (id, why) in newly {
-            if let Some(standing) = standings.get_mut(&id) {
-                standing.block(why);
+            if let Some(status) = statuses.get_mut(&id) {
+                status.block(why);
             }
         }
     }
 }
 
 /// Where the pieces come together.
-struct Desk<'a> {
+struct Assembly<'a> {
     ground: &'a Ground<'a>,
     settled: &'a BTreeMap<Subject, Settled>,
     changes: Vec<Change>,
@@ -99,7 +99,7 @@ struct Desk<'a> {
     blocked_subjects: BTreeSet<&'a Subject>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Assembly<'a> {
     fn new(ground: &'a Ground<'a>, settled: &'a BTreeMap<Subject, Settled>) -> Self {
         Self {
             ground,
@@ -115,7 +115,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn take(&mut self, id: &StoreId, standing: &Standing<'_>, diff: Diff, manual: Option<Manual>) {
+    fn take(&mut self, id: &StoreId, status: &StoreStatus<'_>, diff: Diff, manual: Option<Manual>) {
         let mut drafts: Vec<(usize, Draft)> = diff.drafts.into_iter().enumerate().collect();
         drafts.sort_by(|(_, a), (_, b)| (a.phase, &a.alias).cmp(&(b.phase, &b.alias)));
         let mut numbers = BTreeMap::new();
@@ -128,7 +128,7 @@ impl<'a> Desk<'a> {
         }
         self.findings.extend(diff.findings);
         self.forecast.extend(diff.forecast);
-        self.findings.extend(lint::store(standing));
+        self.findings.extend(lint::store(status));
         for (index, verdict) in diff.verdicts {
             self.edge(index, verdict, &numbers, diff.blocked.is_some());
         }
@@ -142,7 +142,7 @@ impl<'a> Desk<'a> {
             None if ids.is_empty() => StoreVerdict::InSync,
             None => StoreVerdict::Change(ids),
         };
-        self.stores.push(store_view(standing, verdict));
+        self.stores.push(store_view(status, verdict));
         self.manual.extend(manual);
     }
 
@@ -241,7 +241,7 @@ impl<'a> Desk<'a> {
         self.findings.extend(lint::shared_keys(ground, self.settled));
         // Said beside whatever else keeps the store from being looked at.
         let unclear = ground.observed.unclear.iter().filter(|unclear| {
-            let blocking = ground.standings.get(&unclear.store).and_then(Standing::blocking);
+            let blocking = ground.statuses.get(&unclear.store).and_then(StoreStatus::blocking);
             blocking != Some(Kind::OutcomeUnclear)
         });
         self.findings.extend(unclear.map(|unclear| {
@@ -253,7 +253,7 @@ impl<'a> Desk<'a> {
         let mut manual = std::mem::take(&mut self.manual);
         manual.extend(handoff::identities(ground, self.settled));
         manual.sort_by(|a, b| (a.target(), a.kind).cmp(&(b.target(), b.kind)));
-        crate::shelf::once_per_machine(&mut manual);
+        crate::system_entry::once_per_machine(&mut manual);
         self.show_removed(&mut manual);
         for work in &mut manual {
             work.restarts = self.manual_restarts(work);
@@ -338,7 +338,7 @@ impl<'a> Desk<'a> {
             }
         }
         for (store, paths) in &self.ground.observed.shadows {
-            if !self.ground.standings.get(store).is_some_and(|s| s.selected) {
+            if !self.ground.statuses.get(store).is_some_and(|s| s.selected) {
                 continue;
             }
             for path in paths {
@@ -379,7 +379,7 @@ impl<'a> Desk<'a> {
             return;
         }
         let leaving = manual.iter().filter(|work| !work.remove.is_empty());
-        let stores = leaving.filter_map(|work| self.ground.standings.get(work.target().store()?)?.facts());
+        let stores = leaving.filter_map(|work| self.ground.statuses.get(work.target().store()?)?.facts());
         let entries = stores.flat_map(|facts| &facts.entries).filter_map(crate::observed::certificate);
         let settled = self.settled.values().flat_map(Settled::certificates);
         let known = entries.chain(settled).filter(|certificate| removed.contains(&certificate.fingerprint()));
@@ -466,15 +466,15 @@ fn sorted(inputs: &[crate::observed::Input]) -> Vec<crate::observed::Input> {
     all
 }
 
-fn store_view(standing: &Standing<'_>, verdict: StoreVerdict) -> StoreView {
-    let facts = standing.facts();
+fn store_view(status: &StoreStatus<'_>, verdict: StoreVerdict) -> StoreView {
+    let facts = status.facts();
     StoreView {
-        id: standing.def.id.clone(),
-        path: standing.path.clone(),
-        site: (facts.is_some() || standing.is_vacant()).then(|| Site::of(standing.def)),
+        id: status.def.id.clone(),
+        path: status.path.clone(),
+        site: (facts.is_some() || status.is_vacant()).then(|| Site::of(status.def)),
         format: facts.map(|f| f.format),
-        state: standing.state(),
-        expect: standing.expect(),
+        state: status.state(),
+        expect: status.expect(),
         entries: facts.map(|f| f.entries.len()),
         verdict,
     }

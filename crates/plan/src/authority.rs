@@ -240,7 +240,7 @@ impl Authority<'_> {
     }
 
     /// Its root and those declared intermediates that are trust anchors, root first.
-    pub(crate) fn standing(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+    pub(crate) fn status(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && self.is_free(c));
         self.root.iter().chain(declared)
     }
@@ -415,8 +415,8 @@ fn need(
     if let Issuer::Authority(name) = &def.issuer
         && let Some(authority) = authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())
     {
-        let standing: Vec<_> = authority.standing().cloned().collect();
-        take(authority, &standing);
+        let status: Vec<_> = authority.status().cloned().collect();
+        take(authority, &status);
         if let Some(staged) = observed.staged(&def.id) {
             // Only a reply that may be used widens trust; what lies beside one that is refused is nobody's issuer.
             let current = present.map(Arc::as_ref);

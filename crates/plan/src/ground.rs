@@ -10,13 +10,13 @@ use crate::authority::Authorities;
 use crate::index::Index;
 use crate::observed::Observed;
 use crate::outline::Options;
-use crate::standing::{Selection, Standing};
+use crate::status::{Selection, StoreStatus};
 
 /// What a judgement needs to know.
 pub(crate) struct Ground<'a> {
     pub topology: &'a Topology,
     pub observed: &'a Observed,
-    pub standings: &'a BTreeMap<StoreId, Standing<'a>>,
+    pub statuses: &'a BTreeMap<StoreId, StoreStatus<'a>>,
     pub selection: &'a Selection,
     pub options: &'a Options,
     pub now: Timestamp,

@@ -21,10 +21,10 @@ use crate::overlap;
 use crate::pack::STOP;
 use crate::presence::{Known, Presence, known};
 use crate::settle::Settlement;
-use crate::shelf;
 use crate::shell::Command;
 use crate::site::Site;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
+use crate::system_entry;
 use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
@@ -48,16 +48,16 @@ pub fn pack_digest<'a>(
 /// Compares one hand-off store.
 pub(crate) fn store<'a>(
     ground: &'a Ground<'a>,
-    standing: &Standing<'_>,
+    status: &StoreStatus<'_>,
     settlement: &'a Settlement<'a>,
 ) -> (Diff, Option<Manual>) {
-    let id = &standing.def.id;
+    let id = &status.def.id;
     let wishes = diff::wishes(ground, settlement, id);
-    if let Some(why) = standing.blocked() {
+    if let Some(why) = status.blocked() {
         return (Diff::blocked(why, &wishes), None);
     }
     let mut out = Diff::default();
-    let known = known(ground, standing);
+    let known = known(ground, status);
     let mut manual = Manual {
         called: HandOffTarget::Store(id.clone()).called(ground.topology),
         kind: ManualKind::Store,
@@ -65,7 +65,7 @@ pub(crate) fn store<'a>(
         add: Vec::new(),
         verify: Vec::new(),
         remove: Vec::new(),
-        system: standing.def.system().cloned(),
+        system: status.def.system().cloned(),
         elsewhere: BTreeMap::new(),
         steps: Vec::new(),
         restarts: Vec::new(),
@@ -131,9 +131,9 @@ pub(crate) fn store<'a>(
         let items = manual.add.iter().chain(&manual.verify);
         items.filter(|i| i.material.known() == Some(*print)).map(|i| (*print, i.subject.clone())).next()
     };
-    out.findings.extend(shelf::findings(ground, standing, &wanted.iter().filter_map(named).collect()));
-    manual.remove = removals(ground, standing, &known, &wanted, &settlement.predecessors);
-    if let Some(age) = observation_age(ground, standing, &known) {
+    out.findings.extend(system_entry::findings(ground, status, &wanted.iter().filter_map(named).collect()));
+    manual.remove = removals(ground, status, &known, &wanted, &settlement.predecessors);
+    if let Some(age) = observation_age(ground, status, &known) {
         let message = format!("what is known of it is {} old; export it again", text::count(age, "day"));
         out.findings.push(Finding::of_store(Kind::ObservationOld, id, message));
     }
@@ -142,7 +142,7 @@ pub(crate) fn store<'a>(
     }
     dedup(&mut manual.add);
     dedup(&mut manual.verify);
-    manual.steps = store_steps(standing.def, &manual);
+    manual.steps = store_steps(status.def, &manual);
     waiting(ground, id, &mut manual, &mut out.findings);
     (out, Some(manual))
 }
@@ -180,13 +180,13 @@ fn dedup(items: &mut Vec<ManualItem>) {
 /// Only what was seen there is ever asked to be removed, and what a person said they brought there.
 fn removals(
     ground: &Ground<'_>,
-    standing: &Standing<'_>,
+    status: &StoreStatus<'_>,
     known: &Known<'_>,
     wanted: &BTreeSet<Fingerprint>,
     predecessors: &BTreeMap<Fingerprint, IdentityId>,
 ) -> Vec<Withdrawal> {
     let mut seen: BTreeMap<Fingerprint, Option<String>> = BTreeMap::new();
-    let ours = standing.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| standing.kept_by(e).is_none());
+    let ours = status.facts().into_iter().flat_map(|f| f.entries.iter()).filter(|e| status.kept_by(e).is_none());
     for slot in ours.filter_map(trusted) {
         let retired = slot.certificate().filter(|c| ground.is_retired(c));
         let gone = retired.map(|c| format!("it names only {}, which left the estate", crate::constraints::carries(c)));
@@ -215,9 +215,9 @@ fn removals(
     out
 }
 
-fn observation_age(ground: &Ground<'_>, standing: &Standing<'_>, known: &Known<'_>) -> Option<usize> {
+fn observation_age(ground: &Ground<'_>, status: &StoreStatus<'_>, known: &Known<'_>) -> Option<usize> {
     let said = known.said.map(|s| s.at.as_second());
-    let seen = standing.facts().and_then(|f| f.modified);
+    let seen = status.facts().and_then(|f| f.modified);
     let newest = said.into_iter().chain(seen).max()?;
     let age = days::whole(days::between(newest, ground.now.as_second()));
     let most = usize::try_from(ground.topology.policy.observation_max_age_days).unwrap_or(usize::MAX);
@@ -363,7 +363,7 @@ pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settle
         .topology
         .edges
         .iter()
-        .filter(|e| ground.standings.get(&e.store).is_some_and(|s| s.selected))
+        .filter(|e| ground.statuses.get(&e.store).is_some_and(|s| s.selected))
         .map(|e| &e.subject)
         .collect();
     let mut out = Vec::new();

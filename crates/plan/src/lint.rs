@@ -18,7 +18,7 @@ use crate::course::Settled;
 use crate::finding::{Finding, Kind};
 use crate::ground::Ground;
 use crate::java;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::text;
 
 /// What a reader's remark means for people: the finding and its words, or nothing worth a finding.
@@ -58,8 +58,8 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
 }
 
 /// The findings a store's remarks give.
-pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
-    let Some(facts) = standing.facts() else {
+pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
+    let Some(facts) = status.facts() else {
         return Vec::new();
     };
     let mut findings: Vec<Finding> = facts
@@ -68,17 +68,17 @@ pub(crate) fn store(standing: &Standing<'_>) -> Vec<Finding> {
         .filter_map(|r| remark(r, &facts.entries))
         // The store's own verdict says this one, with what to do about it.
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
-        .map(|(kind, alias, message)| Finding::of_store(kind, &standing.def.id, message).at(alias, None))
+        .map(|(kind, alias, message)| Finding::of_store(kind, &status.def.id, message).at(alias, None))
         .collect();
-    if matches!(standing.def.reach, Reach::System { .. }) {
+    if matches!(status.def.reach, Reach::System { .. }) {
         // The roots that Windows brings are limited by the dozen; of wanted ones it is said where they are compared.
         findings.retain(|f| f.kind != Kind::LimitedTrust);
     }
-    if standing.def.is_hand_off() {
+    if status.def.is_hand_off() {
         // A mirror is a folder of exports; what a JVM would make of it is beside the point.
         findings.retain(|f| !matches!(f.kind, Kind::JvmInvisible | Kind::JvmDoubtful));
     }
-    findings.extend(java::too_old(standing.def, facts));
+    findings.extend(java::too_old(status.def, facts));
     findings
 }
 

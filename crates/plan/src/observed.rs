@@ -121,7 +121,7 @@ pub struct StoreFacts {
     /// Entries in file order.
     pub entries: Vec<Entry>,
     /// Of Windows stores, as far as that is known: where each entry stands and who keeps it.
-    pub shelves: BTreeMap<EntryId, Shelf>,
+    pub system_entries: BTreeMap<EntryId, SystemStoreEntry>,
     /// What the key entries of declared identities said to the store's password.
     pub keys: BTreeMap<EntryId, KeyLook>,
     /// What the reader noticed.
@@ -159,16 +159,16 @@ impl StoreFacts {
 
 /// Where an entry of a Windows store stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shelf {
+pub struct SystemStoreEntry {
     /// The system store it is in.
     pub store: SystemStore,
     /// Who keeps it there.
-    pub keeper: Keeper,
+    pub managed_by: ManagedBy,
 }
 
 /// Who keeps a certificate in a Windows store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keeper {
+pub enum ManagedBy {
     /// Whoever administers the machine.
     Machine,
     /// The machine has a private key for it: it is somebody's identity.

@@ -30,7 +30,7 @@ use crate::ledger::Reading;
 use crate::observed::{StagedKey, trusted};
 use crate::outline::Wait;
 use crate::presence::{self, Presence};
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
@@ -91,7 +91,7 @@ pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certific
     }
     let itself = [current.fingerprint()];
     let issuers = authority::anchors_of(ground.authorities, current, ground.now);
-    let trust = |truster: &Standing<'_>| {
+    let trust = |truster: &StoreStatus<'_>| {
         hold(ground, truster, &itself) != Presence::Absent || hold(ground, truster, &issuers) != Presence::Absent
     };
     trusters(ground, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
@@ -101,13 +101,13 @@ pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certific
 pub(crate) fn trusters<'g, 'a>(
     ground: &'g Ground<'a>,
     identity: &IdentityId,
-) -> impl Iterator<Item = (&'a Edge, &'g Standing<'a>)> {
+) -> impl Iterator<Item = (&'a Edge, &'g StoreStatus<'a>)> {
     let edges = ground.index.trusters_of.get(&Subject::Identity(identity.clone())).into_iter().flatten();
-    edges.filter_map(|edge| Some((*edge, ground.standings.get(&edge.store)?)))
+    edges.filter_map(|edge| Some((*edge, ground.statuses.get(&edge.store)?)))
 }
 
 /// Whether a truster trusts a certificate, as far as can be told.
-fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Presence {
+fn holds(ground: &Ground<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> Presence {
     if truster.is_by_hand() {
         return match presence::known(ground, truster).presence(print) {
             Presence::Unread => Presence::Unknown,
@@ -124,7 +124,7 @@ fn holds(ground: &Ground<'_>, truster: &Standing<'_>, print: Fingerprint) -> Pre
 }
 
 /// Whether a truster trusts all of these; nobody trusts nothing.
-fn hold(ground: &Ground<'_>, truster: &Standing<'_>, prints: &[Fingerprint]) -> Presence {
+fn hold(ground: &Ground<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) -> Presence {
     let each: Vec<Presence> = prints.iter().map(|print| holds(ground, truster, *print)).collect();
     if each.is_empty() || each.contains(&Presence::Absent) {
         Presence::Absent
@@ -145,7 +145,7 @@ pub(crate) fn begin(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certif
 pub(crate) fn go_on(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    home: &Standing<'_>,
+    home: &StoreStatus<'_>,
     current: &Arc<Certificate>,
     next: Next,
     installation: Installation,
@@ -193,7 +193,7 @@ fn need(
     ground: &Ground<'_>,
     identity: &IdentityId,
     edge: &str,
-    truster: &Standing<'_>,
+    truster: &StoreStatus<'_>,
     anchors: &[Fingerprint],
 ) -> Option<Need> {
     let by_hand = truster.is_by_hand();
@@ -231,7 +231,7 @@ fn need(
 pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
     let (Issuer::Authority(name), Course::ByHand { .. }) = (&def.issuer, &one.course) else { return None };
     let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
-    Some(authority.standing().map(|c| c.fingerprint()).collect())
+    Some(authority.status().map(|c| c.fingerprint()).collect())
 }
 
 /// What all who trust an identity still lack of these certificates.
@@ -243,7 +243,7 @@ pub(crate) fn needs(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Finge
 
 /// The stores that trust an identity and do not surely know these certificates yet, each with what is left to do there.
 pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> BTreeSet<String> {
-    let one = |(edge, truster): (&Edge, &Standing<'_>)| {
+    let one = |(edge, truster): (&Edge, &StoreStatus<'_>)| {
         let Need { waits, hindered, .. } = need(ground, identity, &edge.id, truster, anchors)?;
         let held = hold(ground, truster, anchors) == Presence::Present;
         let restarts: Vec<_> = waits.iter().filter(|wait| matches!(wait, Wait::Restart(_))).collect();
@@ -258,7 +258,7 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
 
 /// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and the store is as it was when
 /// a restart was acknowledged; of a store that nobody here sees, the certificate was known to be there then.
-fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId, print: Fingerprint) -> bool {
+fn is_restarted(ground: &Ground<'_>, truster: &StoreStatus<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     if truster.facts().is_some() && !truster.is_hand_off() {
         return has_read(ground, truster, service);
     }
@@ -268,7 +268,7 @@ fn is_restarted(ground: &Ground<'_>, truster: &Standing<'_>, service: &ServiceId
 }
 
 /// Whether a service has surely read a store as it is now.
-pub(crate) fn has_read(ground: &Ground<'_>, store: &Standing<'_>, service: &ServiceId) -> bool {
+pub(crate) fn has_read(ground: &Ground<'_>, store: &StoreStatus<'_>, service: &ServiceId) -> bool {
     let ledger = &ground.observed.ledger;
     let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
     !ledger.restarts.contains_key(service) && store.facts().is_some_and(|facts| seen() == Some(&facts.seen()))
@@ -296,7 +296,7 @@ pub(crate) fn readers(
 pub(crate) fn settling(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    home: &Standing<'_>,
+    home: &StoreStatus<'_>,
     current: &Arc<Certificate>,
 ) -> Option<Overlap> {
     let ledger = &ground.observed.ledger;

@@ -7,7 +7,7 @@ use trustmason_keystore::Fingerprint;
 use crate::ground::Ground;
 use crate::ledger::{Confirmation, ConfirmationKind};
 use crate::observed::{StoreFacts, trusted};
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
 
 /// Whether a certificate is in a store nobody here can write.
@@ -50,23 +50,23 @@ impl Known<'_> {
 }
 
 /// What is known of the content of a store that a person changes.
-pub(crate) fn known<'a>(ground: &'a Ground<'_>, standing: &Standing<'_>) -> Known<'a> {
-    let listing = standing.facts().map(|f| {
+pub(crate) fn known<'a>(ground: &'a Ground<'_>, status: &StoreStatus<'_>) -> Known<'a> {
+    let listing = status.facts().map(|f| {
         f.entries
             .iter()
-            .filter(|e| !standing.is_misplaced(e))
+            .filter(|e| !status.is_misplaced(e))
             .filter_map(trusted)
             .map(trustmason_keystore::CertificateSlot::fingerprint)
             .collect()
     });
-    let mirror = standing.facts().map(|f| f.sha256);
+    let mirror = status.facts().map(|f| f.sha256);
     let said = ground
         .observed
         .ledger
         .handoffs
-        .get(&HandOffTarget::Store(standing.def.id.clone()))
+        .get(&HandOffTarget::Store(status.def.id.clone()))
         .and_then(|h| h.confirmed.as_ref())
         // A mirror taken after a person's word counts more than the word.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
-    Known { listing, unread: standing.facts().and_then(StoreFacts::unread), said }
+    Known { listing, unread: status.facts().and_then(StoreFacts::unread), said }
 }

@@ -21,7 +21,7 @@ use crate::course::{Asked, Course, Settled};
 use crate::finding::{Finding, Kind};
 use crate::ground::Ground;
 use crate::observed::{Observed, SourceLook, StagedLook, StoreFacts};
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
@@ -120,12 +120,12 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
 
 fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settled {
     let store = &place.store;
-    let Some(standing) = ground.standings.get(store) else {
+    let Some(status) = ground.statuses.get(store) else {
         let why = Why::SourceMissing { subject: def.id.to_string(), looked: format!("no store {store}"), near: None };
         return Settled::unknown(why);
     };
-    let Some(facts) = standing.facts() else {
-        let finding = standing.blocking().unwrap_or(Kind::StoreMissing);
+    let Some(facts) = status.facts() else {
+        let finding = status.blocking().unwrap_or(Kind::StoreMissing);
         return Settled::unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
     if let Some(StagedLook::Unreadable(failure)) = ground.observed.staging.get(&def.id) {
@@ -138,8 +138,8 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
         return Settled::unknown(why);
     }
     match find_key(ground, facts, &place.at) {
-        Held::Key(entry, chain) => renew::present(ground, def, standing, place, entry, chain),
-        Held::Nothing => missing(ground, def, standing, place),
+        Held::Key(entry, chain) => renew::present(ground, def, status, place, entry, chain),
+        Held::Nothing => missing(ground, def, status, place),
         Held::Other { alias, holder } => {
             let why = Why::AliasConflict {
                 alias: alias.clone(),
@@ -152,7 +152,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
 }
 
 /// No key there: it is made here, or asked of its authority.
-fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, place: &KeyPlace) -> Settled {
+fn missing(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, place: &KeyPlace) -> Settled {
     let reason = match &place.at {
         KeyAt::Only => "the store has no private key".to_owned(),
         KeyAt::Alias(alias) => format!("the store has no private key entry `{alias}`"),
@@ -165,12 +165,12 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, plac
                 ground,
                 def,
                 name,
-                issued::KnownEntry { home: standing, key: place, entry, current, findings, reason },
+                issued::KnownEntry { home: status, key: place, entry, current, findings, reason },
             )
         }
         Issuer::SelfSigned => {
             let finding = Kind::Missing;
-            anew::renew(ground, def, standing, anew::Draft { place, entry, current, finding, reason, findings })
+            anew::renew(ground, def, status, anew::Draft { place, entry, current, finding, reason, findings })
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::observed::{Observed, StoreFacts, StoreLook, trusted};
 use crate::outline::Options;
 use crate::overlap;
 use crate::presence::{self, Presence};
-use crate::standing::{self, Selection, Standing};
+use crate::status::{self, Selection, StoreStatus};
 use crate::{authority, text};
 
 /// What is to be taken back.
@@ -141,11 +141,11 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
     let selection = Selection::new(&options);
     let authorities = authority::take(topology, observed, now);
     let index = Index::of(topology, topology);
-    let standings = standing::take(topology, observed, &selection, &index);
+    let statuses = status::take(topology, observed, &selection, &index);
     let ground = Ground {
         topology,
         observed,
-        standings: &standings,
+        statuses: &statuses,
         selection: &selection,
         options: &options,
         now,
@@ -155,8 +155,8 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
     let mut judged = Judged::default();
     for edge in &topology.edges {
         let Subject::Identity(id) = &edge.subject else { continue };
-        let (Some(def), Some(standing)) = (topology.identities.get(id), standings.get(&edge.store)) else { continue };
-        let view = View { ground: &ground, undo, def, edge, standing };
+        let (Some(def), Some(status)) = (topology.identities.get(id), statuses.get(&edge.store)) else { continue };
+        let view = View { ground: &ground, undo, def, edge, status };
         for (refused, cause) in view.breaks() {
             let one = Break { truster: edge.store.clone(), identity: id.clone(), cause };
             if refused { judged.refused.push(one) } else { judged.told.push(one) }
@@ -220,7 +220,7 @@ struct View<'v, 'a> {
     undo: &'v Undo,
     def: &'v IdentityDef,
     edge: &'v Edge,
-    standing: &'v Standing<'a>,
+    status: &'v StoreStatus<'a>,
 }
 
 impl View<'_, '_> {
@@ -237,7 +237,7 @@ impl View<'_, '_> {
         let present = self.presents_now();
         let future = home.map(|home| self.presents_in(&home.after));
         let future = future.as_ref().unwrap_or(&present);
-        if self.standing.is_by_hand() {
+        if self.status.is_by_hand() {
             return self.by_hand(future, &present);
         }
         let trusts = self.trusts_now();
@@ -279,7 +279,7 @@ impl View<'_, '_> {
         if is_same(present, presented) {
             return Vec::new();
         }
-        let known = presence::known(self.ground, self.standing);
+        let known = presence::known(self.ground, self.status);
         let prints = std::iter::once(&presented.leaf).chain(&presented.chain).map(|c| c.fingerprint());
         let mut presences: Vec<Presence> = prints.map(|print| known.presence(print)).collect();
         if let Some((_, chain)) = authority::issuer_of(self.ground.authorities, &presented.leaf) {
@@ -315,8 +315,8 @@ impl View<'_, '_> {
     /// The services of the truster that may not have read what the identity gets back.
     fn unread(&self, restored: bool, now: &Trusts, presented: &Sent) -> Option<(bool, Cause)> {
         let comes = restored && !accepts(now, presented);
-        let services = self.standing.def.restart.iter();
-        let unread = services.filter(|service| comes || !overlap::has_read(self.ground, self.standing, service));
+        let services = self.status.def.restart.iter();
+        let unread = services.filter(|service| comes || !overlap::has_read(self.ground, self.status, service));
         let unread: BTreeSet<ServiceId> = unread.cloned().collect();
         (!unread.is_empty()).then(|| (self.is_staged(), Cause::Unread(unread)))
     }
@@ -349,7 +349,7 @@ impl View<'_, '_> {
     /// store is what it was when the run was planned, and nobody waited for the service then or does now.
     fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
         let Source::KeyEntry(place) = &self.def.source else { return true };
-        let Some(home) = self.ground.standings.get(&place.store) else { return false };
+        let Some(home) = self.ground.statuses.get(&place.store) else { return false };
         let then = truster.and_then(|restored| restored.presented.get(&self.def.id)?.store.as_ref());
         let unchanged = then.is_some() && then == home.facts().map(StoreFacts::seen).as_ref();
         let pending = self.ground.observed.ledger.restarts.contains_key(service);
@@ -384,7 +384,7 @@ impl View<'_, '_> {
     fn presents_now(&self) -> Presents {
         match &self.def.source {
             Source::KeyEntry(KeyPlace { store, at }) => {
-                let Some(facts) = self.ground.standings.get(store).and_then(|standing| standing.facts()) else {
+                let Some(facts) = self.ground.statuses.get(store).and_then(|status| status.facts()) else {
                     return Presents::Unseen(format!("{store} cannot be looked at"));
                 };
                 key_in(&facts.entries, at)
@@ -408,9 +408,9 @@ impl View<'_, '_> {
     }
 
     fn trusts_now(&self) -> Trusts {
-        match self.standing.facts() {
+        match self.status.facts() {
             Some(facts) => Trusts::These(anchors(&facts.entries)),
-            None if self.standing.is_vacant() => Trusts::These(Vec::new()),
+            None if self.status.is_vacant() => Trusts::These(Vec::new()),
             None => Trusts::Unseen(format!("{} cannot be looked at", self.edge.store)),
         }
     }

@@ -62,7 +62,7 @@ pub enum Defect {
 
 /// What is wrong with a plan in itself; nothing, unless the planner is wrong.
 pub fn verify(plan: &Plan) -> Vec<Defect> {
-    let mut desk = Desk {
+    let mut desk = Verifier {
         plan,
         changes: plan.changes.iter().map(|change| (change.id, change)).collect(),
         stores: plan.stores.iter().map(|view| &view.id).collect(),
@@ -86,7 +86,7 @@ pub fn verify(plan: &Plan) -> Vec<Defect> {
     desk.found.into_iter().collect()
 }
 
-struct Desk<'a> {
+struct Verifier<'a> {
     plan: &'a Plan,
     changes: BTreeMap<ChangeId, &'a Change>,
     stores: BTreeSet<&'a StoreId>,
@@ -94,7 +94,7 @@ struct Desk<'a> {
     found: BTreeSet<Defect>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Verifier<'a> {
     fn change(&self, id: ChangeId) -> Option<&'a Change> {
         self.changes.get(&id).copied()
     }

@@ -9,7 +9,7 @@ use trustmason_keystore::{Credential, Digest, Fingerprint, Interner, Store, thum
 use trustmason_plan::finding::{Kind, Severity};
 use trustmason_plan::handoff::pack_digest;
 use trustmason_plan::ledger::{Ack, Confirmation, ConfirmationKind, HandOff};
-use trustmason_plan::observed::{Keeper, Observed, Shelf, SourceLook, StoreFacts, StoreLook};
+use trustmason_plan::observed::{ManagedBy, Observed, SourceLook, StoreFacts, StoreLook, SystemStoreEntry};
 use trustmason_plan::outline::{EdgeVerdict, ManualItem, ManualKind, Plan};
 use trustmason_plan::pack::{self, Frame, Resolved};
 use trustmason_plan::target::HandOffTarget;
@@ -63,7 +63,7 @@ fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
     observed.stores.insert(
         id.clone(),
         StoreLook::Readable(Box::new(StoreFacts {
-            shelves: Default::default(),
+            system_entries: Default::default(),
             path: "hosts/tomcat-trust".to_owned(),
             file: None,
             sha256: digest,
@@ -340,7 +340,7 @@ fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
     seen.stores.insert(mscapi, StoreLook::Unobserved);
     let Some(StoreLook::Readable(facts)) = seen.stores.get_mut(&root) else { panic!() };
     let entry = facts.entries[0].id;
-    facts.shelves.insert(entry, Shelf { store: SystemStore::My, keeper: Keeper::Machine });
+    facts.system_entries.insert(entry, SystemStoreEntry { store: SystemStore::My, managed_by: ManagedBy::Machine });
     let plan = judge(&world, &seen);
     assert!(matches!(verdicts(&plan, &root)[..], [EdgeVerdict::Manual(_)]), "trust in Personal is no trust");
     let found = plan.findings.iter().find(|f| f.kind == Kind::WrongStore).unwrap();

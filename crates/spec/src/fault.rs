@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::veil::Veil;
+use crate::redaction::Redaction;
 
 /// A place in a file: line and column count from 1, in characters; the length is in characters too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -211,12 +211,12 @@ impl std::error::Error for Faults {}
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
-    veil: Arc<Veil>,
+    redaction: Arc<Redaction>,
 }
 
 impl Source {
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self { name: name.into(), text: text.into(), veil: Arc::new(Veil::over(text)) }
+        Self { name: name.into(), text: text.into(), redaction: Arc::new(Redaction::over(text)) }
     }
 
     /// The file's name, as the caller gave it.
@@ -231,7 +231,7 @@ impl Source {
 
     /// Whether this line may hold a secret.
     pub(crate) fn veiled(&self, line: usize) -> bool {
-        self.veil.covers(line)
+        self.redaction.covers(line)
     }
 
     pub(crate) fn error(&self, place: Place, message: impl Into<String>) -> Fault {

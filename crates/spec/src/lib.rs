@@ -20,6 +20,7 @@ mod parse;
 mod pick;
 pub mod profile;
 pub mod public_roots;
+mod redaction;
 mod resolve;
 pub mod schema;
 mod semantics;
@@ -29,7 +30,6 @@ mod syntax;
 mod template;
 pub mod topology;
 mod tree;
-mod veil;
 pub mod windows;
 
 pub use estate::{ProfileRef, Spec};

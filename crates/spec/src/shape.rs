@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::fault::{Faults, Place, Source, nearest};
 use crate::lexeme::Lexeme;
+use crate::redaction::sounds_secret;
 use crate::tree::{Kind, Node};
-use crate::veil::sounds_secret;
 
 /// What may stand at a place.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use trustmason_plan::outline::{Options, Plan};
 use trustmason_spec::survey::Survey;
 
 use super::{Event, LookError, Reconciler, Scope, Tell, owner};
-use crate::look::{self, Eyes};
+use crate::look::{self, LookContext};
 use crate::record::ledger::{self, Loaded};
 
 /// What was seen.
@@ -50,10 +50,10 @@ impl Reconciler<'_> {
         for unclear in &ledger.unclear {
             tell(Event::Unclear(unclear));
         }
-        let eyes = Eyes { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
+        let context = LookContext { state: &self.state, secrets: &self.secrets, certificates: &self.certificates };
         let survey = Survey::of(topology);
         tell(Event::Looking { items: survey.looks.len() });
-        let mut observed = look::look(&survey, &ledger, eyes);
+        let mut observed = look::look(&survey, &ledger, context);
         tracing::info!(stores = observed.stores.len(), inputs = observed.inputs.len(), "looked");
         for input in self.declared.inputs {
             if !observed.inputs.contains(input) {

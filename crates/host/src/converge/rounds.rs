@@ -9,7 +9,7 @@ use super::limits::writers;
 use super::scope::onwards;
 use super::{ConvergeError, Event, LookError, Reconciler, Restarting, RoundTrouble, Sight, Tell};
 use crate::record::audit::Author;
-use crate::run::{self, Hands, Outcomes, Request};
+use crate::run::{self, Outcomes, Request, RunContext};
 use crate::state::lock::Lock;
 
 /// What was looked at, planned and approved.
@@ -152,7 +152,7 @@ impl Reconciler<'_> {
             now: self.clock.exactly(),
             author,
         };
-        let hands = Hands {
+        let context = RunContext {
             disk: &self.disk,
             secrets: &self.secrets,
             certificates: &self.certificates,
@@ -161,7 +161,7 @@ impl Reconciler<'_> {
             stop: &self.stop,
         };
         tell(Event::Running { plan });
-        let outcomes = run::run(request, hands, lock, &mut |event| tell(Event::Run(event)));
+        let outcomes = run::run(request, context, lock, &mut |event| tell(Event::Run(event)));
         tell(Event::Ran);
         Ok(outcomes?)
     }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use trustmason_keystore::{Credential, Digest, EntryId, Fingerprint, Interner, Store, serialised_store};
-use trustmason_plan::observed::{Keeper, Shelf};
+use trustmason_plan::observed::{ManagedBy, SystemStoreEntry};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
 /// The system's certificate stores. Elements are serialised as the registry keeps them: properties, then the certificate.
@@ -137,7 +137,7 @@ pub(crate) struct Listing {
     /// All of it as one serialised store.
     pub store: Store,
     /// Where each entry stands and who keeps it.
-    pub shelves: BTreeMap<EntryId, Shelf>,
+    pub system_entries: BTreeMap<EntryId, SystemStoreEntry>,
     /// The machine's own part of each system store.
     pub parts: BTreeMap<SystemStore, Store>,
 }
@@ -202,7 +202,10 @@ pub(crate) fn list(
         let keyed = |id: EntryId| own.remarks().iter().any(|r| r.is_key_elsewhere() && r.entry() == Some(id));
         for id in ids {
             all.push(own.raw(id).unwrap_or_default().to_vec());
-            kept.push(Shelf { store, keeper: if keyed(id) { Keeper::Key } else { Keeper::Machine } });
+            kept.push(SystemStoreEntry {
+                store,
+                managed_by: if keyed(id) { ManagedBy::Key } else { ManagedBy::Machine },
+            });
         }
         for (by, element) in stores.others(&place.location, store).map_err(named)? {
             let one = opened([element.as_slice()], certificates)?;
@@ -212,14 +215,14 @@ pub(crate) fn list(
             // What both hold is the machine's, and stays if that leaves: then it is listed as theirs.
             if print(&one).is_some_and(|wanted| !ours.any(|print| print == wanted)) {
                 all.push(element);
-                kept.push(Shelf { store, keeper: Keeper::Other(by) });
+                kept.push(SystemStoreEntry { store, managed_by: ManagedBy::Other(by) });
             }
         }
         parts.insert(store, own);
     }
     let store = opened(all.iter().map(Vec::as_slice), certificates)?;
-    let shelves = store.entries().iter().map(|entry| entry.id).zip(kept).collect();
-    Ok(Listing { store, shelves, parts })
+    let system_entries = store.entries().iter().map(|entry| entry.id).zip(kept).collect();
+    Ok(Listing { store, system_entries, parts })
 }
 
 /// The digest of what a backup of a system store says.

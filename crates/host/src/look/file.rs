@@ -8,7 +8,7 @@ use trustmason_keystore::{
     Alias, Class, Credential, Digest, Entry, EntryId, EntryKind, Interner, KeyError, KeyMatch, Password, ReadError,
     Store,
 };
-use trustmason_plan::observed::{FailureClass, Keeper, KeyLook, ReadFailure, Shelf, StoreFacts};
+use trustmason_plan::observed::{FailureClass, KeyLook, ManagedBy, ReadFailure, StoreFacts, SystemStoreEntry};
 use trustmason_spec::topology::SecretRef;
 use trustmason_spec::windows::SystemStore;
 
@@ -170,7 +170,7 @@ pub(super) fn facts<'f>(
 ) -> StoreFacts {
     let files: Vec<_> = files.collect();
     StoreFacts {
-        shelves: shelves(store),
+        system_entries: system_entries(store),
         file: files.first().and_then(|facts| facts.identity()),
         sha256,
         format: store.format(),
@@ -185,14 +185,14 @@ pub(super) fn facts<'f>(
 }
 
 /// Where the entries of a registry export stand: it alone of all exports says so.
-fn shelves(store: &Store) -> BTreeMap<EntryId, Shelf> {
+fn system_entries(store: &Store) -> BTreeMap<EntryId, SystemStoreEntry> {
     let keyed = |id: EntryId| store.remarks().iter().any(|r| r.is_key_elsewhere() && r.entry() == Some(id));
-    let shelf = |entry: &Entry| {
+    let system_entry = |entry: &Entry| {
         let store = SystemStore::read(store.registry_key(entry.id)?.rsplit('\\').next()?)?;
-        let keeper = if keyed(entry.id) { Keeper::Key } else { Keeper::Machine };
-        Some((entry.id, Shelf { store, keeper }))
+        let managed_by = if keyed(entry.id) { ManagedBy::Key } else { ManagedBy::Machine };
+        Some((entry.id, SystemStoreEntry { store, managed_by }))
     };
-    store.entries().iter().filter_map(shelf).collect()
+    store.entries().iter().filter_map(system_entry).collect()
 }
 
 /// Tries those of a store's private keys that are asked about.

@@ -41,7 +41,7 @@ use crate::volume::{self, Away, VolumeError, Volumes};
 
 /// What looking needs beside the survey.
 #[derive(Clone, Copy, Debug)]
-pub struct Eyes<'a> {
+pub struct LookContext<'a> {
     /// The estate's state folder.
     pub state: &'a State,
     /// The passwords of this run.
@@ -56,18 +56,18 @@ pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
 }
 
 /// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.
-pub fn look(survey: &Survey, ledger: &Loaded, eyes: Eyes<'_>) -> Observed {
+pub fn look(survey: &Survey, ledger: &Loaded, context: LookContext<'_>) -> Observed {
     let mut observed =
         Observed { ledger: ledger.assumed.clone(), unclear: ledger.unclear.clone(), ..Observed::default() };
     let volumes = Volumes::surveyed(survey);
     for look in &survey.looks {
         if let Look::Host { fqdn } = look {
-            observed.hosts.insert(fqdn.clone(), host(fqdn, volumes, eyes));
+            observed.hosts.insert(fqdn.clone(), host(fqdn, volumes, context));
         }
     }
     let hosts = &observed.hosts;
     let near = Near::of(survey);
-    let seen = fan::out(&survey.looks, |look| one(look, volumes, hosts, ledger, &near, eyes));
+    let seen = fan::out(&survey.looks, |look| one(look, volumes, hosts, ledger, &near, context));
     for (seen, inputs) in seen {
         observed.inputs.extend(inputs);
         match seen {
@@ -113,23 +113,23 @@ fn one(
     hosts: &BTreeMap<Fqdn, HostLook>,
     ledger: &Loaded,
     near: &Near<'_>,
-    eyes: Eyes<'_>,
+    context: LookContext<'_>,
 ) -> (Seen, Vec<Input>) {
     match look {
         Look::Host { .. } => (Seen::Nothing, Vec::new()),
         Look::Store { store, kind, keys } => {
             let (look, input) = match hosts.get(&store.host) {
                 Some(HostLook::Unreachable(why)) => (unreachable(&store.host, why), None),
-                Some(HostLook::Reachable) | None => self::store(kind, volumes, Keys::Of(keys), eyes),
+                Some(HostLook::Reachable) | None => self::store(kind, volumes, Keys::Of(keys), context),
             };
             (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
         Look::System { store, place, by_hand } => {
-            let (look, input) = windows::look((store, place, *by_hand), volumes, hosts.get(&store.host), eyes);
+            let (look, input) = windows::look((store, place, *by_hand), volumes, hosts.get(&store.host), context);
             (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
         Look::Mirror { store, path, password } => {
-            let (look, input) = mirror(path, password.as_ref(), volumes, eyes);
+            let (look, input) = mirror(path, password.as_ref(), volumes, context);
             (Seen::Store(store.clone(), look), input.into_iter().collect())
         }
         Look::Unseen { store } => (Seen::Store(store.clone(), StoreLook::Unobserved), Vec::new()),
@@ -138,11 +138,11 @@ fn one(
                 Subject::Identity(id) => Some(&id.host),
                 Subject::Certificate(_) => None,
             };
-            let (look, inputs) = source::look(at, &near.of_host(host), eyes.certificates);
+            let (look, inputs) = source::look(at, &near.of_host(host), context.certificates);
             (Seen::Source(subject.clone(), look), inputs)
         }
         Look::Inbox { authority, folder } => {
-            let (look, inputs) = inbox::look(folder, eyes.certificates);
+            let (look, inputs) = inbox::look(folder, context.certificates);
             (Seen::Inbox(authority.clone(), look), inputs)
         }
         Look::Shadow { store, path } => match hosts.get(&store.host) {
@@ -152,19 +152,19 @@ fn one(
         Look::Options { fqdn, files, stores } => match hosts.get(fqdn) {
             Some(HostLook::Unreachable(_)) => (Seen::Nothing, Vec::new()),
             Some(HostLook::Reachable) | None => {
-                let (looks, inputs) = options::look(files, stores, volumes, eyes);
+                let (looks, inputs) = options::look(files, stores, volumes, context);
                 (Seen::Options(looks), inputs)
             }
         },
-        Look::Staging { identity, password } => staged(identity, password.as_ref(), eyes),
-        Look::Ledger => (Seen::Nothing, vec![input(InputKind::Ledger, &eyes.state.ledger(), ledger.sha256)]),
+        Look::Staging { identity, password } => staged(identity, password.as_ref(), context),
+        Look::Ledger => (Seen::Nothing, vec![input(InputKind::Ledger, &context.state.ledger(), ledger.sha256)]),
     }
 }
 
 /// Whether a host's disks can be seen.
-fn host(fqdn: &Fqdn, volumes: Volumes<'_>, eyes: Eyes<'_>) -> HostLook {
+fn host(fqdn: &Fqdn, volumes: Volumes<'_>, context: LookContext<'_>) -> HostLook {
     if volumes.access(fqdn).is_some_and(Access::is_here)
-        && let Err(why) = live::is_called(eyes.state.system(), fqdn.as_str())
+        && let Err(why) = live::is_called(context.state.system(), fqdn.as_str())
     {
         return HostLook::Unreachable(why.to_string());
     }
@@ -185,9 +185,14 @@ fn path_failure(error: &VolumeError) -> StoreLook {
 }
 
 /// The files of a store we may write.
-fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+fn store(
+    kind: &StoreKind,
+    volumes: Volumes<'_>,
+    keys: Keys<'_>,
+    context: LookContext<'_>,
+) -> (StoreLook, Option<Input>) {
     let (path, keystore) = match kind {
-        StoreKind::PemPair(pair) => return pair::look(pair, volumes, eyes),
+        StoreKind::PemPair(pair) => return pair::look(pair, volumes, context),
         StoreKind::Keystore(keystore) => (&keystore.path, Some(keystore)),
         StoreKind::PemFile(path) | StoreKind::PemFolder(path) => (path, None),
     };
@@ -200,8 +205,8 @@ fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>)
         Err(error) => return (path_failure(&error), None),
     };
     let look = match keystore {
-        Some(keystore) => opened(&path, Limit::Store, keystore.password.as_ref(), keys, eyes),
-        None => unprotected(&path, eyes),
+        Some(keystore) => opened(&path, Limit::Store, keystore.password.as_ref(), keys, context),
+        None => unprotected(&path, context),
     };
     let sha256 = digest(&look);
     (look, Some(input(InputKind::Store, &path, sha256)))
@@ -209,8 +214,8 @@ fn store(kind: &StoreKind, volumes: Volumes<'_>, keys: Keys<'_>, eyes: Eyes<'_>)
 
 /// Opens what a service reads without a password. A keystore that lies there is not asked for one either: it is of another format than
 /// the service reads, which is what is to be told.
-fn unprotected(path: &Path, eyes: Eyes<'_>) -> StoreLook {
-    match open(path, Limit::Store, Credential::Withheld, Keys::None, eyes.certificates) {
+fn unprotected(path: &Path, context: LookContext<'_>) -> StoreLook {
+    match open(path, Limit::Store, Credential::Withheld, Keys::None, context.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.into()),
     }
@@ -218,8 +223,14 @@ fn unprotected(path: &Path, eyes: Eyes<'_>) -> StoreLook {
 
 /// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows
 /// what it was made from.
-fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>, eyes: Eyes<'_>) -> StoreLook {
-    let password = match secret.map(|secret| eyes.secrets.get(secret)).transpose() {
+fn opened(
+    path: &Path,
+    limit: Limit,
+    secret: Option<&SecretRef>,
+    keys: Keys<'_>,
+    context: LookContext<'_>,
+) -> StoreLook {
+    let password = match secret.map(|secret| context.secrets.get(secret)).transpose() {
         Ok(password) => password,
         Err(error) => {
             return StoreLook::Unreadable(ReadFailure {
@@ -230,7 +241,7 @@ fn opened(path: &Path, limit: Limit, secret: Option<&SecretRef>, keys: Keys<'_>,
             });
         }
     };
-    match open(path, limit, Credential::declared(password.as_ref()), keys, eyes.certificates) {
+    match open(path, limit, Credential::declared(password.as_ref()), keys, context.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
         Err(error) => StoreLook::Unreadable(error.tried(secret, password.as_ref()).into()),
     }
@@ -259,11 +270,11 @@ fn mirror(
     host_path: &HostPath,
     secret: Option<&SecretRef>,
     volumes: Volumes<'_>,
-    eyes: Eyes<'_>,
+    context: LookContext<'_>,
 ) -> (StoreLook, Option<Input>) {
     match volumes.find(host_path) {
         Ok(volume::Located::Found(path)) => {
-            let look = opened(&path, Limit::Export, secret, Keys::None, eyes);
+            let look = opened(&path, Limit::Export, secret, Keys::None, context);
             let look = match look {
                 StoreLook::Readable(facts) if nothing(&facts) => StoreLook::Unobserved,
                 other => other,
@@ -297,10 +308,10 @@ fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
 }
 
 /// A key an earlier run left.
-fn staged(identity: &IdentityId, secret: Option<&SecretRef>, eyes: Eyes<'_>) -> (Seen, Vec<Input>) {
-    let Some(path) = staging::find(eyes.state, identity) else { return (Seen::Nothing, Vec::new()) };
-    let password = secret.and_then(|secret| eyes.secrets.get(secret).ok());
+fn staged(identity: &IdentityId, secret: Option<&SecretRef>, context: LookContext<'_>) -> (Seen, Vec<Input>) {
+    let Some(path) = staging::find(context.state, identity) else { return (Seen::Nothing, Vec::new()) };
+    let password = secret.and_then(|secret| context.secrets.get(secret).ok());
     let sha256 = disk::read(&path, Limit::Store).ok().map(|bytes| Digest::of(&bytes));
     let inputs = vec![input(InputKind::Staging, &path, sha256)];
-    (Seen::Staged(identity.clone(), staging::look(&path, password.as_ref(), eyes.certificates)), inputs)
+    (Seen::Staged(identity.clone(), staging::look(&path, password.as_ref(), context.certificates)), inputs)
 }

@@ -13,7 +13,7 @@ use trustmason_spec::name::{Fqdn, StoreId};
 use trustmason_spec::topology::{Files, HostPath, OptionsAt, OptionsDef, Reach, StoreDef, StoreKind};
 use zeroize::Zeroizing;
 
-use super::Eyes;
+use super::LookContext;
 use crate::disk::{self, Limit};
 use crate::volume::{self, Volumes};
 
@@ -25,9 +25,9 @@ pub(super) fn look(
     files: &[OptionsDef],
     stores: &BTreeMap<StoreId, StoreDef>,
     volumes: Volumes<'_>,
-    eyes: Eyes<'_>,
+    context: LookContext<'_>,
 ) -> (Vec<Named>, Vec<Input>) {
-    let mut judge = Judge { stores, volumes, eyes, seen: Vec::new() };
+    let mut judge = Judge { stores, volumes, context, seen: Vec::new() };
     let mut looks = Vec::new();
     let mut inputs = Vec::new();
     for def in files {
@@ -67,7 +67,7 @@ fn one(def: &OptionsDef, at: &HostPath, judge: &mut Judge<'_>) -> (OptionsLook, 
 struct Judge<'a> {
     stores: &'a BTreeMap<StoreId, StoreDef>,
     volumes: Volumes<'a>,
-    eyes: Eyes<'a>,
+    context: LookContext<'a>,
     seen: Vec<Password>,
 }
 
@@ -82,7 +82,7 @@ impl Judge<'_> {
     }
 
     fn verdict(&self, def: &StoreDef, password: &Password) -> PasswordLook {
-        let named = def.password().and_then(|secret| self.eyes.secrets.get(secret).ok());
+        let named = def.password().and_then(|secret| self.context.secrets.get(secret).ok());
         if named.as_ref().is_some_and(|named| named.expose() == password.expose()) {
             return PasswordLook::Named;
         }
@@ -99,7 +99,7 @@ impl Judge<'_> {
         let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
         let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };
         let bytes = disk::read(&file, Limit::Store).ok().filter(|bytes| Store::needs_password(bytes))?;
-        match Store::open(bytes, Credential::Password(password), self.eyes.certificates) {
+        match Store::open(bytes, Credential::Password(password), self.context.certificates) {
             Ok(_) => Some(true),
             Err(error) => (error.class == Class::WrongPassword).then_some(false),
         }

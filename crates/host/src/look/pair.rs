@@ -5,13 +5,13 @@ use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
 use trustmason_spec::topology::PemPair;
 
 use super::file::{OpenError, OpenFault, facts, try_keys};
-use super::{Eyes, Keys, failed, input};
+use super::{Keys, LookContext, failed, input};
 use crate::disk;
 use crate::volume::Volumes;
 use crate::volume::pair::{self, Pair, PairError};
 
 /// What stands in the place of a pair. The input is one, for both halves together.
-pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (StoreLook, Option<Input>) {
+pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, context: LookContext<'_>) -> (StoreLook, Option<Input>) {
     let unreadable = |error: PairError| (failed(FailureClass::Unreadable, error.to_string()), None);
     let pair = match pair::find(volumes, pair) {
         Ok(pair) => pair,
@@ -23,18 +23,18 @@ pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, eyes: Eyes<'_>) -> (Sto
     };
     let sha256 = pair::digest(&files);
     let input = input(InputKind::Store, &pair.certificate, sha256);
-    (opened(&pair, &files, eyes), Some(input))
+    (opened(&pair, &files, context), Some(input))
 }
 
-fn opened(pair: &Pair, files: &[(String, Vec<u8>)], eyes: Eyes<'_>) -> StoreLook {
+fn opened(pair: &Pair, files: &[(String, Vec<u8>)], context: LookContext<'_>) -> StoreLook {
     let path = pair.certificate.clone();
     let Some(sha256) = pair::digest(files) else {
         return StoreLook::Absent { path: path.display().to_string(), parent: pair.folders };
     };
     let facts_of = [&pair.certificate, &pair.key].map(|path| disk::facts(path).ok());
-    match pair::open(files, eyes.certificates) {
+    match pair::open(files, context.certificates) {
         Ok(store) => {
-            let keys = try_keys(&store, Credential::NotNeeded, Keys::All, eyes.certificates);
+            let keys = try_keys(&store, Credential::NotNeeded, Keys::All, context.certificates);
             StoreLook::Readable(Box::new(facts(&store, &path, sha256, keys, facts_of.iter().flatten())))
         }
         Err(error) => StoreLook::Unreadable(

@@ -8,7 +8,7 @@ use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::Access;
 use trustmason_spec::windows::SystemPlace;
 
-use super::{Eyes, FailureClass, failed, unreachable};
+use super::{FailureClass, LookContext, failed, unreachable};
 use crate::live;
 use crate::volume::Volumes;
 
@@ -17,7 +17,7 @@ pub(super) fn look(
     (store, place, by_hand): (&StoreId, &SystemPlace, bool),
     volumes: Volumes<'_>,
     host: Option<&HostLook>,
-    eyes: Eyes<'_>,
+    context: LookContext<'_>,
 ) -> (StoreLook, Option<Input>) {
     let here = volumes.access(&store.host).is_some_and(Access::is_here);
     let input = |sha256| Input { kind: InputKind::Store, path: place.to_string(), sha256 };
@@ -37,11 +37,11 @@ pub(super) fn look(
         return (unreachable(&store.host, why), None);
     }
     // Where only people write nobody asked whether the host is this machine.
-    let stores = eyes.state.system();
+    let stores = context.state.system();
     if let Err(why) = live::is_called(stores, store.host.as_str()) {
         return (unreachable(&store.host, &why.to_string()), None);
     }
-    match live::list(stores, place, eyes.certificates) {
+    match live::list(stores, place, context.certificates) {
         Ok(listing) => {
             let sha256 = listing.digest();
             let facts = StoreFacts {
@@ -50,7 +50,7 @@ pub(super) fn look(
                 sha256,
                 format: Format::WindowsSst,
                 entries: listing.store.entries().to_vec(),
-                shelves: listing.shelves,
+                system_entries: listing.system_entries,
                 keys: BTreeMap::new(),
                 remarks: listing.store.remarks().to_vec(),
                 needs_java_8u301: None,

@@ -73,9 +73,9 @@ pub struct Request<'a> {
     pub author: Author<'a>,
 }
 
-/// With what it is run.
+/// What a run works with.
 #[derive(Clone, Copy)]
-pub struct Hands<'a> {
+pub struct RunContext<'a> {
     /// Everything written goes through here.
     pub disk: &'a Disk,
     /// The passwords of this run.
@@ -90,15 +90,15 @@ pub struct Hands<'a> {
     pub stop: &'a AtomicBool,
 }
 
-impl Hands<'_> {
+impl RunContext<'_> {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 }
 
-impl std::fmt::Debug for Hands<'_> {
+impl std::fmt::Debug for RunContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hands(…)")
+        f.write_str("RunContext(…)")
     }
 }
 
@@ -135,7 +135,7 @@ pub fn is_idle(plan: &Plan, observed: &Observed, loaded: &Loaded, state: &state:
 /// [`RunError`]: the run did not begin. What goes wrong later is in the [`Outcomes`], store by store.
 pub fn run(
     request: Request<'_>,
-    hands: Hands<'_>,
+    context: RunContext<'_>,
     lock: &mut Lock,
     progress: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcomes, RunError> {
@@ -149,22 +149,22 @@ pub fn run(
     if idle {
         // A pack whose work the files or an export show by now: no run is needed to put it away.
         let away = packs::done(plan, &loaded.ledger);
-        let troubles = away.filter_map(|target| packs::put_away(hands.disk, lock.state(), target).err());
+        let troubles = away.filter_map(|target| packs::put_away(context.disk, lock.state(), target).err());
         let troubles = troubles.map(|error| error.to_string()).collect();
-        lock.unsign(hands.disk).map_err(BeginError::from)?;
+        lock.unsign(context.disk).map_err(BeginError::from)?;
         return Ok(Outcomes { troubles, ..Outcomes::default() });
     }
     let begun = Instant::now();
     let (hosts, side) = (plan.options.hosts.as_slice(), plan.options.side);
     let beginning = Beginning { digest, topology, loaded, now, author, undoes: None, hosts, side };
-    let books = Books::open(hands.disk, lock, beginning)?;
+    let books = Books::open(context.disk, lock, beginning)?;
     let empty = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let (staged, minted, identities) = empty;
     let requests = BTreeMap::new();
     let (state, run) = (books.state.clone(), books.run.clone());
     let presented = undo::presented(topology, observed);
     let work =
-        Work { plan, topology, observed, hands, state, run, now, staged, minted, identities, requests, presented };
+        Work { plan, topology, observed, context, state, run, now, staged, minted, identities, requests, presented };
     let mut running = Running { work, books, outcomes: Outcomes::default(), broken: None };
     running.tidy(leftovers);
     running.mint(progress);
@@ -172,7 +172,7 @@ pub fn run(
     running.packs(lock, progress);
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(lock, finished);
-    if let Err(error) = lock.unsign(hands.disk) {
+    if let Err(error) = lock.unsign(context.disk) {
         // The next run takes it back.
         tracing::debug!("{error}");
     }
@@ -210,14 +210,14 @@ impl Running<'_> {
         let found = work.plan.stores.iter().filter(|view| view.site.is_some()).map(|view| &view.id);
         let pairs = work.topology.stores.values().filter(|def| def.pair().is_some());
         folders.extend(found.chain(pairs.map(|def| &def.id)).flat_map(|id| work.sites().folders(id)));
-        let removed = leftovers.iter().map(|path| work.hands.disk.remove(path));
-        let tidied = folders.iter().map(|folder| tidy::tidy(work.hands.disk, state, work.sites(), &work.run, folder));
+        let removed = leftovers.iter().map(|path| work.context.disk.remove(path));
+        let tidied = folders.iter().map(|folder| tidy::tidy(work.context.disk, state, work.sites(), &work.run, folder));
         let troubles: Vec<_> = removed.chain(tidied).filter_map(Result::err).map(|e| e.to_string()).collect();
         self.books.troubles.extend(troubles);
     }
 
     fn mint(&mut self, progress: &mut dyn FnMut(Event<'_>)) {
-        if self.work.hands.stopped() {
+        if self.work.context.stopped() {
             return;
         }
         if let Err(error) = self.work.mint(&self.books.journal, progress) {
@@ -236,7 +236,7 @@ impl Running<'_> {
         // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
         for change in &self.work.plan.changes {
             if let Deed::InstallKey { .. } = change.deed
-                && !self.work.hands.stopped()
+                && !self.work.context.stopped()
                 && let Some(outcome) = self.hindrance(change)
             {
                 self.outcomes.changes.insert(change.id, outcome);
@@ -251,7 +251,7 @@ impl Running<'_> {
             }
             let outcome = match &self.broken {
                 Some(error) => PackOutcome::failed(PackError::Halt(Arc::clone(error))),
-                None if self.work.hands.stopped() => {
+                None if self.work.context.stopped() => {
                     self.outcomes.interrupted = true;
                     PackOutcome::Skipped { why: SkipReason::Interrupted }
                 }
@@ -260,9 +260,9 @@ impl Running<'_> {
             progress(Event::Packed { target: manual.target(), outcome: &outcome });
             self.outcomes.packs.insert(manual.target().clone(), outcome);
         }
-        if self.broken.is_none() && !self.work.hands.stopped() {
+        if self.broken.is_none() && !self.work.context.stopped() {
             let away = packs::done(self.work.plan, &self.books.ledger)
-                .filter_map(|target| packs::put_away(self.work.hands.disk, &self.work.state, target).err());
+                .filter_map(|target| packs::put_away(self.work.context.disk, &self.work.state, target).err());
             let troubles: Vec<String> = away.map(|error| error.to_string()).collect();
             self.books.troubles.extend(troubles);
         }

@@ -153,7 +153,7 @@ pub(crate) fn done<'a>(plan: &'a Plan, ledger: &'a Ledger) -> impl Iterator<Item
 }
 
 fn put(work: &Work<'_>, folder: &Path, pack: &Pack) -> Result<(), DiskError> {
-    let disk = work.hands.disk;
+    let disk = work.context.disk;
     disk.make_dir(folder)?;
     super::tidy::tidy(disk, &work.state, work.sites(), &work.run, folder)?;
     let names: BTreeSet<&str> = pack.files.iter().map(|(name, _)| name.as_str()).collect();

@@ -37,7 +37,7 @@ impl Running<'_> {
             let mut jobs = Vec::new();
             for (id, changes) in &level {
                 let view = plan.stores.iter().find(|view| view.id == *id);
-                let stopped = self.work.hands.stopped();
+                let stopped = self.work.context.stopped();
                 let able = if stopped { Vec::new() } else { self.able(changes) };
                 let outcome = match (view, &self.broken) {
                     (_, Some(error)) => {
@@ -57,7 +57,7 @@ impl Running<'_> {
             let (work, journal, guard) = (&self.work, &self.books.journal, self.books.guard(lock));
             let interrupted = StoreOutcome::Skipped { why: SkipReason::Interrupted };
             let write = |job: &Job<'_>| -> Answer {
-                if work.hands.stopped() {
+                if work.context.stopped() {
                     return None;
                 }
                 let written = match guard.holds() {
@@ -67,7 +67,7 @@ impl Running<'_> {
                 let noted = note(journal, job.id, &written);
                 Some((written, noted))
             };
-            let answers = fan::told(work.hands.threads, &jobs, write, |news| match news {
+            let answers = fan::told(work.context.threads, &jobs, write, |news| match news {
                 News::Begun(index) => {
                     if let Some(job) = jobs.get(index) {
                         progress(Event::Writing { store: job.id, changes: job.able.len() });

@@ -59,12 +59,12 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
     };
     let Some(digest) = disk::digest_if_there(left)? else { return Ok(()) };
     match judge(piece, digest, disk::digest_if_there(&path)?) {
-        Litter::Ours => disk.remove(left),
-        Litter::Theirs => {
+        Leftover::Ours => disk.remove(left),
+        Leftover::Theirs => {
             tracing::warn!("{} was written by another program while run {run} was cut off; put back", path.display());
             disk.give_back(left, &path, piece.after).map_err(|error| error.into_error(&path))
         }
-        Litter::Unknown => {
+        Leftover::Unknown => {
             let cause = "the run that left it was cut off while another program wrote there; compare the two, keep the right \
                          one, remove this one";
             let cause = std::io::Error::new(std::io::ErrorKind::InvalidData, cause);
@@ -73,21 +73,21 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
     }
 }
 
-enum Litter {
+enum Leftover {
     Ours,
     Theirs,
     Unknown,
 }
 
-fn judge(piece: &Piece, left: Digest, now: Option<Digest>) -> Litter {
+fn judge(piece: &Piece, left: Digest, now: Option<Digest>) -> Leftover {
     if Some(left) == piece.before || Some(left) == piece.after {
-        Litter::Ours
+        Leftover::Ours
     } else if now == piece.after {
-        Litter::Theirs
+        Leftover::Theirs
     } else if now == piece.before {
         // Nothing has changed places yet: half of the new file.
-        Litter::Ours
+        Leftover::Ours
     } else {
-        Litter::Unknown
+        Leftover::Unknown
     }
 }

@@ -9,7 +9,7 @@ use trustmason_keystore::{
     Disposition, Edits, Fingerprint, Interner, NewEntry, Store, serialised_element, serialised_store,
 };
 use trustmason_plan::change::Change;
-use trustmason_plan::observed::Keeper;
+use trustmason_plan::observed::ManagedBy;
 use trustmason_plan::outline::{Expect, StoreView};
 use trustmason_plan::site::PieceAt;
 use trustmason_plan::work::edits;
@@ -44,7 +44,7 @@ pub(super) fn attempt(
 ) -> Result<StoreOutcome, Trouble> {
     let stores = work.state.system();
     live::is_called(stores, view.id.host.as_str())?;
-    let listing = expected(stores, place, view.expect, work.hands.certificates)?;
+    let listing = expected(stores, place, view.expect, work.context.certificates)?;
     let left_alone = |cause: RefusedEdit| {
         let (place, cause) = (place.to_string(), Box::new(cause));
         StoreError::LeftAlone { place, cause }
@@ -56,7 +56,7 @@ pub(super) fn attempt(
     let mut pieces = Vec::new();
     for (store, turn) in &turns {
         let part = listing.parts.get(store).ok_or_else(|| left_alone(RefusedEdit::NotRead(*store)))?;
-        let after = result(part, turn, work.hands.certificates).map_err(|error| left_alone(error.into()))?;
+        let after = result(part, turn, work.context.certificates).map_err(|error| left_alone(error.into()))?;
         let at = PieceAt::System { host: view.id.host.clone(), location: place.location.clone(), store: *store };
         pieces.push(Piece { at, before: Some(live::digest_of(part)), after: Some(live::digest_of(&after)) });
     }
@@ -73,12 +73,12 @@ pub(super) fn attempt(
     let folder = work.state.backup(&work.run, &view.id);
     for store in turns.keys() {
         if let Some(part) = listing.parts.get(store) {
-            back_up(work.hands.disk, journal, &view.id, (&place.location, *store), part, &folder)?;
+            back_up(work.context.disk, journal, &view.id, (&place.location, *store), part, &folder)?;
         }
     }
     journal.note(&Record::Intent(Box::new(intent.clone())))?;
     *meant = Some(intent.clone());
-    expected(stores, place, view.expect, work.hands.certificates)?;
+    expected(stores, place, view.expect, work.context.certificates)?;
     let late = |error: StoreError| {
         let cause = Box::new(Trouble::Failed(error));
         StoreError::Late { cause, stands: false, backup: Some(folder.clone()) }
@@ -87,7 +87,8 @@ pub(super) fn attempt(
     let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
     let leaves = turns.iter().map(|(store, turn)| (*store, [].as_slice(), turn.remove.as_slice()));
     for (store, add, remove) in comes.chain(leaves).filter(|(_, add, remove)| !add.is_empty() || !remove.is_empty()) {
-        let changed = work.hands.disk.system(&place.path(store), || stores.change(&place.location, store, add, remove));
+        let changed =
+            work.context.disk.system(&place.path(store), || stores.change(&place.location, store, add, remove));
         changed.map_err(|error| late(error.into()))?;
     }
     proved(work.sites(), &view.id, &intent.pieces).map_err(late)?;
@@ -128,14 +129,14 @@ fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeM
         match what {
             Disposition::Keep => {}
             Disposition::Remove => {
-                let shelf = listing.shelves.get(id).ok_or(TurnError::NoEntry)?;
-                match &shelf.keeper {
-                    Keeper::Machine => {}
-                    Keeper::Key => return Err(TurnError::HasKey),
-                    Keeper::Other(by) => return Err(TurnError::Kept { by: by.clone() }),
+                let system_entry = listing.system_entries.get(id).ok_or(TurnError::NoEntry)?;
+                match &system_entry.managed_by {
+                    ManagedBy::Machine => {}
+                    ManagedBy::Key => return Err(TurnError::HasKey),
+                    ManagedBy::Other(by) => return Err(TurnError::Kept { by: by.clone() }),
                 }
                 let print = listing.store.entry(*id).and_then(|e| Some(e.certificates().first()?.fingerprint()));
-                turns.entry(shelf.store).or_default().remove.push(print.ok_or(TurnError::NoCertificate)?);
+                turns.entry(system_entry.store).or_default().remove.push(print.ok_or(TurnError::NoCertificate)?);
             }
             Disposition::Rename(_) => return Err(TurnError::Alias),
             Disposition::ReplaceKey { .. } => return Err(TurnError::Key),

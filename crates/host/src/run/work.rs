@@ -22,7 +22,7 @@ use trustmason_spec::topology::{
 use zeroize::Zeroizing;
 
 use super::error::{AuthorityError, DeclarationError, NewKeyError};
-use super::{Event, Hands};
+use super::{Event, RunContext};
 use crate::disk::{self, DiskError, Limit};
 use crate::fan;
 use crate::mint::{self, MintError, Minted};
@@ -36,7 +36,7 @@ pub(super) struct Work<'a> {
     pub plan: &'a Plan,
     pub topology: &'a Topology,
     pub observed: &'a Observed,
-    pub hands: Hands<'a>,
+    pub context: RunContext<'a>,
     pub state: State,
     pub run: RunId,
     pub now: Timestamp,
@@ -91,7 +91,7 @@ impl Work<'_> {
 
     /// A store's password, where it has one.
     pub(super) fn password(&self, kind: &StoreKind) -> Result<Option<Password>, DeclarationError> {
-        Ok(kind.password().map(|secret| self.hands.secrets.get(secret)).transpose()?)
+        Ok(kind.password().map(|secret| self.context.secrets.get(secret)).transpose()?)
     }
 
     /// The format a store has, or will be made in.
@@ -133,7 +133,7 @@ impl Work<'_> {
         };
         let path = self.sites().volumes().find(&keystore.path)?.into_path();
         let bytes = disk::read(&path, Limit::Store)?;
-        let store = Store::open(bytes, credential, self.hands.certificates);
+        let store = Store::open(bytes, credential, self.context.certificates);
         store
             .map(|store| store.protection())
             .map_err(|error| NewKeyError::Unopened { store: id.clone(), cause: Box::new(error) })
@@ -175,18 +175,18 @@ impl Work<'_> {
         let def = def.ok_or_else(|| NewKeyError::Unknown(mint.identity.clone()))?;
         let failed = |cause: MintError| NewKeyError::Mint { identity: mint.identity.clone(), cause };
         let Some(name) = &mint.request else {
-            return mint::mint(def, self.hands.keys, self.now).map_err(failed);
+            return mint::mint(def, self.context.keys, self.now).map_err(failed);
         };
         let authority = self.authority(name)?;
         let Some(file) = &authority.sign_with else {
-            return mint::request(def, self.hands.keys, self.now).map_err(failed);
+            return mint::request(def, self.context.keys, self.now).map_err(failed);
         };
         let key = disk::read(file, Limit::Key).map_err(AuthorityError::Disk)?;
         let key = Zeroizing::new(String::from_utf8(key).map_err(|_| AuthorityError::KeyNotPem(file.clone()))?);
         let mut issuers = self.issuers(name, authority)?;
         let certificate = issuers.remove(0);
         let signer = mint::Signer { certificate: &certificate, issuers: &issuers, key: &key };
-        mint::signed(def, self.hands.keys, self.now, signer).map_err(|error| NewKeyError::Signing {
+        mint::signed(def, self.context.keys, self.now, signer).map_err(|error| NewKeyError::Signing {
             identity: mint.identity.clone(),
             cause: Box::new(error),
             file: file.clone(),
@@ -219,7 +219,7 @@ impl Work<'_> {
             let folder = authority.requests_dir.as_ref();
             let folder = folder.ok_or_else(|| AuthorityError::NoRequestsDir(name.clone()))?;
             let path = folder.join(format!("{}_{}.csr", mint.identity.host, mint.identity.name));
-            let disk = self.hands.disk;
+            let disk = self.context.disk;
             disk.make_dir(folder)?;
             disk.keep(&path, pem.as_bytes(), Limit::Certificate, self.run.as_str())?;
             Ok(path)
@@ -231,7 +231,7 @@ impl Work<'_> {
             }
             Err(error) => {
                 let cause = Box::new(error);
-                let left = self.hands.disk.remove(&staged.path).err();
+                let left = self.context.disk.remove(&staged.path).err();
                 Err(NewKeyError::Request { identity: mint.identity.clone(), cause, left })
             }
         }
@@ -261,7 +261,7 @@ impl Work<'_> {
             credential,
             created_ms: self.created_ms(),
         };
-        Ok(staging::stage(self.hands.disk, &self.state, &self.run, &target, minted)?)
+        Ok(staging::stage(self.context.disk, &self.state, &self.run, &target, minted)?)
     }
 
     fn resume(&self, mint: &Mint) -> Result<Staged, NewKeyError> {
@@ -269,7 +269,7 @@ impl Work<'_> {
         let credential = Credential::declared(password.as_ref());
         let look = self.observed.staged(&mint.identity);
         let look = look.ok_or_else(|| NewKeyError::Gone(mint.identity.clone()))?;
-        let staged = staging::take(&look.path, credential, self.hands.certificates)?;
+        let staged = staging::take(&look.path, credential, self.context.certificates)?;
         let reply = mint.resumed.as_ref().filter(|_| !mint.issuers.is_empty());
         let staged = match reply {
             Some(leaf) => staged.with_reply(leaf, &mint.issuers)?,

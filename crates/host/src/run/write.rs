@@ -202,7 +202,7 @@ fn attempt(
             (after, files.iter().map(files::File::piece).collect())
         }
     };
-    proof::holds(&store, &edits, &image, credential, work.hands.certificates)
+    proof::holds(&store, &edits, &image, credential, work.context.certificates)
         .map_err(|error| left_alone(error.into()))?;
     let intent = Intent {
         store: view.id.clone(),
@@ -218,7 +218,7 @@ fn attempt(
         journal.note(&Record::Intent(Box::new(intent.clone()))).map(|()| *meant = Some(intent))
     };
     let copy = work.state.backup(&work.run, &view.id);
-    let writer = writer::StoreWriter { disk: work.hands.disk, run: &work.run, journal, store: &view.id };
+    let writer = writer::StoreWriter { disk: work.context.disk, run: &work.run, journal, store: &view.id };
     match &image {
         Image::File(bytes) => {
             let backup = before.is_some().then_some(copy);
@@ -262,11 +262,11 @@ fn open(
         Found::Nothing => {
             return Ok(work.blank(id, kind));
         }
-        Found::File(bytes) => Store::open(bytes, credential, work.hands.certificates),
+        Found::File(bytes) => Store::open(bytes, credential, work.context.certificates),
         Found::Folder(files) => match kind {
-            StoreKind::PemPair(_) => pair::open(&files, work.hands.certificates),
+            StoreKind::PemPair(_) => pair::open(&files, work.context.certificates),
             StoreKind::Keystore(_) | StoreKind::PemFile(_) | StoreKind::PemFolder(_) => {
-                Store::open_directory(files, work.hands.certificates)
+                Store::open_directory(files, work.context.certificates)
             }
         },
     };

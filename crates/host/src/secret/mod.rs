@@ -171,7 +171,7 @@ impl Secrets {
     /// What a program said, as text in which every value given out so far is withheld, however often it stands there and
     /// whatever it overlaps with. So is a piece of one, four bytes or longer, at either end: what is kept of a flood may
     /// begin or end within a value.
-    pub fn elide(&self, said: &[u8]) -> String {
+    pub fn redact(&self, said: &[u8]) -> String {
         let mut hidden = vec![false; said.len()];
         let mut hide = |start: usize, length: usize| hidden.iter_mut().skip(start).take(length).for_each(|h| *h = true);
         for value in self.known.lock().unwrap_or_else(PoisonError::into_inner).iter() {

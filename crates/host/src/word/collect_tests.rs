@@ -13,13 +13,13 @@ fn certificate(name: &str) -> Arc<Certificate> {
     Arc::new(Certificate::parse(made.der()).unwrap())
 }
 
-struct Desk {
+struct Room {
     dir: tempfile::TempDir,
     names: Vec<String>,
     identity: IdentityId,
 }
 
-impl Desk {
+impl Room {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -56,7 +56,7 @@ impl Desk {
 
 #[test]
 fn the_first_name_is_made_where_there_is_none() {
-    let desk = Desk::new();
+    let desk = Room::new();
     let new = certificate("adsa.acme.example");
     let filed = desk.filed().unwrap();
     assert!(!filed.holds(new.fingerprint()));
@@ -71,7 +71,7 @@ fn the_first_name_is_made_where_there_is_none() {
 
 #[test]
 fn no_name_leads_out_of_the_folder() {
-    let mut desk = Desk::new();
+    let mut desk = Room::new();
     for name in ["../adsa.cer", "/etc/adsa.cer", "..", "", "C:adsa.cer", "..\\adsa.cer"] {
         desk.names = vec![name.to_owned()];
         assert!(desk.filed().unwrap_err().contains("correct `exported_as`"), "{name}");
@@ -80,7 +80,7 @@ fn no_name_leads_out_of_the_folder() {
 
 #[test]
 fn every_file_that_counts_gets_it() {
-    let desk = Desk::new();
+    let desk = Room::new();
     let (one, two, new) = (certificate("a.example"), certificate("b.example"), certificate("c.example"));
     // DER under one name, PEM under the other, in another case: as people leave them.
     desk.put("adsadsa.CER", one.der());
@@ -96,7 +96,7 @@ fn every_file_that_counts_gets_it() {
 
 #[test]
 fn what_cannot_be_used_or_came_meanwhile_stays() {
-    let desk = Desk::new();
+    let desk = Room::new();
     desk.put("ADSadsa.cer", b"notes of last summer");
     assert!(desk.filed().unwrap_err().contains("move it away"));
     let (old, new) = (certificate("a.example"), certificate("b.example"));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use trustmason_host::disk::Disk;
-use trustmason_host::look::{Eyes, look};
+use trustmason_host::look::{LookContext, look};
 use trustmason_host::record::ledger;
 use trustmason_host::rollback::{Looking, Request, rollback};
 use trustmason_host::secret::Secrets;
@@ -144,8 +144,8 @@ fn attempt(world: &World) -> Result<bool, String> {
     let state = world.state();
     let mut loaded = ledger::load(&state, &world.topology).map_err(|error| error.to_string())?;
     let (secrets, certificates) = (Secrets::new(), Interner::new());
-    let eyes = Eyes { state: &state, secrets: &secrets, certificates: &certificates };
-    let mut observed = look(&Survey::of(&world.topology), &loaded, eyes);
+    let context = LookContext { state: &state, secrets: &secrets, certificates: &certificates };
+    let mut observed = look(&Survey::of(&world.topology), &loaded, context);
     loaded.notice(&world.topology, &mut observed, now());
     let looking = Looking {
         state: &state,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use trustmason_host::disk::{Disk, Step};
 use trustmason_host::fault::Meddler;
-use trustmason_host::run::{ChangeOutcome, Event, Hands, Outcomes, PackOutcome, SkipReason, StoreOutcome};
+use trustmason_host::run::{ChangeOutcome, Event, Outcomes, PackOutcome, RunContext, SkipReason, StoreOutcome};
 use trustmason_host::secret::Secrets;
 use trustmason_keystore::{Format, Interner};
 use trustmason_spec::topology::KeystoreFormat;
@@ -19,9 +19,9 @@ fn with_hands(world: &World, threads: usize, disk: &Disk, stop: &AtomicBool) -> 
     let (ledger, observed) = world.look();
     let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, now());
     let (secrets, certificates) = (Secrets::new(), Interner::new());
-    let hands = Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads, stop };
+    let context = RunContext { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads, stop };
     let mut told = BTreeMap::new();
-    let outcomes = world.run_with(&plan, &ledger, &observed, hands, &mut |event| {
+    let outcomes = world.run_with(&plan, &ledger, &observed, context, &mut |event| {
         if let Event::Stored { store, .. } = event {
             *told.entry(store.to_string()).or_default() += 1;
         }

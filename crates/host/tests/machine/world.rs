@@ -10,12 +10,12 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use trustmason_host::disk::Disk;
-use trustmason_host::look::{Eyes, look};
+use trustmason_host::look::{LookContext, look};
 use trustmason_host::mint::{Generate, KeySource, Pool};
 use trustmason_host::record::approval::Approval;
 use trustmason_host::record::audit::Author;
 use trustmason_host::record::ledger::{self, Loaded};
-use trustmason_host::run::{BeginError, Event, Hands, Outcomes, Request, RunError, run};
+use trustmason_host::run::{BeginError, Event, Outcomes, Request, RunContext, RunError, run};
 use trustmason_host::secret::Secrets;
 use trustmason_host::state::State;
 use trustmason_host::state::lock::Lock;
@@ -375,8 +375,8 @@ impl World {
     pub fn look(&self) -> (Loaded, Observed) {
         let mut ledger = self.ledger();
         let (state, secrets, certificates) = (self.state(), Secrets::new(), Interner::new());
-        let eyes = Eyes { state: &state, secrets: &secrets, certificates: &certificates };
-        let mut observed = look(&Survey::of(&self.topology), &ledger, eyes);
+        let context = LookContext { state: &state, secrets: &secrets, certificates: &certificates };
+        let mut observed = look(&Survey::of(&self.topology), &ledger, context);
         ledger.notice(&self.topology, &mut observed, now());
         (ledger, observed)
     }
@@ -399,7 +399,7 @@ impl World {
             plan,
             ledger,
             observed,
-            Hands { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads: 1, stop: &stop },
+            RunContext { disk, secrets: &secrets, certificates: &certificates, keys: pool(), threads: 1, stop: &stop },
             &mut |_| (),
         )
     }
@@ -409,13 +409,13 @@ impl World {
         plan: &Plan,
         ledger: &Loaded,
         observed: &Observed,
-        hands: Hands<'_>,
+        context: RunContext<'_>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> Result<Outcomes, RunError> {
         let mut lock = Lock::take(&self.state()).map_err(BeginError::from)?;
         let digest = Digest::of(&serde_json::to_vec(&Document::of(plan, "test")).unwrap());
         let request = Request { plan, digest, topology: &self.topology, observed, ledger, now: now(), author: ANNA };
-        run(request, hands, &mut lock, progress)
+        run(request, context, &mut lock, progress)
     }
 
     /// Every file below the estate, with its bytes.

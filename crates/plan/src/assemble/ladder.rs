@@ -8,7 +8,7 @@ use trustmason_keystore::Fingerprint;
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Issuer, Source, Subject, Topology};
 
-use super::Desk;
+use super::Assembly;
 use crate::change::{Action, ChangeId, Deed, Phase};
 use crate::course::{Course, Need, Overlap};
 use crate::finding::{Finding, Kind};
@@ -19,7 +19,7 @@ use crate::shell::Command;
 use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};
 
-impl<'a> Desk<'a> {
+impl<'a> Assembly<'a> {
     /// Changes of certificate under way, or beginning with this plan.
     pub(super) fn overlaps(&self) -> impl Iterator<Item = &'a Overlap> {
         self.settled.values().filter_map(|one| one.course.overlap())
@@ -217,15 +217,15 @@ impl<'a> Desk<'a> {
         for (identity, anchors) in self.issuers_by_hand() {
             overlap::readers(self.ground, identity, &anchors, &mut readers);
         }
-        let standings = self.ground.standings;
-        let seen = |id: &StoreId| standings.get(id).and_then(|standing| Some(standing.facts()?.seen()));
+        let statuses = self.ground.statuses;
+        let seen = |id: &StoreId| statuses.get(id).and_then(|status| Some(status.facts()?.seen()));
         let mut take = |service: &ServiceId, store: &StoreId| {
             if let Some(seen) = seen(store) {
                 readers.entry(service.clone()).or_default().stores.insert(store.clone(), seen);
             }
         };
-        for standing in standings.values().filter(|standing| !standing.is_hand_off()) {
-            standing.def.restart.iter().for_each(|service| take(service, &standing.def.id));
+        for status in statuses.values().filter(|status| !status.is_hand_off()) {
+            status.def.restart.iter().for_each(|service| take(service, &status.def.id));
         }
         for def in self.ground.topology.identities.values() {
             if let Source::KeyEntry(place) = &def.source {

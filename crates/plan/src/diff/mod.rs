@@ -2,9 +2,9 @@
 //! is left is judged: ours and unwanted leaves, everything else stays.
 
 mod pair;
-mod shelf;
 mod slot;
 mod sweep;
+mod system_entry;
 mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::ground::Ground;
 use crate::observed::{certificate, trusted};
 use crate::outline::Forecast;
 use crate::settle::Settlement;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::why::Why;
 
 /// How many deletions in one store need no word from a person.
@@ -105,7 +105,7 @@ pub(crate) fn wishes<'a>(ground: &Ground<'a>, settlement: &'a Settlement<'a>, st
 
 struct Comparison<'a> {
     ground: &'a Ground<'a>,
-    standing: &'a Standing<'a>,
+    status: &'a StoreStatus<'a>,
     entries: &'a [Entry],
     folded: bool,
     wishes: Vec<Wish<'a>>,
@@ -115,15 +115,15 @@ struct Comparison<'a> {
 }
 
 /// Compares one direct store.
-pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, settlement: &'a Settlement<'a>) -> Diff {
-    let wishes = wishes(ground, settlement, &standing.def.id);
-    if let Some(why) = standing.blocked() {
+pub(crate) fn store<'a>(ground: &'a Ground<'a>, status: &'a StoreStatus<'a>, settlement: &'a Settlement<'a>) -> Diff {
+    let wishes = wishes(ground, settlement, &status.def.id);
+    if let Some(why) = status.blocked() {
         return Diff::blocked(why, &wishes);
     }
-    let facts = standing.facts();
+    let facts = status.facts();
     let mut work = Comparison {
         ground,
-        standing,
+        status,
         entries: facts.map_or(&[], |f| f.entries.as_slice()),
         folded: facts.is_none_or(|f| f.format.alias_model() == AliasModel::Folded),
         wishes,
@@ -145,7 +145,7 @@ pub(crate) fn store<'a>(ground: &'a Ground<'a>, standing: &'a Standing<'a>, sett
 
 impl<'a> Comparison<'a> {
     fn id(&self) -> &'a StoreId {
-        &self.standing.def.id
+        &self.status.def.id
     }
 
     /// Whether an entry stands at an alias, as the store's format compares aliases.

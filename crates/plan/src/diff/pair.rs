@@ -103,7 +103,7 @@ impl<'a> Comparison<'a> {
             }
         };
         let known = material.known().is_some();
-        let unread = self.standing.facts().filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
+        let unread = self.status.facts().filter(|_| known && replaced.is_empty()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             return Verdict::Blocked(Why::Unread { what });
         }

@@ -95,7 +95,7 @@ impl<'a> Comparison<'a> {
             let reason = "this tool placed it and no rule wants it any more".to_owned();
             return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
         }
-        if self.standing.def.ownership == Ownership::Exclusive {
+        if self.status.def.ownership == Ownership::Exclusive {
             let reason = "the store is exclusive and the spec does not declare it".to_owned();
             let waits = self.settlement.successor_of(print);
             return leaves(DeleteReason::Exclusive, Kind::Unmanaged, reason, waits);
@@ -199,7 +199,7 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
-        let key = self.standing.facts().and_then(|facts| EntryKey::of(facts.format, entry));
+        let key = self.status.facts().and_then(|facts| EntryKey::of(facts.format, entry));
         // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
         !self.ground.topology.public_roots.contains(&fingerprint)
             && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key, fingerprint))
@@ -209,7 +209,7 @@ impl<'a> Comparison<'a> {
         let (fingerprint, certificate) = (slot.fingerprint(), slot.certificate().map(Arc::as_ref));
         let ours = |c: &Certificate| self.settlement.names_one_gone(c);
         let vendor =
-            self.standing.def.ownership == Ownership::Vendor && certificate.is_none_or(|c| c.is_ca() && !ours(c));
+            self.status.def.ownership == Ownership::Vendor && certificate.is_none_or(|c| c.is_ca() && !ours(c));
         let subject = certificate.map_or("a certificate that does not parse", Certificate::subject);
         if !vendor {
             let message = format!("nobody declared it, it stays: {}", text::escape(subject));
@@ -266,7 +266,7 @@ impl<'a> Comparison<'a> {
                 "none of the {} entries placed here is left in {}; was the store reset by an update, or does the spec name another \
                  file for it now?",
                 wanted.len(),
-                self.standing.path
+                self.status.path
             );
             self.out.findings.push(Finding::of_store(Kind::StoreReset, self.id(), message));
         }

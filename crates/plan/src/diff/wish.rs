@@ -258,7 +258,7 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<Alias>, material: Material) {
         // What this run makes is surely not there yet.
-        let unread = self.standing.facts().filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
+        let unread = self.status.facts().filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             self.settle_edge(wish, Verdict::Blocked(Why::Unread { what }));
             return;

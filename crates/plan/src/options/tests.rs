@@ -345,7 +345,7 @@ fn no_text_takes_long() {
 fn the_format_is_compared_with_the_file_where_it_opens() {
     let def = connector(OptionsSyntax::Arguments);
     let facts = StoreFacts {
-        shelves: BTreeMap::new(),
+        system_entries: BTreeMap::new(),
         path: "trust.jks".to_owned(),
         file: None,
         sha256: Digest::of(b""),

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ground::Ground;
 use crate::observed::StagedKey;
 use crate::overlap;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::text;
 use crate::why::Why;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use trustmason_spec::topology::{Edge, IdentityDef, KeyPlace, Source, Subject};
 pub(super) fn renew_staged(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    home: &Standing<'_>,
+    home: &StoreStatus<'_>,
     draft: Draft<'_>,
     staged: Option<&StagedKey>,
     from: From,
@@ -83,7 +83,7 @@ pub(super) struct Reply {
 pub(super) fn with_reply(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    home: &Standing<'_>,
+    home: &StoreStatus<'_>,
     draft: Draft<'_>,
     reply: Reply,
 ) -> Settled {
@@ -151,17 +151,17 @@ pub(super) struct Draft<'a> {
     pub findings: Vec<Finding>,
 }
 
-pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, standing: &Standing<'_>, draft: Draft<'_>) -> Settled {
-    let blocked = if let Some(finding) = standing.blocking() {
-        Some(Why::SourceBlocked { store: standing.def.id.clone(), finding })
-    } else if !standing.selected {
+pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, draft: Draft<'_>) -> Settled {
+    let blocked = if let Some(finding) = status.blocking() {
+        Some(Why::SourceBlocked { store: status.def.id.clone(), finding })
+    } else if !status.selected {
         Some(Why::OutsideSelection { what: format!("{}, which needs a new certificate ({}),", def.id, draft.reason) })
     } else {
-        truster_left_behind(ground, def, &standing.def.id, &draft)
+        truster_left_behind(ground, def, &status.def.id, &draft)
     };
     if let Some(why) = blocked {
         let mut findings = draft.findings;
-        if standing.selected {
+        if status.selected {
             let message = format!("{}; {why}", draft.reason);
             let finding = Finding::of_identity(why.finding(), &def.id, message);
             findings.push(finding.at(draft.place.at.stored(), draft.current.as_ref().map(|c| c.fingerprint())));
@@ -198,7 +198,7 @@ fn holds_newer(
     ground: &Ground<'_>,
     def: &IdentityDef,
     edge: &Edge,
-    truster: &Standing<'_>,
+    truster: &StoreStatus<'_>,
     current: &Certificate,
 ) -> bool {
     let entries = truster.facts().into_iter().flat_map(|f| &f.entries);
@@ -221,7 +221,7 @@ fn holds_newer(
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     ground.index.homes.values().flatten().any(|def| {
         let Source::KeyEntry(place) = &def.source else { return false };
-        let Some(facts) = ground.standings.get(&place.store).and_then(Standing::facts) else { return false };
+        let Some(facts) = ground.statuses.get(&place.store).and_then(StoreStatus::facts) else { return false };
         match find_key(ground, facts, &place.at) {
             Held::Key(_, chain) => chain.first().is_some_and(|slot| slot.fingerprint() == print),
             Held::Other { .. } | Held::Nothing => false,
@@ -236,7 +236,7 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
     // What nobody can use any more is not worth waiting for.
     let works = draft.current.is_some() && !overlap::is_useless(draft.finding);
     let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
-    edges.filter_map(|e| ground.standings.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
+    edges.filter_map(|e| ground.statuses.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
         let id = &truster.def.id;
         if !truster.selected {
             return Some(Why::OutsideSelection { what: format!("{id}, which trusts {} and would break,", def.id) });

@@ -23,13 +23,13 @@ use crate::ground::Ground;
 use crate::observed::StagedKey;
 use crate::outline::Obstacle;
 use crate::overlap;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::text;
 use crate::why::Why;
 
 /// What is known of the entry an authority's certificate is for.
 pub(super) struct KnownEntry<'g, 'a> {
-    pub home: &'g Standing<'a>,
+    pub home: &'g StoreStatus<'a>,
     /// Where its key is, or goes.
     pub key: &'g KeyPlace,
     pub entry: Option<EntryId>,

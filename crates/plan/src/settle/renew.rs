@@ -16,14 +16,14 @@ use crate::finding::{Finding, Kind, Severity};
 use crate::ground::Ground;
 use crate::observed::KeyLook;
 use crate::overlap;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::text;
 use crate::why::Why;
 
 pub(super) fn present(
     ground: &Ground<'_>,
     def: &IdentityDef,
-    standing: &Standing<'_>,
+    status: &StoreStatus<'_>,
     place: &KeyPlace,
     entry: &Entry,
     chain: &[trustmason_keystore::CertificateSlot],
@@ -39,7 +39,7 @@ pub(super) fn present(
         };
         return Settled::unknown(why);
     };
-    let mut findings = key_findings(def, standing, entry, &current);
+    let mut findings = key_findings(def, status, entry, &current);
     if let Some(key) = ground.observed.staged(&def.id).filter(|key| overlap::is_outdated(key, &current)) {
         let day = text::day(key.since.as_second());
         let message = format!(
@@ -63,7 +63,7 @@ pub(super) fn present(
     if let Issuer::Authority(name) = &def.issuer {
         findings.extend(soft_findings(ground, def, &current, &faults));
         let entry = Some(entry.id);
-        let known = issued::KnownEntry { home: standing, key: place, entry, current: Some(current), findings, reason };
+        let known = issued::KnownEntry { home: status, key: place, entry, current: Some(current), findings, reason };
         return issued::settle(ground, def, name, known);
     }
     let back = def.issuer_explicit && authority::issuer_of(ground.authorities, &current).is_some();
@@ -73,7 +73,7 @@ pub(super) fn present(
     });
     let usable = !reason.as_ref().is_some_and(|(kind, _)| overlap::is_useless(*kind));
     let settling = overlap::is_staged(def) && usable;
-    let settling = settling.then(|| overlap::settling(ground, def, standing, &current)).flatten();
+    let settling = settling.then(|| overlap::settling(ground, def, status, &current)).flatten();
     let foreign = !current.is_self_issued() && def.issuer == Issuer::SelfSigned && !def.issuer_explicit;
     let cause = match (reason, staged) {
         (Some((_, reason)), _) if foreign => {
@@ -98,9 +98,9 @@ pub(super) fn present(
     };
     let draft = Draft { place, entry: Some(entry.id), current: Some(current), finding, reason, findings };
     if overlap::is_staged(def) {
-        renew_staged(ground, def, standing, draft, staged, from)
+        renew_staged(ground, def, status, draft, staged, from)
     } else {
-        renew(ground, def, standing, draft)
+        renew(ground, def, status, draft)
     }
 }
 
@@ -130,8 +130,8 @@ fn ca_issued(
     Settled { asked, present: Some(current), course: Course::Stuck { obstacle: None }, findings }
 }
 
-fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
-    let Some(look) = standing.facts().and_then(|f| f.keys.get(&entry.id)) else {
+fn key_findings(def: &IdentityDef, status: &StoreStatus<'_>, entry: &Entry, current: &Certificate) -> Vec<Finding> {
+    let Some(look) = status.facts().and_then(|f| f.keys.get(&entry.id)) else {
         return Vec::new();
     };
     let text = match look {
@@ -151,6 +151,6 @@ fn key_findings(def: &IdentityDef, standing: &Standing<'_>, entry: &Entry, curre
         }
     };
     let mut finding = Finding::of_identity(Kind::KeyPasswordMismatch, &def.id, text);
-    finding.store = Some(standing.def.id.clone());
+    finding.store = Some(status.def.id.clone());
     vec![finding.at(entry.alias.clone(), Some(current.fingerprint()))]
 }

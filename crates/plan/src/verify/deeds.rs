@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use trustmason_keystore::{Alias, EntryId, StoredAlias};
 use trustmason_spec::name::StoreId;
 
-use super::Desk;
+use super::Verifier;
 use crate::change::{After, Change, Deed, DeleteReason, Material};
 use crate::finding::Kind;
 use crate::outline::EdgeVerdict;
@@ -61,7 +61,7 @@ fn leaves(change: &Change) -> bool {
     }
 }
 
-impl Desk<'_> {
+impl Verifier<'_> {
     /// Each change leaves what it says, each entry is in one change, and each new alias is given once.
     pub(super) fn deeds(&mut self) {
         let plan = self.plan;

@@ -434,7 +434,7 @@ impl World {
                 Some(Disk::File(bytes)) => {
                     let (store, keys) = opened(bytes);
                     StoreLook::Readable(Box::new(StoreFacts {
-                        shelves: Default::default(),
+                        system_entries: Default::default(),
                         path: id.to_string(),
                         file: Some((1, n as u64)),
                         sha256: Digest::of(bytes),

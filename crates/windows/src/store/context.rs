@@ -31,7 +31,7 @@ impl Context {
         (!context.is_null()).then_some(Self(context))
     }
 
-    /// Hands the context on to whoever frees it.
+    /// RunContext the context on to whoever frees it.
     pub(super) fn into_raw(self) -> *const CERT_CONTEXT {
         let context = self.0;
         std::mem::forget(self);

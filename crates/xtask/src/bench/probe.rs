@@ -56,8 +56,8 @@ pub(crate) fn run(spec: &Path) -> Result<(), Failure> {
     let loaded = ledger::load(&state, &topology)?;
     let (plan, cost) = clock::here(|| {
         let (secrets, certificates) = (Secrets::of(&topology), Interner::default());
-        let eyes = look::Eyes { state: &state, secrets: &secrets, certificates: &certificates };
-        let observed = look::look(&Survey::of(&topology), &loaded, eyes);
+        let context = look::LookContext { state: &state, secrets: &secrets, certificates: &certificates };
+        let observed = look::look(&Survey::of(&topology), &loaded, context);
         trustmason_plan::plan(&topology, &observed, &Options::default(), Timestamp::now())
     });
     let readable = plan.stores.iter().filter(|store| store.entries.is_some()).count();

@@ -15,7 +15,7 @@ use crate::site::Site;
 use crate::why::Why;
 
 /// One store's standing.
-pub(crate) struct Standing<'a> {
+pub(crate) struct StoreStatus<'a> {
     pub def: &'a StoreDef,
     pub sight: Sight<'a>,
     /// `--host` and `--side` let it be judged.
@@ -93,17 +93,17 @@ pub(crate) fn take<'a>(
     observed: &'a Observed,
     selection: &Selection,
     index: &Index<'a>,
-) -> BTreeMap<StoreId, Standing<'a>> {
-    let mut standings: BTreeMap<StoreId, Standing<'a>> =
+) -> BTreeMap<StoreId, StoreStatus<'a>> {
+    let mut statuses: BTreeMap<StoreId, StoreStatus<'a>> =
         topology.stores.values().map(|def| (def.id.clone(), one(topology, observed, selection, index, def))).collect();
     for unclear in &observed.unclear {
-        if let Some(standing) = standings.get_mut(&unclear.store).filter(|standing| standing.blocked().is_none()) {
-            standing.block(Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() });
+        if let Some(status) = statuses.get_mut(&unclear.store).filter(|status| status.blocked().is_none()) {
+            status.block(Why::OutcomeUnclear { run: unclear.run.clone(), detail: unclear.why.clone() });
         }
     }
-    block_same_files(&mut standings);
-    block_same_systems(&mut standings);
-    standings
+    block_same_files(&mut statuses);
+    block_same_systems(&mut statuses);
+    statuses
 }
 
 fn one<'a>(
@@ -112,10 +112,10 @@ fn one<'a>(
     selection: &Selection,
     index: &Index<'a>,
     def: &'a StoreDef,
-) -> Standing<'a> {
+) -> StoreStatus<'a> {
     let shown = Site::of(def).path();
     let (sight, path) = sight(topology, observed, index, def, &shown);
-    Standing { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
+    StoreStatus { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
 }
 
 /// What is seen of a store, and where it really is, if that was found out. `shown` is where the spec says that it is.
@@ -174,28 +174,28 @@ fn sight<'a>(
 }
 
 /// Stores that are one: each is blocked and names another. Without a path the store's own is told.
-fn block_each_other(standings: &mut BTreeMap<StoreId, Standing<'_>>, ids: &[StoreId], path: Option<&str>) {
+fn block_each_other(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>, ids: &[StoreId], path: Option<&str>) {
     for (i, id) in ids.iter().enumerate() {
         let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
-        if let Some(standing) = standings.get_mut(id) {
-            let path = path.map_or_else(|| standing.path.clone(), str::to_owned);
-            standing.block(Why::SameFile { other, path });
+        if let Some(status) = statuses.get_mut(id) {
+            let path = path.map_or_else(|| status.path.clone(), str::to_owned);
+            status.block(Why::SameFile { other, path });
         }
     }
 }
 
 /// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
-fn block_same_systems(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
+fn block_same_systems(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>) {
     let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
-    for (id, standing) in standings.iter() {
-        let Reach::System { place, by_hand: false } = &standing.def.reach else { continue };
+    for (id, status) in statuses.iter() {
+        let Reach::System { place, by_hand: false } = &status.def.reach else { continue };
         for store in place.stores() {
             let system = place.path(store).to_lowercase();
             seen.entry((id.host.clone(), system)).or_default().push(id.clone());
         }
     }
     for ((_, path), ids) in seen.into_iter().filter(|(_, ids)| ids.len() > 1) {
-        block_each_other(standings, &ids, Some(&path));
+        block_each_other(statuses, &ids, Some(&path));
     }
 }
 
@@ -247,19 +247,19 @@ fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
     })
 }
 
-fn block_same_files(standings: &mut BTreeMap<StoreId, Standing<'_>>) {
+fn block_same_files(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>) {
     let mut seen: BTreeMap<(u64, u64), Vec<StoreId>> = BTreeMap::new();
-    for (id, standing) in standings.iter() {
-        if let Some(file) = standing.facts().and_then(|f| f.file) {
+    for (id, status) in statuses.iter() {
+        if let Some(file) = status.facts().and_then(|f| f.file) {
             seen.entry(file).or_default().push(id.clone());
         }
     }
     for ids in seen.into_values().filter(|ids| ids.len() > 1) {
-        block_each_other(standings, &ids, None);
+        block_each_other(statuses, &ids, None);
     }
 }
 
-impl<'a> Standing<'a> {
+impl<'a> StoreStatus<'a> {
     /// What was read of it, if it could be.
     pub(crate) fn facts(&self) -> Option<&'a StoreFacts> {
         match self.sight {

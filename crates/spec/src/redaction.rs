@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 /// The lines (from 1) that are never shown.
 #[derive(Debug, Default)]
-pub(crate) struct Veil {
+pub(crate) struct Redaction {
     lines: BTreeSet<usize>,
 }
 
-impl Veil {
+impl Redaction {
     /// Finds them. A line is covered when it has a key that sounds like a secret; so are the lines after it until one at
     /// the same indentation or less that starts something new while every bracket and quote before it is closed. A line
     /// that repeats the value of a `literal:` is covered wherever it stands.
@@ -185,11 +185,11 @@ pub(crate) fn sounds_secret(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Veil;
+    use super::Redaction;
 
     fn covered(text: &str) -> Vec<usize> {
-        let veil = Veil::over(text);
-        (1..=text.lines().count()).filter(|line| veil.covers(*line)).collect()
+        let redaction = Redaction::over(text);
+        (1..=text.lines().count()).filter(|line| redaction.covers(*line)).collect()
     }
 
     #[test]

@@ -11,53 +11,54 @@ use trustmason_spec::windows::CertificateKind;
 use crate::change::Material;
 use crate::finding::{Finding, Kind};
 use crate::ground::Ground;
-use crate::observed::{Keeper, Shelf, certificate, trusted};
+use crate::observed::{ManagedBy, SystemStoreEntry, certificate, trusted};
 use crate::outline::Manual;
-use crate::standing::Standing;
+use crate::status::StoreStatus;
 use crate::target::Called;
 
-impl Standing<'_> {
-    fn shelf(&self, entry: &Entry) -> Option<&Shelf> {
-        self.facts()?.shelves.get(&entry.id)
+impl StoreStatus<'_> {
+    fn system_entry(&self, entry: &Entry) -> Option<&SystemStoreEntry> {
+        self.facts()?.system_entries.get(&entry.id)
     }
 
     /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
     pub(crate) fn is_misplaced(&self, entry: &Entry) -> bool {
-        let (Some(shelf), Some(place), Some(certificate)) = (self.shelf(entry), self.def.system(), certificate(entry))
+        let (Some(system_entry), Some(place), Some(certificate)) =
+            (self.system_entry(entry), self.def.system(), certificate(entry))
         else {
             return false;
         };
-        place.store_for(certificate) != shelf.store
+        place.store_for(certificate) != system_entry.store
     }
 
     /// Why an entry cannot be taken away, if somebody keeps it.
     pub(crate) fn kept_by(&self, entry: &Entry) -> Option<String> {
-        match &self.shelf(entry)?.keeper {
-            Keeper::Machine => None,
-            Keeper::Key => Some("the machine has a private key for it, and such a certificate is never removed; remove it by hand if that is meant".to_owned()),
-            Keeper::Other(by) => Some(format!("{by} keeps it there and would bring it back; remove it there")),
+        match &self.system_entry(entry)?.managed_by {
+            ManagedBy::Machine => None,
+            ManagedBy::Key => Some("the machine has a private key for it, and such a certificate is never removed; remove it by hand if that is meant".to_owned()),
+            ManagedBy::Other(by) => Some(format!("{by} keeps it there and would bring it back; remove it there")),
         }
     }
 }
 
-/// What is to be said of the shelves of a store: wanted certificates in the wrong system store, and certificates that should
+/// What is to be said of the system_entries of a store: wanted certificates in the wrong system store, and certificates that should
 /// leave and cannot.
 pub(crate) fn findings(
     ground: &Ground<'_>,
-    standing: &Standing<'_>,
+    status: &StoreStatus<'_>,
     wanted: &BTreeMap<Fingerprint, String>,
 ) -> Vec<Finding> {
     let mut out = Vec::new();
-    let Some(facts) = standing.facts().filter(|facts| !facts.shelves.is_empty()) else { return out };
-    let id = &standing.def.id;
+    let Some(facts) = status.facts().filter(|facts| !facts.system_entries.is_empty()) else { return out };
+    let id = &status.def.id;
     for entry in &facts.entries {
         let Some(slot) = trusted(entry) else { continue };
         let print = slot.fingerprint();
-        if let (Some(subject), true) = (wanted.get(&print), standing.is_misplaced(entry))
-            && let (Some(shelf), Some(place), Some(certificate)) =
-                (standing.shelf(entry), standing.def.system(), slot.certificate())
+        if let (Some(subject), true) = (wanted.get(&print), status.is_misplaced(entry))
+            && let (Some(system_entry), Some(place), Some(certificate)) =
+                (status.system_entry(entry), status.def.system(), slot.certificate())
         {
-            let (is, should) = (shelf.store, place.store_for(certificate));
+            let (is, should) = (system_entry.store, place.store_for(certificate));
             let message = format!(
                 "the certificate of {subject} stands in {is}, where it gives no trust, and belongs into {should}; certutil \
                  -delstore {is} {} removes it there",
@@ -65,13 +66,13 @@ pub(crate) fn findings(
             );
             out.push(Finding::of_store(Kind::WrongStore, id, message).at(None, Some(print)));
         }
-        if matches!(standing.def.reach, Reach::System { .. }) && wanted.contains_key(&print) {
+        if matches!(status.def.reach, Reach::System { .. }) && wanted.contains_key(&print) {
             let limits = facts.remarks.iter().filter(|remark| remark.entry() == Some(entry.id));
             let limits = limits.filter_map(|remark| crate::lint::remark(remark, &facts.entries));
             let limits = limits.filter(|(kind, ..)| *kind == Kind::LimitedTrust);
             out.extend(limits.map(|(kind, _, message)| Finding::of_store(kind, id, message).at(None, Some(print))));
         }
-        let Some(kept) = standing.kept_by(entry) else { continue };
+        let Some(kept) = status.kept_by(entry) else { continue };
         let leaves = match ground.topology.distrust.get(&print) {
             Some(why) => Some((Kind::Distrusted, why.clone())),
             None => slot.certificate().filter(|c| ground.is_retired(c)).map(|c| {

@@ -1,20 +1,20 @@
-//! What a comparison heeds of the system stores of Windows ([`crate::shelf`]).
+//! What a comparison heeds of the system stores of Windows ([`crate::system_entry`]).
 
 use trustmason_keystore::Entry;
 
 use super::Comparison;
 use crate::observed::trusted;
-use crate::shelf;
+use crate::system_entry;
 
 impl Comparison<'_> {
     /// Whether an entry stands where it gives no trust.
     pub(super) fn is_misplaced(&self, entry: &Entry) -> bool {
-        self.standing.is_misplaced(entry)
+        self.status.is_misplaced(entry)
     }
 
     /// Whether somebody keeps an entry who would bring it back, or it is somebody's identity.
     pub(super) fn is_kept(&self, entry: &Entry) -> bool {
-        self.standing.kept_by(entry).is_some()
+        self.status.kept_by(entry).is_some()
     }
 
     /// Whether an entry stays whatever becomes of the rest. One in the wrong system store is told from the right one by
@@ -33,7 +33,7 @@ impl Comparison<'_> {
             .wishes
             .iter()
             .filter_map(|wish| wish.settled.known().map(|print| (print, wish.edge.subject.to_string())));
-        let found = shelf::findings(self.ground, self.standing, &wanted.collect());
+        let found = system_entry::findings(self.ground, self.status, &wanted.collect());
         self.out.findings.extend(found);
     }
 }
