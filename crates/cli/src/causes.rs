@@ -39,6 +39,7 @@ const BLOCKED: Words = ("is blocked", "are blocked");
 const RESTART: Words = ("restart", "restarts");
 const BY_HAND: Words = ("task by hand", "tasks by hand");
 const REPLY: Words = ("reply of an authority", "replies of authorities");
+const ELSEWHERE: Words = ("change on a host that was left out", "changes on hosts that were left out");
 const FOLLOWS: Words = ("change that follows from what was done", "changes that follow from what was done");
 
 impl fmt::Display for Cause {
@@ -74,6 +75,7 @@ impl Causes {
         act.add(waits.restarts.iter().filter(|restart| restart.rotation).count() + waits.later.len(), RESTART);
         act.add(next.manual.len(), BY_HAND);
         act.add(waits.others.iter().filter(|wait| wait.reply().is_some()).count(), REPLY);
+        act.add(next.elsewhere(), ELSEWHERE);
         act.add(next.summary.changes(), FOLLOWS);
         let interrupted = rounds.iter().any(|round| round.interrupted);
         Self { mend: mend.0, act: act.0, interrupted }
@@ -83,6 +85,11 @@ impl Causes {
     pub(crate) fn facts(&self) -> Facts {
         let Self { mend, act, interrupted } = self;
         Facts { interrupted: *interrupted, blocked: !mend.is_empty(), waiting: !act.is_empty(), ..Facts::FINE }
+    }
+
+    /// Whether something failed that the runs began.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.mend.iter().any(|cause| cause.what != BLOCKED)
     }
 
     /// Each in words, the gravest first.

@@ -59,6 +59,7 @@ scenarios! {
     rotation_by_a_ca
     rotation_made_immediate
     rotation_of_a_lost_key
+    rotation_one_side_at_a_time
     rotation_taken_back
     rotation_whose_alias_is_taken
     rotation_without_its_key

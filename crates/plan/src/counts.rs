@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trustmason_spec::name::StoreId;
+use trustmason_spec::name::{IdentityId, StoreId};
 
 use crate::change::Action;
 use crate::outline::{
@@ -107,7 +107,19 @@ impl Plan {
                 | IdentityVerdict::Unknown => {}
             }
         }
+        all.waiting += self.elsewhere();
         all
+    }
+
+    /// How many rotations this plan has nothing to do for and that are not at their end, of identities that `--host` or `--side` leaves
+    /// out. Their next change is on another host.
+    pub fn elsewhere(&self) -> usize {
+        if !self.changes.is_empty() {
+            return 0;
+        }
+        let viewed: BTreeSet<&IdentityId> = self.identities.iter().map(|view| &view.id).collect();
+        let foretold: BTreeSet<&IdentityId> = self.forecast.iter().map(|forecast| &forecast.identity).collect();
+        foretold.difference(&viewed).count()
     }
 }
 

@@ -151,7 +151,11 @@ pub(crate) fn text(report: Report<'_>) -> String {
     waiting(&mut out, report);
     if !report.is_said() {
         ladder::rotations(&mut out, report.next());
-        ladder::how_to_go_on(&mut out, report.next(), &Onward::applied(&report.next().options));
+        ladder::how_to_go_on(
+            &mut out,
+            report.next(),
+            &Onward::applied(&report.next().options, report.causes.has_failed()),
+        );
     }
     if let Some(line) = report.causes.line() {
         line!(out, "{line}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use trustmason_plan::finding::Severity;
-use trustmason_plan::outline::Plan;
+use trustmason_plan::outline::{IdentityVerdict, Plan};
 use trustmason_plan::text::{count, day, escape};
 use trustmason_plan::wire::{EdgeVerdictWord, FindingDocument};
 
@@ -89,6 +89,10 @@ fn verdict(plan: &Plan, tally: Tally, strict: bool) -> String {
             (0, false) => {
                 "No drift found; something waits or cannot be seen: `trustmason plan` and -v list it.".to_owned()
             }
+            (n, true) if plan.identities.iter().any(|view| view.verdict == IdentityVerdict::GoesOn) => format!(
+                "No drift found, with {}; a rotation goes on: `trustmason plan` shows what is next.",
+                count(n, "warning")
+            ),
             (n, true) => format!("In sync, with {}.", count(n, "warning")),
             (n, false) => format!(
                 "No drift found, with {}; something waits or cannot be seen: `trustmason plan` and -v list it.",

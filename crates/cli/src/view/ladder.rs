@@ -161,6 +161,8 @@ pub(crate) struct Onward {
     scope: Scope,
     /// The newest run took another back: the spec still asks for what was taken back.
     undone: bool,
+    /// Something of the run failed.
+    failed: bool,
     /// Packs are named elsewhere, each with the command that follows it.
     packs_told: bool,
 }
@@ -172,13 +174,13 @@ impl Onward {
     }
 
     /// After a plan was carried out, and its packs were told.
-    pub(crate) fn applied(options: &Options) -> Self {
-        Self { scope: Scope::of(options), packs_told: true, ..Self::default() }
+    pub(crate) fn applied(options: &Options, failed: bool) -> Self {
+        Self { scope: Scope::of(options), packs_told: true, failed, ..Self::default() }
     }
 
     /// After a person's word.
     pub(crate) fn said(left: &Left) -> Self {
-        Self { scope: left.scope.clone(), undone: left.undone, packs_told: false }
+        Self { scope: left.scope.clone(), undone: left.undone, ..Self::default() }
     }
 
     /// After a run was taken back.
@@ -206,7 +208,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     if !replies.is_empty() {
         line!(out, "When an authority has replied, put its file into its inbox: for {}.", replies.join(", "));
     }
-    if plan.barriers.is_empty() && plan.changes.is_empty() {
+    if plan.barriers.is_empty() && plan.changes.is_empty() && plan.elsewhere() == 0 {
         if pack.is_some() || !waits.is_empty() {
             out.push('\n');
         }
@@ -219,6 +221,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         );
         line!(out, "  {}", command("trustmason plan"));
     } else {
+        let failed = onward.failed;
         let wider = is_wider(plan);
         let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
         // Another apply would do nothing.
@@ -228,6 +231,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
             return;
         }
         let words = match (wider, said, waits.is_empty()) {
+            _ if failed => "When what failed is mended, go on:",
             (true, ..) => "What is left is also on hosts that --host and --side leave out. Go on there:",
             (false, true, _) => "and when all is done, go on:",
             (false, false, true) => "Nothing else is waited for. Go on:",
@@ -244,7 +248,9 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
 /// run for their hosts writes.
 fn is_wider(plan: &Plan) -> bool {
     let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
-    plan.blocked.iter().any(|one| one.kind == Kind::OutsideSelection) || plan.first.values().flatten().any(outside)
+    plan.elsewhere() > 0
+        || plan.blocked.iter().any(|one| one.kind == Kind::OutsideSelection)
+        || plan.first.values().flatten().any(outside)
 }
 
 /// What is left after a person's word, with the commands that go on.

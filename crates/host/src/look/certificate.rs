@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{
-    Certificate, CertificateSlot, Credential, Detected, Digest, Entry, Fingerprint, Format, Interner, Store, detect,
+    Certificate, CertificateSlot, Credential, Detected, Digest, Entry, Fingerprint, Format, Interner, Remark, Store,
+    detect,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure};
 
@@ -59,6 +60,13 @@ pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Res
         Ok(store) => store,
         Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };
+    // A certificate beside it may be one that was replaced.
+    if let Some(remark) = store.remarks().iter().find(|remark| matches!(remark, Remark::BadBlock { .. })) {
+        return (
+            sha256,
+            refuse(FailureClass::Unreadable, &format!("is damaged: {remark}; export the certificate again")),
+        );
+    }
     let slots: BTreeMap<Fingerprint, &CertificateSlot> =
         store.entries().iter().flat_map(Entry::certificates).map(|slot| (slot.fingerprint(), slot)).collect();
     let chain: Vec<Arc<Certificate>> = slots.values().filter_map(|slot| slot.certificate()).map(Arc::clone).collect();

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use trustmason_keystore::{Certificate, Format};
+use trustmason_keystore::{Certificate, Format, Interner};
 use trustmason_plan::finding::{Kind, Severity};
+use trustmason_plan::observed::SourceLook;
 use trustmason_plan::outline::{EdgeVerdict, Plan};
 
 use crate::world::*;
@@ -152,5 +153,26 @@ fn a_damaged_file_of_exported_certificates_is_unreadable_and_named() {
         assert!(!of_it.is_empty() && of_it.iter().all(|f| unread(f.kind)), "{what}: {:#?}", plan.findings);
         assert!(!plan.findings.iter().any(|f| f.kind == Kind::SourceMissing), "{what}");
         assert!(!plan.manual.iter().any(|work| work.target().store().is_none()), "{what}: no export is asked for");
+    }
+}
+
+#[test]
+fn a_damaged_block_of_an_export_hides_behind_no_other_certificate() {
+    let (meant, other) = (rsa("cvp1.acme.example").certificate, rsa("cvp1.acme.example").certificate);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cvp1.cer");
+    let whole = pem(&meant);
+    for part in 1..12 {
+        let cut = &whole[..whole.trim_end().len() * part / 12];
+        if !cut.contains("-----BEGIN CERTIFICATE-----\n") {
+            continue;
+        }
+        for text in [format!("{cut}\n{}", pem(&other)), format!("{}{cut}", pem(&other))] {
+            fs::write(&path, &text).unwrap();
+            match trustmason_host::look::certificate(&path, &Interner::new()) {
+                SourceLook::Unreadable(failure) => assert!(failure.message.contains("cvp1.cer"), "{failure:?}"),
+                look => panic!("{look:?} of\n{text}"),
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::anew::{self, Draft};
 use crate::authority::{self, Judged};
 use crate::change::{From, FromKind, Material};
 use crate::course::{Asked, Course, Next, Request, Settled};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Severity};
 use crate::ground::Ground;
 use crate::observed::StagedKey;
 use crate::outline::Obstacle;
@@ -147,7 +147,7 @@ fn waits(
     let asked = present(&known, def, name);
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
-    let late = if severity == crate::finding::Severity::Error { "; has it been forgotten?" } else { "" };
+    let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
     let inbox = ground.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
     let into = inbox.map_or_else(String::new, |folder| format!(" (put it into {})", folder.display()));
     let message = format!("its request was made on {day} and waits for the reply of {name}{into}{late}");
@@ -158,6 +158,13 @@ fn waits(
         (Kind::UnknownAuthority, format!("the inbox of {name} cannot be read: {failure}; correct `inbox:`"), None)
     });
     let faults: Vec<_> = unread.into_iter().chain(faults).collect();
+    let told = |message: &str| faults.iter().any(|(_, said, _)| said == message);
+    let files = inbox.iter().flat_map(|inbox| &inbox.files).filter(|file| file.certificates.is_empty());
+    let unread = files.filter_map(|file| file.failure.as_ref()).filter(|failure| !told(&failure.message));
+    findings.extend(unread.map(|failure| {
+        let message = format!("the inbox of {name}: {}", failure.message);
+        Finding::of_identity(Kind::ReplyEncoding, &def.id, message).with_severity(Severity::Warning)
+    }));
     let obstacle = faults.first().map(|(kind, why, _)| Obstacle { kind: *kind, why: why.clone() });
     findings.extend(
         faults.into_iter().map(|(kind, message, print)| Finding::of_identity(kind, &def.id, message).at(None, print)),

@@ -62,7 +62,8 @@ impl<'a> Document<'a> {
                 if name.eq_ignore_ascii_case("Blob") {
                     section.blob = match &section.blob {
                         Err(why) if why == NO_BLOB => binary(&data),
-                        _ => Err("it has two values `Blob`".to_owned()),
+                        Ok(_) => Err("it has two values `Blob`".to_owned()),
+                        Err(why) => Err(why.clone()),
                     };
                 }
             }
@@ -73,7 +74,11 @@ impl<'a> Document<'a> {
 
     /// Takes a key's line; whether a certificate's section begins here. A deletion, `[-KEY]`, begins none.
     fn key(&mut self, line: &str, at: usize) -> bool {
-        let key = line.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')).map_or("", |(key, _)| key);
+        let key = line.strip_prefix('[').unwrap_or(line);
+        let (key, blob) = match key.rsplit_once(']') {
+            Some((key, _)) => (key, NO_BLOB),
+            None => (key, "the line of its key has no `]`"),
+        };
         if key.starts_with('-') {
             return false;
         }
@@ -86,7 +91,7 @@ impl<'a> Document<'a> {
         self.home_stands |= name.is_none();
         if let Some(name) = name {
             let (home, name) = (home.to_owned(), name.to_owned());
-            self.sections.push(Section { lines: at..at + 1, home, name, blob: Err(NO_BLOB.to_owned()) });
+            self.sections.push(Section { lines: at..at + 1, home, name, blob: Err(blob.to_owned()) });
         }
         name.is_some()
     }

@@ -201,3 +201,16 @@ fn an_addition_that_a_string_without_end_would_take_in_is_refused() {
     let mended = format!("{}\"note\"=\"an end\"\n", exported("\n"));
     assert!(write(&reopen(mended.as_bytes()), &named(None, &POOL[2])).is_ok());
 }
+
+/// Found in use: a key's line that lost its bracket hid the certificate without a word.
+#[test]
+fn a_key_without_its_bracket_hides_no_certificate() {
+    let whole = exported("\n");
+    let at = whole.find(&format!("[{ROOT}\\Certificates\\")).unwrap();
+    let mut cut = whole.clone();
+    cut.remove(at + whole[at..].find(']').unwrap());
+    let store = reopen(cut.as_bytes());
+    assert_eq!(store.entries().len(), reopen(whole.as_bytes()).entries().len());
+    let said: Vec<String> = store.remarks().iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|said| said.contains("has no `]`")), "{said:?}");
+}
