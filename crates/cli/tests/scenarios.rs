@@ -43,6 +43,7 @@ scenarios! {
     changed_alias
     distrust
     empty_identity_store
+    exports_out_of_date
     exports_that_will_not_do
     first_exchange
     former_name

@@ -12,6 +12,15 @@ use crate::observed::FailureClass;
 use crate::run_id::RunId;
 use crate::text;
 
+/// Why a certificate is not valid at a moment, in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutOfDate {
+    /// Its last second is past.
+    Ended(i64),
+    /// Its first second is to come.
+    NotBegun(i64),
+}
+
 /// The reason of a `blocked` verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -117,6 +126,15 @@ pub enum Why {
         carries: String,
         /// Whether a wildcard is among that.
         wildcard: bool,
+    },
+    /// The subject's certificate has ended or is not valid yet, and the store holds one of it that is valid.
+    OutOfDate {
+        /// The identity or certificate of the spec that it belongs to.
+        subject: String,
+        /// Why it is not valid now.
+        dates: OutOfDate,
+        /// The last second of the certificate in the store, in seconds since 1970-01-01T00:00:00Z.
+        held_until: i64,
     },
     /// The pin in the spec and the file differ.
     PinMismatch {
@@ -226,6 +244,7 @@ impl Why {
             | Self::SourceUnreadable { .. }
             | Self::SourceBlocked { .. }
             | Self::NameMismatch { .. }
+            | Self::OutOfDate { .. }
             | Self::PinMismatch { .. }
             | Self::Distrusted { .. }
             | Self::JvmCannotTell { .. }
@@ -256,6 +275,8 @@ impl Why {
             Self::SourceBlocked { finding, .. } | Self::TrusterBlocked { finding, .. } => *finding,
             Self::Newer { .. } => Kind::Ahead,
             Self::NameMismatch { .. } => Kind::NameMismatch,
+            Self::OutOfDate { dates: OutOfDate::Ended(_), .. } => Kind::Expired,
+            Self::OutOfDate { dates: OutOfDate::NotBegun(_), .. } => Kind::NotYetValid,
             Self::AliasConflict { .. } => Kind::AliasConflict,
             Self::Distrusted { .. } => Kind::Distrusted,
             Self::OutsideSelection { .. } => Kind::OutsideSelection,
@@ -350,6 +371,15 @@ impl fmt::Display for Why {
                 "the certificate of {subject} names {carries}; make a new one that carries the FQDN, or list the other \
                  name under `names:`"
             ),
+            Self::OutOfDate { subject, dates, held_until } => {
+                write!(f, "the certificate known of {subject} ")?;
+                match dates {
+                    OutOfDate::Ended(at) => write!(f, "ended on {}", text::day(*at))?,
+                    OutOfDate::NotBegun(from) => write!(f, "is not valid before {}", text::time(*from))?,
+                }
+                let until = text::day(*held_until);
+                write!(f, "; the store trusts one of it that is valid until {until}, which stays; export it again")
+            }
             Self::PinMismatch { subject, pinned, found } => write!(
                 f,
                 "{subject} is pinned to {pinned} but the file holds {found}; put the right file there or correct the pin"

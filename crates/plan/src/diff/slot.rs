@@ -7,11 +7,12 @@ use trustmason_spec::topology::{Anchor, Edge, Subject};
 
 use super::{Comparison, Verdict, Wish};
 use crate::by_name;
+use crate::constraints::{self, Terms};
 use crate::ledger::PlacedKey;
 use crate::observed::trusted;
 use crate::overlap;
 use crate::settle;
-use crate::why::Why;
+use crate::why::{OutOfDate, Why};
 
 /// What stands at a wanted alias.
 pub(super) enum Slot<'a> {
@@ -47,6 +48,13 @@ impl<'a> Comparison<'a> {
             if !known_old && !leaves && !superseded && self.is_newer(wish, slot.certificate().map(Arc::as_ref)) {
                 return Slot::Newer(entry);
             }
+            if !known_old
+                && !leaves
+                && !superseded
+                && let Some(why) = self.outlived(wish, slot.certificate().map(Arc::as_ref))
+            {
+                return Slot::Taken(why);
+            }
             ours.push(*entry);
         }
         if ours.is_empty() { Slot::Free } else { Slot::Ours(ours) }
@@ -61,6 +69,23 @@ impl<'a> Comparison<'a> {
             (Some(held), Some(known)) => held.not_before() > known.not_before(),
             _ => false,
         }
+    }
+
+    /// Why a valid certificate here must not give way to the one that is known: that one has ended, or has not begun. An old export,
+    /// mostly; and no service gains anything by it.
+    pub(super) fn outlived(&self, wish: Wish<'a>, held: Option<&Certificate>) -> Option<Why> {
+        let (held, known) = (held?, wish.settled.present.as_ref()?);
+        let now = self.ground.now;
+        let wrong = |certificate: &Certificate| {
+            let dates = constraints::dates(certificate, Terms { renew_before_days: 0, warn_before_days: 0 }, now);
+            let ended = dates.is_past().then(|| OutOfDate::Ended(certificate.not_after()));
+            ended.or(dates.begins.map(OutOfDate::NotBegun))
+        };
+        if wish.settled.is_renewed() || wrong(held).is_some() {
+            return None;
+        }
+        let (subject, held_until) = (wish.edge.subject.to_string(), held.not_after());
+        wrong(known).map(|dates| Why::OutOfDate { subject, dates, held_until })
     }
 
     fn conflict(wish: Wish<'a>, alias: &Alias, holder: &Entry) -> Why {
@@ -87,7 +112,7 @@ impl<'a> Comparison<'a> {
     pub(super) fn names_host_of(&self, certificate: &Certificate, edge: &Edge) -> bool {
         match &edge.subject {
             Subject::Identity(id) => match self.ground.topology.identities.get(id) {
-                Some(def) => crate::constraints::names(certificate, def),
+                Some(def) => constraints::names(certificate, def),
                 None => certificate.names_host(id.host.as_str()),
             },
             Subject::Certificate(_) => false,

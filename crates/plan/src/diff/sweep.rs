@@ -85,6 +85,9 @@ impl<'a> Comparison<'a> {
             if self.is_newer(wish, certificate) {
                 return Fate::Newer(wish, print);
             }
+            if self.outlived(wish, certificate).is_some() {
+                return Fate::Unmanaged(slot);
+            }
             let reason = format!("a leftover of {} under an older alias", wish.edge.subject);
             return leaves(DeleteReason::NoLongerWanted, Kind::Stale, reason, Vec::new());
         }
