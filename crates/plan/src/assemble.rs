@@ -66,13 +66,13 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             .filter_map(|(id, diff, _)| diff.blocked.clone().map(|why| (id.clone(), why)))
             .collect();
         if newly.is_empty() {
-            let mut desk = Assembly::new(&ground, &settlement.subjects);
+            let mut assembly = Assembly::new(&ground, &settlement.subjects);
             for (id, diff, manual) in diffs {
                 if let Some(status) = statuses.get(&id) {
-                    desk.take(&id, status, diff, manual);
+                    assembly.take(&id, status, diff, manual);
                 }
             }
-            let plan = desk.finish(options, now);
+            let plan = assembly.finish(options, now);
             debug_assert_eq!(verify(&plan), [], "the planner contradicts itself");
             return plan;
         }

@@ -240,7 +240,7 @@ impl Authority<'_> {
     }
 
     /// Its root and those declared intermediates that are trust anchors, root first.
-    pub(crate) fn status(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+    pub(crate) fn trust_anchors(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && self.is_free(c));
         self.root.iter().chain(declared)
     }
@@ -415,8 +415,8 @@ fn need(
     if let Issuer::Authority(name) = &def.issuer
         && let Some(authority) = authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())
     {
-        let status: Vec<_> = authority.status().cloned().collect();
-        take(authority, &status);
+        let anchors: Vec<_> = authority.trust_anchors().cloned().collect();
+        take(authority, &anchors);
         if let Some(staged) = observed.staged(&def.id) {
             // Only a reply that may be used widens trust; what lies beside one that is refused is nobody's issuer.
             let current = present.map(Arc::as_ref);

@@ -231,7 +231,7 @@ fn need(
 pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
     let (Issuer::Authority(name), Course::ByHand { .. }) = (&def.issuer, &one.course) else { return None };
     let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
-    Some(authority.status().map(|c| c.fingerprint()).collect())
+    Some(authority.trust_anchors().map(|c| c.fingerprint()).collect())
 }
 
 /// What all who trust an identity still lack of these certificates.

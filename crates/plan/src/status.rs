@@ -14,7 +14,7 @@ use crate::outline::{Expect, Options, StoreState};
 use crate::site::Site;
 use crate::why::Why;
 
-/// One store's standing.
+/// What a store is found to be.
 pub(crate) struct StoreStatus<'a> {
     pub def: &'a StoreDef,
     pub sight: Sight<'a>,
@@ -87,7 +87,7 @@ pub fn selects(topology: &Topology, options: &Options, host: &Fqdn) -> bool {
     Selection::new(options).takes(topology, host)
 }
 
-/// Takes the standing of every store.
+/// Takes the status of every store.
 pub(crate) fn take<'a>(
     topology: &'a Topology,
     observed: &'a Observed,

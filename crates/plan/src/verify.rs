@@ -62,28 +62,28 @@ pub enum Defect {
 
 /// What is wrong with a plan in itself; nothing, unless the planner is wrong.
 pub fn verify(plan: &Plan) -> Vec<Defect> {
-    let mut desk = Verifier {
+    let mut verifier = Verifier {
         plan,
         changes: plan.changes.iter().map(|change| (change.id, change)).collect(),
         stores: plan.stores.iter().map(|view| &view.id).collect(),
         packs: plan.manual.iter().map(Manual::target).collect(),
         found: BTreeSet::new(),
     };
-    desk.names();
-    desk.stores();
-    desk.changes();
-    desk.deeds();
-    desk.removals();
-    desk.order();
-    desk.edges();
-    desk.identities();
-    desk.findings();
-    desk.work();
-    desk.restarts();
-    desk.barriers();
-    desk.mints();
-    desk.found.extend(counts::defects(plan));
-    desk.found.into_iter().collect()
+    verifier.names();
+    verifier.stores();
+    verifier.changes();
+    verifier.deeds();
+    verifier.removals();
+    verifier.order();
+    verifier.edges();
+    verifier.identities();
+    verifier.findings();
+    verifier.work();
+    verifier.restarts();
+    verifier.barriers();
+    verifier.mints();
+    verifier.found.extend(counts::defects(plan));
+    verifier.found.into_iter().collect()
 }
 
 struct Verifier<'a> {

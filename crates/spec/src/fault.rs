@@ -230,7 +230,7 @@ impl Source {
     }
 
     /// Whether this line may hold a secret.
-    pub(crate) fn veiled(&self, line: usize) -> bool {
+    pub(crate) fn is_redacted(&self, line: usize) -> bool {
         self.redaction.covers(line)
     }
 
@@ -245,7 +245,7 @@ impl Source {
     fn fault(&self, severity: Severity, place: Place, message: String) -> Fault {
         // What was written is named in backticks; of nothing nobody would see them.
         let message = message.replace("``", "an empty text");
-        let text = if self.veiled(place.line) { None } else { Some(self.line(place.line).to_owned()) };
+        let text = if self.is_redacted(place.line) { None } else { Some(self.line(place.line).to_owned()) };
         Fault { severity, file: self.name.to_string(), place, text, message, suggestion: None, hint: None }
     }
 

@@ -245,8 +245,8 @@ impl Checker<'_> {
             return;
         };
         let meant = nearest(text, names());
-        let veiled = quiet || sounds_secret(text) || meant.as_deref().is_some_and(secret_field);
-        let message = if veiled {
+        let redacted = quiet || sounds_secret(text) || meant.as_deref().is_some_and(secret_field);
+        let message = if redacted {
             format!("unknown field of {} (its name is withheld)", record.what)
         } else {
             format!("unknown field `{text}` of {}", record.what)
@@ -256,7 +256,7 @@ impl Checker<'_> {
             .error(key.place, message)
             .suggest(meant)
             .hint(format!("known fields: {}", names().collect::<Vec<_>>().join(", ")));
-        if veiled {
+        if redacted {
             fault.text = None;
         }
         self.faults.push(fault);

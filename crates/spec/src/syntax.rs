@@ -20,7 +20,7 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
         return fault.hint("look for anchors (&) and aliases (*) that multiply, and for brackets within brackets");
     }
     // The reader's own words may quote the text, so they are kept only where the line itself may be shown.
-    let message = if source.veiled(place.line) {
+    let message = if source.is_redacted(place.line) {
         "this is not valid YAML".to_owned()
     } else {
         format!("this is not valid YAML: {}", cause(&words))

@@ -221,7 +221,6 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
         );
         line!(out, "  {}", command("trustmason plan"));
     } else {
-        let failed = onward.failed;
         let wider = is_wider(plan);
         let said = pack.is_some_and(|_| !onward.packs_told) || !waits.restarts.is_empty() || !replies.is_empty();
         // Another apply would do nothing.
@@ -231,7 +230,7 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
             return;
         }
         let words = match (wider, said, waits.is_empty()) {
-            _ if failed => "When what failed is mended, go on:",
+            _ if onward.failed => "When what failed is mended, go on:",
             (true, ..) => "What is left is also on hosts that --host and --side leave out. Go on there:",
             (false, true, _) => "and when all is done, go on:",
             (false, false, true) => "Nothing else is waited for. Go on:",

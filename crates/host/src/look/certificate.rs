@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trustmason_keystore::{
-    Certificate, CertificateSlot, Credential, Detected, Digest, Entry, Fingerprint, Format, Interner, Remark, Store,
-    detect,
+    Certificate, CertificateSlot, Credential, Detected, Digest, Entry, Fingerprint, Format, Interner, Store, detect,
 };
 use trustmason_plan::observed::{FailureClass, ReadFailure};
 
@@ -61,7 +60,7 @@ pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Res
         Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };
     // A certificate beside it may be one that was replaced.
-    if let Some(remark) = store.remarks().iter().find(|remark| matches!(remark, Remark::BadBlock { .. })) {
+    if let Some(remark) = store.remarks().iter().find(|remark| remark.hides_certificate()) {
         return (
             sha256,
             refuse(FailureClass::Unreadable, &format!("is damaged: {remark}; export the certificate again")),

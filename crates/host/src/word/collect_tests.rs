@@ -56,55 +56,55 @@ impl Room {
 
 #[test]
 fn the_first_name_is_made_where_there_is_none() {
-    let desk = Room::new();
+    let room = Room::new();
     let new = certificate("adsa.acme.example");
-    let filed = desk.filed().unwrap();
+    let filed = room.filed().unwrap();
     assert!(!filed.holds(new.fingerprint()));
-    desk.file(&filed, &new).unwrap();
-    assert!(desk.filed().unwrap().holds(new.fingerprint()));
-    let names: Vec<_> = std::fs::read_dir(desk.folder()).unwrap().map(|item| item.unwrap().file_name()).collect();
+    room.file(&filed, &new).unwrap();
+    assert!(room.filed().unwrap().holds(new.fingerprint()));
+    let names: Vec<_> = std::fs::read_dir(room.folder()).unwrap().map(|item| item.unwrap().file_name()).collect();
     assert_eq!(names, ["ADSadsa.cer"]);
-    let lines = audit::read(&desk.state()).unwrap();
+    let lines = audit::read(&room.state()).unwrap();
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].event, lines[0].before, lines[0].after), (Event::Collect, None, Some(new.fingerprint())));
 }
 
 #[test]
 fn no_name_leads_out_of_the_folder() {
-    let mut desk = Room::new();
+    let mut room = Room::new();
     for name in ["../adsa.cer", "/etc/adsa.cer", "..", "", "C:adsa.cer", "..\\adsa.cer"] {
-        desk.names = vec![name.to_owned()];
-        assert!(desk.filed().unwrap_err().contains("correct `exported_as`"), "{name}");
+        room.names = vec![name.to_owned()];
+        assert!(room.filed().unwrap_err().contains("correct `exported_as`"), "{name}");
     }
 }
 
 #[test]
 fn every_file_that_counts_gets_it() {
-    let desk = Room::new();
+    let room = Room::new();
     let (one, two, new) = (certificate("a.example"), certificate("b.example"), certificate("c.example"));
     // DER under one name, PEM under the other, in another case: as people leave them.
-    desk.put("adsadsa.CER", one.der());
-    desk.put("ICMadsa.cer", trustmason_plan::pack::pem(&two).as_bytes());
-    let filed = desk.filed().unwrap();
+    room.put("adsadsa.CER", one.der());
+    room.put("ICMadsa.cer", trustmason_plan::pack::pem(&two).as_bytes());
+    let filed = room.filed().unwrap();
     assert_eq!(filed.changes(new.fingerprint()).count(), 2);
     assert_eq!(filed.changes(one.fingerprint()).count(), 1);
-    desk.file(&filed, &new).unwrap();
-    assert!(desk.filed().unwrap().holds(new.fingerprint()));
-    assert_eq!(std::fs::read_dir(desk.folder()).unwrap().count(), 2);
-    assert_eq!(audit::read(&desk.state()).unwrap()[0].before, Some(two.fingerprint()));
+    room.file(&filed, &new).unwrap();
+    assert!(room.filed().unwrap().holds(new.fingerprint()));
+    assert_eq!(std::fs::read_dir(room.folder()).unwrap().count(), 2);
+    assert_eq!(audit::read(&room.state()).unwrap()[0].before, Some(two.fingerprint()));
 }
 
 #[test]
 fn what_cannot_be_used_or_came_meanwhile_stays() {
-    let desk = Room::new();
-    desk.put("ADSadsa.cer", b"notes of last summer");
-    assert!(desk.filed().unwrap_err().contains("move it away"));
+    let room = Room::new();
+    room.put("ADSadsa.cer", b"notes of last summer");
+    assert!(room.filed().unwrap_err().contains("move it away"));
     let (old, new) = (certificate("a.example"), certificate("b.example"));
-    desk.put("ADSadsa.cer", old.der());
-    let filed = desk.filed().unwrap();
+    room.put("ADSadsa.cer", old.der());
+    let filed = room.filed().unwrap();
     let theirs = certificate("c.example");
-    desk.put("ADSadsa.cer", theirs.der());
-    assert!(desk.file(&filed, &new).is_err());
-    assert!(desk.filed().unwrap().holds(theirs.fingerprint()));
-    assert!(audit::read(&desk.state()).unwrap().is_empty());
+    room.put("ADSadsa.cer", theirs.der());
+    assert!(room.file(&filed, &new).is_err());
+    assert!(room.filed().unwrap().holds(theirs.fingerprint()));
+    assert!(audit::read(&room.state()).unwrap().is_empty());
 }

@@ -22,10 +22,10 @@ mod extent;
 mod apply;
 mod converge;
 
+mod ending;
 mod faults;
 mod forged;
 mod handoff;
-mod hands;
 mod meddling;
 mod pair;
 mod record;

@@ -45,15 +45,14 @@ impl<'a> Comparison<'a> {
             // What this tool put beside it for a rotation that took another turn was never presented by anybody.
             let beside = wish.edge.alias.as_ref().map(overlap::next_alias);
             let superseded = placed && entry.alias.as_ref().map(StoredAlias::fold) == beside;
-            if !known_old && !leaves && !superseded && self.is_newer(wish, slot.certificate().map(Arc::as_ref)) {
-                return Slot::Newer(entry);
-            }
-            if !known_old
-                && !leaves
-                && !superseded
-                && let Some(why) = self.outlived(wish, slot.certificate().map(Arc::as_ref))
-            {
-                return Slot::Taken(why);
+            if !known_old && !leaves && !superseded {
+                let held = slot.certificate().map(Arc::as_ref);
+                if self.is_newer(wish, held) {
+                    return Slot::Newer(entry);
+                }
+                if let Some(why) = self.outlived(wish, held) {
+                    return Slot::Taken(why);
+                }
             }
             ours.push(*entry);
         }
@@ -77,7 +76,7 @@ impl<'a> Comparison<'a> {
         let (held, known) = (held?, wish.settled.present.as_ref()?);
         let now = self.ground.now;
         let wrong = |certificate: &Certificate| {
-            let dates = constraints::dates(certificate, Terms { renew_before_days: 0, warn_before_days: 0 }, now);
+            let dates = constraints::dates(certificate, Terms::default(), now);
             let ended = dates.is_past().then(|| OutOfDate::Ended(certificate.not_after()));
             ended.or(dates.begins.map(OutOfDate::NotBegun))
         };

@@ -148,8 +148,8 @@ fn waits(
     let day = text::day(staged.since.as_second());
     let severity = overlap::patience(ground, staged.since);
     let late = if severity == Severity::Error { "; has it been forgotten?" } else { "" };
-    let inbox = ground.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
-    let into = inbox.map_or_else(String::new, |folder| format!(" (put it into {})", folder.display()));
+    let folder = ground.topology.authorities.get(name).and_then(|authority| authority.inbox.as_ref());
+    let into = folder.map_or_else(String::new, |folder| format!(" (put it into {})", folder.display()));
     let message = format!("its request was made on {day} and waits for the reply of {name}{into}{late}");
     let mut findings = known.findings;
     findings.push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(severity));

@@ -15,7 +15,7 @@ use trustmason_spec::topology::KeystoreFormat;
 
 use crate::world::*;
 
-fn with_hands(world: &World, threads: usize, disk: &Disk, stop: &AtomicBool) -> (Outcomes, BTreeMap<String, usize>) {
+fn attempt(world: &World, threads: usize, disk: &Disk, stop: &AtomicBool) -> (Outcomes, BTreeMap<String, usize>) {
     let (ledger, observed) = world.look();
     let plan = trustmason_plan::plan(&world.topology, &observed, &world.options, now());
     let (secrets, certificates) = (Secrets::new(), Interner::new());
@@ -50,7 +50,7 @@ fn four_threads_do_what_one_does() {
     let mut results = Vec::new();
     for threads in [1, 4] {
         let world = template.copy();
-        let (outcomes, told) = with_hands(&world, threads, &Disk::new(), &stop);
+        let (outcomes, told) = attempt(&world, threads, &Disk::new(), &stop);
         assert!(outcomes.is_complete(), "{outcomes:#?}");
         assert_eq!(outcomes.stores.keys().map(|id| (id.to_string(), 1)).collect::<BTreeMap<_, _>>(), told);
         assert!(world.plan().changes.is_empty());
@@ -82,7 +82,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
                 asked.store(true, Ordering::SeqCst);
             }
         });
-        let (outcomes, _) = with_hands(&world, threads, &Disk::behind(Arc::new(gate)), &stop);
+        let (outcomes, _) = attempt(&world, threads, &Disk::behind(Arc::new(gate)), &stop);
         assert!(outcomes.interrupted && !outcomes.is_complete());
         let written = outcomes.stores.values().filter(|o| matches!(o, StoreOutcome::Written { .. })).count();
         assert!((3..3 + threads).contains(&written), "{written} on {threads}");
@@ -105,7 +105,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
 fn a_run_that_is_asked_to_end_before_it_began_makes_no_key() {
     let world = wide();
     let files = fs::read(world.keystore()).unwrap();
-    let (outcomes, _) = with_hands(&world, 1, &Disk::new(), &AtomicBool::new(true));
+    let (outcomes, _) = attempt(&world, 1, &Disk::new(), &AtomicBool::new(true));
     assert!(outcomes.interrupted && outcomes.minted.is_empty());
     assert!(outcomes.changes.values().all(|c| matches!(c, ChangeOutcome::Skipped { why: SkipReason::Interrupted })));
     assert_eq!(fs::read(world.keystore()).unwrap(), files);
