@@ -26,7 +26,7 @@ fn top() -> PathBuf {
 
 /// README.md, CHANGELOG.md and everything below docs/.
 fn pages() -> Vec<Page> {
-    let mut found = vec![top().join("README.md"), top().join("CHANGELOG.md")];
+    let mut found: Vec<_> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].iter().map(|name| top().join(name)).collect();
     for folder in [top().join("docs"), top().join("docs/design")] {
         let files = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
         found.extend(files.filter(|f| f.extension().is_some_and(|e| e == "md")));
