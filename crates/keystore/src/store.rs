@@ -43,11 +43,11 @@ use crate::windows::{self, Windows};
 /// assert_eq!(aliases, ["root", "rsa", "server"]);
 ///
 /// // An alias may name several entries, so a search gives positions.
-/// let server = store.find(&Alias::of("Server"))[0];
-/// assert!(matches!(store.entries()[server.position()].kind, EntryKind::PrivateKey { .. }));
+/// let rsa = store.find(&Alias::of("RSA"))[0];
+/// assert!(matches!(store.entries()[rsa.position()].kind, EntryKind::PrivateKey { .. }));
 ///
 /// // A key may have a password of its own; this one has the store's.
-/// let key = store.open_key(server, &password)?;
+/// let key = store.open_key(rsa, &password)?;
 /// assert_eq!(key.matches_certificate, KeyMatch::Yes);
 /// # Ok(())
 /// # }
