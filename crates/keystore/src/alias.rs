@@ -9,9 +9,9 @@
 //! [`StoredAlias`].
 //!
 //! Both may be empty: a JKS may hold an entry whose alias is the empty string, and a caller must be able to find,
-//! rename and remove that entry. Only a *new* alias may not be empty: an edit that would write an empty one is refused
-//! ([`EditError::BadAlias`](crate::EditError::BadAlias)), because lists and messages would show nothing in the place of
-//! the name.
+//! rename and remove that entry. Only a *new* alias may not be empty: an edit that would write one is refused
+//! ([`EditError::BadAlias`](crate::EditError::BadAlias)). In lists and messages such an entry would have no visible
+//! name.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;

@@ -34,7 +34,7 @@ enum Rules {
     Ber,
 }
 
-/// What is wrong with an encoding.
+/// A fault in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The bytes end before the value does.

@@ -1,4 +1,4 @@
-//! SHA-256 as a value. The module takes bytes or hex digits and gives a [`Digest`]. A digest never names a certificate:
+//! SHA-256 as a value. The module takes bytes or hex digits and gives a [`Digest`]. A digest never names a certificate;
 //! a [`Fingerprint`](crate::Fingerprint) does.
 
 use std::fmt;

@@ -20,7 +20,7 @@ use crate::text::visible;
 /// Changes to a store. All of them happen at the same time: only the result must be free of alias conflicts.
 #[derive(Debug, Clone, Default)]
 pub struct Edits {
-    /// What happens to existing entries. An entry that is not named is kept.
+    /// The dispositions of existing entries. An entry that is not named is kept.
     pub disposition: BTreeMap<EntryId, Disposition>,
     /// New entries, appended in this order.
     pub add: Vec<NewEntry>,
@@ -34,7 +34,7 @@ impl Edits {
     }
 }
 
-/// What happens to an existing entry.
+/// The change to an existing entry.
 #[derive(Debug, Clone)]
 pub enum Disposition {
     /// The entry stays, bit for bit.

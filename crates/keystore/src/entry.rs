@@ -9,7 +9,7 @@ use crate::format::{AliasModel, Format};
 use crate::intern::CertificateSlot;
 use crate::password::Password;
 
-/// What a caller has to open and write a store, or a private key in it.
+/// The means by which a caller opens and writes a store, or a private key in it.
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
     /// The store's password. If the store's digest does not match under it, opening fails with
@@ -135,8 +135,8 @@ impl EntryKind {
     }
 }
 
-/// What identifies an entry in two runs, between which positions may have changed: its alias where the format has
-/// aliases, else its certificate. Its text is the folded alias or the fingerprint in hex.
+/// The key by which a later run recognises an entry, although positions may have changed. It is the alias where the
+/// format has aliases, else the certificate. Its text is the folded alias or the fingerprint in hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKey {
     /// The entry with this alias.

@@ -133,7 +133,7 @@ pub enum EditError {
     BadAlias {
         /// The alias that the edit asks for.
         alias: String,
-        /// What is wrong with the alias.
+        /// Why the alias cannot be stored.
         why: &'static str,
     },
     /// The store has no entry at this position.
@@ -198,7 +198,7 @@ pub enum EditError {
     BadKey {
         /// The alias of the new entry.
         alias: String,
-        /// What is wrong with the key.
+        /// Why the key is refused.
         why: String,
     },
     /// The edit replaces the key of an entry that holds no private key.

@@ -136,7 +136,7 @@ pub enum Remark {
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
-        /// What is wrong with the block.
+        /// Why the block is unreadable.
         why: String,
     },
     /// A TRUSTED CERTIFICATE block: extra data of OpenSSL limits what the certificate is trusted for, and only OpenSSL
@@ -153,7 +153,7 @@ pub enum Remark {
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
-        /// What `keytool` refuses.
+        /// The form that `keytool` refuses.
         what: &'static str,
     },
     /// A PKCS#7 block beside certificate blocks. No reader of PEM bundles finds the certificates in the PKCS#7 block.

@@ -1,8 +1,8 @@
 //! The work of every fuzz target: it takes bytes, opens them in each way, edits every store that opens, and compares
 //! the result.
 //!
-//! The first byte of an input decides how the rest is wrapped and edited, so that the parsers behind a digest or a MAC
-//! are reached as well: a JKS gets a new digest, and a PKCS#12 file is built around unprotected bags.
+//! The first byte of an input decides how the rest is wrapped and edited. A JKS may get a new digest, and a PKCS#12
+//! file may be built around unprotected bags, so that fuzzing also reaches the parsers behind a digest or a MAC.
 
 #[path = "../../../../fixtures/dice.rs"]
 mod dice;

@@ -96,7 +96,7 @@ impl Extensions {
             extension.end().map_err(&at)?;
             let name = der::dotted(oid.body).ok_or_else(|| at(oid.bad()))?;
             if !seen.insert(oid.body) {
-                // The first extension of a type counts. What a JVM does with two of one type is judged elsewhere.
+                // The first extension of a type counts. The `jvm` module judges how a JVM reads two of one type.
                 continue;
             }
             if critical {

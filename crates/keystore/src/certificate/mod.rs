@@ -81,7 +81,8 @@ impl CertificateError {
         *self.jvm == JvmJudgement::Loads
     }
 
-    /// What a JVM does with a keystore that holds these bytes. It may load bytes that are no certificate here.
+    /// The behaviour of a JVM that loads a keystore with these bytes. A JVM may load bytes that are no certificate
+    /// here.
     #[must_use]
     pub fn jvm(&self) -> &JvmJudgement {
         &self.jvm
@@ -375,9 +376,9 @@ impl Certificate {
         }
     }
 
-    /// Everything in the certificate that may name a host, in lower case: the DNS names of its SAN, every common name,
-    /// and for each SAN of another kind one text that is no host name. The list answers whether a certificate may still
-    /// belong to some host, so it is longer than [`Certificate::names_carried`].
+    /// Everything in the certificate that may name a host, in lower case: the DNS names of its SAN and every common
+    /// name. Each SAN of another kind adds a text that is no host name. The list answers whether a certificate may
+    /// still belong to some host, so it is longer than [`Certificate::names_carried`].
     #[must_use]
     pub fn names_in_full(&self) -> Vec<String> {
         let dns = self.dns_names().iter().chain(&self.common_names).map(|name| name.to_lowercase());
@@ -491,7 +492,7 @@ impl Certificate {
         &self.extensions.critical
     }
 
-    /// What a JVM does with a keystore that holds this certificate.
+    /// The behaviour of a JVM that loads a keystore with this certificate.
     #[must_use]
     pub fn jvm(&self) -> &JvmJudgement {
         &self.jvm

@@ -3,7 +3,7 @@
 use crate::error::{Class, ReadError};
 use crate::format::Format;
 
-/// What a file is, by its content.
+/// The format of a file, or the reason why it is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detected {
     /// One of the formats that this crate reads.
@@ -14,7 +14,7 @@ pub enum Detected {
         format: Option<&'static str>,
         /// `Unsupported` for a store of another kind, `NotAStore` for anything else.
         class: Class,
-        /// What the file is.
+        /// The kind of the file, in words.
         what: &'static str,
         /// One thing to try.
         hint: &'static str,

@@ -105,8 +105,8 @@ pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRn
 }
 
 /// The salts with which a key may really have been protected. If the two halves of a salt are equal, the JDK changes
-/// the first half: early releases (from JCE 1.2.2 on) into `[d, a, b, d]`, because of a mistake in their code
-/// (`salt[3-1]`), and JDK 17 and 25 into `[d, c, b, a]`.
+/// the first half. JDK 17 and 25 change it into `[d, c, b, a]`. Early releases (from JCE 1.2.2 on) change it into
+/// `[d, a, b, d]`, because of a mistake in their code (`salt[3-1]`).
 fn effective_salts(salt: [u8; 8]) -> Vec<[u8; 8]> {
     let [a, b, c, d, e, f, g, h] = salt;
     if [a, b, c, d] == [e, f, g, h] { vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]] } else { vec![salt] }

@@ -3,9 +3,9 @@
 //! never accepts a path that either of them refuses. It reads no clock and fetches nothing.
 //!
 //! rustls-webpki provides the verification of signatures, and validates every path a second time
-//! ([`Rule::SecondOpinion`]). This module judges what rustls-webpki leaves out: the root itself, key usage, name
-//! constraints of directory, mail and URI names, policies, key identifiers, self-issued issuers, Netscape's certificate
-//! type, and the common name as a name of its host.
+//! ([`Rule::SecondOpinion`]). This module judges everything that rustls-webpki leaves out: the root itself, key usage,
+//! policies, key identifiers, self-issued issuers, and Netscape's certificate type. It also judges name constraints of
+//! directory, mail and URI names, and the common name as a name of its host.
 
 mod constraints;
 mod link;
@@ -80,8 +80,9 @@ pub fn validate_without(
     Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no issuer at hand"), |(_, refused)| refused))
 }
 
-/// Judges whether a root may sign anything at a moment given in seconds since 1970: it is a CA that may sign
-/// certificates, it is valid, and its key and purposes are usable (RFC 5280 §6.1.1 d leaves this to the application).
+/// Judges whether a root may sign anything at a moment given in seconds since 1970. The root must be a CA that may sign
+/// certificates, must be valid, and must have a usable key and purpose. (RFC 5280 §6.1.1 d leaves this to the
+/// application.)
 ///
 /// # Errors
 /// [`Refused`] names the broken rule.

@@ -135,7 +135,7 @@ pub struct Refused {
     pub certificate: String,
     /// The fingerprint of that certificate.
     pub fingerprint: Fingerprint,
-    /// What is wrong with the certificate, as a clause without a subject.
+    /// How the certificate breaks the rule, as a clause without a subject.
     pub what: String,
 }
 

@@ -1,9 +1,10 @@
 //! A second opinion on every path: rustls-webpki validates it again. The module takes a path that passed all other
 //! rules and adds a fault if rustls-webpki refuses it.
 //!
-//! rustls-webpki refuses paths with features that it does not process, so it is not asked about these: name constraints
-//! for anything but DNS names and addresses, critical policies, self-issued issuers (rustls-webpki counts them, RFC
-//! 5280 §6.1.4 l does not), and issuers with a path length above 255.
+//! rustls-webpki refuses paths with features that it does not process, so it is not asked about such paths. These
+//! features are name constraints for anything but DNS names and addresses, critical policies, and issuers with a path
+//! length above 255. It is also not asked about self-issued issuers: rustls-webpki counts them, RFC 5280 §6.1.4 l does
+//! not.
 
 use std::time::Duration;
 

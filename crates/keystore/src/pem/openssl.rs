@@ -1,6 +1,7 @@
 //! A model of how OpenSSL reads a PEM file. The module takes the bytes of a file and says whether OpenSSL reads them,
-//! or at which line it stops. OpenSSL reads by lines, and this crate by blocks: an indented BEGIN, lines that end in CR
-//! alone, or a blank line in the middle make a file that this crate reads and that prevents a server from starting.
+//! or at which line it stops. OpenSSL reads by lines, and this crate by blocks. So this crate reads some files with
+//! which a server does not start: files with an indented BEGIN, with lines that end in CR alone, or with a blank line
+//! in a block.
 //!
 //! The model follows `PEM_read_bio_ex` with `PEM_FLAG_EAY_COMPATIBLE` (OpenSSL 3.0, `crypto/pem/pem_lib.c`: `get_name`,
 //! `get_header_and_data`, `sanitize_line`), as `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file`

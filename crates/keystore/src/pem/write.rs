@@ -12,9 +12,9 @@ use crate::error::EditError;
 use crate::format::Format;
 use crate::textual::scan;
 
-/// Refuses an edit after which the rest would be read differently. Either the text that becomes the first belongs to
-/// another format (a PuTTY key, a web page), or a block without an end would extend to another block or include one of
-/// the `added` blocks at the end.
+/// Refuses an edit after which the rest would be read differently. The text that becomes the first may belong to
+/// another format (a PuTTY key, a web page). A block without an end may extend to another block, or include one of the
+/// `added` blocks at the end.
 pub(super) fn still_read(
     format: Format,
     before: &[u8],

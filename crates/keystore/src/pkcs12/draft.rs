@@ -24,7 +24,7 @@ use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::intern::Interner;
 
-/// What a bag of the next content belongs to.
+/// The origin of a bag of the next content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     /// The bag of this entry, edited or not.

@@ -156,7 +156,7 @@ fn same_but_longer(was: &[Row], is: &[Row]) -> bool {
     was.len() == is.len() && was.iter().zip(is).all(longer)
 }
 
-/// What a JVM sees: aliases, kinds, chains.
+/// The entries as a JVM sees them: aliases, kinds, chains.
 fn meaning(store: &Store) -> Vec<Row> {
     let row = |entry: &&Entry| {
         let alias = entry.alias.as_deref().map(|alias| fold_alias(alias).into_owned());

@@ -115,7 +115,8 @@ impl Pfx {
         all
     }
 
-    /// What Java before 8u301 cannot read in the file: the first such part or key, else the MAC.
+    /// The name of the protection that Java before 8u301 cannot read: of the first such part or key, else of the MAC.
+    /// `None` if there is none.
     pub(super) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
         let key = |one: &Placed<'_>| match &one.bag.what {
             What::SealedKey(range) => {

@@ -49,7 +49,7 @@ impl Pkcs12 {
         self.opened().map(|opened| opened.pfx.summary())
     }
 
-    /// What Java before 8u301 cannot read in the file.
+    /// The name of the protection that Java before 8u301 cannot read; `None` if there is none.
     pub(crate) fn needs_java_8u301(&self) -> Option<String> {
         self.opened().and_then(|opened| opened.pfx.needs_java_8u301(&opened.bytes))
     }

@@ -1,5 +1,5 @@
-//! What a JVM makes of the bags. The module takes all bags of a file and gives the role of each: which bags are
-//! entries, under which alias, and which certificates are the chain of a key. It never changes a bag.
+//! The bags of a file as a JVM sees them. The module takes all bags of a file and gives the role of each: which bags
+//! are entries, under which alias, and which certificates are the chain of a key. It never changes a bag.
 //!
 //! The rules are those of `sun.security.pkcs12.PKCS12KeyStore.loadSafeContents`, `findMatchedCertificate` and
 //! `findIssuer` of JDK 17. A bag that the JDK skips silently is an entry here as well, with the reason.
@@ -126,8 +126,9 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
     }
 }
 
-/// The certificate of a key: the first one with the same localKeyId and alias, else the last one with the same
-/// localKeyId, else the last one with the same alias, else the one with the public key of a key in the clear.
+/// The certificate of a key: the first one with the same localKeyId and alias; else the last one with the same
+/// localKeyId; else the last one with the same alias. A key in the clear without any of these has the certificate with
+/// its public key.
 fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: usize) -> Option<usize> {
     // No JVM shows a key in the clear, so a localKeyId that a JVM guesses ties no certificate to it.
     let guessed = !matches!(bags.get(key)?.bag.what, What::PlainKey(_));

@@ -1,6 +1,6 @@
 //! Edits a PKCS#12 file. The module takes a store, edits and the password, and gives the bytes of the next file:
 //! changed bags are made again, all others are copied. Before it encrypts anything, it reads the result by the JDK's
-//! rules, and refuses an edit that would change what a JVM sees of an entry that the edit does not name.
+//! rules. It refuses an edit that would change what a JVM sees of an entry that the edit does not name.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;

@@ -28,7 +28,7 @@ fn at<T>(place: Place, parsed: Parsed<T>) -> Checked<T> {
     parsed.map_err(|stop| Objection { place, stop })
 }
 
-/// What a `CertificateFactory` does with these bytes in a keystore. It ignores bytes after the certificate.
+/// Reads the bytes as a `CertificateFactory` does in a keystore. Bytes after the certificate are ignored.
 pub(super) fn check(bytes: &[u8], java: Java) -> Checked<()> {
     let bytes = at(Place::Encoding, converted(bytes))?;
     let mut outer = at(Place::Encoding, whole(&bytes, java))?;

@@ -207,7 +207,7 @@ impl fmt::Display for JvmDoubt {
     }
 }
 
-/// What a JVM does with a keystore that holds a certificate.
+/// The behaviour of a JVM that loads a keystore with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JvmJudgement {
     /// Java 8 and Java 17 load the store.

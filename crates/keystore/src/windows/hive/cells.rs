@@ -18,7 +18,7 @@ pub(super) const BASE: usize = 4096;
 const SEGMENT: usize = 16_344;
 /// The least cost of reading a cell. The cell of a key is never smaller than 80 bytes.
 const LOOK: usize = 32;
-/// How many times its own size may be read from a hive.
+/// The limit of bytes read from a hive, as a multiple of its size.
 const BUDGET: usize = 8;
 
 type Result<T> = std::result::Result<T, ReadError>;

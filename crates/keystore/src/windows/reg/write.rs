@@ -1,4 +1,4 @@
-//! Edits an export. The module takes a store and a checked edit, and gives the bytes of the next file: it removes
+//! Edits an export. The module takes a store and a checked edit, and gives the bytes of the next file. It removes
 //! sections with the blank line after them, and appends new ones at the end. It never changes any other line.
 
 use std::fmt::Write as _;
@@ -59,8 +59,8 @@ fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
     Ok(out)
 }
 
-/// Refuses an edit after which the file would be read differently: the last line of a damaged section would continue
-/// into the next one, or a string without an end would end in the appended text.
+/// Refuses an edit after which the file would be read differently. The last line of a damaged section may continue into
+/// the next section, or a string without an end may end in the appended text.
 fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
     let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
     let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
