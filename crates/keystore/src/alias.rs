@@ -1,13 +1,17 @@
-//! Names of entries: as a JVM looks them up, and as a file holds them.
+//! Aliases of entries: [`Alias`] is an alias as a JVM looks it up, [`StoredAlias`] is an alias as a file holds it. This
+//! module folds and compares aliases; it never decides whether a store may hold one.
 //!
 //! The JDK folds an alias before it compares: `convertAlias` of `sun.security.provider.JavaKeyStore.JKS` is
-//! `alias.toLowerCase(Locale.ENGLISH)`, and `com.sun.crypto.provider.JceKeyStore` and `sun.security.pkcs12.PKCS12KeyStore` do the
-//! same in each of their methods. What stands in a file need not be folded, since another program may have written it: a JVM lists
-//! such an entry of a JKS and never finds it. Hence two types: an [`Alias`] is asked for, a [`StoredAlias`] was found.
+//! `alias.toLowerCase(Locale.ENGLISH)`, and `com.sun.crypto.provider.JceKeyStore` and
+//! `sun.security.pkcs12.PKCS12KeyStore` do the same in each of their methods. An alias in a file need not be folded,
+//! because another program may have written the file. A JVM lists an entry with such an alias in a JKS, but never finds
+//! the entry by name. For this reason there are two types: a caller asks for an [`Alias`], and a reader finds a
+//! [`StoredAlias`].
 //!
-//! Either may be empty: a JKS may hold an entry whose alias is the empty string, and that entry must be found, renamed and removed
-//! like any other. Only a *new* alias may not be empty. An edit that would write one is refused
-//! ([`EditError::BadAlias`](crate::EditError::BadAlias)), because in lists and messages nothing would stand where its name should.
+//! Both may be empty: a JKS may hold an entry whose alias is the empty string, and a caller must be able to find,
+//! rename and remove that entry. Only a *new* alias may not be empty: an edit that would write one is refused
+//! ([`EditError::BadAlias`](crate::EditError::BadAlias)). In lists and messages such an entry would have no visible
+//! name.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -15,19 +19,32 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-/// An alias as a JVM looks it up: `String.toLowerCase(Locale.ENGLISH)`.
+/// Folds an alias as a JVM does when it looks the alias up: `String.toLowerCase(Locale.ENGLISH)`.
 pub(crate) fn fold_alias(alias: &str) -> Cow<'_, str> {
     let folded_already = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
     if alias.bytes().all(folded_already) { Cow::Borrowed(alias) } else { Cow::Owned(alias.to_lowercase()) }
 }
 
-/// An alias by which an entry is looked up, and under which a new one is written: folded, so that two of them are equal where a
-/// JVM takes them for the same.
+/// An alias for looking up an entry or for writing a new one. The text is folded, so two aliases are equal exactly
+/// where a JVM takes them for the same alias.
+///
+/// ```
+/// use trustmason_keystore::{Alias, StoredAlias};
+///
+/// let asked = Alias::of("My-Root-CA");
+/// assert_eq!(asked.as_str(), "my-root-ca");
+/// assert_eq!(asked, Alias::of("MY-ROOT-ca"));
+///
+/// // A file may hold another spelling.
+/// let stored = StoredAlias::from("My-Root-CA");
+/// assert!(stored.folds_to(&asked));
+/// assert!(!stored.is_spelled(&asked), "a JVM lists this entry of a JKS, but cannot look it up");
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Alias(String);
 
 impl Alias {
-    /// The alias of this spelling.
+    /// Folds this spelling of an alias.
     #[must_use]
     pub fn of(spelling: &str) -> Self {
         Self(fold_alias(spelling).into_owned())
@@ -39,7 +56,7 @@ impl Alias {
         &self.0
     }
 
-    /// Whether it is the empty string, under which no new entry is written.
+    /// Whether the alias is the empty string. No new entry may be written under an empty alias.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -79,32 +96,32 @@ impl fmt::Debug for Alias {
     }
 }
 
-/// An alias exactly as a file holds it (the file's name in a folder). Two of them are equal where they are spelled alike; whether a
-/// JVM takes them for the same says [`StoredAlias::fold`].
+/// An alias exactly as a file holds it; in a folder of files, the name of the file. Two stored aliases are equal only
+/// if they are spelled alike. [`StoredAlias::fold`] gives what a JVM compares.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StoredAlias(String);
 
 impl StoredAlias {
-    /// The text as it is stored.
+    /// The text as the file holds it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The alias by which a JVM looks it up.
+    /// The alias under which a JVM looks the entry up.
     #[must_use]
     pub fn fold(&self) -> Alias {
         Alias::of(&self.0)
     }
 
-    /// Whether it is stored exactly as a JVM looks up this alias.
+    /// Whether the stored spelling is exactly the folded one, so that a JVM finds the entry by this alias.
     #[must_use]
     pub fn is_spelled(&self, alias: &Alias) -> bool {
         self.0 == alias.0
     }
 
-    /// Whether a JVM takes it for this alias.
+    /// Whether a JVM takes the stored alias for this one, whatever its spelling.
     #[must_use]
     pub fn folds_to(&self, alias: &Alias) -> bool {
         fold_alias(&self.0) == alias.0
@@ -123,7 +140,7 @@ impl From<String> for StoredAlias {
     }
 }
 
-/// What is written under an alias is stored folded.
+/// An entry that is written under an alias is stored under the folded text.
 impl From<Alias> for StoredAlias {
     fn from(written: Alias) -> Self {
         Self(written.0)
@@ -136,7 +153,7 @@ impl From<StoredAlias> for String {
     }
 }
 
-/// For those that show it or compare its spelling.
+/// Gives the stored text to code that shows it or compares its spelling.
 impl Deref for StoredAlias {
     type Target = str;
 

@@ -1,5 +1,7 @@
-//! What a format's own type does for [`crate::Store`]. A type holds what only its format has (its bytes, the places of its
-//! entries, a digest, a scheme), and implements this; what it leaves out is what a format without keys that is never written does.
+//! The trait that the type of each format implements for [`crate::Store`]: it takes a file's bytes and a password, and
+//! gives entries, keys and the content after an edit. The implementing type holds what only its format has (bytes,
+//! places of entries, a digest, an encryption scheme). The default methods fit a format without keys that is never
+//! written.
 
 use std::any::Any;
 
@@ -22,26 +24,26 @@ pub(crate) struct Input<'a> {
 
 /// The content of a store in one format.
 pub(crate) trait Content: Any + Send + Sync {
-    /// The format.
+    /// The format of the content.
     fn format(&self) -> Format;
 
-    /// Its entries, and what is odd about them.
+    /// The entries, and the remarks on them.
     fn listed(&self) -> &Listed;
 
     /// The entry's own bytes.
     fn raw(&self, entry: EntryId) -> Option<&[u8]>;
 
-    /// The file's bytes; empty for what is several files, and for a store of which there is no file yet.
+    /// The bytes of the file. They are empty for a content of several files, and for a store that has no file yet.
     fn bytes(&self) -> &[u8] {
         &[]
     }
 
-    /// The files, where it is several.
+    /// The files of a content that consists of several files.
     fn files(&self) -> &[(String, Vec<u8>)] {
         &[]
     }
 
-    /// The format's version, where it has one.
+    /// The version of the format; 0 where the format has none.
     fn version(&self) -> u32 {
         0
     }
@@ -51,7 +53,7 @@ pub(crate) trait Content: Any + Send + Sync {
         true
     }
 
-    /// Whether the entry's alias stands in the file.
+    /// Whether the file holds the entry's alias.
     fn is_named(&self, entry: EntryId) -> bool {
         self.listed().entries().get(entry.position()).is_some_and(|entry| entry.alias.is_some())
     }
@@ -61,12 +63,12 @@ pub(crate) trait Content: Any + Send + Sync {
         Err(KeyError::NotAKey)
     }
 
-    /// The entry's private key as it is protected.
+    /// The entry's private key as the file protects it.
     fn sealed_key(&self, _entry: EntryId) -> Option<&[u8]> {
         None
     }
 
-    /// The next content. The positions that the edits name exist.
+    /// Makes the content after the edits. The caller has checked that every position in the edits exists.
     fn edit(&self, edits: &Edits, _credential: Credential<'_>, _rng: &mut dyn CryptoRng) -> Result<Image, EditError> {
         if edits.is_empty() && !self.bytes().is_empty() {
             Ok(Image::File(self.bytes().to_vec()))

@@ -1,6 +1,7 @@
-//! A reader of tagged elements (ITU-T X.690): by DER's rules (§10: definite, minimal lengths) for what must be canonical, by
-//! BER's (§8: indefinite lengths, octet strings in pieces) for containers that other tools wrote. Low tag numbers, bounded
-//! depth, offsets kept.
+//! A reader and writer of tagged elements (ITU-T X.690). It takes bytes and gives elements with their offsets. It reads
+//! by DER's rules (§10: definite, minimal lengths) where the input must be canonical, and by BER's (§8: indefinite
+//! lengths, octet strings in pieces) for containers that other tools wrote. It never accepts a tag number above 30 or
+//! nesting without a bound.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,16 +16,16 @@ pub(crate) const SET: u8 = 0x31;
 
 /// An OCTET STRING in pieces (BER only).
 pub(crate) const OCTET_STRINGS: u8 = 0x24;
-/// The constructed context tag 0, `[0] EXPLICIT` of most structures.
+/// The constructed context tag 0: `[0] EXPLICIT` of most structures.
 pub(crate) const CONTEXT_0: u8 = 0xa0;
 
-/// What ends an element of indefinite length.
+/// The closing mark of an element of indefinite length.
 const CLOSING: &[u8] = &[0, 0];
 
-/// How deep constructed values may nest. A certificate needs about ten.
+/// How deep constructed values may nest. A certificate needs about ten levels.
 const DEPTH: usize = 48;
 
-/// Whose rules an encoding follows.
+/// The rules that an encoding follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rules {
     /// X.690 §10.
@@ -33,7 +34,7 @@ enum Rules {
     Ber,
 }
 
-/// What is wrong with an encoding.
+/// A fault in an encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The bytes end before the value does.
@@ -42,15 +43,15 @@ pub(crate) enum Fault {
     Indefinite,
     /// BER, not DER: a length in more bytes than it needs.
     LongLength,
-    /// A tag number above 30, which no certificate uses.
+    /// A tag number above 30. No certificate uses one.
     HighTag,
     /// BER, not DER: a string in pieces.
     Pieces,
-    /// Another tag than the structure asks for.
+    /// A tag other than the one that the structure requires.
     Unexpected,
     /// Bytes after the end of the structure.
     Excess,
-    /// Nested beyond reason.
+    /// Elements nested deeper than [`DEPTH`].
     TooDeep,
     /// A value that its type does not allow.
     BadValue,
@@ -72,7 +73,7 @@ impl Fault {
     }
 }
 
-/// A fault and its place.
+/// A fault and its offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DerError {
     pub(crate) fault: Fault,
@@ -89,7 +90,7 @@ pub(crate) struct Tlv<'a> {
     pub(crate) raw: &'a [u8],
     /// Offset of the tag.
     pub(crate) at: usize,
-    /// How long tag and length are.
+    /// The length in bytes of tag and length field.
     head: usize,
     rules: Rules,
 }
@@ -105,7 +106,7 @@ impl<'a> Tlv<'a> {
         Der { rest: self.body, at: self.body_at(), rules: self.rules }
     }
 
-    /// The octets of an OCTET STRING, also of one in pieces and of one under an implicit tag (X.690 §8.7).
+    /// The octets of an OCTET STRING; it may be in pieces or under an implicit tag (X.690 §8.7).
     pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>> {
         if !self.is_constructed() {
             return Ok(Cow::Borrowed(self.body));
@@ -147,7 +148,7 @@ impl<'a> Tlv<'a> {
         }
     }
 
-    /// An INTEGER as magnitude bytes without leading zeros; negative ones are faults.
+    /// An INTEGER as magnitude bytes without leading zeros. A negative INTEGER is a fault.
     pub(crate) fn unsigned(&self) -> Result<&'a [u8]> {
         match self.body.first() {
             None => Err(self.bad()),
@@ -159,13 +160,13 @@ impl<'a> Tlv<'a> {
         }
     }
 
-    /// An INTEGER's bytes without leading zeros, whatever its sign, as the JDK takes RSA numbers.
+    /// The bytes of an INTEGER without leading zeros, whatever its sign, as the JDK reads RSA numbers.
     pub(crate) fn magnitude(&self) -> &'a [u8] {
         let zeros = self.body.iter().take_while(|byte| **byte == 0).count();
         self.body.get(zeros..).unwrap_or_default()
     }
 
-    /// A small non-negative INTEGER.
+    /// A non-negative INTEGER of at most 64 bits.
     pub(crate) fn small(&self) -> Result<u64> {
         let magnitude = self.unsigned()?;
         if magnitude.len() > 8 {
@@ -184,12 +185,12 @@ pub(crate) struct Der<'a> {
 }
 
 impl<'a> Der<'a> {
-    /// By DER's rules.
+    /// Reads by DER's rules.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, at: 0, rules: Rules::Der }
     }
 
-    /// By BER's rules; DER is BER, too.
+    /// Reads by BER's rules. DER is valid BER.
     pub(crate) fn ber(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, at: 0, rules: Rules::Ber }
     }
@@ -234,7 +235,8 @@ impl<'a> Der<'a> {
         Ok(tlv)
     }
 
-    /// The length of tag and length, and the length of the contents; `None` where they end with a closing mark.
+    /// The length of tag and length field together, and the length of the contents; `None` if a closing mark ends the
+    /// contents.
     fn length(&self, tag: u8, first: u8) -> Result<(usize, Option<usize>)> {
         let count = match first {
             0..=0x7f => return Ok((2, Some(usize::from(first)))),
@@ -256,8 +258,8 @@ impl<'a> Der<'a> {
         Ok((2 + count, Some(length)))
     }
 
-    /// How many bytes of contents stand before the closing mark of an element of indefinite length (X.690 §8.1.5). Elements of
-    /// definite length are stepped over whole; only indefinite ones are entered.
+    /// How many bytes of contents precede the closing mark of an element of indefinite length (X.690 §8.1.5). The
+    /// reader skips elements of definite length and enters only those of indefinite length.
     fn until_closed(&self, head: usize) -> Result<usize> {
         let inner = self.rest.get(head..).unwrap_or_default();
         let mut reader = Der { rest: inner, at: self.at + head, rules: Rules::Ber };
@@ -304,12 +306,12 @@ impl<'a> Der<'a> {
         }
     }
 
-    /// The next element if it has this tag.
+    /// The next element, if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Tlv<'a>>> {
         if self.peek() == Some(tag) { self.next().map(Some) } else { Ok(None) }
     }
 
-    /// Nothing may follow.
+    /// Requires that no element follows.
     pub(crate) fn end(&self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { self.fail(Fault::Excess) }
     }
@@ -334,7 +336,7 @@ pub(crate) fn check_canonical(element: &Tlv<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An OBJECT IDENTIFIER's contents in dotted form; contents that are no OID give `None`.
+/// The contents of an OBJECT IDENTIFIER in dotted form; `None` if the contents are no object identifier.
 pub(crate) fn dotted(body: &[u8]) -> Option<String> {
     if body.is_empty() || body.len() > 64 || body.last().is_some_and(|byte| byte & 0x80 != 0) {
         return None;
@@ -350,7 +352,7 @@ pub(crate) fn dotted(body: &[u8]) -> Option<String> {
         if byte & 0x80 != 0 {
             continue;
         }
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         if first {
             let root = (value / 40).min(2);
             write!(text, "{root}.{}", value - root * 40).ok();
@@ -363,7 +365,7 @@ pub(crate) fn dotted(body: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// An element in DER.
+/// Encodes an element in DER.
 pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + 6);
     out.push(tag);
@@ -381,10 +383,12 @@ pub(crate) fn encode(tag: u8, body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An element with definite lengths, its octet strings in one piece; the bytes themselves where it is so already.
+/// Gives an element with definite lengths and its octet strings in one piece. An element that has this form already is
+/// given unchanged.
 ///
-/// Whoever puts an element into a definite one must do this first. Java 8 reads an element of indefinite length well only where
-/// the outermost one is indefinite, too: else it loses what stands behind it, without an error.
+/// A caller that puts an element into one of definite length must convert it first. Java 8 reads an element of
+/// indefinite length correctly only if the outermost element is also of indefinite length. Otherwise Java 8 loses what
+/// follows the element, without an error.
 pub(crate) fn definite(raw: &[u8]) -> Result<Cow<'_, [u8]>> {
     definite_below(&Der::ber(raw).next()?, 0)
 }
@@ -410,7 +414,7 @@ fn definite_below<'a>(element: &Tlv<'a>, depth: usize) -> Result<Cow<'a, [u8]>> 
     Ok(if same { Cow::Borrowed(element.raw) } else { Cow::Owned(encode(element.tag, &body)) })
 }
 
-/// A non-negative INTEGER in DER.
+/// Encodes a non-negative INTEGER in DER.
 pub(crate) fn integer(value: u64) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(bytes.len() - 1);

@@ -1,4 +1,5 @@
-//! SHA-256 as a value: over anything that is not a certificate, and beneath the fingerprint of one.
+//! SHA-256 as a value. The module takes bytes or hex digits and gives a [`Digest`]. A digest never names a certificate;
+//! a [`Fingerprint`](crate::Fingerprint) does.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +7,20 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// SHA-256 over a file, a folder, a plan, a pack or whatever else is compared by its content. It names no certificate, and no
-/// [`Fingerprint`](crate::Fingerprint) can be made of it:
+/// SHA-256 over a file, a folder, a plan, a pack or anything else that is compared by its content.
+///
+/// ```
+/// use trustmason_keystore::Digest;
+///
+/// let before = Digest::of(b"the bytes of a keystore");
+/// assert_eq!(before, Digest::of(b"the bytes of a keystore"), "the file has not changed");
+/// assert_ne!(before, Digest::of(b"the bytes of a keystore after an edit"));
+///
+/// assert_eq!(before.to_string().len(), 64);
+/// assert_eq!(before.to_string().parse(), Ok(before));
+/// ```
+///
+/// A digest names no certificate, so the compiler refuses it where a [`Fingerprint`](crate::Fingerprint) is expected:
 ///
 /// ```compile_fail,E0308
 /// use trustmason_keystore::{Digest, Fingerprint};
@@ -22,7 +35,7 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
@@ -57,7 +70,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Why a text is no fingerprint.
+/// Why a text is not a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FingerprintError {
     /// A character that is neither a hex digit, a colon nor a blank.
@@ -67,13 +80,13 @@ pub enum FingerprintError {
     Character {
         /// The character.
         found: char,
-        /// Its place, counted from 1.
+        /// The place of the character in the text, counted from 1.
         at: usize,
     },
     /// Too few or too many hex digits.
     #[error("{digits} hex digits where a SHA-256 fingerprint has 64{}", if *.digits == 40 { "; this looks like a SHA-1 fingerprint, take the SHA-256 one" } else if *.digits == 32 { "; this looks like an MD5 fingerprint, take the SHA-256 one" } else { "" })]
     Length {
-        /// How many hex digits there were.
+        /// How many hex digits the text has.
         digits: usize,
     },
 }
@@ -81,7 +94,8 @@ pub enum FingerprintError {
 impl FromStr for Digest {
     type Err = FingerprintError;
 
-    /// Reads 64 hex digits in any case; colons and blanks between them are ignored, as `openssl` and `keytool` print them.
+    /// Reads 64 hex digits in upper or lower case. Colons and blanks between them are ignored, because `openssl` and
+    /// `keytool` print colons.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         read(text).map(Self)
     }
@@ -118,7 +132,7 @@ fn read(text: &str) -> Result<[u8; 32], FingerprintError> {
     if digits == 64 { Ok(bytes) } else { Err(FingerprintError::Length { digits }) }
 }
 
-/// Lower-case hex.
+/// The bytes in lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'?'));

@@ -1,4 +1,6 @@
-//! What to change: dispositions by position and new entries, all at once.
+//! The edits of a store: a disposition for each existing entry by its position, and new entries. The module also holds
+//! the checks that all formats share; a check takes entries and edits, and gives an error or nothing. It never changes
+//! a byte.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,65 +17,65 @@ use crate::key::{KeyMatch, SealedKey, fits};
 use crate::remark::Remark;
 use crate::text::visible;
 
-/// Changes to a store. They happen simultaneously: only the result must be free of alias conflicts.
+/// Changes to a store. All of them happen at the same time: only the result must be free of alias conflicts.
 #[derive(Debug, Clone, Default)]
 pub struct Edits {
-    /// What becomes of existing entries; those not named are kept.
+    /// The dispositions of existing entries. An entry that is not named is kept.
     pub disposition: BTreeMap<EntryId, Disposition>,
     /// New entries, appended in this order.
     pub add: Vec<NewEntry>,
 }
 
 impl Edits {
-    /// Whether there is nothing to do.
+    /// Whether the edits change nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.add.is_empty() && self.disposition.values().all(|what| matches!(what, Disposition::Keep))
     }
 }
 
-/// What becomes of an entry.
+/// The change to an existing entry.
 #[derive(Debug, Clone)]
 pub enum Disposition {
-    /// It stays, bit for bit.
+    /// The entry stays, bit for bit.
     Keep,
-    /// It gets another alias and stays otherwise, bit for bit.
+    /// The entry gets another alias; all its other bytes stay.
     Rename(Alias),
-    /// It leaves.
+    /// The entry is removed.
     Remove,
-    /// A private key entry gets another key or chain; alias and position stay.
+    /// A private key entry gets another key or chain. Its alias and its position stay.
     ReplaceKey {
-        /// The key.
+        /// The new key.
         key: NewKey,
-        /// Its chain, leaf first.
+        /// The chain of the new key, leaf first.
         chain: Vec<Arc<Certificate>>,
         /// The new creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
 }
 
-/// An entry to add. A format that goes by aliases takes none without one, and none that is empty.
+/// An entry to add. In a format with aliases (JKS, JCEKS, PKCS#12) it must have an alias that is not empty.
 #[derive(Debug, Clone)]
 pub enum NewEntry {
     /// A trusted certificate.
     Trusted {
-        /// Its alias; in a folder the file's name (made from the fingerprint where there is none), in a file of Windows the
-        /// friendly name. Other formats ignore it.
+        /// The alias of the entry. In a folder it is the name of the file; without one, the name is made from the
+        /// fingerprint. In a Windows file it is the friendly name. Other formats without aliases ignore it.
         alias: Option<Alias>,
         /// The certificate.
         certificate: Arc<Certificate>,
-        /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z; formats without dates ignore it.
+        /// The creation date, in milliseconds since 1970-01-01T00:00:00Z. Formats without dates ignore it.
         created_ms: i64,
     },
     /// A private key and its chain.
     PrivateKey {
-        /// Its alias. A pair ignores it.
+        /// The alias of the entry. A PEM pair ignores it.
         alias: Option<Alias>,
-        /// The key.
+        /// The private key.
         key: NewKey,
-        /// Its chain, leaf first.
+        /// The chain of the key, leaf first.
         chain: Vec<Arc<Certificate>>,
-        /// Its creation date, in milliseconds since 1970-01-01T00:00:00Z.
+        /// The creation date, in milliseconds since 1970-01-01T00:00:00Z.
         created_ms: i64,
     },
 }
@@ -81,9 +83,9 @@ pub enum NewEntry {
 /// A private key to write.
 #[derive(Clone)]
 pub enum NewKey {
-    /// PKCS#8 in the clear; it is protected under the store's password.
+    /// PKCS#8 in the clear. The edit protects it under the store's password.
     Plain(Zeroizing<Vec<u8>>),
-    /// A key sealed already in a store of the same format, carried over as it is.
+    /// A key that a store of the same format already protects; the edit copies it unchanged.
     Sealed(SealedKey),
 }
 
@@ -96,10 +98,10 @@ impl fmt::Debug for NewKey {
     }
 }
 
-/// The files of a folder that change: their new content, or `None` for a file to delete.
+/// The changed files of a folder: each name with its new content, or with `None` if the file is to be deleted.
 pub type TouchedFiles = Vec<(String, Option<Vec<u8>>)>;
 
-/// A store's next content.
+/// The content of a store after an edit.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Image {
     /// The whole file.
@@ -117,7 +119,7 @@ impl fmt::Debug for Image {
     }
 }
 
-/// Every position named must exist.
+/// Refuses edits that name a position which the store does not have.
 pub(crate) fn check_positions(entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
     match edits.disposition.keys().next_back() {
         Some(last) if last.0 >= entries.len() => {
@@ -127,7 +129,8 @@ pub(crate) fn check_positions(entries: &[Entry], edits: &Edits) -> Result<(), Ed
     }
 }
 
-/// Refuses a certificate of which a JVM is not known to load it. That it is canonical DER is what makes it a [`Certificate`].
+/// Refuses a certificate unless a JVM is known to load it. There is no check for canonical DER, because only canonical
+/// DER becomes a [`Certificate`].
 pub(crate) fn check_certificate(alias: Option<&str>, certificate: &Certificate) -> Result<(), EditError> {
     let name = || alias.map_or_else(|| certificate.fingerprint().to_string(), str::to_owned);
     match certificate.jvm() {
@@ -138,7 +141,7 @@ pub(crate) fn check_certificate(alias: Option<&str>, certificate: &Certificate) 
 }
 
 impl NewEntry {
-    /// The alias that it is to have.
+    /// The alias of the new entry.
     pub(crate) fn alias(&self) -> Option<&Alias> {
         match self {
             Self::Trusted { alias, .. } | Self::PrivateKey { alias, .. } => alias.as_ref(),
@@ -146,15 +149,15 @@ impl NewEntry {
     }
 }
 
-/// An alias under which something may be written where the format goes by aliases.
+/// Gives the alias of a new or renamed entry in a format with aliases, and refuses a missing or empty one.
 pub(crate) fn new_alias(alias: Option<&Alias>) -> Result<&Alias, EditError> {
     alias
         .filter(|alias| !alias.is_empty())
         .ok_or_else(|| EditError::BadAlias { alias: String::new(), why: "it is empty" })
 }
 
-/// Aliases are judged on the result: no entry touched here may share its folded alias with any other. Twins that were there
-/// before and are not touched stay. What is no entry to a JVM takes no alias.
+/// Refuses edits after which an entry that they add or rename shares its folded alias with another entry. Duplicates
+/// that existed before and are not touched may stay. An entry that a JVM does not show takes no alias.
 pub(crate) fn check_aliases(format: Format, entries: &[Entry], edits: &Edits) -> Result<(), EditError> {
     let mut result: HashMap<Alias, (usize, bool)> = HashMap::new();
     let mut note = |alias: Alias, touched: bool| {
@@ -178,7 +181,8 @@ pub(crate) fn check_aliases(format: Format, entries: &[Entry], edits: &Edits) ->
     Ok(())
 }
 
-/// A store that no JVM loads may only lose the entries that make it so.
+/// Refuses to write a store that no JVM loads, unless the edits remove or replace every entry that makes a JVM refuse
+/// it.
 pub(crate) fn check_loadable(remarks: &[Remark], edits: &Edits) -> Result<(), EditError> {
     for remark in remarks {
         let (entry, alias, why) = match remark {
@@ -195,7 +199,7 @@ pub(crate) fn check_loadable(remarks: &[Remark], edits: &Edits) -> Result<(), Ed
     Ok(())
 }
 
-/// Whether the JDK can recover a key from a store of this format.
+/// Whether the JDK can recover the key from a store of this format.
 fn usable(format: Format, plain: &[u8]) -> Result<(), String> {
     match format.is_java().then(|| unrecoverable(plain)).flatten() {
         Some(why) => Err(format!("no JVM could use it: {why}")),
@@ -203,8 +207,8 @@ fn usable(format: Format, plain: &[u8]) -> Result<(), String> {
     }
 }
 
-/// A new key as its store protects it: the chain may be written, its first certificate is the key's, and `seal` protects a key
-/// that comes in the clear.
+/// Gives a new key as its store protects it. Before that it checks that every certificate of the chain may be written
+/// and that the first one belongs to the key. `seal` protects a key that is in the clear.
 pub(crate) fn sealed_key(
     format: Format,
     alias: &str,

@@ -1,5 +1,5 @@
-//! The entries of one store, each beside its place in the file: the list that every format fills when it reads and goes through
-//! when it writes. What a place is, only the format knows.
+//! The entries of one store, each with its place in the file. Every format fills this list when it reads and goes
+//! through it when it writes. Only the format knows what a place is; this module never looks into one.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use crate::entry::{Entry, EntryId, EntryKind};
 use crate::format::Format;
 use crate::remark::Remark;
 
-/// What a store shows of its entries, whatever its format.
+/// The entries of a store and the remarks on them, without the places.
 pub(crate) struct Listed {
     entries: Vec<Entry>,
     remarks: Vec<Remark>,
 }
 
 impl Listed {
-    /// No entries, and nothing odd.
+    /// No entry and no remark.
     pub(crate) const fn nothing() -> Self {
         Self { entries: Vec::new(), remarks: Vec::new() }
     }
@@ -25,16 +25,16 @@ impl Listed {
         &self.entries
     }
 
-    /// What is odd about them.
+    /// The remarks on the entries.
     pub(crate) fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 }
 
-/// Entries with their places, and what is odd about them.
+/// The entries of a store with their places, and the remarks on them.
 pub(crate) struct Entries<P> {
     listed: Listed,
-    /// As many as there are entries.
+    /// One place for each entry, in the same order.
     places: Vec<P>,
 }
 
@@ -65,7 +65,7 @@ impl<P> Entries<P> {
         self.listed.remarks.push(remark);
     }
 
-    /// The same without the places.
+    /// The entries and remarks without the places.
     pub(crate) fn listed(&self) -> &Listed {
         &self.listed
     }
@@ -82,7 +82,7 @@ impl<P> Entries<P> {
         self.listed.entries.get(id.0)
     }
 
-    /// Where the entry at this position is.
+    /// The place of the entry at this position.
     pub(crate) fn place(&self, id: EntryId) -> Option<&P> {
         self.places.get(id.0)
     }
@@ -92,11 +92,11 @@ impl<P> Entries<P> {
         self.listed.entries.iter().zip(&self.places)
     }
 
-    /// Remarks on duplicates, case twins and aliases that a JVM cannot look up.
+    /// Adds remarks on duplicate aliases, aliases that differ in case only, and aliases that a JVM cannot look up.
     pub(crate) fn remark_twins(&mut self, format: Format) {
         let mut seen: HashMap<_, (EntryId, &str)> = HashMap::with_capacity(self.listed.entries.len());
         let mut remarks = Vec::new();
-        // The JDK's PKCS#12 folds aliases when it loads them, JKS and JCEKS only when it looks them up.
+        // The JDK's PKCS#12 provider folds aliases when it loads them; JKS and JCEKS fold them only for a lookup.
         let folds = format == Format::Pkcs12;
         for entry in self.listed.entries.iter().filter(|entry| entry.takes_alias(format)) {
             let Some(exact) = entry.alias.as_deref() else {

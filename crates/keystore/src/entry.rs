@@ -1,4 +1,5 @@
-//! What every format's store is made of: entries by position, and what opens them.
+//! The entries of a store, whatever its format: each with its position, alias, date and kind. The module also holds the
+//! credential that opens a store, and the key by which two runs recognise the same entry.
 
 use std::fmt;
 
@@ -8,26 +9,29 @@ use crate::format::{AliasModel, Format};
 use crate::intern::CertificateSlot;
 use crate::password::Password;
 
-/// With what a store, or a private key in it, is opened and written.
+/// The means by which a caller opens and writes a store, or a private key in it.
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
-    /// The store's password: a digest that does not match is [`crate::Class::WrongPassword`]. What is not protected ignores it.
+    /// The store's password. If the store's digest does not match under it, opening fails with
+    /// [`crate::Class::WrongPassword`]. A store without protection ignores the password.
     Password(&'a Password),
-    /// None, because nothing there is protected. What is protected all the same neither opens nor is written.
+    /// No password, because nothing in the store is protected. A store or key that is protected nevertheless is neither
+    /// opened nor written.
     NotNeeded,
-    /// None, whatever there is: the structure is read, the digest is not checked, [`crate::Store::verified`] is false and a remark
-    /// says so. What is protected is not written.
+    /// No password, although the store may be protected. The structure is read and the digest is not checked:
+    /// [`crate::Store::verified`] is false and a remark says so. Nothing that is protected is written.
     Withheld,
 }
 
 impl<'a> Credential<'a> {
-    /// The password that a store has by its declaration; without one it is declared to need none.
+    /// The credential for a store whose declaration names this password. A store declared without a password needs
+    /// none.
     #[must_use]
     pub fn declared(password: Option<&'a Password>) -> Self {
         password.map_or(Self::NotNeeded, Self::Password)
     }
 
-    /// The password.
+    /// The password, if there is one.
     #[must_use]
     pub fn password(self) -> Option<&'a Password> {
         match self {
@@ -43,7 +47,8 @@ impl<'a> From<&'a Password> for Credential<'a> {
     }
 }
 
-/// An entry's position in its store. Aliases name nothing reliably: duplicates, case twins and nameless entries exist.
+/// The position of an entry in its store. An alias does not identify an entry: duplicates, aliases that differ in case
+/// only, and entries without an alias exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub(crate) usize);
 
@@ -55,21 +60,21 @@ impl EntryId {
     }
 }
 
-/// One entry.
+/// One entry of a store.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its position.
+    /// The position of the entry.
     pub id: EntryId,
-    /// Its alias exactly as stored (the file's name in a folder); `None` where the format has none.
+    /// The alias exactly as stored; in a folder, the name of the file. `None` where the entry has no alias.
     pub alias: Option<StoredAlias>,
-    /// Its creation date in milliseconds since 1970-01-01T00:00:00Z; `None` where the format has none.
+    /// The creation date in milliseconds since 1970-01-01T00:00:00Z; `None` where the format has none.
     pub created_ms: Option<i64>,
     /// The kind of the entry, with its content.
     pub kind: EntryKind,
 }
 
 impl Entry {
-    /// All its certificates, leaf first.
+    /// All certificates of the entry, leaf first.
     #[must_use]
     pub fn certificates(&self) -> &[CertificateSlot] {
         match &self.kind {
@@ -79,39 +84,40 @@ impl Entry {
         }
     }
 
-    /// Whether its alias is this one, however it is spelled.
+    /// Whether a JVM takes the entry's alias for this one, whatever its spelling.
     #[must_use]
     pub fn is_called(&self, alias: &Alias) -> bool {
         self.alias.as_ref().is_some_and(|stored| stored.folds_to(alias))
     }
 
-    /// Whether its alias is stored exactly as a JVM looks up this one.
+    /// Whether the entry's alias is stored exactly in the folded spelling, so that a JVM finds the entry by this alias.
     #[must_use]
     pub fn is_spelled(&self, alias: &Alias) -> bool {
         self.alias.as_ref().is_some_and(|stored| stored.is_spelled(alias))
     }
 
-    /// Whether the entry takes up its alias in a store of this format. What no JVM sees of a PKCS#12 file takes none.
+    /// Whether the entry occupies its alias in a store of this format. An entry of a PKCS#12 file that no JVM shows
+    /// does not.
     pub(crate) fn takes_alias(&self, format: Format) -> bool {
         format != Format::Pkcs12 || !matches!(self.kind, EntryKind::Untrusted(_) | EntryKind::Opaque(_))
     }
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone)]
 pub enum EntryKind {
-    /// A certificate that is trusted because it is here.
+    /// A certificate that is trusted because the store holds it.
     Trusted(CertificateSlot),
-    /// A protected private key and its chain, leaf first.
+    /// A private key and its chain, leaf first.
     PrivateKey {
-        /// The chain; a JVM allows it to be empty.
+        /// The chain. A JVM allows an empty one.
         chain: Vec<CertificateSlot>,
     },
-    /// A sealed secret key (JCEKS, PKCS#12). Never opened.
+    /// A protected secret key (JCEKS, PKCS#12). It is never opened.
     SecretKey,
-    /// A certificate that is in the file but is no trust anchor.
+    /// A certificate that the file holds, but not as a trust anchor.
     Untrusted(CertificateSlot),
-    /// Anything else, kept as it is; the text says what it seems to be.
+    /// Any other content, kept unchanged. The text says what it seems to be.
     Opaque(String),
 }
 
@@ -129,19 +135,20 @@ impl EntryKind {
     }
 }
 
-/// What an entry is remembered by between two runs, when positions may have changed: its alias where the format goes by aliases,
-/// else its certificate. As text it is the folded alias, or the fingerprint in hex.
+/// The key by which a later run recognises an entry, although positions may have changed. It is the alias where the
+/// format has aliases, else the certificate. Its text is the folded alias or the fingerprint in hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKey {
-    /// The entry of this alias.
+    /// The entry with this alias.
     Alias(Alias),
     /// The entry whose first certificate has this fingerprint.
     Certificate(Fingerprint),
 }
 
 impl EntryKey {
-    /// The key of an entry with this alias, if it has one, and this certificate in a store of this format. The name of a file in a
-    /// folder is no key: several entries may bear it, and whoever copies the folder may rename it.
+    /// The key of an entry with this alias and this certificate in a store of this format. Where the format has aliases
+    /// and there is one, the key is the alias, else the certificate. The name of a file in a folder is no key: several
+    /// entries may share it, and a copy of the folder may rename the file.
     #[must_use]
     pub fn new(format: Format, alias: Option<Alias>, certificate: Fingerprint) -> Self {
         match (format.alias_model(), alias) {
@@ -150,7 +157,7 @@ impl EntryKey {
         }
     }
 
-    /// The key of an entry; `None` where it has neither alias nor certificate.
+    /// The key of an entry; `None` for an entry with neither an alias that identifies it nor a certificate.
     #[must_use]
     pub fn of(format: Format, entry: &Entry) -> Option<Self> {
         let alias = entry.alias.as_ref().filter(|_| format.alias_model() == AliasModel::Folded);

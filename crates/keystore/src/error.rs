@@ -1,4 +1,5 @@
-//! What can go wrong when a store is read, a key is opened or a store is edited.
+//! The errors of this crate: a store that cannot be read, a key that cannot be opened, an edit that is refused. An
+//! error gives the cause as text and often one thing to try. It never names the file: the caller adds the name.
 
 use std::fmt;
 
@@ -7,16 +8,17 @@ use crate::certificate::{JvmDoubt, JvmRefusal};
 use crate::format::Format;
 use crate::text::visible;
 
-/// Why a store could not be read, as machines tell the cases apart.
+/// The class of an error in reading a store, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// The structure is whole, but its digest does not match under this password (or the file was tampered with).
+    /// The structure is complete, but its digest does not match under this password. The password is wrong, or somebody
+    /// changed the file.
     WrongPassword,
-    /// The bytes break the format's own rules.
+    /// The bytes break the rules of their own format.
     Corrupt,
-    /// A format, version or content that is recognised and not read.
+    /// A format, version or content that is recognised, but not read.
     Unsupported,
-    /// Nothing that looks like a store.
+    /// The content does not look like a store.
     NotAStore,
 }
 
@@ -33,12 +35,12 @@ impl Class {
     }
 }
 
-/// A store that could not be read. Its text gives the cause and one thing to try; the caller adds the file's name.
+/// A store could not be read. The text gives the cause and one thing to try; the caller adds the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadError {
-    /// The kind of failure.
+    /// The class of the error.
     pub class: Class,
-    /// The format's name (`jks`, `pkcs12`, `bks`, …) where it could be told.
+    /// The name of the format (`jks`, `pkcs12`, `bks`, …), where it is known.
     pub format: Option<&'static str>,
     /// The byte where reading stopped, counted from the start of the file.
     pub offset: Option<u64>,
@@ -61,7 +63,7 @@ impl ReadError {
         self
     }
 
-    /// The cause alone, without the place and the hint.
+    /// The cause alone, without the offset and the hint.
     #[must_use]
     pub fn cause(&self) -> &str {
         &self.cause
@@ -92,32 +94,32 @@ pub enum KeyError {
     /// The password does not open this key. A key's password may differ from its store's.
     #[error("the password does not open this key; a key's password may differ from its store's")]
     WrongPassword,
-    /// The protected blob breaks its own format.
+    /// The protected key breaks the rules of its own format.
     #[error("the protected key is damaged: {0}; restore the store from a backup or make the key anew")]
     Corrupt(String),
-    /// Protected by an algorithm that is not read here.
+    /// The key is protected by an algorithm that this crate does not read.
     #[error("the key is protected by {0}, which is not supported; re-protect it with keytool -keypasswd")]
     Unsupported(String),
-    /// The password opens it, and the JDK cannot make a key of what it protects.
+    /// The password opens the key, but the JDK cannot use the key.
     #[error("the password opens the key, and no JVM can use it: {0}; make the key anew")]
     Unrecoverable(String),
     /// OpenSSL, which reads the pair of files, does not load the key.
     #[error("OpenSSL does not load the key: {why}; {hint}")]
     NotLoaded {
-        /// Why, without anything of the key.
+        /// The cause, without any part of the key.
         why: String,
         /// One thing to try.
         hint: &'static str,
     },
-    /// The entry holds no private key, or there is no such entry.
+    /// The entry holds no private key, or the store has no such entry.
     #[error("the entry holds no private key")]
     NotAKey,
 }
 
-/// Why an edit was refused. Nothing is produced then.
+/// Why an edit was refused. A refused edit produces nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// After the edit two entries would share an alias (case does not count to a JVM).
+    /// After the edit two entries would have the same alias. A JVM ignores the case of an alias.
     #[error(
         "alias `{}` would belong to two entries (case does not count); choose another alias or remove the entry that has it",
         visible(alias.as_str())
@@ -126,107 +128,108 @@ pub enum EditError {
         /// The alias.
         alias: Alias,
     },
-    /// An alias the format cannot hold.
+    /// The format cannot store this alias.
     #[error("alias `{}` cannot be stored: {why}", visible(alias))]
     BadAlias {
-        /// The alias as asked for.
+        /// The alias that the edit asks for.
         alias: String,
-        /// What is wrong with it.
+        /// Why the alias cannot be stored.
         why: &'static str,
     },
-    /// A position that the store does not have.
+    /// The store has no entry at this position.
     #[error("there is no entry at position {position}; the store has {entries}. Read it again before editing")]
     NoSuchEntry {
-        /// The position asked for.
+        /// The position in the edit.
         position: usize,
-        /// How many entries there are.
+        /// How many entries the store has.
         entries: usize,
     },
-    /// A new certificate that would make a JVM refuse the whole store.
+    /// A JVM would refuse the whole store because of this new certificate.
     #[error(
         "the certificate for `{}` would make a JVM refuse the whole store: {cause}; have it issued anew",
         visible(alias)
     )]
     JvmWouldRefuse {
-        /// The alias it was meant for (or its fingerprint, where the format has no aliases).
+        /// The alias of the new entry; its fingerprint, where the format has no aliases.
         alias: String,
         /// Why a JVM refuses it.
         cause: JvmRefusal,
     },
-    /// A new certificate of which nobody can tell whether a JVM loads it.
+    /// It is not known whether a JVM loads this new certificate.
     #[error(
         "the certificate for `{}` is not written, because it cannot be told whether a JVM loads it: {cause}; have it issued anew",
         visible(alias)
     )]
     JvmCannotTell {
-        /// The alias it was meant for.
+        /// The alias of the new entry; its fingerprint, where the format has no aliases.
         alias: String,
-        /// What cannot be judged.
+        /// The part of the certificate that cannot be judged.
         cause: JvmDoubt,
     },
-    /// An entry that stays makes a JVM refuse the whole store; only its removal may be written.
+    /// A JVM refuses the whole store because of an entry that would stay. Only an edit that removes this entry, or
+    /// replaces its key, is written.
     #[error("entry `{}` makes a JVM refuse the whole store: {why}; remove it first", visible(alias))]
     Unloadable {
-        /// The entry's alias.
+        /// The alias of the entry.
         alias: String,
-        /// Why a JVM refuses it.
+        /// Why a JVM refuses the store.
         why: String,
     },
-    /// A private key without a certificate chain.
+    /// The new private key has no certificate chain.
     #[error("the private key for `{}` has no certificate; give its chain, leaf first", visible(alias))]
     EmptyChain {
-        /// The alias it was meant for.
+        /// The alias of the new entry.
         alias: String,
     },
-    /// The chain's first certificate is not for this key.
+    /// The first certificate of the chain belongs to another key.
     #[error(
         "the first certificate of the chain for `{}` belongs to another key; give the chain of this key, leaf first",
         visible(alias)
     )]
     KeyMismatch {
-        /// The alias it was meant for.
+        /// The alias of the new entry.
         alias: String,
     },
-    /// The new key is no PKCS#8 private key.
+    /// The new key is not a PKCS#8 private key.
     #[error(
         "the new key for `{}` is no PKCS#8 private key: {why}; give an unencrypted PKCS#8 document",
         visible(alias)
     )]
     BadKey {
-        /// The alias it was meant for.
+        /// The alias of the new entry.
         alias: String,
-        /// What is wrong with it.
+        /// Why the key is refused.
         why: String,
     },
-    /// A key disposition on an entry that is no private key.
+    /// The edit replaces the key of an entry that holds no private key.
     #[error("entry `{}` holds no private key, so there is none to replace", visible(alias))]
     NotAKey {
-        /// The entry's alias.
+        /// The alias of the entry.
         alias: String,
     },
-    /// JCEKS keys and PKCS#12 files take printable ASCII passwords only (the JDK says "Password is not ASCII").
+    /// JCEKS keys and PKCS#12 files accept printable ASCII passwords only (the JDK says "Password is not ASCII").
     #[error(
         "nothing in a {} store can be protected by this password: the JDK accepts printable ASCII only; choose such a password for \
          the store",
         .format.as_str()
     )]
     PasswordNotAscii {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
-    /// Parts of the store are encrypted and were not opened, so nobody knows what an edit would do to them.
+    /// Parts of the store are encrypted and were not opened, so the effect of an edit on them is not known.
     #[error("the {} store was read without its password and has encrypted parts; open it with the password to edit it", .format.as_str())]
     NotOpened {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
     /// The format is written under a password and none was given.
     #[error("a {} store is written under its password, and none was given", .format.as_str())]
     PasswordNeeded {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
-    /// The password given is not the one the store's digest was made with.
+    /// The store's digest was not made with the given password.
     #[error(
         "the password is not this store's (or the store was tampered with); nothing may be written under another one"
     )]
@@ -234,35 +237,35 @@ pub enum EditError {
     /// The format holds certificates only.
     #[error("a {} store holds no private keys; use JKS or JCEKS", .format.as_str())]
     CannotHoldKeys {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
     /// The format has no aliases, so there is nothing to rename.
     #[error("a {} store has no aliases, so there is nothing to rename", .format.as_str())]
     NoAliases {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
-    /// The format is read here and never written.
+    /// The format is only read, never written.
     #[error("a {} store is only read here, never written; put its certificates into a PEM bundle and use that", .format.as_str())]
     ReadOnly {
-        /// The format.
+        /// The format of the store.
         format: Format,
     },
-    /// A sealed key of one format cannot be carried into another.
+    /// A sealed key of one format cannot be copied into a store of another format.
     #[error("a key sealed in a {} store cannot be carried into a {} store; open it and give it in the clear", .from.as_str(), .to.as_str())]
     SealedElsewhere {
-        /// Where it was sealed.
+        /// The format in which the key was sealed.
         from: Format,
-        /// Where it should go.
+        /// The format of the store that is edited.
         to: Format,
     },
     /// The result cannot be written in this format.
     #[error("the result cannot be written as {}: {why}", .format.as_str())]
     NotRepresentable {
-        /// The format.
+        /// The format of the store.
         format: Format,
-        /// Why not, and what to do.
+        /// Why the format cannot hold the result, and what to do.
         why: String,
     },
 }

@@ -1,4 +1,5 @@
-//! SHA-256 over the DER: how a certificate is named everywhere in trustmason.
+//! The fingerprint that names a certificate everywhere in trustmason. It takes the DER or hex digits, gives a
+//! [`Fingerprint`], and never checks that the bytes are a certificate.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,25 +8,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, FingerprintError};
 
-/// SHA-256 over a certificate's DER encoding. In JSON and YAML it is its text, also as the key of a map.
+/// SHA-256 over the DER encoding of a certificate. In JSON and YAML it is written as its text, also as the key of a
+/// map.
+///
+/// ```
+/// use trustmason_keystore::{Certificate, Fingerprint};
+/// # const ROOT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/keystore/der/one/store"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// // Compares a certificate with the fingerprint that its owner printed with `keytool` or `openssl`.
+/// let printed = "9A:98:F9:A8:8C:18:67:DF:13:7A:16:E7:00:4A:11:DE:D8:1E:D3:E3:9B:9B:2F:6F:C8:DC:67:BD:02:15:B7:59";
+/// let expected: Fingerprint = printed.parse()?;
+/// assert_eq!(Certificate::parse(ROOT)?.fingerprint(), expected);
+/// assert_eq!(expected.short(), "9a98f9a8");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(Digest);
 
 impl Fingerprint {
-    /// The fingerprint of these bytes.
+    /// Computes the fingerprint of these bytes, which should be a certificate in DER.
     #[must_use]
     pub fn of(der: &[u8]) -> Self {
         Self(Digest::of(der))
     }
 
-    /// The 32 bytes.
+    /// The 32 bytes of the fingerprint.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 
-    /// The first eight hex digits, as aliases of authorities carry them.
+    /// The first eight hex digits, as the aliases of certificate authorities contain them.
     #[must_use]
     pub fn short(&self) -> String {
         self.0.short()
@@ -53,7 +69,8 @@ impl fmt::Debug for Fingerprint {
 impl FromStr for Fingerprint {
     type Err = FingerprintError;
 
-    /// Reads 64 hex digits in any case; colons and blanks between them are ignored, as `openssl` and `keytool` print them.
+    /// Reads 64 hex digits in upper or lower case. Colons and blanks between them are ignored, because `openssl` and
+    /// `keytool` print colons.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.parse().map(Self)
     }

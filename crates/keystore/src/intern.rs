@@ -1,4 +1,5 @@
-//! What a run works out once, however many stores ask for it: certificates by fingerprint, and whether protected keys open.
+//! Work that a run does once, however many stores need its result: parsing a certificate, and trying to open a
+//! protected key. The module takes DER bytes and gives certificates by fingerprint. It never forgets a result.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,40 +8,40 @@ use crate::certificate::{Certificate, CertificateError};
 use crate::fingerprint::Fingerprint;
 use crate::tried::Tried;
 
-/// Enough shards that threads reading different stores seldom meet.
+/// The number of shards: enough that threads which read different stores seldom wait for each other.
 const SHARDS: usize = 32;
 
-/// Every certificate of a run, by fingerprint, and every protected key that the run has tried to open. Shareable between threads;
-/// never iterated, so nothing depends on its order.
+/// All certificates of a run, by fingerprint, and all protected keys that the run has tried to open. Threads may share
+/// it. Nothing iterates over it, so nothing depends on its order.
 pub struct Interner {
     shards: [Mutex<HashMap<Fingerprint, CertificateSlot>>; SHARDS],
     tried: Tried,
 }
 
 impl Interner {
-    /// An empty one.
+    /// An interner without certificates.
     #[must_use]
     pub fn new() -> Self {
         Self { shards: std::array::from_fn(|_| Mutex::default()), tried: Tried::default() }
     }
 
-    /// The protected keys that were tried.
+    /// The protected keys that the run has tried to open.
     pub(crate) fn tried(&self) -> &Tried {
         &self.tried
     }
 
-    /// The certificate with this encoding: known already, or parsed now.
+    /// Gives the certificate with this encoding, and parses the encoding only if it is new.
     pub fn intern(&self, der: &[u8]) -> CertificateSlot {
         let fingerprint = Fingerprint::of(der);
         let shard = fingerprint.as_bytes().first().map_or(0, |byte| usize::from(*byte) % SHARDS);
         let Some(shard) = self.shards.get(shard) else {
             return CertificateSlot::parse(der, fingerprint);
         };
-        // A poisoned shard still holds whole slots: they are inserted in one step.
+        // A poisoned shard still holds complete slots, because each slot is inserted in one step.
         if let Some(slot) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint) {
             return slot.clone();
         }
-        // Parsed outside the lock; if two threads race, the first to come back wins and the other's work is dropped.
+        // The parsing happens outside the lock. If two threads race, the first result is kept and the other is dropped.
         let slot = CertificateSlot::parse(der, fingerprint);
         shard.lock().unwrap_or_else(PoisonError::into_inner).entry(fingerprint).or_insert(slot).clone()
     }
@@ -58,12 +59,12 @@ impl std::fmt::Debug for Interner {
     }
 }
 
-/// A certificate in a store: parsed, or kept as the bytes it is.
+/// A certificate in a store: parsed, or kept as bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateSlot {
-    /// It parsed.
+    /// The bytes parsed.
     Parsed(Arc<Certificate>),
-    /// It did not; its bytes stay as they are.
+    /// The bytes did not parse; they are kept unchanged.
     Unparsed(Arc<UnparsedCertificate>),
 }
 
@@ -79,7 +80,7 @@ impl CertificateSlot {
         Self::Unparsed(Arc::new(UnparsedCertificate { der: der.into(), fingerprint, reason }))
     }
 
-    /// SHA-256 over the bytes, parsed or not.
+    /// SHA-256 over the bytes, whether they parsed or not.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         match self {
@@ -88,7 +89,7 @@ impl CertificateSlot {
         }
     }
 
-    /// The certificate, if it parsed.
+    /// The certificate, if the bytes parsed.
     #[must_use]
     pub fn certificate(&self) -> Option<&Arc<Certificate>> {
         match self {
@@ -97,7 +98,7 @@ impl CertificateSlot {
         }
     }
 
-    /// The bytes, parsed or not.
+    /// The bytes, whether they parsed or not.
     #[must_use]
     pub fn der(&self) -> &[u8] {
         match self {
@@ -107,7 +108,7 @@ impl CertificateSlot {
     }
 }
 
-/// Bytes in the place of a certificate that are none (or none that may be trusted as they are).
+/// Bytes in the place of a certificate that are no certificate, or none that may be trusted as it is encoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnparsedCertificate {
     der: Box<[u8]>,
@@ -128,7 +129,7 @@ impl UnparsedCertificate {
         self.fingerprint
     }
 
-    /// Why they did not parse.
+    /// Why the bytes did not parse.
     #[must_use]
     pub fn reason(&self) -> &CertificateError {
         &self.reason

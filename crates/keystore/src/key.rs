@@ -1,4 +1,5 @@
-//! Private keys: what an opened one is, and whether it belongs to a certificate.
+//! Private keys in the clear: which algorithm and size a key has, and whether it belongs to a certificate. The module
+//! takes PKCS#8, PKCS#1 or SEC 1 bytes and gives PKCS#8. It never decrypts a key; the module of each format does.
 
 use std::fmt;
 
@@ -17,23 +18,23 @@ use crate::format::Format;
 /// Whether a private key belongs to the first certificate of its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMatch {
-    /// Its public half is the certificate's.
+    /// The public half of the key is the one in the certificate.
     Yes,
-    /// Its public half is another one.
+    /// The public half of the key is not the one in the certificate.
     No,
-    /// There is no certificate, or the public half of this kind of key is not derived here.
+    /// There is no certificate, or this crate does not derive the public half of this kind of key.
     CannotTell,
 }
 
-/// A private key in the clear. The bytes are wiped when it is dropped.
+/// A private key in the clear. Its bytes are wiped when it is dropped.
 pub struct OpenedKey {
-    /// Its algorithm.
+    /// The algorithm of the key.
     pub algorithm: KeyAlgorithm,
-    /// Its size in bits; 0 where it cannot be told.
+    /// The size of the key in bits; 0 where it is not known.
     pub bits: u32,
-    /// Whether it belongs to the first certificate of its chain.
+    /// Whether the key belongs to the first certificate of its chain.
     pub matches_certificate: KeyMatch,
-    /// The key, PKCS#8 (RFC 5208, RFC 5958).
+    /// The key in PKCS#8 (RFC 5208, RFC 5958).
     pub pkcs8: Zeroizing<Vec<u8>>,
 }
 
@@ -43,7 +44,7 @@ impl fmt::Debug for OpenedKey {
     }
 }
 
-/// A protected key as it stands in a store, to be carried to another store of the same format and password.
+/// A protected key as a store holds it, to be copied into another store of the same format and password.
 #[derive(Clone)]
 pub struct SealedKey {
     pub(crate) format: Format,
@@ -51,7 +52,7 @@ pub struct SealedKey {
 }
 
 impl SealedKey {
-    /// The format it was sealed in.
+    /// The format in which the key was sealed.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
@@ -94,17 +95,17 @@ fn rsa_numbers<'a>(key: &Tlv<'a>) -> Result<(Tlv<'a>, Tlv<'a>), DerError> {
     Ok((numbers.expect(der::INTEGER)?, numbers.expect(der::INTEGER)?))
 }
 
-/// A key that stood in the clear.
+/// A key that was in the clear.
 pub(crate) struct Clear {
     /// The key as PKCS#8.
     pub(crate) pkcs8: Zeroizing<Vec<u8>>,
-    /// What kind of key it is.
+    /// The algorithm of the key.
     pub(crate) algorithm: KeyAlgorithm,
-    /// Whether it stood there as PKCS#8, and not in an older form.
+    /// Whether the key was in PKCS#8 already, and not in an older form.
     pub(crate) was_pkcs8: bool,
 }
 
-/// A key in the clear, whichever of the three forms it has; `None` where it is no key.
+/// Reads a key in the clear, in any of the three forms (PKCS#8, SEC 1, PKCS#1); `None` if the bytes are no key.
 pub(crate) fn in_the_clear(der: Zeroizing<Vec<u8>>) -> Option<Clear> {
     let algorithm = |der: &[u8]| Some(pkcs8(der).ok()?.info.algorithm);
     if let Some(algorithm) = algorithm(&der) {
@@ -114,14 +115,15 @@ pub(crate) fn in_the_clear(der: Zeroizing<Vec<u8>>) -> Option<Clear> {
     algorithm(&pkcs8).map(|algorithm| Clear { pkcs8, algorithm, was_pkcs8: false })
 }
 
-/// An RSAPrivateKey (RFC 8017 A.1.2), as `BEGIN RSA PRIVATE KEY` has it, in a PrivateKeyInfo.
+/// Wraps an RSAPrivateKey (RFC 8017 A.1.2), as `BEGIN RSA PRIVATE KEY` has it, in a PrivateKeyInfo.
 fn from_pkcs1(numbers: &[u8]) -> Zeroizing<Vec<u8>> {
     // rsaEncryption (1.2.840.113549.1.1.1) with NULL.
     let algorithm = [0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     wrapped(&algorithm, numbers)
 }
 
-/// An ECPrivateKey (RFC 5915 §3), as `BEGIN EC PRIVATE KEY` has it, in a PrivateKeyInfo; `None` where it names no curve.
+/// Wraps an ECPrivateKey (RFC 5915 §3), as `BEGIN EC PRIVATE KEY` has it, in a PrivateKeyInfo; `None` if the key names
+/// no curve.
 fn from_sec1(key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut fields = Der::new(key).expect(der::SEQUENCE).ok()?.inner();
     fields.expect(der::INTEGER).ok()?;
@@ -138,13 +140,13 @@ fn wrapped(algorithm: &[u8], key: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(der::encode(der::SEQUENCE, &body))
 }
 
-/// The RSAPrivateKey of a PrivateKeyInfo; `None` where it holds another kind of key.
+/// The RSAPrivateKey in a PrivateKeyInfo; `None` if the PrivateKeyInfo holds another kind of key.
 pub(crate) fn to_pkcs1(plain: &[u8]) -> Option<&[u8]> {
     let parts = pkcs8(plain).ok()?;
     (parts.info.algorithm == KeyAlgorithm::Rsa).then_some(parts.key.body)
 }
 
-/// Whether bytes are a PKCS#8 private key.
+/// Whether the bytes are a PKCS#8 private key.
 pub(crate) fn is_pkcs8(bytes: &[u8]) -> bool {
     pkcs8(bytes).is_ok()
 }
@@ -161,7 +163,7 @@ pub(crate) fn opened(plain: Zeroizing<Vec<u8>>, leaf: Option<&Certificate>) -> R
     Ok(OpenedKey { algorithm, bits, matches_certificate, pkcs8: plain })
 }
 
-/// Whether a new key belongs to the leaf of its chain; an error is what is wrong with the key.
+/// Whether a new key belongs to the leaf of its chain. The error says what is wrong with the key.
 pub(crate) fn fits(plain: &[u8], leaf: &Certificate) -> Result<KeyMatch, String> {
     let parts = pkcs8(plain).map_err(|error| format!("{} at byte {}", error.fault.what(), error.at))?;
     Ok(compare(&parts, plain, leaf))
@@ -197,7 +199,8 @@ fn compare(parts: &Pkcs8<'_>, plain: &[u8], leaf: &Certificate) -> KeyMatch {
     }
 }
 
-/// The public half of an elliptic curve key, as subjectPublicKey holds it; `None` where it is not derived here.
+/// The public half of an elliptic curve key, in the form of subjectPublicKey; `None` where this crate does not derive
+/// it.
 #[cfg(not(fuzzing))]
 fn public_half(info: &KeyInfo, plain: &[u8]) -> Option<Vec<u8>> {
     if info.algorithm == KeyAlgorithm::Ed25519 {
@@ -213,7 +216,7 @@ fn public_half(info: &KeyInfo, plain: &[u8]) -> Option<Vec<u8>> {
     Some(EcdsaKeyPair::from_pkcs8(algorithm, plain).ok()?.public_key().as_ref().to_vec())
 }
 
-/// A build for fuzzing leaves the cryptography of another project out: see `certificate::verify`.
+/// A build for fuzzing leaves out cryptography of other projects: see `certificate::verify`.
 #[cfg(fuzzing)]
 fn public_half(_: &KeyInfo, _: &[u8]) -> Option<Vec<u8>> {
     None

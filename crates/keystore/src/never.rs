@@ -1,4 +1,5 @@
-//! A source of random bytes for tests of what draws none.
+//! A source of random bytes for tests of code that must not draw any. It takes nothing, never gives a byte, and panics
+//! when asked for one.
 
 #![allow(clippy::panic, reason = "tests")]
 
@@ -6,7 +7,7 @@ use std::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// It gives no byte: to ask it for one fails the test.
+/// A source of random bytes that gives no byte: a test fails when the tested code asks for one.
 pub(crate) struct Never;
 
 impl TryRng for Never {

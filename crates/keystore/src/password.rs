@@ -1,36 +1,56 @@
-//! A password on its way from the caller to a digest: wiped when dropped, never shown.
+//! A password on its way from the caller to a digest. It takes the text, gives it to the few functions that need it,
+//! and never shows it; the text is wiped when the value is dropped.
 
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A store or key password.
+/// The password of a store or of a key.
 ///
-/// It has no `Display` and no equality, and its `Debug` is elided, so it cannot reach a log, an error or a plan by accident.
+/// The type has no `Display` and no equality, and its `Debug` shows no text, so a password cannot reach a log, an error
+/// or a plan by accident.
+///
+/// ```
+/// use trustmason_keystore::{Credential, Interner, Password, Store};
+/// # const JKS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/keystore/jks/mixed/store"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// let password = Password::new("changeit");
+/// assert_eq!(format!("{password:?}"), "Password(…)");
+///
+/// let store = Store::open(JKS.to_vec(), Credential::Password(&password), &Interner::new())?;
+/// assert!(store.verified(), "the password matches the digest of the file");
+///
+/// let wrong = Password::new("guess");
+/// assert!(Store::open(JKS.to_vec(), Credential::Password(&wrong), &Interner::new()).is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Takes the text over; it is wiped when the value is dropped.
+    /// Takes ownership of the text. The text is wiped when the value is dropped.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for the few callers that must hand it on. Never log it.
+    /// The text of the password, for the few callers that must pass it on. Never log it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether JCEKS (and a JDK's PKCS#12) can use it for a key: the JDK's `PBEKey` takes U+0020..=U+007E only.
+    /// Whether a JCEKS store (or a PKCS#12 file of a JDK) can use the password for a key: the JDK's `PBEKey` accepts
+    /// only U+0020..=U+007E.
     #[must_use]
     pub fn is_printable_ascii(&self) -> bool {
         self.0.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
     }
 
-    /// The UTF-16 code units, high byte first, as the JDK's JKS and JCEKS providers digest them.
+    /// The UTF-16 code units of the password, high byte first, as the JDK's JKS and JCEKS providers digest them.
     pub(crate) fn utf16_be(&self) -> Zeroizing<Vec<u8>> {
-        // Sized once: a growing vector would leave unwiped copies of the password behind.
+        // The vector is sized once: a growing vector would leave unwiped copies of the password in memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(self.0.len().saturating_mul(2)));
         for mut unit in self.0.encode_utf16() {
             bytes.extend_from_slice(&unit.to_be_bytes());
@@ -40,8 +60,8 @@ impl Password {
     }
 }
 
-/// How many rounds of a key derivation are run of those a file asks for: all of them. Only in a build for fuzzing a few stand
-/// for many, because the thousandth round finds no defect and takes the time of a thousand inputs.
+/// How many rounds of a key derivation are run, given the number that a file asks for: all of them. Only a build for
+/// fuzzing runs at most 64, because the thousandth round finds no defect and takes the time of a thousand inputs.
 pub(crate) fn rounds_run(asked: u64) -> u64 {
     #[cfg(test)]
     ROUNDS.set(ROUNDS.get().saturating_add(asked));
@@ -56,7 +76,7 @@ impl fmt::Debug for Password {
 
 #[cfg(test)]
 thread_local! {
-    /// How many rounds this thread has run: a test of what is refused before any work counts the work.
+    /// How many rounds this thread has run. A test reads it to show that a refusal came before any work.
     pub(crate) static ROUNDS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 

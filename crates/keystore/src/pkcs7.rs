@@ -1,10 +1,12 @@
-//! PKCS#7 and CMS messages that bundle certificates (`.p7b`, `.p7c`, `.spc`). The store made of them is `pem::bundle`.
+//! PKCS#7 and CMS messages that bundle certificates (`.p7b`, `.p7c`, `.spc`). The module takes the bytes of a message
+//! and gives its certificates with their places; `pem::bundle` makes a store of them. It never verifies a signature.
 //!
-//! A bundle is a ContentInfo of type signedData (RFC 5652 §3 and §5.1; RFC 2315 §7 and §9.1) in DER, in BER, or in either
-//! under PEM lines. Its certificates are trusted because they are here, in the order of the file; revocation
-//! lists and attribute certificates are kept as opaque entries. Signatures of signers are not verified: a bundle is trusted
-//! for where it was found, as every other store is. One certificate that does not parse makes the bundle unreadable, as it
-//! does for a JVM. Every other content type is refused by its name.
+//! A bundle is a ContentInfo of type signedData (RFC 5652 §3 and §5.1; RFC 2315 §7 and §9.1) in DER, in BER, or in
+//! either of them under PEM lines. Its certificates are trusted because the bundle holds them, in the order of the
+//! file. Revocation lists and attribute certificates are kept as opaque entries. A bundle is trusted because of where
+//! it was found, as every other store is; for this reason the signatures of its signers are not verified. One
+//! certificate that does not parse makes the bundle unreadable, as it does for a JVM. A message of any other content
+//! type is refused, and the error names that type.
 
 use std::ops::Range;
 
@@ -19,24 +21,24 @@ use crate::remark::Remark;
 
 /// `[1] IMPLICIT`: the revocation lists of a SignedData.
 const CONTEXT_1: u8 = 0xa1;
-/// 1.2.840.113549.1.7, under which PKCS#7 numbers its content types (RFC 2315 §14).
+/// 1.2.840.113549.1.7: the prefix of the content types of PKCS#7 (RFC 2315 §14).
 const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7];
-/// 1.2.840.113549.1.9.16.1, under which S/MIME numbers those that CMS added (RFC 5652, RFC 3274, RFC 5083).
+/// 1.2.840.113549.1.9.16.1: the prefix of the content types that CMS added (RFC 5652, RFC 3274, RFC 5083).
 const SMIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1];
 const AGAIN: &str = "export the bundle again (PKCS#7, .p7b), or fetch it anew";
-/// What to ask for in place of a message of another type.
+/// The hint for a message of another type.
 pub(crate) const ASK: &str = "ask for the certificates as a bundle (.p7b) or as Base-64 (.cer)";
 
-/// What a ContentInfo holds.
+/// The content type of a ContentInfo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContentType {
-    /// signedData, as which certificates are bundled.
+    /// signedData: the type that bundles certificates.
     SignedData,
-    /// Another type; the text says which.
+    /// Another type; the text names it.
     Other(&'static str),
 }
 
-/// What a ContentInfo of this type holds, if the type is known.
+/// The content type with these bytes as its object identifier, if it is known.
 pub(crate) fn content(kind: &[u8]) -> Option<ContentType> {
     let what = if let Some(number) = kind.strip_prefix(PKCS7) {
         match number {
@@ -59,7 +61,7 @@ pub(crate) fn content(kind: &[u8]) -> Option<ContentType> {
     Some(ContentType::Other(what))
 }
 
-/// Whether the bytes begin like a ContentInfo of a known type, as far as headers tell: the rest may be missing.
+/// Whether the bytes begin like a ContentInfo of a known type. Only the headers are read: the rest may be missing.
 pub(crate) fn begins(bytes: &[u8]) -> bool {
     let inner = match bytes {
         [der::SEQUENCE, 0..=0x80, inner @ ..] => inner,
@@ -72,34 +74,35 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
     }
 }
 
-/// What a bundle holds.
+/// The content of a bundle.
 pub(crate) struct Bundle {
     members: Vec<Member>,
-    /// How many signers its message has; a mere bundle has none.
+    /// How many signers the message has; a plain bundle has none.
     signers: usize,
     /// Whether the message has content of its own.
     content: bool,
-    /// How many bytes follow its end.
+    /// How many bytes follow the end of the message.
     excess: usize,
 }
 
 /// One element of `certificates` or `crls`.
 struct Member {
     kind: EntryKind,
-    /// Where it stands in the encoding.
+    /// The place of the element in the encoding.
     whole: Range<usize>,
-    /// Why its certificate is kept as bytes.
+    /// Why the certificate is kept as bytes, if it is.
     unread: Option<String>,
 }
 
 impl Bundle {
-    /// How many certificates it holds.
+    /// How many certificates the bundle holds.
     pub(crate) fn certificates(&self) -> usize {
         self.members.iter().filter(|member| matches!(member.kind, EntryKind::Trusted(_))).count()
     }
 
-    /// Makes entries and remarks of it. Under PEM lines all entries stand in the same `block`. In a folder `file` is the name
-    /// of the file; `place` says where an entry is whose bytes are these.
+    /// Adds the members of the bundle to the entries, with their remarks. Under PEM lines all entries have the same
+    /// place, `block`. In a folder `file` is the name of the file. `place` turns a range of bytes into the format's
+    /// place.
     pub(crate) fn take_in<P>(
         self,
         entries: &mut Entries<P>,
@@ -163,7 +166,7 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Bundle, Read
     Ok(Bundle { members, signers, content: parts.content, excess: bytes.len().saturating_sub(file.position()) })
 }
 
-/// The fields of a SignedData that matter here (RFC 5652 §5.1).
+/// The fields of a SignedData that the reader uses (RFC 5652 §5.1).
 struct Parts<'a> {
     content: bool,
     certificates: Option<Tlv<'a>>,
@@ -204,7 +207,7 @@ fn range(element: &Tlv<'_>) -> Range<usize> {
     element.at..element.at + element.raw.len()
 }
 
-/// One of the CertificateChoices (RFC 5652 §10.2.2).
+/// Reads one of the CertificateChoices (RFC 5652 §10.2.2).
 fn certificate(element: &Tlv<'_>, number: usize, certificates: &Interner) -> Result<Member, ReadError> {
     let opaque =
         |what: &str| Ok(Member { kind: EntryKind::Opaque(what.to_owned()), whole: range(element), unread: None });

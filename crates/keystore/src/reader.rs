@@ -1,17 +1,18 @@
-//! A cursor that never reads past the end: every length taken from a file is bounded by the bytes left.
+//! A cursor over the bytes of a file. It gives numbers and slices with their position, and never reads past the end:
+//! each length that the file declares is checked against the bytes that are left.
 
-/// The bytes ran out; the offset says where.
+/// The bytes ended before the read did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short {
-    /// Where the read began.
+    /// The offset where the read began.
     pub(crate) at: usize,
-    /// How many bytes it wanted.
+    /// How many bytes the read needed.
     pub(crate) wanted: u64,
-    /// How many there were.
+    /// How many bytes were left.
     pub(crate) left: usize,
 }
 
-/// Big-endian reads (where not said otherwise) with a position.
+/// A cursor with a position. Numbers are read in big-endian order where the method does not say otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -23,7 +24,7 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Starts inside `bytes`; offsets stay those of the whole.
+    /// Starts at this offset of `bytes`; offsets still count from the start of `bytes`.
     pub(crate) fn at(bytes: &'a [u8], at: usize) -> Self {
         Self { bytes, at: at.min(bytes.len()) }
     }
@@ -61,7 +62,7 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// Little-endian, as Windows writes.
+    /// A number in little-endian order, as Windows writes it.
     pub(crate) fn u32_le(&mut self) -> Result<u32, Short> {
         self.array().map(u32::from_le_bytes)
     }

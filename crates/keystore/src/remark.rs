@@ -1,4 +1,6 @@
-//! What a reader should know of a store that opened all the same.
+//! Remarks: what a reader should know about a store that opened nevertheless. A remark takes its facts from the reader
+//! of a format and gives a text for people. The module only describes: `edit` decides whether an edit is refused
+//! because of a remark.
 
 use std::fmt;
 
@@ -7,215 +9,221 @@ use crate::entry::EntryId;
 use crate::intern::CertificateSlot;
 use crate::text::visible;
 
-/// Something odd about a store, said once per place.
+/// Something odd about a store. Each odd place has one remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    /// Opened without a password: the structure was read, the digest was not checked.
+    /// The store was opened without a password: the structure was read, the digest was not checked.
     Unverified,
-    /// Part of the store is encrypted and was not opened: what is in it is not shown.
+    /// A part of the store is encrypted and was not opened, so its content is not shown.
     ClosedPart {
-        /// The entry that stands for it.
+        /// The entry that stands for the encrypted part.
         entry: EntryId,
     },
-    /// Nothing protects the content: no digest, no MAC.
+    /// No digest and no MAC protects the content.
     NoMac,
-    /// Something for which JDK 17 does not open the store, or this entry, though it is read here.
+    /// JDK 17 does not open the store, or this entry, although this crate reads it.
     JvmCannotOpen {
-        /// The entry, if it is about one only.
+        /// The entry, if only one entry is the reason.
         entry: Option<EntryId>,
-        /// The reason for which a JVM does not open it.
+        /// Why a JVM does not open it.
         why: String,
     },
     /// A private key that no JVM shows.
     HiddenKey {
-        /// The entry.
+        /// The entry of the key.
         entry: EntryId,
-        /// Its name in the file, if it has one.
+        /// The name of the entry in the file; empty if it has none.
         alias: String,
-        /// The reason for which a JVM does not show the key.
+        /// Why a JVM does not show the key.
         why: &'static str,
     },
-    /// A certificate without Oracle's trusted key usage attribute that belongs to no key: no JVM shows it.
+    /// A certificate that belongs to no key and has no trusted key usage attribute (Oracle): no JVM shows it.
     UntrustedBag {
-        /// The entry.
+        /// The entry of the certificate.
         entry: EntryId,
-        /// Its name in the file, if it has one.
+        /// The name of the entry in the file, if it has one.
         alias: Option<String>,
     },
-    /// Bytes after the end of the store (its digest, its outermost element). A JVM ignores them; a write keeps them.
+    /// Bytes after the end of the store (after its digest or its outermost element). A JVM ignores them; an edit keeps
+    /// them.
     TrailingBytes {
-        /// How many.
+        /// How many bytes follow.
         count: u64,
     },
-    /// Two entries with exactly the same alias: a JVM sees the later one only.
+    /// Two entries have exactly the same alias. A JVM sees only the later entry.
     DuplicateAlias {
         /// The later entry.
         entry: EntryId,
-        /// The earlier one, which a JVM does not see.
+        /// The earlier entry, which a JVM does not see.
         earlier: EntryId,
-        /// The alias.
+        /// The alias of both entries.
         alias: String,
     },
-    /// Two entries whose aliases differ in case only.
+    /// The aliases of two entries differ in case only.
     CaseTwins {
         /// The later entry.
         entry: EntryId,
-        /// The earlier one.
+        /// The earlier entry.
         earlier: EntryId,
-        /// The later entry's alias.
+        /// The alias of the later entry.
         alias: String,
     },
-    /// An alias that is not in lower case: a JVM folds what it looks up, so it never finds this entry by name.
+    /// The alias is not in lower case. A JVM folds an alias before a lookup, so it never finds this entry by name.
     UpperCaseAlias {
         /// The entry.
         entry: EntryId,
-        /// Its alias.
+        /// The alias as stored.
         alias: String,
     },
-    /// An alias with half a surrogate pair, which no text can show exactly.
+    /// The alias holds half a surrogate pair, so no text can show it exactly.
     AliasNotText {
         /// The entry.
         entry: EntryId,
-        /// The alias, the broken part replaced.
+        /// The alias, with a replacement for the broken part.
         alias: String,
     },
-    /// A certificate in this entry makes a JVM refuse the whole store.
+    /// A JVM refuses the whole store because of a certificate in this entry.
     JvmUnloadable {
         /// The entry.
         entry: EntryId,
-        /// Its alias.
+        /// The alias of the entry.
         alias: String,
-        /// The reason for which a JVM refuses the certificate.
+        /// Why a JVM refuses the certificate.
         why: String,
     },
-    /// A certificate in this entry of which nobody can tell whether a JVM loads it, and with it the whole store.
+    /// It is not known whether a JVM loads a certificate in this entry, and with it the whole store.
     JvmCannotTell {
         /// The entry.
         entry: EntryId,
-        /// Its alias.
+        /// The alias of the entry.
         alias: String,
-        /// What cannot be judged.
+        /// The part of the certificate that cannot be judged.
         why: String,
     },
-    /// An entry whose certificate type no JVM knows; the whole store does not load.
+    /// No JVM knows the certificate type of this entry, so the whole store does not load.
     UnknownCertificateType {
         /// The entry.
         entry: EntryId,
-        /// Its alias.
+        /// The alias of the entry.
         alias: String,
-        /// The type, as written.
+        /// The type, as the file writes it.
         name: String,
     },
-    /// A certificate that a JVM loads and this crate does not vouch for (BER, a tail, a broken extension); it stays bytes.
+    /// A JVM loads this certificate, but this crate does not parse it (BER, bytes after its end, a broken extension).
+    /// It is kept as bytes.
     UnreadCertificate {
         /// The entry.
         entry: EntryId,
-        /// Its alias, where the format has one.
+        /// The alias of the entry, where the format has one.
         alias: Option<String>,
-        /// The reason for which the certificate is not vouched for.
+        /// Why this crate does not parse the certificate.
         why: String,
     },
-    /// A private key in a place for trust.
+    /// A private key in a store for trusted certificates.
     PrivateKeyInTrust {
         /// The entry.
         entry: EntryId,
-        /// The line of its BEGIN.
+        /// The line of the key's BEGIN.
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
     },
-    /// A PEM block that does not hold what it says.
+    /// A PEM block whose content does not match its label.
     BadBlock {
         /// The entry.
         entry: EntryId,
-        /// The line of its BEGIN.
+        /// The line of the block's BEGIN.
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
-        /// What is wrong.
+        /// Why the block is unreadable.
         why: String,
     },
-    /// A TRUSTED CERTIFICATE block: OpenSSL's extra data restricts what it is trusted for, and nobody else sees that.
+    /// A TRUSTED CERTIFICATE block: extra data of OpenSSL limits what the certificate is trusted for, and only OpenSSL
+    /// reads these data.
     LimitedTrust {
         /// The entry.
         entry: EntryId,
-        /// The line of its BEGIN.
+        /// The line of the block's BEGIN.
         line: u64,
     },
-    /// A PEM form that `keytool` refuses though it is read here.
+    /// A form of PEM that `keytool` refuses, although this crate reads it.
     LoosePem {
-        /// The line.
+        /// The line of the odd form.
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
-        /// What is loose.
+        /// The form that `keytool` refuses.
         what: &'static str,
     },
-    /// A PKCS#7 block beside certificate blocks. No reader of PEM bundles finds its certificates there.
+    /// A PKCS#7 block beside certificate blocks. No reader of PEM bundles finds the certificates in the PKCS#7 block.
     BundleAmongCertificates {
         /// The entry.
         entry: EntryId,
-        /// The line of its BEGIN.
+        /// The line of the block's BEGIN.
         line: u64,
         /// The file, in a folder of files.
         file: Option<String>,
     },
-    /// A PKCS#7 file that is a signed message, not a mere bundle. Nobody verified its signatures.
+    /// A PKCS#7 file that is a signed message, not a plain bundle. Its signatures were not verified.
     SignedMessage {
-        /// How many signed it.
+        /// How many signers the message has.
         signers: usize,
-        /// Whether what they signed is in it.
+        /// Whether the message contains the signed content.
         content: bool,
         /// The file, in a folder of files.
         file: Option<String>,
     },
-    /// Properties of a Windows store limit what the certificate is trusted for. Windows obeys them, nobody else sees them.
+    /// Properties of a Windows store limit what the certificate is trusted for. Only Windows applies these properties.
     RestrictedTrust {
         /// The entry.
         entry: EntryId,
         /// The limits, in words.
         how: String,
     },
-    /// What Windows finds the certificate by is not the SHA-1 of the certificate.
+    /// A stored SHA-1 hash by which Windows finds the certificate is not the SHA-1 of the certificate.
     OtherHash {
         /// The entry.
         entry: EntryId,
-        /// What differs.
+        /// Which hash differs.
         what: &'static str,
     },
-    /// Marked as archived (Windows, property 19): normal enumeration hides it.
+    /// The certificate is marked as archived (Windows, property 19), so normal enumeration hides it.
     Archived {
         /// The entry.
         entry: EntryId,
     },
-    /// The machine it came from has a private key for it (Windows, property 2); the key is not here.
+    /// The machine from which the file came has a private key for the certificate (Windows, property 2). The file does
+    /// not contain the key.
     KeyElsewhere {
         /// The entry.
         entry: EntryId,
     },
-    /// A file in the folder that is no certificate file. It is left alone.
+    /// A file in the folder that is not a certificate file. An edit leaves it unchanged.
     ForeignFile {
-        /// The entry that stands for it.
+        /// The entry that stands for the file.
         entry: EntryId,
-        /// Its name.
+        /// The name of the file.
         file: String,
-        /// What it seems to be.
+        /// Why the file holds no certificate, and what it seems to be.
         why: String,
-        /// Whether it may be a certificate that cannot be read: damaged, in UTF-16, empty under a certificate's name. What is
-        /// surely something else (a private key, a revocation list, notes) is none.
+        /// Whether the file may be a certificate that cannot be read: it is damaged, in UTF-16, or empty with a name of
+        /// a certificate file. False for a file that is certainly something else (a private key, a revocation list,
+        /// notes).
         may_be_certificate: bool,
     },
 }
 
 impl Remark {
-    /// Whether it is about something that may be a certificate and cannot be read. Beside it nobody can tell of a certificate
-    /// that was not found in the store that it is not there.
+    /// Whether the remark is about something that may be a certificate and cannot be read. In a store with such a
+    /// remark, a certificate that was not found may be there nevertheless.
     #[must_use]
     pub fn hides_certificate(&self) -> bool {
         matches!(self, Self::BadBlock { .. } | Self::ForeignFile { may_be_certificate: true, .. })
     }
 
-    /// What a JVM, or this crate, has against a certificate of an entry with this alias.
+    /// The remark on a certificate in an entry with this alias, if a JVM or this crate has an objection to the
+    /// certificate.
     pub(crate) fn of_certificate(slot: &CertificateSlot, entry: EntryId, alias: &str) -> Option<Self> {
         let alias = alias.to_owned();
         match slot {
@@ -235,7 +243,7 @@ impl Remark {
         }
     }
 
-    /// The entry it is about, if it is about one.
+    /// The entry that the remark is about, if it is about one.
     #[must_use]
     pub fn entry(&self) -> Option<EntryId> {
         match self {
@@ -268,20 +276,20 @@ impl Remark {
         }
     }
 
-    /// Whether it says that a JVM refuses the whole store because of this entry.
+    /// Whether the remark says that the private key of the entry is on the machine from which the file came.
     #[must_use]
     pub fn is_key_elsewhere(&self) -> bool {
         matches!(self, Self::KeyElsewhere { .. })
     }
 
-    /// Whether a JVM refuses the whole store because of it.
+    /// Whether the remark says that a JVM refuses the whole store.
     #[must_use]
     pub fn is_jvm_unloadable(&self) -> bool {
         matches!(self, Self::JvmUnloadable { .. } | Self::UnknownCertificateType { .. })
     }
 }
 
-/// `, in <file>` where there is a file.
+/// Writes ` of <file>`, or nothing where there is no file.
 struct In<'a>(&'a Option<String>);
 
 impl fmt::Display for In<'_> {
@@ -293,7 +301,7 @@ impl fmt::Display for In<'_> {
     }
 }
 
-/// The position of an entry without an alias as people count.
+/// The position of an entry as people count, from 1.
 fn ordinal(entry: EntryId) -> usize {
     entry.position() + 1
 }

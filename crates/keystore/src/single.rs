@@ -1,4 +1,6 @@
-//! DER files: one certificate, or several one after another (`keytool` reads both).
+//! DER files: one certificate, or several one after another (`keytool` reads both). The module takes the file's bytes
+//! and gives a store of trusted certificates. It never accepts a file that contains anything else, and never writes an
+//! empty file.
 
 use std::ops::Range;
 
@@ -15,7 +17,7 @@ use crate::intern::{CertificateSlot, Interner};
 
 const AGAIN: &str = "export the certificate again, or re-encode it with openssl x509 -inform DER -outform DER";
 
-/// Every certificate and its place. A file of certificates that holds anything else is damaged.
+/// Reads every certificate with its place. A file that contains anything else beside certificates is damaged.
 pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<usize>, CertificateSlot)>, ReadError> {
     let mut found = Vec::new();
     let mut rest = der::Der::new(bytes);
@@ -37,7 +39,7 @@ pub(crate) fn read(bytes: &[u8], certificates: &Interner) -> Result<Vec<(Range<u
 /// One file of DER certificates.
 #[derive(Default)]
 pub(crate) struct Der {
-    /// Empty where there is no file yet.
+    /// Empty if there is no file yet.
     bytes: Vec<u8>,
     entries: Entries<Range<usize>>,
 }
@@ -69,8 +71,8 @@ impl Content for Der {
         self.bytes.get(self.entries.place(entry)?.clone())
     }
 
-    /// Most readers of a `.cer` or `.der` file look at its first certificate only, so a file never grows beyond as many
-    /// certificates as it had (one, where it had none), and never becomes empty.
+    /// Most readers of a `.cer` or `.der` file use only its first certificate. So an edit never makes the file hold
+    /// more certificates than before (one, if there was no file), and never makes it empty.
     fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         let format = Format::Der;
         let mut out = Vec::with_capacity(self.bytes.len());

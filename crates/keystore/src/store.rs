@@ -1,8 +1,9 @@
-//! An opened store, whatever its format. This is the only module that knows all formats: [`origin`] names each of them once, and
-//! all else goes through [`Content`], which each format's own type implements.
+//! A store, whatever its format. This is the only module that knows all formats: [`origin`] names each of them once,
+//! and every other function goes through [`Content`], which the type of each format implements. The module takes and
+//! gives bytes; it never opens a file.
 //!
-//! A further format that is read only costs a folder (reader, a type that implements [`Content`]), its name in
-//! [`Format`](crate::format) with how `detect` knows it, and one line in [`origin`].
+//! A further format that is only read needs a folder (a reader, and a type that implements [`Content`]), a variant of
+//! [`Format`](crate::format), a rule in `detect`, and one line in [`origin`].
 
 use std::any::Any;
 
@@ -28,7 +29,29 @@ use crate::single::{self, Der};
 use crate::tried::Trial;
 use crate::windows::{self, Windows};
 
-/// A store and its bytes.
+/// An opened store, or a new one without entries. The value itself never changes: [`Store::edit`] gives the bytes of
+/// the next content.
+///
+/// ```
+/// use trustmason_keystore::{Alias, Credential, EntryKind, Interner, KeyMatch, Password, Store};
+/// # const JKS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/keystore/jks/mixed/store"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// let password = Password::new("changeit");
+/// let store = Store::open(JKS.to_vec(), Credential::Password(&password), &Interner::new())?;
+/// let aliases: Vec<&str> = store.entries().iter().filter_map(|entry| entry.alias.as_deref()).collect();
+/// assert_eq!(aliases, ["root", "rsa", "server"]);
+///
+/// // An alias may name several entries, so a search gives positions.
+/// let rsa = store.find(&Alias::of("RSA"))[0];
+/// assert!(matches!(store.entries()[rsa.position()].kind, EntryKind::PrivateKey { .. }));
+///
+/// // A key may have a password of its own; this one has the store's.
+/// let key = store.open_key(rsa, &password)?;
+/// assert_eq!(key.matches_certificate, KeyMatch::Yes);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Store {
     content: Box<dyn Content>,
 }
@@ -36,11 +59,11 @@ pub struct Store {
 type Open = fn(Input<'_>) -> Result<Box<dyn Content>, ReadError>;
 type Empty = fn() -> Box<dyn Content>;
 
-/// How stores of a format come to be.
+/// How a store of a format is made.
 struct Origin {
-    /// From a file.
+    /// Opens a store from a file.
     open: Open,
-    /// From nothing: no entries, and no file yet.
+    /// Makes a store without entries and without a file.
     empty: Empty,
 }
 
@@ -48,12 +71,13 @@ fn boxed<C: Content>(content: C) -> Box<dyn Content> {
     Box::new(content)
 }
 
-/// What is several files is opened by a function of its own.
+/// Refuses one file for a format of several files: [`Store::open_directory`] and [`Store::open_pair`] open such a
+/// store.
 fn several_files(_: Input<'_>) -> Result<Box<dyn Content>, ReadError> {
     Err(ReadError::new(Class::NotAStore, "a folder was given as a file", "open it as a folder"))
 }
 
-/// Every format, once.
+/// Gives the functions of a format. Every format has one line here.
 fn origin(format: Format) -> Origin {
     use jks::Kind::{Jceks, Jks};
     use windows::Kind::{Element, Hive, Reg, Sst};
@@ -76,10 +100,11 @@ fn origin(format: Format) -> Origin {
 }
 
 impl Store {
-    /// Opens a store from a file's content. The format is told by the content, never by a name.
+    /// Opens a store from the content of a file. The content decides the format; the name of the file plays no part.
     ///
     /// # Errors
-    /// [`ReadError`], whose class tells a wrong password, damage, an unsupported format and no store at all apart.
+    /// [`ReadError`]: its class tells apart a wrong password, damage, an unsupported format and a content that is no
+    /// store.
     pub fn open(bytes: Vec<u8>, credential: Credential<'_>, certificates: &Interner) -> Result<Self, ReadError> {
         let format = detect(&bytes).readable()?;
         if matches!(credential, Credential::NotNeeded) && is_protected(format, &bytes) {
@@ -102,21 +127,21 @@ impl Store {
         })
     }
 
-    /// Opens a folder of certificate files: names and contents, in any order. A file that holds no certificate becomes an
-    /// [`EntryKind::Opaque`](crate::EntryKind::Opaque) entry and is kept.
+    /// Opens a folder of certificate files from their names and contents, in any order. A file that holds no
+    /// certificate becomes an [`EntryKind::Opaque`](crate::EntryKind::Opaque) entry and is kept.
     ///
     /// # Errors
-    /// None today; a folder may hold anything. The result leaves room for a limit.
+    /// None today, because a folder may hold anything. The result type leaves room for a limit.
     pub fn open_directory(files: Vec<(String, Vec<u8>)>, certificates: &Interner) -> Result<Self, ReadError> {
         Ok(Self { content: boxed(directory::open(files, certificates)) })
     }
 
-    /// Opens a certificate and its private key from two PEM files; the parts of [`Store::files`] and of the image of an edit
-    /// are called `certificate` and `key`. A half may be missing: the entry says what is there.
+    /// Opens a certificate and its private key from two PEM files. Either file may be missing; the entry says what is
+    /// there. In [`Store::files`] and in the image of an edit the two files are called `certificate` and `key`.
     ///
     /// # Errors
-    /// [`ReadError`] if the certificate file holds no certificate in PEM, or a damaged one. The key is looked at by
-    /// [`Store::open_key`] only.
+    /// [`ReadError`] if the certificate file holds no certificate in PEM, or a damaged one. Only [`Store::open_key`]
+    /// reads the key.
     pub fn open_pair(
         certificate: Option<Vec<u8>>,
         key: Option<Vec<u8>>,
@@ -125,46 +150,48 @@ impl Store {
         Ok(Self { content: boxed(pair::open(certificate, key, certificates)?) })
     }
 
-    /// An empty store, to be filled by [`Store::edit`]. A PKCS#12 file gets [`Protection::java8`](crate::Protection::java8),
-    /// which every JRE reads.
+    /// Makes a store without entries; [`Store::edit`] adds them. A PKCS#12 file gets
+    /// [`Protection::java8`](crate::Protection::java8), which every JRE reads.
     #[must_use]
     pub fn create(format: Format) -> Self {
         Self { content: (origin(format).empty)() }
     }
 
-    /// An empty PKCS#12 file with this protection.
+    /// Makes a PKCS#12 file without entries, with this protection.
     #[must_use]
     pub fn create_pkcs12(protection: Protection) -> Self {
         Self { content: boxed(Pkcs12::Empty(protection)) }
     }
 
-    /// The content, if it is of this format.
+    /// The content of the store, if it has this type.
     pub(crate) fn content<C: Content>(&self) -> Option<&C> {
         let content: &dyn Any = &*self.content;
         content.downcast_ref()
     }
 
-    /// How a PKCS#12 file protects what it holds, or is to protect it, so that another one can be made alike; `None` for other
-    /// formats.
+    /// The protection of a PKCS#12 file, as it is or as an edit will write it, so that another file can be made with
+    /// the same one. `None` for other formats.
     #[must_use]
     pub fn protection(&self) -> Option<Protection> {
         self.content().map(Pkcs12::protection)
     }
 
-    /// How the whole file is protected, in words, where the format has a choice (PKCS#12).
+    /// The protection of the whole file, in words, where the format offers a choice (PKCS#12).
     #[must_use]
     pub fn protected_by(&self) -> Option<String> {
         self.content().and_then(Pkcs12::summary)
     }
 
-    /// Why Java releases before 8u301 cannot open it: AES, or a MAC of SHA-2, in a PKCS#12 file (`com.sun.crypto.provider` has
-    /// them since then). `None`: they open it, or the format has no choice.
+    /// Why Java releases before 8u301 cannot open the store: a PKCS#12 file with AES or a MAC of SHA-2, which
+    /// `com.sun.crypto.provider` knows only since that release. `None` if they open it, and for a format without a
+    /// choice.
     #[must_use]
     pub fn needs_java_8u301(&self) -> Option<String> {
         self.content().and_then(Pkcs12::needs_java_8u301)
     }
 
-    /// Whether opening a file with this content takes a password: a JKS has a digest, a PKCS#12 mostly a MAC.
+    /// Whether a file with this content needs a password to be opened. A JKS always does, because of its digest; a
+    /// PKCS#12 file usually does, because of its MAC.
     #[must_use]
     pub fn needs_password(bytes: &[u8]) -> bool {
         match detect(bytes) {
@@ -173,13 +200,14 @@ impl Store {
         }
     }
 
-    /// The format.
+    /// The format of the store.
     #[must_use]
     pub fn format(&self) -> Format {
         self.content.format()
     }
 
-    /// The format's version (JKS and JCEKS: 1 or 2; PKCS#12: 3; 0 where there is none). A write keeps it.
+    /// The version of the format: 1 or 2 for JKS and JCEKS, 3 for PKCS#12, 0 for a format without versions. An edit
+    /// keeps it.
     #[must_use]
     pub fn version(&self) -> u32 {
         self.content.version()
@@ -203,59 +231,61 @@ impl Store {
         self.entries().get(id.0)
     }
 
-    /// What is odd about it.
+    /// The remarks: what is odd about the store.
     #[must_use]
     pub fn remarks(&self) -> &[Remark] {
         self.content.listed().remarks()
     }
 
-    /// The file's bytes; empty for a folder and for a store just created.
+    /// The bytes of the file. They are empty for a folder and for a store that was just created.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.content.bytes()
     }
 
-    /// The files of a folder, in the order of their names; empty for one file.
+    /// The files of a folder or of a pair, in the order of their names. There are none for a store of one file.
     #[must_use]
     pub fn files(&self) -> &[(String, Vec<u8>)] {
         self.content.files()
     }
 
-    /// An entry's own bytes exactly as they stand in the file: what an edit that does not name it must leave as it is.
-    /// The entries of a PKCS#7 bundle under PEM lines share their block.
+    /// The entry's own bytes, exactly as the file holds them. An edit that does not name the entry must keep these
+    /// bytes. The entries of a PKCS#7 bundle under PEM lines share their block.
     #[must_use]
     pub fn raw(&self, id: EntryId) -> Option<&[u8]> {
         self.content.raw(id)
     }
 
-    /// An entry's friendly name (Windows, property 11), for people only: it identifies nothing.
+    /// The friendly name of an entry (Windows, property 11). It is for people only and identifies nothing.
     #[must_use]
     pub fn label(&self, id: EntryId) -> Option<&str> {
         self.content::<Windows>()?.label(id)
     }
 
-    /// The registry key of the Windows store that an entry is in (`HKEY_LOCAL_MACHINE\…\Root`), where the file says it.
-    /// In a hive it is relative to the hive's root.
+    /// The registry key of the Windows store that holds the entry (`HKEY_LOCAL_MACHINE\…\Root`), where the file
+    /// contains it. In a hive the key is relative to the root of the hive.
     #[must_use]
     pub fn registry_key(&self, id: EntryId) -> Option<&str> {
         self.content::<Windows>()?.store_key(id)
     }
 
-    /// The digest of what a serialised store of Windows says: which certificates, and of each its name, its limits and whether
-    /// there is a key for it. The order does not count, nor what the system works out by itself. `None` for another format.
+    /// The digest of the content of a serialised Windows store: its certificates, and for each the friendly name, the
+    /// limits of trust, and whether there is a private key for it. Neither the order nor the properties that Windows
+    /// computes change the digest. `None` for another format.
     #[must_use]
     pub fn listing_digest(&self) -> Option<Digest> {
         self.content::<Windows>()?.listing_digest()
     }
 
-    /// Whether the alias of an entry stands in the file. A JVM numbers the nameless entries of a PKCS#12 file, so a write around
-    /// such an entry may have to write its number out.
+    /// Whether the file holds the alias of the entry. A JVM numbers the nameless entries of a PKCS#12 file, so an edit
+    /// may have to write the number of such an entry into the file.
     #[must_use]
     pub fn is_named(&self, id: EntryId) -> bool {
         self.content.is_named(id)
     }
 
-    /// All entries of this alias as the format compares aliases; none where it has no aliases.
+    /// All entries with this alias, compared as the format compares aliases. There are none where the format has no
+    /// aliases.
     #[must_use]
     pub fn find(&self, alias: &Alias) -> Vec<EntryId> {
         let format = self.format();
@@ -268,11 +298,11 @@ impl Store {
         }
     }
 
-    /// Opens a private key. That of a pair stands in the clear and needs no password.
+    /// Opens a private key. The key of a PEM pair is in the clear and needs no password.
     ///
     /// # Errors
-    /// [`KeyError`]: the wrong password, a damaged or unsupported protection, a key that the JDK cannot recover from a store of
-    /// Java's formats, or no private key there.
+    /// [`KeyError`]: the password is wrong, the protection is damaged or not supported, the JDK cannot recover the key
+    /// from a store of a Java format, or the entry holds no private key.
     pub fn open_key<'a>(&self, entry: EntryId, credential: impl Into<Credential<'a>>) -> Result<OpenedKey, KeyError> {
         let plain = self.content.plain_key(entry, credential.into())?;
         if let Some(why) = self.format().is_java().then(|| unrecoverable(&plain)).flatten() {
@@ -282,12 +312,12 @@ impl Store {
         crate::key::opened(plain, chain.first().and_then(CertificateSlot::certificate).map(|leaf| &**leaf))
     }
 
-    /// Whether this opens a private key, and whether the key belongs to its certificate: what [`Store::open_key`] finds, derived once in
-    /// a run for all stores in which the same protected key stands under the same certificate. That matters because a JDK protects
-    /// a key of a JCEKS store by 400,000 digests.
+    /// Whether the credential opens a private key, and whether the key belongs to its certificate, as
+    /// [`Store::open_key`] finds out. A run derives a protected key only once for all stores that hold it with the same
+    /// certificate. That saves time, because a JDK protects a key of a JCEKS store by 400,000 digests.
     ///
     /// # Errors
-    /// As of [`Store::open_key`].
+    /// The same as [`Store::open_key`].
     pub fn try_key<'a>(
         &self,
         entry: EntryId,
@@ -296,7 +326,7 @@ impl Store {
     ) -> Result<KeyMatch, KeyError> {
         let credential = credential.into();
         let open = || self.open_key(entry, credential).map(|key| key.matches_certificate);
-        // A key in the clear, or none, costs nothing to ask for again.
+        // Asking again about a key in the clear, or about an entry without a key, costs nothing.
         let (Some(password), Some(sealed)) = (credential.password(), self.content.sealed_key(entry)) else {
             return open();
         };
@@ -305,19 +335,19 @@ impl Store {
         known.tried().once(Trial::of(self.format(), sealed, leaf, password), open)
     }
 
-    /// The protected key as it is, to be carried into a store of the same format and password without opening it; `None` for a
-    /// key that stands in the clear.
+    /// The protected key as the file holds it. It can be copied, without being opened, into a store of the same format
+    /// and password. `None` for a key in the clear.
     #[must_use]
     pub fn sealed_key(&self, entry: EntryId) -> Option<SealedKey> {
         let bytes = self.content.sealed_key(entry)?.to_vec();
         Some(SealedKey { format: self.format(), bytes })
     }
 
-    /// Makes the store's next content. The store itself does not change. All edits happen at once, so that names may be
-    /// swapped; entries not named stay as they are, bit for bit.
+    /// Makes the next content of the store; the store itself does not change. All edits happen at the same time, so
+    /// that two entries may swap their aliases. An entry that the edits do not name stays as it is, bit for bit.
     ///
     /// # Errors
-    /// [`EditError`]; nothing is produced then.
+    /// [`EditError`]: the edit was refused, and nothing is produced.
     pub fn edit<'a>(
         &self,
         edits: &Edits,
@@ -329,7 +359,7 @@ impl Store {
     }
 }
 
-/// Whether opening a content of this format takes a password.
+/// Whether a content of this format needs a password to be opened.
 fn is_protected(format: Format, bytes: &[u8]) -> bool {
     match format {
         Format::Pkcs12 => pkcs12::needs_password(bytes),

@@ -1,11 +1,12 @@
-//! Text from strangers, made safe to print.
+//! Makes text from a file or another program safe to print: it takes any text and gives it with hidden characters
+//! escaped. It never changes what JSON output or a store contains.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character is not seen as what it is: it moves the cursor, changes colour, turns the reading direction, breaks a line or
-/// is invisible. (Unicode: `Cc`, `Bidi_Control`, the separators U+2028 and U+2029, `Default_Ignorable_Code_Point`, and the
-/// interlinear annotations.)
+/// Whether a reader cannot see this character as it is: it moves the cursor, changes colours, turns the reading
+/// direction, breaks a line or is invisible. (Unicode: `Cc`, `Bidi_Control`, the separators U+2028 and U+2029,
+/// `Default_Ignorable_Code_Point`, and the interlinear annotations.)
 #[must_use]
 pub fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -16,7 +17,8 @@ pub fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text with control, bidirectional and invisible characters escaped (`\u{1b}`), for messages. JSON keeps the exact text.
+/// Gives the text with control, bidirectional and invisible characters escaped (`\u{1b}`), for messages. JSON output
+/// keeps the exact text.
 #[must_use]
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_hidden) {
@@ -25,7 +27,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         if is_hidden(character) {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             write!(shown, "{}", character.escape_unicode()).ok();
         } else {
             shown.push(character);
@@ -34,7 +36,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Blanks that are none to a reader of ASCII, and characters that are not seen at all.
+/// Blanks that a reader of ASCII does not treat as blanks, and invisible characters.
 pub(crate) fn is_unseen(c: char) -> bool {
     matches!(c, '\u{a0}' | '\u{2000}'..='\u{200f}' | '\u{202f}' | '\u{205f}' | '\u{2060}' | '\u{3000}' | '\u{feff}')
 }

@@ -1,5 +1,5 @@
-//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
-//! fraction of the time. `mutants.rs` is a program of its own: its allocator measures.
+//! Every integration test of the crate, in one program: each test program links the whole product, and to link it once
+//! takes a fraction of the time. `mutants.rs` is a program of its own, because its allocator measures.
 #![allow(
     missing_docs,
     unreachable_pub,

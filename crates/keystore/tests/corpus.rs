@@ -1,5 +1,6 @@
-//! The corpus of stores made by real tools: every JKS, JCEKS, PEM, DER and PKCS#7 file reads as a JVM reads it, or differs for a
-//! reason that is written down in `fixtures/keystore/differences.tsv`; every other format is refused by its name.
+//! The corpus of stores that real tools made. This crate reads every JKS, JCEKS, PEM, DER and PKCS#7 file as a JVM
+//! does, or differs for a reason that `fixtures/keystore/differences.tsv` contains. Every other format is refused, and
+//! the error names it.
 
 use crate::support;
 
@@ -14,7 +15,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the JVM said, as `support::summary` says it.
+/// The answer of the JVM, in the form of `support::summary`.
 fn java_summary(expected: &Value) -> String {
     if expected.get("error").is_some() {
         return "error".to_owned();
@@ -63,7 +64,7 @@ fn jks_and_jceks_read_as_a_jvm_reads_them() {
     assert!(judged >= 40, "only {judged} stores were judged");
 }
 
-/// Where entries differ from what the JVM says of them.
+/// The differences between the entries and what the JVM says about them.
 fn compare(store: &Store, expected: &Value) -> Vec<String> {
     let mut mismatches = Vec::new();
     for java in expected["entries"].as_array().unwrap() {

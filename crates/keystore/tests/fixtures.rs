@@ -1,4 +1,5 @@
-//! Every fixture under `fixtures/keystore/<format>/<case>` reads as its verdict says; the scripts beside them make both.
+//! Every fixture in `fixtures/keystore/<format>/<case>` reads as its verdict says. The scripts beside the fixtures make
+//! both.
 
 use crate::support;
 
@@ -78,7 +79,7 @@ fn every_case_reads_as_its_verdict_says() {
         assert_eq!(remarks, wanted, "{name}");
         let mut entries: Vec<_> = store.entries().iter().collect();
         if verdict.get("said_by").is_some() {
-            // A JVM lists in no order of the file.
+            // A JVM does not list entries in the order of the file.
             entries.sort_by(|a, b| {
                 let utf16 =
                     |alias: &Option<StoredAlias>| alias.as_ref().map(|alias| alias.encode_utf16().collect::<Vec<_>>());
@@ -89,7 +90,8 @@ fn every_case_reads_as_its_verdict_says() {
         assert_eq!(entries.len(), wanted.len(), "{name}");
         for (entry, wanted) in entries.iter().zip(wanted) {
             let at = format!("{name}: {:?}", entry.alias);
-            // A JVM folds the aliases of a PKCS#12 file when it loads them; here they are as they stand.
+            // A JVM folds the aliases of a PKCS#12 file when it loads them; this crate keeps them as the file holds
+            // them.
             let alias = entry.alias.as_deref();
             let folded = entry.alias.as_ref().map(StoredAlias::fold);
             let alias = if format == "pkcs12" { folded.as_ref().map(Alias::as_str) } else { alias };

@@ -1,8 +1,10 @@
-//! Chains by the thousand, each rule of a path broken alone and in pairs, judged by `openssl verify` and by JSSE's PKIX in every release: what
-//! either refuses is never accepted here, and what both accept is refused at most once in two hundred, by a rule with a name.
+//! Thousands of chains, in which each rule of a path is broken alone and in pairs. `openssl verify` and JSSE's PKIX in
+//! every release judge them. This crate never accepts a chain that either of them refuses. It refuses at most one in
+//! two hundred of the chains that both accept, always by a rule with a name.
 //!
-//! openssl is asked without `-x509_strict`, as services ask it: what that flag adds (an authority key identifier in every
-//! certificate, say) most CAs of companies do not fulfil. The questions are those of a server's and of a client's chain.
+//! openssl is called without `-x509_strict`, as services call it: most company CAs do not fulfil the additional rules
+//! of that flag (for example an authority key identifier in every certificate). The chains are judged both as a
+//! server's and as a client's.
 
 use crate::chains;
 use crate::support::javas;
@@ -26,7 +28,7 @@ use trustmason_keystore::path::{self, Rule};
 struct Jsse(Judges);
 
 impl Jsse {
-    /// Why each refuses a chain, leaf first.
+    /// Why each release refuses a chain, leaf first.
     fn refuse(&mut self, root: &[u8], chain: &[&[u8]]) -> Vec<(Release, Option<String>)> {
         let mut words = vec!["path".to_owned(), (AT * 1000).to_string(), STANDARD.encode(root)];
         words.extend(chain.iter().map(|der| STANDARD.encode(der)));
@@ -70,7 +72,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-/// A drawn chain, signed.
+/// A random chain, signed.
 struct Drawn {
     shapes: Vec<Shape>,
     root: Vec<u8>,
@@ -82,7 +84,7 @@ fn draw(seed: u64) -> Drawn {
     let mut chance = Chance::new(seed);
     let mut chain = Chain::good(&mut chance);
     let mut shapes = Vec::new();
-    // One in ten has nothing odd, the others one or two things; the seldom ones come once in 1500.
+    // One chain in ten has nothing odd, the others have one or two odd things. A rare shape comes once in 1500 chains.
     if chance.below(1500) == 0 {
         shapes.push(chance.pick(SELDOM));
     } else {
@@ -96,18 +98,18 @@ fn draw(seed: u64) -> Drawn {
     let present = (1..last).filter(|place| chain.missing != Some(*place));
     let mut between: Vec<Vec<u8>> = present.map(|place| chain.members[place].sign()).collect();
     between.extend(chain.others.iter().map(chains::certificate::Draft::sign));
-    // They lie in any order.
+    // The intermediates are in random order.
     for place in (1..between.len()).rev() {
         between.swap(place, chance.below(place + 1));
     }
     Drawn { shapes, root: chain.members[0].sign(), leaf: chain.members[last].sign(), between }
 }
 
-/// Our verdict: the issuers without the root, or the rule.
+/// The result of this crate: the issuers without the root, or the broken rule.
 fn verdict(drawn: &Drawn, ignored: &[Rule]) -> Result<Vec<Vec<u8>>, (Option<Rule>, String)> {
     let parse = |der: &[u8]| Certificate::parse(der).map(Arc::new).map_err(|error| (None, error.to_string()));
     let (root, leaf) = (parse(&drawn.root)?, parse(&drawn.leaf)?);
-    // As an inbox is read: what is no certificate is passed over.
+    // Certificates that do not parse are skipped, as in an inbox.
     let between: Vec<_> = drawn.between.iter().filter_map(|der| parse(der).ok()).collect();
     let path = path::validate_without(&leaf, &between, &root, AT, ignored)
         .map_err(|refused| (Some(refused.rule), refused.to_string()))?;
@@ -121,21 +123,21 @@ fn judge_no_chain_that_a_validator_refuses() {
     let (count, seed) = (number("TRUSTMASON_CHAINS", 150), number("TRUSTMASON_CHAIN_SEED", 20_261_129));
     let folder = tempfile::tempdir().unwrap();
     let mut jsse = Jsse(Judges::start());
-    // Chains that some releases refuse and others do not, by those that do.
+    // The chains that some releases refuse and others accept, by the refusing releases.
     let mut of_two_minds: BTreeMap<Vec<Release>, u64> = BTreeMap::new();
     let mut too_lenient = Vec::new();
     let (mut accepted, mut both_accept) = (0u64, 0u64);
     let mut too_strict: BTreeMap<String, u64> = BTreeMap::new();
     let mut strict_chains = Vec::new();
     let mut refused_by: BTreeMap<Rule, u64> = BTreeMap::new();
-    // Chains that are accepted once a rule does not count, though a judge refuses them.
+    // The chains that this crate accepts if one rule is ignored, although a judge refuses them.
     let mut needed: BTreeMap<Rule, u64> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for number in 0..count {
         let drawn = draw(seed.wrapping_add(number));
         seen.extend(drawn.shapes.iter().copied());
         let ours = verdict(&drawn, &[]);
-        // The path that is to be installed is what the judges see; where there is none, all that lies about.
+        // The judges see the path that would be installed; if there is none, all given intermediates.
         let above = ours.as_ref().unwrap_or(&drawn.between);
         let chain: Vec<&[u8]> = std::iter::once(&drawn.leaf).chain(above).map(Vec::as_slice).collect();
         let openssl = openssl_refuses(folder.path(), &drawn.root, &chain);
@@ -209,7 +211,7 @@ fn judge_no_chain_that_a_validator_refuses() {
         fs::write(path, &report).unwrap();
     }
     assert!(too_lenient.is_empty(), "{} chains are accepted that a judge refuses", too_lenient.len());
-    // The judges see this many; a handful is a matter of luck in a short run.
+    // The judges see this number of chains. In a short run a handful of refusals is a matter of luck.
     assert!(
         strict <= (both_accept / 200).max(3),
         "{strict} of {both_accept} chains are refused that both judges accept"

@@ -1,7 +1,8 @@
-//! A certificate and key in two PEM files is what OpenSSL loads. Each half of a good pair is damaged in every way that editors, mail
-//! programs and copying out of YAML damage it, alone and together, and OpenSSL (`SSLContext.load_cert_chain` of Python, which calls
-//! `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file`) says what it loads: what it refuses is never in order
-//! here, and what it loads is refused here for a reason of our own only.
+//! Which pairs of a certificate file and a key file OpenSSL loads. Each file of a good pair is damaged in every way in
+//! which editors, mail programs and copies from YAML damage it, alone and together. OpenSSL
+//! (`SSLContext.load_cert_chain` of Python, which calls `SSL_CTX_use_certificate_chain_file` and
+//! `SSL_CTX_use_PrivateKey_file`) says what it loads. This crate never accepts a pair that OpenSSL refuses, and refuses
+//! a pair that OpenSSL loads only for reasons that this file lists.
 
 use std::fs;
 use std::io::Write as _;
@@ -28,7 +29,7 @@ fn lines(text: &str, change: impl Fn(usize, &str) -> String) -> Vec<u8> {
     text.lines().enumerate().map(|(at, line)| change(at, line)).collect::<String>().into_bytes()
 }
 
-/// How many lines a block has.
+/// The number of lines in a block.
 fn count(text: &str) -> usize {
     text.lines().count()
 }
@@ -37,7 +38,7 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// What a block's text goes through.
+/// The damage to the text of a block.
 const DAMAGES: &[Damage] = &[
     ("nothing", |text| text.as_bytes().to_vec()),
     ("all lines indented", |text| lines(text, |_, line| format!("   {line}\n"))),
@@ -120,10 +121,10 @@ fn wrapped(text: &str, width: usize) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The labels that keys in the clear have, of RFC 7468 §10 and of OpenSSL's own forms.
+/// The labels of keys in the clear, of RFC 7468 §10 and of OpenSSL's own forms.
 const LABELS: [&str; 4] = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"];
 
-/// A key in the form that OpenSSL had before PKCS#8 (RFC 8017 A.1.2, RFC 5915 §3).
+/// A key in the form that OpenSSL used before PKCS#8 (RFC 8017 A.1.2, RFC 5915 §3).
 fn traditional(key: &str) -> String {
     let mut convert = Command::new("openssl");
     convert.args(["pkey", "-traditional"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -140,7 +141,7 @@ fn relabelled(text: &str, label: &str) -> String {
     format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n")
 }
 
-/// What this crate says of a pair: nothing, or why the service that reads it does not start.
+/// The answer of this crate about a pair: nothing, or why the service that reads the pair does not start.
 fn refused(certificate: &[u8], key: &[u8]) -> Option<String> {
     let store = match Store::open_pair(Some(certificate.to_vec()), Some(key.to_vec()), &Interner::new()) {
         Ok(store) => store,
@@ -153,8 +154,9 @@ fn refused(certificate: &[u8], key: &[u8]) -> Option<String> {
     }
 }
 
-/// After these OpenSSL loads a pair that is refused here: it passes over bytes above 127 at the end of a line only where a `char` of
-/// C is signed (on x86, not on ARM), and over zero bytes because they are control characters, which no other reader does.
+/// OpenSSL loads a pair after this damage, but this crate refuses it. OpenSSL ignores bytes above 127 at the end of a
+/// line only where a `char` of C is signed (on x86, not on ARM). It ignores zero bytes because they are control
+/// characters, which no other reader does.
 const STRICTER: &[&str] = &["no-break blanks at the ends of lines", "zero bytes at the ends of lines"];
 
 #[test]
@@ -176,7 +178,8 @@ fn what_openssl_refuses_is_never_in_order_here() {
             let chained = [good(certificate), damage(&rsa.0)].concat();
             cases.push((format!("{kind}, second certificate: {what}"), chained, good(key)));
         }
-        // Each form under each label: what stands under a wrong one is loaded where it is a key of that kind in another form.
+        // Each form under each label: OpenSSL loads a key under a wrong label if it is a key of the label's kind in
+        // another form.
         for (form, text) in [("PKCS#8", key.clone()), ("traditional", traditional(key))] {
             for label in LABELS {
                 let text = relabelled(&text, label).into_bytes();

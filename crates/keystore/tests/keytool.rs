@@ -1,6 +1,7 @@
-//! Judges: keytool and JVMs read what we write, and say the same of what we did not touch.
+//! keytool and JVMs as judges: they read what this crate writes, and show the same for every entry that an edit does
+//! not touch.
 //!
-//! Where `keytool` is missing, these tests are counted as skipped.
+//! If `keytool` is missing, these tests are counted as skipped.
 
 use crate::support;
 
@@ -65,7 +66,7 @@ fn trusted(alias: &str, der: &[u8]) -> NewEntry {
     NewEntry::Trusted { alias: Some(alias.into()), certificate: parsed(der), created_ms: NOW }
 }
 
-/// A new private key entry, of this host.
+/// A new private key entry for this host.
 fn private_key(alias: &str, host: &str) -> NewEntry {
     let (key, leaf) = identity(host);
     NewEntry::PrivateKey {
@@ -127,7 +128,7 @@ fn judge_edits_leave_the_rest_as_it_was() {
         assert_eq!(minted["certs"].as_array().unwrap().len(), 2);
         let listed = keytool(&["-list", "-keystore", path.to_str().unwrap(), "-storepass", PASSWORD]);
         assert!(listed.contains(&format!("contains {} entries", after.len())), "{listed}");
-        // keytool itself takes the minted key out, under the store's password.
+        // keytool itself exports the minted key, under the store's password.
         let p12 = folder.path().join(format!("{kind}.p12"));
         keytool(&[
             "-importkeystore",
@@ -249,7 +250,7 @@ fn judge_version_1_and_a_password_outside_ascii_for_a_jks_key() {
     assert_eq!(judge.dump("JKS", &path, &["ლ(ಠ益ಠლ)😀"])["k"]["key_password"], 0);
 }
 
-/// What is made here from nothing, in every format and protection, is what every JVM reads.
+/// Every JVM reads the new stores that this crate makes, in every format and protection.
 #[test]
 fn judge_new_stores_under_every_protection() {
     needs!(Jdk);
@@ -295,12 +296,12 @@ fn tlv(tag: u8, body: &[&[u8]]) -> Vec<u8> {
     [&[tag], &length[..], &body].concat()
 }
 
-/// With an indefinite length.
+/// An element with an indefinite length.
 fn open_ended(tag: u8, body: &[&[u8]]) -> Vec<u8> {
     [&[tag, 0x80], &body.concat()[..], &[0, 0]].concat()
 }
 
-/// A PKCS#12 file as Bouncy Castle writes one, without a MAC: a part with nothing in it, then one with a trusted certificate,
+/// A PKCS#12 file without a MAC, as Bouncy Castle writes one: an empty part, then a part with a trusted certificate,
 /// all of indefinite length.
 fn of_bouncy_castle(alias: &str, der: &[u8]) -> Vec<u8> {
     const DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
@@ -319,8 +320,8 @@ fn of_bouncy_castle(alias: &str, der: &[u8]) -> Vec<u8> {
     open_ended(0x30, &[&[2, 1, 3], &part(&safe)])
 }
 
-/// A file in BER, edited: every JVM sees what was there and what is new. Java 8 saw nothing behind a part that had kept its
-/// indefinite length.
+/// An edited file in BER: every JVM sees the old and the new entries. Java 8 once saw nothing after a part that had
+/// kept its indefinite length.
 #[test]
 fn judge_edits_of_ber() {
     needs!(Jdk);
@@ -338,7 +339,7 @@ fn judge_edits_of_ber() {
     assert_eq!(after, before);
 }
 
-/// What the products' own keytool makes, edited here, and read again by it and by every JVM.
+/// Stores of the products' own keytool are edited here, and read again by this keytool and by every JVM.
 #[test]
 fn judge_what_keytool_of_java_8_makes() {
     needs!(Jdk, Java8);
@@ -389,7 +390,7 @@ fn judge_what_keytool_of_java_8_makes() {
         assert_ne!(after["made"]["key_sha256"], before["made"]["key_sha256"], "{kind}");
         let listed = keytool("-list", &[]);
         assert!(listed.contains("contains 4 entries"), "{kind}: {listed}");
-        // It signs with both keys: a request is signed by the key that it is for.
+        // keytool signs with both keys, because a certificate request is signed by its own key.
         for alias in ["made", "minted"] {
             let request = keytool("-certreq", &["-alias", alias, "-keypass:env", "JUDGE_STORE"]);
             assert!(request.contains("BEGIN NEW CERTIFICATE REQUEST"), "{kind}: {request}");
@@ -397,7 +398,7 @@ fn judge_what_keytool_of_java_8_makes() {
     }
 }
 
-/// Gives the same four bytes over and over, so that both halves of a salt are equal.
+/// Gives the same four bytes again and again, so that both halves of a salt are equal.
 struct Equal(u8);
 
 impl TryRng for Equal {
@@ -440,7 +441,7 @@ fn judge_a_salt_of_equal_halves_is_never_written() {
     assert!(store.open_key(at(&store, "k"), &Password::new(PASSWORD)).is_ok());
 }
 
-/// Where the releases up to 11 say something else than the table, and why.
+/// The cases in which the releases up to 11 differ from the table, and why.
 const UP_TO_11: &[(&str, &str, &str)] = &[
     ("ed25519-short", "loads", "Ed25519 came with Java 15; such a key is left unread"),
     ("outer-length-long", "refuses", "they take no length in more bytes than it needs"),
@@ -471,7 +472,8 @@ fn judge_what_a_jvm_refuses() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// keytool makes no store with an empty password, Java's `KeyStore` does: what is written here under one, the JVMs open, keys and all.
+/// keytool makes no store with an empty password, but Java's `KeyStore` does. The JVMs open the stores that this crate
+/// writes under one, with their keys.
 #[test]
 fn judge_stores_under_an_empty_password() {
     needs!(Jdk);

@@ -1,7 +1,7 @@
-//! The edit matrix: every readable store of the corpus under every operation, judged by this crate's own reader, by a JVM, by openssl
-//! and by NSS. What was not named in an edit is afterwards what it was, to each of them.
+//! The edit matrix: every readable store of the corpus under every operation. This crate's own reader, a JVM, openssl
+//! and NSS judge the result: to each of them, every entry that the edit does not name is afterwards what it was.
 //!
-//! Where a judge is missing, these tests are counted as skipped.
+//! If a judge is missing, these tests are counted as skipped.
 
 use crate::extent::every;
 use crate::support;
@@ -26,13 +26,13 @@ const IMPORTED: &str = "matrix-imported";
 const RENAMED: &str = "matrix-renamed";
 const MINTED: &str = "matrix-minted";
 
-/// From so many rounds on a reading takes seconds.
+/// From this number of rounds on, one reading takes seconds.
 const HEAVY: u64 = 200_000;
-/// Stores that no JVM loads, before the edit or after it, and why.
+/// The stores that no JVM loads, before the edit or after it, and why.
 const NO_JVM: &[(&str, &str)] = &[("os-unipass.p12", "the JDK takes no password outside ASCII")];
-/// Stores that openssl does not read before the edit, and why.
+/// The stores that openssl does not read before the edit, and why.
 const NO_OPENSSL: &[(&str, &str)] = &[];
-/// Stores that NSS does not read before the edit, and why.
+/// The stores that NSS does not read before the edit, and why.
 const NO_NSS: &[(&str, &str)] = &[
     ("kt-cacerts18-b.p12", "NSS wants a MAC over the whole, and it has none"),
     ("kt-cacerts18.p12", "NSS wants a MAC over the whole, and it has none"),
@@ -44,7 +44,7 @@ const NO_NSS: &[(&str, &str)] = &[
     ("pyca-noenc.p12", "NSS wants a MAC over the whole, and it has none"),
 ];
 
-/// Of so many operations one is tried, and of so many stores that take long.
+/// One in this many operations is tried, and one in this many slow stores.
 const NTH: usize = 7;
 
 fn hex(bytes: &[u8]) -> String {
@@ -71,7 +71,7 @@ fn operations(store: &Store) -> Vec<Operation> {
     for entry in store.entries() {
         *count.entry(folded(entry)).or_default() += 1;
     }
-    // An entry whose alias says which one is meant.
+    // An entry whose alias identifies it.
     let first = |wanted: &dyn Fn(&EntryKind) -> bool| {
         let plain = |entry: &&Entry| {
             let alias = entry.alias.as_ref();
@@ -94,7 +94,7 @@ fn operations(store: &Store) -> Vec<Operation> {
 }
 
 impl Operation {
-    /// The entry it names.
+    /// The entry that the operation names.
     fn target(self) -> Option<EntryId> {
         match self {
             Self::Import | Self::AddKey => None,
@@ -147,7 +147,7 @@ fn prints(entry: &Entry) -> Vec<String> {
     entry.certificates().iter().map(|slot| slot.fingerprint().to_string()).collect()
 }
 
-/// The most rounds that anything in the store takes.
+/// The largest number of rounds that any part of the store needs.
 fn rounds(store: &Store) -> u64 {
     let words = store.protected_by().unwrap_or_default();
     let words: Vec<&str> = words.split([' ', ';']).collect();
@@ -159,10 +159,10 @@ fn holds_certificates(store: &Store) -> bool {
     store.entries().iter().any(|entry| !entry.certificates().is_empty())
 }
 
-/// What this crate's own reader says: all that was not named has its bytes, and what was named is as asked. Gives how many
-/// nameless entries got their number for a name.
+/// Judges by this crate's own reader: every entry that the edit does not name keeps its bytes, and the named one is as
+/// the edit asks. Gives how many nameless entries got their number as a name.
 fn judge_ourselves(at: &str, before: &Store, after: &Store, operation: Operation, material: &Material) -> usize {
-    // What held no certificate may have had no scheme for one yet, only the MAC's.
+    // A store without certificates may have had no scheme for certificates yet, only that of its MAC.
     let only_mac = before.protected_by().is_some_and(|words| words.starts_with("MAC ")) && !holds_certificates(before);
     let scheme = |store: &Store| {
         let words = store.protected_by()?;
@@ -188,7 +188,7 @@ fn judge_ourselves(at: &str, before: &Store, after: &Store, operation: Operation
         found
     };
     let kept: Vec<&Entry> = before.entries().iter().filter(|entry| Some(entry.id) != target).collect();
-    // A certificate that was an entry to nobody may become part of a new key's chain, or stay behind as one.
+    // A certificate that no JVM shows as an entry may become part of a new key's chain, or stay as such a part.
     let rest: Vec<&Entry> = after.entries().iter().filter(|entry| !new.contains(&entry.id)).collect();
     assert_eq!(rest.len(), kept.len(), "{at}: {rest:#?}");
     let mut pinned = 0;
@@ -233,7 +233,7 @@ fn judge_ourselves(at: &str, before: &Store, after: &Store, operation: Operation
 
 type Dump = BTreeMap<String, Value>;
 
-/// Java invents the date of what has none in the file.
+/// Removes dates that Java invents for entries without a date in the file.
 fn undated(store: &Store, mut dump: Dump) -> Dump {
     for entry in dump.values_mut() {
         let dated = store
@@ -247,7 +247,7 @@ fn undated(store: &Store, mut dump: Dump) -> Dump {
     dump
 }
 
-/// `is` as `was`, but that a key's chain may have grown at its end.
+/// Whether `is` equals `was`, except that the chain of a key may have grown at its end.
 fn same_but_longer(was: &Value, is: &Value) -> bool {
     let certs = |value: &Value| value["certs"].as_array().cloned().unwrap_or_default();
     let mut shorter = is.clone();
@@ -295,7 +295,7 @@ fn judge_by_jvm(at: &str, before: &Store, was: &Dump, is: &Dump, operation: Oper
     assert!(is.len() <= 1, "{at}: {is:?}");
 }
 
-/// What openssl shows of bags that the edit did not name is what it showed.
+/// Judges by openssl: the bags that the edit does not name are shown as before.
 fn judge_by_openssl(at: &str, was: &Bags, is: &Bags, operation: Operation, pinned: usize, before: &Store) {
     let (gone, new) = (without(was, is), without(is, was));
     let keys = |bags: &[String]| bags.iter().filter(|bag| bag.contains("PRIVATE KEY")).count();
@@ -312,7 +312,7 @@ fn judge_by_openssl(at: &str, was: &Bags, is: &Bags, operation: Operation, pinne
         Operation::Import => assert_eq!((counts(&gone), counts(&new)), ((0, 0), (0, 1)), "{at}: {gone:#?} {new:#?}"),
         Operation::AddKey => assert_eq!((counts(&gone), counts(&new)), ((0, 0), (1, 2)), "{at}: {gone:#?} {new:#?}"),
         Operation::Replace(_) => {
-            // A certificate on the way of a key's chain stays for that, trusted no more.
+            // A certificate in the chain of a key stays for the chain, but is no longer trusted.
             let stays = new.len() - 1;
             assert!(stays <= 1 && counts(&gone) == (0, 1) && counts(&new).0 == 0, "{at}: {gone:#?} {new:#?}");
         }
@@ -345,7 +345,7 @@ fn back(operation: Operation, store: &Store, after: &Store) -> Option<Edits> {
     Some(edits)
 }
 
-/// Names of `listed` that were not met, and names met that are not listed.
+/// Whether the names that occurred are exactly those of `listed`; prints the difference.
 fn compare_lists(what: &str, listed: &[(&str, &str)], met: &BTreeMap<String, String>) -> bool {
     assert!(listed.iter().all(|(_, why)| why.len() > 15), "{what}: a reason is needed");
     let listed: BTreeSet<&str> = listed.iter().map(|(name, _)| *name).collect();
@@ -397,7 +397,7 @@ impl Bench {
         Ok(undated(store, self.judge.try_dump(&case.kind, path, &passwords)?))
     }
 
-    /// All cases, and all that is wrong with them.
+    /// Runs all cases, and reports all faults together.
     fn run_all(&mut self, corpus: &Path, kinds: &[&str]) {
         let mut broken = Vec::new();
         let step = every(NTH);
@@ -449,8 +449,8 @@ impl Bench {
             }
         }
         let operations = operations(&store);
-        // Judges take seconds for each reading of a store of many rounds: one operation for each, another for the next one. Of the
-        // others a sample, unless all are asked for.
+        // A judge takes seconds for each reading of a store with many rounds. Such a store gets one operation, and the
+        // next store another one. The other stores get a sample of operations, unless all are asked for.
         let step = if heavy { operations.len() } else { every(NTH) };
         let turn = case.name.bytes().map(usize::from).sum::<usize>() % operations.len().min(step);
         for operation in operations.into_iter().skip(turn).step_by(step) {
@@ -487,7 +487,7 @@ impl Bench {
                 }
                 if let (Ok(shown), 0) = (&shown, pinned) {
                     let is = openssl(&path, &case.password).unwrap();
-                    // A name given back is in lower case, and stands where there was none.
+                    // A name that is restored is in lower case, and a nameless entry has one now.
                     let (was, is) = if matches!(operation, Operation::Rename(_)) {
                         (nameless(shown), nameless(&is))
                     } else {
@@ -526,7 +526,7 @@ fn judge_matrix_of_pkcs12() {
     assert!(bench.judged > 250 / every(NTH), "{}", bench.judged);
 }
 
-/// GnuTLS and NSS ask for 600,000 rounds: those stores are judged by the JVM alone, under one operation each.
+/// GnuTLS and NSS use 600,000 rounds: only the JVM judges those stores, each under one operation.
 #[test]
 fn judge_matrix_of_pkcs12_with_many_rounds() {
     needs!(Corpus, Jdk, Openssl, Nss);
@@ -573,7 +573,7 @@ fn judge_matrix_of_certificate_files() {
                 _ => (1, None),
             };
             let kept = store.entries().iter().filter(|entry| gone == 0 || entry.id != target.id);
-            // A last line without its end gets one before something follows.
+            // A last line without a line break gets one before text follows it.
             let raw = |store: &Store, id| store.raw(id).unwrap().trim_ascii_end().to_vec();
             let mut raws: Vec<Vec<u8>> = kept.map(|entry| raw(&store, entry.id)).collect();
             for entry in after.entries() {
@@ -584,7 +584,7 @@ fn judge_matrix_of_certificate_files() {
             }
             assert!(raws.is_empty(), "{at}: what was not named changed");
             if let Some(was) = was {
-                // x509 looks at the first only.
+                // `openssl x509` reads only the first certificate.
                 let now = if der { 1 } else { was - gone + usize::from(new.is_some()) };
                 assert_eq!(openssl_count(&path, der), Some(now), "{at}");
                 judged += 1;

@@ -1,4 +1,5 @@
-//! Hostile mutants of real stores: no panic, no hang, memory in proportion, and what must be refused is refused.
+//! Hostile mutants of real stores: no panic, no hang, memory in proportion to the file, and everything that must be
+//! refused is refused.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,18 +27,19 @@ use peak_alloc::PeakAlloc;
 use support::{corpus, read, summary, text};
 use trustmason_keystore::{Class, Credential, Format, Interner, Password, ReadError, Remark, Store};
 
-/// Counts what is allocated and the peak of it.
-/// Far longer than the slowest machine needs: what is not done by then hangs.
+/// How long one mutant may take. This is far longer than the slowest machine needs, so a mutant that is not done by
+/// then hangs.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// Counts the allocated bytes and their peak.
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const PASSWORD: &str = "changeit";
-/// The formats without encryption around the whole.
+/// Inputs of the formats without encryption around the whole file.
 const OPEN: [&str; 6] =
     ["kt-mixed.jks", "kt-keys.jks", "kt-mixed-secret.jceks", "kt-importpass.jceks", "crlf.pem", "root.der"];
-/// PKCS#12: of keytool, old and new, of openssl, BER of Bouncy Castle, with secret keys, and in the clear.
+/// PKCS#12 inputs: of keytool, old and new, of openssl, BER of Bouncy Castle, with secret keys, and in the clear.
 const PKCS12: [&str; 6] =
     ["kt-mixed.p12", "kt-legacy.p12", "os-default.p12", "bc-mixed.p12", "kt-mixed-secret.p12", "pyca-noenc.p12"];
 const ALLOWANCE: usize = 64 << 20;
@@ -46,7 +48,7 @@ fn open(bytes: Vec<u8>) -> Result<Store, ReadError> {
     Store::open(bytes, Credential::Password(&Password::new(PASSWORD)), &Interner::new())
 }
 
-/// What two readings must share to be the same store.
+/// The text that two readings of the same store must share.
 fn meaning(store: &Store) -> String {
     let entries: Vec<String> = store
         .entries()
@@ -59,7 +61,7 @@ fn meaning(store: &Store) -> String {
     entries.join("\n")
 }
 
-/// Opens a mutant and everything behind it on a thread of its own, so that a hang is a failure with a name.
+/// Opens a mutant and everything in it on a thread of its own, so that a hang is a failure with a name.
 fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
     let (sender, receiver) = mpsc::channel();
     let size = bytes.len();
@@ -91,7 +93,7 @@ fn work(name: &str, bytes: Vec<u8>) -> Result<Store, ReadError> {
     result
 }
 
-/// How many mutants of a campaign are made: structural ones of each input (0: all there are), and random ones.
+/// The number of mutants in a campaign: structural ones of each input (0: all of them), and random ones.
 #[derive(Clone, Copy)]
 struct Size {
     structural: u32,
@@ -124,18 +126,18 @@ fn campaign(seed: u32, inputs: [&str; 6], size: Size) -> u32 {
         };
         match (must, &result) {
             ("any-no-crash", _) | ("error" | "error-or-same", Err(_)) => {}
-            // A DER file may hold several certificates, also one of them twice.
+            // A DER file may hold several certificates, and may hold one of them twice.
             ("error-or-same", Ok(store)) if detail == "file twice" && input == "root.der" => {
                 let once = original();
                 assert_eq!(meaning(store), format!("{once}\n{once}"), "{name}");
             }
             ("error-or-same", Ok(store)) => assert_eq!(meaning(store), original(), "{name}"),
-            // Secret keys look the same in versions 1 and 2; a JVM reads such a store as either.
+            // Secret keys look the same in versions 1 and 2; a JVM reads such a store in either version.
             ("error", Ok(store)) if kind == "version-resigned" && input == "kt-importpass.jceks" => {
                 assert_eq!((store.version(), meaning(store)), (1, original()), "{name}");
             }
-            // What nothing protects may change and be whole: without a MAC another length or tag gives another store. What a
-            // MAC protects must be what it was.
+            // Content without protection may change and still be complete: without a MAC another length or tag gives
+            // another store. Content under a MAC must be the original.
             ("error", Ok(store)) if !has_mac(store) => {}
             ("error", Ok(store)) if store.format() == Format::Pkcs12 => {
                 assert_eq!(meaning(store), original(), "{name}");
@@ -146,7 +148,7 @@ fn campaign(seed: u32, inputs: [&str; 6], size: Size) -> u32 {
         if let Err(error) = &result {
             let said = error.to_string();
             assert!(!said.contains(PASSWORD) && !said.contains('\n'), "{name}: {said}");
-            // Where the whole is not what it should be there is no single place.
+            // An error about the whole file has no single place.
             let placeless = matches!(error.class, Class::WrongPassword | Class::NotAStore);
             assert!(placeless || error.offset.is_some(), "{name}: no place: {said}");
             assert!(error.offset.is_none_or(|at| at <= mutant.len() as u64), "{name}: {said}");
@@ -158,12 +160,12 @@ fn campaign(seed: u32, inputs: [&str; 6], size: Size) -> u32 {
     judged
 }
 
-/// Whether something in a PKCS#12 store would tell that it was changed.
+/// Whether a PKCS#12 store has a MAC that would show a change. True for stores of other formats.
 fn has_mac(store: &Store) -> bool {
     store.format() != Format::Pkcs12 || !store.remarks().contains(&Remark::NoMac)
 }
 
-// The allocator counts for the whole process, so campaigns take turns.
+// The allocator counts for the whole process, so the campaigns run one after another.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn campaigns(inputs: [&str; 6], seeds: RangeInclusive<u32>, size: Size, least: u32) {

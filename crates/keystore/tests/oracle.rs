@@ -1,5 +1,5 @@
-//! An independent implementation as the oracle: what the crate p12-keystore reads of a PKCS#12 file, of the corpus or written here, is
-//! what is read here, or differs for a reason that is written down in `fixtures/keystore/oracle.tsv`.
+//! The crate p12-keystore, an independent implementation, as the oracle. For PKCS#12 files of the corpus and for files
+//! written here, it reads what this crate reads, or differs for a reason that `fixtures/keystore/oracle.tsv` contains.
 
 use crate::support;
 
@@ -14,7 +14,7 @@ use trustmason_keystore::{
 };
 use zeroize::Zeroizing;
 
-/// An entry as both can say it: alias, kind, certificates in chain order, key.
+/// An entry in a form that both can express: alias, kind, certificates in chain order, key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     alias: String,
@@ -40,7 +40,7 @@ fn print(bytes: &[u8]) -> String {
     Fingerprint::of(bytes).to_string()
 }
 
-/// What the oracle says.
+/// The entries that the oracle reads.
 fn oracle(bytes: &[u8], password: &str) -> Result<Vec<Row>, String> {
     let store =
         KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Strict).map_err(|error| error.to_string())?;
@@ -61,7 +61,7 @@ fn oracle(bytes: &[u8], password: &str) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// What is read here, but for what no JVM sees: the oracle leaves that out, too.
+/// The entries that this crate reads, without those that no JVM shows, because the oracle also leaves them out.
 fn ours(store: &Store, password: &str) -> Vec<Row> {
     let hidden =
         |id| store.remarks().iter().any(|remark| matches!(remark, Remark::HiddenKey { entry, .. } if *entry == id));
@@ -82,7 +82,7 @@ fn ours(store: &Store, password: &str) -> Vec<Row> {
     rows
 }
 
-/// file → (what the oracle says, why).
+/// file → (what the oracle reads, why it differs).
 fn table() -> BTreeMap<String, (String, String)> {
     let rows = text(fixtures().join("keystore/oracle.tsv"));
     let row = |line: &str| {
@@ -161,11 +161,11 @@ fn the_oracle_reads_the_corpus_as_it_is_read_here() {
             }
             None if same => {
                 agreed += 1;
-                // Hundreds of thousands of rounds are worth one reading.
+                // A store with hundreds of thousands of rounds is read only once.
                 if store.protected_by().is_some_and(|words| words.contains("00000 rounds")) {
                     continue;
                 }
-                // And of what is written around it the oracle says the same.
+                // The oracle also agrees about the file after an edit.
                 let next = apply(&store, &additions(&material), password);
                 let after = open(&next, Some(password)).unwrap();
                 let (theirs, rows) = (oracle(&next, password), ours(&after, password));

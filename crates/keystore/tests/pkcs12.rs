@@ -1,5 +1,5 @@
-//! The PKCS#12 part of the corpus reads as a JVM reads it, or differs for a reason that is written down in
-//! `fixtures/keystore/differences.tsv`.
+//! The PKCS#12 part of the corpus: this crate reads each file as a JVM does, or differs for a reason that
+//! `fixtures/keystore/differences.tsv` contains.
 
 use crate::support;
 
@@ -16,14 +16,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The password a file was made with. Where the JVM has none, openssl's is the one.
+/// The password with which a file was made. If the JVM has no password for the file, it is that of openssl.
 fn password(corpus: &Path, file: &str) -> String {
     let table = text(corpus.join("expected.tsv"));
     let row = table.lines().find(|line| line.split('\t').next() == Some(file)).expect(file);
     row.split('\t').nth(2).unwrap().trim_matches('"').to_owned()
 }
 
-/// Entries in one line, aliases as a JVM folds them.
+/// The entries in one line, with aliases as a JVM folds them.
 fn summary(store: &Store) -> String {
     let mut words: Vec<String> = store
         .entries()
@@ -42,7 +42,7 @@ fn java_summary(expected: &Value) -> String {
     words.join(" ")
 }
 
-/// Where the entries differ from what the JVM says of them.
+/// The differences between the entries and what the JVM says about them.
 fn compare(store: &Store, expected: &Value) -> Vec<String> {
     let mut mismatches = Vec::new();
     for java in expected["entries"].as_array().unwrap() {
@@ -57,7 +57,7 @@ fn compare(store: &Store, expected: &Value) -> Vec<String> {
                 mismatches.push(format!("{alias:?}: {what}"));
             }
         };
-        // Only the JDK's own keys have a date in the file; for all else a JVM says when it read them.
+        // Only keys of the JDK have a date in the file. For all other entries a JVM gives the time of reading.
         if entry.created_ms.is_some() {
             check("date", entry.created_ms == java["created_ms"].as_i64());
         }
@@ -109,7 +109,7 @@ fn pkcs12_reads_as_a_jvm_reads_it() {
         for entry in store.entries() {
             assert!(store.raw(entry.id).is_some_and(|raw| !raw.is_empty()), "{name}");
         }
-        // Without the password nothing is made up, and what is missing is said.
+        // Without the password nothing is invented, and a remark says what is missing.
         let closed = open(&bytes, None).unwrap_or_else(|error| panic!("{name}: {error}"));
         let hidden = closed.remarks().iter().any(|remark| matches!(remark, Remark::ClosedPart { .. }));
         assert!(hidden || closed.entries().len() == store.entries().len(), "{name}");

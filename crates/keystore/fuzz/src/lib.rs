@@ -1,7 +1,8 @@
-//! What every target does with its bytes: open them in each way, edit what opens, and compare what comes back.
+//! The work of every fuzz target: it takes bytes, opens them in each way, edits every store that opens, and compares
+//! the result.
 //!
-//! The first byte says how the rest is dressed and what is done to it, so that the parsers behind a digest or a MAC are reached
-//! as well: a JKS is signed anew, a PKCS#12 is put together around bags that nothing protects.
+//! The first byte of an input decides how the rest is wrapped and edited. A JKS may get a new digest, and a PKCS#12
+//! file may be built around unprotected bags, so that fuzzing also reaches the parsers behind a digest or a MAC.
 
 #[path = "../../../../fixtures/dice.rs"]
 mod dice;
@@ -20,7 +21,7 @@ pub use seeds::seeds;
 
 /// The password of every seed.
 const PASSWORD: &str = "changeit";
-/// What is imported.
+/// The certificate that the edits import.
 const CERTIFICATE: &[u8] = include_bytes!("../../../../fixtures/keystore/der/one/store");
 
 /// The formats that are fuzzed.
@@ -37,7 +38,7 @@ pub const FORMATS: [Format; 10] = [
     Format::WindowsHive,
 ];
 
-/// One input.
+/// Runs one input.
 pub fn run(format: Format, data: &[u8]) {
     let Some((&mode, body)) = data.split_first() else { return };
     let bytes = dressed(format, mode, body);
@@ -56,7 +57,8 @@ pub fn run(format: Format, data: &[u8]) {
     }
 }
 
-/// Bit 0: the digest is made anew, or the bytes are put where a MAC or encryption would be.
+/// Wraps the bytes if bit 0 of the mode is set: computes the digest again, or builds a file without MAC and encryption
+/// around them.
 fn dressed(format: Format, mode: u8, body: &[u8]) -> Vec<u8> {
     let magic: &[u8] = match format {
         _ if mode & 1 == 0 => return body.to_vec(),
@@ -80,7 +82,7 @@ fn element(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag, 0x84], &length[..], body].concat()
 }
 
-/// ContentInfo of data.
+/// A ContentInfo of data.
 fn data_part(body: &[u8]) -> Vec<u8> {
     let kind = [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
     element(0x30, &[&kind[..], &element(0xa0, &element(0x04, body))].concat())
@@ -101,7 +103,7 @@ fn used(store: &Store, mode: u8) {
     for remark in store.remarks() {
         assert!(!remark.to_string().is_empty());
     }
-    // Each may ask for millions of rounds: few inputs open keys, and few keys.
+    // Each key may ask for millions of rounds, so few inputs open keys, and each of them only two.
     if mode & 0x80 != 0 {
         for entry in store.entries().iter().take(2) {
             drop(store.open_key(entry.id, &password));
@@ -113,12 +115,13 @@ fn used(store: &Store, mode: u8) {
     }
     let edits = edits(store, mode);
     let Ok(Image::File(bytes)) = store.edit(&edits, &password, &mut dice) else { return };
-    // Under the password: what was added to a store opened without one may be encrypted.
+    // The result is opened with the password, because the edit may have encrypted a new entry of a store that was
+    // opened without one.
     let again = Store::open(bytes, Credential::Password(&password), &Interner::new()).expect("what was written opens");
     compare(store, &edits, &again);
 }
 
-/// An import, and what the mode does to one of the entries.
+/// An import, and the edit of one entry that the mode selects.
 fn edits(store: &Store, mode: u8) -> Edits {
     let mut edits = Edits::default();
     let count = store.entries().len();
@@ -138,7 +141,7 @@ fn prints(entry: &Entry) -> Vec<Fingerprint> {
     entry.certificates().iter().map(|slot| slot.fingerprint()).collect()
 }
 
-/// Everything but what was edited is there, in the same bytes and with the same meaning.
+/// Checks that every entry which was not edited has the same bytes and the same meaning.
 fn compare(before: &Store, edits: &Edits, after: &Store) {
     assert_eq!((before.format(), before.version()), (after.format(), after.version()));
     let mut left: Vec<&Entry> = after.entries().iter().collect();
@@ -146,7 +149,8 @@ fn compare(before: &Store, edits: &Edits, after: &Store) {
         if edits.disposition.contains_key(&entry.id) {
             continue;
         }
-        // In a PKCS#12 file the number of a nameless entry, or what ties a key to its certificate, may have been written out.
+        // In a PKCS#12 file the edit may have written the number of a nameless entry, or the tie between a key and its
+        // certificate.
         let pinned = before.format() == Format::Pkcs12
             && (!before.is_named(entry.id) || matches!(entry.kind, EntryKind::PrivateKey { .. }));
         let same = |other: &&Entry| {
@@ -165,7 +169,7 @@ fn compare(before: &Store, edits: &Edits, after: &Store) {
     assert!(left.iter().any(imported), "the import is not there: {after:?}");
 }
 
-/// The bytes as a file of a folder, beside another.
+/// Opens and edits the bytes as a file of a folder, beside another file.
 fn folder(bytes: &[u8], mode: u8) {
     let files = vec![("a.pem".to_owned(), bytes.to_vec()), ("b.cer".to_owned(), CERTIFICATE.to_vec())];
     let Ok(store) = Store::open_directory(files, &Interner::new()) else { return };

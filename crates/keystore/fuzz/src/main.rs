@@ -1,5 +1,6 @@
-//! One program for all formats: `TRUSTMASON_FUZZ` names the format. Before the first input it makes the seeds, of what is in the
-//! folders that `TRUSTMASON_FUZZ_FROM` lists, in the folder that `TRUSTMASON_FUZZ_SEEDS` names.
+//! One fuzz program for all formats; the variable `TRUSTMASON_FUZZ` names the format. Before the first input it makes
+//! seeds from the files in the folders of `TRUSTMASON_FUZZ_FROM`, and writes them into the folder
+//! `TRUSTMASON_FUZZ_SEEDS`.
 #![no_main]
 
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::LazyLock;
 
 use trustmason_keystore::Format;
 
-/// A setting, which `cargo xtask fuzz` makes.
+/// The value of a variable that `cargo xtask fuzz` sets.
 fn setting(name: &str) -> std::ffi::OsString {
     std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: `cargo xtask fuzz` starts this program"))
 }

@@ -1,5 +1,6 @@
-//! The inputs that a target begins with. Every file that is of its format becomes several of them: once as it is for each edit, and
-//! once without what protects it (see [`crate::run`]'s first byte).
+//! The inputs with which a fuzz target begins. The module takes folders, and writes several seeds for every file of the
+//! target's format: the file itself once for each edit, and its content without its protection (see the first byte of
+//! [`crate::run`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +9,14 @@ use trustmason_keystore::{Credential, Detected, Format, Interner, Password, Stor
 
 use crate::PASSWORD;
 
-/// Longer inputs are slower and find nothing more.
+/// The longest seed. Longer inputs are slower and find nothing more.
 const LONGEST: usize = 32 * 1024;
 
-/// Writes the seeds of one format below a folder, made of all files of that format in some folders.
+/// Writes the seeds of one format into a folder `out`, made from all files of that format in `folders`.
 ///
 /// # Panics
 ///
-/// Where a folder cannot be read or written.
+/// If a folder cannot be read or written, or if the folders contain no file of the format.
 pub fn seeds(format: Format, folders: &[PathBuf], out: &Path) {
     fs::create_dir_all(out).expect("the folder for seeds can be made");
     let mut count = 0;
@@ -42,7 +43,7 @@ fn visit(path: &Path, format: Format, seed: &mut impl FnMut(u8, &[u8])) {
     if detect(&bytes) != Detected::Readable(format) || bytes.len() > LONGEST {
         return;
     }
-    // Imported into, one entry renamed, one removed.
+    // An import only, a rename of one entry, and a removal of one.
     for mode in [0, 4, 8] {
         seed(mode, &bytes);
     }
@@ -56,7 +57,8 @@ fn visit(path: &Path, format: Format, seed: &mut impl FnMut(u8, &[u8])) {
     }
 }
 
-/// The SafeContents of a PKCS#12 file in the clear; `None` where it does not open with few rounds of its key derivation.
+/// The SafeContents of a PKCS#12 file in the clear; `None` if the file does not open. A build for fuzzing runs so few
+/// rounds of a key derivation that a file with more rounds does not open.
 fn bags(bytes: Vec<u8>) -> Option<Vec<u8>> {
     let password = Password::new(PASSWORD);
     let store = Store::open(bytes, Credential::Password(&password), &Interner::new()).ok()?;

@@ -1,10 +1,11 @@
-//! Key and signature algorithms by object identifier, under the names the JDK gives them.
+//! Key and signature algorithms, under the names that the JDK gives them. The module takes the encoding of an algorithm
+//! identifier or of a public key, and gives the algorithm and the key's size. It never verifies a signature.
 
 use std::fmt;
 
 use crate::der::{self, Der, DerError, Fault, Tlv};
 
-/// What kind of key a certificate carries.
+/// The kind of key in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyAlgorithm {
     /// RSA (PKCS#1).
@@ -19,7 +20,7 @@ pub enum KeyAlgorithm {
     Ed448,
     /// RSA restricted to PSS (RFC 4055).
     RsaPss,
-    /// Another algorithm, by its dotted object identifier.
+    /// Another algorithm, given by its dotted object identifier.
     Other(String),
 }
 
@@ -37,12 +38,12 @@ impl fmt::Display for KeyAlgorithm {
     }
 }
 
-/// A public key's kind and size.
+/// The kind and size of a public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// The algorithm.
     pub algorithm: KeyAlgorithm,
-    /// The size in bits (RSA and DSA: of the modulus; EC: of the field); 0 where it cannot be told.
+    /// The size in bits (RSA and DSA: of the modulus; EC: of the field); 0 where it is not known.
     pub bits: u32,
 }
 
@@ -52,7 +53,7 @@ impl fmt::Display for PublicKey {
     }
 }
 
-/// A digest inside a signature algorithm.
+/// The digest in a signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HashAlgorithm {
     /// MD2 (broken).
@@ -74,7 +75,7 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    /// Whether collisions are known: MD2, MD5 and SHA-1.
+    /// Whether collisions of the digest are known: true for MD2, MD5 and SHA-1.
     #[must_use]
     pub fn is_weak(self) -> bool {
         matches!(self, Self::Md2 | Self::Md5 | Self::Sha1)
@@ -96,19 +97,21 @@ impl fmt::Display for HashAlgorithm {
     }
 }
 
-/// A certificate's signature algorithm.
+/// The signature algorithm of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// The name the JDK gives it (`SHA256withRSA`), or the dotted object identifier of an unknown one.
+    /// The name that the JDK gives the algorithm (`SHA256withRSA`); the dotted object identifier of an unknown
+    /// algorithm.
     pub name: String,
-    /// Its digest, where the algorithm has one of its own.
+    /// The digest, if the algorithm names one.
     pub hash: Option<HashAlgorithm>,
-    /// The kind of key that makes such signatures, where known.
+    /// The kind of key that makes such signatures, if it is known.
     pub(crate) key: Option<KeyAlgorithm>,
 }
 
 impl Signature {
-    /// Whether its digest is MD2, MD5 or SHA-1. (A self-signed root's own signature is trusted by place, not by digest.)
+    /// Whether the digest is MD2, MD5 or SHA-1. (The signature of a self-signed root does not matter: the root is
+    /// trusted because a store holds it.)
     #[must_use]
     pub fn is_weak(&self) -> bool {
         self.hash.is_some_and(HashAlgorithm::is_weak)
@@ -116,7 +119,7 @@ impl Signature {
 }
 
 impl Signature {
-    /// Whether a key of this kind makes such signatures; plain RSA keys also make RSASSA-PSS.
+    /// Whether a key of this kind makes such signatures. A plain RSA key also makes RSASSA-PSS signatures.
     pub(crate) fn may_be_made_by(&self, key: &PublicKey) -> bool {
         self.key.as_ref().is_some_and(|needed| {
             *needed == key.algorithm || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa)
@@ -130,8 +133,9 @@ impl fmt::Display for Signature {
     }
 }
 
-/// The named curves that the JDK loads, and their field bits. JDK 17.0.15 and 25 were asked about every curve OpenSSL 3 knows:
-/// SM2, WAP, the twisted Brainpool curves and some of X9.62 make them refuse the certificate and with it the store.
+/// The named curves that the JDK loads, and the bits of their fields. The list comes from trying every curve that
+/// OpenSSL 3 knows with JDK 17.0.15 and 25. With SM2, WAP, the twisted Brainpool curves and some of X9.62 they refuse
+/// the certificate, and with it the store.
 const CURVES: [(&str, u32); 53] = [
     ("1.2.840.10045.3.0.5", 191),   // c2tnb191v1
     ("1.2.840.10045.3.0.6", 191),   // c2tnb191v2
@@ -188,10 +192,10 @@ const CURVES: [(&str, u32); 53] = [
     ("1.3.132.0.39", 571),          // sect571r1
 ];
 
-/// What is read from a SubjectPublicKeyInfo or a PKCS#8 algorithm.
+/// The facts in the algorithm of a SubjectPublicKeyInfo or a PKCS#8 key.
 pub(crate) struct KeyInfo {
     pub(crate) algorithm: KeyAlgorithm,
-    /// Named curve of an EC key.
+    /// The named curve of an EC key.
     pub(crate) curve: Option<String>,
     pub(crate) bits: u32,
 }
@@ -204,7 +208,7 @@ pub(crate) fn bit_length(magnitude: &[u8]) -> u32 {
     u32::try_from(magnitude.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(first.leading_zeros())
 }
 
-/// Reads an AlgorithmIdentifier of a key: the algorithm, and what its parameters say of the size.
+/// Reads the AlgorithmIdentifier of a key: the algorithm, and the size where the parameters give it.
 pub(crate) fn key_algorithm(identifier: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     let mut parts = identifier.inner();
     let oid = parts.expect(der::OID)?;
@@ -265,12 +269,12 @@ pub(crate) fn public_key(spki: &Tlv<'_>) -> Result<KeyInfo, DerError> {
     Ok(info)
 }
 
-/// The field's bits of a named curve that the JDK knows.
+/// The bits of the field of a named curve that the JDK knows.
 pub(super) fn curve_bits(oid: &str) -> Option<u32> {
     CURVES.iter().find(|(name, _)| *name == oid).map(|(_, bits)| *bits)
 }
 
-/// Reads a signature's AlgorithmIdentifier.
+/// Reads the AlgorithmIdentifier of a signature.
 pub(super) fn signature(identifier: &Tlv<'_>) -> Result<Signature, DerError> {
     use HashAlgorithm as H;
     use KeyAlgorithm as K;
@@ -307,7 +311,7 @@ pub(super) fn signature(identifier: &Tlv<'_>) -> Result<Signature, DerError> {
     })
 }
 
-/// The digest of RSASSA-PSS parameters (RFC 4055 §3.1); SHA-1 when they do not say.
+/// The digest in RSASSA-PSS parameters (RFC 4055 §3.1); SHA-1 if they name none.
 fn pss_hash(parameters: Option<Tlv<'_>>) -> Option<HashAlgorithm> {
     let Some(parameters) = parameters.filter(|parameters| parameters.tag == der::SEQUENCE) else {
         return Some(HashAlgorithm::Sha1);

@@ -1,11 +1,12 @@
-//! The extensions that decide something here (RFC 5280 §4.2); all others stay bytes.
+//! The extensions that this crate uses (RFC 5280 §4.2). The module takes the extensions of a certificate and gives the
+//! values of the known ones. It never reads the value of another extension.
 
 use std::collections::BTreeSet;
 
 use super::{Flaw, Kind, malformed};
 use crate::der::{self, Der, DerError, Fault, Tlv};
 
-/// Key usage bits (RFC 5280 §4.2.1.3).
+/// The key usage bits (RFC 5280 §4.2.1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyUsage(u16);
 
@@ -26,19 +27,19 @@ impl KeyUsage {
         self.0 & (0x8000 >> index) != 0
     }
 
-    /// May sign handshakes and documents.
+    /// Whether the key may sign handshakes and documents.
     #[must_use]
     pub fn digital_signature(self) -> bool {
         self.bit(0)
     }
 
-    /// May encrypt keys, as RSA key exchange does.
+    /// Whether the key may encrypt keys, as RSA key exchange does.
     #[must_use]
     pub fn key_encipherment(self) -> bool {
         self.bit(2)
     }
 
-    /// May sign certificates.
+    /// Whether the key may sign certificates.
     #[must_use]
     pub fn key_cert_sign(self) -> bool {
         self.bit(5)
@@ -50,22 +51,22 @@ impl KeyUsage {
     }
 }
 
-/// Netscape's certificate type.
+/// The object identifier of Netscape's certificate type.
 pub(crate) const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x86, 0xf8, 0x42, 0x01, 0x01];
-/// Its bits for CAs: of TLS, of mail, of code.
+/// The bits of Netscape's certificate type for CAs: of TLS, of mail, of code.
 const NETSCAPE_CA: u8 = 0x07;
 
-/// What the known extensions say.
+/// The values of the known extensions.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extensions {
     pub(super) critical: Vec<String>,
     pub(super) has_san: bool,
     pub(super) dns_names: Vec<String>,
-    /// How many names of other kinds its SAN holds: addresses, URIs, directory names.
+    /// How many names of other kinds the SAN holds: addresses, URIs, directory names.
     pub(super) other_names: usize,
     pub(super) is_ca: bool,
     pub(super) has_basic_constraints: bool,
-    /// Netscape's certificate type (2.16.840.1.113730.1.1) names one of its three kinds of CA.
+    /// Whether Netscape's certificate type (2.16.840.1.113730.1.1) names one of its three kinds of CA.
     pub(super) is_netscape_ca: bool,
     pub(super) path_length: Option<u64>,
     pub(super) key_usage: Option<KeyUsage>,
@@ -95,7 +96,7 @@ impl Extensions {
             extension.end().map_err(&at)?;
             let name = der::dotted(oid.body).ok_or_else(|| at(oid.bad()))?;
             if !seen.insert(oid.body) {
-                // The first counts; what a JVM makes of two is its own question.
+                // The first extension of a type counts. The `jvm` module judges how a JVM reads two of one type.
                 continue;
             }
             if critical {
@@ -109,11 +110,11 @@ impl Extensions {
         Ok(found)
     }
 
-    /// Takes in one extension, if it is one of ours.
+    /// Stores the value of an extension, if the extension is one of the known types.
     fn known(&mut self, oid: &[u8], value: &Tlv<'_>) -> Result<(), DerError> {
         let mut content = Der::new(value.body);
         if oid == NETSCAPE_TYPE {
-            // What cannot be read is nobody's business here: no JVM looks at it while it loads a store.
+            // A value that cannot be read is no error: no JVM reads this extension while it loads a store.
             let bits = content.expect(der::BIT_STRING).ok().and_then(|bits| bits.body.get(1).copied());
             self.is_netscape_ca = bits.is_some_and(|bits| bits & NETSCAPE_CA != 0);
         }
@@ -134,7 +135,7 @@ impl Extensions {
                     self.is_ca = flag.body != [0];
                 }
                 if let Some(length) = constraints.optional(der::INTEGER)? {
-                    // The JDK loads a negative length; it means nothing.
+                    // The JDK loads a negative length, which has no meaning.
                     self.path_length = length.small().ok();
                 }
                 constraints.end()?;
@@ -160,7 +161,7 @@ impl Extensions {
         content.end()
     }
 
-    /// GeneralNames (RFC 5280 §4.2.1.6).
+    /// Reads GeneralNames (RFC 5280 §4.2.1.6).
     fn alternative_names(&mut self, names: &Tlv<'_>) -> Result<(), DerError> {
         self.has_san = true;
         let mut names = names.inner();
@@ -184,7 +185,7 @@ fn key_usage(bits: &Tlv<'_>) -> Result<KeyUsage, DerError> {
     }
 }
 
-/// A usage's name in RFC 5280, or its identifier as it is.
+/// The name of a usage in RFC 5280, or its dotted identifier if it has none.
 pub(crate) fn usage_name(oid: String) -> String {
     let known = match oid.as_str() {
         "2.5.29.37.0" => "anyExtendedKeyUsage",

@@ -1,8 +1,10 @@
-//! One X.509 certificate: it exists only if its DER parsed, so whoever holds one can ask anything of it.
+//! One X.509 certificate. The module takes DER bytes and gives a [`Certificate`] or a [`CertificateError`]. A
+//! `Certificate` exists only if its DER parsed, so every method of it has an answer. The module never decides whether a
+//! certificate is trusted.
 //!
-//! The parser is strict about the encoding (RFC 5280 §4.1, X.690 DER: what the JDK would re-encode on load is refused) and
-//! tolerant about the contents that real trust stores hold (negative or long serials, odd times, any string type, version 1).
-//! What a JVM does with it is a fact of the certificate of its own: [`Certificate::jvm`].
+//! The parser is strict about the encoding (RFC 5280 §4.1, X.690 DER): it refuses an encoding that the JDK would change
+//! on load. It is tolerant about contents that real trust stores hold: negative or long serial numbers, odd times, any
+//! string type, version 1. Whether a JVM loads the certificate is a separate fact: [`Certificate::jvm`].
 
 mod algorithm;
 mod extensions;
@@ -30,19 +32,19 @@ pub use verify::SignatureCheck;
 use crate::der::{self, Der, DerError, Fault, Tlv};
 use crate::fingerprint::Fingerprint;
 
-/// Why bytes are no certificate.
+/// Why bytes are not a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateError {
-    /// The byte where reading stopped, counted from the certificate's first.
+    /// The byte where reading stopped, counted from the first byte of the certificate.
     pub offset: Option<u64>,
     kind: Kind,
-    // Boxed, because errors are better small.
+    // In a box, so that a `Result` with this error stays small.
     jvm: Box<JvmJudgement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    /// BER where DER is asked for.
+    /// BER, where DER is required.
     NotCanonical(&'static str),
     /// Bytes after the certificate.
     Trailing(usize),
@@ -55,31 +57,32 @@ enum Kind {
 }
 
 impl CertificateError {
-    /// An entry that says it holds another kind of certificate.
+    /// The error of an entry whose certificate type is not X.509.
     pub(crate) fn of_type(name: &str) -> Self {
         let jvm = Box::new(JvmJudgement::Refused(JvmRefusal::of_type()));
         Self { offset: None, kind: Kind::Type(name.to_owned()), jvm }
     }
 
-    /// Whether the entry at least claims to be X.509.
+    /// Whether the type of the entry is X.509.
     pub(crate) fn is_x509(&self) -> bool {
         !matches!(self.kind, Kind::Type(_))
     }
 
-    /// Whether the bytes are BER or carry a tail: the JDK reads such a certificate and re-encodes it, so that its fingerprint
-    /// changes on the way. Re-encode it (`openssl x509 -outform DER`) before use.
+    /// Whether the bytes are BER or go on after the certificate. The JDK reads such a certificate and encodes it again,
+    /// which changes its fingerprint. An operator should convert it first (`openssl x509 -outform DER`).
     #[must_use]
     pub fn is_not_canonical(&self) -> bool {
         matches!(self.kind, Kind::NotCanonical(_) | Kind::Trailing(_))
     }
 
-    /// Whether a JVM loads it all the same.
+    /// Whether a JVM loads the bytes although they are no certificate here.
     #[must_use]
     pub fn jvm_loads(&self) -> bool {
         *self.jvm == JvmJudgement::Loads
     }
 
-    /// What a JVM does with a keystore that holds these bytes. It may well load what is no certificate here.
+    /// The behaviour of a JVM that loads a keystore with these bytes. A JVM may load bytes that are no certificate
+    /// here.
     #[must_use]
     pub fn jvm(&self) -> &JvmJudgement {
         &self.jvm
@@ -107,7 +110,7 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
-/// A fault and where reading stopped, before anybody asked what a JVM does.
+/// A fault and the offset where reading stopped, before the bytes are judged as a JVM does.
 struct Flaw {
     offset: u64,
     kind: Kind,
@@ -117,16 +120,16 @@ fn malformed(part: &'static str) -> impl Fn(DerError) -> Flaw {
     move |error| Flaw { offset: error.at as u64, kind: Kind::Malformed { part, what: error.fault.what() } }
 }
 
-/// By what a validator takes a certificate for a CA's.
+/// Why a validator takes a certificate for that of a certificate authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CaMark {
-    /// Its basic constraints (RFC 5280 §4.2.1.9).
+    /// The basic constraints say so (RFC 5280 §4.2.1.9).
     BasicConstraints,
-    /// It has no basic constraints, being of a version before 3: openssl and the JDK take such a trust anchor.
+    /// The certificate has no basic constraints and a version below 3. openssl and the JDK accept such a trust anchor.
     Version,
-    /// It has no basic constraints, and its key usage allows to sign certificates: openssl.
+    /// The certificate has no basic constraints, and its key usage allows it to sign certificates. openssl accepts it.
     KeyUsage,
-    /// It has no basic constraints, and its Netscape certificate type is that of a CA: openssl.
+    /// The certificate has no basic constraints, and its Netscape certificate type is that of a CA. openssl accepts it.
     NetscapeType,
 }
 
@@ -141,7 +144,25 @@ impl fmt::Display for CaMark {
     }
 }
 
-/// A parsed X.509 certificate and its DER.
+/// A parsed X.509 certificate and its DER. Two certificates are equal if their DER is.
+///
+/// ```
+/// use trustmason_keystore::{Certificate, Fingerprint, SignatureCheck};
+/// # const ROOT: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/keystore/der/one/store"));
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+///
+/// let root = Certificate::parse(ROOT)?;
+/// assert_eq!(root.subject(), "CN=Fixture Root, O=\"Example, Inc.\", C=US");
+/// assert_eq!(root.fingerprint(), Fingerprint::of(ROOT));
+/// assert!(root.is_ca() && root.is_self_issued());
+/// assert!(!root.names_host("fina.acme.example"));
+/// assert_eq!(root.verify_signed_by(&root), SignatureCheck::Valid);
+///
+/// // A JVM loads a keystore that holds this certificate.
+/// assert!(root.jvm_refusal().is_none() && root.jvm_doubt().is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Certificate {
     der: Box<[u8]>,
@@ -167,13 +188,13 @@ impl Certificate {
     /// Parses exactly one certificate in DER.
     ///
     /// # Errors
-    /// [`CertificateError`] when the bytes are no certificate, are BER (the JDK would re-encode them and the fingerprint
-    /// would change), or go on after its end.
+    /// [`CertificateError`] if the bytes are no certificate, are BER (the JDK would encode them again, and the
+    /// fingerprint would change), or go on after the certificate.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         Self::parse_known(der, Fingerprint::of(der))
     }
 
-    /// As [`Certificate::parse`], with the fingerprint already computed.
+    /// Parses a certificate whose fingerprint is known, as [`Certificate::parse`] does.
     pub(crate) fn parse_known(der: &[u8], fingerprint: Fingerprint) -> Result<Self, CertificateError> {
         let jvm = JvmJudgement::of(der);
         match Self::read(der, fingerprint, &jvm) {
@@ -260,7 +281,7 @@ impl Certificate {
         })
     }
 
-    /// The DER encoding.
+    /// The DER encoding of the certificate.
     #[must_use]
     pub fn der(&self) -> &[u8] {
         &self.der
@@ -272,43 +293,44 @@ impl Certificate {
         self.fingerprint
     }
 
-    /// The subject in `keytool`'s order (`CN=a, OU=b, O=c, L=d, ST=e, C=US`); unprintable characters are escaped.
+    /// The subject in `keytool`'s order (`CN=a, OU=b, O=c, L=d, ST=e, C=US`). Unprintable characters are escaped.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The issuer, written as [`Certificate::subject`].
+    /// The issuer, written like [`Certificate::subject`].
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// The subject's encoding, for exact comparison.
+    /// The encoding of the subject, for exact comparison.
     #[must_use]
     pub fn subject_der(&self) -> &[u8] {
         self.der.get(self.subject_der.clone()).unwrap_or_default()
     }
 
-    /// The issuer's encoding, for exact comparison.
+    /// The encoding of the issuer, for exact comparison.
     #[must_use]
     pub fn issuer_der(&self) -> &[u8] {
         self.der.get(self.issuer_der.clone()).unwrap_or_default()
     }
 
-    /// The serial number in lower-case hex without leading zeros, `-` before a negative one, as `keytool` prints it.
+    /// The serial number in lower-case hex without leading zeros, as `keytool` prints it. A negative number begins with
+    /// `-`.
     #[must_use]
     pub fn serial(&self) -> String {
         self.serial.clone()
     }
 
-    /// The first second of its validity, in seconds since 1970-01-01T00:00:00Z.
+    /// The first second of the validity, in seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn not_before(&self) -> i64 {
         self.not_before
     }
 
-    /// The last second of its validity, in seconds since 1970-01-01T00:00:00Z.
+    /// The last second of the validity, in seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn not_after(&self) -> i64 {
         self.not_after
@@ -320,20 +342,20 @@ impl Certificate {
         self.common_name.as_deref()
     }
 
-    /// The DNS names of its subject alternative name, as written.
+    /// The DNS names in the subject alternative name (SAN), as the certificate writes them.
     #[must_use]
     pub fn dns_names(&self) -> &[String] {
         &self.extensions.dns_names
     }
 
-    /// Whether it has a subject alternative name extension at all, of whatever kind.
+    /// Whether the certificate has a subject alternative name extension, with names of any kind.
     #[must_use]
     pub fn has_san(&self) -> bool {
         self.extensions.has_san
     }
 
-    /// Whether it names this host: a DNS name of its SAN equals the FQDN in any case, or, having no SAN extension, its
-    /// common name does. Wildcards name nobody.
+    /// Whether the certificate names this host: a DNS name of its SAN equals the FQDN in any case. If it has no SAN
+    /// extension, its common name is compared instead. A wildcard names no host.
     #[must_use]
     pub fn names_host(&self, fqdn: &str) -> bool {
         if self.has_san() {
@@ -343,7 +365,8 @@ impl Certificate {
         }
     }
 
-    /// Every host name it carries, in lower case: the DNS names of its SAN, or its common name when it has no SAN.
+    /// The host names of the certificate, in lower case: the DNS names of its SAN, or its common name if it has no SAN
+    /// extension.
     #[must_use]
     pub fn names_carried(&self) -> Vec<String> {
         if self.has_san() {
@@ -353,9 +376,9 @@ impl Certificate {
         }
     }
 
-    /// Everything that may be meant as a name of its host, in lower case: the DNS names of its SAN, every common name, and
-    /// an entry that is no host name for each SAN of another kind. Longer than [`Certificate::names_carried`]: for the
-    /// question whether a certificate may still be somebody's.
+    /// Everything in the certificate that may name a host, in lower case: the DNS names of its SAN and every common
+    /// name. Each SAN of another kind adds a text that is no host name. The list answers whether a certificate may
+    /// still belong to some host, so it is longer than [`Certificate::names_carried`].
     #[must_use]
     pub fn names_in_full(&self) -> Vec<String> {
         let dns = self.dns_names().iter().chain(&self.common_names).map(|name| name.to_lowercase());
@@ -363,43 +386,46 @@ impl Certificate {
         dns.chain(other).collect()
     }
 
-    /// How many names of its subject alternative name are no DNS names: addresses, URIs, mail and directory names, others.
+    /// How many names of the subject alternative name are not DNS names: addresses, URIs, mail and directory names,
+    /// others.
     #[must_use]
     pub fn other_alternative_names(&self) -> usize {
         self.extensions.other_names
     }
 
-    /// The public key's algorithm and size.
+    /// The algorithm and size of the public key.
     #[must_use]
     pub fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
 
-    /// The SubjectPublicKeyInfo's encoding.
+    /// The encoding of the SubjectPublicKeyInfo.
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         self.der.get(self.spki.clone()).unwrap_or_default()
     }
 
-    /// SHA-256 over the SubjectPublicKeyInfo: equal for certificates of one key.
+    /// SHA-256 over the SubjectPublicKeyInfo. It is equal for all certificates with the same key.
     #[must_use]
     pub fn spki_sha256(&self) -> [u8; 32] {
         Sha256::digest(self.spki_der()).into()
     }
 
-    /// Its signature algorithm.
+    /// The signature algorithm.
     #[must_use]
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// Whether basic constraints make it a certificate authority. A version 1 certificate never is one by this measure.
+    /// Whether basic constraints mark the certificate as a certificate authority. They never do in a version 1
+    /// certificate.
     #[must_use]
     pub fn is_ca(&self) -> bool {
         self.extensions.is_ca
     }
 
-    /// By what some validator takes it for a CA's, so that who holds its key can vouch for others; `None`: nobody does.
+    /// Why some validator takes the certificate for that of a CA, so that the owner of its key can sign certificates.
+    /// `None` if no validator does.
     #[must_use]
     pub fn taken_for_ca_by(&self) -> Option<CaMark> {
         let extensions = &self.extensions;
@@ -416,7 +442,7 @@ impl Certificate {
         }
     }
 
-    /// How many intermediate certificates may follow it, where its basic constraints say.
+    /// How many intermediate certificates may follow this one in a chain, where its basic constraints say so.
     #[must_use]
     pub fn path_length(&self) -> Option<u64> {
         self.extensions.path_length
@@ -434,13 +460,14 @@ impl Certificate {
         self.version
     }
 
-    /// Its key usage, where it restricts it.
+    /// The key usage, if the certificate restricts it.
     #[must_use]
     pub fn key_usage(&self) -> Option<KeyUsage> {
         self.extensions.key_usage
     }
 
-    /// Its extended key usages (`serverAuth`, `clientAuth`, …, else the dotted identifier); `None` where it has no such extension.
+    /// The extended key usages (`serverAuth`, `clientAuth`, …, else the dotted identifier). `None` if the certificate
+    /// has no such extension.
     #[must_use]
     pub fn extended_key_usage(&self) -> Option<&[String]> {
         self.extensions.extended_key_usage.as_deref()
@@ -452,37 +479,39 @@ impl Certificate {
         self.extensions.subject_key_id.as_deref()
     }
 
-    /// The key identifier of its authority key identifier.
+    /// The key identifier in the authority key identifier.
     #[must_use]
     pub fn authority_key_id(&self) -> Option<&[u8]> {
         self.extensions.authority_key_id.as_deref()
     }
 
-    /// The extensions that are marked critical (RFC 5280 §4.2), as dotted object identifiers, in their order.
+    /// The extensions that are marked critical (RFC 5280 §4.2), as dotted object identifiers, in the order of the
+    /// certificate.
     #[must_use]
     pub fn critical_extensions(&self) -> &[String] {
         &self.extensions.critical
     }
 
-    /// What a JVM does with a keystore that holds it.
+    /// The behaviour of a JVM that loads a keystore with this certificate.
     #[must_use]
     pub fn jvm(&self) -> &JvmJudgement {
         &self.jvm
     }
 
-    /// Why a JVM would refuse it, and with it the whole store that holds it. `None`: no JVM is known to refuse it.
+    /// Why a JVM would refuse the certificate, and with it the whole store that holds it. `None` if no JVM is known to
+    /// refuse it.
     #[must_use]
     pub fn jvm_refusal(&self) -> Option<&JvmRefusal> {
         self.jvm.refusal()
     }
 
-    /// Why it cannot be told whether a JVM loads it. `None`: a JVM loads it or refuses it.
+    /// Why it is not known whether a JVM loads the certificate. `None` if a JVM is known to load it or to refuse it.
     #[must_use]
     pub fn jvm_doubt(&self) -> Option<&JvmDoubt> {
         self.jvm.doubt()
     }
 
-    /// Whether this certificate's signature was made by the issuer's key. Only the signature is judged, no name and no date.
+    /// Whether the issuer's key made the signature of this certificate. Neither names nor dates are checked.
     #[must_use]
     pub fn verify_signed_by(&self, issuer: &Self) -> SignatureCheck {
         verify::signed_by(self, issuer)
@@ -503,7 +532,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// The outermost element, alone and canonical all the way down.
+/// Reads the outermost element, and checks that nothing follows it and that every element in it is canonical.
 fn canonical(der: &[u8]) -> Result<Tlv<'_>, Flaw> {
     let fault = |error: DerError| match error.fault {
         Fault::Indefinite | Fault::LongLength => {
@@ -524,7 +553,7 @@ fn canonical(der: &[u8]) -> Result<Tlv<'_>, Flaw> {
     Ok(outer)
 }
 
-/// A serial as `BigInteger.toString(16)` writes it.
+/// A serial number as `BigInteger.toString(16)` writes it.
 fn serial_text(body: &[u8]) -> String {
     let negative = body.first().is_some_and(|byte| byte & 0x80 != 0);
     let magnitude = if negative {

@@ -1,4 +1,6 @@
-//! Distinguished names as `keytool` shows them: most specific part first, RFC 2253 escapes, nothing unprintable.
+//! Distinguished names as `keytool` shows them: most specific part first, with the escapes of RFC 2253. The module
+//! takes the encoding of a name and gives text without unprintable characters. It never checks whether a name is
+//! allowed.
 
 use std::fmt::Write as _;
 
@@ -6,7 +8,7 @@ use crate::der::{self, DerError, Fault, Tlv};
 use crate::digest::hex;
 use crate::text::is_hidden;
 
-/// Keywords that the JDK's `X500Name.toString` knows.
+/// The keywords of the JDK's `X500Name.toString`.
 const KEYWORDS: [(&[u8], &str); 19] = [
     (&[0x55, 4, 3], "CN"),
     (&[0x55, 4, 6], "C"),
@@ -30,15 +32,15 @@ const KEYWORDS: [(&[u8], &str); 19] = [
 ];
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
-/// A name, rendered, with its most specific common name.
+/// A name as text, with its most specific common name.
 pub(super) struct Name {
     pub(super) text: String,
     pub(super) common_name: Option<String>,
-    /// All of them, in the order of the encoding.
+    /// All common names, in the order of the encoding.
     pub(super) common_names: Vec<String>,
 }
 
-/// Reads an RDNSequence. Any string type is shown; only a broken structure is an error.
+/// Reads an RDNSequence. A string of any type is shown; only a broken structure is an error.
 pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
     let mut parts = Vec::new();
     let mut common_names = Vec::new();
@@ -86,13 +88,13 @@ pub(super) fn read(name: &Tlv<'_>) -> Result<Name, DerError> {
     Ok(Name { text: parts.join(", "), common_name, common_names })
 }
 
-/// A character, or a byte that is none.
+/// A character, or a byte that belongs to no character.
 enum Unit {
     Character(char),
     Byte(u8),
 }
 
-/// The characters of a directory string of any type; `None` for what is no string.
+/// The characters of a directory string of any type; `None` if the value is no string.
 fn units(value: &Tlv<'_>) -> Option<Vec<Unit>> {
     let wide = |code: u32| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
     match value.tag {
@@ -122,7 +124,7 @@ fn units(value: &Tlv<'_>) -> Option<Vec<Unit>> {
     }
 }
 
-/// The value as it is, for comparisons.
+/// The value unescaped, for comparisons.
 fn plain(units: &[Unit]) -> String {
     units
         .iter()
@@ -133,7 +135,7 @@ fn plain(units: &[Unit]) -> String {
         .collect()
 }
 
-/// The value as the JDK quotes it; what cannot be printed becomes RFC 2253 hex pairs (`\0A`).
+/// Writes the value with the JDK's quotes. Unprintable characters become the hex pairs of RFC 2253 (`\0A`).
 fn write_value(text: &mut String, units: &[Unit]) {
     let special = |unit: &Unit| matches!(unit, Unit::Character(',' | '+' | '=' | '<' | '>' | '#' | ';' | '"' | '\\'));
     let blank = |unit: Option<&Unit>| matches!(unit, Some(Unit::Character(' ')));
@@ -143,7 +145,7 @@ fn write_value(text: &mut String, units: &[Unit]) {
         text.push('"');
     }
     for unit in units {
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         match unit {
             Unit::Character(character @ ('"' | '\\')) => {
                 text.push('\\');

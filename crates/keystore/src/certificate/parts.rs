@@ -1,23 +1,24 @@
-//! The parts of a certificate that only the validation of a path looks at, read anew from its DER: nobody keeps them.
+//! The parts of a certificate that only path validation uses. The module takes a certificate and gives slices of its
+//! DER. Nothing stores these parts: they are read again each time.
 
 use super::Certificate;
 use crate::der::{self, Der, DerError, Tlv};
 
-/// One extension as it stands (RFC 5280 §4.2).
+/// One extension, as the certificate encodes it (RFC 5280 §4.2).
 pub(crate) struct Extension<'a> {
-    /// The contents of its object identifier.
+    /// The contents of the object identifier.
     pub(crate) oid: &'a [u8],
-    /// The contents of its OCTET STRING.
+    /// The contents of the OCTET STRING.
     pub(crate) value: &'a [u8],
 }
 
 /// The parts of one certificate (RFC 5280 §4.1).
 pub(crate) struct Parts<'a> {
-    /// What is signed, with its tag.
+    /// The signed part, with its tag.
     pub(crate) signed: &'a [u8],
     /// The contents of the signature's AlgorithmIdentifier.
     pub(crate) algorithm: &'a [u8],
-    /// The same as it stands in what is signed.
+    /// The contents of the AlgorithmIdentifier inside the signed part.
     pub(crate) signed_algorithm: &'a [u8],
     pub(crate) signature: &'a [u8],
     /// The contents of the serial number.
@@ -32,11 +33,11 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a certificate apart.
+    /// Splits a certificate into its parts.
     ///
     /// # Errors
-    /// [`DerError`] where a part has another form than the JDK's and openssl's readers allow: a signature or a key of other
-    /// than whole bytes.
+    /// [`DerError`] if a part has a form that the readers of the JDK and openssl do not allow: a signature or a key
+    /// that does not consist of whole bytes.
     pub(crate) fn of(certificate: &'a Certificate) -> Result<Self, DerError> {
         let mut outer = Der::new(certificate.der()).expect(der::SEQUENCE)?.inner();
         let tbs = outer.expect(der::SEQUENCE)?;
@@ -81,7 +82,7 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The contents of an extension.
+    /// The contents of the extension with this object identifier.
     pub(crate) fn extension(&self, oid: &[u8]) -> Option<&'a [u8]> {
         self.extensions.iter().find(|extension| extension.oid == oid).map(|extension| extension.value)
     }

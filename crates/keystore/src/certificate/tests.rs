@@ -10,7 +10,7 @@ use rcgen::{
 use super::*;
 
 impl Certificate {
-    /// A certificate to write, as edits take it.
+    /// A certificate for an edit to write.
     pub(crate) fn shared(der: &[u8]) -> Arc<Self> {
         Arc::new(parse(der))
     }

@@ -1,18 +1,19 @@
-//! ASN.1 times as seconds since the epoch (RFC 5280 §4.1.2.5), as tolerant as the JDK is.
+//! ASN.1 times (RFC 5280 §4.1.2.5). The module takes a UTCTime or a GeneralizedTime and gives seconds since the epoch,
+//! with the tolerance of the JDK. It never reads a clock.
 
 use crate::der::Tlv;
 
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// Seconds since 1970-01-01T00:00:00Z; `None` for what is no time.
+/// Seconds since 1970-01-01T00:00:00Z; `None` if the element is no time.
 pub(super) fn seconds(time: &Tlv<'_>) -> Option<i64> {
     let text = std::str::from_utf8(time.body).ok()?;
     let mut digits = Digits(text);
     let year = match time.tag {
         UTC_TIME => {
             let year = digits.take(2)?;
-            // RFC 5280: 50..=99 are the twentieth century.
+            // RFC 5280: 50..=99 are years of the twentieth century.
             if year >= 50 { 1900 + year } else { 2000 + year }
         }
         GENERALIZED_TIME => digits.take(4)?,

@@ -1,4 +1,6 @@
-//! Whether one certificate's key signed another, as far as this machine's cryptography can tell.
+//! Verifies whether the key of one certificate signed another. The module takes two certificates and gives a
+//! [`SignatureCheck`]. It never compares names or dates, and says "cannot tell" where the cryptography of this build
+//! does not know the algorithm.
 
 #[cfg(not(fuzzing))]
 use x509_parser::error::X509Error;
@@ -8,14 +10,14 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::Certificate;
 use super::algorithm::KeyAlgorithm;
 
-/// The outcome of checking a signature.
+/// The result of checking a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignatureCheck {
-    /// The issuer's key made it.
+    /// The issuer's key made the signature.
     Valid,
-    /// The issuer's key did not make it.
+    /// The issuer's key did not make the signature.
     Invalid,
-    /// The algorithm, curve or key size is not supported here; the text says which.
+    /// This build does not support the algorithm, curve or key size; the text names it.
     CannotTell(String),
 }
 
@@ -25,7 +27,7 @@ pub(super) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> Sign
     let Some(needed) = &signature.key else {
         return SignatureCheck::CannotTell(format!("signature algorithm {} is unknown here", signature.name));
     };
-    // RSASSA-PSS signatures may come from a plain RSA key.
+    // A plain RSA key may have made an RSASSA-PSS signature.
     let fits = *needed == key.algorithm || (*needed == KeyAlgorithm::RsaPss && key.algorithm == KeyAlgorithm::Rsa);
     if !fits {
         return SignatureCheck::Invalid;
@@ -42,7 +44,7 @@ pub(super) fn signed_by(certificate: &Certificate, issuer: &Certificate) -> Sign
     })
 }
 
-/// `None`: the verifier does not know the algorithm.
+/// Asks the verifier; `None` if it does not know the algorithm.
 #[cfg(not(fuzzing))]
 fn check(certificate: &Certificate, issuer: &Certificate) -> Option<SignatureCheck> {
     let (Ok((_, parsed)), Ok((_, signer))) =
@@ -57,7 +59,7 @@ fn check(certificate: &Certificate, issuer: &Certificate) -> Option<SignatureChe
     }
 }
 
-/// A build for fuzzing leaves the verifier out: it is another project's code, and slow to build.
+/// A build for fuzzing leaves out the verifier: it is code of another project, and slow to build.
 #[cfg(fuzzing)]
 fn check(_: &Certificate, _: &Certificate) -> Option<SignatureCheck> {
     None

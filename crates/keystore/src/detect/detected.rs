@@ -1,20 +1,20 @@
-//! What detection says of a file.
+//! The result of detection.
 
 use crate::error::{Class, ReadError};
 use crate::format::Format;
 
-/// What a file's first bytes say.
+/// The format of a file, or the reason why it is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detected {
-    /// One of the formats read here.
+    /// One of the formats that this crate reads.
     Readable(Format),
-    /// Recognised, and not read here.
+    /// A content that is recognised, but not read.
     Refused {
-        /// Its name, where it has one.
+        /// The name of the format, if it has one.
         format: Option<&'static str>,
-        /// `Unsupported` for another kind of store, `NotAStore` for anything else.
+        /// `Unsupported` for a store of another kind, `NotAStore` for anything else.
         class: Class,
-        /// What it is, and what to do about it.
+        /// The kind of the file, in words.
         what: &'static str,
         /// One thing to try.
         hint: &'static str,

@@ -1,5 +1,6 @@
-//! What is recognised by its content and not read: stores of other makers, keys, requests, archives, pages. Each is refused
-//! by its name, so that nobody looks for a wrong password in a file that has none.
+//! Files that are recognised by their content, but not read: stores of other products, keys, requests, archives, pages.
+//! The module takes bytes and gives a refusal that says what the file is, so that nobody searches for the password of a
+//! file that has none. It never refuses a format that this crate reads.
 
 use super::detected::Detected;
 use crate::der::{self, Der};
@@ -13,22 +14,22 @@ const PATH: &str = "check the path";
 const NOT_A_KEY: &str =
     "check the path; only certificates are trusted, and a key belongs into the store of its own service";
 
-/// A store or a file of certificates that is not read here.
+/// A store or a file of certificates that this crate does not read.
 const fn store(format: &'static str, what: &'static str, hint: &'static str) -> Option<Detected> {
     Some(Detected::Refused { format: Some(format), class: Class::Unsupported, what, hint })
 }
 
-/// No store at all.
+/// A file that is no store.
 const fn nothing(what: &'static str, hint: &'static str) -> Option<Detected> {
     Some(Detected::Refused { format: None, class: Class::NotAStore, what, hint })
 }
 
-/// By the first bytes; for files that are no ASN.1.
+/// Recognises a file that is not ASN.1 by its first bytes.
 pub(crate) fn magic(bytes: &[u8]) -> Option<Detected> {
     match bytes {
         [0, 0, 0, 1 | 2, 0, 0, 0, 20, ..] => bouncy_castle(bytes),
         [b'k', b'y', b'c', b'h', ..] => store("keychain", "this is a macOS keychain, which is not read here", LIST),
-        // GSKit's CMS key database: two numbers, then its name.
+        // GSKit's CMS key database: two numbers, then the name of the format.
         [_, _, _, _, _, _, _, _, b'X', b'5', b'0', b'9', b'K', b'E', b'Y', ..] => store(
             "kdb",
             "this is an IBM key database (CMS .kdb), which is not read here",
@@ -83,8 +84,8 @@ pub(crate) fn magic(bytes: &[u8]) -> Option<Detected> {
     }
 }
 
-/// BKS and UBER begin alike: a version, a salt of 20 bytes, a count of iterations. Then a BKS goes on with its first entry in
-/// the clear, and an UBER is encrypted (Bouncy Castle, `BcKeyStoreSpi`).
+/// BKS and UBER begin alike: a version, a salt of 20 bytes, a number of iterations. After that, a BKS continues with
+/// its first entry in the clear, and an UBER is encrypted (Bouncy Castle, `BcKeyStoreSpi`).
 fn bouncy_castle(bytes: &[u8]) -> Option<Detected> {
     let entry = bytes.get(32..).unwrap_or_default();
     if is_bks(entry) {
@@ -96,7 +97,7 @@ fn bouncy_castle(bytes: &[u8]) -> Option<Detected> {
     }
 }
 
-/// Whether the first entry of a BKS, or its end and digest, stand here.
+/// Whether the bytes are the first entry of a BKS, or the end of an empty one with its digest.
 fn is_bks(bytes: &[u8]) -> bool {
     let entry = || -> Option<bool> {
         let mut reader = Reader::new(bytes);
@@ -108,13 +109,13 @@ fn is_bks(bytes: &[u8]) -> bool {
         let alias = reader.take(usize::from(alias)).ok()?;
         let _created = reader.i64().ok()?;
         let chain = reader.u32().ok()?;
-        // A random 32-bit number is hardly ever the length of a chain.
+        // A random 32-bit number is hardly ever a plausible length of a chain.
         Some((1..=4).contains(&kind) && std::str::from_utf8(alias).is_ok() && chain <= 100)
     };
     entry().unwrap_or(false)
 }
 
-/// OpenPGP keys (RFC 9580 §4.2): tag 5 or 6 with any form of length, then a version from 2 to 6.
+/// Whether this is an OpenPGP key (RFC 9580 §4.2): tag 5 or 6 with any form of length, then a version from 2 to 6.
 fn is_pgp(bytes: &[u8]) -> bool {
     let version = match bytes {
         [0x94 | 0x98, _, version, ..]
@@ -128,7 +129,7 @@ fn is_pgp(bytes: &[u8]) -> bool {
     (2..=6).contains(&version)
 }
 
-/// ASCII in two bytes a letter, without a byte order mark.
+/// Whether this is ASCII text in two bytes a letter, without a byte order mark.
 fn is_utf16(bytes: &[u8]) -> bool {
     let letter = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     match bytes {
@@ -137,7 +138,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
-/// By the tags of the first elements; for files that are ASN.1. Only headers are looked at: the rest may be missing.
+/// Recognises an ASN.1 file by the tags of its first elements. Only the headers are read: the rest may be missing.
 pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
     let outer = shape(bytes);
     let first = outer.first().map_or(&[][..], |(_, raw)| *raw);
@@ -151,7 +152,7 @@ pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
         ([der::INTEGER, der::SEQUENCE, der::OCTET_STRING, ..], _) if matches!(small.as_deref(), Some([0 | 1])) => {
             nothing("this is a private key (PKCS#8), not a store", NOT_A_KEY)
         }
-        // RSAPrivateKey (RFC 8017 A.1.2), RSAPublicKey (A.1.1), DSA's likewise
+        // RSAPrivateKey (RFC 8017 A.1.2), RSAPublicKey (A.1.1), and the same for DSA
         ([der::INTEGER, der::INTEGER, der::INTEGER, der::INTEGER, ..], _) => {
             nothing("this is a private key (PKCS#1), not a store", NOT_A_KEY)
         }
@@ -177,12 +178,12 @@ pub(crate) fn asn1(bytes: &[u8]) -> Option<Detected> {
             "export the certificates as PKCS#7 (.p7b) instead",
         ),
         ([der::SEQUENCE, ..], [der::SEQUENCE, der::OCTET_STRING, ..]) => bcfks(),
-        // CertificateList, versions 1 and 2 (RFC 5280 §5.1): a time where a certificate has its validity
+        // CertificateList, versions 1 and 2 (RFC 5280 §5.1): a time, in the place where a certificate has its validity
         ([der::SEQUENCE, ..], [der::SEQUENCE, der::SEQUENCE, 0x17 | 0x18, ..])
         | ([der::SEQUENCE, ..], [der::INTEGER, der::SEQUENCE, der::SEQUENCE, 0x17 | 0x18, ..]) => {
             nothing("this is a certificate revocation list (CRL), not a store", PATH)
         }
-        // CertificationRequest (RFC 2986 §4.2): names where a certificate has its algorithm
+        // CertificationRequest (RFC 2986 §4.2): names, in the place where a certificate has its algorithm
         ([der::SEQUENCE, ..], [der::INTEGER, der::SEQUENCE, der::SEQUENCE, ..])
             if inner.get(1).is_some_and(|(_, raw)| shape(raw).first().is_none_or(|(tag, _)| *tag == der::SET)) =>
         {
@@ -199,8 +200,8 @@ const fn bcfks() -> Option<Detected> {
     store("bcfks", "this is a Bouncy Castle FIPS store (BCFKS), which is not read here", BOUNCY)
 }
 
-/// Tags and encodings of the first elements inside an element. An element that goes on beyond the bytes that are there is
-/// the last one.
+/// The tags and encodings of the first elements inside an element. An element that is longer than the available bytes
+/// is the last one.
 fn shape(bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let contents = match bytes {
         [_, 0..=0x80, rest @ ..] => rest,

@@ -1,4 +1,5 @@
-//! How a file's content (never its name) tells which format it is, or what else it is.
+//! Detects the format of a file. The module takes the content and gives the format, or says what else the file is. It
+//! never looks at a file's name.
 
 mod detected;
 pub(crate) mod foreign;
@@ -16,7 +17,7 @@ const fn nothing(what: &'static str, hint: &'static str) -> Detected {
     Detected::Refused { format: None, class: Class::NotAStore, what, hint }
 }
 
-/// Tells the format by content alone; the extension lies too often.
+/// Detects the format from the content alone, because the extension of a file's name is often wrong.
 #[must_use]
 pub fn detect(bytes: &[u8]) -> Detected {
     const RESTORE: &str = "restore it from a backup";
@@ -51,7 +52,7 @@ fn asn1(bytes: &[u8]) -> Detected {
     if let Some(refused) = foreign::asn1(bytes) {
         return refused;
     }
-    // Only headers are looked at: the outermost length may be wrong, indefinite or cut.
+    // Only the headers are read: the outermost length may be wrong, indefinite or cut off.
     let inner = |bytes: &[u8]| -> Option<usize> {
         match bytes.get(1)? {
             length @ 0..=0x80 if *length <= 0x80 => Some(2),
@@ -114,7 +115,7 @@ fn text(bytes: &[u8]) -> Detected {
     nothing("no known store or certificate format begins like this", "check the path and the file's type")
 }
 
-/// A store or certificate in Base64 without the lines around it, by what is in it.
+/// A store or certificate in Base64 without BEGIN and END lines; the decoded bytes decide what it is.
 fn base64(bytes: &[u8]) -> Option<Detected> {
     const DECODE: &str = "decode it (certutil -decode, base64 -d)";
     Some(match detect(&ruin::base64(bytes)?) {

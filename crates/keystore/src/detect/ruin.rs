@@ -1,5 +1,6 @@
-//! Files that were certificates or stores until a mail program, a word processor, a text filter or a build had them. Each kind
-//! of damage is named with what mends it; none is undone here, because the product that reads the file would not undo it either.
+//! Certificates and stores that a mail program, a word processor, a text filter or a build has damaged. The module
+//! takes bytes and names the damage and its remedy. It never undoes the damage, because the product that reads the file
+//! would not undo it either.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -10,15 +11,15 @@ use crate::text::is_unseen;
 
 const AGAIN: &str = "export the certificate again as Base-64 (.cer), or send the file in an archive";
 const BINARY: &str = "take the original, and copy it as a binary file (no text mode, no filter)";
-/// How much of a file is looked at.
+/// How many bytes of a file are examined.
 const HEAD: usize = 4096;
 
 const fn ruined(what: &'static str, hint: &'static str) -> Option<Detected> {
     Some(Detected::Refused { format: None, class: Class::NotAStore, what, hint })
 }
 
-/// Characters that look like a hyphen and are none: U+2010 to U+2015, the minus sign, small and full-width hyphens, and the soft
-/// hyphen.
+/// Whether a character looks like a hyphen but is none: U+2010 to U+2015, the minus sign, small and full-width hyphens,
+/// and the soft hyphen.
 fn is_dash(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' | '\u{ad}')
 }
@@ -28,13 +29,13 @@ fn head(bytes: &[u8]) -> Option<&str> {
     let head = bytes.get(..bytes.len().min(HEAD))?;
     match std::str::from_utf8(head) {
         Ok(text) => Some(text),
-        // The last character may be cut.
+        // The last character may be cut off.
         Err(error) if error.error_len().is_none() => std::str::from_utf8(head.get(..error.valid_up_to())?).ok(),
         Err(_) => None,
     }
 }
 
-/// A binary file whose bytes were taken for text: those above 127 became U+FFFD, or two bytes each.
+/// A binary file that a program treated as text: each byte above 127 became U+FFFD, or two bytes.
 pub(super) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
     let begins = match bytes {
         [0xef, 0xbf, 0xbd, ..] | [0xc3, 0xbe, 0xc3, 0xad, ..] | [0xc3, 0x8e, 0xc3, 0x8e, ..] => true,
@@ -53,7 +54,8 @@ pub(super) fn binary_as_text(bytes: &[u8]) -> Option<Detected> {
     ruined("this binary file was taken for text and encoded as UTF-8: each byte above 127 became two or three", BINARY)
 }
 
-/// Whether a binary file has a carriage return before each of its line feeds, as no binary file of a fair size has by chance.
+/// The first carriage return of a binary file in which one precedes each line feed. No binary file of some size has
+/// this by chance.
 pub(crate) fn crlf_only(bytes: &[u8]) -> Option<usize> {
     let feeds = bytes.iter().filter(|byte| **byte == b'\n').count();
     let pairs = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
@@ -61,12 +63,12 @@ pub(crate) fn crlf_only(bytes: &[u8]) -> Option<usize> {
     first.filter(|_| feeds >= 2 && feeds == pairs)
 }
 
-/// Whether a text speaks of a PEM block.
+/// Whether a text mentions a PEM block.
 fn is_marked(lower: &str) -> bool {
     lower.contains("begin") && ["certificate", "private key", "pkcs7", "x509"].iter().any(|label| lower.contains(label))
 }
 
-/// Text that was PEM.
+/// Damage to a text that was PEM.
 pub(super) fn text(bytes: &[u8]) -> Option<Detected> {
     let text = head(bytes)?;
     let lower = text.to_ascii_lowercase();
@@ -100,7 +102,7 @@ pub(super) fn text(bytes: &[u8]) -> Option<Detected> {
     None
 }
 
-/// The first bytes of what stands in Base64 without PEM lines around it.
+/// The first bytes of Base64 text without PEM lines around it, decoded.
 pub(super) fn base64(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = head(bytes).filter(|text| !is_marked(&text.to_ascii_lowercase()))?;
     let letters: String = text.chars().filter(|c| !c.is_ascii_whitespace()).take(64).collect();
@@ -135,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Whatever was done to a good file, the message names it in words of its own, not of a library.
+    /// Each kind of damage to a good file is named in words of this crate, not of a library.
     #[test]
     fn what_was_done_to_a_certificate_is_named() {
         let good = pem();

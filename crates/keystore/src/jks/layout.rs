@@ -1,4 +1,5 @@
-//! What reading and writing share: the two kinds, the digest, and a file with the places of its entries.
+//! The types that reading and writing of JKS and JCEKS share: the two kinds, the digest, and a file with the places of
+//! its entries. The module reads and writes no entry.
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ pub(super) const TAG_TRUSTED: u32 = 2;
 pub(super) const TAG_SECRET: u32 = 3;
 pub(super) const RESTORE: &str = "restore it from a backup or copy it again in binary mode";
 
-/// Which of the two.
+/// Which of the two formats a store has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Jks,
@@ -39,27 +40,27 @@ impl Kind {
     }
 }
 
-/// A store of Java's own formats.
+/// A store in one of Java's own formats.
 pub(crate) struct Java {
     pub(super) kind: Kind,
-    /// 1 or 2.
+    /// The version of the format: 1 or 2.
     pub(super) version: u32,
-    /// `None` where there is no file yet.
+    /// The file; `None` if there is no file yet.
     pub(super) file: Option<File>,
     pub(super) entries: Entries<Place>,
 }
 
-/// The file that a store was read from.
+/// The file from which a store was read.
 pub(super) struct File {
     pub(super) bytes: Vec<u8>,
-    /// Where the entries end and the digest begins.
+    /// The offset where the entries end and the digest begins.
     pub(super) body_end: usize,
     /// Whether the digest was checked.
     pub(super) verified: bool,
 }
 
 impl File {
-    /// What the digest is over.
+    /// The bytes that the digest covers.
     pub(super) fn body(&self) -> &[u8] {
         self.bytes.get(..self.body_end).unwrap_or_default()
     }
@@ -68,40 +69,40 @@ impl File {
         self.bytes.get(self.body_end..self.body_end + DIGEST)
     }
 
-    /// What follows the digest.
+    /// The bytes after the digest.
     pub(super) fn tail(&self) -> &[u8] {
         self.bytes.get(self.body_end + DIGEST..).unwrap_or_default()
     }
 }
 
-/// Where an entry is in the file.
+/// The place of an entry in the file.
 pub(super) struct Place {
-    /// All of it.
+    /// The whole entry.
     pub(super) whole: Range<usize>,
-    /// Its alias without the length before it.
+    /// The alias, without the length before it.
     pub(super) alias: Range<usize>,
-    /// Its protected key without the length before it.
+    /// The protected key, without the length before it.
     pub(super) key: Option<Range<usize>>,
 }
 
 impl Java {
-    /// A store without entries, of which there is no file yet.
+    /// A store without entries and without a file.
     pub(crate) fn empty(kind: Kind) -> Self {
         Self { kind, version: 2, file: None, entries: Entries::new() }
     }
 
-    /// The file's bytes; none where there is no file yet.
+    /// The bytes of the file; none if there is no file yet.
     pub(super) fn bytes(&self) -> &[u8] {
         self.file.as_ref().map_or(&[], |file| &file.bytes)
     }
 
-    /// The bytes at a range that the entry's place names.
+    /// The bytes at a range of the entry's place.
     pub(super) fn at(&self, entry: EntryId, range: impl Fn(&Place) -> Option<&Range<usize>>) -> Option<&[u8]> {
         self.bytes().get(range(self.entries.place(entry)?)?.clone())
     }
 }
 
-/// The keyed digest over everything before it.
+/// The keyed digest over all bytes before it.
 pub(super) fn digest(password: &Password, body: &[u8]) -> [u8; DIGEST] {
     let mut sha = Sha1::new();
     sha.update(password.utf16_be().as_slice());

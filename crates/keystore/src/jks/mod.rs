@@ -1,4 +1,5 @@
-//! JKS and JCEKS: one layout, two magics.
+//! JKS and JCEKS: the same layout with two different magic numbers. The module takes the bytes of a file and a
+//! password, and gives a store; an edit gives the bytes of the next file.
 //!
 //! ```text
 //! magic u32 | version u32 (1, 2) | count u32 | entries | SHA-1(password UTF-16BE ‖ "Mighty Aphrodite" ‖ all before)
@@ -8,8 +9,8 @@
 //!   tag 3  secret (JCEKS only): a Java serialisation stream without a length
 //! certificate: type modified-UTF-8 (version 2 only) | u32 length + encoding
 //! ```
-//! Source: `sun.security.provider.JavaKeyStore` and `com.sun.crypto.provider.JceKeyStore`. Reading keeps every entry's range,
-//! so that writing can copy it.
+//! Source: `sun.security.provider.JavaKeyStore` and `com.sun.crypto.provider.JceKeyStore`. Reading keeps the range of
+//! every entry, so that writing can copy the entry.
 
 mod layout;
 mod mutf8;

@@ -1,13 +1,14 @@
-//! Java's modified UTF-8 (`java.io.DataInput`): NUL is `C0 80`, supplementary characters are two surrogates of three bytes.
+//! Java's modified UTF-8 (`java.io.DataInput`): NUL is `C0 80`, and a supplementary character is two surrogates of
+//! three bytes each. The module takes bytes and gives text, or the reverse. It never reads the length before the text.
 
-/// Text read from a store.
+/// Text that was read from a store.
 pub(super) struct Decoded {
     pub(super) text: String,
-    /// Half a surrogate pair was replaced by U+FFFD.
+    /// Whether half a surrogate pair was replaced by U+FFFD.
     pub(super) lossy: bool,
 }
 
-/// Reads what `DataInputStream.readUTF` reads; `None` where it throws `UTFDataFormatException`.
+/// Reads the bytes as `DataInputStream.readUTF` does; `None` where that throws `UTFDataFormatException`.
 pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     if bytes.is_ascii() {
         return Some(Decoded { text: String::from_utf8(bytes.to_vec()).ok()?, lossy: false });
@@ -35,7 +36,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     Some(Decoded { text, lossy })
 }
 
-/// What `DataOutputStream.writeUTF` writes, without the length.
+/// The bytes that `DataOutputStream.writeUTF` writes, without the length.
 pub(super) fn encode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for unit in text.encode_utf16() {
@@ -72,7 +73,7 @@ mod tests {
         for bad in [&b"\xff"[..], b"a\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98\x80", b"\xc3a"] {
             assert!(decode(bad).is_none(), "{bad:?}");
         }
-        // Java takes a bare NUL and an overlong form; half a pair has no text.
+        // Java accepts a bare NUL and an overlong form. Half a surrogate pair cannot become text.
         assert_eq!(decode(b"\xc3\xbc\0").unwrap().text, "ü\0");
         assert_eq!(decode(b"\xc1\x81\xc3\xbc").unwrap().text, "Aü");
         assert!(decode(b"\xed\xa0\x80").unwrap().lossy);

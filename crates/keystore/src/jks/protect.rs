@@ -1,7 +1,9 @@
-//! How JKS and JCEKS protect private keys: an EncryptedPrivateKeyInfo (RFC 5208 §6) under one of Sun's own algorithms.
+//! The protection of private keys in JKS and JCEKS: an EncryptedPrivateKeyInfo (RFC 5208 §6) under one of Sun's own
+//! algorithms. The module takes a key and a password, and opens or protects the key.
 //!
-//! JKS: `1.3.6.1.4.1.42.2.17.1.1`, an SHA-1 keystream over the password (`sun.security.provider.KeyProtector`).
-//! JCEKS: `1.3.6.1.4.1.42.2.19.1`, PBEWithMD5AndTripleDES (`com.sun.crypto.provider.PBES1Core`); it also reads JKS's.
+//! JKS: `1.3.6.1.4.1.42.2.17.1.1`, a SHA-1 keystream over the password (`sun.security.provider.KeyProtector`). JCEKS:
+//! `1.3.6.1.4.1.42.2.19.1`, PBEWithMD5AndTripleDES (`com.sun.crypto.provider.PBES1Core`); JCEKS also reads the
+//! protection of JKS.
 
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
@@ -18,24 +20,25 @@ use crate::error::KeyError;
 use crate::format::Format;
 use crate::password::{Password, rounds_run};
 
-/// OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.17.1.1, contents.
+/// The contents of OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.17.1.1.
 const JKS_PROTECTOR: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1];
-/// OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.19.1, contents.
+/// The contents of OBJECT IDENTIFIER 1.3.6.1.4.1.42.2.19.1.
 const JCEKS_PROTECTOR: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x13, 1];
 const SALT: usize = 20;
 const CHECK: usize = 20;
-/// JDK 17 writes this count (`jdk.jceks.iterationCount`).
+/// The number of iterations that JDK 17 writes (`jdk.jceks.iterationCount`).
 const WRITTEN_ITERATIONS: u32 = 200_000;
-/// The JDK reads no more than this (`jdk.jceks.iterationCount`'s own limit); each is two MD5 digests.
+/// The largest number of iterations that the JDK reads (the limit of `jdk.jceks.iterationCount`). Each iteration is two
+/// MD5 digests.
 const MOST_ITERATIONS: u64 = 5_000_000;
-/// The bytes of an MD5 digest.
+/// The length of an MD5 digest in bytes.
 const DIGEST: usize = 16;
-/// The bytes of a block of MD5.
+/// The length of an MD5 block in bytes.
 const BLOCK: usize = 64;
-/// What an MD5 digest begins with (RFC 1321 §3.3).
+/// The initial state of MD5 (RFC 1321 §3.3).
 const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
-/// Opens a protected key: PKCS#8 in the clear.
+/// Opens a protected key, and gives PKCS#8 in the clear.
 pub(crate) fn open(format: Format, sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let (oid, parameters, data) = parts(sealed)
         .map_err(|error: DerError| KeyError::Corrupt(format!("{} at byte {}", error.fault.what(), error.at)))?;
@@ -48,10 +51,10 @@ pub(crate) fn open(format: Format, sealed: &[u8], password: &Password) -> Result
     }
 }
 
-/// Algorithm, parameters (with header) and data.
+/// Algorithm, parameters (with their header) and data.
 type Parts<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-/// Takes an EncryptedPrivateKeyInfo apart.
+/// Splits an EncryptedPrivateKeyInfo into its parts.
 fn parts(sealed: &[u8]) -> Result<Parts<'_>, DerError> {
     let mut outer = Der::new(sealed);
     let mut fields = outer.expect(der::SEQUENCE)?.inner();
@@ -69,7 +72,7 @@ fn info(oid: &[u8], parameters: &[u8], data: &[u8]) -> Vec<u8> {
     encode(der::SEQUENCE, &[algorithm, encode(der::OCTET_STRING, data)].concat())
 }
 
-/// XORs with SHA-1(password ‖ previous), beginning with the salt.
+/// XORs the text with SHA-1(password ‖ previous block); the first previous block is the salt.
 fn keystream(password: &[u8], salt: &[u8], text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut block: Zeroizing<Vec<u8>> = Zeroizing::new(salt.to_vec());
@@ -90,7 +93,7 @@ fn open_jks(data: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyE
     if bool::from(expected.as_slice().ct_eq(check)) { Ok(plain) } else { Err(KeyError::WrongPassword) }
 }
 
-/// Protects a key the JKS way.
+/// Protects a key as JKS does.
 pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRng) -> Vec<u8> {
     let mut salt = [0u8; SALT];
     rng.fill_bytes(&mut salt);
@@ -101,14 +104,15 @@ pub(crate) fn seal_jks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRn
     info(JKS_PROTECTOR, &[der::NULL, 0], &data)
 }
 
-/// The salts that an opened key may really have been made with. The JDK changes the first half of a salt whose halves are equal:
-/// early ones (from JCE 1.2.2 on) by a slip of the pen (`salt[3-1]`) into `[d, a, b, d]`, JDK 17 and 25 into `[d, c, b, a]`.
+/// The salts with which a key may really have been protected. If the two halves of a salt are equal, the JDK changes
+/// the first half. JDK 17 and 25 change it into `[d, c, b, a]`. Early releases (from JCE 1.2.2 on) change it into
+/// `[d, a, b, d]`, because of a mistake in their code (`salt[3-1]`).
 fn effective_salts(salt: [u8; 8]) -> Vec<[u8; 8]> {
     let [a, b, c, d, e, f, g, h] = salt;
     if [a, b, c, d] == [e, f, g, h] { vec![[d, c, b, a, e, f, g, h], [d, a, b, d, e, f, g, h]] } else { vec![salt] }
 }
 
-/// Key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password over and over
+/// Derives key and IV of PBEWithMD5AndTripleDES: each half of the salt is digested with the password again and again
 /// (`com.sun.crypto.provider.PBES1Core`).
 fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8; 32]> {
     let [a, b, c, d, e, f, g, h] = salt;
@@ -121,7 +125,8 @@ fn derive(salt: [u8; 8], iterations: u64, password: &Password) -> Zeroizing<[u8;
     derived
 }
 
-/// MD5 over the salt and the password, then over the digest and the password, so many digests in all.
+/// MD5 over the salt and the password, then repeatedly over the previous digest and the password; `rounds` digests in
+/// all.
 fn digested(salt: [u8; 4], rounds: u64, password: &[u8]) -> Zeroizing<[u8; DIGEST]> {
     let mut digest: Zeroizing<[u8; DIGEST]> = Zeroizing::default();
     if rounds > 0 {
@@ -146,8 +151,9 @@ fn digested(salt: [u8; 4], rounds: u64, password: &[u8]) -> Zeroizing<[u8; DIGES
     digest
 }
 
-/// The one block that MD5 makes of a digest and the password (RFC 1321 §3.1 and §3.2), the digest's place still empty. A digest of so few bytes
-/// costs less to compress than to put together, and a key takes 400,000 of them. `None`: the password is so long that there are more blocks.
+/// The only block that MD5 makes of a digest and the password (RFC 1321 §3.1 and §3.2), with the digest's place still
+/// empty. To compress such a short input costs less than to build its block, and a key needs 400,000 digests, so the
+/// block is built once. `None` if the password is so long that MD5 needs more than one block.
 fn block(password: &[u8]) -> Option<Zeroizing<[u8; BLOCK]>> {
     let mut block = Zeroizing::new([0u8; BLOCK]);
     let (length, place) = (DIGEST + password.len(), block.get_mut(DIGEST..BLOCK - 8)?);
@@ -158,7 +164,7 @@ fn block(password: &[u8]) -> Option<Zeroizing<[u8; BLOCK]>> {
     Some(block)
 }
 
-/// `None`: this is not the key (or the data is no whole number of blocks).
+/// Decrypts the data; `None` if the key is wrong or the data is not a whole number of blocks.
 fn decrypt(derived: &[u8; 32], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (key, iv) = derived.split_at(24);
     let cipher = cbc::Decryptor::<TdesEde3>::new_from_slices(key, iv).ok()?;
@@ -182,7 +188,7 @@ fn open_jceks(parameters: &[u8], data: &[u8], password: &Password) -> Result<Zer
         return Err(KeyError::WrongPassword);
     }
     for salt in effective_salts(salt) {
-        // Padding is right by chance once in 256: only what parses as a key counts.
+        // A wrong key gives correct padding once in 256 times, so only bytes that parse as a key count.
         match decrypt(&derive(salt, iterations, password), data) {
             Some(plain) if crate::key::is_pkcs8(&plain) => return Ok(plain),
             _ => {}
@@ -191,11 +197,12 @@ fn open_jceks(parameters: &[u8], data: &[u8], password: &Password) -> Result<Zer
     Err(KeyError::WrongPassword)
 }
 
-/// Protects a key the JCEKS way, with the iteration count that JDK 17 writes. The password must be printable ASCII.
+/// Protects a key as JCEKS does, with the number of iterations that JDK 17 writes. The password must be printable
+/// ASCII.
 pub(crate) fn seal_jceks(plain: &[u8], password: &Password, rng: &mut dyn CryptoRng) -> Option<Vec<u8>> {
     let mut salt = [0u8; 8];
     rng.fill_bytes(&mut salt);
-    // Equal halves are treated differently by old and new JDKs: never write them.
+    // Old and new JDKs treat a salt with equal halves differently, so none is written.
     let [a, b, c, d, e, f, g, h] = &mut salt;
     if [*a, *b, *c, *d] == [*e, *f, *g, *h] {
         *h ^= 1;
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_digest_of_one_block_is_that_of_the_library() {
-        // 39 bytes are the most that one block holds beside a digest, its padding and its length.
+        // One block holds at most 39 bytes of password beside a digest, the padding and the length.
         for length in 0..=60usize {
             let password: Vec<u8> = (b'!'..=b'~').cycle().skip(length).take(length).collect();
             for rounds in [0, 1, 2, 7] {
@@ -232,7 +239,8 @@ mod tests {
         }
     }
 
-    /// Made by `Cipher.getInstance("PBEWithMD5AndTripleDES")` of JDK 17.0.15 and 25, 1000 iterations, equal halves.
+    /// Made by `Cipher.getInstance("PBEWithMD5AndTripleDES")` of JDK 17.0.15 and 25, with 1000 iterations and equal
+    /// halves.
     #[test]
     fn equal_halves_as_new_jdks_take_them() {
         let salt = [0x11, 0x22, 0x33, 0x44, 0x11, 0x22, 0x33, 0x44];

@@ -1,4 +1,5 @@
-//! Reading JKS and JCEKS.
+//! Reads JKS and JCEKS. The module takes the bytes of a file and a credential, and gives the entries with their places.
+//! It never opens a key.
 
 use super::layout::{DIGEST, File, Java, Kind, Place, RESTORE, TAG_KEY, TAG_SECRET, TAG_TRUSTED, digest_matches};
 use super::{mutf8, serial};
@@ -66,7 +67,7 @@ fn cut(what: &'static str) -> impl Fn(Short) -> ReadError {
 }
 
 impl Parser<'_> {
-    /// Reads everything up to the digest, and gives the version and the digest's offset.
+    /// Reads everything before the digest, and gives the version and the offset of the digest.
     fn run(mut self) -> Result<(u32, usize), ReadError> {
         self.reader.take(4).map_err(cut("the magic is cut off"))?;
         let version = self.reader.u32().map_err(cut("the version is cut off"))?;
@@ -76,7 +77,7 @@ impl Parser<'_> {
         }
         self.version = version;
         let count = self.reader.u32().map_err(cut("the number of entries is cut off"))?;
-        // No room is reserved on the strength of the count: each entry takes bytes that must be there.
+        // No memory is reserved because of the count: each entry needs bytes that must be there.
         for _ in 0..count {
             self.entry()?;
         }
@@ -137,7 +138,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Says the same of an entry once, however long its chain is.
+    /// Adds a remark on an entry once, however long the entry's chain is.
     fn remark(&mut self, remark: Remark) {
         let same = |last: &Remark| {
             last.entry() == remark.entry() && std::mem::discriminant(last) == std::mem::discriminant(&remark)
@@ -152,7 +153,7 @@ impl Parser<'_> {
         if self.version == 2 {
             let at = self.reader.position() + 2;
             let name = self.reader.block16().map_err(cut("a certificate's type is cut off"))?;
-            // The Sun provider knows X.509 and X509 in any case; anything else fails the whole load.
+            // The Sun provider knows X.509 and X509 in any case. Any other type makes the whole load fail.
             if !(name.eq_ignore_ascii_case(b"X.509") || name.eq_ignore_ascii_case(b"X509")) {
                 let name = mutf8::decode(name).ok_or_else(|| {
                     ReadError::new(Class::Corrupt, "a certificate's type is no modified UTF-8", RESTORE).offset(at)

@@ -1,9 +1,11 @@
-//! The end of a JCEKS secret key. Nothing is deserialised.
+//! Finds the end of a JCEKS secret key. The module takes the bytes and the start of the key, and gives the offset after
+//! it. It never deserialises an object.
 //!
-//! JCEKS writes a secret key as a raw Java serialisation stream without a length, so the stream's grammar (Java Object
-//! Serialization Specification, chapter 6) must be walked to find where the next entry begins. Only what `JceKeyStore` writes is
-//! walked: an object of class `SealedObjectForKeyProtector` or `SealedObject`, whose fields are byte arrays, strings and nulls.
-//! Anything else is refused by the class's name, before a byte of it is followed.
+//! JCEKS writes a secret key as a raw Java serialisation stream without a length. To find the next entry, the reader
+//! must walk the grammar of the stream (Java Object Serialization Specification, chapter 6). It walks only what
+//! `JceKeyStore` writes: an object of class `SealedObjectForKeyProtector` or `SealedObject`, whose fields are byte
+//! arrays, strings and nulls. An object of another class is refused as soon as the class's name is read, and the error
+//! contains that name.
 
 use crate::error::{Class, ReadError};
 use crate::reader::{Reader, Short};
@@ -26,7 +28,7 @@ const LONG_BLOCK: u8 = 0x7a;
 const LONG_STRING: u8 = 0x7c;
 const SERIALIZABLE: u8 = 2;
 const WRITE_METHOD: u8 = 1;
-/// A sealed object's classes have six fields in all and its stream about ten handles.
+/// The classes of a sealed object have six fields in all, and its stream has about ten handles.
 const MOST_FIELDS: u16 = 32;
 const MOST_CLASSES: usize = 4;
 const MOST_HANDLES: usize = 64;
@@ -34,7 +36,7 @@ const MOST_ANNOTATIONS: usize = 8;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-/// What a handle stands for.
+/// The thing for which a handle stands.
 #[derive(Clone)]
 enum Handle {
     Class(Option<usize>),
@@ -44,7 +46,7 @@ enum Handle {
 struct Class_ {
     name: String,
     flags: u8,
-    /// Type codes of the fields, in stream order.
+    /// The type codes of the fields, in stream order.
     fields: Vec<u8>,
     parent: Option<usize>,
 }
@@ -61,11 +63,12 @@ fn cut(short: Short) -> ReadError {
     ReadError::new(Class::Corrupt, cause, RESTORE).offset(short.at)
 }
 
-/// Where a sealed object ends, and whether a JVM takes it.
+/// The end of a sealed object, and whether a JVM accepts it.
 pub(super) struct Sealed {
-    /// The offset after it.
+    /// The offset after the object.
     pub(super) end: usize,
-    /// Whether its class is the one that `JceKeyStore`'s filter lets through; a plain `SealedObject` makes the store unloadable.
+    /// Whether the filter of `JceKeyStore` accepts the class of the object. A plain `SealedObject` makes the store
+    /// unloadable.
     pub(super) passes_filter: bool,
 }
 
@@ -103,7 +106,7 @@ impl Walk<'_> {
         found.ok_or_else(|| self.corrupt(at, "a sealed secret key refers to an object that is not there"))
     }
 
-    /// Says whether the object's own class passes the JDK's filter.
+    /// Walks the object, and says whether its own class passes the JDK's filter.
     fn sealed_object(&mut self) -> Result<bool> {
         let (at, code) = self.code()?;
         if code != OBJECT {
@@ -116,7 +119,7 @@ impl Walk<'_> {
         self.handle(Handle::Value)?;
         let own = class.and_then(|index| self.classes.get(index));
         let passes_filter = own.is_some_and(|class| Some(class.name.as_str()) == SEALED.first().copied());
-        // Field values come class by class, the most general first.
+        // The values of fields come class by class, the most general class first.
         let mut line = Vec::new();
         while let Some(index) = class {
             line.push(index);
@@ -140,7 +143,7 @@ impl Walk<'_> {
         Ok(passes_filter)
     }
 
-    /// A class descriptor. `allowed` limits the names of sealed objects; arrays are limited to `[B`.
+    /// Reads a class descriptor. `allowed` limits the names of sealed objects; for arrays only `[B` is allowed.
     fn class(&mut self, allowed: Option<&[&str]>, depth: usize) -> Result<Option<usize>> {
         let (at, code) = self.code()?;
         match code {
@@ -201,7 +204,7 @@ impl Walk<'_> {
         Ok(Some(index))
     }
 
-    /// A string, new or referred to.
+    /// Reads a string, or a reference to one.
     fn string(&mut self) -> Result<()> {
         let (at, code) = self.code()?;
         self.string_after(at, code)
@@ -224,7 +227,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A field's value.
+    /// Reads the value of a field.
     fn field(&mut self, kind: u8) -> Result<()> {
         let size = match kind {
             b'B' | b'Z' => 1,
@@ -250,7 +253,8 @@ impl Walk<'_> {
         self.reader.take(size).map(|_| ()).map_err(cut)
     }
 
-    /// Class annotations and what a write method adds: in a sealed object nothing but, at most, blocks of data.
+    /// Reads class annotations and the data that a write method adds. In a sealed object there are only blocks of data,
+    /// if anything.
     fn annotation(&mut self) -> Result<()> {
         for _ in 0..MOST_ANNOTATIONS {
             let (at, code) = self.code()?;

@@ -1,4 +1,5 @@
-//! Writing JKS and JCEKS: what is not edited is copied, the digest is made anew.
+//! Writes JKS and JCEKS. The module takes a store, edits and the password, and gives the bytes of the next file:
+//! entries that are not edited are copied, and the digest is computed again.
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::entry::{EntryId, EntryKind};
 use crate::error::EditError;
 use crate::password::Password;
 
-/// The next content of the file. Bytes after the old digest are kept (a JVM ignores them; they are not ours to drop).
+/// The next content of the file. Bytes after the old digest are kept: a JVM ignores them, and this program did not
+/// write them.
 pub(crate) fn edit(
     store: &Java,
     edits: &Edits,
@@ -76,7 +78,7 @@ pub(crate) fn edit(
     Ok(out)
 }
 
-/// A new alias as the file has it. A field of 16 bits counts its bytes.
+/// A new alias in modified UTF-8. The length of an alias is a field of 16 bits.
 fn alias_field(alias: &Alias) -> Result<Vec<u8>, EditError> {
     let bytes = mutf8::encode(alias.as_str());
     if bytes.len() > usize::from(u16::MAX) {
@@ -101,7 +103,7 @@ impl Writer<'_> {
         self.store.at(id, |place| Some(&place.alias)).unwrap_or_default()
     }
 
-    /// Everything but the alias stays.
+    /// Writes the entry with another alias. All its other bytes stay.
     fn rename(&mut self, id: EntryId, alias: &Alias) -> Result<(), EditError> {
         let Some(place) = self.store.entries.place(id) else {
             return Ok(());
@@ -116,7 +118,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Lengths were checked by `alias_field` or come from a 16-bit field.
+    /// The length fits, because `alias_field` checked it or a 16-bit field contained it.
     fn block16(&mut self, bytes: &[u8]) {
         self.out.extend(u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes());
         self.out.extend_from_slice(bytes);

@@ -1,4 +1,5 @@
-//! Name constraints along a path (RFC 5280 §4.2.1.10, §6.1.3 b and c).
+//! Name constraints along a path (RFC 5280 §4.2.1.10, §6.1.3 b and c). The module takes the certificates of a path and
+//! adds a fault for each name that an issuer does not allow. It never looks anything up.
 
 use super::Member;
 use super::names::{self, Name};
@@ -6,20 +7,21 @@ use super::rule::{Faults, Rule};
 use crate::certificate::Parts;
 use crate::der::{self, Der, DerError};
 
-/// The name constraints.
+/// The object identifier of name constraints.
 pub(super) const OID: &[u8] = &[0x55, 0x1d, 30];
 
-/// More comparisons than any honest path needs: the product of names and subtrees is in the hands of who made them.
+/// The number of comparisons after which a path is refused. No honest path needs as many, but a hostile certificate
+/// could have any number of names and subtrees.
 const MOST_COMPARISONS: usize = 250_000;
 
-/// The subtrees of one issuer.
+/// The subtrees in the name constraints of one issuer.
 pub(super) struct Subtrees<'a> {
     permitted: Vec<Name<'a>>,
     excluded: Vec<Name<'a>>,
 }
 
 impl Subtrees<'_> {
-    /// Whether one of them is a directory name, a URI or a mail name.
+    /// Whether one of the subtrees is of another kind than DNS name or IP address.
     pub(super) fn has_other_than_hosts(&self) -> bool {
         self.permitted.iter().chain(&self.excluded).any(|base| !matches!(base.kind, names::DNS | names::ADDRESS))
     }
@@ -28,7 +30,8 @@ impl Subtrees<'_> {
 /// Reads the name constraints of an issuer, if it has any.
 ///
 /// # Errors
-/// The rule and what is wrong: a broken form, or one that is not processed.
+/// The broken rule, and what is wrong: the form of the constraints is broken, or is one that this crate does not
+/// process.
 pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule, String)> {
     let Some(value) = parts.extension(OID) else { return Ok(None) };
     let broken = |error: DerError| (Rule::Form, format!("has name constraints with {}", error.fault.what()));
@@ -53,18 +56,19 @@ pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Option<Subtrees<'a>>, (Rule,
     Ok(Some(Subtrees { permitted, excluded }))
 }
 
-/// Judges the names of a path by the constraints of its issuers, nearest issuer first.
+/// Judges the names in a path by the constraints of its issuers, nearest issuer first.
 pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
     let mut left = MOST_COMPARISONS;
     for (place, (issuer, parts)) in issuers.iter().enumerate() {
-        // A broken form was said already.
+        // `member` has reported a broken form already.
         let Ok(Some(subtrees)) = read(parts) else { continue };
-        // The JDK, which does not look at the root's, fails on an empty DNS name with an exception of its own.
+        // The JDK does not read the constraints of the root. In those of another issuer, an empty DNS name makes it
+        // fail with an exception.
         let is_root = place + 1 == issuers.len();
         if !is_root && subtrees.permitted.iter().chain(&subtrees.excluded).any(Name::is_empty_dns) {
             faults.add(Rule::NameConstraintsForm, issuer, "has name constraints with an empty DNS name");
         }
-        // Java 8 takes such a name for no host's.
+        // Java 8 reads such a name as one that no host has.
         if !is_root && subtrees.permitted.iter().any(Name::is_dotted_dns) {
             faults.add(Rule::NameConstraintsForm, issuer, "permits a DNS name that begins with a dot");
         }
@@ -77,7 +81,7 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
     }
 }
 
-/// Whether all names of a certificate are allowed; the words go before the issuer's name.
+/// Whether an issuer allows all names of a certificate. The text of the error precedes the issuer's name.
 fn within(
     subtrees: &Subtrees<'_>,
     parts: &Parts<'_>,
@@ -96,7 +100,7 @@ fn within(
     Ok(())
 }
 
-/// Whether a name lies in one of the subtrees of its kind; `None`: there is none of its kind.
+/// Whether a name lies in one of the subtrees of its kind; `None` if there is no subtree of its kind.
 fn lies_in(name: Name<'_>, list: &[Name<'_>], left: &mut usize) -> Result<Option<bool>, (Rule, &'static str)> {
     let mut found = None;
     for base in list.iter().filter(|base| base.kind == name.kind) {

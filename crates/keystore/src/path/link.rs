@@ -1,4 +1,5 @@
-//! One certificate and the one that issued it: key identifiers and signature.
+//! The link between one certificate and its issuer: key identifiers and signature. The module takes two certificates
+//! and adds the faults of their link. It compares no subject names: the search for a path does.
 
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use webpki::aws_lc_rs as known;
@@ -8,10 +9,10 @@ use super::{names, parts};
 use crate::certificate::{Certificate, Parts};
 use crate::der::{self, Der, DerError};
 
-/// The authority key identifier (RFC 5280 §4.2.1.1).
+/// The object identifier of the authority key identifier (RFC 5280 §4.2.1.1).
 const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 35];
 
-/// What [`Rule::Algorithm`] allows. Ed25519 and ML-DSA, which webpki also knows, are unknown to Java 8.
+/// The algorithms that [`Rule::Algorithm`] allows. webpki also knows Ed25519 and ML-DSA, but Java 8 does not.
 pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
     known::RSA_PKCS1_2048_8192_SHA256,
     known::RSA_PKCS1_2048_8192_SHA384,
@@ -33,7 +34,8 @@ pub(super) static ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 18] = [
     known::ECDSA_P521_SHA512,
 ];
 
-/// Whether a certificate was issued by another, as its identifiers and its signature tell. The names were compared already.
+/// Judges by the identifiers and the signature whether one certificate issued another. The caller has compared the
+/// names.
 pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mut Faults<'_>) -> Result<(), Refused> {
     let (own, theirs) = (parts(certificate)?, parts(issuer)?);
     identifiers(certificate, &own, issuer, &theirs, faults);
@@ -51,7 +53,7 @@ pub(super) fn judge(certificate: &Certificate, issuer: &Certificate, faults: &mu
     Ok(())
 }
 
-/// Whether the authority key identifier is the issuer's.
+/// Adds a fault if the authority key identifier does not describe the issuer.
 pub(super) fn identifiers(
     certificate: &Certificate,
     own: &Parts<'_>,
@@ -69,7 +71,7 @@ pub(super) fn identifiers(
     }
 }
 
-/// What of the authority key identifier is not the issuer's.
+/// The part of the authority key identifier that contradicts the issuer, if there is one.
 fn contradicts(own: &Parts<'_>, issuer: &Certificate, theirs: &Parts<'_>) -> Result<Option<&'static str>, DerError> {
     let Some(value) = own.extension(AUTHORITY_KEY_IDENTIFIER) else { return Ok(None) };
     let mut identifier = Der::new(value).expect(der::SEQUENCE)?.inner();

@@ -1,12 +1,13 @@
-//! One member of a path on its own: its form, its dates, its key, its extensions.
+//! One certificate of a path on its own: form, dates, key, extensions. The module takes a certificate and its parts,
+//! and adds a fault for each rule that the certificate breaks. It never looks at another certificate.
 
 use super::rule::{Faults, Rule};
 use super::{constraints, link, names, policy};
 use crate::certificate::{Certificate, JvmJudgement, KeyAlgorithm, NETSCAPE_TYPE, Parts};
 use crate::der::{self, Der, DerError, Tlv};
 
-/// The critical extensions that are processed here, by openssl and by the JDK: key usage, alternative names, basic
-/// constraints, name constraints, policies and their mappings and constraints, extended key usage.
+/// The critical extensions that this crate, openssl and the JDK all process: key usage, alternative names, basic
+/// constraints, name constraints, policies with their mappings and constraints, extended key usage.
 const PROCESSED: [&str; 9] = [
     "2.5.29.15",
     "2.5.29.17",
@@ -20,10 +21,10 @@ const PROCESSED: [&str; 9] = [
 ];
 
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
-/// CRL distribution points (RFC 5280 §4.2.1.13). The JDK processes critical ones of a root only, by not looking at them.
+/// CRL distribution points (RFC 5280 §4.2.1.13). The JDK accepts critical ones only in a root, where it does not read them.
 const POINTS_NAME: &str = "2.5.29.31";
 const DISTRIBUTION_POINTS: &[u8] = &[0x55, 0x1d, 31];
-/// Addresses and systems of the internet (RFC 3779), and proxies (RFC 3820).
+/// The extensions for addresses and systems of the internet (RFC 3779) and for proxies (RFC 3820).
 const OPENSSL_ALONE: [&[u8]; 3] = [
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 7],
     &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 8],
@@ -33,12 +34,12 @@ const OPENSSL_ALONE: [&[u8]; 3] = [
 /// The bits of Netscape's certificate type (2.16.840.1.113730.1.1), which openssl and JSSE still obey.
 const NETSCAPE_CLIENT_AND_SERVER: u8 = 0xc0;
 
-/// What every member must fulfil, the root too.
+/// Judges the rules for every certificate of a path, including the root.
 pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool, at: i64, faults: &mut Faults<'_>) {
     if let Err((rule, what)) = form(certificate, parts) {
         faults.add(rule, certificate, what);
     }
-    // A root's own policies are not processed (RFC 5280 §6.1.1).
+    // The policies of a root are not processed (RFC 5280 §6.1.1).
     if let (Err(error), false) = (policy::read(parts), is_root) {
         faults.add(Rule::Form, certificate, format!("has policies with {}", error.fault.what()));
     }
@@ -65,7 +66,7 @@ pub(super) fn judge(certificate: &Certificate, parts: &Parts<'_>, is_root: bool,
     }
 }
 
-/// What an issuer must fulfil whatever it issued.
+/// Judges the rules for every issuer.
 pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
     if !certificate.is_ca() {
         faults.add(Rule::BasicConstraints, certificate, "is no CA by its basic constraints");
@@ -75,8 +76,9 @@ pub(super) fn judge_issuer(certificate: &Certificate, faults: &mut Faults<'_>) {
     }
 }
 
-/// What makes openssl take the last issuer for a root: it is self-issued, its own key identifiers agree, and its key is of the
-/// kind that made its signature. The signature itself proves nothing of a pinned certificate (RFC 5280 §6.1.1 d).
+/// Judges whether openssl accepts the last issuer as a root: it is self-issued, its key identifiers agree, and its key
+/// is of the kind that made its signature. The signature itself is not verified, because it proves nothing about a
+/// pinned certificate (RFC 5280 §6.1.1 d).
 pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
     if !root.is_self_issued() {
         faults.add(Rule::Issuer, root, "is not self-issued, and so is no root");
@@ -87,14 +89,14 @@ pub(super) fn judge_root(root: &Certificate, parts: &Parts<'_>, faults: &mut Fau
     }
 }
 
-/// `below`: how many issuers follow it that are not self-issued.
+/// Judges the path length. `below` is the number of issuers after this one that are not self-issued.
 pub(super) fn path_length(certificate: &Certificate, below: u64, faults: &mut Faults<'_>) {
     if let Some(most) = certificate.path_length().filter(|most| below > *most) {
         faults.add(Rule::PathLength, certificate, format!("allows {most} issuers below it, and {below} follow"));
     }
 }
 
-/// What the end entity must fulfil.
+/// Judges the rules for the end entity.
 pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &mut Faults<'_>) {
     if certificate.is_ca() {
         faults.add(Rule::EndEntityIsCa, certificate, "is a CA's certificate");
@@ -112,7 +114,7 @@ pub(super) fn judge_leaf(certificate: &Certificate, parts: &Parts<'_>, faults: &
     }
 }
 
-/// What openssl, webpki or the JDK do not read, though this crate does.
+/// Refuses forms that openssl, webpki or the JDK do not read, although this crate does.
 fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, String)> {
     let broken = |what: String| Err((Rule::Form, what));
     match certificate.jvm() {
@@ -136,7 +138,7 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
         let mut fields = Der::new(value).expect(der::SEQUENCE).map_err(what)?.inner();
         fields.optional(0x01).map_err(what)?;
         let length = fields.optional(der::INTEGER).map_err(what)?;
-        // The JDK holds it in 32 bits.
+        // The JDK stores the length in 32 bits.
         if length.is_some_and(|length| !length.small().is_ok_and(|length| i32::try_from(length).is_ok())) {
             return broken("has an impossible path length".to_owned());
         }
@@ -154,7 +156,7 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
     if parts.signed_algorithm != parts.algorithm {
         return broken("names two signature algorithms, one of them unsigned".to_owned());
     }
-    // openssl judges these though they are not critical, by rules that nobody else has.
+    // openssl judges these extensions although they are not critical, by rules that no other validator has.
     if let Some(resources) = OPENSSL_ALONE.into_iter().find(|oid| parts.extension(oid).is_some()) {
         let oid = der::dotted(resources).unwrap_or_default();
         return broken(format!("has an extension that only openssl judges ({oid})"));
@@ -164,14 +166,14 @@ fn form(certificate: &Certificate, parts: &Parts<'_>) -> Result<(), (Rule, Strin
     Ok(())
 }
 
-/// Whether a time is a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 wants them: with seconds, in Greenwich time.
+/// Whether a time is a UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 requires: with seconds, and in Greenwich time.
 fn is_strict(time: &Tlv<'_>) -> bool {
     let digits = match (time.tag, time.body.split_last()) {
         (0x17, Some((b'Z', digits))) if digits.len() == 12 => digits,
         (0x18, Some((b'Z', digits))) if digits.len() == 14 => digits,
         _ => return false,
     };
-    // openssl refuses the 30th of February, which the JDK takes for the 2nd of March.
+    // openssl refuses the 30th of February; the JDK takes it for the 2nd of March.
     let mut numbers =
         digits.rchunks_exact(2).skip(3).filter_map(|two| std::str::from_utf8(two).ok()?.parse::<u16>().ok());
     let (Some(day), Some(month), Some(year)) = (numbers.next(), numbers.next(), numbers.next()) else { return false };
@@ -186,7 +188,7 @@ fn is_strict(time: &Tlv<'_>) -> bool {
     digits.iter().all(u8::is_ascii_digit) && day <= last
 }
 
-/// Whether each has a name or an issuer (RFC 5280 §4.2.1.13), and what it has is not empty.
+/// Whether each distribution point has a name or an issuer (RFC 5280 §4.2.1.13) that is not empty.
 fn distribution_points(value: &[u8]) -> Result<bool, DerError> {
     let mut whole = Der::new(value);
     let mut points = whole.expect(der::SEQUENCE)?.inner();

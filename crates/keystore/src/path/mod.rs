@@ -1,9 +1,11 @@
-//! The path from an end entity to a pinned root, judged as openssl's `verify` and the JDK's PKIX judge it, and never more
-//! leniently than either (RFC 5280 §6.1). Pure: the moment is given, nothing is looked up.
+//! Validates the path from an end entity to a pinned root. The module takes certificates and a moment, and gives a
+//! [`Path`] or the [`Rule`] that is broken (RFC 5280 §6.1). It judges as openssl's `verify` and the JDK's PKIX do, and
+//! never accepts a path that either of them refuses. It reads no clock and fetches nothing.
 //!
-//! The signatures are rustls-webpki's work, and it is asked about every path a second time ([`Rule::SecondOpinion`]). What it
-//! leaves out is done here: the root itself, key usage, name constraints of directory, mail and URI names, policies, key
-//! identifiers, self-issued issuers, Netscape's certificate type, and the common name as a name of its host.
+//! rustls-webpki provides the verification of signatures, and validates every path a second time
+//! ([`Rule::SecondOpinion`]). This module judges everything that rustls-webpki leaves out: the root itself, key usage,
+//! policies, key identifiers, self-issued issuers, and Netscape's certificate type. It also judges name constraints of
+//! directory, mail and URI names, and the common name as a name of its host.
 
 mod constraints;
 mod link;
@@ -20,10 +22,11 @@ pub use rule::{Refused, Rule};
 
 use crate::certificate::{Certificate, Parts};
 
-/// More issuers than any path has; webpki holds the root and six intermediates.
+/// The largest number of issuers in a path: webpki accepts the root and six intermediates.
 const LONGEST: usize = 7;
 
-/// How many signatures one search may check: cross-signed issuers could lead it through exponentially many paths.
+/// How many signatures one search may check. Without this limit, cross-signed issuers could lead the search through
+/// exponentially many paths.
 const MOST_SIGNATURES: usize = 100;
 
 /// A path that passed every [`Rule`].
@@ -33,24 +36,24 @@ pub struct Path {
 }
 
 impl Path {
-    /// Who issued the end entity: the nearest issuer first, the root last.
+    /// The issuers of the path: the issuer of the end entity first, the root last.
     #[must_use]
     pub fn issuers(&self) -> &[Arc<Certificate>] {
         &self.issuers
     }
 
-    /// The same, taken out.
+    /// Converts the path into its issuers, in the order of [`Path::issuers`].
     #[must_use]
     pub fn into_issuers(self) -> Vec<Arc<Certificate>> {
         self.issuers
     }
 }
 
-/// Finds a path from a leaf through some of the intermediates to the root, on which every rule is fulfilled at a moment given
-/// in seconds since 1970 (RFC 5280 §6.1). The purpose is a service that is server and client of TLS.
+/// Finds a path from a leaf through some of the intermediates to the root, on which every rule holds at a moment given
+/// in seconds since 1970 (RFC 5280 §6.1). The certificate must fit a service that is both server and client of TLS.
 ///
 /// # Errors
-/// [`Refused`] names the rule and the certificate of the path that came furthest.
+/// [`Refused`] names the broken rule and the certificate, of the path that came furthest.
 pub fn validate(
     leaf: &Certificate,
     intermediates: &[Arc<Certificate>],
@@ -60,7 +63,7 @@ pub fn validate(
     validate_without(leaf, intermediates, root, at, &[])
 }
 
-/// As [`validate`], though some rules do not count: with it a test shows that each of them is needed.
+/// Does the same as [`validate`], but ignores some rules. A test uses it to show that each rule is needed.
 #[doc(hidden)]
 pub fn validate_without(
     leaf: &Certificate,
@@ -77,11 +80,12 @@ pub fn validate_without(
     Err(search.best.map_or_else(|| Refused::new(Rule::Issuer, leaf, "has no issuer at hand"), |(_, refused)| refused))
 }
 
-/// What a root must fulfil to vouch for anything at a moment given in seconds since 1970: it is a CA that may sign
-/// certificates, it is valid, and its key and purposes are usable (RFC 5280 §6.1.1 d leaves this to the application).
+/// Judges whether a root may sign anything at a moment given in seconds since 1970. The root must be a CA that may sign
+/// certificates, must be valid, and must have a usable key and purpose. (RFC 5280 §6.1.1 d leaves this to the
+/// application.)
 ///
 /// # Errors
-/// [`Refused`] names the rule.
+/// [`Refused`] names the broken rule.
 pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
     let parts = parts(root)?;
     let mut faults = Faults::new(&[]);
@@ -91,8 +95,9 @@ pub fn judge_root(root: &Certificate, at: i64) -> Result<(), Refused> {
     faults.first()
 }
 
-/// The constraints of an issuer that a JVM drops when it takes the certificate from a store as a trust anchor: the JDK's
-/// `TrustAnchor` keeps name and key only (`sun.security.validator.PKIXValidator`). Empty: it has none.
+/// The constraints of an issuer that a JVM ignores when it uses the certificate in a store as a trust anchor: the JDK's
+/// `TrustAnchor` keeps only name and key (`sun.security.validator.PKIXValidator`). The list is empty if the issuer has
+/// none of them.
 #[must_use]
 pub fn constraints_lost_as_anchor(issuer: &Certificate) -> Vec<&'static str> {
     let mut lost = Vec::new();
@@ -116,7 +121,7 @@ fn parts(certificate: &Certificate) -> Result<Parts<'_>, Refused> {
     Parts::of(certificate).map_err(|error| Refused::new(Rule::Form, certificate, error.fault.what()))
 }
 
-/// A certificate of a path and its parts.
+/// A certificate of a path, with its parts.
 type Member<'a> = (&'a Certificate, Parts<'a>);
 
 /// A search for a path, depth first.
@@ -127,13 +132,13 @@ struct Search<'a> {
     at: i64,
     ignored: &'a [Rule],
     path: Vec<Arc<Certificate>>,
-    /// How many signatures may still be checked.
+    /// How many signatures the search may still check.
     signatures: usize,
-    /// The refusal that came furthest, and how far.
+    /// The refusal of the path that came furthest, and its distance.
     best: Option<(usize, Refused)>,
 }
 
-/// How far a refusal of a whole path came: further than any that has no root.
+/// The distance of a refused path that reaches the root. It is greater than that of any path without a root.
 const WHOLE: usize = LONGEST + 2;
 
 impl Search<'_> {
@@ -143,7 +148,7 @@ impl Search<'_> {
         }
     }
 
-    /// Extends the path to the root; `true`: `path` is whole and passed.
+    /// Extends the path to the root. `true` if `path` is complete and passed every rule.
     fn extend(&mut self) -> bool {
         let head = self.path.last().map(Arc::clone);
         let head: &Certificate = head.as_deref().unwrap_or(self.leaf);
@@ -151,7 +156,7 @@ impl Search<'_> {
         let mut named = false;
         let candidates = std::iter::once(self.root).chain(self.intermediates);
         for candidate in candidates.filter(|candidate| candidate.subject_der() == head.issuer_der()) {
-            // The same key under the same name again is a circle (RFC 4158 §5.2).
+            // The same key under the same name for the second time is a circle (RFC 4158 §5.2).
             let known =
                 |c: &Certificate| c.subject_der() == candidate.subject_der() && c.spki_der() == candidate.spki_der();
             if self.path.iter().any(|c| known(c)) {
@@ -190,7 +195,7 @@ impl Search<'_> {
         false
     }
 
-    /// The rules of a whole path.
+    /// Judges the rules of a complete path.
     fn judge(&self) -> Result<(), Refused> {
         let issuers: Vec<Member<'_>> =
             self.path.iter().map(|c| Ok((&**c, parts(c)?))).collect::<Result<_, Refused>>()?;

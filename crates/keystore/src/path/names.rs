@@ -1,4 +1,5 @@
-//! The names of a certificate by their kind, and which of them lie in a subtree (RFC 5280 §4.2.1.6, §4.2.1.10).
+//! The names in a certificate by their kind, and whether a name lies in a subtree (RFC 5280 §4.2.1.6, §4.2.1.10). The
+//! module takes the parts of a certificate and gives its names. It never decides which issuer's constraints apply.
 
 use crate::certificate::Parts;
 use crate::der::{self, Der, DerError, Tlv};
@@ -9,16 +10,16 @@ pub(super) const DIRECTORY: u8 = 0xa4;
 pub(super) const URI: u8 = 0x86;
 pub(super) const ADDRESS: u8 = 0x87;
 
-/// The subject alternative name.
+/// The object identifier of the subject alternative name.
 const ALTERNATIVE: &[u8] = &[0x55, 0x1d, 17];
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const MAIL_ADDRESS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 const IA5_STRING: u8 = 0x16;
 
-/// One name.
+/// A name in a certificate, or the base of a subtree.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
-    /// The tag of its GeneralName, which says what kind of name it is.
+    /// The tag of the GeneralName, which determines the kind of the name.
     pub(super) kind: u8,
     pub(super) body: &'a [u8],
 }
@@ -33,7 +34,7 @@ impl Name<'_> {
     }
 }
 
-/// The names of the subject alternative name.
+/// The names in the subject alternative name.
 pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerError> {
     let mut found = Vec::new();
     if let Some(value) = parts.extension(ALTERNATIVE) {
@@ -53,8 +54,8 @@ pub(super) fn alternative<'a>(parts: &Parts<'a>) -> Result<Vec<Name<'a>>, DerErr
     Ok(found)
 }
 
-/// Every name that constraints apply to: the subject, its mail addresses, the alternative names, and for an end entity without
-/// a DNS name also its common names, which TLS clients then take for DNS names (as openssl does).
+/// Every name to which constraints apply: the subject, its mail addresses and the alternative names. For an end entity
+/// without a DNS name, its common names are added as DNS names, because TLS clients use them so (as openssl does).
 pub(super) fn all<'a>(parts: &Parts<'a>, is_leaf: bool) -> Result<Vec<Name<'a>>, DerError> {
     let mut found = alternative(parts)?;
     let has_dns = found.iter().any(|name| name.kind == DNS);
@@ -87,7 +88,7 @@ fn looks_like_a_host(text: &[u8]) -> bool {
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'*'))
 }
 
-/// A subtree that is no name of its kind, or of a kind that is not processed.
+/// A name that is not valid for its kind, or a subtree of a kind that is not processed.
 pub(super) struct Unprocessed;
 
 /// Whether a name lies in the subtree of a base of the same kind.
@@ -102,8 +103,8 @@ pub(super) fn is_within(name: Name<'_>, base: &[u8]) -> Result<bool, Unprocessed
     }
 }
 
-/// Labels may be added at the left. A base that begins with a dot, which RFC 5280 does not know, needs one more (as openssl and
-/// the JDK read it).
+/// Whether the name is the base, or the base with labels added on the left. A base that begins with a dot, which RFC
+/// 5280 does not know, needs at least one more label (as openssl and the JDK read it).
 fn dns(name: &[u8], base: &[u8]) -> bool {
     if base.is_empty() {
         return true;
@@ -115,7 +116,7 @@ fn dns(name: &[u8], base: &[u8]) -> bool {
     right.eq_ignore_ascii_case(base) && ends_label
 }
 
-/// A mailbox, a host, or the hosts of a domain.
+/// Compares a mail address with a base that is a mailbox, a host, or a domain with all its hosts.
 fn mail(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
     let split = |text: &[u8]| text.iter().rposition(|byte| *byte == b'@');
     let at = split(name).ok_or(Unprocessed)?;
@@ -129,7 +130,7 @@ fn mail(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
     }
 }
 
-/// `.example.com`: hosts of that domain; `example.com`: that host.
+/// `.example.com` matches all hosts of that domain; `example.com` matches only that host.
 fn host_or_domain(host: &[u8], base: &[u8]) -> bool {
     if !base.starts_with(b".") {
         return host.eq_ignore_ascii_case(base);
@@ -146,7 +147,7 @@ fn uri(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
     let rest = name.get(begin..).unwrap_or_default();
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let authority = rest.get(..end).unwrap_or_default();
-    // Who is asked, and addresses in brackets, are read differently by different readers.
+    // Different readers read user names and addresses in brackets in different ways.
     if authority.is_empty() || authority.iter().any(|byte| matches!(byte, b'@' | b'[' | b'%')) {
         return Err(Unprocessed);
     }
@@ -154,13 +155,13 @@ fn uri(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
     Ok(host_or_domain(host, base))
 }
 
-/// Address and mask.
+/// Compares an address with a network and its mask.
 fn address(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
     if !matches!(base.len(), 8 | 32) {
         return Err(Unprocessed);
     }
     let (network, mask) = base.split_at_checked(base.len() / 2).ok_or(Unprocessed)?;
-    // Ones, then zeros.
+    // The mask must be ones, then zeros.
     let ones: u32 = mask.iter().map(|byte| byte.leading_ones()).take_while(|ones| *ones > 0).sum();
     if ones != mask.iter().map(|byte| byte.count_ones()).sum::<u32>() {
         return Err(Unprocessed);
@@ -169,7 +170,7 @@ fn address(name: &[u8], base: &[u8]) -> Result<bool, Unprocessed> {
         && name.iter().zip(network).zip(mask).all(|((name, network), mask)| name & mask == network & mask))
 }
 
-/// The base's parts come first in the name. Both are RDNSequences with their tags.
+/// Whether the name begins with the parts of the base. Both are RDNSequences with their tags.
 fn directory(name: &[u8], base: &[u8]) -> Result<bool, DerError> {
     let parts = |bytes: &[u8]| -> Result<Vec<Vec<u8>>, DerError> {
         let mut rdns = Der::new(bytes).expect(der::SEQUENCE)?.inner();
@@ -182,7 +183,8 @@ fn directory(name: &[u8], base: &[u8]) -> Result<bool, DerError> {
     Ok(parts(name)?.starts_with(&parts(base)?))
 }
 
-/// An RDN with its strings in lower case and without blanks that do not count (RFC 5280 §7.1, as openssl and the JDK compare).
+/// An RDN in a form for comparison: strings in lower case, without the blanks that do not count (RFC 5280 §7.1, as
+/// openssl and the JDK compare).
 fn comparable(rdn: &Tlv<'_>) -> Result<Vec<u8>, DerError> {
     let mut all = Vec::new();
     let mut attributes = rdn.inner();

@@ -1,5 +1,6 @@
-//! Certificate policies along a path (RFC 5280 §6.1.3 d to f, §6.1.4, §6.1.5), as far as they can refuse one: where some
-//! certificate requires a policy, one must be valid all the way.
+//! Certificate policies along a path (RFC 5280 §6.1.3 d to f, §6.1.4, §6.1.5). The module takes the certificates of a
+//! path and adds a fault if a certificate requires a policy and none is valid along the whole path. It never gives the
+//! list of valid policies.
 
 use std::collections::BTreeSet;
 
@@ -15,25 +16,25 @@ const INHIBIT_ANY: &[u8] = &[0x55, 0x1d, 54];
 /// anyPolicy, 2.5.29.32.0.
 const ANY: &[u8] = &[0x55, 0x1d, 32, 0];
 
-/// What one certificate says of policies.
+/// The policy extensions of one certificate.
 #[derive(Default)]
 pub(super) struct Said<'a> {
     policies: BTreeSet<&'a [u8]>,
-    /// Whether a policy has qualifiers, which the JDK refuses where the extension is critical.
+    /// Whether a policy has qualifiers. The JDK refuses them if the extension is critical.
     is_qualified: bool,
-    /// The issuer's policy and the one below that it is taken for.
+    /// Pairs of a policy of the issuer and the policy below it that counts as the same.
     mappings: Vec<(&'a [u8], &'a [u8])>,
     require_explicit: Option<u64>,
     inhibit_mapping: Option<u64>,
     inhibit_any: Option<u64>,
 }
 
-/// Whether a certificate constrains the policies of those it issues.
+/// Whether a certificate constrains the policies of the certificates that it issues.
 pub(super) fn is_constrained(parts: &Parts<'_>) -> bool {
     parts.extension(CONSTRAINTS).is_some() || parts.extension(INHIBIT_ANY).is_some()
 }
 
-/// Reads the extensions that concern policies.
+/// Reads the extensions about policies.
 pub(super) fn read<'a>(parts: &Parts<'a>) -> Result<Said<'a>, DerError> {
     let mut said = Said::default();
     if let Some(value) = parts.extension(MAPPINGS) {
@@ -92,16 +93,16 @@ enum Valid<'a> {
     These(BTreeSet<&'a [u8]>),
 }
 
-/// Judges a path, nearest issuer first; the root's own policies do not count (RFC 5280 §6.1.1).
+/// Judges a path, nearest issuer first. The root's own policies do not count (RFC 5280 §6.1.1).
 pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faults<'_>) {
     let between = issuers.get(..issuers.len().saturating_sub(1)).unwrap_or_default();
     let mut valid = Valid::Any;
-    // How many certificates may still come without a valid policy, use anyPolicy, and map policies.
+    // How many more certificates may come without a valid policy, may use anyPolicy, and may map policies.
     let (mut explicit, mut any, mut mapping) = (u64::MAX, u64::MAX, u64::MAX);
     for (certificate, parts) in between.iter().rev().chain([leaf]) {
         let is_leaf = std::ptr::eq(*certificate, leaf.0);
         let mut refuse = |what: &str| faults.add(Rule::Policy, certificate, what);
-        // A broken form was said already.
+        // `member` has reported a broken form already.
         let Ok(said) = read(parts) else { return };
         let is_critical = certificate.critical_extensions().iter().any(|oid| oid == "2.5.29.32");
         let was_none = matches!(&valid, Valid::These(these) if these.is_empty());
@@ -141,7 +142,7 @@ pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], faults: &mut Faul
             any = any.saturating_sub(1);
         }
         explicit = match said.require_explicit {
-            // RFC 5280 §6.1.5 b: of the last certificate only zero counts.
+            // RFC 5280 §6.1.5 b: in the last certificate only zero counts.
             Some(most) if !is_leaf || most == 0 => explicit.min(most),
             _ => explicit,
         };

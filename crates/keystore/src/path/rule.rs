@@ -1,59 +1,68 @@
-//! The rules of a path, and how a refusal is said.
+//! The rules of a path, and the text of a refusal. The module only names and collects: the other modules of `path`
+//! judge.
 
 use std::fmt;
 
 use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
 
-/// What a certificate of a path must fulfil (RFC 5280 §6.1). Each has a name of its own, which messages and tests use.
+/// A rule that a certificate of a path must fulfil (RFC 5280 §6.1). Each rule has a name, which messages and tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// A certificate at hand bears the name of the issuer (§6.1.3 a 4).
+    /// One of the given certificates has the name of the issuer (§6.1.3 a 4).
     Issuer,
-    /// No path is longer than seven issuers, and the search for one ends after a hundred signatures. (Ours.)
+    /// No path is longer than seven issuers, and a search ends after a hundred signatures. (A rule of this crate.)
     Length,
-    /// Key identifier, issuer and serial number of the issuer are those that the certificate states (§4.2.1.1).
+    /// The key identifier, the issuer and the serial number that a certificate states for its issuer are those of the
+    /// issuer (§4.2.1.1).
     KeyIdentifier,
     /// The issuer's key made the signature (§6.1.3 a 1).
     Signature,
-    /// The signature algorithm is one that Java 8, current JDKs and openssl all accept: RSA PKCS #1 and PSS, and ECDSA on P-256,
-    /// P-384 and P-521, each with SHA-256, SHA-384 or SHA-512. (Ours; the JDK's `jdk.certpath.disabledAlgorithms`.)
+    /// The signature algorithm is one that Java 8, current JDKs and openssl all accept: RSA PKCS #1 and PSS, and ECDSA
+    /// on P-256, P-384 and P-521, each with SHA-256, SHA-384 or SHA-512. (A rule of this crate; see the JDK's
+    /// `jdk.certpath.disabledAlgorithms`.)
     Algorithm,
-    /// The public key is RSA with 2048 to 8192 bits, or on one of those three curves. (Ours; as [`Rule::Algorithm`].)
+    /// The public key is RSA with 2048 to 8192 bits, or lies on P-256, P-384 or P-521. (A rule of this crate, for the
+    /// same reason as [`Rule::Algorithm`].)
     Key,
-    /// Version, times and known extensions have the form that RFC 5280 §4.1 and §4.2 give them.
+    /// Version, times and known extensions have the form of RFC 5280 §4.1 and §4.2.
     Form,
     /// The validity has begun (§6.1.3 a 2).
     NotYetValid,
-    /// The validity has not ended (§6.1.3 a 2). The last second counts as ended, as it does for openssl.
+    /// The validity has not ended (§6.1.3 a 2). A certificate has ended in the last second of its validity, as for
+    /// openssl.
     Ended,
     /// Every issuer is a CA by its basic constraints (§6.1.4 k).
     BasicConstraints,
-    /// Not more issuers follow than the path length allows; self-issued ones are not counted (§6.1.4 l, m).
+    /// No more issuers follow than the path length allows. Self-issued issuers are not counted (§6.1.4 l, m).
     PathLength,
-    /// The key usage of an issuer, where it has one, allows to sign certificates (§6.1.4 n).
+    /// The key usage of an issuer, if it has one, allows it to sign certificates (§6.1.4 n).
     KeyCertSign,
-    /// The end entity is no CA. (Ours; a service that presents a CA's certificate holds the key of a CA.)
+    /// The end entity is no CA. (A rule of this crate: a service that presents a CA's certificate holds the key of a
+    /// CA.)
     EndEntityIsCa,
-    /// The key usage of the end entity, where it has one, allows digital signatures: TLS needs them (RFC 8446 §4.4.2.2).
+    /// The key usage of the end entity, if it has one, allows digital signatures, because TLS needs them (RFC 8446
+    /// §4.4.2.2).
     DigitalSignature,
-    /// Extended key usage and Netscape certificate type, where present, allow servers and clients of TLS (§4.2.1.12). An issuer's
-    /// limit holds for what it issues, and `anyExtendedKeyUsage` alone is not enough: openssl and webpki say so.
+    /// Extended key usage and Netscape certificate type, if present, allow servers and clients of TLS (§4.2.1.12). The
+    /// limit of an issuer also holds for the certificates that it issues. `anyExtendedKeyUsage` alone is not enough,
+    /// because openssl and webpki do not accept it.
     Purpose,
-    /// No name is outside the name constraints of its issuers (§6.1.3 b, c).
+    /// All names are allowed by the name constraints of the issuers (§6.1.3 b, c).
     NameConstraints,
-    /// Name constraints are of a form that is processed: DNS, address, mail, URI and directory names without distances (§4.2.1.10).
+    /// Name constraints have a form that this crate processes: DNS, address, mail, URI and directory names without
+    /// distances (§4.2.1.10).
     NameConstraintsForm,
-    /// Every critical extension is one that is processed (§6.1.4 o, §6.1.5 f).
+    /// Every critical extension is one that this crate processes (§6.1.4 o, §6.1.5 f).
     CriticalExtension,
-    /// Where a policy is required, one is valid along the whole path (§6.1.3 d to f).
+    /// Where a certificate requires a policy, one policy is valid along the whole path (§6.1.3 d to f).
     Policy,
-    /// rustls-webpki, asked second, accepts the path too, where it processes what the path uses. (Ours.)
+    /// rustls-webpki accepts the path too, if it processes everything that the path uses. (A rule of this crate.)
     SecondOpinion,
 }
 
 impl Rule {
-    /// Every rule.
+    /// All rules.
     pub const ALL: [Self; 20] = [
         Self::Issuer,
         Self::Length,
@@ -104,7 +113,7 @@ impl Rule {
         }
     }
 
-    /// Whether another moment alone could change the verdict.
+    /// Whether another moment alone could change the result.
     #[must_use]
     pub fn is_of_time(self) -> bool {
         matches!(self, Self::NotYetValid | Self::Ended)
@@ -117,16 +126,16 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why a path is refused: which rule, at which certificate.
+/// Why a path is refused: the broken rule and the certificate that breaks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The rule.
+    /// The broken rule.
     pub rule: Rule,
-    /// The subject of the certificate that breaks it, in `keytool`'s order.
+    /// The subject of the certificate that breaks the rule, in `keytool`'s order.
     pub certificate: String,
     /// The fingerprint of that certificate.
     pub fingerprint: Fingerprint,
-    /// What is wrong there, as a clause without a subject.
+    /// How the certificate breaks the rule, as a clause without a subject.
     pub what: String,
 }
 
@@ -141,14 +150,14 @@ impl Refused {
     }
 }
 
-/// What is wrong with one path, as it is found.
+/// The faults of one path, in the order in which they are found.
 pub(super) struct Faults<'a> {
     found: Vec<Refused>,
     ignored: &'a [Rule],
 }
 
 impl<'a> Faults<'a> {
-    /// `ignored`: rules that do not count.
+    /// `ignored` are rules that do not count.
     pub(super) fn new(ignored: &'a [Rule]) -> Self {
         Self { found: Vec::new(), ignored }
     }
@@ -163,7 +172,7 @@ impl<'a> Faults<'a> {
         self.found.is_empty()
     }
 
-    /// The first, if there is one.
+    /// The first fault, if there is one.
     pub(super) fn first(self) -> Result<(), Refused> {
         self.found.into_iter().next().map_or(Ok(()), Err)
     }

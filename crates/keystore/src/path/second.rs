@@ -1,8 +1,10 @@
-//! A second opinion of every path: rustls-webpki validates it anew.
+//! A second opinion on every path: rustls-webpki validates it again. The module takes a path that passed all other
+//! rules and adds a fault if rustls-webpki refuses it.
 //!
-//! It refuses what it does not process. Where a path uses that, it is not asked: name constraints of other than DNS names and
-//! addresses, critical policies, and issuers that are self-issued (it counts them, RFC 5280 §6.1.4 l does not) or whose path
-//! length is above 255.
+//! rustls-webpki refuses paths with features that it does not process, so it is not asked about such paths. These
+//! features are name constraints for anything but DNS names and addresses, critical policies, and issuers with a path
+//! length above 255. It is also not asked about self-issued issuers: rustls-webpki counts them, RFC 5280 §6.1.4 l does
+//! not.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use super::rule::{Faults, Rule};
 use super::{Member, constraints, link};
 use crate::certificate::Certificate;
 
-/// Critical extensions that webpki refuses and that are processed here: policies, their mappings and constraints.
+/// Critical extensions that webpki refuses and this crate processes: policies, their mappings and constraints.
 const POLICIES: [&str; 4] = ["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"];
 
 pub(super) fn judge(leaf: &Member<'_>, issuers: &[Member<'_>], at: i64, faults: &mut Faults<'_>) {
@@ -45,7 +47,7 @@ fn ask(leaf: &Certificate, between: &[Member<'_>], root: &Certificate, at: i64) 
     let between: Vec<CertificateDer<'_>> = between.iter().map(|(c, _)| CertificateDer::from(c.der())).collect();
     let leaf = CertificateDer::from(leaf.der());
     let leaf = EndEntityCert::try_from(&leaf)?;
-    // Before 1970 nothing is valid by its clock.
+    // An earlier moment counts as 1970, because webpki's clock begins there.
     let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap_or(0)));
     for usage in [KeyUsage::server_auth(), KeyUsage::client_auth()] {
         leaf.verify_for_usage(&link::ALGORITHMS, &anchors, &between, time, usage, None, None)?;

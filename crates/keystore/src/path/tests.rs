@@ -1,4 +1,5 @@
-//! What no judge can show: the bounds of the search, and the rules that are stricter than openssl and the JDK on purpose.
+//! Tests of what no other validator can show: the bounds of the search, and the rules that are stricter than openssl
+//! and the JDK on purpose.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
@@ -87,7 +88,7 @@ fn a_path_of_more_than_seven_issuers_is_too_long() {
 
 #[test]
 fn a_web_of_cross_signed_issuers_ends_the_search() {
-    // Six levels of certificates of one name each, most of them with the wrong key: none leads to the root.
+    // Six levels of certificates with one name each, most of them with the wrong key. None leads to the root.
     let lost = root("lost");
     let mut levels: Vec<Vec<Ca>> = vec![vec![lost]];
     let mut all = Vec::new();

@@ -1,4 +1,5 @@
-//! What PEM blocks hold: the certificate, key, bundle or anything else of each, and what is to be said of it.
+//! The content of PEM blocks. The module takes blocks and gives their kind (certificate, key, bundle or something else)
+//! with the remarks on them. It never changes a block.
 
 use std::ops::Range;
 
@@ -17,7 +18,7 @@ use crate::textual::holds_bundle;
 use crate::textual::label::{self, is_certificate_label};
 use crate::textual::scan::{self, Block};
 
-/// What a block turned out to be.
+/// A block with the kind of its content.
 pub(super) struct Found {
     pub(super) kind: EntryKind,
     pub(super) range: Range<usize>,
@@ -61,12 +62,12 @@ impl Found {
     }
 }
 
-/// Reads every block.
+/// Reads every block of a file.
 pub(super) fn read(bytes: &[u8], certificates: &Interner) -> Vec<Found> {
     scan::blocks(bytes).map(|block| judge(block, certificates)).collect()
 }
 
-/// What a block is.
+/// Decides what a block contains.
 pub(super) fn judge(block: Block<'_>, certificates: &Interner) -> Found {
     let (kind, note) = match block.label {
         _ if holds_bundle(&block) => match bundle(&block, certificates) {
@@ -85,7 +86,7 @@ pub(super) fn judge(block: Block<'_>, certificates: &Interner) -> Found {
     Found { kind, note, range: block.range, at: block.at, line: block.line, loose: block.loose }
 }
 
-/// The bytes of a body in Base64. What is no Base64 is named where the reason can be told.
+/// Decodes a body in Base64. The error names the reason if the body is not Base64 and the reason is known.
 fn decode(body: &[u8]) -> Result<Vec<u8>, String> {
     let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     match STANDARD.decode(&text) {
@@ -107,7 +108,7 @@ fn certificate(block: &Block<'_>, certificates: &Interner) -> (EntryKind, Option
     let mut own = der.as_slice();
     let mut note = None;
     if block.label == "TRUSTED CERTIFICATE" {
-        // OpenSSL appends what the certificate is trusted for.
+        // OpenSSL appends the purposes for which the certificate is trusted.
         if let Ok(first) = Der::new(&der).next()
             && first.raw.len() < der.len()
         {
@@ -126,7 +127,7 @@ fn certificate(block: &Block<'_>, certificates: &Interner) -> (EntryKind, Option
     (EntryKind::Trusted(slot), note)
 }
 
-/// Why there is nothing to trust in these blocks.
+/// The error for blocks without any certificate.
 pub(super) fn no_certificate(found: &[Found]) -> ReadError {
     let first = |wanted: fn(&Found) -> bool| found.iter().find(|block| wanted(block));
     if let Some(block) = first(|block| matches!(block.note, Some(Note::Bad(_))))
@@ -144,15 +145,15 @@ pub(super) fn no_certificate(found: &[Found]) -> ReadError {
     ReadError::new(Class::NotAStore, cause, "check the path, or export the certificate itself as Base-64 (.cer)")
 }
 
-/// Reads a block that [`holds_bundle`].
+/// Reads a block for which [`holds_bundle`] is true.
 pub(super) fn bundle(block: &Block<'_>, certificates: &Interner) -> Result<pkcs7::Bundle, ReadError> {
     let again = "export the bundle again (PKCS#7, .p7b)";
     let der = block.body.as_ref().map_err(Clone::clone).and_then(|body| decode(body));
     der.map_err(|why| ReadError::new(Class::Corrupt, why, again)).and_then(|der| pkcs7::read(&der, certificates))
 }
 
-/// Makes entries and remarks of blocks. In a folder `file` is the name of the file; `place` says where an entry is whose bytes
-/// are these.
+/// Makes entries and remarks of blocks. In a folder `file` is the name of the file. `place` turns a range of bytes into
+/// the format's place.
 pub(super) fn take_in<P>(
     entries: &mut Entries<P>,
     found: impl IntoIterator<Item = Found>,

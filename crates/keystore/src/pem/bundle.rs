@@ -1,9 +1,11 @@
-//! PKCS#7 bundles as stores, in DER, in BER or under PEM lines: read, never written.
+//! Stores of PKCS#7 bundles, in DER, in BER or under PEM lines. The module takes the bytes of a file and gives the
+//! certificates of its bundles. It never writes one.
 //!
-//! The certificates are trusted because they are here, in the order of the file. A PEM file whose only certificates stand in
-//! PKCS#7 blocks is a PKCS#7 store. Beside certificate blocks a PKCS#7 block is an opaque entry of a PEM store, because no reader
-//! of PEM bundles finds the certificates in it: OpenSSL passes over the block, and a JVM reads either the first block's bundle and
-//! nothing else, or refuses the file. To count them would be to report trust that is not there.
+//! The certificates are trusted because the file holds them, in its order. A PEM file whose only certificates are in
+//! PKCS#7 blocks is a PKCS#7 store. Beside certificate blocks, a PKCS#7 block is an opaque entry of a PEM store,
+//! because no reader of PEM bundles finds the certificates in it: OpenSSL skips the block, and a JVM either reads only
+//! the bundle of the first block or refuses the file. If these certificates were counted, the store would report trust
+//! that no program gives.
 
 use std::ops::Range;
 
@@ -52,9 +54,9 @@ impl Content for Bundle {
     }
 }
 
-/// The bytes of an entry of a PKCS#7 store.
+/// The place of an entry of a PKCS#7 store.
 pub(super) enum Piece {
-    /// A member of a bundle, which cannot be cut out of it.
+    /// A member of a bundle. It cannot be removed from the bundle.
     Member(Range<usize>),
     /// A block of its own, beside the bundles.
     Block(Range<usize>),
@@ -68,8 +70,8 @@ impl Piece {
     }
 }
 
-/// Makes entries of all that a PKCS#7 store holds. A bundle that is not readable does not hide one that is. In a folder `file`
-/// is the name of the file; `place` says where an entry is that this piece of the file holds.
+/// Makes entries of everything that a PKCS#7 store holds. An unreadable bundle does not hide a readable one. In a
+/// folder `file` is the name of the file. `place` turns a piece of the file into the format's place.
 pub(super) fn take_in<P>(
     entries: &mut Entries<P>,
     bytes: &[u8],
@@ -87,7 +89,7 @@ pub(super) fn take_in<P>(
         let bundle = holds_bundle(&block).then(|| blocks::bundle(&block, certificates));
         read.push((block, bundle));
     }
-    // Where no bundle is readable, the first failure is what the file is.
+    // If no bundle is readable, the first failure is the error of the file.
     if !read.iter().any(|(_, bundle)| matches!(bundle, Some(Ok(_))))
         && let Some((block, error)) =
             read.iter().find_map(|(block, bundle)| Some((block, bundle.as_ref()?.as_ref().err()?)))

@@ -1,7 +1,8 @@
-//! A folder of certificate files: an entry is named by its file.
+//! A folder of certificate files, in which the name of its file is the name of an entry. The module takes the names and
+//! contents of files, and an edit gives only the files that change. It never reads or writes a disk.
 //!
-//! A file may hold several certificates (PEM, DER or PKCS#7); then several entries bear its name. A file that holds none is one opaque
-//! entry and stays. Edits name only the files they touch.
+//! A file may hold several certificates (PEM, DER or PKCS#7); then several entries have its name. A file without
+//! certificates is one opaque entry and is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -29,18 +30,18 @@ use crate::textual::is_text;
 /// A folder of certificate files.
 #[derive(Default)]
 pub(crate) struct Folder {
-    /// Names and contents, in the order of the names.
+    /// The names and contents, in the order of the names.
     files: Vec<(String, Vec<u8>)>,
     entries: Entries<Place>,
 }
 
-/// Where an entry is.
+/// The place of an entry in the folder.
 struct Place {
-    /// The number of its file.
+    /// The number of the file.
     file: usize,
-    /// Its bytes in the file.
+    /// The bytes of the entry in the file.
     whole: Range<usize>,
-    /// It stands in a PKCS#7 bundle, whose members cannot be cut out one by one.
+    /// Whether the entry is in a PKCS#7 bundle, from which no single member can be removed.
     bundled: bool,
 }
 
@@ -96,10 +97,10 @@ fn take_file(
         Format::Pem => {
             let found = blocks::read(bytes, certificates);
             if !found.iter().any(Found::is_certificate) {
-                // A key alone in a trust folder is worth saying; the whole file is one opaque entry.
+                // A private key alone in a trust folder deserves a remark, although the whole file is one opaque entry.
                 let entry = entries.next_id();
                 let remarks = found.iter().flat_map(|block| block.remarks(entry, Some(name)));
-                // What is damaged is said of the whole file.
+                // Damage is reported for the whole file.
                 for remark in remarks.filter(|remark| !matches!(remark, Remark::BadBlock { .. })) {
                     entries.remark(remark);
                 }
@@ -144,18 +145,19 @@ fn take_file(
 
 /// Extensions of files that hold certificates.
 const OF_CERTIFICATES: &[&str] = &["pem", "cer", "crt", "cert", "der", "p7b", "p7c", "p7s", "spc", "b64"];
-/// Extensions of files that hold anything but certificates alone.
+/// Extensions of files that do not hold only certificates.
 const OF_OTHERS: &[&str] = &[
     "7z", "bat", "cfg", "cmd", "conf", "crl", "csr", "csv", "db", "doc", "docx", "gz", "htm", "html", "ini", "jceks",
     "jks", "json", "key", "keystore", "log", "md", "p10", "p12", "pdf", "pfx", "ps1", "pub", "req", "rtf", "sh", "tar",
     "tgz", "tmp", "txt", "xls", "xlsx", "xml", "yaml", "yml", "zip",
 ];
-/// Names of files that lie in many folders.
+/// Names of files that are in many folders and hold no certificate.
 const OF_NOBODY: &[&str] =
     &["readme", "license", "licence", "notice", "changes", "changelog", "makefile", "sha256sums"];
 
-/// Whether a file in which no certificate was found may be one that cannot be read. Its content decides where it tells (a whole
-/// key is a key, damaged PEM is a certificate), else its name: a name that says nothing else may be a certificate's.
+/// Whether a file without a readable certificate may hold one that cannot be read. If the content is known, the content
+/// decides (a whole key is a key, damaged PEM is a certificate); else the name decides. A name that indicates nothing
+/// else may be that of a certificate.
 fn may_be_certificate(name: &str, bytes: &[u8], error: &ReadError) -> bool {
     match detect(bytes) {
         // Blocks that were read and hold something else are no certificate, whatever the name.
@@ -176,16 +178,16 @@ fn may_be_certificate(name: &str, bytes: &[u8], error: &ReadError) -> bool {
     certificates || (marked && !is(&["key", "csr", "req", "crl", "pub"])) || !others
 }
 
-/// Within how many bytes the marks of a certificate are looked for.
+/// How many bytes are searched for the marks of a certificate.
 const FIRST: usize = 4096;
 
-/// The files that change.
+/// Computes the files that change.
 fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let format = Format::PemDirectory;
     let mut image: BTreeMap<String, Option<Vec<u8>>> = BTreeMap::new();
     let mut taken = BTreeSet::new();
     let mut renamed: Vec<(String, Vec<u8>)> = Vec::new();
-    // Entries stand in the order of their files.
+    // Entries are in the order of their files.
     let mut rest = folder.entries.iter().peekable();
     for (index, (name, bytes)) in folder.files.iter().enumerate() {
         let mut cuts = Vec::new();
@@ -265,13 +267,13 @@ fn edit(folder: &Folder, edits: &Edits) -> Result<TouchedFiles, EditError> {
     Ok(image.into_iter().collect())
 }
 
-/// A name made from the fingerprint's first 16 digits.
+/// A file name from the first 16 digits of the fingerprint.
 fn made_name(certificate: &Certificate) -> String {
     let digits = certificate.fingerprint().to_string();
     format!("{}.pem", digits.get(..16).unwrap_or(&digits))
 }
 
-/// A name that is one on Windows and on Unix, and nothing but a name.
+/// Checks that a name is a valid file name on Windows and on Unix, and contains no path.
 fn file_name(name: &str) -> Result<String, EditError> {
     let bad = |why| Err(EditError::BadAlias { alias: name.to_owned(), why });
     let forbidden = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');

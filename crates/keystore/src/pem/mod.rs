@@ -1,9 +1,10 @@
-//! PEM files and bundles (RFC 7468), and folders of them.
+//! PEM files and bundles (RFC 7468), and folders of them. The module takes the bytes of a file, and gives a store with
+//! one entry for each block, in the order of the file. It never drops a block.
 //!
-//! The position of a block is its entry's position. A private key, a revocation list or a block that does not hold what it
-//! says is an entry too, kept as it is: one bad block never hides the good ones, and no block is lost in an edit. What a
-//! mail program or a YAML file did to a block (quoted-printable, `\n` written out) is named and not undone: the file would
-//! be read here and by nothing else.
+//! A private key, a revocation list, or a block whose content does not match its label is an entry as well, and is kept
+//! unchanged. So one bad block never hides the good ones, and an edit loses no block. Damage by a mail program or a
+//! YAML file (quoted-printable, a literal `\n`) is named but not undone: otherwise this crate would read a file that no
+//! other program reads.
 
 mod blocks;
 pub(crate) mod bundle;
@@ -28,9 +29,9 @@ use blocks::Found;
 /// One file of PEM blocks.
 #[derive(Default)]
 pub(crate) struct Pem {
-    /// Empty where there is no file yet.
+    /// Empty if there is no file yet.
     bytes: Vec<u8>,
-    /// Each entry is a block.
+    /// One entry for each block, with the block's bytes.
     entries: Entries<Range<usize>>,
 }
 
@@ -62,7 +63,7 @@ impl Content for Pem {
         write::text(&self.bytes, self.entries.place(entry)?)
     }
 
-    /// The blocks that leave are cut out, new ones are appended, all else stays byte for byte.
+    /// Removes the blocks of removed entries and appends new blocks. All other bytes stay.
     fn edit(&self, edits: &Edits, _: Credential<'_>, _: &mut dyn CryptoRng) -> Result<Image, EditError> {
         let format = Format::Pem;
         let mut cuts = Vec::new();

@@ -1,18 +1,20 @@
-//! What OpenSSL reads of a PEM file. It goes by lines where the reader here goes by blocks: a BEGIN that is indented, lines that end
-//! in CR alone or a blank line in the middle make a file that opens here and stops a server from starting.
+//! A model of how OpenSSL reads a PEM file. The module takes the bytes of a file and says whether OpenSSL reads them,
+//! or at which line it stops. OpenSSL reads by lines, and this crate by blocks. So this crate reads some files with
+//! which a server does not start: files with an indented BEGIN, with lines that end in CR alone, or with a blank line
+//! in a block.
 //!
-//! A model of `PEM_read_bio_ex` with `PEM_FLAG_EAY_COMPATIBLE` (OpenSSL 3.0, `crypto/pem/pem_lib.c`: `get_name`,
-//! `get_header_and_data`, `sanitize_line`), as `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file` call it. The
-//! judge test compares it with the real one.
+//! The model follows `PEM_read_bio_ex` with `PEM_FLAG_EAY_COMPATIBLE` (OpenSSL 3.0, `crypto/pem/pem_lib.c`: `get_name`,
+//! `get_header_and_data`, `sanitize_line`), as `SSL_CTX_use_certificate_chain_file` and `SSL_CTX_use_PrivateKey_file`
+//! call it. The judge test compares the model with the real OpenSSL.
 
 use crate::textual::scan::{BEGIN, DASHES, END};
 
-/// `LINESIZE`: a longer line is read in pieces of one byte less.
+/// `LINESIZE`: OpenSSL reads a longer line in pieces of one byte less.
 const LINE: usize = 255;
 /// The longest line after a header, without its end (RFC 7468 §2).
 const WIDEST: usize = 64;
 
-/// Where OpenSSL stops, and why.
+/// The line where OpenSSL stops, and the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stop {
     /// The line, counted from 1.
@@ -21,7 +23,7 @@ pub(super) struct Stop {
     pub(super) why: &'static str,
 }
 
-/// Where OpenSSL is in a block.
+/// The state of OpenSSL in a block: whether a header may follow, is being read, or has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Header {
     Maybe,
@@ -29,15 +31,15 @@ enum Header {
     Past,
 }
 
-/// A line as OpenSSL gets it: at most 254 bytes, without the blanks and control characters at its end.
+/// A line as OpenSSL reads it: at most 254 bytes, without the blanks and control characters at its end.
 struct Line<'a> {
     text: &'a [u8],
     number: usize,
-    /// It goes on in the next piece.
+    /// Whether the line continues in the next piece.
     partial: bool,
 }
 
-/// The pieces of a file. Only LF ends a line.
+/// Splits a file into lines and pieces of lines. Only LF ends a line.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let whole = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
     let pieces = whole.flat_map(|(index, line)| line.chunks(LINE - 1).map(move |piece| (index, piece)));
@@ -56,13 +58,13 @@ fn label(line: &[u8]) -> Option<&[u8]> {
 /// How far OpenSSL reads a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// To its end, as it reads a chain.
+    /// To the end, as it reads a chain.
     All,
-    /// To the first block that is wanted, as it reads a key.
+    /// To the first wanted block, as it reads a key.
     First,
 }
 
-/// Reads a file as far as OpenSSL does, and says how many blocks were wanted.
+/// Reads a file as far as OpenSSL does, and gives the number of wanted blocks.
 pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<usize, Stop> {
     let mut lines = lines(bytes);
     let mut found = 0;
@@ -88,7 +90,7 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
                 if header == Header::Past {
                     return stop("a blank line stands between the lines of a block");
                 }
-                // What came before it was the header, or nothing at all.
+                // The lines before the blank line were the header, or there were none.
                 if header == Header::Maybe && data > 0 {
                     return stop("a blank line stands between the lines of a block");
                 }
@@ -121,7 +123,7 @@ pub(super) fn read(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> R
     Ok(found)
 }
 
-/// Why OpenSSL finds no block where one is: what stands wrong in the first line that has BEGIN in it.
+/// Why OpenSSL finds no block although there is one: the fault in the first line that contains BEGIN.
 pub(super) fn unfound(bytes: &[u8]) -> Stop {
     let line = lines(bytes).find(|line| line.text.windows(BEGIN.len()).any(|window| window == BEGIN));
     let (number, text) = line.map_or((1, &b""[..]), |line| (line.number, line.text));

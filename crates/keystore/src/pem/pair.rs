@@ -1,9 +1,10 @@
-//! A certificate and its private key in two PEM files, as OpenSSL's servers read them (`SSL_CTX_use_certificate_chain_file`,
-//! `SSL_CTX_use_PrivateKey_file`): the first certificate is the key's, those after it are its chain. The key stands in the
-//! clear; its file's mode is its only protection.
+//! A certificate and its private key in two PEM files, as servers with OpenSSL read them
+//! (`SSL_CTX_use_certificate_chain_file`, `SSL_CTX_use_PrivateKey_file`). The module takes the bytes of both files and
+//! gives one private key entry without an alias. It never reads or writes a key under a passphrase.
 //!
-//! The pair is one private key entry without an alias. Both halves change together or not at all, and a half that holds
-//! anything else is not rewritten, since nobody here could say what that is for.
+//! The first certificate belongs to the key, and the certificates after it are its chain. The key is in the clear, and
+//! only the mode of its file protects it. Both files change together or not at all. A file that contains anything else
+//! is not rewritten, because this crate cannot know the purpose of the rest.
 
 use std::ops::Range;
 
@@ -28,9 +29,9 @@ use crate::key::{self, Clear};
 use crate::textual::label;
 use crate::textual::scan::{self, Block};
 
-/// The part that holds the certificate and its chain.
+/// The name of the part that holds the certificate and its chain.
 pub(crate) const CERTIFICATE: &str = "certificate";
-/// The part that holds the key.
+/// The name of the part that holds the key.
 pub(crate) const KEY: &str = "key";
 
 const PKCS8: &str = "PRIVATE KEY";
@@ -40,10 +41,10 @@ const SEC1: &str = "EC PRIVATE KEY";
 /// A certificate and its private key.
 #[derive(Default)]
 pub(crate) struct Pair {
-    /// The halves that are there, each under the name of its part.
+    /// The parts that exist, each under its name.
     parts: Vec<(String, Vec<u8>)>,
-    /// First the pair itself, then what else stands in the certificate's file; each with its bytes there. Of a key without a
-    /// certificate these are none.
+    /// First the pair itself, then every other block in the certificate's file; each with its bytes in that file. A key
+    /// without a certificate has no bytes there.
     entries: Entries<Range<usize>>,
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn open(
                 "write the certificate again in lines of 64 characters, without blanks before them or between them";
             return Err(named(ReadError::new(Class::Corrupt, cause, hint)));
         }
-        // Of a chain with a hole nobody can say what comes first.
+        // If one certificate of the chain cannot be read, it is not known which certificate comes first.
         let bad = found.iter().any(|block| matches!(block.note, Some(Note::Bad(_))));
         if bad || !found.iter().any(Found::is_certificate) {
             return Err(named(blocks::no_certificate(&found)));
@@ -148,10 +149,10 @@ fn loads(bytes: &[u8], wanted: fn(&[u8]) -> bool, extent: Extent) -> Result<(), 
     }
 }
 
-/// A key in the clear, as PKCS#8, and the label it stood under.
+/// A key in the clear, as PKCS#8, with the label of its block.
 type Labelled<'a> = (&'a str, Zeroizing<Vec<u8>>);
 
-/// The one key of a file.
+/// Reads the only key of a file.
 fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
     let mut keys = scan::blocks(bytes).filter(|block| is_key(block.label));
     let block = match (keys.next(), keys.next()) {
@@ -179,8 +180,8 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
         let why = label::disguise(body).unwrap_or("its Base64 is damaged");
         KeyError::Corrupt(format!("of its block at line {} {why}", block.line))
     })?);
-    // What OpenSSL reads through `SSL_CTX_use_PrivateKey_file`: under a label of one kind a key of that kind in either form, under
-    // `PRIVATE KEY` only PKCS#8 (which the program `openssl` is not so strict about).
+    // `SSL_CTX_use_PrivateKey_file` accepts under a label of one kind a key of that kind in either form, and under
+    // `PRIVATE KEY` only PKCS#8 (the program `openssl` is less strict).
     let fits: fn(&Clear) -> bool = match block.label {
         PKCS1 => |key| key.algorithm == KeyAlgorithm::Rsa,
         SEC1 => |key| key.algorithm == KeyAlgorithm::Ec,
@@ -203,7 +204,7 @@ fn only_key(bytes: &[u8]) -> Result<Labelled<'_>, KeyError> {
     Ok((block.label, key.pkcs8))
 }
 
-/// Why there is no key in a key file.
+/// Why a key file holds no key.
 fn no_key(bytes: &[u8]) -> KeyError {
     let (why, hint) = match detect(bytes) {
         Detected::Refused { what, .. } if what.contains("UTF-16") => {
@@ -233,7 +234,8 @@ fn is_encrypted(block: &Block<'_>) -> bool {
     label::private_key(block.label, block.body.as_deref()).starts_with("an encrypted")
 }
 
-/// The parts that change. A key that stays, as with the reply of a CA, is not written again.
+/// Computes the parts that change. A key that stays is not written again, for example when the edit installs the reply
+/// of a CA.
 fn edit(pair: &Pair, edits: &Edits) -> Result<TouchedFiles, EditError> {
     let format = Format::PemPair;
     let cannot = |why: String| Err(EditError::NotRepresentable { format, why });
@@ -272,7 +274,7 @@ fn edit(pair: &Pair, edits: &Edits) -> Result<TouchedFiles, EditError> {
     }
     if old.as_ref().is_none_or(|(_, old)| **old != **plain) {
         let mut text = Vec::new();
-        // As its neighbours had it: an old reader may know the older form only.
+        // In the form of the old key, because an old reader may know only that form.
         match key::to_pkcs1(&plain).filter(|_| old.as_ref().is_some_and(|(label, _)| *label == PKCS1)) {
             Some(numbers) => append(&mut text, numbers, PKCS1, ending),
             None => append(&mut text, &plain, PKCS8, ending),
@@ -282,7 +284,8 @@ fn edit(pair: &Pair, edits: &Edits) -> Result<TouchedFiles, EditError> {
     Ok(image)
 }
 
-/// The key that leaves. A file that holds more than that, or a key under a passphrase, is not written over.
+/// Reads the key that the edit replaces. A file that holds anything else, or a key under a passphrase, is not
+/// overwritten.
 fn kept_key(bytes: &[u8]) -> Result<Option<Labelled<'_>>, EditError> {
     let cannot = |why: String| Err(EditError::NotRepresentable { format: Format::PemPair, why });
     for block in scan::blocks(bytes) {
@@ -294,7 +297,7 @@ fn kept_key(bytes: &[u8]) -> Result<Option<Labelled<'_>>, EditError> {
             return cannot(format!("its key file also holds {what}; move that to a file of its own"));
         }
     }
-    // A damaged key is what a new one is for.
+    // A damaged key may be replaced.
     Ok(only_key(bytes).ok())
 }
 

@@ -65,14 +65,14 @@ fn a_new_block_takes_the_files_line_ending_and_the_rest_stays() {
     let store = reopen(&after);
     assert_eq!(store.entries()[2].certificates()[0].der(), der);
     assert_eq!(write(&store, &remove(2)).unwrap(), BUNDLE, "and back again");
-    // A file that does not end in a line break gets one first.
+    // A file that does not end with a line break gets one first.
     let cut = BUNDLE.strip_suffix(b"# end\r\n").unwrap().strip_suffix(b"\r\n").unwrap();
     assert_eq!(reopen(&write(&reopen(cut), &add(&der)).unwrap()).entries().len(), 3);
     let made = write(&Store::create(Format::Pem), &add(&der)).unwrap();
     assert!(made.starts_with(b"-----BEGIN CERTIFICATE-----\n"));
 }
 
-/// Found by fuzzing: the line break that an import brings was counted as a change of the block before it.
+/// Found by fuzzing: the line break that an import adds was counted as a change of the block before it.
 #[test]
 fn the_last_block_is_the_same_with_and_without_a_line_break() {
     let bytes = BUNDLE.trim_ascii_end();
@@ -125,7 +125,7 @@ fn an_edit_after_which_the_file_would_be_taken_for_another_is_refused() {
     }
 }
 
-/// Found by fuzzing: a block without an end reaches to whatever follows it.
+/// Found by fuzzing: a block without an end extends to whatever follows it.
 #[test]
 fn an_edit_that_would_change_a_block_without_end_is_refused() {
     let good = block(DER, "CERTIFICATE");
@@ -248,7 +248,7 @@ fn a_certificate_is_found_whatever_stands_around_it() {
     let glued = joined.repeat(3);
     assert_eq!(ders(&reopen(glued.as_bytes())), [DER; 3]);
     assert!(reopen(plain.replace('\n', "\r").as_bytes()).remarks().is_empty(), "keytool reads CR alone");
-    // A new block ends its lines as the others do.
+    // A new block ends its lines as the other blocks do.
     let after = write(&reopen(plain.replace('\n', "\r").as_bytes()), &add(DER)).unwrap();
     assert!(!after.contains(&b'\n') && after.ends_with(b"-----END CERTIFICATE-----\r"));
 }
@@ -326,7 +326,7 @@ mod laws {
 
     use super::*;
 
-    /// What stands between blocks: lines that hold no marker.
+    /// Text between blocks: lines without a marker.
     fn noise() -> impl Strategy<Value = String> {
         let line = prop_oneof![
             Just(String::new()),

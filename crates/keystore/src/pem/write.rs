@@ -1,4 +1,5 @@
-//! Changing PEM text: blocks are cut out and appended, every other byte stays.
+//! Changes PEM text: the module removes blocks and appends new ones, and checks the result. It never changes any other
+//! byte.
 
 use std::ops::Range;
 
@@ -11,8 +12,9 @@ use crate::error::EditError;
 use crate::format::Format;
 use crate::textual::scan;
 
-/// Refuses an edit after which the rest would be read differently: the text that then stands first names another format (a
-/// PuTTY key, a web page), or a block that never ends reaches to another neighbour or takes in one of the `added` blocks at the end.
+/// Refuses an edit after which the rest would be read differently. The text that becomes the first may belong to
+/// another format (a PuTTY key, a web page). A block without an end may extend to another block, or include one of the
+/// `added` blocks at the end.
 pub(super) fn still_read(
     format: Format,
     before: &[u8],
@@ -42,12 +44,12 @@ pub(super) fn still_read(
     Ok(())
 }
 
-/// A block's own bytes: the line break after it belongs to nobody. Where it is missing, the block that follows brings it.
+/// A block's own bytes, without the line break after it. If a file has no line break there, the next block adds one.
 pub(super) fn text<'a>(bytes: &'a [u8], range: &Range<usize>) -> Option<&'a [u8]> {
     Some(bytes.get(range.clone())?.trim_ascii_end())
 }
 
-/// The bytes without these ranges, which do not overlap and are in order.
+/// The bytes without these ranges. The ranges are in order and do not overlap.
 pub(super) fn without(bytes: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 2048);
     let mut at = 0;
@@ -59,7 +61,7 @@ pub(super) fn without(bytes: &[u8], cuts: &[Range<usize>]) -> Vec<u8> {
     out
 }
 
-/// The file's own line ending.
+/// The line ending that the file uses.
 pub(super) fn newline(bytes: &[u8]) -> &'static [u8] {
     let first = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
     match first.and_then(|at| bytes.get(at..)) {

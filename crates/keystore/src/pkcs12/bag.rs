@@ -1,4 +1,5 @@
-//! SafeBags (RFC 7292 §4.2): what is in one, by what name, and how its attributes are changed without touching the rest.
+//! SafeBags (RFC 7292 §4.2). The module reads the kind, name and attributes of a bag, makes new bags, and changes
+//! single attributes of a bag. It never decrypts the content of a bag.
 
 use std::ops::Range;
 
@@ -16,48 +17,48 @@ const PKCS9: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9];
 const FRIENDLY_NAME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 20];
 const LOCAL_KEY_ID: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 21];
 const X509: &[u8] = &[22, 1];
-/// Oracle's 2.16.840.1.113894.746875.1.1: what the JDK trusts the certificate for.
+/// Oracle's 2.16.840.1.113894.746875.1.1: the purposes for which the JDK trusts the certificate.
 const TRUSTED_KEY_USAGE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf9, 0x66, 0xad, 0xca, 0x7b, 1, 1];
 /// anyExtendedKeyUsage (RFC 5280 §4.2.1.12).
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0];
 const BMP_STRING: u8 = 0x1e;
 
-/// What a bag holds.
+/// The content of a bag.
 #[derive(Debug, Clone)]
 pub(super) enum What {
-    /// A protected key; where its EncryptedPrivateKeyInfo stands in the text.
+    /// A protected key: the place of its EncryptedPrivateKeyInfo in the text.
     SealedKey(Range<usize>),
-    /// A key in the clear; where its PrivateKeyInfo stands in the text.
+    /// A key in the clear: the place of its PrivateKeyInfo in the text.
     PlainKey(Range<usize>),
     /// An X.509 certificate.
     Certificate(CertificateSlot),
-    /// A secret key or password, sealed. Never opened.
+    /// A protected secret key or password. It is never opened.
     Secret,
-    /// Anything else; the text says what.
+    /// Any other content; the text names it.
     Other(String),
-    /// A certificate of another kind, for which the JDK refuses the whole store.
+    /// A certificate of another kind. The JDK refuses the whole store because of it.
     ForeignCertificate(String),
 }
 
-/// A friendly name.
+/// The friendly name of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) text: String,
-    /// Half a surrogate pair or half a character was replaced.
+    /// Whether half a surrogate pair or half a character was replaced.
     pub(super) lossy: bool,
-    /// Not a BMPString, which the JDK refuses.
+    /// Whether the name is not a BMPString, so that the JDK refuses it.
     pub(super) foreign: bool,
 }
 
-/// A bag as far as it is understood. Its bytes stay where they are.
+/// The facts that were read from a bag. The bytes of the bag stay in the text of its part.
 #[derive(Debug, Clone)]
 pub(super) struct Bag {
-    /// Where it stands in its part's text.
+    /// The place of the bag in the text of its part.
     pub(super) range: Range<usize>,
     pub(super) what: What,
     pub(super) name: Option<Name>,
     pub(super) key_id: Option<Vec<u8>>,
-    /// Whether it has Oracle's attribute.
+    /// Whether the bag has Oracle's attribute.
     pub(super) trusted: bool,
 }
 
@@ -80,7 +81,7 @@ impl Bag {
         Ok(bag)
     }
 
-    /// Of several attributes of one kind the last counts, as it does to the JDK.
+    /// Reads one attribute. Of several attributes of one kind the last counts, as for the JDK.
     fn attribute(&mut self, attribute: &Tlv<'_>) -> Result<(), DerError> {
         let mut fields = attribute.inner();
         let oid = fields.expect(der::OID)?.body;
@@ -98,13 +99,13 @@ impl Bag {
         Ok(())
     }
 
-    /// The creation date the JDK writes into the localKeyId of keys: `Time <ms>`.
+    /// The creation date, which the JDK writes into the localKeyId of keys as `Time <ms>`.
     pub(super) fn created_ms(&self) -> Option<i64> {
         let text = std::str::from_utf8(self.key_id.as_deref()?).ok()?;
         text.strip_prefix("Time ")?.parse().ok()
     }
 
-    /// The certificate, if that is what it holds.
+    /// The certificate, if the bag holds one.
     pub(super) fn certificate(&self) -> Option<&CertificateSlot> {
         match &self.what {
             What::Certificate(slot) => Some(slot),
@@ -141,7 +142,7 @@ fn content(oid: &[u8], wrapped: &Tlv<'_>, certificates: &Interner) -> Result<Wha
     })
 }
 
-/// What nested SafeContents hold, one level deep: nobody but OpenSSL looks further.
+/// Describes nested SafeContents, one level deep. Only OpenSSL reads further levels.
 fn nested(contents: &Tlv<'_>) -> String {
     let mut bags = contents.inner();
     let (mut keys, mut certificates, mut others) = (0u32, 0u32, 0u32);
@@ -176,18 +177,19 @@ fn friendly(value: &Tlv<'_>) -> Result<Name, DerError> {
     Ok(Name { text, lossy, foreign: false })
 }
 
-/// What becomes of a bag's attributes; what is not named stays as it stands.
+/// The changes to a bag's attributes. An attribute that is not named stays unchanged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attributes<'a> {
-    /// The friendly name: a new one, or none any more.
+    /// The change to the friendly name: a new one, or its removal.
     pub(super) name: Option<Option<&'a str>>,
-    /// The localKeyId: a new one, or none any more.
+    /// The change to the localKeyId: a new one, or its removal.
     pub(super) key_id: Option<Option<&'a [u8]>>,
-    /// Oracle's attribute: taken away.
+    /// Whether Oracle's attribute is removed.
     pub(super) distrust: bool,
 }
 
-/// A bag with other attributes; its contents and the attributes not named keep their bytes and their order.
+/// The bag with other attributes. Its contents, and the attributes that are not named, keep their bytes and their
+/// order.
 pub(super) fn with_attributes(raw: &[u8], next: &Attributes<'_>) -> Result<Vec<u8>, DerError> {
     let mut fields = Der::ber(raw).expect(der::SEQUENCE)?.inner();
     let oid = fields.expect(der::OID)?;
@@ -199,7 +201,7 @@ pub(super) fn with_attributes(raw: &[u8], next: &Attributes<'_>) -> Result<Vec<u
         while !attributes.is_empty() {
             let attribute = attributes.expect(der::SEQUENCE)?;
             match attribute.inner().expect(der::OID)?.body {
-                // The new value stands where the old one stood.
+                // The new value takes the place of the old one.
                 FRIENDLY_NAME if next.name.is_some() => kept.extend(name.take().flatten().map(name_attribute)),
                 LOCAL_KEY_ID if next.key_id.is_some() => kept.extend(key_id.take().flatten().map(key_attribute)),
                 TRUSTED_KEY_USAGE if next.distrust => {}
@@ -216,25 +218,25 @@ pub(super) fn with_attributes(raw: &[u8], next: &Attributes<'_>) -> Result<Vec<u
     Ok(encode(der::SEQUENCE, &parts.concat()))
 }
 
-/// A trusted certificate as the JDK writes it.
+/// A trusted certificate, as the JDK writes it.
 pub(super) fn trusted(certificate: &[u8], name: &str) -> Vec<u8> {
     let usage = attribute(TRUSTED_KEY_USAGE, &encode(der::OID, ANY_USAGE));
     bag(CERTIFICATE, &certificate_value(certificate), &[name_attribute(name), usage])
 }
 
-/// A certificate of a key's chain; the leaf has its key's name and localKeyId.
+/// A certificate of a key's chain. The leaf has the name and the localKeyId of its key.
 pub(super) fn chained(certificate: &[u8], name: &str, key_id: Option<&[u8]>) -> Vec<u8> {
     let mut attributes = vec![name_attribute(name)];
     attributes.extend(key_id.map(key_attribute));
     bag(CERTIFICATE, &certificate_value(certificate), &attributes)
 }
 
-/// A protected key: `sealed` is its EncryptedPrivateKeyInfo.
+/// A protected key; `sealed` is its EncryptedPrivateKeyInfo.
 pub(super) fn sealed_key(sealed: &[u8], name: &str, key_id: &[u8]) -> Vec<u8> {
     bag(SHROUDED_KEY, sealed, &[name_attribute(name), key_attribute(key_id)])
 }
 
-/// A protected key in the place of another: its attributes stay but for the localKeyId.
+/// The bag of another protected key in the place of this one. All attributes stay except the localKeyId.
 pub(super) fn with_sealed_key(raw: &[u8], sealed: &[u8], key_id: &[u8]) -> Result<Vec<u8>, DerError> {
     let mut fields = Der::ber(raw).expect(der::SEQUENCE)?.inner();
     fields.expect(der::OID)?;

@@ -1,5 +1,5 @@
-//! From a password to keys: the KDF of PKCS#12 (RFC 7292 appendix B.2) and PBKDF2 (RFC 8018 §5.2), and how much of either a
-//! file may ask for.
+//! Derives keys from a password: the KDF of PKCS#12 (RFC 7292 appendix B.2) and PBKDF2 (RFC 8018 §5.2). The module also
+//! holds the budget that limits how many rounds a file may demand.
 
 use aes::cipher::KeyInit as _;
 use hmac::{Hmac, Mac as _};
@@ -13,12 +13,12 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::der::{self, encode};
 use crate::password::{Password, rounds_run};
 
-/// The most rounds one derivation may ask for: what the JDK itself allows (`PKCS12KeyStore.MAX_ITERATION_COUNT`).
+/// The largest number of rounds for one derivation: the limit of the JDK (`PKCS12KeyStore.MAX_ITERATION_COUNT`).
 pub(crate) const MOST_ROUNDS: u64 = 5_000_000;
-/// The most rounds that opening one store may take in all, over its MAC and every part.
+/// The largest number of rounds for opening one store, summed over its MAC and every part.
 const MOST_WORK: u64 = 40_000_000;
 
-/// Rounds that may still be spent on one store.
+/// The rounds that may still be spent on one store.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget(u64);
 
@@ -27,7 +27,7 @@ impl Budget {
         Self(MOST_WORK)
     }
 
-    /// Takes the rounds of one derivation off, before they are run.
+    /// Subtracts the rounds of one derivation, before they are run.
     pub(crate) fn spend(&mut self, rounds: u64, blocks: usize) -> Result<(), String> {
         if rounds == 0 || rounds > MOST_ROUNDS {
             return Err(format!("{rounds} rounds of key derivation are asked for, 1 to {MOST_ROUNDS} are allowed"));
@@ -40,19 +40,19 @@ impl Budget {
     }
 }
 
-/// How a password becomes the bytes that PKCS#12's own KDF takes.
+/// How a password becomes the bytes for PKCS#12's own KDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// UTF-16, high byte first, and two zero bytes (RFC 7292 appendix B.1).
     Terminated,
-    /// No bytes at all: what some tools do for an absent password.
+    /// No bytes: some tools use this for an absent password.
     Absent,
-    /// Each byte of the UTF-8 form taken for a character, as OpenSSL before 1.1 did.
+    /// Each byte of the UTF-8 form as a character of its own, as OpenSSL before 1.1 does.
     Widened,
 }
 
 impl Reading {
-    /// The readings worth trying, the standard's own first.
+    /// The readings to try, that of the standard first.
     pub(crate) fn candidates(password: &Password) -> &'static [Self] {
         if password.expose().is_empty() {
             &[Self::Terminated, Self::Absent]
@@ -84,7 +84,7 @@ impl Reading {
     }
 }
 
-/// A password and how it is read.
+/// A password, and how it becomes bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Secret<'a> {
     pub(crate) password: &'a Password,
@@ -107,7 +107,7 @@ const NIST_HASH: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2];
 const RSADSI_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2];
 const OIW_SHA1: &[u8] = &[0x2b, 0x0e, 3, 2, 0x1a];
 
-/// Runs `$body` with `$digest` standing for the hash's type.
+/// Runs `$body`, in which `$digest` is the type of the hash.
 macro_rules! with_digest {
     ($hash:expr, $digest:ident => $body:expr) => {
         match $hash {
@@ -144,7 +144,7 @@ macro_rules! with_digest {
 }
 
 impl Hash {
-    /// By the object identifier of the digest.
+    /// The hash with this object identifier as a digest.
     pub(crate) fn of_digest(oid: &[u8]) -> Option<Self> {
         if oid == OIW_SHA1 {
             return Some(Self::Sha1);
@@ -160,7 +160,7 @@ impl Hash {
         }
     }
 
-    /// By the object identifier of its HMAC (RFC 8018 appendix B.1).
+    /// The hash whose HMAC has this object identifier (RFC 8018 appendix B.1).
     pub(crate) fn of_hmac(oid: &[u8]) -> Option<Self> {
         match oid.strip_prefix(RSADSI_DIGEST)? {
             [7] => Some(Self::Sha1),
@@ -189,7 +189,7 @@ impl Hash {
         encode(der::SEQUENCE, &[encode(der::OID, &oid), vec![der::NULL, 0]].concat())
     }
 
-    /// The AlgorithmIdentifier of its HMAC.
+    /// The AlgorithmIdentifier of the HMAC.
     pub(crate) fn hmac_identifier(self) -> Vec<u8> {
         let arc = match self {
             Self::Sha1 => 7,
@@ -204,7 +204,7 @@ impl Hash {
         encode(der::SEQUENCE, &[encode(der::OID, &oid), vec![der::NULL, 0]].concat())
     }
 
-    /// How many bytes it gives.
+    /// How many bytes the hash gives.
     pub(crate) fn size(self) -> usize {
         with_digest!(self, D => <D as Digest>::output_size())
     }
@@ -221,7 +221,7 @@ impl Hash {
         }
     }
 
-    /// How many blocks of hash output a key of this many bytes takes.
+    /// How many blocks of hash output a key of this many bytes needs.
     pub(crate) fn blocks(self, bytes: usize) -> usize {
         bytes.div_ceil(self.size()).max(1)
     }
@@ -229,12 +229,12 @@ impl Hash {
     pub(crate) fn hmac(self, key: &[u8], message: &[u8]) -> Vec<u8> {
         with_digest!(self, D => match Hmac::<D>::new_from_slice(key) {
             Ok(mac) => mac.chain_update(message).finalize().into_bytes().to_vec(),
-            // HMAC takes keys of any length.
+            // HMAC accepts keys of any length.
             Err(_) => Vec::new(),
         })
     }
 
-    /// PBKDF2 with this hash's HMAC over the password's UTF-8 bytes. The rounds were bounded by the caller.
+    /// PBKDF2 with this hash's HMAC over the UTF-8 bytes of the password. The caller has limited the rounds.
     pub(crate) fn pbkdf2(self, secret: Secret<'_>, salt: &[u8], rounds: u64, bytes: usize) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(vec![0; bytes]);
         let rounds = u32::try_from(rounds_run(rounds)).unwrap_or(u32::MAX);
@@ -242,7 +242,7 @@ impl Hash {
         out
     }
 
-    /// PKCS#12's own KDF. The rounds were bounded by the caller.
+    /// PKCS#12's own KDF. The caller has limited the rounds.
     pub(crate) fn pkcs12(
         self,
         purpose: Purpose,
@@ -256,7 +256,7 @@ impl Hash {
     }
 }
 
-/// What derived bytes are for: the ID byte of RFC 7292 appendix B.3.
+/// The purpose of derived bytes: the ID byte of RFC 7292 appendix B.3.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     Key = 1,
@@ -292,7 +292,7 @@ fn pkcs12_kdf<D: Digest + BlockSizeUser + FixedOutputReset>(
             out.truncate(bytes);
             return out;
         }
-        // Each block of the input grows by the digest, repeated to a block, plus one.
+        // Adds the digest, repeated to the length of a block, plus one, to each block of the input.
         for chunk in input.chunks_exact_mut(block) {
             let mut carry = 1u16;
             for (at, byte) in chunk.iter_mut().enumerate().rev() {
@@ -313,7 +313,7 @@ mod tests {
         crate::digest::hex(bytes)
     }
 
-    /// Values that the JDK's and OpenSSL's implementations were compared with when RFC 7292 was young.
+    /// Values with which the implementations of the JDK and OpenSSL were compared when RFC 7292 was young.
     #[test]
     fn the_kdf_of_pkcs12_gives_the_published_values() {
         let password = Password::new("smeg");

@@ -1,4 +1,5 @@
-//! The next content of a file while it is made: the bags that change are made anew, all others are borrowed.
+//! The next content of a file while an edit makes it. The draft makes new bags for the changes and borrows all others
+//! from the file. It never encrypts a part: `write` does.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::intern::Interner;
 
-/// What a bag of the next content is.
+/// The origin of a bag of the next content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     /// The bag of this entry, edited or not.
@@ -38,7 +39,7 @@ pub(super) struct NextBag<'a> {
     pub(super) tag: Tag,
     pub(super) raw: Cow<'a, [u8]>,
     pub(super) bag: Cow<'a, Bag>,
-    /// The text that the bag's ranges count in, where it is not the bag itself.
+    /// The text in which the ranges of the bag count, if it is not the bag itself.
     around: Option<&'a [u8]>,
 }
 
@@ -49,20 +50,20 @@ impl NextBag<'_> {
 }
 
 pub(super) struct NextPart<'a> {
-    /// Its bytes so far; `None` for a new part.
+    /// The bytes of the part in the file; `None` for a new part.
     pub(super) old: Option<&'a [u8]>,
     pub(super) seal: Option<Scheme>,
     pub(super) bags: Vec<NextBag<'a>>,
     pub(super) touched: bool,
 }
 
-/// The next content while it is made.
+/// The next content of a file, while it is made.
 pub(super) struct Draft<'a> {
     pub(super) store: &'a Pkcs12,
     pub(super) pfx: &'a Pfx,
     pub(super) protection: &'a Protection,
     pub(super) secret: Option<Secret<'a>>,
-    /// The bags as they are, what they are, and whose entry each is.
+    /// The bags of the file, with the role of each bag and the entry that owns it.
     pub(super) placed: Vec<Placed<'a>>,
     pub(super) seen: Vec<Seen>,
     pub(super) owners: BTreeMap<usize, EntryId>,
@@ -119,12 +120,12 @@ impl<'a> Draft<'a> {
         Ok(NextBag { tag, raw: Cow::Owned(raw), bag: Cow::Owned(bag), around: None })
     }
 
-    /// The entry at this position, as the file stands.
+    /// The entry at this position in the file.
     pub(super) fn entry(&self, id: EntryId) -> Option<&'a Entry> {
         self.store.opened()?.entries.get(id)
     }
 
-    /// The keys by their bags' numbers, each with its entry and chain.
+    /// Every key by the number of its bag, with its entry and chain.
     fn keys(&self) -> Vec<(usize, EntryId, Vec<usize>)> {
         self.seen
             .iter()
@@ -136,13 +137,14 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// Takes the bags over as the dispositions say.
+    /// Takes the bags of the file into the draft, changed as the dispositions require.
     pub(super) fn dispose(&mut self, edits: &Edits, rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         let gone = |id: &EntryId| {
             matches!(edits.disposition.get(id), Some(Disposition::Remove | Disposition::ReplaceKey { .. }))
         };
         let keys = self.keys();
-        // Certificates that keys which stay need for their chains, and those that go with keys which leave.
+        // The certificates that the remaining keys need for their chains, and those of the keys that are removed or
+        // replaced.
         let prints = |leave: bool| -> BTreeSet<Fingerprint> {
             let chains = keys.iter().filter(|(_, id, _)| gone(id) == leave).flat_map(|(.., chain)| chain);
             chains.filter_map(|number| self.print(*number)).collect()
@@ -183,7 +185,8 @@ impl<'a> Draft<'a> {
                     next.push(self.made(Tag::Entry(id), bag::with_attributes(raw, &named).map_err(unreadable)?)?);
                 }
                 Some((_, Disposition::Remove)) if self.carries_a_chain(number, &needed) => {
-                    // A key's chain goes through this certificate: it stays for that, trusted no more.
+                    // The chain of a key contains this certificate, so it stays for the chain, but is no longer
+                    // trusted.
                     let bare = Attributes { name: Some(None), distrust: true, ..Attributes::default() };
                     next.push(self.made(Tag::Chain, bag::with_attributes(raw, &bare).map_err(unreadable)?)?);
                 }
@@ -226,7 +229,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The leaf of a key that is renamed bears its key's name; it goes with it.
+    /// The new name of a leaf whose key is renamed. The leaf has the name of its key, so both change together.
     fn new_leaf_name(
         &self,
         number: usize,
@@ -255,7 +258,7 @@ impl<'a> Draft<'a> {
         Some(self.placed.get(number)?.bag.certificate()?.fingerprint())
     }
 
-    /// Whether a key that stays needs the certificate of this bag, and no other bag has it for that.
+    /// Whether a remaining key needs the certificate of this bag, and no other bag holds it for a chain.
     fn carries_a_chain(&self, number: usize, needed: &BTreeSet<Fingerprint>) -> bool {
         let Some(print) = self.print(number).filter(|print| needed.contains(print)) else { return false };
         !(0..self.placed.len()).any(|other| self.is_chained(other) && self.print(other) == Some(print))
@@ -265,7 +268,7 @@ impl<'a> Draft<'a> {
         self.seen.get(number).is_some_and(|seen| seen.role == Role::Chained)
     }
 
-    /// A new key, protected, and the localKeyId that ties its certificate to it.
+    /// Gives a new key, protected, and the localKeyId that ties its certificate to it.
     fn sealed(
         &mut self,
         alias: &str,
@@ -280,7 +283,7 @@ impl<'a> Draft<'a> {
             let data = scheme.seal(plain, secret).map_err(|why| EditError::BadKey { alias: alias.to_owned(), why })?;
             Ok(encode(der::SEQUENCE, &[scheme.identifier(), encode(der::OCTET_STRING, &data)].concat()))
         })?;
-        // Two keys made in one millisecond must not share their certificates.
+        // Two keys made in the same millisecond must not share their certificates.
         let mut moment = created_ms;
         let mut key_id = format!("Time {moment}").into_bytes();
         while self.key_ids.contains(&key_id) {
@@ -300,7 +303,7 @@ impl<'a> Draft<'a> {
         chain.first().map(|leaf| self.made(Tag::Chain, bag::chained(leaf.der(), alias, Some(key_id)))).transpose()
     }
 
-    /// The issuers of a new chain, those that stand nowhere yet.
+    /// Adds the issuers of a new chain that the file does not contain yet.
     fn add_issuers(&mut self, chain: &[Arc<Certificate>]) -> Result<(), EditError> {
         for certificate in chain.iter().skip(1) {
             let print = certificate.fingerprint();
@@ -315,7 +318,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Adds an entry.
+    /// Adds a new entry.
     pub(super) fn add(&mut self, (number, new): (usize, &NewEntry), rng: &mut dyn CryptoRng) -> Result<(), EditError> {
         match new {
             NewEntry::Trusted { alias, certificate, .. } => {
@@ -338,8 +341,9 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Behind the last certificate, so that no certificate there before is found later than it was; else into an encrypted part,
-    /// else into a new one.
+    /// Places a certificate after the last certificate of the file, so that a reader finds every other certificate no
+    /// later than before. A file without certificates gets it in its last encrypted part; if certificates stay in the
+    /// clear, in its last empty part; else in a new part.
     fn place_certificate(&mut self, bag: NextBag<'a>) {
         let holds = |part: &NextPart<'_>| part.bags.iter().any(|next| next.bag.certificate().is_some());
         let at = self.parts.iter().rposition(holds).or_else(|| self.parts.iter().rposition(|part| part.seal.is_some()));
@@ -359,7 +363,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Behind the last key, else into a part of its own before all others, as the JDK writes it.
+    /// Places a key after the last key of the file. In a file without keys it gets a part of its own before all others,
+    /// as the JDK writes it.
     fn place_key(&mut self, bag: NextBag<'a>) {
         let is_key = |next: &NextBag<'_>| matches!(next.bag.what, What::SealedKey(_) | What::PlainKey(_));
         let at = self.parts.iter().rposition(|part| part.bags.iter().any(is_key));

@@ -1,4 +1,4 @@
-//! Laws of editing PKCS#12 files, over files and edits made at random.
+//! Laws of editing PKCS#12 files, tested with random files and edits.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -124,7 +124,7 @@ fn new_key() -> (NewKey, Vec<Arc<Certificate>>) {
     (NewKey::Plain(Zeroizing::new(key.clone())), vec![Certificate::shared(leaf), Certificate::shared(&POOL.root)])
 }
 
-/// All bags: their bytes, whether a JVM makes an entry of them, and their certificate.
+/// All bags, each with its bytes, its role for a JVM, and its certificate.
 fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
     let pfx = &store.content::<Pkcs12>().unwrap().opened().unwrap().pfx;
     let placed = pfx.placed(store.bytes());
@@ -136,7 +136,7 @@ fn bags(store: &Store) -> Vec<(Vec<u8>, Role, Option<Fingerprint>)> {
     placed.iter().zip(seen).map(row).collect()
 }
 
-/// A bag without what an edit may write out because the JDK only guesses it.
+/// A bag without the attributes that an edit may write because the JDK only guesses them.
 fn bare(raw: &[u8]) -> Vec<u8> {
     with_attributes(raw, &Attributes { name: Some(None), key_id: Some(None), distrust: false }).unwrap()
 }
@@ -156,7 +156,7 @@ fn same_but_longer(was: &[Row], is: &[Row]) -> bool {
     was.len() == is.len() && was.iter().zip(is).all(longer)
 }
 
-/// What a JVM sees: aliases, kinds, chains.
+/// The entries as a JVM sees them: aliases, kinds, chains.
 fn meaning(store: &Store) -> Vec<Row> {
     let row = |entry: &&Entry| {
         let alias = entry.alias.as_deref().map(|alias| fold_alias(alias).into_owned());
@@ -175,7 +175,8 @@ fn edited(store: &Store, edits: &Edits) -> Result<Store, TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// What is not named keeps its bytes, alias, kind and chain, whatever is done around it; the rest is as asked for.
+    /// An entry that is not named keeps its bytes, alias, kind and chain, whatever else is edited. All other entries
+    /// are as the edit asks.
     #[test]
     fn untouched_entries_keep_their_bytes(
         store in file_strategy(),
@@ -210,7 +211,7 @@ proptest! {
         };
         let after = make::open(&bytes, PASSWORD).unwrap();
         prop_assert!(after.verified());
-        // Bytes.
+        // The bytes.
         let (was, is) = (bags(&store), bags(&after));
         let mut stock: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         for (raw, ..) in &is {
@@ -235,7 +236,7 @@ proptest! {
                 *left.unwrap() -= 1;
             }
         }
-        // Meaning.
+        // The meaning for a JVM.
         let mut now = takes_alias(&after);
         for entry in kept.iter().filter(|entry| entry.takes_alias(Format::Pkcs12)) {
             let same = |other: &&Entry| {
@@ -284,7 +285,7 @@ proptest! {
         }
     }
 
-    /// An edit and its reverse leave the meaning as it was.
+    /// An edit and its reverse leave the meaning for a JVM unchanged.
     #[test]
     fn there_and_back_again(store in file_strategy(), is_key in any::<bool>()) {
         let new = if is_key {
@@ -300,7 +301,7 @@ proptest! {
         let mut edits = Edits::default();
         edits.disposition.insert(there.find(&"new".into())[0], Disposition::Remove);
         let back = edited(&there, &edits)?;
-        // The new key's issuers may have completed another key's chain: then they stay with that.
+        // The issuers of the new key may have completed the chain of another key: then they stay with that key.
         prop_assert!(same_but_longer(&meaning(&store), &meaning(&back)), "{:?} {:?}", meaning(&back), meaning(&store));
         edits.disposition.insert(there.find(&"new".into())[0], Disposition::Rename("away".into()));
         let away = edited(&there, &edits)?;
@@ -310,7 +311,7 @@ proptest! {
         prop_assert_eq!(meaning(&home), meaning(&there));
     }
 
-    /// Files damaged at random, and bytes of any kind, are an error or a store, never a panic.
+    /// Randomly damaged files, and any bytes, give an error or a store, never a panic.
     #[test]
     fn any_bytes(
         store in file_strategy(),

@@ -1,4 +1,5 @@
-//! The MAC over a store (RFC 7292 §4, appendix B), also as PBMAC1 (RFC 9579).
+//! The MAC over a store (RFC 7292 §4, appendix B), also as PBMAC1 (RFC 9579). The module reads MacData, checks a MAC,
+//! and makes a new one. Before it derives a key, it charges the rounds to a budget.
 
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
@@ -7,17 +8,17 @@ use super::derive::{Budget, Hash, Purpose, Secret};
 use super::scheme::{Derivation, SchemeError, algorithm_name};
 use crate::der::{self, Tlv, encode, integer};
 
-/// The JDK takes no shorter salt.
+/// The shortest salt that the JDK accepts.
 const LEAST_SALT: usize = 8;
 
 const PBMAC1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 14];
-/// A shorter key could be guessed, whatever the password is (RFC 9579 §6).
+/// The shortest accepted key. A shorter key could be guessed, whatever the password is (RFC 9579 §6).
 const LEAST_KEY: u64 = 20;
-/// No hash of the family gives or needs more.
+/// The longest accepted key. No hash of the family gives or needs a longer one.
 const MOST_KEY: u64 = 64;
 
 enum Kind {
-    /// PKCS#12's own.
+    /// PKCS#12's own MAC.
     Own {
         hash: Hash,
     },
@@ -27,7 +28,7 @@ enum Kind {
     },
 }
 
-/// How a store's MAC is made, and the value that was found.
+/// The kind of a store's MAC with its parameters, and the value in the file.
 pub(crate) struct Mac {
     kind: Kind,
     salt: Vec<u8>,
@@ -36,12 +37,12 @@ pub(crate) struct Mac {
 }
 
 impl Mac {
-    /// What a JRE before 8u301 reads, with the rounds of the JDK's legacy mode.
+    /// The MAC that a JRE before 8u301 reads, with the rounds of the JDK's legacy mode.
     pub(crate) fn java8() -> Self {
         Self { kind: Kind::Own { hash: Hash::Sha1 }, salt: Vec::new(), rounds: 100_000, found: Vec::new() }
     }
 
-    /// What JDK 17 writes (`HmacPBESHA256`).
+    /// The MAC that JDK 17 writes (`HmacPBESHA256`).
     pub(crate) fn modern() -> Self {
         Self { kind: Kind::Own { hash: Hash::Sha256 }, salt: Vec::new(), rounds: 10_000, found: Vec::new() }
     }
@@ -69,7 +70,7 @@ impl Mac {
         Ok(Self { kind: Kind::Own { hash }, salt, rounds, found })
     }
 
-    /// PBMAC1-params (RFC 8018 appendix A.5): the salt and rounds beside it mean nothing then.
+    /// Reads PBMAC1-params (RFC 8018 appendix A.5). The salt and rounds beside them have no meaning.
     fn pbmac1(parameters: &Tlv<'_>, found: Vec<u8>) -> Result<Self, SchemeError> {
         let mut parameters = parameters.inner();
         let derivation = Derivation::read(&parameters.expect(der::SEQUENCE)?)?;
@@ -107,7 +108,7 @@ impl Mac {
         }
     }
 
-    /// Takes the work of one check off what the store may ask for.
+    /// Charges the work of one check to the budget of the store.
     pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
         match &self.kind {
             Kind::Own { .. } => budget.spend(self.rounds, 1),
@@ -126,13 +127,13 @@ impl Mac {
         })
     }
 
-    /// Whether the value found is the one this password gives; an error says why it cannot be told.
+    /// Whether the value in the file is the one that this password gives. The error says why this is not known.
     pub(crate) fn verify(&self, text: &[u8], secret: Secret<'_>, budget: &mut Budget) -> Result<bool, String> {
         let made = self.compute(&self.salt, text, secret, budget)?;
         Ok(made.ct_eq(&self.found).into())
     }
 
-    /// MacData for a new text: the same kind and rounds, a new salt.
+    /// MacData for a new text: the same kind and rounds, with a new salt.
     pub(crate) fn renew(&self, text: &[u8], secret: Secret<'_>, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, String> {
         let mut salt = vec![0; if self.salt.is_empty() { 20 } else { self.salt.len().clamp(LEAST_SALT, 64) }];
         rng.fill_bytes(&mut salt);
@@ -142,7 +143,7 @@ impl Mac {
         Ok(match &self.kind {
             Kind::Own { hash } => {
                 let mut fields = vec![sequence(&[hash.digest_identifier(), value]), encode(der::OCTET_STRING, &salt)];
-                // One round is the default, and DER leaves defaults out.
+                // One round is the default, and DER omits defaults.
                 if self.rounds != 1 {
                     fields.push(integer(self.rounds));
                 }
@@ -151,14 +152,14 @@ impl Mac {
             Kind::Pbmac1 { derivation, hash } => {
                 let parameters = sequence(&[derivation.identifier(&salt), hash.hmac_identifier()]);
                 let algorithm = sequence(&[encode(der::OID, PBMAC1), parameters]);
-                // Readers look for these two though they mean nothing here (RFC 9579 §4).
+                // Readers require these two fields, although they have no meaning here (RFC 9579 §4).
                 let unused = [encode(der::OCTET_STRING, &salt), integer(1)].concat();
                 sequence(&[sequence(&[algorithm, value]), unused])
             }
         })
     }
 
-    /// Whether it is weak enough that the file was meant for old readers.
+    /// Whether the MAC is so weak that the file must be for old readers.
     pub(crate) fn is_sha1(&self) -> bool {
         matches!(self.kind, Kind::Own { hash: Hash::Sha1 })
     }
@@ -170,7 +171,7 @@ impl Mac {
         }
     }
 
-    /// Why the JDK cannot check it, where it cannot (`com.sun.crypto.provider.HmacPKCS12PBECore`).
+    /// Why the JDK cannot check the MAC, if it cannot (`com.sun.crypto.provider.HmacPKCS12PBECore`).
     pub(crate) fn jvm_refusal(&self) -> Option<String> {
         match &self.kind {
             Kind::Own { .. } if self.salt.len() < LEAST_SALT => {

@@ -1,4 +1,5 @@
-//! PKCS#12 files assembled by hand, for tests: any bag in any part under any scheme, in DER or in BER.
+//! Builds PKCS#12 files for tests: any bag in any part under any scheme, in DER or in BER. It never goes through an
+//! edit.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::sync::LazyLock;
@@ -19,12 +20,12 @@ use crate::password::Password;
 use crate::store::Store;
 
 pub(super) struct Pool {
-    /// Certificates that have nothing to do with each other.
+    /// Certificates without any relation to each other.
     pub(super) lone: Vec<Vec<u8>>,
     pub(super) root: Vec<u8>,
     /// Keys with certificates from `root`.
     pub(super) keys: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Two that name each other as issuer.
+    /// Two certificates that name each other as issuer.
     pub(super) cycle: [Vec<u8>; 2],
 }
 
@@ -76,7 +77,7 @@ pub(super) fn pbes1(number: u8, rounds: u64) -> Scheme {
     read_scheme(&sequence(&[arc(&[1, 12, 1, number]), sequence(&[salt, integer(rounds)])]))
 }
 
-/// PBES2 with this hash; the cipher by its object identifier.
+/// PBES2 with this hash, and with the cipher that has this object identifier.
 pub(super) fn pbes2(hash: Hash, cipher: &[u8], rounds: u64) -> Scheme {
     let iv = if cipher.starts_with(RSADSI) { 8 } else { 16 };
     let derivation = [encode(der::OCTET_STRING, b"saltsalt"), integer(rounds), hash.hmac_identifier()];
@@ -100,7 +101,7 @@ pub(super) fn mac(hash: Hash, rounds: u64) -> Mac {
     Mac::read(&Der::new(&data).next().unwrap()).unwrap()
 }
 
-/// MacData of PBMAC1 with HMAC-SHA-256 in both places, as RFC 9579 has it; the value is not made yet.
+/// MacData of PBMAC1 with HMAC-SHA-256 in both places, as in RFC 9579. Its value is not computed yet.
 pub(super) fn pbmac1(key_length: Option<u64>, rounds: u64) -> Vec<u8> {
     let mut derivation = vec![encode(der::OCTET_STRING, b"saltsalt"), integer(rounds)];
     derivation.extend(key_length.map(integer));
@@ -111,20 +112,20 @@ pub(super) fn pbmac1(key_length: Option<u64>, rounds: u64) -> Vec<u8> {
     sequence(&[info, encode(der::OCTET_STRING, b"unused"), integer(1)])
 }
 
-/// An EncryptedPrivateKeyInfo.
+/// Encrypts a key and gives its EncryptedPrivateKeyInfo.
 pub(super) fn sealed(plain: &[u8], scheme: &Scheme, password: &str) -> Vec<u8> {
     let password = Password::new(password);
     let secret = Secret { password: &password, reading: Reading::Terminated };
     sequence(&[scheme.identifier(), encode(der::OCTET_STRING, &scheme.seal(plain, secret).unwrap())])
 }
 
-/// Attributes of a bag.
+/// The attributes of a bag.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Named {
     pub(super) name: Option<String>,
     pub(super) key_id: Option<Vec<u8>>,
     pub(super) trusted: bool,
-    /// An attribute that nobody knows, before all others.
+    /// Whether an unknown attribute precedes all others.
     pub(super) custom: bool,
 }
 
@@ -164,7 +165,7 @@ impl Named {
     }
 }
 
-/// A SafeBag of PKCS#12's kind `number`.
+/// A SafeBag of the kind with this number in PKCS#12.
 pub(super) fn bag(number: u8, value: &[u8], attributes: &Named) -> Vec<u8> {
     sequence(&[arc(&[1, 12, 10, 1, number]), encode(der::CONTEXT_0, value), attributes.encode()])
 }
@@ -174,14 +175,14 @@ pub(super) fn certificate(der: &[u8], attributes: &Named) -> Vec<u8> {
     bag(3, &sequence(&[arc(&[1, 9, 22, 1]), value]), attributes)
 }
 
-/// How a part is protected: not at all, or by this scheme under this password.
+/// The protection of a part: none, or this scheme under this password.
 pub(super) type Cover<'a> = Option<(Scheme, &'a str)>;
 
-/// What a file is made of.
+/// The description of a file.
 pub(super) struct File<'a> {
     pub(super) parts: Vec<(Cover<'a>, Vec<Vec<u8>>)>,
     pub(super) mac: Option<(Mac, &'a str)>,
-    /// Indefinite lengths, and octet strings in pieces.
+    /// Whether the file has indefinite lengths, and octet strings in pieces.
     pub(super) ber: bool,
     pub(super) reading: Reading,
 }

@@ -1,12 +1,14 @@
-//! PKCS#12 (RFC 7292): read as the JDK, OpenSSL and NSS write it, and edited without loss.
+//! PKCS#12 (RFC 7292). The module reads files as the JDK, OpenSSL and NSS write them, and an edit gives the bytes of
+//! the next file. It never decrypts a secret key.
 //!
 //! ```text
 //! PFX { 3, ContentInfo data { AuthenticatedSafe }, MacData? }
 //! AuthenticatedSafe: parts, each a ContentInfo: data { SafeContents } or encryptedData { SafeContents }
 //! SafeContents: SafeBags; SafeBag { kind, [0] value, SET of attributes }
 //! ```
-//! Bags are slices of their part's text and are copied as they stand; a part whose bags do not change is copied as it stands,
-//! encrypted or not. Only a part that changes is encrypted anew, under its own scheme and rounds, and then the MAC.
+//! Bags are slices of the text of their part and are copied unchanged. A part whose bags do not change is copied
+//! unchanged, whether it is encrypted or not. Only a part that changes is encrypted again, under its own scheme and
+//! rounds; after that the MAC is computed again.
 
 mod bag;
 mod derive;
@@ -40,7 +42,7 @@ use derive::{Budget, Reading, Secret};
 use scheme::{SchemeError, SealError};
 use store::Opened;
 
-/// Of a file that is still to be made.
+/// The entries of a file that does not exist yet.
 static NOTHING: Listed = Listed::nothing();
 
 impl Content for Pkcs12 {
@@ -92,7 +94,7 @@ impl Content for Pkcs12 {
 }
 
 impl Pkcs12 {
-    /// The bytes of the entry's key: protected, or in the clear (then the flag is set).
+    /// The bytes of the entry's key. The flag is true for a key in the clear, and false for a protected key.
     fn key(&self, entry: EntryId) -> Option<(&[u8], bool)> {
         let Opened { bytes, pfx, entries, .. } = self.opened()?;
         pfx.key(bytes, *entries.place(entry)?)
@@ -108,7 +110,7 @@ fn unseal(sealed: &[u8], password: &Password) -> Result<Zeroizing<Vec<u8>>, KeyE
     let mut budget = Budget::new();
     for reading in Reading::candidates(password) {
         match scheme.open(&data, Secret { password, reading: *reading }, &mut budget) {
-            // Padding is right by chance once in 256: only what parses as a key counts.
+            // A wrong key gives correct padding once in 256 times, so only bytes that parse as a key count.
             Ok(plain) if crate::key::is_pkcs8(&plain) => return Ok(plain),
             Ok(_) | Err(SealError::Password) => {}
             Err(SealError::Corrupt(why)) => return Err(KeyError::Corrupt(why)),

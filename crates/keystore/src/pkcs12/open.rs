@@ -1,4 +1,5 @@
-//! Opening a PKCS#12 file: its outline, its MAC, its parts, and the entries that the bags make.
+//! Opens a PKCS#12 file. The module takes the bytes and a credential, checks the MAC, decrypts the parts, and gives the
+//! entries. It limits the work that a file may demand before it does any of it.
 
 use std::borrow::Cow;
 
@@ -33,12 +34,13 @@ fn unsupported(cause: impl Into<String>) -> ReadError {
     ReadError::new(Class::Unsupported, cause, OTHER_TOOL).format(Format::Pkcs12.as_str())
 }
 
-/// What does not parse, with its place in the file; `base` is where the bytes begin there.
+/// An error for bytes that do not parse, with their place in the file. `base` is the offset of the bytes in the file.
 fn malformed(what: &'static str, base: usize) -> impl Fn(DerError) -> ReadError {
     move |error| corrupt(format!("{what}: {}", error.fault.what())).offset(base.saturating_add(error.at))
 }
 
-/// Whether opening this PKCS#12 takes a password: it has a MAC, or a part is encrypted. What does not parse takes none.
+/// Whether opening this PKCS#12 file needs a password: it has a MAC, or a part is encrypted. A file that does not parse
+/// needs none.
 pub(crate) fn needs_password(bytes: &[u8]) -> bool {
     let outline = outline(bytes);
     outline.is_ok_and(|outline| {
@@ -50,7 +52,8 @@ pub(crate) fn needs_password(bytes: &[u8]) -> bool {
 /// The outermost structure.
 struct Outline<'a> {
     safe: Source,
-    /// Where the AuthenticatedSafe begins in the file, or the element it was put together from.
+    /// The offset of the AuthenticatedSafe in the file; if it is in pieces, the offset of the element that holds the
+    /// pieces.
     base: usize,
     mac: Option<Tlv<'a>>,
     end: usize,
@@ -86,11 +89,11 @@ fn outline(bytes: &[u8]) -> Result<Outline<'_>, ReadError> {
     Ok(Outline { safe, base, mac, end: reader.position() })
 }
 
-/// One ContentInfo, not opened yet.
+/// One ContentInfo that is not opened yet.
 pub(super) struct Closed<'a> {
     whole: Tlv<'a>,
     pub(super) encrypted: bool,
-    /// data: its content; encryptedData: the EncryptedData.
+    /// For data its content; for encryptedData the EncryptedData.
     pub(super) content: Tlv<'a>,
 }
 
@@ -145,7 +148,7 @@ pub(crate) fn open(file: Input<'_>) -> Result<Pkcs12, ReadError> {
     let (mac, unread_mac) = match mac {
         Some(data) => match (Mac::read(&data), credential) {
             (Ok(mac), _) => (Some((mac, data.at)), None),
-            // Without a password it is not checked, so that nothing depends on it.
+            // Without a password the MAC is not checked, so its form does not matter.
             (
                 Err(SchemeError::Corrupt(why) | SchemeError::Unsupported(why)),
                 Credential::NotNeeded | Credential::Withheld,
@@ -191,7 +194,7 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// All that the file asks for together is judged before any of it is done.
+    /// Checks that the total work which the file demands is within the budget, before any of it is done.
     fn foresee(&self, mac: Option<&(Mac, usize)>, parts: &[Closed<'_>], base: usize) -> Result<(), ReadError> {
         if self.credential.password().is_none() {
             return Ok(());
@@ -202,7 +205,7 @@ impl Opening<'_> {
             mac.charge(&mut budget).map_err(too_much(*at))?;
         }
         for part in parts.iter().filter(|part| part.encrypted) {
-            // What cannot be read here is said in its place.
+            // A part that cannot be read here is reported when it is opened.
             let scheme = encrypted_data(&part.content).ok().and_then(|(algorithm, _)| Scheme::read(&algorithm).ok());
             let charged = scheme.map_or(Ok(()), |scheme| scheme.charge(&mut budget));
             charged.map_err(too_much(base + part.whole.at))?;
@@ -210,8 +213,8 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Checks the MAC and finds how the password is read. A mismatch is a wrong password, unless the parts decrypt all the same:
-    /// then somebody changed the file.
+    /// Checks the MAC, and finds out how the password becomes bytes. A mismatch means a wrong password. But if the
+    /// parts decrypt nevertheless, somebody changed the file.
     fn check(&mut self, mac: &Mac, at: usize, text: &[u8], parts: &[Closed<'_>]) -> Result<(), ReadError> {
         let Credential::Password(password) = self.credential else { return Ok(()) };
         for reading in Reading::candidates(password) {
@@ -256,7 +259,7 @@ impl Opening<'_> {
             let text = Source::of(&part.content, octets);
             let bags = match &text {
                 Source::Within(range) => {
-                    // Offsets inside are those of the file.
+                    // Offsets inside the part are those of the file.
                     bags(part.content.body, certificates)
                         .map_err(malformed("a bag does not parse", base + range.start))?
                 }
@@ -286,7 +289,7 @@ impl Opening<'_> {
                 unsupported(format!("part {} is encrypted by {what}, which is not read here", number + 1)).offset(at)
             }
         })?;
-        // The MAC has told how the password is read; without one each way is tried.
+        // The check of the MAC has shown how the password becomes bytes. Without a MAC every way is tried.
         let known = [self.reading];
         let readings = if self.has_mac { &known[..] } else { Reading::candidates(password) };
         for reading in readings.iter().copied() {
@@ -296,7 +299,7 @@ impl Opening<'_> {
                         self.reading = reading;
                         return Ok(Part { whole, seal: Seal::Encrypted(scheme), text: Source::Own(plain), bags });
                     }
-                    // A wrong key gives right padding once in 256, and no sequence then.
+                    // A wrong key gives correct padding once in 256 times, but then the text is no sequence.
                     Err(_) if !self.has_mac && plain.first() != Some(&der::SEQUENCE) => {}
                     Err(error) => return Err(inside(error, number, at)),
                 },
@@ -377,7 +380,7 @@ fn take_in(entries: &mut Entries<Place>, pfx: &Pfx, file: &[u8]) {
     }
 }
 
-/// What is odd about one entry.
+/// Adds the remarks on one entry.
 fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &view::Seen) {
     let alias = || seen.alias.as_deref().unwrap_or_default().to_owned();
     let mut remarks = Vec::new();
@@ -406,7 +409,7 @@ fn remark_bag(entries: &mut Entries<Place>, entry: EntryId, bag: &Bag, seen: &vi
     }
 }
 
-/// What is odd about the whole. Says whether it was checked, or needs no check.
+/// Adds the remarks on the whole file. Gives whether the file was checked, or needs no check.
 fn remark_file(entries: &mut Entries<Place>, pfx: &Pfx, credential: Credential<'_>) -> bool {
     let mut verified = true;
     let mut refusals = Vec::new();

@@ -1,4 +1,5 @@
-//! The inner structure of a file: parts of bags, and what protects them.
+//! The inner structure of a file: its parts, their bags, and what protects them. The module gives the bytes of each bag
+//! and describes the protection. It never decrypts or encrypts.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,14 +15,15 @@ use crate::der::Tlv;
 pub(super) const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
 pub(super) const ENCRYPTED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 6];
 
-/// Bytes that stand in what is around them, or had to be put together or decrypted.
+/// Bytes that are a range of the surrounding bytes, or that were joined or decrypted.
 pub(super) enum Source {
     Within(Range<usize>),
     Own(Zeroizing<Vec<u8>>),
 }
 
 impl Source {
-    /// `octets` are those of `element`; they stand in place unless they came in pieces.
+    /// The source of `octets`, which are those of `element`. They are a range of the surrounding bytes unless they came
+    /// in pieces.
     pub(super) fn of(element: &Tlv<'_>, octets: Cow<'_, [u8]>) -> Self {
         match octets {
             Cow::Borrowed(bytes) => Self::Within(element.body_at()..element.body_at() + bytes.len()),
@@ -37,37 +39,38 @@ impl Source {
     }
 }
 
-/// How a part is protected.
+/// The protection of a part.
 pub(super) enum Seal {
     Plain,
     Encrypted(Scheme),
-    /// Encrypted, and not opened; the text names the scheme.
+    /// Encrypted, and not opened. The text names the scheme.
     Closed(String),
 }
 
 /// One ContentInfo of the AuthenticatedSafe.
 pub(super) struct Part {
-    /// Where it stands in the AuthenticatedSafe.
+    /// The place of the part in the AuthenticatedSafe.
     pub(super) whole: Range<usize>,
     pub(super) seal: Seal,
-    /// Its SafeContents, where it was opened.
+    /// The SafeContents of the part, if it was opened.
     pub(super) text: Source,
     pub(super) bags: Vec<Bag>,
 }
 
-/// A store's inner structure.
+/// The inner structure of a store.
 pub(super) struct Pfx {
     pub(super) safe: Source,
     pub(super) parts: Vec<Part>,
     pub(super) mac: Option<Mac>,
-    /// What its MAC is where that is not read; only a file that was opened without a password may have such a one.
+    /// The description of a MAC that this crate does not read. Only a file that was opened without a password may have
+    /// one.
     pub(super) unread_mac: Option<String>,
-    /// Where the PFX ends in the file; a JVM ignores what follows.
+    /// The offset where the PFX ends in the file. A JVM ignores the bytes after it.
     pub(super) end: usize,
 }
 
 impl Pfx {
-    /// A new file's: nothing in it yet.
+    /// The structure of a new file, without any part.
     pub(super) fn empty(mac: Option<Mac>) -> Self {
         let safe = Source::Own(Zeroizing::default());
         Self { safe, parts: Vec::new(), mac, unread_mac: None, end: 0 }
@@ -83,7 +86,7 @@ impl Pfx {
         }
     }
 
-    /// The bag of an entry; none where the entry is a part that was not opened.
+    /// The bag of an entry; `None` if the entry is a part that was not opened.
     pub(super) fn bag(&self, place: Place) -> Option<&Bag> {
         match place {
             Place::Closed { .. } => None,
@@ -91,7 +94,7 @@ impl Pfx {
         }
     }
 
-    /// The bytes of a key: protected, or in the clear (then the flag is set).
+    /// The bytes of a key. The flag is true for a key in the clear, and false for a protected key.
     pub(super) fn key<'a>(&'a self, file: &'a [u8], place: Place) -> Option<(&'a [u8], bool)> {
         let text = self.parts.get(place.part())?.text.bytes(self.safe.bytes(file));
         match &self.bag(place)?.what {
@@ -112,7 +115,8 @@ impl Pfx {
         all
     }
 
-    /// What Java before 8u301 cannot read in it: the first part, key or MAC.
+    /// The name of the protection that Java before 8u301 cannot read: of the first such part or key, else of the MAC.
+    /// `None` if there is none.
     pub(super) fn needs_java_8u301(&self, file: &[u8]) -> Option<String> {
         let key = |one: &Placed<'_>| match &one.bag.what {
             What::SealedKey(range) => {
@@ -131,7 +135,7 @@ impl Pfx {
         })
     }
 
-    /// How it is protected, in words: the MAC and each scheme once.
+    /// The protection of the file in words: the MAC, and each scheme once.
     pub(super) fn summary(&self) -> String {
         let mut words = Vec::new();
         for part in &self.parts {
@@ -157,19 +161,19 @@ impl Pfx {
     }
 }
 
-/// Where an entry is.
+/// The place of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
-    /// A whole part, which was not opened.
+    /// A whole part that was not opened.
     Closed {
-        /// The part's number.
+        /// The number of the part.
         part: usize,
     },
-    /// A bag.
+    /// A bag of a part.
     Bag {
-        /// The number of its part.
+        /// The number of the part.
         part: usize,
-        /// Its number in the part.
+        /// The number of the bag in the part.
         position: usize,
     },
 }

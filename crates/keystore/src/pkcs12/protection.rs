@@ -1,15 +1,16 @@
-//! How a file is protected: what a write keeps, and what a new file gets.
+//! The protection of a PKCS#12 file. The module reads which schemes a file uses, so that an edit keeps them, and offers
+//! two sets of schemes for a new file. It never encrypts anything itself.
 
 use super::bag::{Bag, What};
 use super::mac::Mac;
 use super::pfx::{Pfx, Seal};
 use super::scheme::{Scheme, sealed_key};
 
-/// The schemes that protect keys, certificates and the whole of a PKCS#12 file.
+/// The schemes that protect the keys, the certificates and the whole of a PKCS#12 file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
     pub(super) key: Scheme,
-    /// `None`: certificates stand in the clear.
+    /// The scheme for certificates; `None` if they are in the clear.
     pub(super) certificates: Option<Scheme>,
     pub(super) mac: MacChoice,
 }
@@ -22,14 +23,14 @@ pub(super) enum MacChoice {
 }
 
 impl Protection {
-    /// What every JRE reads, also those before 8u301: Triple DES and SHA-1 with the rounds of the JDK's legacy mode
-    /// (`keystore.pkcs12.legacy`). The default for products with an old JRE.
+    /// The protection that every JRE reads, also those before 8u301: Triple DES and SHA-1 with the rounds of the JDK's
+    /// legacy mode (`keystore.pkcs12.legacy`). It is the default for products with an old JRE.
     #[must_use]
     pub fn java8() -> Self {
         Self { key: Scheme::java8(), certificates: Some(Scheme::java8()), mac: MacChoice::Java8 }
     }
 
-    /// What JDK 17 writes: AES-256 and HMAC-SHA-256, 10,000 rounds.
+    /// The protection that JDK 17 writes: AES-256 and HMAC-SHA-256 with 10,000 rounds.
     #[must_use]
     pub fn modern() -> Self {
         Self { key: Scheme::modern(), certificates: Some(Scheme::modern()), mac: MacChoice::Modern }
@@ -43,7 +44,7 @@ impl Protection {
         }
     }
 
-    /// What a file that is there already uses, so that what is added looks like its neighbours.
+    /// The protection of an existing file, so that new entries are protected like the others.
     pub(super) fn of(pfx: &Pfx, file: &[u8]) -> Self {
         let standard = match &pfx.mac {
             Some(mac) if mac.is_sha1() => Self::java8(),

@@ -1,6 +1,8 @@
-//! How a part or a key is encrypted: password-based schemes by their AlgorithmIdentifier, opened and made anew.
+//! The encryption schemes of a part or a key. The module takes an AlgorithmIdentifier, a password and data, and
+//! decrypts or encrypts the data. It never derives a key before the rounds are charged to a budget.
 //!
-//! PBES2 (RFC 8018 §6.2) with AES or Triple DES in CBC mode, and PKCS#12's own schemes (RFC 7292 appendix C).
+//! The schemes are PBES2 (RFC 8018 §6.2) with AES or Triple DES in CBC mode, and PKCS#12's own schemes (RFC 7292
+//! appendix C).
 
 use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::block_padding::Pkcs7;
@@ -22,15 +24,15 @@ const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 12];
 const PKCS12_PBE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 12, 1];
 const AES_CBC: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1];
 const DES_EDE3_CBC: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7];
-/// The JDK refuses shorter salts (`PBES1Core`, `PBEParameterSpec` users), so none is written.
+/// The shortest salt that is written. The JDK refuses shorter ones (`PBES1Core`, users of `PBEParameterSpec`).
 const LEAST_SALT: usize = 8;
 
 /// Why a scheme cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SchemeError {
-    /// Its parameters break their own rules.
+    /// The parameters break their own rules.
     Corrupt(String),
-    /// Known by this name, and not read here.
+    /// The scheme is known by this name, but not supported.
     Unsupported(String),
 }
 
@@ -40,12 +42,12 @@ impl From<DerError> for SchemeError {
     }
 }
 
-/// Why data did not decrypt.
+/// Why data was not decrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SealError {
-    /// The password is wrong, or the data was changed: the padding does not fit.
+    /// The padding does not fit: the password is wrong, or the data was changed.
     Password,
-    /// The data is no whole number of blocks, or asks for too much work.
+    /// The data is not a whole number of blocks, or demands too much work.
     Corrupt(String),
 }
 
@@ -73,7 +75,7 @@ enum Kind {
     Pbes2 { hash: Hash, cipher: Block, iv: Vec<u8>, says_length: bool },
 }
 
-/// A password-based encryption scheme with its parameters. They are no secrets.
+/// A password-based encryption scheme with its parameters. The parameters are not secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scheme {
     kind: Kind,
@@ -169,7 +171,7 @@ impl Block {
     }
 }
 
-/// What an algorithm is called, for refusals.
+/// The name of an algorithm, for refusals.
 pub(crate) fn algorithm_name(oid: &[u8]) -> String {
     let known = match oid {
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, arc] => match arc {
@@ -195,12 +197,13 @@ pub(crate) fn algorithm_name(oid: &[u8]) -> String {
 }
 
 impl Scheme {
-    /// What a JRE before 8u301 reads: Triple DES under PKCS#12's own scheme, with the rounds of the JDK's legacy mode.
+    /// The scheme that a JRE before 8u301 reads: Triple DES under PKCS#12's own scheme, with the rounds of the JDK's
+    /// legacy mode.
     pub(crate) fn java8() -> Self {
         Self { kind: Kind::Legacy(Legacy::Tdes3), salt: Vec::new(), rounds: 50_000 }
     }
 
-    /// What JDK 17 writes (`PBEWithHmacSHA256AndAES_256`).
+    /// The scheme that JDK 17 writes (`PBEWithHmacSHA256AndAES_256`).
     pub(crate) fn modern() -> Self {
         let kind = Kind::Pbes2 { hash: Hash::Sha256, cipher: Block::Aes256, iv: Vec::new(), says_length: true };
         Self { kind, salt: Vec::new(), rounds: 10_000 }
@@ -222,7 +225,8 @@ impl Scheme {
             return Err(SchemeError::Unsupported(algorithm_name(oid)));
         }
         let mut parameters = fields.expect(der::SEQUENCE)?.inner();
-        // JDKs before 8u301 wrote the parameters with the algorithm once more around them, and all read that.
+        // JDKs before 8u301 wrote the parameters with a second AlgorithmIdentifier around them. All JDKs read this
+        // form.
         if parameters.peek() == Some(der::OID) {
             parameters.next()?;
             parameters = parameters.expect(der::SEQUENCE)?.inner();
@@ -254,7 +258,7 @@ impl Scheme {
             rng.fill_bytes(&mut out);
             out
         };
-        // A new file's scheme has no salt yet: 20 bytes, as the JDK makes them.
+        // The scheme of a new file has no salt yet. It gets 20 bytes, as in the JDK.
         let salt = fresh(if self.salt.is_empty() { 20 } else { self.salt.len().clamp(LEAST_SALT, 64) });
         let kind = match &self.kind {
             Kind::Legacy(legacy) => Kind::Legacy(*legacy),
@@ -266,7 +270,8 @@ impl Scheme {
         Self { kind, salt, rounds: self.rounds }
     }
 
-    /// The scheme without what is made anew each time: two parts protected alike give equal values.
+    /// The scheme without salt and initialisation vector, which differ each time. Two parts with the same protection
+    /// give equal values.
     pub(crate) fn plan(&self) -> Self {
         let kind = match &self.kind {
             Kind::Legacy(legacy) => Kind::Legacy(*legacy),
@@ -277,7 +282,7 @@ impl Scheme {
         Self { kind, salt: vec![0; self.salt.len()], rounds: self.rounds }
     }
 
-    /// Its AlgorithmIdentifier.
+    /// The AlgorithmIdentifier of the scheme.
     pub(crate) fn identifier(&self) -> Vec<u8> {
         let sequence = |parts: &[Vec<u8>]| encode(der::SEQUENCE, &parts.concat());
         let salt = encode(der::OCTET_STRING, &self.salt);
@@ -291,7 +296,7 @@ impl Scheme {
                 if *says_length {
                     derivation.push(integer(cipher.key_bytes() as u64));
                 }
-                // SHA-1 is the default and DER leaves defaults out.
+                // SHA-1 is the default, and DER omits defaults.
                 if *hash != Hash::Sha1 {
                     derivation.push(hash.hmac_identifier());
                 }
@@ -302,7 +307,7 @@ impl Scheme {
         }
     }
 
-    /// What it is called.
+    /// The name of the scheme.
     pub(crate) fn name(&self) -> String {
         let rounds = self.rounds;
         match &self.kind {
@@ -313,7 +318,7 @@ impl Scheme {
         }
     }
 
-    /// Why JDK 17 cannot use it, where it cannot (`com.sun.crypto.provider.PBES2Parameters`, `PBES1Core`).
+    /// Why JDK 17 cannot use the scheme, if it cannot (`com.sun.crypto.provider.PBES2Parameters`, `PBES1Core`).
     pub(crate) fn jvm_refusal(&self) -> Option<String> {
         if self.salt.len() < LEAST_SALT {
             return Some(format!("a salt of {} bytes, at least {LEAST_SALT} are needed", self.salt.len()));
@@ -328,12 +333,12 @@ impl Scheme {
         }
     }
 
-    /// Whether Java knows it since 8u301 only.
+    /// Whether Java knows the scheme only since 8u301.
     pub(crate) fn is_newer(&self) -> bool {
         matches!(self.kind, Kind::Pbes2 { .. })
     }
 
-    /// Decrypts. `Err(Password)` means that the padding does not fit.
+    /// Decrypts the data. `Err(Password)` means that the padding does not fit.
     pub(crate) fn open(
         &self,
         data: &[u8],
@@ -359,7 +364,7 @@ impl Scheme {
         plain.ok_or(SealError::Password)
     }
 
-    /// Encrypts; an error says what of the scheme cannot be used.
+    /// Encrypts the text. The error says which part of the scheme cannot be used.
     pub(crate) fn seal(&self, plain: &[u8], secret: Secret<'_>) -> Result<Vec<u8>, String> {
         let (key, iv) = self.keys(secret, &mut Budget::new())?;
         let data = match &self.kind {
@@ -385,7 +390,7 @@ impl Scheme {
         }
     }
 
-    /// Takes the work of one opening off what the store may ask for.
+    /// Charges the work of one decryption to the budget of the store.
     pub(crate) fn charge(&self, budget: &mut Budget) -> Result<(), String> {
         match &self.kind {
             Kind::Legacy(legacy) => budget.spend(self.rounds, Hash::Sha1.blocks(legacy.key_bytes()) + 1),
@@ -472,7 +477,7 @@ impl Derivation {
         Ok(Self { hash, salt, rounds, length })
     }
 
-    /// Writes them back with another salt.
+    /// Writes the parameters with another salt.
     pub(super) fn identifier(&self, salt: &[u8]) -> Vec<u8> {
         let mut fields = vec![encode(der::OCTET_STRING, salt), integer(self.rounds)];
         fields.extend(self.length.map(integer));
@@ -484,7 +489,7 @@ impl Derivation {
     }
 }
 
-/// Takes an EncryptedPrivateKeyInfo (RFC 5208 §6) apart: its scheme and the encrypted key.
+/// Splits an EncryptedPrivateKeyInfo (RFC 5208 §6) into its scheme and the encrypted key.
 pub(crate) fn sealed_key<'a>(sealed: &'a [u8]) -> Result<(Scheme, std::borrow::Cow<'a, [u8]>), SchemeError> {
     let mut fields = Der::ber(sealed).expect(der::SEQUENCE)?.inner();
     let scheme = Scheme::read(&fields.expect(der::SEQUENCE)?)?;

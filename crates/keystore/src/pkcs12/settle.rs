@@ -1,5 +1,5 @@
-//! Before anything is encrypted the draft is read by the JDK's rules: an edit that would change what a JVM sees of an entry it
-//! does not name is refused.
+//! Checks a draft before anything is encrypted. The module reads the draft by the JDK's rules, and refuses an edit that
+//! would change what a JVM sees of an entry that the edit does not name.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,11 @@ use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::intern::CertificateSlot;
 
-/// What a JVM gives a key without a localKeyId; written out where the next reading would no longer give it.
+/// The localKeyId that a JVM gives to a key without one. It is written into the file where the next reading would no
+/// longer give it.
 const ONLY: &[u8] = b"01";
 
-/// What is to be written out of what the JDK guesses.
+/// Names and ties that the JDK guesses and that must be written into the file.
 #[derive(Debug, Default)]
 struct Pin {
     name: Option<StoredAlias>,
@@ -25,8 +26,8 @@ struct Pin {
 }
 
 impl Draft<'_> {
-    /// Reads the draft by the JDK's rules. Names and ties that the JDK only guesses are written out where the guess would change;
-    /// then every entry must be what it was, or what was asked for.
+    /// Reads the draft by the JDK's rules. The names and ties that the JDK only guesses are written into the file where
+    /// the guess would change. After that every entry must be as before, or as the edit asks.
     pub(super) fn settle(&mut self, edits: &Edits) -> Result<(), EditError> {
         if let Some(pins) = self.pins(edits) {
             for (part, position, pin) in pins {
@@ -79,7 +80,7 @@ impl Draft<'_> {
             {
                 pins.entry(number).or_default().name.clone_from(&entry.alias);
             }
-            // A key that a JVM sees, or ties to its certificate, only because it comes first.
+            // A key that a JVM shows, or ties to its certificate, only because the key comes first.
             if let (EntryKind::PrivateKey { chain }, Role::Key(next)) = (&entry.kind, &now.role)
                 && matches!(place.bag.what, What::SealedKey(_))
                 && (next.is_empty() && !chain.is_empty() || now.hidden.is_some() && !self.was_hidden(*id))
@@ -101,13 +102,13 @@ impl Draft<'_> {
         (!pins.is_empty()).then(|| pins.into_iter().filter_map(place).collect())
     }
 
-    /// Whether no JVM sees this key, as the file stands.
+    /// Whether no JVM shows this key in the file before the edit.
     fn was_hidden(&self, id: EntryId) -> bool {
         let owned = self.owners.iter().find(|(_, owner)| **owner == id);
         owned.and_then(|(number, _)| self.seen.get(*number)).is_some_and(|seen| seen.hidden.is_some())
     }
 
-    /// What a JVM would see of an entry that is neither as it was nor as it was to become.
+    /// Describes the first entry that a JVM would show neither as before nor as the edit asks; `None` if there is none.
     fn changed(&self, edits: &Edits) -> Option<String> {
         let (placed, tags, seen) = self.next();
         let prints = |role: &Role| match role {
@@ -137,7 +138,7 @@ impl Draft<'_> {
             }
             let now_prints: Vec<Fingerprint> = prints(&now.role);
             let name = now.alias.as_deref().unwrap_or_default();
-            // A chain may grow at its end: the JDK completes it from whatever else the file holds.
+            // A chain may grow at its end: the JDK completes it from other certificates in the file.
             let invented = chain.is_empty() && !now_prints.is_empty() && now.hidden.is_none();
             if !now_prints.starts_with(&chain) || invented {
                 return Some(format!(
@@ -162,7 +163,7 @@ impl Draft<'_> {
     }
 }
 
-/// Alias and chain of an entry that was there.
+/// The alias and chain that an existing entry must have after the edit.
 fn kept(entry: &Entry, edits: &Edits) -> (Option<Alias>, Vec<Fingerprint>) {
     let chain = |entry: &Entry| match &entry.kind {
         EntryKind::PrivateKey { chain } => chain.iter().map(CertificateSlot::fingerprint).collect(),
@@ -179,7 +180,7 @@ fn kept(entry: &Entry, edits: &Edits) -> (Option<Alias>, Vec<Fingerprint>) {
     }
 }
 
-/// Alias and chain of a new entry.
+/// The alias and chain of a new entry.
 fn added(new: &NewEntry) -> (Option<Alias>, Vec<Fingerprint>) {
     let chain = match new {
         NewEntry::Trusted { .. } => Vec::new(),

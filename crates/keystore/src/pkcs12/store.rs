@@ -1,4 +1,5 @@
-//! A PKCS#12 store: a file that was opened, or what is to become one.
+//! A PKCS#12 store: a file that was opened, or a new one that does not exist yet. The module only holds the parts:
+//! `open` reads them and `write` edits them.
 
 use super::pfx::{Pfx, Place};
 use super::protection::Protection;
@@ -6,9 +7,9 @@ use crate::entries::Entries;
 
 /// A PKCS#12 store.
 pub(crate) enum Pkcs12 {
-    /// There is no file yet; how it is to be protected.
+    /// There is no file yet; the value is the protection of the future file.
     Empty(Protection),
-    /// A file.
+    /// A file that was opened.
     Opened(Box<Opened>),
 }
 
@@ -16,7 +17,7 @@ pub(crate) enum Pkcs12 {
 pub(crate) struct Opened {
     pub(super) bytes: Vec<u8>,
     pub(super) pfx: Pfx,
-    /// Whether its MAC was checked, or needs no check.
+    /// Whether the MAC was checked, or needs no check.
     pub(super) verified: bool,
     pub(super) entries: Entries<Place>,
 }
@@ -30,12 +31,12 @@ impl Pkcs12 {
         }
     }
 
-    /// The file's bytes; none where there is no file yet.
+    /// The bytes of the file; none if there is no file yet.
     pub(super) fn bytes(&self) -> &[u8] {
         self.opened().map_or(&[], |opened| &opened.bytes)
     }
 
-    /// How the file protects what it holds, or is to protect it.
+    /// The protection of the file, or of the future file.
     pub(crate) fn protection(&self) -> Protection {
         match self {
             Self::Empty(protection) => protection.clone(),
@@ -43,12 +44,12 @@ impl Pkcs12 {
         }
     }
 
-    /// How the file is protected, in words.
+    /// The protection of the file, in words.
     pub(crate) fn summary(&self) -> Option<String> {
         self.opened().map(|opened| opened.pfx.summary())
     }
 
-    /// What Java before 8u301 cannot read in it.
+    /// The name of the protection that Java before 8u301 cannot read; `None` if there is none.
     pub(crate) fn needs_java_8u301(&self) -> Option<String> {
         self.opened().and_then(|opened| opened.pfx.needs_java_8u301(&opened.bytes))
     }

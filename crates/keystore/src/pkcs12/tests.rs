@@ -1,4 +1,4 @@
-//! What is read, kept and refused of PKCS#12 files made by hand; the laws of editing are in `laws`.
+//! Tests of what is read, kept and refused of hand-made PKCS#12 files. The laws of editing are in `laws`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -50,7 +50,7 @@ fn with(id: EntryId, disposition: Disposition) -> Edits {
     edits
 }
 
-/// `alias:kind:certificates`, in the file's order.
+/// `alias:kind:certificates` of each entry, in the file's order.
 fn summary(store: &Store) -> Vec<String> {
     let words = |entry: &Entry| {
         format!("{}:{}:{}", entry.alias.as_deref().unwrap_or("-"), entry.kind.as_str(), entry.certificates().len())
@@ -62,7 +62,7 @@ fn edited(store: &Store, edits: &Edits, password: &str) -> Store {
     open(&edit(store, edits, password).unwrap(), password).unwrap()
 }
 
-/// A sealed key, its certificate and the root.
+/// A sealed key with its certificate, which `root` signed.
 fn identity(number: usize, name: &str, key_id: &[u8], password: &str) -> [Vec<u8>; 2] {
     let (key, leaf) = &POOL.keys[number];
     let named = Named::of(name).id(key_id);
@@ -145,7 +145,7 @@ fn pbmac1_is_read_with_a_whole_key_only() {
         assert_eq!((after.protected_by(), after.entries().len()), (store.protected_by(), 2));
         assert_eq!(open(&bytes, "not this one").unwrap_err().class, Class::WrongPassword);
     }
-    // One byte lets anybody forge the MAC in 256 tries; no length is no better.
+    // With a key of one byte anybody could forge the MAC in 256 tries. A missing length is refused as well.
     for length in [Some(0), Some(1), Some(19), Some(65), Some(u64::from(u32::MAX)), None] {
         assert!(read(length).is_err(), "{length:?}");
     }
@@ -234,7 +234,8 @@ fn a_repeated_local_key_id_goes_by_the_names() {
     assert_eq!((leaf(&store, "a"), leaf(&store, "b")), (print(0), print(1)));
     let after = edited(&store, &with(store.find(&"a".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!((summary(&after), leaf(&after, "b")), (vec!["b:private-key:1".to_owned()], print(1)));
-    // Without its name `a` would get the certificate of `b`: it goes with its certificate, or not at all.
+    // Without its name, `a` would get the certificate of `b`. So the certificate is renamed with its key, or the edit
+    // is refused.
     let renamed = edited(&store, &with(store.find(&"a".into())[0], Disposition::Rename("z".into())), PASSWORD);
     assert_eq!((leaf(&renamed, "z"), leaf(&renamed, "b")), (print(0), print(1)));
 }
@@ -280,7 +281,7 @@ fn a_certificate_that_a_chain_needs_stays_for_the_chain() {
     let after = edited(&store, &with(store.find(&"root".into())[0], Disposition::Remove), PASSWORD);
     assert_eq!(summary(&after), ["k:private-key:2"], "no longer trusted, and still in the chain");
     assert_eq!(after.raw(EntryId(0)), store.raw(EntryId(0)));
-    // With the key it goes.
+    // The certificate is removed together with the key.
     let bare = edited(&after, &with(EntryId(0), Disposition::Remove), PASSWORD);
     assert!(bare.entries().is_empty());
 }
@@ -349,7 +350,7 @@ fn a_change_is_told_from_a_wrong_password() {
 
 #[test]
 fn too_much_work_is_refused_before_any_is_done() {
-    // Encrypted under few rounds; many are asked for.
+    // The parts are encrypted under few rounds, but the file demands many.
     let parts = |count: usize| {
         let part = |_| (Some((make::pbes2(Hash::Sha512, AES_256, 70_000), PASSWORD)), vec![]);
         let bytes = File { parts: (0..count).map(part).collect(), ..File::plain(vec![]) }.build();
@@ -367,7 +368,7 @@ fn too_much_work_is_refused_before_any_is_done() {
     assert_eq!(ROUNDS.get() - before, 0, "rounds were run first");
     assert_eq!(error.class, Class::Corrupt);
     assert!(error.cause().contains("rounds of key derivation together"), "{error}");
-    // Without a password there is no work, and the parts are shown closed.
+    // Without a password there is no work, and the parts are shown as closed.
     let store = Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new()).unwrap();
     assert!(store.entries().len() == 8 && store.entries().iter().all(|e| matches!(e.kind, EntryKind::Opaque(_))));
 }
@@ -394,8 +395,8 @@ fn what_java_before_8u301_cannot_read_is_named() {
     assert!(needs(crate::Protection::modern()).is_some_and(|what| what.contains("AES-256")));
 }
 
-/// Without a password the MAC is not checked, so that no MAC, however odd, keeps a file from being listed; and such a file is never
-/// written, since nobody could make that MAC anew.
+/// Without a password the MAC is not checked, so that a file with any MAC can be listed. Such a file is never written,
+/// because its MAC could not be computed again.
 #[test]
 fn a_mac_that_is_not_checked_refuses_nothing() {
     let unverified = |bytes: Vec<u8>| Store::open(bytes, Credential::Withheld, &crate::intern::Interner::new());

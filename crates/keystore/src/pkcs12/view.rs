@@ -1,7 +1,8 @@
-//! What the bags are to a JVM: which are entries, under which alias, and which certificates make a key's chain.
+//! The bags of a file as a JVM sees them. The module takes all bags of a file and gives the role of each: which bags
+//! are entries, under which alias, and which certificates are the chain of a key. It never changes a bag.
 //!
-//! Source: `sun.security.pkcs12.PKCS12KeyStore.loadSafeContents`, `findMatchedCertificate` and `findIssuer` of JDK 17, of which
-//! this is the same decision table; what they skip in silence is an entry here, too, and says why.
+//! The rules are those of `sun.security.pkcs12.PKCS12KeyStore.loadSafeContents`, `findMatchedCertificate` and
+//! `findIssuer` of JDK 17. A bag that the JDK skips silently is an entry here as well, with the reason.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,39 +12,39 @@ use crate::certificate::{Certificate, SignatureCheck};
 use crate::fingerprint::Fingerprint;
 use crate::key::{KeyMatch, fits};
 
-/// A bag with its place: the number of its part, and its number in it.
+/// A bag with its place: the number of its part, and its number in the part.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed<'a> {
     pub(super) bag: &'a Bag,
     pub(super) part: usize,
     pub(super) position: usize,
-    /// The part's text.
+    /// The text of the part.
     pub(super) text: &'a [u8],
 }
 
-/// What one bag is.
+/// The role of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
     Trusted,
-    /// Its chain by the bags' numbers, leaf first.
+    /// A private key, with the numbers of its chain's bags, leaf first.
     Key(Vec<usize>),
     Secret,
     Untrusted,
     Opaque,
-    /// A certificate of a key's chain and nothing else.
+    /// A certificate that is only a part of a key's chain.
     Chained,
 }
 
-/// What one bag is and how it is called.
+/// The role and the alias of a bag.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     pub(super) role: Role,
     pub(super) alias: Option<StoredAlias>,
-    /// Why no JVM sees it, though it is a key.
+    /// Why no JVM shows the bag although it is a key.
     pub(super) hidden: Option<&'static str>,
 }
 
-/// What the JDK takes a missing localKeyId of the first key for.
+/// The localKeyId that the JDK gives to the first key if it has none.
 const ONLY: &[u8] = b"01";
 
 /// One row for each bag, in the same order.
@@ -113,7 +114,8 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
             row.role = Role::Key(chain);
         }
     }
-    // The JDK writes a certificate once for each chain and entry it is in: a double of a chain's certificate is no entry.
+    // The JDK writes a certificate once for each chain and entry that contains it. A duplicate of a chain's certificate
+    // is no entry.
     let prints: HashSet<Fingerprint> =
         used.iter().filter_map(|number| Some(bags.get(*number)?.bag.certificate()?.fingerprint())).collect();
     for (placed, row) in bags.iter().zip(seen.iter_mut()) {
@@ -124,10 +126,11 @@ fn chains(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &mut [Seen]) {
     }
 }
 
-/// The certificate of a key: the same localKeyId and alias, else the same localKeyId, else the same alias. Of several the last
-/// counts, but the first that fits in both.
+/// The certificate of a key: the first one with the same localKeyId and alias; else the last one with the same
+/// localKeyId; else the last one with the same alias. A key in the clear without any of these has the certificate with
+/// its public key.
 fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: usize) -> Option<usize> {
-    // No JVM sees a key in the clear, so what a JVM guesses of localKeyIds ties nothing to it.
+    // No JVM shows a key in the clear, so a localKeyId that a JVM guesses ties no certificate to it.
     let guessed = !matches!(bags.get(key)?.bag.what, What::PlainKey(_));
     let own_id = key_ids.get(key)?.as_deref();
     let own = seen.get(key)?;
@@ -153,7 +156,7 @@ fn leaf(bags: &[Placed<'_>], key_ids: &[Option<Vec<u8>>], seen: &[Seen], key: us
     by_id.or(by_alias).or_else(|| by_public_key(bags, key))
 }
 
-/// A key in the clear tells itself which certificate is its own.
+/// The certificate that contains the public key of a key in the clear.
 fn by_public_key(bags: &[Placed<'_>], key: usize) -> Option<usize> {
     let Placed { bag, text, .. } = bags.get(key)?;
     let What::PlainKey(range) = &bag.what else { return None };
@@ -165,7 +168,7 @@ fn by_public_key(bags: &[Placed<'_>], key: usize) -> Option<usize> {
     bags.iter().position(own)
 }
 
-/// A name as the JDK compares names: case and runs of blanks do not count.
+/// A name in a form for comparison. The JDK ignores case and repeated blanks.
 fn name(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
@@ -196,7 +199,7 @@ impl Issuers {
             }
             let Some(issuer) = self.issuer(bags, certificate) else { break };
             match bags.get(issuer).and_then(parsed) {
-                // A loop: the JDK stops before the certificate it has seen.
+                // A loop: the JDK stops before a certificate that the chain has already.
                 Some(next) if prints.contains(&next.fingerprint()) => break,
                 _ => chain.push(issuer),
             }

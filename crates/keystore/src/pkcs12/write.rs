@@ -1,5 +1,6 @@
-//! Editing a PKCS#12 file: the bags that change are made anew, all others are copied; the result is read by the JDK's rules
-//! before anything is encrypted, and an edit that would change what a JVM sees of an untouched entry is refused.
+//! Edits a PKCS#12 file. The module takes a store, edits and the password, and gives the bytes of the next file:
+//! changed bags are made again, all others are copied. Before it encrypts anything, it reads the result by the JDK's
+//! rules. It refuses an edit that would change what a JVM sees of an entry that the edit does not name.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -57,10 +58,10 @@ fn run(
     draft.encode(rng)
 }
 
-/// The password must be the one the file was made with; a file without MAC and encryption needs none.
+/// Checks that the password is the one of the file. A file without MAC and encryption needs none.
 fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> Result<Option<Secret<'a>>, EditError> {
     let format = Format::Pkcs12;
-    // Nobody could make it anew.
+    // A part that was not opened cannot be written again.
     if pfx.unread_mac.is_some() || pfx.parts.iter().any(|part| matches!(part.seal, Seal::Closed(_))) {
         return Err(EditError::NotOpened { format });
     }
@@ -81,7 +82,7 @@ fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> R
         None => parts_of(safe, 0).is_ok_and(|parts| {
             parts.iter().zip(&pfx.parts).all(|(part, known)| match &known.seal {
                 Seal::Encrypted(scheme) => encrypted_data(&part.content).is_ok_and(|(_, data)| {
-                    // Padding is right by chance once in 256: the text must be the one that was read.
+                    // A wrong key gives correct padding once in 256 times, so the text must be the one that was read.
                     let plain = scheme.open(&data, secret, &mut Budget::new());
                     plain.is_ok_and(|plain| *plain == known.text.bytes(safe))
                 }),
@@ -95,8 +96,8 @@ fn authorise<'a>(store: &Pkcs12, pfx: &Pfx, password: Option<&'a Password>) -> R
 }
 
 impl Draft<'_> {
-    /// The bytes. Parts without changes are copied, but for indefinite lengths, which Java 8 cannot read within the definite ones
-    /// that are written here; the MAC is always new.
+    /// The bytes of the next file. Parts without changes are copied, except that indefinite lengths become definite,
+    /// because Java 8 cannot read them inside the definite ones that are written here. The MAC is always new.
     fn encode(&self, rng: &mut dyn CryptoRng) -> Result<Vec<u8>, EditError> {
         let cannot = |why: String| EditError::NotRepresentable { format: Format::Pkcs12, why };
         let definite = |raw| der::definite(raw).map_err(|error| cannot(error.fault.what().to_owned()));

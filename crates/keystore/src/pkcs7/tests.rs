@@ -24,7 +24,7 @@ fn oid(number: u8) -> Vec<u8> {
     encode(der::OID, &[PKCS7, &[number]].concat())
 }
 
-/// Definite lengths, or indefinite ones.
+/// An element with a definite length, or with an indefinite one.
 fn wrap(ber: bool, tag: u8, body: &[u8]) -> Vec<u8> {
     if ber { [&[tag, 0x80], body, &[0, 0]].concat() } else { encode(tag, body) }
 }

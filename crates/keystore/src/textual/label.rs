@@ -1,10 +1,11 @@
-//! What labels mean, and what others did to the text of a block.
+//! The meaning of labels, and damage to the text of a block. The module takes a label or a body, and gives words for
+//! people. It never undoes the damage.
 
 use base64::DecodeError;
 
 use crate::text::is_unseen;
 
-/// What a decoder of Base64 stumbled over, for people.
+/// The damage that a decoder of Base64 found, in words.
 pub(crate) fn damage(error: &DecodeError) -> String {
     match error {
         DecodeError::InvalidByte(_, byte) if byte.is_ascii_graphic() => {
@@ -17,12 +18,12 @@ pub(crate) fn damage(error: &DecodeError) -> String {
     }
 }
 
-/// The labels of a certificate (RFC 7468 §5.1 and Appendix A; `TRUSTED` is OpenSSL's own).
+/// Whether this is the label of a certificate (RFC 7468 §5.1 and Appendix A; `TRUSTED` is OpenSSL's own).
 pub(crate) fn is_certificate_label(label: &str) -> bool {
     matches!(label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
 }
 
-/// What a block without a certificate is, in words.
+/// The kind of a block without a certificate, in words.
 pub(crate) fn meaning(label: &str) -> String {
     let what = match label {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
@@ -38,7 +39,7 @@ pub(crate) fn meaning(label: &str) -> String {
     format!("{what} ({label})")
 }
 
-/// A private key, in words. An old encrypted one says so in a header of RFC 1421 §4.6.1.1.
+/// The kind of a private key, in words. An old encrypted key is marked by a header of RFC 1421 §4.6.1.1.
 pub(crate) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
     let header = |line: &[u8]| line.starts_with(b"Proc-Type:") && line.ends_with(b",ENCRYPTED");
     let mut lines = body.unwrap_or_default().split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii);
@@ -46,7 +47,7 @@ pub(crate) fn private_key(label: &str, body: Result<&[u8], &String>) -> String {
     format!("{} private key ({label})", if encrypted { "an encrypted" } else { "a" })
 }
 
-/// What was done to a block whose body is no Base64.
+/// How a body that is no Base64 was changed, if the change is a known one.
 pub(crate) fn disguise(body: &[u8]) -> Option<&'static str> {
     let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
     let text = String::from_utf8_lossy(body);

@@ -1,26 +1,27 @@
-//! Finds PEM blocks (RFC 7468) in whatever surrounds them: comments, text dumps, BOM, indentation, any line ending, missing
-//! line breaks. Each block knows the lines it covers, so that it can be cut out and nothing else changes.
+//! Finds PEM blocks (RFC 7468) in any surroundings: comments, text dumps, a byte order mark, indentation, any line
+//! ending, missing line breaks. The module takes bytes and gives each block with the lines that it covers, so that an
+//! edit can remove the block and change nothing else. It never decodes a body.
 
 use std::ops::Range;
 
 pub(crate) const BEGIN: &[u8] = b"-----BEGIN ";
 pub(crate) const END: &[u8] = b"-----END ";
 pub(crate) const DASHES: &[u8] = b"-----";
-/// No label in use is longer.
+/// The longest label that is searched for. No label in use is longer.
 const LONGEST_LABEL: usize = 64;
 
-/// One block, good or bad.
+/// One block, whether it is complete or not.
 pub(crate) struct Block<'a> {
     pub(crate) label: &'a str,
-    /// What to cut to remove it: whole lines where it stands on lines of its own.
+    /// The bytes to remove with the block: whole lines, if the block is on lines of its own.
     pub(crate) range: Range<usize>,
-    /// Offset of its BEGIN.
+    /// The offset of BEGIN.
     pub(crate) at: usize,
-    /// Line of its BEGIN, counted from 1.
+    /// The line of BEGIN, counted from 1.
     pub(crate) line: u64,
     /// The text between BEGIN and END, or why there is none.
     pub(crate) body: Result<&'a [u8], String>,
-    /// A form that `keytool` refuses.
+    /// A form that `keytool` refuses, if the block has one.
     pub(crate) loose: Option<&'static str>,
 }
 
@@ -37,7 +38,7 @@ fn starts(bytes: &[u8], at: usize, prefix: &[u8]) -> bool {
     bytes.get(at..).is_some_and(|tail| tail.starts_with(prefix))
 }
 
-/// The label of a marker and the offset after the marker.
+/// The label of a marker, and the offset after the marker.
 fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     let window = bytes.get(at..bytes.len().min(at + LONGEST_LABEL + DASHES.len()))?;
     let length = window.windows(DASHES.len()).position(|part| part == DASHES)?;
@@ -46,22 +47,22 @@ fn label(bytes: &[u8], at: usize) -> Option<(&str, usize)> {
     plain.then_some((label, at + length + DASHES.len()))
 }
 
-/// Where the first BEGIN is, if there is one.
+/// The offset of the first BEGIN, if there is one.
 pub(crate) fn first(bytes: &[u8]) -> Option<usize> {
     find(bytes, BEGIN, 0)
 }
 
-/// All blocks, in order. One pass; a BEGIN inside a block ends it as a bad one.
+/// All blocks, in order, in one pass. A BEGIN inside a block ends that block, which is then bad.
 pub(crate) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     Blocks { bytes, at: 0, line: 1, counted: 0 }
 }
 
-/// The blocks from here on.
+/// The blocks from an offset on.
 pub(crate) struct Blocks<'a> {
     bytes: &'a [u8],
     at: usize,
     line: u64,
-    /// Up to where lines are counted.
+    /// The offset up to which lines are counted.
     counted: usize,
 }
 
@@ -145,8 +146,8 @@ fn closing(bytes: &[u8], from: usize) -> Closing<'_> {
     Closing::Never
 }
 
-/// Where the block's lines begin, and what is wrong with what stands before the marker on its line. Looks back over blanks
-/// only, so that a long line of blocks costs no more than a short one.
+/// The offset where the lines of a block begin, and the fault in the text before the marker on its line. The search
+/// goes back over blanks only, so that a long line of blocks costs no more than a short one.
 fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
     let head = bytes.get(..marker).unwrap_or_default();
     let blanks = head.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -158,7 +159,7 @@ fn line_start(bytes: &[u8], marker: usize) -> (usize, Option<&'static str>) {
     }
 }
 
-/// Where the block's lines end (after the line break), and whether something else follows on the last line.
+/// The offset where the lines of a block end (after the line break), and whether other text follows on the last line.
 fn line_end(bytes: &[u8], after: usize) -> (usize, bool) {
     let tail = bytes.get(after..).unwrap_or_default();
     let blanks = tail.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -181,7 +182,7 @@ mod tests {
         static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Counts the bytes that searches pass.
+    /// Counts the bytes that a search passes.
     pub(super) fn looked_at(count: usize) {
         LOOKED_AT.set(LOOKED_AT.get() + count);
     }

@@ -1,5 +1,6 @@
 //! One serialised element: property records, then the certificate, revocation list or trust list (MS-OSHARED 2.3.2.5,
-//! MS-GPEF 2.2.1.1.1.1). It is the value `Blob` of the registry and a file of a user's own store.
+//! MS-GPEF 2.2.1.1.1.1). It is the value `Blob` of the registry and a file of a user's own store. The module reads
+//! elements and makes new ones. It never interprets a property except the friendly name.
 //!
 //! ```text
 //! record:  u32 id | u32 encoding, always 1 | u32 length | value        little-endian, no padding
@@ -14,7 +15,7 @@ use crate::error::{EditError, ReadError};
 use crate::format::Format;
 use crate::reader::{Reader, Short};
 
-/// `X509_ASN_ENCODING`, the only encoding there is.
+/// `X509_ASN_ENCODING`, the only existing encoding.
 const ENCODING: u32 = 1;
 /// `CERT_LAST_USER_PROP_ID`.
 const LAST_ID: u32 = 0xffff;
@@ -45,7 +46,7 @@ pub(super) struct Property<'a> {
     pub(super) value: &'a [u8],
 }
 
-/// What an element is of.
+/// The kind of an element's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Certificate,
@@ -56,22 +57,22 @@ pub(super) enum Content {
 /// An element.
 #[derive(Debug)]
 pub(super) struct Element<'a> {
-    /// Its properties, in order.
+    /// The properties, in order.
     pub(super) properties: Vec<Property<'a>>,
     pub(super) content: Content,
     /// The content in DER.
     pub(super) value: &'a [u8],
-    /// Offset of the content.
+    /// The offset of the content.
     pub(super) value_at: usize,
 }
 
 impl<'a> Element<'a> {
-    /// The first property of this id.
+    /// The first property with this id.
     pub(super) fn property(&self, id: u32) -> Option<&'a [u8]> {
         self.properties.iter().find(|property| property.id == id).map(|property| property.value)
     }
 
-    /// The friendly name, if it has one that is not empty.
+    /// The friendly name, if it is not empty.
     pub(super) fn label(&self) -> Option<String> {
         let (units, _) = self.property(property::FRIENDLY_NAME)?.as_chunks::<2>();
         let units: Vec<u16> =
@@ -80,7 +81,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The next element.
+/// Reads the next element.
 pub(super) fn read<'a>(reader: &mut Reader<'a>) -> Result<Element<'a>, ReadError> {
     let mut properties = Vec::new();
     loop {
@@ -120,7 +121,7 @@ fn record<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, ReadError> {
     Ok(Property { id, value })
 }
 
-/// An element that must be all there is.
+/// Reads an element that must be the whole input.
 pub(super) fn only(bytes: &[u8]) -> Result<Element<'_>, ReadError> {
     let mut reader = Reader::new(bytes);
     let element = read(&mut reader)?;
@@ -134,7 +135,8 @@ pub(super) fn only(bytes: &[u8]) -> Result<Element<'_>, ReadError> {
     Ok(element)
 }
 
-/// Whether the file begins like an element: a whole record, and the head of another one or a certificate in the first.
+/// Whether the file begins like an element: a complete record, followed by the head of another one; or a record that
+/// holds a certificate.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let head = |reader: &mut Reader<'_>| -> Option<(u32, u32)> {
         let (id, encoding, length) = (reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?);
@@ -150,8 +152,8 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     reader.take(length as usize).is_ok() && head(&mut reader).is_some()
 }
 
-/// A new element: the friendly name if there is one, the SHA-1 by which Windows finds it, and the certificate. Everything
-/// else Windows computes when it needs it.
+/// A new element: the friendly name if there is one, the SHA-1 by which Windows finds the certificate, and the
+/// certificate. Windows computes all other properties when it needs them.
 pub(super) fn make(format: Format, name: Option<&str>, der: &[u8]) -> Result<Vec<u8>, EditError> {
     let mut out = Vec::with_capacity(der.len() + 128);
     if let Some(name) = name.filter(|name| !name.is_empty()) {
@@ -176,7 +178,7 @@ fn put(out: &mut Vec<u8>, format: Format, id: u32, value: &[u8]) -> Result<(), E
     Ok(())
 }
 
-/// The upper-case hex of the SHA-1 over a certificate: how Windows names its place in the registry (MS-GPEF 2.2.1.1.1).
+/// The name of a certificate's key in the registry: the upper-case hex of its SHA-1 (MS-GPEF 2.2.1.1.1).
 pub(super) fn key_name(der: &[u8]) -> String {
     hex(&Sha1::digest(der)).to_uppercase()
 }

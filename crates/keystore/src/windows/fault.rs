@@ -1,10 +1,11 @@
-//! Damage in a file of Windows.
+//! The error for damage in a Windows file. The module takes a cause and an offset; it never names the format, which
+//! `windows` adds.
 
 use crate::error::{Class, ReadError};
 
 const AGAIN: &str = "export it again on the machine it comes from";
 
-/// Damage at this byte.
+/// The error for damage at this byte.
 pub(super) fn corrupt(cause: impl Into<String>, at: usize) -> ReadError {
     ReadError::new(Class::Corrupt, cause, AGAIN).offset(at)
 }

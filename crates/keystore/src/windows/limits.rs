@@ -1,11 +1,11 @@
-//! Properties that limit what a certificate is trusted for, in words. Windows itself obeys them; nobody else sees them, and
-//! being in `Root` does not mean being trusted.
+//! The limits of a certificate's trust. The module takes the properties of an element and gives the limits in words.
+//! Only Windows applies these properties, so a certificate in `Root` is not necessarily trusted.
 
 use super::element::{Element, property};
 use crate::certificate::usage_name;
 use crate::der::{self, Der};
 
-/// The limits, in the order of the properties.
+/// The limits in words, in the order of the properties.
 pub(super) fn words(element: &Element<'_>) -> Vec<String> {
     let of = |property: &super::element::Property<'_>| {
         let value = property.value;
@@ -24,7 +24,7 @@ pub(super) fn words(element: &Element<'_>) -> Vec<String> {
     element.properties.iter().filter_map(of).collect()
 }
 
-/// The usages of a `SEQUENCE OF OBJECT IDENTIFIER`.
+/// The usages in a `SEQUENCE OF OBJECT IDENTIFIER`.
 fn usages(value: &[u8]) -> String {
     let read = || -> der::Result<Vec<String>> {
         let mut outer = Der::new(value);
@@ -45,7 +45,7 @@ fn usages(value: &[u8]) -> String {
     }
 }
 
-/// A usage by name: those of RFC 5280 and Microsoft's own that its root program uses.
+/// The name of a usage: those of RFC 5280, and those of Microsoft that its root program uses.
 fn name(oid: String) -> String {
     match oid.as_str() {
         "1.3.6.1.4.1.311.10.3.4" => "file encryption".to_owned(),
@@ -55,7 +55,7 @@ fn name(oid: String) -> String {
     }
 }
 
-/// A FILETIME (units of 100 ns since 1601-01-01, UTC) as a day.
+/// The day of a FILETIME (units of 100 ns since 1601-01-01, UTC).
 fn date(value: &[u8]) -> String {
     const PER_DAY: u64 = 86_400 * 10_000_000;
     match <[u8; 8]>::try_from(value).map(u64::from_le_bytes) {
@@ -65,9 +65,10 @@ fn date(value: &[u8]) -> String {
     }
 }
 
-/// The day that is this many days after 1601-01-01, in the proleptic Gregorian calendar: eras of 400 years that begin in March.
+/// The day that is this many days after 1601-01-01, in the proleptic Gregorian calendar, counted in eras of 400 years
+/// that begin in March.
 fn day(days: u64) -> String {
-    // From 1600-03-01, where an era begins, to 1601-01-01.
+    // The days from 1600-03-01, where an era begins, to 1601-01-01.
     let days = days + 306;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!(date(&116_444_736_000_000_000u64.to_le_bytes()), "1970-01-01");
         assert_eq!(date(&0u64.to_le_bytes()), "ever");
         assert_eq!(date(&[1, 2]), "a date that cannot be read");
-        // The greatest one is a day all the same.
+        // The greatest value is a day as well.
         assert_eq!(date(&u64::MAX.to_le_bytes()), "60056-05-28");
     }
 

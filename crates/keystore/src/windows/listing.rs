@@ -1,5 +1,6 @@
-//! A live store as bytes: the elements that the system gives, in the shape of an `.sst` file, so that everything that reads
-//! exports reads it; and the digest of what it says, which stays the same when the system only looks.
+//! A live store of Windows as bytes. The module takes the elements that the system gives and makes an `.sst` file of
+//! them, so that the reader of exports reads live stores too. It also computes the digest of a store's content, which
+//! does not change when Windows only reads the store. It never calls Windows.
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,8 +14,8 @@ use crate::entry::EntryId;
 use crate::error::EditError;
 use crate::format::Format;
 
-/// Properties that say something the system does not work out by itself. The rest (hashes, identifiers) it adds when it needs
-/// them, also to certificates nobody changed.
+/// The properties whose values Windows does not compute by itself. Windows adds the other properties (hashes,
+/// identifiers) when it needs them, also to certificates that nobody changed.
 const SAID: [u32; 8] = [
     property::USAGE,
     property::FRIENDLY_NAME,
@@ -26,30 +27,30 @@ const SAID: [u32; 8] = [
     property::DISALLOWED_CA_TIME,
 ];
 
-/// Elements as an `.sst` file (MS-OSHARED 2.3.9.1), in the order given.
+/// Makes an `.sst` file of elements (MS-OSHARED 2.3.9.1), in the given order.
 #[must_use]
 pub fn serialised_store<'a>(elements: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     sst::of(elements)
 }
 
-/// The element of a certificate that is new to a store: its SHA-1, by which Windows finds it, and the certificate.
+/// The element of a certificate that is new to a store: the SHA-1 by which Windows finds it, and the certificate.
 ///
 /// # Errors
-/// That no JVM is known to load it, so that it may not be added.
+/// [`EditError`] if no JVM is known to load the certificate, so that it may not be added.
 pub fn serialised_element(certificate: &Certificate) -> Result<Vec<u8>, EditError> {
     check_certificate(None, certificate)?;
     element::make(Format::WindowsElement, None, certificate.der())
 }
 
-/// How Windows calls a certificate: the upper-case hex of its SHA-1. It is the name of its key in the registry, and what
-/// `certutil` takes.
+/// The name that Windows uses for a certificate: the upper-case hex of its SHA-1. It is the name of the certificate's
+/// key in the registry, and `certutil` accepts it.
 #[must_use]
 pub fn thumbprint(der: &[u8]) -> String {
     element::key_name(der)
 }
 
 impl Windows {
-    /// The digest of what a serialised store says; `None` for another kind of file.
+    /// The digest of the content of a serialised store; `None` for another kind of file.
     pub(crate) fn listing_digest(&self) -> Option<Digest> {
         if self.kind != Kind::Sst {
             return None;

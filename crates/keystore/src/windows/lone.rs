@@ -1,4 +1,5 @@
-//! A file of one serialised element.
+//! A file of one serialised element. The module takes the bytes of the file and gives a store with one certificate. It
+//! never writes an empty file or a second element.
 
 use super::element::{self, Content};
 use super::fault::corrupt;

@@ -1,8 +1,10 @@
-//! Windows certificate stores in files: the serialised store (`.sst`), one serialised element (a registry value `Blob`, a
-//! file of a user's own store) and registry exports (`.reg`); hives are read only.
+//! Windows certificate stores in files: serialised stores (`.sst`), single serialised elements (a registry value
+//! `Blob`, a file of a user's own store), registry exports (`.reg`), and hives. The module takes the bytes of a file
+//! and gives a store; an edit gives the bytes of the next file. It never writes a hive.
 //!
-//! All of them hold *elements* ([`element`]): property records, then the certificate. Elements that are not edited are copied
-//! as they are, whatever properties they carry; a new element says no more than it must.
+//! All of these files contain *elements* ([`element`]): property records, then the certificate. An edit copies every
+//! element that it does not change, whatever properties the element has. A new element has only the properties that
+//! Windows needs.
 
 pub(crate) mod element;
 mod fault;
@@ -27,7 +29,7 @@ pub(crate) use store::{Kind, Windows};
 
 use store::Wish;
 
-/// Opens a file of one of the formats here.
+/// Opens a file of one of these formats.
 pub(crate) fn open(kind: Kind, file: Input<'_>) -> Result<Windows, ReadError> {
     let Input { bytes, certificates, .. } = file;
     let opened = match kind {

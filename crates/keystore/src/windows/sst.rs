@@ -1,4 +1,5 @@
-//! The serialised store, `.sst` (MS-OSHARED 2.3.9.1): a header, elements, an end mark of zeros.
+//! The serialised store, `.sst` (MS-OSHARED 2.3.9.1): a header, elements, and an end mark of zeros. The module takes
+//! the bytes of a file and gives a store; an edit gives the bytes of the next file.
 
 use super::element;
 use super::fault::corrupt;
@@ -34,19 +35,19 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
     Ok(Windows { kind: Kind::Sst, bytes, entries })
 }
 
-/// Says in which element of the file the fault is.
+/// Adds the number of the element that contains the fault.
 fn named(error: ReadError, entries: &Entries<Place>, start: usize) -> ReadError {
     let at = error.offset.and_then(|at| usize::try_from(at).ok()).unwrap_or(start);
     corrupt(format!("element {}: {}", entries.list().len() + 1, error.cause()), at)
 }
 
-/// The next content of the file. It may become empty: Windows writes empty stores, too.
+/// The next content of the file. It may have no element, because Windows also writes empty stores.
 pub(super) fn edit(store: &Windows, wish: &Wish) -> Vec<u8> {
     let stays = wish.stays.iter().filter_map(|id| store.raw(*id));
     of(stays.chain(wish.added.iter().map(|new| new.bytes.as_slice())))
 }
 
-/// A file of these elements.
+/// A file with these elements.
 pub(super) fn of<'a>(elements: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.extend(elements.into_iter().flatten());

@@ -1,4 +1,5 @@
-//! A store of Windows in a file: elements and their places.
+//! A Windows store in a file: its elements and their places. The module holds the store, checks edits, and makes
+//! entries of elements. It reads and writes no file format: the modules beside it do.
 
 use std::ops::Range;
 
@@ -16,7 +17,7 @@ use crate::format::Format;
 use crate::intern::{CertificateSlot, Interner};
 use crate::remark::Remark;
 
-/// Which kind of file.
+/// The kind of a Windows file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sst,
@@ -36,40 +37,40 @@ impl Kind {
     }
 }
 
-/// A store of Windows in a file.
+/// A Windows store in a file.
 pub(crate) struct Windows {
     pub(super) kind: Kind,
-    /// Empty where there is no file yet.
+    /// Empty if there is no file yet.
     pub(super) bytes: Vec<u8>,
     pub(super) entries: Entries<Place>,
 }
 
-/// Where an entry is, and how it is called there.
+/// The place of an entry, and its names there.
 pub(super) struct Place {
-    /// Its bytes; `None` for a key of a hive without a `Blob`.
+    /// The bytes of the entry; `None` for a key of a hive without a `Blob`.
     pub(super) whole: Option<Range<usize>>,
-    /// Its friendly name.
+    /// The friendly name.
     pub(super) label: Option<String>,
-    /// The registry key of the store that it is in.
+    /// The registry key of the store that contains the entry.
     pub(super) store_key: Option<String>,
 }
 
-/// Where the registry has a certificate.
+/// The place of a certificate in the registry.
 #[derive(Clone, Copy)]
 pub(super) struct RegistryKey<'a> {
-    /// The key of its store.
+    /// The key of the store.
     pub(super) store: &'a str,
-    /// The name of its own key: its SHA-1, if all is well.
+    /// The name of the certificate's own key: its SHA-1, if the file is in order.
     pub(super) name: &'a str,
 }
 
 impl Windows {
-    /// A store without entries, of which there is no file yet.
+    /// A store without entries and without a file.
     pub(crate) fn empty(kind: Kind) -> Self {
         Self { kind, bytes: Vec::new(), entries: Entries::new() }
     }
 
-    /// An entry's own bytes.
+    /// The entry's own bytes.
     pub(super) fn raw(&self, entry: EntryId) -> Option<&[u8]> {
         match &self.entries.place(entry)?.whole {
             Some(whole) => self.bytes.get(whole.clone()),
@@ -77,18 +78,18 @@ impl Windows {
         }
     }
 
-    /// An entry's friendly name.
+    /// The entry's friendly name.
     pub(crate) fn label(&self, entry: EntryId) -> Option<&str> {
         self.entries.place(entry)?.label.as_deref()
     }
 
-    /// The registry key of the store that an entry is in.
+    /// The registry key of the store that contains the entry.
     pub(crate) fn store_key(&self, entry: EntryId) -> Option<&str> {
         self.entries.place(entry)?.store_key.as_deref()
     }
 }
 
-/// An edit that was checked: what stays, what leaves, and the new elements.
+/// An edit that was checked: the entries that stay, the entries that are removed, and the new elements.
 pub(super) struct Wish {
     pub(super) stays: Vec<EntryId>,
     pub(super) leaves: Vec<EntryId>,
@@ -97,7 +98,7 @@ pub(super) struct Wish {
 
 /// A certificate to add.
 pub(super) struct NewElement {
-    /// The registry's name for it.
+    /// The name of the certificate's key in the registry.
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
 }
@@ -130,7 +131,7 @@ impl Wish {
     }
 }
 
-/// Makes an entry of an element, with what is to be said of it. `key` is its key in the registry, where it has one.
+/// Makes an entry of an element, with the remarks on it. `key` is the element's key in the registry, if it has one.
 pub(super) fn take_in(
     entries: &mut Entries<Place>,
     element: &Element<'_>,
@@ -156,7 +157,7 @@ pub(super) fn take_in(
     entries.push(None, None, kind, place);
 }
 
-/// What the properties say of a certificate.
+/// Adds the remarks on the properties of a certificate.
 fn remark(entries: &mut Entries<Place>, entry: EntryId, element: &Element<'_>, name: Option<&str>) {
     let digest = Sha1::digest(element.value);
     if element.property(property::SHA1).is_some_and(|found| found != digest.as_slice()) {

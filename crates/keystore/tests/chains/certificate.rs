@@ -1,4 +1,5 @@
-//! Certificates written byte by byte, so that each part of them can be wrong.
+//! Certificates that are written byte by byte, so that each part of them can be wrong. The module takes a draft and
+//! gives the signed DER. It never checks what it writes.
 
 use std::sync::OnceLock;
 
@@ -52,7 +53,7 @@ pub(crate) fn oid(dotted: &str) -> Vec<u8> {
     tlv(6, &body)
 }
 
-/// A kind of key, and what it signs with.
+/// A kind of key, with its signature algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     P256,
@@ -76,10 +77,10 @@ pub(crate) struct Key {
     pair: Pair,
 }
 
-/// How many keys there are of each kind.
+/// The number of keys of each kind.
 pub(crate) const OF_EACH: usize = 6;
 
-/// The keys of all chains, made once.
+/// The keys of all chains. They are made once.
 pub(crate) fn key(kind: Kind, number: usize) -> &'static Key {
     static KEYS: OnceLock<Vec<Key>> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
@@ -103,7 +104,7 @@ impl Key {
         Self { kind, pair }
     }
 
-    /// Its SubjectPublicKeyInfo.
+    /// The SubjectPublicKeyInfo of the key.
     pub(crate) fn spki(&self) -> Vec<u8> {
         let ec = |curve| vec![oid("1.2.840.10045.2.1"), oid(curve)];
         let (algorithm, public) = match (&self.pair, self.kind) {
@@ -167,7 +168,7 @@ pub(crate) type Extension = (&'static str, bool, Vec<u8>);
 /// A certificate before it is signed.
 #[derive(Clone)]
 pub(crate) struct Draft {
-    /// What is written before the serial number; `None` for version 1.
+    /// The version before the serial number; `None` for version 1.
     pub(crate) version: Option<i64>,
     pub(crate) serial: i64,
     pub(crate) subject: Vec<u8>,
@@ -175,12 +176,12 @@ pub(crate) struct Draft {
     pub(crate) not_before: Vec<u8>,
     pub(crate) not_after: Vec<u8>,
     pub(crate) spki: Vec<u8>,
-    /// Kind and number of the key that signs.
+    /// The kind and number of the key that signs.
     pub(crate) signer: (Kind, usize),
-    /// The algorithm that is written, where it is not the signer's.
+    /// The algorithms that are written, where they differ from the signer's.
     pub(crate) algorithm: [Option<Vec<u8>>; 2],
     pub(crate) extensions: Vec<Extension>,
-    /// Changes the last byte of the signature.
+    /// Whether the last byte of the signature is changed.
     pub(crate) spoilt: bool,
 }
 
@@ -228,7 +229,7 @@ impl Draft {
 pub(crate) fn time(seconds: i64) -> Vec<u8> {
     let days = seconds.div_euclid(86_400);
     let rest = seconds.rem_euclid(86_400);
-    // Civil date from days (Howard Hinnant's algorithm).
+    // The civil date from days (Howard Hinnant's algorithm).
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);

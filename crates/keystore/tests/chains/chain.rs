@@ -1,10 +1,11 @@
-//! A chain of certificates before it is signed, and the parts that its shapes are made of.
+//! A chain of certificates before it is signed, and the parts of which its shapes are made. The module never signs:
+//! `certificate` does.
 
 use crate::support::Dice;
 
 use super::certificate::{self as c, Draft, Extension, Kind, name, oid, sequence, tlv};
 
-/// The moment of every verdict: 2027-01-15.
+/// The moment of every judgement: 2027-01-15.
 pub(crate) const AT: i64 = 1_800_000_000;
 pub(super) const YEAR: i64 = 31_536_000;
 
@@ -29,7 +30,7 @@ pub(super) const UTF8: u8 = 0x0c;
 pub(super) const PRINTABLE: u8 = 0x13;
 pub(super) const IA5: u8 = 0x16;
 
-/// What a chain is made of by chance.
+/// The source of the random choices in a chain.
 pub(crate) struct Chance(Dice);
 
 impl Chance {
@@ -52,13 +53,13 @@ impl Chance {
 
 /// A chain before it is signed.
 pub(crate) struct Chain {
-    /// The root first, the end entity last.
+    /// The certificates, the root first, the end entity last.
     pub(crate) members: Vec<Draft>,
     /// The kind and number of each member's key.
     pub(crate) keys: Vec<(Kind, usize)>,
-    /// Other intermediates that lie about.
+    /// Other intermediates that the judges may get.
     pub(crate) others: Vec<Draft>,
-    /// Which intermediate nobody has.
+    /// The number of the intermediate that is missing.
     pub(crate) missing: Option<usize>,
 }
 
@@ -118,13 +119,13 @@ impl Chain {
         chance.below(self.members.len() - 1)
     }
 
-    /// Any member.
+    /// Any member of the chain.
     pub(super) fn any(&mut self, chance: &mut Chance) -> &mut Draft {
         let place = chance.below(self.members.len());
         &mut self.members[place]
     }
 
-    /// An intermediate; the root where there is none.
+    /// An intermediate; the root if there is none.
     pub(super) fn between(&self, chance: &mut Chance) -> usize {
         if self.members.len() < 3 { 0 } else { 1 + chance.below(self.members.len() - 2) }
     }
@@ -149,7 +150,7 @@ pub(super) fn authority(length: Option<Vec<u8>>) -> Extension {
     (BASIC, true, sequence(&[vec![1, 1, 0xff], length.unwrap_or_default()]))
 }
 
-/// GeneralNames that chains use as alternative names.
+/// GeneralNames that occur as alternative names in chains.
 pub(super) fn some_name(chance: &mut Chance) -> Vec<u8> {
     match chance.below(10) {
         0 => tlv(0x82, b"other.example"),

@@ -1,13 +1,13 @@
-//! What may be odd about a chain. Each shape takes its numbers from the generator, so that what it makes may be allowed or
-//! not: the judges say.
+//! Things that may be odd in a chain. Each shape takes its numbers from the generator, so its result may be allowed or
+//! not; the judges decide.
 
 use super::certificate::{self as c, Kind, integer, name, oid, sequence, tlv};
 use super::chain::*;
 
-/// Declares the shapes and the lists that they are drawn from.
+/// Declares the shapes and the lists from which they are drawn.
 macro_rules! shapes {
     (common { $($common:ident,)* } seldom { $($seldom:ident,)* }) => {
-        /// One thing that is odd.
+        /// One odd thing in a chain.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub(crate) enum Shape {
             $($common,)*
@@ -15,7 +15,7 @@ macro_rules! shapes {
         }
 
         pub(crate) const COMMON: &[Shape] = &[$(Shape::$common,)*];
-        /// Those that openssl and JSSE accept and a rule of ours refuses on purpose.
+        /// The shapes that openssl and JSSE accept, and that a rule of this crate refuses on purpose.
         pub(crate) const SELDOM: &[Shape] = &[$(Shape::$seldom,)*];
     };
 }
@@ -248,7 +248,7 @@ impl Shape {
                 chain.members[place].signer = (kind, number + 1);
             }
             Self::WrongName => {
-                // Of a root: it is no root then.
+                // A root with this change is no root.
                 let place = chance.below(length);
                 chain.members[place].issuer = name(&[(CN, UTF8, "Somebody")]);
             }
@@ -331,7 +331,7 @@ impl Shape {
                 chain.leaf().spki = sequence(&[algorithm, c::bits(&bytes)]);
             }
             Self::Twin => {
-                // The same name and key once more, ended or good.
+                // A second certificate with the same name and key, ended or good.
                 let place = chain.between(chance);
                 if place > 0 {
                     let mut twin = chain.members[place].clone();
@@ -343,7 +343,7 @@ impl Shape {
                 }
             }
             Self::Decoy => {
-                // The same name with another key.
+                // A certificate with the same name and another key.
                 let place = chain.between(chance);
                 if place > 0 {
                     let mut decoy = chain.members[place].clone();

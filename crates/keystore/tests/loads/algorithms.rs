@@ -1,4 +1,5 @@
-//! Algorithms with parameters of each kind, and keys, good ones and odd ones.
+//! Algorithms with parameters of each kind, and keys, good ones and odd ones. The module takes the random source and
+//! gives encodings.
 
 use super::Random;
 use super::pools::{oid, sequence};
@@ -19,7 +20,7 @@ const DIGESTS: &[&str] = &[
     "1.2.3.4",
 ];
 
-/// Algorithms of keys, of signatures and of encryption: every one may stand in every place.
+/// Algorithms of keys, of signatures and of encryption. Each may occur in every place.
 const ALGORITHMS: &[&str] = &[
     "1.2.840.113549.1.1.1",
     "1.2.840.113549.1.1.5",
@@ -102,7 +103,7 @@ impl Random {
         sequence(&[oid(function), inner])
     }
 
-    /// Parameters, most often of the kind that belongs to the algorithm.
+    /// Parameters, usually of the kind that belongs to the algorithm.
     fn parameters(&mut self, algorithm: &str) -> Vec<u8> {
         if self.one_in(5) {
             return match self.below(3) {
@@ -201,7 +202,7 @@ impl Random {
         if self.one_in(4) { sequence(&[oid("1.2.840.113549.1.5.13"), whole]) } else { whole }
     }
 
-    /// An AlgorithmIdentifier; the algorithm's name is given, too.
+    /// An AlgorithmIdentifier, with the name of the algorithm.
     pub fn algorithm(&mut self) -> (&'static str, Vec<u8>) {
         let name = self.pick(ALGORITHMS);
         let mut parts = vec![oid(name), self.parameters(name)];

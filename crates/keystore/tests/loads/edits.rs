@@ -1,4 +1,5 @@
-//! What no JVM loads is not written into any format, and a store that holds one already is judged by the same rules.
+//! Tests that a certificate which no JVM loads is not written into any format, and that a store which contains one is
+//! judged by the same rules.
 
 use trustmason_keystore::{EditError, Edits, Format, JvmJudgement, NewEntry, Password, Protection, Remark, Store};
 
@@ -6,7 +7,7 @@ use super::shapes::with_extension;
 use super::support::{Dice, open, parsed};
 use super::tree::tlv;
 
-/// Name constraints that permit one URI.
+/// A certificate with name constraints that permit one URI.
 fn constrained(uri: &[u8]) -> Vec<u8> {
     let tree = tlv(0x30, &tlv(0x86, uri));
     with_extension("2.5.29.30", Some(0xff), &tlv(0x30, &tlv(0xa0, &tree)))
@@ -81,7 +82,7 @@ fn a_store_that_holds_one_is_judged_by_the_same_rules() {
 
 #[test]
 fn a_release_that_refuses_alone_is_named() {
-    // An X.400 address, which Java 17 takes.
+    // An X.400 address, which Java 17 accepts.
     let names = tlv(0x30, &tlv(0xa3, &[0x30, 0]));
     let judgement = JvmJudgement::of(&with_extension("2.5.29.17", Some(0xff), &names));
     let refusal = judgement.refusal().unwrap();

@@ -1,4 +1,5 @@
-//! Private keys, whole and changed anywhere, in stores that a JVM writes: what no JVM recovers does not open here.
+//! Private keys, unchanged and changed anywhere, in stores that a JVM writes. A key that no JVM recovers does not open
+//! here.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::{Random, setting};
 
 const PASSWORD: &str = "changeit";
 
-/// Algorithms as the JDK calls them, and a size where one is asked for.
+/// Algorithms by the JDK's names, with a size where one is needed.
 const ALGORITHMS: [(&str, &str); 9] = [
     ("RSA", "2048"),
     ("RSASSA-PSS", "2048"),
@@ -26,7 +27,7 @@ const ALGORITHMS: [(&str, &str); 9] = [
     ("RSA", "1024"),
 ];
 
-/// What came out, by format.
+/// The results, by format.
 #[derive(Default)]
 struct Figures {
     recovered: usize,
@@ -35,7 +36,7 @@ struct Figures {
     false_alarms: Vec<String>,
 }
 
-/// Why the key of a store does not open here.
+/// Why the key of a store does not open here, if it does not.
 fn refusal(store: &Store) -> Option<String> {
     let entry = &store.entries()[0];
     store.open_key(entry.id, &Password::new(PASSWORD)).err().map(|error| error.to_string())
@@ -59,19 +60,19 @@ fn judge_private_keys_that_no_jvm_recovers_do_not_open() {
     for number in 0..count {
         let which = number % keys.len();
         let mut key = Node::parse(&keys[which]).unwrap();
-        // The first of each as it is.
+        // The first key of each algorithm is unchanged.
         let changes = if number < keys.len() { 0 } else { 1 + usize::from(random.one_in(4)) };
         let made: Vec<String> = (0..changes).map(|_| key.mutate(&mut random)).collect();
         let key = key.encode();
         for kind in ["JKS", "JCEKS", "PKCS12"] {
             let words = ["keyed", kind, &file(&key), &certificate, PASSWORD];
             let said = judges.running()[0].ask(&words);
-            // What a JVM does not write is no store.
+            // A key that a JVM does not write makes no store.
             let Some(store) = said["store"].as_str().map(|text| STANDARD.decode(text).unwrap()) else { continue };
             let mut refusing = Vec::new();
             for answer in judges.each(&["recovers", kind, &file(&store), PASSWORD]) {
                 assert_eq!(answer.said["ok"], true, "{}: {}", answer.release, answer.said);
-                // Java 8 has none of these.
+                // Java 8 has no keys of these algorithms.
                 let lacks = answer.release.number() == 8 && ["Ed25519", "X25519"].contains(&ALGORITHMS[which].0);
                 if let (Some(why), false) = (answer.said["why"].as_str(), lacks) {
                     refusing.push(format!("Java {}: {why}", answer.release));
@@ -111,7 +112,8 @@ fn judge_private_keys_that_no_jvm_recovers_do_not_open() {
     for line in &alarms {
         eprintln!("within the bound: {line}");
     }
-    // What Java 8 alone refuses is refused here, too, so without it nobody can tell what is too strict.
+    // A key that only Java 8 refuses is refused here as well. So without Java 8 it is not known which refusals are too
+    // strict.
     let told = judges.running().iter().any(|running| running.release.number() == 8);
     assert!(
         !told || alarms.len() * 100 <= count * figures.len(),
@@ -120,7 +122,7 @@ fn judge_private_keys_that_no_jvm_recovers_do_not_open() {
         alarms.join("\n")
     );
     if let Some(path) = std::env::var_os("TRUSTMASON_REPORT") {
-        // Beside what the test of the certificates wrote.
+        // After the report that the test of the certificates wrote.
         let before = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(path, format!("{}\n{report}\n", before.trim_end())).unwrap();
     }

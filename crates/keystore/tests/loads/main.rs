@@ -1,8 +1,9 @@
-//! What a JVM loads: the crate's judgement of certificates against Java 17 and Java 8, over generated shapes and over mutants
-//! of real certificates.
+//! The judgement of this crate about certificates, compared with Java 17 and Java 8, over generated shapes and over
+//! mutants of real certificates.
 //!
-//! `TRUSTMASON_LOADS` and `TRUSTMASON_LOADS_SEED` make the run long, `TRUSTMASON_JAVA8` names the root of a Java 8,
-//! `TRUSTMASON_JAVAS` further JVMs by their launchers: what they say is told, and no model is of them.
+//! `TRUSTMASON_LOADS` and `TRUSTMASON_LOADS_SEED` make the run long. `TRUSTMASON_JAVA8` names the root of a Java 8.
+//! `TRUSTMASON_JAVAS` names launchers of further JVMs: their answers are reported, although the model does not cover
+//! them.
 
 use crate::needs::{self, Need};
 use crate::support;
@@ -23,7 +24,7 @@ use support::{Dice, corpus, open, read, text};
 use tree::Node;
 use trustmason_keystore::{JavaReleases, JvmJudgement};
 
-/// Chance that can be repeated.
+/// A repeatable source of random choices.
 pub(crate) struct Random(Dice);
 
 impl Random {
@@ -52,13 +53,13 @@ impl Random {
     }
 }
 
-/// A certificate to be judged, and how it came about.
+/// A certificate to judge, and how it was made.
 pub(crate) struct Question {
     pub made: String,
     pub der: Vec<u8>,
 }
 
-/// What came out.
+/// The results of a run.
 #[derive(Default)]
 struct Figures {
     asked: usize,
@@ -89,7 +90,8 @@ impl Figures {
                 JvmJudgement::CannotTell(_) => figures.unsure += 1,
                 JvmJudgement::Refused(said) => {
                     figures.refused += 1;
-                    // Every release that is named must refuse; where the model ends for the other, that one may refuse, too.
+                    // Every named release must refuse. If the model cannot tell for the other release, that release may
+                    // refuse as well.
                     let wrong = match said.releases() {
                         JavaReleases::Both => seventeen.is_none() || eight.is_some_and(Option::is_none),
                         JavaReleases::Java17 => seventeen.is_none(),
@@ -106,7 +108,7 @@ impl Figures {
         figures
     }
 
-    /// The promise of `docs/formats.md`.
+    /// Checks the promise in `docs/formats.md`.
     fn check(&self, what: &str) {
         let show = |lines: &[String]| lines.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
         assert!(
@@ -144,17 +146,17 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |value| value.parse().expect(name))
 }
 
-/// What all JVMs said. The model is of two of them; what others say is told beside it.
+/// The answers of all JVMs. The model covers two of them; the answers of the others are only reported.
 struct Verdicts(Vec<Loads>);
 
 impl Verdicts {
-    /// `None` only where judges are switched off by name.
+    /// Asks all JVMs about these certificates.
     fn ask(questions: &[Question]) -> Self {
         let certificates: Vec<Vec<u8>> = questions.iter().map(|question| question.der.clone()).collect();
         Self(loads(&certificates))
     }
 
-    /// The JVM of the path.
+    /// The answers of the JVM in the path.
     fn seventeen(&self) -> &Loads {
         &self.0[0]
     }
@@ -163,7 +165,8 @@ impl Verdicts {
         self.0.iter().find(|of| of.release.number() == 8)
     }
 
-    /// How often which releases refused what others load, with the words of the first that did and one example.
+    /// How often some releases refused a certificate that others load, with the words of the first that refused and one
+    /// example.
     fn differences(&self, questions: &[Question]) -> String {
         let mut seen: BTreeMap<(Vec<u32>, String), (usize, &str)> = BTreeMap::new();
         for (index, question) in questions.iter().enumerate() {
@@ -183,13 +186,13 @@ impl Verdicts {
     }
 }
 
-/// The certificates of a keystore.
+/// The certificates in a keystore.
 fn certificates_of(bytes: &[u8], password: Option<&str>) -> Vec<Vec<u8>> {
     let Ok(store) = open(bytes, password) else { return Vec::new() };
     store.entries().iter().flat_map(|entry| entry.certificates()).map(|slot| slot.der().to_vec()).collect()
 }
 
-/// What a JDK and Debian ship as trusted.
+/// The certificates that a JDK and Debian ship as trusted.
 fn shipped() -> Vec<Vec<u8>> {
     let mut found = BTreeSet::new();
     for store in ["/etc/ssl/certs/java/cacerts", "/usr/lib/jvm/default-java/lib/security/cacerts"] {
@@ -258,7 +261,7 @@ fn judge_loads_shapes_and_mutants() {
     }
 }
 
-/// A real certificate with one to three places changed, or with bytes changed as they are.
+/// A real certificate with one to three places changed, or with some raw bytes changed.
 fn mutant(roots: &[Vec<u8>], random: &mut Random) -> Question {
     let mut der = random.pick(roots);
     let mut made = String::new();

@@ -1,4 +1,5 @@
-//! What shapes are made of: names, numbers, object identifiers, parameters and keys, good ones and odd ones.
+//! The parts of which shapes are made: names, numbers, object identifiers, parameters and keys, good ones and odd ones.
+//! The module takes the random source and gives encodings.
 
 use super::Random;
 use super::tree::{Node, tlv};
@@ -75,7 +76,7 @@ impl Random {
         }
     }
 
-    /// An element that seldom fits.
+    /// An element that seldom fits into its place.
     pub fn odd(&mut self) -> Vec<u8> {
         match self.below(16) {
             0 => vec![0x05, 0],
@@ -216,7 +217,7 @@ impl Random {
         }
     }
 
-    /// A general name of one of the nine kinds, or of none.
+    /// A general name of one of the nine kinds, or of an unknown kind.
     pub fn general_name(&mut self) -> Vec<u8> {
         match self.below(14) {
             0 => {

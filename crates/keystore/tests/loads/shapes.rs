@@ -1,5 +1,6 @@
-//! Certificates built by hand: each extension with contents of each kind, critical or not; each algorithm with parameters of
-//! each kind; names, times, versions, numbers, unique identifiers.
+//! Certificates that are built part by part: each extension with contents of each kind, critical or not; each algorithm
+//! with parameters of each kind; names, times, versions, numbers, unique identifiers. The module takes the random
+//! source and gives DER.
 
 use super::pools::{bits, oid, sequence};
 use super::tree::{Node, tlv};
@@ -64,14 +65,14 @@ fn extension(name: &str, critical: Option<u8>, value: &[u8]) -> Vec<u8> {
     sequence(&[oid(name), flag, tlv(0x04, value)])
 }
 
-/// A certificate with this extension alone.
+/// A certificate with only this extension.
 pub fn with_extension(name: &str, critical: Option<u8>, value: &[u8]) -> Vec<u8> {
     let mut fields = Fields::good(&mut Random::new(1));
     fields.extensions = Some(vec![extension(name, critical, value)]);
     fields.encode()
 }
 
-/// A certificate that nothing is wrong with.
+/// A certificate without any fault.
 pub fn good(random: &mut Random) -> Vec<u8> {
     Fields::good(random).encode()
 }
@@ -121,7 +122,7 @@ fn bit_string(random: &mut Random, tag: u8) -> Vec<u8> {
     tlv(tag, &body)
 }
 
-/// Some of these parts, in order; now and then one twice or an odd one.
+/// Some of these parts, in order; sometimes one of them twice, or an odd one.
 fn some(random: &mut Random, parts: &[Vec<u8>]) -> Vec<u8> {
     let mut chosen: Vec<Vec<u8>> = parts.iter().filter(|_| !random.one_in(3)).cloned().collect();
     if random.one_in(10) && !parts.is_empty() {
@@ -142,7 +143,7 @@ fn distribution_point_name(random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// The contents of an extension, most often of the kind that belongs to its type.
+/// The contents of an extension, usually of the kind that belongs to its type.
 fn contents(random: &mut Random, name: &str) -> Vec<u8> {
     let content = match name {
         "2.5.29.14" => {
@@ -186,7 +187,7 @@ fn contents(random: &mut Random, name: &str) -> Vec<u8> {
             some(random, &parts)
         }
         "2.5.29.31" | "2.5.29.46" => {
-            // Half of them with names that nobody refuses, so that the parts around them decide.
+            // Half of the points have names that every JVM accepts, so that the parts around the names decide.
             let plain = random.one_in(2);
             let names = |random: &mut Random| {
                 if plain { tlv(0x86, b"http://crl.example/a") } else { random.general_names() }
@@ -351,7 +352,7 @@ pub fn shape(random: &mut Random) -> Question {
     Question { made, der }
 }
 
-/// Version, serial number, unique identifiers, what follows, signature.
+/// Changes version, serial number, unique identifiers, trailing bytes or signature.
 fn version(random: &mut Random, fields: &mut Fields) {
     match random.below(8) {
         0 => fields.version = Vec::new(),

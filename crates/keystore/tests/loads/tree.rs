@@ -1,15 +1,16 @@
-//! Elements as a tree that can be changed anywhere: what a mutant changes inside keeps the lengths around it right.
+//! Elements as a tree that can be changed anywhere. The module takes DER, and encodes the changed tree with the correct
+//! lengths around the change.
 
 use super::Random;
 
-/// One element, or bytes that are none.
+/// One element, or bytes that are no element.
 #[derive(Debug, Clone)]
 pub enum Node {
     Bytes(u8, Vec<u8>),
     Nodes(u8, Vec<Node>),
-    /// A string whose bytes, after these, are elements themselves.
+    /// A string whose bytes, after a prefix, are elements themselves.
     Wrapped(u8, Vec<u8>, Vec<Node>),
-    /// Written as it is.
+    /// Bytes that are written unchanged.
     Raw(Vec<u8>),
 }
 
@@ -85,7 +86,7 @@ impl Node {
         1 + self.children().map_or(0, |nodes| nodes.iter_mut().map(Self::size).sum())
     }
 
-    /// Changes one place, chosen by chance; says what was done.
+    /// Changes one random place, and describes the change.
     pub fn mutate(&mut self, random: &mut Random) -> String {
         let at = random.below(self.size());
         self.change(at, random)

@@ -1,4 +1,5 @@
-//! The stores of the corpus with their passwords, and new certificates and keys to put into them.
+//! The stores of the corpus with their passwords, and new certificates and keys for edits. The module never changes the
+//! corpus.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{parsed, text};
 
-/// What edits bring in.
+/// The certificates and keys that the edits add.
 pub struct Material {
     pub imported: Vec<u8>,
     pub replacement: Vec<u8>,
@@ -58,7 +59,7 @@ pub struct Case {
     pub name: String,
     pub kind: String,
     pub password: String,
-    /// The store's, then the keys' own.
+    /// The password of the store, then the own passwords of its keys.
     pub java: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! JVMs as the judges of stores: one process of each release for all questions of a test.
+//! JVMs as judges of stores. The module takes the path of a store and gives the answers of the JVMs; one process of
+//! each release answers all questions of a test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,26 +9,27 @@ use serde_json::Value;
 use super::javas::{Answer, Judges, bare, file, told};
 use super::read;
 
-/// One JVM of each release for all questions of a test.
+/// One JVM of each release, for all questions of a test.
 pub struct Judge(Judges);
 
 impl Judge {
-    /// For a test that has asked for `Jdk`.
+    /// Starts the JVMs, for a test that has asked for `Jdk`.
     pub fn start() -> Self {
         Self(Judges::start())
     }
 
-    /// What each release says.
+    /// The answer of each release.
     pub fn each(&mut self, fields: &[&str]) -> Vec<Answer> {
         self.0.each(fields)
     }
 
-    /// Entries by alias.
+    /// The entries of a store by alias.
     pub fn dump(&mut self, kind: &str, path: &Path, passwords: &[&str]) -> BTreeMap<String, Value> {
         self.try_dump(kind, path, passwords).unwrap_or_else(|answer| panic!("{answer}"))
     }
 
-    /// Entries by alias, or the JVMs' refusal. Releases that differ are no verdict, but for what is written down in [`explained`].
+    /// The entries of a store by alias, or the refusal of the JVMs. The releases must agree, except for the differences
+    /// in [`explained`].
     pub fn try_dump(&mut self, kind: &str, path: &Path, passwords: &[&str]) -> Result<BTreeMap<String, Value>, String> {
         let bytes = file(&read(path));
         let mut fields = vec!["dump", kind, &bytes];
@@ -45,17 +47,17 @@ impl Judge {
     }
 }
 
-/// What the path's Java calls a key, and what Java 8 makes of it.
+/// How Java 8 answers about a key that the Java of the path names.
 enum Explained {
-    /// It gives the object identifier instead of a name; the key is the same.
+    /// Java 8 gives the object identifier instead of a name; the key is the same.
     Unnamed,
-    /// It has no provider for such keys, and leaves them closed or as they are encoded.
+    /// Java 8 has no provider for such keys: it leaves them closed, or as they are encoded.
     Unknown,
 }
 
 fn explained(algorithm: &Value) -> Option<Explained> {
     match algorithm.as_str()? {
-        // PKCS#12 names secret keys by object identifiers, for which Java 8 has no names.
+        // PKCS#12 names secret keys by object identifiers for which Java 8 has no names.
         "DESede" | "HmacSHA256" => Some(Explained::Unnamed),
         // Ed25519 and Ed448 came with Java 15.
         "EdDSA" => Some(Explained::Unknown),
@@ -63,7 +65,8 @@ fn explained(algorithm: &Value) -> Option<Explained> {
     }
 }
 
-/// An answer of Java 8 without what is explained by the algorithms of the keys, as the path's Java names them.
+/// The answer of a release. For Java 8, the fields that the algorithm of a key explains are left out; the Java of the
+/// path names the algorithm.
 fn comparable(first: &Value, answer: &Answer) -> Value {
     let mut said = bare(&answer.said);
     let known: BTreeMap<&str, &Value> = first["entries"]

@@ -1,4 +1,5 @@
-//! What the integration tests share: the corpus, a repeatable random source, and short ways to say things.
+//! The parts that the integration tests share: the corpus, a repeatable source of random bytes, and short functions for
+//! frequent steps.
 #![allow(
     dead_code,
     unused_imports,
@@ -27,7 +28,7 @@ use std::sync::Arc;
 pub use dice::Dice;
 use trustmason_keystore::{Certificate, CertificateSlot, Credential, EntryKind, Interner, Password, ReadError, Store};
 
-/// The corpus folder, for a test that has asked for `Corpus`. One that is broken is a failure.
+/// The corpus folder, for a test that has asked for `Corpus`. A broken corpus fails the test.
 pub fn corpus() -> PathBuf {
     let folder = PathBuf::from(std::env::var_os("TRUSTMASON_CORPUS").expect("the test asked for the corpus"));
     for part in ["files", "expected.jsonl", "expected.tsv", "mutate.py"] {
@@ -36,7 +37,7 @@ pub fn corpus() -> PathBuf {
     folder
 }
 
-/// The repository's fixtures.
+/// The folder of the repository's fixtures.
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
@@ -46,7 +47,7 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A certificate to write, as edits take it.
+/// A certificate for an edit to write.
 pub fn parsed(der: &[u8]) -> Arc<Certificate> {
     Arc::new(Certificate::parse(der).unwrap())
 }
@@ -55,7 +56,7 @@ pub fn text(path: impl AsRef<Path>) -> String {
     String::from_utf8(read(path)).expect("UTF-8")
 }
 
-/// file → (what we read, why it differs).
+/// file → (what this crate reads, why it differs).
 pub fn differences() -> BTreeMap<String, (String, String)> {
     let table = text(fixtures().join("keystore/differences.tsv"));
     let row = |line: &str| {
@@ -67,14 +68,14 @@ pub fn differences() -> BTreeMap<String, (String, String)> {
     table.lines().skip(1).map(row).collect()
 }
 
-/// Opens with a password, or without one.
+/// Opens a store with a password, or without one.
 pub fn open(bytes: &[u8], password: Option<&str>) -> Result<Store, ReadError> {
     let password = password.map(Password::new);
     let credential = password.as_ref().map_or(Credential::Withheld, Credential::Password);
     Store::open(bytes.to_vec(), credential, &Interner::new())
 }
 
-/// The words the JVM uses for entry kinds.
+/// The words of the JVM for the kinds of entries.
 pub fn java_kind(kind: &EntryKind) -> &'static str {
     match kind {
         EntryKind::Trusted(_) => "trustedCertEntry",
@@ -85,7 +86,7 @@ pub fn java_kind(kind: &EntryKind) -> &'static str {
     }
 }
 
-/// A store or its refusal in one line: `ok alias:kind …` in the store's order, or `error class`.
+/// A store or its refusal in one line: `ok alias:kind …` in alphabetical order, or `error class`.
 pub fn summary(result: &Result<Store, ReadError>) -> String {
     match result {
         Ok(store) => {

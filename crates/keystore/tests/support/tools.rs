@@ -1,13 +1,14 @@
-//! openssl and NSS as judges of PKCS#12 files.
+//! openssl and NSS as judges of PKCS#12 files. The module takes the path of a file, and gives what these programs show
+//! of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// How often openssl shows each bag: its attributes, names and content, in PEM.
+/// How often openssl shows each bag. The text of a bag has its attributes, names and content, in PEM.
 pub type Bags = BTreeMap<String, usize>;
 
-/// What openssl shows of a file, bag by bag, or what it says against it.
+/// The bags that openssl shows of a file, or its error message.
 pub fn openssl(path: &Path, password: &str) -> Result<Bags, String> {
     let output = Command::new("openssl")
         .args(["pkcs12", "-nodes", "-legacy", "-passin", "env:MATRIX_PASSWORD", "-in"])
@@ -33,7 +34,7 @@ pub fn openssl(path: &Path, password: &str) -> Result<Bags, String> {
     Ok(bags)
 }
 
-/// What the one has and the other has not.
+/// The bags of `these` that `those` does not have.
 pub fn without(these: &Bags, those: &Bags) -> Vec<String> {
     let missing = |(bag, count): (&String, &usize)| {
         std::iter::repeat_n(bag.clone(), count.saturating_sub(those.get(bag).copied().unwrap_or(0)))
@@ -41,7 +42,7 @@ pub fn without(these: &Bags, those: &Bags) -> Vec<String> {
     these.iter().flat_map(missing).collect()
 }
 
-/// The bags without their names.
+/// The bags without their friendly names.
 pub fn nameless(bags: &Bags) -> Bags {
     let mut out = Bags::new();
     for (bag, count) in bags {
@@ -51,7 +52,7 @@ pub fn nameless(bags: &Bags) -> Bags {
     out
 }
 
-/// How many certificates openssl finds in a PEM file; in a DER file it looks at the first only.
+/// How many certificates openssl finds in a PEM file. In a DER file it reads only the first.
 pub fn openssl_count(path: &Path, der: bool) -> Option<usize> {
     let mut command = Command::new("openssl");
     if der {
@@ -73,7 +74,7 @@ pub struct Nss {
 }
 
 impl Nss {
-    /// Makes the database in `folder`.
+    /// Creates the database in `folder`.
     pub fn start(folder: &Path) -> Self {
         let database = format!("sql:{}", folder.display());
         let made = Command::new("certutil").args(["-N", "-d", &database, "--empty-password"]).status();
@@ -82,7 +83,7 @@ impl Nss {
         Self { folder: folder.to_owned() }
     }
 
-    /// Whether `pk12util -l` takes the file.
+    /// Whether `pk12util -l` accepts the file.
     pub fn accepts(&self, path: &Path, password: &str) -> bool {
         let secret = self.folder.join("password");
         std::fs::write(&secret, password).unwrap();

@@ -1,31 +1,32 @@
-//! Algorithm identifiers as the JDK reads them: `sun.security.x509.AlgorithmId` and the `AlgorithmParameters` class that its
-//! providers have under the algorithm's name.
+//! Algorithm identifiers as the JDK reads them: `sun.security.x509.AlgorithmId`, and the `AlgorithmParameters` class
+//! that the JDK's providers have under the algorithm's name. The module takes an element and gives the algorithm, or
+//! says that the JDK refuses it or that it cannot tell.
 //!
-//! Parameters are read in every place, in the signature's algorithm as in a key's, and whether they make sense there or not.
-//! Where no provider knows the name, they may be anything. Java 8 knows fewer names than 17: neither Diffie-Hellman (which it
-//! calls by a name that no provider has) nor OAEP, Triple DES and ChaCha20.
+//! The JDK reads parameters in every place, in the algorithm of a signature and of a key, even where they make no
+//! sense. If no provider knows the name of the algorithm, its parameters may be anything. Java 8 knows fewer names than
+//! Java 17: it lacks Diffie-Hellman (Java 8 uses a name for it that no provider has), OAEP, Triple DES and ChaCha20.
 
 use super::value::{NULL, OCTET_STRING, OID, Parsed, SEQUENCE, Stream, Value, doubt, refuse, require};
 use super::{Java, curves};
 use crate::der::dotted;
 
-/// An algorithm's identifier whose parameters were read.
+/// An algorithm identifier whose parameters were read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Algorithm<'a> {
     pub(super) oid: &'a [u8],
-    /// Its parameters; NULL counts as none.
+    /// The parameters of the algorithm. NULL counts as no parameters.
     pub(super) parameters: Option<Value<'a>>,
 }
 
 impl Algorithm<'_> {
-    /// `AlgorithmId.equals`.
+    /// Compares as `AlgorithmId.equals` does.
     pub(super) fn equals(&self, other: &Self) -> bool {
         let encoded = |value: Option<Value<'_>>| value.map(|value| (value.tag, value.body.to_vec()));
         self.oid == other.oid && encoded(self.parameters) == encoded(other.parameters)
     }
 }
 
-/// Which class reads an algorithm's parameters.
+/// The class that reads an algorithm's parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Parameters {
     /// `sun.security.provider.DSAParameters`
@@ -49,7 +50,7 @@ enum Parameters {
 }
 
 impl Parameters {
-    /// The class behind an object identifier.
+    /// The class for an object identifier.
     fn of(oid: &[u8], java: Java) -> Option<Self> {
         let newer = java != Java::Java8;
         Some(match dotted(oid)?.as_str() {
@@ -72,7 +73,7 @@ impl Parameters {
         })
     }
 
-    /// Its `engineInit`.
+    /// Reads the parameters as `engineInit` of the class does.
     fn read(self, value: &Value<'_>, depth: Depth) -> Parsed<()> {
         match self {
             Self::Dsa => integers(value.sequence()?, 3),
@@ -91,12 +92,12 @@ impl Parameters {
     }
 }
 
-/// How deep an algorithm stands in the parameters of others.
+/// How deeply an algorithm is nested in the parameters of other algorithms.
 #[derive(Debug, Clone, Copy)]
 struct Depth(u8);
 
 impl Depth {
-    /// A sensible certificate has three levels; the JDK goes on until its stack ends.
+    /// A sensible certificate has three levels. The JDK has no limit: it goes on until its stack overflows.
     const MOST: u8 = 16;
 
     fn deeper(self) -> Parsed<Self> {
@@ -104,7 +105,7 @@ impl Depth {
     }
 }
 
-/// `AlgorithmId.parse`: an object identifier, at most one element, and no more. A NULL must be empty.
+/// `AlgorithmId.parse`: an object identifier, at most one further element, and nothing else. A NULL must be empty.
 pub(super) fn algorithm<'a>(value: &Value<'a>) -> Parsed<Algorithm<'a>> {
     nested(value, Depth(0))
 }
@@ -131,7 +132,7 @@ fn nested<'a>(value: &Value<'a>, depth: Depth) -> Parsed<Algorithm<'a>> {
     Ok(Algorithm { oid, parameters })
 }
 
-/// So many INTEGERs and nothing more.
+/// This number of INTEGERs, and nothing after them.
 fn integers(mut parts: Stream<'_>, count: usize) -> Parsed<()> {
     for _ in 0..count {
         parts.next()?.big_integer()?;
@@ -139,7 +140,8 @@ fn integers(mut parts: Stream<'_>, count: usize) -> Parsed<()> {
     require(parts.is_empty(), "bytes after the parameters' numbers")
 }
 
-/// `DHParameters`: prime, generator, and perhaps a length that fits into 32 bits. X9.42 has a large number in that place.
+/// `DHParameters`: prime, generator, and optionally a length that fits into 32 bits. X9.42 has a large number in the
+/// place of the length.
 pub(super) fn diffie_hellman(value: &Value<'_>) -> Parsed<()> {
     let mut parts = value.sequence()?;
     parts.next()?.big_integer()?;
@@ -157,10 +159,10 @@ fn pbe(mut parts: Stream<'_>) -> Parsed<()> {
     require(parts.is_empty(), "bytes after the parameters' numbers")
 }
 
-/// A digest in a mask generation function, by `AlgorithmId.getName`.
+/// Whether this is a digest for a mask generation function, by `AlgorithmId.getName`.
 fn is_mask_digest(oid: &[u8], sha3: bool) -> bool {
     match oid {
-        // 1.3.14.3.2.26, then 2.16.840.1.101.3.4.2.1 and those after it
+        // 1.3.14.3.2.26, then 2.16.840.1.101.3.4.2.1 and the numbers after it
         [0x2b, 14, 3, 2, 26] => true,
         [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, number] => matches!((number, sha3), (1..=6, _) | (7..=10, true)),
         _ => false,
@@ -181,7 +183,8 @@ fn mask_generation(value: &Value<'_>, sha3: bool, depth: Depth) -> Parsed<()> {
         .map_err(|stop| stop.about(digest.oid))
 }
 
-/// `PSSParameters`: digest, mask generation function, salt length, trailer. Only trailer 1 is known, and SHA-3 only to Java 17.
+/// `PSSParameters`: digest, mask generation function, salt length, trailer. The JDK knows only trailer 1, and only Java
+/// 17 knows SHA-3.
 fn pss(mut parts: Stream<'_>, depth: Depth) -> Parsed<()> {
     while !parts.is_empty() {
         let part = parts.next()?;
@@ -217,7 +220,7 @@ fn oaep(mut parts: Stream<'_>, depth: Depth) -> Parsed<()> {
     Ok(())
 }
 
-/// `PBES2Parameters`: PBKDF2 with HMAC and AES with 128 or 256 bits. Older JDKs wrapped the parameters twice.
+/// `PBES2Parameters`: PBKDF2 with HMAC, and AES with 128 or 256 bits. Older JDKs wrapped the parameters twice.
 fn pbes2(value: &Value<'_>) -> Parsed<()> {
     let mut parts = value.sequence()?;
     let mut derivation = parts.next()?;

@@ -1,5 +1,6 @@
-//! A certificate as the JDK reads it: `sun.security.provider.X509Factory`, then `X509CertImpl`, `X509CertInfo` and the class of
-//! each field (`CertificateVersion`, `SerialNumber`, `CertificateValidity`, `UniqueIdentity`), all of `sun.security.x509`.
+//! A certificate as the JDK reads it: `sun.security.provider.X509Factory`, then `X509CertImpl`, `X509CertInfo` and the
+//! class of each field (`CertificateVersion`, `SerialNumber`, `CertificateValidity`, `UniqueIdentity`), all of
+//! `sun.security.x509`. The module takes bytes and a release of Java, and gives nothing or an [`Objection`].
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::value::{OID, Parsed, SEQUENCE, Stop, StopKind, Stream, Value, doubt, 
 use super::{Java, Place};
 use crate::der::dotted;
 
-/// Why a certificate does not load, and where.
+/// Why a certificate does not load, and the place of the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Objection {
     pub(super) place: Place,
@@ -22,12 +23,12 @@ pub(super) struct Objection {
 
 type Checked<T> = Result<T, Objection>;
 
-/// Names the place.
+/// Adds the place to an error.
 fn at<T>(place: Place, parsed: Parsed<T>) -> Checked<T> {
     parsed.map_err(|stop| Objection { place, stop })
 }
 
-/// What a `CertificateFactory` does with these bytes in a keystore. Bytes after the certificate are ignored.
+/// Reads the bytes as a `CertificateFactory` does in a keystore. Bytes after the certificate are ignored.
 pub(super) fn check(bytes: &[u8], java: Java) -> Checked<()> {
     let bytes = at(Place::Encoding, converted(bytes))?;
     let mut outer = at(Place::Encoding, whole(&bytes, java))?;
@@ -43,7 +44,7 @@ pub(super) fn check(bytes: &[u8], java: Java) -> Checked<()> {
     at(Place::SignatureAlgorithm, equal.map_err(|stop| stop.about(outside.oid)))
 }
 
-/// `X509Factory.readOneBlock`: one SEQUENCE. What begins otherwise is read as PEM.
+/// `X509Factory.readOneBlock`: one SEQUENCE. The JDK reads bytes that begin otherwise as PEM.
 fn whole(bytes: &[u8], java: Java) -> Parsed<Stream<'_>> {
     match bytes {
         [SEQUENCE, ..] => Ok(Stream::new(bytes, java).next()?.stream()),
@@ -52,7 +53,7 @@ fn whole(bytes: &[u8], java: Java) -> Parsed<Stream<'_>> {
     }
 }
 
-/// `X509CertInfo.parse`: gives the signature's algorithm.
+/// `X509CertInfo.parse`: gives the algorithm of the signature.
 fn fields<'a>(body: &Value<'a>) -> Checked<Algorithm<'a>> {
     let mut fields = body.stream();
     let mut next = at(Place::Encoding, fields.next())?;
@@ -85,7 +86,7 @@ fn fields<'a>(body: &Value<'a>) -> Checked<Algorithm<'a>> {
         }
     }
     at(Place::Version, require(version == 2, "extensions in a certificate of another version than 3"))?;
-    // What follows the extensions is ignored, and so is an element that is none.
+    // The JDK ignores elements after the extensions, and an element in their place that is not tagged as extensions.
     let mut alternative = AlternativeName::Absent;
     if next.is_constructed_context(3) {
         alternative = extensions(&next)?;
@@ -104,7 +105,7 @@ fn fields<'a>(body: &Value<'a>) -> Checked<Algorithm<'a>> {
 
 const ALTERNATIVE_NAME: &str = "2.5.29.17";
 
-/// `CertificateVersion`: any number of 32 bits, whatever follows it; what is not constructed counts as none.
+/// `CertificateVersion`: any number of 32 bits; bytes after it are ignored. A primitive element counts as no version.
 fn version(value: &Value<'_>) -> Parsed<i32> {
     if value.is_constructed() { value.stream().next()?.integer() } else { Ok(0) }
 }
@@ -116,19 +117,19 @@ fn validity(value: &Value<'_>) -> Parsed<()> {
     times.iter().try_for_each(instant)
 }
 
-/// The subject alternative name as `X509CertInfo.verifyCert` finds it.
+/// The subject alternative name, as `X509CertInfo.verifyCert` finds it.
 enum AlternativeName {
     Absent,
     Plain,
     Critical,
-    /// Whether it parses cannot be told.
+    /// It is not known whether the extension parses.
     Unknown(Stop),
 }
 
-/// `CertificateExtensions.init`: what follows the list is ignored.
+/// `CertificateExtensions.init`: bytes after the list are ignored.
 fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
     let mut alternative = AlternativeName::Absent;
-    // Each type that was met, and why it cannot be told whether the JDK keeps that extension.
+    // Each type that occurred, with the reason if it is not known whether the JDK keeps that extension.
     let mut seen: BTreeMap<&[u8], Option<Stop>> = BTreeMap::new();
     for extension in at(Place::Extensions, wrapped.stream().sequence())? {
         let (oid, critical, bytes) = at(Place::Extensions, self::extension(&extension))?;
@@ -139,7 +140,7 @@ fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
                 Ok(()) => {}
                 Err(stop) if critical => return Err(Objection { place: place(), stop }),
                 Err(stop) if stop.kind == StopKind::Doubt => doubt = Some(stop),
-                // `UnparseableExtension`: kept aside, and the same type may come again.
+                // `UnparseableExtension`: the JDK keeps it apart, so the same type may occur again.
                 Err(_) => continue,
             }
             if class == Class::SubjectAlternativeName {
@@ -150,7 +151,7 @@ fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
                 };
             }
         }
-        // Two of one type are refused if both are kept.
+        // Two extensions of one type are refused if the JDK keeps both.
         if let Some(earlier) = seen.insert(oid, doubt.clone()) {
             let refused = Stop { kind: StopKind::Refused, what: "there twice", oid: None };
             return Err(Objection { place: place(), stop: earlier.or(doubt).unwrap_or(refused) });
@@ -159,7 +160,7 @@ fn extensions(wrapped: &Value<'_>) -> Checked<AlternativeName> {
     Ok(alternative)
 }
 
-/// `Extension(DerValue)`: what follows the value is ignored.
+/// `Extension(DerValue)`: bytes after the value are ignored.
 fn extension<'a>(extension: &Value<'a>) -> Parsed<(&'a [u8], bool, &'a [u8])> {
     let mut parts = extension.collection()?;
     let oid = parts.next()?;

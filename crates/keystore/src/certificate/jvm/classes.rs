@@ -1,6 +1,7 @@
-//! Which class the JDK has for an extension: `sun.security.x509.OIDMap`.
+//! The class that the JDK has for each extension: `sun.security.x509.OIDMap`. The module takes an object identifier and
+//! gives a [`Class`]. It never reads the extension.
 
-/// The class that the JDK has for an extension.
+/// A class of the JDK for an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     SubjectKeyIdentifier,

@@ -1,8 +1,9 @@
-//! Extensions as the JDK reads them: `sun.security.x509.CertificateExtensions`, `Extension`, `OIDMap` and the class that
-//! `OIDMap` names for each object identifier.
+//! Extensions as the JDK reads them: `sun.security.x509.CertificateExtensions`, `Extension`, `OIDMap` and the class
+//! that `OIDMap` names for each object identifier. The module takes the value of an extension and says whether the
+//! JDK's class reads it.
 //!
-//! What such a class refuses makes the whole certificate fail if the extension is critical. If it is not, the JDK keeps the
-//! extension as `UnparseableExtension` and goes on.
+//! If such a class refuses a critical extension, the whole certificate fails. If it refuses one that is not critical,
+//! the JDK keeps the extension as `UnparseableExtension` and goes on.
 
 use super::Java;
 use super::classes::Class;
@@ -11,7 +12,7 @@ use super::time;
 use super::value::{BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING, Parsed, SEQUENCE, SET, Stream, Value, refuse, require};
 
 impl Class {
-    /// Its constructor, over the bytes of the extension's OCTET STRING.
+    /// Reads the bytes of the extension's OCTET STRING as the constructor of the class does.
     pub(super) fn read(self, critical: bool, bytes: &[u8], java: Java) -> Parsed<()> {
         let whole = || Value::whole(bytes, java);
         match self {
@@ -50,7 +51,7 @@ fn each<'a>(mut values: Stream<'a>, read: fn(&Value<'a>) -> Parsed<()>) -> Parse
     Ok(())
 }
 
-/// `KeyUsageExtension`: a BIT STRING, or one in an OCTET STRING.
+/// `KeyUsageExtension`: a BIT STRING, or a BIT STRING in an OCTET STRING.
 fn key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
     require(!bytes.is_empty(), "an empty key usage")?;
     let inner = match bytes.first() {
@@ -60,7 +61,7 @@ fn key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
     Value::whole(inner, java)?.bits().map(|_| ())
 }
 
-/// `PrivateKeyUsageExtension`: two times. Bytes after its SEQUENCE are ignored.
+/// `PrivateKeyUsageExtension`: two times. Bytes after the SEQUENCE are ignored.
 fn private_key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
     let mut seen = [false; 2];
     for part in Stream::new(bytes, java).sequence()? {
@@ -78,7 +79,8 @@ fn private_key_usage(bytes: &[u8], java: Java) -> Parsed<()> {
     Ok(())
 }
 
-/// `BasicConstraintsExtension`: what does not begin with a BOOLEAN is taken for nothing, and what follows the number is ignored.
+/// `BasicConstraintsExtension`: contents that do not begin with a BOOLEAN count as empty, and bytes after the number
+/// are ignored.
 fn basic_constraints(mut parts: Stream<'_>) -> Parsed<()> {
     if parts.is_empty() {
         return Ok(());
@@ -117,7 +119,7 @@ fn distribution_point_name(name: &Value<'_>) -> Parsed<()> {
     }
 }
 
-/// `DistributionPoint(DerValue)`: a name or an issuer, each once.
+/// `DistributionPoint(DerValue)`: a name or an issuer or both, each at most once.
 fn distribution_point(point: &Value<'_>) -> Parsed<()> {
     let (mut name, mut reasons, mut issuer) = (false, false, false);
     let once = |seen: &mut bool| require(!std::mem::replace(seen, true), "a distribution point with one part twice");
@@ -143,7 +145,7 @@ fn distribution_point(point: &Value<'_>) -> Parsed<()> {
     require(name || issuer, "a distribution point without a name and an issuer")
 }
 
-/// `NameConstraintsExtension`: permitted and excluded subtrees, each once.
+/// `NameConstraintsExtension`: permitted and excluded subtrees, each at most once.
 fn name_constraints(mut parts: Stream<'_>) -> Parsed<()> {
     let (mut permitted, mut excluded) = (false, false);
     while !parts.is_empty() {
@@ -159,7 +161,8 @@ fn name_constraints(mut parts: Stream<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// `PolicyInformation(DerValue)`, with `java.security.cert.PolicyQualifierInfo`: what follows the qualifiers is ignored.
+/// `PolicyInformation(DerValue)`, with `java.security.cert.PolicyQualifierInfo`: bytes after the qualifiers are
+/// ignored.
 fn policy_information(policy: &Value<'_>) -> Parsed<()> {
     let mut parts = policy.sequence()?;
     parts.oid()?;
@@ -178,7 +181,7 @@ fn policy_map(map: &Value<'_>) -> Parsed<()> {
     parts.oid().map(|_| ())
 }
 
-/// `AuthorityKeyIdentifierExtension`: key, names and serial number, each once.
+/// `AuthorityKeyIdentifierExtension`: key, names and serial number, each at most once.
 fn authority_key_identifier(mut parts: Stream<'_>) -> Parsed<()> {
     let mut seen = [false; 3];
     while !parts.is_empty() {
@@ -201,7 +204,7 @@ fn authority_key_identifier(mut parts: Stream<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// `PolicyConstraintsExtension`: two numbers. The JDK takes -1 for a number that is not there yet.
+/// `PolicyConstraintsExtension`: two numbers. The JDK uses -1 for a number that was not read yet.
 fn policy_constraints(mut parts: Stream<'_>) -> Parsed<()> {
     let mut numbers = [-1; 2];
     while !parts.is_empty() {
@@ -220,7 +223,7 @@ fn policy_constraints(mut parts: Stream<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// `AccessDescription(DerValue)`, whatever its tag.
+/// `AccessDescription(DerValue)`, whatever the tag.
 fn access_description(description: &Value<'_>) -> Parsed<()> {
     let mut parts = description.stream();
     parts.oid()?;

@@ -1,16 +1,17 @@
 //! A certificate in an indefinite length, as `sun.security.provider.X509Factory` reads it and
-//! `sun.security.util.DerIndefLenConverter` turns it into definite lengths. Only elements of indefinite length are entered; what
-//! stands in definite ones stays as it is.
+//! `sun.security.util.DerIndefLenConverter` turns it into definite lengths. The module takes an element and gives it in
+//! definite lengths. It enters only elements of indefinite length: the contents of an element of definite length stay
+//! unchanged.
 
 use std::borrow::Cow;
 
 use super::value::{Parsed, definite, doubt, refuse, require};
 use crate::der::encode;
 
-/// How many elements of indefinite length may stand in each other here; the JDK allows 128.
+/// How many elements of indefinite length may be nested here. The JDK allows 128.
 const MOST: usize = 16;
 
-/// The same element in definite lengths, without what follows it.
+/// Gives the element in definite lengths, without the bytes that follow it.
 pub(super) fn converted(bytes: &[u8]) -> Parsed<Cow<'_, [u8]>> {
     match bytes {
         [_, 0x80, ..] => element(bytes, MOST).map(|(element, _)| Cow::Owned(element)),
@@ -18,7 +19,7 @@ pub(super) fn converted(bytes: &[u8]) -> Parsed<Cow<'_, [u8]>> {
     }
 }
 
-/// The next element, converted, and what follows it.
+/// The next element, converted, and the bytes that follow it.
 fn element(bytes: &[u8], left: usize) -> Parsed<(Vec<u8>, &[u8])> {
     let (&[tag, first], mut rest) = match bytes.split_first_chunk::<2>() {
         Some(parts) => parts,

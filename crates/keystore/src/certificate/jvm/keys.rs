@@ -1,5 +1,6 @@
-//! Public keys as the JDK reads them: `sun.security.x509.X509Key` and the `KeyFactory` that its providers have under the
-//! algorithm's name. A key whose algorithm no provider knows may be anything.
+//! Public keys as the JDK reads them: `sun.security.x509.X509Key`, and the `KeyFactory` that the JDK's providers have
+//! under the algorithm's name. The module takes an element and says whether the JDK reads it as a key. A key of an
+//! algorithm that no provider knows may be anything.
 
 use super::Java;
 use super::algorithms::{Algorithm, algorithm, diffie_hellman};
@@ -8,22 +9,22 @@ use super::value::{Bits, Parsed, Stream, Value, doubt, refuse, require};
 use crate::certificate::bit_length;
 use crate::der::dotted;
 
-/// `X509Key.parse`: an algorithm, a BIT STRING, and nothing more.
+/// `X509Key.parse`: an algorithm, a BIT STRING, and nothing else.
 pub(super) fn public_key(value: &Value<'_>) -> Parsed<()> {
     let mut parts = value.sequence()?;
     let algorithm = algorithm(&parts.next()?)?;
     let bits = parts.next()?;
-    // Java 8 takes an empty BIT STRING for no bits.
+    // Java 8 reads an empty BIT STRING as no bits.
     let bits = match (value.java, bits.tag, bits.body) {
         (Java::Java8, super::value::BIT_STRING, []) => Bits { bytes: (&[]).into(), count: 0 },
         _ => bits.bits()?,
     };
     key(&algorithm, &bits, value.java).map_err(|stop| stop.about(algorithm.oid))?;
-    // In Java 8 the BIT STRING takes everything that is left with it.
+    // In Java 8 the BIT STRING takes all bytes that follow it.
     require(parts.is_empty() || value.java == Java::Java8, "bytes after the key")
 }
 
-/// The `KeyFactory` of the algorithm's name.
+/// Reads the key as the `KeyFactory` of the algorithm's name does.
 fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
     let Some(oid) = dotted(algorithm.oid) else {
         return Ok(());
@@ -44,7 +45,7 @@ fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
         ("1.3.101.110" | "1.3.101.112", Java::Java17) => length(bits, 32),
         ("1.3.101.111", Java::Java17) => length(bits, 56),
         ("1.3.101.113", Java::Java17) => length(bits, 57),
-        // Newer updates of 17 know ML-DSA and ML-KEM, older ones do not.
+        // Newer updates of Java 17 know ML-DSA and ML-KEM, older ones do not.
         ("2.16.840.1.101.3.4.3.17", Java::Java17) => lattice(algorithm, bits, 1312),
         ("2.16.840.1.101.3.4.3.18", Java::Java17) => lattice(algorithm, bits, 1952),
         ("2.16.840.1.101.3.4.3.19", Java::Java17) => lattice(algorithm, bits, 2592),
@@ -55,12 +56,13 @@ fn key(algorithm: &Algorithm<'_>, bits: &Bits<'_>, java: Java) -> Parsed<()> {
     }
 }
 
-/// `sun.security.rsa.RSAPublicKeyImpl` and `RSAKeyFactory`: two numbers, taken as positive, of which the modulus has 512 to
-/// 16384 bits (rounded up to bytes) and the exponent lies between 3 and the modulus; above 3072 bits it has at most 64.
+/// `sun.security.rsa.RSAPublicKeyImpl` and `RSAKeyFactory`: two numbers, read as positive. The modulus has 512 to 16384
+/// bits, rounded up to bytes. The exponent is at least 3 and below the modulus; with a modulus above 3072 bits it has
+/// at most 64 bits.
 fn rsa(bits: &Bits<'_>, java: Java) -> Parsed<()> {
     let mut whole = Stream::new(&bits.bytes, java);
     let mut numbers = whole.next()?.sequence()?;
-    // Java 8 ignores what follows.
+    // Java 8 ignores bytes after the numbers.
     require(whole.is_empty() || java == Java::Java8, "bytes after the key's numbers")?;
     let modulus = magnitude(numbers.next()?.big_integer()?);
     let exponent = magnitude(numbers.next()?.big_integer()?);
@@ -78,13 +80,13 @@ pub(super) fn magnitude(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// One number; what follows it is ignored (`DSAPublicKey`, `DHPublicKey`).
+/// One number; bytes after it are ignored (`DSAPublicKey`, `DHPublicKey`).
 fn number(bits: &Bits<'_>, java: Java) -> Parsed<()> {
     Stream::new(&bits.bytes, java).next()?.big_integer().map(|_| ())
 }
 
-/// `sun.security.ec.ECPublicKeyImpl` and `ECUtil.decodePoint`: an uncompressed point of the curve's size. Whether the point lies
-/// on the curve is not asked, and one byte too many is ignored.
+/// `sun.security.ec.ECPublicKeyImpl` and `ECUtil.decodePoint`: an uncompressed point of the curve's size. The JDK does
+/// not check whether the point lies on the curve, and ignores one byte too many.
 fn ec(algorithm: &Algorithm<'_>, bits: &Bits<'_>) -> Parsed<()> {
     let Some(parameters) = algorithm.parameters else {
         return refuse("an elliptic curve key without parameters");
@@ -96,7 +98,7 @@ fn ec(algorithm: &Algorithm<'_>, bits: &Bits<'_>) -> Parsed<()> {
     }
 }
 
-/// A key of exactly so many bytes (`XDHPublicKeyImpl`, `EdDSAPublicKeyImpl`).
+/// A key of exactly this number of bytes (`XDHPublicKeyImpl`, `EdDSAPublicKeyImpl`).
 fn length(bits: &Bits<'_>, bytes: usize) -> Parsed<()> {
     require(bits.count == bytes * 8, "a key of the wrong length")
 }

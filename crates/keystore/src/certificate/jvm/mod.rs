@@ -1,12 +1,14 @@
-//! What a JVM loads: a model of what the JDK reads while it loads a certificate in a keystore. One certificate that it refuses
+//! A model of what the JDK reads while it loads a certificate in a keystore. The module takes bytes and gives a
+//! [`JvmJudgement`]: a JVM loads them, refuses them, or the model cannot tell. A single certificate that a JVM refuses
 //! makes the whole store unloadable.
 //!
-//! The model follows the classes of OpenJDK 8 and 17, one module for each group of them: [`certificate`] (`X509CertImpl`,
-//! `X509CertInfo` and its fields), [`extensions`] (`OIDMap` and its classes), [`names`] (`X500Name`, `GeneralName`), [`uri`]
-//! (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`indefinite`] (`DerIndefLenConverter`), [`keys`] (`X509Key` and `KeyFactory`), [`private`] (`PKCS8Key`), [`time`] and
-//! [`value`] (`DerValue`). It reads bytes, and it needs no parsed certificate: what is refused here for its form may load there.
+//! The model follows the classes of OpenJDK 8 and 17, with one module for each group of classes: [`certificate`]
+//! (`X509CertImpl`, `X509CertInfo` and its fields), [`extensions`] (`OIDMap` and its classes), [`names`] (`X500Name`,
+//! `GeneralName`), [`uri`] (`URIName`), [`algorithms`] (`AlgorithmId` and `AlgorithmParameters`), [`indefinite`]
+//! (`DerIndefLenConverter`), [`keys`] (`X509Key` and `KeyFactory`), [`private`] (`PKCS8Key`), [`time`] and [`value`]
+//! (`DerValue`). The model needs no parsed certificate, because a JVM may load bytes whose form this crate refuses.
 //!
-//! Where the model ends, it says so and claims nothing.
+//! Where the model ends, the judgement is [`JvmJudgement::CannotTell`]; the model never guesses.
 
 mod algorithms;
 mod certificate;
@@ -27,21 +29,21 @@ use certificate::Objection;
 pub(crate) use private::unrecoverable;
 use value::StopKind;
 
-/// A release of Java whose rules are modelled.
+/// A release of Java whose rules the model contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Java {
     Java8,
     Java17,
 }
 
-/// Which releases of Java are known to refuse a certificate, of those that are modelled (8 and 17).
+/// The releases of Java that are known to refuse a certificate, of those that the model contains (8 and 17).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JavaReleases {
     /// Java 8.
     Java8,
     /// Java 17.
     Java17,
-    /// Both.
+    /// Java 8 and Java 17.
     Both,
 }
 
@@ -60,15 +62,15 @@ impl fmt::Display for JavaReleases {
 pub enum Place {
     /// The structure around the fields.
     Encoding,
-    /// The kind of certificate that a store's entry names.
+    /// The type of certificate that the entry of a store names.
     Type,
-    /// The version, or what the version does not allow.
+    /// The version, or a field that the version does not allow.
     Version,
     /// The serial number.
     SerialNumber,
-    /// The signature's algorithm, inside or outside the signed part.
+    /// The algorithm of the signature, inside or outside the signed part.
     SignatureAlgorithm,
-    /// The signature's value.
+    /// The value of the signature.
     Signature,
     /// The issuer's name.
     Issuer,
@@ -78,7 +80,7 @@ pub enum Place {
     Subject,
     /// The public key and its algorithm.
     PublicKey,
-    /// The unique identifier of issuer or subject.
+    /// The unique identifier of the issuer or the subject.
     UniqueIdentifier,
     /// The list of extensions.
     Extensions,
@@ -106,7 +108,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A place in a certificate and what is there.
+/// A place in a certificate and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Fault {
     place: Place,
@@ -119,7 +121,7 @@ impl Fault {
         Self { place: objection.place, oid: objection.stop.oid, what: objection.stop.what }
     }
 
-    /// The object identifier that it is about: of the extension, else of what stands in it.
+    /// The object identifier of the fault: that of the extension, else that of an algorithm or curve at the place.
     fn oid(&self) -> Option<&str> {
         match &self.place {
             Place::Extension(oid) => Some(oid),
@@ -146,25 +148,26 @@ pub struct JvmRefusal {
 }
 
 impl JvmRefusal {
-    /// The refusal of an entry that says it holds another kind of certificate than X.509.
+    /// The refusal of an entry whose certificate type is not X.509.
     pub(super) fn of_type() -> Self {
         let fault = Fault { place: Place::Type, oid: None, what: "another type than X.509" };
         Self { releases: JavaReleases::Both, fault }
     }
 
-    /// Which releases are known to refuse it. Where the model ends for one of them, only the other is named.
+    /// The releases that are known to refuse the certificate. If the model cannot tell for one release, only the other
+    /// is named.
     #[must_use]
     pub fn releases(&self) -> JavaReleases {
         self.releases
     }
 
-    /// Where in the certificate the reason lies.
+    /// The place of the reason in the certificate.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.fault.place
     }
 
-    /// The dotted object identifier that the reason is about: of the extension, the algorithm or the curve.
+    /// The dotted object identifier of the reason: of the extension, the algorithm or the curve.
     #[must_use]
     pub fn oid(&self) -> Option<&str> {
         self.fault.oid()
@@ -180,18 +183,18 @@ impl fmt::Display for JvmRefusal {
     }
 }
 
-/// Why it cannot be told whether a JVM loads a certificate.
+/// Why it is not known whether a JVM loads a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JvmDoubt(Fault);
 
 impl JvmDoubt {
-    /// Where in the certificate the reason lies.
+    /// The place of the reason in the certificate.
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.0.place
     }
 
-    /// The dotted object identifier that the reason is about: of the extension, the algorithm or the curve.
+    /// The dotted object identifier of the reason: of the extension, the algorithm or the curve.
     #[must_use]
     pub fn oid(&self) -> Option<&str> {
         self.0.oid()
@@ -204,20 +207,21 @@ impl fmt::Display for JvmDoubt {
     }
 }
 
-/// What a JVM does with a keystore that holds a certificate.
+/// The behaviour of a JVM that loads a keystore with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JvmJudgement {
-    /// Java 8 and 17 load it.
+    /// Java 8 and Java 17 load the store.
     Loads,
-    /// At least one of them refuses it, and with it the whole store.
+    /// At least one of the two releases refuses the certificate, and with it the whole store.
     Refused(JvmRefusal),
-    /// No release is known to refuse it, and the model does not cover everything in it.
+    /// No release is known to refuse the certificate, and the model does not cover everything in it.
     CannotTell(JvmDoubt),
 }
 
 impl JvmJudgement {
-    /// Judges the bytes of a certificate in a keystore (source: `sun.security.provider.X509Factory` and what it calls). The
-    /// bytes may be anything: what is no certificate is refused, and bytes after its end are ignored, as a JVM does.
+    /// Judges the bytes of a certificate in a keystore (source: `sun.security.provider.X509Factory` and the code that
+    /// it calls). The bytes may be anything. Bytes that are no certificate are refused, and bytes after the end of a
+    /// certificate are ignored, as a JVM does.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let eight = certificate::check(bytes, Java::Java8).err();
@@ -242,7 +246,7 @@ impl JvmJudgement {
         }
     }
 
-    /// Why a JVM refuses it, if one does.
+    /// Why a JVM refuses the certificate, if one does.
     #[must_use]
     pub fn refusal(&self) -> Option<&JvmRefusal> {
         match self {
@@ -251,7 +255,7 @@ impl JvmJudgement {
         }
     }
 
-    /// Why it cannot be told, if it cannot.
+    /// Why the model cannot tell, if it cannot.
     #[must_use]
     pub fn doubt(&self) -> Option<&JvmDoubt> {
         match self {
@@ -268,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_is_hostile_ends_soon() {
-        // Algorithms in the parameters of algorithms.
+        // Algorithms nested in the parameters of algorithms.
         let oid = |last: u8| encode(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, last]);
         let mut parameters = Vec::new();
         for _ in 0..20_000 {

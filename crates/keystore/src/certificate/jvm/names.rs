@@ -1,6 +1,7 @@
-//! Names as the JDK reads them: `X500Name`, `RDN`, `AVA`, `GeneralName`, `GeneralNames` and the class of each kind of general
-//! name (`OtherName`, `RFC822Name`, `DNSName`, `X400Address`, `EDIPartyName`, `URIName`, `IPAddressName`, `OIDName`), all of
-//! `sun.security.x509`.
+//! Names as the JDK reads them: `X500Name`, `RDN`, `AVA`, `GeneralName`, `GeneralNames` and the class of each kind of
+//! general name (`OtherName`, `RFC822Name`, `DNSName`, `X400Address`, `EDIPartyName`, `URIName`, `IPAddressName`,
+//! `OIDName`), all of `sun.security.x509`. The module takes elements and says whether the JDK reads them. It never
+//! gives the text of a name.
 
 use super::classes::jdk_has_class;
 use super::value::{
@@ -11,14 +12,14 @@ use super::{Java, uri};
 /// Whether a distinguished name holds any attribute (`X500Name.isEmpty`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
-    /// No attribute at all, though there may be relative names without any.
+    /// The name has no attribute. It may contain relative names without attributes.
     Empty,
-    /// At least one attribute.
+    /// The name has at least one attribute.
     Some,
 }
 
-/// `X500Name(DerInputStream)`: a SEQUENCE of relative names. Where the next element is none, the JDK takes all that is left for
-/// the relative names themselves.
+/// `X500Name(DerInputStream)`: a SEQUENCE of relative names. If the next element is no SEQUENCE, the JDK reads all
+/// remaining elements as the relative names.
 pub(super) fn directory(stream: &mut Stream<'_>) -> Parsed<Content> {
     let whole = Value { tag: SEQUENCE, body: stream.rest(), java: stream.java() };
     let names = match stream.sequence() {
@@ -35,7 +36,7 @@ pub(super) fn directory(stream: &mut Stream<'_>) -> Parsed<Content> {
     Ok(content)
 }
 
-/// `RDN(DerValue)`: how many attributes a SET of them holds. An empty one is taken.
+/// `RDN(DerValue)`: the number of attributes in a SET. The JDK accepts an empty SET.
 pub(super) fn relative(name: &Value<'_>) -> Parsed<usize> {
     require(name.tag == SET, "a relative name that is no SET")?;
     let attributes = name.stream().all()?;
@@ -45,8 +46,8 @@ pub(super) fn relative(name: &Value<'_>) -> Parsed<usize> {
     Ok(attributes.len())
 }
 
-/// `AVA(DerValue)`: an object identifier and any value. In a BMPString Java 8 refuses surrogates, and so do newer updates of
-/// Java 17, which older ones loaded.
+/// `AVA(DerValue)`: an object identifier and any value. Java 8 and newer updates of Java 17 refuse surrogates in a
+/// BMPString; older updates of Java 17 load them.
 fn attribute(attribute: &Value<'_>) -> Parsed<()> {
     let mut parts = attribute.sequence()?;
     let oid = parts.oid()?;
@@ -65,8 +66,8 @@ fn attribute(attribute: &Value<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// Whether Java decodes these bytes of UTF-16 to a pair of surrogates. Half a pair becomes a replacement character, and takes
-/// what stands in the place of its other half with it.
+/// Whether Java decodes these bytes of UTF-16 to a pair of surrogates. A first half without its second half becomes a
+/// replacement character, together with the unit that follows it.
 fn has_surrogates(bytes: &[u8]) -> bool {
     let (pairs, _) = bytes.as_chunks::<2>();
     let mut units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
@@ -88,12 +89,12 @@ pub(super) fn general_names(value: &Value<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// What a general name is there for.
+/// The purpose of a general name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It names something.
+    /// The general name names something.
     Name,
-    /// It constrains names (RFC 5280 §4.2.1.10).
+    /// The general name constrains other names (RFC 5280 §4.2.1.10).
     Constraint,
 }
 
@@ -107,7 +108,8 @@ pub(super) fn general_name(name: &Value<'_>, purpose: Purpose) -> Parsed<()> {
             let mut parts = name.stream();
             let oid = parts.oid()?;
             parts.next()?;
-            // The JDK makes an object of the class it has for this extension, and that fails always.
+            // The JDK has a class for an extension of this type and tries to make an object of that class, which always
+            // fails.
             require(!jdk_has_class(oid), "an other name of an extension's type").map_err(|stop| stop.about(oid))
         }
         1 => {
@@ -155,8 +157,8 @@ fn mail(text: &[u8]) -> Parsed<()> {
     require(!matches!(domain, [] | [b'.']), "a mail address without a domain")
 }
 
-/// `IPAddressName(byte[])`: an address or an address and a mask. Newer updates of Java 17 turn a mapped IPv4 address with a mask
-/// into one of version 4, which wants a mask that begins with 96 ones.
+/// `IPAddressName(byte[])`: an address, or an address and a mask. Newer updates of Java 17 turn a mapped IPv4 address
+/// with a mask into one of version 4; then the mask must begin with 96 ones.
 fn address(bytes: &[u8], java: Java) -> Parsed<()> {
     require(matches!(bytes.len(), 4 | 8 | 16 | 32), "an IP address of another length than 4, 8, 16 or 32 bytes")?;
     if java == Java::Java17
@@ -170,7 +172,7 @@ fn address(bytes: &[u8], java: Java) -> Parsed<()> {
     Ok(())
 }
 
-/// `EDIPartyName(DerValue)`: one or two elements, each of which may be an assigner or a party.
+/// `EDIPartyName(DerValue)`: one or two elements. Each may be an assigner or a party.
 fn edi_party(name: &Value<'_>) -> Parsed<()> {
     let parts = name.stream().all()?;
     require(matches!(parts.len(), 1 | 2), "an EDI party name of other than one or two parts")?;
@@ -180,7 +182,7 @@ fn edi_party(name: &Value<'_>) -> Parsed<()> {
             if part.is_primitive_context(number) {
                 require(!*seen, "an EDI party name with one part twice")?;
                 let text = part.stream().next()?;
-                // `getAsString` gives nothing for what is no string, and then the part counts as absent.
+                // `getAsString` gives nothing for a value that is no string; such a part counts as absent.
                 *seen = is_string(&text);
             }
         }
@@ -188,7 +190,7 @@ fn edi_party(name: &Value<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// Whether `DerValue.getAsString` knows the type.
+/// Whether `DerValue.getAsString` knows the type of the value.
 fn is_string(value: &Value<'_>) -> bool {
     match value.tag {
         0x0c | 0x13 | 0x14 | 0x16 | 0x1b | 0x1e => true,
@@ -209,7 +211,7 @@ fn subtree(value: &Value<'_>) -> Parsed<()> {
     Ok(())
 }
 
-/// `GeneralSubtrees(DerValue)`, under whatever tag.
+/// `GeneralSubtrees(DerValue)`, under any tag.
 pub(super) fn subtrees(value: &Value<'_>) -> Parsed<()> {
     let mut trees = value.stream();
     while !trees.is_empty() {

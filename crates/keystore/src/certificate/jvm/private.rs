@@ -1,8 +1,10 @@
-//! Private keys as the JDK recovers them: `sun.security.pkcs.PKCS8Key` (JKS), `com.sun.crypto.provider.PrivateKeyInfo` (JCEKS),
-//! and the `KeyFactory` of the key's algorithm.
+//! Private keys as the JDK recovers them: `sun.security.pkcs.PKCS8Key` (JKS), `com.sun.crypto.provider.PrivateKeyInfo`
+//! (JCEKS), and the `KeyFactory` of the key's algorithm. The module takes PKCS#8 in the clear and says whether a JVM
+//! can use the key. It never keeps or shows a part of it.
 //!
-//! What any of these refuses counts as refused: a JKS gives a key without a `KeyFactory` out as bytes that no service can use.
-//! Ed25519, Ed448, X25519 and X448 are judged by Java 17 alone, for Java 8 has no such keys.
+//! A key counts as refused if any of these classes refuses it, because a JKS gives a key without a `KeyFactory` out as
+//! bytes that no service can use. For Ed25519, Ed448, X25519 and X448 only Java 17 is asked, because Java 8 has no such
+//! keys.
 
 use super::Java;
 use super::algorithms::{Algorithm, algorithm};
@@ -11,7 +13,7 @@ use super::value::{OCTET_STRING, Parsed, Stream, Value, refuse, require};
 use crate::certificate::bit_length;
 use crate::der::dotted;
 
-/// Why Java 8 or 17 cannot recover an unprotected PKCS#8 key; `None` where nothing is known against it.
+/// Why Java 8 or Java 17 cannot recover an unprotected PKCS#8 key; `None` if no reason is known.
 pub(crate) fn unrecoverable(pkcs8: &[u8]) -> Option<&'static str> {
     [Java::Java8, Java::Java17].into_iter().find_map(|java| private_key(pkcs8, java).err()).map(|stop| stop.what)
 }
@@ -29,7 +31,7 @@ fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
         Some("1.2.840.113549.1.1.1" | "1.2.840.113549.1.1.10") => rsa(key, java),
         Some("1.2.840.10045.2.1") => ec(&algorithm, key, java),
         Some("1.2.840.10040.4.1") => Stream::new(key, java).next()?.big_integer().map(|_| ()),
-        // Java 8 has no KeyFactory under the name by which it knows Diffie-Hellman.
+        // Java 8 uses a name for Diffie-Hellman under which it has no `KeyFactory`.
         Some("1.2.840.113549.1.3.1") => refuse("a Diffie-Hellman key, which Java 8 does not recover"),
         Some("1.3.101.110" | "1.3.101.112") => named(key, 32),
         Some("1.3.101.111") => named(key, 56),
@@ -38,7 +40,8 @@ fn private_key(bytes: &[u8], java: Java) -> Parsed<()> {
     }
 }
 
-/// `RSAPrivateCrtKeyImpl` and `RSAKeyFactory`: version 0, eight numbers and nothing more; the modulus as in a public key.
+/// `RSAPrivateCrtKeyImpl` and `RSAKeyFactory`: version 0, eight numbers and nothing else; the modulus as in a public
+/// key.
 fn rsa(key: &[u8], java: Java) -> Parsed<()> {
     let mut numbers = Value::whole(key, java)?.sequence()?;
     require(numbers.next()?.integer()? == 0, "an RSA key of another version than 0")?;
@@ -53,8 +56,8 @@ fn rsa(key: &[u8], java: Java) -> Parsed<()> {
     require(length <= 3072 || bit_length(exponent) <= 64, "an RSA exponent above 64 bits")
 }
 
-/// `ECPrivateKeyImpl`: version 1, the number, and parameters or the public key, which are not looked at; the curve is that of the
-/// algorithm.
+/// `ECPrivateKeyImpl`: version 1, the number, and parameters or the public key, which the JDK does not read. The curve
+/// is that of the algorithm.
 fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
     let mut parts = Stream::new(key, java).next()?.sequence()?;
     require(parts.next()?.integer()? == 1, "an elliptic curve key of another version than 1")?;
@@ -63,11 +66,11 @@ fn ec(algorithm: &Algorithm<'_>, key: &[u8], java: Java) -> Parsed<()> {
         let part = parts.next()?;
         require(part.is_context(0) || part.is_context(1), "an unknown part of an elliptic curve key")?;
     }
-    // Which curve it is was asked while the algorithm was read.
+    // The curve was checked while the algorithm was read.
     require(algorithm.parameters.is_some(), "an elliptic curve key without parameters")
 }
 
-/// `XDHPrivateKeyImpl`, `EdDSAPrivateKeyImpl`: an OCTET STRING of exactly so many bytes.
+/// `XDHPrivateKeyImpl`, `EdDSAPrivateKeyImpl`: an OCTET STRING of exactly this number of bytes.
 fn named(key: &[u8], length: usize) -> Parsed<()> {
     let inner = Stream::new(key, Java::Java17).next()?;
     require(inner.tag == OCTET_STRING && inner.body.len() == length, "a key of the wrong length")

@@ -1,4 +1,5 @@
-//! Times as the JDK reads them (`sun.security.util.DerValue.getTimeInternal`, in Java 8 `DerInputBuffer.getTime`).
+//! Times as the JDK reads them (`sun.security.util.DerValue.getTimeInternal`, in Java 8 `DerInputBuffer.getTime`). The
+//! module takes an element and says whether the JDK reads it as a time. It gives no date: `certificate::time` does.
 
 use super::value::{Parsed, Value, refuse, require};
 
@@ -21,7 +22,7 @@ fn utc(value: &Value<'_>) -> Parsed<()> {
     rest(digits, false)
 }
 
-/// A GeneralizedTime, under whatever tag.
+/// A GeneralizedTime, under any tag.
 pub(super) fn generalized(value: &Value<'_>) -> Parsed<()> {
     require(value.body.len() >= 13, "a GeneralizedTime of fewer than 13 bytes")?;
     let mut digits = Digits(value.body);
@@ -36,7 +37,7 @@ fn rest(mut digits: Digits<'_>, fraction: bool) -> Parsed<()> {
     digits.two(1, 31)?;
     digits.two(0, 23)?;
     digits.two(0, 59)?;
-    // Seconds are read when more than two bytes are left, whatever those bytes are.
+    // Seconds are read if more than two bytes are left, whatever these bytes are.
     if digits.0.len() > 2 {
         digits.two(0, 59)?;
         if fraction && let Some((b'.' | b',', after)) = digits.0.split_first() {
@@ -59,7 +60,7 @@ fn rest(mut digits: Digits<'_>, fraction: bool) -> Parsed<()> {
 struct Digits<'a>(&'a [u8]);
 
 impl Digits<'_> {
-    /// The next two digits, which must lie in this range.
+    /// The next two digits, whose value must lie in this range.
     fn two(&mut self, low: u8, high: u8) -> Parsed<()> {
         let Some((&[tens, ones], rest)) = self.0.split_first_chunk::<2>() else {
             return refuse("a time that is cut short");

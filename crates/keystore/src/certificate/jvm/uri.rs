@@ -1,7 +1,8 @@
-//! URIs as `sun.security.x509.URIName` reads them, which asks `java.net.URI` (RFC 2396).
+//! URIs as `sun.security.x509.URIName` reads them, which calls `java.net.URI` (RFC 2396). The module takes text and
+//! says whether the JDK reads it as a URI.
 //!
-//! Where the JDK would ask the network for a host's address, or where the host is written as an IPv6 address or with escapes,
-//! nothing is claimed.
+//! The module says "cannot tell" in three cases: the JDK would look up the host's address in the network, the host is
+//! written as an IPv6 address, or the host contains escapes.
 
 use super::Java;
 use super::value::{Parsed, doubt, refuse, require};
@@ -22,7 +23,7 @@ fn is_uric(byte: u8) -> bool {
     is_unreserved(byte) || b";/?:@&=+$,[]".contains(&byte)
 }
 
-/// Every character is allowed, or a `%` with two hexadecimal digits.
+/// Requires that every character is allowed, or is a `%` with two hexadecimal digits.
 fn check(text: &[u8], allowed: fn(u8) -> bool) -> Parsed<()> {
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
@@ -35,13 +36,13 @@ fn check(text: &[u8], allowed: fn(u8) -> bool) -> Parsed<()> {
     Ok(())
 }
 
-/// What stands before the first of these characters, and the rest from there.
+/// The text before the first of these characters, and the text from that character on.
 fn until<'a>(text: &'a [u8], ends: &[u8]) -> (&'a [u8], &'a [u8]) {
     let at = text.iter().position(|byte| ends.contains(byte)).unwrap_or(text.len());
     text.split_at_checked(at).unwrap_or((text, &[]))
 }
 
-/// Characters outside ASCII reach `java.net.URI` as replacement characters.
+/// Refuses to judge characters outside ASCII, because `java.net.URI` sees replacement characters in their place.
 fn ascii(text: &[u8]) -> Parsed<()> {
     if text.is_ascii() { Ok(()) } else { doubt("a URI with characters outside ASCII") }
 }
@@ -79,8 +80,8 @@ fn path(text: &[u8]) -> Parsed<()> {
     query.split_first().map_or(Ok(()), |(_, query)| check(query, is_uric))
 }
 
-/// What follows two slashes. What is no host is taken for a registry's name, of which the JDK asks nothing; a host must be a
-/// `DNSName` or an address.
+/// The text after two slashes. The JDK takes a text that is no host for the name of a registry, and does not check it.
+/// A host must be a `DNSName` or an address.
 fn authority(text: &[u8], java: Java) -> Parsed<()> {
     if text.iter().any(|byte| b"%[]".contains(byte)) {
         return doubt("a URI whose host has brackets or escapes");
@@ -95,7 +96,7 @@ fn authority(text: &[u8], java: Java) -> Parsed<()> {
     Ok(())
 }
 
-/// `URIName.nameConstraint(DerValue)`: a host or, after a dot, a domain, and no scheme.
+/// `URIName.nameConstraint(DerValue)`: a host, or a dot and a domain, without a scheme.
 pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
     ascii(text)?;
     if text.iter().any(|byte| b"#%".contains(byte)) {
@@ -104,7 +105,7 @@ pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
     let host = text.strip_prefix(b".").unwrap_or(text);
     let labels = || host.split(|byte| *byte == b'.');
     require(labels().all(is_label), "a URI constraint that is no host or domain, such as one with a scheme")?;
-    // Newer updates of Java 17 ask for more.
+    // Newer updates of Java 17 require more.
     let strict = host.len() <= 253 && labels().all(|label| label.len() <= 63 && !label.ends_with(b"-"));
     if strict || java == Java::Java8 {
         Ok(())
@@ -113,7 +114,7 @@ pub(super) fn constraint(text: &[u8], java: Java) -> Parsed<()> {
     }
 }
 
-/// A part of a `DNSName(String)`.
+/// Whether this is a valid part of a `DNSName(String)`.
 fn is_label(label: &[u8]) -> bool {
     let letters = label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     letters && label.first().is_some_and(u8::is_ascii_alphanumeric)

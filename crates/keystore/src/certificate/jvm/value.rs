@@ -1,33 +1,35 @@
-//! Tagged elements as the JDK reads them: `sun.security.util.DerValue`, `DerInputStream`, `ObjectIdentifier` and `BitArray`.
+//! Tagged elements as the JDK reads them: `sun.security.util.DerValue`, `DerInputStream`, `ObjectIdentifier` and
+//! `BitArray`. The module takes bytes and gives elements, or says that the JDK refuses them or that it cannot tell.
 //!
-//! The JDK is more tolerant than DER in some places and less in others, and Java 8 differs from 17: Java 8 refuses lengths that
-//! are not in their shortest form, and 17 refuses tag numbers above 30. An indefinite length inside a definite one is converted by
-//! both in ways that are not modelled here; nothing is claimed of what holds one.
+//! The JDK is more tolerant than DER in some places and less in others, and Java 8 differs from Java 17: Java 8 refuses
+//! lengths that are not in their shortest form, and Java 17 refuses tag numbers above 30. Both releases convert an
+//! indefinite length inside a definite one in ways that are not modelled. The answer for such an element is "cannot
+//! tell".
 
 use std::borrow::Cow;
 
 use super::Java;
 
-/// Why a class of the JDK does not go on, or why this model does not.
+/// Why a class of the JDK stops reading, or why this model does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) kind: StopKind,
     pub(super) what: &'static str,
-    /// The object identifier that it is about, where it is another than the place's own.
+    /// The object identifier of the reason, if it differs from that of the place.
     pub(super) oid: Option<String>,
 }
 
 /// Whether the JDK stops or the model does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StopKind {
-    /// The JDK throws.
+    /// The JDK throws an exception.
     Refused,
-    /// The model ends here: what the JDK does depends on what is not modelled.
+    /// The model ends here: the behaviour of the JDK depends on something that is not modelled.
     Doubt,
 }
 
 impl Stop {
-    /// The same, about an object identifier.
+    /// Adds the object identifier of the reason, unless the reason has one.
     pub(super) fn about(mut self, oid: &[u8]) -> Self {
         self.oid = self.oid.or_else(|| crate::der::dotted(oid));
         self
@@ -36,17 +38,17 @@ impl Stop {
 
 pub(super) type Parsed<T> = Result<T, Stop>;
 
-/// The JDK throws.
+/// The JDK throws an exception.
 pub(super) fn refuse<T>(what: &'static str) -> Parsed<T> {
     Err(Stop { kind: StopKind::Refused, what, oid: None })
 }
 
-/// What the JDK does is not modelled.
+/// The behaviour of the JDK is not modelled.
 pub(super) fn doubt<T>(what: &'static str) -> Parsed<T> {
     Err(Stop { kind: StopKind::Doubt, what, oid: None })
 }
 
-/// The JDK throws unless this holds.
+/// The JDK throws an exception unless this condition holds.
 pub(super) fn require(holds: bool, what: &'static str) -> Parsed<()> {
     if holds { Ok(()) } else { refuse(what) }
 }
@@ -66,7 +68,7 @@ pub(super) struct Stream<'a> {
     java: Java,
 }
 
-/// A bit string: its bytes with the unused bits cleared, and how many bits they are.
+/// A bit string: its bytes with the unused bits cleared, and the number of its bits.
 pub(super) struct Bits<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
     pub(super) count: usize,
@@ -110,7 +112,7 @@ impl<'a> Stream<'a> {
         Ok(Value { tag, body, java: self.java })
     }
 
-    /// All further elements.
+    /// All remaining elements.
     pub(super) fn all(mut self) -> Parsed<Vec<Value<'a>>> {
         let mut values = Vec::new();
         while !self.is_empty() {
@@ -119,7 +121,7 @@ impl<'a> Stream<'a> {
         Ok(values)
     }
 
-    /// The next element's elements, which must be a SEQUENCE (`DerInputStream.getSequence`).
+    /// The elements inside the next element, which must be a SEQUENCE (`DerInputStream.getSequence`).
     pub(super) fn sequence(&mut self) -> Parsed<Vec<Value<'a>>> {
         let value = self.next()?;
         require(value.tag == SEQUENCE, "no SEQUENCE where one belongs")?;
@@ -139,7 +141,8 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The body of an element whose length begins with this byte, and what follows it, where the length may be in any form.
+/// The body of an element whose length begins with this byte, and the bytes that follow the body. The length may be in
+/// any form.
 pub(super) fn definite(first: u8, after: &[u8]) -> Parsed<(&[u8], &[u8])> {
     let (length, after) = match first {
         0..=0x7f => (usize::from(first), after),
@@ -151,7 +154,7 @@ pub(super) fn definite(first: u8, after: &[u8]) -> Parsed<(&[u8], &[u8])> {
     }
 }
 
-/// A length in several bytes, and what follows it.
+/// A length in several bytes, and the bytes that follow it.
 fn long_length(count: usize, after: &[u8], java: Java) -> Parsed<(usize, &[u8])> {
     let Some((bytes, rest)) = after.split_at_checked(count).filter(|_| count <= 4) else {
         return refuse("a length that is cut short or too long");
@@ -185,18 +188,18 @@ impl<'a> Value<'a> {
         Ok(value)
     }
 
-    /// What is in it, whatever its tag.
+    /// The elements inside this element, whatever its tag.
     pub(super) fn stream(&self) -> Stream<'a> {
         Stream::new(self.body, self.java)
     }
 
-    /// What is in a SEQUENCE or SET (`DerValue.toDerInputStream`).
+    /// The elements inside a SEQUENCE or SET (`DerValue.toDerInputStream`).
     pub(super) fn collection(&self) -> Parsed<Stream<'a>> {
         require(matches!(self.tag, SEQUENCE | SET), "no SEQUENCE or SET where one belongs")?;
         Ok(self.stream())
     }
 
-    /// What is in a SEQUENCE.
+    /// The elements inside a SEQUENCE.
     pub(super) fn sequence(&self) -> Parsed<Stream<'a>> {
         require(self.tag == SEQUENCE, "no SEQUENCE where one belongs")?;
         Ok(self.stream())
@@ -216,12 +219,12 @@ impl<'a> Value<'a> {
         self.tag & 0xc0 == 0x80 && self.tag & 0x1f == number
     }
 
-    /// A context tag of a primitive element.
+    /// Whether this is a primitive element with this context tag.
     pub(super) fn is_primitive_context(&self, number: u8) -> bool {
         self.is_context(number) && !self.is_constructed()
     }
 
-    /// A context tag of a constructed element.
+    /// Whether this is a constructed element with this context tag.
     pub(super) fn is_constructed_context(&self, number: u8) -> bool {
         self.is_context(number) && self.is_constructed()
     }
@@ -233,7 +236,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// An object identifier: whole, of at most 4096 bytes, no number with a useless first byte (`ObjectIdentifier.check`).
+    /// An object identifier: complete, of at most 4096 bytes, no number with a useless first byte
+    /// (`ObjectIdentifier.check`).
     pub(super) fn oid(&self) -> Parsed<&'a [u8]> {
         require(self.tag == OID, "no object identifier where one belongs")?;
         let ended = self.body.last().is_some_and(|byte| byte & 0x80 == 0);
@@ -280,7 +284,7 @@ impl<'a> Value<'a> {
         self.implicit_bits()
     }
 
-    /// A BIT STRING under whatever tag (`getUnalignedBitString(true)`).
+    /// A BIT STRING under any tag (`getUnalignedBitString(true)`).
     pub(super) fn implicit_bits(&self) -> Parsed<Bits<'a>> {
         let Some((unused, bytes)) = self.body.split_first() else {
             return refuse("an empty BIT STRING");
@@ -297,7 +301,7 @@ impl<'a> Value<'a> {
         Ok(Bits { bytes, count })
     }
 
-    /// An OCTET STRING (`DerValue.getOctetString`). The JDK puts pieces together; that is not modelled.
+    /// An OCTET STRING (`DerValue.getOctetString`). The JDK joins the pieces of one; the model does not.
     pub(super) fn octets(&self) -> Parsed<&'a [u8]> {
         match self.tag {
             OCTET_STRING => Ok(self.body),

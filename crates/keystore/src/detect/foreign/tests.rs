@@ -48,7 +48,6 @@ fn stores_of_other_makers_have_names() {
         ("pkcs7", seq(&[b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09", &[0xa0, 0]])),
     ];
     for (name, bytes) in cases {
-        // `.sst` may be read one day; its arm is not this module's.
         assert_eq!(refused(&bytes).0, Some(name), "{bytes:x?}");
         assert_eq!(refused(&bytes).1, Class::Unsupported, "{bytes:x?}");
     }
@@ -88,7 +87,7 @@ fn a_certificate_is_one_however_odd() {
         let head = CERTIFICATE.get(..end).unwrap();
         assert_eq!(asn1(head), None, "cut to {end} bytes");
     }
-    // Version 1 has its serial where a request has its version.
+    // Version 1 has its serial number in the place where a request has its version.
     let old = seq(&[&seq(&[&[2, 1, 0], &seq(&[OID]), &seq(&[]), &seq(&[]), &seq(&[])]), &seq(&[OID]), &[3, 1, 0]]);
     assert_eq!(asn1(&old), None);
 }

@@ -1,4 +1,4 @@
-//! Laws of editing, over stores and edits made at random.
+//! Laws of editing, tested with random stores and edits.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn step_strategy() -> impl Strategy<Value = Step> {
     prop_oneof![3 => Just(Step::Keep), 1 => alias_strategy().prop_map(Step::Rename), 1 => Just(Step::Remove), 1 => Just(Step::ReplaceKey)]
 }
 
-/// A store in which any alias may stand twice: written by hand, as foreign tools write them.
+/// A store in which any alias may occur twice, because other tools write such files. The test writes the bytes itself.
 fn store_strategy() -> impl Strategy<Value = Store> {
     let entry = (alias_strategy(), 0usize..5, any::<i64>());
     (proptest::collection::vec(entry, 0..6), any::<bool>(), 1u32..=2).prop_map(|(entries, jceks, version)| {
@@ -43,7 +43,7 @@ fn store_strategy() -> impl Strategy<Value = Store> {
             body.extend(alias);
             body.extend(date.to_be_bytes());
             let der = if is_key {
-                // A key that nobody opens.
+                // A key that no test opens.
                 body.extend(b"\0\0\0\x06sealed\0\0\0\x01");
                 &POOL.leaf
             } else {
@@ -64,8 +64,8 @@ fn store_strategy() -> impl Strategy<Value = Store> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
-    /// What is not named keeps its bytes, whatever is done around it; what is renamed keeps all but its name; the result
-    /// reads back as planned; no edit makes two entries share a folded alias.
+    /// An entry that is not named keeps its bytes, whatever else is edited. A renamed entry keeps everything but its
+    /// alias. The result reads back as planned. No edit makes two entries share a folded alias.
     #[test]
     fn untouched_entries_keep_their_bytes(
         store in store_strategy(),
@@ -127,7 +127,7 @@ proptest! {
                     prop_assert_eq!(entry.certificates()[0].der(), &POOL.certificates[*certificate]);
                 }
                 prop_assert!(next.next().is_none());
-                // Twins only where twins were, and never through our doing.
+                // Duplicates exist only where the store had them before; an edit never makes one.
                 let (mut before, mut now) = (folded(store.entries()), folded(after.entries()));
                 before.sort();
                 now.sort();
@@ -155,7 +155,7 @@ proptest! {
         prop_assert_eq!(&edit(&away, &back).unwrap(), added.bytes());
     }
 
-    /// Bytes of any kind are an error or a store, never a panic.
+    /// Any bytes give an error or a store, never a panic.
     #[test]
     fn any_bytes(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), head in 0usize..6, signed in any::<bool>()) {
         let heads: [&[u8]; 6] = [b"", b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01", b"\xce\xce\xce\xce\0\0\0\x02\0\0\0\x01\0\0\0\x03\0\x01a\0\0\0\0\0\0\0\0\xac\xed\0\x05sr",

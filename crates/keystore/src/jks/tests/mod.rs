@@ -1,4 +1,4 @@
-//! What an edit does and what it refuses; the laws of editing are in `laws`.
+//! Tests of what an edit does and what it refuses. The laws of editing are in `laws`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::sync::{Arc, LazyLock};
@@ -73,7 +73,7 @@ fn raw(store: &Store, id: EntryId) -> &[u8] {
     store.raw(id).unwrap()
 }
 
-/// The bytes without the alias.
+/// The bytes of an entry without its alias.
 fn raw_but_alias(store: &Store, id: EntryId) -> Vec<u8> {
     let place = store.content::<Java>().unwrap().entries.place(id).unwrap();
     let bytes = store.bytes();
@@ -144,18 +144,18 @@ fn a_protected_key_is_tried_once_for_all_stores_that_hold_it() {
     let (yes, wrong) = (Ok(KeyMatch::Yes), Err(KeyError::WrongPassword));
     assert_eq!(tried(&store, &password()), (yes.clone(), 400_000));
     assert_eq!(tried(&store, &password()), (yes.clone(), 0));
-    // Another password is another question, and its answer is kept as well.
+    // Another password is another trial, and its result is kept as well.
     let other = Password::new("other");
     assert_eq!(tried(&store, &other), (wrong.clone(), 400_000));
     assert_eq!(tried(&store, &other), (wrong, 0));
-    // What else stands in the store does not matter; the certificate above the key does.
+    // Other entries of the store do not matter; the certificate of the key does.
     assert_eq!(tried(&with(&store, vec![trusted("ca", 0, 0)]), &password()), (yes, 0));
     let key = NewKey::Sealed(store.sealed_key(EntryId(0)).unwrap());
     let chain = vec![Certificate::shared(&POOL.certificates[0])];
     let under = NewEntry::PrivateKey { alias: Some("server".into()), key, chain, created_ms: 0 };
     let stranger = with(&Store::create(Format::Jceks), vec![under]);
     assert_eq!(tried(&stranger, &password()), (Ok(KeyMatch::No), 400_000));
-    // A key in the clear, or none, is asked for each time.
+    // A key in the clear, or an entry without a key, is asked for each time.
     assert_eq!(store.try_key(EntryId(9), &password(), &known), Err(KeyError::NotAKey));
 }
 
@@ -219,7 +219,7 @@ fn a_store_no_jvm_loads_may_only_lose_what_makes_it_so() {
         let without = Edits { add, disposition: [(bad, Disposition::Remove)].into() };
         assert!(reopen(&edit(&store, &without).unwrap()).remarks().is_empty(), "{case}");
     }
-    // And such a certificate is never written.
+    // A certificate that a JVM refuses is never written.
     let store = reopen(include_bytes!("../../../../../fixtures/keystore/jks/duplicate-extension/store"));
     let certificate = Arc::clone(store.entries()[1].certificates()[0].certificate().unwrap());
     let new = NewEntry::Trusted { alias: Some("x".into()), certificate, created_ms: 0 };

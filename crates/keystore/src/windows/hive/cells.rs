@@ -1,8 +1,9 @@
-//! The cells of a hive (`regf`): keys, their lists, values and data. Layout: the public description of the Windows NT registry
-//! file format, compared with hives of real machines.
+//! The cells of a hive (`regf`): keys, their lists, values and data. The module takes the bytes of a hive and gives
+//! keys and values. The layout is that of the public description of the Windows NT registry file format, compared with
+//! hives of real machines.
 //!
-//! Offsets are relative to the first bin, which stands at byte 4096. Every one of them is checked, and what is read altogether
-//! is bounded by the size of the file, so that lists which name one cell a thousand times end as an error.
+//! Offsets are relative to the first bin, which begins at byte 4096. Every offset is checked. The total amount that is
+//! read is limited by the size of the file, so that lists which name one cell a thousand times end as an error.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -11,36 +12,36 @@ use std::ops::Range;
 use crate::error::{Class, ReadError};
 use crate::windows::fault::corrupt;
 
-/// The base block; bins follow.
+/// The length of the base block; bins follow it.
 pub(super) const BASE: usize = 4096;
-/// Data beyond this stands in segments of this size.
+/// The length of a segment. Longer data is stored in segments of this size.
 const SEGMENT: usize = 16_344;
-/// What looking at a cell costs at least; a key's cell is never smaller than 80 bytes.
+/// The least cost of reading a cell. The cell of a key is never smaller than 80 bytes.
 const LOOK: usize = 32;
-/// How many times its own size may be read of a hive.
+/// The limit of bytes read from a hive, as a multiple of its size.
 const BUDGET: usize = 8;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-/// A hive whose base block is in order.
+/// A hive whose base block is valid.
 pub(super) struct Hive<'a> {
     bins: &'a [u8],
-    /// What may still be read.
+    /// How many bytes may still be read.
     left: Cell<usize>,
     root: u32,
 }
 
-/// A key.
+/// A key of the registry.
 pub(super) struct Key<'a> {
     pub(super) name: String,
     cell: &'a [u8],
     at: u32,
 }
 
-/// A value's data, and where it is in the file.
+/// The data of a value, and its place in the file.
 pub(super) struct Data<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
-    /// The data itself, or for data in segments the value's cell.
+    /// The place of the data; for data in segments, the cell of the value.
     pub(super) range: Range<usize>,
 }
 
@@ -64,16 +65,16 @@ fn name(bytes: &[u8], is_latin: bool) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// An error at a cell.
+/// The error for a damaged cell.
 fn bad(cause: &str, at: u32) -> ReadError {
     corrupt(cause, BASE + at as usize)
 }
 
-/// Checks the base block: whole, clean, of a version that is known.
+/// Checks the base block: it must be complete, clean, and of a known version.
 fn check(base: &[u8]) -> Result<()> {
     let number = |at: usize| u32_at(base, at).unwrap_or_default();
     let sum = (0..127).fold(0, |sum, index| sum ^ number(index * 4));
-    // 0 and -1 are never written.
+    // Windows never writes a checksum of 0 or -1.
     let sum = match sum {
         0 => 1,
         u32::MAX => u32::MAX - 1,
@@ -157,12 +158,12 @@ impl<'a> Hive<'a> {
         Ok(found)
     }
 
-    /// The key of this name below a key; the case does not count.
+    /// The key with this name below a key. The case does not count.
     pub(super) fn child(&self, key: &Key<'a>, name: &str) -> Result<Option<Key<'a>>> {
         Ok(self.below(key)?.into_iter().find(|child| child.name.eq_ignore_ascii_case(name)))
     }
 
-    /// The cells that a list names. Only the outermost one may be a list of lists.
+    /// The cells that a list names. Only the outermost list may be a list of lists.
     fn list(&self, at: u32, outermost: bool) -> Result<Vec<u32>> {
         let cell = self.cell(at)?;
         let width = match cell {
@@ -187,7 +188,7 @@ impl<'a> Hive<'a> {
         Ok(all)
     }
 
-    /// The data of a key's binary value; `None` where there is no such value.
+    /// The data of a key's binary value; `None` if there is no such value.
     pub(super) fn binary(&self, key: &Key<'a>, wanted: &str) -> Result<Option<Data<'a>>> {
         const BINARY: u32 = 3;
         let number = |at| u32_at(key.cell, at).ok_or_else(|| bad("a key is cut", key.at));
@@ -216,7 +217,8 @@ impl<'a> Hive<'a> {
     fn data(&self, value: u32, size: u32, at: u32) -> Result<Data<'a>> {
         const INLINE: u32 = 1 << 31;
         if size & INLINE != 0 {
-            // Four bytes at most, in the place of the offset: no element is that short, and its reader says so.
+            // At most four bytes, in the place of the offset. No element is that short, and the reader of elements
+            // reports it.
             let start = BASE + value as usize + 12;
             return Ok(Data { bytes: Cow::Owned(at.to_le_bytes().to_vec()), range: start..start + 4 });
         }

@@ -1,5 +1,5 @@
-//! Registry hives, `SOFTWARE` and `NTUSER.DAT`, read only: the certificates of an image or a backup. A hive that is written
-//! wrongly keeps Windows from starting, so none is written here.
+//! Registry hives, `SOFTWARE` and `NTUSER.DAT`: the certificates of an image or a backup. The module takes the bytes of
+//! a hive and gives a store. It never writes a hive, because a damaged hive keeps Windows from starting.
 
 mod cells;
 
@@ -13,7 +13,7 @@ use crate::remark::Remark;
 
 use cells::{Hive, Key};
 
-/// Where stores are kept (Microsoft, System Store Locations), in `SOFTWARE` or below `Software` of `NTUSER.DAT`.
+/// The keys that contain stores (Microsoft, System Store Locations), in `SOFTWARE` or below `Software` of `NTUSER.DAT`.
 const PLACES: [&[&str]; 3] = [
     &["Microsoft", "SystemCertificates"],
     &["Policies", "Microsoft", "SystemCertificates"],

@@ -1,4 +1,5 @@
-//! A registry file made new, for a person to review and import: certificates that come, and keys that leave.
+//! Makes a new registry file for an operator to review and import. The module takes changes (certificates to add, keys
+//! to remove) and gives the bytes of the file. It never reads an existing file.
 
 use super::write::value;
 use crate::windows::element::key_name;
@@ -6,29 +7,30 @@ use crate::windows::element::key_name;
 /// One change of a store's key in the registry.
 #[derive(Debug, Clone)]
 pub enum RegistryChange<'a> {
-    /// A certificate comes.
+    /// Adds a certificate.
     Add {
-        /// The key `…\SystemCertificates\STORE`.
+        /// The key of the store, `…\SystemCertificates\STORE`.
         store: &'a str,
-        /// Its element ([`serialised_element`](crate::serialised_element)).
+        /// The element of the certificate ([`serialised_element`](crate::serialised_element)).
         element: &'a [u8],
-        /// The certificate, whose SHA-1 is the name of its key.
+        /// The certificate. Its SHA-1 is the name of its key.
         der: &'a [u8],
-        /// What people read above it; no line breaks.
+        /// A comment for people, above the key. Control characters become blanks.
         comment: String,
     },
-    /// A certificate leaves.
+    /// Removes a certificate.
     Remove {
-        /// The key `…\SystemCertificates\STORE`.
+        /// The key of the store, `…\SystemCertificates\STORE`.
         store: &'a str,
         /// The certificate.
         der: &'a [u8],
-        /// What people read above it; no line breaks.
+        /// A comment for people, above the key. Control characters become blanks.
         comment: String,
     },
 }
 
-/// The file: `Windows Registry Editor Version 5.00`, UTF-16LE with a byte order mark and CRLF, as regedit writes it.
+/// Makes the file: `Windows Registry Editor Version 5.00`, in UTF-16LE with a byte order mark and CRLF, as regedit
+/// writes it.
 #[must_use]
 pub fn registry_file(changes: &[RegistryChange<'_>]) -> Vec<u8> {
     const BREAK: &str = "\r\n";

@@ -1,5 +1,6 @@
-//! Registry exports (`.reg`): each key `…\SystemCertificates\<STORE>\Certificates\<SHA-1>` with a value `Blob` is an entry
-//! (MS-GPEF 2.2.1.1.1). Everything else in the file, `[-KEY]` included, is text that stays as it is.
+//! Registry exports (`.reg`). The module takes the bytes of an export and gives a store: each key
+//! `…\SystemCertificates\<STORE>\Certificates\<SHA-1>` with a value `Blob` is an entry (MS-GPEF 2.2.1.1.1). Everything
+//! else in the file, including `[-KEY]`, is text that an edit keeps.
 
 pub(crate) mod compose;
 mod scan;
@@ -52,7 +53,7 @@ pub(super) fn open(bytes: Vec<u8>, certificates: &Interner) -> Result<Windows, R
     Ok(Windows { kind: Kind::Reg, bytes, entries })
 }
 
-/// An offset inside a Blob is none of the file's.
+/// The cause of an error in a Blob, with its place in words, because an offset inside a Blob is no offset of the file.
 fn in_blob(error: &ReadError) -> String {
     match error.offset {
         Some(at) => format!("{} (byte {at} of its Blob)", error.cause()),

@@ -1,4 +1,5 @@
-//! Finds the certificates in an export: key lines, and values over as many lines as they take.
+//! Finds the certificates in an export. The module takes the bytes, and gives the sections with their lines and the
+//! value `Blob` of each. It never parses the value.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,32 +7,32 @@ use std::ops::Range;
 use super::text::Text;
 use crate::error::ReadError;
 
-/// A certificate's key with its values.
+/// The key of a certificate, with its values.
 pub(super) struct Section {
-    /// From the key's line to the end of its last value.
+    /// The lines from that of the key to the end of its last value.
     pub(super) lines: Range<usize>,
-    /// The key above it, `…\Certificates`, as spelled here.
+    /// The parent key, `…\Certificates`, as the file spells it.
     pub(super) home: String,
-    /// Its own name: the SHA-1, if all is well.
+    /// The name of the key: the SHA-1 of the certificate, if the file is in order.
     pub(super) name: String,
     /// The value `Blob`, or why there is none.
     pub(super) blob: Result<Vec<u8>, String>,
 }
 
 impl Section {
-    /// The key of its store, without `\Certificates`.
+    /// The key of the store, without `\Certificates`.
     pub(super) fn store_key(&self) -> &str {
         self.home.rsplit_once('\\').map_or(&self.home, |(store, _)| store)
     }
 }
 
-/// What was found.
+/// The lines of an export, with everything that was found in them.
 pub(super) struct Document<'a> {
     pub(super) text: Text<'a>,
     pub(super) sections: Vec<Section>,
-    /// Every `…\Certificates` key, in lower case → as it is spelled last.
+    /// Every key `…\Certificates`: in lower case → in its last spelling.
     pub(super) homes: BTreeMap<String, String>,
-    /// Whether one of them stands there as a key of its own.
+    /// Whether the file contains one of these keys as a key of its own.
     pub(super) home_stands: bool,
 }
 
@@ -72,7 +73,8 @@ impl<'a> Document<'a> {
         Ok(document)
     }
 
-    /// Takes a key's line; whether a certificate's section begins here. A deletion, `[-KEY]`, begins none.
+    /// Reads the line of a key, and gives whether the section of a certificate begins here. A deletion, `[-KEY]`,
+    /// begins none.
     fn key(&mut self, line: &str, at: usize) -> bool {
         let key = line.strip_prefix('[').unwrap_or(line);
         let (key, blob) = match key.rsplit_once(']') {
@@ -97,8 +99,9 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Whether this is the key `Certificates` of a store: those of the system, its services, its users and its policies are below
-/// a key `SystemCertificates`, those of an Active Directory below `EnterpriseCertificates`. The case does not count.
+/// Whether this is the key `Certificates` of a store. Stores of the system, its services, its users and its policies
+/// are below a key `SystemCertificates`, those of an Active Directory below `EnterpriseCertificates`. The case does not
+/// count.
 fn is_home(key: &str) -> bool {
     let mut parts = key.rsplit('\\');
     let (last, store, above) = (parts.next(), parts.next(), parts.next());
@@ -108,7 +111,8 @@ fn is_home(key: &str) -> bool {
         && (is(above, "SystemCertificates") || is(above, "EnterpriseCertificates"))
 }
 
-/// The value that begins at this line: the line after it, its name, its data with continued lines joined.
+/// Reads the value that begins at this line: gives the line after it, its name, and its data with continued lines
+/// joined.
 fn value(text: &Text<'_>, at: usize) -> (usize, String, String) {
     let line = text.line(at);
     let Some((name, data)) = split(line.trim()) else {
@@ -138,7 +142,7 @@ fn split(line: &str) -> Option<(&str, &str)> {
     Some((name, rest.trim_start().strip_prefix('=')?.trim_start()))
 }
 
-/// The place of the closing quote; a backslash takes the next character's meaning away, also over the end of a line.
+/// The place of the closing quote. A backslash escapes the next character, also across the end of a line.
 fn quote(text: &str, escaped: &mut bool) -> Option<usize> {
     text.bytes().position(|byte| {
         let plain = !std::mem::take(escaped);
@@ -147,7 +151,8 @@ fn quote(text: &str, escaped: &mut bool) -> Option<usize> {
     })
 }
 
-/// The line after a string, which may hold line breaks. One that never closes is one line: it must not hide what follows.
+/// The line after a string, which may contain line breaks. A string without an end counts as one line, so that it does
+/// not hide what follows.
 fn string_end(text: &Text<'_>, at: usize, rest: &str) -> usize {
     let mut escaped = false;
     if quote(rest, &mut escaped).is_some() {

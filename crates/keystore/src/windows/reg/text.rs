@@ -1,4 +1,5 @@
-//! The lines of an export as ranges of its bytes, so that what is not edited is copied and never encoded again.
+//! The lines of an export as ranges of its bytes. The module takes the bytes and gives lines, as text or as bytes, so
+//! that an edit copies the lines that it does not change. It never encodes such a line again.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,24 +7,24 @@ use std::ops::Range;
 use crate::error::ReadError;
 use crate::windows::fault::corrupt;
 
-/// How characters are written.
+/// The encoding of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// UTF-16LE with a byte order mark, as regedit writes.
+    /// UTF-16LE with a byte order mark, as regedit writes it.
     Utf16,
-    /// Bytes: UTF-8, or the ANSI of `REGEDIT4`, whose code page nobody knows.
+    /// Bytes: UTF-8, or the ANSI of `REGEDIT4`, whose code page is not known.
     Bytes,
 }
 
-/// The file.
+/// The text of a file.
 pub(super) struct Text<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) encoding: Encoding,
-    /// Each with its line break.
+    /// The range of each line, with its line break.
     pub(super) lines: Vec<Range<usize>>,
 }
 
-/// Where the text begins and how it is encoded.
+/// The offset where the text begins, and its encoding.
 fn sniff(bytes: &[u8]) -> (usize, Encoding) {
     match bytes {
         [0xff, 0xfe, ..] => (2, Encoding::Utf16),
@@ -67,7 +68,7 @@ impl<'a> Text<'a> {
         Ok(Self { bytes, encoding, lines })
     }
 
-    /// A line without its line break; characters that cannot be decoded are replaced.
+    /// A line without its line break. Characters that cannot be decoded are replaced.
     pub(super) fn line(&self, at: usize) -> Cow<'a, str> {
         match decode(self.raw(at), self.encoding) {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim_end_matches(['\r', '\n'])),
@@ -75,12 +76,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// A line's bytes with its line break.
+    /// The bytes of a line, with its line break.
     pub(super) fn raw(&self, at: usize) -> &'a [u8] {
         self.lines.get(at).and_then(|range| self.bytes.get(range.clone())).unwrap_or_default()
     }
 
-    /// The bytes of these lines, without the last line break.
+    /// The range of these lines, without the last line break.
     pub(super) fn range(&self, lines: Range<usize>) -> Range<usize> {
         let start = self.lines.get(lines.start).map_or(0, |line| line.start);
         let last = lines.end.saturating_sub(1);
@@ -94,7 +95,7 @@ impl<'a> Text<'a> {
         raw.get(self.without_break(raw).unwrap_or(raw).len()..).unwrap_or_default()
     }
 
-    /// How many line breaks these bytes of this encoding end in; two are as good as more.
+    /// How many line breaks are at the end of these bytes: 0, 1, or 2 for two or more.
     pub(super) fn breaks_at_end(&self, bytes: &[u8]) -> usize {
         std::iter::successors(self.without_break(bytes), |rest| self.without_break(rest)).take(2).count()
     }
@@ -111,7 +112,7 @@ impl<'a> Text<'a> {
         self.line(at).trim().is_empty()
     }
 
-    /// Text as this file writes it.
+    /// Encodes a text as the file is encoded.
     pub(super) fn encode(&self, text: &str) -> Vec<u8> {
         match self.encoding {
             Encoding::Bytes => text.as_bytes().to_vec(),

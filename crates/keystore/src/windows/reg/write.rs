@@ -1,4 +1,5 @@
-//! Writing an export: sections leave with the blank line behind them, new ones come at the end; every other line is copied.
+//! Edits an export. The module takes a store and a checked edit, and gives the bytes of the next file. It removes
+//! sections with the blank line after them, and appends new ones at the end. It never changes any other line.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -12,7 +13,7 @@ use crate::intern::Interner;
 use crate::windows::element::key_name;
 use crate::windows::store::{Windows, Wish};
 
-/// regedit breaks lines so that none is longer, the backslash included.
+/// The longest line, including the backslash, as regedit breaks lines.
 const WIDTH: usize = 78;
 
 /// The next content of the file.
@@ -34,7 +35,8 @@ fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
         return Err(refuse(why.to_owned()));
     }
     let mut lines = Lines::new(&document.text);
-    // From the last one, so that what an earlier addition put there leaves as it came.
+    // The last section is cut first, so that removing the sections of an earlier addition gives the bytes from before
+    // it.
     for section in wish.leaves.iter().filter_map(section).rev() {
         lines.cut(section.lines.clone());
     }
@@ -57,8 +59,8 @@ fn image(store: &Windows, wish: &Wish) -> Result<Vec<u8>, EditError> {
     Ok(out)
 }
 
-/// Refuses an edit after which the file would not be read as what stays and what was added: a damaged section's last line goes
-/// on into what follows, or a string that nothing closes ends in what is appended.
+/// Refuses an edit after which the file would be read differently. The last line of a damaged section may continue into
+/// the next section, or a string without an end may end in the appended text.
 fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditError> {
     let refuse = |why: &str| EditError::NotRepresentable { format: Format::WindowsReg, why: why.to_owned() };
     let after = super::open(image.to_vec(), &Interner::new()).map_err(|error| refuse(&error.to_string()))?;
@@ -77,7 +79,7 @@ fn still_read(store: &Windows, wish: &Wish, image: &[u8]) -> Result<(), EditErro
     Ok(())
 }
 
-/// The only key `…\Certificates` there is.
+/// The only key `…\Certificates` of the file.
 fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
     let mut homes = document.homes.values();
     match (homes.next(), homes.next()) {
@@ -90,7 +92,7 @@ fn home<'d>(document: &'d Document<'_>) -> Result<&'d str, String> {
     }
 }
 
-/// Which lines stay.
+/// The lines of a file that stay.
 struct Lines<'t, 'a> {
     text: &'t Text<'a>,
     stays: Vec<bool>,
@@ -107,7 +109,8 @@ impl<'t, 'a> Lines<'t, 'a> {
         }
     }
 
-    /// Cuts these lines, and the blank line that set them apart: the one behind, or at the end of the file the one before.
+    /// Removes these lines and the blank line that separates them: the one after them, or at the end of the file the
+    /// one before them.
     fn cut(&mut self, lines: Range<usize>) {
         lines.clone().for_each(|at| self.drop_line(at));
         let stays = |at: &usize| self.stays.get(*at) == Some(&true);
@@ -120,7 +123,8 @@ impl<'t, 'a> Lines<'t, 'a> {
         }
     }
 
-    /// What is left. A file whose last line had no line break stays such a file.
+    /// The bytes of the remaining lines. If the last line of the file had no line break, the last remaining line has
+    /// none either.
     fn finish(&self) -> Vec<u8> {
         let text = self.text;
         let start = text.lines.first().map_or(0, |line| line.start);
@@ -139,7 +143,7 @@ impl<'t, 'a> Lines<'t, 'a> {
     }
 }
 
-/// Appends a section in the way the file is written: with a blank line behind it where the file ends in one.
+/// Appends a section in the style of the file, with a blank line after it if the file ends with one.
 fn append(out: &mut Vec<u8>, text: &Text<'_>, key: &str, blob: &[u8]) {
     let newline = if text.line_break(0).first() == Some(&b'\n') { "\n" } else { "\r\n" };
     let two = newline.repeat(2);
@@ -152,7 +156,7 @@ fn append(out: &mut Vec<u8>, text: &Text<'_>, key: &str, blob: &[u8]) {
     out.extend(text.encode(&section));
 }
 
-/// `"Blob"=hex:` with its bytes, broken into lines as regedit does.
+/// `"Blob"=hex:` with the bytes, broken into lines as regedit does.
 pub(super) fn value(blob: &[u8], newline: &str) -> String {
     let mut text = String::with_capacity(blob.len() * 4);
     text.push_str("\"Blob\"=hex:");
@@ -160,7 +164,7 @@ pub(super) fn value(blob: &[u8], newline: &str) -> String {
     let mut rest = blob.iter().peekable();
     while let Some(byte) = rest.next() {
         let more = rest.peek().is_some();
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         write!(text, "{byte:02x}{}", if more { "," } else { "" }).ok();
         column += 3;
         if more && column + 4 > WIDTH {

@@ -1,10 +1,10 @@
-//! Registry exports: what is found in them and which lines an edit changes.
+//! Tests of registry exports: what is found in them, and which lines an edit changes.
 
 use super::*;
 
 const ROOT: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root";
 
-/// `value` as regedit writes it, by other means than the product.
+/// `value` as regedit writes it, computed without the code of the product.
 fn hex_lines(bytes: &[u8], width: usize, newline: &str) -> String {
     let cells: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     cells.chunks(width).map(|line| line.join(",")).collect::<Vec<_>>().join(&format!(",\\{newline}  "))
@@ -149,7 +149,7 @@ fn bad_sections_do_not_hide_good_ones() {
         let alone = try_open(format!("{}{key}{value}", title("\n")).as_bytes()).unwrap_err();
         assert_eq!((alone.class, alone.offset), (Class::Corrupt, Some(38)), "{alone}");
     }
-    // A string that never closes is one line.
+    // A string without an end counts as one line.
     let open = format!("{}{good}{key}\"Blob\"=\"open\n\"a\"=dword:1\n", title("\n")).replacen("\"a\"", "@", 1);
     let store = reopen(open.as_bytes());
     assert!(
@@ -177,7 +177,7 @@ fn other_texts_are_no_stores() {
     assert_eq!(try_open(&odd).unwrap_err().class, Class::Corrupt);
 }
 
-/// Found by fuzzing: a last line that goes on swallows what is appended.
+/// Found by fuzzing: a continued last line swallows the appended text.
 #[test]
 fn an_addition_that_would_change_a_section_without_end_is_refused() {
     let whole = exported("\n").replace(&format!("[{ROOT}\\CRLs]\n\n"), "");
@@ -191,7 +191,7 @@ fn an_addition_that_would_change_a_section_without_end_is_refused() {
     assert!(write(&store, &edits).is_ok(), "without the damaged section it works");
 }
 
-/// Found by fuzzing: the quotes of what is appended close a string that had no end.
+/// Found by fuzzing: the quotes of the appended text close a string that had no end.
 #[test]
 fn an_addition_that_a_string_without_end_would_take_in_is_refused() {
     let open = format!("{}\"note\"=\"no end\n", exported("\n"));
@@ -202,7 +202,7 @@ fn an_addition_that_a_string_without_end_would_take_in_is_refused() {
     assert!(write(&reopen(mended.as_bytes()), &named(None, &POOL[2])).is_ok());
 }
 
-/// Found in use: a key's line that lost its bracket hid the certificate without a word.
+/// Found in use: a key's line without its bracket hid the certificate silently.
 #[test]
 fn a_key_without_its_bracket_hides_no_certificate() {
     let whole = exported("\n");

@@ -1,4 +1,4 @@
-//! Hives: what is read and where it ends.
+//! Tests of hives: what is read, and where reading ends.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const SOFTWARE: &[u8] = include_bytes!("../../../../../fixtures/keystore/windows-hive/software/store");
 
-/// The places of a pattern.
+/// The places of a pattern in the bytes.
 fn places(bytes: &[u8], pattern: &[u8]) -> Vec<usize> {
     bytes.windows(pattern.len()).enumerate().filter(|(_, window)| *window == pattern).map(|(at, _)| at).collect()
 }
@@ -27,7 +27,7 @@ fn entries_know_their_store_and_are_never_written() {
 #[test]
 fn a_dirty_hive_is_refused_by_name() {
     let mut dirty = SOFTWARE.to_vec();
-    // Both the number and the checksum over it.
+    // Both the number and the checksum over it change.
     dirty[4] ^= 1;
     dirty[508] ^= 1;
     let error = try_open(&dirty).unwrap_err();
@@ -36,7 +36,7 @@ fn a_dirty_hive_is_refused_by_name() {
 
 #[test]
 fn lists_that_multiply_end_as_an_error() {
-    // A bin of one list that names one key 60,000 times, each time with that list: 3.6 thousand million ways down.
+    // A list that names one key 60,000 times, and that key has the same list: 3.6 thousand million ways down.
     let mut bytes = SOFTWARE.to_vec();
     let bin = bytes.len() - 4096;
     let count = 60_000u16;
@@ -53,7 +53,7 @@ fn lists_that_multiply_end_as_an_error() {
         bytes[at + 28..at + 32].copy_from_slice(&u32::try_from(bin).unwrap().to_le_bytes());
     }
     let size = u32::try_from(bytes.len() - 4096).unwrap().to_le_bytes();
-    // The checksum is an XOR: what changes in the size changes in it.
+    // The checksum is an XOR, so it changes by the same bits as the size.
     (0..4).for_each(|n| bytes[508 + n] ^= bytes[40 + n] ^ size[n]);
     bytes[40..44].copy_from_slice(&size);
     let error = try_open(&bytes).unwrap_err();
@@ -64,11 +64,11 @@ fn lists_that_multiply_end_as_an_error() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Any number anywhere in the cells is an error or a store, never a panic.
+    /// Any number anywhere in the cells gives an error or a store, never a panic.
     #[test]
     fn any_number_in_a_cell(at in 1024usize.., to in prop_oneof![any::<u32>(), 0u32..9000, Just(u32::MAX), Just(1 << 31)], cut in 0usize..3) {
         let mut bytes = SOFTWARE.to_vec();
-        // Small certificates stand among the cells: aim at cells' first bytes as well as anywhere.
+        // Any aligned word after the base block: the first bytes of cells as well as their contents.
         let words = bytes.len() / 4 - 1024;
         let at = (1024 + at % words) * 4;
         bytes[at..at + 4].copy_from_slice(&to.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Laws of editing, over files and edits made at random.
+//! Laws of editing, tested with random files and edits.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const HOME: &str = r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\SystemCertificates\Root\Certificates";
 
-/// What has no end, or ends something else.
+/// Texts without an end, and texts that end something else.
 const STRAYS: [&str; 8] = ["\"", "\"a\"=\"b", "@=\"b", "\"Blob\"=hex:30,\\", "\"a\"=\"b\\", "[", "]\\", "\"\\\"=\"\\"];
 
 /// Elements with any properties.
@@ -21,7 +21,7 @@ fn element_strategy() -> impl Strategy<Value = (usize, Vec<u8>)> {
     )
 }
 
-/// An export of such elements, written in any of the ways people write them.
+/// An export of such elements, in any style that people write.
 fn export(elements: &[(usize, Vec<u8>)], style: u8, gaps: &[u8]) -> Vec<u8> {
     encoded(&export_text(elements, style, gaps), style)
 }
@@ -60,7 +60,7 @@ fn encoded(text: &str, style: u8) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
-    /// What is not named keeps its bytes and its order, and the rest reads back as asked for.
+    /// An entry that is not named keeps its bytes and its order, and the rest reads back as the edit asks.
     #[test]
     fn untouched_entries_keep_their_bytes(
         elements in proptest::collection::vec(element_strategy(), 0..6),
@@ -93,7 +93,7 @@ proptest! {
         prop_assert_eq!(write(&store, &Edits::default()).unwrap(), bytes);
     }
 
-    /// Beside text that ends nowhere, an edit is refused or it does what was asked for.
+    /// Beside text without an end, an edit is refused or does what it asks.
     #[test]
     fn an_edit_beside_strays_is_refused_or_right(
         elements in proptest::collection::vec(element_strategy(), 1..4),
@@ -116,7 +116,7 @@ proptest! {
         prop_assert_eq!(last.certificates()[0].der(), &POOL[3][..]);
     }
 
-    /// Adding and then removing what was added gives the same bytes, whatever the file ends in.
+    /// Adding entries and then removing them gives the same bytes, whatever the end of the file is.
     #[test]
     fn there_and_back_again(
         elements in proptest::collection::vec(element_strategy(), 0..4),
@@ -138,7 +138,7 @@ proptest! {
         prop_assert_eq!(write(&grown, &remove(&new)).unwrap(), bytes);
     }
 
-    /// Bytes of any kind are an error or a store, never a panic.
+    /// Any bytes give an error or a store, never a panic.
     #[test]
     fn any_bytes(mut bytes in proptest::collection::vec(any::<u8>(), 0..300), head in 0usize..6) {
         let key = format!("REGEDIT4\n[{HOME}\\AB]\n\"Blob\"=hex:");
@@ -153,7 +153,7 @@ proptest! {
         }
     }
 
-    /// One byte changed anywhere is an error or a store, never a panic.
+    /// One changed byte anywhere gives an error or a store, never a panic.
     #[test]
     fn one_byte_changed(at in any::<prop::sample::Index>(), to in any::<u8>(), style in any::<u8>(), cut in any::<bool>()) {
         let elements = [(0, element(&[(9, b"\x30\0"), (104, &[1; 8])], &POOL[0])), (1, element(&[], &POOL[1]))];

@@ -1,4 +1,4 @@
-//! What the files of Windows say and how they change; the laws of editing are in `laws`.
+//! Tests of the content of Windows files and of their edits. The laws of editing are in `laws`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod exports;
@@ -22,7 +22,7 @@ use crate::never::Never;
 use crate::remark::Remark;
 use crate::store::Store;
 
-/// Certificates to play with.
+/// The certificates of the tests.
 static POOL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let made = |n: usize| {
         let key = rcgen::KeyPair::generate().unwrap();
@@ -76,7 +76,7 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// An element with these properties around its certificate's SHA-1.
+/// An element with these properties before the SHA-1 of its certificate.
 fn element(properties: &[(u32, &[u8])], der: &[u8]) -> Vec<u8> {
     let mut bytes: Vec<u8> = properties.iter().flat_map(|(id, value)| record(*id, value)).collect();
     bytes.extend(record(property::SHA1, &Sha1::digest(der)));
@@ -91,7 +91,7 @@ fn sst(elements: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn an_element_reads_and_writes_to_the_byte() {
     let der = &POOL[0];
-    // Friendly name first, as Windows writes it: `0b 00 00 00 01 00 00 00 16 00 00 00 73 00 63 00 …`.
+    // The friendly name comes first, as Windows writes it: `0b 00 00 00 01 00 00 00 16 00 00 00 73 00 63 00 …`.
     let bytes = element(&[(11, &utf16("scout root\0"))], der);
     assert!(bytes.starts_with(
         b"\x0b\0\0\0\x01\0\0\0\x16\0\0\0s\0c\0o\0u\0t\0 \0r\0o\0o\0t\0\0\0\x03\0\0\0\x01\0\0\0\x14\0\0\0"
