@@ -1,12 +1,12 @@
 //! The one seam through which files and folders are opened, read and changed. It takes paths and bytes. It never
-//! follows a pipe or device, never reads without a limit, and never truncates a store in place.
+//! opens a pipe or device, never reads without a limit, and never truncates a store in place.
 //!
 //! Writing consists of elementary steps (make a folder, create, write, set the owner, sync, rename, sync the folder,
 //! read back, remove). Each step asks the [`Gate`] of its [`Disk`] first. So a test can make any single step fail, or
 //! cut everything off from a step on, and can show that a run without changes took no step at all.
 //!
 //! [`Disk::replace`] and [`Disk::withdraw`] put the steps in the only safe order (see `swap`). The target is untouched
-//! until the one step that changes its name, and complete after that step. The file that the target replaced is checked
+//! until the one step that changes its name, and complete after that step. The replaced file is checked
 //! before it is removed.
 //!
 //! Reading goes through `open`: regular files only, opened without waiting, never more than a [`Limit`] of each. Names
@@ -45,7 +45,7 @@ pub(crate) use read::{ends_in, list, open_if_there};
 pub use swap::{Over, ReplaceError, Replacement};
 pub(crate) use temporary::{left_by, temporaries};
 
-/// An elementary change of a disk.
+/// An elementary step on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Make a folder.
