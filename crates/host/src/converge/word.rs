@@ -23,7 +23,7 @@ impl Reconciler<'_> {
     /// cannot be recorded.
     ///
     /// # Errors
-    /// [`DecisionError`]; nothing was recorded.
+    /// [`DecisionError`].
     pub fn acknowledge(
         &self,
         restarted: BTreeMap<ServiceId, String>,
@@ -38,7 +38,7 @@ impl Reconciler<'_> {
     /// Records what an operator reports about a hand-off.
     ///
     /// # Errors
-    /// [`ConfirmError`]; nothing was recorded.
+    /// [`ConfirmError`].
     pub fn confirm(&self, claim: Claim<'_>, lock: &mut Lock) -> Result<Confirmed, ConfirmError> {
         confirm::confirm(claim, &self.disk, &self.secrets, &self.certificates, lock)
     }

@@ -1,6 +1,6 @@
 //! A TLS handshake that only records the chain. The verifier refuses no certificate: an expired one, a weak one, one of
 //! version 1 or one with an obsolete signature is still the one that the service presents, and that is all that is
-//! asked. Nothing is ever sent or received over the finished connection.
+//! asked. No application data is ever sent or read.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
