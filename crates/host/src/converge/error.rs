@@ -36,7 +36,7 @@ pub enum TakeError {
 /// Why a plan was not begun. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvergeError {
-    /// The plan cannot be written as text, and the text would name its run.
+    /// The plan cannot be written as text, and the digest of its text would name the run.
     #[error("the plan cannot be recorded: {0}")]
     Unrecordable(#[from] serde_json::Error),
     /// The run did not begin.

@@ -1,5 +1,5 @@
-//! The events that are reported while an estate is looked at and a plan is carried out. Whoever calls the reconciler
-//! shows them; they decide nothing.
+//! The events that are reported while an estate is looked at and a plan is carried out. The caller shows them to
+//! people; they decide nothing.
 
 use trustmason_plan::observed::Unclear;
 use trustmason_plan::outline::{Plan, Restart};

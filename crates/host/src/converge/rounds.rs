@@ -105,8 +105,8 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Whether carrying out the plan would begin no run and restart no service. (The files of completed packs are removed
-    /// all the same.)
+    /// Whether carrying out the plan would begin no run and restart no service. The files of completed packs are
+    /// removed all the same.
     pub fn is_idle(&self, sight: &Sight, plan: &Plan) -> bool {
         run::is_idle(plan, &sight.observed, &sight.ledger, &self.state) && self.due(plan).next().is_none()
     }

@@ -1,6 +1,5 @@
 //! Records what an operator reports about an estate, with what this machine knows of it: services restarted, a pack
-//! carried out, the clock right, certificates that are those of their services. A report is never recorded as something
-//! that this machine saw itself.
+//! carried out, the clock right, certificates that are those of their services.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Replaces or removes a file. At every moment the file is complete, either the old one or the new one, and no work of
-//! another program is lost.
+//! Replaces or removes a file. At every moment the file is complete, either the old one or the new one. As far as
+//! the file system allows it, no work of another program is lost.
 //!
 //! The new file is made beside the target, with the target's owner, mode and attributes, then written and synced. Then
 //! the caller's last check runs. Another program could write the target between that check and a rename, and the rename
@@ -100,9 +100,8 @@ impl Disk {
     /// is.
     ///
     /// # Errors
-    /// [`ReplaceError`] says which file is at the target. [`ReplaceError::After`] has one of three causes: the bytes
-    /// read back are not those written, the name may not survive a power cut, or the old file is still there under its
-    /// temporary name.
+    /// [`ReplaceError`] says which file is at the target. After [`ReplaceError::After`] the bytes read back are not those
+    /// written, the name may not survive a power cut, or the replaced file is still there under its temporary name.
     pub fn replace<E: From<DiskError>>(
         &self,
         new: Replacement<'_>,

@@ -1,6 +1,6 @@
 //! Asks services over the network for the certificates that they present. It takes host names and ports, and gives
-//! chains. A handshake is begun for nothing else: the chain is recorded, nothing is trusted because of it, and nothing
-//! is sent through the connection.
+//! chains. A handshake is begun for nothing else: the chain is recorded, nothing is trusted because of it, and no
+//! application data is sent.
 //!
 //! [`ask`] asks one service, [`ask_all`] many at the same time, and [`probe`] those of given identities. Only `collect`
 //! and `drift --probe` call them; nothing else opens a socket.

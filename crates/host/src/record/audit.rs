@@ -1,5 +1,5 @@
 //! The audit log: `state/audit.jsonl`, one JSON object per line. Lines are only ever added. It records what was done to
-//! which entry, by whom, in which run and why, and every decision of a person. It never holds a secret. If its changes
+//! which entry, by whom, in which run and why, and every decision of a person. It holds public facts only. If its changes
 //! are replayed, beginning with the stores before the first run, the result is the trusted entries of today, except for
 //! what other programs wrote (`docs/audit.md`).
 //!

@@ -64,7 +64,7 @@ impl Robbery {
     }
 }
 
-/// Runs, and robs the run at a step. Returns whether the run came so far.
+/// Runs, and robs the run at a step. Returns whether the run got that far.
 fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
     let world = template.copy();
     let stores = [(CACERTS, world.cacerts()), (KEYSTORE, world.keystore())];

@@ -1,6 +1,6 @@
-//! A run's journal: one JSON object per line, each on the disk before the action that it announces. It never holds a
-//! secret. The next run reads from it what an interrupted run did, so that neither a placed entry nor a predecessor is
-//! forgotten.
+//! A run's journal: one JSON object per line, each on the disk before the action that it announces. It holds public
+//! facts only. The next run reads from it what an interrupted run did, so that neither a placed entry nor a predecessor
+//! is forgotten.
 //!
 //! A journal names hosts, and paths as the hosts write them ([`PieceAt`]). A copy is named by its place below the run's
 //! `backup` folder ([`CopyName`]). No path of this machine and no working folder is in it, so it means the same
