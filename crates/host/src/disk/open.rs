@@ -1,5 +1,5 @@
 //! The one place that opens files. It takes a path and a [`Limit`] and gives an open regular file, to be read, appended
-//! to or locked. It never opens a pipe or a device, never waits, and never reads without a limit.
+//! to or locked. It never opens a pipe or a device, and never reads without a limit.
 //!
 //! A named pipe would make the program wait until another program writes into it, a device may have no end, and a link
 //! can lead to either. So the path is looked at before it is opened: opening a device may have an effect of its own,
