@@ -1,5 +1,7 @@
-//! A person's word for the clock of this machine: it goes into the audit log, and what the ledger dates later than now is dated
-//! now, so that the same doubt does not come up again and no wait counts from a day that is still to come.
+//! Records that an operator declares this machine's clock right although the evidence speaks against it. It takes the
+//! verdict and the loaded ledger, writes a line into the audit log, and gives the ledger that is stored then. A date in
+//! the ledger that is later than now becomes now: otherwise the same doubt would come up again, and a waiting time
+//! would count from a future day. It never sets the clock.
 
 use jiff::Timestamp;
 use trustmason_keystore::Digest;
@@ -12,10 +14,10 @@ use crate::record::ledger::{self, LedgerError, Loaded};
 use crate::state::lock::Lock;
 use crate::word::decision::{self, Decision, DecisionError};
 
-/// Why a word for the clock was not recorded.
+/// Why an operator's statement about the clock was not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum VouchError {
-    /// It could not be recorded.
+    /// The statement could not be recorded.
     #[error(transparent)]
     Decision(#[from] DecisionError),
     /// The ledger could not be read again.
@@ -23,7 +25,8 @@ pub enum VouchError {
     Ledger(#[from] LedgerError),
 }
 
-/// Records that a person says the clock is right, whatever this verdict says of it. Answers the ledger as it is then.
+/// Records that the operator `by` declares the clock right in spite of `verdict`. Returns the ledger as it is stored
+/// then.
 ///
 /// # Errors
 /// [`VouchError`]; the run must not begin.
@@ -43,6 +46,6 @@ pub fn vouch(
     let digest = Digest::of(words.as_bytes());
     decision::record(&Decision { ledger: &ledger, lines: &[line], digest, now }, loaded, disk, lock)?;
     let again = ledger::load(lock.state(), topology)?;
-    // Whoever carries on must still clear away what interrupted runs left.
+    // The caller must still clear away what interrupted runs left behind, so these runs stay listed.
     Ok(Loaded { recovered: loaded.recovered.clone(), ..again })
 }

@@ -1,10 +1,11 @@
-//! Work spread over the machine's processors, answers in the order of the questions.
+//! Spreads work over threads. It takes a slice of questions and a function that answers one, and gives the answers in
+//! the order of the questions.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
-/// Answers every question, on as many threads as there are processors; one question runs on one thread.
+/// Answers every question on as many threads as there are processors. Each question is answered on one thread.
 pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(questions.len());
     if workers <= 1 {
@@ -27,16 +28,16 @@ pub(crate) fn out<Q: Sync, A: Send>(questions: &[Q], answer: impl Fn(&Q) -> A + 
     answers.into_iter().map(|(_, one)| one).collect()
 }
 
-/// Told of one question while all are being answered.
+/// Reported for one question while all questions are answered.
 pub(crate) enum News<'a, A> {
-    /// It is begun.
+    /// Work on the question with this index has begun.
     Begun(usize),
-    /// This is its answer.
+    /// The answer to the question with this index.
     Done(usize, &'a A),
 }
 
-/// Answers every question on up to so many threads, in their order as far as one thread goes, and tells of each as it happens,
-/// here on the caller's own thread. Answers come in the order of the questions.
+/// Answers every question on at most `threads` threads, which take the questions in their order. `tell` hears of each
+/// question as it begins and ends, on the caller's own thread. The answers come in the order of the questions.
 pub(crate) fn told<Q: Sync, A: Send>(
     threads: usize,
     questions: &[Q],

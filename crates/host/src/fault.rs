@@ -1,7 +1,8 @@
-//! Gates for tests: one that counts steps, and makes a chosen one fail; one behind which somebody else is at work.
+//! Gates for tests. [`Faulty`] counts the steps of a disk and makes chosen ones fail. [`Meddler`] lets a test act
+//! before each step, as another program could.
 //!
-//! They are part of the library because the crates above prove the same things with them, and because the numbered steps of
-//! [`crate::disk::Disk`] are the only honest place to inject a failure.
+//! They are part of the library because the crates above test the same things with them, and because the numbered steps
+//! of [`crate::disk::Disk`] are the only place where an injected failure looks like a real one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,15 +18,15 @@ pub enum Fault {
     NoSpace,
     /// The device fails (`EIO`).
     Device,
-    /// It is not allowed (`EACCES`).
+    /// The step is not allowed (`EACCES`).
     Denied,
     /// The file system is read-only (`EROFS`).
     ReadOnly,
-    /// The file system does not know such a step (`EOPNOTSUPP`).
+    /// The file system does not support the step (`EOPNOTSUPP`).
     Unsupported,
-    /// A write stops half way, then no space is left; other steps fail with `ENOSPC`.
+    /// A write stops half way because no space is left. Every other step fails with `ENOSPC`.
     ShortWrite,
-    /// The power goes: this step and every later one does nothing. What stands on the disk then is what a crash leaves.
+    /// The power fails: this step and every later one does nothing. The disk then holds what a crash leaves behind.
     Crash,
 }
 
@@ -45,7 +46,7 @@ impl Fault {
 /// Which steps a fault hits.
 type Aim = Box<dyn Fn(usize, Step, &Path) -> bool + Send + Sync>;
 
-/// Counts the steps taken, and lets the chosen ones fail.
+/// Counts the steps taken, and makes the chosen ones fail.
 pub struct Faulty {
     aim: Aim,
     fault: Fault,
@@ -70,7 +71,7 @@ impl Faulty {
         Self::where_it(fault, move |number, _, _| number == step)
     }
 
-    /// Fails wherever this says so: given the step's number, the step and its path.
+    /// Fails at each step for which `aim` returns true. `aim` gets the step's number, the step and its path.
     pub fn where_it(fault: Fault, aim: impl Fn(usize, Step, &Path) -> bool + Send + Sync + 'static) -> Self {
         Self { aim: Box::new(aim), fault, taken: AtomicUsize::new(0), struck: Mutex::new(None) }
     }
@@ -80,7 +81,7 @@ impl Faulty {
         self.taken.load(Ordering::SeqCst)
     }
 
-    /// The first step that failed, if one did.
+    /// The first step that failed, if any did.
     pub fn struck(&self) -> Option<(Step, PathBuf)> {
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -101,11 +102,11 @@ impl Gate for Faulty {
     }
 }
 
-/// Lets every step pass, but somebody else comes first.
+/// Lets every step pass, but runs an action of the test before each.
 pub struct Meddler<F>(F);
 
 impl<F: Fn(Step, &Path) + Send + Sync> Meddler<F> {
-    /// They do this before each step.
+    /// A gate that runs `act` before each step.
     pub fn new(act: F) -> Self {
         Self(act)
     }

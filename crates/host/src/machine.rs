@@ -1,10 +1,10 @@
-//! The machine that this program runs on.
+//! The name of the machine that this program runs on. The name is for people only: nothing is decided by it.
 
 use std::path::Path;
 
 use crate::disk::{self, Limit};
 
-/// Its name, for people.
+/// The machine's name: from the kernel, else from the environment, else a phrase that says there is none.
 pub(crate) fn name() -> String {
     let kernel = disk::read(Path::new("/proc/sys/kernel/hostname"), Limit::Holder).ok();
     let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());

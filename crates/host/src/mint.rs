@@ -1,10 +1,11 @@
-//! Makes keys, self-signed certificates and requests to a planner's order, and refuses what it made if it is not what was ordered.
+//! Generates keys, certificates and certificate requests as the planner orders them. A certificate that does not meet
+//! the order is refused, never returned.
 //!
-//! The certificate is what `keytool -genkeypair` would make, with two differences that the field asks for: there always is a
-//! subject alternative name, and the signature is always what the order says. Attributes are encoded from C to CN, so that
-//! keytool prints CN first. There is a subject key identifier (RFC 7093 §2 method 1) and, as with keytool, no basic
-//! constraints and no key usage: nothing that a JVM, an IIS or a VOS node could take for a limit. Keys come from a
-//! [`KeySource`], because making RSA keys is what takes the time.
+//! The certificate is what `keytool -genkeypair` would make, with two differences that are needed in practice: it
+//! always has a subject alternative name, and its signature is always the one ordered. Attributes are encoded from C to
+//! CN, so that keytool prints CN first. A subject key identifier is added (RFC 7093 §2 method 1). As with keytool there
+//! are no basic constraints and no key usage, so nothing that a JVM, an IIS or a VOS node could take for a limit. Keys
+//! come from a [`KeySource`], because generating RSA keys is what takes the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +27,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// Why a certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// A key of this kind and hash is not made here.
+    /// Keys of this kind with this hash are not made here.
     #[error("{key} with {hash} is not made here; use rsa-2048, rsa-3072, rsa-4096, ec-256, ec-384 or ec-521")]
     Kind {
         /// The kind of key.
@@ -34,45 +35,45 @@ pub enum MintError {
         /// The hash.
         hash: &'static str,
     },
-    /// A subject attribute that cannot be encoded.
+    /// A subject attribute cannot be encoded.
     #[error("the subject attribute {name}={value} cannot be used: {why}; correct `subject:` in the spec")]
     Subject {
         /// The attribute.
         name: String,
-        /// Its value.
+        /// The attribute's value.
         value: String,
         /// What is wrong with the value.
         why: &'static str,
     },
-    /// An extended key usage nobody knows.
+    /// An extended key usage is unknown.
     #[error("the extended key usage {0} is unknown; write serverAuth, clientAuth or a dotted number")]
     Usage(String),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}; run again")]
     Random(String),
-    /// The library that makes them failed.
+    /// The cryptographic library failed.
     #[error("making the {what} failed: {cause}")]
     Library {
-        /// The key or the certificate.
+        /// What was being made: the key, the certificate or the request.
         what: &'static str,
-        /// The library's words.
+        /// The library's error message.
         cause: String,
     },
-    /// What was made is not what is needed.
+    /// The certificate that was made does not meet the order.
     #[error("the new certificate would not do: {0}; correct `identity:` in the spec")]
     Unfit(String),
 }
 
 /// Where private keys come from.
 pub trait KeySource: Sync {
-    /// A key of this kind, PKCS#8.
+    /// Returns a private key of this kind, as PKCS#8.
     ///
     /// # Errors
-    /// [`MintError`], that there is none.
+    /// [`MintError`] if there is no such key.
     fn key(&self, kind: KeyKind, hash: SignatureHash) -> Result<Zeroizing<Vec<u8>>, MintError>;
 }
 
-/// New keys, made by aws-lc.
+/// Generates new keys with aws-lc.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Generate;
 
@@ -93,8 +94,8 @@ impl KeySource for Generate {
     }
 }
 
-/// Keys made beforehand and handed out in turn, again and again: for tests, in which hundreds of identities need keys and
-/// nobody's security depends on them.
+/// Keys generated beforehand and handed out in turn, again and again. A pool is for tests only, in which hundreds of
+/// identities need keys and no security depends on them.
 pub struct Pool {
     keys: Vec<Zeroizing<Vec<u8>>>,
     next: AtomicUsize,
@@ -107,10 +108,10 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// This many RSA-2048 keys.
+    /// Generates this many RSA-2048 keys.
     ///
     /// # Errors
-    /// That they could not be made.
+    /// [`MintError`] if the keys could not be generated.
     pub fn new(size: usize) -> Result<Self, MintError> {
         let keys =
             (0..size).map(|_| Generate.key(KeyKind::Rsa(2048), SignatureHash::Sha256)).collect::<Result<_, _>>()?;
@@ -132,11 +133,11 @@ impl KeySource for Pool {
 pub struct Minted {
     /// The certificate.
     pub certificate: Arc<Certificate>,
-    /// Its key, PKCS#8.
+    /// The private key, as PKCS#8.
     pub key: Zeroizing<Vec<u8>>,
-    /// Who issued it, nearest first; nobody if it is self-signed.
+    /// The certificates of the issuers, nearest first; empty if the certificate is self-signed.
     pub issuers: Vec<Arc<Certificate>>,
-    /// A request for a certificate of that key (PKCS#10, RFC 2986), PEM.
+    /// A request for a certificate of that key (PKCS#10, RFC 2986), as PEM.
     pub request: Option<String>,
 }
 
@@ -146,10 +147,10 @@ impl std::fmt::Debug for Minted {
     }
 }
 
-/// Makes an identity's new key and certificate, as of now.
+/// Generates an identity's new key and its self-signed certificate, valid from `now`.
 ///
 /// # Errors
-/// [`MintError`]; in particular that the certificate made would at once have to be made anew, or that a JVM would refuse it.
+/// [`MintError`], in particular if the new certificate would have to be replaced at once, or if a JVM would refuse it.
 pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Result<Minted, MintError> {
     let order = trustmason_plan::mint::order(identity, now);
     let key = keys.key(order.key, order.signature)?;
@@ -164,8 +165,9 @@ pub fn mint(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> Res
     Ok(Minted { certificate: Arc::new(certificate), key, issuers: Vec::new(), request: None })
 }
 
-/// Makes an identity's new key and a request for its certificate. Until the reply is there a self-signed certificate stands
-/// beside the key, as after `keytool -genkeypair`: a key entry has one, and it tells which key it is.
+/// Generates an identity's new key and a request for its certificate. Until the reply is there, a self-signed
+/// certificate is kept with the key, as after `keytool -genkeypair`: a key entry needs a certificate, and the
+/// certificate shows which key it is.
 ///
 /// # Errors
 /// [`MintError`].
@@ -182,21 +184,21 @@ pub fn request(identity: &IdentityDef, keys: &dyn KeySource, now: Timestamp) -> 
     Ok(Minted { request: Some(pem), ..minted })
 }
 
-/// An authority whose key lies on this machine, for labs.
+/// A certificate authority whose key is on this machine, for labs.
 #[derive(Clone, Copy)]
 pub struct Signer<'a> {
-    /// Its certificate.
+    /// The authority's certificate.
     pub certificate: &'a Arc<Certificate>,
-    /// Who issued that, nearest first.
+    /// The issuers of the authority's certificate, nearest first.
     pub issuers: &'a [Arc<Certificate>],
-    /// Its key, PEM.
+    /// The authority's private key, as PEM.
     pub key: &'a str,
 }
 
-/// Makes an identity's new key and has an authority sign its certificate at once.
+/// Generates an identity's new key and has an authority sign its certificate at once.
 ///
 /// # Errors
-/// [`MintError`], in particular that the authority's key cannot be used.
+/// [`MintError`], in particular if the authority's key cannot be used.
 pub fn signed(
     identity: &IdentityDef,
     keys: &dyn KeySource,
@@ -204,13 +206,13 @@ pub fn signed(
     signer: Signer<'_>,
 ) -> Result<Minted, MintError> {
     let mut order = trustmason_plan::mint::order(identity, now);
-    // Nobody believes a certificate longer than the one that issued it.
+    // No peer accepts a certificate after its issuer's certificate has ended.
     order.not_after =
         signer.issuers.iter().chain([signer.certificate]).fold(order.not_after, |end, c| end.min(c.not_after()));
     let key = keys.key(order.key, order.signature)?;
     let der = with_pair(&order, &key, |pair| {
         let mut parameters = parameters(&order, pair)?;
-        // The library writes its own subject key identifier beside basic constraints.
+        // rcgen writes a subject key identifier of its own when it writes basic constraints.
         parameters.custom_extensions.clear();
         parameters.extended_key_usages.clear();
         asked(&mut parameters);
@@ -237,7 +239,8 @@ pub fn signed(
     Ok(Minted { certificate: Arc::new(certificate), key, issuers, request: None })
 }
 
-/// What a request asks for beside its names: both sides of a connection, since peers of a contact centre call one another.
+/// Sets the usages that a request asks for. They include both sides of a connection, because hosts of a contact centre
+/// connect to one another.
 fn asked(parameters: &mut CertificateParams) {
     for usage in [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth] {
         if !parameters.extended_key_usages.contains(&usage) {
@@ -280,7 +283,7 @@ fn algorithm(kind: KeyKind, hash: SignatureHash) -> Result<&'static SignatureAlg
     }
 }
 
-/// The DER of the certificate ordered, signed with its own key.
+/// The DER of the ordered certificate, signed with its own key.
 fn sign(order: &Order, key: &[u8]) -> Result<Vec<u8>, MintError> {
     with_pair(order, key, |pair| {
         let made = parameters(order, pair)?.self_signed(pair).map_err(|error| library("certificate", &error))?;
@@ -288,7 +291,7 @@ fn sign(order: &Order, key: &[u8]) -> Result<Vec<u8>, MintError> {
     })
 }
 
-/// Lends the key out as the library's own; it is wiped afterwards.
+/// Calls `make` with the key as rcgen's key pair. The key pair is wiped afterwards.
 fn with_pair<T>(
     order: &Order,
     key: &[u8],
@@ -311,7 +314,7 @@ fn parameters(order: &Order, pair: &KeyPair) -> Result<CertificateParams, MintEr
     Ok(parameters)
 }
 
-/// Whom it is for.
+/// Sets whom the certificate is for: subject, alternative names and extended key usages.
 fn describe(order: &Order, parameters: &mut CertificateParams) -> Result<(), MintError> {
     parameters.distinguished_name = subject(&order.subject)?;
     for name in &order.names {
@@ -324,7 +327,7 @@ fn describe(order: &Order, parameters: &mut CertificateParams) -> Result<(), Min
     Ok(())
 }
 
-/// rcgen speaks the `time` crate's language; its epoch plus so many seconds spares us that dependency.
+/// rcgen takes dates of the `time` crate. Converting from `SystemTime` spares this crate that dependency.
 fn moment<T>(seconds: i64) -> Result<T, MintError>
 where
     T: From<std::time::SystemTime>,
@@ -334,7 +337,8 @@ where
     Ok(T::from(std::time::UNIX_EPOCH + since))
 }
 
-/// 128 random bits, of which the first two are 0 and 1: positive, never short (RFC 5280 §4.1.2.2).
+/// 128 random bits, of which the first two are 0 and 1, so that the number is positive and never short (RFC 5280
+/// §4.1.2.2).
 fn serial() -> Result<SerialNumber, MintError> {
     let mut bytes = [0u8; 16];
     getrandom::SysRng.try_fill_bytes(&mut bytes).map_err(|error| MintError::Random(error.to_string()))?;
@@ -360,7 +364,7 @@ fn subject(attributes: &[(String, String)]) -> Result<DistinguishedName, MintErr
         if value.is_empty() {
             return Err(refuse("it is empty"));
         }
-        // rcgen would silently keep the last one only.
+        // rcgen would silently keep only the last one.
         if name.get(&kind).is_some() {
             return Err(refuse("it is there twice"));
         }
@@ -387,7 +391,7 @@ fn usage(name: &str) -> Result<ExtendedKeyUsagePurpose, MintError> {
         "anyExtendedKeyUsage" => ExtendedKeyUsagePurpose::Any,
         dotted => {
             let parts: Option<Vec<u64>> = dotted.split('.').map(|part| part.parse().ok()).collect();
-            // yasna takes any two first arcs; X.660 does not.
+            // yasna accepts any two first arcs; X.660 does not.
             let valid = parts.filter(|p| matches!(p.as_slice(), [0 | 1, 0..=39, _, ..] | [2, _, _, ..]));
             ExtendedKeyUsagePurpose::Other(valid.ok_or_else(|| MintError::Usage(name.to_owned()))?)
         }

@@ -142,7 +142,7 @@ fn subjects_that_would_be_spoilt_are_refused() {
     assert!(mint(&country, pool(), now()).unwrap_err().to_string().contains("two letters"));
 }
 
-/// UTCTime ends with 2049, GeneralizedTime with 9999 (RFC 5280 §4.1.2.5); a Timestamp ends a day before that.
+/// UTCTime ends with the year 2049, GeneralizedTime with 9999 (RFC 5280 §4.1.2.5). A Timestamp ends one day earlier.
 #[test]
 fn a_certificate_is_made_at_every_corner_of_the_calendar() {
     for text in [
@@ -156,7 +156,7 @@ fn a_certificate_is_made_at_every_corner_of_the_calendar() {
         let made = mint(&identity(), pool(), at).unwrap().certificate;
         assert_eq!((made.not_before(), made.not_after()), (at.as_second(), at.as_second() + 1825 * 86_400), "{text}");
     }
-    // What would have to be made anew at once is refused in words, not made.
+    // A certificate that would have to be replaced at once is refused with a reason, not made.
     let refused = mint(&identity(), pool(), Timestamp::MAX).unwrap_err().to_string();
     assert!(refused.contains("it ends on 9999-12-31, in 1 day"), "{refused}");
     let refused = mint(&identity(), pool(), Timestamp::MIN).unwrap_err().to_string();

@@ -1,5 +1,6 @@
-//! Restarts a service by the command its spec gives. The command is run as `process` runs programs, without the
-//! variables that hold secrets of the estate; what it says is kept for people, with every secret this run knows withheld.
+//! Restarts a service by the command that the spec gives for it. It takes the command and the run's secrets, and gives
+//! what the command said, with every secret that this run knows withheld. The command never sees the variables that
+//! hold secrets of the estate.
 
 use std::time::{Duration, Instant};
 
@@ -15,16 +16,18 @@ const LAST: usize = 5;
 /// A restart that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restarted {
-    /// What the command said, its error stream last; of each stream the last 64 KiB. Safe to print, secrets withheld.
+    /// The command's output, standard error last; of each stream the last 64 KiB. Secrets are withheld, so it is safe
+    /// to print.
     pub output: String,
-    /// How long it took.
+    /// How many seconds the command took.
     pub seconds: u64,
 }
 
-/// A restart that did not. `last` are the last lines the command said, safe to print, secrets withheld.
+/// A restart that failed. `last` holds the last lines of the command's output. Secrets are withheld, so they are safe
+/// to print.
 #[derive(Debug, thiserror::Error)]
 pub enum RestartError {
-    /// Nothing was done.
+    /// The command was not started, so the service was not touched.
     #[error("`{program}` cannot be started: {cause}; check that it is installed and on the PATH")]
     NotStarted {
         /// The program.
@@ -32,7 +35,7 @@ pub enum RestartError {
         /// Why the system did not start the program.
         cause: std::io::Error,
     },
-    /// It was stopped, and where the service stands is not known.
+    /// The command took too long and was stopped. The state of the service is not known.
     #[error(
         "`{program}` took longer than {seconds} s and was stopped{}; look at the service, or give it a longer `timeout`",
         after(last)
@@ -40,22 +43,22 @@ pub enum RestartError {
     TooSlow {
         /// The program.
         program: String,
-        /// How long it was allowed.
+        /// How many seconds the command was allowed to take.
         seconds: u32,
-        /// What it said last.
+        /// The last lines of the command's output.
         last: Vec<String>,
     },
-    /// It says itself that it failed.
+    /// The command reported a failure by its exit status.
     #[error("`{program}` ended with {status}{}; run it by hand", after(last))]
     Failed {
         /// The program.
         program: String,
-        /// How it ended: `exit status: 3`.
+        /// How the program ended, such as `exit status: 3`.
         status: String,
-        /// What it said last.
+        /// The last lines of the command's output.
         last: Vec<String>,
     },
-    /// The system could not say how it ended, and where the service stands is not known.
+    /// The system could not say how the command ended. The state of the service is not known.
     #[error("waiting for `{program}` failed: {cause}; look at the service")]
     Lost {
         /// The program.
@@ -65,13 +68,13 @@ pub enum RestartError {
     },
 }
 
-/// The last lines as the end of a sentence.
+/// The last lines, worded as the end of a sentence.
 fn after(last: &[String]) -> String {
     if last.is_empty() { String::new() } else { format!(" after saying: {}", last.join(" / ")) }
 }
 
-/// Runs the command, which sees no variable that holds a secret, and waits until it has ended. What it leaves running, such as the
-/// service itself, lives on.
+/// Runs the command without the variables that hold secrets, and waits until it has ended. Processes that the command
+/// leaves running, such as the service itself, are not stopped.
 ///
 /// # Errors
 /// [`RestartError`]. Only [`RestartError::NotStarted`] means that the service was not touched.
@@ -104,7 +107,7 @@ pub fn restart(command: &RestartCommand, secrets: &Secrets) -> Result<Restarted,
     }
 }
 
-/// What was said on both streams, line by line, blank lines left out.
+/// The lines of both streams, without blank lines.
 fn lines(secrets: &Secrets, out: &Said, err: &Said) -> Vec<String> {
     let mut lines = Vec::new();
     for said in [out, err] {

@@ -33,7 +33,7 @@ fn a_restart_says_what_its_command_said_without_secrets_or_escapes() {
 
 #[test]
 fn a_restart_sees_no_variable_that_holds_a_secret() {
-    // A variable that whoever runs tests has set stands for one with a secret.
+    // A variable that is set in every test run stands for one that holds a secret.
     let argv = ["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""].map(str::to_owned).to_vec();
     let command = RestartCommand { argv, timeout_seconds: 60 };
     let said = |secrets: &Secrets| restart(&command, secrets).unwrap().output;

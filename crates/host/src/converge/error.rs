@@ -1,4 +1,4 @@
-//! What can go wrong with an estate as a whole. What goes wrong with one store or service is in what came of a round.
+//! Errors that concern an estate as a whole. A failure of one store or service is part of a round's outcome instead.
 
 use trustmason_plan::shell::Command;
 use trustmason_plan::text::clauses;
@@ -14,7 +14,7 @@ use crate::word::decision::DecisionError;
 /// Why an estate could not be looked at. Without its ledger nothing may be judged at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LookError {
-    /// The state folder is another account's.
+    /// The state folder belongs to another account.
     #[error(transparent)]
     Foreign(#[from] ForeignState),
     /// The ledger cannot be used.
@@ -25,10 +25,10 @@ pub enum LookError {
 /// Why the estate's lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
-    /// The state folder is another account's.
+    /// The state folder belongs to another account.
     #[error(transparent)]
     Foreign(#[from] ForeignState),
-    /// Another run holds it, or it cannot be locked.
+    /// Another run holds the lock, or the state folder cannot be locked.
     #[error("{0}; nothing was done")]
     Lock(#[from] LockError),
 }
@@ -36,7 +36,7 @@ pub enum TakeError {
 /// Why a plan was not begun. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvergeError {
-    /// The plan has no text that would name its run.
+    /// The plan cannot be written as text, and the digest of its text would name the run.
     #[error("the plan cannot be recorded: {0}")]
     Unrecordable(#[from] serde_json::Error),
     /// The run did not begin.
@@ -44,25 +44,25 @@ pub enum ConvergeError {
     Run(#[from] RunError),
 }
 
-/// What went wrong with a round beside its stores, packs and restarts.
+/// A failure in a round that is not one of its stores, packs or restarts.
 #[derive(Debug, thiserror::Error)]
 pub enum RoundTrouble {
-    /// The round after it did not begin.
+    /// The next round did not begin.
     #[error(transparent)]
     NotBegun(ConvergeError),
-    /// Nobody can tell what is left.
+    /// The changes that are left cannot be determined.
     #[error("what is left cannot be told: {0}")]
     Untold(#[from] LookError),
-    /// What restarted services read cannot be told, so that their restarts were not acknowledged.
+    /// It is not known what restarted services read, so their restarts were not acknowledged.
     #[error("{}", clauses(.0))]
     Unread(Vec<Unread>),
-    /// Services were restarted, and that could not be recorded.
+    /// Services were restarted, and this could not be recorded.
     #[error("that services were restarted could not be recorded: {cause}; say so: {}", acknowledged(spec, services))]
     Unacknowledged {
-        /// Why not.
+        /// Why it could not be recorded.
         #[source]
         cause: DecisionError,
-        /// The spec, as it was named.
+        /// The spec's path, as it was given.
         spec: String,
         /// The services.
         services: Vec<ServiceId>,

@@ -1,4 +1,5 @@
-//! What is told while an estate is looked at and a plan carried out, for whoever shows it to people.
+//! The events that are reported while an estate is looked at and a plan is carried out. The caller shows them to
+//! people; they decide nothing.
 
 use trustmason_plan::observed::Unclear;
 use trustmason_plan::outline::{Plan, Restart};
@@ -6,13 +7,13 @@ use trustmason_plan::run_id::RunId;
 
 use crate::run;
 
-/// Whom events are told.
+/// The function that hears the events.
 pub type Tell<'a> = &'a mut dyn FnMut(Event<'_>);
 
-/// Told as it happens.
+/// Reported as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// Others can look into the state folder.
+    /// Other accounts can look into the state folder.
     Exposed {
         /// What they can look into, in words.
         warning: &'a str,
@@ -22,11 +23,11 @@ pub enum Event<'a> {
         /// The run.
         run: &'a RunId,
     },
-    /// What a run did to a store cannot be told yet.
+    /// It cannot be determined yet what a run did to a store.
     Unclear(&'a Unclear),
     /// Looking begins.
     Looking {
-        /// How much there is to look at.
+        /// How many things are looked at.
         items: usize,
     },
     /// Looking has ended.
@@ -36,9 +37,9 @@ pub enum Event<'a> {
         /// The plan.
         plan: &'a Plan,
     },
-    /// Something of it happened.
+    /// An event of the run that carries out the plan.
     Run(run::Event<'a>),
-    /// It has ended, or did not begin.
+    /// The run has ended, or did not begin.
     Ran,
     /// The command that restarts a service begins.
     Restarting(&'a Restart),

@@ -1,4 +1,5 @@
-//! What is there, the plan that follows from it, and what is left once something was done.
+//! Looks at an estate and plans it, before a run and after one. It takes the spec and the state folder, and gives what
+//! was seen and the plan that follows. It writes nothing.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +17,23 @@ use crate::record::ledger::{self, Loaded};
 pub struct Sight {
     /// The facts.
     pub observed: Observed,
-    /// The ledger they were seen with.
+    /// The ledger that was loaded before the estate was looked at.
     pub ledger: Loaded,
 }
 
-/// What is left after a person's word was recorded.
+/// The changes that are left after an acknowledgement or confirmation was recorded.
 #[derive(Clone, Debug)]
 pub struct Left {
     /// The plan, limited to the scope.
     pub plan: Plan,
-    /// The scope of the newest run: what a person said belongs to what that run began.
+    /// The scope of the newest run. An acknowledgement or confirmation belongs to what that run began.
     pub scope: Scope,
-    /// Whether the newest run took another one back, so that the spec still asks for what was taken back.
+    /// Whether the newest run took another run back, so that the spec still asks for what was taken back.
     pub undone: bool,
 }
 
 impl Reconciler<'_> {
-    /// Looks at everything a plan of the estate is made from, the spec and its profiles among it.
+    /// Looks at everything that a plan of the estate is made from, including the spec and its profiles.
     ///
     /// # Errors
     /// [`LookError`]: nothing may be judged.
@@ -65,20 +66,20 @@ impl Reconciler<'_> {
         Ok(Sight { observed, ledger })
     }
 
-    /// The plan of now, or of the day that the options name.
+    /// The plan as of now, or as of the day that the options name.
     pub fn plan(&self, sight: &Sight, options: &Options) -> Plan {
         self.plan_made(sight, options, self.now())
     }
 
-    /// The plan as it would have been made at that moment, or on the day that the options name.
+    /// The plan as it would have been made at the moment `made`, or on the day that the options name.
     pub fn plan_made(&self, sight: &Sight, options: &Options, made: Timestamp) -> Plan {
         trustmason_plan::plan(self.declared.topology, &sight.observed, options, options.at.unwrap_or(made))
     }
 
-    /// What is left after a person's word was recorded.
+    /// The changes that are left after an acknowledgement or confirmation was recorded.
     ///
     /// # Errors
-    /// [`LookError`]: it cannot be told. What was recorded stands.
+    /// [`LookError`]: the changes that are left cannot be determined. The record stays.
     pub fn left(&self, whole: &Options, tell: Tell<'_>) -> Result<Left, LookError> {
         let sight = self.look(tell)?;
         let ledger = &sight.ledger.ledger;

@@ -1,13 +1,16 @@
-//! How an estate is brought to what its spec declares: everything that `apply`, `rollback` and the commands beside them decide
-//! about how a run goes on. Whoever calls it reads words, asks a person, shows progress and prints reports; it decides nothing.
+//! Brings an estate to what its spec declares. Everything that `apply`, `rollback` and the related commands decide
+//! about how a run goes on is decided here. It takes the topology and the state folder, and gives plans, events and
+//! outcomes. It never reads arguments, asks a person or prints: the caller does, and decides nothing.
 //!
-//! - [`Reconciler`] has what a run needs, once for one estate on this machine.
-//! - `looking`: what is there, the plan that follows from it, and the plan that is left after something was done.
-//! - `rounds`: one phase of a rotation after the other, as long as nothing waits for a person ([`Reconciler::converge`]).
-//! - `restarts`: which services are restarted by their commands after a phase, in which order, and what a failure stops.
-//! - `word`: what a person's word is recorded with: acknowledged restarts, confirmed packs, a clock that is right.
+//! - [`Reconciler`] has what a run needs, for one estate on this machine.
+//! - `looking`: the facts, the plan that follows from them, and the plan that is left after something was done.
+//! - `rounds`: one phase of a rotation after the other, until a person must act ([`Reconciler::converge`]).
+//! - `restarts`: which services are restarted by their commands after a phase, in which order, and what a failure
+//!   stops.
+//! - `word`: records what an operator reports: services restarted, packs carried out, the clock right, certificates
+//!   genuine.
 //! - `undo`: a rollback, from what would be taken back to what is left afterwards.
-//! - `scope`: the hosts and the side that a plan is limited to, and what the next plan inherits of that.
+//! - `scope`: the hosts and the side that a plan is limited to, and what the next plan inherits of them.
 //! - `limits`: how many stores are written at the same time.
 
 mod error;
@@ -45,9 +48,9 @@ pub use rounds::{Begun, Converged, Round};
 pub use scope::Scope;
 pub use undo::TakenBack;
 
-/// The time, as whoever reads the clock tells it.
+/// The time, as the caller's clock reports it.
 pub trait Clock: fmt::Debug {
-    /// Now, as exactly as the clock tells.
+    /// Now, as precisely as the clock reports it.
     fn exactly(&self) -> Timestamp;
 
     /// Now, to the second: plans are for people and tickets.
@@ -57,7 +60,7 @@ pub trait Clock: fmt::Debug {
     }
 }
 
-/// What is declared: the estate, and the files it was read from.
+/// An estate and the files that declare it.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared<'a> {
     /// The estate.
@@ -66,7 +69,7 @@ pub struct Declared<'a> {
     pub inputs: &'a [Input],
 }
 
-/// What reconciles one estate on this machine. Each password and each certificate is got once in its life.
+/// Reconciles one estate on this machine. It gets each password once and keeps each certificate once.
 pub struct Reconciler<'a> {
     declared: Declared<'a>,
     state: State,
@@ -86,8 +89,8 @@ impl fmt::Debug for Reconciler<'_> {
 }
 
 impl<'a> Reconciler<'a> {
-    /// The reconciler of an estate, by this clock. The version is the one that plans are written with: a run is named by the digest
-    /// of its plan as it would be saved.
+    /// The reconciler of an estate, with this clock. `tool_version` is written into plans, and a run is named by the
+    /// digest of its plan as it would be saved.
     pub fn new(declared: Declared<'a>, clock: impl Clock + 'a, tool_version: &'static str) -> Self {
         Self {
             declared,
@@ -102,19 +105,19 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// The same with keys from elsewhere.
+    /// The same, with keys from another source.
     #[must_use]
     pub fn with_keys(self, keys: &'a dyn KeySource) -> Self {
         Self { keys, ..self }
     }
 
-    /// The same with another disk to write to.
+    /// The same, with another disk to write to.
     #[must_use]
     pub fn with_disk(self, disk: Disk) -> Self {
         Self { disk, ..self }
     }
 
-    /// What makes it stop once it is set: the stores in hand are finished, and nothing more is begun.
+    /// The flag that stops a run once it is set: stores that are being written are finished, and nothing more is begun.
     pub fn stop(&self) -> &Arc<AtomicBool> {
         &self.stop
     }
@@ -134,7 +137,8 @@ impl<'a> Reconciler<'a> {
         self.clock.now()
     }
 
-    /// Takes the estate's lock. Held from the first look to the last, what is judged is what is written.
+    /// Takes the estate's lock. If the caller holds the lock from the first look to the last, what is written is what
+    /// was judged.
     ///
     /// # Errors
     /// [`TakeError`]; nothing was done.

@@ -1,10 +1,11 @@
-//! Whose the state folder is. Somebody else's is refused before the system does so, and says less.
+//! Refuses a state folder that only another account may enter, with a message that says more than the system's error
+//! would.
 
 use std::path::PathBuf;
 
 use crate::state::State;
 
-/// The state folder is another account's alone.
+/// The state folder may be entered by another account only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the state folder {} is the account's alone that makes the runs (uid {owner}), and this is uid {own}; run it as that account, \
@@ -16,7 +17,7 @@ pub struct ForeignState {
     folder: PathBuf,
     /// The account (uid) that owns the state folder.
     owner: u32,
-    /// Who this process runs as.
+    /// The account (uid) that this process runs as.
     own: u32,
 }
 
@@ -29,13 +30,13 @@ pub(super) fn is_ours(state: &State) -> Result<(), ForeignState> {
     judge(state, owner, mode, rustix::process::geteuid().as_raw())
 }
 
-/// There are no such accounts here.
+/// Other systems have no such accounts.
 #[cfg(not(unix))]
 pub(super) fn is_ours(_state: &State) -> Result<(), ForeignState> {
     Ok(())
 }
 
-/// Root enters every folder, and who belongs to its group may.
+/// Root may enter every folder. If the folder gives its group or others any permission, the system decides.
 #[cfg(unix)]
 fn judge(state: &State, owner: u32, mode: u32, own: u32) -> Result<(), ForeignState> {
     if owner == own || own == 0 || mode & 0o077 != 0 {

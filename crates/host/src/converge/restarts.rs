@@ -1,6 +1,7 @@
-//! Which services are restarted by their commands after a round: those whose restart counts now and that have one, in the steps of
-//! the plan (the sides of a role, and the nodes of a cluster, never in one step). The first that fails is the last: a side that
-//! does not come up keeps the other side running. Those that came up are acknowledged.
+//! Restarts services by their commands after a round. A service is restarted if its restart counts now and it has a
+//! command, in the steps of the plan: the sides of a role, and the nodes of a cluster, are never in the same step.
+//! After the first failure no other service is restarted: if a side does not come up, the other side keeps running. The
+//! services that came up are acknowledged.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,12 @@ use super::{Event, Reconciler, RoundTrouble, Sight, Tell};
 use crate::restart::{self, RestartError, Restarted};
 use crate::state::lock::Lock;
 
-/// A service that was restarted by its command.
+/// A service whose restart command was run.
 #[derive(Debug)]
 pub struct Restarting {
     /// The service.
     pub service: ServiceId,
-    /// How long it took, or why it is not up.
+    /// What the command said and how long it took, or why the service is not up.
     pub outcome: Result<Restarted, RestartError>,
 }
 
@@ -29,7 +30,7 @@ impl Restarting {
 }
 
 impl Reconciler<'_> {
-    /// The restarts of a plan that are made by command, in their order.
+    /// The pending restarts of a plan that are made by a command, in their order.
     pub(super) fn due<'p>(&'p self, plan: &'p Plan) -> impl Iterator<Item = (&'p Restart, &'p RestartCommand)> {
         let services = &self.declared.topology.services;
         plan.waits()
@@ -38,7 +39,7 @@ impl Reconciler<'_> {
             .filter_map(|restart| Some((restart, services.get(&restart.service)?.restart.as_ref()?)))
     }
 
-    /// Restarts what a plan waits for, until one fails or the run is asked to stop.
+    /// Restarts the services that a plan waits for, until one fails or the run is asked to stop.
     pub(super) fn restart(&self, plan: &Plan, tell: Tell<'_>) -> Vec<Restarting> {
         let mut begun = Vec::new();
         for (restart, command) in self.due(plan) {
@@ -57,7 +58,7 @@ impl Reconciler<'_> {
         begun
     }
 
-    /// Acknowledges the restarts of the services that are up again, in the name of whoever began the run.
+    /// Acknowledges the restarts of the services that are up again, in the name of the person who began the run.
     pub(super) fn acknowledge_up(
         &self,
         restarts: &[Restarting],

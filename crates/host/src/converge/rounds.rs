@@ -1,5 +1,5 @@
-//! Rounds: a plan is carried out, what has a command is restarted, and the next phase follows as long as it was foretold by the
-//! plan that a person approved and nothing waits for somebody.
+//! Carries out a plan in rounds. A round carries out one phase and restarts the services that have a command. The next
+//! phase follows only if the plan that a person approved foretold all of its changes and nothing waits for a person.
 
 use trustmason_keystore::Digest;
 use trustmason_plan::outline::{Forecast, Options, Plan};
@@ -12,14 +12,14 @@ use crate::record::audit::Author;
 use crate::run::{self, Outcomes, Request, RunContext};
 use crate::state::lock::Lock;
 
-/// What was looked at, planned and approved.
+/// An approved plan and what it was made from.
 #[derive(Debug)]
 pub struct Begun<'a> {
     /// What the plan was made from.
     pub sight: Sight,
     /// The plan.
     pub plan: Plan,
-    /// Who begins it, and how it was approved.
+    /// Who begins the run, and how the plan was approved.
     pub author: Author<'a>,
 }
 
@@ -28,13 +28,13 @@ pub struct Begun<'a> {
 pub struct Round {
     /// The plan that was carried out.
     pub plan: Plan,
-    /// What came of it.
+    /// What was done for each store and pack.
     pub outcomes: Outcomes,
-    /// Services restarted by their commands afterwards.
+    /// The services restarted by their commands afterwards.
     pub restarts: Vec<Restarting>,
     /// What else went wrong.
     pub troubles: Vec<RoundTrouble>,
-    /// Whether it was asked to stop.
+    /// Whether the run was asked to stop.
     pub interrupted: bool,
 }
 
@@ -44,7 +44,7 @@ impl Round {
         Self { plan, outcomes, restarts: Vec::new(), troubles: Vec::new(), interrupted }
     }
 
-    /// Whether everything of the plan was done, without trouble. Restarts are not of the plan.
+    /// Whether everything in the plan was done, without trouble. Restarts are no part of the plan.
     pub fn is_complete(&self) -> bool {
         self.outcomes.is_complete() && self.troubles.is_empty()
     }
@@ -55,21 +55,22 @@ impl Round {
     }
 }
 
-/// What came of it all.
+/// The outcome of all rounds.
 #[derive(Debug)]
 pub struct Converged {
-    /// What was done, phase by phase; at least one.
+    /// The rounds that were done, at least one.
     pub rounds: Vec<Round>,
-    /// The plan that is left. Where that cannot be told, the last one that is known.
+    /// The plan that is left; the last known plan if that cannot be determined.
     pub next: Plan,
 }
 
 impl Reconciler<'_> {
-    /// Carries a plan out, restarts what has a command for it, and goes on with the later phases that the plan foretold as long as
-    /// nothing waits for a person.
+    /// Carries out a plan, restarts the services that have a command for it, and goes on with later phases that the
+    /// plan foretold, until a person must act.
     ///
     /// # Errors
-    /// [`ConvergeError`]: nothing was done. Once something was, what goes wrong is among the troubles of its round.
+    /// [`ConvergeError`]: nothing was done. After the first round began, a failure is recorded as a trouble of its
+    /// round instead.
     pub fn converge(&self, begun: Begun<'_>, lock: &mut Lock, tell: Tell<'_>) -> Result<Converged, ConvergeError> {
         let Begun { mut sight, mut plan, author } = begun;
         let options = onwards(&plan.options);
@@ -94,7 +95,7 @@ impl Reconciler<'_> {
                     round.plan.clone()
                 }
             };
-            // A round with a trouble, that what is left cannot be told among them, is the last one.
+            // A round with a trouble is the last one. One such trouble is that the remaining plan cannot be determined.
             let goes_on = round.goes_on() && is_foretold(&next, &foretold);
             rounds.push(round);
             if !goes_on {
@@ -104,12 +105,14 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Whether carrying a plan out would do nothing at all: nothing is written, and no service restarted.
+    /// Whether carrying out the plan would begin no run and restart no service. The files of completed packs are
+    /// removed all the same.
     pub fn is_idle(&self, sight: &Sight, plan: &Plan) -> bool {
         run::is_idle(plan, &sight.observed, &sight.ledger, &self.state) && self.due(plan).next().is_none()
     }
 
-    /// Restarts what the plan that is left waits for, where all of the round was done. Answers the plan that is left then.
+    /// Restarts the services that the remaining plan waits for, provided that the whole round was done. Returns the
+    /// plan that is left after the restarts.
     fn follow(
         &self,
         round: &mut Round,
@@ -167,7 +170,7 @@ impl Reconciler<'_> {
     }
 }
 
-/// Whether a plan has something to do, and nothing that was not foretold.
+/// Whether a plan has changes, and the approved plan foretold all of them.
 fn is_foretold(next: &Plan, foretold: &[Forecast]) -> bool {
     let is = |change| foretold.iter().any(|one| one.foretells(change));
     !next.changes.is_empty() && next.changes.iter().all(is)

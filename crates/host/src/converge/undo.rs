@@ -1,5 +1,5 @@
-//! A rollback, from what would be taken back to what is left afterwards. No service is restarted by it: which of them must be, a
-//! person is told ([`TakenBack::restarts`]).
+//! A rollback, from what would be taken back to what is left afterwards. It never restarts a service:
+//! [`TakenBack::restarts`] names the services that a person must restart.
 
 use trustmason_plan::outline::{Options, Plan, Restart};
 use trustmason_plan::run_id::RunId;
@@ -10,18 +10,18 @@ use crate::record::audit::Author;
 use crate::rollback::{self, Looking, Outlook, Request, RollbackError, Undone};
 use crate::state::lock::Lock;
 
-/// What was taken back.
+/// A run that was taken back.
 #[derive(Debug)]
 pub struct TakenBack {
-    /// What came of the rollback.
+    /// What was restored.
     pub undone: Undone,
-    /// The whole plan that is left, where that can be told.
+    /// The whole plan that is left, or why it cannot be determined.
     pub left: Result<Plan, LookError>,
 }
 
 impl TakenBack {
-    /// The services that must be restarted since their stores changed again, in their order; none where what is left cannot be
-    /// told.
+    /// The services that must be restarted because their stores changed again, in their order. It is empty if the
+    /// remaining plan cannot be determined.
     pub fn restarts(&self) -> Vec<&Restart> {
         let left = self.left.iter().flat_map(|plan| &plan.restarts);
         left.filter(|restart| self.undone.restarts.contains(&restart.service)).collect()
@@ -29,7 +29,8 @@ impl TakenBack {
 }
 
 impl Reconciler<'_> {
-    /// What a rollback would do. Where no run is named, it is the newest that wrote something and was not taken back.
+    /// What a rollback would do. If no run is named, it is for the newest run that wrote something and was not taken
+    /// back.
     ///
     /// # Errors
     /// [`RollbackError`]: why nothing may be taken back.
@@ -37,7 +38,8 @@ impl Reconciler<'_> {
         rollback::outlook(self.looking(sight), run)
     }
 
-    /// What a rollback is judged by once it is approved: a person took their time, and what counts is what is there now.
+    /// The facts that an approved rollback is judged by. After a person was asked the estate is looked at again,
+    /// because it may have changed while they decided.
     ///
     /// # Errors
     /// [`LookError`]: nothing may be judged.
@@ -48,7 +50,7 @@ impl Reconciler<'_> {
         }
     }
 
-    /// Takes a run back, and looks at what is left of a whole plan.
+    /// Takes a run back, and plans the whole estate again.
     ///
     /// # Errors
     /// [`RollbackError`]: nothing was done.

@@ -1,5 +1,5 @@
-//! What a person says of an estate, recorded with what this machine knows of it: that services were restarted, that a pack was
-//! brought in, that the clock is right, that certificates are those of their services.
+//! Records what an operator reports about an estate, with what this machine knows of it: services restarted, a pack
+//! carried out, the clock right, certificates that are those of their services.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,11 @@ use crate::word::confirm::{self, Claim, ConfirmError, Confirmed};
 use crate::word::decision::DecisionError;
 
 impl Reconciler<'_> {
-    /// Records that services were restarted, each with who saw to it. Answers those of which that cannot be recorded.
+    /// Records that services were restarted, each with the person who reports it. Returns the services for which this
+    /// cannot be recorded.
     ///
     /// # Errors
-    /// [`DecisionError`]; nothing was recorded.
+    /// [`DecisionError`].
     pub fn acknowledge(
         &self,
         restarted: BTreeMap<ServiceId, String>,
@@ -33,22 +34,22 @@ impl Reconciler<'_> {
         ack::ack(word, &sight.ledger, &self.disk, lock)
     }
 
-    /// Records what a person says of a hand-off.
+    /// Records what an operator reports about a hand-off.
     ///
     /// # Errors
-    /// [`ConfirmError`]; nothing was recorded.
+    /// [`ConfirmError`].
     pub fn confirm(&self, claim: Claim<'_>, lock: &mut Lock) -> Result<Confirmed, ConfirmError> {
         confirm::confirm(claim, &self.disk, &self.secrets, &self.certificates, lock)
     }
 
-    /// Why this machine's clock cannot be right, by what was seen; `None` where nothing speaks against it.
+    /// Why this machine's clock cannot be right, judged by what was seen; `None` if nothing speaks against it.
     pub fn doubt(&self, sight: &Sight) -> Option<Verdict> {
         let verdict = judge(self.now(), &Evidence::of(self.declared.topology, &sight.observed));
         (verdict != Verdict::Right).then_some(verdict)
     }
 
-    /// Records that a person says the clock is right, whatever this verdict says of it. The ledger that was seen becomes the one
-    /// that is stored then.
+    /// Records that an operator declares the clock right in spite of this verdict. `sight` gets the ledger that is
+    /// stored then.
     ///
     /// # Errors
     /// [`VouchError`]; nothing may be begun.
@@ -58,7 +59,8 @@ impl Reconciler<'_> {
         Ok(())
     }
 
-    /// Files certificates that services present, by the word of a person, into the folder where the spec looks for them.
+    /// Writes certificates that services present into the folder where the spec looks for them, because a person said
+    /// they are genuine.
     ///
     /// # Errors
     /// [`CollectError`].

@@ -1,21 +1,22 @@
-//! What could not be done to a file or folder, said once with its place.
+//! Errors of files and folders. Each says what could not be done, to which path, why, and what to try.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
-/// In which way a disk did not do what it was asked. None of these means that something is not there.
+/// How a disk failed to do what it was asked. None of these means that something is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The disk is away: its share or its network does not answer.
     Unreachable,
-    /// It answered, and will not.
+    /// The disk answered and refused.
     Refused,
-    /// It knows no such thing.
+    /// The disk or the system does not support the call.
     Unsupported,
 }
 
-/// What was found; `None` where the disk says that there is nothing. Whoever looks or reads asks this and no error.
+/// Turns "not found" into `None`; every other error stays an error. All reading and looking up uses this function, and
+/// takes no other error for absence.
 pub(super) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -24,7 +25,7 @@ pub(super) fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Something that could not be done to a file or folder: the deed, the place, the cause and what to try.
+/// An error about a file or folder: what could not be done, the path, the cause and what to try.
 #[derive(Debug)]
 pub struct DiskError {
     deed: &'static str,
@@ -33,22 +34,23 @@ pub struct DiskError {
 }
 
 impl DiskError {
-    /// Puts one together; `deed` continues "cannot …".
+    /// Creates the error; `deed` continues "cannot …".
     pub(crate) fn new(deed: &'static str, path: &Path, cause: io::Error) -> Self {
         Self { deed, path: path.into(), cause }
     }
 
-    /// The kind of cause. Nobody else asks for it, so that nobody takes one of them for an answer.
+    /// The kind of the cause. It is visible in `disk` only, so that no other module decides by an error that a file is
+    /// absent.
     pub(super) fn kind(&self) -> io::ErrorKind {
         self.cause.kind()
     }
 
-    /// What is to hold files and is one itself.
+    /// The error for a path that should be a folder and is not.
     pub(crate) fn no_folder(path: &Path) -> Self {
         Self::new("look into", path, io::ErrorKind::NotADirectory.into())
     }
 
-    /// In which way the disk said no.
+    /// How the disk failed.
     pub fn denial(&self) -> Denial {
         match self.cause.kind() {
             io::ErrorKind::HostUnreachable
@@ -65,33 +67,33 @@ impl DiskError {
         }
     }
 
-    /// Whether a name that was to be given is somebody's already.
+    /// Whether a new name is already taken by another file.
     pub fn is_taken(&self) -> bool {
         self.kind() == io::ErrorKind::AlreadyExists
     }
 
-    /// Whether this user may not do it.
+    /// Whether this account may not do it.
     pub fn is_forbidden(&self) -> bool {
         self.kind() == io::ErrorKind::PermissionDenied
     }
 
-    /// Whether a file is larger than what is read as such may be.
+    /// Whether a file is larger than its limit.
     pub fn is_too_large(&self) -> bool {
         self.kind() == io::ErrorKind::FileTooLarge
     }
 
-    /// Whether the system has no such call, or this file system does not know it (`ENOSYS`, `EINVAL`, `EOPNOTSUPP`).
+    /// Whether the system or the file system does not support the call (`ENOSYS`, `EINVAL`, `EOPNOTSUPP`).
     pub(super) fn is_unsupported(&self) -> bool {
         is_unsupported(&self.cause)
     }
 
-    /// Adds something to the cause.
+    /// Adds words to the cause.
     pub(super) fn with(mut self, more: String) -> Self {
         self.cause = io::Error::new(self.cause.kind(), format!("{}{more}", self.cause));
         self
     }
 
-    /// The cause and what to try, for who has named the file already.
+    /// The cause and what to try, for a message that names the file already.
     pub fn why(&self) -> String {
         format!("{}{}", self.cause, self.hint())
     }
@@ -114,7 +116,7 @@ impl fmt::Display for DiskError {
     }
 }
 
-// The cause stands in the text already: a `source` would say it twice.
+// The text contains the cause, so a `source` would say it twice.
 impl std::error::Error for DiskError {}
 
 pub(super) fn is_unsupported(cause: &io::Error) -> bool {

@@ -1,4 +1,5 @@
-//! What a disk says of a file or folder without opening it. "Nothing is there" is an answer (`Ok(None)`); an error never is one.
+//! Asks the disk about a path without opening it. It gives the metadata, and `Ok(None)` if nothing is there. An error
+//! never means that nothing is there.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -8,11 +9,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::error::if_there;
 use super::{DiskError, Owner, is_one_file};
 
-/// What stands under a name.
+/// The metadata of a file, folder or link.
 #[derive(Clone, Debug)]
 pub struct Facts {
     metadata: Metadata,
-    /// The name, where more than the metadata is asked for.
+    /// The path, for facts that the metadata do not have.
     #[cfg(windows)]
     path: PathBuf,
 }
@@ -38,74 +39,74 @@ impl Facts {
         self.metadata.is_file()
     }
 
-    /// Whether it is a link, where links were not followed.
+    /// Whether it is a link, provided that links were not followed.
     pub fn is_link(&self) -> bool {
         self.metadata.is_symlink()
     }
 
-    /// Whose it is, and who may do what with it.
+    /// The owner and the permissions.
     pub fn owner(&self) -> Owner {
         Owner::of(&self.metadata)
     }
 
-    /// When it was last written, in seconds since 1970.
+    /// The time of the last write, in seconds since 1970.
     pub fn modified(&self) -> Option<i64> {
         let seconds = |since: Duration| i64::try_from(since.as_secs()).ok();
         match self.metadata.modified().ok()?.duration_since(UNIX_EPOCH) {
             Ok(since) => seconds(since),
-            // Also a date before 1970 is one, and a file with it is old.
+            // A date before 1970 is valid, and the file is old.
             Err(before) => seconds(before.duration()).map(|seconds| 0_i64.saturating_sub(seconds)),
         }
     }
 
-    /// The same to the nanosecond, where the system tells it.
+    /// The time of the last write to the nanosecond, where the system reports it.
     pub fn written(&self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::try_from(self.metadata.modified().ok()?).ok()
     }
 
-    /// Device and inode, or whatever tells one file from another here; `None` where nothing does.
+    /// Device and inode, which tell one file from another.
     #[cfg(unix)]
     pub fn identity(&self) -> Option<(u64, u64)> {
         use std::os::unix::fs::MetadataExt as _;
         Some((self.metadata.dev(), self.metadata.ino()))
     }
 
-    /// Volume and file number, which tell one file from another here; `None` where they cannot be had.
+    /// Volume and file number, which tell one file from another; `None` where Windows does not report them.
     #[cfg(windows)]
     pub fn identity(&self) -> Option<(u64, u64)> {
         trustmason_windows::file::identity(&self.path).ok()
     }
 }
 
-/// Looks at what a path leads to, links followed. `None`: nothing is there.
+/// Looks up what a path leads to, links followed. `None`: nothing is there.
 ///
 /// # Errors
-/// That this cannot be told.
+/// Fails if the disk cannot tell.
 pub fn facts_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
     told(path, fs::metadata(path))
 }
 
-/// The same of something that must be there.
+/// As [`facts_if_there`], for a path that must exist.
 ///
 /// # Errors
-/// That it is not, or that this cannot be told.
+/// Fails if nothing is there, or if the disk cannot tell.
 pub fn facts(path: &Path) -> Result<Facts, DiskError> {
     let metadata = fs::metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
     Ok(Facts::new(path, metadata))
 }
 
-/// Looks at what has this very name: a link and not what it leads to. `None`: nothing has it.
+/// Looks up what has this very name: a link itself, not its target. `None`: nothing has the name.
 ///
 /// # Errors
-/// That this cannot be told.
+/// Fails if the disk cannot tell.
 pub fn named_if_there(path: &Path) -> Result<Option<Facts>, DiskError> {
     told(path, fs::symlink_metadata(path))
 }
 
-/// The same of something that must be there.
+/// As [`named_if_there`], for a name that must exist.
 ///
 /// # Errors
-/// That it is not, or that this cannot be told.
+/// Fails if nothing has the name, or if the disk cannot tell.
 pub fn named(path: &Path) -> Result<Facts, DiskError> {
     let metadata = fs::symlink_metadata(path).map_err(|cause| DiskError::new("look at", path, cause))?;
     Ok(Facts::new(path, metadata))
@@ -116,18 +117,18 @@ fn told(path: &Path, metadata: io::Result<Metadata>) -> Result<Option<Facts>, Di
     Ok(metadata.map(|metadata| Facts::new(path, metadata)))
 }
 
-/// The file or folder that a link leads to, by a path without links. `None`: it leads to nothing.
+/// The file or folder that a link leads to, as a path without links. `None`: the link leads to nothing.
 ///
 /// # Errors
-/// That it cannot be followed.
+/// Fails if the link cannot be followed.
 pub fn follow_link(path: &Path) -> Result<Option<PathBuf>, DiskError> {
     if_there(fs::canonicalize(path)).map_err(|cause| DiskError::new("follow the link", path, cause))
 }
 
-/// Whether an open file is the one that stands under this name.
+/// Whether an open file is the one that this path names now.
 ///
 /// # Errors
-/// That this cannot be told.
+/// Fails if the disk cannot tell.
 pub(crate) fn stands_at(file: &File, path: &Path) -> Result<bool, DiskError> {
     let own = file.metadata().map_err(|cause| DiskError::new("look at", path, cause))?;
     Ok(named_if_there(path)?.is_some_and(|now| is_one_file(&own, &now.metadata)))

@@ -1,4 +1,4 @@
-//! One file: open for writing, and what says who may use it.
+//! A file that is open for writing, its owner and mode, and its extended attributes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,23 +18,23 @@ pub struct Owner {
     pub mode: u32,
     /// User, where files have one.
     pub uid: Option<u32>,
-    /// Group, likewise.
+    /// Group, where files have one.
     pub gid: Option<u32>,
 }
 
 impl Owner {
-    /// Of a file made by ourselves.
+    /// The owner and mode of a file that this program creates.
     pub fn ours(mode: u32) -> Self {
         Self { mode, uid: None, gid: None }
     }
 
-    /// The same without the bits that let a file run as its owner or group or bind a folder, and those that let anybody but its
-    /// owner write: a file that was gone gets none of them by the word of a state folder.
+    /// The same without set-user-ID, set-group-ID and sticky bit, and without write permission for group and others. A
+    /// file that was missing gets none of these only because a record in the state folder says so.
     pub fn masked(self) -> Self {
         Self { mode: self.mode & 0o755, ..self }
     }
 
-    /// As an existing file has it.
+    /// The owner and mode of an existing file.
     pub(super) fn of(metadata: &fs::Metadata) -> Self {
         #[cfg(unix)]
         {
@@ -54,9 +54,9 @@ pub struct Written<'a> {
     pub(super) disk: &'a Disk,
     pub(super) file: File,
     pub(super) path: PathBuf,
-    /// How long it is.
+    /// The current length of the file.
     pub(super) length: u64,
-    /// How long it may become, where it is added to.
+    /// The limit of the file's length, if the file was opened to append.
     pub(super) limit: Option<Limit>,
 }
 
@@ -64,7 +64,7 @@ impl Written<'_> {
     /// Writes all bytes.
     ///
     /// # Errors
-    /// That not all of them could be written; none are where the file would become too long to be read again.
+    /// Fails if not all bytes could be written. Nothing is written if the file would become too long to be read again.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         let length = self.length.saturating_add(super::length(bytes));
         if let Some(limit) = self.limit {
@@ -80,10 +80,10 @@ impl Written<'_> {
         .map_err(|cause| DiskError::new("write", &self.path, cause))
     }
 
-    /// Whether it still stands under its name, this long: nobody removed, replaced, cut or added to it.
+    /// Checks that the file still has its name and this length: no other program removed, replaced, cut or extended it.
     ///
     /// # Errors
-    /// That it does not, or that this cannot be told.
+    /// Fails if the file was changed, or if the disk cannot tell.
     pub fn stands(&self, length: u64) -> Result<(), DiskError> {
         let looked = |cause| DiskError::new("look at", &self.path, cause);
         let own = self.file.metadata().map_err(looked)?;
@@ -96,18 +96,19 @@ impl Written<'_> {
         Err(DiskError::new("rely on", &self.path, io::Error::other(cause)))
     }
 
-    /// Cuts it off after so many bytes.
+    /// Cuts the file off after so many bytes.
     ///
     /// # Errors
-    /// That the system would not.
+    /// Fails if the system refuses.
     pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
         self.disk.take(Step::Write, "cut off the end of", &self.path, || self.file.set_len(length))
     }
 
-    /// Gives it this owner and mode. An owner it has already is not set again, so that no privilege is needed for it.
+    /// Sets owner and mode of the file. An owner that the file has already is not set again, so that no privilege is
+    /// needed for it.
     ///
     /// # Errors
-    /// That they could not be set.
+    /// Fails if they could not be set.
     pub fn own(&mut self, owner: Owner) -> Result<(), DiskError> {
         #[cfg(unix)]
         {
@@ -132,10 +133,11 @@ impl Written<'_> {
         Ok(())
     }
 
-    /// Gives it an access list, security label and user attributes, which a rename does not carry over.
+    /// Sets access list, security label and user attributes of the file. A rename does not carry these over from the
+    /// old file.
     ///
     /// # Errors
-    /// That one could not be set.
+    /// Fails if one of them could not be set.
     pub fn give(&mut self, attributes: &Attributes) -> Result<(), DiskError> {
         #[cfg(target_os = "linux")]
         {
@@ -159,30 +161,30 @@ impl Written<'_> {
         Ok(())
     }
 
-    /// Brings it to the disk.
+    /// Brings the file's content to the disk.
     ///
     /// # Errors
-    /// That the system would not.
+    /// Fails if the system refuses.
     pub fn sync(&mut self) -> Result<(), DiskError> {
         self.disk.take(Step::Sync, "sync", &self.path, || self.file.sync_all())
     }
 }
 
-/// The name under which Windows' access list stands among the attributes, as text (SDDL).
+/// The name under which the access list of Windows is stored among the attributes, as text (SDDL).
 #[cfg(windows)]
 const ACCESS_LIST: &str = "windows.dacl";
 
-/// The extended attributes of a file that say who may use it, and those its users gave it (xattr(7)); on Windows its access list;
-/// none where there is no such thing.
+/// The extended attributes of a file that say who may use it, and those that its users set (xattr(7)). On Windows it is
+/// the access list. It is empty on systems that have neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(into = "BTreeMap<String, String>", try_from = "BTreeMap<String, String>")]
 pub struct Attributes(BTreeMap<String, Vec<u8>>);
 
 impl Attributes {
-    /// As a file has them; one that is not there has none.
+    /// Reads the attributes of a file; empty if the file is not there.
     ///
     /// # Errors
-    /// That they could not be read.
+    /// Fails if the attributes could not be read.
     #[cfg(target_os = "linux")]
     pub fn of(path: &Path) -> Result<Self, DiskError> {
         use rustix::fs::{getxattr, listxattr};
@@ -206,10 +208,10 @@ impl Attributes {
         Ok(Self(found))
     }
 
-    /// As a file has them; one that is not there has none, and one on a file system without access lists neither.
+    /// Reads the attributes of a file; empty if the file is not there, or if its file system has no access lists.
     ///
     /// # Errors
-    /// That they could not be read.
+    /// Fails if the attributes could not be read.
     #[cfg(windows)]
     pub fn of(path: &Path) -> Result<Self, DiskError> {
         match trustmason_windows::access::read(path) {
@@ -221,10 +223,10 @@ impl Attributes {
         }
     }
 
-    /// As a file has them; nothing is known of them here.
+    /// Returns no attributes: none are read on this system.
     ///
     /// # Errors
-    /// None.
+    /// Never fails.
     #[cfg(not(any(target_os = "linux", windows)))]
     pub fn of(_: &Path) -> Result<Self, DiskError> {
         Ok(Self::default())
@@ -236,7 +238,8 @@ impl Attributes {
     }
 }
 
-/// Whether an attribute says who may use a file, or is its users' own. No other is given to any file, whatever a record says.
+/// Whether an attribute says who may use a file, or was set by the file's users. No other attribute is given to a file,
+/// whatever a record says.
 fn is_kept(name: &str) -> bool {
     name.starts_with("user.") || matches!(name, "system.posix_acl_access" | "security.selinux" | "windows.dacl")
 }
@@ -262,15 +265,15 @@ impl TryFrom<BTreeMap<String, String>> for Attributes {
     }
 }
 
-/// Whether two looks are at one file.
+/// Whether both metadata are of the same file.
 #[cfg(unix)]
 pub(super) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Here an open file that was removed keeps its name until it is closed, so that nobody can put another in its place; what can be
-/// compared is when they were made.
+/// On such systems a removed file keeps its name until it is closed, so no other file can take its place. Only the
+/// creation times can be compared.
 #[cfg(not(unix))]
 pub(super) fn is_one_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     other.is_file() && one.created().ok() == other.created().ok()

@@ -1,6 +1,6 @@
-//! How large what is read may be, by what it is read as. The numbers are far above what is met in the field, and are there so
-//! that no file costs more memory than it is worth. The same numbers hold for what is written here, so that nothing is written
-//! that could not be read again. `docs/formats.md` shows them as a table, which a test compares with this file.
+//! How large a file may be, by what it is read as. The numbers are far above what is met in practice, and keep any file
+//! from costing more memory than it is worth. The same numbers hold for writing, so that nothing is written that could
+//! not be read again. `docs/formats.md` shows them as a table, which a test compares with this file.
 
 use std::fmt;
 use std::io;
@@ -12,17 +12,18 @@ const GIB: u64 = 1024 * MIB;
 /// How many names a folder may hold at most.
 pub const MOST_NAMES: usize = 100_000;
 
-/// How large all files of a folder together may be at most.
+/// How many bytes all files of a folder together may have at most.
 pub const MOST_IN_FOLDER: u64 = 256 * MIB;
 
-/// What a file is read as, and with that how large it may be at most.
+/// What a file is read as, which decides how large it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// A keystore of a host, a half of a pair, a file of a folder, a staged key, a backup.
     Store,
-    /// A store that a person exported: also a registry hive, which is large.
+    /// A store that a person exported, such as a registry hive, which is large.
     Export,
-    /// A file that holds a certificate or a chain: exported, named in the spec, an authority's reply; a request for one.
+    /// A file that holds a certificate or a chain (exported, named in the spec, an authority's reply), or a certificate
+    /// request.
     Certificate,
     /// The private key that an authority signs with.
     Key,
@@ -34,20 +35,20 @@ pub enum Limit {
     Options,
     /// A spec or a profile.
     Spec,
-    /// A saved plan, or another document of ours that a plan is told with.
+    /// A saved plan, or another document that trustmason wrote about a plan.
     Plan,
     /// The ledger.
     Ledger,
     /// The journal of a run.
     Journal,
-    /// The audit log, which is only ever added to.
+    /// The audit log, which only grows.
     Audit,
-    /// Who holds the lock.
+    /// The file that says who holds the lock.
     Holder,
 }
 
 impl Limit {
-    /// All of them.
+    /// All limits.
     pub const ALL: [Self; 13] = [
         Self::Store,
         Self::Export,
@@ -73,19 +74,19 @@ impl Limit {
             // All roots of a browser as one PKCS#7 bundle have a quarter of a mebibyte.
             Self::Certificate => 4 * MIB,
             Self::Key | Self::Properties | Self::Secret | Self::Options => MIB,
-            // The reader of the YAML stops at 8 MiB of text without its syntax.
+            // The YAML reader stops at 8 MiB of text without its syntax.
             Self::Spec => 16 * MIB,
-            // 60,000 changes (200 hosts with 300 entries each) have some 120 MiB.
+            // 60,000 changes (200 hosts with 300 entries each) have about 120 MiB.
             Self::Plan => 512 * MIB,
-            // 60,000 entries of ours have some 20 MiB.
+            // 60,000 entries added by trustmason have about 20 MiB.
             Self::Ledger => 256 * MIB,
-            // 60,000 changes in one run have some 60 MiB; the audit log has those of all runs.
+            // 60,000 changes in one run have about 60 MiB; the audit log holds those of all runs.
             Self::Journal | Self::Audit => GIB,
             Self::Holder => 64 * KIB,
         }
     }
 
-    /// What such a file is, as messages and the table in the documents call it.
+    /// The name of such a file, as messages and the table in the documents use it.
     pub const fn noun(self) -> &'static str {
         match self {
             Self::Store => "a keystore",
@@ -104,7 +105,7 @@ impl Limit {
         }
     }
 
-    /// The error of something else in the place of such a file, with one thing to try.
+    /// The error for a path that leads to something other than a file, with one thing to try.
     pub(super) fn not_a_file(self, what: &str, is_folder: bool) -> io::Error {
         let try_this = match self {
             Self::Export | Self::Secret | Self::Spec | Self::Plan if is_folder => "name a file",
@@ -119,7 +120,7 @@ impl Limit {
         io::Error::new(kind, format!("it is {what}, not a file; {try_this}"))
     }
 
-    /// The error of a file that is larger, with one thing to try.
+    /// The error for a file that is larger than its limit, with one thing to try.
     pub(super) fn exceeded(self) -> io::Error {
         let try_this = match self {
             Self::Store
@@ -139,7 +140,7 @@ impl Limit {
         io::Error::new(io::ErrorKind::FileTooLarge, text)
     }
 
-    /// Whether a file of this length may be written as such.
+    /// Whether a file of this length may be written as such a file.
     pub(super) fn admits(self, length: u64) -> io::Result<()> {
         if length <= self.bytes() {
             return Ok(());

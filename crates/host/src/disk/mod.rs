@@ -1,14 +1,17 @@
-//! The one seam through which anything is written. Each method is one elementary step (make a folder, create, write, own,
-//! sync, rename, sync the folder, read back, remove) and asks its [`Gate`] first, so that a test can make any single step
-//! fail, or pull the plug at it, and so that a run in which nothing changes can be shown to have taken no step at all.
+//! The one seam through which files and folders are opened, read and changed. It takes paths and bytes. It never
+//! opens a pipe or device, never reads without a limit, and never truncates a store in place.
 //!
-//! [`Disk::replace`] and [`Disk::withdraw`] put the steps in the only safe order (see `swap`): up to the one step in which the
-//! name changes hands the target is untouched, after it the target is whole, and what it took the place of is looked at
-//! before it goes.
+//! Writing consists of elementary steps (make a folder, create, write, set the owner, sync, rename, sync the folder,
+//! read back, remove). Each step asks the [`Gate`] of its [`Disk`] first. So a test can make any single step fail, or
+//! cut everything off from a step on, and can show that a run without changes took no step at all.
 //!
-//! What is read comes in by one door as well (see `open`): regular files only, opened without waiting, never more than a
-//! [`Limit`] of each. What is looked at without being opened comes in by `facts`. Neither lets "cannot be told" pass for "is not
-//! there": absence is `Ok(None)`, and an error says whether the disk is away, refuses, or knows no such thing ([`Denial`]).
+//! [`Disk::replace`] and [`Disk::withdraw`] put the steps in the only safe order (see `swap`). The target is untouched
+//! until the one step that changes its name, and complete after that step. The replaced file is checked
+//! before it is removed.
+//!
+//! Reading goes through `open`: regular files only, opened without waiting, never more than a [`Limit`] of each. Names
+//! are looked up by `facts`, without opening the file. Neither reports "cannot tell" as "is not there": absence is
+//! `Ok(None)`, and an error says whether the disk is away, refuses, or does not support the call ([`Denial`]).
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -42,7 +45,7 @@ pub(crate) use read::{ends_in, list, open_if_there};
 pub use swap::{Over, ReplaceError, Replacement};
 pub(crate) use temporary::{left_by, temporaries};
 
-/// An elementary thing done to a disk.
+/// An elementary step on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// Make a folder.
@@ -53,40 +56,40 @@ pub enum Step {
     Append,
     /// Write all bytes.
     Write,
-    /// Give a file its owner.
+    /// Set the owner of a file.
     SetOwner,
-    /// Give a file its mode.
+    /// Set the mode of a file.
     SetMode,
-    /// Bring a file's content to the disk.
+    /// Bring the content of a file to the disk.
     Sync,
     /// Give a file its name.
     Rename,
-    /// Let two files change names.
+    /// Exchange the names of two files.
     Exchange,
     /// Give a file a second name.
     Link,
-    /// Bring a folder's names to the disk.
+    /// Bring the names in a folder to the disk.
     SyncDir,
-    /// Read what was written.
+    /// Read back what was written.
     ReadBack,
     /// Remove a file.
     Remove,
 }
 
-/// What becomes of a step.
+/// What happens to a step.
 #[derive(Debug)]
 pub enum Fate {
-    /// It is done.
+    /// The step is done.
     Go,
-    /// It is not done and fails like this.
+    /// The step is not done and fails with this error.
     Fail(io::Error),
-    /// Half of it is done (a write that runs out of space), then it fails like this.
+    /// Half of the step is done (a write that runs out of space), then it fails with this error.
     Half(io::Error),
 }
 
 /// Asked before each step.
 pub trait Gate: Send + Sync {
-    /// Decides over one step on one path.
+    /// Decides about one step on one path.
     fn pass(&self, step: Step, path: &Path) -> Fate;
 }
 
@@ -98,7 +101,7 @@ impl Gate for Open {
     }
 }
 
-/// The machine's disks, as far as they are written.
+/// Writes to the machine's disks.
 #[derive(Clone)]
 pub struct Disk {
     gate: Arc<dyn Gate>,
@@ -117,19 +120,19 @@ impl Default for Disk {
 }
 
 impl Disk {
-    /// The real one, with nothing in the way.
+    /// The machine's disks, with every step allowed.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The real one behind a gate.
+    /// The machine's disks, with every step decided by a gate.
     pub fn behind(gate: Arc<dyn Gate>) -> Self {
         Self { gate }
     }
 
-    /// Changes a store of the system. What it does there are steps of the system's own; here it is one.
+    /// Changes a certificate store of the system. The change counts as one step here, whatever the system does for it.
     pub(crate) fn system<E: From<String>>(&self, store: &str, act: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
-        // The gate is asked with the store's name in the place of a file's.
+        // The gate gets the store's name in place of a file's path.
         match self.gate.pass(Step::Write, Path::new(store)) {
             Fate::Go => act(),
             Fate::Fail(error) | Fate::Half(error) => Err(E::from(format!("cannot change {store}: {error}"))),
@@ -150,11 +153,11 @@ impl Disk {
         .map_err(|cause| DiskError::new(deed, path, cause))
     }
 
-    /// Makes a folder and those above it that are missing, for us alone (0700; on Windows for us, the administrators and the
-    /// system). One that is there is left as it is.
+    /// Makes a folder, and those above it that are missing, for this account alone (0700; on Windows for this account,
+    /// the administrators and the system). A folder that is there is left as it is.
     ///
     /// # Errors
-    /// The folder that could not be made.
+    /// Fails if a folder could not be made, and names it.
     pub fn make_dir(&self, path: &Path) -> Result<(), DiskError> {
         let mut missing = Vec::new();
         for folder in path.ancestors().filter(|p| !p.as_os_str().is_empty()) {
@@ -174,35 +177,36 @@ impl Disk {
         Ok(())
     }
 
-    /// Creates a file that is not there, for us alone (0600).
+    /// Creates a file for this account alone (0600).
     ///
     /// # Errors
-    /// Among others that it is there.
+    /// Fails if the file exists, or could not be created.
     pub fn create(&self, path: &Path) -> Result<Written<'_>, DiskError> {
         let file = self.take(Step::Create, "make file", path, || private().write(true).create_new(true).open(path))?;
         Ok(Written { disk: self, file, path: path.to_owned(), length: 0, limit: None })
     }
 
-    /// Opens a file to add to its end, made for us alone (0600) if it is not there. It never grows beyond its limit.
+    /// Opens a file to add to its end, and creates it for this account alone (0600) if it is not there. The file never
+    /// grows beyond its limit.
     ///
     /// # Errors
-    /// That it cannot be opened, or is no regular file.
+    /// Fails if the file cannot be opened, or is no regular file.
     pub fn append(&self, path: &Path, limit: Limit) -> Result<Written<'_>, DiskError> {
         let regular = self.take(Step::Append, "add to file", path, || Regular::append(path, limit, private()))?;
         let length = regular.length();
         Ok(Written { disk: self, file: regular.into_file(), path: path.to_owned(), length, limit: Some(limit) })
     }
 
-    /// Removes a file. One that is gone already is no error.
+    /// Removes a file. A file that is already gone is no error.
     ///
     /// # Errors
-    /// That it is still there.
+    /// Fails if the file is still there.
     pub fn remove(&self, path: &Path) -> Result<(), DiskError> {
         self.unlink(path)?;
         self.sync_dir(path.parent())
     }
 
-    /// Removes a file whose name need not survive as gone: the folder is synced by what comes next.
+    /// Removes a file without syncing its folder. The caller's next step syncs the folder.
     fn unlink(&self, path: &Path) -> Result<(), DiskError> {
         self.take(Step::Remove, "remove file", path, || match remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -210,10 +214,10 @@ impl Disk {
         })
     }
 
-    /// Removes an empty folder; one that holds something is left, which is no error.
+    /// Removes an empty folder. A folder that holds something is left, which is no error.
     ///
     /// # Errors
-    /// That the folder was empty and is still there.
+    /// Fails if the folder was empty and is still there.
     pub fn remove_empty_dir(&self, path: &Path) -> Result<(), DiskError> {
         self.take(Step::Remove, "remove folder", path, || match fs::remove_dir(path) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
@@ -226,13 +230,14 @@ impl Disk {
         self.take(Step::SyncDir, "sync folder", folder, || {
             #[cfg(unix)]
             open::folder(folder)?.sync_all()?;
-            // Windows has no such thing: a folder cannot be opened as a file there.
+            // Windows has no such step: a folder cannot be opened as a file there.
             Ok(())
         })
     }
 
-    /// Makes a file in a folder that is the run's own, where nothing can stand yet: no rename is needed, and what a failure
-    /// leaves is known by nobody. Attributes its file system does not take are left out.
+    /// Creates a file in a folder of the run's own, where no file of that name can be yet. So no rename is needed, and
+    /// no other program knows of a file that a failure leaves. Attributes that the file system does not accept are left
+    /// out.
     ///
     /// # Errors
     /// The step that failed.
@@ -265,7 +270,8 @@ impl Disk {
         })
     }
 
-    /// Writes one of our own files, whole or not at all, unless it has this content already. Says whether it wrote.
+    /// Writes a file of trustmason's own, completely or not at all, unless it has this content already. Returns whether
+    /// it wrote.
     ///
     /// # Errors
     /// The step that failed.
@@ -294,7 +300,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// What is made in a folder of ours has its access list.
+/// A file in a folder of trustmason's own inherits the folder's access list.
 #[cfg(not(unix))]
 fn private() -> OpenOptions {
     OpenOptions::new()
@@ -315,7 +321,7 @@ fn remove_file(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// With patience: somebody may have it open for a moment.
+/// Tries again for a while, because another program may have the file open for a moment.
 #[cfg(windows)]
 use trustmason_windows::file::remove as remove_file;
 

@@ -1,18 +1,17 @@
-//! The one way in: everything that a host, a user or the state folder holds is opened here, to be read, added to or locked.
+//! The one place that opens files. It takes a path and a [`Limit`] and gives an open regular file, to be read, appended
+//! to or locked. It never opens a pipe or a device, and never reads without a limit.
 //!
-//! Only regular files are opened. A named pipe would make the program wait until somebody writes into it, a device may have no
-//! end, and a link can lead to either. What a path leads to is looked at before it is opened, because opening a device may do
-//! something by itself and opening a pipe wakes whoever waits at its other end. Between that look and the opening the path may
-//! be given to another thing, so that the opening itself never waits either (`O_NONBLOCK`) and what counts is what the opened
-//! handle says of itself.
+//! A named pipe would make the program wait until another program writes into it, a device may have no end, and a link
+//! can lead to either. So the path is looked at before it is opened: opening a device may have an effect of its own,
+//! and opening a pipe wakes a program that waits at its other end. Another thing may get the path between that look and
+//! the opening. So the opening itself never waits either (`O_NONBLOCK`), and the metadata of the opened handle decide.
 //!
-//! Nothing is read without a bound (see [`Limit`]): the length a file has is compared with it first, so that a
-//! giant costs nothing, and no more than the bound is read, because a length can grow, and that of some files (below `/proc`)
-//! is no length at all.
+//! The length of a file is compared with its limit first, so that a huge file costs nothing. No more than the limit is
+//! read, because a length can grow, and files below `/proc` report a length that is not theirs.
 //!
-//! The `clippy.toml` of this crate and of the command line forbid every other call that opens a file or lists a folder; only
-//! `disk` has leave. That is what keeps the list of callers complete: whoever reads a new kind of file must come here and must
-//! name its limit.
+//! The `clippy.toml` of this crate and of the command line forbid every other call that opens a file or lists a folder;
+//! only `disk` may make such calls. So the list of callers stays complete: code that reads a new kind of file must call
+//! this module and must name the limit.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
@@ -24,26 +23,26 @@ use super::Limit;
 #[derive(Debug)]
 pub(super) struct Regular {
     file: File,
-    /// The length it had when it was opened.
+    /// The length of the file when it was opened.
     length: u64,
 }
 
 impl Regular {
-    /// Opens a file to read it. What it is to be read as says what to try where it is no file.
+    /// Opens a file to read it. `limit` also decides what the error advises if the path leads to no regular file.
     pub(super) fn open(path: &Path, limit: Limit) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true);
         Self::with(path, limit, options)
     }
 
-    /// Opens a file to add to its end, made by `options` if it is not there.
+    /// Opens a file to add to its end, and creates it with `options` if it is not there.
     pub(super) fn append(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
         options.append(true).create(true);
         Self::with(path, limit, options)
     }
 
     fn with(path: &Path, limit: Limit, mut options: OpenOptions) -> io::Result<Self> {
-        // What cannot be looked at cannot be opened either: the opening says why.
+        // If the look fails, the opening fails too, and its error says why.
         if let Ok(facts) = fs::metadata(path) {
             is_regular(&facts, limit)?;
         }
@@ -55,12 +54,12 @@ impl Regular {
         Ok(Self { file, length: facts.len() })
     }
 
-    /// The length it had when it was opened.
+    /// The length of the file when it was opened.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// All it holds; `None` if that is more than `most` bytes.
+    /// Reads the whole file; `None` if it has more than `most` bytes.
     pub(super) fn read(self, most: u64) -> io::Result<Option<Vec<u8>>> {
         if self.length > most {
             return Ok(None);
@@ -71,7 +70,7 @@ impl Regular {
         Ok((super::length(&bytes) <= most).then_some(bytes))
     }
 
-    /// Its last byte, if it has one.
+    /// The last byte of the file, if it has one.
     pub(super) fn last(mut self) -> io::Result<Option<u8>> {
         if self.file.seek(io::SeekFrom::End(0))? == 0 {
             return Ok(None);
@@ -97,7 +96,7 @@ pub(super) fn folder(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
-/// Refuses what is no regular file, and says what it is.
+/// Refuses anything but a regular file, and says what it is.
 fn is_regular(facts: &Metadata, limit: Limit) -> io::Result<()> {
     if facts.is_file() {
         return Ok(());
@@ -105,7 +104,7 @@ fn is_regular(facts: &Metadata, limit: Limit) -> io::Result<()> {
     Err(if facts.is_dir() { limit.not_a_file("a folder", true) } else { limit.not_a_file(other(facts), false) })
 }
 
-/// What else there is.
+/// Names what is neither a file nor a folder.
 #[cfg(unix)]
 fn other(facts: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
@@ -126,7 +125,8 @@ fn other(_: &Metadata) -> &'static str {
     "something else"
 }
 
-/// Opening does not wait for the other end of a pipe, nor for a line to come up; a terminal does not become ours.
+/// Opening waits neither for the other end of a pipe nor for a serial line. A terminal does not become the controlling
+/// terminal.
 #[cfg(unix)]
 fn without_waiting(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -134,11 +134,11 @@ fn without_waiting(options: &mut OpenOptions) {
     options.custom_flags(flags.bits().cast_signed());
 }
 
-/// Windows waits for nobody here: a pipe without a free end is an error.
+/// On Windows opening does not wait: a pipe without a free end is an error.
 #[cfg(not(unix))]
 fn without_waiting(_: &mut OpenOptions) {}
 
-/// Refuses a pipe or device of Windows, whose handles have no facts to look at.
+/// Refuses a pipe or device of Windows, whose handles have no metadata.
 #[cfg(windows)]
 fn on_disk(file: &File, limit: Limit) -> io::Result<()> {
     if trustmason_windows::file::is_on_disk(file) {
@@ -152,14 +152,14 @@ fn on_disk(_: &File, _: Limit) -> io::Result<()> {
     Ok(())
 }
 
-/// How often an opening is tried that somebody's lease stands in the way of, and the pause in between.
+/// How often an opening is tried while another user's lease prevents it, and the pause between two tries.
 #[cfg(unix)]
 const TRIES: u32 = 50;
 #[cfg(unix)]
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 
-/// Does something that may be refused for a moment. A file server that has lent a file to one of its users (a lease) is told
-/// by the first try to take it back; an opening that may not wait is refused until then.
+/// Repeats a call that may be refused for a moment. A file server that lent a file to another user (a lease) recalls it
+/// at the first try, and refuses an opening that may not wait until then.
 #[cfg(unix)]
 pub(super) fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 1..TRIES {
@@ -171,7 +171,7 @@ pub(super) fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result
     act()
 }
 
-/// On Windows whoever has a file open can keep others from reading it, mostly for a moment.
+/// On Windows a program that has a file open can keep others from reading it, mostly for a moment.
 #[cfg(windows)]
 pub(super) use trustmason_windows::file::patiently;
 

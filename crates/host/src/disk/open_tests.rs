@@ -43,7 +43,7 @@ mod unix {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     }
 
-    /// Does something that must not wait: one that does fails the test, and does not hold it up.
+    /// Runs an act that must not wait. If it waits, the test fails and does not hang.
     #[track_caller]
     fn watched<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, answer) = mpsc::channel();
@@ -80,7 +80,7 @@ mod unix {
         }
     }
 
-    /// Who waits at the other end of a pipe is not woken by a look at it.
+    /// A look at a pipe does not wake the program that waits at its other end.
     #[test]
     fn a_pipe_is_not_even_opened() {
         let dir = tempfile::tempdir().unwrap();
@@ -101,7 +101,7 @@ mod unix {
         writer.join().unwrap();
     }
 
-    /// Somebody gives the path now to a file and now to a pipe, also between the look and the opening.
+    /// Another program gives the path to a file and to a pipe in turn, also between the look and the opening.
     #[test]
     fn what_changes_between_look_and_opening_makes_nobody_wait() {
         let dir = tempfile::tempdir().unwrap();
@@ -116,7 +116,7 @@ mod unix {
                 for one in ["pipe", "file"] {
                     fs::hard_link(folder.join(one), folder.join("next")).unwrap();
                     fs::rename(folder.join("next"), folder.join("target")).unwrap();
-                    // Two names of one file do not change places.
+                    // Renaming one of two names of the same file to the other does nothing.
                     fs::remove_file(folder.join("next")).unwrap_or_default();
                 }
             }
@@ -152,7 +152,7 @@ mod unix {
         assert_eq!(watched(move || read(&path, 1 << 30)).unwrap(), None);
     }
 
-    /// Of files below `/proc` the length is no length.
+    /// Files below `/proc` report a length that is not theirs.
     #[cfg(target_os = "linux")]
     #[test]
     fn a_length_that_lies_is_not_believed() {

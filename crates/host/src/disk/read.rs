@@ -1,4 +1,5 @@
-//! Reading: whole files, and whole folders of them, each within its limit.
+//! Reads whole files and the files of whole folders, each within its limit. It gives bytes, names or digests, and never
+//! a part of a file or folder as if it were the whole.
 
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, ReadDir};
@@ -15,7 +16,7 @@ use super::{DiskError, Limit, facts, left_by, length};
 /// Reads a file.
 ///
 /// # Errors
-/// That it could not be read, is no regular file, or is larger than its limit.
+/// Fails if the file could not be read, is no regular file, or is larger than its limit.
 pub fn read(path: &Path, limit: Limit) -> Result<Vec<u8>, DiskError> {
     read_whole(path, limit).map_err(|cause| DiskError::new("read", path, cause))
 }
@@ -24,7 +25,7 @@ pub(super) fn read_whole(path: &Path, limit: Limit) -> io::Result<Vec<u8>> {
     at_most(path, limit, limit.bytes())?.ok_or_else(|| limit.exceeded())
 }
 
-/// All that a file holds; `None` if that is more than `most` bytes.
+/// Reads a whole file; `None` if it has more than `most` bytes.
 fn at_most(path: &Path, limit: Limit, most: u64) -> io::Result<Option<Vec<u8>>> {
     patiently(|| Regular::open(path, limit)?.read(most))
 }
@@ -34,27 +35,27 @@ pub(super) fn holds(path: &Path, limit: Limit, bytes: &[u8]) -> io::Result<bool>
     Ok(at_most(path, limit, length(bytes))?.is_some_and(|now| now == bytes))
 }
 
-/// Reads a file that need not be there.
+/// Reads a file that may be absent.
 ///
 /// # Errors
-/// That it is there and could not be read; as [`read`].
+/// Fails if the file is there and could not be read, as [`read`] does.
 pub fn read_if_there(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, DiskError> {
     if_there(read_whole(path, limit)).map_err(|cause| DiskError::new("read", path, cause))
 }
 
-/// The digest of a store's file that need not be there; a folder in its place is an error.
+/// The digest of a store's file that may be absent.
 ///
 /// # Errors
-/// That it is there and could not be read; as [`read`].
+/// Fails if the file is there and could not be read, as [`read`] does. A folder in its place is an error.
 pub fn digest_if_there(path: &Path) -> Result<Option<Digest>, DiskError> {
     Ok(read_if_there(path, Limit::Store)?.map(|bytes| Digest::of(&bytes)))
 }
 
-/// Reads the files of a folder, sorted by name; folders inside it and our own temporary files are passed over.
+/// Reads the files of a folder, sorted by name. Folders inside it and temporary files of trustmason are skipped.
 ///
 /// # Errors
-/// The folder or file that could not be read, a file that is no regular one or too large, a name that is no text, too many
-/// files, or more in them than a folder may hold.
+/// Fails if the folder or a file could not be read, if a file is too large or no regular file, if a name is no text, or
+/// if the folder holds too many names or too many bytes.
 pub fn read_folder(path: &Path) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
     read_folder_within(path, MOST_NAMES, MOST_IN_FOLDER)
 }
@@ -101,27 +102,27 @@ fn overfull(what: String) -> io::Error {
 pub struct Item(DirEntry);
 
 impl Item {
-    /// Its path.
+    /// The path of the item.
     pub fn path(&self) -> PathBuf {
         self.0.path()
     }
 
-    /// Its name.
+    /// The name of the item.
     pub fn name(&self) -> OsString {
         self.0.file_name()
     }
 
-    /// Whether it is a folder itself, and no link to one.
+    /// Whether the item is a folder itself, not a link to one.
     ///
     /// # Errors
-    /// That this cannot be told.
+    /// Fails if the disk cannot tell.
     pub fn is_folder(&self) -> Result<bool, DiskError> {
         let kind = self.0.file_type().map_err(|cause| DiskError::new("look at", &self.path(), cause))?;
         Ok(kind.is_dir())
     }
 }
 
-/// The items of a folder as they come, the first error being the last item.
+/// The items of a folder in the order of the system. Nothing follows the first error.
 #[derive(Debug)]
 pub struct Items<'a> {
     folder: &'a Path,
@@ -155,10 +156,10 @@ impl Iterator for Items<'_> {
     }
 }
 
-/// The items of a folder, in no order. More than a folder may hold are an error.
+/// The items of a folder, in no order. More names than a folder may hold are an error.
 ///
 /// # Errors
-/// That it cannot be listed.
+/// Fails if the folder cannot be listed.
 pub fn items(folder: &Path) -> Result<Items<'_>, DiskError> {
     items_within(folder, MOST_NAMES)
 }
@@ -168,38 +169,38 @@ fn items_within(folder: &Path, names: usize) -> Result<Items<'_>, DiskError> {
     Ok(Items::of(folder, listing, names))
 }
 
-/// The same of a folder that need not be there; `None` where it is not.
+/// The items of a folder that may be absent; `None` if it is.
 ///
 /// # Errors
-/// That it is there and cannot be listed.
+/// Fails if the folder is there and cannot be listed.
 pub fn items_if_there(folder: &Path) -> Result<Option<Items<'_>>, DiskError> {
     let listing = if_there(fs::read_dir(folder)).map_err(|cause| DiskError::new("read folder", folder, cause))?;
     Ok(listing.map(|listing| Items::of(folder, listing, MOST_NAMES)))
 }
 
-/// Whether a file ends in this byte; one that is empty or not there does.
+/// Whether a file ends in this byte. A file that is empty or absent counts as one that does.
 ///
 /// # Errors
-/// That it is there and could not be read.
+/// Fails if the file is there and could not be read.
 pub(crate) fn ends_in(path: &Path, limit: Limit, byte: u8) -> Result<bool, DiskError> {
     let last = if_there(patiently(|| Regular::open(path, limit)?.last()));
     let last = last.map_err(|cause| DiskError::new("read", path, cause))?;
     Ok(last.flatten().is_none_or(|last| last == byte))
 }
 
-/// Opens a file whose lock is wanted; nothing where there is none.
+/// Opens a file in order to lock it; `None` if there is no such file.
 ///
 /// # Errors
-/// That it is there and cannot be opened, or is no regular file.
+/// Fails if the file is there and cannot be opened, or is no regular file.
 pub(crate) fn open_if_there(path: &Path, limit: Limit) -> Result<Option<File>, DiskError> {
     let regular = if_there(Regular::open(path, limit)).map_err(|cause| DiskError::new("open", path, cause))?;
     Ok(regular.map(Regular::into_file))
 }
 
-/// What a folder holds, sorted by name, and which of it is a folder; nothing where there is no such folder.
+/// The paths in a folder, sorted, each with whether it is a folder. An absent folder has none.
 ///
 /// # Errors
-/// That it cannot be listed.
+/// Fails if the folder cannot be listed.
 pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
     let mut found = Vec::new();
     for item in items_if_there(path)?.into_iter().flatten() {
@@ -210,7 +211,7 @@ pub(crate) fn list(path: &Path) -> Result<Vec<(PathBuf, bool)>, DiskError> {
     Ok(found)
 }
 
-/// One digest for a folder: over the names and the digests of its files.
+/// One digest for a folder, over the names and digests of its files.
 pub fn folder_digest(files: &[(String, Vec<u8>)]) -> Digest {
     let mut text = String::new();
     for (name, bytes) in files {

@@ -57,7 +57,7 @@ fn a_pipe_in_a_folder_is_named() {
     assert_eq!(error, wanted);
 }
 
-/// Elsewhere a file has no holes by itself.
+/// Only on Unix are files sparse by themselves.
 #[cfg(unix)]
 #[test]
 fn every_limit_is_kept_to_the_byte() {
@@ -85,7 +85,7 @@ fn a_limit_is_shown_in_the_unit_that_fits() {
     assert_eq!(shown(Limit::Audit), "1 GiB");
 }
 
-/// Else the next run could do nothing any more.
+/// Otherwise the next run could do nothing any more.
 #[test]
 fn nothing_is_written_that_could_not_be_read_again() {
     let dir = tempfile::tempdir().unwrap();

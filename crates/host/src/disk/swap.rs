@@ -1,14 +1,15 @@
-//! How a file gets its new content, or leaves: at every moment it is whole, the old one or the new one, and nobody else's work
-//! is lost.
+//! Replaces or removes a file. At every moment the file is complete, either the old one or the new one. As far as
+//! the file system allows it, no work of another program is lost.
 //!
-//! The new file is made beside the target, with the target's owner, mode and attributes, written and synced; then comes the
-//! caller's last check. Between that check and a rename somebody else could write the target, and the rename would throw their
-//! file away unseen. So the two files change names in one step, and what left is looked at: the expected file goes, any other
-//! is put back. Where a file system knows no such step, a second name for the old file keeps it until it was looked at (on
-//! Windows `ReplaceFileW` gives it, and keeps the access list). A file that is new takes its name only if nobody has it.
+//! The new file is made beside the target, with the target's owner, mode and attributes, then written and synced. Then
+//! the caller's last check runs. Another program could write the target between that check and a rename, and the rename
+//! would discard its file unseen. So the two files exchange their names in one step, and the replaced file is read: the
+//! expected file is removed, any other is put back. On a file system without such a step the old file keeps a second
+//! name until it was read (on Windows by `ReplaceFileW`, which also keeps the access list). A new file takes its name
+//! only if no other file has it.
 //!
-//! What a crash leaves under a temporary name is the old file, the new one, half of it, or somebody's work: a later run tells
-//! them apart by their digests.
+//! After a crash a temporary name may hold the old file, the new one, a part of it, or a file of another program. A
+//! later run tells them apart by their digests.
 
 #[cfg(not(windows))]
 use std::fs;
@@ -20,14 +21,14 @@ use trustmason_keystore::Digest;
 use super::temporary::{aside, temporary};
 use super::{Attributes, Disk, DiskError, Limit, Owner, Step, length};
 
-/// What is to stand at the target until the new file does.
+/// What is expected at the target until the new file takes its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
-    /// Whatever there is: a file of our own that nobody else writes.
+    /// Any file or none: a file of trustmason's own that no other program writes.
     Anything,
-    /// Nothing: a file made meanwhile stays.
+    /// No file: a file that another program made in the meantime stays.
     Nothing,
-    /// A file with this digest: another is put back.
+    /// A file with this digest: any other file is put back.
     File(Digest),
 }
 
@@ -40,19 +41,19 @@ impl From<Option<Digest>> for Over {
 /// A file to be put in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Replacement<'a> {
-    /// The file whose place is taken, or the new file.
+    /// The path of the file to replace or create.
     pub target: &'a Path,
-    /// Its content.
+    /// The content of the new file.
     pub bytes: &'a [u8],
-    /// What it will be read as: it is not made larger than that.
+    /// What the new file will be read as. It is not made larger than this limit.
     pub limit: Limit,
-    /// Its owner and mode.
+    /// Owner and mode of the new file.
     pub owner: Owner,
-    /// Its attributes; without them it gets those of the file it replaces.
+    /// The attributes of the new file; with `None` it gets those of the file it replaces.
     pub attributes: Option<&'a Attributes>,
-    /// What it may take the place of.
+    /// Which file it may replace.
     pub over: Over,
-    /// The run, which marks the temporary file so that a later run may clear it away.
+    /// The run, which marks the temporary file so that a later run may remove it.
     pub run: &'a str,
 }
 
@@ -61,9 +62,9 @@ pub struct Replacement<'a> {
 pub enum ReplaceError<E> {
     /// The target is as it was.
     Before(E),
-    /// Somebody else wrote the target meanwhile; their file stands there.
+    /// Another program wrote the target in the meantime; its file stays there.
     Overtaken,
-    /// The target was replaced all the same, or what stands there is not certain.
+    /// The target was replaced all the same, or its content is not certain.
     After(E),
 }
 
@@ -78,7 +79,7 @@ impl<E> ReplaceError<E> {
 }
 
 impl ReplaceError<DiskError> {
-    /// The error alone, where it does not matter what stands there.
+    /// The error alone, for callers to whom the state of the target does not matter.
     pub fn into_error(self, target: &Path) -> DiskError {
         match self {
             Self::Before(error) | Self::After(error) => error,
@@ -93,13 +94,14 @@ impl ReplaceError<DiskError> {
 type Done = Result<(), ReplaceError<DiskError>>;
 
 impl Disk {
-    /// Replaces a file, or makes it.
+    /// Replaces a file, or creates it.
     ///
-    /// `check` runs when the new file is ready and before it gets its name; its error leaves the old file as it is.
+    /// `check` runs when the new file is ready and before it gets its name. If `check` fails, the old file stays as it
+    /// is.
     ///
     /// # Errors
-    /// [`ReplaceError`] says what stands there. After [`ReplaceError::After`] what was read back is not what was written, its
-    /// name may not survive a power cut, or the old file is still there under its temporary name.
+    /// [`ReplaceError`] says which file is at the target. After [`ReplaceError::After`] the bytes read back are not those
+    /// written, the name may not survive a power cut, or the replaced file is still there under its temporary name.
     pub fn replace<E: From<DiskError>>(
         &self,
         new: Replacement<'_>,
@@ -112,20 +114,21 @@ impl Disk {
             .and_then(|()| self.swap(&temporary, new).map_err(|error| error.map(E::from)));
         match placed {
             Ok(()) => self.settle(new.target, new.bytes, new.limit).map_err(|error| ReplaceError::After(error.into())),
-            // It may hold somebody's work.
+            // The temporary file may hold another program's work.
             Err(error @ ReplaceError::After(_)) => Err(error),
             Err(error) => {
-                // The first error is the one to report. What stays behind carries the run's mark and goes next time.
+                // The first error is the one to report. A file that stays behind carries the run's mark and is removed
+                // next time.
                 self.discard(&temporary);
                 Err(error)
             }
         }
     }
 
-    /// Removes a file with this digest; any other is put back.
+    /// Removes a file with this digest; any other file is put back.
     ///
     /// # Errors
-    /// As for [`Disk::replace`].
+    /// As [`Disk::replace`].
     pub fn withdraw(&self, target: &Path, expected: Digest, run: &str) -> Done {
         let aside = temporary(target, run);
         let moved = self.take(Step::Rename, "set aside", target, || rename_new(target, &aside));
@@ -142,7 +145,8 @@ impl Disk {
         self.remove(&aside).map_err(ReplaceError::After)
     }
 
-    /// Gives a target the file that a crash left beside it, in the place of the file with this digest.
+    /// Puts the file that a crash left beside the target back at the target, in place of the file with the digest
+    /// `over`.
     pub(crate) fn give_back(&self, aside: &Path, target: &Path, over: Option<Digest>) -> Done {
         match over {
             Some(digest) => self.exchange(aside, target, digest, digest_of(aside).map_err(ReplaceError::Before)?)?,
@@ -154,7 +158,7 @@ impl Disk {
     fn prepare(&self, temporary: &Path, new: Replacement<'_>) -> Result<(), DiskError> {
         new.limit.admits(length(new.bytes)).map_err(|cause| DiskError::new("write", new.target, cause))?;
         let mut file = match self.create(temporary) {
-            // It carries this run's own mark: what is there was left by a run that ended in the same millisecond.
+            // The name carries this run's own mark, so the file was left by a run that ended in the same millisecond.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(temporary)?;
                 self.create(temporary)?
@@ -180,7 +184,7 @@ impl Disk {
         }
     }
 
-    /// Gives a file a name that nobody has.
+    /// Gives a file a name that no other file has.
     fn name_new(&self, from: &Path, target: &Path) -> Done {
         match self.take(Step::Rename, "name file", target, || rename_new(from, target)) {
             Ok(()) => Ok(()),
@@ -189,7 +193,7 @@ impl Disk {
         }
     }
 
-    /// Lets two files change names and removes what had stood at the target, if it is the expected one.
+    /// Exchanges the names of two files, and removes the file that was at the target if it is the expected one.
     fn exchange(&self, temporary: &Path, target: &Path, expected: Digest, ours: Digest) -> Done {
         match self.take(Step::Exchange, "replace file", target, || rename_exchange(temporary, target)) {
             Ok(()) => {}
@@ -206,7 +210,7 @@ impl Disk {
         if digest_of(temporary).is_ok_and(|digest| digest == ours) {
             return Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before));
         }
-        // Somebody wrote in between once more: the newest stands, the other is kept.
+        // Another program wrote once more in between: the newest file stays at the target, the other is kept.
         let error = match self.take(Step::Exchange, back, target, || rename_exchange(temporary, target)) {
             Ok(()) => {
                 let cause = io::Error::other("it was written several times meanwhile");
@@ -217,7 +221,7 @@ impl Disk {
         Err(ReplaceError::After(kept(error, temporary)))
     }
 
-    /// The same on Windows, in one step: the old file has its second name when the new one has the target's.
+    /// As `exchange`, for Windows: in one step the new file gets the target's name and the old file its second name.
     #[cfg(windows)]
     fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
         use trustmason_windows::file::{self, ReplaceError as Unreplaced};
@@ -243,7 +247,7 @@ impl Disk {
                 return Err(ReplaceError::Before(error));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReplaceError::Overtaken),
-            // A file system without that call: the caller's check has to do.
+            // The file system does not support the call, so the caller's check has to suffice.
             Err(error) if error.is_unsupported() => {
                 let rename = self.take(Step::Rename, "replace file", target, || rename(temporary, target));
                 return rename.map_err(ReplaceError::Before);
@@ -257,15 +261,15 @@ impl Disk {
         Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
     }
 
-    /// The same where files cannot change names: the old file keeps a second name until it was looked at. Whoever gives another
-    /// file the target's name between the two steps is not noticed here.
+    /// As `exchange`, where names cannot be exchanged: the old file keeps a second name until it was read. If another
+    /// program gives the target's name to its own file between the two steps, this is not noticed.
     #[cfg(not(windows))]
     fn displace(&self, temporary: &Path, target: &Path, expected: Digest) -> Done {
         let rename_over = || self.take(Step::Rename, "replace file", target, || rename(temporary, target));
         let aside = aside(temporary);
         match self.take(Step::Link, "keep a second name of", target, || fs::hard_link(target, &aside)) {
             Ok(()) => {}
-            // A file system without second names: the caller's check has to do.
+            // The file system has no second names, so the caller's check has to suffice.
             Err(error) if error.is_unsupported() || error.kind() == io::ErrorKind::PermissionDenied => {
                 return rename_over().map_err(ReplaceError::Before);
             }
@@ -284,7 +288,8 @@ impl Disk {
         Err(trouble.map_or(ReplaceError::Overtaken, ReplaceError::Before))
     }
 
-    /// Whether a file that was set aside is the expected one; why not, if it could not be read.
+    /// Whether a file that was set aside is the expected one. The error is `None` for another file, and the cause if
+    /// the file could not be read.
     fn is_still(&self, aside: &Path, expected: Digest) -> Result<(), Option<DiskError>> {
         let read = || super::read::read_whole(aside, Limit::Store);
         let bytes = self.take(Step::ReadBack, "read what was replaced,", aside, read).map_err(Some)?;
@@ -302,7 +307,7 @@ fn digest_of(path: &Path) -> Result<Digest, DiskError> {
     super::read(path, Limit::Store).map(|bytes| Digest::of(&bytes))
 }
 
-/// Says where a file is that could not be put back.
+/// Adds to an error where the file is that could not be put back.
 fn kept(error: DiskError, aside: &Path) -> DiskError {
     error.with(format!("; it is kept as {}, and the next run looks at it again", aside.display()))
 }
@@ -323,12 +328,13 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// With patience, and on the disk when it returns: a folder cannot be synced here.
+/// Tries again for a while, and returns only when the name is on the disk, because a folder cannot be synced on
+/// Windows.
 #[cfg(windows)]
 use trustmason_windows::file::{rename, rename_new};
 
-/// Gives a file a name that nobody has. Where the system cannot do that in one step, a second name is made, which fails if
-/// the name is taken, and the first one removed.
+/// Gives a file a name that no other file has. Where the system cannot do that in one step, a second name is made,
+/// which fails if the name is taken, and the first name is removed.
 #[cfg(not(windows))]
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
@@ -342,7 +348,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // No second names here either: look, then rename.
+        // The file system has no second names either, so look first and then rename.
         Err(_) if fs::symlink_metadata(to).is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(from, to),
     }

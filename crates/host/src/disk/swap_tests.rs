@@ -72,7 +72,7 @@ fn a_failed_check_leaves_everything_as_it_was() {
     assert_eq!((fs::read(&target).unwrap(), names(dir.path())), (b"old".to_vec(), vec!["store".to_owned()]));
 }
 
-/// What stands under any name in a folder.
+/// The contents of all files in a folder.
 fn contents(folder: &Path) -> Vec<Vec<u8>> {
     names(folder).iter().map(|name| fs::read(folder.join(name)).unwrap()).collect()
 }
@@ -80,7 +80,7 @@ fn contents(folder: &Path) -> Vec<Vec<u8>> {
 const FAULTS: [Fault; 6] =
     [Fault::NoSpace, Fault::Device, Fault::Denied, Fault::ReadOnly, Fault::ShortWrite, Fault::Crash];
 
-/// Runs one act with a fault at each of its steps, on a disk that knows the exchange and on one that does not.
+/// Runs one act with a fault at each of its steps, on a disk that supports the exchange and on one that does not.
 fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<DiskError>>, new: Option<&[u8]>) {
     for (fault, exchange) in FAULTS.into_iter().flat_map(|fault| [(fault, true), (fault, false)]) {
         for step in 0.. {
@@ -104,7 +104,7 @@ fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<
                     assert!(text.starts_with("cannot ") && text.contains(std::path::MAIN_SEPARATOR), "{text}");
                 }
                 Err(ReplaceError::After(_)) => assert_eq!(now.as_deref(), new, "{struck:?}"),
-                // A disk that denies a second name is written without.
+                // On a disk that denies a second name the file is replaced without one.
                 Ok(()) => assert!(struck.0 == Step::Link && fault == Fault::Denied, "{struck:?} passed unnoticed"),
                 Err(ReplaceError::Overtaken) => panic!("{struck:?}: nobody was there"),
             }
@@ -115,7 +115,7 @@ fn campaign(least: usize, act: impl Fn(&Disk, &Path) -> Result<(), ReplaceError<
     }
 }
 
-/// A disk whose file system does not know the exchange.
+/// A disk whose file system does not support the exchange.
 struct Plain(Arc<Faulty>);
 
 impl crate::disk::Gate for Plain {
@@ -137,7 +137,7 @@ fn at_every_step_the_target_is_there_or_gone() {
     campaign(4, |disk, target| disk.withdraw(target, Digest::of(b"old content"), RUN), None);
 }
 
-/// Somebody else writes the target right before the step in which it changes: in place, or with a new file of that name.
+/// Another program writes the target right before the step that changes it: in place, or as a new file of that name.
 fn meddled(step: Step, in_place: bool, exchange: bool) -> (Result<(), ReplaceError<DiskError>>, Vec<Vec<u8>>) {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("store");
@@ -178,7 +178,7 @@ fn who_writes_between_the_check_and_the_exchange_loses_nothing() {
     for in_place in [true, false] {
         let (result, left) = meddled(Step::Exchange, in_place, true);
         match result {
-            // The meddler is there again when the files change back: both versions are theirs and alike.
+            // The meddler acts again when the files are exchanged back: both versions are its own and equal.
             Err(ReplaceError::Overtaken | ReplaceError::After(_)) => {}
             other => panic!("{other:?}"),
         }
@@ -269,7 +269,8 @@ fn access_lists_and_attributes_are_kept() {
     let target = dir.path().join("store");
     fs::write(&target, b"old").unwrap();
     fs::set_permissions(&target, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
-    // acl(5) as the kernel keeps it: version 2, then tag, permissions, id: rw for the owner, r for user 1234, r, mask r, none.
+    // acl(5) as the kernel keeps it: version 2, then tag, permissions, id: rw for the owner, r for user 1234, r, mask
+    // r, none.
     let mut acl = 2u32.to_le_bytes().to_vec();
     for (tag, permissions, id) in
         [(1u16, 6u16, u32::MAX), (2, 4, 1234), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]

@@ -1,4 +1,4 @@
-//! Why a service could not be asked, for people: who, what, and one thing to try.
+//! Why a service could not be asked, in words for people: the service, the cause, and one thing to try.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use super::Endpoint;
 pub struct EndpointError {
     /// The service that was asked.
     pub endpoint: Endpoint,
-    /// Where it was looked for instead, if somewhere else.
+    /// The other address that was used, if there was one.
     pub detour: Option<String>,
     /// Why the service could not be asked.
     pub cause: Cause,
@@ -21,21 +21,21 @@ pub struct EndpointError {
 /// Why a service could not be asked.
 #[derive(Clone, Debug)]
 pub enum Cause {
-    /// Its name leads nowhere.
+    /// The service's name cannot be resolved.
     Name(Arc<io::Error>),
-    /// No connection.
+    /// No connection could be made.
     Connect(Arc<io::Error>),
-    /// It did not answer, or not to the end, in this time.
+    /// The service did not answer completely within this time.
     Late(Duration),
     /// The connection broke.
     Broken(Arc<io::Error>),
-    /// It ended the connection without a word.
+    /// The service ended the connection without presenting a certificate.
     Closed,
-    /// It speaks something that is not TLS; how its answer begins.
+    /// The answer is not TLS; this is how the answer begins.
     NotTls(String),
-    /// It sends more than any certificate chain needs.
+    /// The service sends more than any certificate chain needs.
     TooMuch,
-    /// Both found no common ground, or it broke the rules; in the words of TLS.
+    /// The handshake failed; the text is the TLS library's.
     Tls(String),
 }
 
@@ -80,5 +80,5 @@ impl fmt::Display for EndpointError {
     }
 }
 
-// The cause stands in the text already.
+// The text contains the cause already.
 impl std::error::Error for EndpointError {}

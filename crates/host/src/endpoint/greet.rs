@@ -1,6 +1,7 @@
-//! A greeting of the old kind, for services with which today's TLS finds no common ground: TLS 1.0 and 1.1, key exchanges and
-//! ciphers that nobody should use any more. Up to TLS 1.2 a server sends its chain in the clear, right after its own greeting
-//! (RFC 5246 §7.4.2); it is read and the connection ends. No key is agreed on, so weak ones do no harm here.
+//! A greeting of the old kind, for services that cannot agree on anything with today's TLS: TLS 1.0 and 1.1, and key
+//! exchanges and ciphers that should no longer be used. Up to TLS 1.2 a server sends its chain unencrypted, right after
+//! its own greeting (RFC 5246 §7.4.2). The chain is read and the connection ends. No key is ever agreed on, so weak
+//! ciphers do no harm here.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -9,8 +10,8 @@ use trustmason_spec::name::Fqdn;
 use super::Chain;
 use super::wire::Wire;
 
-/// Cipher suites, strongest first: those of TLS 1.2 with ECDHE and DHE, then plain RSA, then what is older. The last one only
-/// says that renegotiation is safe (RFC 5746).
+/// Cipher suites, strongest first: those of TLS 1.2 with ECDHE and DHE, then plain RSA, then older ones. The last value
+/// is no suite, it says that renegotiation is safe (RFC 5746).
 const SUITES: &[u16] = &[
     0xc02c, 0xc02b, 0xc030, 0xc02f, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009, 0xc014, 0xc013, 0x009f, 0x009e,
     0x006b, 0x0067, 0x0039, 0x0033, 0x009d, 0x009c, 0x003d, 0x003c, 0x0035, 0x002f, 0xc012, 0xc008, 0x0016, 0x000a,
@@ -21,7 +22,7 @@ const SCHEMES: &[u16] = &[
     0x0804, 0x0403, 0x0401, 0x0805, 0x0503, 0x0501, 0x0806, 0x0603, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0202,
     0x0101,
 ];
-/// Curves (RFC 8422, RFC 7027): those of NIST, x25519, x448, Koblitz' and the brainpool's.
+/// Curves (RFC 8422, RFC 7027): those of NIST, x25519, x448, the Koblitz curve and those of brainpool.
 const CURVES: &[u16] = &[23, 24, 25, 29, 30, 22, 26, 27, 28];
 
 const HANDSHAKE: u8 = 22;
@@ -30,7 +31,7 @@ const CERTIFICATE: u8 = 11;
 /// The longest record of TLS 1.2 (RFC 5246 §6.2.3).
 const MOST_IN_RECORD: usize = 16_384 + 2_048;
 
-/// Greets and reads the chain; `None` where the server has none for us this way either.
+/// Sends the greeting and reads the chain; `None` if the server presents no chain this way either.
 pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Result<Option<Chain>> {
     wire.write_all(&hello(host.as_str(), random))?;
     let mut messages = Vec::new();
@@ -45,7 +46,7 @@ pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Resu
         let mut body = vec![0u8; length];
         wire.read_exact(&mut body)?;
         if kind == ALERT {
-            // A warning (level 1), as that a name is not known, ends nothing.
+            // A warning (level 1), for example about an unknown name, ends nothing.
             if body.first() == Some(&1) {
                 continue;
             }
@@ -60,7 +61,7 @@ pub(super) fn chain(wire: &mut Wire, host: &Fqdn, random: &[u8; 32]) -> io::Resu
     }
 }
 
-/// What was found in the handshake messages so far.
+/// What the handshake messages so far contain.
 enum Found {
     More,
     None,
@@ -79,7 +80,7 @@ fn certificates(mut messages: &[u8]) -> Found {
     Found::More
 }
 
-/// A list of certificates, each with its length before it; `None` where it is none, or empty.
+/// A list of certificates, each with its length before it; `None` if it is malformed or empty.
 fn list(body: &[u8]) -> Option<Chain> {
     let (&[a, b, c], all) = body.split_first_chunk()?;
     let mut all = all.get(..number(a, b, c))?;
@@ -107,7 +108,7 @@ fn hello(host: &str, random: &[u8; 32]) -> Vec<u8> {
     extensions.extend(extension(13, &sized(&words(SCHEMES))));
     let mut body = vec![3, 3];
     body.extend(random);
-    // No session to go on with.
+    // No session to resume.
     body.push(0);
     body.extend(sized(&words(SUITES)));
     // No compression.
@@ -115,7 +116,7 @@ fn hello(host: &str, random: &[u8; 32]) -> Vec<u8> {
     body.extend(sized(&extensions));
     let mut message = vec![1, 0];
     message.extend(sized(&body));
-    // Some old servers turn away a record of a version above 1.0, whatever the greeting in it says.
+    // Some old servers refuse a record of a version above 1.0, whatever version the greeting in it names.
     [&[HANDSHAKE, 3, 1], sized(&message).as_slice()].concat()
 }
 

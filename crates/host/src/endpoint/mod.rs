@@ -1,8 +1,9 @@
-//! The certificates that services present, asked for over the network. A handshake is begun for nothing else: whatever chain
-//! comes is written down and nothing is ever trusted by it, sent through it or believed because of it.
+//! Asks services over the network for the certificates that they present. It takes host names and ports, and gives
+//! chains. A handshake is begun for nothing else: the chain is recorded, nothing is trusted because of it, and no
+//! application data is sent.
 //!
-//! [`ask`] asks one service, [`ask_all`] many side by side, and [`probe`] those of a topology's identities. Only `collect` and
-//! `drift --probe` call them; nothing else opens a socket.
+//! [`ask`] asks one service, [`ask_all`] many at the same time, and [`probe`] those of given identities. Only `collect`
+//! and `drift --probe` call them; nothing else opens a socket.
 
 mod error;
 mod greet;
@@ -24,15 +25,15 @@ use wire::Wire;
 
 use crate::fan::{self, News};
 
-/// How long one service may take for everything together, unless somebody says otherwise.
+/// How long asking one service may take altogether, unless the operator says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Services asked at the same time at most.
+/// The most services that are asked at the same time.
 const MOST_AT_ONCE: usize = 8;
 
 /// Where a service listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
-    /// The host, which is also the name asked for (SNI).
+    /// The host, which is also the server name asked for (SNI).
     pub host: Fqdn,
     /// The TCP port.
     pub port: u16,
@@ -44,25 +45,25 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Another address for a service, as through a tunnel. The name asked for stays the host's.
+/// Another address for a service, such as a tunnel. The server name asked for stays the host's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detour {
-    /// Of which host; `None` is any.
+    /// The host that this is for; `None` means any.
     pub host: Option<Fqdn>,
-    /// Of which port; `None` is any.
+    /// The port that this is for; `None` means any.
     pub port: Option<u16>,
-    /// The address or name to go to; `None` is the host itself.
+    /// The address or name to connect to; `None` means the host itself.
     pub to: Option<String>,
-    /// The port to go to; `None` is the same.
+    /// The port to connect to; `None` means the same port.
     pub to_port: Option<u16>,
 }
 
 /// How services are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
-    /// Other addresses; the first that fits counts.
+    /// Other addresses; the first that fits is used.
     pub detours: Vec<Detour>,
-    /// How long one service may take for everything together.
+    /// How long asking one service may take altogether.
     pub patience: Duration,
 }
 
@@ -73,7 +74,7 @@ impl Default for Way {
 }
 
 impl Way {
-    /// Name or address, and port, to connect to.
+    /// The name or address, and the port, to connect to.
     fn to(&self, endpoint: &Endpoint) -> (String, u16) {
         let fits = |detour: &&Detour| {
             detour.host.as_ref().is_none_or(|host| *host == endpoint.host)
@@ -85,7 +86,7 @@ impl Way {
     }
 }
 
-/// A chain as a service presented it, DER, its own certificate first. Never empty.
+/// A chain as a service presented it, as DER, its own certificate first. It is never empty.
 pub type Chain = Vec<Vec<u8>>;
 
 /// Asks one service for its chain.
@@ -106,20 +107,21 @@ pub fn ask(endpoint: &Endpoint, way: &Way) -> Result<Chain, EndpointError> {
         Err(cause @ (Cause::Tls(_) | Cause::Closed)) => {
             drop(first);
             let old = wire().ok().and_then(|mut wire| greet::chain(&mut wire, &endpoint.host, &random()?).ok()?);
-            // What the better handshake ended by says more.
+            // The reason why the first handshake ended says more than a failure of the second.
             old.ok_or(cause).map_err(failed)
         }
         Err(cause) => Err(failed(cause)),
     }
 }
 
-/// What a greeting carries so that no two are alike.
+/// Random bytes for a greeting, so that no two greetings are alike.
 fn random() -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
 
-/// Asks many services, several at once; answers come in the order of the questions. `done` hears of each as it answers.
+/// Asks many services, several at the same time. The answers come in the order of the questions. `done` is called after
+/// each answer.
 pub fn ask_all(endpoints: &[Endpoint], way: &Way, mut done: impl FnMut()) -> Vec<Result<Chain, EndpointError>> {
     let one = |endpoint: &Endpoint| ask(endpoint, way).inspect_err(|error| tracing::debug!(%error, "not reached"));
     fan::told(MOST_AT_ONCE, endpoints, one, |news| match news {
@@ -128,7 +130,7 @@ pub fn ask_all(endpoints: &[Endpoint], way: &Way, mut done: impl FnMut()) -> Vec
     })
 }
 
-/// Asks for the certificates of these identities. What several identities share is asked for once.
+/// Asks for the certificates of these identities. A service that several identities share is asked once.
 pub fn probe(
     identities: &[(IdentityId, u16)],
     way: &Way,
@@ -152,7 +154,8 @@ pub fn probe(
     identities.iter().filter_map(|one| Some((one.0.clone(), looks.get(&at(one))?.clone()))).collect()
 }
 
-/// The addresses of a name. The system may take its time over that and cannot be stopped: a thread of its own waits for it.
+/// The addresses of a name. The system may take its time to find them and cannot be stopped, so a thread of its own
+/// waits for it.
 fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<Vec<SocketAddr>, Cause> {
     if let Ok(address) = host.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -160,7 +163,7 @@ fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<V
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
-        // Nobody may be waiting any more.
+        // The receiver may be gone.
         let _heard = sender.send(found);
     });
     match receiver.recv_timeout(left(deadline)) {
@@ -171,7 +174,7 @@ fn resolve(host: String, port: u16, deadline: Instant, late: &Cause) -> Result<V
     }
 }
 
-/// Tries each address, with a fair part of the time that is left.
+/// Tries each address, with an equal share of the time that is left.
 fn connect(addresses: &[SocketAddr], deadline: Instant, late: &Cause) -> Result<TcpStream, Cause> {
     let mut first = None;
     for (tried, address) in addresses.iter().enumerate() {

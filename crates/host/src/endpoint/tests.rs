@@ -21,7 +21,7 @@ fn way(port: u16, patience: Duration) -> Way {
     Way { detours: vec![here], patience }
 }
 
-/// Listens and does this with every connection, as long as the test lives.
+/// Listens and calls `serve` with every connection, as long as the test lives.
 fn listen(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -37,15 +37,15 @@ fn said(port: u16, patience: Duration) -> String {
     ask(&endpoint("cvp1.acme.example"), &way(port, patience)).unwrap_err().to_string()
 }
 
-/// What is said of somebody who never comes to an end. Who waits for that fails the test, and does not hold it up; how long a
-/// slow machine takes is no matter.
+/// The error about a service that never comes to an end. If asking waits for that end, the test fails and does not
+/// hang. It does not matter how long a slow machine takes.
 fn said_at_last(port: u16) -> String {
     let (done, answer) = mpsc::channel();
     thread::spawn(move || done.send(said(port, SOON)));
     answer.recv_timeout(Duration::from_secs(120)).unwrap_or_else(|_| panic!("it waits for ever"))
 }
 
-/// A server with a certificate of its own; the certificate and its port.
+/// A server with a certificate of its own. Returns the certificate and the port.
 fn server(version: &'static SupportedProtocolVersion) -> (Vec<u8>, u16) {
     let key = KeyPair::generate().unwrap();
     let made = CertificateParams::new(vec!["cvp1.acme.example".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -120,7 +120,7 @@ fn other_protocols_are_named_by_their_beginning() {
 fn who_hangs_up_and_who_is_not_there() {
     let port = listen(drop);
     assert!(said(port, PATIENCE).contains("closed the connection without presenting a certificate"));
-    // Nobody gets this port by chance.
+    // No other program gets this port by chance.
     assert!(said(1, PATIENCE).contains("nothing listens there (connection refused); start the service"));
     let nowhere = ask(&endpoint("nowhere.invalid"), &Way::default()).unwrap_err().to_string();
     assert!(nowhere.starts_with("nowhere.invalid:443: its name cannot be resolved: "), "{nowhere}");
@@ -160,7 +160,8 @@ fn many_are_asked_side_by_side_and_answer_in_order() {
             let (now, high) = (Arc::clone(&now), Arc::clone(&high));
             thread::spawn(move || {
                 high.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                // The first waits for a second: who asks one after the other hears nothing of it.
+                // The first connection waits for a second one, so services asked one after the other would get no
+                // answer.
                 while high.load(Ordering::SeqCst) < 2 {
                     thread::sleep(Duration::from_millis(1));
                 }

@@ -1,6 +1,6 @@
-//! A TLS handshake that is only listened to. The verifier writes the chain down and refuses nothing: an expired certificate, a
-//! weak one, one of version 1 or with a signature nobody checks any more is still the one that is presented, and that is the
-//! whole question.
+//! A TLS handshake that only records the chain. The verifier refuses no certificate: an expired one, a weak one, one of
+//! version 1 or one with an obsolete signature is still the one that the service presents, and that is all that is
+//! asked. No application data is ever sent or read.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -16,18 +16,18 @@ use trustmason_spec::name::Fqdn;
 use super::error::Cause;
 use super::{Chain, left};
 
-/// More than any chain with its handshake needs.
+/// More bytes than any chain with its handshake needs.
 const MOST_BYTES: usize = 256 * 1024;
-/// How much of an answer that is no TLS is shown.
+/// How many bytes of an answer that is not TLS are shown.
 const HEAD: usize = 32;
 
-/// Shakes hands as far as it goes and takes the chain with it.
+/// Does the handshake as far as it goes and returns the chain.
 pub(super) fn handshake(wire: &mut Wire, host: &Fqdn, late: Cause) -> Result<Chain, Cause> {
     let recorder = Arc::new(Recorder::default());
     let mut tls = session(host, &recorder).map_err(Cause::Tls)?;
     let ended = shake(&mut tls, wire);
     match (recorder.chain.get(), ended) {
-        // What comes after the chain, a demand for a certificate of ours or a failure, does not change it.
+        // What comes after the chain (a request for a client certificate, or a failure) does not change the chain.
         (Some(chain), _) => Ok(chain.clone()),
         (None, Ok(())) => Err(Cause::Closed),
         (None, Err(end)) => Err(end.cause(wire, late)),
@@ -61,7 +61,7 @@ fn shake(tls: &mut ClientConnection, wire: &mut Wire) -> Result<(), End> {
         }
         if !tls.is_handshaking() {
             tls.send_close_notify();
-            // It has what it needs; whether the goodbye arrives is of no account.
+            // The chain is complete, so it does not matter whether the close message arrives.
             let _sent = tls.write_tls(wire);
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl End {
             Self::Wire(error) => match error.kind() {
                 io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => late,
                 io::ErrorKind::FileTooLarge => Cause::TooMuch,
-                // Many services end a connection they do not like in this way.
+                // Many services end an unwanted connection in this way.
                 io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
                     Cause::Closed
                 }
@@ -99,7 +99,7 @@ impl End {
     }
 }
 
-/// A connection with an end to its time and to its bytes.
+/// A connection with a deadline and a limit of bytes.
 pub(super) struct Wire {
     stream: TcpStream,
     deadline: Instant,
@@ -153,7 +153,7 @@ impl Write for Wire {
     }
 }
 
-/// Writes the chain down. It vouches for nothing, and nothing that was received through such a connection is used.
+/// Records the chain. It proves nothing about the chain, and no data received through such a connection is used.
 #[derive(Debug, Default)]
 struct Recorder {
     chain: OnceLock<Chain>,
@@ -169,7 +169,7 @@ impl ServerCertVerifier for Recorder {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = std::iter::once(leaf).chain(others).map(|der| der.to_vec()).collect();
-        // The first one stays: a server that presents another later is not believed more.
+        // The first chain stays: a server that presents another later is not believed more.
         let _first = self.chain.set(chain);
         Ok(ServerCertVerified::assertion())
     }
@@ -192,8 +192,8 @@ impl ServerCertVerifier for Recorder {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    /// All there are: a server that finds none of its own among them would present nothing. SHA-256 first, which also the
-    /// shortest RSA keys can make.
+    /// All schemes: a server that can use none of those offered would present nothing. SHA-256 comes first, because
+    /// even the shortest RSA keys can use it.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![
             SignatureScheme::RSA_PSS_SHA256,

@@ -1,9 +1,10 @@
-//! Live stores: the certificate stores of the system this runs on, through one small door ([`SystemStores`]) so that what is
-//! done with them can be tried on every system.
+//! The certificate stores of the system that this runs on. They are reached through one small trait ([`SystemStores`]),
+//! so that changes to them can be tested on every system.
 //!
-//! A listing is turned into the bytes of a serialised store, which the keystore crate reads like any export: what looks at
-//! stores, edits and proves them knows no difference. A system store is never written as a whole; certificates come and leave
-//! one by one. What tells whether one is still what it was is the digest of what it says ([`Store::listing_digest`]).
+//! A listing is turned into the bytes of a serialised store, which the keystore crate reads like any export. So the
+//! code that looks at, edits and verifies stores needs no special case. A system store is never written as a whole;
+//! certificates are added and removed one by one. The digest of its listing ([`Store::listing_digest`]) shows whether a
+//! system store changed.
 
 #[cfg(windows)]
 mod system;
@@ -16,27 +17,29 @@ use trustmason_keystore::{Credential, Digest, EntryId, Fingerprint, Interner, St
 use trustmason_plan::observed::{ManagedBy, SystemStoreEntry};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 
-/// The system's certificate stores. Elements are serialised as the registry keeps them: properties, then the certificate.
+/// The system's certificate stores. An element is serialised as the registry keeps it: properties, then the
+/// certificate.
 pub trait SystemStores: fmt::Debug + Send + Sync {
-    /// What the machine is called.
+    /// The names of the machine.
     fn machine(&self) -> Vec<String>;
 
-    /// What the machine's own physical store holds; `None` where there is none of that name.
+    /// The elements of the machine's own physical store; `None` if there is no store of that name.
     ///
     /// # Errors
-    /// That it is there and cannot be read, or that this system has no such stores.
+    /// Fails if the store is there and cannot be read, or if this system has no such stores.
     fn own(&self, at: &Location, store: SystemStore) -> Result<Option<Vec<Vec<u8>>>, LiveError>;
 
-    /// What others put there, with a name for them: group policy, the vendor's root program, the directory.
+    /// The elements that others put there, each with a name for them: group policy, the vendor's root program, the
+    /// directory.
     ///
     /// # Errors
-    /// That it is there and cannot be read.
+    /// Fails if they are there and cannot be read.
     fn others(&self, at: &Location, store: SystemStore) -> Result<Vec<(String, Vec<u8>)>, LiveError>;
 
-    /// Adds and removes certificates of the machine's own store, additions first, and brings that into the registry.
+    /// Adds certificates to the machine's own store and then removes others, and commits this to the registry.
     ///
     /// # Errors
-    /// The first thing that failed; what was done before it stays.
+    /// The first failure; changes made before it stay.
     fn change(
         &self,
         at: &Location,
@@ -57,7 +60,7 @@ impl From<String> for LiveError {
     }
 }
 
-/// The stores of the system this runs on.
+/// The stores of the system that this runs on.
 pub fn here() -> Arc<dyn SystemStores> {
     #[cfg(windows)]
     return Arc::new(system::Windows);
@@ -100,7 +103,7 @@ impl SystemStores for Nowhere {
     }
 }
 
-/// A host that the spec takes for this machine, and is another.
+/// A host that the spec says is this machine, although it is another.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the spec says that it is this machine (`access: this-machine`), and this machine is called {}; run on {host}",
@@ -109,12 +112,12 @@ impl SystemStores for Nowhere {
 pub struct OtherMachine {
     /// The host.
     pub host: String,
-    /// What this machine is called.
+    /// The names of this machine.
     pub names: Vec<String>,
 }
 
-/// Whether a host of this name is the machine itself: its name is the host's, or its first part. Windows cuts the name it
-/// shows at fifteen letters.
+/// Checks that a host of this name is this machine: one of the machine's names is the host's name, or has the same
+/// first label. Windows cuts the name it shows after fifteen characters.
 pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), OtherMachine> {
     const CUT: usize = 15;
     let label = fqdn.split('.').next().unwrap_or(fqdn);
@@ -132,18 +135,18 @@ pub(crate) fn is_called(stores: &dyn SystemStores, fqdn: &str) -> Result<(), Oth
     Err(OtherMachine { host: fqdn.to_owned(), names })
 }
 
-/// What a trust store holds, of all its system stores: the machine's own certificates, then those of others.
+/// The content of a trust store across its system stores: the machine's own certificates, and those of others.
 pub(crate) struct Listing {
     /// All of it as one serialised store.
     pub store: Store,
-    /// Where each entry stands and who keeps it.
+    /// For each entry, its system store and who manages it.
     pub system_entries: BTreeMap<EntryId, SystemStoreEntry>,
     /// The machine's own part of each system store.
     pub parts: BTreeMap<SystemStore, Store>,
 }
 
 impl Listing {
-    /// The digest that a plan is bound to: of every part, in order.
+    /// The digest that a plan is bound to, over every part in order.
     pub(crate) fn digest(&self) -> Digest {
         let lines = self.parts.iter().map(|(name, part)| format!("{name} {}\n", digest_of(part)));
         Digest::of(lines.collect::<String>().as_bytes())
@@ -155,7 +158,7 @@ pub(crate) fn digest_of(part: &Store) -> Digest {
     part.listing_digest().unwrap_or_else(|| Digest::of(part.bytes()))
 }
 
-/// A serialised store, opened.
+/// Opens the elements as one serialised store.
 pub(crate) fn opened<'a>(
     elements: impl IntoIterator<Item = &'a [u8]>,
     certificates: &Interner,
@@ -164,8 +167,8 @@ pub(crate) fn opened<'a>(
     opened.map_err(|error| LiveError(format!("what the system gave cannot be read: {error}")))
 }
 
-/// Reads the machine's own part of one system store. Of the machine one that nobody made yet is empty; a service that has
-/// none may not exist.
+/// Reads the machine's own part of one system store. A store of the machine that was never created counts as empty. A
+/// missing store of a service is an error, because the service may not exist.
 pub(crate) fn part(
     stores: &dyn SystemStores,
     at: &Location,
@@ -188,7 +191,7 @@ pub(crate) fn part(
 /// Lists a trust store.
 ///
 /// # Errors
-/// That one of its system stores cannot be read.
+/// Fails if one of its system stores cannot be read.
 pub(crate) fn list(
     stores: &dyn SystemStores,
     place: &SystemPlace,
@@ -212,7 +215,8 @@ pub(crate) fn list(
             let print =
                 |store: &Store| store.entries().first().and_then(|e| Some(e.certificates().first()?.fingerprint()));
             let mut ours = own.entries().iter().filter_map(|e| Some(e.certificates().first()?.fingerprint()));
-            // What both hold is the machine's, and stays if that leaves: then it is listed as theirs.
+            // A certificate in both parts is listed as the machine's own. If the machine's copy is removed, it is
+            // listed as the others'.
             if print(&one).is_some_and(|wanted| !ours.any(|print| print == wanted)) {
                 all.push(element);
                 kept.push(SystemStoreEntry { store, managed_by: ManagedBy::Other(by) });
@@ -225,7 +229,7 @@ pub(crate) fn list(
     Ok(Listing { store, system_entries, parts })
 }
 
-/// The digest of what a backup of a system store says.
+/// The digest of the listing in a backup of a system store.
 pub(crate) fn digest_of_copy(bytes: Vec<u8>) -> Digest {
     let print = Digest::of(&bytes);
     let store = Store::open(bytes, Credential::Withheld, &Interner::new());

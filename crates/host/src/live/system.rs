@@ -1,4 +1,4 @@
-//! The stores of a real Windows.
+//! The certificate stores of a real Windows.
 
 use trustmason_keystore::Fingerprint;
 use trustmason_spec::windows::{Location, SystemStore};
@@ -6,7 +6,7 @@ use trustmason_windows::store::{self, Id, Kind, Managed, Store, StoreError, Stor
 
 use super::{LiveError, SystemStores};
 
-/// This machine's.
+/// The stores of this machine.
 #[derive(Debug)]
 pub(super) struct Windows;
 
@@ -72,7 +72,7 @@ impl SystemStores for Windows {
             .iter()
             .try_for_each(|element| open.restore(element))
             .and_then(|()| remove.iter().try_for_each(|print| open.remove(Id::Sha256(*print.as_bytes())).map(|_| ())));
-        // What was done before something failed is certain, too.
+        // The changes made before a failure are committed too.
         open.commit()?;
         done.map_err(LiveError::from)
     }

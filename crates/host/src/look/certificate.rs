@@ -1,9 +1,10 @@
-//! One file that holds a certificate, and the files of a folder that may: found by name, told by content.
+//! Reads one file that holds a certificate, and lists the files of a folder that may hold one. Files are found by name,
+//! and their format is detected by content.
 //!
-//! A file here holds exactly one certificate (the same one several times is one) or a chain, PEM, DER or PKCS#7 alike. Of a
-//! chain the one leaf is meant, in whatever order it was written: who issued whom says which that is. Of certificates that
-//! form no chain nobody can say which is meant, even where only one names the host; such a file is unreadable, with a message
-//! that says so.
+//! A file here holds exactly one certificate (the same certificate several times counts once) or a chain, as PEM, DER
+//! or PKCS#7. For a chain the one leaf is meant, in whatever order the chain is written: the issuers show which one
+//! that is. If the certificates form no chain, it cannot be known which one is meant, even if only one names the host.
+//! Such a file is unreadable, with a message that says so.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,13 @@ use super::chain;
 use super::file::{OpenError, OpenFault};
 use crate::disk::{self, DiskError, Item, Limit};
 
-/// The files of a folder that have one of these names in any case, sorted.
+/// The files of a folder that have one of these names, ignoring case, sorted.
 pub(crate) fn candidates(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>, DiskError> {
     let wanted: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     found(folder, |item| item.name().to_str().is_some_and(|name| wanted.contains(&name.to_lowercase())))
 }
 
-/// The items of a folder that are wanted, sorted. An absent folder is an empty one.
+/// The wanted items of a folder, sorted. An absent folder counts as empty.
 pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec<PathBuf>, DiskError> {
     let mut found = Vec::new();
     for item in disk::items_if_there(folder)?.into_iter().flatten() {
@@ -37,7 +38,7 @@ pub(super) fn found(folder: &Path, wanted: impl Fn(&Item) -> bool) -> Result<Vec
     Ok(found)
 }
 
-/// Reads one file, with its digest.
+/// Reads one file, and returns its digest too.
 pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Result<Arc<Certificate>, ReadFailure>) {
     let error = |sha256, cause| ReadFailure::from(OpenError { path: path.to_owned(), sha256, cause, tried: None });
     let bytes = match disk::read(path, Limit::Certificate) {
@@ -59,7 +60,7 @@ pub(crate) fn read(path: &Path, certificates: &Interner) -> (Option<Digest>, Res
         Ok(store) => store,
         Err(fault) => return (sha256, Err(error(sha256, OpenFault::Read(Box::new(fault))))),
     };
-    // A certificate beside it may be one that was replaced.
+    // A readable certificate beside a damaged block may be one that was replaced.
     if let Some(remark) = store.remarks().iter().find(|remark| remark.hides_certificate()) {
         return (
             sha256,

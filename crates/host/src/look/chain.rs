@@ -1,15 +1,15 @@
-//! The one leaf of a chain. A file that a person or an authority sent often holds a certificate and those that issued it, in
-//! any order; which one is the host's own follows from who issued whom.
+//! Finds the one leaf of a chain. A file that a person or an authority sent often holds a certificate and those of its
+//! issuers, in any order. Which one is the host's own follows from who issued whom.
 
 use std::sync::Arc;
 
 use trustmason_keystore::{Certificate, SignatureCheck};
 
-/// No chain in use is longer, and what follows compares each certificate with each.
+/// No chain in use is longer, and the code below compares each certificate with each.
 const LONGEST: usize = 16;
 
-/// The certificate that is no CA's and issued no other one here, if there is exactly one and all others stand in its chain.
-/// Certificates that have nothing to do with each other have no such leaf.
+/// The only certificate that is no CA's and issued no other one here, provided that all others are in its chain.
+/// Unrelated certificates have no such leaf.
 pub(super) fn leaf(certificates: &[Arc<Certificate>]) -> Option<&Arc<Certificate>> {
     if certificates.len() > LONGEST {
         return None;
@@ -30,7 +30,8 @@ pub(super) fn leaf(certificates: &[Arc<Certificate>]) -> Option<&Arc<Certificate
     (chain.len() == certificates.len()).then_some(leaf)
 }
 
-/// Whether the first certificate's holder issued the second. A signature that this machine cannot check is believed.
+/// Whether the holder of the first certificate issued the second. A signature that this machine cannot check counts as
+/// right.
 fn issued(issuer: &Arc<Certificate>, certificate: &Arc<Certificate>) -> bool {
     !same(issuer, certificate)
         && issuer.subject_der() == certificate.issuer_der()

@@ -1,4 +1,5 @@
-//! One file or folder, opened: the way in that looking and `list` share.
+//! Opens one file or folder and takes its facts, for looking and for `list`. It gives the facts or the cause of the
+//! failure, and keeps neither bytes nor passwords.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,14 +17,14 @@ use crate::disk::{self, DiskError, Facts, Limit};
 use crate::secret;
 use crate::volume::{self, PathError};
 
-/// Whose private keys are tried with the password. That costs something: 400,000 hashes for one key of a JCEKS.
+/// Which private keys are tried with the password. Trying is slow: 400,000 hashes for one key of a JCEKS.
 #[derive(Clone, Copy, Debug)]
 pub enum Keys<'a> {
     /// No key is tried.
     None,
-    /// Those of these aliases.
+    /// The keys of these aliases.
     Of(&'a [Alias]),
-    /// All.
+    /// All keys.
     All,
 }
 
@@ -32,11 +33,12 @@ pub enum Keys<'a> {
 pub struct OpenError {
     /// The file.
     pub path: PathBuf,
-    /// The digest of its bytes, where they could be read.
+    /// The digest of its bytes, if they could be read.
     pub sha256: Option<Digest>,
-    /// What is wrong.
+    /// What is wrong with the file.
     pub cause: OpenFault,
-    /// The password it was opened with: which secret, where from, and what is odd about its value. Never the value.
+    /// The password that was used: which secret, where it comes from, and what is odd about its value. Never the value
+    /// itself.
     pub tried: Option<Box<Tried>>,
 }
 
@@ -51,7 +53,7 @@ impl fmt::Display for Tried {
 }
 
 impl OpenError {
-    /// Says with which secret a file was opened, where its password is what is wrong.
+    /// Adds which secret the file was opened with, if the wrong password is the cause.
     #[must_use]
     pub fn tried(mut self, secret: Option<&SecretRef>, password: Option<&Password>) -> Self {
         let wrong = matches!(&self.cause, OpenFault::Read(read) if read.class == Class::WrongPassword);
@@ -64,13 +66,13 @@ impl OpenError {
 /// What is wrong with a file.
 #[derive(Debug)]
 pub enum OpenFault {
-    /// The system refused it.
+    /// The system refused to read the file.
     Disk(DiskError),
-    /// Its path leads nowhere.
+    /// The path of the file leads nowhere.
     Path(Box<PathError>),
-    /// It is not what it should be.
+    /// The content is not what it should be.
     Read(Box<ReadError>),
-    /// It needs a password and there is none.
+    /// The file needs a password and there is none.
     NoPassword,
 }
 
@@ -98,7 +100,7 @@ impl fmt::Display for OpenError {
     }
 }
 
-// The cause stands in the text already.
+// The text contains the cause already.
 impl std::error::Error for OpenError {}
 
 impl From<OpenError> for ReadFailure {
@@ -108,7 +110,8 @@ impl From<OpenError> for ReadFailure {
             OpenFault::Disk(_) | OpenFault::Path(_) => FailureClass::Unreadable,
             OpenFault::Read(read) => match read.class {
                 Class::WrongPassword => FailureClass::WrongPassword,
-                // A format known by name is another one than the role's; an unknown version of ours is no such thing.
+                // A recognised foreign format is a wrong format. An unknown version of JKS, JCEKS or PKCS#12 is only
+                // unreadable.
                 Class::Unsupported if !matches!(read.format, Some("jks" | "jceks" | "pkcs12") | None) => {
                     FailureClass::WrongFormat
                 }
@@ -120,10 +123,11 @@ impl From<OpenError> for ReadFailure {
     }
 }
 
-/// Opens a file, within its limit, or a folder of certificate files, and takes its facts; its bytes are gone when this returns.
+/// Opens a file, within its limit, or a folder of certificate files, and takes its facts. The bytes are dropped when
+/// this returns.
 ///
 /// # Errors
-/// [`OpenError`], which tells the causes apart.
+/// [`OpenError`], which distinguishes the causes.
 pub fn open(
     path: &Path,
     limit: Limit,
@@ -160,7 +164,7 @@ pub fn open(
     Ok(StoreFacts { modified, written, ..found })
 }
 
-/// The facts of an opened store; the first file tells it from others, the newest says how old it is.
+/// The facts of an opened store. The first of `files` identifies the store, and the newest says how old it is.
 pub(super) fn facts<'f>(
     store: &Store,
     path: &Path,
@@ -184,7 +188,7 @@ pub(super) fn facts<'f>(
     }
 }
 
-/// Where the entries of a registry export stand: it alone of all exports says so.
+/// The system stores of the entries in a registry export. No other export names them.
 fn system_entries(store: &Store) -> BTreeMap<EntryId, SystemStoreEntry> {
     let keyed = |id: EntryId| store.remarks().iter().any(|r| r.is_key_elsewhere() && r.entry() == Some(id));
     let system_entry = |entry: &Entry| {
@@ -195,7 +199,7 @@ fn system_entries(store: &Store) -> BTreeMap<EntryId, SystemStoreEntry> {
     store.entries().iter().filter_map(system_entry).collect()
 }
 
-/// Tries those of a store's private keys that are asked about.
+/// Tries the private keys of a store that are asked for.
 pub(super) fn try_keys(
     store: &Store,
     credential: Credential<'_>,

@@ -1,5 +1,5 @@
-//! The folder in which an authority's replies are dropped, whatever their names: PEM, DER and PKCS#7, one certificate or many. A
-//! file that holds none is told of, and hides none of the others.
+//! Reads the folder into which an authority's replies are put, whatever their names: PEM, DER and PKCS#7, one
+//! certificate or many. A file without a certificate is reported, and never hides the other files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) fn look(folder: &Path, certificates: &Interner) -> (InboxLook, Vec<In
     (look, inputs)
 }
 
-/// Hidden files, folders and links to nothing are none of ours. Whatever else lies there is a reply, or is told of.
+/// Hidden files, folders and links to nothing are skipped. Every other item is a reply, or is reported.
 fn may_be_a_reply(item: &Item) -> bool {
     let hidden = item.name().to_string_lossy().starts_with('.');
     let nothing = match disk::facts_if_there(&item.path()) {

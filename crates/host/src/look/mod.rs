@@ -1,9 +1,10 @@
-//! Looks at what a survey lists and brings home plain facts. It never fails as a whole: what cannot be seen is a state of its
-//! own item, with the reason in words. Stores are read side by side on all processors and reported in the survey's order.
+//! Looks at everything that a survey lists, and gives plain facts. It never fails as a whole: what cannot be read is a
+//! state of its own item, with the reason in words. Stores are read in parallel on all processors and reported in the
+//! survey's order.
 //!
-//! A certificate that many stores hold is parsed and kept once ([`Interner`]); the bytes of a store die as soon as its facts
-//! are taken, so that a thousand stores need little more room than the largest of them. Nothing is written, made or waited
-//! for, except the programs that print secrets.
+//! A certificate that many stores hold is parsed and kept once ([`Interner`]). The bytes of a store are dropped as soon
+//! as its facts are taken, so a thousand stores need little more memory than the largest of them. Nothing is written,
+//! created or waited for, except for programs that print secrets.
 
 pub(crate) mod certificate;
 mod chain;
@@ -39,7 +40,7 @@ use crate::state::State;
 use crate::state::staging;
 use crate::volume::{self, Away, VolumeError, Volumes};
 
-/// What looking needs beside the survey.
+/// What looking needs besides the survey.
 #[derive(Clone, Copy, Debug)]
 pub struct LookContext<'a> {
     /// The estate's state folder.
@@ -55,7 +56,8 @@ pub fn certificate(path: &Path, certificates: &Interner) -> SourceLook {
     source::look(&CertificateAt::File(path.to_owned()), &Near::default(), certificates).0
 }
 
-/// Looks at everything the survey lists. The ledger was loaded before: without it nothing may be judged at all.
+/// Looks at everything that the survey lists. The ledger must have been loaded before, because without it nothing may
+/// be judged at all.
 pub fn look(survey: &Survey, ledger: &Loaded, context: LookContext<'_>) -> Observed {
     let mut observed =
         Observed { ledger: ledger.assumed.clone(), unclear: ledger.unclear.clone(), ..Observed::default() };
@@ -161,7 +163,7 @@ fn one(
     }
 }
 
-/// Whether a host's disks can be seen.
+/// Whether a host's disks can be reached.
 fn host(fqdn: &Fqdn, volumes: Volumes<'_>, context: LookContext<'_>) -> HostLook {
     if volumes.access(fqdn).is_some_and(Access::is_here)
         && let Err(why) = live::is_called(context.state.system(), fqdn.as_str())
@@ -184,7 +186,7 @@ fn path_failure(error: &VolumeError) -> StoreLook {
     failed(FailureClass::Unreadable, error.to_string())
 }
 
-/// The files of a store we may write.
+/// Looks at the files of a store that this program may write.
 fn store(
     kind: &StoreKind,
     volumes: Volumes<'_>,
@@ -212,8 +214,8 @@ fn store(
     (look, Some(input(InputKind::Store, &path, sha256)))
 }
 
-/// Opens what a service reads without a password. A keystore that lies there is not asked for one either: it is of another format than
-/// the service reads, which is what is to be told.
+/// Opens a store that its service reads without a password. A keystore found there is not asked for a password either:
+/// the service cannot read that format, and this is what must be reported.
 fn unprotected(path: &Path, context: LookContext<'_>) -> StoreLook {
     match open(path, Limit::Store, Credential::Withheld, Keys::None, context.certificates) {
         Ok(facts) => StoreLook::Readable(Box::new(facts)),
@@ -221,8 +223,8 @@ fn unprotected(path: &Path, context: LookContext<'_>) -> StoreLook {
     }
 }
 
-/// Opens with the password the spec names. Where that cannot be had, the file's digest is still taken, so that a plan knows
-/// what it was made from.
+/// Opens a store with the password that the spec names. If the password is not available, the file's digest is still
+/// taken, so that the plan records what it was made from.
 fn opened(
     path: &Path,
     limit: Limit,
@@ -247,7 +249,7 @@ fn opened(
     }
 }
 
-/// The digest of a file or folder, as stores have it.
+/// The digest of a file or folder, computed as for a store.
 fn digest_at(path: &Path) -> Option<Digest> {
     if disk::facts(path).ok()?.is_folder() {
         disk::read_folder(path).ok().map(|files| disk::folder_digest(&files))
@@ -264,8 +266,8 @@ fn digest(look: &StoreLook) -> Option<Digest> {
     }
 }
 
-/// What a person exported of a store only people write: a folder of certificate files, or one exported store. Absent and
-/// empty are alike: nobody has looked.
+/// Looks at the mirror of a store that only people write: a folder of certificate files, or one exported store. An
+/// absent mirror and an empty one both mean that the store was not observed.
 fn mirror(
     host_path: &HostPath,
     secret: Option<&SecretRef>,
@@ -285,7 +287,7 @@ fn mirror(
         Ok(volume::Located::Absent { path, .. }) => {
             (StoreLook::Unobserved, Some(input(InputKind::Mirror, &path, None)))
         }
-        // Nobody exported anything yet, or the disk is away: nobody can tell.
+        // No export was made yet, or the disk is away: it cannot be known which.
         Err(VolumeError::Unreachable { cause: Away::NoRoot(_) | Away::Empty(_), .. }) => {
             let at = volumes.spelled(host_path).ok();
             (StoreLook::Unobserved, at.map(|path| input(InputKind::Mirror, &path, None)))
@@ -298,7 +300,7 @@ fn nothing(facts: &StoreFacts) -> bool {
     facts.entries.is_empty()
 }
 
-/// A file that would be used instead of a store. One that cannot be looked at may well be there.
+/// Looks for a file that would be used instead of a store. If the path cannot be looked at, the file counts as there.
 fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
     match volumes.find(path) {
         Ok(volume::Located::Absent { .. }) => Seen::Nothing,
@@ -307,7 +309,7 @@ fn shadow(store: &StoreId, volumes: Volumes<'_>, path: &HostPath) -> Seen {
     }
 }
 
-/// A key an earlier run left.
+/// Looks at a key that an earlier run left in staging.
 fn staged(identity: &IdentityId, secret: Option<&SecretRef>, context: LookContext<'_>) -> (Seen, Vec<Input>) {
     let Some(path) = staging::find(context.state, identity) else { return (Seen::Nothing, Vec::new()) };
     let password = secret.and_then(|secret| context.secrets.get(secret).ok());

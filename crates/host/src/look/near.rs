@@ -1,6 +1,6 @@
-//! Files that were meant, perhaps, where a certificate's file is not there: one whose name Windows, a browser or a person made
-//! another, one whose certificate names the host, one in the folder of certificates rather than beside the spec. They are told and
-//! never used: what a file is called is what says whose it is.
+//! Suggests files that may have been meant where a certificate's file is missing: one whose name Windows, a browser or
+//! a person altered, one whose certificate names the host, one in the certificates folder instead of beside the spec.
+//! They are only reported, never used: the file's name alone says whose certificate it is.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,20 @@ use trustmason_spec::survey::{CertificateAt, Look, Survey};
 use super::certificate;
 use crate::disk;
 
-/// Extensions that files of certificates have.
+/// Extensions of certificate files.
 const EXTENSIONS: [&str; 7] = ["cer", "crt", "cert", "pem", "der", "p7b", "txt"];
-/// How many files of a folder are opened to see whom they name.
+/// How many files of a folder are opened to see which host they name.
 const MOST_OPENED: usize = 200;
 
-/// What is known of the files of an estate's certificates.
+/// What is known about the certificate files of an estate.
 #[derive(Clone, Default)]
 pub(super) struct Near<'a> {
-    /// The host whose certificate is looked for.
+    /// The host whose certificate is missing.
     host: Option<&'a Fqdn>,
-    /// The folders in which exported certificates lie.
+    /// The folders of exported certificates.
     folders: BTreeSet<&'a Path>,
-    /// Every name that is looked for in them, in lower case: a file of that name is somebody's.
+    /// Every name that is looked for in the folders, in lower case. A file of such a name belongs to an identity and is
+    /// never suggested.
     wanted: BTreeSet<String>,
 }
 
@@ -40,12 +41,12 @@ impl<'a> Near<'a> {
         near
     }
 
-    /// The same, for the certificate of a host, or of nobody in particular.
+    /// The same, for the certificate of one host, or of no host.
     pub(super) fn of_host(&self, host: Option<&'a Fqdn>) -> Self {
         Self { host, ..self.clone() }
     }
 
-    /// Near misses of names in a folder.
+    /// A near miss for names in a folder.
     pub(super) fn to_names(&self, folder: &Path, names: &[String], certificates: &Interner) -> Option<String> {
         let free = self.files(folder);
         let first = names.first()?;
@@ -63,7 +64,7 @@ impl<'a> Near<'a> {
         Some(format!("{} names this host; rename it to {first} if its service presents it", named.display()))
     }
 
-    /// Near misses of one exact file.
+    /// A near miss for one exact file.
     pub(super) fn to_file(&self, wanted: &Path) -> Option<String> {
         let name = wanted.file_name()?.to_str()?;
         let elsewhere = self.folders.iter().map(|folder| folder.join(name)).find(|path| is_file(path));
@@ -77,7 +78,7 @@ impl<'a> Near<'a> {
         Some(format!("{} is there; rename it, or name it in the spec, if it is meant", path.display()))
     }
 
-    /// The files of a folder that look like a certificate's and that nobody wants under their name.
+    /// The files of a folder that look like certificate files and whose names are not looked for.
     fn files(&self, folder: &Path) -> Vec<PathBuf> {
         let fits = |name: &str| {
             let lower = name.to_lowercase();
@@ -92,12 +93,13 @@ fn is_file(path: &Path) -> bool {
     matches!(disk::facts_if_there(path), Ok(Some(facts)) if facts.is_file())
 }
 
-/// Whether a name is another one made of it: with another extension or a second one, numbered like a download or a copy.
+/// Whether a name is a variant of the wanted one: with another extension or a second one, or numbered like a download
+/// or a copy.
 fn is_variant(name: &str, wanted: &str) -> bool {
     !name.eq_ignore_ascii_case(wanted) && stem(name) == stem(wanted)
 }
 
-/// A name in lower case without the extensions of certificates and without what makes a copy of it: ` (1)`, `- Copy`.
+/// A name in lower case, without the extensions of certificates and without the marks of a copy: ` (1)`, `- Copy`.
 fn stem(name: &str) -> String {
     let mut rest = name.to_lowercase();
     loop {

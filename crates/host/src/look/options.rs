@@ -1,8 +1,8 @@
-//! What products are told about their stores. The text of an options file and its passwords live in here only: what leaves is a
-//! verdict on each password, and of the rest what cannot be a secret.
+//! Reads what products are told about their stores. The text of an options file and its passwords never leave this
+//! module: it gives a verdict on each password, and of the rest only what cannot be a secret.
 //!
-//! The digest among a plan's inputs is taken over those facts and not over the file: of a short text of which all but a password
-//! is known, a digest would tell the password to whoever can count.
+//! The digest among a plan's inputs is taken over these facts and not over the file. If all of a short text except a
+//! password is known, a digest of the text would allow the password to be guessed.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether a password opens a store; `None` where the store cannot be tried.
+    /// Whether a password opens a store; `None` if that cannot be tried.
     fn opens(&self, def: &StoreDef, password: &Password) -> Option<bool> {
         let Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) = &def.reach else { return None };
         let Ok(volume::Located::Found(file)) = self.volumes.find(&keystore.path) else { return None };

@@ -1,4 +1,4 @@
-//! A certificate and its private key in two files, opened.
+//! Looks at a pair: a certificate and its private key in two files.
 
 use trustmason_keystore::Credential;
 use trustmason_plan::observed::{FailureClass, Input, InputKind, StoreLook};
@@ -10,7 +10,7 @@ use crate::disk;
 use crate::volume::Volumes;
 use crate::volume::pair::{self, Pair, PairError};
 
-/// What stands in the place of a pair. The input is one, for both halves together.
+/// Looks at a pair. Both halves together are one input.
 pub(super) fn look(pair: &PemPair, volumes: Volumes<'_>, context: LookContext<'_>) -> (StoreLook, Option<Input>) {
     let unreadable = |error: PairError| (failed(FailureClass::Unreadable, error.to_string()), None);
     let pair = match pair::find(volumes, pair) {

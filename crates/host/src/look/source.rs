@@ -1,5 +1,5 @@
-//! A certificate that lies in a file of its own: exported by hand, or named in the spec. What it is, its content says
-//! ([`super::certificate`]).
+//! Looks at a certificate in a file of its own: exported by hand, or named in the spec. [`super::certificate`] reads
+//! its content.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(super) fn look(at: &CertificateAt, near: &Near<'_>, certificates: &Interner)
     }
 }
 
-/// Takes the certificate of these files. One that is there and cannot be read counts more than one beside it that can.
+/// The certificate in these files. An unreadable file counts more than a readable one beside it.
 fn among(paths: Vec<PathBuf>, certificates: &Interner) -> (SourceLook, Vec<Input>) {
     let mut inputs = Vec::new();
     let mut found: BTreeMap<Fingerprint, (Arc<Certificate>, PathBuf)> = BTreeMap::new();

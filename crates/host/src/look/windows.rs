@@ -1,4 +1,5 @@
-//! Looks at the certificate stores of the system this runs on: opened for reading, listed, and told like any export.
+//! Looks at the certificate stores of the system that this runs on. They are opened for reading only, listed, and
+//! reported like any export.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ use super::{FailureClass, LookContext, failed, unreachable};
 use crate::live;
 use crate::volume::Volumes;
 
-/// `host`: what was seen of whether the store's host is this machine, as the spec may say.
+/// `host` is what was found out about the store's host. It includes whether the host is this machine, if the spec says
+/// so.
 pub(super) fn look(
     (store, place, by_hand): (&StoreId, &SystemPlace, bool),
     volumes: Volumes<'_>,
@@ -36,7 +38,7 @@ pub(super) fn look(
     if let Some(HostLook::Unreachable(why)) = host {
         return (unreachable(&store.host, why), None);
     }
-    // Where only people write nobody asked whether the host is this machine.
+    // For a store that only people write, nothing has checked yet whether the host is this machine.
     let stores = context.state.system();
     if let Err(why) = live::is_called(stores, store.host.as_str()) {
         return (unreachable(&store.host, &why.to_string()), None);

@@ -1,6 +1,6 @@
-//! Runs one program: no shell, nothing to read, a process group of its own (on Windows a job), and a time after which it is
-//! killed with all of that group. Both its streams are read all the while, so that a full pipe never stops it, and kept up to a
-//! limit.
+//! Runs one program: no shell, empty input, a process group of its own (on Windows a job), and a time after which the
+//! whole group is killed. Both output streams are read all the time, so that a full pipe never stops the program, and
+//! are kept up to a limit.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -12,21 +12,23 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-/// How much of each stream is kept: more than any password, less than any accident.
+/// How many bytes of each stream are kept: more than any password needs, and little enough for any flood.
 pub(crate) const LONGEST: usize = 64 * 1024;
 
-/// How long a stream that somebody holds open is read on after the program has ended.
+/// How long a stream that another process holds open is read after the program has ended.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What is read from a stream at once.
+/// How many bytes are read from a stream at once.
 const CHUNK: usize = 8 * 1024;
 
 /// What a program is run for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Aim {
-    /// What it prints. Of a flood the beginning is kept, and whoever holds its output open belongs to it and may still write.
+    /// For its output. Of too much output the beginning is kept. A process that still holds the output open is waited
+    /// for, because it may still write.
     Answer,
-    /// What it does. Of a flood the end is kept, and what it leaves behind lives on: a service that it started.
+    /// For its effect. Of too much output the end is kept. Processes that the program leaves behind, such as a service
+    /// it started, are not stopped.
     Effect,
 }
 
@@ -34,9 +36,9 @@ pub(crate) enum Aim {
 pub(crate) struct Call<'a> {
     /// The program and its arguments.
     pub(crate) argv: &'a [String],
-    /// How long it may take.
+    /// How long the program may take.
     pub(crate) patience: Duration,
-    /// Variables of the environment it does not get.
+    /// Environment variables that the program does not get.
     pub(crate) without_env: &'a BTreeSet<String>,
     pub(crate) aim: Aim,
 }
@@ -44,24 +46,24 @@ pub(crate) struct Call<'a> {
 /// A program that ended by itself.
 pub(crate) struct Ran {
     pub(crate) status: ExitStatus,
-    /// What it wrote, and what it wrote on its error stream. One byte more than [`LONGEST`] says that there was more.
+    /// The bytes of its two output streams. One byte more than [`LONGEST`] means that there was more.
     pub(crate) out: Said,
     pub(crate) err: Said,
 }
 
 pub(crate) type Said = Zeroizing<Vec<u8>>;
 
-/// A program that did not. It has no `Debug`: what it wrote may hold a secret.
+/// Why a program did not end by itself. It has no `Debug`, because the output may hold a secret.
 pub(crate) enum ProcessError {
     /// There is no program to run.
     NoProgram,
     NotStarted(std::io::Error),
-    /// It was killed; this is what it wrote before.
+    /// The program was killed; this is its output until then.
     TooSlow {
         out: Said,
         err: Said,
     },
-    /// It could not be waited for, or its output not be read; it was killed.
+    /// The program could not be waited for, or its output not be read; it was killed.
     Lost(std::io::Error),
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn run(call: &Call<'_>) -> Result<Ran, ProcessError> {
     if ended.is_err() {
         stop(&mut child, &group);
     }
-    // An answer is complete already, and a process that outlives its program may hold the error stream open for long.
+    // The answer is complete, and a process that outlives its program may hold the error stream open for long.
     let rest = match (&ended, call.aim) {
         (Ok(status), Aim::Answer) if status.success() => Vec::new(),
         (Ok(_), _) => vec![&err],
@@ -139,7 +141,7 @@ struct Drain {
 
 impl Drain {
     fn of(mut pipe: impl Read + Send + 'static, aim: Aim) -> Self {
-        // Sized once: a growing vector would leave unwiped copies behind.
+        // The buffer is sized once: a growing vector would leave copies in memory that are not wiped.
         let kept = Arc::new(Mutex::new(Zeroizing::new(Vec::with_capacity(LONGEST + CHUNK + 1))));
         let (sender, end) = mpsc::channel();
         let shared = Arc::clone(&kept);
@@ -156,7 +158,7 @@ impl Drain {
                     Err(error) => break Err(error),
                 }
             };
-            // Nobody listens any more when the program was too slow.
+            // The receiver is gone if the program was too slow.
             let _gone = sender.send(ended);
         });
         Self { kept, end }
@@ -175,7 +177,7 @@ impl Drain {
     }
 }
 
-/// Adds what was read to what is kept.
+/// Adds the bytes that were read to those that are kept.
 fn keep(kept: &mut Vec<u8>, read: &[u8], aim: Aim) {
     const MOST: usize = LONGEST + 1;
     match aim {
@@ -188,7 +190,7 @@ fn keep(kept: &mut Vec<u8>, read: &[u8], aim: Aim) {
     }
 }
 
-/// The program and what it starts.
+/// The program and the processes that it starts.
 #[cfg(unix)]
 struct Group(Option<rustix::process::Pid>);
 
@@ -204,7 +206,8 @@ impl Group {
     }
 }
 
-/// The program and what it starts, but for what it started before it was taken in: some microseconds.
+/// The program and the processes that it starts, except those that it starts before it is put into the job: some
+/// microseconds.
 #[cfg(windows)]
 struct Group(Option<trustmason_windows::job::Job>);
 
@@ -254,7 +257,7 @@ mod tests {
         assert_eq!((ran.out.as_slice(), ran.status.code()), (b"[%TEMP%]\r\n".as_slice(), Some(3)));
     }
 
-    /// The inner program holds the output open: were it not killed, reading would not end.
+    /// The inner program holds the output open: if it were not killed, reading would not end.
     #[test]
     fn a_program_that_hangs_is_killed_with_its_children() {
         let argv = cmd("cmd /c ping -n 1000 127.0.0.1");

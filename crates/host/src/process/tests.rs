@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Far longer than any of these programs takes: whoever needs it hangs.
+/// Far longer than any of these programs takes; only a hanging program needs it.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
 fn shell(script: &str) -> Vec<String> {
@@ -33,7 +33,7 @@ fn a_program_that_hangs_is_killed_with_its_children() {
     assert!(matches!(run(&call), Err(ProcessError::TooSlow { .. })));
 }
 
-/// The second process holds the output open until it is killed here, which fails if it is gone already.
+/// The second process holds the output open until it is killed here. The kill fails if the process is already gone.
 #[test]
 fn what_a_restart_leaves_behind_lives_on() {
     let ran = ran("sleep 1000 & echo $!", Aim::Effect);

@@ -1,4 +1,4 @@
-//! How a run was approved: journal and audit log say it.
+//! How a run was approved, as the journal and the audit log record it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Approval {
-    /// Asked, and said yes.
+    /// A person was asked and said yes.
     Asked,
-    /// Nobody was asked (`--auto-approve`).
+    /// No person was asked (`--auto-approve`).
     Auto,
-    /// A plan was saved before and named (`--plan`).
+    /// A plan that was saved before was named (`--plan`).
     SavedPlan,
     /// Every fingerprint was named (`--pin`).
     Pinned,

@@ -1,9 +1,10 @@
-//! The audit log: `state/audit.jsonl`, one JSON object a line, only ever added to. It tells what was done to which entry, by
-//! whom, in which run and why, and every decision of a person; public facts only. Who replays its changes from empty stores
-//! arrives at the trusted entries that stand there (`docs/audit.md`).
+//! The audit log: `state/audit.jsonl`, one JSON object per line. Lines are only ever added. It records what was done to
+//! which entry, by whom, in which run and why, and every decision of a person. It holds public facts only. If its changes
+//! are replayed, beginning with the stores before the first run, the result is the trusted entries of today, except for
+//! what other programs wrote (`docs/audit.md`).
 //!
-//! A run's changes are taken from its journal when the run closes. Those of a run that was cut off are added by the next one;
-//! lines that are there already are not added again, so that a crash in between costs and doubles nothing.
+//! The changes of a run are taken from its journal when the run ends. If a run was cut off, the next one adds its
+//! changes. Lines that are there already are not added again, so a crash in between loses nothing and doubles nothing.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +22,13 @@ use crate::record::journal::{self, Deed, Fact, Intent, Kind, Record};
 use crate::record::sites::Sites;
 use crate::state::State;
 
-/// What a line tells of.
+/// What a line records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// A run was begun.
+    /// A run began.
     Run,
-    /// A run was begun that takes another one back.
+    /// A run began that takes another one back.
     Rollback,
     /// An entry was changed.
     Change,
@@ -35,36 +36,36 @@ pub enum Event {
     Pack,
     /// A person confirmed a pack.
     Confirm,
-    /// A person said that a service was restarted.
+    /// A person reported that a service was restarted.
     Ack,
-    /// A certificate that a service presents was filed as its identity's.
+    /// A certificate that a service presents was written to the file of its identity.
     Collect,
-    /// A person said that the clock is right, though something speaks against it.
+    /// A person declared the clock right although something speaks against it.
     Clock,
 }
 
 /// Who begins a run, and how it was approved.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    /// The user, as the system names them.
+    /// The user, by the system's name.
     pub who: &'a str,
     /// How the run was approved.
     pub approval: Approval,
 }
 
-/// One line. What does not apply is left out.
+/// One line. Fields that do not apply are left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When; of a change, when its run began.
+    /// The time; for a change the time at which its run began.
     pub at: Timestamp,
-    /// Who, as the system names them.
+    /// The user, by the system's name.
     pub who: String,
-    /// On which machine.
+    /// The machine.
     pub machine: String,
     /// The run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// What it tells of.
+    /// What the line records.
     pub event: Event,
     /// The host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,40 +73,40 @@ pub struct Entry {
     /// The store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreId>,
-    /// The identity a pack is for, or whose certificate was collected.
+    /// The identity that a pack is for, or whose certificate was collected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentityId>,
     /// The service that was restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceId>,
-    /// The entry's alias before the change (of a new entry: its alias).
+    /// The entry's alias before the change; for a new entry its alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<StoredAlias>,
-    /// Its alias afterwards, where that is another.
+    /// The entry's alias after the change, if it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<StoredAlias>,
     /// What was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// What kind of entry it is.
+    /// The kind of the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// The certificate that left.
+    /// The certificate that was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Fingerprint>,
-    /// The certificate that came.
+    /// The certificate that was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Fingerprint>,
-    /// The rule behind it.
+    /// The rule behind the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Why, for people.
+    /// The reason, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Digest of the plan (of a pack or its confirmation: of what the pack asks for).
+    /// The digest of the plan; for a pack or its confirmation the digest of what the pack asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Digest>,
-    /// The change's number in its plan.
+    /// The number of the change in its plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeId>,
     /// How the run was approved.
@@ -117,7 +118,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A line of one person on this machine, with nothing in it yet.
+    /// A line of this user on this machine, with nothing else in it yet.
     pub fn new(event: Event, at: Timestamp, who: &str) -> Self {
         Self {
             at,
@@ -144,17 +145,17 @@ impl Entry {
         }
     }
 
-    /// About a store.
+    /// Adds the store.
     pub fn of_store(self, store: &StoreId) -> Self {
         Self { host: Some(store.host.clone()), store: Some(store.clone()), ..self }
     }
 
-    /// About an identity.
+    /// Adds the identity.
     pub fn of_identity(self, identity: &IdentityId) -> Self {
         Self { host: Some(identity.host.clone()), identity: Some(identity.clone()), ..self }
     }
 
-    /// About a hand-off.
+    /// Adds the target of a hand-off.
     pub fn of_target(self, target: &HandOffTarget) -> Self {
         match target {
             HandOffTarget::Store(store) => self.of_store(store),
@@ -162,13 +163,13 @@ impl Entry {
         }
     }
 
-    /// About a service.
+    /// Adds the service.
     pub fn of_service(self, service: &ServiceId) -> Self {
         Self { host: Some(service.host.clone()), service: Some(service.clone()), ..self }
     }
 }
 
-/// The log of an estate.
+/// The audit log of an estate.
 #[derive(Clone, Copy, Debug)]
 pub struct Audit<'a> {
     disk: &'a Disk,
@@ -176,7 +177,7 @@ pub struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// Of an estate; the lock must be held by who adds to it.
+    /// The log of an estate. A caller that adds to it must hold the lock.
     pub fn of(disk: &'a Disk, state: &'a State) -> Self {
         Self { disk, state }
     }
@@ -184,13 +185,13 @@ impl<'a> Audit<'a> {
     /// Adds lines and brings them to the disk.
     ///
     /// # Errors
-    /// That they are not sure to be there.
+    /// Fails if the lines may not be on the disk.
     pub fn append(&self, entries: &[Entry]) -> Result<(), DiskError> {
         if entries.is_empty() {
             return Ok(());
         }
         let path = self.state.audit();
-        // A power cut may have left half a line: it stays, and the next one is a line of its own.
+        // A power cut may have left half a line. It stays, and the next line begins on a line of its own.
         let mut text = if disk::ends_in(&path, Limit::Audit, b'\n')? { Vec::new() } else { b"\n".to_vec() };
         for entry in entries {
             serde_json::to_writer(&mut text, entry)
@@ -202,17 +203,17 @@ impl<'a> Audit<'a> {
         file.sync()
     }
 
-    /// Adds those lines that are not there yet.
+    /// Adds the lines that are not there yet.
     ///
     /// # Errors
-    /// That they are not sure to be there.
+    /// Fails if the lines may not be on the disk.
     pub fn complete(&self, entries: &[Entry]) -> Result<(), DiskError> {
         if entries.is_empty() {
             return Ok(());
         }
         let mut there: Vec<Entry> = read(self.state)?;
         let missing = entries.iter().filter(|entry| match there.iter().position(|line| line == *entry) {
-            // Two equal lines of one run are two deeds: each is looked for once.
+            // Two equal lines of one run are two changes, so each line found is counted once.
             Some(at) => {
                 there.swap_remove(at);
                 false
@@ -224,21 +225,21 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// Reads the log as far as it goes. Half a line, which a power cut leaves, is passed over.
+/// Reads the log. A line that does not parse, such as half a line after a power cut, is skipped.
 ///
 /// # Errors
-/// That it is there and cannot be read.
+/// Fails if the log is there and cannot be read.
 pub fn read(state: &State) -> Result<Vec<Entry>, DiskError> {
     let bytes = disk::read_if_there(&state.audit(), Limit::Audit)?.unwrap_or_default();
     Ok(bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// What a run's journal has to say in the log, its beginning first.
+/// The log's lines for a run's journal, beginning with the line for the run itself.
 pub(crate) fn of_journal(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
     of_deeds(records, &journal::deeds(records, run, sites), run, sites)
 }
 
-/// The same of some of its deeds: those whose outcome is known.
+/// The same for some of the run's stores: those whose outcome is known.
 pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: Sites<'_>) -> Vec<Entry> {
     let begin = records.iter().find_map(|record| match record {
         Record::Begin { plan, at, who, machine, approval, undoes, .. } => {
@@ -280,7 +281,8 @@ pub(crate) fn of_deeds(records: &[Record], deeds: &[Deed], run: &RunId, sites: S
     entries
 }
 
-/// What of an intent came about: all of it, nothing, or, of a folder that was written in part, what can be seen there.
+/// The changes of an intent that were made: all, none, or, if a folder was written in part, those that can be seen
+/// there.
 pub(crate) fn happened(deed: &Deed, sites: Sites<'_>) -> Vec<Fact> {
     let facts = &deed.intent.facts;
     if deed.is_done() {
@@ -292,7 +294,7 @@ pub(crate) fn happened(deed: &Deed, sites: Sites<'_>) -> Vec<Fact> {
     seen(&deed.intent, sites)
 }
 
-/// What of an intent with a folder is to be seen there now.
+/// The changes of an intent with a folder that can be seen there now.
 pub(crate) fn seen(intent: &Intent, sites: Sites<'_>) -> Vec<Fact> {
     let facts = &intent.facts;
     let files = sites.folder(&intent.store).and_then(|folder| disk::read_folder(&folder).ok());

@@ -27,7 +27,7 @@ fn a_line_that_is_there_is_not_added_again_and_half_a_line_is() {
     };
     let (one, two) = (line("one"), line("two"));
     audit.append(&[one.clone(), one.clone()]).unwrap();
-    // Two equal ones are two deeds; a third is missing.
+    // Two equal lines are two changes; a third one is missing.
     audit.complete(&[one.clone(), one.clone(), one.clone(), two.clone()]).unwrap();
     let all = [one.clone(), one.clone(), one, two];
     assert_eq!(read(&state).unwrap(), all);

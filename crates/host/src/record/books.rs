@@ -1,6 +1,6 @@
-//! The books of a run, or of a rollback, which is one: the lock signed, a journal, a record in the ledger, its lines in the
-//! audit log. The record is there before the first deed and closed after the last; in between the journal alone is kept, and
-//! if the run is cut off the next one completes ledger and log from it.
+//! Keeps the record of a run or a rollback: the lock's signature, a journal, an entry in the ledger, and lines in the
+//! audit log. The ledger's entry is stored before the first change and completed after the last; in between only the
+//! journal is written. If the run is cut off, the next run completes ledger and audit log from the journal.
 
 use std::path::PathBuf;
 
@@ -19,13 +19,13 @@ use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
 use crate::state::lock::{Lock, LockError};
 
-/// Why no books were opened. Nothing was done.
+/// Why a run's record could not be opened. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
     /// Another run is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// Another run, or a confirmation, came between the looking and the lock.
+    /// Another run, or a confirmation, wrote the ledger after it was loaded and before the lock was taken.
     #[error("{} was written since this plan was made; plan again", ledger.display())]
     Overtaken {
         /// The ledger.
@@ -39,7 +39,7 @@ pub enum BeginError {
 /// Why a run stores nothing more.
 #[derive(Debug, thiserror::Error)]
 pub enum HaltError {
-    /// The lock is not held any more.
+    /// The lock is no longer held.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// Another program wrote the ledger.
@@ -56,7 +56,7 @@ pub enum HaltError {
     Journal(DiskError),
 }
 
-/// Books being kept.
+/// The record of a run at work.
 pub(crate) struct Books<'a> {
     pub disk: &'a Disk,
     pub state: State,
@@ -64,18 +64,18 @@ pub(crate) struct Books<'a> {
     pub now: Timestamp,
     pub journal: Journal<'a>,
     pub ledger: Ledger,
-    /// Trouble with the books themselves, which stopped no store.
+    /// Failures of the record itself, which stopped no store.
     pub troubles: Vec<String>,
-    /// Old backups that could not be removed. Nothing of this run is missing for it.
+    /// Old backups that could not be removed. This run lacks nothing because of them.
     pub warnings: Vec<String>,
-    /// Something is left that the next run must see to, as after a crash: the record stays open.
+    /// The next run must handle something that is left, as after a crash, so the ledger's entry stays open.
     pub open: bool,
-    /// The digest of the ledger as this run stored it last: it stores no other in the place of any but this.
+    /// The digest of the ledger as this run last stored it. The run replaces no other ledger than this one.
     stored: Option<Digest>,
     topology: &'a Topology,
 }
 
-/// What the books are opened for.
+/// What the record is opened for.
 #[derive(Clone, Copy)]
 pub(crate) struct Beginning<'a> {
     pub digest: Digest,
@@ -84,13 +84,13 @@ pub(crate) struct Beginning<'a> {
     pub now: Timestamp,
     pub author: Author<'a>,
     pub undoes: Option<&'a RunId>,
-    /// What it is limited to: `--host` globs.
+    /// The `--host` globs that the run is limited to.
     pub hosts: &'a [String],
-    /// What it is limited to: `--side`.
+    /// The `--side` that the run is limited to.
     pub side: Option<Side>,
 }
 
-/// Stores written, failed and left alone.
+/// How many stores were written, failed and left alone.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub written: u32,
@@ -99,7 +99,7 @@ pub(crate) struct Counts {
 }
 
 impl<'a> Books<'a> {
-    /// Opens them. Nothing but the state folder is touched.
+    /// Opens the record. Only the state folder is touched.
     pub(crate) fn open(disk: &'a Disk, lock: &mut Lock, beginning: Beginning<'a>) -> Result<Self, BeginError> {
         let Beginning { digest, topology, loaded, now, author, undoes, hosts, side } = beginning;
         let state = lock.state().clone();
@@ -123,7 +123,7 @@ impl<'a> Books<'a> {
             undoes: undoes.cloned(),
         };
         journal.note(&begin)?;
-        // First of all what earlier runs owe the log: the ledger that is stored next no longer knows of it.
+        // The lines that earlier runs owe the log come first: the ledger stored next no longer knows of them.
         Audit::of(disk, &state).complete(&loaded.owed)?;
         let mut ledger = loaded.ledger.clone();
         ledger.version = ledger::VERSION;
@@ -153,13 +153,13 @@ impl<'a> Books<'a> {
         Sites::of(self.topology, &self.state)
     }
 
-    /// What keeps other runs out while this one works.
+    /// Checks that no other run can interfere while this one works.
     pub(crate) fn guard<'g>(&'g self, lock: &'g Lock) -> Guard<'g> {
         Guard { lock, state: &self.state, stored: self.stored }
     }
 
-    /// Takes what became of a store into the ledger: what was done, or what may have come about. Where a part cannot be looked at,
-    /// or something lies beside it that the run did not clear away, the run stays open.
+    /// Enters into the ledger what was done to a store, or what may have been done. If a part cannot be looked at, or
+    /// the run left a temporary file beside it, the ledger's entry stays open.
     pub(crate) fn take(&mut self, deed: &Deed) {
         let Intent { store, pieces, .. } = &deed.intent;
         let beside = pieces.iter().filter_map(|piece| match self.sites().locate(store, &piece.at) {
@@ -178,18 +178,18 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Notes trouble, each once.
+    /// Notes a failure, each text once.
     pub(crate) fn troubled(&mut self, trouble: String) {
         if !self.troubles.contains(&trouble) {
             self.troubles.push(trouble);
         }
     }
 
-    /// Closes them: the log, then backups nobody keeps any longer, then the ledger. What cannot be logged now leaves the record
-    /// open, so that the next run does it.
+    /// Closes the record: the log first, then backups that need not be kept any longer, then the ledger. If the log
+    /// cannot be written now, the ledger's entry stays open, so that the next run does it.
     pub(crate) fn close(&mut self, lock: &Lock, finished: Timestamp, counts: Counts, policy: &Policy) {
-        // Without the lock, or over a ledger that another program wrote, nothing more is stored: the journal has it all, and the
-        // next run takes it from there.
+        // If the lock is lost, or another program wrote the ledger, nothing more is stored. The journal has everything,
+        // and the next run takes it from there.
         if let Err(error) = self.guard(lock).holds() {
             self.troubled(error.to_string());
             return;
@@ -226,7 +226,8 @@ impl<'a> Books<'a> {
         Audit::of(self.disk, &self.state).append(lines.get(1..).unwrap_or_default())
     }
 
-    /// Removes the backups of runs that are too old and not among the newest that wrote; never while a run is open.
+    /// Removes the backups of runs that are too old and not among the newest that wrote a store. Nothing is removed
+    /// while any run is open.
     fn prune(&mut self, policy: &Policy) {
         if self.ledger.runs.iter().any(|record| record.finished.is_none()) {
             return;
@@ -249,7 +250,8 @@ impl<'a> Books<'a> {
     }
 }
 
-/// What keeps other runs out while a run works: the lock, and that nobody stores a ledger without it.
+/// Detects interference while a run works: the lock must still be held, and the ledger must be the one that this run
+/// stored.
 #[derive(Clone, Copy)]
 pub(crate) struct Guard<'a> {
     lock: &'a Lock,
@@ -259,10 +261,10 @@ pub(crate) struct Guard<'a> {
 }
 
 impl Guard<'_> {
-    /// Whether it still does. Asked before each thing that is stored.
+    /// Checks that no other run can interfere. Called before each thing that is stored.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why the run may store nothing more.
     pub(crate) fn holds(self) -> Result<(), HaltError> {
         self.lock.is_held()?;
         match ledger::digest_of(&self.state.ledger()).map_err(HaltError::Ledger)? {
@@ -272,7 +274,7 @@ impl Guard<'_> {
     }
 }
 
-/// Removes a folder of our own with everything in it. A link in it is removed and not followed.
+/// Removes a folder of trustmason's own with everything in it. A link in it is removed, not followed.
 fn empty(disk: &Disk, folder: &std::path::Path) -> Result<(), DiskError> {
     for (path, is_dir) in disk::list(folder)? {
         if is_dir { empty(disk, &path)? } else { disk.remove(&path)? }
@@ -280,7 +282,7 @@ fn empty(disk: &Disk, folder: &std::path::Path) -> Result<(), DiskError> {
     disk.remove_empty_dir(folder)
 }
 
-/// A run's id is its folder's name; two runs of one plan in one millisecond get different ones.
+/// A run's id is the name of its folder. Two runs of one plan in the same millisecond get different ids.
 fn new_run(state: &State, now: Timestamp, digest: Digest) -> RunId {
     let millisecond = SignedDuration::from_millis(1);
     let mut at = now;

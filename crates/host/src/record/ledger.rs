@@ -1,6 +1,6 @@
-//! The ledger on disk: loaded whole, stored whole. A run that was interrupted left its record open; what its journal and the
-//! disks say was written is added here, so that the planner never forgets what is ours. What cannot be told yet is asked again
-//! each time, and assumed until then.
+//! The ledger on disk, loaded and stored as a whole. An interrupted run left its entry open. What such a run wrote, by
+//! its journal and the disks, is added when the ledger is loaded, so that the planner never forgets which entries
+//! trustmason placed. What cannot be told yet is looked at again each time, and assumed until then.
 
 mod convert;
 mod recover;
@@ -20,28 +20,29 @@ use crate::record::journal::JournalError;
 use crate::state::State;
 pub(crate) use recover::new_record;
 
-/// The version of the layout this program writes. Version 1 is read and taken over; see `docs/state.md`.
+/// The layout version that this program writes. Version 1 is read and converted; see `docs/state.md`.
 pub const VERSION: u32 = 2;
 
-/// A ledger as it was found.
+/// A ledger as it was loaded.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// What is known for certain: what may be stored.
+    /// What is certain; this may be stored.
     pub ledger: Ledger,
-    /// What is known, with everything on top that runs may have done whose outcome cannot be seen: what may be judged by.
+    /// What is certain, plus everything that runs with an unknown outcome may have done. Plans are judged by this.
     pub assumed: Ledger,
-    /// The digest of its file; `None` where there was none.
+    /// The digest of the ledger's file; `None` if there was none.
     pub sha256: Option<Digest>,
-    /// Runs that were interrupted and of which something was added from their journals now.
+    /// Interrupted runs from whose journals something was added now.
     pub recovered: Vec<RunId>,
-    /// Stores of which nobody can tell yet what a run did there.
+    /// Stores for which it cannot be told yet what a run did there.
     pub unclear: Vec<Unclear>,
-    /// What they owe the audit log. Whoever stores this ledger adds it first.
+    /// The lines that these runs owe the audit log. They must be added to the log before this ledger is stored.
     pub(crate) owed: Vec<Entry>,
 }
 
 impl Loaded {
-    /// Takes in what the stores of identities hold now (see [`trustmason_plan::notice`]), and lets the planner judge by that.
+    /// Enters what the stores of identities hold now (see [`trustmason_plan::notice`]), and makes the planner judge by
+    /// that.
     pub fn notice(&mut self, topology: &Topology, observed: &mut Observed, now: Timestamp) {
         for ledger in [&mut self.ledger, &mut self.assumed] {
             trustmason_plan::notice(ledger, topology, observed, now);
@@ -50,13 +51,14 @@ impl Loaded {
     }
 }
 
-/// Why a ledger cannot be used. Nothing may be done without it: it tells what is ours.
+/// Why a ledger cannot be used. Nothing may be done without the ledger, because it says which entries trustmason
+/// placed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The file is not what this program wrote.
+    /// The content is not what this program writes.
     #[error("{path} is damaged: {cause}; restore it from a backup of the state folder")]
     Damaged {
         /// The file.
@@ -64,15 +66,16 @@ pub enum LedgerError {
         /// Where and why.
         cause: String,
     },
-    /// A newer program wrote it.
+    /// A newer program wrote the file.
     #[error("{path} has layout version {found}, this program knows {VERSION}; use the newer program")]
     Version {
         /// The file.
         path: String,
-        /// Its version.
+        /// The layout version found in it.
         found: u64,
     },
-    /// An older program wrote it, and a run of that program was cut off: only that program reads its journal.
+    /// An older program wrote the file, and a run of that program was cut off. Only that program can read the run's
+    /// journal.
     #[error(
         "{path} has layout version 1, and run {run} of that version was cut off; finish it with the program that began it \
          (its `apply` or `rollback`), then use this one"
@@ -83,7 +86,7 @@ pub enum LedgerError {
         /// The run.
         run: RunId,
     },
-    /// It is another estate's.
+    /// The ledger belongs to another estate.
     #[error(
         "the state folder {folder} belongs to estate `{found}`, not to `{wanted}`; give each estate its own `state:` (or, if it \
          was renamed, change `estate` in ledger.json)"
@@ -93,18 +96,18 @@ pub enum LedgerError {
         folder: String,
         /// The estate that the state folder belongs to.
         found: String,
-        /// Whose the spec is.
+        /// The estate of the spec.
         wanted: String,
     },
-    /// What an interrupted run did cannot be read.
+    /// The journal of an interrupted run cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
 
-/// Loads the ledger of an estate. An absent one is an empty one.
+/// Loads the ledger of an estate. An absent ledger counts as an empty one.
 ///
 /// # Errors
-/// [`LedgerError`]; nothing may be done then.
+/// [`LedgerError`]; then nothing may be done.
 pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
     state.check()?;
     let path = state.ledger();
@@ -144,7 +147,7 @@ pub fn load(state: &State, topology: &Topology) -> Result<Loaded, LedgerError> {
     Ok(loaded)
 }
 
-/// What no run of this program writes into a ledger.
+/// Refuses contradictions that no run of this program writes into a ledger.
 fn check(ledger: &Ledger) -> Result<(), String> {
     let ids: BTreeSet<&RunId> = ledger.runs.iter().map(|record| &record.id).collect();
     if ids.len() != ledger.runs.len() {
@@ -163,8 +166,8 @@ fn check(ledger: &Ledger) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: whoever stores the ledger without it
-/// would undo what another run has noted.
+/// Whether the ledger on disk is the one that was loaded. Asked once the lock is held: storing the ledger without this
+/// check could undo what another run recorded.
 pub(crate) fn is_still(state: &State, loaded: &Loaded) -> Result<bool, DiskError> {
     Ok(digest_of(&state.ledger())? == loaded.sha256)
 }
@@ -174,17 +177,18 @@ pub(crate) fn digest_of(path: &std::path::Path) -> Result<Option<Digest>, DiskEr
     Ok(disk::read_if_there(path, Limit::Ledger)?.map(|bytes| Digest::of(&bytes)))
 }
 
-/// Looked at before the rest, so that a newer layout is told apart from damage.
+/// Parsed before the rest, so that a newer layout is not reported as damage.
 #[derive(serde::Deserialize)]
 struct Version {
     version: u64,
 }
 
-/// Stores the ledger, whole or not at all, in the place of the one with the expected digest; one that has not changed is not
-/// written. Answers the digest of what stands there now.
+/// Stores the ledger, completely or not at all, in place of the one with the expected digest. An unchanged ledger is
+/// not written. Returns the digest of the stored ledger.
 ///
 /// # Errors
-/// The step that failed, or that another program wrote the ledger; the old one, or the other's, is there then.
+/// Fails with the step that failed, or because another program wrote the ledger. The old ledger, or the other
+/// program's, is then in place.
 pub(crate) fn store(
     disk: &Disk,
     state: &State,

@@ -1,5 +1,6 @@
-//! What is written down of runs, in the state folder: the journal of one run while it works, the ledger of what is ours and of what
-//! waits, the audit log of what was done in whose name, and the books that keep the three together.
+//! Everything that is written down about runs, in the state folder: the journal of one run while it works, the ledger
+//! of the entries that trustmason placed and of pending work, the audit log of what was done in whose name, and
+//! `books`, which keeps the three together.
 
 pub mod approval;
 pub mod audit;

@@ -1,6 +1,6 @@
-//! Finds the parts of an estate's stores that a journal speaks of. A journal holds places as hosts call them; only the topology
-//! says where this machine finds them, and only a place that the topology declares for that very store is found at all. "Cannot
-//! look" and "not declared" are never taken for "is not there".
+//! Finds the parts of stores that a journal names. A journal names places as the hosts call them. Only the topology
+//! says where this machine finds such a place, and a place is found only if the topology declares it for that very
+//! store. "Cannot look" and "not declared" are never taken for "is not there".
 
 use std::path::{Path, PathBuf};
 
@@ -15,17 +15,17 @@ use crate::live::{self, SystemStores};
 use crate::state::State;
 use crate::volume::{self, Volumes};
 
-/// The stores of an estate as this machine sees them.
+/// The stores of an estate as this machine reaches them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sites<'a> {
     pub topology: &'a Topology,
     pub system: &'a dyn SystemStores,
 }
 
-/// A part of a store, where this machine has it.
+/// A part of a store, as this machine reaches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PieceHere {
-    /// A file, which need not be there; its folder is, and the disks of its host.
+    /// A file, which may be absent. Its folder exists, and the disks of its host are there.
     File(PathBuf),
     /// A system store of this machine.
     System(Location, SystemStore),
@@ -34,21 +34,21 @@ pub(crate) enum PieceHere {
 /// Why a part of a store cannot be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SiteError {
-    /// The estate declares no such place, or does not write it.
+    /// The spec declares no such place for the store, or the store is not written by trustmason.
     #[error("{0}")]
     Undeclared(String),
-    /// It is declared and cannot be seen now.
+    /// The place is declared and cannot be read now.
     #[error("{0}")]
     Unseen(String),
 }
 
 impl<'a> Sites<'a> {
-    /// Those of an estate; the state folder knows the system's own stores.
+    /// The stores of an estate; the state folder gives access to the system's own stores.
     pub(crate) fn of(topology: &'a Topology, state: &'a State) -> Self {
         Self { topology, system: state.system() }
     }
 
-    /// The disks of its hosts.
+    /// The disks of the estate's hosts.
     pub(crate) fn volumes(&self) -> Volumes<'a> {
         Volumes::of(self.topology)
     }
@@ -85,7 +85,7 @@ impl<'a> Sites<'a> {
         }
     }
 
-    /// The digest of a part of a store; `None` where it is surely not there.
+    /// The digest of a part of a store; `None` if it is certainly not there.
     pub(crate) fn digest(&self, id: &StoreId, at: &PieceAt) -> Result<Option<Digest>, SiteError> {
         match self.locate(id, at)? {
             PieceHere::File(path) => disk::digest_if_there(&path).map_err(|error| SiteError::Unseen(error.to_string())),
@@ -96,12 +96,12 @@ impl<'a> Sites<'a> {
         }
     }
 
-    /// The folder of a store that is one, where it can be seen.
+    /// The folder of a store that is one, if it can be found.
     pub(crate) fn folder(&self, id: &StoreId) -> Option<PathBuf> {
         self.topology.stores.get(id)?.folder().and_then(|path| self.found(path).ok())
     }
 
-    /// Every folder that a run may have left temporary files in: those of the store's own files.
+    /// Every folder in which a run may have left temporary files: those of the store's own files.
     pub(crate) fn folders(&self, id: &StoreId) -> Vec<PathBuf> {
         let Some(def) = self.topology.stores.get(id) else { return Vec::new() };
         let parent = |path: &HostPath| self.found(path).ok().and_then(|path| path.parent().map(Path::to_owned));
@@ -112,7 +112,8 @@ impl<'a> Sites<'a> {
         file.into_iter().chain(def.pair().into_iter().flat_map(PemPair::paths).filter_map(parent)).collect()
     }
 
-    /// Where this machine finds a path of a host. That its folder is not there tells nothing of the file: a disk may be away.
+    /// Where this machine finds a path of a host. If the folder is missing, nothing is known about the file: a disk may
+    /// be away.
     fn found(&self, path: &HostPath) -> Result<PathBuf, SiteError> {
         match self.volumes().find(path) {
             Ok(volume::Located::Found(path) | volume::Located::Absent { path, parent: true }) => Ok(path),
@@ -124,7 +125,7 @@ impl<'a> Sites<'a> {
     }
 }
 
-/// The folder itself where a store that is declared as a file is one, else the folder the file is in.
+/// The path itself if a store declared as a file is a folder, else the folder that the file is in.
 fn own_folder(path: PathBuf) -> Option<PathBuf> {
     match disk::facts_if_there(&path) {
         Ok(Some(facts)) if facts.is_folder() => Some(path),
@@ -132,7 +133,7 @@ fn own_folder(path: PathBuf) -> Option<PathBuf> {
     }
 }
 
-/// The declared path that a journal means by what its host calls a file.
+/// The declared path that a journal means by the host's name of a file.
 fn declared(def: &StoreDef, path: &str) -> Option<HostPath> {
     let Reach::Direct(files) = &def.reach else { return None };
     match &files.kind {
@@ -144,10 +145,10 @@ fn declared(def: &StoreDef, path: &str) -> Option<HostPath> {
     }
 }
 
-/// A file of a store, where this machine found it, in the words of its host.
+/// The host's name of a store's file that this machine found.
 ///
 /// # Errors
-/// That the store declares no such file.
+/// Fails if the store declares no such file.
 pub(crate) fn written(volumes: Volumes<'_>, id: &StoreId, kind: &StoreKind, file: &Path) -> Result<PieceAt, SiteError> {
     let leads_there = |path: &&HostPath| match volumes.find(path) {
         Ok(volume::Located::Found(found) | volume::Located::Absent { path: found, .. }) => found == file,

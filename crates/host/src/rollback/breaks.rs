@@ -1,4 +1,4 @@
-//! What the planner is told before it says who would break: what each restored store will hold.
+//! Works out what each restored store will hold, so that the planner can judge which trust would break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::disk::{self, Limit};
 use crate::volume;
 use crate::volume::pair;
 
-/// What is to be taken back, in the planner's words.
+/// What is to be taken back, as the planner's input.
 pub(super) fn undo(looking: Looking<'_>, restores: &[Restore]) -> Undo {
     let stores = restores.iter().filter(|restore| !restore.parts.is_empty());
     let stores = stores.map(|restore| {
@@ -65,7 +65,7 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
         },
         Reach::Mirror(_) => return Err(format!("the spec declares {id} as a store that people change")),
         Reach::System { .. } => {
-            // Its parts are restored one by one; what others keep there stays as it is.
+            // The system store's parts are restored one by one; certificates that others keep there stay as they are.
             let mut entries = match looking.observed.stores.get(id) {
                 Some(StoreLook::Readable(facts)) => facts.entries.clone(),
                 _ => return Err(format!("{id} cannot be looked at")),
@@ -87,14 +87,15 @@ fn after(looking: Looking<'_>, restore: &Restore) -> Result<After, String> {
     Ok(After::Holds(store.format(), store.entries().to_vec()))
 }
 
-/// The one file of a store as it was; `None` where none was there.
+/// The one file of a store as it was; `None` if there was none.
 fn one(restore: &Restore) -> Result<Option<Vec<u8>>, String> {
     let backup = restore.parts.first().and_then(|part| part.backup.as_ref());
     let bytes = backup.map(|backup| disk::read(&backup.copy, Limit::Store)).transpose();
     bytes.map_err(|error| error.to_string())
 }
 
-/// A file, opened with the store's password as the spec has it now, else without: then what is in the clear is seen.
+/// Opens a file with the store's password from the present spec, else without a password, which shows what is not
+/// encrypted.
 fn opened(looking: Looking<'_>, id: &StoreId, keystore: &Keystore, bytes: Vec<u8>) -> Result<Store, String> {
     let password = keystore.password.as_ref().and_then(|secret| looking.secrets.get(secret).ok());
     let with = password
@@ -122,7 +123,7 @@ fn folder_files(looking: Looking<'_>, restore: &Restore, folder: &HostPath) -> R
     restored(files, restore, |path| Some(folder.name_in(path).unwrap_or(path).to_owned()))
 }
 
-/// The halves of a pair as they will be. What goes along with a pair is no half of it.
+/// The halves of a pair as they will be. Other files of a pair are no halves.
 fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result<Named, String> {
     let pair = pair::find(looking.sites().volumes(), spot).map_err(|error| error.to_string())?;
     let files = pair.read().map_err(|error| error.to_string())?;
@@ -132,7 +133,7 @@ fn pair_files(looking: Looking<'_>, restore: &Restore, spot: &PemPair) -> Result
     })
 }
 
-/// Files with the parts that are restored in their places; `name` says which of them a part is.
+/// Files with the restored parts in place; `name` gives the name of the file that a part is.
 fn restored(files: Named, restore: &Restore, name: impl Fn(&str) -> Option<String>) -> Result<Named, String> {
     let mut files: BTreeMap<String, Vec<u8>> = files.into_iter().collect();
     for part in &restore.parts {
@@ -150,7 +151,7 @@ fn restored(files: Named, restore: &Restore, name: impl Fn(&str) -> Option<Strin
     Ok(files.into_iter().collect())
 }
 
-/// What a person can do about it.
+/// What a person can do about broken trust.
 pub(super) fn cure(breaks: &[Break]) -> String {
     let services: BTreeSet<&ServiceId> = breaks.iter().flat_map(Break::restarts).collect();
     let curable = breaks.iter().all(|one| one.restarts().next().is_some());

@@ -1,5 +1,5 @@
-//! The copies that a run kept: found below its own `backup` folder and nowhere else, read, and held against the digests that its
-//! journal noted.
+//! Finds the copies that a run kept. A copy is taken only from below the run's own `backup` folder, and only if its
+//! digest is the one in the run's journal.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::live;
 use crate::record::journal::{CopyAt, Piece, Record};
 use crate::record::sites::PieceHere;
 
-/// Where a copy is.
+/// The path of a copy.
 pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<PathBuf, String> {
     match copy {
         CopyAt::Here(name) => {
@@ -30,10 +30,11 @@ pub(super) fn place(looking: Looking<'_>, run: &RunId, copy: &CopyAt) -> Result<
     }
 }
 
-/// The backup of a part of a store, read and compared; `None` where nothing was there, and what the run made is to go.
+/// The backup of a part of a store, read and compared. `None` if the run created the part, so that the part is removed.
 ///
 /// # Errors
-/// That it is not whole, or that the run cannot have made what is to go: a copy of it was noted, or the spec lets no run make it.
+/// Fails if the backup is missing or altered. Also fails if the run cannot have created the part: a copy of it was
+/// noted, or the spec does not allow runs to create the store.
 pub(super) fn backup(
     looking: Looking<'_>,
     run: &RunId,
@@ -61,7 +62,7 @@ pub(super) fn backup(
     Ok(Some(Backup { copy, owner: owner.masked(), attributes: attributes.clone() }))
 }
 
-/// Whether a run can have made a part of a store, whatever its journal says.
+/// Checks that a run can have created a part of a store, whatever its journal says.
 fn made(looking: Looking<'_>, backups: &Backups<'_>, store: &StoreId, piece: &Piece) -> Result<(), String> {
     let path = piece.at.path();
     if backups.keys().any(|(at, _)| *at == piece.at) {

@@ -1,12 +1,13 @@
-//! Takes a run back: every store it wrote gets the bytes, mode, owner and attributes it had, in the reverse order, and the
-//! ledger knows what it knew. All or nothing is decided before anything is done: each file must still be what the run made it,
-//! or be again what it was, each backup must be whole, and nobody may lose trust by it (see `plan::undo`).
+//! Takes a run back. Every store that the run wrote gets its old bytes, in the reverse order, and the ledger its old
+//! records. A file that the run removed also gets its old mode, owner and attributes. Before anything is done
+//! it is checked that all of it can be done, or nothing is: each file must still be what the run made it, or again be
+//! what it was before; each backup must be intact; and no service may lose trust by it (see `plan::undo`).
 //!
-//! What the state folder says is believed as far as it goes: a file is written or removed only where the spec declares it as part
-//! of that store, from a copy below the run's own `backup` folder, and without mode bits that no store needs.
+//! The state folder is trusted only within limits. A file is written or removed only if the spec declares it as part of
+//! that store, only from a copy below the run's own `backup` folder, and without mode bits that no store needs.
 //!
-//! A rollback is itself a run: it keeps books, makes backups of what it displaces, changes files in the same single step, and
-//! what is cut off can be begun again: what is restored already is left as it is.
+//! A rollback is itself a run. It keeps a record, makes backups of what it replaces, and changes files in the same
+//! single step. If it is cut off it can be repeated: what is already restored is left as it is.
 
 mod breaks;
 mod copies;
@@ -45,16 +46,16 @@ use crate::state::staging;
 pub use outlook::{Fault, Outlook, RollbackError, outlook};
 use restore::{Arrived, Backup, Part, Restore};
 
-/// What a rollback looks at.
+/// What a rollback is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct Looking<'a> {
     /// The estate's state folder.
     pub state: &'a State,
     /// The estate.
     pub topology: &'a Topology,
-    /// Its ledger.
+    /// The estate's ledger.
     pub ledger: &'a Loaded,
-    /// What its stores hold at this moment.
+    /// What the estate's stores hold at this moment.
     pub observed: &'a Observed,
     /// The passwords of this run.
     pub secrets: &'a Secrets,
@@ -75,47 +76,47 @@ impl<'a> Looking<'a> {
 pub struct Request<'a> {
     /// The run; by default the newest one that wrote something and was not taken back.
     pub run: Option<&'a RunId>,
-    /// What it is judged by.
+    /// What the rollback is judged by.
     pub looking: Looking<'a>,
-    /// Who begins it.
+    /// Who begins the rollback.
     pub author: Author<'a>,
 }
 
-/// What came of a rollback.
+/// The outcome of a rollback.
 #[derive(Clone, Debug, Default)]
 pub struct Undone {
-    /// Its own id.
+    /// The rollback's own id.
     pub run: Option<RunId>,
-    /// The run it took back.
+    /// The run that it took back.
     pub undoes: Option<RunId>,
     /// How many stores were to be restored.
     pub wanted: usize,
-    /// What became of each store; `Unchanged` where it was again what it had been.
+    /// The outcome for each store; `Unchanged` if the store already was as before the run.
     pub stores: BTreeMap<StoreId, StoreOutcome>,
     /// Identities whose staged new key was removed.
     pub unstaged: Vec<IdentityId>,
-    /// Identities whose staged new key stays: a store of the estate holds its certificate.
+    /// Identities whose staged new key stays, because a store of the estate holds its certificate.
     pub kept: Vec<IdentityId>,
-    /// Identities whose new key waits in staging again: an earlier run had made it.
+    /// Identities whose new key is in staging again, because an earlier run had made it.
     pub restaged: Vec<IdentityId>,
-    /// Services that must be restarted, since their stores changed again.
+    /// Services that must be restarted, because their stores changed again.
     pub restarts: Vec<ServiceId>,
-    /// Hand-offs whose packs ask for what was taken back; the next run writes them anew.
+    /// Hand-offs whose packs ask for what was taken back. The next run writes new packs.
     pub packs: Vec<HandOffTarget>,
-    /// Trouble with the books, which stopped no store.
+    /// Failures of the run's record, which stopped no store.
     pub troubles: Vec<String>,
-    /// Old backups that could not be removed; nothing is missing for it.
+    /// Old backups that could not be removed. Nothing is missing because of them.
     pub warnings: Vec<String>,
 }
 
 impl Undone {
-    /// Whether every store is what it was. The run counts as taken back then, whatever trouble there was beside the stores.
+    /// Whether every store is as before the run. The run then counts as taken back, whatever else failed.
     pub fn is_restored(&self) -> bool {
         let stores = self.stores.values().all(StoreOutcome::is_done);
         stores && self.stores.len() == self.wanted
     }
 
-    /// Whether all of it was taken back, without trouble.
+    /// Whether everything was taken back, without a failure.
     pub fn is_complete(&self) -> bool {
         self.is_restored() && self.troubles.is_empty()
     }
@@ -124,7 +125,8 @@ impl Undone {
 /// Takes a run back. The lock must be the estate's.
 ///
 /// # Errors
-/// [`RollbackError`]: nothing was done. What goes wrong later is in [`Undone`], store by store, and may be tried again.
+/// [`RollbackError`]: nothing was done. Later failures are in [`Undone`], store by store, and the rollback may be
+/// repeated.
 pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Undone, RollbackError> {
     let Looking { topology, ledger: loaded, now, .. } = request.looking;
     let begun = Instant::now();
@@ -179,7 +181,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
     undone.troubles.append(&mut books.troubles);
     undone.warnings.append(&mut books.warnings);
     if let Err(error) = lock.unsign(disk) {
-        // The next run takes it back.
+        // The next run removes the signature.
         tracing::debug!("{error}");
     }
     Ok(undone)
@@ -188,7 +190,7 @@ pub fn rollback(request: Request<'_>, disk: &Disk, lock: &mut Lock) -> Result<Un
 /// What the identities that each store is to trust present.
 type PresentedTo = BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>;
 
-/// Clears away what a run that was cut off left beside the stores it wrote.
+/// Removes what a run that was cut off left beside the stores that it wrote.
 fn clear(books: &mut Books<'_>, outlook: &Outlook) {
     let mut folders = outlook::folders(outlook, books.sites());
     folders.insert(books.state.root().to_owned());
@@ -198,7 +200,7 @@ fn clear(books: &mut Books<'_>, outlook: &Outlook) {
     }
 }
 
-/// Restores one store and takes it into the ledger.
+/// Restores one store and enters it into the ledger.
 fn store(books: &mut Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore) -> StoreOutcome {
     let id = &restore.intent.store;
     let memory = restore.intent.memory.taken_back(&restore.intent.placed, &books.run, books.now);
@@ -223,7 +225,7 @@ fn store(books: &mut Books<'_>, presented: &PresentedTo, undoes: &RunId, restore
     outcome
 }
 
-/// What is meant with a store: the contrary of what was.
+/// The intent for a store: the reverse of the run's intent.
 fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: &Restore, memory: Memory) -> Intent {
     let was = &restore.intent;
     let pieces = restore.parts.iter().map(|Part { piece, .. }| Piece {
@@ -233,7 +235,7 @@ fn inverse(books: &Books<'_>, presented: &PresentedTo, undoes: &RunId, restore: 
     });
     Intent {
         store: was.store.clone(),
-        // Each of its files is what the run made it: so is their digest.
+        // If every part is as the run left it, so is the digest of the whole.
         before: was.after.filter(|_| restore.parts.len() == was.pieces.len()),
         after: was.before,
         pieces: pieces.collect(),
@@ -260,8 +262,8 @@ fn contrary(fact: &Fact, undoes: &RunId) -> Fact {
     Fact { change, action, alias, to, kind, before: after, after: before, rule, reason }
 }
 
-/// Keeps what stands there now, announces, and puts every file back: those that were there before first, so that whatever
-/// stays is there at every moment.
+/// Copies the present files, announces the change, and puts every file back. Files that existed before the run come
+/// first, so that at every moment each certificate that stays is there.
 fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Option<PathBuf>, Trouble> {
     let writer = StoreWriter { disk: books.disk, run: &books.run, journal: &books.journal, store: &intent.store };
     let folder = books.state.backup(&books.run, &intent.store);
@@ -282,7 +284,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 if Digest::of(&bytes) != after {
                     return Err(changed());
                 }
-                // The files of a pair lie in several folders and may have one name.
+                // The files of a pair are in several folders and may have the same name.
                 let copy = match path.file_name() {
                     Some(name) if restore.intent.pieces.len() > 1 => {
                         folder.join(format!("{index}-{}", name.to_string_lossy()))
@@ -304,8 +306,8 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
                 if Some(Digest::of(&bytes)) != piece.before {
                     return Err(StoreError::BackupChanged { path: copy.clone() }.into());
                 }
-                // A store keeps its owner, mode and attributes while it stands; what the journal says of them counts for what is
-                // gone.
+                // An existing file keeps its owner, mode and attributes. Those in the journal are used only for a file
+                // that is gone.
                 let new = match after {
                     Some(_) => New { bytes: &bytes, owner: writer::owner(path, true)?, attributes: None },
                     None => New { bytes: &bytes, owner: *owner, attributes: Some(attributes) },
@@ -327,7 +329,7 @@ fn put_back(books: &Books<'_>, restore: &Restore, intent: &Intent) -> Result<Opt
     Ok(kept)
 }
 
-/// Removes keys the run made that still wait: nobody is to hear of their certificates any more.
+/// Removes keys that the run made and that are still in staging, so that no store learns their certificates any more.
 fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undone: &mut Undone) {
     let restored: BTreeSet<&StoreId> = outlook.restores.iter().map(|restore| &restore.intent.store).collect();
     let others = looking.observed.stores.iter().filter(|(id, _)| !restored.contains(id));
@@ -354,7 +356,7 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
             }
         };
         if waits == *sha256 {
-            // A key whose certificate somebody trusts may be in use, whatever is remembered of it.
+            // A key whose certificate a store trusts may be in use, whatever is recorded about it.
             if known.contains(sha256) {
                 undone.kept.push(identity.clone());
                 continue;
@@ -368,7 +370,8 @@ fn unstage(books: &mut Books<'_>, looking: Looking<'_>, outlook: &Outlook, undon
     }
 }
 
-/// Lets keys wait again that an earlier run made and this one brought to their stores: trusters know them already.
+/// Puts keys that an earlier run made, and this run brought to their stores, back into staging: trusters hold their
+/// certificates already.
 fn restage(books: &mut Books<'_>, outlook: &Outlook, undone: &mut Undone) {
     for Arrived { identity, format, copy, sha256 } in &outlook.arrived {
         if staging::find(&books.state, identity).is_some() {

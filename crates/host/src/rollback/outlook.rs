@@ -1,4 +1,5 @@
-//! What a rollback would do, and whether it may: which run, which files, from which backups, and who would break.
+//! Works out what a rollback would do and whether it may be done: which run, which files, from which backups, and which
+//! trust would break. Nothing is written.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -28,21 +29,21 @@ use crate::record::sites::{SiteError, Sites};
 pub struct Outlook {
     /// The run that would be taken back.
     pub run: RunId,
-    /// When it began.
+    /// When the run began.
     pub started: Timestamp,
-    /// Digest of its plan.
+    /// The digest of the run's plan.
     pub plan: Digest,
-    /// Hand-offs it wrote packs for.
+    /// Hand-offs that the run wrote packs for.
     pub packs: Vec<HandOffTarget>,
-    /// Trust that will fail as it did before the run, or of which nobody can tell.
+    /// Trust relations that will fail as they did before the run, or of which this cannot be told.
     pub breaks: Vec<Break>,
-    /// Stores, in the order in which they are restored.
+    /// The stores, in the order in which they are restored.
     pub(super) restores: Vec<Restore>,
-    /// The stores it was about to write.
+    /// The stores that the run announced.
     pub(super) announced: BTreeSet<StoreId>,
-    /// Keys it made.
+    /// Keys that the run made.
     pub(super) staged: Vec<(IdentityId, Fingerprint)>,
-    /// Keys of earlier runs that it brought to their stores.
+    /// Keys of earlier runs that the run brought to their stores.
     pub(super) arrived: Vec<Arrived>,
 }
 
@@ -55,7 +56,7 @@ impl Outlook {
     }
 }
 
-/// A file that stands in the way of a rollback.
+/// A file that prevents a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The store.
@@ -73,22 +74,22 @@ impl fmt::Display for Fault {
 /// Why nothing was taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum RollbackError {
-    /// No run fits.
+    /// There is no run that could be taken back.
     #[error("no run of this estate wrote anything that was not taken back already")]
     Nothing,
     /// There is no such run.
     #[error("there is no run {run}; `trustmason runs` lists them")]
     Unknown {
-        /// Its name.
+        /// The name of the run.
         run: RunId,
     },
-    /// It wrote nothing.
+    /// The run wrote nothing.
     #[error("run {run} wrote no store; there is nothing to take back")]
     Empty {
         /// The run.
         run: RunId,
     },
-    /// It was taken back before.
+    /// The run was taken back before.
     #[error("run {run} was taken back already, by run {by}")]
     Undone {
         /// The run.
@@ -96,7 +97,7 @@ pub enum RollbackError {
         /// The rollback.
         by: RunId,
     },
-    /// A later run rests on it.
+    /// A later run may rely on this one.
     #[error(
         "run {run} is not the newest that stands: {newer} came after it and may rest on what it did; take that back first, or \
          let a new plan change what is not wanted"
@@ -104,10 +105,10 @@ pub enum RollbackError {
     Newer {
         /// The run.
         run: RunId,
-        /// The newest after it.
+        /// The newest run after it.
         newer: RunId,
     },
-    /// Its backups are gone.
+    /// The run's backups were removed.
     #[error(
         "the backups of run {run} were removed because of their age; `policy: keep_runs, keep_for` says how long they stay"
     )]
@@ -115,7 +116,7 @@ pub enum RollbackError {
         /// The run.
         run: RunId,
     },
-    /// Its journal tells of another number of stores than its record.
+    /// The journal tells of another number of stores than the ledger.
     #[error(
         "run {run} is not taken back and nothing was done, since its journal tells of {told} written stores and the ledger of \
          {written}; restore the state folder from a backup, or take the stores from the run's backups by hand"
@@ -123,12 +124,12 @@ pub enum RollbackError {
     Miscounted {
         /// The run.
         run: RunId,
-        /// Stores that the journal tells of.
+        /// The number of stores in the journal.
         told: usize,
-        /// Stores that the run wrote.
+        /// The number of stores that the run wrote, by the ledger.
         written: u32,
     },
-    /// Stores are not what the run made them.
+    /// Stores are not as the run left them.
     #[error(
         "run {run} is not taken back and nothing was done, since others wrote there afterwards; {}",
         clauses(faults)
@@ -136,7 +137,7 @@ pub enum RollbackError {
     Changed {
         /// The run.
         run: RunId,
-        /// Every one of them.
+        /// Every such store.
         faults: Vec<Fault>,
     },
     /// Stores cannot be looked at.
@@ -148,10 +149,10 @@ pub enum RollbackError {
     Unseen {
         /// The run.
         run: RunId,
-        /// Every one of them.
+        /// Every such store.
         faults: Vec<Fault>,
     },
-    /// The estate does not declare what the journal names.
+    /// The spec does not declare what the journal names.
     #[error(
         "run {run} is not taken back and nothing was done, since its journal names what the spec does not declare; {}; put \
          that back into the spec, or take the stores from the run's backups by hand",
@@ -160,15 +161,15 @@ pub enum RollbackError {
     Undeclared {
         /// The run.
         run: RunId,
-        /// Every one of them.
+        /// Every such store.
         faults: Vec<Fault>,
     },
-    /// Backups are not what they were.
+    /// Backups are missing or altered.
     #[error("run {run} is not taken back and nothing was done, since its backups are not whole; {}", clauses(faults))]
     Damaged {
         /// The run.
         run: RunId,
-        /// Every one of them.
+        /// Every such backup.
         faults: Vec<Fault>,
     },
     /// Services would not trust one another.
@@ -189,7 +190,7 @@ pub enum RollbackError {
     /// A journal cannot be used.
     #[error("nothing was taken back: {0}")]
     Journal(#[from] JournalError),
-    /// Something of the state folder cannot be read.
+    /// A file of the state folder cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -197,7 +198,7 @@ pub enum RollbackError {
 /// Works out what a rollback would do. Nothing is written.
 ///
 /// # Errors
-/// [`RollbackError`]: why it may not be done. Every file in the way is named.
+/// [`RollbackError`]: why it may not be done. Every file that prevents it is named.
 pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, RollbackError> {
     let Looking { state, ledger: loaded, .. } = looking;
     let sites = looking.sites();
@@ -265,7 +266,7 @@ pub fn outlook(looking: Looking<'_>, run: Option<&RunId>) -> Result<Outlook, Rol
     })
 }
 
-/// What stands in the way, by kind.
+/// The files that prevent a rollback, by kind.
 #[derive(Default)]
 struct Faults {
     changed: Vec<Fault>,
@@ -283,7 +284,8 @@ impl Faults {
         kind.push(Fault { store: store.clone(), why });
     }
 
-    /// The parts of a store that are to be put back. What the run did not touch, and what is again what it was, is none of them.
+    /// The parts of a store to be put back. A part that the run did not touch, or that again is what it was, is left
+    /// out.
     fn standing(&mut self, deed: &Deed, sites: Sites<'_>) -> Vec<Piece> {
         let store = &deed.intent.store;
         let mut found = Vec::new();
@@ -307,7 +309,7 @@ impl Faults {
         found
     }
 
-    /// The gravest kind: what is nobody's business here, then what may only be away.
+    /// Refuses if there is any fault, with the most serious kind: first undeclared places, then what may only be away.
     fn refuse(self, run: &RunId) -> Result<(), RollbackError> {
         let run = run.clone();
         let Self { changed, unseen, undeclared, damaged } = self;
@@ -327,7 +329,7 @@ impl Faults {
     }
 }
 
-/// The keys a run made. Those it took up again belong to an earlier one.
+/// The keys that a run made. A key that the run resumed belongs to an earlier run.
 fn staged(records: &[Record]) -> Vec<(IdentityId, Fingerprint)> {
     let staged = records.iter().filter_map(|record| match record {
         Record::Staged { identity, sha256, resumed: false } => Some((identity.clone(), *sha256)),
@@ -350,9 +352,9 @@ fn arrived(looking: Looking<'_>, run: &RunId, records: &[Record]) -> Result<Vec<
     Ok(found)
 }
 
-/// The run that is meant: the newest that wrote something and was not taken back. Older ones are not taken back under it: a
-/// certificate that its trusters learned then may be in use by now. A rollback that was cut off is taken up again before
-/// anything older is touched; a rollback itself is only taken back by its name.
+/// Chooses the run: the newest that wrote something and was not taken back. An older run is refused, because a
+/// certificate that its trusters learned then may be in use by now. A rollback that was cut off comes before anything
+/// older. A completed rollback is only taken back if it is named.
 fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord, RollbackError> {
     let ledger: &'a Ledger = &looking.ledger.ledger;
     let find = |id: &RunId| ledger.runs.iter().find(|record| record.id == *id);
@@ -370,7 +372,7 @@ fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord
         }
         let standing = match &record.undoes {
             _ if record.undone_by.is_some() => None,
-            // What took another run back whole has nothing left to be taken back.
+            // A completed rollback leaves nothing to take back.
             Some(undone) => find(undone).filter(|halfway| halfway.undone_by.is_none()),
             None if wrote(record)? => Some(record),
             None => None,
@@ -382,7 +384,7 @@ fn choose<'a>(looking: Looking<'a>, run: Option<&RunId>) -> Result<&'a RunRecord
             (Some(standing), Some(named)) if named.undone_by.is_none() && !named.pruned => {
                 return Err(RollbackError::Newer { run: named.id.clone(), newer: standing.id.clone() });
             }
-            // That it was taken back already, or has no backups any more, is the better answer.
+            // The better answer is that the named run was taken back already, or has no backups any more.
             (Some(_), Some(named)) => return Ok(named),
         }
     }
@@ -397,7 +399,7 @@ fn backups(records: &[Record]) -> Backups<'_> {
     backups.collect()
 }
 
-/// The folders that a run may have left temporary files in.
+/// The folders in which a run may have left temporary files.
 pub(super) fn folders(outlook: &Outlook, sites: Sites<'_>) -> BTreeSet<PathBuf> {
     outlook.announced.iter().flat_map(|store| sites.folders(store)).collect()
 }

@@ -1,4 +1,4 @@
-//! What a rollback puts back: stores in their parts, with the copies that the run kept of them, and keys.
+//! What a rollback puts back: the parts of stores, with the copies that the run kept of them, and keys.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::disk::{Attributes, Owner};
 use crate::record::journal::{Fact, Intent, Piece, Record};
 use crate::record::sites::PieceHere;
 
-/// A key that waits again once its store is put back.
+/// A key that goes back to staging once its store is restored.
 #[derive(Clone, Debug)]
 pub(super) struct Arrived {
     pub identity: IdentityId,
@@ -23,26 +23,26 @@ pub(super) struct Arrived {
 /// One store to be restored.
 #[derive(Clone, Debug)]
 pub(super) struct Restore {
-    /// What the run meant with it.
+    /// The intent of the run that wrote the store.
     pub intent: Intent,
-    /// The parts that are still what the run made them.
+    /// The parts that still are as the run left them.
     pub parts: Vec<Part>,
-    /// What happened there and is to be seen there now.
+    /// The changes that were made and can be seen there now.
     pub facts: Vec<Fact>,
 }
 
 /// One part of a store to be restored.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// What the run meant with it.
+    /// The part, as the run's intent names it.
     pub piece: Piece,
     /// The place of the part on this machine.
     pub place: PieceHere,
-    /// What it was, if there was something.
+    /// The part's old content; `None` if there was none.
     pub backup: Option<Backup>,
 }
 
-/// What a file was.
+/// The old content of a part, with owner and attributes.
 #[derive(Clone, Debug)]
 pub(super) struct Backup {
     pub copy: PathBuf,
@@ -50,5 +50,5 @@ pub(super) struct Backup {
     pub attributes: Attributes,
 }
 
-/// The notes of backups, by what they are copies of.
+/// The journal's backup records, by the part that was copied and its digest.
 pub(super) type Backups<'a> = BTreeMap<(PieceAt, Digest), &'a Record>;

@@ -1,5 +1,5 @@
-//! What can go wrong in a run, store by store and key by key. The text of each error names its cause: a report adds only what
-//! the error is of.
+//! The errors of a run, store by store and key by key. The text of each error names its cause; a report adds only the
+//! store or identity that the error concerns.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::state::staging::StagingError;
 use crate::volume::VolumeError;
 use crate::volume::pair::PairError;
 
-/// How a store is not what the plan expects.
+/// How a store differs from what the plan expects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StaleError {
     /// The plan expects no store there, and there is one.
@@ -30,19 +30,19 @@ pub enum StaleError {
         /// The file, the folder or the system store.
         place: String,
     },
-    /// It holds something else.
+    /// The store holds something else.
     #[error("{place} has changed since the plan; plan again")]
     Changed {
         /// The file, the folder or the system store.
         place: String,
     },
-    /// It is not there any more.
+    /// The store is gone.
     #[error("{place} is gone since the plan; plan again")]
     Gone {
         /// The file, the folder or the system store.
         place: String,
     },
-    /// Another program wrote it between the last look and the exchange; the store holds what that program wrote.
+    /// Another program wrote the store between the last look and the exchange. The store holds what that program wrote.
     #[error(
         "another program wrote {} at the very moment it was to be replaced; what that program wrote was put back, plan again",
         path.display()
@@ -51,7 +51,7 @@ pub enum StaleError {
         /// The file.
         path: PathBuf,
     },
-    /// A rollback found something else than its outlook a moment before.
+    /// A rollback found something other than a moment before, when it was checked.
     #[error("{place} has changed at this moment; look at it first")]
     ChangedInRollback {
         /// The file or the system store.
@@ -74,7 +74,7 @@ pub enum StoreError {
     /// The run stores nothing more.
     #[error(transparent)]
     Halt(#[from] HaltError),
-    /// The plan has changes for the store, and does not list it.
+    /// The plan has changes for the store, but does not list the store.
     #[error("{0} is not in the plan")]
     NotPlanned(StoreId),
     /// The plan does not say what the store must be when it is written.
@@ -83,22 +83,22 @@ pub enum StoreError {
         /// The store, or its system store.
         place: String,
     },
-    /// What the spec says of the store cannot be used.
+    /// The store's declaration in the spec cannot be used.
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
-    /// A file or folder.
+    /// A file or folder could not be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Its place on its host's disks could not be found.
+    /// The store's place on its host's disks could not be found.
     #[error(transparent)]
     Volume(#[from] VolumeError),
     /// The certificate and the key of a pair could not be found.
     #[error(transparent)]
     Pair(#[from] PairError),
-    /// A part of the store is no part of it by the spec, or could not be looked at.
+    /// The spec does not declare a part of the store, or the part could not be looked at.
     #[error(transparent)]
     Site(#[from] SiteError),
-    /// What stands there does not open.
+    /// The file there does not open as a store.
     #[error("{} does not open: {cause}", path.display())]
     Unopened {
         /// The file.
@@ -116,7 +116,7 @@ pub enum StoreError {
         #[source]
         cause: Box<RefusedEdit>,
     },
-    /// What is to be replaced could not be kept.
+    /// The old content could not be copied.
     #[error("no backup of {place} could be made: {cause}")]
     NoBackup {
         /// The file or the system store.
@@ -125,7 +125,7 @@ pub enum StoreError {
         #[source]
         cause: DiskError,
     },
-    /// A copy that a rollback restores from changed between its outlook and its use.
+    /// A copy that a rollback restores from changed between the check and its use.
     #[error("{} has changed at this moment", path.display())]
     BackupChanged {
         /// The copy.
@@ -137,19 +137,19 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// The system store is another machine's.
+    /// The system store belongs to another machine.
     #[error(transparent)]
     OtherMachine(#[from] OtherMachine),
-    /// The system.
+    /// The system could not read or change a certificate store.
     #[error(transparent)]
     Live(#[from] LiveError),
-    /// A system store holds something else than was brought there.
+    /// A system store does not hold what was added to it.
     #[error("{place} does not hold what was brought there; look at it with certutil, then plan again")]
     NotBrought {
         /// The system store.
         place: String,
     },
-    /// It failed after the store had begun to change.
+    /// The failure came after the store had begun to change.
     #[error("{cause}{}{}", although(*stands), kept(backup.as_ref()))]
     Late {
         /// The cause.
@@ -173,10 +173,10 @@ fn kept(backup: Option<&PathBuf>) -> String {
 /// Why a store was not written as planned.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    /// It is not what the plan expects.
+    /// The store is not what the plan expects.
     #[error(transparent)]
     Stale(#[from] StaleError),
-    /// Anything else.
+    /// Any other cause.
     #[error(transparent)]
     Failed(StoreError),
 }
@@ -187,10 +187,10 @@ impl<E: Into<StoreError>> From<E> for Trouble {
     }
 }
 
-/// Why the changes of a store were not made of its content. Nothing was written.
+/// Why a store's changes could not be applied to its content. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum RefusedEdit {
-    /// A change would touch what no change may touch, or what came of the edit is not what was planned.
+    /// A change would touch what no change may touch, or the result of the edit is not what was planned.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// A certificate or key was not made.
@@ -199,47 +199,47 @@ pub enum RefusedEdit {
     /// The format cannot hold what is asked for.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// A system store takes no such change.
+    /// A system store does not accept such a change.
     #[error(transparent)]
     Turn(#[from] TurnError),
     /// A system store that changes was not among those that were read.
     #[error("{0} was not read")]
     NotRead(SystemStore),
-    /// What a system store is to hold cannot be read.
+    /// The new content of a system store cannot be read.
     #[error(transparent)]
     Live(#[from] LiveError),
 }
 
-/// What the spec says of a store and cannot be used.
+/// Why a store's declaration in the spec cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeclarationError {
-    /// The spec says nothing of it.
+    /// The spec does not declare the store.
     #[error("{0} is not in the spec")]
     Unknown(StoreId),
-    /// Its password could not be had.
+    /// The store's password is not available.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// Stores of its format are not made here.
+    /// Stores of this format are not made here.
     #[error("{0} is of a format this version does not make")]
     Format(StoreId),
 }
 
-/// What is wrong with an authority that a new certificate is to come from.
+/// What is wrong with an authority that is to issue a new certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The spec says nothing of it.
+    /// The spec does not declare the authority.
     #[error("the authority {0} is not in the spec")]
     Unknown(String),
-    /// The spec does not say where it takes requests.
+    /// The spec does not say where the authority takes requests.
     #[error("the authority {0} has no `requests_dir:`")]
     NoRequestsDir(String),
-    /// A certificate of its chain cannot be read.
+    /// A certificate of the authority's chain cannot be read.
     #[error("the certificate {0} cannot be read")]
     CertificateUnread(String),
-    /// Its private key is no text.
+    /// The authority's private key is no text.
     #[error("{} is no PEM key; `sign_with` names the authority's private key", .0.display())]
     KeyNotPem(PathBuf),
-    /// Its private key cannot be read, or a request cannot be written.
+    /// The authority's private key cannot be read, or a request cannot be written.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -247,25 +247,25 @@ pub enum AuthorityError {
 /// Why an identity has no new key in staging.
 #[derive(Debug, thiserror::Error)]
 pub enum NewKeyError {
-    /// The spec says nothing of the identity.
+    /// The spec does not declare the identity.
     #[error("{0} is not in the spec")]
     Unknown(IdentityId),
-    /// The plan makes none for it.
+    /// The plan makes no key for the identity.
     #[error("no key was made for {0}")]
     NotMade(IdentityId),
-    /// What the spec says of its store cannot be used.
+    /// The declaration of the identity's store cannot be used.
     #[error(transparent)]
     Declaration(#[from] DeclarationError),
-    /// Its store has no password that protects the key.
+    /// The identity's store has no password that protects the key.
     #[error("{0} has no password in the spec; name one for it")]
     NoPassword(StoreId),
-    /// Its store cannot be found.
+    /// The identity's store cannot be found.
     #[error(transparent)]
     Volume(#[from] VolumeError),
-    /// Its store cannot be read.
+    /// The identity's store cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Its store does not open.
+    /// The identity's store does not open.
     #[error("{store} does not open: {cause}")]
     Unopened {
         /// The store.
@@ -283,10 +283,10 @@ pub enum NewKeyError {
         #[source]
         cause: MintError,
     },
-    /// Its authority cannot be asked.
+    /// The identity's authority cannot be asked.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// The key of its authority signs nothing.
+    /// The authority's key cannot sign.
     #[error(
         "{identity}: {cause} ({}; `sign_with` names the authority's private key, PEM and not encrypted)",
         file.display()
@@ -300,10 +300,10 @@ pub enum NewKeyError {
         /// The authority's private key.
         file: PathBuf,
     },
-    /// The key could not be put in staging, or taken up from there.
+    /// The key could not be put into staging, or resumed from there.
     #[error(transparent)]
     Staging(#[from] StagingError),
-    /// The request could not be written, so that the key was given up.
+    /// The request could not be written, so the key was discarded.
     #[error("the request of {identity} could not be written: {cause}{}", stays(left.as_ref()))]
     Request {
         /// The identity.
@@ -314,7 +314,7 @@ pub enum NewKeyError {
         /// Why the key could not be removed from staging, if it could not.
         left: Option<DiskError>,
     },
-    /// The key that waited in staging when the plan was made is not there any more.
+    /// The key that was in staging when the plan was made is gone.
     #[error("the staged key of {0} is gone; plan again")]
     Gone(IdentityId),
     /// The key in staging has another certificate than when the plan was made.
@@ -329,10 +329,10 @@ fn stays(left: Option<&DiskError>) -> String {
 /// Why a change was not made.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ChangeError {
-    /// Its store could not be written.
+    /// The change's store could not be written.
     #[error(transparent)]
     Store(Arc<StoreError>),
-    /// Its key was not made.
+    /// The change's key was not made.
     #[error(transparent)]
     Key(Arc<NewKeyError>),
 }
@@ -355,13 +355,13 @@ pub enum SkipReason {
     /// A change that must come first was not made.
     #[error("change {0}, which must come first, was not made")]
     Earlier(ChangeId),
-    /// Of a store: a change of it failed, and no other could be made.
+    /// For a store: one of its changes failed, and no other could be made.
     #[error(transparent)]
     Change(#[from] ChangeError),
-    /// Of a store: none of its changes could be made.
+    /// For a store: none of its changes could be made.
     #[error("none of its changes could be made")]
     NoChange,
-    /// Of a pack: a certificate that it is to hold was not made.
+    /// For a pack: one of its certificates was not made.
     #[error("a certificate it is to hold was not made in this run")]
     PackIncomplete,
 }
@@ -372,36 +372,36 @@ pub enum PackError {
     /// The run stores nothing more.
     #[error(transparent)]
     Halt(Arc<HaltError>),
-    /// A file or folder.
+    /// A file or folder could not be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-/// What a change asks for that no system store is given, or would lose.
+/// Why a change cannot be made to a system store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
-    /// An entry that is to leave was not listed.
+    /// An entry to be removed was not listed.
     #[error("an entry that leaves is not there")]
     NoEntry,
-    /// An entry that is to leave has a private key.
+    /// An entry to be removed has a private key.
     #[error("a certificate with a private key would be removed, which is never done")]
     HasKey,
-    /// An entry that is to leave is not the machine's own.
+    /// An entry to be removed is not the machine's own.
     #[error("a certificate would be removed that {by} keeps there")]
     Kept {
-        /// Who keeps it.
+        /// Who keeps it there.
         by: String,
     },
-    /// An entry that is to leave holds no certificate.
+    /// An entry to be removed holds no certificate.
     #[error("an entry that leaves is no certificate")]
     NoCertificate,
     /// A certificate is to get an alias.
     #[error("certificates have no aliases there")]
     Alias,
-    /// A private key is to come.
+    /// A private key is to be added.
     #[error("keys are not brought there")]
     Key,
-    /// A certificate that is to come cannot be encoded.
+    /// A certificate to be added cannot be encoded.
     #[error(transparent)]
     Element(#[from] EditError),
 }

@@ -1,4 +1,4 @@
-//! What is done to which entry, in public words: for the journal, and from there for the audit log.
+//! Describes what is done to which entry, without secrets: for the journal, and from there for the audit log.
 
 use trustmason_keystore::{Alias, AliasModel, EntryId, Fingerprint, Store, StoredAlias};
 use trustmason_plan::change::{Action, Change, Deed};
@@ -6,11 +6,11 @@ use trustmason_plan::change::{Action, Change, Deed};
 use super::work::Work;
 use crate::record::journal::{Fact, Kind};
 
-/// Takes it from the changes that are about to be made; each tells of one entry.
+/// The facts of the changes that are about to be made; each fact is about one entry.
 pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fact> {
     let known = |alias: Option<StoredAlias>| match store.format().alias_model() {
         AliasModel::Folded => alias,
-        // A file's name is no alias.
+        // A file name is no alias.
         AliasModel::None | AliasModel::FileName => None,
     };
     let written = |alias: &Option<Alias>| known(alias.clone().map(StoredAlias::from));
@@ -46,7 +46,7 @@ pub(super) fn of(work: &Work<'_>, store: &Store, changes: &[&Change]) -> Vec<Fac
                 let mut entries = entries.iter();
                 let (was, before) = entries.next().map(&entry).unwrap_or_default();
                 facts.push(fact(Action::Replace, was, written(alias), before, new(material)));
-                // Twins of the alias leave with it.
+                // Further entries of the same alias are removed with it.
                 facts.extend(entries.map(&entry).map(|(was, before)| fact(Action::Delete, was, None, before, None)));
             }
             Deed::Rename { entry: id, to } => {

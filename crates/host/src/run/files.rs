@@ -1,10 +1,11 @@
-//! The files of a store that is more than one file, in the order in which they are written.
+//! The files of a store that has more than one file, in the order in which they are written.
 //!
-//! Of a folder new files come first and removals last, so that at every moment each certificate that stays is there. Of a pair
-//! the first certificate is kept before anything changes, and the copies that nobody reads yet are written; then the key is
-//! replaced, then the certificate, each in one step, so that the folder is never without either. A machine that stops between the two leaves the old certificate with the new key:
-//! the identity still is the old one, its new key still waits in staging, and the next run writes both again. The other way
-//! round the pair would look as if it were done.
+//! In a folder new files come first and removals last, so that at every moment each certificate that stays is there.
+//! For a pair the first certificate is kept before anything changes, and the copies that no service reads yet are
+//! written. Then the key is replaced, then the certificate, each in one step, so the folder is never without either. If
+//! the machine stops between the two, the old certificate is left with the new key. The identity then still is the old
+//! one, its new key is still in staging, and the next run writes both again. In the opposite order the pair would look
+//! complete.
 
 use std::path::{Path, PathBuf};
 
@@ -25,15 +26,15 @@ use crate::volume::pair::{self, CERTIFICATE, KEY, Pair};
 pub(super) struct File {
     /// The path of the file on this machine.
     pub path: PathBuf,
-    /// What its host calls it.
+    /// The host's name of the file.
     pub at: PieceAt,
-    /// The name of its backup.
+    /// The name of the file's backup.
     pub name: String,
-    /// Its content.
+    /// The present content; `None` if there is no file.
     pub old: Option<Vec<u8>>,
-    /// What it is to hold; `None` where it leaves.
+    /// The new content; `None` if the file is removed.
     pub new: Option<Vec<u8>>,
-    /// Whose a new file is: another's owner and mode, or its folder's owner and this mode.
+    /// Owner and mode of a new file: those of another file, or the owner of its folder with this mode.
     like: Like,
 }
 
@@ -47,7 +48,7 @@ impl File {
         self.old.as_deref().map(Digest::of)
     }
 
-    /// What the journal says of it.
+    /// The file as a part in the journal.
     pub(super) fn piece(&self) -> Piece {
         Piece { at: self.at.clone(), before: self.was(), after: self.new.as_deref().map(Digest::of) }
     }
@@ -75,7 +76,7 @@ pub(super) fn of_folder(
     for (name, new) in image {
         let path = folder.join(name);
         let at = sites::written(volumes, id, kind, &path)?;
-        // As readable as its neighbours must be.
+        // Other accounts must be able to read it, as they read its neighbours.
         let like = Like::Mode(0o644);
         files.push(File { path, at, name: name.clone(), old: old(name), new: new.clone(), like });
     }
@@ -83,7 +84,7 @@ pub(super) fn of_folder(
     Ok(files)
 }
 
-/// The files of a pair that change, and those that go along with its certificate.
+/// The files of a pair that change, and the files that belong to its certificate.
 pub(super) fn of_pair(
     volumes: Volumes<'_>,
     (id, kind): (&StoreId, &StoreKind),
@@ -119,7 +120,7 @@ pub(super) fn of_pair(
     Ok(files)
 }
 
-/// Puts all of them in their places, or takes them away.
+/// Puts every file in its place, or removes it.
 pub(super) fn put(writer: &writer::StoreWriter<'_, '_>, files: &[File], backup: Option<&Path>) -> Result<(), Trouble> {
     for file in files {
         let was = file.was();

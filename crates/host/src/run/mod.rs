@@ -1,10 +1,12 @@
-//! Does what a plan says. Every key of the run is made and staged first; then each store is written once with all its
-//! changes, those in which an identity changes before those that trust it; then come the packs for people. A store that fails
-//! stops no other; a change whose ground failed is left out and said to be. Nothing is decided here: what is not as the plan
-//! expects is left alone.
+//! Carries out a plan. It takes a plan with the facts that it was made from, and gives outcomes store by store. First
+//! every key of the run is made and staged; then each store is written once with all its changes, identities before the
+//! stores that trust them; then the packs for people are written. A failed store stops no other store. A change that
+//! needs a failed one is left out and reported. Nothing is decided here: a store that is not as the plan expects is
+//! left alone.
 //!
-//! Each deed is in the journal before it is done, so that a crash at any moment loses nothing that was done and does nothing
-//! twice; the ledger is stored when the run begins and when it ends. Where nothing is to do, nothing is opened for writing.
+//! Each action is in the journal before it is done, so a crash at any moment loses nothing that was done and repeats
+//! nothing. The ledger is stored when the run begins and when it ends. If there is nothing to do, nothing is opened for
+//! writing.
 
 pub(crate) mod error;
 mod facts;
@@ -59,24 +61,24 @@ use work::Work;
 pub struct Request<'a> {
     /// The plan.
     pub plan: &'a Plan,
-    /// Its digest, which names the run: over the plan's JSON.
+    /// The digest of the plan's JSON, which names the run.
     pub digest: Digest,
-    /// The topology it was made from.
+    /// The topology that the plan was made from.
     pub topology: &'a Topology,
-    /// The facts it was made from.
+    /// The facts that the plan was made from.
     pub observed: &'a Observed,
-    /// The ledger it was made from.
+    /// The ledger that the plan was made from.
     pub ledger: &'a Loaded,
     /// The time.
     pub now: Timestamp,
-    /// Who begins it.
+    /// Who begins the run.
     pub author: Author<'a>,
 }
 
 /// What a run works with.
 #[derive(Clone, Copy)]
 pub struct RunContext<'a> {
-    /// Everything written goes through here.
+    /// The disk; everything is written through it.
     pub disk: &'a Disk,
     /// The passwords of this run.
     pub secrets: &'a Secrets,
@@ -86,7 +88,7 @@ pub struct RunContext<'a> {
     pub keys: &'a dyn KeySource,
     /// How many stores may be written at the same time.
     pub threads: usize,
-    /// Set by whoever wants the run to end: the stores in hand are finished, the others left for the next run.
+    /// Set to end the run: stores that are being written are finished, the others are left for the next run.
     pub stop: &'a AtomicBool,
 }
 
@@ -105,7 +107,7 @@ impl std::fmt::Debug for RunContext<'_> {
 /// Why a run did not begin. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Its books could not be opened.
+    /// The record of the run could not be opened.
     #[error(transparent)]
     Books(#[from] BeginError),
     /// The plan contradicts itself, which is a defect of the planner.
@@ -115,12 +117,13 @@ pub enum RunError {
         clauses(defects)
     )]
     Defective {
-        /// What is wrong with it.
+        /// What is wrong with the plan.
         defects: Vec<Defect>,
     },
 }
 
-/// Whether a run of this plan would write nothing at all: no store, no pack, no housekeeping.
+/// Whether there is nothing to do for a run: no change, request, pack or leftover, and no interrupted run to complete.
+/// [`run()`] then only removes the files of completed packs.
 pub fn is_idle(plan: &Plan, observed: &Observed, loaded: &Loaded, state: &state::State) -> bool {
     plan.changes.is_empty()
         && plan.mints.values().all(|mint| mint.request.is_none())
@@ -129,10 +132,10 @@ pub fn is_idle(plan: &Plan, observed: &Observed, loaded: &Loaded, state: &state:
         && !packs::due(plan, state, &loaded.ledger)
 }
 
-/// Runs a plan. The lock must be the estate's; it is signed when there is something to write.
+/// Carries out a plan. The lock must be the estate's; it is signed when there is something to write.
 ///
 /// # Errors
-/// [`RunError`]: the run did not begin. What goes wrong later is in the [`Outcomes`], store by store.
+/// [`RunError`]: the run did not begin. Later failures are in the [`Outcomes`], store by store.
 pub fn run(
     request: Request<'_>,
     context: RunContext<'_>,
@@ -147,7 +150,7 @@ pub fn run(
     let leftovers = leftovers(plan, observed);
     let idle = is_idle(plan, observed, loaded, lock.state());
     if idle {
-        // A pack whose work the files or an export show by now: no run is needed to put it away.
+        // The files or an export show that a pack was carried out: no run is needed to remove the pack's files.
         let away = packs::done(plan, &loaded.ledger);
         let troubles = away.filter_map(|target| packs::put_away(context.disk, lock.state(), target).err());
         let troubles = troubles.map(|error| error.to_string()).collect();
@@ -173,19 +176,20 @@ pub fn run(
     let finished = now.checked_add(begun.elapsed()).unwrap_or(now);
     let outcomes = running.end(lock, finished);
     if let Err(error) = lock.unsign(context.disk) {
-        // The next run takes it back.
+        // The next run removes the signature.
         tracing::debug!("{error}");
     }
     Ok(outcomes)
 }
 
-/// Staged keys whose certificate their identity has by now: a run ended between its store and the removal.
+/// Staged keys whose certificate their identity already has: a run ended after it wrote the store and before it removed
+/// the staged key.
 fn leftovers(plan: &Plan, observed: &Observed) -> Vec<PathBuf> {
     let staging = observed.staging.iter().filter_map(|(identity, look)| Some((identity, look.key()?)));
     let installed = staging.filter(|(identity, look)| {
         let view = plan.identities.iter().find(|view| view.id == **identity);
         let current = view.and_then(|view| view.certificate.as_ref());
-        // Of one that a CA issued only the key is the same.
+        // A certificate that a CA issued differs from the staged one; only the key is the same.
         !plan.mints.contains_key(*identity)
             && current.is_some_and(|current| current.spki_der() == look.certificate.spki_der())
     });
@@ -196,12 +200,12 @@ struct Running<'a> {
     work: Work<'a>,
     books: Books<'a>,
     outcomes: Outcomes,
-    /// Why nothing more is stored, where that is so.
+    /// Why nothing more is stored, if so.
     broken: Option<Arc<HaltError>>,
 }
 
 impl Running<'_> {
-    /// Clears away what earlier runs left in the state folder and beside the stores of this plan.
+    /// Removes what earlier runs left in the state folder and beside the stores of this plan.
     fn tidy(&mut self, leftovers: Vec<PathBuf>) {
         let work = &self.work;
         let state = &work.state;
@@ -233,7 +237,8 @@ impl Running<'_> {
                 _ => {}
             }
         }
-        // Known before the first store is written: whoever waits for such a change is left out, in a circle too.
+        // These outcomes must be known before the first store is written, so that a change that waits for them is left
+        // out even in a circle.
         for change in &self.work.plan.changes {
             if let Deed::InstallKey { .. } = change.deed
                 && !self.work.context.stopped()

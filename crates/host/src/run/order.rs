@@ -1,16 +1,18 @@
-//! In which order stores are written: first those in which an identity changes (one before the other where the second trusts
-//! the first), then all others. Two identity stores may each need the other's new certificate; both exist before the first
-//! store is written, so the circle is cut anywhere, and always at the same place.
+//! The order in which stores are written: first the stores in which an identity changes (a store before those that
+//! trust its identity), then all others. Two identity stores may each need the other's new certificate. Both
+//! certificates exist before the first store is written, so the circle may be cut anywhere, and is always cut at the
+//! same place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use trustmason_plan::change::{Change, ChangeId, Deed};
 use trustmason_spec::name::StoreId;
 
-/// Stores that wait for none of each other, with their changes.
+/// Stores that do not wait for each other, with their changes.
 pub(super) type Level<'a> = Vec<(StoreId, Vec<&'a Change>)>;
 
-/// The stores with changes, level by level as they are to be written; those of one level in any order, or at once.
+/// The stores with changes, in levels that are written one after the other. The stores of one level may be written in
+/// any order, or at once.
 pub(super) fn levels(changes: &[Change]) -> Vec<Level<'_>> {
     let home: BTreeMap<ChangeId, &StoreId> = changes.iter().map(|c| (c.id, &c.store)).collect();
     let mut of: BTreeMap<&StoreId, Vec<&Change>> = BTreeMap::new();

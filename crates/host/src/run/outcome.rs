@@ -1,4 +1,4 @@
-//! What is told of a run, while it happens and afterwards.
+//! What is reported about a run, while it works and afterwards.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,67 +13,67 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use super::error::{ChangeError, NewKeyError, PackError, SkipReason, StaleError, StoreError, Trouble};
 use crate::record::journal::Ended;
 
-/// Told as it happens.
+/// Reported as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A key is being made.
     Minting {
-        /// For whom.
+        /// The identity that gets the key.
         identity: &'a IdentityId,
     },
     /// A key is in staging.
     Staged {
         /// The identity that gets the key.
         identity: &'a IdentityId,
-        /// Its certificate.
+        /// The key's certificate.
         certificate: &'a Certificate,
     },
     /// A store is being written.
     Writing {
         /// The store.
         store: &'a StoreId,
-        /// How many changes it gets.
+        /// How many changes the store gets.
         changes: usize,
     },
-    /// A store is done with.
+    /// A store is done, or was left out.
     Stored {
         /// The store.
         store: &'a StoreId,
-        /// What became of it.
+        /// The outcome of the store.
         outcome: &'a StoreOutcome,
     },
-    /// A pack is done with.
+    /// A pack is done, or was left out.
     Packed {
-        /// For what.
+        /// What the pack is for.
         target: &'a HandOffTarget,
-        /// What became of it.
+        /// The outcome of the pack.
         outcome: &'a PackOutcome,
     },
 }
 
-/// What became of a store.
+/// The outcome of a store.
 #[derive(Clone, Debug)]
 pub enum StoreOutcome {
-    /// It holds what was planned.
+    /// The store holds what was planned.
     Written {
-        /// What it was before; `None` where it was made.
+        /// The old content; `None` if there was no store.
         backup: Option<PathBuf>,
     },
-    /// It held that already, to the byte.
+    /// The store held the planned content already, to the byte.
     Unchanged,
-    /// It was not what the plan expects, and was left alone.
+    /// The store was not what the plan expects, and was left alone.
     Stale {
         /// What is different.
         why: StaleError,
     },
-    /// It could not be written.
+    /// The store could not be written.
     Failed {
-        /// What kept the store from being written.
+        /// Why the store could not be written.
         error: Arc<StoreError>,
     },
-    /// None of its changes could be made.
+    /// None of the store's changes could be made.
     Skipped {
-        /// What kept its changes from being made.
+        /// Why they could not be made.
         why: SkipReason,
     },
 }
@@ -92,7 +92,7 @@ impl StoreOutcome {
         Self::Failed { error: Arc::new(error) }
     }
 
-    /// The word for it in journals and reports.
+    /// The outcome as one word, for journals and reports.
     pub fn ended(&self) -> Ended {
         match self {
             Self::Written { .. } => Ended::Written,
@@ -103,7 +103,7 @@ impl StoreOutcome {
         }
     }
 
-    /// Why the store does not hold what was planned; `None` where it does.
+    /// Why the store does not hold what was planned; `None` if it does.
     pub fn why(&self) -> Option<String> {
         match self {
             Self::Written { .. } | Self::Unchanged => None,
@@ -119,21 +119,21 @@ impl StoreOutcome {
     }
 }
 
-/// What became of a change.
+/// The outcome of a change.
 #[derive(Clone, Debug)]
 pub enum ChangeOutcome {
-    /// It was made.
+    /// The change was made.
     Done,
-    /// Its store was not as expected.
+    /// The change's store was not as expected.
     Stale,
-    /// Its store could not be written, or its key not be made.
+    /// The change's store could not be written, or its key could not be made.
     Failed {
-        /// What was in the way.
+        /// The error.
         error: ChangeError,
     },
-    /// What it depends on did not come about.
+    /// A change or key that this change needs was not made.
     Skipped {
-        /// What kept it from being made.
+        /// Why the change was not made.
         why: SkipReason,
     },
 }
@@ -145,27 +145,27 @@ impl ChangeOutcome {
     }
 }
 
-/// What became of a pack.
+/// The outcome of a pack.
 #[derive(Clone, Debug)]
 pub enum PackOutcome {
-    /// It was written.
+    /// The pack was written.
     Written {
         /// The folder of the pack.
         folder: PathBuf,
     },
-    /// It was there.
+    /// The pack was already there.
     Unchanged {
         /// The folder of the pack.
         folder: PathBuf,
     },
-    /// It could not be written.
+    /// The pack could not be written.
     Failed {
-        /// What was in the way.
+        /// The error.
         error: Arc<PackError>,
     },
-    /// A certificate it needs was not made.
+    /// A certificate that the pack needs was not made.
     Skipped {
-        /// What kept it from being written.
+        /// Why the pack was not written.
         why: SkipReason,
     },
 }
@@ -175,32 +175,32 @@ impl PackOutcome {
         Self::Failed { error: Arc::new(error) }
     }
 
-    /// Whether the pack lies there as it was planned.
+    /// Whether the planned pack is in its folder.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Written { .. } | Self::Unchanged { .. })
     }
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
-    /// Its id; `None` where there was nothing to do and nothing was written.
+    /// The run's id; `None` if there was nothing to do and no run began.
     pub run: Option<RunId>,
-    /// Stores with changes.
+    /// The stores with changes.
     pub stores: BTreeMap<StoreId, StoreOutcome>,
-    /// Changes.
+    /// The changes.
     pub changes: BTreeMap<ChangeId, ChangeOutcome>,
-    /// Packs.
+    /// The packs.
     pub packs: BTreeMap<HandOffTarget, PackOutcome>,
-    /// Certificates made or resumed.
+    /// The certificates that were made or resumed.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
-    /// Requests written for authorities.
+    /// The requests that were written for authorities.
     pub requests: BTreeMap<IdentityId, PathBuf>,
-    /// Keys that could not be made, or not asked a certificate for, though no store waits for them.
+    /// Identities of an authority whose key or request could not be made.
     pub unasked: BTreeMap<IdentityId, Arc<NewKeyError>>,
-    /// Trouble with the run's own books, which stopped no store.
+    /// Failures of the run's record, which stopped no store.
     pub troubles: Vec<String>,
-    /// Old backups that could not be removed; nothing of the run is missing for it.
+    /// Old backups that could not be removed. The run lacks nothing because of them.
     pub warnings: Vec<String>,
     /// Something was left for the next run, because this one was asked to end.
     pub interrupted: bool,

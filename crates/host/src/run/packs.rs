@@ -1,5 +1,6 @@
-//! Hand-off packs: what a person takes to a store nobody here can write. A pack is written when what is on the disk or in the
-//! ledger is another one, and then as a whole; certificates of an older pack leave its folder, so that nobody imports them.
+//! Writes hand-off packs: what a person takes to a store that trustmason cannot write. A pack is written as a whole,
+//! and only if it differs from the pack on the disk or in the ledger. Certificates of an older pack are removed from
+//! its folder, so that nobody imports them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,13 +19,13 @@ use crate::disk::{self, DiskError, Limit};
 use crate::record::journal::{Journal, Record};
 use crate::state::State;
 
-/// A pack as it ought to be.
+/// A pack as it should be.
 struct Pack {
     digest: Digest,
     files: Vec<(String, Vec<u8>)>,
 }
 
-/// The digest of what a piece of work asks for; `None` while a certificate of it was not made yet.
+/// The digest of what a hand-off asks for; `None` if one of its certificates was not made yet.
 pub(crate) fn digest(manual: &Manual, certificates: &Resolved<'_>) -> Option<Digest> {
     let items = manual.add.iter().chain(&manual.verify);
     let holds = items.map(|item| certificates.get(&item.material).map(|c| c.fingerprint()));
@@ -36,8 +37,8 @@ fn wanted(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option
     Some(Pack { digest: digest(manual, certificates)?, files: pack::render(manual, certificates, frame)? })
 }
 
-/// Whether the disk and the ledger already have this pack. What counts is what it asks for and the files it brings; that a
-/// certificate which was sure to be absent yesterday is only unseen today makes no new pack.
+/// Whether the disk and the ledger have this pack already. The comparison covers what the pack asks for and the files
+/// in it. A certificate that was certainly absent before and only cannot be seen now makes no new pack.
 fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Pack) -> bool {
     let told = ledger.handoffs.get(target).is_some_and(|handoff| handoff.pack == pack.digest);
     told && disk::read_folder(&state.pack(target)).is_ok_and(|files| {
@@ -53,7 +54,7 @@ fn stands(state: &State, ledger: &Ledger, target: &HandOffTarget, pack: &Pack) -
     })
 }
 
-/// What a `pack.json` asks for, whether it says "add" or "verify".
+/// What a `pack.json` asks for, with its lists "add" and "verify" joined.
 fn asks(json: &[u8]) -> Option<serde_json::Value> {
     let mut document: serde_json::Map<_, _> = serde_json::from_slice(json).ok()?;
     let mut items: Vec<_> =
@@ -63,7 +64,7 @@ fn asks(json: &[u8]) -> Option<serde_json::Value> {
     Some(document.into())
 }
 
-/// Whether any pack of a plan waits to be written.
+/// Whether any pack of a plan must be written.
 pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     let minted = BTreeMap::new();
     let certificates = Resolved { minted: &minted };
@@ -74,7 +75,7 @@ pub(super) fn due(plan: &Plan, state: &State, ledger: &Ledger) -> bool {
     })
 }
 
-/// Writes one pack if it is another one than is there.
+/// Writes one pack, if it differs from the one that is there.
 pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger, manual: &Manual) -> PackOutcome {
     let target = manual.target();
     let folder = work.state.pack(target);
@@ -103,14 +104,14 @@ pub(super) fn write(work: &Work<'_>, journal: &Journal<'_>, ledger: &mut Ledger,
     PackOutcome::Written { folder }
 }
 
-/// The certificate of an identity that this plan was asked to have made anew.
+/// The certificate of an identity that this plan was asked to replace.
 fn asked_now(plan: &Plan, target: &HandOffTarget) -> Option<Fingerprint> {
     let HandOffTarget::Identity(id) = target else { return None };
     let view = plan.identities.iter().find(|view| view.id == *id)?;
     view.certificate.as_ref().filter(|_| plan.options.replace.contains(id)).map(|c| c.fingerprint())
 }
 
-/// Whether the ledger remembers what this plan was asked to have made anew; true where it was asked for nothing.
+/// Whether the ledger records the replacement that this plan was asked for; true if it was asked for none.
 fn is_noted(plan: &Plan, ledger: &Ledger, target: &HandOffTarget) -> bool {
     let noted = |asked| {
         let handoff = ledger.handoffs.get(target);
@@ -119,8 +120,8 @@ fn is_noted(plan: &Plan, ledger: &Ledger, target: &HandOffTarget) -> bool {
     asked_now(plan, target).is_none_or(noted)
 }
 
-/// Takes the files of a pack that is done out of its folder, so that nobody takes it for one to do. What a person put beside them
-/// stays. One that is away already is no error.
+/// Removes the files of a completed pack from its folder, so that nobody carries it out again. Files that a person put
+/// beside them stay. A pack that is already removed is no error.
 pub(crate) fn put_away(disk: &disk::Disk, state: &State, target: &HandOffTarget) -> Result<(), DiskError> {
     let folder = state.pack(target);
     state.is_inside(&folder)?;
@@ -136,7 +137,7 @@ pub(crate) fn put_away(disk: &disk::Disk, state: &State, target: &HandOffTarget)
     disk.remove_empty_dir(&folder)
 }
 
-/// The packs that nothing asks for any more: what they ask for was done, as the stores and files of this plan show.
+/// The packs that are completed: the plan asks for nothing there, and its stores and files show it.
 pub(crate) fn done<'a>(plan: &'a Plan, ledger: &'a Ledger) -> impl Iterator<Item = &'a HandOffTarget> {
     let asked: BTreeSet<&HandOffTarget> = plan.manual.iter().map(Manual::target).collect();
     ledger.handoffs.keys().filter(move |target| {

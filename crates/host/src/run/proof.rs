@@ -1,6 +1,6 @@
-//! Checks an edit before and after: that it touches no entry the contract forbids to touch, and that the bytes it gave hold
-//! what was planned, every untouched entry bit for bit. The planner and the keystore crate promise both; here it is proved on
-//! the very bytes that are about to be written.
+//! Checks an edit before and after: that it touches no entry that must never be touched, and that the resulting bytes
+//! hold what was planned, with every untouched entry bit for bit. The planner and the keystore crate promise both; here
+//! both are checked on the very bytes that are about to be written.
 
 use trustmason_keystore::{
     Alias, AliasModel, Credential, Disposition, Edits, Entry, EntryId, EntryKind, Fingerprint, Format, Image, Interner,
@@ -11,23 +11,23 @@ use trustmason_spec::topology::KeyAt;
 
 use crate::volume::pair;
 
-/// What an edit would touch and may not, or what is not as planned in the bytes it gave.
+/// What an edit would touch and may not, or how the resulting bytes differ from the plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// A change is of an entry that no change is ever made of.
+    /// A change is of an entry that is never changed.
     #[error("change {change} would {action} a {kind} entry, which is never done")]
     Untouchable {
         /// The change.
         change: ChangeId,
-        /// What it would do.
+        /// What the change would do.
         action: Action,
         /// The kind of entry.
         kind: &'static str,
     },
-    /// A change is of an entry that the store does not have.
+    /// A change names an entry that the store does not have.
     #[error("change {0} speaks of an entry that is not there")]
     NoEntry(ChangeId),
-    /// A new key would take the place of something that is not the identity's key entry.
+    /// A new key would replace something that is not the identity's key entry.
     #[error("{} is not the key entry the plan speaks of", .at.alias().map_or_else(|| "the key".to_owned(), |alias| format!("`{alias}`")))]
     NotItsKey {
         /// Which key of the store was to be written.
@@ -39,12 +39,12 @@ pub enum ProofError {
     /// The bytes are a store of another format.
     #[error("the new content has another format")]
     Format,
-    /// The bytes hold more entries than were planned, or fewer.
+    /// The bytes hold more or fewer entries than were planned.
     #[error("the new content has {has} entries, {planned} were planned")]
     Count {
-        /// How many they hold.
+        /// How many entries they hold.
         has: usize,
-        /// How many were planned.
+        /// How many entries were planned.
         planned: usize,
     },
     /// The bytes do not hold an entry that was planned.
@@ -56,12 +56,12 @@ pub enum ProofError {
     /// The new key does not open with the store's password, or belongs to another certificate.
     #[error("the new key of {entry} does not open")]
     KeyUnopened {
-        /// Its entry, for people.
+        /// The key's entry, for people.
         entry: String,
     },
 }
 
-/// Refuses deeds on entries nobody may touch.
+/// Refuses changes to entries that must never be touched.
 pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofError> {
     for change in changes {
         let trusted: &[EntryId] = match &change.deed {
@@ -87,7 +87,8 @@ pub(super) fn allowed(store: &Store, changes: &[&Change]) -> Result<(), ProofErr
     Ok(())
 }
 
-/// Refuses a new key for an entry that is not the identity's own: the private key at its place, or nothing there at all.
+/// Refuses a new key for an entry that is not the identity's own. It must be the private key at the identity's place,
+/// or there must be nothing at that place.
 fn own_key(store: &Store, entry: Option<EntryId>, at: &KeyAt) -> Result<(), ProofError> {
     let fits = match (entry.and_then(|id| store.entry(id)), at) {
         (Some(entry), at) => at.is_at(entry.alias.as_ref()) && is_key(entry),
@@ -113,7 +114,7 @@ pub(super) fn resulting(before: &[(String, Vec<u8>)], image: &[(String, Option<V
     files
 }
 
-/// Decodes what an edit gave and compares it with what was to come of it.
+/// Decodes the result of an edit and compares it with what was planned.
 pub(super) fn holds(
     before: &Store,
     edits: &Edits,
@@ -133,7 +134,7 @@ pub(super) fn holds(
         return Err(ProofError::Format);
     }
     let mut wanted = wanted(before, edits);
-    // A certificate that was no anchor may have become part of a new key's chain, and is no entry of its own then.
+    // A certificate that was no anchor may have become part of a new key's chain, and then is no entry of its own.
     let chained = |entry: &Entry| {
         let print = prints(entry).next();
         let keys = after.entries().iter().filter(|e| matches!(e.kind, EntryKind::PrivateKey { .. }));
@@ -144,7 +145,7 @@ pub(super) fn holds(
     if wanted.len() != after.entries().len() {
         return Err(ProofError::Count { has: after.entries().len(), planned: wanted.len() });
     }
-    // The order is kept, so that the search nearly always ends where it begins.
+    // The order is kept, so the search nearly always ends at the first entry.
     let mut open: Vec<&Entry> = after.entries().iter().collect();
     for one in &wanted {
         let Some(at) = open.iter().position(|entry| one.is(before, &after, entry)) else {
@@ -163,15 +164,15 @@ pub(super) fn holds(
 
 /// An entry of the planned result.
 enum Wanted<'a> {
-    /// As it was, bit for bit.
+    /// The entry as it was, bit for bit.
     Kept(&'a Entry),
-    /// As it was under another alias.
+    /// The entry as it was, under another alias.
     Renamed(&'a Entry, &'a Alias),
     /// A new certificate.
     Trusted { alias: Option<&'a Alias>, print: Fingerprint },
     /// A new key with its chain.
     Key { alias: Option<&'a Alias>, chain: Vec<Fingerprint> },
-    /// Another key with its chain in the entry that was there.
+    /// Another key with its chain, in the entry that was there.
     Rekeyed(&'a Entry, Vec<Fingerprint>),
 }
 
@@ -179,8 +180,8 @@ fn prints(entry: &Entry) -> impl Iterator<Item = Fingerprint> {
     entry.certificates().iter().map(trustmason_keystore::CertificateSlot::fingerprint)
 }
 
-/// Whether an entry has these certificates. A JVM completes the chains of a PKCS#12 file from whatever the file holds, so there
-/// a chain may have grown at its end.
+/// Whether an entry has these certificates. A JVM completes the chains of a PKCS#12 file from all certificates in the
+/// file, so in this format a chain may have grown at its end.
 fn grown(after: &Store, entry: &Entry, chain: impl Iterator<Item = Fingerprint>) -> bool {
     let mut has = prints(entry);
     let mut chain = chain;
@@ -210,7 +211,7 @@ fn wanted<'a>(before: &'a Store, edits: &'a Edits) -> Vec<Wanted<'a>> {
 
 impl Wanted<'_> {
     fn is(&self, before: &Store, after: &Store, entry: &Entry) -> bool {
-        // File names are the keystore crate's to choose.
+        // The keystore crate chooses the file names.
         let folded = after.format().alias_model() == AliasModel::Folded;
         let has = entry.alias.as_ref().map(StoredAlias::fold);
         let named = |alias: Option<&Alias>| !folded || has.as_ref() == alias;
@@ -218,7 +219,7 @@ impl Wanted<'_> {
         match self {
             Self::Kept(old) => {
                 let (was, is) = (before.raw(old.id), after.raw(entry.id));
-                // The number a JVM gives to a nameless entry of a PKCS#12 file may have been written out.
+                // The number that a JVM gives to a nameless entry of a PKCS#12 file may have been written as its name.
                 let same = was.is_some() && (was == is || !before.is_named(old.id) && after.is_named(entry.id));
                 same && old.alias == entry.alias
                     && old.created_ms == entry.created_ms

@@ -105,7 +105,7 @@ fn what_was_planned_passes_and_anything_else_does_not() {
     let image = edit(&before, &edits);
     assert_eq!(judge(&before, &edits, &image), Ok(()));
 
-    // One entry short, one too many, another alias, another certificate, another neighbour.
+    // One entry too few, one too many, another alias, another certificate, another neighbour.
     let other =
         |disposition: BTreeMap<EntryId, Disposition>, add: Vec<NewEntry>| edit(&before, &Edits { disposition, add });
     let mut kept = disposition.clone();

@@ -1,4 +1,5 @@
-//! The stores of a run, level by level: what can be done of each, its writing on a thread of its own, and what that means.
+//! Writes the stores of a run, level by level: which changes can be made, each store on a thread of its own, and the
+//! outcomes.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ struct Job<'c> {
     placed: Option<std::collections::BTreeMap<PlacedKey, Placed>>,
 }
 
-/// What a thread brings back: `None` where it was not begun, since the run is to end.
+/// The answer of a thread; `None` if the store was not begun because the run is to end.
 type Answer = Option<(Written, Result<(), DiskError>)>;
 
 impl Running<'_> {
@@ -100,7 +101,7 @@ impl Running<'_> {
         StoreOutcome::Skipped { why: SkipReason::Interrupted }
     }
 
-    /// What a store's outcome means for its changes.
+    /// Records the outcome of a store for the store and its changes.
     fn settle(&mut self, id: &StoreId, changes: &[&Change], outcome: StoreOutcome) {
         let each = match &outcome {
             StoreOutcome::Written { .. } | StoreOutcome::Unchanged => ChangeOutcome::Done,
@@ -109,17 +110,18 @@ impl Running<'_> {
             StoreOutcome::Skipped { why } => ChangeOutcome::Skipped { why: why.clone() },
         };
         for change in changes {
-            // What was left out has its reason already.
+            // A change that was left out has its reason already.
             self.outcomes.changes.entry(change.id).or_insert_with(|| each.clone());
         }
         self.outcomes.stores.insert(id.clone(), outcome);
     }
 
-    /// The changes whose ground is there. The others get their outcome here.
+    /// The changes that can be made. The outcome of the others is recorded here.
     fn able<'c>(&mut self, changes: &[&'c Change]) -> Vec<&'c Change> {
         let mut able: Vec<&Change> = Vec::new();
         let mut left: Vec<&Change> = changes.to_vec();
-        // A change may wait for one of the same store, whatever their order: go round until nothing more is left out.
+        // A change may wait for another change of the same store in any order, so repeat until nothing more is left
+        // out.
         loop {
             let before = left.len();
             left.retain(|change| match self.hindrance(change) {
@@ -161,7 +163,8 @@ impl Running<'_> {
             | ChangeDeed::Rename { .. }
             | ChangeDeed::Delete { .. } => {}
         }
-        // One that has no outcome yet is of this very store, or closes a circle: its key is staged, the next run resumes it.
+        // A needed change without an outcome is in this very store, or closes a circle: its key is staged, and the next
+        // run resumes it.
         change.depends_on.iter().find_map(|needed| match self.outcomes.changes.get(needed) {
             None | Some(ChangeOutcome::Done) => None,
             Some(ChangeOutcome::Stale | ChangeOutcome::Failed { .. } | ChangeOutcome::Skipped { .. }) => {
@@ -179,7 +182,7 @@ impl Running<'_> {
         why.unwrap_or(SkipReason::NoChange)
     }
 
-    /// Takes what was written into the ledger, and lets go of keys that have arrived.
+    /// Enters what was written into the ledger, and removes staged keys that are in their stores.
     fn remember(&mut self, job: &Job<'_>, written: &Written) {
         if let Some(deed) = written.deed() {
             self.books.take(&deed);
@@ -193,8 +196,8 @@ impl Running<'_> {
         }
     }
 
-    /// Removes a staged key that its store has. One that an earlier run made is kept with the backups: trusters may know it
-    /// already, and when this run is taken back it waits again.
+    /// Removes a staged key that its store has. If an earlier run made the key, a copy is kept with the backups:
+    /// trusters may know the key's certificate already, and when this run is taken back the key goes back to staging.
     fn unstage(&mut self, identity: &IdentityId) {
         let path = self.work.staged.get(identity).and_then(|s| s.as_ref().ok()).map(|s| s.path.clone());
         let Some(path) = path else { return };
@@ -219,12 +222,12 @@ impl Running<'_> {
     }
 }
 
-/// Notes what became of a store.
+/// Notes the outcome of a store in the journal.
 fn note(journal: &Journal<'_>, store: &StoreId, written: &Written) -> Result<(), DiskError> {
     journal.note(&outcome(store, &written.outcome, written.deed().as_ref()))
 }
 
-/// The line for what became of a store.
+/// The journal's line for the outcome of a store.
 pub(crate) fn outcome(store: &StoreId, outcome: &StoreOutcome, deed: Option<&Deed>) -> Record {
     let (ended, error) = (outcome.ended(), outcome.why());
     let parts = |is: fn(&Fate) -> bool| -> Vec<PieceAt> {

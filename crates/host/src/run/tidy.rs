@@ -1,7 +1,8 @@
-//! Clears away what an interrupted run of this estate left. The lock is ours, so nobody is using it. In the state folder all
-//! temporary files are ours; beside a store only what a run of this very state folder left, and there its journal tells what is
-//! what: the old file (its backup is read and compared before anything is written), the new one or half of it go; what
-//! somebody else had written when the run was cut off goes back to its place.
+//! Removes what an interrupted run of this estate left. The lock is held, so no other run is using it. In the state
+//! folder all temporary files are trustmason's own. Beside a store only files that a run of this very state folder left
+//! are handled, and its journal tells what they are. The old file (its backup was read back and compared before
+//! anything was written), the new file and a part of it are removed. A file that another program wrote while the run
+//! was cut off is put back in its place.
 
 use std::path::Path;
 
@@ -13,13 +14,13 @@ use crate::record::journal::{self, Piece, Record};
 use crate::record::sites::{PieceHere, Sites};
 use crate::state::State;
 
-/// Clears one folder for a run. What cannot be judged is left, and said.
+/// Clears one folder for a run. A file that cannot be judged is left and reported.
 pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, folder: &Path) -> Result<(), DiskError> {
     let inside = folder.starts_with(state.root());
     if inside {
         state.is_inside(folder)?;
     }
-    // Where nothing can be listed nothing can be written either, and that is said there.
+    // If the folder cannot be listed, it cannot be written either, and writing reports that.
     let Ok(listing) = disk::items(folder) else { return Ok(()) };
     let mut first = Ok(());
     for path in listing.filter_map(|item| Some(item.ok()?.path())) {
@@ -29,7 +30,7 @@ pub(crate) fn tidy(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, fo
         } else {
             match disk::facts_if_there(&state.run(&of)) {
                 Ok(Some(facts)) if facts.is_folder() => beside(disk, state, sites, &of, &path),
-                // A run of another state folder.
+                // The file was left by a run of another state folder.
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
             }
@@ -52,7 +53,7 @@ fn beside(disk: &Disk, state: &State, sites: Sites<'_>, run: &RunId, left: &Path
         Ok(PieceHere::File(path)) => Some((piece, path)),
         Ok(PieceHere::System(..)) | Err(_) => None,
     });
-    // Before it is announced nothing takes a store's place: what is here then is our own.
+    // Nothing replaces a store before it is announced, so an unannounced file is the run's own.
     let Some((piece, path)) = located.find(|(_, path)| disk::temporaries(path, run.as_str()).iter().any(|t| t == left))
     else {
         return disk.remove(left);
@@ -85,7 +86,7 @@ fn judge(piece: &Piece, left: Digest, now: Option<Digest>) -> Leftover {
     } else if now == piece.after {
         Leftover::Theirs
     } else if now == piece.before {
-        // Nothing has changed places yet: half of the new file.
+        // The names were not exchanged yet, so this is a part of the new file.
         Leftover::Ours
     } else {
         Leftover::Unknown

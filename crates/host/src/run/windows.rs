@@ -1,6 +1,7 @@
-//! A store of the system, once: listed again and compared with what the plan expects, every part of it that changes kept as a
-//! serialised store, certificates brought in and taken out one by one, and listed again. There is no single step, as with a
-//! folder: what comes comes first, so that at every moment each certificate that stays is there.
+//! Writes one store of the system. It is listed again and compared with what the plan expects, every part that changes
+//! is copied as a serialised store, certificates are added and removed one by one, and the result is listed again. As
+//! with a folder there is no single step: additions come first, so that at every moment each certificate that stays is
+//! there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,14 +26,14 @@ use crate::live::{self, Listing, LiveError, SystemStores};
 use crate::record::journal::{Intent, Journal, Piece, Record};
 use crate::record::sites::Sites;
 
-/// What happens to one system store.
+/// The changes of one system store.
 #[derive(Debug, Default)]
 struct Turn {
     add: Vec<Vec<u8>>,
     remove: Vec<Fingerprint>,
 }
 
-/// Writes one.
+/// Writes one store.
 pub(super) fn attempt(
     work: &Work<'_>,
     journal: &Journal<'_>,
@@ -83,7 +84,7 @@ pub(super) fn attempt(
         let cause = Box::new(Trouble::Failed(error));
         StoreError::Late { cause, stands: false, backup: Some(folder.clone()) }
     };
-    // Additions of all parts come before the first removal.
+    // Additions to all parts come before the first removal.
     let comes = turns.iter().map(|(store, turn)| (*store, turn.add.as_slice(), [].as_slice()));
     let leaves = turns.iter().map(|(store, turn)| (*store, [].as_slice(), turn.remove.as_slice()));
     for (store, add, remove) in comes.chain(leaves).filter(|(_, add, remove)| !add.is_empty() || !remove.is_empty()) {
@@ -110,7 +111,7 @@ fn expected(
     }
 }
 
-/// What the changes mean for each system store.
+/// The changes, by system store.
 fn turned(
     work: &Work<'_>,
     listing: &Listing,
@@ -122,7 +123,8 @@ fn turned(
     Ok(turns(listing, place, &edits)?)
 }
 
-/// Which certificate comes into which system store, and which leaves where. What is there is not brought a second time.
+/// Which certificate is added to which system store, and which is removed from which. A certificate that is there is
+/// not added again.
 fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeMap<SystemStore, Turn>, TurnError> {
     let mut turns: BTreeMap<SystemStore, Turn> = BTreeMap::new();
     for (id, what) in &edits.disposition {
@@ -159,7 +161,7 @@ fn turns(listing: &Listing, place: &SystemPlace, edits: &Edits) -> Result<BTreeM
     Ok(turns)
 }
 
-/// What a part holds afterwards.
+/// The content of a part after its changes.
 fn result(part: &Store, turn: &Turn, certificates: &Interner) -> Result<Store, LiveError> {
     let stays = part.entries().iter().filter(|entry| {
         let print = entry.certificates().first().map(|slot| slot.fingerprint());
@@ -169,7 +171,7 @@ fn result(part: &Store, turn: &Turn, certificates: &Interner) -> Result<Store, L
     live::opened(stays.chain(turn.add.iter().map(Vec::as_slice)), certificates)
 }
 
-/// Keeps one system store as a file that Windows itself opens, and reads it back.
+/// Copies one system store to a file that Windows itself can open, and reads the copy back.
 pub(crate) fn back_up(
     disk: &Disk,
     journal: &Journal<'_>,
@@ -196,7 +198,7 @@ pub(crate) fn back_up(
     Ok(())
 }
 
-/// Lists again and compares.
+/// Lists the parts again and compares them.
 fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), StoreError> {
     for piece in pieces {
         let now = sites.digest(id, &piece.at)?;
@@ -207,7 +209,8 @@ fn proved(sites: Sites<'_>, id: &StoreId, pieces: &[Piece]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Puts one system store back to what its backup holds: what came leaves, what left comes with all its properties.
+/// Restores one system store from its backup: added certificates are removed, and removed certificates are added with
+/// all their properties.
 pub(crate) fn put_back(
     sites: Sites<'_>,
     disk: &Disk,

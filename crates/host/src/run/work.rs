@@ -1,5 +1,5 @@
-//! What all parts of a run share, and its first act: every key of the run is made, or taken up again, and rests in staging
-//! before any store is touched.
+//! What all parts of a run share, and the first thing that a run does: every key of the run is made, or resumed, and is
+//! in staging before any store is touched.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,24 +40,24 @@ pub(super) struct Work<'a> {
     pub state: State,
     pub run: RunId,
     pub now: Timestamp,
-    /// Keys in staging, or why there is none.
+    /// The keys in staging, or why there is none.
     pub staged: BTreeMap<IdentityId, Result<Staged, Arc<NewKeyError>>>,
-    /// The same in the planner's words.
+    /// The certificates of these keys, for the planner's functions.
     pub minted: BTreeMap<IdentityId, Arc<Certificate>>,
     pub identities: BTreeMap<IdentityId, NewIdentity>,
-    /// Requests written for authorities.
+    /// The requests that were written for authorities.
     pub requests: BTreeMap<IdentityId, PathBuf>,
     /// What the identities that each store is to trust presented when the run was planned.
     pub presented: BTreeMap<StoreId, BTreeMap<IdentityId, Presented>>,
 }
 
 impl Work<'_> {
-    /// Every certificate the plan speaks of.
+    /// Every certificate that the plan names.
     pub(super) fn resolved(&self) -> Resolved<'_> {
         Resolved { minted: &self.minted }
     }
 
-    /// Creation dates of what is new, milliseconds since 1970.
+    /// The creation date of new entries, in milliseconds since 1970.
     pub(super) fn created_ms(&self) -> i64 {
         self.now.as_millisecond()
     }
@@ -67,7 +67,7 @@ impl Work<'_> {
         Sites::of(self.topology, &self.state)
     }
 
-    /// What changes mean to the ledger that are about to be made to a store.
+    /// What the ledger will record of changes that are about to be made to a store.
     pub(super) fn memory(&self, store: &Store, changes: &[&Change]) -> Memory {
         Memory::of(self.plan, store, changes, &self.resolved(), &self.run, self.now)
     }
@@ -81,7 +81,7 @@ impl Work<'_> {
         self.topology.stores.get(id).ok_or_else(|| DeclarationError::Unknown(id.clone()))
     }
 
-    /// What the files of a store are in which an identity is made.
+    /// The kind of the store that an identity's key is in.
     fn home(&self, id: &StoreId) -> Result<&StoreKind, DeclarationError> {
         match &self.store(id)?.reach {
             Reach::Direct(files) => Ok(&files.kind),
@@ -89,12 +89,12 @@ impl Work<'_> {
         }
     }
 
-    /// A store's password, where it has one.
+    /// A store's password, if it has one.
     pub(super) fn password(&self, kind: &StoreKind) -> Result<Option<Password>, DeclarationError> {
         Ok(kind.password().map(|secret| self.context.secrets.get(secret)).transpose()?)
     }
 
-    /// The format a store has, or will be made in.
+    /// The format that a store has, or will be created in.
     fn format(&self, id: &StoreId, kind: &StoreKind) -> Format {
         let seen = self.plan.stores.iter().find(|view| view.id == *id).and_then(|view| view.format);
         seen.unwrap_or(match kind {
@@ -109,7 +109,7 @@ impl Work<'_> {
         })
     }
 
-    /// A store that is not there yet.
+    /// An empty store, for one that is not there yet.
     pub(super) fn blank(&self, id: &StoreId, kind: &StoreKind) -> Store {
         match (self.format(id, kind), kind) {
             (Format::Pkcs12, StoreKind::Keystore(keystore)) => Store::create_pkcs12(scheme(keystore)),
@@ -117,7 +117,7 @@ impl Work<'_> {
         }
     }
 
-    /// How a PKCS#12 store protects what it holds, or will; `None` for other formats.
+    /// How a PKCS#12 store protects its content, or will; `None` for other formats.
     fn protection(
         &self,
         id: &StoreId,
@@ -139,14 +139,15 @@ impl Work<'_> {
             .map_err(|error| NewKeyError::Unopened { store: id.clone(), cause: Box::new(error) })
     }
 
-    /// Makes every key of the plan and stages it. One that fails fails alone; who waits for it is left out later.
+    /// Makes every key of the plan and stages it. A failed key stops no other; the changes that wait for it are left
+    /// out later.
     pub(super) fn mint(&mut self, journal: &Journal<'_>, progress: &mut dyn FnMut(Event<'_>)) -> Result<(), DiskError> {
         let plan = self.plan;
         let new: Vec<&Mint> = plan.mints.values().filter(|mint| mint.resumed.is_none()).collect();
         for mint in &new {
             progress(Event::Minting { identity: &mint.identity });
         }
-        // Making RSA keys is what takes the time of a small run: all processors at once.
+        // Generating RSA keys takes most of the time of a small run, so all processors are used.
         let made = fan::out(&new, |mint| self.make(mint));
         let mut made: BTreeMap<_, _> = new.iter().map(|mint| &mint.identity).zip(made).collect();
         for mint in plan.mints.values() {
@@ -197,7 +198,7 @@ impl Work<'_> {
         self.topology.authorities.get(name).ok_or_else(|| AuthorityError::Unknown(name.to_owned()))
     }
 
-    /// The certificates of an authority, the one that signs first, the root last: never none.
+    /// The certificates of an authority, the signing one first and the root last. The list is never empty.
     fn issuers(&self, name: &str, authority: &AuthorityDef) -> Result<Vec<Arc<Certificate>>, AuthorityError> {
         let below = (0..authority.intermediates.len()).rev().map(|place| AuthorityDef::intermediate(name, place));
         below
@@ -211,7 +212,8 @@ impl Work<'_> {
             .collect()
     }
 
-    /// Stages a new key and writes its request where its authority takes it. A key nobody was asked about is kept nowhere.
+    /// Stages a new key and writes its request where its authority takes it. If the request cannot be written, the key
+    /// is not kept.
     fn stage_and_ask(&mut self, mint: &Mint, minted: &Minted) -> Result<Staged, NewKeyError> {
         let staged = self.stage(mint, minted)?;
         let (Some(name), Some(pem)) = (&mint.request, &minted.request) else { return Ok(staged) };
@@ -282,7 +284,7 @@ impl Work<'_> {
     }
 }
 
-/// What a PKCS#12 file is protected by if it is made now.
+/// How a PKCS#12 file that is created now is protected.
 fn scheme(keystore: &Keystore) -> Protection {
     match keystore.scheme {
         Pkcs12Scheme::Java8 => Protection::java8(),

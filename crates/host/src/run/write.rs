@@ -1,8 +1,8 @@
-//! One store, once: read again and compared with what the plan expects, edited, the result proved, the old kept as a backup,
-//! the new put in place in one step and read back.
+//! Writes one store. It is read again and compared with what the plan expects, edited, and the result checked. The old
+//! content is kept as a backup; the new content is put in place in one step and read back.
 //!
-//! A folder of PEM files, or a pair of a certificate and its key, has no single step: see `files`. The journal says what was
-//! meant, and the next run goes on from what it finds.
+//! A folder of PEM files, or a pair of a certificate and its key, has no single step: see `files`. The journal records
+//! the intent, and the next run goes on from what it finds.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,22 +25,22 @@ use crate::record::sites::{self, SiteError};
 use crate::volume::Volumes;
 use crate::volume::pair::{self, Pair};
 
-/// What became of a store, and what the books are to know of it: also after a failure that came too late to undo anything.
+/// The outcome of a store, and what its record needs: also after a failure that came too late to undo anything.
 pub(super) struct Written {
     pub outcome: StoreOutcome,
-    /// What was meant, if it came so far.
+    /// The intent, if it was announced.
     pub intent: Option<Intent>,
-    /// What became of its parts, where it was not written as a whole; without an intent there are none.
+    /// What was done to the parts; empty without an intent.
     pub fates: Vec<Fate>,
 }
 
 impl Written {
-    /// Nothing was begun.
+    /// The outcome of a store that was not begun.
     pub(super) fn failed(error: StoreError) -> Self {
         Self { outcome: StoreOutcome::Failed { error: Arc::new(error) }, intent: None, fates: Vec::new() }
     }
 
-    /// What was meant and what became of it, if it came so far.
+    /// The intent and what was done for it, if it was announced.
     pub(super) fn deed(&self) -> Option<Deed> {
         self.intent.as_ref().map(|intent| Deed { intent: intent.clone(), fates: self.fates.clone() })
     }
@@ -69,7 +69,7 @@ pub(super) fn store(
 
 /// The files of a store, where this machine found them.
 enum Files {
-    /// One file, or a folder of files; nothing need be there.
+    /// One file, or a folder of files, which may be absent.
     Single(PathBuf),
     /// A certificate and its key.
     Pair(Pair),
@@ -85,7 +85,7 @@ impl Files {
         })
     }
 
-    /// The file or folder; of a pair the certificate.
+    /// The file or folder; for a pair the certificate.
     fn path(&self) -> &Path {
         match self {
             Self::Single(path) => path,
@@ -93,12 +93,12 @@ impl Files {
         }
     }
 
-    /// For people: the certificate stands for its pair.
+    /// The path for people: the certificate's path for a pair.
     fn shown(&self) -> String {
         self.path().display().to_string()
     }
 
-    /// What stands there. Nothing does only while the disks of the host are there.
+    /// The present content. `Nothing` is returned only if the disks of the host are there.
     fn find(&self, volumes: Volumes<'_>, host: &Fqdn) -> Result<Found, StoreError> {
         let found = match self {
             Self::Pair(pair) => {
@@ -131,7 +131,7 @@ impl Files {
     }
 }
 
-/// What stands at the place of a store.
+/// The content at the place of a store.
 enum Found {
     Nothing,
     File(Vec<u8>),

@@ -1,5 +1,5 @@
-//! One file of a store, put in its place or taken away: its backup first, its journal line, then the one step, and after a
-//! failure what stands there. Runs and rollbacks write stores in this way and in no other.
+//! Puts one file of a store in its place, or removes it: first its backup and its journal line, then the one step, and
+//! after a failure a report of which content is there. Runs and rollbacks write files of stores only in this way.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use super::error::{StaleError, StoreError, Trouble};
 use crate::disk::{self, Attributes, Disk, DiskError, Limit, Over, Owner, ReplaceError, Replacement};
 use crate::record::journal::{Journal, Record};
 
-/// What the ledger knows of a store's entries.
+/// What the ledger records of a store's entries.
 pub(super) type Placed<'a> = Option<&'a std::collections::BTreeMap<ledger::PlacedKey, ledger::Placed>>;
 
-/// What writes the files of one store within a run.
+/// Writes the files of one store within a run.
 #[derive(Clone, Copy)]
 pub(crate) struct StoreWriter<'a, 'j> {
     pub disk: &'a Disk,
@@ -25,7 +25,7 @@ pub(crate) struct StoreWriter<'a, 'j> {
     pub store: &'a StoreId,
 }
 
-/// What is put there. Without attributes those of the old file stay.
+/// The new content of a file. Without attributes the file keeps those of the old one.
 #[derive(Clone, Copy)]
 pub(crate) struct New<'a> {
     pub bytes: &'a [u8],
@@ -34,14 +34,14 @@ pub(crate) struct New<'a> {
 }
 
 impl StoreWriter<'_, '_> {
-    /// Keeps a copy of what is about to be replaced, with its mode, owner and attributes, and reads the copy back.
+    /// Copies a file that is about to be replaced, with its mode, owner and attributes, and reads the copy back.
     pub(crate) fn back_up(&self, path: &Path, of: &PieceAt, bytes: &[u8], copy: &Path) -> Result<(), Trouble> {
         let (owner, attributes) = (disk::facts(path)?.owner(), Attributes::of(path)?);
         if let Some(folder) = copy.parent() {
             self.disk.make_dir(folder)?;
         }
         let kept = self.disk.place(copy, bytes, owner, &attributes).or_else(|error| {
-            // Only the superuser may give files away; the journal remembers the owner then.
+            // Only the superuser may give files away. The journal then keeps the owner.
             if error.is_forbidden() {
                 self.disk.place(copy, bytes, Owner::ours(owner.mode), &Attributes::default())
             } else {
@@ -60,7 +60,7 @@ impl StoreWriter<'_, '_> {
         Ok(())
     }
 
-    /// Puts one file in place, and says after a failure what stands there now.
+    /// Puts one file in place. A failure says whether the file has the new content.
     pub(crate) fn put(
         &self,
         path: &Path,
@@ -76,7 +76,7 @@ impl StoreWriter<'_, '_> {
         self.disk.replace(replacement, check).map_err(|error| trouble(error, path, after, backup))
     }
 
-    /// Takes a file away, if it is the expected one.
+    /// Removes a file, if it is the expected one.
     pub(crate) fn take_away(&self, path: &Path, expected: Digest) -> Result<(), Trouble> {
         let taken = self.disk.withdraw(path, expected, self.run.as_str());
         taken.map_err(|error| match error {
@@ -98,7 +98,8 @@ fn trouble(error: ReplaceError<Trouble>, path: &Path, after: Option<Digest>, bac
     }
 }
 
-/// The owner and mode the new file gets: the old one's; a new store's are taken from its folder, readable by its group.
+/// Owner and mode for the new file: those of the old file. A new store gets its folder's owner and is readable by its
+/// group.
 pub(crate) fn owner(path: &Path, exists: bool) -> Result<Owner, DiskError> {
     let of = if exists { path } else { path.parent().unwrap_or(path) };
     let owner = disk::facts(of)?.owner();

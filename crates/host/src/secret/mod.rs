@@ -1,5 +1,6 @@
-//! Turns a [`SecretRef`] into a [`Password`]: each source is asked once per run, whoever asks. Errors name the secret and its
-//! source, never the value; what a program says on its error stream is withheld, since it may hold the secret.
+//! Turns a [`SecretRef`] into a [`Password`]. Each source is asked once per run, whichever thread asks. Errors name the
+//! secret and its source, never the value. The error stream of a program is never shown, because it may hold the
+//! secret.
 
 mod properties;
 
@@ -21,10 +22,10 @@ use properties::PropertiesError;
 /// How long a program may take to print a secret.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a piece of a secret must be to be one.
+/// The least length of a piece of a secret that is withheld.
 const PIECE: usize = 4;
 
-/// A secret that could not be had.
+/// A secret that is not available.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("secret `{name}`: {fault}")]
 pub struct SecretError {
@@ -79,7 +80,7 @@ enum Fault {
     Pipe { program: String, cause: std::io::Error },
 }
 
-/// How much a program said on its error stream.
+/// How many bytes a program wrote on its error stream.
 #[derive(Debug)]
 struct Noise(usize);
 
@@ -92,7 +93,7 @@ impl std::fmt::Display for Noise {
     }
 }
 
-/// What makes two sources the same.
+/// The key by which two sources are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     Env(String),
@@ -108,7 +109,7 @@ type Answer = Result<Password, Arc<Fault>>;
 pub struct Secrets {
     /// The hosts on whose disks secrets are found.
     hosts: BTreeMap<Fqdn, Host>,
-    /// Environment variables that hold secrets: no program that is run for another secret sees them.
+    /// Environment variables that hold secrets. A program that is run for another secret does not get them.
     withheld: BTreeSet<String>,
     answers: Mutex<HashMap<Key, Arc<OnceLock<Answer>>>>,
     /// Every value that was given out, each once.
@@ -122,30 +123,31 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// None asked for yet. No secret is on a host's disk.
+    /// No secret was asked for yet. No secret is on a host's disk.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Those of an estate: its programs run without the environment variables that its other secrets come from.
+    /// The secrets of an estate. Programs run without the environment variables that the estate's other secrets come
+    /// from.
     pub fn of(topology: &Topology) -> Self {
         Self { hosts: topology.hosts.clone(), ..Self::withholding(topology.secret_variables.clone()) }
     }
 
-    /// None asked for yet; programs run without these environment variables.
+    /// No secret was asked for yet. Programs run without these environment variables.
     pub fn withholding(names: impl IntoIterator<Item = String>) -> Self {
         Self { withheld: names.into_iter().collect(), ..Self::default() }
     }
 
-    /// The variables that no program sees.
+    /// The variables that no program gets.
     pub(crate) fn withheld(&self) -> &BTreeSet<String> {
         &self.withheld
     }
 
-    /// The password behind a reference. Two threads that need the same one wait for a single answer.
+    /// The password behind a reference. Two threads that need the same password wait for a single answer.
     ///
     /// # Errors
-    /// [`SecretError`], the same for everybody who asks in this run.
+    /// [`SecretError`], the same for every caller in this run.
     pub fn get(&self, secret: &SecretRef) -> Result<Password, SecretError> {
         let key = match &secret.from {
             SecretSource::Literal(password) => {
@@ -168,8 +170,8 @@ impl Secrets {
         answer.map_err(|fault| SecretError { name: secret.name.clone(), fault })
     }
 
-    /// What a program said, as text in which every value given out so far is withheld, however often it stands there and
-    /// whatever it overlaps with. So is a piece of one, four bytes or longer, at either end: what is kept of a flood may
+    /// The output of a program as text. Every value given out so far is withheld, wherever it occurs, also where values
+    /// overlap. A piece of a value of four bytes or more is withheld at either end, because long output is cut and may
     /// begin or end within a value.
     pub fn redact(&self, said: &[u8]) -> String {
         let mut hidden = vec![false; said.len()];
@@ -235,7 +237,7 @@ fn file(path: &Path) -> Result<Password, Fault> {
     first_line(&bytes, &shown, || Fault::FileNotText(path.to_owned()))
 }
 
-/// The first line without its end (LF or CRLF); nothing else is trimmed, a password may end in a blank.
+/// The first line without its end (LF or CRLF). Nothing else is trimmed: a password may end in a blank.
 fn first_line(bytes: &[u8], shown: &str, not_text: impl FnOnce() -> Fault) -> Result<Password, Fault> {
     if is_utf16(bytes) {
         return Err(Fault::Utf16(shown.to_owned()));
@@ -273,21 +275,20 @@ fn property(volumes: Volumes<'_>, path: &HostPath, key: &str) -> Result<Password
     }
 }
 
-/// Text in UTF-16: by its byte order mark, or because every second byte of its beginning is zero.
+/// Whether text is UTF-16: by its byte order mark, or because every second byte of its beginning is zero.
 fn is_utf16(bytes: &[u8]) -> bool {
     let marked = matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
     let zero = |at: usize| bytes.iter().skip(at).step_by(2).take(8).all(|byte| *byte == 0);
     marked || (bytes.len() >= 4 && zero(0) != zero(1))
 }
 
-/// A secret and where its value came from, with what is odd about the value, for a message about a password that is wrong.
-/// Never the value.
+/// Names a secret, its source and what is odd about its value, for a message about a wrong password. Never the value.
 pub(crate) fn told(secret: &SecretRef, password: &Password) -> String {
     let odd = oddity(password).map(|odd| format!(" (its value {odd})")).unwrap_or_default();
     format!("the secret `{}` {}{odd}", secret.name, secret.origin())
 }
 
-/// What is odd about a password that does not open anything, and is not seen by whoever looks at its source. Never the value.
+/// What is odd about a password that opens nothing, and cannot be seen by looking at its source. Never the value.
 pub fn oddity(password: &Password) -> Option<&'static str> {
     let value = password.expose();
     let quote = |c: char| matches!(c, '"' | '\'' | '`' | '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}');
@@ -312,7 +313,7 @@ pub fn oddity(password: &Password) -> Option<&'static str> {
     }
 }
 
-/// Runs a program directly, no shell in between, and takes the first line it prints.
+/// Runs a program directly, without a shell, and takes the first line that it prints.
 fn command(argv: &[String], withheld: &BTreeSet<String>) -> Result<Password, Fault> {
     let program = argv.first().cloned().unwrap_or_default();
     let call = Call { argv, patience: PATIENCE, without_env: withheld, aim: Aim::Answer };

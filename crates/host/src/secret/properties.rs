@@ -1,6 +1,6 @@
-//! The part of a Java `.properties` file that is needed to read one value, by the rules of `java.util.Properties.load`:
-//! natural and logical lines, comments, the three separators, escapes. The text is UTF-8 if it is valid as such, else
-//! ISO-8859-1, which is what Java itself assumes.
+//! Reads one value from a Java `.properties` file, by the rules of `java.util.Properties.load`: natural and logical
+//! lines, comments, the three separators, escapes. The text is UTF-8 if it is valid UTF-8, else ISO-8859-1, which Java
+//! itself assumes.
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -15,13 +15,13 @@ pub(crate) enum PropertiesError {
     LoneSurrogate(usize),
 }
 
-/// The value of a key; of several, the last counts, as in Java.
+/// The value of a key. If the key occurs several times, the last one counts, as in Java.
 pub(crate) fn value(bytes: &[u8], key: &str) -> Result<Option<Zeroizing<String>>, PropertiesError> {
     let text = decode(bytes);
     let mut found = None;
     for (line, logical) in Logical::new(&text) {
         let (name, rest) = split(&logical);
-        // Only the key asked for can stop us: another line's slip is not our business.
+        // Only errors in the key's own line matter; a malformed line of another key is ignored.
         if unescape(name, line).is_ok_and(|name| *name == *key) {
             found = Some(unescape(rest, line)?);
         }
@@ -29,8 +29,8 @@ pub(crate) fn value(bytes: &[u8], key: &str) -> Result<Option<Zeroizing<String>>
     Ok(found)
 }
 
-/// The name of a key that is meant, perhaps, where there is none of this very name: the same letters and digits, in whatever case
-/// and with whatever stands between them. A name that has other letters is never told: it may be a secret on a line of its own.
+/// A similar key, for a key that is not there: the same letters and digits, in any case and with any other characters
+/// between them. A name with other letters is never reported, because it may be a secret on a line of its own.
 pub(crate) fn near(bytes: &[u8], key: &str) -> Option<String> {
     let core =
         |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
@@ -44,7 +44,8 @@ fn decode(bytes: &[u8]) -> Zeroizing<String> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Zeroizing::new(text.to_owned()),
         Err(_) => {
-            // Twice the size is enough for any byte of ISO-8859-1, so that no copy is left behind by growing.
+            // Twice the size is enough for any byte of ISO-8859-1, so the text does not grow and leaves no copy in
+            // memory.
             let mut text = Zeroizing::new(String::with_capacity(bytes.len().saturating_mul(2)));
             text.extend(bytes.iter().map(|b| char::from(*b)));
             text
@@ -56,7 +57,7 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\u{c}')
 }
 
-/// Logical lines: natural ones, comments and blank ones left out, continuations joined.
+/// The logical lines: natural lines without comments and blank ones, with continuations joined.
 struct Logical<'a> {
     rest: &'a str,
     line: usize,
@@ -81,7 +82,7 @@ impl<'a> Logical<'a> {
 }
 
 impl Logical<'_> {
-    /// How long a logical line is at most that begins with this natural one.
+    /// The greatest length of a logical line that begins with this natural line.
     fn length(&self, natural: &str) -> usize {
         let mut ahead = Logical::new(self.rest);
         let (mut length, mut part) = (natural.len(), natural);
@@ -103,8 +104,8 @@ impl Iterator for Logical<'_> {
                 continue;
             }
             let first = self.line;
-            // Its whole length at once, so that no copy is left behind by growing; and no more than that, because all of it is
-            // overwritten in the end, for every line of the file.
+            // The whole length is allocated at once, so that growing leaves no copy in memory. It is no more than that,
+            // because all of it is overwritten in the end, for every line of the file.
             let mut logical = Zeroizing::new(String::with_capacity(self.length(natural)));
             let mut part = natural;
             while continues(part) {
@@ -120,7 +121,7 @@ impl Iterator for Logical<'_> {
     }
 }
 
-/// An odd number of backslashes at the end.
+/// Whether a line ends in an odd number of backslashes.
 fn continues(line: &str) -> bool {
     line.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
 }
@@ -211,7 +212,7 @@ mod tests {
     #[test]
     fn comments_and_blank_lines() {
         assert_eq!(get("# k=1\n! k=2\n  # k=3\n\n \t\n k=4\n", "k").as_deref(), Some("4"));
-        // A comment does not continue; what looks like one inside a continuation is text.
+        // A comment does not continue. Text that looks like a comment inside a continuation is text.
         assert_eq!(get("# c \\\nk=v", "k").as_deref(), Some("v"));
         assert_eq!(get("k=a\\\n#b", "k").as_deref(), Some("a#b"));
     }
@@ -233,7 +234,8 @@ mod tests {
         assert_eq!(get(r"k=\ v", "k").as_deref(), Some(" v"));
     }
 
-    /// Each line is overwritten in the end: were it as long as the rest of the file, a mebibyte of short ones would take minutes.
+    /// Each line is overwritten in the end. If each were allocated as long as the rest of the file, a mebibyte of short
+    /// lines would take minutes.
     #[test]
     fn a_line_costs_its_own_length() {
         let text = format!("a=1\nb\\\n c\\\n d=2\n{}", "x=y\n".repeat(1000));
@@ -267,7 +269,7 @@ mod tests {
         assert_eq!(get("other=\\u12\nk=v", "k").as_deref(), Some("v"));
     }
 
-    /// What `Properties.store` does to a value, and a little more than it must.
+    /// Escapes a value as `Properties.store` does, and a little more than it must.
     fn escaped(value: &str) -> String {
         let mut units = [0u16; 2];
         value
@@ -288,7 +290,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_odd(bytes: Vec<u8>) {
-            // The point is that it returns.
+            // The test is that this returns.
             let answer = value(&bytes, "k");
             proptest::prop_assert!(answer.is_ok() || answer.is_err_and(|e| e.to_string().starts_with("line ")));
         }

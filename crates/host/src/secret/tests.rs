@@ -34,7 +34,7 @@ fn argv(args: &[&str]) -> SecretSource {
 #[cfg(unix)]
 #[test]
 fn a_program_does_not_see_the_other_secrets() {
-    // A variable that whoever runs tests has set stands for one with a secret.
+    // A variable that is set in every test run stands for one that holds a secret.
     let shown = secret(argv(&["sh", "-c", "echo \"[${CARGO_MANIFEST_DIR-gone}]\""]));
     let open = Secrets::new().get(&shown).unwrap();
     assert_ne!(open.expose(), "[gone]");
@@ -150,7 +150,7 @@ fn values_given_out_are_withheld_from_what_programs_say() {
     assert_eq!(secrets.redact(b"\xff hunter-2\xfe"), "\u{fffd} [withheld]\u{fffd}");
 }
 
-/// Whatever makes a value another than the one that was seen is told, and the value itself never.
+/// An invisible difference in a value is reported, and never the value itself.
 #[test]
 fn what_is_odd_about_a_wrong_password_is_told_without_it() {
     let cases = [
@@ -204,7 +204,7 @@ fn a_source_in_utf_16_and_a_key_in_other_letters_are_named() {
         let shown = name.escape_debug().to_string();
         assert!(said.contains("has no key Security.keystorePW, but") && said.contains(&shown), "{name}: {said}");
     }
-    // A line that is a bare password may look like a key; nothing of it is told.
+    // A line that is a bare password may look like a key; no part of it is reported.
     std::fs::write(&file, format!("{CANARY}\nSecurity.other=x\n")).unwrap();
     assert!(ask().unwrap_err().ends_with("has no key Security.keystorePW; check the key's spelling"));
 }

@@ -1,6 +1,6 @@
-//! The names of files and folders in the state folder. Each thing has one of its own, on every file system: also on one that
-//! takes `Host` and `host` for one name, refuses some names, or has devices among them. A name of lower-case letters, digits,
-//! dots, hyphens and underscores stands as it is.
+//! The names of files and folders in the state folder. Each thing gets a name that no other thing has on any file
+//! system, even on one that takes `Host` and `host` for the same name, refuses some names, or has devices among them. A
+//! name of lower-case letters, digits, dots, hyphens and underscores is kept as it is.
 
 use std::fmt::Write as _;
 
@@ -8,12 +8,13 @@ use trustmason_keystore::Digest;
 use trustmason_plan::target::HandOffTarget;
 use trustmason_spec::name::{Fqdn, is_no_windows_name};
 
-/// What may be added to a name, before and behind, still fits into the 255 bytes that file systems take.
+/// The longest name that is kept whole. With everything that is added before and after it, it fits into the 255 bytes
+/// that file systems allow.
 const LONGEST: usize = 160;
 
-/// The name of the file for whatever a profile gives this name. Every byte but those becomes `+` and two hex digits, and so do a
-/// dot at either end and the first byte of a name that Windows takes for another or for a device. All letters are lower case,
-/// so that no two names differ in case alone.
+/// The file name for a name from a profile. Every other byte becomes `+` and two hex digits, and so do a dot at either
+/// end and the first byte of a name that Windows takes for another name or a device. All letters are lower case, so no
+/// two names differ in case alone.
 pub(crate) fn of(name: &str) -> String {
     let (last, refused) = (name.len().saturating_sub(1), is_no_windows_name(name));
     let mut out = String::with_capacity(name.len());
@@ -34,7 +35,7 @@ pub(crate) fn of(name: &str) -> String {
         return "+".to_owned();
     }
     if out.len() > LONGEST {
-        // No other name has two signs side by side.
+        // No other name has two plus signs side by side.
         out.truncate(LONGEST / 2);
         let _infallible = write!(out, "++{}", Digest::of(name.as_bytes()));
     }
@@ -46,7 +47,8 @@ pub(crate) fn of_host(host: &Fqdn) -> String {
     if is_no_windows_name(host.as_str()) { format!("+{host}") } else { host.to_string() }
 }
 
-/// The folder of a pack, below that of its host. What follows the `+` is no hex number, so that no store has such a folder.
+/// The folder of a pack, below that of its host. The text after the `+` is no hex number, so no store has such a
+/// folder.
 pub(crate) fn of_pack(target: &HandOffTarget) -> String {
     match target {
         HandOffTarget::Store(id) => of(&id.name),

@@ -33,7 +33,8 @@ fn usual_names_stand_as_they_are() {
     assert_eq!(of_host(&Fqdn::parse("aux.acme.example").unwrap()), "+aux.acme.example");
 }
 
-/// Names that come close to each other: of one another's escapes, in other cases, with what file systems drop or refuse.
+/// Names that are close to each other: parts of one another's escapes, other cases, characters that file systems drop
+/// or refuse.
 fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[aAbB. _+/\\\\~:]{0,4}",
@@ -45,7 +46,7 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Everything that gets a file or folder of its own, with its path as a file system has it that does not tell cases apart.
+/// Every path that these things get, as a file system sees it that ignores case.
 fn paths(name: &str) -> Vec<(String, String)> {
     let state = State::at("state");
     let host = Fqdn::parse("h.acme.example").unwrap();

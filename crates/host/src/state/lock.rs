@@ -1,6 +1,6 @@
-//! One run per estate: an operating system lock on `state/lock`, which dies with its process, so that a crash never leaves a
-//! lock behind. Taking it writes nothing where the file exists; only when there is work to do the run signs who it is
-//! (`state/lock.owner`), and the error another run gets names it.
+//! Allows one run per estate, by an operating system lock on `state/lock`. The lock ends with its process, so a crash
+//! never leaves a lock behind. Taking it writes nothing. Only when there is work to do, the run signs who it is
+//! (`state/lock.owner`), and the error that another run gets names it.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -17,34 +17,34 @@ use crate::state::State;
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Its process.
+    /// The process.
     pub pid: u32,
-    /// The machine it runs on.
+    /// The machine that the process runs on.
     pub machine: String,
-    /// Since when it writes.
+    /// When the process signed the lock.
     pub since: Timestamp,
 }
 
-/// Why the lock was not got.
+/// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another run has it.
+    /// Another run holds it.
     #[error("another run holds {}{}; wait for it to end", path.display(), by(holder.as_ref()))]
     Held {
         /// The lock.
         path: PathBuf,
-        /// Who, if it signed.
+        /// The run that holds the lock, if it signed.
         holder: Option<Holder>,
     },
-    /// The system would not lock.
+    /// The system refused to lock the file.
     #[error("cannot lock {}: {cause}; check that the state folder's file system supports locks", path.display())]
     Refused {
         /// The lock.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The lock file is another one, or gone: another run may be at work.
+    /// The lock file was removed or replaced, so another run may be at work.
     #[error(
         "the lock {} was removed or replaced while this run held it; nothing more is stored, since another run may be at \
          work; leave the file alone and run again",
@@ -54,7 +54,7 @@ pub enum LockError {
         /// The lock.
         path: PathBuf,
     },
-    /// The file could not be opened or made.
+    /// The file could not be opened or created.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -75,32 +75,32 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock without writing anything. Where no run has ever written there is nothing to lock yet;
-    /// [`Lock::sign`] makes the file.
+    /// Takes the lock without writing anything. If no run has ever written, there is no file to lock yet;
+    /// [`Lock::sign`] creates it.
     ///
     /// # Errors
-    /// That another run holds it.
+    /// Fails if another run holds the lock.
     pub fn take(state: &State) -> Result<Self, LockError> {
         let path = state.lock();
         let file = disk::open_if_there(&path, Limit::Holder)?.map(|file| held(file, state)).transpose()?;
         Ok(Self { state: state.clone(), file })
     }
 
-    /// Whether the file that is locked is the one that others would lock. Asked before anything is stored: a lock that was
-    /// removed or replaced keeps nobody out any more.
+    /// Checks that the locked file is the one that other runs would lock. Called before anything is stored: a lock file
+    /// that was removed or replaced keeps no other run out.
     ///
     /// # Errors
-    /// That it was, or that this cannot be told.
+    /// Fails if the file was removed or replaced, or if this cannot be told.
     pub(crate) fn is_held(&self) -> Result<(), LockError> {
         let path = self.state.lock();
         let Some(file) = &self.file else { return Ok(()) };
         if disk::stands_at(file, &path)? { Ok(()) } else { Err(LockError::Lost { path }) }
     }
 
-    /// Says who holds it, before the first thing is written.
+    /// Writes who holds the lock, before anything else is written.
     ///
     /// # Errors
-    /// That another run was faster, or that the state folder cannot be written.
+    /// Fails if another run was faster, or if the state folder cannot be written.
     pub fn sign(&mut self, disk: &Disk, run: &RunId, now: Timestamp) -> Result<(), LockError> {
         let path = self.state.lock();
         if self.file.is_none() {
@@ -119,17 +119,17 @@ impl Lock {
         self.is_held()
     }
 
-    /// Takes the signature back at the end of a run, also one that an interrupted run left; the lock itself goes with the
-    /// value. Where there is no signature nothing is written.
+    /// Removes the signature at the end of a run, also one that an interrupted run left. The lock itself ends when the
+    /// value is dropped. If there is no signature, nothing is written.
     ///
     /// # Errors
-    /// That the signature is still there; it would name the wrong run, and goes with the next one.
+    /// Fails if the signature is still there. It then names the wrong run until the next run replaces it.
     pub fn unsign(&mut self, disk: &Disk) -> Result<(), DiskError> {
         let path = self.state.lock_owner();
         if self.file.is_some() && disk::named_if_there(&path)?.is_some() { disk.remove(&path) } else { Ok(()) }
     }
 
-    /// The state folder it guards.
+    /// The state folder that the lock protects.
     pub fn state(&self) -> &State {
         &self.state
     }

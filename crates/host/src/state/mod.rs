@@ -1,5 +1,6 @@
-//! The estate's state folder: where lock, ledger, runs with their journals and backups, staging and hand-off packs are. It is
-//! made, for its owner alone, when a run first has something to keep; looking never makes it.
+//! The estate's state folder: lock, ledger, runs with their journals and backups, staging and hand-off packs. It gives
+//! the paths of all of these. The folder is created, for its owner alone, when a run first has something to store;
+//! looking never creates it.
 
 pub(crate) mod file_name;
 pub mod lock;
@@ -20,7 +21,7 @@ use crate::live::{self, SystemStores};
 #[derive(Clone, Debug)]
 pub struct State {
     root: PathBuf,
-    /// The stores of the system whose changes the journals in the folder tell of.
+    /// The system's certificate stores, which the journals in the folder may name.
     system: Arc<dyn SystemStores>,
 }
 
@@ -33,18 +34,18 @@ impl PartialEq for State {
 impl Eq for State {}
 
 impl State {
-    /// The folder, there or not.
+    /// The state folder at this path, whether it exists or not.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), system: live::here() }
     }
 
-    /// The same with other stores than those of the system this runs on.
+    /// The same, with other stores than those of the system that this runs on.
     #[must_use]
     pub fn with_system(self, system: Arc<dyn SystemStores>) -> Self {
         Self { system, ..self }
     }
 
-    /// The stores of the system.
+    /// The system's certificate stores.
     pub(crate) fn system(&self) -> &dyn SystemStores {
         &*self.system
     }
@@ -64,22 +65,22 @@ impl State {
         self.root.join("lock")
     }
 
-    /// Who holds the lock, for people.
+    /// The file that says who holds the lock, for people.
     pub fn lock_owner(&self) -> PathBuf {
         self.root.join("lock.owner")
     }
 
-    /// All runs.
+    /// The folder of all runs.
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }
 
-    /// One run's folder.
+    /// The folder of one run.
     pub fn run(&self, run: &RunId) -> PathBuf {
         self.runs().join(run.as_str())
     }
 
-    /// One run's journal.
+    /// The journal of one run.
     pub fn journal(&self, run: &RunId) -> PathBuf {
         self.run(run).join("journal.jsonl")
     }
@@ -89,42 +90,42 @@ impl State {
         self.root.join("audit.jsonl")
     }
 
-    /// What stores were before a run.
+    /// The folder of a run's backups.
     pub fn backups(&self, run: &RunId) -> PathBuf {
         self.run(run).join("backup")
     }
 
-    /// What a store was before a run.
+    /// A run's backup of one store.
     pub fn backup(&self, run: &RunId, store: &StoreId) -> PathBuf {
         self.backups(run).join(file_name::of_host(&store.host)).join(file_name::of(&store.name))
     }
 
-    /// Where a run keeps the staged key of this file that it brought to its store. No host has such a name.
+    /// Where a run keeps a copy of a staged key that it brought to its store. No host is called `~`.
     pub(crate) fn kept_key(&self, run: &RunId, staged: &Path) -> PathBuf {
         let host = staged.parent().and_then(Path::file_name).unwrap_or_default();
         self.backups(run).join("~").join(host).join(staged.file_name().unwrap_or_default())
     }
 
-    /// Where the keys of a host wait.
+    /// The folder of a host's staged keys.
     pub fn staging_of(&self, host: &Fqdn) -> PathBuf {
         self.root.join("staging").join(file_name::of_host(host))
     }
 
-    /// Where a key waits until its store has it.
+    /// The file of an identity's staged key, until its store has the key.
     pub fn staging(&self, identity: &IdentityId, format: Format) -> PathBuf {
         self.staging_of(&identity.host).join(format!("{}.{}", file_name::of(&identity.name), format.as_str()))
     }
 
-    /// A pack for a person.
+    /// The folder of a pack for a person.
     pub fn pack(&self, target: &HandOffTarget) -> PathBuf {
         self.root.join("handoff").join(file_name::of_host(target.host())).join(file_name::of_pack(target))
     }
 
-    /// Refuses a state folder that holds links where it holds folders and files of its own: whatever is written or removed below
-    /// them would be elsewhere.
+    /// Refuses a state folder that has links in place of its own folders and files: writing or removing below a link
+    /// would happen elsewhere.
     ///
     /// # Errors
-    /// The first link, or folder that cannot be listed.
+    /// The first link, or the folder that cannot be listed.
     pub fn check(&self) -> Result<(), DiskError> {
         for path in [self.ledger(), self.audit(), self.lock(), self.lock_owner()] {
             no_link(&path)?;
@@ -141,10 +142,10 @@ impl State {
         Ok(())
     }
 
-    /// Whether this is a place inside the folder that no link leads out of, there or not.
+    /// Checks that a path, existing or not, is inside the folder and that no link leads out of the folder.
     ///
     /// # Errors
-    /// The link, or that the place is elsewhere.
+    /// The link, or that the path is elsewhere.
     pub(crate) fn is_inside(&self, path: &Path) -> Result<(), DiskError> {
         let below = path
             .strip_prefix(&self.root)
@@ -162,8 +163,8 @@ impl State {
         Ok(())
     }
 
-    /// What is wrong with the folder, for people: others may look into it, or into something in it. A backup keeps the mode of
-    /// its store, so that it can be put back by hand; its folder keeps others out.
+    /// What is wrong with the folder, for people: other accounts can look into it, or into something in it. A backup
+    /// keeps the mode of its store, so that it can be put back by hand; the backup's folder keeps other accounts out.
     pub fn warnings(&self) -> Vec<String> {
         let loose: Vec<_> =
             self.own().into_iter().filter_map(|(path, most)| Some((loose(&path, most)?, path, most))).collect();
@@ -180,7 +181,8 @@ impl State {
         )]
     }
 
-    /// What is to be for its owner alone, with the mode it may have at most; looked for two levels deep.
+    /// The paths that must be private to the owner, each with the most permissive mode allowed, to a depth of two
+    /// levels.
     fn own(&self) -> Vec<(PathBuf, u32)> {
         let mut own = vec![(self.root.clone(), 0o700), (self.ledger(), 0o600), (self.audit(), 0o600)];
         let runs = disk::list(&self.runs()).unwrap_or_default();
@@ -211,8 +213,8 @@ fn no_link(path: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// The mode of a file or folder that is looser than it may be. One that is not there is none, nor is a link, a pipe or a device:
-/// to change a mode would not mend that.
+/// The mode of a file or folder if it is more permissive than allowed. A path that does not exist has none, nor has a
+/// link, a pipe or a device: changing a mode would not repair those.
 fn loose(path: &Path, most: u32) -> Option<u32> {
     #[cfg(unix)]
     {

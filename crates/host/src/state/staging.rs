@@ -1,9 +1,10 @@
-//! Where new keys wait: `state/staging/<fqdn>/<identity>.<format>`, a store of the target's own format under the target's own
-//! password, holding the one entry. A key is here before any store hears of its certificate, and until the identity's store
-//! has been written and read back; a run that was interrupted is resumed from here and makes no second key.
+//! Keeps new keys until their stores have them: `state/staging/<fqdn>/<identity>.<format>`, a store of the target's own
+//! format and password that holds the one entry. A key is here before any store learns its certificate, and until the
+//! identity's store has been written and read back. After an interrupted run the next one resumes the key from here,
+//! and no second key is made.
 //!
-//! From here the protected key travels into its store as it is: it is opened nowhere on the way. The key of a PEM pair is in
-//! the clear, as it is in its store; both are for their owner alone.
+//! The protected key goes from here into its store as it is and is never decrypted on the way. The key of a PEM pair is
+//! unencrypted here, as in its store; both files are private to their owner.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,29 +24,29 @@ use crate::disk::{self, Disk, DiskError, Limit};
 use crate::mint::Minted;
 use crate::state::State;
 
-/// Why a key could not be staged, or a staged one not used.
+/// Why a key could not be staged, or a staged key could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StagingError {
-    /// The file.
+    /// The file could not be read or written.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The store could not be made.
+    /// The store for the key could not be made.
     #[error("staging the new key of {identity} failed: {cause}")]
     Edit {
         /// The identity whose key was to be staged.
         identity: IdentityId,
-        /// The reason for which the store could not be made.
+        /// Why the store could not be made.
         cause: Box<EditError>,
     },
-    /// The file does not open as it should.
+    /// The staging file does not open as it should.
     #[error("the staged key {} cannot be used: {cause}; remove the file to have a new one made", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// The reason for which the staged key cannot be used.
+        /// Why the staged key cannot be used.
         cause: String,
     },
-    /// A format without keys.
+    /// The format of the store holds no keys.
     #[error("{identity} lives in a {} store, which holds no private keys; declare a jks, jceks, pkcs12 or pem-pair store", format.as_str())]
     NoKeys {
         /// The identity whose key was to be staged.
@@ -55,43 +56,43 @@ pub enum StagingError {
     },
 }
 
-/// A key in staging, ready to travel.
+/// A key in staging, ready for its store.
 #[derive(Clone, Debug)]
 pub struct Staged {
-    /// Its certificate.
+    /// The certificate of the key.
     pub certificate: Arc<Certificate>,
-    /// Its chain, leaf first.
+    /// The chain, leaf first.
     pub chain: Vec<Arc<Certificate>>,
-    /// The key: protected as its store does it, or in the clear where that does.
+    /// The key, protected as in its store, or unencrypted if the store does that.
     pub key: NewKey,
-    /// The file.
+    /// The staging file.
     pub path: PathBuf,
 }
 
 /// The formats that keys are staged in.
 const FORMATS: [Format; 4] = [Format::Jks, Format::Jceks, Format::Pkcs12, Format::PemPair];
 
-/// Where a key is to go in the end.
+/// The place that a staged key is for.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// Whose key it is.
+    /// The identity of the key.
     pub identity: &'a IdentityId,
     /// Which key of its store it will be.
     pub at: &'a KeyAt,
     /// The format of its store.
     pub format: Format,
-    /// How its store protects what it holds, if that is a PKCS#12 file: the key is to look like its neighbours.
+    /// How its store protects keys, if the store is a PKCS#12 file: the new key must look like its neighbours.
     pub protection: Option<&'a Protection>,
-    /// What its store is opened with.
+    /// The credential that its store is opened with.
     pub credential: Credential<'a>,
-    /// When it was made, milliseconds since 1970.
+    /// When the key was made, in milliseconds since 1970.
     pub created_ms: i64,
 }
 
 /// Stages a new key and reads it back.
 ///
 /// # Errors
-/// [`StagingError`]; nothing else may be done with the key then.
+/// [`StagingError`]; then nothing else may be done with the key.
 pub fn stage(
     disk: &Disk,
     state: &State,
@@ -120,13 +121,13 @@ pub fn stage(
         .map_err(|cause| StagingError::Edit { identity: identity.clone(), cause: Box::new(cause) })?;
     let bytes = Zeroizing::new(match image {
         Image::File(bytes) => bytes,
-        // The halves of a pair wait in one file, the certificate first.
+        // The halves of a pair are staged in one file, the certificate first.
         Image::Directory(parts) => parts.into_iter().filter_map(|(_, bytes)| bytes).flatten().collect(),
     });
     let path = state.staging(identity, format);
     disk.make_dir(&state.staging_of(&identity.host))?;
     disk.keep(&path, &bytes, Limit::Store, run.as_str())?;
-    // A store that changed its format leaves no older key of it behind.
+    // If the store changed its format, the older staged key is removed.
     for other in FORMATS.into_iter().filter(|other| *other != format) {
         let older = state.staging(identity, other);
         if disk::facts_if_there(&older)?.is_some_and(|facts| facts.is_file()) {
@@ -143,10 +144,10 @@ pub fn stage(
     Ok(staged)
 }
 
-/// Takes a staged key up again; the key must open and belong to its certificate.
+/// Resumes a staged key. The key must open and belong to its certificate.
 ///
 /// # Errors
-/// That it is gone, does not open, or is not one key with its certificate.
+/// Fails if the file is gone, does not open, or is not one key with its certificate.
 pub fn take(path: &Path, credential: Credential<'_>, certificates: &Interner) -> Result<Staged, StagingError> {
     let unusable = |cause: String| StagingError::Unusable { path: path.to_owned(), cause };
     let (store, entry, certificate) = open(path, credential, certificates).map_err(|failed| failed.into_error(path))?;
@@ -164,10 +165,10 @@ pub fn take(path: &Path, credential: Credential<'_>, certificates: &Interner) ->
 }
 
 impl Staged {
-    /// The same key with what its CA replied.
+    /// The same key with the chain that its CA sent in reply.
     ///
     /// # Errors
-    /// That the reply belongs to another key.
+    /// Fails if the reply belongs to another key.
     pub fn with_reply(self, leaf: &Arc<Certificate>, issuers: &[Arc<Certificate>]) -> Result<Self, StagingError> {
         if leaf.spki_der() != self.certificate.spki_der() {
             let cause = "the reply belongs to another key".to_owned();
@@ -178,7 +179,7 @@ impl Staged {
     }
 }
 
-/// The format that the name of a staging file says.
+/// The format in the name of a staging file.
 pub(crate) fn format_of(path: &Path) -> Option<Format> {
     format_named(path.extension()?.to_str()?)
 }
@@ -190,12 +191,12 @@ pub(crate) fn format_named(name: &str) -> Option<Format> {
 
 /// The staging file of an identity, whatever its format.
 pub fn find(state: &State, identity: &IdentityId) -> Option<PathBuf> {
-    // What cannot be looked at may well be there.
+    // A path that cannot be looked at counts as there.
     let is_there = |path: &PathBuf| !matches!(disk::named_if_there(path), Ok(None));
     FORMATS.iter().map(|format| state.staging(identity, *format)).find(is_there)
 }
 
-/// Looks at what an earlier run staged.
+/// Looks at a key that an earlier run staged.
 pub(crate) fn look(path: &Path, password: Option<&Password>, certificates: &Interner) -> StagedLook {
     key_at(path, password, certificates).map_or_else(
         |failed| {
@@ -218,11 +219,11 @@ fn key_at(path: &Path, password: Option<&Password>, certificates: &Interner) -> 
             let opens = opens(&opened.0, opened.1, credential, certificates);
             (opened, opens)
         }
-        // The password has changed since: still to be seen, no longer to be used.
+        // The password has changed: the certificate can still be seen, the key can no longer be used.
         Err(_) => (open(path, Credential::Withheld, certificates)?, false),
     };
     let created = store.entry(entry).and_then(|e| Timestamp::from_millisecond(e.created_ms?).ok());
-    // A self-signed certificate begins when it is made.
+    // A self-signed certificate is valid from the time it is made.
     let begins = || Timestamp::from_second(certificate.not_before()).unwrap_or_default();
     Ok(StagedKey { since: created.unwrap_or_else(begins), certificate, opens, path: path.to_owned() })
 }

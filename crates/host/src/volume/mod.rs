@@ -1,12 +1,12 @@
-//! The disks of an estate's hosts, as this machine reaches them: a path of a host is found on the disks of that host and on no
-//! others, because it carries its host and only the topology says where a host's disks are ([`Access`]).
+//! Finds paths of hosts on the disks of these hosts, as this machine reaches them. A path carries its host, and only
+//! the topology says where a host's disks are ([`Access`]), so a path is never looked for on the disks of another host.
 //!
-//! Each step is taken exactly as written, else (on Windows paths) as the one name that differs in case only; two such names are an
-//! error that names both, because nobody can tell which one the product opens. A name that Windows takes for something else (`NUL`,
-//! `conf.`) is no step of such a path. A link at the end is followed to the real file, so that the file is replaced and not the link.
-//! Nothing is ever made here.
+//! Each step is taken exactly as written, else (for Windows paths) as the one name that differs in case only. Two such
+//! names are an error that names both, because it cannot be known which one the product opens. A name that Windows
+//! takes for something else (`NUL`, `conf.`) is no step of such a path. A link at the end is followed to the real file,
+//! so that the file is replaced and not the link. Nothing is ever created here.
 //!
-//! That something is not there is only said of a host whose disks are there: else the answer is [`VolumeError::Unreachable`].
+//! "Not there" is reported only if the host's disks are there. Otherwise the answer is [`VolumeError::Unreachable`].
 
 pub(crate) mod pair;
 
@@ -26,27 +26,27 @@ pub struct Volumes<'a> {
 }
 
 impl<'a> Volumes<'a> {
-    /// Those of an estate.
+    /// The disks of an estate's hosts.
     pub fn of(topology: &'a Topology) -> Self {
         Self { hosts: &topology.hosts }
     }
 
-    /// Those of the hosts that a survey is about.
+    /// The disks of the hosts that a survey lists.
     pub fn surveyed(survey: &'a Survey) -> Self {
         Self { hosts: &survey.hosts }
     }
 
-    /// Those of these hosts.
+    /// The disks of these hosts.
     pub(crate) fn among(hosts: &'a BTreeMap<Fqdn, Host>) -> Self {
         Self { hosts }
     }
 
-    /// How a host is reached; `None` where it is not one of these.
+    /// How a host is reached; `None` if the host is not one of these.
     pub(crate) fn access(self, host: &Fqdn) -> Option<&'a Access> {
         Some(&self.hosts.get(host)?.access)
     }
 
-    /// Whether the disks of a host are there.
+    /// Checks that the disks of a host are there.
     ///
     /// # Errors
     /// [`VolumeError::Unreachable`].
@@ -57,15 +57,15 @@ impl<'a> Volumes<'a> {
     /// Follows a path of a host.
     ///
     /// # Errors
-    /// [`VolumeError`]; that nothing is there is no error.
+    /// [`VolumeError`]; an absent file is no error.
     pub fn find(self, path: &HostPath) -> Result<Located, VolumeError> {
         find(self.disks(&path.host)?, path)
     }
 
-    /// Where a path of a host leads if every name is written as the disk has it and none is a link.
+    /// Where a path of a host leads if every name is spelled as on the disk and none is a link.
     ///
     /// # Errors
-    /// That the spec says nowhere how the host is reached.
+    /// Fails if the spec does not say how the host is reached.
     pub fn spelled(self, path: &HostPath) -> Result<PathBuf, VolumeError> {
         let (mut at, steps) = start(self.disks(&path.host)?, path);
         at.extend(steps);
@@ -82,7 +82,7 @@ impl<'a> Volumes<'a> {
     }
 }
 
-/// Why a path of a host was not followed to its end. None of these says that nothing is there.
+/// Why a path of a host was not followed to its end. None of these means that nothing is there.
 #[derive(Debug, thiserror::Error)]
 pub enum VolumeError {
     /// The host's disks are away.
@@ -90,30 +90,30 @@ pub enum VolumeError {
     Unreachable {
         /// The host.
         host: Fqdn,
-        /// The reason for which the host's disks are away.
+        /// Why the host's disks are away.
         cause: Away,
     },
-    /// Its disks are there, and the path cannot be followed.
+    /// The host's disks are there, and the path cannot be followed.
     #[error(transparent)]
     Refused(PathError),
-    /// Its disks know no such thing.
+    /// The host's disks do not support the call.
     #[error(transparent)]
     Unsupported(DiskError),
 }
 
-/// What makes a host's disks unreachable.
+/// Why a host's disks cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum Away {
-    /// The folder that stands for them is not there.
+    /// The folder that stands for the disks does not exist.
     #[error("{} does not exist", .0.display())]
     NoRoot(PathBuf),
-    /// There is nothing in it.
+    /// The folder is empty.
     #[error("{} is empty, as when nothing is mounted there", .0.display())]
     Empty(PathBuf),
-    /// It cannot be listed.
+    /// The folder cannot be listed.
     #[error("{} cannot be read: {}", .0.display(), .1.why())]
     Unread(PathBuf, DiskError),
-    /// They ceased to answer.
+    /// The disks stopped answering.
     #[error("{0}")]
     Lost(DiskError),
     /// The spec never opens the host.
@@ -136,7 +136,7 @@ impl VolumeError {
         }
     }
 
-    /// The cause, for who has named the host already.
+    /// The cause, for a message that names the host already.
     pub fn why(&self) -> String {
         match self {
             Self::Unreachable { cause, .. } => cause.to_string(),
@@ -149,19 +149,19 @@ impl VolumeError {
 /// Where a host's path leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Located {
-    /// To this file or folder: the real one, links at its end followed.
+    /// To this file or folder: the real one, with a link at its end followed.
     Found(PathBuf),
     /// To nothing.
     Absent {
-        /// Where it would be.
+        /// Where the file would be.
         path: PathBuf,
-        /// Whether the folder it would be in is there.
+        /// Whether the folder it would be in exists.
         parent: bool,
     },
 }
 
 impl Located {
-    /// Where it is, or would be.
+    /// The path of the file, existing or not.
     pub fn into_path(self) -> PathBuf {
         match self {
             Self::Found(path) | Self::Absent { path, .. } => path,
@@ -181,9 +181,9 @@ pub enum PathError {
     Twins {
         /// The path as the host writes it.
         shown: String,
-        /// One.
+        /// The first name.
         first: PathBuf,
-        /// The other.
+        /// The second name.
         second: PathBuf,
     },
     /// A step is no plain name.
@@ -194,7 +194,7 @@ pub enum PathError {
         /// The step.
         step: String,
     },
-    /// A step that Windows takes for something else.
+    /// Windows takes a step for something else.
     #[error(
         "{shown} has the step `{step}`, which Windows takes for a device or another name; write the path without it"
     )]
@@ -204,7 +204,7 @@ pub enum PathError {
         /// The step.
         step: String,
     },
-    /// A link that leads nowhere.
+    /// A link leads nowhere.
     #[error("{} is a link to something that does not exist; mend the link", path.display())]
     Dangling {
         /// The link.
@@ -215,8 +215,8 @@ pub enum PathError {
     Disk(#[from] DiskError),
 }
 
-/// Whether the folder that stands for a host's disks is there. A mount point that nobody mounted is an empty folder: that is no
-/// reason to call every store missing.
+/// Checks that the folder for a host's disks is there. An unmounted mount point is an empty folder, so an empty folder
+/// must not make every store count as missing.
 fn there(host: &Fqdn, disks: &Disks) -> Result<(), VolumeError> {
     let root = &disks.root;
     let cause = match disk::items_if_there(root).map(|items| items.map(|mut items| items.next())) {
@@ -269,7 +269,7 @@ fn walk(disks: &Disks, path: &HostPath) -> Result<Located, PathError> {
 fn check(path: &HostPath, steps: &[String]) -> Result<(), PathError> {
     for step in steps {
         let plain = !step.is_empty() && step != "." && step != ".." && !step.contains(['/', '\0']);
-        // With a colon it is a drive, or a stream within a file.
+        // With a colon a step names a drive, or a stream within a file.
         if !plain || (cfg!(windows) && step.contains([':', '\\'])) {
             return Err(PathError::Step { shown: path.shown.clone(), step: step.clone() });
         }
@@ -280,7 +280,7 @@ fn check(path: &HostPath, steps: &[String]) -> Result<(), PathError> {
     Ok(())
 }
 
-/// The item of a folder that a step means; `None` where there is none.
+/// The item of a folder that a step names; `None` if there is none.
 fn step(folder: &Path, step: &str, path: &HostPath) -> Result<Option<PathBuf>, PathError> {
     let exact = folder.join(step);
     if disk::named_if_there(&exact)?.is_some() {
@@ -310,8 +310,8 @@ fn spelled(_: &Path, _: &str, exact: PathBuf) -> PathBuf {
     exact
 }
 
-/// As the disk spells it, so that one file has one path however the spec writes it. The spec's own spelling is as good where the
-/// folder cannot be listed (a machine with its shares) or lists no such name (a short one, `PROGRA~1`).
+/// The name as the disk spells it, so that one file has one path however the spec writes it. The spec's own spelling is
+/// used if the folder cannot be listed (a machine with its shares) or lists no such name (a short name, `PROGRA~1`).
 #[cfg(windows)]
 fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
     let wanted = step.to_lowercase();
@@ -329,7 +329,7 @@ fn spelled(folder: &Path, step: &str, exact: PathBuf) -> PathBuf {
     }
 }
 
-/// Whether a folder is there. A file in its place is an error: on Windows what would be below it looks like not being there.
+/// Whether a folder exists. A file in its place is an error: on Windows a path below a file looks as if it were absent.
 fn is_folder(path: &Path) -> Result<bool, PathError> {
     match disk::facts_if_there(path)? {
         Some(facts) if !facts.is_folder() => Err(DiskError::no_folder(path).into()),
@@ -337,8 +337,9 @@ fn is_folder(path: &Path) -> Result<bool, PathError> {
     }
 }
 
-/// The file itself where the path ends in a link; else the path as it is, so that reports show what the spec says. A link to
-/// what is neither file nor folder stays as it is: nothing is ever read or replaced there, and the report names the link.
+/// The real file if the path ends in a link; else the path as it is, so that reports show what the spec says. A link to
+/// something other than a file or folder stays as it is: nothing is ever read or replaced there, and the report names
+/// the link.
 pub(crate) fn real(path: PathBuf) -> Result<PathBuf, PathError> {
     if !disk::named(&path)?.is_link() {
         return Ok(path);
@@ -355,7 +356,7 @@ fn plain(path: PathBuf) -> PathBuf {
     path
 }
 
-/// Without the `\\?\` that Windows puts in front of what it followed, where the path means the same without.
+/// The path without the `\\?\` that Windows puts before a followed path, if it means the same without.
 #[cfg(windows)]
 fn plain(path: PathBuf) -> PathBuf {
     let text = path.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|text| text.len() < 240);

@@ -1,5 +1,5 @@
-//! A certificate and its private key in two files of a host ([`PemPair`]), with what goes along with them: the very first
-//! certificate, which is kept once and never written over, and files that hold the certificate as well.
+//! Finds and reads a certificate and its private key in two files of a host ([`PemPair`]), and the files that belong to
+//! them: the very first certificate, which is kept once and never overwritten, and further copies of the certificate.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use trustmason_spec::topology::{HostPath, PemPair};
 use crate::disk::{self, DiskError, Limit};
 use crate::volume::{Located, VolumeError, Volumes};
 
-/// The part that is the certificate, as the keystore crate names it.
+/// The part that is the certificate, by the keystore crate's name.
 pub(crate) const CERTIFICATE: &str = "certificate";
 /// The part that is the key.
 pub(crate) const KEY: &str = "key";
@@ -19,24 +19,24 @@ pub(crate) const KEY: &str = "key";
 pub(crate) struct Pair {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// Whether the folders of both are there.
+    /// Whether the folders of both exist.
     pub folders: bool,
-    /// Where the first certificate is kept, if nothing is kept there yet.
+    /// Where the first certificate is to be kept, if none is kept there yet.
     pub previous: Option<PathBuf>,
-    /// The copies whose folder is there.
+    /// The copies whose folder exists.
     pub copies: Vec<PathBuf>,
 }
 
-/// What stands in the way of finding or reading a pair.
+/// Why a pair could not be found or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PairError {
-    /// A path of it leads nowhere.
+    /// One of its paths cannot be followed.
     #[error(transparent)]
     Path(#[from] VolumeError),
-    /// A file of it.
+    /// One of its files cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Both halves are one file.
+    /// Certificate and key are the same file.
     #[error("the key {} is the certificate's own file", path.display())]
     OneFile {
         /// The file.
@@ -60,7 +60,7 @@ pub(crate) fn find(volumes: Volumes<'_>, pair: &PemPair) -> Result<Pair, PairErr
     let mut found = Vec::new();
     for copy in copies {
         let (path, has_folder) = located(volumes, copy)?;
-        // A link to the certificate follows it by itself.
+        // A link to the certificate changes with it.
         if has_folder && path != certificate && path != key {
             found.push(path);
         }
@@ -76,7 +76,7 @@ fn located(volumes: Volumes<'_>, path: &HostPath) -> Result<(PathBuf, bool), Vol
 }
 
 impl Pair {
-    /// The halves that are there, by the names of their parts, in their order.
+    /// The halves that exist, by the names of their parts, in their order.
     pub(crate) fn read(&self) -> Result<Vec<(String, Vec<u8>)>, DiskError> {
         let mut files = Vec::new();
         for (part, path) in [(CERTIFICATE, &self.certificate), (KEY, &self.key)] {
@@ -91,7 +91,7 @@ impl Pair {
     }
 }
 
-/// One digest for both halves; `None` where neither is there.
+/// One digest for both halves; `None` if neither exists.
 pub(crate) fn digest(files: &[(String, Vec<u8>)]) -> Option<Digest> {
     (!files.is_empty()).then(|| disk::folder_digest(files))
 }

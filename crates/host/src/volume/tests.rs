@@ -7,7 +7,7 @@ use super::*;
 
 const HOST: &str = "cvp1.acme.example";
 
-/// Hosts that a folder stands for.
+/// Hosts, each with a folder for its disks.
 pub(crate) fn hosts(roots: &[(&str, &Path)]) -> BTreeMap<Fqdn, Host> {
     let host = |name: &str, root: &Path| Host {
         fqdn: Fqdn::parse(name).unwrap(),
@@ -35,7 +35,7 @@ fn follow(root: &Path, path: &HostPath) -> Result<Located, VolumeError> {
     Volumes::among(&hosts(&[(HOST, root)])).find(path)
 }
 
-/// What a path with these names leads to, none of which was looked at when it was made.
+/// Resolves a path with these names, which are not checked when the path is made.
 fn below(root: &Path, folder: &str, names: &[&str]) -> Result<Located, VolumeError> {
     follow(root, &names.iter().fold(path(HOST, folder), |at, name| at.child(name)))
 }

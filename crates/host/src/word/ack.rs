@@ -1,4 +1,5 @@
-//! Records that services were restarted. Nothing is started here; the word of whoever did it is what a barrier waits for.
+//! Records that services were restarted. It never restarts one: a barrier waits for the report of the person or command
+//! that did.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,12 +17,12 @@ use crate::record::ledger::Loaded;
 use crate::state::lock::Lock;
 use crate::word::decision::{self, Decision, DecisionError};
 
-/// A person's or a command's word that services were restarted.
+/// A report by a person or a command that services were restarted.
 #[derive(Clone, Debug)]
 pub struct Word<'a> {
-    /// The services, each with who saw to it.
+    /// The services, each with the person or command that restarted it.
     pub restarted: BTreeMap<ServiceId, String>,
-    /// The plan of this moment: it knows what the services read.
+    /// The plan of this moment, which says what each service reads.
     pub plan: &'a Plan,
     /// The estate.
     pub topology: &'a Topology,
@@ -29,14 +30,14 @@ pub struct Word<'a> {
     pub now: Timestamp,
 }
 
-/// A restart that cannot be recorded: nobody can tell what the service read.
+/// A restart that cannot be recorded, because it cannot be told what the service read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
     /// The service.
     pub service: ServiceId,
-    /// A store it reads, of which nobody can tell yet what a run did there.
+    /// A store that the service reads. It cannot be told yet what a run did to that store.
     pub store: StoreId,
-    /// Why it cannot be told.
+    /// Why this cannot be told.
     pub why: String,
 }
 
@@ -51,10 +52,10 @@ impl fmt::Display for Unread {
     }
 }
 
-/// Records restarts. Answers those that were not recorded.
+/// Records restarts. Returns those that were not recorded.
 ///
 /// # Errors
-/// [`DecisionError`]; nothing was recorded.
+/// [`DecisionError`].
 pub fn ack(word: Word<'_>, loaded: &Loaded, disk: &Disk, lock: &mut Lock) -> Result<Vec<Unread>, DecisionError> {
     let Word { mut restarted, plan, topology, now } = word;
     let mut unread = Vec::new();

@@ -1,8 +1,8 @@
-//! Certificates that services present, filed where exports by hand lie (`certificates_dir`). What is written was shown to a
-//! person, or named by them before; nothing is decided here.
+//! Writes certificates that services present into the folder of exported certificates (`certificates_dir`). Every
+//! certificate was shown to a person, or named by one before; nothing is decided here.
 //!
-//! All files that count for an identity get the certificate: one left with the old one would make it ambiguous. A file that
-//! somebody exports at the same moment stays.
+//! All files of an identity get the certificate, because a file left with the old one would make the identity's
+//! certificate ambiguous. A file that a person exports at the same moment is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,16 +27,17 @@ pub struct Filed {
 #[derive(Debug)]
 struct Slip {
     path: PathBuf,
-    /// The digest of the file; `None` where there is none yet.
+    /// The digest of the file; `None` if there is no file yet.
     digest: Option<Digest>,
     holds: Option<Arc<Certificate>>,
 }
 
 impl Filed {
-    /// Looks for an identity's files: those of these names, in any case. Where none is there, the first name is to be made.
+    /// Looks for an identity's files: those with one of these names, in any case. If there is none, the first name will
+    /// be created.
     ///
     /// # Errors
-    /// For people: a file that is there and cannot be used is not written over.
+    /// A message for people. An existing file that cannot be used is never overwritten.
     pub fn of(folder: &Path, names: &[String], certificates: &Interner) -> Result<Self, String> {
         let found = certificate::candidates(folder, names).map_err(|error| error.to_string())?;
         let mut slips = Vec::new();
@@ -55,13 +56,13 @@ impl Filed {
         Ok(Self { slips })
     }
 
-    /// Whether there is a file, and every one holds this certificate.
+    /// Whether there is a file, and every file holds this certificate.
     pub fn holds(&self, certificate: Fingerprint) -> bool {
         let is = |slip: &Slip| slip.holds.as_ref().is_some_and(|c| c.fingerprint() == certificate);
         !self.slips.is_empty() && self.slips.iter().all(is)
     }
 
-    /// The files that would be written for this certificate, each with what it holds now.
+    /// The files that would be written for this certificate, each with the certificate that it holds now.
     pub fn changes(&self, to: Fingerprint) -> impl Iterator<Item = (&Path, Option<&Arc<Certificate>>)> {
         self.other(to).map(|slip| (slip.path.as_path(), slip.holds.as_ref()))
     }
@@ -76,12 +77,12 @@ fn is_plain(name: &str) -> bool {
     !name.contains(['/', '\\', ':', '\0']) && !matches!(name, "" | "." | "..")
 }
 
-/// A certificate to be filed.
+/// A certificate to be written.
 #[derive(Debug)]
 pub struct Fetched<'a> {
-    /// The identity that the certificate is filed for.
+    /// The identity that the certificate is for.
     pub identity: &'a IdentityId,
-    /// Where it was presented, for people.
+    /// Where the certificate was presented, for people.
     pub presented_at: String,
     /// The certificate that was presented.
     pub certificate: &'a Arc<Certificate>,
@@ -89,22 +90,22 @@ pub struct Fetched<'a> {
     pub filed: &'a Filed,
 }
 
-/// Why nothing was filed.
+/// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// Another run is at work.
     #[error("{0}; nothing was written")]
     Lock(#[from] LockError),
-    /// The folder cannot be made.
+    /// The folder cannot be created.
     #[error("{0}; nothing was written")]
     Folder(DiskError),
-    /// The log cannot be written.
+    /// Certificates were written, and the audit log was not.
     #[error("certificates were written, but the audit log was not: {0}")]
     Audit(DiskError),
 }
 
-/// Files these certificates as PEM, each file whole or not at all, and adds a line to the audit log for each identity. One that
-/// fails does not stop the others; answers come in the order asked.
+/// Writes these certificates as PEM, each file completely or not at all, and adds a line to the audit log for each
+/// identity. If one certificate fails, the others are still written. The answers are in the order of `fetched`.
 ///
 /// # Errors
 /// [`CollectError`].
@@ -144,13 +145,14 @@ pub fn file(
     Ok(done)
 }
 
-/// The certificate that was there, if there was one, and how it went.
+/// The certificate that was there, if any, and whether the new one was written.
 fn write(one: &Fetched<'_>, run: &str, disk: &Disk) -> (Option<Fingerprint>, Result<(), DiskError>) {
     let pem = trustmason_plan::pack::pem(one.certificate);
     let mut before = None;
     for slip in one.filed.other(one.certificate.fingerprint()) {
         before = before.or(slip.holds.as_ref().map(|c| c.fingerprint()));
-        // It is public, and others read this folder too. Whoever exported the old one need not own the new one.
+        // A certificate is public, and other accounts read this folder too. The owner of the old file need not own the
+        // new one.
         let mode = disk::facts(&slip.path).map_or(0o644, |facts| facts.owner().mode);
         let new = Replacement {
             target: &slip.path,

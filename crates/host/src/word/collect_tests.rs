@@ -82,7 +82,7 @@ fn no_name_leads_out_of_the_folder() {
 fn every_file_that_counts_gets_it() {
     let room = Room::new();
     let (one, two, new) = (certificate("a.example"), certificate("b.example"), certificate("c.example"));
-    // DER under one name, PEM under the other, in another case: as people leave them.
+    // DER under one name, PEM under the other, in another case: such folders occur in practice.
     room.put("adsadsa.CER", one.der());
     room.put("ICMadsa.cer", trustmason_plan::pack::pem(&two).as_bytes());
     let filed = room.filed().unwrap();

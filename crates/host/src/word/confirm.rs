@@ -1,5 +1,5 @@
-//! Records what a person says of a hand-off: that exactly the pack that was written is in the store, or what an export of the
-//! store shows. A plan that asks for something else by now is not confirmed by it.
+//! Records what a person reports about a hand-off: that the store has what the pack asks for, or what an export of the
+//! store shows. If the plan asks for something else by now, nothing is confirmed.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ use crate::secret::{SecretError, Secrets};
 use crate::state::lock::Lock;
 use crate::word::decision::{self, Decision, DecisionError};
 
-/// What is said, and the present state of things it is held against.
+/// A report, and the present facts that it is compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// What the pack was for.
+    /// What the pack is for.
     pub target: &'a HandOffTarget,
-    /// An export of the store, if it was not only said.
+    /// An export of the store; `None` if the person only says so.
     pub from: Option<&'a Path>,
-    /// Who says it.
+    /// The person.
     pub by: &'a str,
     /// The time.
     pub now: Timestamp,
@@ -46,30 +46,30 @@ pub struct Claim<'a> {
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfirmError {
-    /// Nothing is left to a person there, by this plan.
+    /// The plan asks nothing of a person for this target.
     #[error("nothing is asked of a person for {target} now{}; `trustmason plan` lists what is", if *by_hand { "" } else {
         ": trustmason writes it itself"
     })]
     NotHandOff {
-        /// What was named.
+        /// The target that was named.
         target: Called,
-        /// Whether a person changes it when something must be changed.
+        /// Whether a person makes the changes to this target, if any are needed.
         by_hand: bool,
     },
-    /// Two things of one name have packs.
+    /// A store and an identity of the same name both have packs.
     #[error("{name} is both a store and an identity with a pack; say which is meant: {store} or {identity}")]
     Ambiguous {
-        /// What was named.
+        /// The name that was given.
         name: String,
-        /// The store in full.
+        /// The full name of the store.
         store: String,
-        /// The identity in full.
+        /// The full name of the identity.
         identity: String,
     },
     /// No pack was written.
     #[error("no pack was written for {target} yet; run `trustmason apply` first")]
     NoPack {
-        /// For what.
+        /// The target.
         target: Called,
     },
     /// The plan asks for something else than the pack.
@@ -77,7 +77,7 @@ pub enum ConfirmError {
         "the plan for {target} has moved on since its pack was written on {written}; run `trustmason apply` for a new pack"
     )]
     MovedOn {
-        /// For what.
+        /// The target.
         target: Called,
         /// When the pack was written.
         written: Timestamp,
@@ -85,7 +85,7 @@ pub enum ConfirmError {
     /// The export cannot be read.
     #[error(transparent)]
     Export(#[from] OpenError),
-    /// The password of an exported store.
+    /// The password of an exported store is not available.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The export does not show what the store holds.
@@ -96,15 +96,15 @@ pub enum ConfirmError {
         /// What cannot be told from the export, for people.
         why: String,
     },
-    /// It could not be recorded.
+    /// The confirmation could not be recorded.
     #[error(transparent)]
     Decision(#[from] DecisionError),
 }
 
-/// Which of two targets of one name a person means, who gave the name alone: the one that has a pack.
+/// Which of two targets with the same name is meant when only the name was given: the one that has a pack.
 ///
 /// # Errors
-/// [`ConfirmError::Ambiguous`] where both have one.
+/// [`ConfirmError::Ambiguous`] if both have one.
 pub fn meant(
     store: HandOffTarget,
     identity: HandOffTarget,
@@ -123,10 +123,10 @@ pub fn meant(
     }
 }
 
-/// Records a claim.
+/// Records a report.
 ///
 /// # Errors
-/// [`ConfirmError`]; nothing was recorded.
+/// [`ConfirmError`].
 pub fn confirm(
     claim: Claim<'_>,
     disk: &Disk,
@@ -139,8 +139,8 @@ pub fn confirm(
     let manual = claim.plan.manual.iter().find(|manual| manual.target() == claim.target);
     let (handoff, manual) = match (handoff, manual) {
         (Some(handoff), Some(manual)) => (handoff, manual),
-        // Nothing is left to do there: the word that settled it is given again, an export takes its place, or whoever carried the pack
-        // out exported the store too, which says more than their word.
+        // The plan asks nothing for this target any more. Then a confirmation may be repeated, an export may replace
+        // it, or the person who carried out the pack may give an export, which says more than a report.
         (Some(handoff), None)
             if handoff.confirmed.is_some()
                 || packs::done(claim.plan, &claim.ledger.ledger).any(|done| done == claim.target) =>
@@ -182,10 +182,10 @@ pub fn confirm(
             (wanted.intersection(&confirmation.holds).count(), unwanted.difference(&confirmation.holds).count())
         }
     };
-    // That a certificate was made anew is seen in its file, and only then is the pack for it done.
+    // A pack for an identity is done only when the new certificate is seen in its file.
     let done = added == wanted.len() && removed == unwanted.len() && claim.target.store().is_some();
     let confirmation = record(claim, handoff, confirmation, disk, lock)?;
-    // What is recorded counts, whether the folder could be cleared or not.
+    // The record counts, whether the pack's folder could be cleared or not.
     let away = || packs::put_away(disk, lock.state(), claim.target).err();
     Ok(Confirmed { confirmation, added, removed, left: done.then(away).flatten() })
 }
@@ -193,17 +193,17 @@ pub fn confirm(
 /// What was recorded.
 #[derive(Debug)]
 pub struct Confirmed {
-    /// As it stands in the ledger.
+    /// The confirmation in the ledger.
     pub confirmation: Confirmation,
-    /// Certificates that the pack brings and that are there now.
+    /// How many certificates that the pack adds are there now.
     pub added: usize,
-    /// Certificates that the pack removes and that are gone now.
+    /// How many certificates that the pack removes are gone now.
     pub removed: usize,
-    /// Why the files of the pack that is done are still in its folder.
+    /// Why the files of the completed pack are still in their folder, if they are.
     pub left: Option<DiskError>,
 }
 
-/// What a pack brings, and what it removes.
+/// The certificates that a pack adds, and those that it removes.
 fn asked(manual: &Manual) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
     let wanted = manual.add.iter().chain(&manual.verify).filter_map(|item| item.material.known()).collect();
     (wanted, manual.remove.iter().map(|item| item.sha256).collect())
@@ -233,7 +233,7 @@ fn record(
     Ok(confirmation)
 }
 
-/// The digest of what is seen of the store now; a mirror that changes later counts more than this word.
+/// The digest of the mirror as it is now. If the mirror changes later, the mirror counts more than this confirmation.
 fn mirror(claim: Claim<'_>) -> Option<Digest> {
     match claim.target.store().and_then(|store| claim.observed.stores.get(store)) {
         Some(StoreLook::Readable(facts)) => Some(facts.sha256),
@@ -241,7 +241,7 @@ fn mirror(claim: Claim<'_>) -> Option<Digest> {
     }
 }
 
-/// What was confirmed before, said anew.
+/// The earlier confirmation, repeated now.
 fn again(claim: Claim<'_>, handoff: &HandOff) -> Confirmation {
     let earlier = handoff.confirmed.clone();
     Confirmation {
@@ -254,7 +254,7 @@ fn again(claim: Claim<'_>, handoff: &HandOff) -> Confirmation {
     }
 }
 
-/// A person's word: exactly this pack, beside what was confirmed before and is not contradicted by it.
+/// A person's report: this pack, plus what was confirmed before and does not contradict the pack.
 fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation {
     let mirror = mirror(claim);
     let earlier = handoff.confirmed.as_ref().filter(|earlier| earlier.mirror == mirror);
@@ -268,7 +268,7 @@ fn claimed(claim: Claim<'_>, manual: &Manual, handoff: &HandOff) -> Confirmation
     Confirmation { at: claim.now, by: claim.by.to_owned(), kind: ConfirmationKind::Claimed, holds, gone, mirror }
 }
 
-/// An export: its whole listing.
+/// An export: its whole list of certificates.
 fn observed(
     claim: Claim<'_>,
     export: &Path,
@@ -291,7 +291,8 @@ fn observed(
     })
 }
 
-/// What is not in an export counts as absent, so that one which is empty or partly unreadable is none.
+/// The certificates in an export. What is not in an export counts as absent, so an empty or partly unreadable export is
+/// refused.
 fn listing(facts: &StoreFacts) -> Result<BTreeSet<Fingerprint>, String> {
     if let Some(bad) = facts.remarks.iter().find(|remark| remark.hides_certificate()) {
         return Err(bad.to_string());

@@ -1,5 +1,5 @@
-//! What a person decided (a pack confirmed, a restart acknowledged) goes into the audit log and the ledger under the lock, or
-//! not at all.
+//! Stores a person's decision (a pack confirmed, a restart acknowledged, the clock declared right) under the lock:
+//! first its lines in the audit log, then the ledger. The decision counts once the ledger is stored.
 
 use std::path::PathBuf;
 
@@ -13,10 +13,11 @@ use crate::record::audit::{Audit, Entry};
 use crate::record::ledger::{self, Loaded};
 use crate::state::lock::{Lock, LockError};
 
-/// Why nothing was recorded.
+/// Why a decision was not stored. After [`DecisionError::Disk`] the log, and rarely the ledger too, may hold it all the
+/// same.
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
-    /// Another run came between the looking and the lock.
+    /// Another run wrote the ledger after it was loaded and before the lock was signed.
     #[error("{} was written in the meantime; say it again", ledger.display())]
     Overtaken {
         /// The ledger.
@@ -30,7 +31,7 @@ pub enum DecisionError {
     Disk(#[from] DiskError),
 }
 
-/// A decision: what the ledger becomes by it, and its lines in the log. The digest tells two of one moment apart.
+/// A decision: the new ledger, and its lines for the log. The digest distinguishes two decisions of the same moment.
 pub(crate) struct Decision<'a> {
     pub ledger: &'a Ledger,
     pub lines: &'a [Entry],
@@ -38,7 +39,7 @@ pub(crate) struct Decision<'a> {
     pub now: Timestamp,
 }
 
-/// Records it.
+/// Stores a decision.
 pub(crate) fn record(
     decision: &Decision<'_>,
     loaded: &Loaded,
@@ -52,7 +53,7 @@ pub(crate) fn record(
         return Err(DecisionError::Overtaken { ledger: lock.state().ledger() });
     }
     let audit = Audit::of(disk, lock.state());
-    // The log comes first, with what runs that were cut off owe it: the ledger that is stored next no longer knows of that.
+    // The log comes first, with the lines that interrupted runs owe it: the ledger stored next no longer knows of them.
     let logged = audit.complete(&loaded.owed).and_then(|()| audit.append(decision.lines));
     let ledger = Ledger { version: ledger::VERSION, ..decision.ledger.clone() };
     let stored = logged.and_then(|()| ledger::store(disk, lock.state(), &ledger, loaded.sha256, &run));

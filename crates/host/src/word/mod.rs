@@ -1,5 +1,5 @@
-//! What a person says: a restart acknowledged, a pack confirmed, certificates collected under a pin. Each goes into the audit log and
-//! the ledger under the lock, or not at all.
+//! What a person reports: a restart acknowledged, a pack confirmed, certificates collected under a pin. Each goes into
+//! the audit log under the lock, and acknowledgements and confirmations into the ledger as well.
 
 pub mod ack;
 pub mod collect;

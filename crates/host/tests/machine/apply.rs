@@ -1,4 +1,4 @@
-//! Runs that go well, and runs that meet something else than was planned.
+//! Runs that go well, and runs that meet something other than was planned.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ fn converges(format: Format) {
     assert_eq!(now[1], old[1]);
     assert_eq!(now[2], ("ads.acme.example_iis".into(), "trusted-certificate", Some(world.iis.fingerprint())));
 
-    // The backups are what was there, and are named in the outcome.
+    // The backups hold the old content, and the outcome names them.
     for (id, old, mode) in [(CACERTS, &before.0, None), (KEYSTORE, &before.1, Some(0o640))] {
         let Some(StoreOutcome::Written { backup: Some(backup) }) = outcomes.stores.get(&store_id(id)) else {
             panic!("{outcomes:#?}")
@@ -48,7 +48,7 @@ fn converges(format: Format) {
             assert_eq!((mode_of(backup), mode_of(&world.keystore())), (mode, mode));
         }
     }
-    // No key waits any more, and the ledger knows what happened.
+    // No key is in staging any more, and the ledger records what happened.
     assert!(!world.state().staging_of(&fqdn("cvp1.acme.example")).exists());
     let ledger = world.ledger();
     assert!(ledger.recovered.is_empty());
@@ -72,7 +72,7 @@ fn converges(format: Format) {
     assert_eq!((record.written, record.failed, record.skipped), (2, 0, 0));
     assert!(record.finished.is_some());
 
-    // Nothing is left to do for us, and a second run opens nothing for writing.
+    // There is nothing left for trustmason to do, and a second run opens nothing for writing.
     assert!(world.plan().changes.is_empty());
     let files = world.files();
     let (gate, disk) = counted();
@@ -134,7 +134,7 @@ fn a_store_changed_since_the_plan_is_left_alone_and_the_others_are_not() {
     assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
     assert_eq!(outcomes.changes.values().filter(|c| matches!(c, ChangeOutcome::Stale)).count(), 1);
     assert!(!outcomes.is_complete());
-    // The next plan brings the rest.
+    // The next plan does the rest.
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
     assert!(world.plan().changes.is_empty());
 }
@@ -261,7 +261,7 @@ fn a_store_that_may_be_made_is_made_where_its_folder_is() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(world.cacerts()).unwrap().permissions().mode() & 0o7777, 0o640);
     }
-    // Somebody else made it in the meantime.
+    // Another program made the store in the meantime.
     let other = World::settled_identity();
     let (bytes, mut other) = (fs::read(other.cacerts()).unwrap(), other);
     let_be_made(&mut other.topology, CACERTS);

@@ -1,5 +1,5 @@
-//! How a run goes on: rounds, restarts, interruptions, and what is said where something cannot be told. No program of ours is
-//! started here.
+//! How a run goes on: rounds, restarts, interruptions, and what is reported where something cannot be told. The program
+//! itself is not started here.
 #![cfg(unix)]
 
 use std::fs;
@@ -24,7 +24,7 @@ use trustmason_spec::topology::{RestartCommand, Rotation};
 
 use crate::world::*;
 
-/// A clock that stands still.
+/// A clock that always shows the same time.
 #[derive(Debug)]
 struct Still;
 
@@ -45,7 +45,7 @@ fn planned(world: &World, reconciler: &Reconciler<'_>) -> (Sight, Plan) {
     (sight, plan)
 }
 
-/// Looks, plans and converges. What happens is told, with the reconciler.
+/// Looks, plans and converges. `tell` gets each event, with the reconciler.
 fn converge(world: &World, mut tell: impl FnMut(&Reconciler<'_>, Event<'_>)) -> Result<Converged, ConvergeError> {
     let reconciler = reconciler(world);
     let mut lock = reconciler.lock().unwrap();
@@ -53,7 +53,7 @@ fn converge(world: &World, mut tell: impl FnMut(&Reconciler<'_>, Event<'_>)) -> 
     reconciler.converge(Begun { sight, plan, author: ANNA }, &mut lock, &mut |event| tell(&reconciler, event))
 }
 
-/// Each service is restarted by a command that ends with this status.
+/// Gives each service a restart command that ends with this status.
 fn commanded(world: &mut World, status: u8) {
     let argv = ["/bin/sh", "-c", &format!("exit {status}")].map(str::to_owned).to_vec();
     for service in world.topology.services.values_mut() {
@@ -62,7 +62,8 @@ fn commanded(world: &mut World, status: u8) {
     }
 }
 
-/// The CVP's certificate must be made anew, and the ADS trusts the old one: three phases, which need nobody but the commands.
+/// The CVP needs a new certificate, and the ADS trusts the old one: three phases, which need only the restart commands
+/// and no person.
 fn staged() -> World {
     let mut world = World::new(Format::Jks);
     let old = trusted("cvp1.acme.example", &world.old_wsm);
@@ -84,7 +85,7 @@ fn names(restarts: &[Restarting]) -> Vec<String> {
     restarts.iter().map(|restarting| restarting.service.to_string()).collect()
 }
 
-/// The ledger becomes another file with the same content: as if another run had come between.
+/// Makes the ledger another file with the same content, as if another run had come between.
 fn overtake(world: &World) {
     let ledger = world.state().ledger();
     let mut bytes = fs::read(&ledger).unwrap_or_default();
@@ -113,11 +114,11 @@ fn rounds_go_on_with_what_was_foretold_until_nothing_is_left() {
     assert_eq!(phases, [[Phase::Extend], [Phase::Install], [Phase::Withdraw]], "{rounds:#?}");
     assert!(rounds.iter().all(|round| round.is_complete() && !round.interrupted));
     assert!(next.changes.is_empty() && next.restarts.is_empty(), "{:#?}", next.restarts);
-    // Each round restarts what its changes are read by, and it is told as it happens.
+    // Each round restarts the services that read its changes, and reports each restart as it happens.
     let restarted: Vec<String> = rounds.iter().flat_map(|round| names(&round.restarts)).collect();
     assert_eq!(told, restarted);
     assert!(rounds.iter().all(|round| !round.restarts.is_empty()));
-    // Whoever approved the run is who the acknowledgements name.
+    // The acknowledgements name the person who approved the run.
     let ledger = world.ledger().ledger;
     assert!(ledger.restarts.is_empty());
     assert_eq!(ledger.acks[&service("ads.acme.example", "tomcat")].by, "anna, by its command");
@@ -129,7 +130,7 @@ fn a_change_that_nobody_foretold_ends_the_rounds() {
     let other = make("ads.acme.example", &["ads.acme.example"]);
     let mut once = false;
     let converged = converge(&world, |_, event| {
-        // While the first service restarts, somebody exports another certificate of the ADS.
+        // While the first service restarts, another certificate of the ADS is exported.
         if let Event::Restarting(_) = event
             && !std::mem::replace(&mut once, true)
         {
@@ -143,7 +144,7 @@ fn a_change_that_nobody_foretold_ends_the_rounds() {
     let foretold = |change| first.plan.forecast.iter().any(|one| one.foretells(change));
     assert!(next.changes.iter().any(foretold), "the next phase could follow: {:#?}", next.changes);
     assert!(!next.changes.iter().all(foretold), "{:#?}", next.changes);
-    // A person who approves the new plan lets it go on.
+    // If a person approves the new plan, the run goes on.
     let Converged { next, .. } = converge(&world, |_, _| ()).unwrap();
     assert!(next.changes.is_empty(), "{:#?}", next.changes);
 }
@@ -164,7 +165,7 @@ fn a_restart_that_fails_stops_those_after_it_and_the_next_plan_says_so() {
     let pending: Vec<String> = pending.map(|restart| restart.service.to_string()).collect();
     assert_eq!(pending, all);
     assert!(world.ledger().ledger.acks.is_empty());
-    // The next run begins with it again, and goes on where it is mended.
+    // The next run begins with the failed restart again, and goes on when the restart works.
     commanded(&mut world, 0);
     let Converged { next, .. } = converge(&world, |_, _| ()).unwrap();
     assert!(next.changes.is_empty() && next.restarts.is_empty());
@@ -175,7 +176,7 @@ fn an_interruption_ends_after_the_store_in_hand() {
     let mut world = World::new(Format::Jks);
     commanded(&mut world, 0);
     let reconciler = reconciler(&world);
-    // It is asked to stop while the store changes.
+    // The run is asked to stop while the store changes.
     let (stop, folder) = (Arc::clone(reconciler.stop()), world.keystore().parent().unwrap().to_owned());
     let gate = Meddler::new(move |step, path: &Path| {
         if step == Step::Exchange && path.starts_with(&folder) {
@@ -209,7 +210,7 @@ fn an_interruption_ends_after_the_restart_in_hand() {
     let [round] = rounds.as_slice() else { panic!("{rounds:#?}") };
     assert!(round.interrupted && round.outcomes.is_complete());
     assert_eq!(names(&round.restarts).len(), 1);
-    // What came up is acknowledged.
+    // The services that came up are acknowledged.
     let acknowledged: Vec<String> = world.ledger().ledger.acks.keys().map(ToString::to_string).collect();
     assert_eq!(acknowledged, names(&round.restarts));
 }
@@ -239,7 +240,8 @@ fn a_round_that_does_not_begin_is_a_trouble_of_the_one_before() {
     let converged = converge(&world, |_, event| {
         if let Event::Looked = event {
             looks += 1;
-            // Once after the run and once after its restarts: what the second round is planned from.
+            // The first look is after the run. The second is after its restarts, and the second round is planned from
+            // it.
             if looks == 2 {
                 overtake(&world);
             }
@@ -344,7 +346,7 @@ fn a_rollback_looks_again_after_a_person_was_asked_and_says_what_to_restart() {
     let restarts: Vec<String> = taken.restarts().iter().map(|restart| restart.service.to_string()).collect();
     assert_eq!(restarts, ["ads.acme.example/tomcat"]);
     assert_eq!(taken.left.unwrap().changes.len(), 1, "the spec still asks for what was taken back");
-    // A person's word then belongs to that rollback.
+    // An acknowledgement then belongs to that rollback.
     assert!(reconciler.left(&world.options, &mut |_| ()).unwrap().undone);
 }
 

@@ -29,7 +29,7 @@ fn attempt(world: &World, threads: usize, disk: &Disk, stop: &AtomicBool) -> (Ou
     (outcomes.unwrap(), told)
 }
 
-/// Many stores that trust one certificate, and one that makes it.
+/// Many stores that trust one certificate, and one store in which it is made.
 fn wide() -> World {
     let mut world = World::new(Format::Jks);
     for number in 0..20 {
@@ -75,7 +75,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
         let world = wide();
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();
-        // Asked when the third store gets its new content.
+        // The run is asked to end when the third store gets its new content.
         let seen = AtomicUsize::new(0);
         let gate = Meddler::new(move |step, _: &Path| {
             if step == Step::Exchange && seen.fetch_add(1, Ordering::SeqCst) == 2 {
@@ -92,7 +92,7 @@ fn a_run_that_is_asked_to_end_finishes_the_store_in_hand_and_leaves_the_rest() {
         let skipped = outcomes.changes.values().filter(|c| matches!(c, ChangeOutcome::Skipped { .. })).count();
         assert!(skipped > 0);
         assert!(outcomes.packs.values().all(|p| matches!(p, PackOutcome::Skipped { .. })));
-        // Its books are closed, and the next run does the rest.
+        // Its record is closed, and the next run does the rest.
         assert!(world.ledger().recovered.is_empty());
         assert_eq!(litter(&world), Vec::<PathBuf>::new());
         let next = world.apply(&Disk::new()).unwrap();

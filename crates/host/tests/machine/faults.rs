@@ -1,5 +1,5 @@
-//! A fault at every numbered step of a run: each store is the old one or the new one, and the next run finishes the work and
-//! leaves nothing lying about.
+//! A fault at every numbered step of a run: each store is the old one or the new one, and the next run finishes the
+//! work and leaves no temporary file behind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ fn meant(world: &World) -> BTreeMap<PathBuf, Vec<Digest>> {
     let Ok(runs) = fs::read_dir(world.state().runs()) else { return all };
     for run in runs {
         let run = RunId::parse(run.unwrap().file_name().to_str().unwrap()).unwrap();
-        // A run that was cut off before its beginning was on the disk meant nothing yet.
+        // A run that was cut off before its first line was on the disk meant nothing yet.
         for record in journal::read(&world.state(), &run).unwrap_or_default() {
             if let Record::Intent(intent) = record {
                 let path = world.topology.stores[&intent.store].path().unwrap();
@@ -52,7 +52,7 @@ impl Before {
         [(CACERTS, world.cacerts(), &self.cacerts), (KEYSTORE, world.keystore(), &self.keystore)]
     }
 
-    /// Each store is what it was or what a run meant it to be.
+    /// Checks that each store is what it was, or what a run meant it to be.
     fn check(&self, world: &World, struck: &(Step, PathBuf)) {
         let meant = meant(world);
         for (_, path, before) in self.stores(world) {
@@ -74,7 +74,7 @@ fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
             return step;
         };
         before.check(&world, &struck);
-        // Whatever was said to be written is written, and nothing that failed early is.
+        // A store reported as written is written, and a store that failed early is not.
         for (id, path, old) in before.stores(&world) {
             let changed = fs::read(&path).unwrap() != old;
             match outcomes.as_ref().map(|outcomes| outcomes.stores.get(&store_id(id))) {
@@ -96,7 +96,7 @@ fn campaign(template: &World, fault: Fault, turn: usize) -> usize {
     unreachable!()
 }
 
-/// The next run, on a disk that works, finishes it.
+/// Checks that the next run finishes the work, on a disk without faults.
 fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
     let minted: Vec<_> = world.look().1.staging.values().map(|s| s.key().unwrap().certificate.fingerprint()).collect();
     let second = world.apply(&Disk::new()).unwrap();
@@ -110,7 +110,7 @@ fn finishes(world: &World, before: &Before, struck: &(Step, PathBuf)) {
     if let Some(staged) = minted.first() {
         assert_eq!(held.2, Some(*staged), "a staged key is resumed, after {struck:?}");
     }
-    // Nothing was forgotten: what stands in the store is known to be ours.
+    // Nothing was forgotten: the ledger records the entry in the store as placed by trustmason.
     let ledger = world.ledger().ledger;
     let placed = ledger
         .placed
@@ -168,7 +168,7 @@ fn a_folder_of_pem_files_survives_a_power_cut_at_every_step() {
             assert!(outcomes.unwrap().is_complete() && step > 30);
             return;
         };
-        // Whatever stays stands at every moment, and nothing is half written.
+        // The certificates that stay are there at every moment, and no file is incomplete.
         let files = trustmason_host::disk::read_folder(&folder(&world)).unwrap();
         assert!(files.contains(&("vendor.pem".to_owned(), vendor.clone().into_bytes())), "{struck:?}");
         assert!(files.iter().all(|(_, bytes)| bytes.ends_with(b"-----END CERTIFICATE-----\n")), "{struck:?}");

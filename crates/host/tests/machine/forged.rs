@@ -1,6 +1,6 @@
-//! Journals and ledgers that somebody forged: well-formed, with the right version and the right digest, but for what was changed.
-//! Whatever they say, a rollback writes only the stores that the spec declares, gives no file a bit by which it runs as its
-//! owner, and either does what the honest state folder would have led to, or is refused with words.
+//! Forged journals and ledgers: well-formed, with the right version and the right digest, except for one change.
+//! Whatever they say, a rollback writes only the stores that the spec declares, and gives no file a bit by which it
+//! runs as its owner. It either does what the original state folder would have led to, or is refused with a reason.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use trustmason_spec::survey::Survey;
 use crate::dice::Dice;
 use crate::world::*;
 
-/// What an enemy would like to be taken for a name, a place, a digest or a mode.
+/// Values that an attacker would like to see taken for a name, a place, a digest or a mode.
 fn hostile(victim: &Path, payload: Digest) -> Vec<Value> {
     let victim = victim.join("cronjob").display().to_string();
     let texts = [
@@ -97,7 +97,7 @@ fn forge(lines: &mut Vec<String>, random: &mut Dice, pool: &[Value]) {
             lines[at].truncate(cut);
         }
         4 => {
-            // What would open a store to others.
+            // Modes that would open a store to others.
             let copies: Vec<usize> =
                 (0..lines.len()).filter(|at| lines[*at].contains("\"record\":\"backup\"")).collect();
             if copies.is_empty() {
@@ -106,7 +106,7 @@ fn forge(lines: &mut Vec<String>, random: &mut Dice, pool: &[Value]) {
             let at = *random.of(&copies);
             let mut value: Value = serde_json::from_str(&lines[at]).unwrap_or(Value::Null);
             let mode = *random.of(&[0o666, 0o777, 0o4755, 0o600, 0]);
-            // What an earlier forgery of this line left may be no owner any more.
+            // After an earlier forgery this line may have no owner any more.
             if let Some(owner) = value.get_mut("owner").and_then(Value::as_object_mut) {
                 owner.insert("mode".to_owned(), Value::from(mode));
             }
@@ -120,7 +120,7 @@ fn forge(lines: &mut Vec<String>, random: &mut Dice, pool: &[Value]) {
     }
 }
 
-/// The bytes and modes of all files below a folder, links as such.
+/// The bytes and modes of all files below a folder; links are not followed for the mode.
 fn all(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
     let mut found = BTreeMap::new();
     for item in fs::read_dir(folder).unwrap() {
@@ -139,7 +139,7 @@ fn all(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u32)> {
     found
 }
 
-/// Takes the newest run back; what came of it, in words.
+/// Takes the newest run back. Returns whether it was complete, or the refusal in words.
 fn attempt(world: &World) -> Result<bool, String> {
     let state = world.state();
     let mut loaded = ledger::load(&state, &world.topology).map_err(|error| error.to_string())?;
@@ -221,7 +221,7 @@ fn a_forged_state_folder_moves_nothing_but_declared_stores() {
         for (path, (_, mode)) in &after {
             assert!(inside(path) || before.contains_key(path), "seed {seed}: {} was made", path.display());
             assert_eq!(mode & 0o7000, 0, "seed {seed}: {} has mode {mode:o}", path.display());
-            // A store keeps the mode it has, whatever a journal says.
+            // A store keeps its mode, whatever a journal says.
             if let Some((_, was)) = before.get(path).filter(|_| stores.contains(path)) {
                 assert_eq!(mode, was, "seed {seed}: {}", path.display());
             }

@@ -1,4 +1,4 @@
-//! Stores only people write: packs, what a person says of them, and what an export shows.
+//! Stores that only people write: packs, what a person reports about them, and what an export shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ fn a_pack_is_written_once_confirmed_and_then_nothing_waits() {
     world.apply(&disk).unwrap();
     assert_eq!(gate.taken(), 0);
     assert!(!world.state().lock_owner().exists());
-    // Who said it is in the audit log.
+    // The audit log names the person who said so.
     let log = trustmason_host::record::audit::read(&world.state()).unwrap();
     let said = log.iter().find(|entry| entry.event == trustmason_host::record::audit::Event::Confirm).unwrap();
     assert_eq!((said.store.as_ref(), said.reason.as_deref()), (Some(&store_id(TRUST)), Some("claimed")));

@@ -1,4 +1,5 @@
-//! Somebody else writes a store at the very moment a run replaces it: nothing of theirs is lost, and the others go on.
+//! Another program writes a store at the very moment a run replaces it: none of its work is lost, and the other stores
+//! are written.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -14,7 +15,7 @@ use trustmason_keystore::Format;
 
 use crate::world::*;
 
-/// Does it once, right before this step on this path.
+/// Acts once, right before this step on this path.
 fn once<T: Fn(&Path) + Send + Sync>(step: Step, path: &Path, act: T) -> impl Fn(Step, &Path) + Send + Sync + use<T> {
     let (path, done) = (path.to_owned(), AtomicBool::new(false));
     move |at, on| {
@@ -52,7 +53,7 @@ fn a_store_written_between_the_check_and_the_exchange_is_put_back() {
         assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
         assert!(matches!(outcomes.stores[&store_id(KEYSTORE)], StoreOutcome::Written { .. }));
         assert!(!world.ledger().ledger.placed.contains_key(&store_id(CACERTS)), "nothing of it is ours");
-        // The next plan sees their work and adds to it.
+        // The next plan sees the other program's work and adds to it.
         assert!(world.apply(&Disk::new()).unwrap().is_complete());
         let names: Vec<_> = entries(&world.cacerts(), "changeit").into_iter().map(|e| e.0).collect();
         assert_eq!(names, ["theirs", "cvp1.acme.example"]);
@@ -88,7 +89,7 @@ fn a_store_made_meanwhile_is_left_alone() {
     assert_eq!(fs::read(world.cacerts()).unwrap(), theirs);
 }
 
-/// Somebody writes before the exchange, and the power goes at a step after it.
+/// Another program writes before the exchange, and the power fails at a step after it.
 struct Both<F>(Meddler<F>, Arc<Faulty>);
 
 impl<F: Fn(Step, &Path) + Send + Sync> Gate for Both<F> {
@@ -118,7 +119,7 @@ fn what_was_displaced_when_the_power_went_is_put_back_by_the_next_run() {
         }
         seen += 1;
         assert!(!world.ledger().ledger.placed.contains_key(&store_id(CACERTS)), "nothing of it is ours, {struck:?}");
-        // The next run puts it back, and the one after sees it.
+        // The next run puts the file back, and the run after that sees it.
         let _first = world.apply(&Disk::new()).unwrap();
         assert!(world.apply(&Disk::new()).unwrap().is_complete(), "after {struck:?}");
         assert!(world.plan().changes.is_empty(), "after {struck:?}");

@@ -1,4 +1,5 @@
-//! A certificate and its key in two files: changed together, the first one kept, never without either; and put back.
+//! A certificate and its key in two files: changed together, the first certificate kept, never one without the other;
+//! and put back.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ fn ssl(world: &World) -> PathBuf {
     world.root().join("hosts/pga.acme.example/c/icm/ssl")
 }
 
-/// A gateway whose certificate bears a short name and must be made anew; the ADS trusts it.
+/// A gateway whose certificate has a short name and must be replaced; the ADS trusts it.
 fn gateway() -> World {
     let mut world = World::settled_identity();
     let root = world.root();
@@ -101,7 +102,8 @@ fn a_pair_is_whole_when_a_run_is_cut_off_at_any_step() {
                 done(&world, &first, &"all of it");
                 break;
             };
-            // Both files are there and whole at every moment, and a certificate without its key is the old one, never the new.
+            // Both files are there and complete at every moment, and a certificate without its key is the old one,
+            // never the new.
             let now = halves(&world);
             assert!(now.fit == KeyMatch::Yes || now.leaf == old, "{struck:?}");
             let kept = text(&world, "certs/selfhost.pem");

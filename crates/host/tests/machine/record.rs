@@ -1,4 +1,4 @@
-//! The audit log, read by somebody who knows nothing but its page: replayed from empty stores it tells what stands there.
+//! The audit log, replayed by the rules of its page alone: from empty stores it leads to what the stores hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,10 +13,10 @@ use trustmason_keystore::{Format, Interner};
 
 use crate::world::*;
 
-/// Store, alias, fingerprint, as often as they stand there.
+/// How often each store, alias and fingerprint occurs.
 type Trust = BTreeMap<(String, String, String), usize>;
 
-/// The log's lines. Only what a power cut can leave is no JSON: half a line.
+/// The log's lines. Only half a line, which a power cut can leave, is no JSON.
 fn lines(world: &World) -> Vec<Value> {
     let text = fs::read_to_string(world.state().audit()).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -43,7 +43,7 @@ fn replay(lines: &[Value]) -> Trust {
     trust
 }
 
-/// What really stands there. Stores without aliases have none in the log.
+/// What the stores really hold. Stores without aliases have none in the log.
 fn stands(world: &World) -> Trust {
     let mut trust = Trust::new();
     for (id, path, password) in [(CACERTS, world.cacerts(), "changeit"), (KEYSTORE, world.keystore(), CANARY)] {
@@ -64,7 +64,7 @@ fn stands(world: &World) -> Trust {
     trust
 }
 
-/// Stores without trust, an identity to be made, and a folder.
+/// Stores without trust, an identity that needs a certificate, and a folder.
 fn empty() -> World {
     let mut world = World::new(Format::Jks);
     fs::write(world.cacerts(), keystore(Format::Jks, "changeit", Vec::new())).unwrap();
@@ -77,10 +77,10 @@ fn empty() -> World {
     world
 }
 
-/// Several chapters of an estate's life after its first run.
+/// Several further runs in an estate's life after its first one.
 fn story(world: &mut World) {
     assert!(world.apply(&Disk::new()).unwrap().is_complete());
-    // Another alias, another certificate, one that leaves.
+    // Another alias, another certificate, and one that is removed.
     for edge in &mut world.topology.edges {
         if edge.store == store_id(CACERTS) && edge.alias == Some("ads.acme.example_iis".into()) {
             edge.was = vec!["ads.acme.example_iis".into()];
@@ -140,7 +140,7 @@ fn runs_and_rollbacks_cut_off_anywhere_leave_no_gap_and_no_double() {
             break;
         };
         let world = world.perhaps_moved(step / 2);
-        // The run after it, or the rollback of it, says what was not said; every third is cut off in its turn.
+        // The next run, or the rollback of this one, completes the log; every third is cut off in its turn.
         if step % 2 == 0 {
             if step % 3 == 0 {
                 let again = Faulty::at(step / 2, Fault::Crash);
@@ -174,7 +174,7 @@ fn a_log_that_cannot_be_written_now_is_completed_later() {
     let world = empty();
     let audit = world.state().audit();
     let seen = AtomicUsize::new(0);
-    // The second line to be written is that of the first change.
+    // The second append is that of the first change.
     let gate = Faulty::where_it(Fault::NoSpace, move |_, step, path| {
         step == Step::Append && path == audit && seen.fetch_add(1, Ordering::SeqCst) == 1
     });

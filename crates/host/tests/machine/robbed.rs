@@ -1,6 +1,6 @@
-//! Somebody takes away, at every single step of a run, what keeps the run safe: its lock, the ledger as it stored it, its journal.
-//! Whatever was being written then is finished or taken back; nothing that was not begun is stored any more; and what became of
-//! each store is told, whatever cannot be recorded.
+//! At every single step of a run another program takes away what keeps the run safe: its lock, the ledger as the run
+//! stored it, its journal. A store that is being written then is finished or taken back. Nothing that was not begun is
+//! stored any more. The outcome of each store is reported, whatever cannot be recorded.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -17,7 +17,7 @@ use trustmason_keystore::Format;
 use crate::extent::{every, steps};
 use crate::world::*;
 
-/// What somebody does to the state folder of a run at work.
+/// What another program does to the state folder of a run at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Robbery {
     RemoveLock,
@@ -38,7 +38,7 @@ const ALL: [Robbery; 6] = [
 ];
 
 impl Robbery {
-    /// Whether there was something to be done it to.
+    /// Does it, and returns whether there was something to do it to.
     fn act(self, state: &State) -> bool {
         let journal = || -> Option<PathBuf> {
             let run = fs::read_dir(state.runs()).ok()?.next()?.unwrap().path();
@@ -64,13 +64,13 @@ impl Robbery {
     }
 }
 
-/// A run that is robbed at a step. Answers whether it came so far.
+/// Runs, and robs the run at a step. Returns whether the run got that far.
 fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
     let world = template.copy();
     let stores = [(CACERTS, world.cacerts()), (KEYSTORE, world.keystore())];
     let before: Vec<Vec<u8>> = stores.iter().map(|(_, path)| fs::read(path).unwrap()).collect();
     let (taken, state) = (AtomicUsize::new(0), world.state());
-    // What had its temporary file made, or was exchanged, after the robbery.
+    // The paths whose temporary file was made, or which were exchanged, after the robbery.
     let (done, begun) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(Vec::<PathBuf>::new())));
     let (is_done, after) = (done.clone(), begun.clone());
     let act = move |at: Step, on: &Path| {
@@ -96,7 +96,7 @@ fn robbed(template: &World, robbery: Robbery, step: usize) -> bool {
         }
         return true;
     };
-    // Each store is told of as it is.
+    // Each store is reported as it is.
     for ((id, path), before) in stores.iter().zip(&before) {
         let changed = fs::read(path).unwrap() != *before;
         match outcomes.stores.get(&store_id(id)) {
@@ -126,7 +126,7 @@ fn a_run_that_is_robbed_at_any_step_begins_nothing_more_and_tells_what_it_did() 
             match robbed(&template, robbery, step) {
                 true => met += 1,
                 false if met > 0 => break,
-                // What is to be robbed is not there yet.
+                // The thing to be taken away is not there yet.
                 false => assert!(step < 60, "{robbery:?} was never met"),
             }
         }

@@ -31,7 +31,7 @@ fn clean(world: &World, needles: &[Vec<u8>]) {
 fn no_file_and_no_text_holds_a_password_or_a_key() {
     let keys: Vec<_> = (0..3).map(|_| pool().key(KeyKind::Rsa(2048), SignatureHash::Sha256).unwrap()).collect();
     let mut needles = vec![CANARY.as_bytes().to_vec(), utf16(CANARY)];
-    // Somewhere in the middle of the private exponent.
+    // Bytes in the middle of the private exponent.
     needles.extend(keys.iter().map(|key| key[700..740].to_vec()));
 
     let template = World::new(Format::Jks);
@@ -48,7 +48,7 @@ fn no_file_and_no_text_holds_a_password_or_a_key() {
                 assert!(!error.to_string().contains(CANARY));
             }
             clean(&world, &needles);
-            // Nor does taking it back.
+            // A rollback leaves no trace either.
             let said = format!("{:?}", world.undo(None, &Disk::new()));
             assert!(!said.contains(CANARY));
             clean(&world, &needles);
@@ -66,7 +66,7 @@ fn a_program_does_not_see_what_other_stores_secrets_are() {
         keystore_of(&mut world.topology, id).password = Some(secret.clone());
         secret
     };
-    // A variable that whoever runs tests has set stands for one with a secret.
+    // A variable that is set in every test run stands for one that holds a secret.
     let name = "CARGO_MANIFEST_DIR";
     let other = set(&mut world, KEYSTORE, SecretSource::Env(name.into()));
     world.topology.secret_variables.insert(name.to_owned());

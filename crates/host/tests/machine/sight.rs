@@ -62,7 +62,7 @@ fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
         assert!(why.contains(want), "{why}");
         let (_, message) = failure(&world, KEYSTORE);
         assert!(message.contains("cannot be reached"), "{message}");
-        // Nothing may be written on the strength of it, and the other hosts are seen.
+        // Nothing may be written because of this, and the other hosts are seen.
         assert!(matches!(observed.stores[&store_id(CACERTS)], StoreLook::Readable(_)));
         assert!(world.plan().changes.is_empty());
     }
@@ -70,7 +70,7 @@ fn an_absent_or_empty_root_is_unreachable_and_its_stores_are_not_missing() {
     assert!(matches!(world.look().1.stores[&store_id(TRUST)], StoreLook::Unobserved));
 }
 
-/// The plan was made while the disk was there. That its stores are gone would be a false word: they were not looked at.
+/// The plan was made while the disk was there. It would be false to report its stores as gone: they were not looked at.
 #[test]
 fn a_disk_that_goes_away_before_the_run_is_away_and_its_stores_are_not_gone() {
     for empty in [false, true] {
@@ -171,7 +171,7 @@ fn a_certificate_file_is_known_by_its_content() {
         assert_eq!(failure.class, class, "{}", failure.message);
         assert!(failure.message.contains("icmADS.cer") && failure.message.contains(want), "{}", failure.message);
     }
-    // One that cannot be read counts more than one beside it that can.
+    // An unreadable file counts more than a readable one beside it.
     fs::write(certs.join("ADSads.cer"), pem(&other)).unwrap();
     assert!(matches!(source(&world), SourceLook::Unreadable(_)));
     fs::remove_dir_all(&certs).unwrap();
@@ -316,7 +316,7 @@ fn a_wrong_password_says_which_secret_was_tried_and_what_is_odd_about_it() {
     }
 }
 
-/// An empty password that the spec declares opens, is written under, and is told from one that is only missing.
+/// An empty password that the spec declares opens a store and is used to write it, and differs from a missing password.
 #[test]
 fn a_declared_empty_password_is_one_like_any_other() {
     for format in [Format::Jks, Format::Jceks] {
@@ -340,7 +340,7 @@ fn a_declared_empty_password_is_one_like_any_other() {
     }
 }
 
-/// What Windows, a browser or a person made of a file's name is told where the file itself is missing, and never used.
+/// If a file is missing, a file whose name Windows, a browser or a person altered is reported, and never used.
 #[test]
 fn a_near_miss_of_a_missing_file_is_told() {
     let world = World::new(Format::Jks);
@@ -360,7 +360,7 @@ fn a_near_miss_of_a_missing_file_is_told() {
         assert!(world.plan().findings.iter().any(|f| f.message.contains(name)), "{name}");
         fs::remove_file(certs.join(name)).unwrap();
     }
-    // By its content, under a name that says nothing.
+    // Found by its content, under a name that says nothing.
     fs::copy(world.root().join("kept"), certs.join("ads2.crt")).unwrap();
     let said = near().unwrap();
     assert!(said.contains("ads2.crt names this host; rename it to ADSads.cer"), "{said}");
@@ -380,7 +380,7 @@ fn a_file_that_is_not_beside_the_spec_is_found_in_the_folder_of_certificates() {
     assert!(near.contains(&world.root().join("certs/rgr2.cer").display().to_string()), "{near}");
 }
 
-/// Nothing that a service reads as PEM has a password, so that none is asked for where a keystore lies.
+/// A store that its service reads as PEM has no password, so none is asked for if a keystore is in its place.
 #[test]
 fn a_keystore_in_the_place_of_a_pem_file_is_of_another_format() {
     for format in [Format::Jks, Format::Jceks, Format::Pkcs12] {

@@ -1,4 +1,5 @@
-//! Stores of the system: looked at, written, proved and taken back. Here they are in memory; the last test is of a real Windows.
+//! Stores of the system: looked at, written, verified and taken back. Here they are in memory; the last test uses a
+//! real Windows.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -27,11 +28,11 @@ type Shelves = BTreeMap<SystemStore, Vec<Vec<u8>>>;
 /// A Windows that exists in memory.
 #[derive(Debug, Default)]
 struct Memory {
-    /// What the machine is called, if not ADS.
+    /// The name of the machine, if not ADS.
     called: Mutex<Option<String>>,
     own: Mutex<Shelves>,
     policy: Mutex<Shelves>,
-    /// A change of this store does half of what it should and fails.
+    /// A change of this store fails.
     broken: Mutex<Option<SystemStore>>,
     changes: Mutex<usize>,
 }
@@ -329,7 +330,7 @@ fn half_a_change_is_finished_by_the_next_run() {
 
 #[test]
 fn a_run_cut_off_in_the_middle_is_read_from_its_journal() {
-    // Of each step of the run: afterwards the next run ends in sync, and taking everything back ends where it began.
+    // For each step of the run: afterwards the next run ends in sync, and taking everything back ends where it began.
     for at in 0..200 {
         let machine = Machine::new();
         let gate = Arc::new(Faulty::at(at, Fault::Crash));
@@ -380,7 +381,7 @@ fn looking_and_a_second_run_change_nothing() {
     assert_eq!(gate.taken(), 0);
 }
 
-/// The whole way on the system's own stores. It counts nothing there: Windows brings roots of its own.
+/// The whole way on the system's own stores. It counts no certificates there, because Windows brings roots of its own.
 #[cfg(windows)]
 #[test]
 fn the_system_trusts_what_a_run_brought_and_no_longer_what_was_taken_back() {

@@ -1,4 +1,5 @@
-//! Runs taken back: every file is again what it was, to the byte and the last attribute, whatever was cut off on the way.
+//! Runs taken back: every file is again what it was, with its bytes, owner and attributes, wherever the work was cut
+//! off.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,7 +38,7 @@ impl World {
         rollback(Request { run, looking, author: ANNA }, disk, &mut lock)
     }
 
-    /// A world with a store of PEM files in which one file is new, one replaced by nothing, one stays.
+    /// A world with a store of PEM files in which one file is new, two are removed and one stays.
     pub fn with_folder() -> Self {
         let id = "ads.acme.example/trust";
         let mut world = World::settled_identity();
@@ -59,7 +60,7 @@ impl World {
     }
 }
 
-/// Everything that can be told of a file.
+/// The bytes, owner and attributes of a file.
 #[derive(Debug, PartialEq)]
 struct Whole {
     bytes: Vec<u8>,
@@ -119,7 +120,7 @@ fn a_finished_run_is_taken_back_whole() {
     assert!(undone.stores.values().all(|s| matches!(s, StoreOutcome::Written { backup: Some(_) })), "{undone:#?}");
     let ledger = world.ledger().ledger;
     assert!(ledger.placed.is_empty(), "{ledger:#?}");
-    // What the service may go on presenting until it is restarted is known to be its own.
+    // The certificate that the service may present until its restart is recorded as its own.
     let [(taken_back, record)] = ledger.predecessors.iter().collect::<Vec<_>>()[..] else { panic!("{ledger:#?}") };
     assert_eq!((record.replaced_by, record.staged), (world.old_wsm.fingerprint(), true));
     assert_ne!(*taken_back, record.replaced_by);
@@ -135,7 +136,7 @@ fn a_finished_run_is_taken_back_whole() {
         Err(RollbackError::Undone { by, .. }) => assert_eq!(Some(by), undone.run),
         other => panic!("{other:?}"),
     }
-    // The rollback can be taken back by its name.
+    // The rollback can be taken back if it is named.
     let redone = world.undo(undone.run.as_ref(), &Disk::new()).unwrap();
     assert!(redone.is_complete(), "{redone:#?}");
     assert!(world.plan().changes.is_empty(), "{:#?}", world.plan().changes);
@@ -155,7 +156,7 @@ fn a_rollback_cut_off_at_any_step_is_begun_again() {
             assert!(cut.unwrap().is_complete() && step > 40);
             return;
         };
-        // Each file is the one or the other at every moment.
+        // At every moment each file is the old one or the new one.
         for (path, whole) in hosts(&world).iter().filter(|(path, _)| before.contains_key(*path)) {
             assert!(*whole == before[path] || *whole == after[path], "{} after {struck:?}", path.display());
         }
@@ -198,7 +199,7 @@ fn cut_off(template: &World, least: usize) {
         let world = world.perhaps_moved(step);
         match world.undo(None, &Disk::new()) {
             Ok(undone) => assert!(undone.is_complete(), "after {struck:?}: {undone:#?}"),
-            // What was cut off before its first store lies about at most until the next run.
+            // Only files of a run that was cut off before its first store may be left, until the next run.
             Err(RollbackError::Nothing) => {
                 let now = hosts(&world).into_iter().filter(|(path, _)| before.contains_key(path)).collect();
                 assert_eq!(before, now, "after {struck:?}");
@@ -333,7 +334,7 @@ fn old_backups_go_and_are_said_to_be_gone() {
     let first = world.apply(&Disk::new()).unwrap().run.unwrap();
     assert!(world.state().backups(&first).exists(), "the newest stays whatever its age");
     world.topology.edges.push(edge(CACERTS, "ads.acme.example/iis", Some("ads.acme.example_iis")));
-    // A millisecond later, which is too old already.
+    // With 90 days the first run is young enough for its backups to be kept.
     world.topology.policy.keep_days = 90;
     let kept = world.copy();
     assert!(kept.apply(&Disk::new()).unwrap().is_complete());
@@ -430,7 +431,7 @@ fn a_rollback_cut_off_is_taken_up_before_anything_older_is_touched() {
     });
     let second = world.apply(&Disk::behind(Arc::new(gate))).unwrap().run.unwrap();
     assert!(world.look().1.staging.contains_key(&wsm));
-    // Taking it back is cut off before the key is gone.
+    // The rollback is cut off before the key is removed.
     let gate = Faulty::where_it(Fault::Crash, |_, step, path| {
         step == Step::Remove && path.extension().is_some_and(|extension| extension == "jks")
     });

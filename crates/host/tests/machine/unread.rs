@@ -1,5 +1,5 @@
-//! "Cannot read" is not "missing": a certificate's file that is damaged is named, in every kind of folder, and nobody is asked to
-//! bring the certificate in a second time.
+//! "Cannot read" is not "missing": a damaged certificate file is named, in every kind of folder, and nobody is asked to
+//! import the certificate a second time.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use trustmason_plan::outline::{EdgeVerdict, Plan};
 
 use crate::world::*;
 
-/// What mail programs, editors, downloads and full disks make of a certificate's file.
+/// A certificate's file as mail programs, editors, downloads and full disks damage it.
 fn damages(certificate: &Certificate) -> Vec<(String, Vec<u8>)> {
     let (text, der) = (pem(certificate), certificate.der());
     let mut all: Vec<(String, Vec<u8>)> = Vec::new();
@@ -46,7 +46,7 @@ fn damages(certificate: &Certificate) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Names that certificates' files have.
+/// Usual names of certificate files.
 const NAMES: &[&str] = &["cvp1.acme.example_wsm.pem", "cvp1.CER", "cvp1.crt.txt", "cvp1 (1).der", "cvp1_wsm"];
 
 struct Folder {
@@ -54,7 +54,7 @@ struct Folder {
     path: PathBuf,
 }
 
-/// The folder that only people fill, and one that is written here.
+/// A folder that only people fill (`by_hand`), or one that trustmason writes.
 fn folder(by_hand: bool) -> (Folder, Certificate) {
     let wsm = rsa("cvp1.acme.example");
     let mut world = World::with(Format::Jks, &wsm);
@@ -62,7 +62,7 @@ fn folder(by_hand: bool) -> (Folder, Certificate) {
     world.topology.stores.insert(def.id.clone(), def);
     let path = world.root().join("hosts/fin1.acme.example/tomcat-trust");
     fs::create_dir(&path).unwrap();
-    // Somebody exported the folder and all that is in it: without a second certificate it would be an empty one.
+    // Without a second certificate in it the export would count as empty.
     fs::write(path.join("other.pem"), pem(&make("other.example", &["other.example"]).certificate)).unwrap();
     (Folder { world, path }, wsm.certificate)
 }
@@ -71,7 +71,7 @@ fn verdict(plan: &Plan) -> &EdgeVerdict {
     &plan.edges.iter().find(|edge| edge.store == store_id(TRUST)).unwrap().verdict
 }
 
-/// Whether a plan asks anybody, or itself, to bring a certificate into the folder.
+/// Whether a plan asks a person, or a run, to add a certificate to the folder.
 fn brings_in(plan: &Plan) -> bool {
     plan.changes.iter().any(|change| change.store == store_id(TRUST))
         || plan.manual.iter().any(|work| work.target().store() == Some(&store_id(TRUST)))

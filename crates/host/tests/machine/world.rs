@@ -1,5 +1,5 @@
-//! A small estate on a real disk: an ADS that trusts a CVP, a CVP that trusts the ADS and must get a new certificate, and a
-//! Finesse node that only people write.
+//! A small estate on a real disk: an ADS that trusts a CVP, a CVP that trusts the ADS and needs a new certificate, and
+//! a Finesse node that only people write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,7 +35,7 @@ use trustmason_spec::topology::{
     SecretSource, ServiceDef, SignatureHash, Source, StoreDef, StoreKind, Subject, Topology, Write,
 };
 
-/// Who begins the runs of this world.
+/// The person who begins the runs of this world.
 pub const ANNA: Author<'static> = Author { who: "anna", approval: Approval::Asked };
 
 /// The password of the CVP's keystore. It must never be seen anywhere.
@@ -58,7 +58,7 @@ pub fn pool() -> &'static Pool {
     POOL.get_or_init(|| Pool::new(3).unwrap())
 }
 
-/// A self-signed certificate with its key; no SAN where no names are given.
+/// A self-signed certificate with its key; without names it has no SAN.
 pub struct Pair {
     pub certificate: Certificate,
     pub pkcs8: Vec<u8>,
@@ -77,7 +77,7 @@ pub fn make(cn: &str, names: &[&str]) -> Pair {
     Pair { certificate: Certificate::parse(&der).unwrap(), pkcs8 }
 }
 
-/// A certificate and those that issued it.
+/// A certificate and those of its issuers.
 pub struct Chain {
     pub root: Certificate,
     pub issuing: Certificate,
@@ -138,7 +138,7 @@ pub fn keystore(format: Format, password: &str, add: Vec<NewEntry>) -> Vec<u8> {
     }
 }
 
-/// What a store holds: alias, kind, fingerprint of the first certificate.
+/// The entries of a store: alias, kind, fingerprint of the first certificate.
 pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option<Fingerprint>)> {
     let bytes = fs::read(path).unwrap();
     let store = Store::open(bytes, Credential::Password(&Password::new(password)), &Interner::new()).unwrap();
@@ -155,7 +155,8 @@ pub fn entries(path: &Path, password: &str) -> Vec<(String, &'static str, Option
         .collect()
 }
 
-/// A folder in memory where there is one: hundreds of runs sync thousands of files, and no disk is to be proved here.
+/// A folder in memory, if there is one: hundreds of runs sync thousands of files, and the disk itself is not tested
+/// here.
 pub fn tempdir() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -166,7 +167,7 @@ pub struct World {
     pub options: Options,
     pub iis: Certificate,
     pub old_wsm: Certificate,
-    /// The stores of the system, where a test has its own.
+    /// The stores of the system, if a test has its own.
     pub system: Option<Arc<dyn trustmason_host::live::SystemStores>>,
 }
 
@@ -192,7 +193,7 @@ pub fn secret(password: &str) -> SecretRef {
     SecretRef { name: "keystore-pw".into(), profile: None, from: SecretSource::Literal(Password::new(password)) }
 }
 
-/// Files that trustmason writes and never makes.
+/// Files that trustmason writes and never creates.
 pub fn direct(kind: StoreKind) -> Reach {
     Reach::Direct(Files { kind, create: false })
 }
@@ -215,7 +216,7 @@ pub fn mirror_def(id: &str, shown: &str) -> StoreDef {
     store_def(id, Reach::Mirror(Mirror::Export { path, password: None, of: Exported::PemFolder }))
 }
 
-/// The keystore that a store is.
+/// The keystore of a store.
 pub fn keystore_of<'t>(topology: &'t mut Topology, id: &str) -> &'t mut Keystore {
     match &mut topology.stores.get_mut(&store_id(id)).unwrap().reach {
         Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
@@ -223,7 +224,7 @@ pub fn keystore_of<'t>(topology: &'t mut Topology, id: &str) -> &'t mut Keystore
     }
 }
 
-/// Lets a store be made.
+/// Allows a store to be created.
 pub fn let_be_made(topology: &mut Topology, id: &str) {
     match &mut topology.stores.get_mut(&store_id(id)).unwrap().reach {
         Reach::Direct(files) => files.create = true,
@@ -296,13 +297,13 @@ pub const KEYSTORE: &str = "cvp1.acme.example/keystore";
 pub const TRUST: &str = "fin1.acme.example/tomcat-trust";
 
 impl World {
-    /// The CVP's certificate has a short name and must be made anew; both stores lack what they should trust.
+    /// The CVP's certificate has a short name and must be replaced; both stores lack what they should trust.
     pub fn new(format: Format) -> Self {
         let old = make("cvp1", &[]);
         Self::with(format, &old)
     }
 
-    /// The CVP's certificate is good: nothing is to be made.
+    /// The CVP's certificate is good: no key is to be made.
     pub fn settled_identity() -> Self {
         let good = rsa("cvp1.acme.example");
         let mut world = Self::with(Format::Jks, &good);
@@ -425,14 +426,14 @@ impl World {
         files
     }
 
-    /// A copy of it on another part of the disk.
+    /// A copy of the estate on another part of the disk.
     pub fn copy(&self) -> Self {
         let dir = tempdir();
         copy(&self.root(), &fs::canonicalize(dir.path()).unwrap());
         self.rooted(dir)
     }
 
-    /// The same files, state folder and all, on another part of the disk: as if it were mounted elsewhere.
+    /// The same files, including the state folder, on another part of the disk, as if it were mounted elsewhere.
     fn moved(self) -> Self {
         let dir = tempdir();
         for entry in fs::read_dir(self.root()).unwrap() {
@@ -442,12 +443,12 @@ impl World {
         self.rooted(dir)
     }
 
-    /// What follows a run that was cut off finds the estate elsewhere after every second step.
+    /// After every second step the estate is moved, so that what follows a cut-off run finds it elsewhere.
     pub fn perhaps_moved(self, step: usize) -> Self {
         if step % 2 == 1 { self.moved() } else { self }
     }
 
-    /// What is declared, with another root.
+    /// The declared topology, with another root.
     fn rooted(&self, dir: tempfile::TempDir) -> Self {
         let (from, to) = (self.root(), fs::canonicalize(dir.path()).unwrap());
         let mut topology = self.topology.clone();
@@ -552,7 +553,7 @@ fn topology(root: &Path, format: Format) -> Topology {
     }
 }
 
-/// Temporary files of ours that lie about.
+/// Temporary files of trustmason that were left behind.
 pub fn litter(world: &World) -> Vec<PathBuf> {
     let ours = |path: &Path| path.file_name().unwrap().to_string_lossy().starts_with(".trustmason-");
     world.files().into_keys().filter(|path| ours(path)).collect()

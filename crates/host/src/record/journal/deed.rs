@@ -1,4 +1,4 @@
-//! What became of the intents in a journal, as far as the journal and the disks tell.
+//! What was done for the intents in a journal, as far as the journal and the disks tell.
 
 use std::collections::BTreeMap;
 
@@ -12,47 +12,47 @@ use super::{Ended, Intent, Piece, Record};
 use crate::disk;
 use crate::record::sites::{PieceHere, SiteError, Sites};
 
-/// What became of one part of a store.
+/// What was done to one part of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It got its new content.
+    /// The part got its new content.
     Written,
-    /// It did not.
+    /// The part was not changed.
     Untouched,
-    /// Nobody can tell any more: the run was cut off, and somebody else has written there since.
+    /// It can no longer be told: the run was cut off, and another program wrote the part afterwards.
     Changed,
-    /// Nobody can tell now: it cannot be looked at; why. It is asked again.
+    /// Cannot tell now, because the part cannot be looked at; with the reason. It is looked at again.
     Unseen(String),
-    /// Nobody here will tell: the spec declares no such place any more; why.
+    /// Cannot be told here, because the spec no longer declares the place; with the reason.
     Undeclared(String),
 }
 
-/// What became of an intent.
+/// An intent and what was done for it.
 #[derive(Clone, Debug)]
 pub struct Deed {
-    /// What was meant.
+    /// The intent.
     pub intent: Intent,
-    /// What became of each part, in the order of the intent's pieces.
+    /// What was done to each part, in the order of the intent's pieces.
     pub fates: Vec<Fate>,
 }
 
 impl Deed {
-    /// Whether all of it was done.
+    /// Whether everything was done.
     pub fn is_done(&self) -> bool {
         self.fates.iter().all(|fate| *fate == Fate::Written)
     }
 
-    /// Whether nothing of it was done.
+    /// Whether nothing was done.
     pub fn is_untouched(&self) -> bool {
         self.fates.iter().all(|fate| *fate == Fate::Untouched)
     }
 
-    /// Whether something of it was surely done.
+    /// Whether something was certainly done.
     pub fn wrote(&self) -> bool {
         self.fates.contains(&Fate::Written)
     }
 
-    /// Why it cannot be told yet what became of it; `None` where that is known, or will never be.
+    /// Why it cannot be told yet what was done; `None` if that is known, or never will be.
     pub fn unseen(&self) -> Option<&str> {
         self.fates.iter().find_map(|fate| match fate {
             Fate::Unseen(why) => Some(why.as_str()),
@@ -60,8 +60,8 @@ impl Deed {
         })
     }
 
-    /// Enters into a ledger what is known of it: all of it, nothing, or what may have come about. What
-    /// cannot be told yet is not entered.
+    /// Enters into a ledger what is known: that everything was done, that nothing was done, or what may have been done.
+    /// What cannot be told yet is not entered.
     pub(crate) fn enter(&self, ledger: &mut Ledger, run: &RunId, begun: Timestamp) {
         let Intent { store, memory, .. } = &self.intent;
         if self.is_done() {
@@ -71,15 +71,15 @@ impl Deed {
         }
     }
 
-    /// Each part with what became of it.
+    /// Each part with what was done to it.
     pub fn pieces(&self) -> impl Iterator<Item = (&Piece, &Fate)> {
         self.intent.pieces.iter().zip(&self.fates)
     }
 }
 
-/// What a run did to each store, in the order it did it. What the journal says of an outcome counts, whatever stands there by
-/// now; where the run was cut off or could not tell, the digests do: the step in which a file gets its name is the deed, not its
-/// announcement.
+/// What a run did to each store, in the order of the journal. An outcome in the journal counts, whatever the store
+/// holds now. Without one, or where the run could not tell, the digests on the disks count: a part is written by the
+/// step that gives the file its name, not by the line that announces it.
 pub(crate) fn deeds(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<Deed> {
     let outcomes: BTreeMap<&StoreId, (Ended, &Vec<PieceAt>, &Vec<PieceAt>)> = records
         .iter()
@@ -114,14 +114,14 @@ pub(crate) fn deeds(records: &[Record], run: &RunId, sites: Sites<'_>) -> Vec<De
     intents.map(deed).collect()
 }
 
-/// What the disks tell of each part of an intent now.
+/// What the disks tell now about each part of an intent.
 pub(crate) fn fates(intent: &Intent, run: &RunId, sites: Sites<'_>) -> Vec<Fate> {
     intent.pieces.iter().map(|piece| fate(piece, &intent.store, run, sites)).collect()
 }
 
 fn fate(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> Fate {
     match sites.digest(store, &piece.at) {
-        // Somebody's work that was displaced goes back to its place, and with that this part was not written.
+        // If another program's file was displaced, it is put back, and then this part was not written.
         Ok(now) if now == piece.after && !displaced(piece, store, run, sites) => Fate::Written,
         Ok(now) if now == piece.before || now == piece.after => Fate::Untouched,
         Ok(_) => Fate::Changed,
@@ -130,7 +130,7 @@ fn fate(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> Fate {
     }
 }
 
-/// Whether a run that was cut off left beside its file what somebody else had written there.
+/// Whether a run that was cut off left another program's file beside its own.
 fn displaced(piece: &Piece, store: &StoreId, run: &RunId, sites: Sites<'_>) -> bool {
     let Ok(PieceHere::File(path)) = sites.locate(store, &piece.at) else { return false };
     let foreign = |digest| Some(digest) != piece.before && Some(digest) != piece.after;

@@ -1,10 +1,11 @@
-//! A run's journal: one JSON object a line, each on the disk before the deed it announces. It holds public facts only. What an
-//! interrupted run did is read from here by the next one, so that neither a placed entry nor a predecessor is forgotten.
+//! A run's journal: one JSON object per line, each on the disk before the action that it announces. It holds public
+//! facts only. The next run reads from it what an interrupted run did, so that neither a placed entry nor a predecessor
+//! is forgotten.
 //!
-//! A journal speaks of hosts, and of paths as the hosts write them ([`PieceAt`]); a copy is named by its place below the run's
-//! `backup` folder ([`CopyName`]). No path of this machine and none of the working folder is in it, so that it means the same
-//! whoever reads it from where. [`read`] is strict: a line that cannot be read makes the whole journal unreadable, but for the
-//! half line at the end that a power cut leaves.
+//! A journal names hosts, and paths as the hosts write them ([`PieceAt`]). A copy is named by its place below the run's
+//! `backup` folder ([`CopyName`]). No path of this machine and no working folder is in it, so it means the same
+//! wherever it is read. [`read`] is strict: one unreadable line makes the whole journal unreadable, except for the half
+//! line at the end that a power cut leaves.
 
 mod deed;
 mod read;
@@ -34,7 +35,7 @@ pub(crate) use deed::{deeds, fates};
 pub(crate) use read::of_record;
 pub use read::{JournalError, check, digest, read};
 
-/// The version of the layout that this program writes and reads. Version 1 had paths of the machine that wrote it.
+/// The layout version that this program writes and reads. Version 1 had paths of the machine that wrote it.
 pub const VERSION: u32 = 2;
 
 /// One line.
@@ -49,34 +50,35 @@ pub enum Record {
         run: RunId,
         /// The estate.
         estate: String,
-        /// Digest of the run's plan.
+        /// The digest of the run's plan.
         plan: Digest,
         /// When the run began.
         at: Timestamp,
-        /// Who began it, as the system names them.
+        /// Who began the run, by the system's name.
         who: String,
-        /// The machine it ran on.
+        /// The machine that the run worked on.
         machine: String,
-        /// How it was approved.
+        /// How the run was approved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<Approval>,
-        /// The run it takes back.
+        /// The run that this one takes back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undoes: Option<RunId>,
     },
-    /// A key was made, or taken up again, and is in staging.
+    /// A key was made, or resumed from an earlier run, and is in staging.
     Staged {
-        /// The identity it is for.
+        /// The identity that the key is for.
         identity: IdentityId,
-        /// The certificate made for it.
+        /// The certificate made for the key.
         sha256: Fingerprint,
-        /// An earlier run made it.
+        /// An earlier run made the key.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
     },
-    /// A staged key that an earlier run made has arrived; it is kept, since nothing else holds it once its store is put back.
+    /// A staged key that an earlier run made is in its store. A copy is kept, because no other copy would exist once
+    /// the store is put back.
     Arrived {
-        /// The identity it is for.
+        /// The identity that the key is for.
         identity: IdentityId,
         /// The format of the staging file.
         #[serde(with = "staging_format")]
@@ -86,45 +88,46 @@ pub enum Record {
         /// The copy's digest.
         sha256: Digest,
     },
-    /// What a store was is kept.
+    /// A store's old content was copied.
     Backup {
         /// The store.
         store: StoreId,
-        /// What it is a copy of.
+        /// The part that was copied.
         of: PieceAt,
         /// The copy.
         copy: CopyAt,
-        /// Owner and mode of the original, also where the copy could not have them.
+        /// Owner and mode of the original, even if the copy could not get them.
         owner: Owner,
-        /// Its access list and attributes, also where the copy could not have them.
+        /// Access list and attributes of the original, even if the copy could not get them.
         #[serde(default, skip_serializing_if = "Attributes::is_empty")]
         attributes: Attributes,
-        /// Its digest.
+        /// The digest of the original.
         sha256: Digest,
     },
     /// A store is about to be written.
     Intent(Box<Intent>),
-    /// What became of a store.
+    /// What was done to a store.
     Outcome {
         /// The store.
         store: StoreId,
-        /// What became of it as a whole.
+        /// What was done to the store as a whole.
         outcome: Ended,
         /// The error, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
-        /// Of a store that was not written as a whole: the parts that have their new content all the same.
+        /// If the store was not written as a whole: the parts that have their new content all the same.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         written: Vec<PieceAt>,
-        /// Of such a store: the parts of which nobody could tell then. They are looked at again.
+        /// If the store was not written as a whole: the parts that the run could not tell about. They are looked at
+        /// again.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unclear: Vec<PieceAt>,
     },
     /// A pack was written.
     Pack {
-        /// What it is for.
+        /// What the pack is for.
         target: HandOffTarget,
-        /// What the ledger is to know of it.
+        /// What the ledger records of the pack.
         handoff: HandOff,
     },
     /// The run ends.
@@ -134,24 +137,24 @@ pub enum Record {
     },
 }
 
-/// A store is about to be written: what it was, what it will be, and what the ledger is to know then.
+/// A store that is about to be written: its state before and after, and what the ledger will record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intent {
     /// The store.
     pub store: StoreId,
-    /// The store's digest before; `None` where it is made.
+    /// The store's digest before; `None` if the store is created.
     pub before: Option<Digest>,
-    /// The store's digest after; `None` where it is removed, or where no digest tells.
+    /// The store's digest after; `None` if the store is removed, or for stores of the system, whose parts have digests.
     pub after: Option<Digest>,
-    /// The parts that are written or removed: the store's own file, or files of its folder, or system stores.
+    /// The parts that are written or removed: the store's own file, files of its folder, or system stores.
     pub pieces: Vec<Piece>,
-    /// What the ledger is to know.
+    /// What the ledger will record.
     pub memory: Memory,
-    /// What the ledger knows of the store's entries before.
+    /// What the ledger records of the store's entries before.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub placed: BTreeMap<PlacedKey, Placed>,
-    /// What the identities that this store is to trust presented when the run was planned, as far as that was seen.
+    /// What the identities that this store is to trust presented when the run was planned, if that was seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Presented>,
     /// What is done to which entry, for the audit log.
@@ -165,25 +168,25 @@ pub struct Intent {
 pub struct Piece {
     /// The place of the part, as its host names it.
     pub at: PieceAt,
-    /// Its digest before; `None` where it is made.
+    /// The part's digest before; `None` if it is created.
     pub before: Option<Digest>,
-    /// Its digest after; `None` where it is removed.
+    /// The part's digest after; `None` if it is removed.
     pub after: Option<Digest>,
 }
 
-/// What became of a store as a whole.
+/// What was done to a store as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Every part has its new content.
     Written,
-    /// It held that already.
+    /// The store held the planned content already.
     Unchanged,
-    /// It was not as expected.
+    /// The store was not as expected.
     Stale,
-    /// It could not be written.
+    /// The store could not be written.
     Failed,
-    /// None of its changes could be made.
+    /// None of the store's changes could be made.
     Skipped,
 }
 
@@ -191,29 +194,29 @@ pub enum Ended {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fact {
-    /// The change in its plan.
+    /// The number of the change in its plan.
     pub change: ChangeId,
     /// What is done.
     pub action: Action,
-    /// The entry's alias before it (of a new entry: its alias); `None` where the store has none.
+    /// The entry's alias before the change, or a new entry's alias; `None` if the store has no aliases.
     pub alias: Option<StoredAlias>,
-    /// Its alias afterwards, where that is another.
+    /// The entry's alias after the change, if it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<StoredAlias>,
-    /// What kind of entry it is.
+    /// The kind of the entry.
     pub kind: Kind,
-    /// The certificate that leaves.
+    /// The certificate that is removed.
     pub before: Option<Fingerprint>,
-    /// The certificate that comes.
+    /// The certificate that is added.
     pub after: Option<Fingerprint>,
-    /// The rule behind it.
+    /// The rule behind the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// Kinds of entry that a run changes.
+/// The kinds of entry that a run changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -229,38 +232,39 @@ pub enum Kind {
 pub enum CopyAt {
     /// Below the run's own `backup` folder.
     Here(CopyName),
-    /// At the host, in the keeping of a program there. This version reads such a record and refuses to use it.
+    /// At the host, kept by a program there. This version reads such a record and refuses to use it.
     #[serde(rename_all = "kebab-case")]
     AtHost {
-        /// The run that the host keeps it under.
+        /// The run that the host keeps the copy under.
         run: RunId,
-        /// The store it is a copy of.
+        /// The store that was copied.
         store: StoreId,
         /// The copy's digest.
         sha256: Digest,
     },
 }
 
-/// The place of a copy below a run's `backup` folder: plain names, one below the other. No other text can be one.
+/// The place of a copy below a run's `backup` folder: at most four plain names, one below the other. No other text is
+/// accepted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CopyName(Vec<String>);
 
 impl CopyName {
-    /// The place of a copy that lies below this folder.
+    /// The place of a copy below this folder.
     ///
     /// # Errors
-    /// That it does not, or that a name on the way is no plain one.
+    /// Fails if the copy is not below the folder, or if a name on the way is not plain.
     pub fn of(folder: &Path, copy: &Path) -> Result<Self, String> {
         let below = copy.strip_prefix(folder).ok().and_then(Path::to_str);
         let below = below.ok_or_else(|| format!("{} is not below {}", copy.display(), folder.display()))?;
         Self::parse(&below.replace(std::path::MAIN_SEPARATOR, "/"))
     }
 
-    /// Reads `FQDN/STORE` and the like.
+    /// Reads `FQDN/STORE` and similar places.
     ///
     /// # Errors
-    /// That it is no sequence of plain names.
+    /// Fails if the text is no sequence of plain names.
     pub fn parse(text: &str) -> Result<Self, String> {
         let plain = |name: &&str| {
             !name.is_empty()
@@ -275,7 +279,7 @@ impl CopyName {
         }
     }
 
-    /// The path of the backup below the backup folder.
+    /// The path of the copy below the backup folder.
     pub(crate) fn below(&self, folder: &Path) -> PathBuf {
         folder.join(self.0.iter().collect::<PathBuf>())
     }
@@ -318,22 +322,22 @@ mod staging_format {
     }
 }
 
-/// A journal being written; threads may share it.
+/// A journal being written. Threads may share it.
 #[derive(Debug)]
 pub struct Journal<'a> {
     file: Mutex<Lines<'a>>,
-    /// Where the run's copies go.
+    /// The folder of the run's copies.
     backups: PathBuf,
 }
 
-/// The file of a journal. A line that could be written in part only is cut off again before the next one: nothing but the last
-/// line of a journal is ever half a line.
+/// The file of a journal. A line that could be written only in part is cut off again before the next one, so only the
+/// last line of a journal can ever be incomplete.
 #[derive(Debug)]
 struct Lines<'a> {
     file: Written<'a>,
-    /// How long the whole lines are, in bytes.
+    /// The length of the complete lines, in bytes.
     whole: u64,
-    /// Something follows the whole lines.
+    /// Whether something follows the complete lines.
     torn: bool,
 }
 
@@ -350,16 +354,16 @@ impl Lines<'_> {
         }
         self.whole = self.whole.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
         self.file.sync()?;
-        // What nobody will find under its name announces nothing.
+        // If the file no longer has its name, the next run would not find the line.
         self.file.stands(self.whole)
     }
 }
 
 impl<'a> Journal<'a> {
-    /// Opens a run's journal; the run's folder must be there.
+    /// Opens a run's journal. The run's folder must exist.
     ///
     /// # Errors
-    /// That it cannot be made.
+    /// Fails if the file cannot be opened.
     pub fn open(disk: &'a Disk, state: &State, run: &RunId) -> Result<Self, DiskError> {
         let file = Lines { file: disk.append(&state.journal(run), Limit::Journal)?, whole: 0, torn: false };
         Ok(Self { file: Mutex::new(file), backups: state.backups(run) })
@@ -368,7 +372,7 @@ impl<'a> Journal<'a> {
     /// Adds a line and brings it to the disk.
     ///
     /// # Errors
-    /// That it is not sure to be there; the deed it announces must not be done then.
+    /// Fails if the line may not be on the disk. The action that it announces must then not be done.
     pub fn note(&self, record: &Record) -> Result<(), DiskError> {
         let mut line = serde_json::to_vec(record)
             .map_err(|error| DiskError::new("describe a step for", Path::new("the journal"), error.into()))?;
@@ -376,7 +380,7 @@ impl<'a> Journal<'a> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).add(&line)
     }
 
-    /// How this journal names a copy below its run's `backup` folder.
+    /// The journal's name for a copy below its run's `backup` folder.
     pub(crate) fn copy_at(&self, copy: &Path) -> Result<CopyAt, DiskError> {
         let name = CopyName::of(&self.backups, copy);
         let named = name.map_err(|why| DiskError::new("name the copy", copy, std::io::Error::other(why)));

@@ -1,6 +1,6 @@
-//! Reading a journal: every line is one of the records, in an order a run can have written, or the whole journal is refused with
-//! the line and the cause. Only the half line at the end that a power cut leaves is passed over: what it would have announced
-//! was not done.
+//! Reads a journal. Every line must be one of the records, in an order that a run can write; otherwise the whole
+//! journal is refused, with the line and the cause. Only the half line at the end that a power cut leaves is skipped:
+//! the action that it would have announced was not done.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use super::{Record, VERSION};
 use crate::disk::{self, DiskError, Limit};
 use crate::state::State;
 
-/// Why a journal cannot be used. What its run did is not known then, and nothing may rest on it.
+/// Why a journal cannot be used. It is then not known what its run did, and nothing may rely on it.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file cannot be read.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// There is no such file, or nothing is in it.
+    /// There is no such file, or it is empty.
     #[error(
         "the journal {path} of run {run} is gone or empty; restore it from a backup of the state folder (docs/state.md says what to do without one)"
     )]
@@ -29,7 +29,7 @@ pub enum JournalError {
         /// The run.
         run: RunId,
     },
-    /// A line is not what this program wrote.
+    /// A line is not what this program writes.
     #[error(
         "the journal {path} of run {run} is damaged in line {line}: {cause}; restore it from a backup of the state folder"
     )]
@@ -38,22 +38,22 @@ pub enum JournalError {
         path: String,
         /// The run.
         run: RunId,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         cause: String,
     },
-    /// Another version of the program wrote it.
+    /// Another version of the program wrote the journal.
     #[error("the journal {path} of run {run} has layout version {found}, this program knows {VERSION}; {}", remedy(*found))]
     Version {
         /// The file.
         path: String,
         /// The run.
         run: RunId,
-        /// Its version; version 1 does not say one.
+        /// The layout version; version 1 does not state one.
         found: u64,
     },
-    /// It tells of another run than the ledger does.
+    /// The journal and the ledger describe different runs.
     #[error(
         "the journal {path} of run {run} and the ledger tell of different runs: {cause}; restore both from one backup of the state folder"
     )]
@@ -65,7 +65,7 @@ pub enum JournalError {
         /// What differs.
         cause: String,
     },
-    /// It is not the journal with which its run ended.
+    /// The journal was changed after its run ended.
     #[error(
         "the journal {path} was changed after run {run} ended; restore it from a backup of the state folder, or take the \
          stores from the run's backups by hand"
@@ -89,22 +89,23 @@ fn remedy(found: u64) -> &'static str {
 /// Reads a run's journal.
 ///
 /// # Errors
-/// [`JournalError`]; nothing of it may be used then.
+/// [`JournalError`]; then nothing in it may be used.
 pub fn read(state: &State, run: &RunId) -> Result<Vec<Record>, JournalError> {
     Ok(with_digest(state, run)?.0)
 }
 
-/// Reads a run's journal, and takes the digest of the very bytes that were read.
+/// Reads a run's journal, and computes the digest of the very bytes that were read.
 fn with_digest(state: &State, run: &RunId) -> Result<(Vec<Record>, Digest), JournalError> {
     let path = state.journal(run);
     let bytes = disk::read_if_there(&path, Limit::Journal)?.unwrap_or_default();
     Ok((of_bytes(&bytes, run, &path.display().to_string())?, Digest::of(&bytes)))
 }
 
-/// Reads the journal of a run that the ledger knows: of one that has ended, the very journal that it ended with.
+/// Reads the journal of a run that the ledger knows. If the run has ended, it must be the very journal that it ended
+/// with.
 ///
 /// # Errors
-/// [`JournalError`]; nothing of it may be used then.
+/// [`JournalError`]; then nothing in it may be used.
 pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<(Vec<Record>, Digest), JournalError> {
     let (records, digest) = with_digest(state, &record.id)?;
     let told = |undoes: &Option<RunId>| match undoes {
@@ -131,7 +132,7 @@ pub(crate) fn of_record(state: &State, record: &RunRecord) -> Result<(Vec<Record
     Ok((records, digest))
 }
 
-/// Whether the journal of a run that the ledger knows can be read and is the one that it ended with.
+/// Checks that the journal of a run that the ledger knows can be read and is the one that the run ended with.
 ///
 /// # Errors
 /// [`JournalError`]: the run cannot be taken back.
@@ -139,10 +140,10 @@ pub fn check(state: &State, record: &RunRecord) -> Result<(), JournalError> {
     of_record(state, record).map(|_| ())
 }
 
-/// The digest of a run's journal as it stands.
+/// The digest of a run's journal as it is now.
 ///
 /// # Errors
-/// That it cannot be read.
+/// Fails if the journal cannot be read.
 pub fn digest(state: &State, run: &RunId) -> Result<Option<Digest>, DiskError> {
     let bytes = disk::read_if_there(&state.journal(run), Limit::Journal)?;
     Ok(bytes.map(|bytes| Digest::of(&bytes)))
@@ -152,7 +153,7 @@ pub fn digest(state: &State, run: &RunId) -> Result<Option<Digest>, DiskError> {
 pub(crate) fn of_bytes(bytes: &[u8], run: &RunId, path: &str) -> Result<Vec<Record>, JournalError> {
     let path = || path.to_owned();
     let mut lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
-    // What follows the last line feed is a line that was cut off, or nothing.
+    // After the last line feed comes a line that was cut off, or nothing.
     lines.pop();
     let mut records: Vec<Record> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -180,7 +181,7 @@ pub(crate) fn of_bytes(bytes: &[u8], run: &RunId, path: &str) -> Result<Vec<Reco
     Ok(records)
 }
 
-/// The version that the first line says. A journal of version 1 begins with the same record and says none.
+/// The version in the first line. A journal of version 1 begins with the same record and has no version.
 fn version(line: &[u8]) -> Result<u64, String> {
     let fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
@@ -193,7 +194,7 @@ fn version(line: &[u8]) -> Result<u64, String> {
     }
 }
 
-/// What was read so far.
+/// The records that were read so far.
 #[derive(Default)]
 struct Seen<'a> {
     intents: BTreeSet<&'a StoreId>,

@@ -5,7 +5,7 @@ fn id() -> RunId {
     RunId::new(Timestamp::UNIX_EPOCH, Digest::of(b"p"))
 }
 
-/// The beginning of a run's journal.
+/// The first line of a run's journal.
 pub(crate) fn beginning(run: RunId) -> Record {
     Record::Begin {
         journal: VERSION,

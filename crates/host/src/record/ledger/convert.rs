@@ -1,6 +1,6 @@
-//! Ledgers of the version before. Everything in them is taken over but for what that version could not tell apart: a hand-off
-//! under a name that a store and an identity share belongs to one of the two, and nobody knows to which, so that both packs are
-//! made anew and confirmed again.
+//! Converts ledgers of the previous layout. Everything is kept except what that layout left ambiguous. If a store and
+//! an identity have the same name, a hand-off of that name belongs to one of them and the ledger does not say to which.
+//! Both packs are then written and confirmed again.
 
 use serde_json::Value;
 use trustmason_plan::ledger::Ledger;
@@ -10,7 +10,7 @@ use trustmason_spec::topology::Topology;
 /// Reads a ledger of version 1.
 ///
 /// # Errors
-/// What in it no program of that version writes.
+/// Names the field or value that no program of that version writes.
 pub(super) fn from_version_1(bytes: &[u8], topology: &Topology) -> Result<Ledger, String> {
     let mut document: serde_json::Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! What interrupted runs did: read from their journals, held against the disks, added to the ledger. A run of which everything is
-//! known is closed, so that it happens once: what a person says afterwards stands. Where a disk is away the run stays open, and
-//! what it did there is asked again at every look.
+//! Adds to the ledger what interrupted runs did, read from their journals and compared with the disks. A run whose
+//! outcomes are all known is closed, so that it is added only once and never overrides what a person reports
+//! afterwards. If a disk is away, the run stays open, and the stores on that disk are looked at again each time.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
         let deeds = journal::deeds(&records, &run.id, sites);
         let (unseen, settled): (Vec<Deed>, Vec<Deed>) = deeds
             .into_iter()
-            // What is in the ledger already was put there when the rest was not known.
+            // After an earlier recovery, stores whose outcome was known then are in the ledger already.
             .filter(|deed| !again || run.unclear.contains(&deed.intent.store))
             .partition(|deed| deed.unseen().is_some());
         for deed in &settled {
@@ -62,7 +62,7 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
             if unseen.is_empty() {
                 (record.finished, record.journal) = (Some(ended), Some(journal));
             }
-            // A run that came to its end was not cut off; only the ledger did not know of it.
+            // A run with an end in its journal was not cut off; only the ledger did not know of it.
             let whole = adopted.contains(&run.id) && matches!(records.last(), Some(Record::End { .. }));
             if *record != run && !(whole && unseen.is_empty()) {
                 loaded.recovered.push(run.id.clone());
@@ -87,8 +87,8 @@ pub(super) fn recover(state: &State, topology: &Topology, loaded: &mut Loaded) -
     Ok(())
 }
 
-/// Runs that left a journal and are not in the ledger: the ledger was put back from a backup, or another machine's was put in
-/// its place. Their journals tell what they did. One that did nothing yet is no run.
+/// Adds runs that left a journal and are not in the ledger: the ledger was restored from a backup, or replaced by that
+/// of another machine. Their journals say what they did. A journal without any action is ignored.
 fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerError> {
     let mut adopted = BTreeSet::new();
     for (folder, _) in disk::list(&state.runs())? {
@@ -99,7 +99,7 @@ fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerEr
         }
         let records = match journal::read(state, &id) {
             Ok(records) => records,
-            // It was cut off before its beginning was on the disk.
+            // The run was cut off before its first line was on the disk.
             Err(JournalError::Missing { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
@@ -107,7 +107,7 @@ fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerEr
         let Some(Record::Begin { plan, at, undoes, .. }) = records.first().filter(|_| records.iter().any(did)) else {
             continue;
         };
-        // The run it takes back is older, and was adopted before.
+        // The run that is taken back is older, so it was added before.
         if let Some(undone) = undoes.as_ref().filter(|undone| loaded.ledger.run(undone).is_none()) {
             let (path, run) = (state.journal(&id).display().to_string(), id.clone());
             let cause = format!("it takes run {undone} back, of which nothing is left");
@@ -122,7 +122,7 @@ fn adopt(state: &State, loaded: &mut Loaded) -> Result<BTreeSet<RunId>, LedgerEr
     Ok(adopted)
 }
 
-/// Whether a rollback, by its journal, came to its end and left out nothing.
+/// Whether a rollback, by its journal, came to its end and restored everything.
 fn took_back(records: &[Record], settled: &[Deed], unseen: &[Deed]) -> bool {
     let whole = |record: &Record| match record {
         Record::Outcome { outcome, .. } => matches!(outcome, Ended::Written | Ended::Unchanged),
@@ -134,7 +134,7 @@ fn took_back(records: &[Record], settled: &[Deed], unseen: &[Deed]) -> bool {
         && unseen.is_empty()
 }
 
-/// The record of a run that begins.
+/// The ledger's entry for a run that begins.
 pub(crate) fn new_record(
     id: &RunId,
     started: Timestamp,

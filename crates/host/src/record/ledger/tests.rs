@@ -30,7 +30,7 @@ fn store_id(name: &str) -> StoreId {
     StoreId::parse(&format!("{name}.acme.example/cacerts")).unwrap()
 }
 
-/// An estate of two hosts, `done` and `undone`, below a folder of its own.
+/// An estate of two hosts, `done` and `undone`, in a folder of its own.
 fn topology(root: &Path) -> Topology {
     let spec = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: './hosts/{fqdn}' }\n\
         hosts:\n  done.acme.example: { role: ads, side: a }\n  undone.acme.example: { role: ads, side: b }\n\
@@ -159,7 +159,7 @@ fn what_cannot_be_seen_stays_open_is_assumed_and_asked_again() {
     let (hosts, away) = (dir.path().join("hosts"), dir.path().join("away"));
     std::fs::rename(&hosts, &away).unwrap();
     let mut loaded = load(&state, &topology).unwrap();
-    // As often as it is asked, and stored between.
+    // The answer is the same each time, and after the ledger was stored in between.
     for again in [true, false] {
         let unclear: Vec<_> = loaded.unclear.iter().map(|one| one.store.host.host()).collect();
         assert_eq!(unclear, ["done", "undone"]);
@@ -232,7 +232,7 @@ fn a_state_folder_with_links_is_refused() {
     assert!(state.is_inside(&state.root().join("../x")).is_err());
 }
 
-/// A state folder as version 1 of the layout wrote it, and its estate.
+/// A state folder as layout version 1 wrote it, and its estate.
 fn version_1(dir: &Path) -> (State, Topology) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/state/v1");
     let spec = std::fs::read_to_string(fixtures.join("estate.yaml")).unwrap();
@@ -267,7 +267,7 @@ fn a_ledger_of_version_1_is_taken_over_and_its_journals_are_refused_by_name() {
     let run = RunId::parse("20261129T140420.960Z-10e25166").unwrap();
     let error = journal::read(&state, &run).unwrap_err().to_string();
     assert!(error.contains("has layout version 1") && error.contains(run.as_str()), "{error}");
-    // A run of that version that was cut off is nothing this program can finish.
+    // This program cannot finish a run of that version that was cut off.
     let open = with_open_run(&text);
     std::fs::write(state.ledger(), open).unwrap();
     let error = load(&state, &topology).unwrap_err().to_string();
