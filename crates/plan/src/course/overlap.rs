@@ -59,7 +59,8 @@ pub(crate) struct Overlap {
     pub stage: Stage,
     /// The certificate that the service presents, or may still present.
     pub old: Fingerprint,
-    /// The old certificate, if a truster that lacks it is to get it. `None` if the old certificate no longer works or an authority issued it.
+    /// The old certificate, if a truster that lacks it is to get it. `None` if the old certificate no longer works, or
+    /// if an authority issued it.
     pub old_wanted: Option<Arc<Certificate>>,
     /// What is missing before the next stage.
     pub needs: Vec<Need>,
