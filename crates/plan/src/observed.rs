@@ -27,7 +27,7 @@ pub struct Observed {
     pub inboxes: BTreeMap<String, InboxLook>,
     /// The files that exist and are used instead of a store; the paths as the host writes them.
     pub shadows: BTreeMap<StoreId, Vec<String>>,
-    /// What options files tell products about their stores, by host and name of the options file.
+    /// The options files that tell products about their stores, by host and name of the options file.
     pub options: BTreeMap<(Fqdn, String), OptionsLook>,
     /// The keys that an earlier run made and that are not installed yet, and files in their place that cannot be read.
     pub staging: BTreeMap<IdentityId, StagedLook>,
