@@ -498,7 +498,8 @@ pub struct Mint {
 /// # use std::path::Path;
 /// # use trustmason_plan::observed::{HostLook, Observed};
 /// # use trustmason_plan::{finding::Kind, outline::Options, plan};
-/// # let text = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: '{fqdn}' }\nhosts: { a.acme.example: { role: ads } }";
+/// # let text = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: '{fqdn}' }\n\
+/// #     hosts: { a.acme.example: { role: ads } }\n";
 /// # let spec = trustmason_spec::parse(text, "estate.yaml")?;
 /// # let profiles = trustmason_spec::profile::load(&spec, Path::new("."), |_| Err("no file".to_owned()))?;
 /// # let topology = trustmason_spec::resolve(&spec, &profiles, Path::new("."))?.topology;

@@ -5,7 +5,7 @@
 //! and the one that it presents next.
 //!
 //! | stage | trusters get | the identity | ends when | |---|---|---|---|
-//! | extend | the next certificate, beside the old one | stays as it is; its next key waits in staging | every truster holds the certificate and was restarted |
+//! | extend | the next certificate, beside the old | as it was; its next key waits in staging | every truster holds it and was restarted |
 //! | install | – | takes the staged key | its store is written, in one write |
 //! | settle | – | its service may still present the old certificate | that service was restarted |
 //!
