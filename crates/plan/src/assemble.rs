@@ -211,7 +211,7 @@ impl<'a> Assembly<'a> {
                 if settled.is_some_and(|s| s.asked.is_err()) {
                     // The subject reports its own cause once. Without this, each truster would report it.
                     self.blocked_subjects.insert(&edge.subject);
-                // What cannot be read in a store is a finding of the store already.
+                // A part of a store that cannot be read is a finding of the store already.
                 } else if !store_blocked && !matches!(why, Why::Unread { .. }) {
                     self.findings.push(
                         Finding::of_store(why.finding(), &edge.store, why.to_string())

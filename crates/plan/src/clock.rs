@@ -76,7 +76,7 @@ pub enum Verdict {
         now: Timestamp,
         /// How many certificates are in use.
         in_use: usize,
-        /// When the first of them becomes valid, in seconds since 1970.
+        /// When the first of these certificates becomes valid, in seconds since 1970.
         first: i64,
     },
     /// Every certificate in use has ended, and no evidence is as new as the clock's day.
@@ -87,7 +87,7 @@ pub enum Verdict {
         seen: i64,
         /// How many certificates were valid at that moment.
         ended: usize,
-        /// When the last of them ended, in seconds since 1970.
+        /// When the last of these certificates ended, in seconds since 1970.
         last: i64,
     },
 }

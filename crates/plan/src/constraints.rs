@@ -18,30 +18,30 @@ use crate::text;
 pub enum Fault {
     /// The certificate does not name its host.
     NotNamed {
-        /// The names it carries.
+        /// The names that the certificate carries.
         carries: String,
-        /// The name it must carry.
+        /// The name that the certificate must carry.
         must: String,
     },
     /// The CN is not the FQDN, though the role requires that.
     CnNotFqdn {
-        /// The CN it has.
+        /// The CN that the certificate has.
         cn: String,
-        /// The CN it must have.
+        /// The CN that the certificate must have.
         must: String,
     },
     /// The key is of another kind or too short.
     Key {
         /// The key that the certificate has.
         is: String,
-        /// What the role demands.
+        /// The requirement of the role.
         must: String,
     },
     /// The signature uses a hash the role does not allow.
     Signature {
         /// The signature algorithm that the certificate has.
         is: String,
-        /// What the role demands.
+        /// The requirement of the role.
         must: String,
     },
     /// The certificate has ended.

@@ -34,35 +34,35 @@ pub(crate) struct Asked {
     pub from: Option<From>,
 }
 
-/// What this plan does with an identity.
+/// The course of an identity in this plan.
 pub(crate) enum Course {
-    /// Nothing is known of its certificate.
+    /// Nothing is known of the identity's certificate.
     Unknown,
-    /// Its certificate stays as it is.
+    /// The identity's certificate stays as it is.
     Rest,
-    /// This run puts a new key in its entry at once; no truster gets the certificate before.
+    /// This run puts a new key in the identity's entry at once; no truster gets the certificate before.
     Renew(Installation),
-    /// Its certificate changes by a rotation, without an outage.
+    /// The identity's certificate changes by a rotation, without an outage.
     Rotate(Box<Overlap>),
-    /// This run makes a key, and a request for its authority.
+    /// This run makes a key, and a request for the identity's authority.
     Request(Request),
-    /// Its request is at its authority.
+    /// The identity's request is at its authority.
     AtAuthority {
         /// The authority.
         name: String,
-        /// Why what the authority replied so far may not be used, or cannot be read.
+        /// Why the authority's replies so far may not be used, or cannot be read.
         obstacle: Option<Obstacle>,
     },
-    /// The reply of its authority may be used, but its store cannot take the certificate now.
+    /// The authority's reply may be used, but the identity's store cannot take the certificate now.
     Replied,
-    /// A person must renew its certificate.
+    /// A person must renew the identity's certificate.
     ByHand {
-        /// What is wrong with its present certificate.
+        /// The fault of the present certificate, as a kind of finding.
         finding: Kind,
         /// The same, as text for people.
         why: String,
     },
-    /// It needs a new certificate and cannot get one now, or it cannot be told whether it needs one.
+    /// The identity needs a new certificate and cannot get one now, or it cannot be told whether one is needed.
     Stuck {
         /// The obstacle, if neither [`Settled::asked`] nor a finding of its store reports it.
         obstacle: Option<Obstacle>,
@@ -73,7 +73,7 @@ pub(crate) enum Course {
 pub(crate) struct Request {
     /// The authority that the request is for.
     pub authority: String,
-    /// Where the key belongs in the end.
+    /// The place where the key belongs in the end.
     pub place: KeyPlace,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Installation {
     pub key: NewKey,
 }
 
-/// Where a new key and its certificate come from.
+/// The origin of a new key and its certificate.
 pub(crate) enum NewKey {
     /// This run makes both.
     Made,

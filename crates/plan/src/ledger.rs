@@ -73,7 +73,7 @@ pub struct Placed {
     pub rule: String,
     /// The run that placed the entry.
     pub run: RunId,
-    /// When the run placed it.
+    /// When the run placed the entry.
     pub at: Timestamp,
 }
 

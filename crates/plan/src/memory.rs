@@ -1,5 +1,5 @@
-//! The meaning of a written store for the ledger. It takes the changes of a store, and adds to the ledger what is certain or
-//! what is assumed. It writes no file.
+//! The meaning of a written store for the ledger. It takes the changes of a store, and adds to the ledger what is
+//! certain or what is assumed. It writes no file.
 //!
 //! A run that was cut off can leave a store of which nobody can tell whether it was written: its disk is away, or
 //! somebody else wrote it since. Then everything that the write may have meant is assumed, in addition to what was

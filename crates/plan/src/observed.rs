@@ -247,7 +247,7 @@ pub struct Unclear {
     pub run: RunId,
     /// The store.
     pub store: StoreId,
-    /// Why it cannot be told.
+    /// Why the outcome cannot be told.
     pub why: String,
 }
 

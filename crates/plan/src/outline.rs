@@ -134,7 +134,7 @@ pub struct EdgeView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityState {
-    /// Its certificate is in use.
+    /// The identity's certificate is in use.
     Active,
     /// A new key waits in staging.
     Minted,
@@ -144,9 +144,9 @@ pub enum IdentityState {
     AtCa,
     /// The CA's reply passed its guards.
     Validated,
-    /// It needs a new certificate.
+    /// The identity needs a new certificate.
     RenewDue,
-    /// Nothing is known of its certificate.
+    /// Nothing is known of the identity's certificate.
     Unknown,
 }
 
@@ -198,7 +198,7 @@ pub enum IdentityVerdict {
     Begins,
     /// A rotation is under way, and this plan continues it.
     GoesOn,
-    /// This plan makes a key and a request for its authority.
+    /// This plan makes a key and a request for the identity's authority.
     Requests,
     /// Something must happen first that no plan does: a restart, a hand-off, or an authority's reply.
     Waits {
@@ -400,7 +400,7 @@ pub enum ManualKind {
 pub struct ManualItem {
     /// The certificate.
     pub material: Material,
-    /// The identity or certificate of the spec that it belongs to.
+    /// The identity or certificate of the spec that the certificate belongs to.
     pub subject: String,
     /// The purpose of the certificate.
     pub why: String,
@@ -416,7 +416,7 @@ pub struct Withdrawal {
     /// The certificate itself, if it was seen. A certificate that a person reported may be known by its fingerprint
     /// alone.
     pub certificate: Option<Arc<Certificate>>,
-    /// The identity or certificate of the spec that it belonged to.
+    /// The identity or certificate of the spec that the certificate belonged to.
     pub subject: String,
     /// Why the certificate is removed.
     pub why: String,

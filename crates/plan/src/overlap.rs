@@ -4,7 +4,8 @@
 //! While a rotation lasts, every truster trusts two certificates of the identity: the one that its service presents,
 //! and the one that it presents next.
 //!
-//! | stage | trusters get | the identity | ends when | |---|---|---|---|
+//! | stage | trusters get | the identity | ends when |
+//! |---|---|---|---|
 //! | extend | the next certificate, beside the old | as it was; its next key waits in staging | every truster holds it and was restarted |
 //! | install | – | takes the staged key | its store is written, in one write |
 //! | settle | – | its service may still present the old certificate | that service was restarted |

@@ -85,7 +85,7 @@ pub struct Break {
     pub truster: StoreId,
     /// The trusted identity.
     pub identity: IdentityId,
-    /// Why it would break.
+    /// Why the edge would break.
     pub cause: Cause,
 }
 

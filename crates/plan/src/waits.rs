@@ -61,7 +61,7 @@ impl Plan {
     /// the other may acknowledge each, even if this plan first has changes to make elsewhere.
     ///
     /// # Errors
-    /// [`Idle`]: why it would count for nothing.
+    /// [`Idle`]: why the acknowledgement would count for nothing.
     pub fn counts(&self, service: &ServiceId) -> Result<(), Idle> {
         let restart = self.restarts.iter().find(|restart| restart.service == *service);
         restart.map_or(Err(Idle::Unneeded), |restart| self.judged(restart))

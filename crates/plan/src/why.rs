@@ -55,7 +55,7 @@ pub enum Why {
     OutcomeUnclear {
         /// The run.
         run: RunId,
-        /// Why it cannot be told.
+        /// Why the outcome cannot be told.
         detail: String,
     },
     /// The store is the same file as another store.
@@ -91,7 +91,7 @@ pub enum Why {
     SourceMissing {
         /// The identity or certificate of the spec that is looked for.
         subject: String,
-        /// Where it was looked for.
+        /// The place where the certificate was looked for.
         looked: String,
         /// A file that may be meant, and what to do about it.
         near: Option<String>,
@@ -130,9 +130,9 @@ pub enum Why {
     },
     /// The subject's certificate has ended or is not valid yet, while the store holds a valid one of the subject.
     OutOfDate {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
-        /// Why it is not valid now.
+        /// Why the certificate is not valid now.
         dates: OutOfDate,
         /// The last second of the certificate in the store, in seconds since 1970-01-01T00:00:00Z.
         held_until: i64,
@@ -152,26 +152,26 @@ pub enum Why {
         alias: Alias,
         /// The entry that has the alias.
         holder: String,
-        /// The spec line that resolves it.
+        /// The advice that resolves the conflict.
         remedy: String,
     },
     /// The spec distrusts the wanted certificate.
     Distrusted {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
         /// The reason in the spec.
         why: String,
     },
     /// It cannot be told whether a JVM loads the certificate.
     JvmCannotTell {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
         /// The part that cannot be judged.
         detail: String,
     },
     /// A JVM would refuse the store with the certificate.
     JvmRefuses {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
         /// The part of the certificate that the JVM refuses.
         detail: String,
@@ -216,7 +216,7 @@ pub enum Why {
         /// The authority.
         authority: String,
     },
-    /// The identity's certificate comes from a CA and may not become self-signed unasked.
+    /// The identity's certificate comes from a CA and may not become self-signed unless the spec asks for that.
     IssuerMismatch {
         /// The identity whose certificate it is.
         identity: IdentityId,

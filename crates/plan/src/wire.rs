@@ -96,7 +96,7 @@ documents! {
         kind: InputKind,
         /// The file.
         path: String,
-        /// SHA-256 of its bytes, or `absent`.
+        /// SHA-256 of the file's bytes, or `absent`.
         sha256: String,
     }
     /// One store.
@@ -109,7 +109,7 @@ documents! {
         format: Option<FormatWord>,
         /// How the store was found.
         state: StoreState,
-        /// SHA-256 of its bytes, if they must not change before apply.
+        /// SHA-256 of the store's bytes, if they must not change before apply.
         sha256: Option<String>,
         /// The number of entries.
         entries: Option<usize>,
@@ -238,7 +238,7 @@ documents! {
     }
     /// A barrier between two phases.
     BarrierDocument {
-        /// The phase before it.
+        /// The phase before the barrier.
         after_phase: Phase,
         /// The events that must happen before the next phase.
         waits_for: Vec<WaitDocument>,

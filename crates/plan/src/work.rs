@@ -15,7 +15,7 @@ use crate::pack::Resolved;
 pub struct NewIdentity {
     /// The key.
     pub key: NewKey,
-    /// Its chain, leaf first.
+    /// The chain of the key, the leaf first.
     pub chain: Vec<Arc<Certificate>>,
 }
 

@@ -1,5 +1,5 @@
 //! The parts of a plan that surround its changes: the restarts, the later phases of rotations, what the phases wait
-//! for, and the trust that fails where a certificate changes without a rotation. It changes no change.
+//! for, and the trust that fails where a certificate changes without a rotation. The changes stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 

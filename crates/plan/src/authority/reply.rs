@@ -4,7 +4,8 @@
 //! `keytool -importcert` checks the first two guards at once. A reply that fails one of the others is found only when a
 //! peer refuses the service.
 //!
-//! | guard | what it requires | |---|---|
+//! | guard | what it requires |
+//! |---|---|
 //! | `reply-key-mismatch` | the certificate has the key that waits in staging |
 //! | `reply-chain-incomplete` | the certificate chains to the authority's pinned root |
 //! | `reply-name` | the certificate names its host |

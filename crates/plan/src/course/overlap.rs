@@ -33,7 +33,7 @@ pub(crate) enum Stage {
 pub(crate) struct Next {
     /// The next certificate.
     pub certificate: Arc<Certificate>,
-    /// When its key was made.
+    /// When the key of the next certificate was made.
     pub since: Timestamp,
     /// The certificates that trusters must hold before the service presents the next certificate.
     pub anchors: Vec<Fingerprint>,
@@ -62,7 +62,7 @@ pub(crate) struct Overlap {
     /// The old certificate, if a truster that lacks it is to get it. `None` if the old certificate no longer works, or
     /// if an authority issued it.
     pub old_wanted: Option<Arc<Certificate>>,
-    /// What is missing before the next stage.
+    /// The needs that are open before the next stage.
     pub needs: Vec<Need>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Overlap {
 pub(crate) struct Need {
     /// The edge, if the need is a truster's.
     pub edge: Option<String>,
-    /// What a person must do after the changes of this stage.
+    /// The events that people must bring about after the changes of this stage.
     pub waits: Vec<Wait>,
     /// Why the need cannot be met now.
     pub hindered: Option<Why>,

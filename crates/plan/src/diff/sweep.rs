@@ -1,5 +1,5 @@
-//! Judges the entries that no edge asked for. An entry of ours, or one that the spec does not tolerate, is deleted. Every
-//! other entry stays and is at most reported.
+//! Judges the entries that no edge asked for. An entry of ours, or one that the spec does not tolerate, is deleted.
+//! Every other entry stays and is at most reported.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

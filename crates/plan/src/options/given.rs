@@ -22,7 +22,7 @@ pub struct Given {
     pub spelling: Spelling,
     /// The line, from 1.
     pub line: usize,
-    /// Its value.
+    /// The value, as it is written.
     pub value: Raw,
 }
 

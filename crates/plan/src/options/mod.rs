@@ -1,5 +1,5 @@
-//! What products are told about their stores: options files, arguments of application objects and batch files. It takes
-//! the bytes of such a file and gives the settings that count, without secrets. It never changes a file.
+//! The texts that tell products about their stores: options files, arguments of application objects and batch files. It
+//! takes the bytes of such a file and gives the settings that count, without secrets. It never changes a file.
 //!
 //! Such a text holds passwords. Everything that is read stays behind [`Password`](trustmason_keystore::Password) until
 //! [`sift`] has replaced each password by a verdict and has dropped what may be one. Only the result is a fact. A value

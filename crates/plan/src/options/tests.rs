@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-//! From the text of an options file to what people are told.
+//! From the text of an options file to the findings for people.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 //! request. Nothing else changes until a reply has passed its guards. Then its rotation is like any other, except that
 //! trusters get the issuers instead of the certificate.
 //!
-//! | state | what exists | what comes next | |---|---|---|
+//! | state | what exists | what comes next |
+//! |---|---|---|
 //! | `csr-pending` | nothing yet | this plan makes key and request |
 //! | `at-ca` | a key in staging, a request | the authority's reply |
 //! | `validated` | a reply that may be used | trusters get its issuers, then it is installed |

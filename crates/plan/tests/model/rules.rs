@@ -37,9 +37,9 @@ impl Truth {
 /// How the people in this world behave.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum People {
-    /// They report a restart only when it was done.
+    /// People report a restart only when it was done.
     Honest,
-    /// They report restarts that were not done.
+    /// People report restarts that were not done.
     Hasty,
 }
 
@@ -48,11 +48,11 @@ pub enum People {
 pub enum Program {
     /// The real program.
     Real,
-    /// It forgets what it did where it cannot look.
+    /// The program forgets what it did where it cannot look.
     Forgetful,
-    /// It rolls a run back without asking who would break.
+    /// The program rolls a run back without asking who would break.
     Unasking,
-    /// It believes its state folder, and does not see that an identity has changed.
+    /// The program believes its state folder, and does not see that an identity has changed.
     Unnoticing,
 }
 
