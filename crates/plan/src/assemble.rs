@@ -1,4 +1,5 @@
-//! Puts the judgements of all stores together: numbers the changes, gathers findings, restarts and work for people.
+//! Makes one plan from the judgements of all stores. It numbers the changes and gathers findings, restarts and the work
+//! that people must do. It reads no file and no clock.
 
 mod ladder;
 
@@ -28,7 +29,8 @@ use crate::verify::verify;
 use crate::why::Why;
 use crate::{authority, handoff, lint, served};
 
-/// Judges an estate: what is wanted against what was seen, as of `now`. Pure; the same arguments give the same plan.
+/// Judges an estate: compares the trust that the topology asks for with what was observed. The moment is `options.at`,
+/// or `now` if that is not set. Pure: the same arguments give the same plan.
 pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let judged_at = options.at.unwrap_or(now);
     let selection = Selection::new(options);
@@ -59,7 +61,8 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
             };
             diffs.push((id.clone(), diff, manual));
         }
-        // A store that turns out blocked takes no new identity and learns of none: judge again knowing that.
+        // A store that turns out to be blocked gets no new key and no import. All stores are judged again with that
+        // knowledge.
         let newly: Vec<(StoreId, Why)> = diffs
             .iter()
             .filter(|(id, ..)| statuses.get(id).is_some_and(|s| s.blocked().is_none()))
@@ -84,12 +87,12 @@ pub fn plan(topology: &Topology, observed: &Observed, options: &Options, now: Ti
     }
 }
 
-/// Where the pieces come together.
+/// Collects the parts of the plan.
 struct Assembly<'a> {
     ground: &'a Ground<'a>,
     settled: &'a BTreeMap<Subject, Settled>,
     changes: Vec<Change>,
-    /// The identities each change waits for.
+    /// For each change, the identities whose new key must be installed first.
     waits: BTreeMap<ChangeId, Vec<IdentityId>>,
     stores: Vec<StoreView>,
     edges: Vec<EdgeView>,
@@ -206,9 +209,9 @@ impl<'a> Assembly<'a> {
             Verdict::Unobserved => EdgeVerdict::Unobserved,
             Verdict::Blocked(why) => {
                 if settled.is_some_and(|s| s.asked.is_err()) {
-                    // Said once for the subject, not once for each of its trusters.
+                    // The subject reports its own cause once. Without this, each truster would report it.
                     self.blocked_subjects.insert(&edge.subject);
-                // Of what cannot be read in it the store has a finding of its own.
+                // A part of a store that cannot be read is a finding of the store already.
                 } else if !store_blocked && !matches!(why, Why::Unread { .. }) {
                     self.findings.push(
                         Finding::of_store(why.finding(), &edge.store, why.to_string())
@@ -239,7 +242,7 @@ impl<'a> Assembly<'a> {
         self.host_findings();
         self.options_findings();
         self.findings.extend(lint::shared_keys(ground, self.settled));
-        // Said beside whatever else keeps the store from being looked at.
+        // An unclear outcome is reported even if the store is blocked for another reason.
         let unclear = ground.observed.unclear.iter().filter(|unclear| {
             let blocking = ground.statuses.get(&unclear.store).and_then(StoreStatus::blocking);
             blocking != Some(Kind::OutcomeUnclear)
@@ -310,7 +313,7 @@ impl<'a> Assembly<'a> {
                 self.findings.extend(one.findings.iter().cloned());
             }
             let Err(why) = &one.asked else { continue };
-            // A blocked store that is judged here says it for the identities in it.
+            // If the blocked store is part of this plan, the finding of the store covers its identities.
             let by_store = match why {
                 Why::SourceBlocked { store, .. } => self.stores.iter().any(|s| s.id == *store),
                 _ => false,
@@ -361,7 +364,8 @@ impl<'a> Assembly<'a> {
         self.ground.selection.takes(self.ground.topology, &identity.host)
     }
 
-    /// Every renewal has its change: a store that cannot take it was judged again as blocked.
+    /// The keys that this run makes or installs. Every renewal has a change: a store that cannot take the key was
+    /// judged again as blocked.
     fn mints(&self) -> BTreeMap<IdentityId, Mint> {
         let one = |(subject, one): (&Subject, &Settled)| match subject {
             Subject::Identity(id) => Some((id.clone(), one.mint(id)?)),
@@ -370,8 +374,8 @@ impl<'a> Assembly<'a> {
         self.settled.iter().filter_map(one).collect()
     }
 
-    /// What a person is asked to remove is shown to them, as far as it was seen anywhere: in a store that it leaves, or as what a
-    /// subject has or gets.
+    /// Adds the certificate to each removal that a person must do, if the certificate was seen: in the store that loses
+    /// it, or as a certificate of a subject.
     fn show_removed(&self, manual: &mut [Manual]) {
         let removed: BTreeSet<Fingerprint> =
             manual.iter().flat_map(|work| &work.remove).map(|one| one.sha256).collect();
@@ -417,11 +421,11 @@ impl<'a> Assembly<'a> {
         views
     }
 
-    /// What becomes of an identity, as the plan says it. `installs` is the change that gives it its new key.
+    /// The verdict on an identity in the plan. `installs` is the change that installs its new key.
     fn verdict(&self, subject: &Subject, one: &Settled, installs: Option<ChangeId>) -> IdentityVerdict {
         match &one.course {
             Course::Rest | Course::Replied => IdentityVerdict::Rests,
-            // A key in a store that only a person writes gets no further than staging.
+            // A new key for a store that only a person writes stays in staging.
             Course::Renew(_) => installs.map_or(IdentityVerdict::Begins, IdentityVerdict::Change),
             Course::Rotate(overlap) => match (overlap.outside(), &overlap.stage) {
                 (Some(why), _) => IdentityVerdict::Held(Obstacle::of(why)),
@@ -433,13 +437,13 @@ impl<'a> Assembly<'a> {
                 (None, Stage::Extend(_) | Stage::Settle(_)) => IdentityVerdict::GoesOn,
             },
             Course::Request(_) => IdentityVerdict::Requests,
-            // What has nothing to present yet is missed by those who ask for it.
+            // If the identity has no certificate yet, the edges that ask for it report the obstacle.
             Course::AtAuthority { obstacle, .. } => {
                 IdentityVerdict::Waits { obstacle: obstacle.clone().filter(|_| one.asked.is_ok()) }
             }
             Course::ByHand { why, .. } => IdentityVerdict::Manual(why.clone()),
             Course::Unknown | Course::Stuck { .. } => match (&one.asked, &one.course) {
-                // Said by an edge to it, where one of this plan asks for it.
+                // If an edge of this plan asks for the identity, that edge reports the cause.
                 (Err(why), _) if why.is_of_identity_alone() && !self.blocked_subjects.contains(subject) => {
                     IdentityVerdict::Blocked(Obstacle::of(why))
                 }
@@ -451,7 +455,7 @@ impl<'a> Assembly<'a> {
     }
 }
 
-/// The identity that a change gives its new key.
+/// The identity whose new key a change installs.
 fn installs(change: &Change) -> Option<(&IdentityId, ChangeId)> {
     match &change.deed {
         Deed::InstallKey { identity, .. } => Some((identity, change.id)),

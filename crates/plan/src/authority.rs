@@ -1,9 +1,11 @@
-//! Authorities: their certificates as the spec pins them, what lies in their inboxes, the chains both make, and the trust that
-//! follows from who issued what.
+//! Certificate authorities: their certificates as the spec pins them, the files in their inboxes, the chains that both
+//! give, and the edges that follow. It takes the topology and the facts that were observed. It trusts no root without a
+//! pin.
 //!
-//! An edge asks for an identity. Where that identity's certificate was issued by an authority of the spec, or is to be, the
-//! truster needs the authority's root and intermediates instead of the leaf (RFC 5280 §6). That is decided for each identity
-//! by what it presents now and what it presents next, so that an estate may be half self-signed and half issued by a CA.
+//! An edge asks for an identity. If an authority of the spec issued the certificate of that identity, or is to issue
+//! it, the truster needs the authority's root and intermediates instead of the leaf (RFC 5280 §6). This is decided for
+//! each identity by its present and its next certificate. An estate may therefore be half self-signed and half issued
+//! by a CA.
 
 mod reply;
 
@@ -25,32 +27,32 @@ use crate::observed::{InboxLook, Observed, SourceLook, StoreLook};
 use crate::text;
 use crate::why::Why;
 
-/// More certificates than any chain has; a circle of cross-signed authorities ends here.
+/// The most certificates that a chain may have. The limit also ends a circle of cross-signed authorities.
 const LONGEST_CHAIN: usize = 8;
 
-/// An authority and what was seen of it.
+/// An authority of the spec, with the facts that were observed of it.
 pub(crate) struct Authority<'a> {
     name: &'a str,
-    /// Its root, pinned.
+    /// The pinned root, or why the root cannot be used.
     root: Result<Arc<Certificate>, Why>,
-    /// What may stand between its root and a leaf: declared intermediates and those of the inbox.
+    /// The certificates that may lie between the root and a leaf: the declared intermediates and those of the inbox.
     between: Vec<Arc<Certificate>>,
-    /// The files they come from.
+    /// The file that each certificate comes from.
     places: BTreeMap<Fingerprint, String>,
-    /// The declared ones among them.
+    /// The declared intermediates.
     declared: BTreeSet<Fingerprint>,
-    /// Those of them that the spec trusts without their constraints.
+    /// The declared intermediates that the spec trusts without their constraints.
     unconstrained: BTreeSet<Fingerprint>,
     /// Why a declared intermediate cannot be used.
     trouble: Option<Why>,
-    /// What lies in its inbox.
+    /// The content of the inbox.
     pub inbox: Option<&'a InboxLook>,
 }
 
 /// All authorities of an estate by name.
 pub(crate) type Authorities<'a> = BTreeMap<&'a str, Authority<'a>>;
 
-/// Takes the authorities of the spec and what was seen of them.
+/// Makes the authorities from the spec and the facts that were observed.
 pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed, now: Timestamp) -> Authorities<'a> {
     let one = |(name, def): (&'a String, &'a AuthorityDef)| {
         let inbox = observed.inboxes.get(name);
@@ -93,7 +95,7 @@ pub(crate) fn take<'a>(topology: &'a Topology, observed: &'a Observed, now: Time
     topology.authorities.iter().map(one).collect()
 }
 
-/// A root that can vouch for something, or could until it ended.
+/// Accepts a root that can issue certificates, or could until the root ended.
 fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<Certificate>, Why> {
     if let Some(from) = constraints::dates(&root, Terms::default(), now).begins {
         let from = text::time(from);
@@ -106,8 +108,8 @@ fn able(authority: &str, root: Arc<Certificate>, now: Timestamp) -> Result<Arc<C
     }
 }
 
-/// Why an authority can issue nothing, told by its root alone; `None` where nothing speaks against it, or its file is not
-/// there.
+/// Why an authority can issue nothing, judged by its root alone. `None` if the root has no defect, or if the root has a
+/// pin and its file is missing.
 pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timestamp) -> Option<String> {
     let certificate = match look {
         SourceLook::Missing { .. } if def.root.sha256.is_none() => {
@@ -148,12 +150,12 @@ pub fn root_fault(name: &str, def: &AuthorityDef, look: &SourceLook, now: Timest
     Some(format!("{what} ({file}); name the root that the CA uses now"))
 }
 
-/// A refusal, for people.
+/// The text of a refusal, for people.
 pub(crate) fn said(refused: &Refused) -> String {
     text::escape(&refused.to_string())
 }
 
-/// A certificate file of the spec, against its pin where it has one.
+/// The certificate in a file of the spec, if it matches the pin. Without a pin every certificate matches.
 fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<Certificate>, Why> {
     let certificate = match observed.sources.get(&Subject::Certificate(subject.to_owned())) {
         Some(SourceLook::Found { certificate, .. }) => Arc::clone(certificate),
@@ -176,12 +178,13 @@ fn pinned(observed: &Observed, subject: &str, anchor: &AnchorDef) -> Result<Arc<
 }
 
 impl Authority<'_> {
-    /// Why nothing may be asked of it, if so.
+    /// Why this authority cannot be used, if there is a reason.
     pub(crate) fn fault(&self) -> Option<&Why> {
         self.root.as_ref().err().or(self.trouble.as_ref())
     }
 
-    /// Who issued a certificate, nearest first, the pinned root last. `None`: this authority did not.
+    /// The issuers of a certificate, the nearest first and the pinned root last. `None` if this authority did not issue
+    /// the certificate, or its root cannot be used.
     pub(crate) fn chain(&self, leaf: &Certificate) -> Option<Vec<Arc<Certificate>>> {
         let root = self.root.as_ref().ok()?;
         let mut chain: Vec<Arc<Certificate>> = Vec::new();
@@ -197,16 +200,18 @@ impl Authority<'_> {
         None
     }
 
-    /// The path by which validators accept a certificate of this authority, nearest issuer first, the pinned root last.
+    /// The path by which validators accept a certificate of this authority, the nearest issuer first and the pinned
+    /// root last. `None` if the root cannot be used.
     pub(crate) fn path(&self, leaf: &Certificate, now: Timestamp) -> Option<Result<Vec<Arc<Certificate>>, Refused>> {
         let root = self.root.as_ref().ok()?;
         Some(path::validate(leaf, &self.between, root, now.as_second()).map(path::Path::into_issuers))
     }
 
-    /// Which issuers of a certificate become trust anchors: the root, and the intermediates that lose nothing by it. Where no
-    /// validator would accept the path at any moment, the root alone.
+    /// The issuers of a certificate that become trust anchors: the root, and the intermediates that lose no constraint
+    /// as a trust anchor. If no validator would accept the path at any moment, only the root.
     fn anchors(&self, leaf: &Certificate, chain: &[Arc<Certificate>], now: Timestamp) -> Vec<Arc<Certificate>> {
-        // What a service presents may have ended; its issuers are judged as of then.
+        // The certificate that a service presents may have ended. The path is judged at a moment when that certificate
+        // was valid.
         let at = now.as_second().min(leaf.not_after().saturating_sub(1)).max(leaf.not_before());
         let is_sound = self.root.as_ref().is_ok_and(|root| match path::validate(leaf, chain, root, at) {
             Ok(_) => true,
@@ -215,54 +220,55 @@ impl Authority<'_> {
         if is_sound { self.anchors_among(chain) } else { chain.iter().filter(|c| self.is_root(c)).cloned().collect() }
     }
 
-    /// Which issuers on a path that validators accept become trust anchors: the root, and those that lose nothing by it.
+    /// The issuers on an accepted path that become trust anchors: the root, and the intermediates that may be one.
     fn anchors_among(&self, issuers: &[Arc<Certificate>]) -> Vec<Arc<Certificate>> {
         issuers.iter().filter(|c| self.is_root(c) || self.is_free(c)).cloned().collect()
     }
 
-    /// Whether an intermediate may be a trust anchor: it has no constraint that a JVM would drop then, or the spec says that
-    /// it may all the same.
+    /// Whether an intermediate may be a trust anchor: it has no constraint that a JVM would drop, or the spec allows it
+    /// all the same.
     fn is_free(&self, intermediate: &Certificate) -> bool {
         self.unconstrained.contains(&intermediate.fingerprint())
             || path::constraints_lost_as_anchor(intermediate).is_empty()
     }
 
-    /// The declared intermediates that are no trust anchors, each with the constraints it would lose.
+    /// The declared intermediates that are no trust anchors, each with the constraints that it would lose as one.
     pub(crate) fn withheld(&self) -> impl Iterator<Item = (&Arc<Certificate>, Vec<&'static str>)> {
         let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && !self.is_free(c));
         declared.map(|c| (c, path::constraints_lost_as_anchor(c)))
     }
 
-    /// Whether this authority's root or one of its known intermediates is named as the issuer, though the chain need not be whole.
+    /// Whether a certificate names this authority's root or a known intermediate as its issuer. The chain need not be
+    /// complete.
     pub(crate) fn is_named_by(&self, leaf: &Certificate) -> bool {
         let known = self.root.iter().chain(&self.between);
         known.into_iter().any(|c| c.subject_der() == leaf.issuer_der())
     }
 
-    /// Its root and those declared intermediates that are trust anchors, root first.
+    /// The root and the declared intermediates that are trust anchors, the root first.
     pub(crate) fn trust_anchors(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         let declared = self.between.iter().filter(|c| self.declared.contains(&c.fingerprint()) && self.is_free(c));
         self.root.iter().chain(declared)
     }
 
-    /// Every certificate edges may ask for.
+    /// Every certificate of this authority, with its name in edges.
     pub(crate) fn certificates(&self) -> impl Iterator<Item = (String, &Arc<Certificate>)> {
         let unique: BTreeMap<String, &Arc<Certificate>> =
             self.root.iter().chain(&self.between).map(|c| (self.subject(c), c)).collect();
         unique.into_iter()
     }
 
-    /// The file one of them comes from.
+    /// The file that a certificate of this authority comes from.
     pub(crate) fn place(&self, certificate: &Certificate) -> String {
         self.places.get(&certificate.fingerprint()).cloned().unwrap_or_default()
     }
 
-    /// Whether a certificate is its pinned root.
+    /// Whether a certificate is the pinned root.
     pub(crate) fn is_root(&self, certificate: &Certificate) -> bool {
         self.root.as_ref().is_ok_and(|root| root.fingerprint() == certificate.fingerprint())
     }
 
-    /// What edges call one of its certificates.
+    /// The name that edges have for a certificate of this authority.
     fn subject(&self, certificate: &Certificate) -> String {
         if self.is_root(certificate) {
             return AuthorityDef::root(self.name);
@@ -270,7 +276,7 @@ impl Authority<'_> {
         format!("{}/{}", self.name, short(certificate))
     }
 
-    /// The alias it has in stores that know aliases.
+    /// The alias of a certificate of this authority in stores that have aliases.
     fn alias(&self, certificate: &Certificate) -> Alias {
         let end = if self.is_root(certificate) { "root".to_owned() } else { short(certificate) };
         format!("{}-{end}", self.name).into()
@@ -281,19 +287,21 @@ fn short(certificate: &Certificate) -> String {
     certificate.fingerprint().to_string().chars().take(8).collect()
 }
 
-/// Whether a certificate was issued by another: named by it, signed by it, and that one may.
+/// Whether `issuer` issued a certificate: `issuer` is a CA, the certificate names it, and its key verifies the
+/// signature.
 fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
     issuer.is_ca()
         && issuer.subject_der() == certificate.issuer_der()
         && certificate.verify_signed_by(issuer) == SignatureCheck::Valid
 }
 
-/// Whether an authority cannot be used, so that who issued what is not surely known.
+/// Whether any authority cannot be used. Then the issuer of a certificate may be unknown.
 pub(crate) fn is_any_at_fault(authorities: &Authorities<'_>) -> bool {
     authorities.values().any(|authority| authority.fault().is_some())
 }
 
-/// The constraints of an intermediate that it loses as a trust anchor, where it should be none; `None`: it may be one.
+/// The constraints that an intermediate would lose as a trust anchor. `None` if it may be one, or if no authority has
+/// it.
 pub(crate) fn lost_as_anchor(authorities: &Authorities<'_>, print: Fingerprint) -> Option<Vec<&'static str>> {
     authorities.values().find_map(|authority| {
         let one = authority.between.iter().find(|c| c.fingerprint() == print && !authority.is_free(c))?;
@@ -301,7 +309,7 @@ pub(crate) fn lost_as_anchor(authorities: &Authorities<'_>, print: Fingerprint) 
     })
 }
 
-/// The authority that issued a certificate, and its chain.
+/// The authority that issued a certificate, and the chain to its root.
 pub(crate) fn issuer_of<'g, 'a>(
     authorities: &'g Authorities<'a>,
     leaf: &Certificate,
@@ -312,14 +320,14 @@ pub(crate) fn issuer_of<'g, 'a>(
     authorities.values().find_map(|authority| Some((authority, authority.chain(leaf)?)))
 }
 
-/// The certificates that a truster of a leaf must hold, where an authority issued it: its trust anchors.
+/// The trust anchors that a truster must hold for a leaf that an authority issued. Empty if none issued it.
 pub(crate) fn anchors_of(authorities: &Authorities<'_>, leaf: &Certificate, now: Timestamp) -> Vec<Fingerprint> {
     let issued = issuer_of(authorities, leaf);
     let anchors = issued.map(|(authority, chain)| authority.anchors(leaf, &chain, now)).unwrap_or_default();
     anchors.iter().map(|anchor| anchor.fingerprint()).collect()
 }
 
-/// The certificate an identity has now, as far as it was seen.
+/// The certificate that an identity has now, if it was seen.
 pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&'o Arc<Certificate>> {
     match &def.source {
         Source::KeyEntry(place) => {
@@ -335,21 +343,21 @@ pub(crate) fn present<'o>(observed: &'o Observed, def: &IdentityDef) -> Option<&
     }
 }
 
-/// The topology a plan is judged by where authorities are declared: trust in an identity that one of them issued is trust in
-/// its issuers. `None`: it is the topology as it was written.
+/// The topology that a plan is judged by: an edge to an identity that an authority issued becomes edges to the issuers.
+/// `None` if no authority is declared; then the topology stays as it is written.
 pub fn widened(topology: &Topology, observed: &Observed, now: Timestamp) -> Option<Topology> {
     widen(topology, observed, &take(topology, observed, now), now)
 }
 
-/// What trusters need of one identity.
+/// The certificates that trusters need for one identity.
 #[derive(Default)]
 struct Need {
     leaf: bool,
-    /// Aliases of authorities' certificates, by what edges call them.
+    /// The aliases of the authorities' certificates, by their names in edges.
     chain: BTreeMap<String, Alias>,
 }
 
-/// The topology with the edges that the issuers of its identities ask for; `None` where no authority is declared.
+/// The topology with the edges to issuers. `None` if no authority is declared.
 pub(crate) fn widen(
     topology: &Topology,
     observed: &Observed,
@@ -362,7 +370,7 @@ pub(crate) fn widen(
     let needs: BTreeMap<&IdentityId, Need> =
         topology.identities.values().map(|def| (&def.id, need(topology, observed, authorities, def, now))).collect();
     let mut wide = topology.clone();
-    // Which edge speaks for an issuer does not depend on the order they are listed in.
+    // Sorted, so that the order of the list does not decide which edge gives an issuer its rule.
     wide.edges.sort_by(|a, b| a.id.cmp(&b.id));
     let mut added: BTreeMap<(StoreId, String), (Edge, BTreeSet<IdentityId>)> = BTreeMap::new();
     wide.edges.retain(|edge| {
@@ -418,18 +426,21 @@ fn need(
         let anchors: Vec<_> = authority.trust_anchors().cloned().collect();
         take(authority, &anchors);
         if let Some(staged) = observed.staged(&def.id) {
-            // Only a reply that may be used widens trust; what lies beside one that is refused is nobody's issuer.
+            // Only a reply that passed every guard adds trust. Certificates that lie beside a refused reply become no
+            // trust anchors.
             let current = present.map(Arc::as_ref);
             if let Judged::Good { anchors, .. } = reply(topology, observed, authority, def, staged, current, now) {
                 take(authority, &anchors);
             }
         }
     }
-    // Whether an authority that cannot be used vouches for it nobody can say: nothing comes, and nothing leaves.
+    // It is unknown whether an authority that cannot be used issued this certificate. Nothing is imported for it, and
+    // nothing is deleted.
     if vouched.is_none() && is_any_at_fault(authorities) && present.is_some_and(|leaf| !leaf.is_self_issued()) {
         return need;
     }
-    // A leaf that nobody vouches for is trusted itself; one that is to be self-signed is learned before it is presented.
+    // A leaf that no authority issued is trusted itself. A leaf that is to become self-signed is trusted before its
+    // service presents it.
     let back = def.issuer == Issuer::SelfSigned && def.issuer_explicit && def.write == Write::Direct;
     let to_come = matches!(def.issuer, Issuer::Authority(_)) && present.is_none();
     need.leaf = vouched.is_none() && !to_come || back;

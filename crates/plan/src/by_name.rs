@@ -1,5 +1,6 @@
-//! Who leaves by name: a certificate of hosts that left the estate, or of their former names. By name alone goes only what says
-//! in full whose it is, never a CA, and never what a live host presents now.
+//! Decides which certificates may be deleted because of their names: those of hosts that left the estate, and those
+//! with former names of hosts. A certificate qualifies only if every name on it says in full which host is meant. A
+//! CA's certificate never qualifies, nor one that a live host presents now.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +13,15 @@ use crate::ground::Ground;
 use crate::observed::{Observed, ServedLook};
 
 impl Ground<'_> {
-    /// Whether a trusted entry leaves whoever holds on to its alias: distrusted, or of hosts that left.
+    /// Whether a trusted entry is deleted even if an edge or a key has its alias: the spec distrusts it, or all its
+    /// names are of retired hosts.
     pub(crate) fn leaves(&self, entry: &Entry) -> bool {
         let Some(slot) = crate::observed::trusted(entry) else { return false };
         self.topology.distrust.contains_key(&slot.fingerprint())
             || slot.certificate().is_some_and(|c| self.is_retired(c))
     }
 
-    /// Whether every name a certificate carries is a retired host's.
+    /// Whether every name of a certificate is a retired host's, and no live host presents it.
     pub(crate) fn is_retired(&self, certificate: &Certificate) -> bool {
         if self.topology.retired.is_empty() {
             return false;
@@ -28,14 +30,14 @@ impl Ground<'_> {
         named_in_full(certificate, &retired).is_some() && !self.is_presented(certificate)
     }
 
-    /// Whether a live host has or presents this certificate now.
+    /// Whether a live host has this certificate now, or its service presents it.
     fn is_presented(&self, certificate: &Certificate) -> bool {
         let has = |def: &IdentityDef| authority::present(self.observed, def).is_some_and(|c| **c == *certificate);
         self.topology.identities.values().any(has) || served(self.observed).any(|(_, c)| c == certificate.fingerprint())
     }
 }
 
-/// What services were seen to present.
+/// The certificates that services were seen to present.
 pub(crate) fn served(observed: &Observed) -> impl Iterator<Item = (&IdentityId, Fingerprint)> {
     observed.served.iter().filter_map(|(id, look)| match look {
         ServedLook::Presented(slot) => Some((id, slot.fingerprint())),
@@ -43,9 +45,9 @@ pub(crate) fn served(observed: &Observed) -> impl Iterator<Item = (&IdentityId, 
     })
 }
 
-/// The hosts that a certificate is deleted for, if it may be deleted by its names at all: it is no CA's, and every name on it is
-/// the full name of one of these hosts. A common name that is the first label of such a name means the host that is named in
-/// full beside it; alone it may be anybody's.
+/// The hosts because of which a certificate may be deleted. `None` if it is a CA's, or if a name on it is not the full
+/// name of one of these hosts. A common name that is only the first label counts if the same host is named in full
+/// beside it. Alone it may belong to another host.
 pub(crate) fn named_in_full<'h>(
     certificate: &Certificate,
     host: &dyn Fn(&str) -> Option<&'h str>,
@@ -59,7 +61,7 @@ pub(crate) fn named_in_full<'h>(
     (!hosts.is_empty() && names.iter().all(is_named)).then_some(hosts)
 }
 
-/// Whether a name in a certificate means this host: the FQDN, or its first label where a common name was kept short.
+/// Whether a name in a certificate means this host: the FQDN, or only its first label, as in a short common name.
 pub(crate) fn is_name_of(name: &str, fqdn: &str) -> bool {
     name == fqdn || (!name.contains('.') && fqdn.split('.').next() == Some(name))
 }

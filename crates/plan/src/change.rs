@@ -1,4 +1,5 @@
-//! One change: what will be done to one entry, why, and what stands there before and after.
+//! One change of a plan: what is done to one entry, why, and what the entry holds before and after. Plain data: nothing
+//! here writes a store.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,15 +13,15 @@ use trustmason_spec::topology::KeyAt;
 pub use crate::change_id::ChangeId;
 use crate::finding::Kind;
 
-/// The three steps of every certificate change (contract §3).
+/// The three phases of a certificate change, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// Trusters learn the new certificate.
+    /// The trusting stores get the new certificate.
     Extend,
-    /// The identity changes.
+    /// The identity gets its new certificate.
     Install,
-    /// The old certificate leaves, aliases settle.
+    /// The old certificate is deleted, and entries get their final aliases.
     Withdraw,
 }
 
@@ -34,7 +35,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What kind of change it is; the public word.
+/// The kind of a change, as plans and reports name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -44,16 +45,16 @@ pub enum Action {
     Replace,
     /// A trusted certificate entry gets another alias.
     Rename,
-    /// A trusted certificate entry leaves.
+    /// A trusted certificate entry is deleted.
     Delete,
     /// An identity gets a new key and certificate.
     Regenerate,
-    /// A CA's reply becomes an identity's chain.
+    /// A CA's reply is installed as an identity's chain.
     Install,
 }
 
 impl Action {
-    /// The public word.
+    /// The word for the action in plans and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Import => "import",
@@ -65,7 +66,7 @@ impl Action {
         }
     }
 
-    /// The sign in front of a plan line.
+    /// The sign at the beginning of a plan line.
     pub fn symbol(self) -> char {
         match self {
             Self::Import => '+',
@@ -82,23 +83,23 @@ impl fmt::Display for Action {
     }
 }
 
-/// Why an entry leaves.
+/// Why an entry is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeleteReason {
-    /// An identity had it before.
+    /// An identity had the certificate before.
     Predecessor,
-    /// It names only hosts that left.
+    /// The certificate names only hosts that left the estate.
     Retired,
-    /// The spec distrusts it.
+    /// The spec distrusts the certificate.
     Distrust,
-    /// We placed it and nobody wants it any more.
+    /// This tool imported the certificate, and no rule wants it any more.
     NoLongerWanted,
-    /// The store is exclusive and nobody declared it.
+    /// The store is exclusive, and the spec does not declare the certificate.
     Exclusive,
 }
 
 impl DeleteReason {
-    /// The public word.
+    /// The word for the reason in plans and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Predecessor => "predecessor",
@@ -110,12 +111,12 @@ impl DeleteReason {
     }
 }
 
-/// A certificate that goes somewhere.
+/// A certificate that a change puts into a store.
 #[derive(Clone, Debug)]
 pub enum Material {
-    /// It exists.
+    /// The certificate exists already.
     Known(Arc<Certificate>),
-    /// This run mints it.
+    /// This run creates the certificate, for this identity.
     Minted(IdentityId),
 }
 
@@ -125,7 +126,7 @@ impl Material {
         self.key().ok()
     }
 
-    /// What tells one from another; those that exist come first.
+    /// The value by which two materials are compared. Certificates that exist come first.
     fn key(&self) -> Result<Fingerprint, &IdentityId> {
         match self {
             Self::Known(certificate) => Ok(certificate.fingerprint()),
@@ -154,32 +155,33 @@ impl PartialOrd for Material {
     }
 }
 
-/// Where the certificate of a key comes from that is put in an identity's entry.
+/// The origin of the certificate that is installed with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Issued {
-    /// Self-signed, made by this run or staged by one before.
+    /// Self-signed; created by this run, or by an earlier run that left it in staging.
     Minted,
     /// A CA's reply.
     Replied,
 }
 
-/// What the executor does to one entry. Everything it needs is here; it decides nothing.
+/// The edit that the executor makes to one entry. It holds everything that the executor needs; the executor decides
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Add a trusted certificate entry.
     Import {
-        /// Its alias; `None` where the store has none.
+        /// The alias of the new entry; `None` if the store has no aliases.
         alias: Option<Alias>,
-        /// Its certificate.
+        /// The certificate of the new entry.
         material: Material,
     },
-    /// Put another certificate in the place of these entries.
+    /// Replace these entries by one entry with another certificate.
     Replace {
-        /// The entries that leave; more than one where the file holds twins of an alias.
+        /// The entries that are removed; several if their aliases differ only in case or not at all.
         entries: Vec<EntryId>,
-        /// The alias afterwards.
+        /// The alias of the new entry.
         alias: Option<Alias>,
-        /// The certificate.
+        /// The certificate of the new entry.
         material: Material,
     },
     /// Give an entry another alias.
@@ -196,21 +198,21 @@ pub enum Deed {
         /// Why the entry is removed.
         because: DeleteReason,
     },
-    /// Put a new key in an identity's entry, with its self-signed certificate or with what its CA replied.
+    /// Install a new key in an identity's entry, with its self-signed certificate or with its CA's reply.
     InstallKey {
-        /// The present entry, if there is one.
+        /// The entry that holds the key now, if there is one.
         entry: Option<EntryId>,
-        /// Which key of the store it is.
+        /// Where in the store the key belongs.
         at: KeyAt,
         /// The identity.
         identity: IdentityId,
-        /// Where its certificate comes from.
+        /// The origin of the certificate.
         issued: Issued,
     },
 }
 
 impl Deed {
-    /// The public word for it.
+    /// The kind of the change.
     pub fn action(&self) -> Action {
         match self {
             Self::Import { .. } => Action::Import,
@@ -222,7 +224,7 @@ impl Deed {
         }
     }
 
-    /// The identity whose minting it waits for.
+    /// The identity whose new key must exist before this edit.
     pub fn waits_for(&self) -> Option<&IdentityId> {
         match self {
             Self::Import { material: Material::Minted(id), .. }
@@ -238,7 +240,7 @@ impl Deed {
 pub struct CertificateView {
     /// Subject in keytool's order.
     pub subject: String,
-    /// Issuer.
+    /// The issuer's name.
     pub issuer: String,
     /// Serial, lower-case hex.
     pub serial: String,
@@ -246,12 +248,12 @@ pub struct CertificateView {
     pub sha256: Fingerprint,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
-    /// Whether it is a CA's by its basic constraints (RFC 5280 §4.2.1.9).
+    /// Whether the certificate is a CA's by its basic constraints (RFC 5280 §4.2.1.9).
     pub is_ca: bool,
 }
 
 impl CertificateView {
-    /// Takes them from a certificate.
+    /// Takes the facts from a certificate.
     pub fn of(certificate: &Certificate) -> Self {
         Self {
             subject: certificate.subject().to_owned(),
@@ -264,40 +266,40 @@ impl CertificateView {
     }
 }
 
-/// What stands there afterwards.
+/// The state of the entry after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
-    /// This certificate.
+    /// The entry holds this certificate.
     Known(CertificateView),
-    /// One this run makes; its subject is known, the rest after apply.
+    /// The entry holds a certificate that this run creates. Only its subject is known before apply.
     Minted {
         /// The subject.
         subject: String,
     },
     /// The same certificate under another alias.
     Alias(Alias),
-    /// Nothing.
+    /// The entry is deleted.
     Gone,
 }
 
-/// Where a certificate comes from.
+/// The origin of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct From {
-    /// `generated`, `store`, `file` or `reply`.
+    /// The kind of origin.
     pub kind: FromKind,
-    /// The identity, store and alias, or file.
+    /// The identity, the store and alias, or the file.
     pub place: String,
-    /// Its fingerprint, once known.
+    /// The fingerprint of the certificate, if known.
     pub sha256: Option<Fingerprint>,
 }
 
-/// Kinds of origin.
+/// The kind of origin of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FromKind {
-    /// Made by this run (or staged by one before).
+    /// Created by this run, or by an earlier run that left it in staging.
     Generated,
-    /// A key entry of the subject's own store.
+    /// A key entry in the identity's own store.
     Store,
     /// A file.
     File,
@@ -305,39 +307,39 @@ pub enum FromKind {
     Reply,
 }
 
-/// One change.
+/// One change of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Its number.
+    /// The number of the change in its plan.
     pub id: ChangeId,
-    /// Its phase.
+    /// The phase of the change.
     pub phase: Phase,
     /// The store.
     pub store: StoreId,
-    /// The alias as it stands in the store now (new entries: as it will).
+    /// The alias as the store spells it now; for a new entry the alias that it gets.
     pub alias: Option<StoredAlias>,
-    /// What the executor does.
+    /// The edit that the executor makes.
     pub deed: Deed,
-    /// The finding it mends.
+    /// The finding that the change repairs.
     pub finding: Kind,
-    /// For people.
+    /// The reason for the change, for people.
     pub reason: String,
-    /// The rule behind it.
+    /// The rule behind the change.
     pub rule: Option<RuleId>,
     /// The document behind the rule.
     pub source: Option<String>,
-    /// What stands there now.
+    /// The certificate that the entry holds now.
     pub before: Option<CertificateView>,
-    /// What will.
+    /// The state of the entry after the change.
     pub after: After,
-    /// Where that comes from.
+    /// The origin of the new certificate.
     pub from: Option<From>,
-    /// Changes that must have succeeded first.
+    /// The changes that must succeed first.
     pub depends_on: Vec<ChangeId>,
 }
 
 impl fmt::Display for Change {
-    /// The one line for it in plans, logs and reports.
+    /// The line for a change in plans, logs and reports.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let action = self.deed.action();
         write!(f, "{} {action}", action.symbol())?;

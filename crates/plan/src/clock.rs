@@ -1,16 +1,20 @@
-//! Whether the clock can be right. A run stamps the ledger, makes certificates that begin now, and renews those that have ended:
-//! with a clock that is days wrong it would make an estate of certificates that nobody accepts. Three signs tell such a clock:
+//! Judges whether this machine's clock can be right. It takes a moment and dated evidence, and gives a verdict. It
+//! never reads the clock, and a plan does not depend on it: the verdict is for the commands that write to the ledger.
 //!
-//! - **behind**: the ledger remembers something that happened later than now;
+//! A run writes its time into the ledger, creates certificates that begin now, and renews certificates that have ended.
+//! With a clock that is wrong by days, it would fill an estate with certificates that nobody accepts. Three signs show
+//! such a clock:
+//!
+//! - **behind**: the ledger records something that happened later than the clock's moment;
 //! - **early**: no certificate in use is valid yet;
-//! - **ahead**: everything that was in use at the newest moment anything here speaks for has ended since, all of it at once, and
-//!   nothing speaks for the day the clock says.
+//! - **ahead**: every certificate in use that was valid at the newest moment with evidence has ended since, and no
+//!   evidence is as new as the clock's day.
 //!
-//! What speaks for a day: the ledger's moments, the beginning of any certificate that was seen, the modification times of the
-//! stores that were read, and the keys in staging. A clock that is wrong by less cannot be told from one that is right. The
-//! judgement is for the commands that stamp the ledger; a plan does not depend on it.
+//! Evidence is a moment in the ledger, the start of any certificate that was seen, the modification time of a store
+//! that was read, or the time of a key in staging. A clock that is wrong by less cannot be told from a right one.
 //!
-//! More evidence never makes a right clock look ahead: it moves the newest moment on, and what had ended by then does not count.
+//! More evidence never makes a right clock look ahead: the newest moment only gets later, and certificates that had
+//! ended before that moment do not count.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,68 +30,69 @@ use crate::ledger::Moment;
 use crate::observed::{Observed, ServedLook, StagedLook, StoreLook};
 use crate::text;
 
-/// Clocks of several machines that work on one estate may differ by so many seconds.
+/// The seconds by which the clocks of several machines that work on one estate may differ.
 pub const TOLERANCE: i64 = 300;
 
-/// So many certificates that ended at once, or that are not valid yet, are a sign. A single one is an ordinary finding.
+/// The fewest certificates that are a sign when all have ended or none is valid yet. A single one is an ordinary
+/// finding.
 const FEWEST: usize = 2;
 
-/// What speaks for and against a clock.
+/// The evidence for and against a clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    /// The newest moment the ledger remembers.
+    /// The newest moment in the ledger.
     pub remembered: Option<Moment>,
-    /// The newest moment that something else speaks for, in seconds since 1970.
+    /// The newest moment of all other evidence, in seconds since 1970.
     pub seen: Option<i64>,
-    /// The certificates that identities of the spec present and that its edges ask for. Of the declared ones those of
-    /// authorities are left out: they are made to outlive what they issue.
+    /// The certificates that identities of the spec present, and the declared certificates that its edges ask for.
+    /// Declared certificates of authorities are left out: they are made to outlive the certificates that they issue.
     pub in_use: Vec<Validity>,
 }
 
 /// When a certificate is valid, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Validity {
-    /// Its first second.
+    /// The first second of the certificate.
     pub begins: i64,
-    /// Its last second.
+    /// The last second of the certificate.
     pub ends: i64,
 }
 
-/// What is to be thought of a clock.
+/// The judgement on a clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing speaks against it.
+    /// Nothing speaks against the clock.
     Right,
-    /// Something happened later than it says.
+    /// The ledger records something that happened later than the clock's moment.
     Behind {
-        /// What the clock says.
+        /// The clock's moment.
         now: Timestamp,
-        /// What happened, and when.
+        /// The event in the ledger, with its moment.
         newest: Moment,
     },
     /// No certificate in use is valid yet.
     Early {
-        /// What the clock says.
+        /// The clock's moment.
         now: Timestamp,
         /// How many certificates are in use.
         in_use: usize,
-        /// When the first of them becomes valid, in seconds since 1970.
+        /// When the first of these certificates becomes valid, in seconds since 1970.
         first: i64,
     },
-    /// Everything in use ended at once, and nothing speaks for the day it says.
+    /// Every certificate in use has ended, and no evidence is as new as the clock's day.
     Ahead {
-        /// What the clock says.
+        /// The clock's moment.
         now: Timestamp,
-        /// The newest moment anything speaks for, in seconds since 1970.
+        /// The newest moment with evidence, in seconds since 1970.
         seen: i64,
-        /// How many certificates were still valid then.
+        /// How many certificates were valid at that moment.
         ended: usize,
-        /// When the last of them ended, in seconds since 1970.
+        /// When the last of these certificates ended, in seconds since 1970.
         last: i64,
     },
 }
 
-/// Judges a clock.
+/// Judges a clock by the evidence.
 pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
     let Evidence { remembered, seen, in_use } = evidence;
     let second = now.as_second();
@@ -103,7 +108,7 @@ pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
     let Some(seen) = remembered.iter().map(|moment| moment.at.as_second()).chain(*seen).max() else {
         return Verdict::Right;
     };
-    // Something speaks for this day, or for a later one.
+    // There is evidence for this day, or for a later one.
     if days::between(seen, second) <= days::term(1) {
         return Verdict::Right;
     }
@@ -116,7 +121,7 @@ pub fn judge(now: Timestamp, evidence: &Evidence) -> Verdict {
     }
 }
 
-/// The verdict's words, without what to do about it; of a clock that is right there is nothing to say.
+/// The text of the verdict, without advice. A right clock gives no text.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,7 +155,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Evidence {
-    /// Gathers what was seen and what the ledger remembers.
+    /// Gathers the evidence from the observed facts and the ledger.
     pub fn of(topology: &Topology, observed: &Observed) -> Self {
         let begins = certificates(observed).map(|certificate| certificate.not_before());
         let files = observed.stores.values().filter_map(|look| match look {
@@ -169,7 +174,7 @@ impl Evidence {
     }
 }
 
-/// The certificates that identities present, and the declared ones that edges ask for, without those of authorities.
+/// The certificates that identities present, and the declared certificates that edges ask for, without declared CAs.
 fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
     let presented = topology.identities.values().flat_map(|def| presented(def, observed));
     let asked: BTreeSet<&Subject> = topology.edges.iter().map(|edge| &edge.subject).collect();
@@ -178,7 +183,7 @@ fn in_use<'a>(topology: &'a Topology, observed: &'a Observed) -> impl Iterator<I
     presented.chain(declared.filter(|certificate| !certificate.is_ca()))
 }
 
-/// What an identity presents, as far as it was seen: in its store, in its file, by its service.
+/// The certificates that an identity presents, if they were seen: in its store or file, and by its service.
 fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<Item = &'a Arc<Certificate>> {
     let kept = match &def.source {
         Source::KeyEntry(place) => key_entry(observed, place),
@@ -191,7 +196,7 @@ fn presented<'a>(def: &'a IdentityDef, observed: &'a Observed) -> impl Iterator<
     kept.into_iter().chain(served)
 }
 
-/// The certificate of a key. Of several entries of one alias the last one counts.
+/// The certificate of a key. If several entries have the alias, the last one counts.
 fn key_entry<'a>(observed: &'a Observed, place: &KeyPlace) -> Option<&'a Arc<Certificate>> {
     let StoreLook::Readable(facts) = observed.stores.get(&place.store)? else { return None };
     let mut named = facts.entries.iter().rev().filter(|entry| place.at.is_at(entry.alias.as_ref()));

@@ -1,4 +1,6 @@
-//! One judge of certificates: it decides whether an identity must be made anew, and it checks what was minted.
+//! The one judge of certificates. It takes a certificate, an identity and a moment, and gives the faults of the
+//! certificate. The same rules decide whether an identity needs a new certificate and check each certificate that was
+//! created.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::fmt;
@@ -11,72 +13,72 @@ use crate::days;
 use crate::finding::Kind;
 use crate::text;
 
-/// Something a certificate does not fulfil.
+/// A requirement that a certificate does not meet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It does not name its host.
+    /// The certificate does not name its host.
     NotNamed {
-        /// The names it carries.
+        /// The names that the certificate carries.
         carries: String,
-        /// The name it must carry.
+        /// The name that the certificate must carry.
         must: String,
     },
-    /// Its CN is not the FQDN though the role demands it (document 003 L71).
+    /// The CN is not the FQDN, though the role requires that.
     CnNotFqdn {
-        /// The CN it has.
+        /// The CN that the certificate has.
         cn: String,
-        /// The CN it must have.
+        /// The CN that the certificate must have.
         must: String,
     },
     /// The key is of another kind or too short.
     Key {
         /// The key that the certificate has.
         is: String,
-        /// What the role demands.
+        /// The requirement of the role.
         must: String,
     },
     /// The signature uses a hash the role does not allow.
     Signature {
         /// The signature algorithm that the certificate has.
         is: String,
-        /// What the role demands.
+        /// The requirement of the role.
         must: String,
     },
-    /// It has ended.
+    /// The certificate has ended.
     Expired {
-        /// When, seconds since 1970.
+        /// The end of the certificate, in seconds since 1970.
         at: i64,
     },
-    /// It ends within `renew_before`.
+    /// The certificate ends within `renew_before`.
     RenewDue {
-        /// When, seconds since 1970.
+        /// The end of the certificate, in seconds since 1970.
         at: i64,
-        /// Days left.
+        /// The days that are left.
         days: usize,
         /// `renew_before`, in days.
         before: u32,
     },
-    /// It is not valid yet.
+    /// The certificate is not valid yet.
     NotYetValid {
-        /// When it will be, seconds since 1970.
+        /// The first second of the certificate, in seconds since 1970.
         from: i64,
     },
-    /// It has no SAN; browsers and newer clients want one.
+    /// The certificate has no SAN; browsers and newer clients require one.
     SanMissing,
-    /// A validator may take it for a CA's.
+    /// A validator may take the certificate for a CA's.
     IsCa {
-        /// By what.
+        /// The property that makes it look like a CA's.
         by: CaMark,
     },
-    /// It limits its use and leaves out one the role needs.
+    /// The certificate limits its use and leaves out a usage that the role needs.
     EkuMissing {
-        /// The usage.
+        /// The usage that is missing.
         usage: String,
     },
 }
 
 impl Fault {
-    /// Whether only a new certificate mends it (contract §2: the reasons to regenerate).
+    /// Whether only a new certificate repairs this fault.
     pub fn demands_new(&self) -> bool {
         match self {
             Self::NotNamed { .. }
@@ -89,7 +91,7 @@ impl Fault {
         }
     }
 
-    /// Whether it is one of the dates.
+    /// Whether the fault is about a date of the certificate.
     pub fn is_of_dates(&self) -> bool {
         match self {
             Self::Expired { .. } | Self::RenewDue { .. } | Self::NotYetValid { .. } => true,
@@ -103,7 +105,7 @@ impl Fault {
         }
     }
 
-    /// The finding it is reported as.
+    /// The kind of finding that reports this fault.
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotNamed { .. } | Self::CnNotFqdn { .. } => Kind::NameMismatch,
@@ -140,8 +142,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How long before its end a certificate is to be made anew, and how long before its end somebody wants to hear of it; none of
-/// both for one whose end is all that counts.
+/// How many days before its end a certificate is renewed, and how many days before its end people are warned. Both are
+/// 0 for a certificate of which only the end matters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
     /// `renew_before`, in days.
@@ -150,25 +152,25 @@ pub struct Terms {
     pub warn_before_days: u32,
 }
 
-/// How a moment stands to the dates of a certificate.
+/// How the dates of a certificate relate to a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dates {
-    /// When it becomes valid, seconds since 1970, where that is to come.
+    /// The first second of the certificate in seconds since 1970, if it is still to come.
     pub begins: Option<i64>,
-    /// How near its end is.
+    /// How near the end of the certificate is.
     pub end: End,
 }
 
 /// How near the end of a certificate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is behind.
+    /// The certificate has ended.
     Past,
-    /// So near that it is to be made anew.
+    /// The end is so near that the certificate must be renewed.
     Due,
-    /// So near that somebody wants to hear of it.
+    /// The end is so near that people are warned.
     Soon,
-    /// Not near.
+    /// The end is not near.
     Far,
 }
 
@@ -179,8 +181,7 @@ impl Dates {
     }
 }
 
-/// Judges the dates of a certificate, whoever's it is: an identity's, an authority's, one that a person declared or that lies in a
-/// store.
+/// Judges the dates of any certificate: an identity's, an authority's, a declared one, or one in a store.
 pub fn dates(certificate: &Certificate, terms: Terms, now: Timestamp) -> Dates {
     let now = now.as_second();
     let (from, at) = (certificate.not_before(), certificate.not_after());
@@ -196,27 +197,27 @@ pub fn dates(certificate: &Certificate, terms: Terms, now: Timestamp) -> Dates {
     Dates { begins: (from > now).then_some(from), end }
 }
 
-/// The names a certificate carries, for people.
+/// The names that a certificate carries, as text for people.
 pub fn carries(certificate: &Certificate) -> String {
     let names = certificate.names_carried();
     if names.is_empty() { "no host at all".to_owned() } else { text::escape(&names.join(", ")) }
 }
 
-/// Whether one of the names a certificate carries is a wildcard (RFC 6125 §6.4.3), which is taken for no host's name here.
+/// Whether a certificate carries a wildcard name (RFC 6125 §6.4.3). A wildcard counts as the name of no host here.
 pub(crate) fn has_wildcard(certificate: &Certificate) -> bool {
     certificate.names_carried().iter().any(|name| name.contains('*'))
 }
 
-/// What to say of names when there is a wildcard among them.
+/// The words that explain why a wildcard name does not count.
 pub(crate) const OF_WILDCARDS: &str = "a wildcard is taken for no host's name here";
 
-/// Whether a certificate names an identity's host, or one of the names the spec adds (contract §1b).
+/// Whether a certificate names an identity's host, or a name that the spec adds to the identity.
 pub fn names(certificate: &Certificate, identity: &IdentityDef) -> bool {
     certificate.names_host(identity.id.host.as_str())
         || identity.names.iter().any(|n| certificate.names_host(n.as_str()))
 }
 
-/// Everything a certificate does not fulfil, gravest first.
+/// All faults of a certificate, the gravest first.
 pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) -> Vec<Fault> {
     let mut faults = Vec::new();
     let constraints = &identity.constraints;
@@ -272,7 +273,8 @@ pub fn judge(certificate: &Certificate, identity: &IdentityDef, now: Timestamp) 
     faults
 }
 
-/// Why a certificate may not be written into a store, because a JVM does not load it or nobody can tell; a clause, for people.
+/// Why a certificate must not be written into a store: a JVM does not load it, or that cannot be told. A clause for
+/// people.
 pub fn unwritable(certificate: &Certificate) -> Option<String> {
     match certificate.jvm() {
         JvmJudgement::Loads => None,

@@ -1,4 +1,5 @@
-//! What a plan comes to: folds over the verdicts of its stores, edges and identities, and over its changes and its work for people.
+//! The totals of a plan. It takes a plan with all its verdicts, changes and work for people, and gives the list of what
+//! is blocked and the counts of the last line. It judges nothing again.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ use crate::text;
 use crate::why::Why;
 
 impl Plan {
-    /// What is blocked, each once: the edges, the stores that no blocked edge ends in, and the identities of which neither says it.
+    /// Everything that is blocked, each once: the edges, the stores without a blocked edge, and the identities that
+    /// neither an edge nor a store reports.
     pub(crate) fn obstructed(&self) -> Vec<Blocked> {
         let of = |what: String, why: &Why| {
             let Obstacle { kind, why } = Obstacle::of(why);
@@ -26,7 +28,7 @@ impl Plan {
             if let EdgeVerdict::Blocked(why) = &edge.verdict {
                 let store = &edge.store;
                 told.insert(store);
-                // In a store that is blocked as a whole it is the store that has to be mended.
+                // If the whole store is blocked, people must repair the store, not the edge.
                 let alias = edge.alias.as_ref().map(|alias| format!(" as {}", text::escape(alias.as_str())));
                 let what = match whole.contains(store) {
                     true => store.to_string(),
@@ -58,7 +60,7 @@ impl Plan {
         all
     }
 
-    /// The numbers of the last line, of a plan that has its list of what is blocked.
+    /// The counts of the last line. The plan must already have its list of what is blocked.
     pub(crate) fn counted(&self) -> Summary {
         let mut all = Summary { blocked: self.blocked.len(), ..Summary::default() };
         for change in &self.changes {
@@ -96,7 +98,7 @@ impl Plan {
             match &view.verdict {
                 IdentityVerdict::Requests => all.request += 1,
                 IdentityVerdict::Waits { .. } => all.waiting += 1,
-                // Its change is counted, or its work, or the edges and the store that speak of it.
+                // Counted already: by its change, by its work, or by the edges and the store that report it.
                 IdentityVerdict::Rests
                 | IdentityVerdict::Change(_)
                 | IdentityVerdict::Begins
@@ -111,8 +113,8 @@ impl Plan {
         all
     }
 
-    /// How many rotations this plan has nothing to do for and that are not at their end, of identities that `--host` or `--side` leaves
-    /// out. Their next change is on another host.
+    /// How many rotations are unfinished though this plan has no changes, for identities that `--host` or `--side`
+    /// leaves out. The next change of such a rotation is on another host.
     pub fn elsewhere(&self) -> usize {
         if !self.changes.is_empty() {
             return 0;
@@ -123,7 +125,8 @@ impl Plan {
     }
 }
 
-/// Whether work for a person counts by itself. Of what is brought into a store the edges are counted, and what only leaves has none.
+/// Whether the work of a person is counted by itself. Imports into a store are counted by their edges. A store from
+/// which certificates are only removed has no such edge.
 fn is_counted(work: &Manual) -> bool {
     match work.kind {
         ManualKind::Store => work.add.is_empty() && work.verify.is_empty(),

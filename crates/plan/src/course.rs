@@ -1,5 +1,6 @@
-//! What becomes of an identity. It is one course, never two: what is made, what is waited for and which state the identity is in
-//! are read off it.
+//! The course of an identity: what this plan does with its certificate. An identity has exactly one course; the key to
+//! make, what the identity waits for, and its public state are all read from the course. Nothing here decides which
+//! course an identity takes.
 
 mod overlap;
 
@@ -16,54 +17,54 @@ use crate::why::Why;
 
 pub(crate) use overlap::{Need, Next, Overlap, Stage};
 
-/// A subject, settled.
+/// A subject, with the certificate that was settled for it.
 pub(crate) struct Settled {
-    /// What edges to it ask for.
+    /// The certificate that edges to the subject ask for, or why there is none.
     pub asked: Result<Asked, Why>,
-    /// The certificate it has now, as far as that was seen.
+    /// The certificate that the subject has now, if it was seen.
     pub present: Option<Arc<Certificate>>,
     pub course: Course,
     pub findings: Vec<Finding>,
 }
 
-/// What edges to a subject ask for.
+/// The certificate that edges to a subject ask for.
 pub(crate) struct Asked {
     pub material: Material,
-    /// Where a known certificate comes from, where that is said.
+    /// The origin of a known certificate, if it is reported.
     pub from: Option<From>,
 }
 
-/// What becomes of an identity.
+/// The course of an identity in this plan.
 pub(crate) enum Course {
-    /// Nothing is known of its certificate.
+    /// Nothing is known of the identity's certificate.
     Unknown,
-    /// It stays as it is.
+    /// The identity's certificate stays as it is.
     Rest,
-    /// This run puts a new key in its entry, and nobody learns of the certificate before.
+    /// This run puts a new key in the identity's entry at once; no truster gets the certificate before.
     Renew(Installation),
-    /// It changes its certificate without an outage.
+    /// The identity's certificate changes by a rotation, without an outage.
     Rotate(Box<Overlap>),
-    /// This run makes a key and a request for its authority.
+    /// This run makes a key, and a request for the identity's authority.
     Request(Request),
-    /// Its request is with its authority.
+    /// The identity's request is at its authority.
     AtAuthority {
         /// The authority.
         name: String,
-        /// Why what the authority replied so far may not be used, or cannot be read.
+        /// Why the authority's replies so far may not be used, or cannot be read.
         obstacle: Option<Obstacle>,
     },
-    /// Its authority's reply may be used, and its store cannot take it now.
+    /// The authority's reply may be used, but the identity's store cannot take the certificate now.
     Replied,
-    /// A person must make it anew.
+    /// A person must renew the identity's certificate.
     ByHand {
-        /// What is wrong with its present certificate.
+        /// The fault of the present certificate, as a kind of finding.
         finding: Kind,
-        /// The same for people.
+        /// The same, as text for people.
         why: String,
     },
-    /// It needs a new certificate and may not get it now, or whether it needs one cannot be told.
+    /// The identity needs a new certificate and cannot get one now, or it cannot be told whether one is needed.
     Stuck {
-        /// What stands in the way, where neither [`Settled::asked`] nor a finding of its store says it.
+        /// The obstacle, if neither [`Settled::asked`] nor a finding of its store reports it.
         obstacle: Option<Obstacle>,
     },
 }
@@ -72,23 +73,23 @@ pub(crate) enum Course {
 pub(crate) struct Request {
     /// The authority that the request is for.
     pub authority: String,
-    /// Where the key goes in the end.
+    /// The place where the key belongs in the end.
     pub place: KeyPlace,
 }
 
 /// A key that this run puts in an identity's entry.
 pub(crate) struct Installation {
     pub place: KeyPlace,
-    /// The entry that is there now.
+    /// The entry that holds the key now.
     pub entry: Option<EntryId>,
-    /// The finding that is mended.
+    /// The finding that the new key repairs.
     pub finding: Kind,
     pub severity: Severity,
     pub reason: String,
     pub key: NewKey,
 }
 
-/// Where a new key and its certificate come from.
+/// The origin of a new key and its certificate.
 pub(crate) enum NewKey {
     /// This run makes both.
     Made,
@@ -98,7 +99,7 @@ pub(crate) enum NewKey {
     Replied {
         /// The certificate.
         leaf: Arc<Certificate>,
-        /// Who issued it, nearest first.
+        /// The issuers of the certificate, the nearest first.
         issuers: Vec<Arc<Certificate>>,
         /// The file of the reply.
         from: From,
@@ -106,7 +107,7 @@ pub(crate) enum NewKey {
 }
 
 impl NewKey {
-    /// The certificate, where it exists already.
+    /// The certificate, if it exists already.
     pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
         match self {
             Self::Made => None,
@@ -114,7 +115,7 @@ impl NewKey {
         }
     }
 
-    /// Who issued the certificate, nearest first; nobody if it is self-signed.
+    /// The issuers of the certificate, the nearest first; empty if it is self-signed.
     pub(crate) fn issuers(&self) -> &[Arc<Certificate>] {
         match self {
             Self::Made | Self::Staged(_) => &[],
@@ -124,7 +125,7 @@ impl NewKey {
 }
 
 impl Course {
-    /// The public word for it.
+    /// The state of the identity, as plans show it.
     pub(crate) fn state(&self) -> IdentityState {
         match self {
             Self::Unknown => IdentityState::Unknown,
@@ -147,7 +148,7 @@ impl Course {
         }
     }
 
-    /// The change of certificate under way, where both are trusted meanwhile.
+    /// The rotation that is under way, if there is one.
     pub(crate) fn overlap(&self) -> Option<&Overlap> {
         match self {
             Self::Rotate(overlap) => Some(overlap),
@@ -180,7 +181,7 @@ impl Course {
         }
     }
 
-    /// What is waited for, in words.
+    /// The event that the identity waits for, in words.
     pub(crate) fn awaits(&self) -> Option<String> {
         match self {
             Self::Rotate(overlap) => overlap.awaits(),
@@ -192,17 +193,18 @@ impl Course {
 }
 
 impl Settled {
-    /// Of a subject whose certificate cannot be told.
+    /// A subject whose certificate cannot be told.
     pub(crate) fn unknown(why: Why) -> Self {
         Self { asked: Err(why), present: None, course: Course::Unknown, findings: Vec::new() }
     }
 
-    /// The certificate that edges to it ask for, where it exists already.
+    /// The certificate that edges to the subject ask for, if it exists already.
     pub(crate) fn known(&self) -> Option<Fingerprint> {
         self.asked.as_ref().ok()?.material.known()
     }
 
-    /// Every certificate that is known to be its own, now or next, or to vouch for that.
+    /// Every certificate that is known to be the subject's, now or next, and the issuers of a certificate that is
+    /// installed.
     pub(crate) fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         let installation = self.course.installation();
         let issued =
@@ -211,17 +213,17 @@ impl Settled {
         self.present.iter().chain(issued).chain(next)
     }
 
-    /// Where that comes from.
+    /// The origin of the certificate that edges ask for.
     pub(crate) fn from(&self) -> Option<&From> {
         self.asked.as_ref().ok()?.from.as_ref()
     }
 
-    /// Whether its entry gets a new key in this run.
+    /// Whether this run puts a new key in the subject's entry.
     pub(crate) fn is_renewed(&self) -> bool {
         self.course.installation().is_some()
     }
 
-    /// The key that this run makes for it, or brings where it belongs.
+    /// The key that this run makes or installs for the subject.
     pub(crate) fn mint(&self, identity: &IdentityId) -> Option<Mint> {
         let replaces = self.present.as_ref().map(|c| c.fingerprint());
         let mint = |place: &KeyPlace, staged| Mint {
@@ -241,7 +243,7 @@ impl Settled {
         match &self.course {
             Course::Renew(installation) => Some(install(installation, false)),
             Course::Rotate(overlap) => match &overlap.stage {
-                // A key whose certificate its trusters learn first goes to staging and no further.
+                // If trusters get the certificate first, its key goes to staging and no further.
                 Stage::Begin(place) => Some(mint(place, true)),
                 Stage::Install(_, installation) => Some(install(installation, true)),
                 Stage::Extend(_) | Stage::Settle(_) => None,

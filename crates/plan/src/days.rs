@@ -1,27 +1,28 @@
-//! Reckoning with moments, in one place. A moment is seconds since 1970, also before 1970; whatever was read may stand at
-//! either end of an `i64`. Nothing here overflows: a sum or difference that has no room stays at the end it would cross, which
-//! is further away than any term of a spec (at most a hundred years), so that no comparison with a term changes by it.
+//! Arithmetic with moments. A moment is a number of seconds since 1970, and may be negative; a moment that was read may
+//! be at either end of `i64`. Nothing here overflows: a sum or difference that does not fit stays at the end of the
+//! range. That end is further away than any term of a spec (at most a hundred years), so no comparison with a term
+//! changes.
 #![warn(clippy::arithmetic_side_effects)]
 
-/// Seconds of a day.
+/// The seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A term of the spec, which counts days, in seconds. The product of a `u32` and a day always has room.
+/// A term of the spec, given in days, in seconds. The product of a `u32` and a day always fits.
 pub(crate) fn term(days: u32) -> i64 {
     i64::from(days).saturating_mul(DAY)
 }
 
-/// How long it is from one moment to another; negative where the second is the earlier one.
+/// The seconds from one moment to another; negative if the second moment is earlier.
 pub fn between(from: i64, to: i64) -> i64 {
     to.saturating_sub(from)
 }
 
-/// The moment a term after another one.
+/// The moment that is a term after another moment.
 pub(crate) fn after(moment: i64, days: u32) -> i64 {
     moment.saturating_add(term(days))
 }
 
-/// The whole days in so many seconds; none where the time has not come yet.
+/// The whole days in a number of seconds; 0 if the number is negative.
 pub fn whole(seconds: i64) -> usize {
     usize::try_from(seconds.div_euclid(DAY)).unwrap_or(0)
 }

@@ -1,4 +1,5 @@
-//! What can be wrong, by the ids people script against (contract §2), and how bad each is.
+//! The findings: everything that can be wrong in an estate, by the ids that scripts rely on, each with its severity.
+//! Only kinds and data are here; other modules decide what is wrong.
 
 use std::fmt;
 
@@ -8,11 +9,11 @@ use trustmason_spec::name::{Fqdn, IdentityId, StoreId};
 
 use crate::change_id::ChangeId;
 
-/// How bad a finding is. The order is the order of weight.
+/// How serious a finding is, from the least to the most serious.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing, never counted.
+    /// Information; never counted.
     Info,
     /// Counted by `drift --strict`.
     Warning,
@@ -35,27 +36,27 @@ impl fmt::Display for Severity {
 
 macro_rules! kinds {
     ($($severity:ident { $(#[doc = $doc:literal] $name:ident = $text:literal),+ $(,)? })+) => {
-        /// The kinds of finding.
+        /// The kind of a finding.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum Kind {
             $($(#[doc = $doc] #[serde(rename = $text)] $name,)+)+
         }
 
         impl Kind {
-            /// Every kind, in the order of the contract.
+            /// Every kind, grouped by severity.
             pub const ALL: &'static [Self] = &[$($(Self::$name,)+)+];
 
-            /// The public id.
+            /// The id of the kind in output and documents.
             pub fn as_str(self) -> &'static str {
                 match self { $($(Self::$name => $text,)+)+ }
             }
 
-            /// How bad it is unless the finding itself says otherwise.
+            /// The severity of the kind. A finding may have another one.
             pub fn severity(self) -> Severity {
                 match self { $($(Self::$name => Severity::$severity,)+)+ }
             }
 
-            /// What it means, for people.
+            /// The meaning of the kind, for people.
             pub fn meaning(self) -> &'static str {
                 let doc = match self { $($(Self::$name => $doc,)+)+ };
                 doc.trim()
@@ -196,7 +197,7 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether it is about an authority or what it replied.
+    /// Whether the finding is about an authority or an authority's reply.
     pub fn is_of_authority(self) -> bool {
         matches!(
             self,
@@ -219,28 +220,28 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One finding.
+/// One finding: something that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// How bad it is here.
+    /// The severity of this finding.
     pub severity: Severity,
     /// The kind of the finding.
     pub kind: Kind,
-    /// The host it is about.
+    /// The host that the finding is about.
     pub host: Option<Fqdn>,
-    /// The store, if it is about one.
+    /// The store, if the finding is about one.
     pub store: Option<StoreId>,
-    /// The identity, if it is about one.
+    /// The identity, if the finding is about one.
     pub identity: Option<IdentityId>,
     /// The alias as stored.
     pub alias: Option<StoredAlias>,
-    /// The certificate.
+    /// The fingerprint of the certificate.
     pub sha256: Option<Fingerprint>,
-    /// Whether the spec accepts it for now.
+    /// Whether the spec accepts the finding for now.
     pub accepted: bool,
-    /// The change that mends it, where there is one.
+    /// The change that repairs the finding, if there is one.
     pub change: Option<ChangeId>,
-    /// For people.
+    /// The text for people.
     pub message: String,
 }
 
@@ -287,7 +288,7 @@ impl Finding {
         self
     }
 
-    /// Whether it counts: not accepted.
+    /// Whether the finding counts: the spec does not accept it.
     pub fn counts(&self) -> bool {
         !self.accepted
     }

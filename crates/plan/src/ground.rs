@@ -1,4 +1,5 @@
-//! What every judgement of a plan is made from: what is wanted, what was seen, the moment, and what both were sorted by.
+//! The context of every judgement of a plan: the topology, the observed facts, the moment, and indexes over them. It
+//! only holds references.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::observed::Observed;
 use crate::outline::Options;
 use crate::status::{Selection, StoreStatus};
 
-/// What a judgement needs to know.
+/// Everything that a judgement needs to know.
 pub(crate) struct Ground<'a> {
     pub topology: &'a Topology,
     pub observed: &'a Observed,

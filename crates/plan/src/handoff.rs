@@ -1,4 +1,5 @@
-//! Stores and identities only people change: what they hold as far as anybody saw or said, and what is left to do.
+//! Stores and identities that only people change. It takes what exports show and what people confirmed, and gives the
+//! work that is left for people. It never changes such a store itself.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
-/// The digest that names a pack: what must be there and what must not.
+/// The digest that names a pack: the certificates that must be in the store, and those that must not.
 pub fn pack_digest<'a>(
     holds: impl IntoIterator<Item = &'a Fingerprint>,
     gone: impl IntoIterator<Item = &'a Fingerprint>,
@@ -45,7 +46,7 @@ pub fn pack_digest<'a>(
     Digest::from(<[u8; 32]>::from(hash.finalize()))
 }
 
-/// Compares one hand-off store.
+/// Compares one store that people change with the edges that end in it.
 pub(crate) fn store<'a>(
     ground: &'a Ground<'a>,
     status: &StoreStatus<'_>,
@@ -111,12 +112,12 @@ pub(crate) fn store<'a>(
         };
         let verdict = match (overlap, &settled.asked) {
             (Some(overlap), _) => {
-                // What may still be presented is never asked to be removed.
+                // A certificate that a service may still present is never asked to be removed.
                 let old = match &overlap.old_wanted {
                     Some(old) => ask(&Material::Known(Arc::clone(old))),
                     None => Verdict::Held,
                 };
-                // Of one that an authority issued its issuers are trusted, by edges of their own.
+                // If an authority issued the next certificate, its issuers are trusted instead, by edges of their own.
                 match if overlap.is_by_chain() { Verdict::Held } else { ask(&overlap.material()) } {
                     Verdict::Held => old,
                     next => next,
@@ -147,7 +148,8 @@ pub(crate) fn store<'a>(
     (out, Some(manual))
 }
 
-/// What is done at a store, for what comes and for what leaves; a step of both is done once, at the end.
+/// The steps at a store, for certificates that are added and for those that are removed. A step for both is listed
+/// once, at the end.
 fn store_steps(def: &StoreDef, manual: &Manual) -> Vec<String> {
     let comes = !manual.add.is_empty() || !manual.verify.is_empty();
     if def.steps.is_empty() {
@@ -177,7 +179,8 @@ fn dedup(items: &mut Vec<ManualItem>) {
     items.retain(|i| seen.insert(i.material.clone()));
 }
 
-/// Only what was seen there is ever asked to be removed, and what a person said they brought there.
+/// The certificates that a person must remove. Only a certificate that was seen in the store, or that a person said to
+/// be there, is ever asked to be removed.
 fn removals(
     ground: &Ground<'_>,
     status: &StoreStatus<'_>,
@@ -224,7 +227,7 @@ fn observation_age(ground: &Ground<'_>, status: &StoreStatus<'_>, known: &Known<
     (age > most).then_some(age)
 }
 
-/// A pack of this very content that was written before is waiting, not new.
+/// Sets since when the work waits, if a pack with exactly this content was written before, and reports the work.
 fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mut Vec<Finding>) {
     let prints =
         |items: &[ManualItem]| -> Option<Vec<Fingerprint>> { items.iter().map(|i| i.material.known()).collect() };
@@ -268,7 +271,8 @@ fn waiting(ground: &Ground<'_>, id: &StoreId, manual: &mut Manual, findings: &mu
     }
 }
 
-/// What a person does to have a certificate issued where the profile does not say it: never what makes a self-signed one.
+/// The steps by which a person gets a certificate from an authority, if the profile has none. They never create a
+/// self-signed certificate.
 fn asked(def: &IdentityDef, authority: &str) -> [String; 2] {
     let host = &def.id.host;
     [
@@ -279,7 +283,7 @@ fn asked(def: &IdentityDef, authority: &str) -> [String; 2] {
     ]
 }
 
-/// How the certificate is exported, and where it goes: there the next plan finds it.
+/// The steps to export the certificate, and where it must be saved so that the next plan finds it.
 fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
     let mut steps = def.export_steps.clone();
     if steps.is_empty() {
@@ -301,7 +305,8 @@ fn export(topology: &Topology, def: &IdentityDef) -> Vec<String> {
     steps
 }
 
-/// The steps of an identity that a person makes anew, why it is done, and what must be brought to the machine for it.
+/// The steps for an identity that a person renews, the reason, and the certificates that must be brought to the
+/// machine.
 fn renewal(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -357,7 +362,7 @@ fn renewal(
     (steps, reason, items.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Work on identities that people make and export: bad ones anew, missing files again.
+/// The work on identities that people renew and export: bad certificates are renewed, missing files are exported again.
 pub(crate) fn identities(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Manual> {
     let wanted: BTreeSet<&Subject> = ground
         .topology

@@ -1,22 +1,23 @@
-//! The topology, sorted by what is asked of it again and again.
+//! The topology, sorted for the lookups of a plan. It judges nothing.
 
 use std::collections::BTreeMap;
 
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{Edge, IdentityDef, Source, Subject, Topology};
 
-/// The topology by what is asked of it once for every store; made once for a plan.
+/// Lookups that a plan does once for every store or subject. Made once for a plan.
 pub(crate) struct Index<'a> {
-    /// The edges that end in a store, with their numbers, by id.
+    /// The edges that end in a store, sorted by id, with their positions in the topology.
     pub edges_of: BTreeMap<&'a StoreId, Vec<(usize, &'a Edge)>>,
-    /// The edges that begin at a subject, by id.
+    /// The edges that ask for a subject, sorted by id.
     pub trusters_of: BTreeMap<&'a Subject, Vec<&'a Edge>>,
-    /// The identities whose key entries live in a store.
+    /// The identities whose key entries are in a store.
     pub homes: BTreeMap<&'a StoreId, Vec<&'a IdentityDef>>,
 }
 
 impl<'a> Index<'a> {
-    /// `wide` has the edges that issuers ask for; who trusts an identity says the topology as it was written.
+    /// Sorts the topology. `wide` also has the edges to issuers; the trusters of an identity are those of `written`,
+    /// the topology as it is written.
     pub(crate) fn of(written: &'a Topology, wide: &'a Topology) -> Self {
         let mut index = Self { edges_of: BTreeMap::new(), trusters_of: BTreeMap::new(), homes: BTreeMap::new() };
         let mut edges: Vec<(usize, &Edge)> = wide.edges.iter().enumerate().collect();

@@ -1,4 +1,5 @@
-//! Which Java reads a store, as far as its path and the spec tell, and whether that Java opens what is there.
+//! Finds PKCS#12 stores that their Java cannot open. It takes a store's path, its declaration and its facts, and gives
+//! a finding. It opens no file.
 #![warn(clippy::arithmetic_side_effects)]
 
 use trustmason_keystore::Format;
@@ -9,11 +10,12 @@ use crate::observed::StoreFacts;
 use crate::site::Site;
 use crate::text;
 
-/// The first update of Java 8 that opens what JDK 16 and later write into a PKCS#12 file (JDK-8076190, backported to 8u301).
+/// The first update of Java 8 that opens a PKCS#12 file as JDK 16 and later write it (JDK-8076190, backported to
+/// 8u301).
 const NEWER_PKCS12: u32 = 301;
 
-/// The finding of a PKCS#12 store that its Java cannot open: the update of Java 8 that stands in its path is too old, or,
-/// where no update stands there, the spec has `scheme: java8`.
+/// The finding for a PKCS#12 store that its Java cannot open. The path names an update of Java 8 that is too old, or it
+/// names none and the spec has `scheme: java8`.
 pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
     if facts.format != Format::Pkcs12 {
         return None;
@@ -23,7 +25,7 @@ pub(crate) fn too_old(def: &StoreDef, facts: &StoreFacts) -> Option<Finding> {
         Site::File(at) => at.path,
         Site::Folder(_) | Site::Pair { .. } | Site::System { .. } => String::new(),
     };
-    // A path that names its Java is evidence; `scheme: java8` is what holds where nobody said anything.
+    // A path that names its Java is evidence. `scheme: java8` is also the default if nobody wrote a scheme.
     let (severity, cause) = match update_of(&path) {
         Some(update) if update >= NEWER_PKCS12 => return None,
         Some(update) => {

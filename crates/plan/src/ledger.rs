@@ -1,4 +1,5 @@
-//! What runs remember from one to the next. The planner reads it, `host` keeps it in the estate's state folder.
+//! The ledger: what the runs of an estate record for later runs. Plain data; the planner reads it, and `host` keeps it
+//! in the estate's state folder.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,44 +13,45 @@ use trustmason_spec::topology::Side;
 use crate::run_id::RunId;
 use crate::target::HandOffTarget;
 
-/// The estate's memory.
+/// The record of an estate's runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
-    /// Version of this file's layout.
+    /// Version of the layout of the file.
     pub version: u32,
-    /// The estate it belongs to; empty before its first run.
+    /// The estate that the ledger belongs to; empty before the first run.
     pub estate: String,
     /// Entries this tool placed: by store, then by key.
     pub placed: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
-    /// Entries that a run may have placed of which nobody can tell any more what it did: by store, then as above. One that is
-    /// there is ours, one that is not there means nothing.
+    /// Entries that a run may have placed, if it cannot be told any more what the run did: by store, then by key. If
+    /// such an entry is in the store, it is ours; if it is not, nothing follows.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub perhaps: BTreeMap<StoreId, BTreeMap<PlacedKey, Placed>>,
-    /// Certificates an identity had before.
+    /// Certificates that identities had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
-    /// The certificate that each identity's store held when a run ended or a person acknowledged a restart. Another one there tells
-    /// of a change that nobody noted: by hand, or by a run that an older state folder has forgotten.
+    /// The certificate that each identity's store held when a run ended or a person acknowledged a restart. If the
+    /// store holds another one, a change was not recorded: one by hand, or one by a run that an older state folder does
+    /// not know.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub presented: BTreeMap<IdentityId, Fingerprint>,
     /// Packs handed to people, by `store:FQDN/STORE` or `identity:FQDN/IDENTITY`.
     pub handoffs: BTreeMap<HandOffTarget, HandOff>,
-    /// Services whose store changed and that nobody said were restarted.
+    /// Services whose store changed, and whose restart nobody has reported.
     pub restarts: BTreeMap<ServiceId, PendingRestart>,
-    /// When a service was last said to be restarted.
+    /// The last reported restart of each service.
     pub acks: BTreeMap<ServiceId, Ack>,
-    /// Runs, oldest first.
+    /// The runs, the oldest first.
     pub runs: Vec<RunRecord>,
 }
 
-/// What the ledger calls an entry: the text of its [`EntryKey`], an alias or a fingerprint. A file does not say which of the two
-/// it is, since only the store's format tells; so a key that was read is compared with another, and never taken apart.
+/// The name of an entry in the ledger: the text of its [`EntryKey`], an alias or a fingerprint. Only the store's format
+/// tells which of the two it is. A name that was read is therefore compared with another, and never parsed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlacedKey(String);
 
 impl PlacedKey {
-    /// The text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -61,33 +63,33 @@ impl From<&EntryKey> for PlacedKey {
     }
 }
 
-/// An entry this tool placed.
+/// An entry that this tool placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placed {
-    /// Its certificate.
+    /// The certificate of the entry.
     pub sha256: Fingerprint,
-    /// The rule that wanted it.
+    /// The rule that wanted the entry.
     pub rule: String,
-    /// The run that placed it.
+    /// The run that placed the entry.
     pub run: RunId,
-    /// When the run placed it.
+    /// When the run placed the entry.
     pub at: Timestamp,
 }
 
-/// A certificate an identity had before.
+/// A certificate that an identity had before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Predecessor {
     /// The identity that had the certificate.
     pub identity: IdentityId,
-    /// What took its place.
+    /// The certificate that replaced it.
     pub replaced_by: Fingerprint,
-    /// The run that did it; `None` where no run did.
+    /// The run that replaced it; `None` if no run did.
     pub run: Option<RunId>,
     /// When the certificate was replaced.
     pub at: Timestamp,
-    /// Whether its service may go on presenting it until it is restarted, so that trusters keep it beside the new one.
+    /// Whether the service may present this certificate until its restart, so that trusters keep it beside the new one.
     #[serde(default)]
     pub staged: bool,
 }
@@ -96,178 +98,180 @@ pub struct Predecessor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HandOff {
-    /// Digest of what the pack asks for: certificates to hold and to remove.
+    /// Digest of the content: the certificates that the store must hold, and those that must be removed.
     pub pack: Digest,
-    /// When it was first written in this shape.
+    /// When the pack was first written with this content.
     pub written: Timestamp,
-    /// What a person said of it.
+    /// The confirmation of a person, if there is one.
     pub confirmed: Option<Confirmation>,
-    /// Of an identity that was asked for with `--replace`: the certificate that is to be made anew. While the identity has it and
-    /// nobody confirmed the pack, it is still asked for.
+    /// For an identity that was asked for with `--replace`: the certificate that must be renewed. The request stands
+    /// while the identity has this certificate and nobody has confirmed the pack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Fingerprint>,
 }
 
-/// What a person said of a pack.
+/// A person's confirmation of a pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// When the person said it.
+    /// When the person confirmed it.
     pub at: Timestamp,
-    /// Who said it, as the system names them.
+    /// Who confirmed it, as the system names them.
     pub by: String,
-    /// Whether it was only said or read from an export.
+    /// Whether a person only reported it, or an export was read.
     pub kind: ConfirmationKind,
-    /// What the store holds by it: an observed export's whole listing, or what the pack asked to be there.
+    /// The certificates that the store holds: all of an export, or those that the pack asked for.
     pub holds: BTreeSet<Fingerprint>,
-    /// What is gone by it.
+    /// The certificates that were removed.
     pub gone: BTreeSet<Fingerprint>,
-    /// The mirror's digest at that moment; when the mirror changes later, the mirror counts.
+    /// The mirror's digest at that moment. If the mirror changes later, the mirror counts more than the confirmation.
     pub mirror: Option<Digest>,
 }
 
-/// How a confirmation is known.
+/// The source of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfirmationKind {
-    /// A person's word.
+    /// Reported by a person.
     Claimed,
     /// Read from an export.
     Observed,
 }
 
-/// A restart nobody acknowledged.
+/// A restart that nobody has acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PendingRestart {
-    /// Since when.
+    /// The moment since which the restart is pending.
     pub since: Timestamp,
-    /// The run that made it needed; `None` where no run did.
+    /// The run that made the restart necessary; `None` if no run did.
     pub run: Option<RunId>,
 }
 
-/// What a service reads when it is restarted now.
+/// The content that a service reads if it restarts now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The next certificates of rotations under way, by the store that holds them.
     pub next: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
-    /// The state of each of its stores that can be seen.
+    /// The state of each store of the service that can be seen.
     pub stores: BTreeMap<StoreId, Seen>,
-    /// The certificates that its identities have.
+    /// The certificate of each identity of the service.
     pub presents: BTreeMap<IdentityId, Fingerprint>,
 }
 
-/// A store as it was seen at a moment: two states that are equal are one and the same writing of it. A store that was put back
-/// to the very bytes it had before is another one.
+/// The state of a store at a moment. Two equal states mean one and the same write. A store that was restored to the
+/// same bytes has another state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seen {
     /// Digest of the store.
     pub sha256: Digest,
-    /// When it was written last, as its disk says; only compared for equality.
+    /// When the store was last written, as its disk says; only compared for equality.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<Timestamp>,
 }
 
-/// A restart somebody saw to.
+/// A restart that somebody reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ack {
-    /// When it was said.
+    /// When the restart was reported.
     pub at: Timestamp,
-    /// Who said it, as the system names them, or the command that did it.
+    /// Who reported it, as the system names them, or the command that restarted the service.
     pub by: String,
-    /// The next certificates of rotations that each of the service's stores held then: it has read them now.
+    /// The next certificates of rotations that each store of the service held then. The service has read them.
     #[serde(default)]
     pub read: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
-    /// The state of each of the service's stores then: what it surely has read.
+    /// The state of each store of the service then. The service has surely read it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub seen: BTreeMap<StoreId, Seen>,
-    /// The certificates that the service's identities had then. One whose identity got another certificate since is not among
-    /// them any more.
+    /// The certificate that each identity of the service had then. An identity that got another certificate since is
+    /// left out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub presents: BTreeMap<IdentityId, Fingerprint>,
 }
 
 impl Ack {
-    /// A service was restarted and has read this.
+    /// Records that a service restarted and read this content.
     pub fn new(at: Timestamp, by: &str, reading: &Reading) -> Self {
         let Reading { next, stores, presents } = reading;
         Self { at, by: by.to_owned(), read: next.clone(), seen: stores.clone(), presents: presents.clone() }
     }
 }
 
-/// One run.
+/// One run, as the ledger records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// Its id: time and a short digest, sortable.
+    /// The id of the run: time and a short digest, sortable.
     pub id: RunId,
-    /// When it began.
+    /// When the run began.
     pub started: Timestamp,
-    /// When it ended; `None` while it is open: it is at work, was cut off, or did something whose outcome could not be seen yet.
+    /// When the run ended; `None` while it is open: it works, was cut off, or has an outcome that could not be seen
+    /// yet.
     pub finished: Option<Timestamp>,
-    /// The stores of an open run whose outcome could not be seen when it was recovered; all else it did is in the ledger. Empty
-    /// while nothing of it was recovered.
+    /// The stores of an open run whose outcome could not be seen when the run was recovered. The ledger has everything
+    /// else that the run did. Empty before the recovery.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unclear: BTreeSet<StoreId>,
-    /// Digest of the journal of a run that has ended: it is not written to any more.
+    /// Digest of the journal of a run that has ended. The journal does not change any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<Digest>,
-    /// Digest of the plan it ran.
+    /// Digest of the plan that the run carried out.
     pub plan: Digest,
-    /// Stores written, failed and left alone.
+    /// How many stores were written.
     pub written: u32,
-    /// See `written`.
+    /// How many stores failed.
     pub failed: u32,
-    /// See `written`.
+    /// How many stores were left alone.
     pub skipped: u32,
-    /// The run whose writing this one took back.
+    /// The run that this run rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<RunId>,
-    /// The run that took this one's writing back.
+    /// The run that rolled this run back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undone_by: Option<RunId>,
-    /// Whether its backups were removed because of their age.
+    /// Whether the run's backups were removed because of their age.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pruned: bool,
-    /// The `--host` globs it was limited to. Of a run that was read from its journal they are not known, and it has none.
+    /// The `--host` globs that limited the run. Empty for a run that was read from its journal, because they are not
+    /// known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// The `--side` it was limited to, as for `hosts`.
+    /// The `--side` that limited the run; unknown in the same case as `hosts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<Side>,
 }
 
-/// A moment the ledger remembers, and what happened then.
+/// A moment in the ledger, and the event at that moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
     /// The moment.
     pub at: Timestamp,
-    /// What, as the rest of a sentence that begins with "when".
+    /// The event, as the rest of a sentence that begins with "when".
     pub what: String,
 }
 
 impl Ledger {
-    /// The newest moment it remembers.
+    /// The newest moment in the ledger.
     pub fn newest(&self) -> Option<Moment> {
-        // Told by `moments_mut`, so that no stamp is in one list only.
+        // Uses `moments_mut`, so that there is only one list of the moments.
         let mut copy = self.clone();
         copy.moments_mut().into_iter().map(|(at, what)| Moment { at: *at, what }).max()
     }
 
-    /// Takes every moment that lies after this one for this one. It is for a clock that a person vouched for: what is in the
-    /// ledger did happen, and not in the future. Nothing else of it changes; the ids of runs and the audit log keep the times
-    /// that were written then.
+    /// Sets every moment after `now` to `now`. This is for a clock that a person confirmed: the events did happen, and
+    /// not in the future. Nothing else changes; the ids of runs and the audit log keep the times that were written
+    /// then.
     pub fn not_after(&mut self, now: Timestamp) {
         for (at, _) in self.moments_mut() {
             *at = now.min(*at);
         }
     }
 
-    /// Every moment in it, and what happened then.
+    /// Every moment in the ledger, with its event.
     fn moments_mut(&mut self) -> Vec<(&mut Timestamp, String)> {
-        // Taken apart by name: a field that is added later has to be thought of here.
+        // Every field is named, so that a field that is added later must be considered here.
         let Self { version: _, estate: _, placed, perhaps, predecessors, presented: _, handoffs, restarts, acks, runs } =
             self;
         let by = |run: &Option<RunId>| run.as_ref().map_or_else(|| "somebody".to_owned(), |run| format!("run {run}"));
@@ -299,8 +303,8 @@ impl Ledger {
         all
     }
 
-    /// Identities have, or may have, other certificates now: that services were restarted with those they had before says nothing
-    /// any more.
+    /// Records that these identities have, or may have, other certificates now. Restarts with the certificates from
+    /// before no longer count.
     pub fn changed<'a>(&mut self, identities: impl IntoIterator<Item = &'a IdentityId>) {
         for identity in identities {
             for ack in self.acks.values_mut() {
@@ -309,7 +313,7 @@ impl Ledger {
         }
     }
 
-    /// Whether this tool placed this very certificate under this key, or may have.
+    /// Whether this tool placed this certificate under this key, or may have placed it.
     pub fn placed(&self, store: &StoreId, key: &EntryKey, sha256: Fingerprint) -> bool {
         let key = PlacedKey::from(key);
         self.claims(store).any(|(claimed, placed)| *claimed == key && placed.sha256 == sha256)
@@ -320,12 +324,12 @@ impl Ledger {
         [&self.placed, &self.perhaps].into_iter().filter_map(|claims| claims.get(store)).flatten()
     }
 
-    /// A run's record.
+    /// The record of a run.
     pub fn run(&self, id: &RunId) -> Option<&RunRecord> {
         self.runs.iter().find(|record| record.id == *id)
     }
 
-    /// A run's record, to be changed.
+    /// The record of a run, for changes.
     pub fn run_mut(&mut self, id: &RunId) -> Option<&mut RunRecord> {
         self.runs.iter_mut().find(|record| record.id == *id)
     }

@@ -1,5 +1,5 @@
-//! What the facts of a store tell beyond the edges: remarks of the reader as findings, keys shared by hosts, and which
-//! findings the spec lives with.
+//! Findings that do not come from edges: the reader's remarks on a store, keys that several hosts share, and which
+//! findings the spec accepts. It takes facts and gives findings; it makes no change.
 #![warn(clippy::arithmetic_side_effects)]
 
 pub(crate) mod options;
@@ -21,7 +21,7 @@ use crate::java;
 use crate::status::StoreStatus;
 use crate::text;
 
-/// What a reader's remark means for people: the finding and its words, or nothing worth a finding.
+/// The finding for a reader's remark: kind, alias and text. `None` if the remark is not worth a finding.
 pub fn remark(remark: &Remark, entries: &[Entry]) -> Option<(Kind, Option<StoredAlias>, String)> {
     let kind = remark_kind(remark)?;
     let alias = remark.entry().and_then(|id| entries.iter().find(|e| e.id == id)).and_then(|e| e.alias.clone());
@@ -57,7 +57,7 @@ fn remark_kind(remark: &Remark) -> Option<Kind> {
     }
 }
 
-/// The findings a store's remarks give.
+/// The findings from the reader's remarks on a store.
 pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
     let Some(facts) = status.facts() else {
         return Vec::new();
@@ -66,23 +66,25 @@ pub(crate) fn store(status: &StoreStatus<'_>) -> Vec<Finding> {
         .remarks
         .iter()
         .filter_map(|r| remark(r, &facts.entries))
-        // The store's own verdict says this one, with what to do about it.
+        // The verdict on the store reports this one, with what to do about it.
         .filter(|(kind, ..)| *kind != Kind::JvmUnloadable)
         .map(|(kind, alias, message)| Finding::of_store(kind, &status.def.id, message).at(alias, None))
         .collect();
     if matches!(status.def.reach, Reach::System { .. }) {
-        // The roots that Windows brings are limited by the dozen; of wanted ones it is said where they are compared.
+        // Many roots that Windows ships are limited. The limits of wanted certificates are reported where these are
+        // compared.
         findings.retain(|f| f.kind != Kind::LimitedTrust);
     }
     if status.def.is_hand_off() {
-        // A mirror is a folder of exports; what a JVM would make of it is beside the point.
+        // A mirror is a folder of exports. It does not matter what a JVM would make of it.
         findings.retain(|f| !matches!(f.kind, Kind::JvmInvisible | Kind::JvmDoubtful));
     }
     findings.extend(java::too_old(status.def, facts));
     findings
 }
 
-/// One key under the certificates of several hosts: whoever takes one host has them all (D26).
+/// Reports a key in the certificates of several hosts: whoever takes one of these hosts has the key of all (D26 in
+/// docs/findings.md).
 pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
     let mut by_key: BTreeMap<[u8; 32], BTreeSet<&trustmason_spec::name::IdentityId>> = BTreeMap::new();
     for (subject, one) in settled {
@@ -106,11 +108,11 @@ pub(crate) fn shared_keys(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settl
     findings
 }
 
-/// Marks the findings the spec accepts for now. The end day itself still counts as accepted, in UTC.
+/// Marks the findings that the spec accepts for now. The end day itself still counts as accepted, in UTC.
 pub(crate) fn accept(topology: &Topology, now: Timestamp, findings: &mut [Finding]) {
     let today = now.to_zoned(TimeZone::UTC).date();
     for accept in &topology.accept {
-        // What is no day was never accepted.
+        // A text that is no day accepts nothing.
         if accept.until.parse::<Date>().map_or(true, |until| until < today) {
             continue;
         }

@@ -1,21 +1,23 @@
-//! Markdown for people, in which text from elsewhere means nothing: a change ticket, the steps of a pack.
+//! Markdown for people, in which foreign text has no meaning: a change ticket, the steps of a pack. It takes pieces of
+//! text and gives a document. Foreign text never becomes markup.
 //!
-//! The only strings that become markup are `&'static str`, the program's own words. Whatever else is written goes through
-//! [`text`] or [`code`], so that a `format!` with a certificate's name in it does not compile. What is escaped is what CommonMark
-//! 0.31, GitHub's tables, strikethrough and extended autolinks, and the references (`@name`, `#12`) of the places where tickets
-//! are kept would take for markup; the rest stays as it is, because steps are read without a viewer as well.
+//! The only strings that become markup are `&'static str`: the program's own words. Every other text goes through
+//! [`text`] or [`code`], so that a `format!` with a certificate's name in it does not compile. Escaped is everything
+//! that CommonMark 0.31, GitHub's tables, strikethrough and extended autolinks, and the references (`@name`, `#12`) of
+//! ticket systems would take for markup. Other characters stay as they are, because people also read the steps without
+//! a viewer.
 
 use std::fmt::{Display, Write as _};
 
 use crate::shell::Command;
 use crate::text::escape;
 
-/// A piece of a line: markup of the program, and inert text.
+/// A piece of a line: markup of the program and inert text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inline(String);
 
 impl From<&'static str> for Inline {
-    /// The program's own words, taken as markup.
+    /// Takes the program's own words as markup.
     fn from(own: &'static str) -> Self {
         Self(own.to_owned())
     }
@@ -34,26 +36,27 @@ impl From<u32> for Inline {
 }
 
 impl From<&Command> for Inline {
-    /// A command line to copy, as a code span.
+    /// Takes a command line as a code span, for people to copy.
     fn from(command: &Command) -> Self {
         code(command)
     }
 }
 
 impl Inline {
-    /// These pieces, one after the other.
+    /// Joins the pieces.
     pub fn of(pieces: impl IntoIterator<Item = Self>) -> Self {
         pieces.into_iter().fold(Self::default(), Self::then)
     }
 
-    /// These pieces with words of the program between them.
+    /// Joins the pieces, with words of the program between them.
     pub fn join(pieces: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         let mut pieces = pieces.into_iter();
         let first = pieces.next().unwrap_or_default();
         pieces.fold(first, |all, piece| all.then(between).then(piece))
     }
 
-    /// This piece and another. Two code spans that touch would be one (CommonMark §6.1): they get a blank between them.
+    /// Adds another piece. Two code spans that touch would become one (CommonMark §6.1), so they get a blank between
+    /// them.
     #[must_use]
     pub fn then(mut self, next: impl Into<Self>) -> Self {
         let next = next.into().0;
@@ -64,19 +67,19 @@ impl Inline {
         self
     }
 
-    /// Whether nothing is in it.
+    /// Whether the piece is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Pieces of a line: own words as literals, the rest through [`text`] and [`code`].
+/// Makes one line of pieces: own words as literals, all other text through [`text`] and [`code`].
 #[macro_export]
 macro_rules! inline {
     ($($piece:expr),* $(,)?) => { $crate::markdown::Inline::of([$($crate::markdown::Inline::from($piece)),*]) };
 }
 
-/// Foreign text in a line of prose. A word that a viewer would make a link or a mention of is shown as code.
+/// Foreign text in a line of prose. A word that a viewer would turn into a link or a mention becomes code.
 pub fn text(foreign: impl Display) -> Inline {
     let shown = escape(&foreign.to_string());
     let mut out = String::with_capacity(shown.len());
@@ -92,7 +95,7 @@ pub fn text(foreign: impl Display) -> Inline {
             prose(&mut out, word, first);
         }
         if !blank.is_empty() {
-            // A blank at an end would be lost, would break a line or make a block of code.
+            // A viewer would drop a blank at an end, break the line there, or begin a code block.
             let kept = out.is_empty() || at == last;
             out.push_str(if kept { "&#32;" } else { " " });
         }
@@ -107,21 +110,21 @@ pub fn code(foreign: impl Display) -> Inline {
     Inline(out)
 }
 
-/// Whether a viewer would link a word by itself.
+/// Whether a viewer would turn a word into a link by itself.
 fn is_reference(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
     let number = word.as_bytes().windows(2).any(|pair| matches!(pair, [b'#', digit] if digit.is_ascii_digit()));
     word.contains('@') || lower.contains("://") || lower.contains("www.") || number
 }
 
-/// Code spans (CommonMark §6.1). A bar would end a table's cell even inside of one, and how a backslash before it is read
-/// differs: it stands between two spans.
+/// Writes code spans (CommonMark §6.1). A bar would end a table's cell even inside a span, and viewers differ in how
+/// they read a backslash before it. A bar is therefore written between two spans.
 fn spans(out: &mut String, shown: &str) {
     for (n, piece) in shown.split('|').enumerate() {
         if n > 0 {
             out.push_str("&#124;");
         }
-        // GitHub's parser knows no fence of more than 80.
+        // GitHub's parser accepts no fence longer than 80.
         if longest(piece, '`') > 16 {
             for (n, part) in piece.split('`').enumerate() {
                 out.push_str(if n > 0 { "\\`" } else { "" });
@@ -133,7 +136,7 @@ fn spans(out: &mut String, shown: &str) {
             continue;
         }
         let fence = "`".repeat(longest(piece, '`').saturating_add(1));
-        // One blank at each end is taken away again; of a span that is all blanks none is.
+        // A viewer removes one blank at each end, but none from a span that is all blanks.
         let all_blank = piece.bytes().all(|byte| byte == b' ');
         let pad = if !all_blank && (piece.starts_with(['`', ' ']) || piece.ends_with(['`', ' '])) { " " } else { "" };
         // Writing to a String cannot fail.
@@ -141,12 +144,12 @@ fn spans(out: &mut String, shown: &str) {
     }
 }
 
-/// The longest run of a character.
+/// The length of the longest run of a character.
 fn longest(text: &str, of: char) -> usize {
     text.split(|c| c != of).map(str::len).max().unwrap_or(0)
 }
 
-/// One word of prose, `first` if it may begin a line.
+/// Writes one word of prose; `first` if the word may begin a line.
 fn prose(out: &mut String, word: &str, first: bool) {
     let mut before = None;
     let mut rest = word.chars().peekable();
@@ -156,10 +159,11 @@ fn prose(out: &mut String, word: &str, first: bool) {
         let opens = first && before.is_none();
         let marks = match c {
             '`' | '*' | '[' | ']' | '~' | '$' | '^' | '#' => true,
-            // Only before punctuation is a backslash an escape (CommonMark §2.4); what follows the text is not known here.
+            // A backslash is an escape only before punctuation (CommonMark §2.4). The character after the text is not
+            // known here.
             '\\' => after.is_none_or(|next| next.is_ascii_punctuation()),
             '&' => after.is_none_or(|next| next.is_ascii_alphanumeric() || next == '#'),
-            // Inside of a word it emphasises nothing (CommonMark §6.2).
+            // Inside a word an underscore emphasises nothing (CommonMark §6.2).
             '_' => {
                 let inside = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
                 !inside(before) || !inside(after)
@@ -167,7 +171,7 @@ fn prose(out: &mut String, word: &str, first: bool) {
             '!' => after.is_none(),
             '-' | '+' | '=' | '>' | ':' => opens,
             '.' | ')' => digits && before.is_some_and(|b| b.is_ascii_digit()) && after.is_none(),
-            // Viewers that know HTML and little of Markdown show it too.
+            // As an entity it is also safe in viewers that know HTML and little of Markdown.
             '<' => {
                 out.push_str("&lt;");
                 before = Some(c);
@@ -189,7 +193,7 @@ fn prose(out: &mut String, word: &str, first: bool) {
     }
 }
 
-/// What a block is, for the empty line between two of different kinds.
+/// The kind of a block. An empty line separates blocks of different kinds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Block {
     Heading,
@@ -200,7 +204,7 @@ enum Block {
     Code,
 }
 
-/// A document, block by block. Blocks of different kinds have an empty line between them.
+/// A document, made block by block. An empty line separates blocks of different kinds.
 #[derive(Default)]
 pub struct Markdown {
     out: String,
@@ -213,53 +217,53 @@ impl Markdown {
         Self::default()
     }
 
-    /// A heading of a level, 1 to 6.
+    /// Adds a heading of a level from 1 to 6.
     pub fn heading(&mut self, level: usize, line: impl Into<Inline>) {
         self.begin(Block::Heading);
         self.line(&"#".repeat(level.clamp(1, 6)), line);
     }
 
-    /// A paragraph of one line.
+    /// Adds a paragraph of one line.
     pub fn paragraph(&mut self, line: impl Into<Inline>) {
         self.begin(Block::Paragraph);
         self.line("", line);
     }
 
-    /// An item of a list.
+    /// Adds an item to a list.
     pub fn item(&mut self, line: impl Into<Inline>) {
         self.begin(Block::Items);
         self.line("-", line);
     }
 
-    /// An item below the last one.
+    /// Adds an item below the last item.
     pub fn sub_item(&mut self, line: impl Into<Inline>) {
         self.begin(Block::Items);
         self.line("  -", line);
     }
 
-    /// Something to tick off.
+    /// Adds an item to tick off.
     pub fn task(&mut self, line: impl Into<Inline>) {
         self.begin(Block::Items);
         self.line("- [ ]", line);
     }
 
-    /// A step of a numbered list.
+    /// Adds a step to a numbered list.
     pub fn step(&mut self, number: usize, line: impl Into<Inline>) {
         self.begin(Block::Steps);
         self.line(&format!("{number}."), line);
     }
 
-    /// The head of a table; [`Self::row`] follows.
+    /// Begins a table; [`Self::row`] adds its rows.
     pub fn table(&mut self, columns: &[&'static str]) {
         self.begin(Block::Rows);
-        // Two tables that follow each other are two.
+        // A table that follows another table stays a table of its own.
         self.row(columns.iter().map(|column| Inline::from(*column)));
         self.out.push('|');
         self.out.push_str(&"---|".repeat(columns.len()));
         self.out.push('\n');
     }
 
-    /// A row of a table.
+    /// Adds a row to the table.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Inline>) {
         self.out.push('|');
         for cell in cells {
@@ -268,7 +272,7 @@ impl Markdown {
         self.out.push('\n');
     }
 
-    /// Command lines to copy, as a block of code.
+    /// Adds command lines as a code block, for people to copy.
     pub fn commands<'a>(&mut self, lines: impl IntoIterator<Item = &'a Command>) {
         self.begin(Block::Code);
         let lines: Vec<String> = lines.into_iter().map(|line| escape(&line.to_string())).collect();
@@ -277,7 +281,7 @@ impl Markdown {
         let _infallible = writeln!(self.out, "{fence}\n{}\n{fence}", lines.join("\n"));
     }
 
-    /// The text.
+    /// The text of the document.
     pub fn finish(self) -> String {
         self.out
     }

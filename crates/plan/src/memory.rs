@@ -1,9 +1,10 @@
-//! What a written store means to the ledger, and how it is taken there: for certain, or as what may have come about.
+//! The meaning of a written store for the ledger. It takes the changes of a store, and adds to the ledger what is
+//! certain or what is assumed. It writes no file.
 //!
-//! A run that was cut off can leave a store of which nobody can tell whether it was written: its disk is away, or somebody else
-//! has written there since. Then everything the writing may have meant is assumed on top of what was known: an entry that may be
-//! ours is ours if it is there, a certificate that may have been replaced is one that a service may still present, and a restart
-//! that may be needed is waited for. Nothing is forgotten by an assumption.
+//! A run that was cut off can leave a store of which nobody can tell whether it was written: its disk is away, or
+//! somebody else wrote it since. Then everything that the write may have meant is assumed, in addition to what was
+//! known. An entry that may be ours is ours if it is there. A service may still present a certificate that may have
+//! been replaced. A restart that may be needed is pending. An assumption never removes anything that was known.
 
 use std::collections::BTreeMap;
 
@@ -18,30 +19,30 @@ use crate::outline::Plan;
 use crate::pack::Resolved;
 use crate::run_id::RunId;
 
-/// What a written store adds to the ledger.
+/// The additions that one written store makes to the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
     /// Entries placed, by their key in the ledger.
     pub placed: BTreeMap<PlacedKey, Placed>,
-    /// Keys of entries that left.
+    /// The keys of entries that were deleted.
     pub gone: Vec<PlacedKey>,
-    /// Entries that have another alias now: from key, to key.
+    /// Entries that got another alias: the key before, and the key after.
     pub moved: Vec<(PlacedKey, PlacedKey)>,
     /// Certificates that identities had before.
     pub predecessors: BTreeMap<Fingerprint, Predecessor>,
     /// Services that must be restarted.
     pub restarts: Vec<ServiceId>,
-    /// Of a store that was put back: the entries that are ours now, in the place of all that were.
+    /// For a store that was restored: the entries that are ours now, instead of all that were ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<BTreeMap<PlacedKey, Placed>>,
-    /// Of a store that was put back: certificates that are nobody's predecessors any more.
+    /// For a store that was restored: certificates that are no predecessors any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forgotten: Vec<Fingerprint>,
 }
 
 impl Memory {
-    /// What changes mean that are about to be made to a store.
+    /// The meaning of changes that are about to be made to a store.
     pub fn of(
         plan: &Plan,
         store: &Store,
@@ -96,8 +97,9 @@ impl Memory {
         memory
     }
 
-    /// What it means that a store is put back to what it was before this memory, when these entries were ours. Until it is
-    /// restarted a service may go on presenting what is taken back, and its trusters keep that.
+    /// The meaning of a rollback of the write behind this memory. `placed` are the entries that were ours before. Until
+    /// its restart a service may still present the certificate that is rolled back, so its trusters keep that
+    /// certificate.
     #[must_use]
     pub fn taken_back(&self, placed: &BTreeMap<PlacedKey, Placed>, run: &RunId, now: Timestamp) -> Self {
         let back = |(old, was): (&Fingerprint, &Predecessor)| {
@@ -121,12 +123,13 @@ impl Memory {
 }
 
 impl Ledger {
-    /// Adds what a written store means. Adding it twice at once changes nothing more. A service that was said to be restarted
-    /// after `at`, when the run began, has read what the run wrote and is not asked for again.
+    /// Adds the meaning of a written store. A second call with the same memory changes nothing more. A service whose
+    /// restart was acknowledged after `at`, when the run began, has read what the run wrote. Its restart is not asked
+    /// for again.
     pub fn remember(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
         let Memory { placed, gone, moved, predecessors, restarts, restored, forgotten } = memory;
         let here = self.placed.entry(store.clone()).or_default();
-        // All at once, as in the store itself: aliases may have been swapped.
+        // All renames at once, as in the store itself: two entries may have swapped their aliases.
         let moving: Vec<_> = moved.iter().filter_map(|(from, to)| here.remove(from).map(|p| (to.clone(), p))).collect();
         for key in gone {
             here.remove(key);
@@ -152,7 +155,7 @@ impl Ledger {
         self.wait_for(restarts, run, at);
     }
 
-    /// Adds what a store means that may have been written and may not: nothing that was known is forgotten.
+    /// Adds the meaning of a store that may or may not have been written. Nothing that was known is removed.
     pub fn assume(&mut self, store: &StoreId, memory: &Memory, run: &RunId, at: Timestamp) {
         let here = self.placed.get(store).cloned().unwrap_or_default();
         let moved = memory.moved.iter().filter_map(|(from, to)| Some((to.clone(), here.get(from)?.clone())));

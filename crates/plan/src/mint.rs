@@ -1,4 +1,5 @@
-//! What a new certificate must say. Pure: `host` has the key and the signature made, this says of what.
+//! The content of a new certificate. It takes the definition of an identity and a moment, and gives an order. It makes
+//! no key and no signature; `host` does.
 #![warn(clippy::arithmetic_side_effects)]
 
 use jiff::Timestamp;
@@ -13,23 +14,23 @@ pub struct Order {
     pub subject: Vec<(String, String)>,
     /// SAN DNS names; the FQDN first.
     pub names: Vec<String>,
-    /// The key.
+    /// The kind of key.
     pub key: KeyKind,
-    /// The signature's hash.
+    /// The hash of the signature.
     pub signature: SignatureHash,
-    /// Extended key usages the role demands; none means the extension is left out.
+    /// The extended key usages that the role requires; if there are none, the extension is left out.
     pub eku: Vec<String>,
-    /// Seconds since 1970.
+    /// The first second of validity, in seconds since 1970.
     pub not_before: i64,
-    /// Seconds since 1970.
+    /// The last second of validity, in seconds since 1970.
     pub not_after: i64,
 }
 
-/// The last moment that a certificate can name, 9999-12-31T23:59:59Z; by RFC 5280 §4.1.2.5 it means that there is no end. A
-/// certificate that would be valid beyond it is valid until then.
+/// The last moment that a certificate can name, 9999-12-31T23:59:59Z. By RFC 5280 §4.1.2.5 it means that the
+/// certificate has no end. A certificate that would be valid longer gets this end.
 pub const LAST: i64 = 253_402_300_799;
 
-/// The order for an identity, as of now.
+/// The order for a new certificate of an identity, which begins now.
 pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
     let fqdn = identity.id.host.to_string();
     let mut subject = vec![("CN".to_owned(), fqdn.clone())];
@@ -51,7 +52,7 @@ pub fn order(identity: &IdentityDef, now: Timestamp) -> Order {
     }
 }
 
-/// The subject it will have, in keytool's order, for people.
+/// The subject of the new certificate in keytool's order, for people.
 pub(crate) fn subject_text(identity: &IdentityDef) -> String {
     let mut parts = vec![format!("CN={}", identity.id.host)];
     parts.extend(identity.subject.iter().map(|(k, v)| format!("{k}={v}")));

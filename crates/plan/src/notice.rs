@@ -1,6 +1,6 @@
-//! Identities whose certificate changed though nobody noted it: a person replaced the key, or the state folder is an older one that
-//! was put back and has forgotten the run that did. Their service may still present the certificate it had before, and until its
-//! restart is acknowledged whoever trusts it keeps that one.
+//! Finds identities whose certificate changed although no run recorded it: a person replaced the key, or an older state
+//! folder was put back that does not know the run. The service may still present the earlier certificate. Trusters keep
+//! that certificate until the restart is acknowledged. Only the ledger changes here.
 
 use jiff::Timestamp;
 use trustmason_keystore::{Alias, Fingerprint};
@@ -11,8 +11,9 @@ use crate::ledger::{Ledger, PendingRestart, Predecessor};
 use crate::observed::{Observed, StoreLook, certificate};
 use crate::{authority, constraints, overlap};
 
-/// Takes into a ledger what the stores of identities hold now: as a change that was made just now where it is another certificate
-/// than was known, or where trusters stand between two. Pure; taking it twice changes nothing more.
+/// Records in the ledger which certificate each identity's store holds now. If it differs from the recorded one, or if
+/// a truster holds two certificates of the identity, the change counts as made just now. Pure; a second call changes
+/// nothing more.
 pub fn notice(ledger: &mut Ledger, topology: &Topology, observed: &Observed, now: Timestamp) {
     for def in topology.identities.values() {
         let at_home = matches!(def.source, Source::KeyEntry(_)) && def.write == Write::Direct;
@@ -26,8 +27,8 @@ pub fn notice(ledger: &mut Ledger, topology: &Topology, observed: &Observed, now
     }
 }
 
-/// The certificate that a truster holds at the alias of an edge while the present one stands beside it, though nobody knows of a
-/// change.
+/// The certificate that a truster holds at the alias of an edge while it holds the present one beside it, although no
+/// change is recorded.
 fn between(
     ledger: &Ledger,
     topology: &Topology,
@@ -54,7 +55,7 @@ fn between(
     })
 }
 
-/// A change that is taken as made just now.
+/// Records a change as made just now.
 fn replaced(ledger: &mut Ledger, def: &IdentityDef, old: Fingerprint, new: Fingerprint, now: Timestamp) {
     let staged = def.rotation == Rotation::Staged;
     ledger.changed([&def.id]);

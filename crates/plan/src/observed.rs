@@ -1,5 +1,5 @@
-//! Plain facts about the estate as it is. `host` fills them, the planner only reads them; nothing here is a handle and
-//! "could not tell" is always a state of its own.
+//! The facts of the estate as it was seen. `host` fills them, and the planner only reads them. Nothing here is an open
+//! file, and "cannot tell" is always a state of its own.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,40 +14,40 @@ use crate::ledger::{Ledger, Seen};
 use crate::options::OptionsLook;
 use crate::run_id::RunId;
 
-/// Everything one look brought home.
+/// All facts from one look at the estate.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Whether each host's disk is there.
+    /// Whether each host's disk can be seen.
     pub hosts: BTreeMap<Fqdn, HostLook>,
-    /// Stores and mirrors.
+    /// The stores, and the mirrors of stores.
     pub stores: BTreeMap<StoreId, StoreLook>,
-    /// Certificates that lie in files of their own.
+    /// The certificates in files of their own.
     pub sources: BTreeMap<Subject, SourceLook>,
-    /// What lies in the inboxes of authorities, by their names.
+    /// The content of the authorities' inboxes, by the names of the authorities.
     pub inboxes: BTreeMap<String, InboxLook>,
-    /// Shadowing files that exist, as the host writes their paths.
+    /// The files that exist and are used instead of a store; the paths as the host writes them.
     pub shadows: BTreeMap<StoreId, Vec<String>>,
-    /// What products are told about their stores, by host and the name of the options file.
+    /// The options files that tell products about their stores, by host and name of the options file.
     pub options: BTreeMap<(Fqdn, String), OptionsLook>,
-    /// Keys minted by an earlier run and not installed yet, and files in their place that cannot be read.
+    /// The keys that an earlier run made and that are not installed yet, and files in their place that cannot be read.
     pub staging: BTreeMap<IdentityId, StagedLook>,
-    /// What services presented, of those that were asked; nobody is, unless somebody wants it.
+    /// The certificates that services presented. A service is asked only if somebody wants that.
     pub served: BTreeMap<IdentityId, ServedLook>,
-    /// What earlier runs remembered, with what is assumed of those whose outcome is unclear.
+    /// The record of earlier runs, with what is assumed of runs whose outcome is unclear.
     pub ledger: Ledger,
-    /// Stores of which nobody can tell yet what an earlier run did there.
+    /// The stores for which it cannot be told yet what an earlier run did.
     pub unclear: Vec<Unclear>,
-    /// Everything that was read, with digests; the plan's inputs.
+    /// Everything that was read, with its digest: the inputs of the plan.
     pub inputs: Vec<Input>,
 }
 
 impl Observed {
-    /// The key of an identity that an earlier run made and nobody installed yet, where one could be read.
+    /// The key of an identity that an earlier run made and that is not installed yet, if it could be read.
     pub fn staged(&self, identity: &IdentityId) -> Option<&StagedKey> {
         self.staging.get(identity)?.key()
     }
 
-    /// The certificate in a file of its own, if that is one certificate that could be read.
+    /// The certificate in a subject's own file, if exactly one could be read.
     pub(crate) fn source(&self, subject: &Subject) -> Option<&Arc<Certificate>> {
         match self.sources.get(subject)? {
             SourceLook::Found { certificate, .. } => Some(certificate),
@@ -59,96 +59,98 @@ impl Observed {
 /// Whether a host's disk can be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostLook {
-    /// The root is there and holds something.
+    /// The root folder is there and is not empty.
     Reachable,
-    /// The root is absent, empty or unreadable; why.
+    /// The root folder is absent, empty or unreadable; the reason.
     Unreachable(String),
 }
 
-/// What was seen of a store.
+/// The result of looking at a store.
 #[derive(Clone, Debug)]
 pub enum StoreLook {
-    /// It opened.
+    /// The store opened.
     Readable(Box<StoreFacts>),
-    /// There is no such file.
+    /// The file does not exist.
     Absent {
-        /// Where the machine that looked would find it; for people.
+        /// The path where the machine that looked would find the store; for people.
         path: String,
-        /// Whether the folder is there.
+        /// Whether the folder exists.
         parent: bool,
     },
-    /// It is there and does not open.
+    /// The file exists and does not open.
     Unreadable(ReadFailure),
-    /// A hand-off store without a mirror.
+    /// People change the store, and it has no mirror.
     Unobserved,
 }
 
 /// Why a store or file did not open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFailure {
-    /// Where the machine that looked found it, where something was found; for people.
+    /// The path where the machine that looked found something, if it did; for people.
     pub path: Option<String>,
     /// The class of failure.
     pub class: FailureClass,
-    /// The digest of the bytes, where they could be read.
+    /// The digest of the bytes, if they could be read.
     pub sha256: Option<Digest>,
-    /// For people: the file, the place, the cause, one thing to try.
+    /// The text for people: the file, the place, the cause, and one thing to try.
     pub message: String,
 }
 
-/// Classes of failure to open something.
+/// The classes of failures to open a store or file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureClass {
-    /// The password is wrong, or the secret it comes from could not be had.
+    /// The password is wrong, or its secret could not be had.
     WrongPassword,
-    /// Another format than declared.
+    /// The format is not the declared one.
     WrongFormat,
-    /// Damaged, refused by the system, or two files fit.
+    /// The file is damaged, the system refuses it, or two files fit.
     Unreadable,
 }
 
-/// A store that opened.
+/// The facts of a store that opened.
 #[derive(Clone, Debug)]
 pub struct StoreFacts {
-    /// Where the machine that looked found it (links followed); for people. Where the store is, the spec says.
+    /// The path where the machine that looked found the store, links followed; for people. The spec says where the
+    /// store is.
     pub path: String,
-    /// Device and inode, or whatever tells one file from another here; `None` where nothing does.
+    /// Device and inode, or another value that tells files apart; `None` if there is no such value.
     pub file: Option<(u64, u64)>,
-    /// SHA-256 over the file's bytes (a folder: over names and digests of its files).
+    /// SHA-256 over the bytes of the file; for a folder, over the names and digests of its files.
     pub sha256: Digest,
-    /// The format found.
+    /// The format that was found.
     pub format: Format,
-    /// Entries in file order.
+    /// The entries, in file order.
     pub entries: Vec<Entry>,
-    /// Of Windows stores, as far as that is known: where each entry stands and who keeps it.
+    /// For Windows stores, as far as it is known: the system store of each entry, and who manages the entry.
     pub system_entries: BTreeMap<EntryId, SystemStoreEntry>,
-    /// What the key entries of declared identities said to the store's password.
+    /// Whether the key entries of declared identities opened with the store's password.
     pub keys: BTreeMap<EntryId, KeyLook>,
-    /// What the reader noticed.
+    /// The remarks of the reader.
     pub remarks: Vec<Remark>,
-    /// What Java before 8u301 cannot open in it: AES, or a MAC of SHA-2, in a PKCS#12 file. `None`: nothing.
+    /// The parts of a PKCS#12 file that Java before 8u301 cannot open: AES, or a MAC of SHA-2. `None` if there are
+    /// none.
     pub needs_java_8u301: Option<String>,
-    /// Last modification, seconds since 1970 (mirrors: the age of the observation).
+    /// The last modification, in seconds since 1970; for a mirror, the time of the observation.
     pub modified: Option<i64>,
-    /// The same to the nanosecond, where the system tells it.
+    /// The last modification to the nanosecond, if the system tells it.
     pub written: Option<jiff::Timestamp>,
 }
 
 impl StoreFacts {
-    /// The state it is in.
+    /// The state of the store, for comparison.
     pub fn seen(&self) -> Seen {
         Seen { sha256: self.sha256, written: self.written }
     }
 
-    /// What may be a certificate in it and cannot be read, in words. While there is any, what was not found there is not known to
-    /// be missing.
+    /// The parts that may be a certificate and cannot be read, in words. While there are any, a certificate that was
+    /// not found is not known to be missing.
     pub(crate) fn unread(&self) -> Option<String> {
         let unread: Vec<String> =
             self.remarks.iter().filter(|r| r.hides_certificate()).map(Remark::to_string).collect();
         (!unread.is_empty()).then(|| unread.join("; "))
     }
 
-    /// The key of a store that holds one key and no aliases, with its chain.
+    /// The key of a store that has one key and no aliases, with its chain.
     pub(crate) fn only_key(&self) -> Option<(&Entry, &[CertificateSlot])> {
         self.entries.iter().find_map(|entry| match &entry.kind {
             EntryKind::PrivateKey { chain } => Some((entry, chain.as_slice())),
@@ -157,71 +159,71 @@ impl StoreFacts {
     }
 }
 
-/// Where an entry of a Windows store stands.
+/// The place of an entry in a Windows store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SystemStoreEntry {
-    /// The system store it is in.
+    /// The system store that holds the entry.
     pub store: SystemStore,
-    /// Who keeps it there.
+    /// Who manages the entry.
     pub managed_by: ManagedBy,
 }
 
-/// Who keeps a certificate in a Windows store.
+/// Who manages a certificate in a Windows store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManagedBy {
-    /// Whoever administers the machine.
+    /// The administrators of the machine.
     Machine,
-    /// The machine has a private key for it: it is somebody's identity.
+    /// The machine has a private key for the certificate, so that it is an identity.
     Key,
-    /// Somebody else, who would bring it back: group policy, say.
+    /// Something else, which would restore the certificate: group policy, for example.
     Other(String),
 }
 
 /// Whether a private key opened with its store's password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyLook {
-    /// It did, and belongs to the certificate (or that could not be told).
+    /// The key opened, and belongs to its certificate or that could not be told.
     Opens,
-    /// It has another password.
+    /// The key has another password.
     OtherPassword,
-    /// It opened and does not belong to its certificate.
+    /// The key opened, and does not belong to its certificate.
     Mismatch,
-    /// It could not be judged; why.
+    /// The key could not be judged; the reason.
     Unknown(String),
 }
 
-/// What was seen of a certificate file.
+/// The result of looking for a certificate file.
 #[derive(Clone, Debug)]
 pub enum SourceLook {
-    /// One certificate.
+    /// One certificate was found.
     Found {
         /// The certificate.
         certificate: Arc<Certificate>,
         /// The file.
         path: PathBuf,
     },
-    /// None of the files is there.
+    /// None of the files exists.
     Missing {
-        /// Where it was looked for.
+        /// Where the files were looked for.
         folder: PathBuf,
-        /// The names tried.
+        /// The names that were tried.
         names: Vec<String>,
-        /// A file that was meant, perhaps, and what to do about it; a clause, for people.
+        /// A file that may be meant, and what to do about it; a clause for people.
         near: Option<String>,
     },
-    /// Files that hold different certificates.
+    /// Several files hold different certificates.
     Ambiguous {
         /// The files.
         paths: Vec<PathBuf>,
     },
-    /// A file is there and cannot be used.
+    /// A file exists and cannot be used.
     Unreadable(ReadFailure),
 }
 
-/// What lies in an authority's inbox.
+/// The content of an authority's inbox.
 #[derive(Clone, Debug, Default)]
 pub struct InboxLook {
-    /// Its files, by path.
+    /// The files, by path.
     pub files: Vec<InboxFile>,
     /// Why the folder could not be read.
     pub failure: Option<String>,
@@ -232,43 +234,43 @@ pub struct InboxLook {
 pub struct InboxFile {
     /// The file.
     pub path: PathBuf,
-    /// The certificates in it, in its order.
+    /// The certificates in the file, in file order.
     pub certificates: Vec<Arc<Certificate>>,
-    /// Why none, or not all, could be read.
+    /// Why no certificate, or not every certificate, could be read.
     pub failure: Option<ReadFailure>,
 }
 
-/// A store of which nobody can tell yet what a run did there: the run was cut off, or its disk went away at that moment.
+/// A store for which it cannot be told yet what a run did. The run was cut off, or the disk went away at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclear {
     /// The run.
     pub run: RunId,
     /// The store.
     pub store: StoreId,
-    /// Why it cannot be told.
+    /// Why the outcome cannot be told.
     pub why: String,
 }
 
-/// What a service presented when it was asked.
+/// The answer of a service that was asked for its certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServedLook {
-    /// This certificate, first in its chain.
+    /// The service presented this certificate, the first of its chain.
     Presented(CertificateSlot),
-    /// It could not be asked; why, for people.
+    /// The service could not be asked; the reason, for people.
     Unreachable(String),
 }
 
-/// What lies where an earlier run put a new key.
+/// The content of the place where an earlier run left a new key.
 #[derive(Clone, Debug)]
 pub enum StagedLook {
     /// A key with its certificate.
     Key(StagedKey),
-    /// Something is there, and nobody can tell which key: it cannot be read, or is not one key with its certificate.
+    /// Something from which no key can be told: it cannot be read, or is not one key with its certificate.
     Unreadable(ReadFailure),
 }
 
 impl StagedLook {
-    /// The key, where it can be told.
+    /// The key, if it can be told.
     pub fn key(&self) -> Option<&StagedKey> {
         match self {
             Self::Key(key) => Some(key),
@@ -277,31 +279,31 @@ impl StagedLook {
     }
 }
 
-/// A key minted by an earlier run.
+/// A key that an earlier run made and left in staging.
 #[derive(Clone, Debug)]
 pub struct StagedKey {
-    /// Its certificate.
+    /// The certificate of the key.
     pub certificate: Arc<Certificate>,
-    /// Whether its key opened with the target's password.
+    /// Whether the key opened with the password of its target.
     pub opens: bool,
     /// The staging file.
     pub path: PathBuf,
-    /// When it was made.
+    /// When the key was made.
     pub since: jiff::Timestamp,
 }
 
-/// One thing that was read.
+/// One thing that was read for a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Input {
     /// The kind of input.
     pub kind: InputKind,
     /// The file.
     pub path: String,
-    /// Its digest; `None` is absent.
+    /// The digest; `None` if the file is absent.
     pub sha256: Option<Digest>,
 }
 
-/// Kinds of input.
+/// The kind of an input.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -327,12 +329,12 @@ pub enum InputKind {
     Ledger,
 }
 
-/// The parsed certificate of an entry that can be trusted.
+/// The parsed certificate of an entry that gives trust.
 pub(crate) fn certificate(entry: &Entry) -> Option<&Arc<Certificate>> {
     trusted(entry)?.certificate()
 }
 
-/// The certificate of an entry that can be trusted, if it is one.
+/// The certificate of an entry, if the entry gives trust.
 pub(crate) fn trusted(entry: &Entry) -> Option<&CertificateSlot> {
     match &entry.kind {
         EntryKind::Trusted(slot) => Some(slot),

@@ -1,4 +1,5 @@
-//! The whole plan: its changes, and everything a person needs around them.
+//! The plan, and the views of which it is made: changes, verdicts, findings, restarts and the work for people. Plain
+//! data: other modules show a plan or carry it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,12 +20,12 @@ use crate::site::Site;
 use crate::target::{Called, HandOffTarget};
 use crate::why::Why;
 
-/// What a person asked for beside the spec.
+/// The options that a person gives beside the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The spec, as it was named.
+    /// The path of the spec, as the person gave it.
     pub spec: String,
-    /// `--host` globs; a store is selected if any matches its host.
+    /// `--host` globs; a store is selected if any glob matches its host.
     pub hosts: Vec<String>,
     /// `--side`.
     pub side: Option<Side>,
@@ -32,75 +33,75 @@ pub struct Options {
     pub replace: Vec<IdentityId>,
     /// `--allow-deletes`.
     pub allow_deletes: Option<u32>,
-    /// `--at`: judge dates as of then.
+    /// `--at`: the moment for which dates are judged.
     pub at: Option<Timestamp>,
 }
 
-/// What a store must be when it is written.
+/// The state that a store must have when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// No file.
+    /// There is no file.
     Absent,
-    /// A file with this digest.
+    /// The file has this digest.
     Digest(Digest),
 }
 
-/// A store's verdict.
+/// The verdict on a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreVerdict {
-    /// Nothing to do.
+    /// There is nothing to do.
     InSync,
-    /// Changes to make.
+    /// There are changes to make.
     Change(Vec<ChangeId>),
     /// Nothing may be written.
     Blocked(Why),
 }
 
-/// How a store presented itself.
+/// How a store was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreState {
-    /// It opened.
+    /// The store opened.
     Readable,
-    /// No file.
+    /// There is no file.
     Absent,
-    /// It did not open.
+    /// The store did not open.
     Unreadable,
-    /// A hand-off store without a mirror, or a host never opened.
+    /// People change the store and it has no mirror, or its host is never opened.
     Unobserved,
 }
 
 /// One store of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreView {
-    /// Its id.
+    /// The id of the store.
     pub id: StoreId,
-    /// Where the machine that looked found it, or would look for it; for people.
+    /// The path where the machine that looked found the store, or would look for it; for people.
     pub path: String,
-    /// Where it is, for the executor; `None` where nothing can be written.
+    /// Where the store is, for the executor; `None` if the store did not open and cannot be created.
     pub site: Option<Site>,
-    /// The format found, or the one it will be made in.
+    /// The format that was found.
     pub format: Option<Format>,
-    /// Its state.
+    /// The state of the store.
     pub state: StoreState,
-    /// What it must be when written; `None` if it is never written.
+    /// The state that the store must have when it is written; `None` if it is never written.
     pub expect: Option<Expect>,
-    /// Number of entries seen.
+    /// The number of entries that were seen.
     pub entries: Option<usize>,
-    /// Its verdict.
+    /// The verdict on the store.
     pub verdict: StoreVerdict,
 }
 
-/// An edge's verdict.
+/// The verdict on an edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EdgeVerdict {
-    /// The store trusts it.
+    /// The store trusts the subject.
     Held,
-    /// A change makes it so.
+    /// A change adds the trust.
     Change(ChangeId),
-    /// A person makes it so; what for.
+    /// A person adds the trust; the work that is needed.
     Manual(String),
-    /// It cannot be judged or done.
+    /// The edge cannot be judged or served.
     Blocked(Why),
     /// Nobody can see the store.
     Unobserved,
@@ -109,48 +110,48 @@ pub enum EdgeVerdict {
 /// One edge of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeView {
-    /// The edge's id.
+    /// The id of the edge.
     pub id: String,
-    /// The truster.
+    /// The trusting store.
     pub store: StoreId,
-    /// The alias wanted.
+    /// The wanted alias.
     pub alias: Option<Alias>,
-    /// The subject.
+    /// The identity or certificate that the store should trust.
     pub subject: String,
-    /// The rule.
+    /// The rule behind the edge.
     pub rule: RuleId,
-    /// What it is for.
+    /// The purpose of the trust.
     pub purpose: String,
-    /// The document.
+    /// The document behind the rule.
     pub source: String,
-    /// The certificate it asks for, where known.
+    /// The fingerprint of the wanted certificate, if it is known.
     pub sha256: Option<Fingerprint>,
     /// The verdict.
     pub verdict: EdgeVerdict,
 }
 
-/// The state of an identity (contract §5).
+/// The state of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdentityState {
-    /// In use.
+    /// The identity's certificate is in use.
     Active,
     /// A new key waits in staging.
     Minted,
-    /// A key and a request were made.
+    /// A key and a request are made.
     CsrPending,
-    /// The request is with its CA.
+    /// The request is at its CA.
     AtCa,
-    /// The reply passed its guards.
+    /// The CA's reply passed its guards.
     Validated,
-    /// It must be made anew.
+    /// The identity needs a new certificate.
     RenewDue,
-    /// Nothing is known of it.
+    /// Nothing is known of the identity's certificate.
     Unknown,
 }
 
 impl IdentityState {
-    /// The public word.
+    /// The word for the state in documents.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -163,95 +164,97 @@ impl IdentityState {
         }
     }
 
-    /// Whether it is about the next certificate, which a CA issues, and not about the present one.
+    /// Whether the state is about the next certificate, which a CA issues, and not about the present one.
     pub fn is_of_next(self) -> bool {
         matches!(self, Self::CsrPending | Self::AtCa | Self::Validated)
     }
 }
 
-/// What a person has to mend before something can be judged or done.
+/// An obstacle that a person must remove before something can be judged or done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The finding that names it.
+    /// The kind of finding that names the obstacle.
     pub kind: Kind,
     /// The obstacle, and what to do about it.
     pub why: String,
 }
 
 impl Obstacle {
-    /// The obstacle that a reason is.
+    /// The obstacle that a reason describes.
     pub fn of(why: &Why) -> Self {
         Self { kind: why.finding(), why: why.to_string() }
     }
 }
 
-/// An identity's verdict.
+/// The verdict on an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityVerdict {
-    /// Nothing becomes of it in this plan.
+    /// Nothing happens to the identity in this plan.
     Rests,
-    /// This change gives it its new key.
+    /// This change installs the identity's new key.
     Change(ChangeId),
-    /// This plan makes its next key, which waits in staging: its trusters learn the certificate first, or a person installs it.
+    /// This plan makes the next key, which waits in staging. The trusters get its certificate first, or a person
+    /// installs it.
     Begins,
-    /// A change of its certificate is under way, and this plan goes on with it.
+    /// A rotation is under way, and this plan continues it.
     GoesOn,
-    /// This plan makes a key and a request for its authority.
+    /// This plan makes a key and a request for the identity's authority.
     Requests,
-    /// Something must happen first that no plan does: a restart, a hand-off, an authority's reply.
+    /// Something must happen first that no plan does: a restart, a hand-off, or an authority's reply.
     Waits {
-        /// Why what its authority replied so far may not be used.
+        /// Why the authority's reply may not be used, if there is a reason.
         obstacle: Option<Obstacle>,
     },
-    /// A person makes it anew; why.
+    /// A person renews the certificate; the reason.
     Manual(String),
-    /// A change of its certificate is under way or begins, and cannot go on.
+    /// A rotation is under way or begins, and cannot go on.
     Held(Obstacle),
-    /// Whether it needs another certificate cannot be judged, or it cannot get it, for a reason that is its own.
+    /// It cannot be judged whether the identity needs another certificate, or the identity cannot get one. The reason
+    /// concerns only the identity.
     Blocked(Obstacle),
-    /// Which certificate it has cannot be told, or may not be used; the store it lives in and the edges to it say so.
+    /// The identity's certificate cannot be told, or may not be used. Its store and the edges to it report this.
     Unknown,
 }
 
 /// One identity of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityView {
-    /// Its id.
+    /// The id of the identity.
     pub id: IdentityId,
-    /// Its state.
+    /// The state of the identity.
     pub state: IdentityState,
     /// `self-signed` or the issuer's name.
     pub issuer: Option<String>,
-    /// Its certificate now.
+    /// The present certificate.
     pub certificate: Option<Arc<Certificate>>,
-    /// What it waits for.
+    /// The event that the identity waits for.
     pub awaits: Option<String>,
-    /// The verdict.
+    /// The verdict on the identity.
     pub verdict: IdentityVerdict,
 }
 
-/// What stands between two phases.
+/// A barrier between two phases: events that must happen before the second one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barrier {
-    /// The phase before it.
+    /// The phase before the barrier.
     pub after_phase: Phase,
-    /// What must have happened.
+    /// The events that must happen.
     pub waits_for: Vec<Wait>,
 }
 
-/// One thing a barrier waits for.
+/// One event that a barrier waits for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wait {
-    /// A service was restarted.
+    /// The restart of a service.
     Restart(ServiceId),
-    /// A pack was confirmed.
+    /// The confirmation of a pack.
     HandOff(Called),
-    /// A CA replied.
+    /// The reply of a CA for this identity.
     Reply(IdentityId),
 }
 
 impl Wait {
-    /// The service, where it is a restart.
+    /// The service, if the event is a restart.
     pub fn restart(&self) -> Option<&ServiceId> {
         match self {
             Self::Restart(service) => Some(service),
@@ -259,7 +262,7 @@ impl Wait {
         }
     }
 
-    /// The identity, where it is a CA's reply.
+    /// The identity, if the event is a CA's reply.
     pub fn reply(&self) -> Option<&IdentityId> {
         match self {
             Self::Reply(identity) => Some(identity),
@@ -267,7 +270,7 @@ impl Wait {
         }
     }
 
-    /// The host it happens on.
+    /// The host of the event.
     pub fn host(&self) -> &Fqdn {
         match self {
             Self::Restart(id) => &id.host,
@@ -287,25 +290,25 @@ impl fmt::Display for Wait {
     }
 }
 
-/// A change of a later phase, as far as it is sure already. What it will find there is only known then.
+/// A change of a later phase, as far as it is certain already. The content of the store at that time is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Forecast {
-    /// Its phase.
+    /// The phase of the change.
     pub phase: Phase,
     /// The store.
     pub store: StoreId,
-    /// The alias then.
+    /// The alias at that time.
     pub alias: Option<StoredAlias>,
-    /// What will be done.
+    /// The kind of the change.
     pub action: Action,
-    /// The alias afterwards, where that is what changes.
+    /// The alias after the change, if the alias changes.
     pub to: Option<Alias>,
-    /// The identity whose rotation it belongs to.
+    /// The identity whose rotation the change belongs to.
     pub identity: IdentityId,
 }
 
 impl Forecast {
-    /// Whether a change is the one that was foretold.
+    /// Whether a change is the one of this forecast.
     pub fn foretells(&self, change: &Change) -> bool {
         self.phase == change.phase
             && self.store == change.store
@@ -314,65 +317,65 @@ impl Forecast {
     }
 }
 
-/// Trust that fails for a while because an identity changes before its trusters can know.
+/// Trust that fails for a while, because an identity changes before its trusters can get the new certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interruption {
     /// The identity.
     pub identity: IdentityId,
-    /// Why its trusters cannot learn of it first.
+    /// Why the trusters cannot get the certificate first.
     pub why: String,
-    /// The edges that fail until their trusters have followed and were restarted, by id.
+    /// The edges that fail, by id, until their trusters have the new certificate and were restarted.
     pub edges: Vec<String>,
 }
 
-/// A restart that becomes needed.
+/// A restart that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restart {
     /// The service.
     pub service: ServiceId,
-    /// Its name for people.
+    /// The service's name for people.
     pub name: String,
-    /// The changes behind it; none where an earlier run's are.
+    /// The changes that make the restart necessary; empty if those of an earlier run do.
     pub because: Vec<ChangeId>,
-    /// Since when it is pending, where an earlier run's changes are behind it.
+    /// Since when the restart is pending, if changes of an earlier run make it necessary.
     pub pending_since: Option<Timestamp>,
-    /// Whether a rotation waits for it before its next phase.
+    /// Whether a rotation waits for the restart before its next phase.
     pub rotation: bool,
-    /// Whether `apply` restarts it, by the command the spec gives for it.
+    /// Whether `apply` restarts the service, by the command that the spec gives.
     pub by_command: bool,
-    /// In which step it is restarted, from 1: the sides of a role, and the nodes of a cluster, never in one.
+    /// The step of the restart, from 1. The two sides of a role, and the nodes of a cluster, are never in one step.
     pub step: u32,
 }
 
 /// Work for a person on one store or identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manual {
-    /// The store or identity, by the name people have for it.
+    /// The store or identity, by the name that people use.
     pub called: Called,
-    /// What kind of work it is.
+    /// The kind of work.
     pub kind: ManualKind,
-    /// Why it must be done, where no certificate of it says so.
+    /// Why the work must be done, if none of its certificates says so.
     pub reason: Option<String>,
-    /// Certificates that must be there afterwards.
+    /// The certificates that the store must hold afterwards.
     pub add: Vec<ManualItem>,
-    /// Certificates to look for, and to add if absent (nobody can see the store).
+    /// The certificates to look for, and to add if they are not there; nobody can see the store.
     pub verify: Vec<ManualItem>,
-    /// Certificates that must leave.
+    /// The certificates to remove.
     pub remove: Vec<Withdrawal>,
-    /// Of a Windows store: which system stores it is.
+    /// For a Windows store: the system stores of which it is made.
     pub system: Option<SystemPlace>,
-    /// Certificates that the pack of another store brings into the same system store of this host.
+    /// The certificates that the pack of another store adds to the same system store of this host.
     pub elsewhere: BTreeMap<Material, Called>,
-    /// What to do, one step a line.
+    /// The steps, one for each line.
     pub steps: Vec<String>,
-    /// Services to restart afterwards.
+    /// The services to restart afterwards.
     pub restarts: Vec<Restart>,
-    /// Since when a pack of this very content waits.
+    /// Since when a pack with exactly this content waits.
     pub waiting_since: Option<Timestamp>,
 }
 
 impl Manual {
-    /// The store or identity.
+    /// The store or identity that the work is on.
     pub fn target(&self) -> &HandOffTarget {
         self.called.target()
     }
@@ -382,43 +385,44 @@ impl Manual {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ManualKind {
-    /// Bring certificates into a store we cannot write.
+    /// Change the certificates in a store that only people write.
     #[serde(rename = "trust")]
     Store,
-    /// Make an identity anew where we cannot.
+    /// Renew an identity that only people change.
     #[serde(rename = "certificate")]
     Identity,
-    /// Export a certificate again: the one known here is older than one in use.
+    /// Export a certificate whose file is missing.
     Export,
 }
 
-/// One certificate in a person's work.
+/// One certificate in the work of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManualItem {
     /// The certificate.
     pub material: Material,
-    /// The identity or certificate of the spec that it belongs to.
+    /// The identity or certificate of the spec that the certificate belongs to.
     pub subject: String,
-    /// What it is for.
+    /// The purpose of the certificate.
     pub why: String,
-    /// The rule.
+    /// The rule behind it, if there is one.
     pub rule: Option<RuleId>,
 }
 
-/// One certificate that a person takes out of a store.
+/// One certificate that a person removes from a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
-    /// Its fingerprint.
+    /// The fingerprint of the certificate.
     pub sha256: Fingerprint,
-    /// The certificate itself, where it was seen: of one that a person once said to be there nobody may know more.
+    /// The certificate itself, if it was seen. A certificate that a person reported may be known by its fingerprint
+    /// alone.
     pub certificate: Option<Arc<Certificate>>,
-    /// The identity or certificate of the spec that it belonged to.
+    /// The identity or certificate of the spec that the certificate belonged to.
     pub subject: String,
-    /// Why it leaves.
+    /// Why the certificate is removed.
     pub why: String,
 }
 
-/// Numbers for the summary line.
+/// The counts of the summary line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the contract's own words")]
@@ -438,7 +442,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Changes in all.
+    /// The number of changes and requests.
     pub fn changes(&self) -> usize {
         let Self {
             import,
@@ -458,82 +462,102 @@ impl Summary {
     }
 }
 
-/// Something that cannot be judged or done before a person has mended what stands in its way.
+/// Something that cannot be judged or done until a person removes the obstacle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// What: a trust relation, a store or an identity.
+    /// The trust relation, store or identity that is blocked.
     pub what: String,
-    /// The finding that names the obstacle.
+    /// The kind of finding that names the obstacle.
     pub kind: Kind,
     /// The obstacle, and what to do about it.
     pub why: String,
 }
 
-/// A key this run makes.
+/// A key that this run makes or installs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mint {
     /// The identity.
     pub identity: IdentityId,
-    /// Where its key goes.
+    /// Where the key belongs.
     pub place: KeyPlace,
-    /// A key of an earlier run that is resumed: its certificate.
+    /// The certificate of an earlier run's key, if that key is used.
     pub resumed: Option<Arc<Certificate>>,
-    /// Who issued that, nearest first; nobody if it is self-signed.
+    /// The issuers of that certificate, the nearest first; empty if it is self-signed.
     pub issuers: Vec<Arc<Certificate>>,
-    /// The authority a request is made for; the key waits until it replied.
+    /// The authority that the request is for; the key waits until the authority has replied.
     pub request: Option<String>,
-    /// The certificate it replaces.
+    /// The certificate that is replaced.
     pub replaces: Option<Fingerprint>,
-    /// Whether trusters know the new certificate beside the old one, which they keep until its service was restarted.
+    /// Whether trusters hold the new certificate beside the old one, which they keep until the service has restarted.
     pub staged: bool,
 }
 
-/// A whole plan.
+/// A whole plan: everything that would be done, and everything that stands in the way.
+///
+/// ```
+/// # use std::path::Path;
+/// # use trustmason_plan::observed::{HostLook, Observed};
+/// # use trustmason_plan::{finding::Kind, outline::Options, plan};
+/// # let text = "trustmason: 1\nestate: acme\nprofile: pcce-12.5\naccess: { root: '{fqdn}' }\n\
+/// #     hosts: { a.acme.example: { role: ads } }\n";
+/// # let spec = trustmason_spec::parse(text, "estate.yaml")?;
+/// # let profiles = trustmason_spec::profile::load(&spec, Path::new("."), |_| Err("no file".to_owned()))?;
+/// # let topology = trustmason_spec::resolve(&spec, &profiles, Path::new("."))?.topology;
+/// # let away = HostLook::Unreachable("its folder is empty".to_owned());
+/// # let hosts = topology.hosts.keys().map(|host| (host.clone(), away.clone())).collect();
+/// # let observed = Observed { hosts, ..Observed::default() };
+/// // The disk of the only host is away, so there is nothing to write, and one thing to repair.
+/// let plan = plan(&topology, &observed, &Options::default(), "2026-06-01T00:00:00Z".parse()?);
+/// assert!(plan.changes.is_empty() && !plan.is_settled());
+/// assert_eq!(plan.obstacles()[0].0.kind, Kind::Unreachable);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The estate.
+    /// The name of the estate.
     pub estate: String,
-    /// When it was made (the clock that was passed in).
+    /// When the plan was made: the moment that was passed in.
     pub created: Timestamp,
-    /// What was asked.
+    /// The options that were given.
     pub options: Options,
-    /// Everything it was made from.
+    /// Everything that the plan was made from.
     pub inputs: Vec<Input>,
-    /// Stores, by id.
+    /// The stores, by id.
     pub stores: Vec<StoreView>,
-    /// Edges, by id.
+    /// The edges, by id.
     pub edges: Vec<EdgeView>,
-    /// Identities, by id.
+    /// The identities, by id.
     pub identities: Vec<IdentityView>,
-    /// Changes of the next phase (immediate rotation: of all phases), in the order they are reported.
+    /// The changes of the next phase, in the order of reports. An immediate rotation has the changes of all phases
+    /// here.
     pub changes: Vec<Change>,
-    /// Changes of later phases.
+    /// The changes of later phases.
     pub forecast: Vec<Forecast>,
-    /// What stands between phases.
+    /// The barriers between phases.
     pub barriers: Vec<Barrier>,
-    /// The hand-offs that must be confirmed before a restart counts for the rotations that wait for it: until then the service has
-    /// nothing new to read.
+    /// The hand-offs that must be confirmed before a restart counts for the rotations that wait for it. Until then the
+    /// service has nothing new to read.
     pub first: BTreeMap<ServiceId, BTreeSet<Called>>,
-    /// The next certificates of rotations that a service reads when it is restarted now.
+    /// For each service, the content that it reads if it restarts now.
     pub readers: BTreeMap<ServiceId, Reading>,
     /// Trust that fails for a while.
     pub interruptions: Vec<Interruption>,
-    /// Findings, sorted.
+    /// The findings, the most serious first.
     pub findings: Vec<Finding>,
-    /// Restarts that become needed or are still pending, in the order they are made.
+    /// The restarts that are needed or still pending, in their order.
     pub restarts: Vec<Restart>,
-    /// Work for people.
+    /// The work for people.
     pub manual: Vec<Manual>,
-    /// Keys to make.
+    /// The keys that the run makes or installs.
     pub mints: BTreeMap<IdentityId, Mint>,
-    /// What is blocked; [`Summary::blocked`] is their number.
+    /// Everything that is blocked; [`Summary::blocked`] is the number.
     pub blocked: Vec<Blocked>,
-    /// The numbers.
+    /// The counts of the summary line.
     pub summary: Summary,
 }
 
 impl Plan {
-    /// The obstacles, each once with all that it blocks, in the order in which they first stand in the way.
+    /// The obstacles, each once with everything that it blocks, in the order of their first appearance.
     pub fn obstacles(&self) -> Vec<(&Blocked, BTreeSet<&str>)> {
         let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
         let mut all: Vec<(&Blocked, BTreeSet<&str>)> = Vec::new();
@@ -552,13 +576,14 @@ impl Plan {
         self.changes.iter().find(|c| c.id == id)
     }
 
-    /// What people call a hand-off: as its work is called, or, where it has none in this plan, in full.
+    /// The name of a hand-off for people: the name of its work in this plan, or the full name if there is no such work.
     pub fn called(&self, target: &HandOffTarget) -> String {
         let work = self.manual.iter().find(|work| work.target() == target);
         work.map_or_else(|| target.full(), |work| work.called.to_string())
     }
 
-    /// Whether there is nothing to do and nothing unknown: the only state called "No changes." without a but.
+    /// Whether nothing is left to do and nothing is unknown. Only such a plan is called "No changes." without a
+    /// restriction.
     pub fn is_settled(&self) -> bool {
         let s = &self.summary;
         s.changes() == 0 && s.manual == 0 && s.blocked == 0 && s.unobserved == 0 && s.waiting == 0

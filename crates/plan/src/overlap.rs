@@ -1,15 +1,19 @@
-//! A change of certificate that breaks nothing (contract §3). While it lasts every truster trusts two certificates of the
-//! identity: the one its service presents, and the one it presents next.
+//! Rotations: changes of certificate that break nothing. It takes the facts of an identity and of its trusters, and
+//! gives the stage of the rotation and what is missing before the next stage. It changes nothing.
 //!
-//! | stage | trusters learn | the identity | ends when |
+//! While a rotation lasts, every truster trusts two certificates of the identity: the one that its service presents,
+//! and the one that it presents next.
+//!
+//! | stage | trusters get | the identity | ends when |
 //! |---|---|---|---|
 //! | extend | the next certificate, beside the old | as it was; its next key waits in staging | every truster holds it and was restarted |
-//! | install | – | takes the staged key | in one write |
-//! | settle | – | its service may still present the old | that service was restarted |
+//! | install | – | takes the staged key | its store is written, in one write |
+//! | settle | – | its service may still present the old certificate | that service was restarted |
 //!
-//! After that there is nothing special any more: the old certificate is a predecessor's and leaves, aliases settle. Nothing
-//! is remembered of a stage but what must be: a key in staging, a predecessor in the ledger, restarts nobody has seen to.
-//! Each stage is read off them and off the stores, so that a run may stop anywhere and a phase may wait for days.
+//! Afterwards nothing special remains: the old certificate is a predecessor's and is deleted, and entries get their
+//! final aliases. Only what must be recorded is recorded: a key in staging, a predecessor in the ledger, and pending
+//! restarts. Each stage is read from these and from the stores, so that a run may stop anywhere and a phase may wait
+//! for days.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +39,7 @@ use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
-/// What follows the alias of an edge while its truster trusts two certificates.
+/// The end of an alias under which a truster holds the next certificate.
 const NEXT: &str = "~next";
 
 /// The alias of the next certificate beside the present one.
@@ -43,13 +47,13 @@ pub(crate) fn next_alias(alias: &Alias) -> Alias {
     format!("{alias}{NEXT}").into()
 }
 
-/// How grave a wait since then is: nothing while people may be expected to be at it.
+/// The severity of a wait that began at `since`: information during the grace period, then an error.
 pub(crate) fn patience(ground: &Ground<'_>, since: Timestamp) -> Severity {
     let waited = days::between(since.as_second(), ground.now.as_second());
     if waited <= days::term(ground.topology.policy.patience_days) { Severity::Info } else { Severity::Error }
 }
 
-/// A staged key that may be used: it opens, it is another than the present one, and nothing speaks against its certificate.
+/// A staged key that may be used: it opens, it is not the present one, and nothing speaks against its certificate.
 pub(crate) fn staged<'a>(
     ground: &Ground<'a>,
     def: &IdentityDef,
@@ -66,25 +70,25 @@ pub(crate) fn staged<'a>(
     })
 }
 
-/// Whether a staged key was made before the present certificate began: an older state folder was put back, or a person made the
-/// identity anew meanwhile. Of a certificate that an authority issued this cannot be told.
+/// Whether a staged key was made before the present certificate. Then an older state folder was put back, or a person
+/// renewed the identity meanwhile. For a certificate that an authority issued this cannot be told.
 pub(crate) fn is_outdated(staged: &StagedKey, current: &Certificate) -> bool {
     staged.certificate.is_self_issued()
         && current.is_self_issued()
         && staged.certificate.not_before() < current.not_before()
 }
 
-/// Whether nobody can use a certificate with this fault any more, or nobody should.
+/// Whether nobody can use a certificate with this finding any more, or nobody should.
 pub(crate) fn is_useless(finding: Kind) -> bool {
     matches!(finding, Kind::Expired | Kind::Distrusted)
 }
 
-/// Whether the present certificate may be in use somewhere, so that taking it away would break something.
+/// Whether the present certificate may be in use somewhere, so that its removal would break something.
 pub(crate) fn is_in_use(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> bool {
     !relying(ground, def, current, finding).is_empty()
 }
 
-/// The edges, by id, whose trusters may trust the present certificate now and can still make use of it.
+/// The edges, by id, whose trusters may trust the present certificate now and can still use it.
 pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certificate, finding: Kind) -> Vec<String> {
     if is_useless(finding) {
         return Vec::new();
@@ -97,7 +101,7 @@ pub(crate) fn relying(ground: &Ground<'_>, def: &IdentityDef, current: &Certific
     trusters(ground, &def.id).filter(|(_, truster)| trust(truster)).map(|(edge, _)| edge.id.clone()).collect()
 }
 
-/// The trusters of an identity with the edges that lead there.
+/// The trusters of an identity, each with its edge.
 pub(crate) fn trusters<'g, 'a>(
     ground: &'g Ground<'a>,
     identity: &IdentityId,
@@ -106,7 +110,7 @@ pub(crate) fn trusters<'g, 'a>(
     edges.filter_map(|edge| Some((*edge, ground.statuses.get(&edge.store)?)))
 }
 
-/// Whether a truster trusts a certificate, as far as can be told.
+/// Whether a truster trusts a certificate, as far as it can be told.
 fn holds(ground: &Ground<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> Presence {
     if truster.is_by_hand() {
         return match presence::known(ground, truster).presence(print) {
@@ -123,7 +127,7 @@ fn holds(ground: &Ground<'_>, truster: &StoreStatus<'_>, print: Fingerprint) -> 
     }
 }
 
-/// Whether a truster trusts all of these; nobody trusts nothing.
+/// Whether a truster trusts all of these certificates; `Absent` for an empty list.
 fn hold(ground: &Ground<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) -> Presence {
     let each: Vec<Presence> = prints.iter().map(|print| holds(ground, truster, *print)).collect();
     if each.is_empty() || each.contains(&Presence::Absent) {
@@ -135,13 +139,14 @@ fn hold(ground: &Ground<'_>, truster: &StoreStatus<'_>, prints: &[Fingerprint]) 
     }
 }
 
-/// The overlap of an identity whose next key this plan makes.
+/// The rotation of an identity whose next key this plan makes.
 pub(crate) fn begin(ground: &Ground<'_>, def: &IdentityDef, current: &Arc<Certificate>, place: KeyPlace) -> Overlap {
     let needs = needs(ground, &def.id, &[]);
     between(ground, def, current, Stage::Begin(place), needs)
 }
 
-/// The overlap of an identity whose next key is in staging; it is installed as given as soon as nothing is missing.
+/// The rotation of an identity whose next key is in staging. The given installation is done as soon as nothing is
+/// missing.
 pub(crate) fn go_on(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -154,7 +159,7 @@ pub(crate) fn go_on(
     if !needs.is_empty() {
         return between(ground, def, current, Stage::Extend(next), needs);
     }
-    // Nothing is missing: but the identity's own store must take the key.
+    // The trusters need nothing more. The identity's own store must also be able to take the key.
     let hindered = if let Some(finding) = home.blocking() {
         Some(Why::SourceBlocked { store: home.def.id.clone(), finding })
     } else {
@@ -167,7 +172,7 @@ pub(crate) fn go_on(
     between(ground, def, current, Stage::Install(next, installation), needs)
 }
 
-/// The overlap of an identity that presents its old certificate.
+/// The rotation of an identity that presents its old certificate.
 fn between(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -188,7 +193,7 @@ fn between(
     }
 }
 
-/// What a truster lacks before the identity may present its next certificate.
+/// The need of a truster before the identity may present its next certificate, if there is one.
 fn need(
     ground: &Ground<'_>,
     identity: &IdentityId,
@@ -226,22 +231,22 @@ fn need(
     needed.then(|| Need { edge: Some(edge.to_owned()), waits, hindered })
 }
 
-/// The certificates that all who trust an identity must know before a person puts one of its authority in place; `None` where
-/// no person is to.
+/// The certificates that every truster of an identity must hold before a person installs a certificate of the
+/// identity's authority. `None` if no person is to install one.
 pub(crate) fn issuers_by_hand(ground: &Ground<'_>, def: &IdentityDef, one: &Settled) -> Option<Vec<Fingerprint>> {
     let (Issuer::Authority(name), Course::ByHand { .. }) = (&def.issuer, &one.course) else { return None };
     let authority = ground.authorities.get(name.as_str()).filter(|authority| authority.fault().is_none())?;
     Some(authority.trust_anchors().map(|c| c.fingerprint()).collect())
 }
 
-/// What all who trust an identity still lack of these certificates.
+/// The needs of all trusters of an identity for these certificates.
 pub(crate) fn needs(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> Vec<Need> {
     trusters(ground, identity)
         .filter_map(|(edge, truster)| need(ground, identity, &edge.id, truster, anchors))
         .collect()
 }
 
-/// The stores that trust an identity and do not surely know these certificates yet, each with what is left to do there.
+/// The stores that trust an identity and do not surely hold these certificates yet, each with what is left to do.
 pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fingerprint]) -> BTreeSet<String> {
     let one = |(edge, truster): (&Edge, &StoreStatus<'_>)| {
         let Need { waits, hindered, .. } = need(ground, identity, &edge.id, truster, anchors)?;
@@ -256,8 +261,9 @@ pub(crate) fn unready(ground: &Ground<'_>, identity: &IdentityId, anchors: &[Fin
     trusters(ground, identity).filter_map(one).collect()
 }
 
-/// Whether a service has surely read a certificate its store holds: nobody waits for its restart, and the store is as it was when
-/// a restart was acknowledged; of a store that nobody here sees, the certificate was known to be there then.
+/// Whether a service has surely read a certificate that its store holds. No restart is pending, and the store is
+/// unchanged since a restart was acknowledged. If nobody here can see the store, the acknowledgement must list the
+/// certificate.
 fn is_restarted(ground: &Ground<'_>, truster: &StoreStatus<'_>, service: &ServiceId, print: Fingerprint) -> bool {
     if truster.facts().is_some() && !truster.is_hand_off() {
         return has_read(ground, truster, service);
@@ -267,14 +273,14 @@ fn is_restarted(ground: &Ground<'_>, truster: &StoreStatus<'_>, service: &Servic
     !ledger.restarts.contains_key(service) && read() == Some(true)
 }
 
-/// Whether a service has surely read a store as it is now.
+/// Whether a service has surely read a store in its present state.
 pub(crate) fn has_read(ground: &Ground<'_>, store: &StoreStatus<'_>, service: &ServiceId) -> bool {
     let ledger = &ground.observed.ledger;
     let seen = || ledger.acks.get(service)?.seen.get(&store.def.id);
     !ledger.restarts.contains_key(service) && store.facts().is_some_and(|facts| seen() == Some(&facts.seen()))
 }
 
-/// What services read of these certificates when they are restarted now.
+/// Adds to `readers` which of these certificates each service reads if it restarts now.
 pub(crate) fn readers(
     ground: &Ground<'_>,
     identity: &IdentityId,
@@ -291,8 +297,8 @@ pub(crate) fn readers(
     }
 }
 
-/// The overlap of an identity that has its new certificate and whose service nobody has restarted since. While a truster still
-/// holds the old one, that the service was restarted counts only if the identity's store is what it was then.
+/// The rotation of an identity that has its new certificate and whose service has not restarted since. While a truster
+/// still holds the old certificate, a restart counts only if the identity's store is unchanged since then.
 pub(crate) fn settling(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -306,7 +312,8 @@ pub(crate) fn settling(
     });
     let (old, record) = replaced.max_by_key(|(_, p)| p.at)?;
     let held = || trusters(ground, &def.id).any(|(_, truster)| holds(ground, truster, *old) == Presence::Present);
-    // A service that was restarted since it has this certificate is waited for by whatever else has changed in the store.
+    // If a service restarted with this certificate already, a pending restart is because of another change in the
+    // store.
     let presents =
         |service: &ServiceId| ledger.acks.get(service).and_then(|ack| ack.presents.get(&def.id)) == Some(&print);
     let waits = |service: &&ServiceId| {
@@ -332,12 +339,12 @@ pub(crate) fn settling(
     })
 }
 
-/// Whether an identity's changes are to break nothing.
+/// Whether the identity changes its certificate by a rotation that breaks nothing.
 pub(crate) fn is_staged(def: &IdentityDef) -> bool {
     def.rotation == Rotation::Staged
 }
 
-/// What is said of an overlap under way, and of what stands in its way.
+/// The findings on a rotation under way, and on its obstacles.
 pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(next) = overlap.next() {
@@ -364,7 +371,7 @@ pub(crate) fn findings(ground: &Ground<'_>, def: &IdentityDef, overlap: &Overlap
                 .push(Finding::of_identity(Kind::RotationWaiting, &def.id, message).with_severity(Severity::Warning));
         }
     }
-    // What stands in the way of it is no waiting: it has to be mended.
+    // An obstacle is no wait: a person must remove it.
     let hindrances = overlap.needs.iter().filter_map(|n| n.hindered.as_ref());
     let hindrances: BTreeSet<(Kind, String)> = hindrances.map(|why| (why.finding(), why.to_string())).collect();
     findings.extend(hindrances.into_iter().map(|(kind, why)| Finding::of_identity(kind, &def.id, why)));

@@ -1,4 +1,5 @@
-//! The pack a person takes to a store we cannot write: certificates as PEM, the steps, and the same for programs.
+//! The pack that a person takes to a store which this program cannot write: certificates as PEM, the steps, and the
+//! same as JSON for programs. It gives names and bytes; it writes no file.
 
 mod reg;
 
@@ -18,14 +19,14 @@ use crate::outline::{Manual, ManualItem, ManualKind, Plan, Wait, Withdrawal};
 use crate::shell::Command;
 use crate::text;
 
-/// Certificates by what a plan calls them: those it knew, which it has, and those its run has made since.
+/// The certificates of a plan by their materials: those that the plan knew, and those that its run has created since.
 pub struct Resolved<'a> {
-    /// Made by the run.
+    /// The certificates that the run created.
     pub minted: &'a BTreeMap<IdentityId, Arc<Certificate>>,
 }
 
 impl<'a> Resolved<'a> {
-    /// The certificate of a material, if it is there.
+    /// The certificate of a material, if it exists.
     pub fn get(&self, material: &'a Material) -> Option<&'a Arc<Certificate>> {
         match material {
             Material::Known(certificate) => Some(certificate),
@@ -34,20 +35,20 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// How a step begins at which a person must stop until a later plan says that they may go on.
+/// The beginning of a step at which a person must stop until a later plan says that they may go on.
 pub const STOP: &str = "STOP: ";
 
-/// What the last part of a pack's steps speaks of: how the person says that it is done.
+/// The data for the last part of a pack's steps: how a person reports that the work is done.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The spec, as the commands name it.
+    /// The path of the spec in the commands.
     pub spec: String,
-    /// The services whose restart is waited for once the work is done.
+    /// The services whose restart is waited for after the work.
     pub acks: BTreeSet<ServiceId>,
 }
 
 impl Frame {
-    /// That of the packs of a plan.
+    /// The data for the packs of a plan.
     pub fn of(plan: &Plan) -> Self {
         let waits = plan.barriers.first().into_iter().flat_map(|barrier| &barrier.waits_for);
         let barrier = waits.filter_map(|wait| match wait {
@@ -59,7 +60,7 @@ impl Frame {
     }
 }
 
-/// `pack.json`.
+/// The document `pack.json`.
 #[derive(Debug, Serialize)]
 struct PackDocument {
     format_version: &'static str,
@@ -81,7 +82,7 @@ struct ItemDocument {
     rule: Option<String>,
 }
 
-/// The files of a pack, by name. An empty answer means that a certificate it needs was never made.
+/// The files of a pack, by name. `None` if a certificate of the pack was never created.
 pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Option<Vec<(String, Vec<u8>)>> {
     let mut files = Vec::new();
     for item in manual.add.iter().chain(&manual.verify) {
@@ -103,7 +104,7 @@ pub fn render(manual: &Manual, certificates: &Resolved<'_>, frame: &Frame) -> Op
     Some(files)
 }
 
-/// The names a pack's files will have, as far as they are known before apply.
+/// The names of a pack's files, as far as they are known before apply.
 pub(crate) fn file_names(manual: &Manual) -> Vec<String> {
     let minted = BTreeMap::new();
     let certificates = Resolved { minted: &minted };
@@ -119,17 +120,18 @@ pub(crate) fn file_names(manual: &Manual) -> Vec<String> {
     names
 }
 
-/// Two certificates of one subject are two files, in the pack and in the mirror they may be copied to.
+/// The file name of a certificate. Two certificates of one subject are two files, also in a mirror to which they may be
+/// copied.
 fn file_name(item: &ManualItem, certificate: &Certificate) -> String {
     format!("{}-{}.pem", plain(&item.subject), certificate.fingerprint().short())
 }
 
-/// A subject as a file name on any system.
+/// A subject as a file name that is valid on every system.
 fn plain(subject: &str) -> String {
     subject.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect()
 }
 
-/// A certificate as PEM (RFC 7468), lines of 64.
+/// A certificate as PEM (RFC 7468), in lines of 64 characters.
 pub fn pem(certificate: &Certificate) -> String {
     let body = STANDARD.encode(certificate.der());
     let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
@@ -141,7 +143,7 @@ pub fn pem(certificate: &Certificate) -> String {
     out
 }
 
-/// What is done with a pack, in a title and in a plan.
+/// The words for a pack's work, in its title.
 fn title(manual: &Manual) -> &'static str {
     let nothing_comes = manual.add.is_empty() && manual.verify.is_empty();
     match manual.kind {
@@ -199,7 +201,8 @@ fn steps<'m>(manual: &'m Manual, certificates: &Resolved<'m>, frame: &Frame) -> 
     page.finish()
 }
 
-/// The commands that say it is done, in their order: what a service reads when it is restarted must be known to be there.
+/// The commands by which a person reports the work, in their order. The certificates must be known to be in the store
+/// before a restart counts.
 fn done(manual: &Manual, frame: &Frame) -> Vec<Command> {
     if manual.kind != ManualKind::Store {
         return vec![Command::here("trustmason plan").file(&frame.spec)];
@@ -210,12 +213,12 @@ fn done(manual: &Manual, frame: &Frame) -> Vec<Command> {
     std::iter::once(confirm).chain(acks).collect()
 }
 
-/// A certificate as the steps show it.
+/// A certificate as the steps of a pack show it.
 struct Shown<'a> {
     subject: &'a str,
     why: &'a str,
     certificate: Option<&'a Certificate>,
-    /// The file of the pack that holds it.
+    /// The file of the pack that holds the certificate.
     file: Option<String>,
 }
 
@@ -242,7 +245,7 @@ fn section(page: &mut Markdown, title: &'static str, items: &[Shown<'_>]) {
             page.item(inline![subject, ": ", markdown::text(item.why)]);
             continue;
         };
-        // The file of that name is the one to add.
+        // The name tells which file of the pack to add.
         let file = item.file.as_ref().map_or_else(Inline::default, |file| inline![markdown::code(file), ": "]);
         page.item(inline![file, subject]);
         let ends = markdown::text(text::day(certificate.not_after()));

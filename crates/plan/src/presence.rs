@@ -1,4 +1,5 @@
-//! What is known of the content of a store that nobody here can write: from its mirror or export, and from what a person said since.
+//! The known content of a store that this program cannot write: from its mirror or export, and from what a person
+//! confirmed since. It only answers questions; it asks for nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +11,23 @@ use crate::observed::{StoreFacts, trusted};
 use crate::status::StoreStatus;
 use crate::target::HandOffTarget;
 
-/// Whether a certificate is in a store nobody here can write.
+/// Whether a certificate is in a store that this program cannot write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
     Present,
     Absent,
-    /// It was not found, and something there that cannot be read may be it.
+    /// The certificate was not found, but something there that cannot be read may be it.
     Unread,
     Unknown,
 }
 
-/// What is known of a store's content.
+/// The known content of a store.
 pub(crate) struct Known<'a> {
-    /// The mirror's or export's whole listing, if one was seen.
+    /// The whole listing of the mirror or export, if one was seen.
     listing: Option<BTreeSet<Fingerprint>>,
-    /// What in it may be a certificate and cannot be read.
+    /// The parts of the listing that may be a certificate and cannot be read.
     pub unread: Option<String>,
-    /// What a person said since.
+    /// The confirmation of a person since then.
     pub said: Option<&'a Confirmation>,
 }
 
@@ -49,7 +50,7 @@ impl Known<'_> {
     }
 }
 
-/// What is known of the content of a store that a person changes.
+/// The known content of a store that people change.
 pub(crate) fn known<'a>(ground: &'a Ground<'_>, status: &StoreStatus<'_>) -> Known<'a> {
     let listing = status.facts().map(|f| {
         f.entries
@@ -66,7 +67,7 @@ pub(crate) fn known<'a>(ground: &'a Ground<'_>, status: &StoreStatus<'_>) -> Kno
         .handoffs
         .get(&HandOffTarget::Store(status.def.id.clone()))
         .and_then(|h| h.confirmed.as_ref())
-        // A mirror taken after a person's word counts more than the word.
+        // A mirror that was taken after a confirmation counts more than the confirmation.
         .filter(|c| mirror.is_none() || c.mirror == mirror);
     Known { listing, unread: status.facts().and_then(StoreFacts::unread), said }
 }

@@ -1,12 +1,13 @@
-//! In which order services are restarted: in steps, so that whatever works in pairs has one half working. Side A before side
-//! B, one node of a cluster before the next, publishers first; within a step by the rank their role has in its profile.
+//! The order in which services restart. It takes services and gives steps, so that of every pair one half keeps
+//! working: side A before side B, one node of a cluster before the next, publishers first. Within a step the rank of
+//! the role in its profile decides. It restarts nothing.
 
 use std::collections::BTreeMap;
 
 use trustmason_spec::name::ServiceId;
 use trustmason_spec::topology::{Host, Side, Topology};
 
-/// The step of each service, from 1, in the order they are restarted.
+/// The step of each service, from 1, in the order of the restarts.
 pub(crate) fn steps<'a>(
     topology: &Topology,
     services: impl IntoIterator<Item = &'a ServiceId>,
@@ -22,7 +23,7 @@ pub(crate) fn steps<'a>(
     all.dedup_by_key(|(service, _)| *service);
     let mut steps: BTreeMap<u32, Vec<(&ServiceId, Option<&Host>)>> = BTreeMap::new();
     for (service, host) in all {
-        // Not before the last step it may not be in.
+        // The first step after every step that holds a host which must not restart together with this one.
         let last = steps.iter().rev().find(|(_, members)| members.iter().any(|(_, other)| apart(host, *other)));
         let step = last.map_or(1, |(step, _)| step + 1);
         steps.entry(step).or_default().push((service, host));
@@ -35,7 +36,7 @@ pub(crate) fn steps<'a>(
     order
 }
 
-/// Whether two hosts are never restarted together: the two sides, and the nodes of one cluster.
+/// Whether two hosts never restart together: hosts of different sides, and nodes of one cluster.
 fn apart(one: Option<&Host>, other: Option<&Host>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return false };
     let sides = matches!((one.side, other.side), (Some(a), Some(b)) if a != b);

@@ -1,5 +1,5 @@
-//! The id of a run. It is the name of the run's folder and part of the names of its temporary files, so that a text of any other
-//! shape (a path, `..`, an empty name) is no id and cannot become one.
+//! The id of a run. It is the name of the run's folder and part of the names of its temporary files. A text of any
+//! other shape (a path, `..`, an empty name) is refused and cannot become an id.
 
 use std::fmt;
 
@@ -8,26 +8,39 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use trustmason_keystore::Digest;
 
-/// The shape of an id: `0` stands for a digit, `x` for a hexadecimal digit, all else for itself.
+/// The shape of an id: `0` is a digit, `x` a hexadecimal digit, and every other character is itself.
 const SHAPE: &str = "00000000T000000.000Z-xxxxxxxx";
 
 /// A run's id, `20261121T230752.089Z-0f3a9c21`: when the run began, to the millisecond in UTC, and the first digits of its
 /// plan's digest. Ids sort by time.
+///
+/// ```
+/// use trustmason_keystore::Digest;
+/// use trustmason_plan::run_id::RunId;
+///
+/// let first = RunId::new("2026-11-21T23:07:52.089Z".parse()?, Digest::of(b"a plan"));
+/// let second = RunId::new("2026-11-21T23:07:52.090Z".parse()?, Digest::of(b"another plan"));
+/// assert!(first < second, "ids sort by time");
+/// assert!(first.as_str().starts_with("20261121T230752.089Z-"));
+/// assert_eq!(RunId::parse(first.as_str())?, first);
+/// assert!(RunId::parse("../../etc/passwd").is_err(), "a path is no id");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
-/// A text that is no run's id.
+/// The error for a text that is no run's id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is no run's id, which looks like 20261121T230752.089Z-0f3a9c21", crate::text::escape(.0))]
 pub struct NoRunId(String);
 
 impl RunId {
-    /// How many characters an id has.
+    /// The number of characters of an id.
     pub const LENGTH: usize = SHAPE.len();
 
-    /// The id of a run that begins at this time with a plan of this digest. Years outside 0 to 9999 count as the nearest of
-    /// these.
+    /// The id of a run that begins at this time with a plan of this digest. A year outside 0 to 9999 counts as the
+    /// nearest year inside.
     pub fn new(begins: Timestamp, plan: Digest) -> Self {
         let utc = begins.to_zoned(TimeZone::UTC);
         Self(format!(
@@ -46,7 +59,7 @@ impl RunId {
     /// Reads an id.
     ///
     /// # Errors
-    /// That the text has another shape.
+    /// If the text has another shape.
     pub fn parse(text: &str) -> Result<Self, NoRunId> {
         let fits = |(c, s): (u8, u8)| match s {
             b'0' => c.is_ascii_digit(),

@@ -1,5 +1,5 @@
-//! What services present, held against what is known of them. Nothing here asks: what they answered is an observation like
-//! any other, and where nobody asked there is nothing to say.
+//! Compares the certificates that services present with the known ones. It takes the answers of services as facts, and
+//! gives findings. It asks no service itself, and without an answer it reports nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::ground::Ground;
 use crate::observed::ServedLook;
 use crate::text;
 
-/// The findings, of selected hosts only.
+/// The findings on services of selected hosts.
 pub(crate) fn findings(ground: &Ground<'_>, settled: &BTreeMap<Subject, Settled>) -> Vec<Finding> {
     let judged = |id: &IdentityId| ground.selection.takes(ground.topology, &id.host);
     let served = ground.observed.served.iter().filter(|(id, _)| judged(id));
@@ -31,7 +31,7 @@ fn one(
         ServedLook::Unreachable(why) => return Some(Finding::of_identity(Kind::EndpointUnreachable, id, why)),
     };
     let def = ground.topology.identities.get(id)?;
-    // Where nothing is known there is nothing to differ from; that has a finding of its own.
+    // Without a known certificate there is nothing to compare; that has a finding of its own.
     let known = settled.get(&Subject::Identity(id.clone()))?.present.as_ref()?.fingerprint();
     let served = slot.fingerprint();
     (served != known).then(|| {

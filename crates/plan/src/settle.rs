@@ -1,5 +1,5 @@
-//! Settles each subject: which certificate an edge asks for. Known (it was seen), minted (this run makes it) or unknown
-//! (blocked). Nothing is diffed here.
+//! Settles each subject: which certificate its edges ask for. The certificate is known (it was seen), minted (this run
+//! creates it) or unknown (the edges are blocked). No store is compared here.
 #![warn(clippy::arithmetic_side_effects)]
 
 mod anew;
@@ -26,43 +26,43 @@ use crate::target::HandOffTarget;
 use crate::text;
 use crate::why::Why;
 
-/// Every subject settled, and what follows from all of them together.
+/// Every settled subject, and what follows from all of them together.
 pub(crate) struct Settlement<'a> {
     pub subjects: BTreeMap<Subject, Settled>,
-    /// The certificates that this plan or earlier runs know to be replaced, and whose they were.
+    /// The certificates that this plan or earlier runs know to be replaced, with the identity that had each.
     pub predecessors: BTreeMap<Fingerprint, IdentityId>,
-    /// Certificates that stay whoever asks for them: those of authorities, and those that an identity of an authority's service
-    /// may still present.
+    /// Certificates that stay even if no edge asks for them: those of authorities, and the old certificate of a
+    /// rotation whose next certificate an authority issued.
     pub vouched: BTreeSet<Fingerprint>,
-    /// An authority cannot be used, so that nobody knows of all who vouches for what.
+    /// Whether an authority cannot be used. Then it is not known of every certificate who issued it.
     pub in_doubt: bool,
-    /// What live hosts present now and go on presenting: it leaves by nobody's name.
+    /// The certificates that live hosts present now and go on presenting. None of them is deleted by name.
     presented: BTreeSet<Fingerprint>,
-    /// Names of hosts that left, and former names of hosts all of whose identities are settled, with those of them that
-    /// are made anew in this run.
+    /// The names of hosts that left, and the former names of hosts whose identities are all settled. With each name
+    /// come the identities of that host that get a new key in this run.
     gone: BTreeMap<&'a str, Vec<IdentityId>>,
 }
 
 impl Settlement<'_> {
-    /// The identity that is made anew in this run in the place of a certificate.
+    /// The identity that had this certificate, if it gets a new key in this run.
     pub(crate) fn successor_of(&self, old: Fingerprint) -> Vec<IdentityId> {
         let renewed =
             |id: &&IdentityId| self.subjects.get(&Subject::Identity((*id).clone())).is_some_and(Settled::is_renewed);
         self.predecessors.get(&old).filter(renewed).cloned().into_iter().collect()
     }
 
-    /// Whether a certificate names a host that left, or a former name of one, among whatever others.
+    /// Whether a certificate names a host that left, or the former name of a host, perhaps among other names.
     pub(crate) fn names_one_gone(&self, certificate: &Certificate) -> bool {
         certificate.names_in_full().iter().any(|name| self.gone.contains_key(name.as_str()))
     }
 
-    /// Whether a live host presents a certificate now and goes on to.
+    /// Whether a live host presents a certificate now and goes on presenting it.
     pub(crate) fn is_presented(&self, print: Fingerprint) -> bool {
         self.presented.contains(&print)
     }
 
-    /// Where every name a certificate carries belongs to a host that left, or is a former name of one that is settled: the
-    /// identities that must have their new certificate before it may go.
+    /// The identities that must have their new certificates before this certificate may be deleted. `None` unless every
+    /// name on it is a host's that left, or a settled former name.
     pub(crate) fn gone_for_good(&self, certificate: &Certificate) -> Option<Vec<IdentityId>> {
         if self.gone.is_empty() || self.is_presented(certificate.fingerprint()) {
             return None;
@@ -99,7 +99,7 @@ pub(crate) fn settle<'a>(ground: &Ground<'a>) -> Settlement<'a> {
         }
     }
     let mut predecessors = predecessors(ground.observed, &settled);
-    // A public root was nobody's, whatever the ledger says.
+    // A public root never belonged to an identity, whatever the ledger says.
     predecessors.retain(|print, _| !ground.topology.public_roots.contains(print));
     let gone = gone_names(ground.topology, &settled);
     let presented = settled.values().filter_map(|one| one.course.overlap()).filter(|overlap| overlap.is_by_chain());
@@ -129,7 +129,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
         return Settled::unknown(Why::SourceBlocked { store: store.clone(), finding });
     };
     if let Some(StagedLook::Unreadable(failure)) = ground.observed.staging.get(&def.id) {
-        // A change of its certificate may be under way: neither is it gone on with nor given up.
+        // A rotation may be under way. It is neither continued nor given up.
         let why = Why::SourceUnreadable {
             subject: def.id.to_string(),
             class: failure.class,
@@ -151,7 +151,7 @@ fn key_entry(ground: &Ground<'_>, def: &IdentityDef, place: &KeyPlace) -> Settle
     }
 }
 
-/// No key there: it is made here, or asked of its authority.
+/// Settles an identity without a key: this run makes the key, or requests a certificate from the authority.
 fn missing(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, place: &KeyPlace) -> Settled {
     let reason = match &place.at {
         KeyAt::Only => "the store has no private key".to_owned(),
@@ -177,7 +177,7 @@ fn missing(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus<'_>, pla
 
 enum Held<'a> {
     Key(&'a Entry, &'a [trustmason_keystore::CertificateSlot]),
-    /// Something else has the alias of the key.
+    /// Another entry has the alias of the key.
     Other {
         alias: &'a Alias,
         holder: String,
@@ -185,14 +185,15 @@ enum Held<'a> {
     Nothing,
 }
 
-/// The last entry of that alias counts, as in the JDK. One that leaves in this run leaves its alias free.
+/// Finds the key. The last entry with its alias counts, as in the JDK. An entry that is deleted in this run leaves its
+/// alias free.
 fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> Held<'a> {
     let KeyAt::Alias(alias) = at else {
         return facts.only_key().map_or(Held::Nothing, |(entry, chain)| Held::Key(entry, chain));
     };
     let folded = |e: &&Entry| at.is_at(e.alias.as_ref()) && !ground.leaves(e);
     let spelled = |e: &&Entry| e.is_spelled(alias);
-    // A JVM looks up the lower-case spelling only; another spelling is a key nobody presents.
+    // A JVM looks up only the lower-case spelling. Nobody presents a key under another spelling.
     let exact = facts.entries.iter().rev().filter(folded).find(spelled);
     let unseen = |e: &&Entry| facts.format.alias_model() == AliasModel::Folded && !spelled(e);
     match exact.or_else(|| facts.entries.iter().rev().find(folded)) {
@@ -209,7 +210,7 @@ fn find_key<'a>(ground: &Ground<'_>, facts: &'a StoreFacts, at: &'a KeyAt) -> He
     }
 }
 
-/// What an entry is, for people.
+/// The kind of an entry, in words for people.
 pub(crate) fn describe(kind: &EntryKind) -> String {
     match kind {
         EntryKind::Trusted(slot) => match slot.certificate() {
@@ -245,7 +246,7 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
         })
     };
     let mut by_hand = None;
-    // Nobody but its owner can make it anew, and that takes longer than one command.
+    // Only its owner can renew it, and that takes longer than one command.
     let handoff = ground.observed.ledger.handoffs.get(&HandOffTarget::Identity(def.id.clone()));
     let still_asked = handoff.is_some_and(|pack| pack.replaces == Some(fingerprint) && pack.confirmed.is_none());
     if (ground.options.replace.contains(&def.id) || still_asked) && def.write == Write::HandOff {
@@ -272,11 +273,11 @@ fn exported(ground: &Ground<'_>, def: &IdentityDef) -> Settled {
     Settled { asked, present: Some(certificate), course, findings }
 }
 
-/// What is to be said of the dates of a certificate that stores trust though it is no host's: nothing that was issued below it
-/// is taken after its end, and nobody here can renew it.
+/// The finding on the dates of a trusted certificate that is no host's. After its end nobody accepts what was issued
+/// below it, and this program cannot renew it.
 fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> Option<Finding> {
     let wanted = ground.index.edges_of.values().flatten().any(|(_, edge)| edge.subject == *subject);
-    // Nobody here makes it anew.
+    // This program never renews it.
     let terms = Terms { renew_before_days: 0, warn_before_days: ground.topology.policy.warn_before_days };
     let day = text::day(certificate.not_after());
     let dates = constraints::dates(certificate, terms, ground.now);
@@ -295,7 +296,7 @@ fn ended(ground: &Ground<'_>, subject: &Subject, certificate: &Certificate) -> O
     wanted.then(|| Finding::new(kind, message).at(None, Some(certificate.fingerprint())))
 }
 
-/// Says of an authority's root which declared intermediates are no trust anchors.
+/// Reports which declared intermediates of an authority are no trust anchors.
 fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
     let one = |(certificate, lost): (&Arc<Certificate>, Vec<&'static str>)| {
         let message = format!(
@@ -309,7 +310,7 @@ fn withheld(authority: &Authority<'_>) -> Vec<Finding> {
     authority.withheld().map(one).collect()
 }
 
-/// A certificate that stays as it is: edges ask for it, unless the spec distrusts it.
+/// Settles a certificate that stays as it is: edges ask for it, unless the spec distrusts it.
 fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, from: From) -> Settled {
     let fingerprint = certificate.fingerprint();
     let asked = match ground.topology.distrust.get(&fingerprint) {
@@ -319,7 +320,7 @@ fn pinned(ground: &Ground<'_>, certificate: Arc<Certificate>, subject: String, f
     Settled { asked, present: Some(certificate), course: Course::Rest, findings: Vec::new() }
 }
 
-/// A certificate of an authority, which its root's pin or its own vouches for.
+/// Settles a certificate of an authority, which is trusted because of its own pin or its root's.
 fn vouching(ground: &Ground<'_>, place: String, certificate: &Arc<Certificate>) -> Settled {
     let from = From { kind: FromKind::File, place, sha256: Some(certificate.fingerprint()) };
     pinned(ground, Arc::clone(certificate), text::escape(certificate.subject()), from)
@@ -369,7 +370,8 @@ fn found(ground: &Ground<'_>, subject: &Subject) -> Result<(Arc<Certificate>, Fr
     }
 }
 
-/// A former name is gone once every identity of its host is known to carry the new one, or gets it in this run.
+/// The names that are gone. A former name of a host is gone once every identity of the host has the new name, or gets
+/// it in this run.
 fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<&'a str, Vec<IdentityId>> {
     let mut gone: BTreeMap<&'a str, Vec<IdentityId>> =
         topology.retired.iter().map(|r| (r.as_str(), Vec::new())).collect();
@@ -399,7 +401,7 @@ fn gone_names<'a>(topology: &'a Topology, settled: &BTreeMap<Subject, Settled>) 
     gone
 }
 
-/// The certificates that this plan or earlier runs know to be replaced, and by whose new one.
+/// The certificates that this plan or earlier runs know to be replaced, with the identity that had each.
 fn predecessors(observed: &Observed, settled: &BTreeMap<Subject, Settled>) -> BTreeMap<Fingerprint, IdentityId> {
     let mut all: BTreeMap<Fingerprint, IdentityId> =
         observed.ledger.predecessors.iter().map(|(f, p)| (*f, p.identity.clone())).collect();
@@ -408,7 +410,7 @@ fn predecessors(observed: &Observed, settled: &BTreeMap<Subject, Settled>) -> BT
             all.insert(present.fingerprint(), id.clone());
         }
     }
-    // What is in use again, or may still be, is nobody's predecessor.
+    // A certificate that is in use again, or may still be in use, is no predecessor.
     for one in settled.values() {
         if let Some(fingerprint) = one.known() {
             all.remove(&fingerprint);

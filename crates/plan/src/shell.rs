@@ -1,14 +1,14 @@
-//! Command lines that people are told to copy. A word that is not the program's own stands quoted for the shell it is typed in,
-//! so that a name with blanks is one word and `$(…)` is text.
+//! Command lines for people to copy. It takes words and gives one line of text. Every word that is not the program's
+//! own is quoted for the shell, so that a name with blanks is one word and `$(…)` is text. It runs nothing.
 
 use std::fmt::{self, Display, Write as _};
 
 use trustmason_keystore::is_hidden;
 
-/// The shell that a line is typed in.
+/// The shell in which a line is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
-    /// `sh` (POSIX.1-2024 XCU 2.2), and those that read what it reads.
+    /// `sh` (POSIX.1-2024 XCU 2.2), and every shell that reads the same.
     Posix,
     /// Windows PowerShell 5.1 and later (about_Quoting_Rules).
     PowerShell,
@@ -20,10 +20,11 @@ impl Shell {
         if cfg!(windows) { Self::PowerShell } else { Self::Posix }
     }
 
-    /// A word as it is typed. What is hidden is written as an escape of the shell, so that what is read is what is there.
+    /// Quotes a word. A hidden character is written as an escape of the shell, so that the reader sees what is there.
     pub fn quote(self, word: &str) -> String {
         let plain = |c: char| c.is_alphanumeric() && !is_hidden(c) || "_-./:+%,".contains(c);
-        // PowerShell splits an unquoted word at commas; a word that begins with `-` is an option in both, quoted or not.
+        // PowerShell splits an unquoted word at commas. A word that begins with `-` is an option in both shells, quoted
+        // or not.
         if !word.is_empty() && word.chars().all(plain) && (self == Self::Posix || !word.contains(',')) {
             return word.to_owned();
         }
@@ -37,7 +38,7 @@ impl Shell {
     }
 }
 
-/// `$'…'` (POSIX.1-2024 XCU 2.2.4), bytes in octal: three digits end by themselves.
+/// A word as `$'…'` (POSIX.1-2024 XCU 2.2.4), with bytes in octal: three digits end by themselves.
 fn dollar_single(word: &str) -> String {
     let mut out = "$'".to_owned();
     for c in word.chars() {
@@ -56,7 +57,7 @@ fn dollar_single(word: &str) -> String {
     out
 }
 
-/// PowerShell takes the typographic quotes for quotes too, and each of them doubled for one.
+/// A word in single quotes. PowerShell also takes typographic quotes for quotes, and a doubled quote for one.
 fn single(word: &str) -> String {
     let mut out = "'".to_owned();
     for c in word.chars() {
@@ -69,7 +70,7 @@ fn single(word: &str) -> String {
     out
 }
 
-/// `"…"` with an expression for each hidden character: PowerShell 5.1 has no escape for them.
+/// A word in double quotes, with an expression for each hidden character: PowerShell 5.1 has no escape for them.
 fn double(word: &str) -> String {
     let mut out = "\"".to_owned();
     for c in word.chars() {
@@ -86,6 +87,17 @@ fn double(word: &str) -> String {
 }
 
 /// A command line: the program's own words as they are, every other word quoted.
+///
+/// ```
+/// use trustmason_plan::shell::{Command, Shell};
+///
+/// let confirm = Command::new(Shell::Posix, "trustmason confirm").file("my estate.yaml").word("ads1.acme.example/cacerts");
+/// assert_eq!(confirm.to_string(), "trustmason confirm 'my estate.yaml' ads1.acme.example/cacerts");
+///
+/// // Text from elsewhere stays text, in every shell.
+/// let ack = Command::new(Shell::PowerShell, "trustmason ack").word("$(Restart-Computer)");
+/// assert_eq!(ack.to_string(), "trustmason ack '$(Restart-Computer)'");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     line: String,
@@ -93,17 +105,17 @@ pub struct Command {
 }
 
 impl Command {
-    /// A line that begins with these words.
+    /// Begins a line with these words.
     pub fn new(shell: Shell, own: &'static str) -> Self {
         Self { line: own.to_owned(), shell }
     }
 
-    /// `trustmason` and a subcommand, for the shell of this machine.
+    /// Begins a line with `trustmason` and a subcommand, for the shell of this machine.
     pub fn here(own: &'static str) -> Self {
         Self::new(Shell::here(), own)
     }
 
-    /// The line with more words of the program's own.
+    /// Adds more words of the program's own.
     #[must_use]
     pub fn own(mut self, words: &'static str) -> Self {
         self.line.push(' ');
@@ -111,7 +123,7 @@ impl Command {
         self
     }
 
-    /// The line with one word from elsewhere.
+    /// Adds one word from elsewhere, quoted.
     #[must_use]
     pub fn word(mut self, word: impl Display) -> Self {
         self.line.push(' ');
@@ -119,7 +131,8 @@ impl Command {
         self
     }
 
-    /// The line with the path of a file. One that begins with `-` would be taken for an option and gets `./` before it.
+    /// Adds the path of a file, quoted. A path that begins with `-` would be taken for an option, so it gets `./`
+    /// before it.
     #[must_use]
     pub fn file(self, path: impl Display) -> Self {
         let path = path.to_string();

@@ -1,5 +1,6 @@
-//! Where a store is ([`Site`]), and where a part of one is ([`PieceAt`]), in the words of the host: what a plan says, and a record
-//! holds that outlives the run, the working folder and the machine that wrote it. Nothing here is a path of this machine.
+//! Where a store is ([`Site`]), and where a part of one is ([`PieceAt`]), in the words of the host. A plan shows such a
+//! place. A record keeps it, and outlives the run, the working folder and the machine that wrote it. Nothing here is a
+//! path of this machine.
 
 use std::fmt;
 
@@ -18,13 +19,13 @@ pub struct FileAt {
 }
 
 impl FileAt {
-    /// What a spec names so.
+    /// The place of a path in the spec.
     pub fn of(path: &HostPath) -> Self {
         Self { host: path.host.clone(), path: path.shown.clone() }
     }
 }
 
-/// Where a store is, whether or not something is there.
+/// Where a store is, whether or not it exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Site {
     /// One file.
@@ -33,22 +34,22 @@ pub enum Site {
     Folder(FileAt),
     /// A certificate and its key, two files.
     Pair {
-        /// The certificate's.
+        /// The file of the certificate.
         certificate: FileAt,
-        /// The key's.
+        /// The file of the key.
         key: FileAt,
     },
     /// Certificate stores of a Windows system.
     System {
         /// The host.
         host: Fqdn,
-        /// Whose stores they are, and which certificate belongs into which.
+        /// The owner of the stores, and which certificate belongs in which store.
         place: SystemPlace,
     },
 }
 
 impl Site {
-    /// Where the spec has a store, or what is exported of it.
+    /// The place that the spec gives for a store, or for its export.
     pub fn of(def: &StoreDef) -> Self {
         match &def.reach {
             Reach::System { place, .. } => Self::System { host: def.id.host.clone(), place: place.clone() },
@@ -77,7 +78,8 @@ impl Site {
         }
     }
 
-    /// The path as the host writes it: of a pair that of its certificate, of a system store the one a spec has for it.
+    /// The path as the host writes it: for a pair the certificate's path, for a system store the path that a spec has
+    /// for it.
     pub fn path(&self) -> String {
         match self {
             Self::File(at) | Self::Folder(at) | Self::Pair { certificate: at, .. } => at.path.clone(),
@@ -86,7 +88,7 @@ impl Site {
     }
 }
 
-/// For people: `FQDN PATH`.
+/// `FQDN PATH`, for people.
 impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.host(), self.path())
@@ -103,9 +105,9 @@ pub enum PieceAt {
     System {
         /// The host.
         host: Fqdn,
-        /// Whose stores they are.
+        /// The owner of the stores.
         location: Location,
-        /// Which of them.
+        /// The system store.
         store: SystemStore,
     },
 }
@@ -124,7 +126,7 @@ impl PieceAt {
         }
     }
 
-    /// The path as the host writes it; of a system store the one a spec has for it.
+    /// The path as the host writes it; for a system store the path that a spec has for it.
     pub fn path(&self) -> String {
         match self {
             Self::File(at) => at.path.clone(),
@@ -133,14 +135,14 @@ impl PieceAt {
     }
 }
 
-/// For people: `FQDN PATH`.
+/// `FQDN PATH`, for people.
 impl fmt::Display for PieceAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.host(), self.path())
     }
 }
 
-/// The same as it is written in a journal: a host with a path, or with the name of a system store.
+/// A part of a store as a journal has it: a host with a path, or with the name of a system store.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -1,4 +1,5 @@
-//! How every store stands before anything is judged: can it be read, may it be written, is it selected.
+//! The status of every store before anything is judged: whether it can be read, whether it may be written, and whether
+//! it is selected. It takes the spec and the facts, and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,51 +15,51 @@ use crate::outline::{Expect, Options, StoreState};
 use crate::site::Site;
 use crate::why::Why;
 
-/// What a store is found to be.
+/// The status of a store.
 pub(crate) struct StoreStatus<'a> {
     pub def: &'a StoreDef,
     pub sight: Sight<'a>,
-    /// `--host` and `--side` let it be judged.
+    /// Whether `--host` and `--side` select the store.
     pub selected: bool,
-    /// Where it is, for people.
+    /// The path of the store, for people.
     pub path: String,
 }
 
-/// What is seen of a store, and so what may be done with it.
+/// How a store was seen, and so what may be done with it.
 pub(crate) enum Sight<'a> {
-    /// It opened and may be written.
+    /// The store opened and may be written.
     Open(&'a StoreFacts),
-    /// There is none yet, and it may be made.
+    /// The store does not exist yet, and may be created.
     Vacant,
-    /// A person writes it, and a copy of it opened.
+    /// A person writes the store, and a copy of it opened.
     Mirror(&'a StoreFacts),
-    /// Nobody can see it; a person writes it, if anybody does.
+    /// Nobody can see the store; a person writes it, if anybody does.
     Unseen,
-    /// Nothing may be written to it.
+    /// Nothing may be written to the store.
     Blocked {
-        /// What was found of it all the same.
+        /// The result of looking at the store.
         found: Found<'a>,
-        /// What stands in the way.
+        /// The obstacle.
         why: Why,
     },
 }
 
-/// What was found of a store that is blocked.
+/// The result of looking at a store that is blocked.
 #[derive(Clone, Copy)]
 pub(crate) enum Found<'a> {
-    /// Its content.
+    /// The content of the store.
     Content(&'a StoreFacts),
-    /// That there is none yet, and that it could be made.
+    /// The store does not exist yet, and could be created.
     Vacant,
-    /// That there is none, and that it is never made here.
+    /// The store does not exist, and this program never creates it.
     Missing,
-    /// Nothing: it did not open, or was out of reach.
+    /// Nothing: the store did not open, or was out of reach.
     Closed,
-    /// Nothing: nobody can see it.
+    /// Nothing: nobody can see the store.
     Unseen,
 }
 
-/// Which hosts were asked for.
+/// The hosts that a person selected.
 pub(crate) struct Selection {
     globs: Vec<GlobMatcher>,
     side: Option<Side>,
@@ -82,12 +83,12 @@ impl Selection {
     }
 }
 
-/// Whether `--host` and `--side` let a host's stores be judged and written.
+/// Whether `--host` and `--side` select a host, so that its stores may be judged and written.
 pub fn selects(topology: &Topology, options: &Options, host: &Fqdn) -> bool {
     Selection::new(options).takes(topology, host)
 }
 
-/// Takes the status of every store.
+/// Finds the status of every store.
 pub(crate) fn take<'a>(
     topology: &'a Topology,
     observed: &'a Observed,
@@ -118,7 +119,7 @@ fn one<'a>(
     StoreStatus { def, sight, selected: selection.takes(topology, &def.id.host), path: path.unwrap_or(shown) }
 }
 
-/// What is seen of a store, and where it really is, if that was found out. `shown` is where the spec says that it is.
+/// How a store was seen, and its real path if that was found. `shown` is the path that the spec gives.
 fn sight<'a>(
     topology: &'a Topology,
     observed: &'a Observed,
@@ -173,7 +174,8 @@ fn sight<'a>(
     }
 }
 
-/// Stores that are one: each is blocked and names another. Without a path the store's own is told.
+/// Blocks stores that are one and the same; each names another of them. Without `path` the store's own path is
+/// reported.
 fn block_each_other(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>, ids: &[StoreId], path: Option<&str>) {
     for (i, id) in ids.iter().enumerate() {
         let other = ids.get(usize::from(i == 0)).unwrap_or(id).clone();
@@ -184,7 +186,8 @@ fn block_each_other(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>, ids: &[St
     }
 }
 
-/// Trust stores of one machine that share a system store: each would take the other's certificates for its own leftovers.
+/// Blocks trust stores of one machine that share a system store. Each would take the other's certificates for its own
+/// leftovers.
 fn block_same_systems(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>) {
     let mut seen: BTreeMap<(Fqdn, String), Vec<StoreId>> = BTreeMap::new();
     for (id, status) in statuses.iter() {
@@ -199,7 +202,8 @@ fn block_same_systems(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>) {
     }
 }
 
-/// A store that is written must be of the family its role declares: a service told to read JCEKS cannot read a JKS (D9).
+/// Why a store's format is wrong. A store that is written must be of the family that its role declares: a service that
+/// is told to read JCEKS cannot read a JKS (D9 in docs/findings.md).
 fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let Reach::Direct(files) = &def.reach else { return None };
     let fits = match &files.kind {
@@ -224,13 +228,14 @@ fn wrong_format(def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     })
 }
 
-/// Filling an empty identity store with trust would make it look like one that only lost its keys.
+/// Why an empty identity store is blocked: filled with trust, it would look like a store that only lost its keys.
 fn emptied(index: &Index<'_>, def: &StoreDef, facts: &StoreFacts) -> Option<Why> {
     let home = index.homes.get(&def.id).into_iter().flatten().any(|i| i.write == Write::Direct);
     (home && facts.entries.is_empty()).then(|| Why::StoreEmpty { path: facts.path.clone() })
 }
 
-/// Entries that make a JVM refuse the whole store, unless every one of them is distrusted and so leaves anyway.
+/// Why a JVM refuses the whole store because of an entry. A distrusted entry does not count, because it is deleted
+/// anyway.
 fn jvm_unloadable(topology: &Topology, facts: &StoreFacts) -> Option<Why> {
     facts.remarks.iter().filter(|r| r.is_jvm_unloadable()).find_map(|remark| {
         let entry = facts.entries.iter().find(|e| Some(e.id) == remark.entry())?;
@@ -260,7 +265,7 @@ fn block_same_files(statuses: &mut BTreeMap<StoreId, StoreStatus<'_>>) {
 }
 
 impl<'a> StoreStatus<'a> {
-    /// What was read of it, if it could be.
+    /// The facts that were read from the store, if it could be read.
     pub(crate) fn facts(&self) -> Option<&'a StoreFacts> {
         match self.sight {
             Sight::Open(facts) | Sight::Mirror(facts) | Sight::Blocked { found: Found::Content(facts), .. } => {
@@ -270,7 +275,7 @@ impl<'a> StoreStatus<'a> {
         }
     }
 
-    /// Why nothing may be written to it.
+    /// Why nothing may be written to the store.
     pub(crate) fn blocked(&self) -> Option<&Why> {
         match &self.sight {
             Sight::Blocked { why, .. } => Some(why),
@@ -278,12 +283,12 @@ impl<'a> StoreStatus<'a> {
         }
     }
 
-    /// The finding that blocks it, if it is blocked.
+    /// The finding that blocks the store, if it is blocked.
     pub(crate) fn blocking(&self) -> Option<Kind> {
         self.blocked().map(Why::finding)
     }
 
-    /// From now on nothing may be written to it.
+    /// Blocks the store: nothing may be written to it from now on.
     pub(crate) fn block(&mut self, why: Why) {
         let found = match self.sight {
             Sight::Open(facts) | Sight::Mirror(facts) => Found::Content(facts),
@@ -294,22 +299,23 @@ impl<'a> StoreStatus<'a> {
         self.sight = Sight::Blocked { found, why };
     }
 
-    /// Whether a person writes it.
+    /// Whether a person writes the store.
     pub(crate) fn is_hand_off(&self) -> bool {
         self.def.is_hand_off()
     }
 
-    /// Whether a person writes it, or nobody can see it: what it holds is known by what people say.
+    /// Whether a person writes the store, or nobody can see it. Its content is then known from what people export and
+    /// report.
     pub(crate) fn is_by_hand(&self) -> bool {
         self.is_hand_off() || matches!(self.sight, Sight::Unseen | Sight::Blocked { found: Found::Unseen, .. })
     }
 
-    /// Whether there is none yet, and it could be made.
+    /// Whether the store does not exist yet and could be created.
     pub(crate) fn is_vacant(&self) -> bool {
         matches!(self.sight, Sight::Vacant | Sight::Blocked { found: Found::Vacant, .. })
     }
 
-    /// How it presents itself.
+    /// The state of the store, as plans show it.
     pub(crate) fn state(&self) -> StoreState {
         match self.sight {
             Sight::Open(_) | Sight::Mirror(_) => StoreState::Readable,
@@ -318,14 +324,14 @@ impl<'a> StoreStatus<'a> {
             Sight::Blocked { found, .. } => match found {
                 Found::Content(_) => StoreState::Readable,
                 Found::Missing => StoreState::Absent,
-                // One that could be made is blocked where it cannot be told what a run did there.
+                // A store that could be created is blocked only if it cannot be told what a run did there.
                 Found::Vacant | Found::Closed => StoreState::Unreadable,
                 Found::Unseen => StoreState::Unobserved,
             },
         }
     }
 
-    /// What it must be when it is written; `None` if it is never written.
+    /// The state that the store must have when it is written; `None` if it is never written.
     pub(crate) fn expect(&self) -> Option<Expect> {
         match self.sight {
             Sight::Open(facts) => Some(Expect::Digest(facts.sha256)),

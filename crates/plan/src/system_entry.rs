@@ -1,5 +1,5 @@
-//! Windows stores are several system stores: what stands in the wrong one gives no trust, and what others keep there is not
-//! ours to take away.
+//! Entries of Windows system stores. A certificate in the wrong system store gives no trust, and a certificate that
+//! others manage is not ours to remove. It gives findings, and changes no store.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ impl StoreStatus<'_> {
         self.facts()?.system_entries.get(&entry.id)
     }
 
-    /// Whether Windows does not look for an entry where it stands: a root in `CA`, an intermediate in `My`.
+    /// Whether an entry is in a system store where Windows does not look for it: a root in `CA`, an intermediate in
+    /// `My`.
     pub(crate) fn is_misplaced(&self, entry: &Entry) -> bool {
         let (Some(system_entry), Some(place), Some(certificate)) =
             (self.system_entry(entry), self.def.system(), certificate(entry))
@@ -31,7 +32,7 @@ impl StoreStatus<'_> {
         place.store_for(certificate) != system_entry.store
     }
 
-    /// Why an entry cannot be taken away, if somebody keeps it.
+    /// Why an entry cannot be removed, if something other than the machine's administrators manages it.
     pub(crate) fn kept_by(&self, entry: &Entry) -> Option<String> {
         match &self.system_entry(entry)?.managed_by {
             ManagedBy::Machine => None,
@@ -41,8 +42,8 @@ impl StoreStatus<'_> {
     }
 }
 
-/// What is to be said of the system_entries of a store: wanted certificates in the wrong system store, and certificates that should
-/// leave and cannot.
+/// The findings on the entries of system stores: wanted certificates in the wrong system store, limits of wanted
+/// certificates, and certificates that should be deleted and cannot.
 pub(crate) fn findings(
     ground: &Ground<'_>,
     status: &StoreStatus<'_>,
@@ -86,13 +87,14 @@ pub(crate) fn findings(
     out
 }
 
-/// Two stores of one machine may be one store of its system. Of their packs only the first brings what both want.
+/// Two stores of one machine may be one store of its system. If both want a certificate, only the first pack adds it.
 pub(crate) fn once_per_machine(manual: &mut [Manual]) {
     let mut brought: BTreeMap<(Fqdn, String, Material), Called> = BTreeMap::new();
     for work in manual {
         let Some(place) = work.system.clone() else { continue };
         for item in work.add.iter().chain(&work.verify) {
-            // Of one that is made in this run nobody knows the kind yet; it is a server's own, and goes where those go.
+            // The kind of a certificate that this run creates is not known yet. It is a server's own, and belongs where
+            // those belong.
             let store = match &item.material {
                 Material::Known(certificate) => place.store_for(certificate),
                 Material::Minted(_) => place.store_of(CertificateKind::Root),

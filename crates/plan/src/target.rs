@@ -1,5 +1,5 @@
-//! What a hand-off is for: a store that only people fill, or an identity that only people make. A host may have one of each by
-//! the same name, so a target is never kept or compared as a name alone.
+//! The target of a hand-off: a store that only people fill, or an identity that only people renew. A host may have one
+//! of each with the same name, so a target is never kept or compared by its name alone.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use trustmason_spec::name::{Fqdn, IdentityId, NameError, StoreId};
 use trustmason_spec::topology::{Access, Topology, Write};
 
-/// What a hand-off is for. Its one spelling in files is `store:FQDN/NAME` or `identity:FQDN/NAME`; people mostly read and type
-/// [`Called`].
+/// The target of a hand-off. Its one spelling in files is `store:FQDN/NAME` or `identity:FQDN/NAME`. People mostly read
+/// and type [`Called`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HandOffTarget {
-    /// Certificates are brought into this store.
+    /// People change the certificates in this store.
     Store(StoreId),
     /// This identity gets a new certificate, or its certificate is exported.
     Identity(IdentityId),
 }
 
-/// Of which kind a target is; the word in front of its name, and in documents.
+/// The kind of a target: the word before its name, and in documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
@@ -29,7 +29,7 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// The public word.
+    /// The word for the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -41,24 +41,24 @@ impl TargetKind {
 /// Why a text names no target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// The name is none.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The kind is missing, or there is no such kind.
+    /// The kind is missing, or is unknown.
     #[error("`{0}` does not say of which kind it is: write it as store:FQDN/NAME or identity:FQDN/NAME")]
     Kind(String),
-    /// It is not spelled as this program spells it, so that two spellings could stand for one target.
+    /// The text is not spelled as this program spells the target, so that two spellings could mean one target.
     #[error("`{found}` is spelled `{spelled}`")]
     Spelling {
-        /// What was read.
+        /// The text that was read.
         found: String,
-        /// The one spelling of it.
+        /// The one spelling of the target.
         spelled: String,
     },
 }
 
 impl HandOffTarget {
-    /// The host it is on.
+    /// The host of the target.
     pub fn host(&self) -> &Fqdn {
         match self {
             Self::Store(id) => &id.host,
@@ -66,7 +66,7 @@ impl HandOffTarget {
         }
     }
 
-    /// Its name within that host. Something of the other kind may have the same.
+    /// The name of the target on its host. A target of the other kind may have the same name.
     pub fn name(&self) -> &str {
         match self {
             Self::Store(id) => &id.name,
@@ -74,7 +74,7 @@ impl HandOffTarget {
         }
     }
 
-    /// Its kind.
+    /// The kind of the target.
     pub fn kind(&self) -> TargetKind {
         match self {
             Self::Store(_) => TargetKind::Store,
@@ -82,7 +82,7 @@ impl HandOffTarget {
         }
     }
 
-    /// The store it is, if it is one.
+    /// The store, if the target is one.
     pub fn store(&self) -> Option<&StoreId> {
         match self {
             Self::Store(id) => Some(id),
@@ -90,7 +90,7 @@ impl HandOffTarget {
         }
     }
 
-    /// The identity it is, if it is one.
+    /// The identity, if the target is one.
     pub fn identity(&self) -> Option<&IdentityId> {
         match self {
             Self::Store(_) => None,
@@ -98,17 +98,17 @@ impl HandOffTarget {
         }
     }
 
-    /// `FQDN/NAME`, for documents that say its kind beside it.
+    /// `FQDN/NAME`, for documents that give the kind separately.
     pub fn id(&self) -> String {
         format!("{}/{}", self.host(), self.name())
     }
 
-    /// `store:FQDN/NAME` or `identity:FQDN/NAME`: its name in files, and one that people may always type.
+    /// `store:FQDN/NAME` or `identity:FQDN/NAME`: the name in files, which people may always type too.
     pub fn full(&self) -> String {
         format!("{}:{}/{}", self.kind().as_str(), self.host(), self.name())
     }
 
-    /// Both targets that go by one name.
+    /// Both targets with one name.
     fn by_name(host: &Fqdn, name: &str) -> [Self; 2] {
         [Self::Store(StoreId::new(host.clone(), name)), Self::Identity(IdentityId::new(host.clone(), name))]
     }
@@ -116,12 +116,12 @@ impl HandOffTarget {
     /// Reads what a person types: the full name, or `FQDN/NAME`, which may mean either kind.
     ///
     /// # Errors
-    /// That it is neither.
+    /// If the text is neither.
     pub fn meant_by(text: &str) -> Result<Vec<Self>, TargetError> {
         match text.split_once(':') {
             Some(("store", id)) => Ok(vec![Self::Store(StoreId::parse(id)?)]),
             Some(("identity", id)) => Ok(vec![Self::Identity(IdentityId::parse(id)?)]),
-            // A colon of the name itself comes after the slash.
+            // A colon in the name itself comes after the slash.
             Some((kind, _)) if !kind.contains('/') => Err(TargetError::Kind(text.to_owned())),
             Some(_) | None => {
                 let StoreId { host, name } = StoreId::parse(text)?;
@@ -130,18 +130,18 @@ impl HandOffTarget {
         }
     }
 
-    /// Reads what [`Self::full`] wrote, and nothing else.
+    /// Reads a text that [`Self::full`] wrote, and no other text.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the text is no such name.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         let [target] = <[Self; 1]>::try_from(Self::meant_by(text)?).map_err(|_| TargetError::Kind(text.to_owned()))?;
         let spelled = target.full();
         if spelled == text { Ok(target) } else { Err(TargetError::Spelling { found: text.to_owned(), spelled }) }
     }
 
-    /// What `FQDN/STORE` or `FQDN/IDENTITY` of a ledger or journal of version 1 stood for, which did not say of which kind it
-    /// was. `None` where the estate has both by that name, or neither.
+    /// The target that `FQDN/STORE` or `FQDN/IDENTITY` means in a ledger or journal of version 1, which does not give
+    /// the kind. `None` if the estate has both by that name, or neither.
     pub fn of_v1(text: &str, topology: &Topology) -> Option<Self> {
         let StoreId { host, name } = StoreId::parse(text).ok()?;
         let declared = Self::by_name(&host, &name).into_iter().filter(|target| target.is_declared(topology));
@@ -149,7 +149,7 @@ impl HandOffTarget {
         Some(target)
     }
 
-    /// Whether the estate has it.
+    /// Whether the estate declares the target.
     pub fn is_declared(&self, topology: &Topology) -> bool {
         match self {
             Self::Store(id) => topology.stores.contains_key(id),
@@ -157,7 +157,7 @@ impl HandOffTarget {
         }
     }
 
-    /// Whether people may get a pack for it.
+    /// Whether people may get a pack for the target.
     fn is_by_hand(&self, topology: &Topology) -> bool {
         match self {
             Self::Store(id) => topology.stores.get(id).is_some_and(|def| {
@@ -168,7 +168,8 @@ impl HandOffTarget {
         }
     }
 
-    /// What people call it in this estate: its name, with its kind in front where both by that name may have a pack.
+    /// The name that people use for the target in this estate. It includes the kind if a store and an identity of that
+    /// name may both have a pack.
     pub fn called(&self, topology: &Topology) -> Called {
         let both = Self::by_name(self.host(), self.name()).iter().all(|target| target.is_by_hand(topology));
         Called { target: self.clone(), full: both }
@@ -176,7 +177,7 @@ impl HandOffTarget {
 }
 
 impl Ord for HandOffTarget {
-    /// By host and name, as people look for it; of two by one name the store comes first.
+    /// Sorts by host and name, as people look for a target. Of two with one name the store comes first.
     fn cmp(&self, other: &Self) -> Ordering {
         (self.host(), self.name(), self.kind()).cmp(&(other.host(), other.name(), other.kind()))
     }
@@ -200,8 +201,8 @@ impl<'de> Deserialize<'de> for HandOffTarget {
     }
 }
 
-/// A target by the name people read and type. A target itself has none: who shows one has to ask what it is called in the
-/// estate, so that no two are shown alike.
+/// A target with the name that people read and type. A target itself cannot be displayed. Code that shows one must ask
+/// for its name in the estate, so that no two targets look alike.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Called {
     target: HandOffTarget,
@@ -209,7 +210,7 @@ pub struct Called {
 }
 
 impl Called {
-    /// What is called so.
+    /// The target with this name.
     pub fn target(&self) -> &HandOffTarget {
         &self.target
     }

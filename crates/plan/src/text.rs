@@ -1,4 +1,5 @@
-//! Words that plans, logs and reports share.
+//! Words that plans, logs and reports share: escapes, dates, spans and counts. It takes values and gives text for
+//! people.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::borrow::Cow;
@@ -10,8 +11,8 @@ use trustmason_keystore::is_hidden;
 
 use crate::days;
 
-/// An alias or name made safe for a terminal: control, bidirectional and other invisible characters are escaped, so that
-/// what is read is what is there. Exact text is for JSON.
+/// An alias or name that is safe for a terminal. Control, bidirectional and other invisible characters are escaped, so
+/// that the reader sees what is there. Exact text is for JSON.
 pub fn escape(text: &str) -> String {
     if text.is_empty() {
         return "\"\"".to_owned();
@@ -27,8 +28,8 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// A whole text on its way to a terminal: line feeds and colours stay, whatever else is not seen as what it is is escaped. It is
-/// the floor below [`escape`], for a message that a piece of foreign text reached unescaped.
+/// A whole text that is safe for a terminal. Line feeds and colours stay; every other character that does not show as
+/// itself is escaped. This protects a message that foreign text reached without [`escape`].
 pub fn terminal(text: &str) -> Cow<'_, str> {
     let colour = |rest: &str| {
         let parameters = rest.strip_prefix("\u{1b}[")?;
@@ -53,9 +54,11 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Seconds since 1970 as RFC 3339 UTC; what lies outside the calendar's range (the years -9999 to 9999) as what it is.
+/// Seconds since 1970 as RFC 3339 UTC. A moment outside the calendar's range (the years -9999 to 9999) is given in
+/// seconds.
 ///
-/// The calendar reaches further than [`jiff::Timestamp`], which ends 26 hours before the last moment a certificate can name.
+/// The calendar reaches further than [`jiff::Timestamp`], which ends 26 hours before the last moment that a certificate
+/// can name.
 pub fn time(seconds: i64) -> String {
     moment(seconds).map_or_else(|| outside(seconds), |at| format!("{at}Z"))
 }
@@ -73,7 +76,7 @@ fn outside(seconds: i64) -> String {
     if seconds < 0 { format!("{}s before 1970", seconds.unsigned_abs()) } else { format!("{seconds}s after 1970") }
 }
 
-/// So many seconds in the words for people: in days, below two days in hours, below two hours in minutes.
+/// A number of seconds in words for people: in days, below two days in hours, below two hours in minutes.
 pub fn span(seconds: i64) -> String {
     let seconds = usize::try_from(seconds.unsigned_abs()).unwrap_or(usize::MAX);
     let (minutes, hours) = (seconds / 60, seconds / 3600);
@@ -84,12 +87,12 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// Several clauses as one: `no store; no key`.
+/// Joins clauses: `no store; no key`.
 pub fn clauses<T: fmt::Display>(all: impl IntoIterator<Item = T>) -> String {
     all.into_iter().map(|one| one.to_string()).collect::<Vec<_>>().join("; ")
 }
 
-/// `1 store`, `2 stores`.
+/// A number with its noun: `1 store`, `2 stores`.
 pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
@@ -107,7 +110,7 @@ mod tests {
         assert_eq!(day(253_402_300_799), "9999-12-31");
         assert_eq!(day(253_402_300_800), "253402300800s after 1970");
         assert_eq!(time(-62_135_596_800), "0001-01-01T00:00:00Z");
-        // An offset of a certificate's first moment can lead before the year 0.
+        // The offset in a certificate's first moment can lead before the year 0.
         assert_eq!(day(-62_167_305_600), "-000001-12-31");
         assert_eq!(day(i64::MIN), "9223372036854775808s before 1970");
         assert_eq!(time(i64::MAX), "9223372036854775807s after 1970");

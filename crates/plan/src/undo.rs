@@ -1,10 +1,13 @@
-//! Who would break if a run were taken back now. The stores of the run get their earlier content; between that and the restarts
-//! that follow, every client must go on trusting what its server presents, by the store it last read and by the store on disk,
-//! with the key its server last read and with the key on disk. What cannot hold is told: refused where the trust was whole before
-//! the run and is whole now, only named where the run itself had made or mended it.
+//! Judges who would break if a run were rolled back now. It takes the stores that get their earlier content, and the
+//! facts of the estate. It gives the edges that would break, and restores nothing.
 //!
-//! The judgement rests on what the identities' stores hold *now*, never on what the state folder remembers of them: the folder
-//! may be an older one that was put back.
+//! Between the rollback and the restarts after it, every client must go on trusting what its server presents. This must
+//! hold for the store that the client last read and for the store on disk, with the key that the server last read and
+//! with the key on disk. An edge for which it cannot hold is reported. The rollback is refused if that trust was whole
+//! before the run and is whole now. It is not refused if the run itself had created or repaired the trust.
+//!
+//! The judgement rests on what the identities' stores hold *now*, never on what the state folder records of them. The
+//! folder may be an older one that was put back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,7 +30,7 @@ use crate::presence::{self, Presence};
 use crate::status::{self, Selection, StoreStatus};
 use crate::{authority, text};
 
-/// What is to be taken back.
+/// A rollback that is to be judged.
 #[derive(Clone, Debug, Default)]
 pub struct Undo {
     /// The stores that are restored.
@@ -37,38 +40,39 @@ pub struct Undo {
 /// One store that is restored.
 #[derive(Clone, Debug)]
 pub struct Restored {
-    /// What it will hold.
+    /// The content of the store after the rollback.
     pub after: After,
-    /// What the identities that it is to trust presented when the run was planned, as far as that was seen.
+    /// The certificates that the identities which the store should trust presented when the run was planned, as far as
+    /// they were seen.
     pub presented: BTreeMap<IdentityId, Presented>,
 }
 
-/// What an identity presented at a moment.
+/// The certificate that an identity presented at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presented {
     /// The certificate.
     pub sha256: Fingerprint,
-    /// The state of its store, where it has one.
+    /// The state of the identity's store, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<Seen>,
 }
 
-/// What a store will hold.
+/// The content of a store after a rollback.
 #[derive(Clone, Debug)]
 pub enum After {
-    /// Nothing: the run made it.
+    /// The store does not exist: the run created it.
     Gone,
-    /// These entries.
+    /// The store holds these entries.
     Holds(Format, Vec<Entry>),
-    /// Nobody can tell; why.
+    /// The content cannot be told; the reason.
     Unreadable(String),
 }
 
-/// What taking a run back would do to the trust between services.
+/// The effect of a rollback on the trust between services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judged {
-    /// Trust that is whole and would break: nothing may be done.
+    /// Trust that is whole and would break: the rollback is refused.
     pub refused: Vec<Break>,
     /// Trust that fails as it did before the run, or that nobody here can see.
     pub told: Vec<Break>,
@@ -77,31 +81,31 @@ pub struct Judged {
 /// One edge that would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Break {
-    /// The store that trusts.
+    /// The trusting store.
     pub truster: StoreId,
-    /// The identity that is trusted.
+    /// The trusted identity.
     pub identity: IdentityId,
-    /// Why it would break.
+    /// Why the edge would break.
     pub cause: Cause,
 }
 
 /// Why an edge would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// The store will not trust what the identity presents then.
+    /// The store will not trust the certificate that the identity presents then.
     Untrusted(Fingerprint),
-    /// The identity will have no certificate there.
+    /// The identity will have no certificate.
     NoIdentity,
-    /// The store has what the identity will present, and these services may not have read it yet.
+    /// The store holds the certificate that the identity will present, but these services may not have read it yet.
     Unread(BTreeSet<ServiceId>),
     /// These services may still present a certificate that the store will not trust any more.
     StillPresented(BTreeSet<ServiceId>),
-    /// It cannot be told; why.
+    /// It cannot be told whether the edge would break; the reason.
     Unseen(String),
 }
 
 impl Break {
-    /// The services whose restart would cure it.
+    /// The services whose restart would repair the edge.
     pub fn restarts(&self) -> impl Iterator<Item = &ServiceId> {
         match &self.cause {
             Cause::Unread(services) | Cause::StillPresented(services) => Some(services),
@@ -135,7 +139,7 @@ impl fmt::Display for Break {
     }
 }
 
-/// Judges what taking a run back would do. Pure; nothing is decided here but who would break.
+/// Judges what a rollback would break. Pure; whether the rollback is done is decided elsewhere.
 pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timestamp) -> Judged {
     let options = Options::default();
     let selection = Selection::new(&options);
@@ -169,8 +173,8 @@ pub fn judge(topology: &Topology, observed: &Observed, undo: &Undo, now: Timesta
     judged
 }
 
-/// What the identities that each store is to trust present, as far as that is seen: kept with what is done to the store, so that
-/// whoever takes it back knows whether the trust was whole then.
+/// For each store, the certificates of the identities that it should trust, as far as they were seen. They are kept
+/// with every change of the store, so that a later rollback can tell whether the trust was whole then.
 pub fn presented(topology: &Topology, observed: &Observed) -> BTreeMap<StoreId, BTreeMap<IdentityId, Presented>> {
     let seen = topology.identities.values().filter_map(|def| {
         let certificate = authority::present(observed, def)?;
@@ -194,14 +198,14 @@ pub fn presented(topology: &Topology, observed: &Observed) -> BTreeMap<StoreId, 
     presented
 }
 
-/// What an identity presents: its certificate, with those that it sends along.
+/// The certificates that a service sends: its own, and those that it sends along.
 #[derive(Clone)]
 struct Sent {
     leaf: Arc<Certificate>,
     chain: Vec<Arc<Certificate>>,
 }
 
-/// What is known of what an identity presents.
+/// The certificates that an identity presents, or why they cannot be seen.
 enum Presents {
     This(Sent),
     Nothing,
@@ -214,7 +218,7 @@ enum Trusts {
     Unseen(String),
 }
 
-/// One edge, and what the rollback means to it.
+/// One edge, and the rollback that is judged.
 struct View<'v, 'a> {
     ground: &'v Ground<'a>,
     undo: &'v Undo,
@@ -224,7 +228,7 @@ struct View<'v, 'a> {
 }
 
 impl View<'_, '_> {
-    /// Why it would break; with each cause whether that is to be refused.
+    /// Why the edge would break; with each cause whether the rollback is refused because of it.
     fn breaks(&self) -> Vec<(bool, Cause)> {
         let truster = self.undo.stores.get(&self.edge.store);
         let home = match &self.def.source {
@@ -252,7 +256,7 @@ impl View<'_, '_> {
                 causes.extend(home.map(|_| (false, Cause::NoIdentity)));
             }
             (Trusts::These(_), Presents::Unseen(why)) => {
-                // What it presents nobody sees: then nothing of it may leave.
+                // Nobody can see what the identity presents, so none of its certificates may be removed.
                 if self.loses_some(&trusts, &after) {
                     causes.push((true, Cause::Unseen(why.clone())));
                 }
@@ -273,7 +277,8 @@ impl View<'_, '_> {
         causes
     }
 
-    /// A store that people change is not restored here; what matters is whether it trusts what the identity gets back.
+    /// The causes for a store that people change. It is not restored here. It only matters whether it trusts the
+    /// certificate that the identity gets back.
     fn by_hand(&self, future: &Presents, present: &Presents) -> Vec<(bool, Cause)> {
         let Presents::This(presented) = future else { return Vec::new() };
         if is_same(present, presented) {
@@ -297,7 +302,7 @@ impl View<'_, '_> {
         }
     }
 
-    /// Whether the edge held before the run and holds now, so that taking the run back would be what breaks it.
+    /// Whether the edge held before the run and holds now, so that the rollback would break it.
     fn was_whole(&self, truster: Option<&Restored>, now: &Trusts, after: &Trusts, present: &Presents) -> bool {
         let holds_now = match present {
             Presents::This(presented) => accepts(now, presented),
@@ -305,14 +310,14 @@ impl View<'_, '_> {
             Presents::Unseen(_) => true,
         };
         match truster.map(|restored| restored.presented.get(&self.def.id)) {
-            // Its own store is as it is: what changes is the identity.
+            // The truster's own store is not restored: only the identity changes.
             None => holds_now,
             Some(Some(then)) => holds_now && holds(after, then.sha256),
             Some(None) => holds_now,
         }
     }
 
-    /// The services of the truster that may not have read what the identity gets back.
+    /// The services of the truster that may not have read the certificate that the identity gets back.
     fn unread(&self, restored: bool, now: &Trusts, presented: &Sent) -> Option<(bool, Cause)> {
         let comes = restored && !accepts(now, presented);
         let services = self.status.def.restart.iter();
@@ -321,7 +326,7 @@ impl View<'_, '_> {
         (!unread.is_empty()).then(|| (self.is_staged(), Cause::Unread(unread)))
     }
 
-    /// The services of the identity that may go on presenting what the truster would lose.
+    /// The services of the identity that may go on presenting a certificate that the truster would lose.
     fn still_presented(
         &self,
         truster: Option<&Restored>,
@@ -339,14 +344,14 @@ impl View<'_, '_> {
         let lost = anchors.iter().any(|(print, certificate)| {
             let of_it =
                 *print == is.leaf.fingerprint() || certificate.as_ref().is_some_and(named) || self.was_its(*print);
-            // That the present one is lost, and stays, was judged already.
+            // If the present certificate is lost and stays in use, that was judged already.
             of_it && !(stays && *print == is.leaf.fingerprint()) && !holds(after, *print)
         });
         (lost && !services.is_empty()).then(|| (self.is_staged(), Cause::StillPresented(services)))
     }
 
-    /// Whether a service of the identity surely presents what its store holds now: it was restarted since that was written, or the
-    /// store is what it was when the run was planned, and nobody waited for the service then or does now.
+    /// Whether a service of the identity surely presents the certificate that its store holds now. It restarted since
+    /// the store was written, or the store is unchanged since the run was planned and no restart is pending.
     fn surely_presents(&self, truster: Option<&Restored>, service: &ServiceId) -> bool {
         let Source::KeyEntry(place) = &self.def.source else { return true };
         let Some(home) = self.ground.statuses.get(&place.store) else { return false };
@@ -356,13 +361,15 @@ impl View<'_, '_> {
         overlap::has_read(self.ground, home, service) || (unchanged && !pending)
     }
 
-    /// Whether the ledger knows it as an earlier certificate of the identity. A public root was nobody's.
+    /// Whether the ledger has a certificate as an earlier one of the identity. A public root never belonged to an
+    /// identity.
     fn was_its(&self, print: Fingerprint) -> bool {
         let record = self.ground.observed.ledger.predecessors.get(&print);
         record.is_some_and(|p| p.identity == self.def.id) && !self.ground.topology.public_roots.contains(&print)
     }
 
-    /// An identity that is changed at once breaks for a while each time, as its plan says.
+    /// Whether the identity changes by a rotation. Other identities break for a while with each change, as their plans
+    /// say.
     fn is_staged(&self) -> bool {
         self.def.rotation == Rotation::Staged
     }
@@ -374,7 +381,7 @@ impl View<'_, '_> {
         now.iter().any(|(print, certificate)| certificate.as_ref().is_some_and(named) && !holds(after, *print))
     }
 
-    /// Whether anybody could make use of the trust: nobody takes a certificate that has ended or is distrusted.
+    /// Whether anybody could use the trust: nobody accepts a certificate that has ended or is distrusted.
     fn is_of_use(&self, future: &Presents) -> bool {
         let Presents::This(presented) = future else { return true };
         !constraints::dates(&presented.leaf, Terms::default(), self.ground.now).is_past()
@@ -432,8 +439,9 @@ fn holds(trusts: &Trusts, print: Fingerprint) -> bool {
     matches!(trusts, Trusts::These(anchors) if anchors.iter().any(|(anchor, _)| *anchor == print))
 }
 
-/// Whether a store trusts what is presented: it holds the certificate itself, or one from which a path that validators accept
-/// leads to it through what is sent along (RFC 5280 §6.1). Dates are left aside: both sides of a rollback have the same ones.
+/// Whether a store trusts a certificate that is presented. It holds the certificate itself, or one from which a path
+/// that validators accept leads to it through the certificates sent along (RFC 5280 §6.1). Dates do not count: they are
+/// the same before and after a rollback.
 fn accepts(trusts: &Trusts, presented: &Sent) -> bool {
     let Trusts::These(anchors) = trusts else { return false };
     let leaf = &presented.leaf;
@@ -445,7 +453,7 @@ fn accepts(trusts: &Trusts, presented: &Sent) -> bool {
         Err(refused) => refused.rule.is_of_time(),
     };
     let issuers: BTreeSet<&[u8]> = std::iter::once(leaf).chain(&presented.chain).map(|c| c.issuer_der()).collect();
-    // Most of a vendor's store has nothing to do with it.
+    // Most certificates in a vendor's store have nothing to do with the one that is presented.
     let near = anchors.iter().filter_map(|(_, anchor)| anchor.as_ref()).filter(|c| issuers.contains(c.subject_der()));
     near.into_iter().any(leads)
 }
@@ -454,7 +462,8 @@ fn is_same(present: &Presents, other: &Sent) -> bool {
     matches!(present, Presents::This(is) if is.leaf.fingerprint() == other.leaf.fingerprint())
 }
 
-/// What the key at that place presents; of several entries of one alias the last one counts, as in the JDK.
+/// The certificates that the key at this place presents. If several entries have the alias, the last one counts, as in
+/// the JDK.
 fn key_in(entries: &[Entry], at: &KeyAt) -> Presents {
     let named = entries.iter().rev().filter(|entry| at.is_at(entry.alias.as_ref()));
     let chain = named.into_iter().find_map(|entry| match &entry.kind {

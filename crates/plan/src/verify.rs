@@ -1,6 +1,6 @@
-//! A plan held against itself: every number, name and fingerprint in it leads somewhere, no two things in it are one, and its
-//! last line counts what is in it. A defect found here is one of the planner, never of an estate: every plan of a debug build is
-//! asked, and every plan before a run.
+//! Checks a plan against itself: every number, name and fingerprint in it leads somewhere, no two things have one name,
+//! and its last line counts what is in it. It takes a plan and gives defects. A defect is one of the planner, never of
+//! an estate. Every plan of a debug build is checked, and every plan before a run.
 
 mod counts;
 mod deeds;
@@ -15,10 +15,10 @@ use crate::change::{After, Change, ChangeId, Deed, Material, Phase};
 use crate::outline::{EdgeVerdict, IdentityVerdict, Manual, ManualKind, Plan, StoreVerdict, Wait};
 use crate::target::{HandOffTarget, TargetKind};
 
-/// What is wrong with a plan.
+/// A defect of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Defect {
-    /// Two things go by one name.
+    /// Two things have one name.
     #[error("there are two {what} `{name}`")]
     Twice {
         /// The kind of the two things, in the plural.
@@ -26,12 +26,12 @@ pub enum Defect {
         /// Their name.
         name: String,
     },
-    /// Something is spoken of and is not there.
+    /// The plan refers to something that it does not have.
     #[error("{place} speaks of {what}, which the plan does not have")]
     Missing {
-        /// Where it is spoken of.
+        /// The part that refers to it.
         place: String,
-        /// What is missing.
+        /// The thing that is missing.
         what: String,
     },
     /// Two parts of the plan contradict each other.
@@ -39,19 +39,19 @@ pub enum Defect {
     Contradiction {
         /// The part of the plan where the contradiction shows.
         place: String,
-        /// What does not fit.
+        /// The contradiction.
         what: String,
     },
-    /// Changes wait for each other in a circle.
+    /// Changes depend on each other in a circle.
     #[error("change {change} waits for itself")]
     Circle {
-        /// One of them.
+        /// One of these changes.
         change: ChangeId,
     },
     /// The last line counts otherwise than the plan.
     #[error("the summary says {says} {what}, the plan has {has}")]
     Count {
-        /// What is counted.
+        /// The thing that is counted.
         what: &'static str,
         /// The number of the summary.
         says: usize,
@@ -60,7 +60,7 @@ pub enum Defect {
     },
 }
 
-/// What is wrong with a plan in itself; nothing, unless the planner is wrong.
+/// The defects of a plan; none, unless the planner is wrong.
 pub fn verify(plan: &Plan) -> Vec<Defect> {
     let mut verifier = Verifier {
         plan,
@@ -99,7 +99,7 @@ impl<'a> Verifier<'a> {
         self.changes.get(&id).copied()
     }
 
-    /// Says of each of these changes that is not there that it is missing.
+    /// Reports each of these changes that the plan does not have.
     fn are_there<'b>(&mut self, place: &str, ids: impl IntoIterator<Item = &'b ChangeId>) {
         for id in ids {
             if !self.changes.contains_key(id) {
@@ -125,7 +125,7 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// No two things of one kind have one name, and no two packs are called alike.
+    /// Checks that no two things of one kind have one name, and that no two packs have the same name for people.
     fn names(&mut self) {
         let plan = self.plan;
         self.unique("stores", plan.stores.iter().map(|store| &store.id));
@@ -138,7 +138,7 @@ impl<'a> Verifier<'a> {
         self.unique("barriers after", plan.barriers.iter().map(|barrier| barrier.after_phase));
     }
 
-    /// A store's changes are those that name the store.
+    /// Checks that each store lists exactly the changes that name it.
     fn stores(&mut self) {
         let plan = self.plan;
         let mut claimed: BTreeMap<ChangeId, &StoreId> = BTreeMap::new();
@@ -191,13 +191,13 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// What a change waits for is there, and does not wait for it.
+    /// Checks that the changes on which a change depends exist and do not depend on it.
     fn order(&mut self) {
         let plan = self.plan;
         for change in &plan.changes {
             self.are_there(&format!("change {}", change.id), &change.depends_on);
         }
-        // Whoever waits for nothing that is left is taken away; what remains goes round in circles.
+        // A change that depends on nothing that is left is removed. The changes that remain form circles.
         let mut left = self.changes.clone();
         loop {
             let free = |change: &Change| !change.depends_on.iter().any(|id| left.contains_key(id));
@@ -227,7 +227,7 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// An identity's new key comes by the change that is said, and is made where one is said to be made.
+    /// Checks that an identity's new key is installed by the change that is named, and is made if the plan says so.
     fn identities(&mut self) {
         let plan = self.plan;
         let mut makes: BTreeSet<&IdentityId> = BTreeSet::new();
@@ -243,7 +243,7 @@ impl<'a> Verifier<'a> {
                     true
                 }
                 IdentityVerdict::Begins | IdentityVerdict::Requests => true,
-                // One that begins may be held at once.
+                // A rotation that begins may be held at once.
                 IdentityVerdict::Held(_) => plan.mints.contains_key(&view.id),
                 IdentityVerdict::Rests
                 | IdentityVerdict::GoesOn
@@ -282,7 +282,8 @@ impl<'a> Verifier<'a> {
             if let Some(store) = work.target().store().filter(|id| !self.stores.contains(id)) {
                 self.missing(&place, format!("store {store}"));
             }
-            // What is removed may be known by its fingerprint alone, from an export that a person confirmed.
+            // A certificate that is removed may be known by its fingerprint alone, from an export that a person
+            // confirmed.
             for item in work.add.iter().chain(&work.verify) {
                 self.material(&place, &item.material);
             }
@@ -304,14 +305,14 @@ impl<'a> Verifier<'a> {
         }
     }
 
-    /// What a barrier waits for is work of this plan, unless it is on a host that was not looked at.
+    /// Checks that each event a barrier waits for is in this plan, unless its host is not.
     fn barriers(&mut self) {
         let plan = self.plan;
         let hosts: BTreeSet<&Fqdn> = plan.stores.iter().map(|view| &view.id.host).collect();
         let restarts = plan.restarts.iter().chain(plan.manual.iter().flat_map(|work| &work.restarts));
         let services: BTreeSet<&ServiceId> =
             restarts.map(|restart| &restart.service).chain(plan.readers.keys()).collect();
-        // An identity's own service is restarted after a change that is only foretold.
+        // An identity's own service restarts after a change that is only forecast.
         let foretold = plan.forecast.iter().filter(|one| one.phase == Phase::Install);
         let homes: BTreeSet<&Fqdn> = foretold.map(|one| &one.store.host).collect();
         for barrier in &plan.barriers {
@@ -341,7 +342,7 @@ impl<'a> Verifier<'a> {
     }
 }
 
-/// The certificate that a change leaves, where it exists already.
+/// The certificate of an entry after a change, if it exists already.
 fn after(change: &Change) -> Option<Fingerprint> {
     match &change.after {
         After::Known(view) => Some(view.sha256),

@@ -1,5 +1,6 @@
-//! What a plan waits for now: computed here once, for what is listed to be restarted, what is restarted by its command, what may be
-//! acknowledged, and what is said to be left.
+//! The restarts, hand-offs and replies that a plan waits for now. They are computed once, here: for the list of
+//! restarts, for restarts by command, for acknowledgements, and for reports of what is left. Nothing is acknowledged
+//! here.
 
 use std::collections::BTreeSet;
 
@@ -8,19 +9,19 @@ use trustmason_spec::name::ServiceId;
 use crate::outline::{Plan, Restart, Wait};
 use crate::target::Called;
 
-/// What a plan waits for now.
+/// The restarts, hand-offs and replies that a plan waits for now.
 #[derive(Clone, Debug, Default)]
 pub struct Waits<'a> {
-    /// Restarts that count now, in the order they are made.
+    /// The restarts that count now, in their order.
     pub restarts: Vec<&'a Restart>,
-    /// Restarts that count only once these hand-offs are confirmed, in the order they are made.
+    /// The restarts that count only after these hand-offs are confirmed, in their order.
     pub later: Vec<(&'a Restart, &'a BTreeSet<Called>)>,
-    /// Hand-offs and replies that a rotation waits for.
+    /// The hand-offs and replies that a rotation waits for.
     pub others: Vec<&'a Wait>,
 }
 
 impl Waits<'_> {
-    /// Whether nobody needs to do anything before the next apply.
+    /// Whether nobody must do anything before the next apply.
     pub fn is_empty(&self) -> bool {
         self.restarts.is_empty() && self.later.is_empty() && self.others.is_empty()
     }
@@ -29,7 +30,7 @@ impl Waits<'_> {
 /// Why an acknowledgement of a restart would count for nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Idle {
-    /// Nothing waits for it.
+    /// Nothing waits for the restart.
     Unneeded,
     /// Hand-offs must be confirmed first ([`Plan::first`]).
     First,
@@ -38,7 +39,7 @@ pub enum Idle {
 }
 
 impl Plan {
-    /// What is waited for now. A restart that an earlier run's changes are behind counts whatever else it will be needed for.
+    /// The events that the plan waits for now. A restart that an earlier run made necessary always counts.
     pub fn waits(&self) -> Waits<'_> {
         let mut waits = Waits::default();
         for restart in &self.restarts {
@@ -56,11 +57,11 @@ impl Plan {
         waits
     }
 
-    /// Whether an acknowledgement of a service's restart counts now. Whoever restarts several one after the other may say so of each,
-    /// also where this plan has changes to make elsewhere first.
+    /// Whether an acknowledgement of a service's restart counts now. A person who restarts several services one after
+    /// the other may acknowledge each, even if this plan first has changes to make elsewhere.
     ///
     /// # Errors
-    /// [`Idle`]: why it would count for nothing.
+    /// [`Idle`]: why the acknowledgement would count for nothing.
     pub fn counts(&self, service: &ServiceId) -> Result<(), Idle> {
         let restart = self.restarts.iter().find(|restart| restart.service == *service);
         restart.map_or(Err(Idle::Unneeded), |restart| self.judged(restart))

@@ -1,4 +1,5 @@
-//! Why something could not be judged or may not be done. A closed list for branches, its text for people only.
+//! The reasons why something could not be judged or may not be done. The list is closed, so that code can branch on it;
+//! the texts are for people only.
 
 use std::fmt;
 
@@ -15,9 +16,9 @@ use crate::text;
 /// Why a certificate is not valid at a moment, in seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutOfDate {
-    /// Its last second is past.
+    /// The last second of the certificate is past.
     Ended(i64),
-    /// Its first second is to come.
+    /// The first second of the certificate is still to come.
     NotBegun(i64),
 }
 
@@ -28,71 +29,71 @@ pub enum Why {
     Unreachable {
         /// The host.
         host: Fqdn,
-        /// What is wrong with its root.
+        /// The defect of the host's root folder.
         detail: String,
     },
-    /// The store's file is absent and may not be made.
+    /// The store's file is absent and may not be created.
     StoreMissing {
-        /// Where it would be.
+        /// The path where the file would be.
         path: String,
         /// The variables that this path is made with.
         variables: Vec<PathVariable>,
     },
-    /// The store opened and is empty though identities of its host live in it: an accident, not a new installation.
+    /// The store opened and is empty, though identities of its host belong there: an accident, not a new installation.
     StoreEmpty {
         /// The file.
         path: String,
     },
     /// The store did not open.
     StoreUnreadable {
-        /// The class.
+        /// The class of failure.
         class: FailureClass,
         /// The reader's message.
         message: String,
     },
-    /// What a run did to the store cannot be told yet.
+    /// It cannot be told yet what a run did to the store.
     OutcomeUnclear {
         /// The run.
         run: RunId,
-        /// Why it cannot be told.
+        /// Why the outcome cannot be told.
         detail: String,
     },
-    /// The store is the same file as another.
+    /// The store is the same file as another store.
     SameFile {
         /// The other store.
         other: StoreId,
         /// The file.
         path: String,
     },
-    /// A certificate in it makes a JVM refuse the whole store.
+    /// A certificate in the store makes a JVM refuse the whole store.
     JvmUnloadable {
         /// The alias of the entry.
         alias: String,
-        /// What is wrong with it.
+        /// The defect of the entry.
         detail: String,
-        /// Its fingerprint, for the `distrust:` line that removes it; `None` where it is part of a key entry, which no such
-        /// line removes.
+        /// The fingerprint for the `distrust:` line that removes the entry; `None` if the entry is a key entry, which
+        /// no such line removes.
         sha256: Option<Fingerprint>,
     },
-    /// The certificate was not found in the store, and something there that cannot be read may be it.
+    /// The certificate was not found in the store, but something there that cannot be read may be it.
     Unread {
-        /// What cannot be read, and why.
+        /// The parts that cannot be read, and why.
         what: String,
     },
-    /// More deletions than allowed without being told.
+    /// More deletions than are allowed.
     TooManyDeletes {
-        /// How many there would be.
+        /// The number of deletions in the plan.
         wanted: usize,
-        /// How many are allowed.
+        /// The number of deletions that are allowed.
         allowed: usize,
     },
     /// No certificate of the subject was found.
     SourceMissing {
         /// The identity or certificate of the spec that is looked for.
         subject: String,
-        /// Where it was looked for.
+        /// The place where the certificate was looked for.
         looked: String,
-        /// A file that was meant, perhaps, and what to do about it.
+        /// A file that may be meant, and what to do about it.
         near: Option<String>,
     },
     /// Several different certificates claim to be the subject's.
@@ -102,82 +103,82 @@ pub enum Why {
         /// The files.
         files: String,
     },
-    /// The subject's certificate is there and cannot be read.
+    /// The subject's certificate exists and cannot be read.
     SourceUnreadable {
         /// The identity or certificate of the spec that is looked for.
         subject: String,
-        /// The class.
+        /// The class of failure.
         class: FailureClass,
-        /// The message.
+        /// The reader's message.
         message: String,
     },
     /// The subject's own store is blocked.
     SourceBlocked {
         /// The store.
         store: StoreId,
-        /// Its finding.
+        /// The finding that blocks that store.
         finding: Kind,
     },
     /// The subject's certificate does not name its host.
     NameMismatch {
         /// The identity whose certificate it is.
         subject: String,
-        /// What it names.
+        /// The names on the certificate.
         carries: String,
-        /// Whether a wildcard is among that.
+        /// Whether a wildcard is among these names.
         wildcard: bool,
     },
-    /// The subject's certificate has ended or is not valid yet, and the store holds one of it that is valid.
+    /// The subject's certificate has ended or is not valid yet, while the store holds a valid one of the subject.
     OutOfDate {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
-        /// Why it is not valid now.
+        /// Why the certificate is not valid now.
         dates: OutOfDate,
         /// The last second of the certificate in the store, in seconds since 1970-01-01T00:00:00Z.
         held_until: i64,
     },
-    /// The pin in the spec and the file differ.
+    /// The certificate in the file does not match the pin in the spec.
     PinMismatch {
         /// The certificate's name.
         subject: String,
         /// The pin.
         pinned: Fingerprint,
-        /// What was found.
+        /// The fingerprint that was found.
         found: Fingerprint,
     },
-    /// The alias is held by something that is not ours to move.
+    /// The alias belongs to an entry that is not ours to move.
     AliasConflict {
         /// The alias.
         alias: Alias,
-        /// What holds it.
+        /// The entry that has the alias.
         holder: String,
-        /// The spec line that resolves it.
+        /// The advice that resolves the conflict.
         remedy: String,
     },
-    /// The wanted certificate is one the spec distrusts.
+    /// The spec distrusts the wanted certificate.
     Distrusted {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
         /// The reason in the spec.
         why: String,
     },
-    /// Whether a JVM loads the certificate cannot be told.
+    /// It cannot be told whether a JVM loads the certificate.
     JvmCannotTell {
-        /// Whose certificate.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
-        /// What cannot be judged.
+        /// The part that cannot be judged.
         detail: String,
     },
-    /// A JVM would refuse the store with it.
+    /// A JVM would refuse the store with the certificate.
     JvmRefuses {
-        /// The identity or certificate of the spec that it belongs to.
+        /// The identity or certificate of the spec that the certificate belongs to.
         subject: String,
-        /// What the JVM refuses in the certificate.
+        /// The part of the certificate that the JVM refuses.
         detail: String,
     },
     /// The change belongs to a store outside `--host` or `--side`.
     OutsideSelection {
-        /// What is outside.
+        /// The thing that is outside.
         what: String,
     },
     /// A new certificate would not reach a store that trusts the present one.
@@ -186,36 +187,36 @@ pub enum Why {
         identity: IdentityId,
         /// The store.
         truster: StoreId,
-        /// Why that one is blocked.
+        /// Why that store is blocked.
         finding: Kind,
     },
-    /// A store that trusts the identity holds a later certificate of it than its own store does.
+    /// A store that trusts the identity holds a later certificate of it than the identity's own store.
     Newer {
         /// The identity.
         identity: IdentityId,
         /// The store.
         truster: StoreId,
     },
-    /// An authority's certificates cannot be had.
+    /// An authority cannot be used.
     UnknownAuthority {
-        /// What is wrong.
+        /// The defect.
         what: String,
     },
     /// An authority's root has no pin.
     UnpinnedRoot {
         /// The authority.
         authority: String,
-        /// What its file holds.
+        /// The fingerprint of the certificate in its file.
         found: Fingerprint,
     },
-    /// The identity is to be issued by an authority, and has nothing to present until that replied.
+    /// An authority is to issue the identity's certificate. Until its reply the identity has no certificate.
     AwaitsReply {
         /// The identity that waits.
         identity: IdentityId,
         /// The authority.
         authority: String,
     },
-    /// The identity's certificate comes from a CA and may not become self-signed unasked.
+    /// The identity's certificate comes from a CA and may not become self-signed unless the spec asks for that.
     IssuerMismatch {
         /// The identity whose certificate it is.
         identity: IdentityId,
@@ -225,8 +226,8 @@ pub enum Why {
 }
 
 impl Why {
-    /// Whether an identity with this reason is all that is blocked by it. Other reasons block a store, or the edges to the
-    /// identity, which say so.
+    /// Whether this reason blocks the identity alone. Other reasons block a store, or the edges to the identity, which
+    /// report them.
     pub(crate) fn is_of_identity_alone(&self) -> bool {
         match self {
             Self::AliasConflict { .. } | Self::OutsideSelection { .. } => true,
@@ -258,7 +259,7 @@ impl Why {
         }
     }
 
-    /// The finding it stands for.
+    /// The kind of finding for this reason.
     pub fn finding(&self) -> Kind {
         match self {
             Self::Unreachable { .. } => Kind::Unreachable,
@@ -287,7 +288,7 @@ impl Why {
     }
 }
 
-/// The finding a failed read stands for.
+/// The kind of finding for a failed read.
 pub(crate) fn class_kind(class: FailureClass) -> Kind {
     match class {
         FailureClass::WrongPassword => Kind::WrongPassword,

@@ -1,4 +1,5 @@
-//! The JSON plan (contract §5): a saved plan is a promise to compare with, not a program. Public facts only.
+//! The JSON plan. It takes a plan and gives a document of public facts. A saved document is there to be compared with a
+//! new plan; it is never carried out.
 
 mod after;
 mod compare;
@@ -27,39 +28,40 @@ pub const FORMAT_VERSION: &str = "1.0";
 #[serde(deny_unknown_fields)]
 #[schemars(title = "trustmason plan")]
 pub struct Document {
-    /// Layout of this document.
+    /// The version of this document's layout.
     pub format_version: String,
-    /// The version that made it.
+    /// The version of trustmason that made this document.
     pub tool_version: String,
     /// The estate.
     pub estate: String,
-    /// When, RFC 3339 UTC.
+    /// When the plan was made, RFC 3339 UTC.
     pub created: String,
-    /// What was asked.
+    /// The options that were given.
     pub options: OptionsDocument,
-    /// Everything it was made from.
+    /// Everything that the plan was made from.
     pub inputs: Vec<InputDocument>,
-    /// Stores by id.
+    /// The stores, by id.
     pub stores: Vec<StoreDocument>,
-    /// Edges by id.
+    /// The trust relations, by id.
     pub edges: Vec<EdgeDocument>,
-    /// Identities by id.
+    /// The identities, by id.
     pub identities: Vec<IdentityDocument>,
-    /// Changes of the next phase.
+    /// The changes of the next phase.
     pub changes: Vec<ChangeDocument>,
-    /// Changes of later phases.
+    /// The changes of later phases.
     pub forecast: Vec<ForecastDocument>,
-    /// What stands between phases.
+    /// The barriers between phases.
     pub barriers: Vec<BarrierDocument>,
-    /// Findings.
+    /// The findings.
     pub findings: Vec<FindingDocument>,
-    /// Trust that fails for a while because an identity changes before its trusters can know.
+    /// Trust that fails for a while, because an identity changes before the stores that trust it can get the new
+    /// certificate.
     pub interruptions: Vec<InterruptionDocument>,
-    /// Restarts that become needed or are still pending, in the order they are made.
+    /// The restarts that are needed or still pending, in their order.
     pub restarts: Vec<RestartDocument>,
-    /// Work for people.
+    /// The work for people.
     pub manual: Vec<ManualDocument>,
-    /// The numbers of the last line.
+    /// The counts of the last line.
     pub summary: Summary,
 }
 
@@ -73,7 +75,7 @@ macro_rules! documents {
 }
 
 documents! {
-    /// What was asked beside the spec.
+    /// The options that were given beside the spec.
     OptionsDocument {
         /// The spec's path, as given.
         spec: String,
@@ -88,13 +90,13 @@ documents! {
         /// `--at`.
         at: Option<String>,
     }
-    /// One thing that was read.
+    /// One thing that was read for the plan.
     InputDocument {
         /// The kind of input.
         kind: InputKind,
         /// The file.
         path: String,
-        /// SHA-256 of its bytes, or `absent`.
+        /// SHA-256 of the file's bytes, or `absent`.
         sha256: String,
     }
     /// One store.
@@ -103,51 +105,51 @@ documents! {
         store: String,
         /// The file.
         path: String,
-        /// The format found.
+        /// The format that was found.
         format: Option<FormatWord>,
-        /// How it presented itself.
+        /// How the store was found.
         state: StoreState,
-        /// SHA-256 of its bytes when it must not change before apply.
+        /// SHA-256 of the store's bytes, if they must not change before apply.
         sha256: Option<String>,
-        /// Number of entries.
+        /// The number of entries.
         entries: Option<usize>,
-        /// Its verdict.
+        /// The verdict on the store.
         verdict: StoreVerdictWord,
-        /// Why it is blocked.
+        /// Why the store is blocked.
         why: Option<String>,
     }
-    /// One edge.
+    /// One trust relation.
     EdgeDocument {
-        /// Its id.
+        /// The id of the trust relation.
         id: String,
-        /// The truster.
+        /// The trusting store.
         store: String,
-        /// The alias wanted; null where the store has none.
+        /// The wanted alias; null if the store has no aliases.
         alias: Option<String>,
-        /// The subject.
+        /// The identity or certificate that the store should trust.
         subject: String,
-        /// The rule.
+        /// The rule behind it.
         rule: String,
-        /// Its verdict.
+        /// The verdict on the trust relation.
         verdict: EdgeVerdictWord,
-        /// The change that makes it so.
+        /// The change that adds the trust.
         change: Option<u32>,
-        /// What it is for, or why it is blocked.
+        /// The purpose of the trust, or why it is blocked.
         why: String,
     }
     /// One identity.
     IdentityDocument {
         /// `FQDN/IDENTITY`.
         id: String,
-        /// Its state.
+        /// The state of the identity.
         state: IdentityState,
         /// `self-signed` or the issuer.
         issuer: Option<String>,
-        /// Its certificate.
+        /// SHA-256 of the present certificate.
         sha256: Option<String>,
-        /// Its end.
+        /// The end of the present certificate.
         not_after: Option<String>,
-        /// What it waits for.
+        /// The event that the identity waits for.
         awaits: Option<String>,
     }
     /// A certificate's public facts.
@@ -162,100 +164,100 @@ documents! {
         sha256: String,
         /// End of validity.
         not_after: String,
-        /// Whether it is a CA's; left out where it is not.
+        /// Whether the certificate is a CA's; left out if it is not.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ca: bool,
     }
-    /// Where a certificate comes from.
+    /// The origin of a certificate.
     FromDocument {
         /// `generated`, `store`, `file` or `reply`.
         kind: FromKind,
-        /// The identity, store and alias, or file.
+        /// The identity, the store and alias, or the file.
         r#where: String,
-        /// Its fingerprint, once known.
+        /// SHA-256 of the certificate, if known.
         sha256: Option<String>,
     }
     /// One change.
     ChangeDocument {
-        /// Its number.
+        /// The number of the change.
         id: u32,
-        /// Its phase.
+        /// The phase of the change.
         phase: Phase,
         /// The host.
         host: String,
         /// The store.
         store: String,
-        /// The alias as stored.
+        /// The alias, as the store spells it.
         alias: Option<String>,
-        /// What is done.
+        /// The kind of the change.
         action: Action,
-        /// The finding it mends.
+        /// The finding that the change repairs.
         finding: Kind,
-        /// For people; deletions begin with their class.
+        /// The reason, for people; for a deletion it begins with its class.
         reason: String,
-        /// The rule.
+        /// The rule behind the change.
         rule: Option<String>,
-        /// The document.
+        /// The document behind the rule.
         source: Option<String>,
-        /// What stands there now.
+        /// The certificate that the entry holds now.
         before: Option<CertificateDocument>,
-        /// What will stand there; fields not known before apply are absent.
+        /// The state of the entry after the change; fields that are not known before apply are absent.
         after: Option<AfterDocument>,
-        /// Names of the fields of `after` that are known after apply.
+        /// The names of the fields of `after` that are known only after apply.
         after_unknown: Vec<String>,
-        /// Where it comes from.
+        /// The origin of the new certificate.
         from: Option<FromDocument>,
-        /// Changes that must have succeeded first.
+        /// The changes that must succeed first.
         depends_on: Vec<u32>,
     }
     /// A change of a later phase.
     ForecastDocument {
-        /// Its phase.
+        /// The phase of the change.
         phase: Phase,
         /// The host.
         host: String,
         /// The store.
         store: String,
-        /// The alias then.
+        /// The alias at that time.
         alias: Option<String>,
-        /// What will be done.
+        /// The kind of the change.
         action: Action,
-        /// The alias afterwards, where that is what changes.
+        /// The alias after the change, if the alias changes.
         to: Option<String>,
-        /// The identity whose rotation it belongs to.
+        /// The identity whose rotation the change belongs to.
         identity: String,
     }
-    /// An identity that changes before its trusters can know.
+    /// An identity that changes before the stores that trust it can get the new certificate.
     InterruptionDocument {
         /// The identity.
         identity: String,
-        /// Why they cannot know first.
+        /// Why these stores cannot get the certificate first.
         why: String,
-        /// The edges that fail until their trusters have followed.
+        /// The trust relations that fail, by id, until their stores have the new certificate.
         edges: Vec<String>,
     }
-    /// What stands between two phases.
+    /// A barrier between two phases.
     BarrierDocument {
-        /// The phase before it.
+        /// The phase before the barrier.
         after_phase: Phase,
-        /// What must have happened.
+        /// The events that must happen before the next phase.
         waits_for: Vec<WaitDocument>,
     }
-    /// One thing a barrier waits for.
+    /// One event that a barrier waits for.
     WaitDocument {
-        /// What must happen.
+        /// The kind of event.
         kind: WaitKind,
         /// The host.
         host: String,
         /// The service, store or identity.
         service: String,
-        /// Of a hand-off: whether it is of a store or of an identity. A plan that an older program saved does not say.
+        /// For a hand-off: whether it is of a store or of an identity. Absent in a plan that an older version saved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<TargetKind>,
     }
     /// One finding.
     FindingDocument {
-        /// Its id.
+        /// The id of the finding.
         finding: Kind,
         /// The host.
         host: Option<String>,
@@ -263,41 +265,41 @@ documents! {
         store: Option<String>,
         /// The identity.
         identity: Option<String>,
-        /// The alias as stored.
+        /// The alias, as the store spells it.
         alias: Option<String>,
-        /// The certificate.
+        /// SHA-256 of the certificate.
         sha256: Option<String>,
-        /// How bad.
+        /// How serious the finding is.
         severity: Severity,
-        /// Whether the spec lives with it.
+        /// Whether the spec accepts the finding for now.
         accepted: bool,
-        /// The change that mends it.
+        /// The change that repairs the finding.
         change: Option<u32>,
-        /// For people.
+        /// The text for people.
         message: String,
     }
-    /// A restart.
+    /// A restart that is needed.
     RestartDocument {
         /// The host.
         host: String,
         /// The service's id.
         service: String,
-        /// Its name.
+        /// The service's name for people.
         name: String,
-        /// The changes behind it; none where an earlier run's are.
+        /// The changes that make the restart necessary; empty if those of an earlier run do.
         because: Vec<u32>,
-        /// Since when it is pending, where an earlier run's changes are behind it.
+        /// Since when the restart is pending, if changes of an earlier run make it necessary.
         pending_since: Option<String>,
-        /// Whether a rotation waits for it before its next phase; left out where none does.
+        /// Whether a rotation waits for the restart before its next phase; left out if none does.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         rotation: bool,
-        /// The hand-offs, `FQDN/NAME`, that must be confirmed before the restart counts for that rotation; left out where there are
-        /// none.
+        /// The hand-offs, `FQDN/NAME`, that must be confirmed before the restart counts for that rotation; left out if
+        /// there are none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         after: Vec<String>,
-        /// Whether `apply` restarts it, by the command the spec gives for it.
+        /// Whether `apply` restarts the service, by the command that the spec gives.
         by_command: bool,
-        /// The step it is restarted in, from 1.
+        /// The step of the restart, from 1.
         step: u32,
     }
     /// Work for a person.
@@ -306,15 +308,15 @@ documents! {
         host: String,
         /// The store or identity, `FQDN/NAME`.
         store: String,
-        /// Which of the two it is. A plan that an older program saved does not say.
+        /// Whether that is a store or an identity. Absent in a plan that an older version saved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<TargetKind>,
-        /// Why it must be done, where no certificate of it says so.
+        /// Why the work must be done, if none of its certificates says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
         /// The steps.
         steps: Vec<String>,
-        /// Files of the pack, below its folder.
+        /// The files of the pack, below its folder.
         files: Vec<String>,
     }
 }
@@ -384,10 +386,10 @@ impl Document {
         }
     }
 
-    /// The document as JSON, as it is saved. The digest of these bytes names the runs of the plan.
+    /// The document as JSON, as it is saved. The digest of these bytes is part of the ids of the plan's runs.
     ///
     /// # Errors
-    /// That it cannot be written as JSON.
+    /// If the document cannot be written as JSON.
     pub fn text(&self) -> Result<String, serde_json::Error> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');

@@ -1,5 +1,5 @@
-//! Turns the changes of one store into the edits of its bytes. The plan decides, the executor obeys: nothing is decided
-//! here either, this only says the same thing in the words of the keystore crate.
+//! Turns the changes of one store into edits of its bytes. It decides nothing: the plan decides, and this says the same
+//! in the words of the keystore crate. It writes no file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::pack::Resolved;
 pub struct NewIdentity {
     /// The key.
     pub key: NewKey,
-    /// Its chain, leaf first.
+    /// The chain of the key, the leaf first.
     pub chain: Vec<Arc<Certificate>>,
 }
 
-/// A change speaks of a certificate that does not exist (its minting failed).
+/// The error for a change whose certificate does not exist, because its creation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("change {change} needs a certificate that was not made")]
 pub struct NotMade {
@@ -27,7 +27,7 @@ pub struct NotMade {
     pub change: ChangeId,
 }
 
-/// The edits for these changes of one store. `created_ms` becomes the creation date of what is new, in milliseconds
+/// The edits for these changes of one store. `created_ms` is the creation date of every new entry, in milliseconds
 /// since 1970.
 pub fn edits<'a>(
     changes: impl IntoIterator<Item = &'a Change>,

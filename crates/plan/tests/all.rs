@@ -1,5 +1,5 @@
-//! Every integration test of the crate in one program: each test program links the whole product, and linking it once takes a
-//! fraction of the time.
+//! Every integration test of the crate, in one program. Each test program links the whole product, and linking once
+//! takes a fraction of the time.
 #![allow(
     missing_docs,
     unreachable_pub,

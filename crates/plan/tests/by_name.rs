@@ -1,4 +1,5 @@
-//! What goes by a name that a certificate carries: never what another live host presents, never a CA's, and never in silence.
+//! Deletions because of the names on a certificate: never a certificate that another live host presents, never a CA's,
+//! and never unreported.
 
 use crate::world;
 
@@ -12,7 +13,8 @@ fn trusted(alias: &str, pair: &Pair) -> Seed {
     Seed::Trusted(alias.to_owned(), pair.clone())
 }
 
-/// Two hosts; the keystore of the second trusts the first's `wsm` under its full name, once `aw_cert`, and nobody's `iis`.
+/// In a world of two hosts, the keystore of the second one. It trusts the first host's `wsm` under the full name,
+/// formerly under `aw_cert`, and nobody's `iis`.
 fn keystore() -> StoreId {
     StoreId::new(host(1), "keystore")
 }
@@ -27,7 +29,7 @@ fn with(entries: Vec<Seed>) -> World {
 
 #[test]
 fn what_another_identity_presents_now_is_not_replaced_under_an_alias_of_ours() {
-    // Older than what is to stand there: else it would stay as `ahead`.
+    // Older than the certificate that should be there; otherwise it would stay as `ahead`.
     let (wsm, iis) = (pool().good[0][1].clone(), pool().good[0][0].clone());
     let iis_is = |world: &mut World, pair: &Pair| {
         world.sources.insert(Subject::Identity(IdentityId::new(host(0), "iis")), found(pair));
@@ -47,10 +49,10 @@ fn what_another_identity_presents_now_is_not_replaced_under_an_alias_of_ours() {
     assert!(matches!(edge.verdict, EdgeVerdict::Blocked(_)), "{:?}", edge.verdict);
     assert!(plan.findings.iter().any(|finding| finding.kind == Kind::AliasConflict));
     assert_eq!(touched(&world), 0, "{:#?}", plan.changes);
-    // Once it presents another one, the old one is a leftover like any.
+    // Once `iis` presents another certificate, the old one is an ordinary leftover.
     iis_is(&mut world, &pool().good[0][2]);
     assert_eq!(touched(&world), 1);
-    // The same under a former alias, beside the right one.
+    // The same under a former alias, beside the right entry.
     let mut world = with(vec![trusted(host(0).as_str(), &wsm), trusted("aw_cert", &iis)]);
     assert_eq!(touched(&world), 0);
     iis_is(&mut world, &pool().good[0][2]);

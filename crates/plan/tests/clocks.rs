@@ -1,5 +1,5 @@
-//! Moments at any place of the calendar: the clock's, `--at`, those of certificates, files and the ledger. No plan panics on
-//! one, and a clock is judged by what was seen.
+//! Moments at any place of the calendar: the clock's, `--at`, and those of certificates, files and the ledger. No plan
+//! panics because of one, and a clock is judged by the evidence.
 
 use crate::world;
 
@@ -23,8 +23,8 @@ use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Accept, Exported, KeystoreFormat, Pkcs12Scheme, Rotation, Subject};
 use world::{DAY, Disk, NOW, Pair, Seed, World, host, jks, now, pool};
 
-/// Where calendars and encodings have their corners: both ends of jiff's range, of UTCTime (RFC 5280 §4.1.2.5) and of four
-/// digits for a year, and 1970.
+/// The limits of calendars and encodings: both ends of jiff's range, of UTCTime (RFC 5280 §4.1.2.5) and of years with
+/// four digits, and 1970.
 const CORNERS: &[&str] = &[
     "-009999-01-02T01:59:59Z",
     "-009999-01-02T01:59:59.000000001Z",
@@ -59,7 +59,7 @@ fn the_corners_are_the_ends_of_the_range() {
     assert_eq!(corner(CORNERS[CORNERS.len() - 1]), Timestamp::MAX);
 }
 
-/// Certificates of the first host's identity that begin and end at every corner a certificate can name.
+/// Certificates of the first host's identity that begin and end at every limit that a certificate can name.
 fn corners() -> &'static [Pair] {
     static MADE: OnceLock<Vec<Pair>> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -68,7 +68,7 @@ fn corners() -> &'static [Pair] {
     })
 }
 
-/// Valid from a year's first second to a year's last.
+/// A certificate that is valid from the first second of one year to the last second of another.
 fn dated(from: i32, to: i32) -> Pair {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let name = host(0).to_string();
@@ -89,7 +89,7 @@ fn certificates_reach_from_the_year_0_to_the_last_second_of_9999() {
     assert_eq!(text::time(begin), "0000-01-01T00:00:00Z");
 }
 
-/// Everything that has a date, with dates of any kind.
+/// A case in which everything with a date has any date.
 #[derive(Clone, Debug)]
 struct Case {
     now: Timestamp,
@@ -140,7 +140,7 @@ fn case() -> impl Strategy<Value = Case> {
         })
 }
 
-/// A run that wrote one store.
+/// The record of a run that wrote one store.
 fn ran(id: RunId, started: Timestamp, finished: Timestamp) -> RunRecord {
     RunRecord {
         id,
@@ -160,7 +160,7 @@ fn ran(id: RunId, started: Timestamp, finished: Timestamp) -> RunRecord {
     }
 }
 
-/// A ledger that remembers these moments, one of each kind.
+/// A ledger with these moments, one of each kind.
 fn ledger(at: &[Timestamp]) -> Ledger {
     let mut ledger = Ledger::default();
     let print = |i: usize| pool().good[i][0].print();
@@ -251,7 +251,7 @@ fn world(case: &Case) -> (World, Observed) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// A plan is made at any moment from anything with any date, and says its own time as it was told.
+    /// A plan can be made at any moment from facts with any dates, and it says its own time as given.
     #[test]
     fn a_plan_is_made_at_any_moment(case in case()) {
         let (world, observed) = world(&case);
@@ -273,7 +273,7 @@ proptest! {
         prop_assert_eq!(verdict == Verdict::Right, verdict.to_string().is_empty());
     }
 
-    /// Certificates are judged at any moment: ended after their end, not yet valid before their beginning.
+    /// Certificates are judged at any moment: ended after their end, not valid before their start.
     #[test]
     fn a_certificate_is_judged_at_any_moment(now in moment(), number in 0..7usize, days in 0..=u32::MAX) {
         let mut def = World::new(1).topology.identities[&IdentityId::new(host(0), "wsm")].clone();
@@ -309,7 +309,7 @@ fn what_is_accepted_until_the_last_day_of_the_calendar_is_accepted() {
     };
     assert!(accepted(&mut world, "9999-12-31", "2026-06-01T00:00:00Z"));
     assert!(accepted(&mut world, "9999-12-31", "9999-12-30T22:00:00Z"));
-    // The day itself still counts, and not the next one.
+    // The end day itself still counts, the next day does not.
     assert!(accepted(&mut world, "2026-06-01", "2026-06-01T23:59:59Z"));
     assert!(!accepted(&mut world, "2026-06-01", "2026-06-02T00:00:00Z"));
 }
@@ -345,8 +345,8 @@ proptest! {
         prop_assert_eq!(matches!(judge(now, &evidence), Verdict::Behind { .. }), later);
     }
 
-    /// A clock is early exactly if at least two certificates are in use, none of them is valid within the next five minutes, and
-    /// nothing was remembered later.
+    /// A clock is early exactly if at least two certificates are in use, none of them is valid within the next five
+    /// minutes, and nothing later was remembered.
     #[test]
     fn early_is_said_only_if_nothing_is_valid_yet(now in moment(), evidence in evidence()) {
         let begun = |one: &Validity| one.begins.saturating_sub(now.as_second()) <= TOLERANCE;
@@ -356,8 +356,8 @@ proptest! {
         prop_assert_eq!(matches!(verdict, Verdict::Early { .. }), none && !behind);
     }
 
-    /// A clock is ahead only if at least two certificates were valid at the newest sign of life, all of them have ended since,
-    /// and that sign is more than a day old.
+    /// A clock is ahead only if at least two certificates were valid at the newest evidence, all of them have ended
+    /// since, and that evidence is more than a day old.
     #[test]
     fn ahead_is_said_only_if_everything_ended_at_once(now in moment(), evidence in evidence()) {
         if let Verdict::Ahead { now: said, seen, ended, last } = judge(now, &evidence) {
@@ -372,7 +372,7 @@ proptest! {
         }
     }
 
-    /// A sign of life of this day, or of a later one, and a certificate that has not ended, each end the suspicion.
+    /// Evidence of this day or a later one ends the suspicion; so does a certificate that has not ended.
     #[test]
     fn nothing_is_said_where_something_speaks_for_the_day(now in moment(), evidence in evidence(), ago in 0..=DAY) {
         let today = Evidence { seen: Some(now.as_second().saturating_sub(ago)), ..evidence.clone() };
@@ -382,7 +382,7 @@ proptest! {
         prop_assert!(!is_ahead(&judge(now, &valid)));
     }
 
-    /// More evidence never makes a clock look ahead that did not: neither an older nor a newer sign of life does.
+    /// More evidence never makes a clock look ahead, whether it is older or newer.
     #[test]
     fn a_sign_of_life_never_speaks_against_a_clock(now in moment(), evidence in evidence(), sign in any::<i64>(), run in moment()) {
         let before = judge(now, &evidence);
@@ -390,14 +390,14 @@ proptest! {
         let more = Evidence { seen: Some(seen), ..evidence.clone() };
         if evidence.seen.is_some() || evidence.remembered.is_some() {
             prop_assert!(is_ahead(&before) || !is_ahead(&judge(now, &more)));
-            // What the ledger remembers can only show that the clock is behind.
+            // The ledger can only show that the clock is behind.
             let newest = evidence.remembered.as_ref().map_or(run, |m| m.at.max(run));
             let ran = Evidence { remembered: remembered(newest), ..evidence };
             prop_assert!(is_ahead(&before) || !is_ahead(&judge(now, &ran)));
         }
     }
 
-    /// Once a person vouched for a clock, the ledger speaks against it no more.
+    /// Once a person has confirmed a clock, the ledger no longer speaks against it.
     #[test]
     fn a_ledger_that_was_brought_to_the_present_is_not_ahead_of_it(now in moment(), at in prop::collection::vec(moment(), 8)) {
         let mut ledger = ledger(&at);
@@ -419,7 +419,7 @@ fn evidence_is_what_is_presented_and_whatever_has_a_date() {
     let world = World::new(3);
     let mut observed = world.look();
     let evidence = Evidence::of(&world.topology, &observed);
-    // Of each host the key in its store and the exported certificate.
+    // For each host: the key in its store and the exported certificate.
     let mut ends: Vec<i64> =
         (0..3).flat_map(|i| pool().good[i][..2].iter().map(|p| p.certificate.not_after())).collect();
     let mut told: Vec<i64> = evidence.in_use.iter().map(|one| one.ends).collect();

@@ -1,4 +1,5 @@
-//! Stores and identities only people change: what is known of them, what is asked, what a confirmation settles.
+//! Stores and identities that only people change: what is known of them, what people are asked for, and what a
+//! confirmation settles.
 
 use crate::world;
 
@@ -20,7 +21,7 @@ use trustmason_spec::topology::{Exported, Rotation, Subject};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
 use world::{Disk, NOW, Seed, World, edge, exported, found, host, jks, judged, now, pool, store_def};
 
-/// A host whose `tomcat-trust` people fill, trusting h0's `wsm` and `iis`.
+/// A host with a `tomcat-trust` that people fill; it trusts h0's `wsm` and `iis`.
 fn estate() -> (World, StoreId) {
     with_store("tomcat-trust")
 }
@@ -50,7 +51,7 @@ fn iis() -> &'static world::Pair {
     &pool().good[0][1]
 }
 
-/// A look with a mirror that holds these certificates.
+/// The facts with a mirror that holds these certificates.
 fn mirror(world: &World, id: &StoreId, pairs: &[&world::Pair]) -> Observed {
     let files = pairs
         .iter()
@@ -240,7 +241,7 @@ fn identities_of_people_are_asked_for_by_hand() {
     let plan = world.plan();
     let work = plan.manual.iter().find(|m| m.kind == ManualKind::Identity).unwrap();
     assert!(work.reason.as_ref().unwrap().contains("expired") && work.steps[0] == "renew it", "{:?}", work.steps);
-    // It is exported afterwards, and where to is said.
+    // The certificate is exported afterwards, and the step names the target.
     assert!(work.steps[1] == "export it" && work.steps[2].contains("ICMh0.cer"), "{:?}", work.steps);
     world.sources.insert(
         subject,
@@ -263,7 +264,7 @@ fn a_person_is_not_asked_to_remove_what_still_carries_a_live_name() {
     assert_eq!(asked, [pool().retired[0].print()]);
 }
 
-/// Two stores of one Windows that people fill, both trusting h0's `iis`.
+/// Two stores of one Windows machine that people fill; both trust h0's `iis`.
 fn windows() -> (World, [StoreId; 2]) {
     let mut world = World::new(1);
     let ids = ["windows-root", "mscapi"].map(|name| {
@@ -299,7 +300,7 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
     assert!(steps.contains(&format!("certutil -addstore -f Root {file}\n")), "{steps}");
     assert!(steps.contains(&format!("CiscoCertUtil /install {file} root\n")), "{steps}");
     assert!(steps.contains("reg import import.reg"), "{steps}");
-    // What the keystore crate reads is what Windows reads.
+    // The keystore crate reads what Windows reads.
     let file = Store::open(first["import.reg"].clone(), Credential::Withheld, &Interner::new()).unwrap();
     let [entry] = file.entries() else { panic!("{file:?}") };
     assert_eq!(entry.certificates()[0].fingerprint(), iis().print());
@@ -307,7 +308,7 @@ fn a_pack_for_windows_names_the_store_in_every_line_and_brings_a_registry_file()
     assert_eq!(file.registry_key(entry.id), Some(key));
     assert!(file.remarks().is_empty(), "{:?}", file.remarks());
 
-    // The other store of the machine is the same one: what it wants comes with the first pack.
+    // The other store of the machine is the same one: its certificate comes with the first pack.
     let second = rendered(&plan, &root);
     let steps = String::from_utf8(second["STEPS.md"].clone()).unwrap();
     assert!(!steps.contains("addstore") && steps.contains(&format!("comes with the pack of {mscapi}")), "{steps}");
@@ -351,7 +352,8 @@ fn an_export_that_names_its_stores_shows_what_is_in_the_wrong_one() {
     );
 }
 
-/// A host whose store `iis` people fill, and whose `iis` has ended and is made by people: two packs, one name.
+/// A host with a store `iis` that people fill, and an `iis` that has ended and that people renew: two packs with one
+/// name.
 fn namesakes() -> (World, StoreId, IdentityId) {
     let (mut world, store) = with_store("iis");
     let identity = IdentityId::new(host(0), "iis");
@@ -366,7 +368,7 @@ fn a_store_and_an_identity_of_one_name_are_two_packs() {
     let [of_store, of_identity] = plan.manual.as_slice() else { panic!("{:#?}", plan.manual) };
     assert_eq!(of_store.target(), &HandOffTarget::Store(store));
     assert_eq!(of_identity.target(), &HandOffTarget::Identity(identity));
-    // Whatever a person reads or types says which of the two it is.
+    // Every name that a person reads or types says which of the two is meant.
     let names = ["store:h0.acme.example/iis", "identity:h0.acme.example/iis"];
     let minted = BTreeMap::new();
     for (work, name) in plan.manual.iter().zip(names) {
@@ -405,7 +407,7 @@ fn a_word_on_an_identity_is_none_on_the_store_of_its_name() {
     assert_eq!(held(&world), 0, "it was said of the identity");
     world.ledger.handoffs.insert(HandOffTarget::Store(store.clone()), said);
     assert_eq!(held(&world), 1);
-    // Nor does the pack of one wait as the other's.
+    // Nor does the pack of one target wait as the pack of the other.
     world.ledger.handoffs.clear();
     world.ledger.handoffs.insert(HandOffTarget::Identity(identity), written.clone());
     assert!(judge(&world, &unseen(&world, &store)).manual.iter().all(|work| work.waiting_since.is_none()));
@@ -486,8 +488,8 @@ fn a_plan_that_an_older_program_saved_is_read() {
     assert!(error.contains("host") && error.contains("identity"), "{error}");
 }
 
-/// A rotation of h0's `wsm` that a store which people fill waits for, read by the service `engine` of its host; the store is first
-/// brought up to date by a person's word.
+/// A rotation of h0's `wsm` that waits for a store which people fill, and which the service `engine` of its host reads.
+/// The store is up to date first, by a person's confirmation.
 fn rotating() -> (World, StoreId, ServiceId) {
     let (mut world, id) = estate();
     let engine = ServiceId::new(host(0), "engine");
@@ -508,7 +510,7 @@ fn rotating() -> (World, StoreId, ServiceId) {
     (world, id, engine)
 }
 
-/// A person does what the pack of this moment says, and says so.
+/// A person does what the present pack says, and confirms it.
 fn brought(world: &mut World, id: &StoreId) {
     let plan = judge(world, &unseen(world, id));
     let work = plan.manual.iter().find(|work| work.target().store() == Some(id)).expect("there is a pack");
@@ -544,7 +546,7 @@ fn a_restart_counts_only_once_what_it_is_to_read_is_there() {
     let later: Vec<_> = waits.later.iter().map(|(restart, first)| (&restart.service, first.len())).collect();
     assert_eq!(later, [(&engine, 1)], "it is listed with what comes first");
     assert_eq!(waits.others.len(), 1, "and so is the hand-off");
-    // Said too early it would count for nothing.
+    // An acknowledgement that is too early counts for nothing.
     let mut early = world.clone();
     ack(&mut early, &id, &engine);
     assert_eq!(judge(&early, &unseen(&early, &id)).barriers, plan.barriers);

@@ -1,5 +1,5 @@
-//! Foreign text means nothing in what people are shown: judged by a Markdown parser with the extensions of the places where
-//! tickets are kept, by a shell, and by a strict reading of what a terminal would do.
+//! Foreign text has no meaning in what people are shown. The judges are a Markdown parser with the extensions of ticket
+//! systems, a shell, and a strict model of a terminal.
 
 use std::process::Command as Process;
 
@@ -13,12 +13,12 @@ use trustmason_plan::markdown::{Inline, Markdown, code, text};
 use trustmason_plan::shell::{Command, Shell};
 use trustmason_plan::text::{escape, terminal};
 
-/// One list for every output of every crate.
+/// The list of hostile texts for every output of every crate.
 fn corpus() -> Vec<String> {
     serde_json::from_str(include_str!("../../../fixtures/hostile.json")).unwrap()
 }
 
-/// What a viewer shows: a word for each block and its text.
+/// The blocks that a viewer shows, each as its kind and its text.
 fn seen(markdown: &str) -> Vec<(&'static str, String)> {
     let arena = Arena::new();
     let mut out = Vec::new();
@@ -131,7 +131,7 @@ fn names_of_everyday_stay_readable_without_a_viewer() {
     }
 }
 
-/// Text made of what Markdown reads.
+/// Texts made of the characters that Markdown reads.
 fn marked() -> impl Strategy<Value = String> {
     let pieces = proptest::sample::select(vec![
         "`", "``", "\\", "|", "*", "_", "[", "]", "(", ")", "<", ">", "!", "#", "-", "+", "=", "~", "&", ";", ":",
@@ -154,7 +154,7 @@ proptest! {
     }
 }
 
-/// What PowerShell makes of one quoted word (about_Quoting_Rules); panics where it would see more than one word.
+/// How PowerShell reads one quoted word (about_Quoting_Rules). Panics if PowerShell would see more than one word.
 fn powershell(quoted: &str) -> String {
     let singles = ['\'', '\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}'];
     let doubles = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
@@ -207,7 +207,7 @@ fn powershell(quoted: &str) -> String {
 
 #[test]
 fn a_word_is_one_word_in_the_shells() {
-    // A word of the system cannot hold a NUL; nothing that is named on a command line does.
+    // A word of the system cannot hold a NUL, and nothing that is named on a command line does.
     for word in corpus().into_iter().filter(|word| !word.contains('\0')) {
         let line = Command::new(Shell::Posix, "printf '%s|'").word(&word).word("end").to_string();
         assert_eq!(escape(&line), line, "what is typed is seen");

@@ -1,5 +1,5 @@
-//! Judgement of what no scenario of `fixtures/scenarios` can be made of: aliases that no writer here spells, severities, and what differs
-//! from a saved plan.
+//! Judgements for which no scenario of `fixtures/scenarios` can be made: aliases that no writer here spells,
+//! severities, and the differences from a saved plan.
 
 use crate::world;
 
@@ -42,7 +42,7 @@ fn an_upper_case_alias_is_no_trust_and_is_respelled() {
     assert!(world.plan().is_settled());
 }
 
-/// Spells an alias otherwise in a JKS and signs it again, as other tools do.
+/// Spells an alias differently in a JKS and signs the file again, as other tools do.
 fn respell(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     use sha1::{Digest, Sha1};
     let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();

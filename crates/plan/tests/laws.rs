@@ -1,5 +1,5 @@
-//! Laws that hold for every estate, not only for the stories: random stores, random certificates under random aliases,
-//! stores that cannot be read, sources that are missing, memories of earlier runs.
+//! Laws that hold for every estate, not only for the scenarios: random stores, random certificates under random
+//! aliases, stores that cannot be read, missing sources, and ledgers of earlier runs.
 
 use crate::world;
 
@@ -99,7 +99,7 @@ struct Case {
     unreachable: Vec<bool>,
     distrust: Vec<Pick>,
     placed: Vec<(usize, String, Pick)>,
-    /// Entries that are there, by store and number, and that the ledger says were placed.
+    /// Entries that are there, by store and number, and that the ledger has as placed.
     recorded: Vec<(usize, usize)>,
     predecessors: Vec<(Pick, usize)>,
     exclusive: bool,
@@ -221,7 +221,7 @@ fn json(plan: &Plan) -> String {
 /// Alias, creation date, kind, certificates, and whether a protected key is there.
 type Line = (Option<String>, Option<i64>, String, Vec<Fingerprint>, bool);
 
-/// What of a store must survive: everything the plan does not name, down to the protected key.
+/// The part of a store that must survive: everything that the plan does not name, down to the protected key.
 fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
     let touched: BTreeSet<usize> = plan
         .changes
@@ -252,7 +252,8 @@ fn untouched(store: &Store, plan: &Plan, id: &StoreId) -> Vec<Line> {
         .collect()
 }
 
-/// Whether every name of a certificate is the full name of a host that left; a short one only beside it. Of a CA, never.
+/// Whether every name of a certificate is the full name of a host that left, or a short name beside it. Never true for
+/// a CA.
 fn names_only_the_gone(certificate: &Certificate) -> bool {
     let full = |name: &String| ["gone0.acme.example", "gone1.acme.example"].contains(&name.as_str());
     let names = certificate.names_in_full();
@@ -260,7 +261,7 @@ fn names_only_the_gone(certificate: &Certificate) -> bool {
     !certificate.is_ca() && names.iter().any(full) && names.iter().all(|name| full(name) || short(name))
 }
 
-/// Whether a host of the estate presents a certificate, as far as can be seen, and goes on to.
+/// Whether a host of the estate presents a certificate, as far as it can be seen, and goes on presenting it.
 fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
     let anew = |id: &IdentityId| {
         plan.changes.iter().any(|c| matches!(&c.deed, Deed::InstallKey { identity, .. } if identity == id))
@@ -286,17 +287,17 @@ fn is_presented(world: &World, plan: &Plan, print: Fingerprint) -> bool {
     })
 }
 
-/// Whether anything in this case gives leave to remove a certificate.
+/// Whether anything in this case allows the removal of a certificate.
 fn may_leave(case: &Case, world: &World, id: &StoreId, certificate: &Certificate, alias: &str) -> bool {
     let print = certificate.fingerprint();
     let names = |picks: &mut dyn Iterator<Item = Pick>| picks.map(|p| p.pair().print()).any(|f| f == print);
     let retired = names_only_the_gone(certificate);
     let distrusted = world.topology.distrust.contains_key(&print);
-    // The ledger's word alone takes no public root away.
+    // The ledger alone is no reason to remove a public root.
     let public = world.topology.public_roots.contains(&print);
     let placed = world.ledger.placed(id, &EntryKey::Alias(alias.into()), print) && !public;
     let predecessor = names(&mut case.predecessors.iter().map(|(pick, _)| *pick)) && !public;
-    // The certificate an identity has now may be replaced in this plan.
+    // This plan may replace the certificate that an identity has now.
     let current = names(&mut case.wsm.iter().take(case.hosts).flatten().copied())
         || names(&mut case.keystores.iter().flat_map(|s| &s.entries).filter(|e| e.0 == "wsm" && e.2).map(|e| e.1));
     let held = case.exclusive && id.name == "keystore";
@@ -308,7 +309,7 @@ fn may_leave(case: &Case, world: &World, id: &StoreId, certificate: &Certificate
     retired || distrusted || placed || predecessor || current || held || host_slot
 }
 
-/// A plan in a few lines.
+/// The changes of a plan, one a line.
 fn brief(plan: &Plan) -> String {
     plan.changes.iter().map(|c| format!("{}: {c} ({})\n", c.store, c.reason)).collect()
 }
@@ -321,13 +322,13 @@ proptest! {
         let mut world = world(&case);
         let plan = world.plan();
 
-        // Same input, same plan, to the byte; the order in which edges are listed does not matter.
+        // The same input gives the same plan, to the byte. The order in which edges are listed does not matter.
         prop_assert_eq!(json(&plan), json(&world.plan()));
         world.topology.edges.reverse();
         prop_assert_eq!(json(&plan), json(&world.plan()));
         world.topology.edges.reverse();
 
-        // Unknown never yields a write.
+        // A store that is not known is never written.
         for view in &plan.stores {
             let seen = matches!(world.disk.get(&view.id), Some(Disk::File(_))) && !world.unreachable.contains(&view.id.host);
             if !seen {
@@ -336,7 +337,7 @@ proptest! {
             }
         }
 
-        // Nothing is added that no edge wants.
+        // Every added certificate is wanted by an edge.
         for change in &plan.changes {
             if let Deed::Import { .. } | Deed::Replace { .. } = change.deed {
                 let wanted = plan.edges.iter().any(|e| e.store == change.store && e.verdict == EdgeVerdict::Change(change.id));
@@ -344,7 +345,7 @@ proptest! {
             }
         }
 
-        // Nothing is removed that is not ours, and no key, ever.
+        // Only certificates that are ours are removed, and never a key.
         for change in &plan.changes {
             let entries = match &change.deed {
                 Deed::Replace { entries, .. } => entries.clone(),
@@ -366,7 +367,7 @@ proptest! {
             }
         }
 
-        // Every blocked edge leaves its aliases as they are.
+        // A blocked edge keeps the entries at its aliases as they are.
         for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Blocked(_))) {
             let touched = plan.changes.iter().any(|c| {
                 c.store == edge.store && c.alias == edge.alias.clone().map(Into::into) && !matches!(c.deed, Deed::Delete { .. })
@@ -374,7 +375,7 @@ proptest! {
             prop_assert!(!touched, "{}", edge.id);
         }
 
-        // Untouched entries stay as they are; keys stay whatever happens.
+        // Untouched entries stay as they are, and keys stay in every case.
         let before: Vec<_> = world.topology.stores.keys().cloned().filter_map(|id| world.open(&id).map(|s| (id, s))).collect();
         world.apply(&plan);
         for (id, old) in before {
@@ -394,10 +395,10 @@ proptest! {
             }
         }
 
-        // One run is enough: the next plan is empty, and no identity is made anew for ever.
+        // One run is enough: the next plan is empty, and no identity is renewed for ever.
         let again = world.plan();
         prop_assert!(again.changes.is_empty(), "left to do: {}\nfirst: {}", brief(&again), brief(&plan));
-        // What was changed is held now.
+        // Every edge that got a change is held now.
         for edge in plan.edges.iter().filter(|e| matches!(e.verdict, EdgeVerdict::Change(_))) {
             let now = again.edges.iter().find(|e| e.id == edge.id).unwrap();
             prop_assert_eq!(&now.verdict, &EdgeVerdict::Held);
@@ -406,7 +407,7 @@ proptest! {
 }
 
 impl World {
-    /// A plan that touches nothing, to list a store whole.
+    /// A plan without changes, to list a whole store.
     fn plan_of_nothing(&self) -> Plan {
         let mut plan = self.plan();
         plan.changes.clear();

@@ -1,4 +1,5 @@
-//! What a JVM may not load, as plans say it: a certificate of which that cannot be told, and a file that is too new for its Java.
+//! Certificates that a JVM may not load, as plans report them: one for which that cannot be told, and a file that is
+//! too new for its Java.
 
 use crate::world;
 
@@ -12,7 +13,7 @@ use trustmason_spec::name::{IdentityId, StoreId};
 use trustmason_spec::topology::{KeystoreFormat, Pkcs12Scheme, Subject};
 use world::{Disk, Pair, World, found, host, keystore_of, params, password, signed};
 
-/// A host's certificate with an extension of which no release is known to refuse it, and that the model does not cover.
+/// A host's certificate with an extension that no release is known to refuse and that the model does not cover.
 fn doubtful(name: &str) -> Pair {
     let mut params = params(name, &[name], -300, 900);
     let mut constraints = CustomExtension::from_oid_content(
@@ -46,7 +47,7 @@ fn a_wanted_certificate_of_which_nobody_can_tell_is_not_written() {
     let said = of_kind(&plan, Kind::JvmDoubtful);
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].1.contains("its extension 2.5.29.30") && said[0].1.contains("is not written"), "{said:?}");
-    // Everything else goes on.
+    // Every other edge is served.
     assert!(plan.changes.iter().any(|change| change.store == cacerts() && change.deed.action() == Action::Import));
 }
 

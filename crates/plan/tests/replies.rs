@@ -1,4 +1,4 @@
-//! What a CA's reply may do: only one that passes every guard widens trust.
+//! The effect of a CA's reply: only a reply that passes every guard adds trust.
 
 use crate::world;
 
@@ -18,7 +18,7 @@ use trustmason_spec::name::IdentityId;
 use trustmason_spec::topology::{AnchorDef, AuthorityDef, Issuer, Subject};
 use world::{DAY, NOW, Pair, World, found, host, now};
 
-/// What makes a reply bad.
+/// The change that makes a reply bad.
 type Change = fn(&mut CertificateParams);
 
 /// A CA and its key.
@@ -57,7 +57,7 @@ fn ca(name: &str, above: Option<&Ca>, change: impl FnOnce(&mut CertificateParams
     Ca { params, key, certificate }
 }
 
-/// An estate of one host whose `wsm` waits for a reply.
+/// An estate of one host, whose `wsm` waits for a reply.
 struct Estate {
     root: Ca,
     waiting: KeyPair,
@@ -71,7 +71,7 @@ impl Estate {
         Self { root, waiting: KeyPair::generate().unwrap(), declared: Vec::new(), inbox: Vec::new() }
     }
 
-    /// A reply to the request that waits.
+    /// A reply to the pending request.
     fn reply(&self, above: &Ca, change: impl FnOnce(&mut CertificateParams)) -> Arc<Certificate> {
         let mut params = from(host(0).as_str());
         params.subject_alt_names = vec![SanType::DnsName(host(0).as_str().try_into().unwrap())];
@@ -234,7 +234,7 @@ fn a_root_that_is_no_ca_is_a_fault_of_its_authority() {
     assert!(said[0].1.contains("is no CA by its basic constraints (rule `basic-constraints`)"), "{said:?}");
 }
 
-/// So many years.
+/// The length of a number of years.
 fn year(count: u64) -> std::time::Duration {
     std::time::Duration::from_secs(count * 365 * 86_400)
 }

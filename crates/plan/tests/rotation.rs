@@ -1,5 +1,5 @@
-//! Rotation as an operator lives through it: what comes of it when something else happens in between. A rotation from its first plan to
-//! its last, and those that are immediate, blocked or made by a person, are scenarios (`fixtures/scenarios`).
+//! Rotations that something else interrupts, as an operator meets them. The scenarios (`fixtures/scenarios`) have
+//! rotations from the first plan to the last, and those that are immediate, blocked or done by a person.
 
 use crate::world;
 
@@ -30,7 +30,7 @@ fn service(i: usize, name: &str) -> ServiceId {
     ServiceId::new(host(i), name)
 }
 
-/// Two hosts whose stores trust one another, in sync; rotation is staged.
+/// Hosts whose stores trust one another, in sync; they rotate in stages.
 fn settled(hosts: usize) -> World {
     let mut world = World::new(hosts);
     for def in world.topology.identities.values_mut() {
@@ -48,7 +48,7 @@ fn asked(world: &World) -> World {
     world
 }
 
-/// One line a change: phase, store, action, alias, alias afterwards.
+/// One line for each change: phase, store, action, alias, alias afterwards.
 fn lines(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(|c| format!("{} {} {}", c.phase, c.store, c)).collect()
 }
@@ -58,7 +58,7 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// The same of the forecast, for one phase.
+/// The same lines for the forecast of one phase.
 fn forecast(plan: &Plan, phase: Phase) -> Vec<String> {
     let of_phase = plan.forecast.iter().filter(|f| f.phase == phase);
     let lines = of_phase.map(|f| {
@@ -87,7 +87,7 @@ fn drifts(plan: &Plan) -> Vec<String> {
     grave.map(|f| format!("{}: {}", f.kind, f.message)).collect()
 }
 
-/// The identity's key and the trust of its host are in one store: whatever is written there makes its restart pending.
+/// The identity's key and the trust of its host are in one store: every write there makes its restart pending.
 #[test]
 fn a_rotation_that_is_over_stays_over_whatever_else_is_written_into_that_store() {
     let mut world = asked(&settled(2));
@@ -173,7 +173,7 @@ fn a_rotation_forgotten_is_drift() {
     later(&mut world, 2);
     let said = drifts(&world.plan());
     assert!(said.iter().any(|d| d.starts_with("rotation-waiting") && d.contains("forgotten")), "{said:#?}");
-    // And so is one whose last step nobody takes.
+    // So is a rotation whose last step nobody takes.
     world.ack_all();
     world.apply(&world.plan());
     world.ack_all();
@@ -187,7 +187,7 @@ fn a_second_rotation_waits_for_the_first() {
     let mut world = asked(&settled(2));
     world.apply(&world.plan());
     let next = world.staging[&wsm(0)].print();
-    // Asked again before the barrier: the one under way goes on.
+    // Asked again before the barrier: the rotation under way continues.
     let plan = world.plan();
     assert!(plan.mints.is_empty() && plan.changes.is_empty());
     let said: Vec<_> = plan.findings.iter().map(|f| f.message.as_str()).collect();
@@ -195,11 +195,11 @@ fn a_second_rotation_waits_for_the_first() {
     world.ack_all();
     world.apply(&world.plan());
     assert_eq!(world.present(&wsm(0)), Some(next));
-    // Asked again while it settles: likewise.
+    // Asked again while it settles: it continues too.
     assert!(world.plan().changes.is_empty());
     world.ack_all();
     let plan = world.plan();
-    // And after that it is a rotation of its own, which begins beside what the first one leaves.
+    // After that, the request begins a rotation of its own, beside the leftovers of the first one.
     assert!(plan.mints.contains_key(&wsm(0)), "{:#?}", lines(&plan));
     world.apply(&plan);
     world.options.replace.clear();
@@ -218,7 +218,7 @@ fn a_rotation_abandoned_leaves_no_trace() {
     let before = world.trusted(&cacerts(1));
     world.apply(&world.plan());
     world.options.replace.clear();
-    // The staged key is thrown away: nobody ever presented its certificate, so it leaves.
+    // The staged key is thrown away. No service ever presented its certificate, so the certificate is deleted.
     world.staging.clear();
     let plan = world.plan();
     assert_eq!(plan.changes.len(), 3, "{:#?}", lines(&plan));
@@ -235,7 +235,8 @@ fn a_spec_that_asks_for_another_certificate_gets_it_beside_the_old() {
     world.apply(&world.plan());
     world.options.replace.clear();
     let first = world.staging[&wsm(0)].print();
-    // Meanwhile the identity must carry another name: the staged certificate no longer does, though the present one may go on.
+    // Meanwhile the spec demands another key: the staged certificate no longer fits, though the present one may stay in
+    // use.
     world.topology.identities.get_mut(&wsm(0)).unwrap().key = trustmason_spec::topology::KeyKind::Ec(384);
     let constraints = &mut world.topology.identities.get_mut(&wsm(0)).unwrap().constraints;
     constraints.key = Some(trustmason_spec::topology::KeyKind::Ec(384));
@@ -260,7 +261,7 @@ fn a_truster_that_joins_meanwhile_learns_both_before_the_identity_changes() {
     world.options.replace.clear();
     world.ack_all();
     assert_eq!(world.plan().changes[0].phase, Phase::Install);
-    // Its rules are written down only now.
+    // The rules of this store are written only now.
     world.topology.edges.extend(edges);
     world.topology.edges.sort_by(|a, b| a.id.cmp(&b.id));
     let plan = world.plan();
@@ -286,7 +287,7 @@ fn a_truster_that_cannot_be_reached_holds_the_identity_back() {
     assert!(plan.changes.is_empty());
     let said = plan.findings.iter().find(|f| f.identity == Some(wsm(0)) && f.severity == Severity::Blocked).unwrap();
     assert!(said.message.contains("h2.acme.example") && said.message.contains("would not reach"), "{}", said.message);
-    // It comes back, and nothing was lost.
+    // The host comes back, and nothing is lost.
     world.unreachable.clear();
     for _ in 0..5 {
         world.apply(&world.plan());
@@ -302,7 +303,7 @@ fn a_side_at_a_time_never_leaves_the_other_behind() {
         world.topology.hosts.get_mut(&host(i)).unwrap().side = Some(side);
     }
     let mut world = asked(&world);
-    // Side A alone: its trusters learn, side B does not, so the identity stays.
+    // Side A alone: its trusters get the certificate, side B does not, so the identity stays as it is.
     world.options.side = Some(Side::A);
     let plan = world.plan();
     assert!(plan.changes.iter().all(|c| c.store.host == host(0) && c.phase == Phase::Extend), "{:#?}", lines(&plan));
@@ -311,7 +312,7 @@ fn a_side_at_a_time_never_leaves_the_other_behind() {
     world.ack_all();
     let plan = world.plan();
     assert!(plan.changes.is_empty() && plan.summary.blocked > 0);
-    // Then side B, on whose hosts the identity does not live.
+    // Then side B, whose hosts do not have the identity.
     world.options.side = Some(Side::B);
     let plan = world.plan();
     assert!(plan.changes.iter().all(|c| c.store.host == host(1) && c.phase == Phase::Extend), "{:#?}", lines(&plan));
@@ -331,7 +332,7 @@ fn a_certificate_brought_in_by_hand_counts_after_a_restart_is_said() {
     for store in [cacerts(0), keystore(1)] {
         world.write(&plan, &store, &made);
     }
-    // A person takes the third with keytool.
+    // A person deletes the third entry with keytool.
     let seeds: Vec<Seed> = [(world.trusted(&cacerts(1)))]
         .into_iter()
         .flatten()
@@ -340,7 +341,7 @@ fn a_certificate_brought_in_by_hand_counts_after_a_restart_is_said() {
         .map(|(alias, pair)| Seed::Trusted(alias, pair))
         .collect();
     let before = world.disk.insert(cacerts(1), Disk::File(jks(&seeds)));
-    // An acknowledgement from before it was there proves nothing.
+    // An acknowledgement from before the certificate was there proves nothing.
     let after = world.disk.insert(cacerts(1), before.unwrap());
     world.ack_all();
     world.disk.insert(cacerts(1), after.unwrap());

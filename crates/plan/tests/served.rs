@@ -1,4 +1,4 @@
-//! What services present, as an observation beside the others: it makes findings, and nothing else.
+//! The certificates that services present are an observation like the others: they give findings and nothing else.
 
 use crate::world;
 
@@ -13,7 +13,7 @@ fn wsm(i: usize) -> IdentityId {
     IdentityId::new(host(i), "wsm")
 }
 
-/// The world as it settles by itself.
+/// A world in which everything is applied.
 fn settled() -> World {
     let mut world = World::new(2);
     let plan = world.plan();

@@ -1,4 +1,4 @@
-//! That a plan which contradicts itself is found out: sound plans, each broken in one way.
+//! A plan that contradicts itself is found out: sound plans, each broken in one way.
 
 use crate::world;
 
@@ -18,8 +18,8 @@ use trustmason_spec::topology::{Exported, Rotation, Subject};
 use trustmason_spec::windows::SystemPlace;
 use world::{World, edge, exported, found, host, judged, now, pool, store_def};
 
-/// A plan with everything in it: an identity is made anew at once, the rotation of another begins in stages, people fill two
-/// stores that are one store of their system, and make an identity.
+/// A plan with every part: one identity is renewed at once, another begins a rotation in stages, and people fill two
+/// stores that are one store of their system, and renew an identity.
 fn plan() -> Plan {
     let mut world = World::new(2);
     let plan = world.plan();
@@ -45,7 +45,7 @@ fn plan() -> Plan {
     judged(&world.topology, &observed, &world.options, now())
 }
 
-/// A certificate that no change of the plan brings.
+/// A certificate that no change of the plan adds.
 fn other() -> Arc<Certificate> {
     Arc::clone(&pool().retired[0].certificate)
 }
@@ -62,7 +62,7 @@ fn imports(deed: &Deed) -> bool {
     matches!(deed, Deed::Import { .. })
 }
 
-/// The same change once more, under a number of its own.
+/// The same change once more, with a number of its own.
 fn again(plan: &mut Plan, is: impl Fn(&Deed) -> bool) {
     let mut change = first(plan, is).clone();
     change.id = ChangeId(98);
@@ -72,7 +72,7 @@ fn again(plan: &mut Plan, is: impl Fn(&Deed) -> bool) {
     plan.changes.push(change);
 }
 
-/// A replacement that became a deletion of what is stale.
+/// A replacement, turned into a deletion of a stale entry.
 fn deleted(plan: &mut Plan, because: DeleteReason) -> &mut Change {
     let change = first(plan, replaces);
     let Deed::Replace { entries, .. } = &change.deed else { panic!() };
@@ -96,7 +96,7 @@ fn identity<'p>(plan: &'p mut Plan, name: &str) -> &'p mut IdentityView {
     plan.identities.iter_mut().find(|view| view.id == id).unwrap()
 }
 
-/// What is broken, how, and what is said of it.
+/// The broken part, how it is broken, and the report of it.
 type Break = (&'static str, fn(&mut Plan), &'static str);
 
 const BREAKS: &[Break] = &[

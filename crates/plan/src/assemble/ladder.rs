@@ -1,5 +1,5 @@
-//! What stands around the changes: restarts, and of rotations the phases to come, what they wait for, and what fails where
-//! there are none.
+//! The parts of a plan that surround its changes: the restarts, the later phases of rotations, what the phases wait
+//! for, and the trust that fails where a certificate changes without a rotation. The changes stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +20,12 @@ use crate::target::{Called, HandOffTarget};
 use crate::{restart, text};
 
 impl<'a> Assembly<'a> {
-    /// Changes of certificate under way, or beginning with this plan.
+    /// The rotations that are under way or begin with this plan.
     pub(super) fn overlaps(&self) -> impl Iterator<Item = &'a Overlap> {
         self.settled.values().filter_map(|one| one.course.overlap())
     }
 
-    /// Identities of selected hosts whose authority has not replied.
+    /// Identities of selected hosts whose certificate authority has not replied.
     pub(super) fn awaited(&self) -> impl Iterator<Item = &'a IdentityId> {
         let ground = self.ground;
         self.settled.iter().filter_map(move |(subject, one)| match subject {
@@ -36,7 +36,8 @@ impl<'a> Assembly<'a> {
         })
     }
 
-    /// Identities that a person has issued by an authority, each with the certificates that all who trust it must know first.
+    /// Identities for which a person gets a certificate from an authority. With each come the certificates that every
+    /// store that trusts the identity must hold first.
     fn issuers_by_hand(&self) -> impl Iterator<Item = (&'a IdentityId, Vec<Fingerprint>)> {
         let ground = self.ground;
         self.settled.iter().filter_map(move |(subject, one)| {
@@ -77,7 +78,8 @@ impl<'a> Assembly<'a> {
             .collect()
     }
 
-    /// Services that rotations wait for before their next phase; of a rotation that has not installed yet, those of the trusters.
+    /// The services that must restart before a rotation goes on to its next phase. Before the installation these are
+    /// services of the trusters.
     fn rotating(&self, extending: &[Need]) -> BTreeSet<ServiceId> {
         let (topology, selection) = (self.ground.topology, self.ground.selection);
         let settling = self.overlaps().filter(|overlap| overlap.is_settling());
@@ -90,7 +92,7 @@ impl<'a> Assembly<'a> {
         extending.chain(settling).filter_map(Wait::restart).cloned().collect()
     }
 
-    /// Services of the selected hosts that earlier runs left to be restarted.
+    /// The services of selected hosts whose restart is pending since an earlier run.
     fn pending(&self) -> impl Iterator<Item = (&'a ServiceId, Timestamp)> {
         let ground = self.ground;
         let known = |id: &ServiceId| ground.topology.services.contains_key(id);
@@ -118,7 +120,7 @@ impl<'a> Assembly<'a> {
         self.findings.extend(findings);
     }
 
-    /// What later phases do: first the identities change, then the old certificates leave.
+    /// The changes of later phases: first the identities get their new certificates, then the old ones are deleted.
     pub(super) fn forecast(&self) -> Vec<Forecast> {
         let mut forecast = self.forecast.clone();
         for overlap in self.overlaps().filter(|overlap| overlap.is_extending()) {
@@ -134,8 +136,8 @@ impl<'a> Assembly<'a> {
                 });
             }
         }
-        // Where an install was taken back its key waits again: once the service is restarted the rotation goes on, and what
-        // trusters know of the next certificate stays.
+        // A rollback of an installation puts the key back into staging. After the restart of the service the rotation
+        // goes on, so the next certificate stays in the trusting stores.
         let goes_on: BTreeSet<&IdentityId> = self
             .overlaps()
             .filter(|overlap| overlap.is_settling())
@@ -147,7 +149,8 @@ impl<'a> Assembly<'a> {
         forecast
     }
 
-    /// What must have happened between the phases, for the rotations that end in a selected store or live in one.
+    /// The restarts, hand-offs and replies that must happen between two phases. Only rotations whose identity or
+    /// truster is on a selected host count.
     pub(super) fn barriers(&self, extending: &[Need]) -> Vec<Barrier> {
         let topology = self.ground.topology;
         let mut install = BTreeSet::new();
@@ -171,7 +174,7 @@ impl<'a> Assembly<'a> {
             .collect()
     }
 
-    /// What the trusters of the selected rotations still lack before the identities may change.
+    /// The needs of trusters that the selected rotations must meet before the identities may change.
     pub(super) fn extending(&self) -> Vec<Need> {
         let (topology, selection) = (self.ground.topology, self.ground.selection);
         let blocked: BTreeSet<&str> =
@@ -180,7 +183,7 @@ impl<'a> Assembly<'a> {
         let mut take = |identity: &IdentityId, needs: &[Need]| {
             let home = selection.takes(topology, &identity.host);
             for need in needs {
-                // Nobody need restart what could not learn anything.
+                // A store that could not get the certificate needs no restart.
                 if need.edge.as_deref().is_some_and(|edge| blocked.contains(edge)) {
                     continue;
                 }
@@ -197,7 +200,7 @@ impl<'a> Assembly<'a> {
         all
     }
 
-    /// The hand-offs that must be confirmed before a restart of a service counts for the rotations that wait for it.
+    /// For each service, the hand-offs that must be confirmed before its restart counts for a rotation.
     pub(super) fn first(extending: &[Need]) -> BTreeMap<ServiceId, BTreeSet<Called>> {
         let mut first: BTreeMap<ServiceId, BTreeSet<Called>> = BTreeMap::new();
         for need in extending {
@@ -242,7 +245,7 @@ impl<'a> Assembly<'a> {
         readers
     }
 
-    /// Identities that change while somebody trusts what they present now and cannot learn of the new one first.
+    /// The identities that change although a store trusts their present certificate and cannot get the new one first.
     pub(super) fn interruptions(&self) -> Vec<Interruption> {
         let mut all = Vec::new();
         for (subject, one) in self.settled {
@@ -250,7 +253,8 @@ impl<'a> Assembly<'a> {
             let Some(def) = self.ground.topology.identities.get(id) else { continue };
             let (finding, why) = match &one.course {
                 Course::Renew(installation) => (installation.finding, "its rotation is immediate"),
-                // The issuers of the one that comes are trusted before it: the steps say when it may.
+                // The issuers of the new certificate are trusted before it is installed; the steps of the hand-off say
+                // when.
                 Course::ByHand { .. } if matches!(&def.issuer, Issuer::Authority(_)) => continue,
                 Course::ByHand { finding, .. } => {
                     (*finding, "where a person makes it anew the certificate is known only when it is in use already")

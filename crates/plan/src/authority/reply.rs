@@ -1,16 +1,19 @@
-//! A CA's reply and the eight guards it passes before anything is done with it. `keytool -importcert` finds the first two at
-//! once; the others are found only when a peer refuses the service.
+//! Judges a CA's reply. It takes the files of an inbox and the staged key, and gives the certificate with its issuers,
+//! or one finding for each guard that fails. It never uses a reply that fails a guard.
 //!
-//! | guard | what it asks |
+//! `keytool -importcert` checks the first two guards at once. A reply that fails one of the others is found only when a
+//! peer refuses the service.
+//!
+//! | guard | what it requires |
 //! |---|---|
-//! | `reply-key-mismatch` | its key is the one that waits in staging |
-//! | `reply-chain-incomplete` | it chains to the authority's pinned root |
-//! | `reply-name` | it names its host |
-//! | `reply-san` | it names exactly what the request asked for: VOS refuses anything else |
-//! | `reply-eku` | if it limits its use, the server's and the client's side are both allowed |
+//! | `reply-key-mismatch` | the certificate has the key that waits in staging |
+//! | `reply-chain-incomplete` | the certificate chains to the authority's pinned root |
+//! | `reply-name` | the certificate names its host |
+//! | `reply-san` | the certificate has exactly the names that the request asked for: VOS refuses anything else |
+//! | `reply-eku` | if the certificate limits its use, it allows server and client authentication |
 //! | `reply-weak-crypto` | no SHA-1, no short key, no CA's certificate, no critical extension that peers do not know |
-//! | `reply-dates` | it is valid now, and its issuers are as long as it is |
-//! | `reply-encoding` | the file can be read as certificates at all |
+//! | `reply-dates` | the certificate is valid now, and its issuers do not end before it |
+//! | `reply-encoding` | the file can be read as certificates |
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,30 +30,31 @@ use crate::mint;
 use crate::observed::{InboxFile, Observed, StagedKey};
 use crate::text;
 
-/// Extensions that may be critical in a server's certificate: key usage and basic constraints (RFC 5280 §4.2.1.3, §4.2.1.9).
-/// Others break handshakes with VOS nodes.
+/// Extensions that may be critical in a server's certificate: key usage and basic constraints (RFC 5280 §4.2.1.3,
+/// §4.2.1.9). Other critical extensions break handshakes with VOS nodes.
 const MAY_BE_CRITICAL: [&str; 2] = ["2.5.29.15", "2.5.29.19"];
 
-/// What was found in an inbox for one identity.
+/// The judgement on an inbox for one identity.
 pub(crate) enum Judged {
-    /// Nothing yet.
+    /// There is no reply yet.
     Nothing,
-    /// It may be used.
+    /// The reply may be used.
     Good {
         /// The certificate.
         leaf: Arc<Certificate>,
-        /// Who issued it, nearest first.
+        /// The issuers of the certificate, the nearest first.
         issuers: Vec<Arc<Certificate>>,
-        /// Those of them that trusters need: the trust anchors.
+        /// The issuers that trusters need: the trust anchors.
         anchors: Vec<Arc<Certificate>>,
-        /// The file.
+        /// The file of the reply.
         place: String,
     },
-    /// It may not; one finding for each guard.
+    /// The reply may not be used; one finding for each guard.
     Bad(Vec<(Kind, String, Option<Fingerprint>)>),
 }
 
-/// The reply of an authority to the request of an identity's staged key. `current` is the certificate that it has now.
+/// Judges the reply of an authority to the request for an identity's staged key. `current` is the identity's present
+/// certificate.
 pub(crate) fn reply(
     topology: &Topology,
     observed: &Observed,
@@ -60,7 +64,8 @@ pub(crate) fn reply(
     current: Option<&Certificate>,
     now: Timestamp,
 ) -> Judged {
-    // Signed at once, in a lab. What stands there while a reply is awaited is self-signed: nobody issued it, whoever has its name.
+    // In a lab the authority may sign at once, and the staged certificate is the reply. While a reply is awaited, the
+    // staged certificate is self-signed, whatever issuer name it has.
     let made = Some(&staged.certificate).filter(|c| !c.is_self_issued() && authority.chain(c).is_some());
     if let Some(made) = made {
         let place = staged.path.display().to_string();
@@ -82,13 +87,14 @@ pub(crate) fn reply(
     judge(authority, def, staged, &spent, now)
 }
 
-/// A reply that passed, with its path.
+/// A reply that passed every guard, with its issuers.
 fn good(authority: &Authority<'_>, leaf: &Arc<Certificate>, issuers: Vec<Arc<Certificate>>, place: String) -> Judged {
     let anchors = authority.anchors_among(&issuers);
     Judged::Good { leaf: Arc::clone(leaf), issuers, anchors, place }
 }
 
-/// Judges what lies in an authority's inbox for the key an identity has in staging. `spent` are certificates it has or had.
+/// Judges the files in an authority's inbox for an identity's staged key. `spent` tells the certificates that the
+/// identity has, that somebody had before, or that the spec distrusts.
 fn judge(
     authority: &Authority<'_>,
     def: &IdentityDef,
@@ -102,7 +108,7 @@ fn judge(
         files.iter().flat_map(|file| file.certificates.iter().map(move |c| (file, c))).collect();
     let mut own: Vec<&(&InboxFile, &Arc<Certificate>)> = all.iter().filter(|(_, c)| ours(c)).collect();
     own.sort_by_key(|(_, c)| std::cmp::Reverse((c.not_before(), c.fingerprint())));
-    // The latest that passes counts; of those that do not, the latest is spoken of.
+    // The latest certificate that passes counts. If none passes, the latest one is reported.
     let mut latest: Option<Judged> = None;
     for (file, leaf) in own {
         let place = file.path.display().to_string();
@@ -128,7 +134,7 @@ fn judge(
         );
         bad.push((Kind::ReplyKeyMismatch, what, Some(other.fingerprint())));
     }
-    // A file called after the identity that holds no certificate is a reply gone wrong.
+    // A file named after the identity that holds no certificate is a broken reply.
     let called = |file: &InboxFile| {
         let name = file.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         name.contains(def.id.host.as_str()) && name.contains(def.id.name.as_str())
@@ -141,7 +147,7 @@ fn judge(
     if bad.is_empty() { Judged::Nothing } else { Judged::Bad(bad) }
 }
 
-/// What speaks against a certificate whose key is ours; otherwise who issued it, nearest first.
+/// The issuers of a certificate with the staged key, the nearest first; otherwise every fault of the certificate.
 fn judge_one(
     authority: &Authority<'_>,
     def: &IdentityDef,
@@ -166,7 +172,8 @@ fn judge_one(
     faults.extend(weak(leaf, &judged).into_iter().map(|what| (Kind::ReplyWeakCrypto, what)));
     let dates = judged.iter().filter(|fault| fault.is_of_dates());
     faults.extend(dates.map(|fault| (Kind::ReplyDates, fault.to_string())));
-    // The signatures of a path cost most. Hostile replies fail before them, and of a faulty one only the first word counts.
+    // The path is judged last, because its signatures cost most. Its refusal is not reported if the certificate has a
+    // fault of the same kind.
     let issuers = match authority.path(leaf, now) {
         Some(Ok(issuers)) => issuers,
         Some(Err(refused)) => {
@@ -181,7 +188,7 @@ fn judge_one(
     if faults.is_empty() { Ok(issuers) } else { Err(faults) }
 }
 
-/// The finding that a refused path is.
+/// The kind of finding that a refused path gives.
 fn kind_of(rule: Rule) -> Kind {
     match rule {
         Rule::Algorithm | Rule::Key | Rule::EndEntityIsCa | Rule::DigitalSignature | Rule::CriticalExtension => {
@@ -277,7 +284,7 @@ fn weak(leaf: &Certificate, judged: &[Fault]) -> Vec<String> {
     faults
 }
 
-/// The issuers that end before it does.
+/// One line for each issuer that ends before the certificate does.
 fn outlived(leaf: &Certificate, issuers: &[Arc<Certificate>]) -> Vec<String> {
     let shorter = issuers.iter().filter(|issuer| issuer.not_after() < leaf.not_after());
     let said = shorter.map(|issuer| {

@@ -1,4 +1,5 @@
-//! A change of certificate that breaks nothing, as far as it has come ([`crate::overlap`] judges how far that is).
+//! A rotation: a change of certificate without an outage, with the stage that it has reached. Plain data;
+//! [`crate::overlap`] judges the stage.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,32 +16,33 @@ use crate::outline::Wait;
 use crate::target::Called;
 use crate::why::Why;
 
-/// How far a change of certificate is.
+/// The stage of a rotation.
 pub(crate) enum Stage {
-    /// This run makes the next key, which goes to staging and in the end to this place; trusters learn its certificate.
+    /// This run makes the next key and leaves it in staging; the trusters get its certificate. In the end the key
+    /// belongs in this place.
     Begin(KeyPlace),
-    /// Trusters learn the next certificate.
+    /// The trusters get the next certificate.
     Extend(Next),
-    /// They all know it: the identity takes it.
+    /// All trusters hold the next certificate: the identity gets it.
     Install(Next, Installation),
-    /// The identity has it; its service may still present the old one.
+    /// The identity has the next certificate; its service may still present the old one.
     Settle(Next),
 }
 
-/// The certificate an identity presents next.
+/// The certificate that an identity presents next.
 pub(crate) struct Next {
     /// The next certificate.
     pub certificate: Arc<Certificate>,
-    /// When its key was made.
+    /// When the key of the next certificate was made.
     pub since: Timestamp,
-    /// What trusters must trust before it is presented.
+    /// The certificates that trusters must hold before the service presents the next certificate.
     pub anchors: Vec<Fingerprint>,
-    /// Whether these are its issuers.
+    /// Whether these are the issuers of the next certificate.
     pub by_chain: bool,
 }
 
 impl Next {
-    /// A self-signed one from staging.
+    /// A self-signed certificate from staging.
     pub(crate) fn of(look: &StagedKey) -> Self {
         Self {
             certificate: Arc::clone(&look.certificate),
@@ -51,31 +53,32 @@ impl Next {
     }
 }
 
-/// A change of certificate under way, or one that begins with this plan.
+/// A rotation that is under way or begins with this plan.
 pub(crate) struct Overlap {
     pub identity: IdentityId,
     pub stage: Stage,
-    /// What the service presents, or may still present.
+    /// The certificate that the service presents, or may still present.
     pub old: Fingerprint,
-    /// The old one, if a truster that lacks it is to get it: where it still works there.
+    /// The old certificate, if a truster that lacks it is to get it. `None` if the old certificate no longer works, or
+    /// if an authority issued it.
     pub old_wanted: Option<Arc<Certificate>>,
-    /// What is missing before the next stage.
+    /// The needs that are open before the next stage.
     pub needs: Vec<Need>,
 }
 
-/// What one truster (or the identity itself) still lacks.
+/// A need of one truster, or of the identity itself, before the next stage.
 pub(crate) struct Need {
-    /// The edge, where it is a truster's.
+    /// The edge, if the need is a truster's.
     pub edge: Option<String>,
-    /// What a person must do after the stage's changes.
+    /// The events that people must bring about after the changes of this stage.
     pub waits: Vec<Wait>,
-    /// Why nothing can be done about it now.
+    /// Why the need cannot be met now.
     pub hindered: Option<Why>,
 }
 
 impl Need {
-    /// The hand-off that must be confirmed before a restart of this truster's services counts: until then its store does not hold
-    /// what they are restarted for.
+    /// The hand-off that must be confirmed before a restart of this truster's services counts. Until then the truster's
+    /// store does not hold the certificate for which they restart.
     pub(crate) fn hand_off(&self) -> Option<&Called> {
         self.waits.iter().find_map(|wait| match wait {
             Wait::HandOff(called) => Some(called),
@@ -85,7 +88,8 @@ impl Need {
 }
 
 impl Overlap {
-    /// What it presents next, or already; nothing while that is not made.
+    /// The certificate that the identity presents next, or presents already; `None` while that certificate does not
+    /// exist.
     pub(crate) fn next(&self) -> Option<&Next> {
         match &self.stage {
             Stage::Begin(_) => None,
@@ -93,7 +97,7 @@ impl Overlap {
         }
     }
 
-    /// The same as what trusters ask for.
+    /// The next certificate as trusters ask for it.
     pub(crate) fn material(&self) -> Material {
         match self.next() {
             Some(next) => Material::Known(Arc::clone(&next.certificate)),
@@ -101,17 +105,18 @@ impl Overlap {
         }
     }
 
-    /// What trusters must trust before it is presented: the certificate itself, or who issued it. Nothing while it is not made.
+    /// The certificates that trusters must hold before the service presents the next certificate: that certificate
+    /// itself, or its issuers. Empty while it does not exist.
     pub(crate) fn anchors(&self) -> &[Fingerprint] {
         self.next().map_or(&[], |next| next.anchors.as_slice())
     }
 
-    /// Whether trusters learn who issued the next one instead of itself.
+    /// Whether trusters get the issuers of the next certificate instead of that certificate.
     pub(crate) fn is_by_chain(&self) -> bool {
         self.next().is_some_and(|next| next.by_chain)
     }
 
-    /// Whether trusters still learn of the next one.
+    /// Whether trusters still have to get the next certificate.
     pub(crate) fn is_extending(&self) -> bool {
         match &self.stage {
             Stage::Begin(_) | Stage::Extend(_) => true,
@@ -124,12 +129,12 @@ impl Overlap {
         matches!(self.stage, Stage::Settle(_))
     }
 
-    /// Why it cannot go on, where that blocks nothing else: somebody it needs was not asked for.
+    /// Why the rotation cannot go on, if that blocks nothing else: a store or host that it needs is not selected.
     pub(crate) fn outside(&self) -> Option<&Why> {
         self.needs.iter().filter_map(|need| need.hindered.as_ref()).find(|why| why.is_of_identity_alone())
     }
 
-    /// What it waits for, in words.
+    /// The events that the rotation waits for, in words.
     pub(crate) fn awaits(&self) -> Option<String> {
         let waits: BTreeSet<&Wait> = self.needs.iter().flat_map(|n| &n.waits).collect();
         let words: Vec<String> = waits.into_iter().map(ToString::to_string).collect();

@@ -1,5 +1,6 @@
-//! Compares one store we may write with the edges that end in it. First every wanted edge finds its entry, then whatever
-//! is left is judged: ours and unwanted leaves, everything else stays.
+//! Compares one store that this program may write with the edges that end in it. First every edge finds its entry. Then
+//! the other entries are judged: an entry of ours that no edge wants is deleted, and every other entry stays. The
+//! result is drafts of changes, verdicts and findings; nothing is written here.
 
 mod pair;
 mod slot;
@@ -23,29 +24,29 @@ use crate::settle::Settlement;
 use crate::status::StoreStatus;
 use crate::why::Why;
 
-/// How many deletions in one store need no word from a person.
+/// How many deletions in one store need no `--allow-deletes`.
 const DELETES_UNASKED: usize = 10;
 
-/// A change before it has its number.
+/// A change that has no number yet.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub phase: Phase,
     pub alias: Option<StoredAlias>,
     pub deed: Deed,
     pub finding: Kind,
-    /// How bad it is that this change is needed.
+    /// The severity of the finding.
     pub severity: Severity,
     pub reason: String,
     pub edge: Option<usize>,
-    /// Identities whose renewal must have succeeded first.
+    /// The identities whose renewal must succeed first.
     pub waits: Vec<IdentityId>,
     pub before: Option<CertificateView>,
     pub after: After,
-    /// Where its certificate comes from, if not from where its subject's does.
+    /// The origin of the new certificate, if it differs from the origin of the subject's certificate.
     pub from: Option<From>,
 }
 
-/// An edge's verdict before changes have numbers.
+/// The verdict on an edge, before changes have numbers.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Held,
@@ -55,26 +56,26 @@ pub(crate) enum Verdict {
     Unobserved,
 }
 
-/// What comparing one store gave.
+/// The result of comparing one store.
 #[derive(Default)]
 pub(crate) struct Diff {
     pub drafts: Vec<Draft>,
     pub verdicts: BTreeMap<usize, Verdict>,
     pub findings: Vec<Finding>,
     pub blocked: Option<Why>,
-    /// What later phases will do here.
+    /// The changes of later phases in this store.
     pub forecast: Vec<Forecast>,
 }
 
 impl Diff {
-    /// Of a store that nothing may be written to.
+    /// The result for a store that nothing may be written to.
     pub(crate) fn blocked(why: &Why, wishes: &[Wish<'_>]) -> Self {
         let verdicts = wishes.iter().map(|w| (w.index, Verdict::Blocked(why.clone()))).collect();
         Self { blocked: Some(why.clone()), verdicts, ..Self::default() }
     }
 }
 
-/// An edge that ends in the store, with its subject settled.
+/// An edge that ends in the store, with its settled subject.
 #[derive(Clone, Copy)]
 pub(crate) struct Wish<'a> {
     pub index: usize,
@@ -83,7 +84,8 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// The identity that is made anew for it, which must have succeeded before anything older leaves.
+    /// The identity that gets a new key in this run because of this edge's subject. Nothing older may be deleted
+    /// before.
     fn waits(&self) -> Vec<IdentityId> {
         match (&self.edge.subject, self.settled.is_renewed()) {
             (Subject::Identity(id), true) => vec![id.clone()],
@@ -92,7 +94,7 @@ impl Wish<'_> {
     }
 }
 
-/// The edges that end in a store, by id.
+/// The edges that end in a store, sorted by id.
 pub(crate) fn wishes<'a>(ground: &Ground<'a>, settlement: &'a Settlement<'a>, store: &StoreId) -> Vec<Wish<'a>> {
     let edges = ground.index.edges_of.get(store).into_iter().flatten();
     edges
@@ -114,7 +116,7 @@ struct Comparison<'a> {
     out: Diff,
 }
 
-/// Compares one direct store.
+/// Compares one store that this program writes.
 pub(crate) fn store<'a>(ground: &'a Ground<'a>, status: &'a StoreStatus<'a>, settlement: &'a Settlement<'a>) -> Diff {
     let wishes = wishes(ground, settlement, &status.def.id);
     if let Some(why) = status.blocked() {
@@ -148,7 +150,7 @@ impl<'a> Comparison<'a> {
         &self.status.def.id
     }
 
-    /// Whether an entry stands at an alias, as the store's format compares aliases.
+    /// Whether an entry has an alias, as the store's format compares aliases.
     fn is_at(&self, entry: &Entry, wanted: &Alias) -> bool {
         if self.folded { entry.is_called(wanted) } else { entry.is_spelled(wanted) }
     }
@@ -172,15 +174,15 @@ impl<'a> Comparison<'a> {
         self.wishes.iter().filter(|w| !self.out.verdicts.contains_key(&w.index)).copied().collect()
     }
 
-    /// A change that serves an edge.
+    /// Adds a change that serves an edge.
     fn serve(&mut self, wish: Wish<'a>, draft: Draft) {
         let at = self.out.drafts.len();
         self.out.drafts.push(Draft { edge: Some(wish.index), waits: wish.waits(), ..draft });
         self.settle_edge(wish, Verdict::Draft(at));
     }
 
-    /// The identities that live in this store: what stands at their aliases is never cleared away, and some of them are
-    /// made anew.
+    /// Claims the entries at the aliases of the identities in this store, so that none of them is deleted, and adds the
+    /// installation of new keys. An entry that is distrusted or of retired hosts is not claimed.
     fn identities(&mut self) {
         for def in self.ground.index.homes.get(self.id()).into_iter().flatten() {
             let Source::KeyEntry(place) = &def.source else { continue };
@@ -244,7 +246,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// An entry leaves once these identities have their new certificates.
+/// The deletion of an entry, after these identities have their new certificates.
 fn deletion(entry: &Entry, because: DeleteReason, finding: Kind, reason: String, waits: Vec<IdentityId>) -> Draft {
     Draft {
         phase: Phase::Withdraw,
@@ -265,7 +267,8 @@ fn view(entry: &Entry) -> Option<CertificateView> {
     certificate(entry).map(|c| CertificateView::of(c))
 }
 
-/// A CA's certificate is adopted under whatever alias it has; one that names the subject is the subject's own.
+/// Whether an entry is a CA's certificate that does not name the edge's host. Such an entry keeps any alias that it
+/// has.
 fn is_foreign_ca(entry: &Entry, edge: &Edge) -> bool {
     certificate(entry).is_some_and(|c| {
         let own = matches!(&edge.subject, Subject::Identity(id) if c.names_host(id.host.as_str()));

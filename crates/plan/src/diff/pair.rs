@@ -1,6 +1,6 @@
-//! Two certificates of one identity side by side, while it changes from the one to the other: each truster has both, whatever
-//! alias they stand under. What is there stays as it is; what is missing comes to the edge's alias if that is free, else
-//! beside it.
+//! Serves the edges to an identity that rotates: each truster holds the old and the next certificate, under any alias.
+//! An entry that is there stays as it is. A certificate that is missing gets the edge's alias if that is free,
+//! otherwise the alias beside it.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::outline::Forecast;
 use crate::overlap::{self, next_alias};
 use crate::why::Why;
 
-/// Which of the two.
+/// One of the two certificates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
     Old,
@@ -24,14 +24,14 @@ enum Half {
 }
 
 impl<'a> Comparison<'a> {
-    /// Serves every edge whose subject is between two certificates.
+    /// Serves every edge to an identity that rotates and whose certificate itself is trusted.
     pub(super) fn hold_pairs(&mut self) {
         let pairs: Vec<(Wish<'a>, &'a Overlap)> = self
             .wishes
             .iter()
             .filter_map(|w| Some((*w, w.settled.course.overlap().filter(|o| !o.is_by_chain())?)))
             .collect();
-        // All of them first: no pair takes the place of another's half.
+        // All pairs claim their entries first, so that no pair takes an entry of another pair.
         for (wish, overlap) in &pairs {
             let prints = [Some(overlap.old), overlap.material().known()];
             let held: Vec<_> = prints.into_iter().flatten().flat_map(|p| self.half(*wish, p)).map(|e| e.id).collect();
@@ -43,7 +43,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Where one of the two stands, but for places that another edge has by right.
+    /// The entries that hold one of the two certificates, except entries at the alias of another edge.
     fn half(&self, wish: Wish<'a>, print: Fingerprint) -> Vec<&'a Entry> {
         self.with_fingerprint(print).into_iter().filter(|e| !self.is_anothers_slot(wish, e)).collect()
     }
@@ -53,7 +53,8 @@ impl<'a> Comparison<'a> {
         let next = overlap.material().known().map(|print| self.half(wish, print)).unwrap_or_default();
         let stands = |entries: &[&Entry], alias: &Alias| entries.iter().any(|e| self.is_at(e, alias));
         let beside = wish.edge.alias.as_ref().map(next_alias);
-        // The old one goes to the edge's alias, the next one beside it, unless one of them is at the other's place already.
+        // The old certificate gets the edge's alias and the next one the alias beside it, unless one of them has the
+        // other's alias already.
         let old_to = wish.edge.alias.as_ref().map(|alias| match &beside {
             Some(beside) if stands(&next, alias) => beside.clone(),
             Some(_) | None => alias.clone(),
@@ -82,7 +83,7 @@ impl<'a> Comparison<'a> {
         verdict
     }
 
-    /// Brings one of the two in.
+    /// Imports one of the two certificates.
     fn put(
         &mut self,
         wish: Wish<'a>,
@@ -110,9 +111,10 @@ impl<'a> Comparison<'a> {
         self.claimed.extend(replaced.iter().map(|e| e.id));
         let last = replaced.last().copied();
         let missing = if last.is_none() { Kind::Missing } else { Kind::Stale };
-        // While it settles its service may present the next one any moment.
+        // While the rotation settles, the service may present the next certificate at any moment.
         let (finding, severity, reason) = match half {
-            // That the identity needs another certificate is a finding of the identity: nothing is wrong with what its trusters hold.
+            // The identity reports that it needs another certificate. Nothing is wrong with the entries of its
+            // trusters.
             Half::Next if !overlap.is_settling() => (
                 Kind::RotationWaiting,
                 overlap.next().map_or(Severity::Info, |next| overlap::patience(self.ground, next.since)),
@@ -151,7 +153,8 @@ impl<'a> Comparison<'a> {
         Verdict::Draft(at)
     }
 
-    /// What is left to do here when the new one is in use: every place of the old one, and where the new one stands or comes to.
+    /// The changes that remain here once the next certificate is in use: every entry of the old certificate is deleted,
+    /// and the next one gets the edge's alias.
     fn forecast(
         &mut self,
         wish: Wish<'a>,

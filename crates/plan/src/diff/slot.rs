@@ -1,4 +1,5 @@
-//! What stands at a wanted alias, and whose it is (contract §2, "Ours").
+//! Judges the entries at a wanted alias: whether they are ours, so that a change may replace them. It gives a [`Slot`]
+//! and changes nothing.
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::overlap;
 use crate::settle;
 use crate::why::{OutOfDate, Why};
 
-/// What stands at a wanted alias.
+/// The judgement on the entries at a wanted alias.
 pub(super) enum Slot<'a> {
     Free,
     Ours(Vec<&'a Entry>),
@@ -42,7 +43,8 @@ impl<'a> Comparison<'a> {
             if !(known_old || placed || named || leaves) {
                 return Slot::Taken(Self::conflict(wish, alias, entry));
             }
-            // What this tool put beside it for a rotation that took another turn was never presented by anybody.
+            // This tool imported the entry beside the alias for a rotation that ended differently. No service ever
+            // presented its certificate.
             let beside = wish.edge.alias.as_ref().map(overlap::next_alias);
             let superseded = placed && entry.alias.as_ref().map(StoredAlias::fold) == beside;
             if !known_old && !leaves && !superseded {
@@ -59,7 +61,8 @@ impl<'a> Comparison<'a> {
         if ours.is_empty() { Slot::Free } else { Slot::Ours(ours) }
     }
 
-    /// Issued later than what is known of a live host: somebody was faster than us (contract §2, `ahead`).
+    /// Whether the certificate here was issued later than the known one of the subject (finding `ahead`). Then somebody
+    /// else was faster.
     pub(super) fn is_newer(&self, wish: Wish<'a>, held: Option<&Certificate>) -> bool {
         if wish.settled.is_renewed() {
             return false;
@@ -70,8 +73,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Why a valid certificate here must not give way to the one that is known: that one has ended, or has not begun. An old export,
-    /// mostly; and no service gains anything by it.
+    /// Why a valid certificate here must not be replaced by the known one: the known one has ended, or is not valid
+    /// yet. Usually it is an old export, and no service would gain anything by the replacement.
     pub(super) fn outlived(&self, wish: Wish<'a>, held: Option<&Certificate>) -> Option<Why> {
         let (held, known) = (held?, wish.settled.present.as_ref()?);
         let now = self.ground.now;
@@ -101,8 +104,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether a live host presents a certificate now that no edge of this store asks for: somebody trusts it here, for a reason of
-    /// their own, and the names on it do not tell which identity it is of.
+    /// Whether a live host presents this certificate now although no edge of this store asks for it. Somebody trusts it
+    /// here for another reason, and its names do not tell which identity it belongs to.
     pub(super) fn is_anothers(&self, print: Fingerprint) -> bool {
         let present = |w: &Wish<'_>| w.settled.present.as_ref().map(|c| c.fingerprint());
         self.settlement.is_presented(print) && !self.wishes.iter().any(|w| present(w) == Some(print))
@@ -118,15 +121,16 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether a certificate may be what an edge of this store needs that is not served now: its subject cannot be seen, and
-    /// the certificate could be its, by name, by a wildcard, by a short name, or because this tool placed it for that rule.
+    /// Whether an edge of this store that is not served now may need this certificate. The certificate may belong to
+    /// the edge's subject: by its fingerprint, by name, by a wildcard, by a short name, or because this tool placed it
+    /// for the edge's rule.
     pub(super) fn may_be_needed(&self, entry: &Entry, certificate: Option<&Certificate>) -> bool {
         let mut unserved = self
             .wishes
             .iter()
             .filter(|w| !matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
             .peekable();
-        // Nearly always, and then a store's vendor roots need not be taken apart for their names.
+        // There is nearly always no such edge. Then the names of a store's vendor roots need not be read.
         if unserved.peek().is_none() {
             return false;
         }
@@ -146,7 +150,8 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// A name, a wildcard over one label (RFC 6125 §6.4.3), or the first label alone.
+/// Whether a name may mean a host: the full name, a wildcard over one label (RFC 6125 §6.4.3), or the first label
+/// alone.
 fn could_mean(name: &str, fqdn: &str) -> bool {
     let wildcard =
         name.strip_prefix("*.").is_some_and(|rest| fqdn.split_once('.').is_some_and(|(_, domain)| domain == rest));

@@ -1,4 +1,5 @@
-//! Entries no edge asked for: ours and unwanted leaves, everything else stays and is at most said.
+//! Judges the entries that no edge asked for. An entry of ours, or one that the spec does not tolerate, is deleted.
+//! Every other entry stays and is at most reported.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,22 +17,22 @@ use crate::observed::trusted;
 use crate::overlap;
 use crate::text;
 
-/// What becomes of an entry that no edge asked for.
+/// The decision on an entry that no edge asked for.
 enum Fate<'a> {
-    /// It is no trust, or out of reach: nothing is to be said of it.
+    /// The entry gives no trust, or cannot be removed: nothing is reported.
     Untouched,
-    /// It stays, as one that others may rely on.
+    /// The entry stays, because others may rely on it.
     Vouched(Fingerprint),
-    /// It stays, and nobody declared it.
+    /// The entry stays, although nobody declared it.
     Unmanaged(&'a CertificateSlot),
-    /// It stays, as a later certificate of that edge's subject than the one known here.
+    /// The entry stays: it is a later certificate of the edge's subject than the known one.
     Newer(Wish<'a>, Fingerprint),
-    /// It leaves.
+    /// The entry is deleted.
     Leaves(Box<Draft>),
 }
 
 impl<'a> Comparison<'a> {
-    /// Entries no edge asked for.
+    /// Judges every entry that no edge asked for.
     pub(super) fn sweep(&mut self) {
         for entry in self.entries {
             if self.claimed.contains(&entry.id) {
@@ -48,8 +49,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The first of these that holds: distrusted, of hosts that left, relied on by others, perhaps needed here, replaced, left over,
-    /// placed by this tool, not declared in an exclusive store.
+    /// The first condition that holds decides: distrusted, of a host or name that is gone, relied on by others, perhaps
+    /// needed here, replaced, left over, come back, placed by this tool, not declared in an exclusive store.
     fn fate(&self, entry: &'a Entry) -> Fate<'a> {
         let Some(slot) = trusted(entry) else { return Fate::Untouched };
         if self.is_out_of_reach(entry) {
@@ -106,13 +107,14 @@ impl<'a> Comparison<'a> {
         Fate::Unmanaged(slot)
     }
 
-    /// A certificate of a declared authority, which others may rely on, or one that an identity's service still presents while
-    /// its truster knows the issuers of the next already. While an authority cannot be used that is not surely known of any.
+    /// Whether others may rely on a certificate. It is one of a declared authority, or a service may still present it
+    /// while its trusters hold the issuers of the next certificate. While an authority cannot be used, this is assumed
+    /// of every certificate.
     fn is_vouched_for(&self, print: Fingerprint) -> bool {
         self.settlement.in_doubt || self.settlement.vouched.contains(&print)
     }
 
-    /// Says of an issuer that should be no trust anchor that this store has it as one.
+    /// Reports an issuer that this store has as a trust anchor and that should be none.
     fn unconstrained(&mut self, entry: &Entry, print: Fingerprint) {
         let Some(lost) = authority::lost_as_anchor(self.ground.authorities, print) else { return };
         let message = format!(
@@ -124,7 +126,8 @@ impl<'a> Comparison<'a> {
         self.out.findings.push(finding.at(entry.alias.clone(), Some(print)).with_severity(Severity::Warning));
     }
 
-    /// A distrusted certificate under a claimed entry (a private key's, or one a blocked edge holds on to) is at least said.
+    /// Deletes a distrusted certificate from a claimed entry, for example one that a blocked edge claims, unless a
+    /// change replaces or deletes it already.
     pub(super) fn distrusted_but_wanted(&mut self, entry: &'a Entry) {
         let Some(fingerprint) = trusted(entry).map(CertificateSlot::fingerprint) else {
             return;
@@ -143,7 +146,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// A predecessor leaves once its successor is known, and not while an edge to its identity is blocked here.
+    /// Whether every edge of this store to an identity is served. Only then may the identity's predecessor be deleted.
     pub(super) fn is_succeeded(&self, identity: &IdentityId) -> bool {
         self.wishes
             .iter()
@@ -151,7 +154,7 @@ impl<'a> Comparison<'a> {
             .all(|w| matches!(self.out.verdicts.get(&w.index), Some(Verdict::Held | Verdict::Draft(_))))
     }
 
-    /// The edge whose alias, past or present, this entry has while naming its host.
+    /// The served edge that has, or had, the alias of this entry, if the certificate names the edge's host.
     pub(super) fn leftover_of(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
         let stored = entry.alias.as_ref()?.fold();
         let certificate = certificate?;
@@ -169,8 +172,8 @@ impl<'a> Comparison<'a> {
             .push(Finding::of_store(Kind::Ahead, self.id(), message).at(entry.alias.clone(), Some(fingerprint)));
     }
 
-    /// A certificate an identity once had, later than the one it has now: its store was put back, and its service may still
-    /// present this one.
+    /// The edge to the identity that had this certificate, if the certificate is later than the identity's present one.
+    /// The identity's store was restored, and its service may still present this certificate.
     fn came_back(&self, entry: &Entry, certificate: Option<&Certificate>) -> Option<Wish<'a>> {
         let certificate = certificate?;
         let print = certificate.fingerprint();
@@ -186,14 +189,14 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// What ends a rotation is no drift while people may be expected to be at it.
+    /// The finding for a change that ends a rotation. During the grace period such a change is no drift.
     pub(super) fn end_of_rotation(&self, print: Fingerprint) -> Option<(Kind, Severity)> {
         let predecessors = &self.ground.observed.ledger.predecessors;
         let record = predecessors.iter().find(|(old, p)| p.staged && (**old == print || p.replaced_by == print))?.1;
         Some((Kind::RotationWaiting, overlap::patience(self.ground, record.at)))
     }
 
-    /// Says so of a deletion.
+    /// Gives a deletion that ends a rotation the finding of [`Self::end_of_rotation`].
     pub(super) fn patient(&self, entry: &Entry, draft: Draft) -> Draft {
         match trusted(entry).and_then(|slot| self.end_of_rotation(slot.fingerprint())) {
             Some((finding, severity)) => Draft { finding, severity, ..draft },
@@ -203,7 +206,7 @@ impl<'a> Comparison<'a> {
 
     pub(super) fn placed_by_us(&self, entry: &Entry, fingerprint: Fingerprint) -> bool {
         let key = self.status.facts().and_then(|facts| EntryKey::of(facts.format, entry));
-        // A vendor's root may be one that was placed here once, too; the ledger's word alone does not tell.
+        // An earlier run may have placed a vendor's root here. The ledger alone is no reason to delete a public root.
         !self.ground.topology.public_roots.contains(&fingerprint)
             && key.is_some_and(|key| self.ground.observed.ledger.placed(self.id(), &key, fingerprint))
     }
@@ -232,7 +235,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// One certificate under several aliases that are not all wanted.
+    /// Reports a certificate under several aliases of which not all are wanted.
     pub(super) fn entry_findings(&mut self) {
         let mut prints: Vec<(Fingerprint, &Entry)> =
             self.entries.iter().filter_map(|e| trusted(e).map(|s| (s.fingerprint(), e))).collect();
@@ -257,7 +260,8 @@ impl<'a> Comparison<'a> {
         self.out.drafts.iter().any(|d| matches!(d.deed, Deed::Delete { entry, .. } if entry == id))
     }
 
-    /// Everything we placed is gone at once: a Java update or a restored image, not a dozen separate accidents (D20).
+    /// Reports that every entry this tool placed is gone at once: it looks like a Java update or a restored image, not
+    /// like a dozen separate accidents (D20 in docs/findings.md).
     pub(super) fn store_reset(&mut self) {
         let Some(placed) = self.ground.observed.ledger.placed.get(self.id()).filter(|p| p.len() >= 2) else {
             return;

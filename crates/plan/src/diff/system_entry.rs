@@ -1,4 +1,4 @@
-//! What a comparison heeds of the system stores of Windows ([`crate::system_entry`]).
+//! How a comparison treats entries of Windows system stores ([`crate::system_entry`]).
 
 use trustmason_keystore::Entry;
 
@@ -7,18 +7,18 @@ use crate::observed::trusted;
 use crate::system_entry;
 
 impl Comparison<'_> {
-    /// Whether an entry stands where it gives no trust.
+    /// Whether an entry is in a system store where it gives no trust.
     pub(super) fn is_misplaced(&self, entry: &Entry) -> bool {
         self.status.is_misplaced(entry)
     }
 
-    /// Whether somebody keeps an entry who would bring it back, or it is somebody's identity.
+    /// Whether an entry cannot be removed: something would restore it, or the machine has a private key for it.
     pub(super) fn is_kept(&self, entry: &Entry) -> bool {
         self.status.kept_by(entry).is_some()
     }
 
-    /// Whether an entry stays whatever becomes of the rest. One in the wrong system store is told from the right one by
-    /// nothing the ledger knows, so that it leaves only where it would leave from anywhere.
+    /// Whether an entry stays whatever is decided otherwise. An entry in the wrong system store looks to the ledger
+    /// like one in the right store. It is therefore deleted only if its certificate is deleted from every store.
     pub(super) fn is_out_of_reach(&self, entry: &Entry) -> bool {
         let leaves = trusted(entry).is_some_and(|slot| {
             self.ground.topology.distrust.contains_key(&slot.fingerprint())
@@ -27,7 +27,7 @@ impl Comparison<'_> {
         self.is_kept(entry) || (self.is_misplaced(entry) && !leaves)
     }
 
-    /// Says what is wrong with where entries stand.
+    /// Reports entries in the wrong system store, and entries that should be deleted and cannot.
     pub(super) fn shelved(&mut self) {
         let wanted = self
             .wishes

@@ -1,4 +1,4 @@
-//! Every wanted edge finds its entry: the very one, one under another alias, or a place for a new one.
+//! Finds an entry for every edge: the exact entry, one under another alias, or a place for a new one.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,8 @@ use crate::text;
 use crate::why::Why;
 
 impl<'a> Comparison<'a> {
-    /// The right certificate under the very alias wanted. Blocked edges claim what stands at their aliases: it stays.
+    /// Serves the edges whose certificate is under exactly the wanted alias. A blocked edge claims the entries at its
+    /// aliases, so that they stay.
     pub(super) fn hold_exact(&mut self) {
         for wish in self.open_wishes() {
             match &wish.settled.asked {
@@ -45,13 +46,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Of several entries with one exact alias the JDK keeps the last.
+    /// Whether an entry counts for its alias: of several entries with the same alias the JDK keeps the last.
     pub(super) fn is_effective(&self, entry: &Entry, alias: &Alias) -> bool {
         let last = self.entries.iter().rev().find(|e| e.is_spelled(alias));
         last.is_some_and(|e| e.id == entry.id)
     }
 
-    /// The right certificate under another alias: renamed where it is ours, else adopted.
+    /// Serves the edges whose certificate is under another alias. The entry is renamed if it is ours, otherwise it is
+    /// accepted.
     pub(super) fn hold_elsewhere(&mut self) {
         for wish in self.open_wishes() {
             let (Some(fingerprint), Some(alias)) = (wish.settled.known(), &wish.edge.alias) else {
@@ -70,7 +72,7 @@ impl<'a> Comparison<'a> {
                 if self.clear_slot(wish, alias, Some(entry.id)) {
                     self.rename(wish, entry, alias);
                 } else {
-                    // The way is barred: the trust stays where it is.
+                    // The wanted alias is not free: the entry keeps its alias.
                     self.claimed.insert(entry.id);
                 }
                 continue;
@@ -94,13 +96,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Whether an entry stands at the alias that another edge of this store has by right.
+    /// Whether an entry has exactly the alias of another edge of this store.
     pub(super) fn is_anothers_slot(&self, wish: Wish<'a>, entry: &Entry) -> bool {
         let is_its = |w: &Wish<'_>| w.edge.alias.as_ref().is_some_and(|alias| entry.is_spelled(alias));
         self.wishes.iter().any(|w| w.index != wish.index && is_its(w))
     }
 
-    /// An alias of older documents, one we placed, or a spelling the JVM cannot look up.
+    /// Whether an entry may be renamed: its alias is one of older documents, one that this tool placed, one of a next
+    /// certificate, or a spelling that a JVM cannot look up.
     pub(super) fn may_rename(&self, entry: &Entry, edge: &Edge, fingerprint: Fingerprint) -> bool {
         let Some(stored) = entry.alias.as_ref().map(StoredAlias::fold) else {
             return false;
@@ -144,8 +147,8 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    /// Makes room at an alias for a rename: what stands there leaves if it is ours. Says whether the way is free;
-    /// where it is not, the edge keeps its certificate under the other alias.
+    /// Frees an alias for a rename: entries of ours at that alias are deleted. Returns whether the alias is free. If
+    /// not, the edge keeps its certificate under the other alias.
     pub(super) fn clear_slot(&mut self, wish: Wish<'a>, alias: &Alias, mover: Option<EntryId>) -> bool {
         let holders: Vec<&Entry> = self.at_alias(alias).into_iter().filter(|e| Some(e.id) != mover).collect();
         match self.judge_slot(wish, alias, &holders) {
@@ -175,14 +178,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// An edge to an identity whose CA's reply this run installs, where nobody relies on what it presented before: its issuers are
-    /// what is trusted, and what leaves in the same run is not imported.
+    /// Whether an edge asks for an identity whose CA's reply this run installs at once. Its issuers are trusted
+    /// instead. Its present certificate, which is deleted in the same run, is not imported.
     fn is_replied(wish: &Wish<'a>) -> bool {
         let by_reply = matches!(&wish.settled.course, Course::Renew(Installation { key: NewKey::Replied { .. }, .. }));
         by_reply && wish.edge.anchor == Anchor::ByIssuer
     }
 
-    /// What becomes of such an edge: what becomes of those that ask for its issuers here.
+    /// The verdict on an edge of [`Self::is_replied`]: the verdict on the edges that ask for the issuers in this store.
     fn by_issuers(&self, wish: Wish<'a>) -> Verdict {
         let issuers = wish.settled.course.installation().into_iter().flat_map(|one| one.key.issuers());
         let issuers: BTreeSet<Fingerprint> = issuers.map(|issuer| issuer.fingerprint()).collect();
@@ -204,7 +207,7 @@ impl<'a> Comparison<'a> {
         blocked.or(made).unwrap_or(Verdict::Held)
     }
 
-    /// Wishes nothing in the store fulfils yet.
+    /// Serves the edges that no entry of the store serves yet.
     pub(super) fn fill_slots(&mut self) {
         let (replied, others): (Vec<_>, Vec<_>) = self.open_wishes().into_iter().partition(Self::is_replied);
         self.fill(others);
@@ -246,7 +249,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Why a certificate may not be brought in: a JVM would refuse the store, or that cannot be told.
+    /// Why a certificate must not be imported: a JVM would refuse the store, or that cannot be told.
     fn refused(wish: Wish<'a>, certificate: &Certificate) -> Option<Why> {
         let subject = wish.edge.subject.to_string();
         match certificate.jvm() {
@@ -257,7 +260,7 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn import(&mut self, wish: Wish<'a>, alias: Option<Alias>, material: Material) {
-        // What this run makes is surely not there yet.
+        // A certificate that this run creates cannot be in the store yet.
         let unread = self.status.facts().filter(|_| material.known().is_some()).and_then(StoreFacts::unread);
         if let Some(what) = unread {
             self.settle_edge(wish, Verdict::Blocked(Why::Unread { what }));
@@ -265,7 +268,7 @@ impl<'a> Comparison<'a> {
         }
         let reason = format!("{} must be trusted here: {}", wish.edge.subject, wish.edge.why);
         let after = self.after(&material);
-        // A part of a chain beside the rest of it: what is there builds no path.
+        // The store holds another part of the chain, which builds no path alone.
         let broken = wish.edge.anchor == Anchor::Chain && self.has_more_of(wish);
         let finding = if broken { Kind::ChainIncomplete } else { Kind::Missing };
         self.serve(
@@ -286,7 +289,7 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    /// Whether the store holds another certificate of the authority an edge asks for.
+    /// Whether the store holds another certificate of the authority that an edge asks for.
     fn has_more_of(&self, wish: Wish<'a>) -> bool {
         let authority = |wish: &Wish<'a>| match &wish.edge.subject {
             Subject::Certificate(name) => name.split_once('/').map(|(authority, _)| authority),
@@ -325,7 +328,7 @@ impl<'a> Comparison<'a> {
         );
     }
 
-    /// What stands there once a certificate was brought in.
+    /// The state of the entry after the certificate is written.
     pub(super) fn after(&self, material: &Material) -> After {
         match material {
             Material::Known(certificate) => After::Known(CertificateView::of(certificate)),
@@ -333,7 +336,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Somebody was faster than us: the entry stays, a person brings what is known here up to it.
+    /// Somebody else was faster: the entry stays, and a person must renew what is known here.
     pub(super) fn ahead(&mut self, wish: Wish<'a>, entry: &'a Entry) -> Verdict {
         self.claimed.insert(entry.id);
         let Some(held) = certificate(entry) else {
@@ -354,7 +357,7 @@ impl<'a> Comparison<'a> {
         );
         let finding = Finding::of_store(Kind::Ahead, self.id(), message.clone())
             .at(entry.alias.clone(), Some(held.fingerprint()));
-        // A key entry is what its service presents: then this truster does not trust it now.
+        // The known certificate is from a key entry, and its service presents it. This truster does not trust it now.
         self.out.findings.push(if went_back { finding.with_severity(Severity::Error) } else { finding });
         Verdict::Manual(message)
     }

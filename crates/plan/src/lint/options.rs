@@ -1,4 +1,5 @@
-//! What is wrong with an options file: the one place that turns what was seen of it into findings.
+//! The findings on options files. It takes what was read of a file and compares it with the spec. It never repeats a
+//! password, and it changes no file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,7 +54,7 @@ pub(crate) fn findings(files: &[&OptionsDef], observed: &Observed) -> Vec<Findin
     findings
 }
 
-/// What could not be seen, which is no fault of anybody.
+/// The finding for a file that could not be seen; information only.
 fn unseen(def: &OptionsDef, look: &OptionsLook) -> Option<Finding> {
     let doubt = format!("whether {} names its stores rightly is not known", def.host);
     let message = match (look, &def.at) {
@@ -73,7 +74,7 @@ fn unseen(def: &OptionsDef, look: &OptionsLook) -> Option<Finding> {
     Some(about_file(def, Kind::OptionsUnobserved, message))
 }
 
-/// A file that is one of several ways to start a product, and is not in use.
+/// The finding for a file that is one of several ways to start a product, and is not in use.
 fn unused(def: &OptionsDef, facts: &OptionsFacts) -> Option<Finding> {
     (def.only_if_used && facts.said.is_empty()).then(|| {
         let message = format!(
@@ -85,7 +86,7 @@ fn unused(def: &OptionsDef, facts: &OptionsFacts) -> Option<Finding> {
     })
 }
 
-/// Two places that give one store two passwords, where neither could be tried.
+/// Two files that give one store two passwords, if neither could be tried.
 fn disagreements(looks: &[(&OptionsDef, &OptionsLook)]) -> Vec<Finding> {
     let mut first: BTreeMap<&str, (&OptionsDef, usize)> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -123,7 +124,7 @@ fn about_file(def: &OptionsDef, kind: Kind, message: String) -> Finding {
     }
 }
 
-/// A file by the path its host knows it by.
+/// The path of a file, as its host writes it.
 fn place(def: &OptionsDef) -> String {
     match &def.at {
         OptionsAt::File(path) => escape(&path.shown),
@@ -131,7 +132,7 @@ fn place(def: &OptionsDef) -> String {
     }
 }
 
-/// One file that was read.
+/// One options file that was read.
 struct File<'a> {
     def: &'a OptionsDef,
     facts: &'a OptionsFacts,
@@ -139,7 +140,7 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    /// That the section is not there.
+    /// The finding for a missing section.
     fn section(&self) -> Option<Finding> {
         let SectionLook::Missing(near) = &self.facts.section else { return None };
         let section = self.def.section.as_deref().unwrap_or_default();
@@ -180,7 +181,7 @@ impl File<'_> {
         findings
     }
 
-    /// Where nothing at all is said, the missing section has its own finding.
+    /// The finding for a missing setting. A missing section has a finding of its own.
     fn missing(&self, setting: &SettingDef) -> Option<Finding> {
         if !setting.needed || setting.wanted == Wanted::Unset || self.facts.section != SectionLook::Found {
             return None;
@@ -229,7 +230,7 @@ impl File<'_> {
                 format!("{at} has something longer that begins with `{beginning}`, where `{name}` is meant; write"),
             ),
         };
-        // Beside the right name a wrong one does nothing.
+        // If the right name is there too, the wrong one has no effect.
         let severity = if named { Severity::Warning } else { severity };
         let comes = if named || severity != Severity::Error { String::new() } else { without(setting) };
         let message = format!("{message} {}{comes}", self.right(setting));
@@ -273,7 +274,7 @@ impl File<'_> {
         }
     }
 
-    /// A value that can be shown.
+    /// Judges a value that may be shown.
     fn text(&self, setting: &SettingDef, said: &Said, text: &str) -> Option<Finding> {
         let (at, name, shown) = (self.at(said), &setting.name, escape(text));
         let right = self.right(setting);
@@ -312,7 +313,7 @@ impl File<'_> {
         }
     }
 
-    /// What the file of a setting's store really is, in the words of Java.
+    /// The real format of a store's file, in the words of Java.
     fn real(&self, setting: &SettingDef) -> Option<&'static str> {
         match self.observed.stores.get(&setting.store) {
             Some(StoreLook::Readable(facts)) => match facts.format {
@@ -343,7 +344,7 @@ impl File<'_> {
     }
 }
 
-/// What comes of a setting that is missing or wrong.
+/// The consequence of a setting that is missing or wrong.
 fn without(setting: &SettingDef) -> String {
     setting.without.as_ref().map_or(String::new(), |text| format!(" ({})", escape(text)))
 }

@@ -1,7 +1,8 @@
-//! A Windows batch file, as far as its commands' arguments go: notes, lines joined by `^`, variables that it sets itself.
+//! Reads a Windows batch file for the arguments of its commands: notes, lines joined by `^`, and variables that the
+//! file itself sets. It runs nothing.
 //!
-//! What is set on a condition, read from a person, cut out of a variable or handed in from outside is unknown, and so is every
-//! value with it. (Microsoft, *cmd*, *set*.)
+//! A variable is unknown if it is set on a condition, read from a person, cut out of another variable or given from
+//! outside. A value with an unknown variable is unknown too. (Microsoft, *cmd*, *set*.)
 
 use std::collections::BTreeMap;
 
@@ -14,13 +15,15 @@ use super::decode::Text;
 use super::given::{Given, Reading, SectionLook};
 use super::words::{HANDED_IN, Manner, UNKNOWN, Word, words};
 
-/// What all lines together may become. A file that doubles a variable again and again would never end.
+/// The most bytes that all lines together may become. Without a limit, a file that doubles a variable again and again
+/// would never end.
 const MOST: usize = 8 * 1024 * 1024;
 
-/// Longer values of a variable are none of a product's arguments: cmd.exe itself ends at 8191 characters.
+/// The longest value of a variable. cmd.exe itself ends at 8191 characters, so a longer value is no argument of a
+/// product.
 const LONGEST: usize = 8191;
 
-/// What the commands of a batch file give.
+/// The settings that the commands of a batch file give.
 pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
     let mut variables = Variables::default();
     let mut given: Vec<Given> = Vec::new();
@@ -36,7 +39,7 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
         let mut all = words(command, first, Manner::Cmd);
         if starts_with_word(command, "set") {
             variables.set(command.get(3..).unwrap_or_default());
-            // What follows on the same line is another command.
+            // The rest of the line is another command.
             let rest = all.iter().position(|word| word.stop && word.text.expose() == "&").unwrap_or(all.len());
             all.drain(..rest);
         }
@@ -54,7 +57,8 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
     Reading { given, section: SectionLook::Found, open_ended }
 }
 
-/// A word that is nothing but a variable nobody knows here: whole arguments may be in it. The first word is the program.
+/// Whether a word is nothing but an unknown variable, which may hold whole arguments. The first word is the program and
+/// does not count.
 fn has_unknown_word(command: &[Word]) -> bool {
     command.iter().skip(1).any(|word| {
         let text = word.text.expose();
@@ -62,7 +66,7 @@ fn has_unknown_word(command: &[Word]) -> bool {
     })
 }
 
-/// `rem`, `::` and labels.
+/// Whether a command is a note: `rem`, `::` or a label.
 fn is_note(command: &str) -> bool {
     command.starts_with(':') || starts_with_word(command, "rem")
 }
@@ -72,10 +76,11 @@ fn starts_with_word(text: &str, word: &str) -> bool {
     head && text.get(word.len()..).is_none_or(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
-/// Lines with the number of their first; those that end in `^` joined to the next, the line end kept for counting.
+/// The lines with the numbers of their first lines. A line that ends in `^` is joined with the next one; the line end
+/// stays for counting.
 fn logical(text: &str) -> Vec<(usize, Password)> {
     let mut lines = Vec::new();
-    // Room for all of it from the start: growing would leave copies of a password behind.
+    // Sized for the whole text: growing would leave copies of a password behind.
     let mut joined = Zeroizing::new(String::with_capacity(text.len()));
     let (mut first, mut quotes) = (1, 0);
     for (line, number) in text.split('\n').zip(1..) {
@@ -97,21 +102,21 @@ fn logical(text: &str) -> Vec<(usize, Password)> {
     lines
 }
 
-/// Whether the next sign after a text has lost its meaning: an odd number of `^` before it.
+/// Whether the character after a text has lost its meaning: an odd number of `^` is before it.
 fn ends_escaped(text: &str) -> bool {
     text.bytes().rev().take_while(|byte| *byte == b'^').count() % 2 == 1
 }
 
-/// The variables a batch file set so far, by upper-case name; `None` is one whose value nobody knows here.
+/// The variables that a batch file has set so far, by upper-case name; `None` if the value is unknown.
 #[derive(Default)]
 struct Variables {
     known: BTreeMap<String, Option<Password>>,
-    /// What the lines so far have become.
+    /// How many bytes the lines so far have become.
     filled: usize,
 }
 
 impl Variables {
-    /// Puts values in the place of `%name%`.
+    /// Replaces `%name%` by its value.
     fn fill(&mut self, line: &str, delayed: bool) -> Password {
         let mut out = String::with_capacity(line.len().saturating_mul(2));
         let mut rest = line;
@@ -154,7 +159,7 @@ impl Variables {
         Password::new(out)
     }
 
-    /// Takes in what follows `set`.
+    /// Reads the text after `set`.
     fn set(&mut self, rest: &str) {
         let rest = rest.trim_start();
         if let Some(flags) = rest.strip_prefix('/') {
@@ -175,7 +180,7 @@ impl Variables {
         }
     }
 
-    /// A `set` that is not the first word depends on what stands before it.
+    /// A `set` that is not the first word depends on the command before it, so its variable is unknown.
     fn doubt(&mut self, words: &[Word]) {
         let after =
             words.iter().zip(words.iter().skip(1)).filter(|(set, _)| set.text.expose().eq_ignore_ascii_case("set"));
@@ -186,7 +191,7 @@ impl Variables {
     }
 }
 
-/// An unquoted value: up to the next command, the signs after `^` as they are.
+/// An unquoted value. It ends at the next command; a character after `^` stays as it is.
 fn plain(rest: &str) -> Password {
     let mut out = String::with_capacity(rest.len());
     let mut quoted = false;

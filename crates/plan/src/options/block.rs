@@ -1,8 +1,9 @@
-//! The right text to paste.
+//! The right text of an options file, for people to paste. It takes the settings of the spec. It never holds a
+//! password.
 
 use trustmason_spec::topology::{OptionsDef, OptionsSyntax, SettingDef, Wanted};
 
-/// The lines an options file should have, as people write them; in the place of a password stands whose it is.
+/// The lines that an options file should have. In the place of a password they name the store that it belongs to.
 pub fn block(def: &OptionsDef) -> Vec<String> {
     let needed = def.settings.iter().filter(|one| one.needed && one.wanted != Wanted::Unset);
     match def.syntax {
@@ -24,12 +25,12 @@ pub fn block(def: &OptionsDef) -> Vec<String> {
     }
 }
 
-/// The settings that must not be there.
+/// The settings that must not be in the file.
 pub fn forbidden(def: &OptionsDef) -> impl Iterator<Item = &SettingDef> {
     def.settings.iter().filter(|one| one.wanted == Wanted::Unset)
 }
 
-/// One setting as it should be written.
+/// The right line of one setting.
 pub(crate) fn line(def: &OptionsDef, setting: &SettingDef) -> String {
     let value = value(setting);
     match def.syntax {

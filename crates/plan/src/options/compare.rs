@@ -1,19 +1,19 @@
-//! Whether a value is what it should be. Where the text alone cannot tell, that is an answer of its own.
+//! Compares a value with the one that it should be. If the text alone cannot tell, the answer says so.
 
-/// How a written path stands to the one that is meant.
+/// How a written path compares with the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
-    /// It is the same.
+    /// The paths are the same.
     Same,
-    /// The same but for upper and lower case, on a system where that counts.
+    /// The paths differ only in upper and lower case, on a system where that counts.
     OtherCase,
-    /// Another.
+    /// The paths differ.
     Other,
-    /// It depends on a variable, a working folder, a link or a short name.
+    /// The answer depends on a variable, a working folder, a link or a short name.
     Unclear,
 }
 
-/// Compares paths of one host. On Windows case and the kind of slash do not count.
+/// Compares two paths of one host. On Windows, case and the kind of slash do not count.
 pub(crate) fn path(meant: &str, written: &str) -> Path {
     if meant == written {
         return Path::Same;
@@ -38,14 +38,14 @@ pub(crate) fn path(meant: &str, written: &str) -> Path {
     }
 }
 
-/// Whether a text that is no path from the top of a disk may be the one that is meant when the product has filled in a variable,
-/// or has put its working folder before it.
+/// Whether a text that is no absolute path may become the right path when the product fills in a variable or puts its
+/// working folder before the text.
 pub(crate) fn may_become(meant: &str, written: &str) -> bool {
     let name = |path: &str| path.rsplit(['\\', '/']).next().unwrap_or_default().to_lowercase();
     !is_absolute(written) && (written.contains(['%', '$']) || name(written) == name(meant))
 }
 
-/// Whether a text is a path from the top of a disk.
+/// Whether a text is an absolute path.
 pub(crate) fn is_absolute(text: &str) -> bool {
     drive(text).is_some() || text.starts_with('/') || text.starts_with(r"\\")
 }
@@ -56,7 +56,8 @@ fn drive(text: &str) -> Option<char> {
     (chars.next() == Some(':') && matches!(chars.next(), Some('\\' | '/'))).then_some(letter)
 }
 
-/// The steps of a path, the drive first. `None`: one climbs, and on a system with links only that system knows where to.
+/// The steps of a path, the drive first. `None` if a step climbs and the text cannot tell where to: on a system with
+/// links, only that system knows.
 fn steps(path: &str, windows: bool) -> Option<Vec<&str>> {
     let mut steps = Vec::new();
     let separators: &[char] = if windows { &['\\', '/'] } else { &['/'] };
@@ -70,17 +71,17 @@ fn steps(path: &str, windows: bool) -> Option<Vec<&str>> {
     Some(steps)
 }
 
-/// `PROGRA~1`: a short name, which only the disk can tell the long one of.
+/// Whether a step is a short name such as `PROGRA~1`. Only the disk knows its long name.
 fn is_short(step: &str) -> bool {
     step.split_once('~').is_some_and(|(_, tail)| tail.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-/// Two edits or fewer from a word, in any case: near enough to be meant, and to be no secret.
+/// Whether a text is within two edits of a word, in any case: near enough to be meant, and to be no secret.
 pub(crate) fn is_near(text: &str, word: &str) -> bool {
     text.len() <= word.len() + 2 && strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()) <= 2
 }
 
-/// A word for a kind of store that some product has.
+/// Whether a text is the word of some product for a kind of store.
 pub(crate) fn is_format(text: &str) -> bool {
     ["jks", "jceks", "pkcs12", "pem", "mscapi", "mscap", "pfx", "p12", "der"].contains(&text.to_lowercase().as_str())
 }

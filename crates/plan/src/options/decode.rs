@@ -1,21 +1,22 @@
-//! Bytes → text: UTF-8, UTF-16 as Windows tools write it, else one byte a character. Line ends become `\n`.
+//! Turns bytes into text: UTF-8, UTF-16 as Windows tools write it, otherwise one byte for a character. Line ends become
+//! `\n`.
 
 use trustmason_keystore::Password;
 
-/// A text, and whether its encoding was certain. Where it was not, only ASCII may be believed.
+/// A text, and whether its encoding is certain. If it is not, only ASCII may be believed.
 pub(super) struct Text {
     pub(super) text: Password,
     pub(super) certain: bool,
 }
 
 impl Text {
-    /// Whether a part of it may be another text than it seems.
+    /// Whether a part of the text may really be another text.
     pub(super) fn doubts(&self, part: &str) -> bool {
         !self.certain && !part.is_ascii()
     }
 }
 
-/// Decodes. `None` is no text.
+/// Decodes bytes. `None` if they are no text.
 pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
     let (text, certain) = match bytes {
         [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes), true),
@@ -25,7 +26,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
         bytes if zeros(bytes, 0) => (utf16(bytes, u16::from_be_bytes), true),
         bytes => narrow(bytes),
     };
-    // Ctrl-Z ends what old editors wrote.
+    // Old editors end a text with Ctrl-Z.
     let strange = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}' | '\u{1a}');
     if text.expose().chars().any(strange) {
         return None;
@@ -43,7 +44,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Text> {
     Some(Text { text: Password::new(out), certain })
 }
 
-/// Whether most characters of an even number of bytes have a zero there, as ASCII in UTF-16 has.
+/// Whether most pairs of bytes have a zero at this position, as ASCII in UTF-16 has.
 fn zeros(bytes: &[u8], at: usize) -> bool {
     let pairs = bytes.len() / 2;
     let zero = bytes.iter().skip(at).step_by(2).take(pairs).filter(|byte| **byte == 0).count();
@@ -61,7 +62,7 @@ fn narrow(bytes: &[u8]) -> (Password, bool) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Password::new(text), true),
         Err(_) => {
-            // Sized once, so that growing leaves no copy of a password behind.
+            // Sized once: growing would leave copies of a password behind.
             let mut text = String::with_capacity(bytes.len().saturating_mul(2));
             // C1 control characters are letters in the code pages of Windows.
             text.extend(

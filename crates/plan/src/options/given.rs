@@ -1,8 +1,8 @@
-//! What the text of an options file gives of the settings that count, before anybody judged it: its values are still secrets.
+//! The settings that the text of an options file gives, before they are judged. Their values are still secrets.
 
 use trustmason_keystore::Password;
 
-/// What an options file gives. Its values are still secrets.
+/// The settings that an options file gives. Their values are still secrets.
 #[derive(Debug)]
 pub struct Reading {
     /// The settings that count, in the order of the text.
@@ -13,31 +13,31 @@ pub struct Reading {
     pub open_ended: bool,
 }
 
-/// A setting that is given.
+/// One setting that is given.
 #[derive(Debug)]
 pub struct Given {
-    /// Which, by its place in the definition.
+    /// The setting, by its position in the definition.
     pub setting: usize,
-    /// How its name is written.
+    /// How the name is written.
     pub spelling: Spelling,
     /// The line, from 1.
     pub line: usize,
-    /// Its value.
+    /// The value, as it is written.
     pub value: Raw,
 }
 
 /// A value as it is written.
 #[derive(Debug)]
 pub enum Raw {
-    /// There is none.
+    /// There is no value.
     Missing,
-    /// What it is depends on something else than the text.
+    /// The value depends on something outside the text.
     Unclear,
     /// The text of the value.
     Text {
         /// The value.
         value: Password,
-        /// The same with the words after it: what it would be with quotes around.
+        /// The value with the words after it: the value as it would be in quotes.
         run: Option<Password>,
     },
 }
@@ -45,23 +45,23 @@ pub enum Raw {
 /// Whether the section of the settings is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SectionLook {
-    /// It is, or the text has no sections at all.
+    /// The section is there, or the text has no sections at all.
     Found,
-    /// It is not; the one that may be meant.
+    /// The section is not there; the section that may be meant.
     Missing(Option<String>),
 }
 
 /// How the name of a setting is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// As it should be.
+    /// The name is right.
     Right,
-    /// In another case.
+    /// The name is in another case.
     OtherCase,
-    /// With a dash of a word processor instead of a hyphen.
+    /// The name has a dash of a word processor instead of a hyphen.
     Dash,
-    /// Like this.
+    /// The name is misspelled like this.
     Mistake(String),
-    /// As something longer that begins like this; the rest may be a secret.
+    /// The word is longer than the name and begins like this; the rest may be a secret.
     Beginning(String),
 }

@@ -1,4 +1,4 @@
-//! `[section]` and `name = value`.
+//! Reads `[section]` and `name = value`.
 
 use trustmason_keystore::Password;
 use trustmason_spec::topology::OptionsDef;
@@ -7,7 +7,8 @@ use super::decode::Text;
 use super::given::{Given, Raw, Reading, SectionLook};
 use super::{compare, names};
 
-/// What the section of a text gives; a text without any section is taken to be that section. `#`, `;` and `//` begin a note.
+/// The settings that the section of a text gives. A text without any section counts as that section. `#`, `;` and `//`
+/// begin a note.
 pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
     let wanted = def.section.as_deref().unwrap_or_default();
     let mut near = None;
@@ -20,7 +21,7 @@ pub(super) fn read(def: &OptionsDef, text: &Text) -> Reading {
         }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name.trim()) {
             if !sections {
-                // What stood before the first section is in none.
+                // Lines before the first section are in no section.
                 given.clear();
             }
             sections = true;

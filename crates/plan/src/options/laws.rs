@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-//! What holds of every text.
+//! Laws that hold for every text of an options file.
 
 use proptest::prelude::*;
 use trustmason_spec::topology::{OptionsDef, OptionsSyntax};
@@ -11,7 +11,7 @@ fn files() -> [OptionsDef; 3] {
     [engagement(), connector(OptionsSyntax::Arguments), connector(OptionsSyntax::Batch)]
 }
 
-/// Pieces that such texts are made of, and the canary in any place among them.
+/// The pieces of such texts, with the canary in any place among them.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(CANARY.to_owned()),
@@ -78,7 +78,7 @@ proptest! {
             let seen = look(&def, text.as_bytes());
             let told = judged(&[(&def, seen.clone())]);
             let all = format!("{seen:?} {told:?} {:?}", read(text.as_bytes(), &def));
-            // A path is repeated, so one that ends in the canary says nothing about passwords.
+            // A path is repeated, so a path that ends in the canary proves nothing about passwords.
             let path = ["C:\\gcti\\", "/opt/gwe/"].iter().any(|path| text.contains(path));
             prop_assert!(path || !all.contains(CANARY), "{all}");
         }
@@ -93,7 +93,7 @@ proptest! {
         }
     }
 
-    /// The text that `explain` prints, with the passwords filled in, is right.
+    /// The text that `explain` prints is right once the passwords are filled in.
     #[test]
     fn what_is_said_to_be_right_is_right(password in "[!-$&-;=?-Za-z]{1,20}", tail in "[a-z ]{1,12}[a-z]") {
         let quote = |def: &OptionsDef| if def.syntax == OptionsSyntax::Batch { "" } else { "\"" };

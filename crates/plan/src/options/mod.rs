@@ -1,9 +1,10 @@
-//! What a product is told about its stores, beside them: the text of an options file, an application object's arguments or a
-//! batch file → what it says of the settings that count → what is wrong with it.
+//! The texts that tell products about their stores: options files, arguments of application objects and batch files. It
+//! takes the bytes of such a file and gives the settings that count, without secrets. It never changes a file.
 //!
-//! Such a text holds passwords. What is read from it stays behind [`Password`](trustmason_keystore::Password) until [`sift`]
-//! has put a verdict in the place of each password and has dropped what might be one; only that is a fact. A value is repeated
-//! to people only if it is an absolute path or nearly the word it should be, a name only if it is nearly a known one.
+//! Such a text holds passwords. Everything that is read stays behind [`Password`](trustmason_keystore::Password) until
+//! [`sift`] has replaced each password by a verdict and has dropped what may be one. Only the result is a fact. A value
+//! is repeated to people only if it is an absolute path or nearly the word that it should be, and a name only if it is
+//! nearly a known one.
 
 mod arguments;
 mod batch;

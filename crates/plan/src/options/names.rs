@@ -1,25 +1,25 @@
-//! Which setting a name means, and how it is written.
+//! Finds the setting that a name means, and how the name is written. It never looks at a value.
 
 use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
 
 use super::given::Spelling;
 
-/// What a name was found to be.
+/// The setting that was found for a name.
 pub(super) struct Found<'t> {
-    /// The setting, by its place in the definition.
+    /// The setting, by its position in the definition.
     pub(super) setting: usize,
     pub(super) spelling: Spelling,
-    /// What follows of a name that goes on.
+    /// The rest of a word that is longer than the name.
     pub(super) rest: Option<&'t str>,
 }
 
-/// Longer names are no slips of known ones, and would cost time to compare.
+/// The longest name that is compared. A longer name is no misspelling, and comparing it would cost time.
 const LONGEST: usize = 80;
 
-/// How many edits a slip has at most.
+/// The most edits in a misspelling.
 const SLIPS: usize = 2;
 
-/// The setting a name is, or is meant to be.
+/// The setting that a name is, or is meant to be.
 pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
     let found = |setting, spelling| Some(Found { setting, spelling, rest: None });
     if let Some((setting, spelling)) = exact(def, name) {
@@ -38,14 +38,14 @@ pub(super) fn find<'t>(def: &OptionsDef, name: &'t str) -> Option<Found<'t>> {
     let like = |one: &SettingDef| one.wanted != Wanted::Unset && one.name.chars().count().abs_diff(length) <= SLIPS;
     let slips = def.settings.iter().enumerate().filter(|(_, one)| like(one)).filter_map(|(at, one)| {
         let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &one.name.to_lowercase());
-        // Of two that are as near the password is meant, so that no password is taken for anything else.
+        // If two names are equally near, the password is meant. No password is then taken for anything else.
         (distance <= SLIPS && one.name.len() > 2 * SLIPS).then_some((distance, one.wanted != Wanted::Password, at))
     });
     let (_, _, setting) = slips.min()?;
     found(setting, Spelling::Mistake(name.to_owned()))
 }
 
-/// The setting whose name, or a beginning that documents made of it, begins an argument that goes on.
+/// The setting whose name begins a longer word. The beginning of a name that documents have counts as well.
 pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<Found<'t>> {
     let begins = |beginning: &str| {
         let head = argument.get(..beginning.len())?;
@@ -61,7 +61,7 @@ pub(super) fn begun<'t>(def: &OptionsDef, argument: &'t str) -> Option<Found<'t>
     Some(Found { setting, spelling: Spelling::Beginning(beginning.to_owned()), rest: Some(rest) })
 }
 
-/// A name that is known, right or wrong.
+/// The setting with exactly this name. A name that is known to be wrong counts as well.
 pub(super) fn exact(def: &OptionsDef, name: &str) -> Option<(usize, Spelling)> {
     let at = |fits: &dyn Fn(&SettingDef) -> bool| def.settings.iter().position(fits);
     let right = at(&|one| one.name == name).map(|at| (at, Spelling::Right));
@@ -73,12 +73,12 @@ pub(super) fn exact(def: &OptionsDef, name: &str) -> Option<(usize, Spelling)> {
     right.or_else(folded).or_else(mistake)
 }
 
-/// A name with hyphens for the dashes that word processors make of them; `None` if there is no such dash.
+/// A name with hyphens instead of the dashes that word processors write; `None` if it has no such dash.
 pub(super) fn hyphens(name: &str) -> Option<String> {
     name.contains(is_dash).then(|| name.replace(is_dash, "-"))
 }
 
-/// A dash that is no hyphen.
+/// Whether a character is a dash but no hyphen.
 pub(super) fn is_dash(c: char) -> bool {
     matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }

@@ -1,11 +1,11 @@
-//! Bytes → what is given of the settings that count.
+//! Reads an options file. It takes bytes and gives the settings that count.
 
 use trustmason_spec::topology::{OptionsDef, OptionsSyntax};
 
 use super::given::{Reading, SectionLook};
 use super::{arguments, batch, decode, ini};
 
-/// Reads an options file; `None` is no text. Every text has a reading, be it an empty one.
+/// Reads an options file; `None` if the bytes are no text. Every text has a reading, even if the reading is empty.
 pub fn read(bytes: &[u8], def: &OptionsDef) -> Option<Reading> {
     let text = decode::decode(bytes)?;
     Some(match def.syntax {

@@ -1,4 +1,4 @@
-//! Facts about an options file: nothing here is a secret.
+//! The facts of an options file. Nothing here is a secret.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,28 @@ use trustmason_spec::topology::{OptionsDef, SettingDef, Wanted};
 use super::compare;
 use super::given::{Raw, Reading, SectionLook, Spelling};
 
-/// What was seen of one options file.
+/// The result of looking at an options file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OptionsLook {
-    /// Nobody says where it lies.
+    /// The spec does not say where the file is.
     Undeclared,
-    /// It is not there.
+    /// The file does not exist.
     Absent,
-    /// It cannot be read; why, and what to try.
+    /// The file cannot be read; why, and what to try.
     Unreadable(String),
-    /// It was read.
+    /// The file was read.
     Read(OptionsFacts),
 }
 
-/// What an options file says.
+/// The facts of an options file that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionsFacts {
-    /// Whether its section is there.
+    /// Whether the section is there.
     pub section: SectionLook,
-    /// Whether arguments come from a variable that it does not set, so that what is missing may be there.
+    /// Whether arguments come from a variable that the file does not set. A missing setting may then be in that
+    /// variable.
     pub open_ended: bool,
-    /// What it says of each setting, in its order.
+    /// For each setting, the places where the file gives it, in file order.
     pub said: BTreeMap<String, Vec<Said>>,
 }
 
@@ -37,54 +38,55 @@ pub struct OptionsFacts {
 pub struct Said {
     /// The line, from 1.
     pub line: usize,
-    /// How its name is written.
+    /// How the name is written.
     pub spelling: Spelling,
-    /// What its value is.
+    /// The fact about the value.
     pub value: ValueLook,
 }
 
-/// What stands as the value of a setting.
+/// The fact about a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueLook {
-    /// Nothing: the text ends, or another setting follows.
+    /// There is no value: the text ends, or another setting follows.
     Missing,
-    /// An empty text.
+    /// The value is empty.
     Empty,
-    /// It depends on something that is not in the text.
+    /// The value depends on something outside the text.
     Unclear,
-    /// This, which is no secret.
+    /// The value is this text, which is no secret.
     Text(String),
-    /// The right path, cut at its first blank because quotes are missing.
+    /// The value is the right path, cut at its first blank because quotes are missing.
     Unquoted,
-    /// Something that is not repeated, since it may be a secret.
+    /// The value is not repeated, because it may be a secret.
     Withheld,
-    /// A password: what the store says to it, and which of the host's different passwords it is.
+    /// The value is a password: the verdict on it, and its number among the host's different passwords.
     Password(PasswordLook, usize),
 }
 
-/// What a store says to a password.
+/// The verdict on a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordLook {
-    /// It is the one the spec names.
+    /// The password is the one that the spec names.
     Named,
-    /// It opens the store.
+    /// The password opens the store.
     Opens,
-    /// It does not.
+    /// The password does not open the store.
     DoesNotOpen,
-    /// The store cannot be tried; it is not the one the spec names.
+    /// The store cannot be tried, and the password is not the one that the spec names.
     Differs,
-    /// Neither could be tried.
+    /// Neither could be tried: the store, and the password that the spec names.
     Unknown,
 }
 
-/// Longer paths are not repeated.
+/// The longest path that is repeated.
 const LONGEST: usize = 400;
 
-/// So many times a setting is looked at. To try a password takes time, and to know that a file repeats itself two are enough.
+/// The most places of one setting that are judged. Trying a password takes time, and two places are enough to see that
+/// a file repeats itself.
 const MOST: usize = 4;
 
-/// What a reading says, without its secrets: `judge` is asked about each password and gives its verdict and its number among the
-/// different ones of the host.
+/// The facts of a reading, without its secrets. `judge` gets each password, and gives the verdict and its number among
+/// the host's different passwords.
 pub fn sift(
     def: &OptionsDef,
     reading: &Reading,
@@ -114,7 +116,8 @@ pub fn sift(
     OptionsFacts { section: reading.section.clone(), open_ended: reading.open_ended, said }
 }
 
-/// A value that is no password by its name. It may be one by mistake, so only what cannot be is kept.
+/// The fact about a value that is no password by its name. It may be one by mistake, so only a value that cannot be a
+/// password is kept.
 fn plain(wanted: &Wanted, value: &str, run: Option<&str>) -> ValueLook {
     if let (Wanted::Path(path), Some(run)) = (wanted, run)
         && compare::path(path, value) != compare::Path::Same

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-//! From the text of an options file to what people are told.
+//! From the text of an options file to the findings for people.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub(super) fn connector(syntax: OptionsSyntax) -> OptionsDef {
     }
 }
 
-/// The look at a text; `right` opens every store.
+/// Looks at a text; the password `right` opens every store.
 pub(super) fn look(def: &OptionsDef, bytes: &[u8]) -> OptionsLook {
     match read(bytes, def) {
         Some(reading) => OptionsLook::Read(sift(def, &reading, |_, password: &Password| match password.expose() {
@@ -112,7 +112,7 @@ fn right_options_give_nothing_to_say() {
     expect(&engagement(), &GOOD.replace('\n', "\r\n"), &[]);
     expect(&engagement(), &GOOD.replace(" = right", " = \"right\""), &[]);
     expect(&engagement(), &format!("{}[tail]\ntrusted-ca-type = PEM\n", GOOD), &[]);
-    // The lines of the section alone, as somebody copied them.
+    // Only the lines of the section, as somebody copied them.
     expect(&engagement(), GOOD.split_once("note\n").unwrap().1, &[]);
 }
 
@@ -207,9 +207,9 @@ fn a_password_in_the_wrong_place_is_repeated_nowhere() {
         assert!(!seen.contains(CANARY) && !seen.contains("hunter2"), "{to}: {seen}");
         assert!(to.contains("-db_") || told.contains("option-wrong"), "{to}: {told}");
     }
-    // Two letters after the name of a password are no slip either.
+    // Two letters after a password's name are no misspelling either.
     assert!(!told(&def, &ARGUMENTS.replace("-cert_store_pass right", "-cert_store_passq9")).contains("q9"));
-    // What was read keeps its values to itself.
+    // A reading does not show its values.
     let reading = read(ARGUMENTS.replace("right", CANARY).as_bytes(), &def).unwrap();
     assert!(!format!("{reading:?}").contains(CANARY));
 }
@@ -271,7 +271,7 @@ fn two_places_that_disagree_are_told_of_one_another() {
         "{}",
         all[0].message
     );
-    // Where no store can be tried, two different passwords are still two.
+    // If no store can be tried, two different passwords still differ.
     let untried = |def: &OptionsDef, text: &str, number| {
         let reading = read(text.as_bytes(), def).unwrap();
         OptionsLook::Read(sift(def, &reading, |_, _| (PasswordLook::Unknown, number)))
@@ -310,7 +310,7 @@ fn a_setting_that_must_not_be_there_is_named_where_it_is() {
     assert_eq!(forbidden(&def).count(), 1);
 }
 
-/// Files that would take for ever if anybody let them.
+/// Texts that would take for ever without limits.
 #[test]
 fn no_text_takes_long() {
     let (arguments, batch) = (connector(OptionsSyntax::Arguments), connector(OptionsSyntax::Batch));
@@ -340,7 +340,7 @@ fn no_text_takes_long() {
     }
 }
 
-/// What the file really is counts more than what the spec says it should be: the product has to open the file.
+/// The real format of the file counts more than the format in the spec, because the product has to open the file.
 #[test]
 fn the_format_is_compared_with_the_file_where_it_opens() {
     let def = connector(OptionsSyntax::Arguments);

@@ -1,33 +1,33 @@
-//! A line of arguments → words, each with its line.
+//! Splits a line of arguments into words, each with its line number.
 
 use trustmason_keystore::Password;
 use zeroize::Zeroizing;
 
-/// What a part that only the running system knows is while a batch file is read: no text has it.
+/// Stands for a part that only the running system knows. No text has this character.
 pub(super) const UNKNOWN: char = '\u{ffff}';
-/// The same of what whoever starts a batch file hands in.
+/// Stands for a part that a batch file gets from outside when it starts.
 pub(super) const HANDED_IN: char = '\u{fffe}';
 
 /// One word.
 pub(super) struct Word {
     pub(super) text: Password,
     pub(super) line: usize,
-    /// It ends a command instead of being a part of one.
+    /// Whether the word ends a command instead of being a part of it.
     pub(super) stop: bool,
 }
 
-/// How words are told apart.
+/// How words are separated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// Blanks part them, double quotes hold them together.
+    /// Blanks separate words, and double quotes hold a word together.
     Plain,
-    /// And what cmd.exe does: `^` takes the meaning from a sign, `& | < >` end a command.
+    /// As `Plain`, and as cmd.exe does it: `^` takes the meaning from a character, and `& | < >` end a command.
     Cmd,
 }
 
-/// Takes a text apart; a line end is a blank, or for cmd.exe, which has joined its lines, nothing.
+/// Splits a text into words. A line end is a blank. For cmd.exe, whose lines are joined already, it is nothing.
 pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
-    // Room for all of it from the start: growing would leave copies of a password behind.
+    // Sized for the whole text: growing would leave copies of a password behind.
     let mut open = Open { text: Zeroizing::new(String::with_capacity(text.len())), line: None, words: Vec::new() };
     let mut line = first;
     let mut quoted = false;
@@ -71,7 +71,7 @@ pub(super) fn words(text: &str, first: usize, manner: Manner) -> Vec<Word> {
     open.words
 }
 
-/// The words so far, and one that is not over yet.
+/// The words so far, and a word that is not finished.
 struct Open {
     text: Zeroizing<String>,
     line: Option<usize>,

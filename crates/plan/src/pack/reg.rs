@@ -1,8 +1,9 @@
-//! What a pack says of Windows stores: the exact commands, and a registry file that does the same in one import.
+//! The part of a pack for Windows stores: the exact commands, and a registry file that does the same in one import. It
+//! runs nothing.
 //!
-//! Every line names its store. `CiscoCertUtil` puts a certificate into Personal where none is named, and an intermediate in
-//! `Root` would be trusted like a root. It refuses what is there already, so that of several packs for one machine only the
-//! first brings a certificate in.
+//! Every line names its store. Without a name, `CiscoCertUtil` puts a certificate into Personal, and an intermediate in
+//! `Root` would be trusted like a root. The tool refuses a certificate that is there already. Of several packs for one
+//! machine, only the first therefore adds a certificate.
 
 use trustmason_keystore::{Certificate, RegistryChange, registry_file, serialised_element, thumbprint};
 use trustmason_spec::windows::{Location, SystemPlace, SystemStore};
@@ -14,10 +15,10 @@ use crate::outline::{Manual, ManualItem, Withdrawal};
 use crate::shell::{Command, Shell};
 use crate::text;
 
-/// The file's name in a pack.
+/// The name of the registry file in a pack.
 pub(super) const FILE: &str = "import.reg";
 
-/// The store's certificates that this pack brings, and where each belongs. A certificate of another pack is left out.
+/// The certificates that this pack adds to the store. A certificate of another pack is left out.
 fn coming<'a>(
     manual: &'a Manual,
     certificates: &'a Resolved<'a>,
@@ -31,7 +32,7 @@ fn leaving(manual: &Manual) -> impl Iterator<Item = (&Withdrawal, &Certificate)>
     manual.remove.iter().filter_map(|item| Some((item, item.certificate.as_deref()?)))
 }
 
-/// The registry file; `None` where nothing comes and nothing leaves.
+/// The registry file; `None` if nothing is added and nothing is removed.
 pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) -> Option<Vec<u8>> {
     let key = |certificate: &Certificate| place.registry_key(place.store_for(certificate));
     let mut elements = Vec::new();
@@ -67,7 +68,7 @@ pub(super) fn file(manual: &Manual, place: &SystemPlace, certificates: &Resolved
     (!changes.is_empty()).then(|| registry_file(&changes))
 }
 
-/// The word `CiscoCertUtil` has for a store.
+/// The word of `CiscoCertUtil` for a store.
 fn cisco(store: SystemStore) -> &'static str {
     match store {
         SystemStore::Root => "root",
@@ -76,7 +77,7 @@ fn cisco(store: SystemStore) -> &'static str {
     }
 }
 
-/// The commands, as a section of `STEPS.md`.
+/// Adds the commands to `STEPS.md`, as a section.
 pub(super) fn commands(page: &mut Markdown, manual: &Manual, place: &SystemPlace, certificates: &Resolved<'_>) {
     let host = || markdown::text(manual.target().host());
     let (mut cert_util, mut cisco_util) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! An identity that is made anew: without an outage where somebody may rely on its present certificate, at once where nobody does,
-//! or not at all.
+//! Renews an identity: by a rotation if somebody may rely on its present certificate, at once if nobody does, or not at
+//! all.
 
 use super::{Held, find_key};
 use crate::change::{From, FromKind, Material};
@@ -17,7 +17,7 @@ use trustmason_keystore::{Certificate, EntryId, EntryKey, Fingerprint};
 use trustmason_spec::name::StoreId;
 use trustmason_spec::topology::{Edge, IdentityDef, KeyPlace, Source, Subject};
 
-/// Makes an identity anew without an outage where somebody may rely on its present certificate; at once where nobody does.
+/// Renews an identity by a rotation if somebody may rely on its present certificate, otherwise at once.
 pub(super) fn renew_staged(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -32,7 +32,7 @@ pub(super) fn renew_staged(
     let asked = Ok(Asked { material: Material::Known(Arc::clone(&current)), from: Some(from) });
     if staged.is_none() {
         if !home.selected {
-            // Nobody asked to judge it, and until somebody does its trusters have what they need.
+            // The store is not selected, so it is not judged. Until it is selected, the trusters have what they need.
             return Settled {
                 asked,
                 present: Some(current),
@@ -58,7 +58,7 @@ pub(super) fn renew_staged(
             overlap::go_on(ground, def, home, &current, Next::of(look), installation)
         }
         None => {
-            // A wish is no fault.
+            // A request with `--replace` is no fault.
             let wished = finding == Kind::Stale && ground.options.replace.contains(&def.id);
             let severity = if wished { Severity::Info } else { finding.severity() };
             let told = Finding::of_identity(finding, &def.id, reason).with_severity(severity);
@@ -73,13 +73,13 @@ pub(super) fn renew_staged(
 /// A CA's reply that passed its guards.
 pub(super) struct Reply {
     pub next: Next,
-    /// Who issued it, nearest first.
+    /// The issuers of the certificate, the nearest first.
     pub issuers: Vec<Arc<Certificate>>,
-    /// The file.
+    /// The file of the reply.
     pub from: From,
 }
 
-/// Brings a CA's reply to its identity: where somebody relies on the present certificate not before all know the issuers.
+/// Installs a CA's reply. If somebody relies on the present certificate, every truster must hold the issuers first.
 pub(super) fn with_reply(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -90,7 +90,7 @@ pub(super) fn with_reply(
     let Draft { place, entry, current, finding, reason, mut findings } = draft;
     let Reply { next, issuers, from } = reply;
     let leaf = Arc::clone(&next.certificate);
-    // Until then its trusters need what it presents now.
+    // Until the installation, trusters need the present certificate.
     let material = Material::Known(Arc::clone(current.as_ref().unwrap_or(&leaf)));
     let asked = Ok(Asked { material, from: Some(from.clone()) });
     let installation = Installation {
@@ -119,7 +119,7 @@ pub(super) fn with_reply(
     Settled { asked, present: current, course, findings }
 }
 
-/// Findings that do not by themselves demand a new certificate.
+/// The findings that alone demand no new certificate.
 pub(super) fn soft_findings(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -140,9 +140,9 @@ pub(super) fn soft_findings(
     findings
 }
 
-/// A certificate that is to be made anew, and why.
+/// A certificate that must be renewed, and why.
 pub(super) struct Draft<'a> {
-    /// Where its key is, or goes.
+    /// Where the key is, or where it will be.
     pub place: &'a KeyPlace,
     pub entry: Option<EntryId>,
     pub current: Option<Arc<Certificate>>,
@@ -168,7 +168,7 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus
         }
         return Settled { asked: Err(why), present: draft.current, course: Course::Stuck { obstacle: None }, findings };
     }
-    // Who asks for a new key gets one that did not lie about.
+    // A person who asks for a new key with `--replace` does not get one from staging.
     let resumed = overlap::staged(ground, def, draft.current.as_deref())
         .filter(|_| !ground.options.replace.contains(&def.id))
         .map(|look| &look.certificate);
@@ -193,7 +193,8 @@ pub(super) fn renew(ground: &Ground<'_>, def: &IdentityDef, status: &StoreStatus
     }
 }
 
-/// Whether a truster has, at the edge's own alias, a later certificate of the identity that we did not place there.
+/// Whether a truster holds, at the edge's own alias, a later certificate of the identity that this tool did not place
+/// there.
 fn holds_newer(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -217,7 +218,7 @@ fn holds_newer(
     })
 }
 
-/// Whether a certificate is the present one of any identity whose store was seen: then its whereabouts are known.
+/// Whether a certificate is the present one of an identity whose store was seen. Then its origin is known.
 fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     ground.index.homes.values().flatten().any(|def| {
         let Source::KeyEntry(place) = &def.source else { return false };
@@ -229,11 +230,11 @@ fn is_somebodys(ground: &Ground<'_>, print: Fingerprint) -> bool {
     })
 }
 
-/// A new certificate must reach every truster in the same run: one outside the selection, one that cannot be written, or one
-/// that knows better would break.
+/// Why a new certificate would break a truster. It must reach every truster in the same run. A truster that is not
+/// selected, cannot be written, or holds a later certificate would break.
 fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, draft: &Draft<'_>) -> Option<Why> {
     let subject = Subject::Identity(def.id.clone());
-    // What nobody can use any more is not worth waiting for.
+    // A certificate that nobody can use any more is not worth waiting for.
     let works = draft.current.is_some() && !overlap::is_useless(draft.finding);
     let edges = ground.index.trusters_of.get(&subject).into_iter().flatten();
     edges.filter_map(|e| ground.statuses.get(&e.store).map(|s| (e, s))).find_map(|(edge, truster)| {
@@ -249,7 +250,7 @@ fn truster_left_behind(ground: &Ground<'_>, def: &IdentityDef, home: &StoreId, d
     })
 }
 
-/// A truster that knows better than the identity's own store.
+/// A truster that holds a later certificate than the identity's own store.
 fn newer_elsewhere<'a>(ground: &Ground<'a>, def: &IdentityDef, current: &Certificate) -> Option<&'a StoreId> {
     overlap::trusters(ground, &def.id)
         .find(|(edge, truster)| holds_newer(ground, def, edge, truster, current))

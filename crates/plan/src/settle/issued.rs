@@ -1,13 +1,13 @@
-//! An identity that an authority issues. Its key is made first and waits in staging with a request; nothing else changes until
-//! a reply passed its guards. Then it is a change of certificate like any other, in which trusters learn the issuers instead of
-//! the certificate itself.
+//! Settles an identity whose certificate an authority issues. Its key is made first and waits in staging with a
+//! request. Nothing else changes until a reply has passed its guards. Then its rotation is like any other, except that
+//! trusters get the issuers instead of the certificate.
 //!
-//! | state | what there is | what comes next |
+//! | state | what exists | what comes next |
 //! |---|---|---|
 //! | `csr-pending` | nothing yet | this plan makes key and request |
 //! | `at-ca` | a key in staging, a request | the authority's reply |
-//! | `validated` | a reply that may be used | trusters learn its issuers, then it is installed |
-//! | `active` | its certificate is the authority's | renewal, in time |
+//! | `validated` | a reply that may be used | trusters get its issuers, then it is installed |
+//! | `active` | a certificate of the authority | renewal, in time |
 
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ use crate::status::StoreStatus;
 use crate::text;
 use crate::why::Why;
 
-/// What is known of the entry an authority's certificate is for.
+/// The facts of the entry that an authority's certificate is for.
 pub(super) struct KnownEntry<'g, 'a> {
     pub home: &'g StoreStatus<'a>,
-    /// Where its key is, or goes.
+    /// Where the key is, or where it will be.
     pub key: &'g KeyPlace,
     pub entry: Option<EntryId>,
     pub current: Option<Arc<Certificate>>,
     pub findings: Vec<Finding>,
-    /// What speaks against the present certificate, whoever issued it.
+    /// The fault of the present certificate, whoever issued it.
     pub reason: Option<(Kind, String)>,
 }
 
@@ -83,12 +83,13 @@ pub(super) fn settle(ground: &Ground<'_>, def: &IdentityDef, name: &str, mut kno
     }
 }
 
-/// Whether a staged key is the one already in use: a run ended between its store and the removal.
+/// Whether a staged key is already in use: a run ended after it wrote the store and before it removed the key from
+/// staging.
 fn is_installed(look: &StagedKey, known: &KnownEntry<'_, '_>) -> bool {
     known.current.as_ref().is_some_and(|current| current.spki_der() == look.certificate.spki_der())
 }
 
-/// Its trusters ask for what it presents now: nothing changes for them.
+/// Trusters ask for the certificate that the identity presents now: nothing changes for them.
 fn present(known: &KnownEntry<'_, '_>, def: &IdentityDef, authority: &str) -> Result<Asked, Why> {
     match &known.current {
         Some(current) => {
@@ -99,7 +100,7 @@ fn present(known: &KnownEntry<'_, '_>, def: &IdentityDef, authority: &str) -> Re
     }
 }
 
-/// All is well, and perhaps its service is still to be restarted.
+/// The certificate is good. Perhaps the service must still be restarted.
 fn rest(ground: &Ground<'_>, def: &IdentityDef, known: KnownEntry<'_, '_>) -> Settled {
     let asked = present(&known, def, "");
     let settling = known.current.as_ref().filter(|_| overlap::is_staged(def));
@@ -110,7 +111,7 @@ fn rest(ground: &Ground<'_>, def: &IdentityDef, known: KnownEntry<'_, '_>) -> Se
     Settled { asked, present: known.current, course, findings }
 }
 
-/// Key and request are made by this run.
+/// This run makes a key and a request, if the store allows it.
 fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, reason: String) -> Settled {
     let asked = present(&known, def, name);
     let mut findings = Vec::new();
@@ -130,12 +131,12 @@ fn ask(def: &IdentityDef, name: &str, known: KnownEntry<'_, '_>, finding: Kind, 
     } else {
         Course::Stuck { obstacle: None }
     };
-    // A fault of the certificate that is to be replaced anyway is said once, with what is done about it.
+    // A fault of the certificate that is replaced is reported once, with what is done about it.
     findings.extend(known.findings.into_iter().filter(|said| said.kind != finding));
     Settled { asked, present: known.current, course, findings }
 }
 
-/// The request is with the authority. `faults` speak against what it replied so far.
+/// The request is at the authority. `faults` are the faults of its reply so far.
 fn waits(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -172,7 +173,7 @@ fn waits(
     Settled { asked, present: known.current, course: Course::AtAuthority { name: name.to_owned(), obstacle }, findings }
 }
 
-/// A reply that may be used.
+/// The reply may be used.
 fn arrived(
     ground: &Ground<'_>,
     def: &IdentityDef,
@@ -193,11 +194,11 @@ fn arrived(
     anew::with_reply(ground, def, known.home, draft, anew::Reply { next, issuers, from })
 }
 
-/// Its authority cannot be used.
+/// The authority cannot be used.
 fn blocked(known: KnownEntry<'_, '_>, why: Why) -> Settled {
     let course = Course::Stuck { obstacle: Some(Obstacle::of(&why)) };
     let asked = match &known.current {
-        // What it has still works.
+        // The present certificate still works.
         Some(current) => Ok(Asked { material: Material::Known(Arc::clone(current)), from: None }),
         None => Err(why),
     };

@@ -1,5 +1,5 @@
-//! An identity whose key entry was found, or is missing: is its certificate good, and if not, is it made anew at once, in stages,
-//! or not at all.
+//! Settles an identity whose key entry was found: whether its certificate is good, and if not, whether it is renewed at
+//! once, by a rotation, or not at all.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ pub(super) fn present(
             findings.extend(soft_findings(ground, def, &current, &faults));
             return ca_issued(def, current, distrusted, &reason, findings);
         }
-        // One change after the other: trusters keep two certificates of an identity, never three.
+        // One rotation after the other: trusters hold two certificates of an identity, never three.
         (_, _) if settling.is_some() => None,
         (Some(reason), _) => Some(reason),
         (None, Some(look)) if !foreign => {
@@ -104,7 +104,8 @@ pub(super) fn present(
     }
 }
 
-/// A CA's certificate stays, whatever is wrong with it, until somebody says otherwise; edges follow it if it names its host.
+/// A CA's certificate stays, whatever is wrong with it, until the spec says otherwise. Edges ask for it if it names its
+/// host.
 fn ca_issued(
     def: &IdentityDef,
     current: Arc<Certificate>,
@@ -119,7 +120,7 @@ fn ca_issued(
     );
     let place = def.id.to_string();
     let asked = match distrusted {
-        // What the spec distrusts goes into no store, whoever presents it.
+        // A certificate that the spec distrusts is imported into no store.
         Some(why) => Err(Why::Distrusted { subject: place, why: why.clone() }),
         None if constraints::names(&current, def) => {
             let from = From { kind: FromKind::Store, place, sha256: Some(current.fingerprint()) };

@@ -1,9 +1,9 @@
-//! The last line of a plan, and its list of what is blocked, against what is in the plan.
+//! Checks the last line of a plan, and its list of what is blocked, against the content of the plan.
 
 use super::Defect;
 use crate::outline::Plan;
 
-/// Where the summary or the list of what is blocked says otherwise.
+/// The defects of the summary and of the list of what is blocked.
 pub(super) fn defects(plan: &Plan) -> Vec<Defect> {
     let (says, has) = (plan.summary, plan.counted());
     let counts = [

@@ -1,4 +1,4 @@
-//! What each change does against what the plan says of it, and against what the edges of its store hold on to.
+//! Checks each change against what the plan says of it, and against what the edges of its store hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::change::{After, Change, Deed, DeleteReason, Material};
 use crate::finding::Kind;
 use crate::outline::EdgeVerdict;
 
-/// Whether a finding is one that is mended by deleting for that reason.
+/// Whether a deletion for this reason repairs a finding.
 fn mends(because: DeleteReason, finding: Kind) -> bool {
     match because {
-        // The last phase of a rotation withdraws what a predecessor left.
+        // The last phase of a rotation also deletes predecessors.
         DeleteReason::Predecessor => matches!(finding, Kind::Stale | Kind::RotationWaiting),
         DeleteReason::NoLongerWanted => finding == Kind::Stale,
         DeleteReason::Retired => finding == Kind::Retired,
@@ -22,7 +22,7 @@ fn mends(because: DeleteReason, finding: Kind) -> bool {
     }
 }
 
-/// The entries that a change takes away or writes over.
+/// The entries that a change removes or overwrites.
 fn touched(deed: &Deed) -> Vec<EntryId> {
     match deed {
         Deed::Import { .. } => Vec::new(),
@@ -32,7 +32,7 @@ fn touched(deed: &Deed) -> Vec<EntryId> {
     }
 }
 
-/// The alias that a change gives to an entry that had another or none.
+/// The alias that a change gives to an entry that had another one, or to a new entry.
 fn given(deed: &Deed) -> Option<&Alias> {
     match deed {
         Deed::Import { alias, .. } => alias.as_ref(),
@@ -42,7 +42,7 @@ fn given(deed: &Deed) -> Option<&Alias> {
     }
 }
 
-/// Whether what stands there afterwards is what the deed puts there.
+/// Whether the state that a change announces is what the change writes.
 fn leaves(change: &Change) -> bool {
     match (&change.deed, &change.after) {
         (
@@ -62,7 +62,8 @@ fn leaves(change: &Change) -> bool {
 }
 
 impl Verifier<'_> {
-    /// Each change leaves what it says, each entry is in one change, and each new alias is given once.
+    /// Checks that each change leaves what it announces, that each entry is in one change, and that each new alias is
+    /// given once.
     pub(super) fn deeds(&mut self) {
         let plan = self.plan;
         let mut entries: BTreeSet<(&StoreId, EntryId)> = BTreeSet::new();
@@ -88,7 +89,8 @@ impl Verifier<'_> {
         }
     }
 
-    /// Nothing leaves that the plan does not say whose it is, or that an edge is said to hold.
+    /// Checks that each deletion has a fitting reason and a known certificate, and that no edge holds the deleted
+    /// entry.
     pub(super) fn removals(&mut self) {
         let plan = self.plan;
         let mut held = BTreeMap::new();

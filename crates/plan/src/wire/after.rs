@@ -1,13 +1,13 @@
-//! What stands at an entry after a change, as a plan's document has it.
+//! The state of an entry after a change, in a plan's document.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What stands there afterwards. Which fields are there depends on what is known.
+/// The state of an entry after a change. Only the fields that are known are there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AfterDocument {
-    /// The alias, where it changes.
+    /// The alias, if it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
     /// Subject.
@@ -25,7 +25,7 @@ pub struct AfterDocument {
     /// End of validity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
-    /// Whether it is a CA's; left out where it is not.
+    /// Whether the certificate is a CA's; left out if it is not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ca: bool,
 }

@@ -1,4 +1,4 @@
-//! A saved plan held against one made anew: what differs, in words.
+//! Compares a saved plan with a new one, and gives the differences in words. It judges nothing.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::observed::InputKind;
 use crate::text;
 
 impl Document {
-    /// What differs between a saved plan and one made anew from the same question, one line each. Times and the findings'
-    /// wording are not compared; inputs, changes and the tool's version are.
+    /// The differences between a saved plan and a new one for the same question, one line each. The tool's version, the
+    /// options, the inputs and the changes are compared. Times and the texts of findings are not.
     pub fn differences(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.format_version != now.format_version || self.tool_version != now.tool_version {

@@ -1,4 +1,4 @@
-//! The fields of a plan's document that hold one word of a few.
+//! The fields of a plan's document that hold one of a few words.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ macro_rules! words {
 }
 
 words! {
-    /// A store's verdict.
+    /// The verdict on a store.
     StoreVerdictWord {
         /// There is nothing to do.
         InSync,
@@ -25,26 +25,26 @@ words! {
         /// Nothing may be written.
         Blocked,
     }
-    /// An edge's verdict.
+    /// The verdict on a trust relation.
     EdgeVerdictWord {
-        /// The store trusts it.
+        /// The store trusts the subject.
         InSync,
-        /// A change makes it so.
+        /// A change adds the trust.
         Change,
-        /// A person makes it so.
+        /// A person adds the trust.
         Manual,
-        /// It cannot be judged or done.
+        /// The trust relation cannot be judged or served.
         Blocked,
         /// Nobody can see the store.
         Unobserved,
     }
-    /// What a barrier waits for.
+    /// The kind of event that a barrier waits for.
     WaitKind {
-        /// A service is restarted.
+        /// The restart of a service.
         Restart,
-        /// A hand-off is confirmed.
+        /// The confirmation of a hand-off.
         HandOff,
-        /// A CA replies.
+        /// The reply of a CA.
         Reply,
     }
     /// The format of a store's bytes.
@@ -78,10 +78,10 @@ words! {
 }
 
 impl EdgeVerdictWord {
-    /// Every one, in the order in which they are explained.
+    /// Every verdict, in the order in which they are explained.
     pub const ALL: [Self; 5] = [Self::InSync, Self::Change, Self::Manual, Self::Blocked, Self::Unobserved];
 
-    /// The public word.
+    /// The word in documents.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InSync => "in-sync",

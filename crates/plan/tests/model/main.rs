@@ -1,14 +1,18 @@
-//! Every state a rotation can reach on a small estate, searched to the end with the real planner, the real ledger and the real
-//! judgement of rollbacks: whatever run is cut off after whatever store, also where the disk is away when the next command asks
-//! what it did; whichever service restarts when (also unasked, also while a run is at work); in whatever order people acknowledge
-//! what the barriers ask for; also when runs are rolled back one after the other, rollbacks cut off, and rolled back themselves;
-//! and when an earlier state folder, or none, is put in the place of the present one. In each of them every client trusts, by the
-//! store it last read, what its server presents, by the key it last read; and from each of them the rotation can be brought to
-//! its end.
+//! Every state that a rotation can reach on a small estate, searched to the end with the real planner, the real ledger
+//! and the real judgement of rollbacks. The search covers these events in any order:
 //!
-//! That the check can fail is shown by worlds in which it must: an immediate rotation, a restart that is acknowledged and was
-//! not done, a profile that forgot which service reads a store, a program that forgets what it did on a disk that is away, and one
-//! that rolls back without asking who would break.
+//! - a run is cut off after any store, and the disk may be away when the next command asks what the run did;
+//! - any service restarts at any time, also without a request, and while a run is at work;
+//! - people acknowledge the barriers' restarts in any order;
+//! - runs are rolled back one after the other, rollbacks are cut off, and rollbacks are rolled back themselves;
+//! - an earlier state folder, or none, replaces the present one.
+//!
+//! In each state every client trusts, by the store that it last read, the certificate that its server presents, by the
+//! key that the server last read. From each state the rotation can be brought to its end.
+//!
+//! Worlds in which the check must fail show that it can fail: an immediate rotation, a restart that was acknowledged
+//! and not done, a profile that forgot which service reads a store, a program that forgets what it did on a disk that
+//! is away, and one that rolls back without asking who would break.
 
 mod rules;
 mod search;
@@ -26,10 +30,12 @@ use world::{World, host};
 
 const RULES: Rules = Rules { people: People::Honest, program: Program::Real, keeps: 2, away: true, again: true };
 
-/// For worlds whose every state under all rules would take many minutes. Where `TRUSTMASON_MODEL` is set, more of them is searched.
+/// For worlds in which every state under all rules would take many minutes. If `TRUSTMASON_MODEL` is set, more of them
+/// is searched.
 const FEWER: Rules = Rules { keeps: 1, away: false, again: false, ..RULES };
 
-/// Hosts whose stores trust one another's `wsm` where `trusts` says so, and whose identities `rotate` are asked for anew.
+/// Hosts whose stores trust one another's `wsm` where `trusts` says so. The identities of the hosts in `rotate` are
+/// asked for with `--replace`.
 fn estate(hosts: usize, trusts: impl Fn(usize, usize, &str) -> bool, rotate: &[usize], rotation: Rotation) -> World {
     let mut world = World::new(hosts);
     world.topology.edges.retain(|e| {
@@ -53,22 +59,22 @@ fn estate(hosts: usize, trusts: impl Fn(usize, usize, &str) -> bool, rotate: &[u
     world
 }
 
-/// One server, two clients.
+/// One server and two clients.
 fn star(rotation: Rotation) -> World {
     estate(3, |truster, subject, store| subject == 0 && truster != 0 && store == "cacerts", &[0], rotation)
 }
 
-/// Two servers, each of which trusts the other in the very store its own key is in.
+/// Two servers that trust each other in the store that holds their own key.
 fn mutual(rotation: Rotation) -> World {
     estate(2, |truster, subject, store| truster != subject && store == "keystore", &[0, 1], rotation)
 }
 
-/// One server, one client.
+/// One server and one client.
 fn pair(rotation: Rotation) -> World {
     estate(2, |truster, subject, store| subject == 0 && truster != 0 && store == "cacerts", &[0], rotation)
 }
 
-/// A world with the rules it is searched under in the tests, and under `TRUSTMASON_MODEL`.
+/// A world, with the rules for the search in ordinary tests and under `TRUSTMASON_MODEL`.
 struct Case {
     name: &'static str,
     world: World,
@@ -76,7 +82,7 @@ struct Case {
     whole: Rules,
     /// Whether earlier state folders are put back.
     restores: bool,
-    /// How many states there are more than.
+    /// The number of states that the search must exceed.
     least: usize,
 }
 

@@ -1,11 +1,11 @@
-//! What is so in a world of the model, and what may happen in it.
+//! The facts of a world of the model, and the events that may happen in it.
 
 use std::collections::BTreeMap;
 
 use trustmason_spec::name::{IdentityId, ServiceId, StoreId};
 use trustmason_spec::topology::{Subject, Topology};
 
-/// Who reads what: the truth of the estate, which a profile may have forgotten.
+/// The services that read each store and identity: the truth of the estate, which a profile may have forgotten.
 pub struct Truth {
     pub readers: BTreeMap<ServiceId, (Vec<StoreId>, Vec<IdentityId>)>,
     pub edges: Vec<(StoreId, IdentityId)>,
@@ -34,29 +34,29 @@ impl Truth {
     }
 }
 
-/// How people and machines of this world behave.
+/// How the people in this world behave.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum People {
-    /// They say a service was restarted when it was.
+    /// People report a restart only when it was done.
     Honest,
-    /// They say so and did not do it.
+    /// People report restarts that were not done.
     Hasty,
 }
 
-/// What this program does, and what it would do were it written worse.
+/// How this program behaves, and how it would behave if it were written worse.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// As it is.
+    /// The real program.
     Real,
-    /// It forgets what it did where it cannot look.
+    /// The program forgets what it did where it cannot look.
     Forgetful,
-    /// It puts back what a run wrote without asking who would break.
+    /// The program rolls a run back without asking who would break.
     Unasking,
-    /// It believes its state folder and does not see that an identity has changed.
+    /// The program believes its state folder, and does not see that an identity has changed.
     Unnoticing,
 }
 
-/// What may happen in a world, and how far back it is followed.
+/// The events that may happen in a world, and how far back runs are followed.
 #[derive(Clone, Copy)]
 pub struct Rules {
     pub people: People,
@@ -65,6 +65,6 @@ pub struct Rules {
     pub keeps: usize,
     /// Whether hosts may be away when a run that was cut off is recovered.
     pub away: bool,
-    /// Whether a rollback is rolled back itself.
+    /// Whether a rollback may be rolled back itself.
     pub again: bool,
 }

@@ -1,5 +1,5 @@
-//! The search: every state that can be reached, the first in which somebody is refused, and whether a way leads from each to the
-//! end.
+//! The search: every state that can be reached, the first state in which a client refuses its server, and whether a way
+//! leads from each state to the end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,7 +9,7 @@ use super::rules::{Rules, Truth};
 use super::state::{Folder, State};
 use crate::world::World;
 
-/// What a search found.
+/// The result of a search.
 pub struct Searched {
     pub states: usize,
     pub ends: usize,
@@ -17,19 +17,19 @@ pub struct Searched {
     pub broken: Option<Vec<String>>,
 }
 
-/// The states found so far, by number.
+/// The states that were found so far, by number.
 struct Graph {
-    /// By the digest of what tells a state from others.
+    /// The numbers of the states, by the digest of each state's key.
     numbers: BTreeMap<Digest, usize>,
     came: Vec<Option<(usize, String)>>,
     before: Vec<BTreeSet<usize>>,
-    /// The states whose steps are not followed yet, and all of them where older state folders are to be put in their place.
+    /// The states whose steps are not followed yet. If older state folders are to be put back, all states.
     states: Vec<Option<State>>,
     keeps: bool,
     ends: BTreeSet<usize>,
-    /// The states in which nobody is at work and every disk can be seen.
+    /// The states in which no run is at work and every disk can be seen.
     rests: BTreeSet<usize>,
-    /// The states that follow where a person does what is printed.
+    /// The states that follow if a person does what is printed.
     lines: BTreeMap<usize, Vec<usize>>,
     queue: VecDeque<usize>,
 }
@@ -61,7 +61,7 @@ impl Graph {
         way
     }
 
-    /// Follows every step from every state; answers the way to the first broken one.
+    /// Follows every step from every state; returns the way to the first broken one.
     fn run(&mut self, truth: &Truth, rules: Rules) -> Option<Vec<String>> {
         while let Some(at) = self.queue.pop_front() {
             let state = if self.keeps { self.states[at].clone() } else { self.states[at].take() };
@@ -86,7 +86,7 @@ impl Graph {
         None
     }
 
-    /// The state folders that the states on the way to this one had, each once.
+    /// The state folders of the states on the way to this one, each once.
     fn earlier(&self, state: &State, mut at: usize) -> Vec<Folder> {
         let mut seen = BTreeSet::from([state.folder_key(&state.folder)]);
         let mut folders = Vec::new();
@@ -101,10 +101,10 @@ impl Graph {
         folders
     }
 
-    /// Whoever follows the lines that are printed, and nothing else, gets to the end from wherever nobody is at work: no line leads in
-    /// a circle, and where there is none left it is the end.
+    /// A person who only follows the printed lines gets to the end from every state in which no run is at work. No line
+    /// leads in a circle, and a state without a line is the end.
     fn lines_lead_to_the_end(&self) {
-        // Depth first: a state is open while what follows it is.
+        // Depth first: a state stays open while the states after it are followed.
         let (mut open, mut done) = (BTreeSet::new(), BTreeSet::new());
         for first in self.rests.iter().copied() {
             let mut way = vec![(first, 0)];
@@ -128,7 +128,7 @@ impl Graph {
         }
     }
 
-    /// From everywhere a way leads to the end.
+    /// A way leads from every state to the end.
     fn none_is_stuck(&self) {
         let mut good = self.ends.clone();
         let mut open: Vec<usize> = self.ends.iter().copied().collect();
@@ -141,12 +141,13 @@ impl Graph {
     }
 }
 
-/// Whether a step is what a command printed: to apply, which writes its stores, and to restart what counts and say so.
+/// Whether a command printed this step: to apply, which writes its stores, or to restart the services that count and
+/// report it.
 fn is_printed(step: &str) -> bool {
     step == "a run begins" || step.ends_with(" is written") || step.ends_with(" is restarted and acknowledged")
 }
 
-/// Searches a world. With `restores`, a person may once put any earlier state folder in the place of the present one.
+/// Searches a world. With `restores`, a person may once replace the state folder by any earlier one.
 pub fn search(world: World, truth: &Truth, rules: Rules, restores: bool) -> Searched {
     let first = State::new(world, truth);
     assert_eq!(first.broken(truth), None, "the world begins in order");

@@ -1,4 +1,5 @@
-//! One state of the model: the disks, what each service last read, and the state folder; and everything that may happen next.
+//! One state of the model: the disks, what each service last read, and the state folder; and every event that may
+//! happen next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +15,14 @@ use trustmason_spec::name::{Fqdn, IdentityId, ServiceId, StoreId};
 use super::rules::{People, Program, Rules, Truth};
 use crate::world::{Disk, Pair, World, opened, run};
 
-/// What a service read when it was last started.
+/// The content that a service read when it last started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loaded {
     trusts: BTreeMap<StoreId, BTreeSet<Fingerprint>>,
     presents: BTreeMap<IdentityId, Option<Fingerprint>>,
 }
 
-/// One store that a run has written, as its journal has it.
+/// One store that a run has written, as the run's journal has it.
 #[derive(Clone)]
 pub struct Deed {
     store: StoreId,
@@ -32,7 +33,7 @@ pub struct Deed {
     presented: BTreeMap<IdentityId, Presented>,
     /// When the store was written.
     stamp: jiff::Timestamp,
-    /// What tells it from others: what the store held before and after.
+    /// A name that is unique for it: the store's content before and after.
     name: String,
 }
 
@@ -40,9 +41,9 @@ pub struct Deed {
 #[derive(Clone, Default)]
 pub struct Log {
     deeds: Vec<Deed>,
-    /// Keys the run made, which go when it is taken back.
+    /// The keys that the run made, which a rollback removes.
     staged: BTreeSet<IdentityId>,
-    /// Keys of earlier runs that it installed, which wait again.
+    /// The keys of earlier runs that it installed, which a rollback puts back into staging.
     installed: BTreeMap<IdentityId, Pair>,
 }
 
@@ -51,15 +52,15 @@ pub struct Log {
 pub struct Folder {
     ledger: Ledger,
     staging: BTreeMap<IdentityId, Pair>,
-    /// Runs that stand, oldest first.
+    /// The runs that were not rolled back, the oldest first.
     runs: Vec<Log>,
-    /// The newest run where that was a rollback.
+    /// The newest run, if it was a rollback.
     rollback: Option<Log>,
-    /// What runs that were cut off did, and nobody knows yet whether they did.
+    /// The writes of runs that were cut off, whose outcome is not known yet.
     open: Vec<Deed>,
 }
 
-/// A run at work: its plan is fixed, some of its stores are still to be written, in no order that matters.
+/// A run at work. Its plan is fixed, and some of its stores are still to be written, in any order.
 #[derive(Clone)]
 struct Run {
     plan: Plan,
@@ -71,12 +72,12 @@ struct Run {
 /// A rollback at work.
 #[derive(Clone)]
 struct Back {
-    /// What it takes back.
+    /// The journal of the run that is rolled back.
     log: Log,
     left: Vec<Deed>,
-    /// What it did itself.
+    /// The rollback's own journal.
     own: Log,
-    /// It takes a rollback back.
+    /// Whether it rolls back a rollback.
     again: bool,
 }
 
@@ -94,9 +95,9 @@ pub struct State {
     pub folder: Folder,
     away: Option<Fqdn>,
     work: Work,
-    /// What a ledger would know that nobody ever put back or lost.
+    /// The ledger, if it had never been put back or lost.
     truth: Ledger,
-    /// An earlier folder was put in the place of another.
+    /// Whether an earlier state folder replaced another one.
     restored: bool,
 }
 
@@ -105,7 +106,7 @@ fn bytes_of(world: &World, store: &StoreId) -> Vec<u8> {
     bytes.clone()
 }
 
-/// What a store holds, without salts and dates.
+/// The content of a store, without salts and dates.
 fn listing(bytes: &[u8]) -> String {
     let store = opened(bytes).0;
     let entries = store.entries().iter();
@@ -148,7 +149,7 @@ impl Deed {
 }
 
 impl Folder {
-    /// Takes a deed of which all is known.
+    /// Records a write whose outcome is known.
     fn settle(&mut self, deed: &Deed, world: &World) {
         self.ledger.remember(&deed.store, &deed.memory, &run(), world.now);
     }
@@ -181,8 +182,8 @@ impl Folder {
     }
 }
 
-/// Names for what is told apart by salts and dates alone. What the stores hold now comes first, and the rest by its first
-/// appearance: states that differ in nothing that may ever be compared get the same names.
+/// Names for things that differ only in salts and dates. The present content of the stores comes first, and the rest in
+/// the order of appearance. States that differ in nothing that may ever be compared get the same names.
 pub struct Marks {
     now: BTreeMap<StoreId, Seen>,
     bytes: BTreeMap<(StoreId, Digest), usize>,
@@ -202,7 +203,8 @@ impl Marks {
         *self.bytes.entry((store.clone(), Digest::of(bytes))).or_insert(fresh)
     }
 
-    /// Whether a store is what it was then. When that was is nothing that tells: a file that has changed is never that file again.
+    /// Whether a store is in the same state as then. The time does not matter: a file that has changed never is the
+    /// same file again.
     fn is(&self, store: &StoreId, then: &Seen) -> bool {
         self.now.get(store) == Some(then)
     }
@@ -246,7 +248,7 @@ impl State {
         self.services.insert(service.clone(), loaded);
     }
 
-    /// An entry that this program placed and has forgotten. What an older state folder has forgotten is what that costs.
+    /// An entry that this program placed and no longer knows. What an older state folder does not know is not counted.
     pub fn forgotten(&self, program: Program) -> Option<String> {
         if self.restored || !self.rests() || self.away.is_some() {
             return None;
@@ -274,17 +276,17 @@ impl State {
         None
     }
 
-    /// Whether nobody is at work, so that a person may put an older state folder in the place of this one.
+    /// Whether no run is at work, so that a person may replace the state folder by an older one.
     pub fn rests(&self) -> bool {
         matches!(self.work, Work::Nothing)
     }
 
-    /// Whether nobody is at work, and every disk can be seen.
+    /// Whether no run is at work, and every disk can be seen.
     pub fn is_seen_at_rest(&self) -> bool {
         self.rests() && self.away.is_none()
     }
 
-    /// Whether nothing is left to be done or waited for.
+    /// Whether nothing is left to do or to wait for.
     pub fn is_end(&self) -> bool {
         if !self.rests() || self.away.is_some() || !self.folder.open.is_empty() {
             return false;
@@ -293,14 +295,14 @@ impl State {
         world.plan().is_settled() && world.ledger.restarts.is_empty()
     }
 
-    /// What tells the disks and services of a state from others.
+    /// A text that is unique for the disks and services of a state.
     pub fn estate_key(&self) -> String {
         let stores: Vec<_> =
             self.world.topology.stores.keys().map(|id| (id, listing(&bytes_of(&self.world, id)))).collect();
         format!("{stores:?}{:?}{:?}{:?}", self.services, self.world.options.replace, self.away)
     }
 
-    /// What tells a state folder from others, were it the one of this state.
+    /// A text that is unique for a state folder, as if it were the folder of this state.
     pub fn folder_key(&self, folder: &Folder) -> String {
         folder.key(&mut Marks::of(self))
     }
@@ -334,8 +336,8 @@ impl State {
         format!("{}|{folder}|{work}|{}|{truth:?}", self.estate_key(), self.restored)
     }
 
-    /// A command begins: what runs that were cut off did is asked of the disks. Answers the folder as it may be stored, and the
-    /// world as it is judged, with what is assumed.
+    /// A command begins: the disks are asked what the runs that were cut off did. Returns the folder as it may be
+    /// stored, and the world as it is judged, with what is assumed.
     fn looked(&self, program: Program) -> (Folder, World) {
         let mut folder = self.folder.clone();
         let mut world = self.world.clone();
@@ -367,7 +369,7 @@ impl State {
         Self { folder: folder.clone(), ..self.clone() }
     }
 
-    /// Everything that may happen next.
+    /// Every event that may happen next.
     pub fn steps(&self, truth: &Truth, rules: Rules) -> Vec<(String, Self)> {
         let mut next = Vec::new();
         // A service may restart at any moment: a reboot asks nobody.
@@ -389,7 +391,7 @@ impl State {
         next
     }
 
-    /// What was done is cut off, and what of it is known is asked by the next command; disks may be away then.
+    /// The run is cut off. The next command asks the disks what the run did, and a disk may be away then.
     fn cut_off(&self, deeds: &[Deed], what: &str, rules: Rules, next: &mut Vec<(String, Self)>) {
         let mut after = Self { work: Work::Nothing, ..self.clone() };
         after.folder.open.extend(deeds.iter().cloned());
@@ -459,7 +461,7 @@ impl State {
             }
             next.push((format!("{} is put back", deed.store), after));
         }
-        // It is taken up again by the next one, which finds what is still to be put back.
+        // The next rollback continues it, and finds the stores that are still to be restored.
         self.cut_off(&back.own.deeds, "the rollback", rules, next);
     }
 
@@ -467,7 +469,7 @@ impl State {
         for deed in &back.own.deeds {
             self.folder.settle(deed, &self.world);
         }
-        // A key whose certificate somebody trusts may be in use, whatever is remembered of it.
+        // A key whose certificate somebody trusts may be in use, whatever is recorded of it.
         let stores = self.world.topology.stores.keys();
         let known: BTreeSet<Fingerprint> = stores.flat_map(|id| trusted(&bytes_of(&self.world, id))).collect();
         self.folder.staging.retain(|id, pair| !back.log.staged.contains(id) || known.contains(&pair.print()));
@@ -507,7 +509,7 @@ impl State {
                 next.push((format!("a rollback begins{}", if again { ", of a rollback" } else { "" }), after));
             }
         }
-        // Of a service that reads a store whose state is unclear nobody can tell what it read.
+        // If a service reads a store whose state is unclear, it cannot be told what the service read.
         let unclear: BTreeSet<&StoreId> = folder.open.iter().map(|deed| &deed.store).collect();
         let reads = |service: &ServiceId, id: &StoreId| {
             world.topology.stores.get(id).is_some_and(|def| def.restart.contains(service))
@@ -537,9 +539,9 @@ impl State {
         folder.ledger.acks.insert(service.clone(), Ack::new(world.now, "operator", &read));
     }
 
-    /// A rollback begins, if it may.
+    /// Begins a rollback, if it is allowed.
     fn back(&self, folder: &Folder, world: &World, log: &Log, again: bool, rules: Rules) -> Option<Self> {
-        // All of it must be seen, also what is again what it was.
+        // Every store must be seen, also one that has its earlier content again.
         if log.deeds.iter().any(|deed| self.away.as_ref() == Some(&deed.store.host)) {
             return None;
         }
@@ -570,7 +572,7 @@ impl State {
         Some(after)
     }
 
-    /// An older state folder is put in the place of this one.
+    /// An older state folder replaces this one.
     pub fn restored(&self, folder: &Folder) -> Self {
         let mut after = Self { restored: true, ..self.with(folder) };
         after.world.staging = folder.staging.clone();
@@ -579,7 +581,7 @@ impl State {
 }
 
 impl Folder {
-    /// A run that stands. Of those that are too old the backups are gone.
+    /// A run that was not rolled back. The backups of runs that are too old are gone.
     fn stand(&mut self, log: Log, keeps: usize) {
         self.runs.push(log);
         let old = self.runs.len().saturating_sub(keeps);

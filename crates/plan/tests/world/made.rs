@@ -1,4 +1,4 @@
-//! Certificates and their keys, made as a test asks for them.
+//! Certificates and their keys, as tests ask for them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,12 +22,12 @@ impl Pair {
     }
 }
 
-/// A self-signed EC certificate; no SAN if `san` is empty.
+/// A self-signed EC certificate, without SAN if `san` is empty.
 pub fn make(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> Pair {
     signed(params(cn, san, from_day, to_day), None)
 }
 
-/// The same as a CA's.
+/// A self-signed CA certificate.
 pub fn make_ca(cn: &str, san: &[&str]) -> Pair {
     signed(ca(params(cn, san, -900, 900)), None)
 }
@@ -38,7 +38,7 @@ fn ca(mut params: rcgen::CertificateParams) -> rcgen::CertificateParams {
     params
 }
 
-/// Signed by an issuer, or by itself.
+/// A certificate that is signed by an issuer, or by itself.
 pub fn signed(params: rcgen::CertificateParams, issuer: Option<&Pair>) -> Pair {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let made = match issuer {
@@ -53,7 +53,7 @@ pub fn signed(params: rcgen::CertificateParams, issuer: Option<&Pair>) -> Pair {
     Pair { certificate, pkcs8: key.serialize_der() }
 }
 
-/// What a certificate says of its subject and its time.
+/// The subject and the dates of a certificate.
 pub fn params(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> rcgen::CertificateParams {
     let mut params = rcgen::CertificateParams::new(san.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -66,8 +66,8 @@ pub fn params(cn: &str, san: &[&str], from_day: i64, to_day: i64) -> rcgen::Cert
     params
 }
 
-/// The n-th certificate that is made for an identity. One of the same order is made once for a whole test binary, so that
-/// worlds which did the same are the same.
+/// The n-th certificate that is created for an identity. The same order is created once for a whole test binary, so
+/// that worlds which did the same are equal.
 pub fn mint(def: &IdentityDef, n: usize, at: Timestamp) -> Pair {
     static MADE: Mutex<BTreeMap<String, Pair>> = Mutex::new(BTreeMap::new());
     let order = trustmason_plan::mint::order(def, at);

@@ -1,5 +1,5 @@
-//! A whole estate in memory: real keystore bytes, real certificates, a topology made by hand. What `host` does on disk is
-//! done here on byte vectors, with the same plan and the same edits.
+//! A whole estate in memory: real keystore bytes, real certificates, and a topology made by hand. Everything that
+//! `host` does on disk is done here on byte vectors, with the same plan and the same edits.
 
 mod made;
 
@@ -36,7 +36,7 @@ pub use made::{Pair, make, make_ca, mint, params, signed};
 pub const NOW: i64 = 1_780_272_000;
 pub const DAY: i64 = 86_400;
 
-/// The run of every world.
+/// The id of every run in every world.
 pub fn run() -> RunId {
     RunId::new(now(), Digest::of(b"run"))
 }
@@ -53,25 +53,25 @@ pub fn fqdn(name: &str) -> Fqdn {
     Fqdn::parse(name).unwrap()
 }
 
-/// Certificates made once for all cases of a test binary.
+/// Certificates that are made once for all cases of a test binary.
 pub struct Pool {
-    /// Of each host: good ones, oldest first.
+    /// For each host: good ones, the oldest first.
     pub good: Vec<Vec<Pair>>,
-    /// Of each host: a short name in the CN, no SAN.
+    /// For each host: a short name in the CN, no SAN.
     pub short: Vec<Pair>,
-    /// Of each host: expired.
+    /// For each host: an expired one.
     pub expired: Vec<Pair>,
-    /// Of hosts that left.
+    /// Certificates of hosts that left.
     pub retired: Vec<Pair>,
-    /// Of nobody here.
+    /// Certificates of vendors.
     pub foreign: Vec<Pair>,
-    /// Of each host: a CA's, as `openssl req -x509` makes it unasked.
+    /// For each host: a CA's, as `openssl req -x509` makes it by default.
     pub ca: Vec<Pair>,
-    /// Of each host: issued by the estate's authority.
+    /// For each host: one that the estate's authority issued.
     pub issued: Vec<Pair>,
-    /// The estate's authority: its root.
+    /// The root of the estate's authority.
     pub root: Pair,
-    /// Of strangers, with names that nearly are those of the estate.
+    /// Certificates of strangers, with names that are nearly those of the estate.
     pub strange: Vec<Pair>,
     /// A public root, which vendors ship.
     pub public: Pair,
@@ -94,17 +94,17 @@ pub fn pool() -> &'static Pool {
         let issue = |i: usize| signed(params(&name(i), &[&name(i)], -100, 800), Some(&root));
         let gone = "gone0.acme.example";
         let strange = vec![
-            // A short name, which a host that left had too.
+            // A short name, which a retired host had too.
             make("gone0", &[], -300, 900),
             make("gone1", &[gone], -300, 900),
-            // Wildcards that would cover hosts here.
+            // Wildcards that would cover hosts of the estate.
             make("*.acme.example", &["*.acme.example"], -300, 900),
             make("h0.acme.example", &["*.acme.example", "h0.acme.example"], -300, 900),
-            // A host that left, and somebody else.
+            // A retired host, and a stranger.
             make(gone, &[gone, "shop.other.example"], -300, 900),
-            // A CA of a host that left.
+            // A CA with the name of a retired host.
             make_ca(gone, &[gone]),
-            // A live host under a name of one that left.
+            // A live host with the name of a retired one.
             make("h1.acme.example", &["h1.acme.example", gone], -300, 900),
         ];
         Pool {
@@ -126,10 +126,10 @@ pub fn pool() -> &'static Pool {
     })
 }
 
-/// What the key entries of a store say to its password.
+/// Whether the key entries of a store opened with its password.
 type Keys = BTreeMap<EntryId, KeyLook>;
 
-/// A store, opened once for all worlds that hold the same bytes.
+/// Opens a store, once for all worlds that hold the same bytes.
 pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
     static OPENED: Mutex<BTreeMap<Digest, (Arc<Store>, Keys)>> = Mutex::new(BTreeMap::new());
     let print = Digest::of(bytes);
@@ -144,7 +144,7 @@ pub fn opened(bytes: &[u8]) -> (Arc<Store>, Keys) {
     found
 }
 
-/// What a look finds where a store should be.
+/// The result of a look where a store should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disk {
     File(Vec<u8>),
@@ -163,18 +163,18 @@ pub struct World {
     pub options: Options,
     pub staging: BTreeMap<IdentityId, Pair>,
     pub now: Timestamp,
-    /// How often each store was written.
+    /// How many times each store was written.
     pub stamps: BTreeMap<StoreId, u32>,
     minted: BTreeMap<IdentityId, usize>,
 }
 
-/// An entry to begin with.
+/// An entry of a store at the beginning.
 pub enum Seed {
     Trusted(String, Pair),
     Key(String, Pair, &'static str),
 }
 
-/// Bytes of a JKS with these entries, in this order, aliases spelled as given.
+/// The bytes of a JKS with these entries, in this order, with the aliases spelled as given.
 pub fn jks(seeds: &[Seed]) -> Vec<u8> {
     let mut bytes = Store::create(Format::Jks);
     let mut rng = getrandom::SysRng;
@@ -236,12 +236,12 @@ pub fn store_def(host: &Fqdn, name: &str) -> StoreDef {
     }
 }
 
-/// What is exported of a store that people write.
+/// The export of a store that people write.
 pub fn exported(id: &StoreId, of: Exported) -> Reach {
     Reach::Mirror(Mirror::Export { path: path(id), password: None, of })
 }
 
-/// The keystore that a store is.
+/// The keystore behind a store.
 pub fn keystore_of<'t>(topology: &'t mut Topology, id: &StoreId) -> &'t mut Keystore {
     match &mut topology.stores.get_mut(id).unwrap().reach {
         Reach::Direct(Files { kind: StoreKind::Keystore(keystore), .. }) => keystore,
@@ -294,8 +294,8 @@ pub fn edge(store: &StoreId, subject: Subject, alias: Option<&str>, was: &[&str]
     }
 }
 
-/// Every host has a `cacerts` that trusts every host's `wsm` (alias `{fqdn}_wsm`, was `{fqdn}`) and `iis`, and a
-/// `keystore` with its own `wsm` key that trusts the next host's `wsm` (`{fqdn}`).
+/// Every host has a `cacerts` that trusts every host's `wsm` (alias `{fqdn}_wsm`, formerly `{fqdn}`) and `iis`. It has
+/// a `keystore` with its own `wsm` key, which trusts the next host's `wsm` (`{fqdn}`).
 pub fn topology(hosts: usize) -> Topology {
     let mut t = Topology {
         estate: "world".to_owned(),
@@ -383,7 +383,7 @@ pub fn topology(hosts: usize) -> Topology {
 }
 
 impl World {
-    /// Every identity good, every truster empty but for one vendor root.
+    /// Every identity is good, and every truster is empty except for one vendor root.
     pub fn new(hosts: usize) -> Self {
         let topology = topology(hosts);
         let mut disk = BTreeMap::new();
@@ -473,7 +473,7 @@ impl World {
         judged(&self.topology, &self.look(), &self.options, self.now)
     }
 
-    /// Does what a plan says, as `host` would.
+    /// Carries out a plan, as `host` would.
     pub fn apply(&mut self, plan: &Plan) {
         let made = self.begin(plan);
         for view in &plan.stores {
@@ -481,7 +481,7 @@ impl World {
         }
     }
 
-    /// Every key of the plan, made or taken up again; all are in staging afterwards.
+    /// Every key of the plan, new or from staging. Afterwards all of them are in staging.
     pub fn begin(&mut self, plan: &Plan) -> BTreeMap<IdentityId, Pair> {
         let mut made = BTreeMap::new();
         for (id, mint_plan) in &plan.mints {
@@ -506,14 +506,14 @@ impl World {
         made
     }
 
-    /// Writes one store of a plan, if it is to be written, and remembers what `host` would.
+    /// Writes one store of a plan if the plan changes it, and records what `host` would record.
     pub fn write(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) {
         if let Some(memory) = self.put(plan, store, made) {
             self.ledger.remember(store, &memory, &run(), self.now);
         }
     }
 
-    /// Writes one store of a plan, if it is to be written. Answers what that means to the ledger.
+    /// Writes one store of a plan if the plan changes it. Returns what the write means to the ledger.
     pub fn put(&mut self, plan: &Plan, store: &StoreId, made: &BTreeMap<IdentityId, Pair>) -> Option<Memory> {
         let view = plan.stores.iter().find(|view| view.id == *store)?;
         let StoreVerdict::Change(ids) = &view.verdict else { return None };
@@ -543,14 +543,14 @@ impl World {
         Some(Memory::of(plan, &before, &changes, &certificates, &run(), self.now))
     }
 
-    /// A person restarted a service and says so.
+    /// A person restarts a service and reports it.
     pub fn ack(&mut self, service: &ServiceId) {
         let read = self.plan().readers.remove(service).unwrap_or_default();
         self.ledger.restarts.remove(service);
         self.ledger.acks.insert(service.clone(), Ack::new(self.now, "operator", &read));
     }
 
-    /// A person restarted everything that waits for it.
+    /// A person restarts every service whose restart is pending.
     pub fn ack_all(&mut self) {
         let all: Vec<ServiceId> = self.ledger.restarts.keys().cloned().collect();
         for service in all {
@@ -558,21 +558,21 @@ impl World {
         }
     }
 
-    /// The key that the newest change of an identity's certificate made, though it waits no more.
+    /// The key that the newest rotation of an identity made, though it is no longer in staging.
     pub fn staged_key_of(&self, id: &IdentityId) -> Pair {
         let newest = mint(&self.topology.identities[id], self.minted[id], self.now);
         assert_eq!(Some(newest.print()), self.present(id), "the newest key is the one in use");
         newest
     }
 
-    /// Aliases and certificates of the trusted entries of a store.
+    /// The aliases and certificates of a store's trusted entries.
     pub fn trusted(&self, id: &StoreId) -> BTreeMap<String, Fingerprint> {
         let store = self.open(id).unwrap();
         let entries = store.entries().iter().filter(|e| matches!(e.kind, EntryKind::Trusted(_)));
         entries.map(|e| (e.alias.as_deref().unwrap().to_owned(), e.certificates()[0].fingerprint())).collect()
     }
 
-    /// The certificate an identity has in its store.
+    /// The certificate that an identity has in its store.
     pub fn present(&self, id: &IdentityId) -> Option<Fingerprint> {
         let Source::KeyEntry(place) = &self.topology.identities[id].source else { return None };
         let store = self.open(&place.store)?;
@@ -581,7 +581,7 @@ impl World {
     }
 }
 
-/// A plan that does not contradict itself.
+/// Makes a plan, which must not contradict itself.
 pub fn judged(topology: &Topology, observed: &Observed, options: &Options, now: Timestamp) -> Plan {
     let plan = trustmason_plan::plan(topology, observed, options, now);
     assert_eq!(trustmason_plan::verify(&plan), []);
