@@ -1,4 +1,4 @@
-//! The estate spec.
+//! The table of the estate spec. It is data only: it takes nothing and checks nothing itself.
 
 use super::{
     COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, REACHES, SCHEMES, SECRET,
@@ -7,7 +7,7 @@ use super::{
 use crate::lexeme::Lexeme;
 use crate::shape::{Record, Shape, may, must, record};
 
-/// The estate spec.
+/// All fields of an estate spec.
 pub(crate) static SPEC: Record = record(
     "an estate spec",
     &[
