@@ -1,4 +1,4 @@
-//! The clock of this machine. This is the only module that reads the clock, and it decides what is done about a clock that
+//! The clock of this machine. Only this module reads the clock, and it decides what is done about a clock that
 //! cannot be right.
 //!
 //! The clock is read once per process. Later moments are computed from the time that has passed since. A clock that somebody
@@ -16,7 +16,7 @@ use trustmason_plan::text;
 use crate::console::{Console, person};
 use crate::stop::Stop;
 
-/// What a person can do about a clock that is doubted.
+/// The advice for a person whose clock is doubted.
 const REMEDY: &str = "Set the clock, then run again; if it is right, say so with --clock-is-right";
 
 /// The moment at which the process began.
@@ -68,7 +68,7 @@ fn understood(now: SystemTime) -> Result<Timestamp, String> {
     })
 }
 
-/// The statement of a person that a doubted clock is right. It must be recorded before anything else.
+/// The statement of a person that a doubted clock is right. The statement must be recorded before anything else.
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Word(Option<Verdict>);

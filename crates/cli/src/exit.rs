@@ -1,4 +1,4 @@
-//! The exit code. It is computed here from the facts of a command, and nowhere else (`docs/exit-codes.md`).
+//! The exit code, computed from the facts of a command here and nowhere else (`docs/exit-codes.md`).
 
 use std::process::ExitCode;
 

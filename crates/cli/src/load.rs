@@ -1,5 +1,5 @@
 //! Loads an estate: reads the spec and its profiles, resolves them, and turns a selection into the options of a plan. Every
-//! command that plans uses this module. It opens no store.
+//! command that plans uses this module. No store is opened here.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ pub(crate) struct Estate {
     pub(crate) name: String,
     /// The resolved estate.
     pub(crate) topology: Topology,
-    /// The number of warnings that the spec gave. They were printed already.
+    /// The number of warnings that the spec gave. The warnings were printed already.
     pub(crate) warnings: usize,
     inputs: Vec<Input>,
 }
@@ -100,7 +100,7 @@ fn input(kind: InputKind, path: &str, bytes: &[u8]) -> Input {
     Input { kind, path: path.to_owned(), sha256: Some(Digest::of(bytes)) }
 }
 
-/// What the command's options ask, beside the spec.
+/// The options of a command that affect its plan.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Question {
     pub(crate) select: Select,

@@ -1,4 +1,4 @@
-//! The command line of trustmason. It reads arguments, goes as far along spec, look, plan and run as the command needs, prints
+//! The command line of trustmason. The program reads arguments, goes as far along spec, look, plan and run as the command needs, prints
 //! the result and ends with one exit code.
 //!
 //! Run it as `trustmason COMMAND`, or as `cargo run -- COMMAND` in a checkout. `trustmason demo` needs nothing else, and

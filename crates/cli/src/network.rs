@@ -1,4 +1,4 @@
-//! The only way from the command line to the network: asks services for their certificates. It never trusts the answers.
+//! The only way from the command line to the network: asks services for their certificates. The answers are never trusted.
 
 use std::collections::BTreeMap;
 

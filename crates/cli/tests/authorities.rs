@@ -1,4 +1,4 @@
-//! What `check` says about an authority's root file, and keys whose issuing CA has a path length.
+//! The answers of `check` about an authority's root file, and keys whose issuing CA has a path length.
 
 use crate::support;
 

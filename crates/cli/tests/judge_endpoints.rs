@@ -15,7 +15,7 @@ use judge::craft::{self, HOW_TO_GET, run};
 use judge::jvm::Jvm;
 use support::Wish;
 
-/// `openssl s_server` on a port of its own. It ends when dropped.
+/// `openssl s_server` on a port of its own, ended on drop.
 struct Server {
     child: Child,
     port: u16,

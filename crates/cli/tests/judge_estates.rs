@@ -1,4 +1,4 @@
-//! Estates as document 003 leaves them, converged by the built binary and judged by a JVM. This is the main test of the product.
+//! Estates as document 003 leaves them, converged by the built binary and judged by a JVM: the main test of the product.
 #![cfg(unix)]
 
 use crate::judge;

@@ -115,7 +115,7 @@ impl Copy {
     }
 }
 
-/// The digests that runs announced for each file. They are read from the journals without the product's code.
+/// The digests that runs announced for each file, read from the journals without the product's code.
 fn announced(dir: &Path) -> BTreeMap<PathBuf, BTreeSet<String>> {
     let mut all: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
     let Ok(runs) = fs::read_dir(dir.join(".trustmason/runs")) else { return all };
@@ -138,7 +138,7 @@ fn litter(dir: &Path) -> Vec<PathBuf> {
     support::files(dir).into_keys().filter(ours).collect()
 }
 
-/// The kinds of entries by alias. They do not depend on which keys were created.
+/// The kinds of entries by alias. The kinds do not depend on which keys were created.
 type Shape = BTreeMap<String, String>;
 
 /// A JVM that opens the same bytes only once.

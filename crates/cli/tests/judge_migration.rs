@@ -27,7 +27,7 @@ struct Estate {
     ca: Authority,
     /// The chain that a machine outside the tests presents, as a PEM file.
     presented: BTreeMap<(String, &'static str), PathBuf>,
-    /// What the service of a Java store last read.
+    /// The last reading of the service of each Java store.
     last: BTreeMap<(String, &'static str), Reading>,
     /// The number of chains that were checked against stores.
     asked: usize,
@@ -96,7 +96,7 @@ impl Estate {
         answered
     }
 
-    /// Acts as the people at machines that trustmason cannot see. They install a new certificate after the plan says that every
+    /// Acts as the people at machines that trustmason cannot see. These people install a new certificate after the plan says that every
     /// truster has its issuers. Gives the number of certificates.
     fn people(&mut self, plan: &Value) -> usize {
         let mut done = 0;

@@ -130,7 +130,7 @@ fn others_are_as_they_were(store: &StoreAt, before: &Listing, after: &Listing) {
     let dateless = |held: &Held| Held { created: None, ..held.clone() };
     let same = |alias: &str, was: &Held| after.get(alias).is_some_and(|is| dateless(is) == dateless(was));
     let anew: Vec<&String> = before.iter().filter(|(alias, was)| !same(alias, was)).map(|(alias, _)| alias).collect();
-    // Some of the installer's keys are unfit. They are replaced under their own aliases.
+    // Some of the installer's keys are unfit, and are replaced under their own aliases.
     assert!(anew.iter().all(|alias| alias.ends_with("_certificate")), "{}: {anew:?}", store.path.display());
 }
 

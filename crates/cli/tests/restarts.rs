@@ -71,7 +71,7 @@ fn a_restart_that_fails_stops_the_others_and_is_tried_again() {
     // The stores are written. The restart is still pending, and drift says so.
     let drift = estate.run(&["drift", "--strict"]).code(2);
     assert!(drift.out.contains("trustmason ack estate.yaml adsa.acme.example/tomcat"), "{}", drift.out);
-    // There is work again, and it concerns live services, so apply asks.
+    // The next apply has work that concerns live services, so apply asks.
     let _ = estate.run(&["apply"]).code(1).err_has("nobody is here to approve");
     fs::write(estate.path("restart.sh"), LOG).unwrap();
     let _ = estate.run(&["apply", "--auto-approve"]).code(0);
@@ -105,7 +105,7 @@ fn taken(pid: &str) -> bool {
     !["SigPnd:", "ShdPnd:", "SigBlk:"].into_iter().any(bit)
 }
 
-/// Other systems have no such file. This time is far longer than any machine needs.
+/// Other systems have no such file. The wait is far longer than any machine needs.
 #[cfg(not(target_os = "linux"))]
 fn taken(_pid: &str) -> bool {
     std::thread::sleep(std::time::Duration::from_secs(2));

@@ -30,7 +30,7 @@ pub(crate) const SCHEMES: &[&str] = &["java8", "modern"];
 pub(crate) const FORMATS: &[&str] = &["jks", "jceks", "pkcs12", "pem", "pem-dir", "pem-pair", "windows"];
 /// Syntaxes of options files.
 const SYNTAXES: &[&str] = &["ini", "arguments", "batch"];
-/// What a setting should be, taken from its store.
+/// The values that a setting can take from its store.
 const EXPECTED: &[&str] = &["path", "format", "password", "unset"];
 /// How a host is reached if no folder stands for its disks.
 const REACHES: &[&str] = &["none", "this-machine"];

@@ -1,5 +1,5 @@
 //! The kinds of scalar in both languages. Each kind has a noun for messages, a pattern for the JSON Schema and a check.
-//! The check takes a text and gives the cause and a hint if the text does not fit. It never changes the text.
+//! The check takes a text, gives the cause and a hint if the text does not fit, and never changes the text.
 
 use std::str::FromStr;
 

@@ -22,7 +22,7 @@
 //!   cvp1.acme.example: { role: cvp }
 //! ";
 //! let spec = parse(text, "estate.yaml")?;
-//! // The caller reads profiles that are not built in. This spec names none.
+//! // The caller reads profiles that are not built in. The spec above names none.
 //! let profiles = profile::load(&spec, Path::new("/estate"), |path| Err(format!("no file {}", path.display())))?;
 //! let topology = resolve(&spec, &profiles, Path::new("/estate"))?.topology;
 //! assert!(topology.edges.iter().any(|edge| edge.id == "adsa.acme.example/cacerts <- cvp1.acme.example/wsm"));

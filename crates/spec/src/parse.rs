@@ -1,5 +1,5 @@
-//! Turns the text of an estate spec into a [`Spec`], or gives every fault that the file alone can show. It reads no file
-//! and no profile of the operator's own.
+//! Turns the text of an estate spec into a [`Spec`], or gives every fault that the file alone can show. No file
+//! and no profile of the operator's own is read here.
 
 use std::collections::BTreeSet;
 use std::path::Path;

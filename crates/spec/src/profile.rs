@@ -54,7 +54,7 @@ impl LoadedProfile {
         Ok(Self { reference, profile: read::read(text, name)? })
     }
 
-    /// The profile that this one extends. It must be loaded too.
+    /// The profile that this one extends. The extended profile must be loaded too.
     pub fn extends(&self) -> Option<&ProfileRef> {
         self.profile.extends.as_ref().map(|at| &at.value)
     }

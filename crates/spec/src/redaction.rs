@@ -1,5 +1,5 @@
-//! Decides which lines of a file may hold a secret. The decision uses the text alone, so it also works for broken YAML. It
-//! covers too much rather than too little: a covered line costs a look into the file, a shown secret costs a password.
+//! Decides which lines of a file may hold a secret. The decision uses the text alone, so it also works for broken YAML.
+//! Too much is covered rather than too little: a covered line costs a look into the file, a shown secret costs a password.
 
 use std::collections::BTreeSet;
 

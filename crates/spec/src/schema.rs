@@ -1,5 +1,5 @@
 //! Gives the JSON Schemas (draft 2020-12) of the two languages, for editors. The schemas are made from the tables that the
-//! reader uses. They cannot express faults that only resolving finds, such as a name that does not exist.
+//! reader uses. A schema cannot express faults that only resolving finds, such as a name that does not exist.
 
 use serde_json::{Map, Value, json};
 

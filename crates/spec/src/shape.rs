@@ -8,7 +8,7 @@ use crate::lexeme::Lexeme;
 use crate::redaction::sounds_secret;
 use crate::tree::{Kind, Node};
 
-/// What a field, an item or a value may hold.
+/// The allowed content of a field, an item or a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     /// A scalar.

@@ -45,7 +45,7 @@ pub enum Look {
         store: StoreId,
         /// Which system stores belong to the store.
         place: SystemPlace,
-        /// Whether only people write the store. It may then stay unseen.
+        /// Whether only people write the store. Such a store may stay unseen.
         by_hand: bool,
     },
     /// The export of a store that only people write.

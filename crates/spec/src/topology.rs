@@ -260,7 +260,7 @@ pub struct IdentityDef {
     /// The kind of a new key: the spec's, else the role's, else RSA with 2048 bits. If trustmason creates the key, resolving has
     /// checked that the role accepts it.
     pub key: KeyKind,
-    /// The signature hash of a new certificate: the spec's, else the role's first, else SHA-256. It is checked as the key is.
+    /// The signature hash of a new certificate: the spec's, else the role's first, else SHA-256. The hash is checked as the key is.
     pub signature: SignatureHash,
 }
 
@@ -342,7 +342,7 @@ pub struct ServiceDef {
     pub restart: Option<RestartCommand>,
 }
 
-/// A command that restarts a service. It returns when the service works again.
+/// A command that restarts a service. The command must return when the service works again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestartCommand {
     /// The program and its arguments; no shell reads them.

@@ -1,4 +1,4 @@
-//! Turns YAML text into a tree of nodes that carry their places. It judges only the YAML: a syntax error, or a text that
+//! Turns YAML text into a tree of nodes that carry their places. Only the YAML is judged here: a syntax error, or a text that
 //! needs more memory or depth than any estate does, ends with one fault. Later checks of the tree collect all other faults.
 
 use std::fmt;

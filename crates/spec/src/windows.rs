@@ -56,7 +56,7 @@ impl fmt::Display for SystemStore {
     }
 }
 
-/// What a certificate is for Windows.
+/// The kind of a certificate for Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CertificateKind {
     /// A certificate that issued itself: a root, or the self-signed certificate of a server.

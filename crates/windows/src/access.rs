@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 use crate::file::plain;
 use crate::wide;
 
-/// Memory that the system allocated. It is freed on drop.
+/// Memory that the system allocated, freed on drop.
 struct Local(HLOCAL);
 
 impl Drop for Local {

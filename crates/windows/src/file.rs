@@ -1,6 +1,6 @@
 //! Renames, exchanges and removes files, and waits while another program has them open.
 //!
-//! Windows has no call that exchanges the names of two files. The nearest call is `ReplaceFileW`. It gives the new file the
+//! Windows has no call that exchanges the names of two files. The nearest call is `ReplaceFileW`, which gives the new file the
 //! target's name and access list, and the old file a second name, so that the old file can be checked before it is removed.
 //! Such a call fails while another program has the file open and does not share it (a virus scanner, a backup, a product that
 //! reads its keystore). So each call is tried again for about a second.
@@ -28,7 +28,7 @@ use crate::wide;
 /// The largest number of tries of a call that fails because a file is open.
 const TRIES: u32 = 10;
 
-/// The pause after the first try. It doubles up to [`LONGEST`]. All pauses together are a little more than a second.
+/// The pause after the first try, which doubles up to [`LONGEST`]. All pauses together are a little more than a second.
 const FIRST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(200);
 
@@ -73,7 +73,7 @@ fn is_one_of(error: &io::Error, codes: &[u32]) -> bool {
     error.raw_os_error().and_then(|code| u32::try_from(code).ok()).is_some_and(|code| codes.contains(&code))
 }
 
-/// Does something that may fail while another program has a file open. It is tried ten times within about a second.
+/// Calls a function that may fail while another program has a file open. The call is tried ten times within about a second.
 ///
 /// # Errors
 /// The last failure, or the first one that waiting cannot repair.
@@ -138,7 +138,7 @@ pub fn replace(target: &Path, new: &Path, aside: &Path) -> Result<(), ReplaceErr
     })
 }
 
-/// Removes a file. It is tried again while another program has the file open.
+/// Removes a file. The call is tried again while another program has the file open.
 ///
 /// # Errors
 /// The file does not exist, or could not be removed.

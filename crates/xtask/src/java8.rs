@@ -1,5 +1,5 @@
 //! Unpacks a Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite and the libraries they need, in a root of
-//! their own below `target`. It installs nothing on the machine, and downloads from the mirror that apt uses.
+//! their own below `target`. Nothing is installed on the machine. The packages come from the mirror that apt uses.
 
 use std::ffi::OsString;
 use std::fs;
@@ -91,7 +91,7 @@ fn unpack(root: &Path) -> Result<(), Failure> {
     Err("it was unpacked and does not start".into())
 }
 
-/// Writes `java8` or `javac8`. They run inside the root, so paths are as seen from there.
+/// Writes the script `java8` or `javac8`. The script runs inside the root, so paths are as seen from there.
 fn wrapper(fresh: &Path, root: &Path, tool: &str) -> Result<(), Failure> {
     let script = format!(
         "#!/bin/sh\nexport LD_LIBRARY_PATH={HOME}/jre/lib/amd64/jli\n\

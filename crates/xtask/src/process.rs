@@ -1,4 +1,4 @@
-//! Starts other programs. It shows each command, and the error of a failed command names it.
+//! Starts other programs. Each command is shown, and the error of a failed command names the command.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

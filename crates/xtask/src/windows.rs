@@ -18,7 +18,7 @@ use crate::tools;
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// The packages to build and test. They are always selected together, because another selection compiles shared crates again.
+/// The packages to build and test. All are always selected together, because another selection compiles shared crates again.
 const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
 
 /// Campaigns that repeat the whole run for each of its steps, or for hundreds of seeds. Under Wine they take minutes. `host`'s unit

@@ -252,7 +252,7 @@ fn files_are_opened_in_one_place() {
             leave.push(shown(&path));
         }
     }
-    // The clock is banned in the same way and read in one module. That module opens no file.
+    // The clock is banned in the same way and read in one module, which opens no file.
     assert_eq!(leave, ["crates/cli/src/clock.rs", "crates/host/src/disk/mod.rs"]);
     let clock = std::fs::read_to_string(root().join("crates/cli/src/clock.rs")).unwrap();
     assert!(!clock.contains("fs::") && !clock.contains("File"), "the clock's module opens files");

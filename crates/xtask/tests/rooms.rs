@@ -21,7 +21,7 @@ const CRATES: &[(&str, &str)] = &[
     ("xtask", "main.rs"),
 ];
 
-/// The path of a module below its crate. It is empty for the crate itself.
+/// The path of a module below its crate, empty for the crate itself.
 type Module = Vec<String>;
 
 /// The names that a module uses and defines.

@@ -1,4 +1,4 @@
-//! `ack`: records that a person restarted services. It restarts nothing itself.
+//! `ack`: records that a person restarted services. No service is restarted here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

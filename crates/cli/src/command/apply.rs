@@ -1,4 +1,4 @@
-//! `apply`: makes the stores match the spec, from the spec or from a saved plan. It writes nothing that was not approved.
+//! `apply`: makes the stores match the spec, from the spec or from a saved plan. The first plan needs an approval.
 
 use std::path::Path;
 

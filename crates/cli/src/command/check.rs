@@ -1,4 +1,4 @@
-//! `check`: checks the spec, and the root certificates of its authorities. It opens no store.
+//! `check`: checks the spec, and the root certificates of its authorities. No store is opened.
 
 use trustmason_host::converge::Clock as _;
 use trustmason_host::look;

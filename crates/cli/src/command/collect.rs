@@ -1,5 +1,5 @@
-//! `collect`: fetches certificates that people otherwise export, from the services that present them. It never trusts the
-//! network: a person compares the fingerprints, either now or before (`--pin`).
+//! `collect`: fetches certificates that people otherwise export, from the services that present them. The network is
+//! never trusted: a person compares the fingerprints, either now or before (`--pin`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `drift`: shows the findings of a plan as the state of the estate. It writes nothing.
+//! `drift`: shows the findings of a plan as the state of the estate. Nothing is written.
 
 use trustmason_host::endpoint::{PATIENCE, Way};
 use trustmason_plan::observed::ServedLook;

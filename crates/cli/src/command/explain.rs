@@ -1,4 +1,4 @@
-//! `explain`: shows why an entry is wanted, by which rule, and from which document. It writes nothing.
+//! `explain`: shows why an entry is wanted, by which rule, and from which document. Nothing is written.
 
 use trustmason_keystore::Alias;
 use trustmason_plan::shell::Command;

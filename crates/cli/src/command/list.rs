@@ -1,4 +1,4 @@
-//! `list`: shows the entries of any readable keystore. It uses no spec and writes nothing.
+//! `list`: shows the entries of any readable keystore. No spec is used, and nothing is written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ListArgs, console: Console) -> Result<Facts, Stop> {
     }
 }
 
-/// Fetches the password from the place that the options name. It is never an argument itself, and never guessed.
+/// Fetches the password from the place that the options name. The password itself is never an argument, and never guessed.
 fn password(args: &ListArgs) -> Result<Option<Password>, Stop> {
     if let Some(name) = &args.password_env {
         return match std::env::var(name) {

@@ -1,4 +1,4 @@
-//! `plan`: shows what would change, and why. It writes nothing but the plan file of `--out`.
+//! `plan`: shows what would change, and why. Only the plan file of `--out` is written.
 
 use std::path::Path;
 

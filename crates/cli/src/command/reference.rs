@@ -1,4 +1,4 @@
-//! `profile`, `schema` and `completions`: print texts that are built into the program. They read no file.
+//! `profile`, `schema` and `completions`: print texts that are built into the program. No file is read.
 
 use clap::CommandFactory as _;
 use trustmason_spec::{profile as profiles, schema as spec_schema};

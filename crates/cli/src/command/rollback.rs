@@ -1,4 +1,4 @@
-//! `rollback`: restores every store that the newest run wrote. It restores nothing if a store was changed since.
+//! `rollback`: restores every store that the newest run wrote. Nothing is restored if a store was changed since.
 
 use std::collections::BTreeSet;
 

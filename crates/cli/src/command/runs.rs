@@ -1,4 +1,4 @@
-//! `runs`: lists the runs of an estate and their results. It writes nothing.
+//! `runs`: lists the runs of an estate and their results. Nothing is written.
 
 use trustmason_host::state::State;
 use trustmason_host::{record::journal, record::ledger};

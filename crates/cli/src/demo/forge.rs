@@ -1,4 +1,4 @@
-//! Makes keys and certificates for the demo, including defective ones. It writes no file.
+//! Makes keys and certificates for the demo, including defective ones. No file is written here.
 
 use std::sync::Arc;
 

@@ -20,11 +20,11 @@ pub(crate) struct Item<'a> {
     pub(crate) verdict: Verdict,
 }
 
-/// What is done with the certificate that a service presents.
+/// The decision about the certificate that a service presents.
 pub(crate) enum Verdict {
     /// The file already holds the certificate.
     Same(Arc<Certificate>),
-    /// The certificate is new. It is written if a person approves.
+    /// The certificate is new, and is written if a person approves.
     New(Arc<Certificate>, Filed),
     /// The certificate is never written, for this reason.
     Refused(CertificateSlot, String),

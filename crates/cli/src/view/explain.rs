@@ -206,7 +206,7 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             None => "no certificate known".to_owned(),
         };
         let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
-        // This state is about the next certificate, which a CA was asked for. The certificate shown beside it is the present one.
+        // The state is about the next certificate, which a CA was asked for. The certificate shown beside it is the present one.
         let present = if view.state.is_of_next() { "presents " } else { "" };
         line!(out, "  now       {}{staged}: {present}{now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {

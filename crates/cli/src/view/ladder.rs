@@ -1,4 +1,4 @@
-//! What follows the changes of a plan: restarts and their order, the later phases of a rotation with the waits between them,
+//! Text about what follows the changes of a plan: restarts and their order, the later phases of a rotation with the waits between them,
 //! and the trust that fails meanwhile if that cannot be avoided.
 
 use std::collections::BTreeSet;
@@ -190,7 +190,7 @@ impl Onward {
     }
 }
 
-/// Writes the commands that continue from here. They depend on the plan that is left, not on the command that left it.
+/// Writes the commands that continue from here. The commands depend on the plan that is left, not on the command that left it.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     let command = |own| Command::here(own).file(&plan.options.spec);
     let waits = plan.waits();

@@ -39,7 +39,7 @@ pub(crate) struct Opened {
     pub(crate) bits: u32,
 }
 
-/// What a Windows store says about an entry, beside its certificate.
+/// Facts from a Windows store about an entry, beside its certificate.
 #[derive(Default)]
 pub(crate) struct Note {
     /// The friendly name.

@@ -110,7 +110,7 @@ impl Page {
     }
 }
 
-/// Whether a text is what an example says: `...` alone on a line stands for any lines, `[..]` for any text in a line.
+/// Whether a text matches an example: `...` alone on a line matches any lines, `[..]` for any text in a line.
 pub(crate) fn matches(expected: &[&str], actual: &[&str]) -> bool {
     match (expected.split_first(), actual.split_first()) {
         (None, None) => true,

@@ -25,7 +25,7 @@ pub(crate) fn runnable(line: &str) -> Result<String, String> {
     Ok(line)
 }
 
-/// The folder for running examples. It is deleted at the end.
+/// The folder for running examples, deleted at the end.
 pub(crate) struct Room {
     folder: TempDir,
     /// The reader's working folder: the estate, until the page says `cd`.

@@ -11,7 +11,7 @@ use super::craft::{self, Writing};
 use super::javas::program;
 use super::matrix::{Wish, document_003};
 
-/// CVP's store password. It is random and hostile to shells, as the installer makes it.
+/// CVP's store password, random and hostile to shells, as the installer makes it.
 const CVP_PASSWORD: &str = "aB9!(@[{}~*,$^q";
 /// The passwords of other people's private and secret keys.
 pub const KEY_PASSWORDS: &[&str] = &["its own Passw0rd", "another-one"];
@@ -75,7 +75,7 @@ impl Built {
     pub const SPEC: &'static str = "estate.yaml";
 }
 
-/// What an operator did for one wanted import.
+/// The work of an operator for one wanted import.
 enum Deed {
     Done,
     /// Imported once. The host has replaced the certificate since.
@@ -232,7 +232,7 @@ impl Built {
         craft::two_hands(jobs);
     }
 
-    /// What the operator did for each wanted import. Nothing was done on the second machine of a kind.
+    /// The work of the operator for each wanted import. Nothing was done on the second machine of a kind.
     fn deeds(&self) -> Vec<(Wish, Deed)> {
         let mut deeds = Vec::new();
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -325,7 +325,7 @@ impl Built {
         craft::importcert(cvp, "acme-proxy", &proxy);
         let reporting = self.stores.iter().find(|store| first(store, "cvp-reporting")).unwrap();
         craft::genseckey(reporting, "ticket-key", CVP_PASSWORD);
-        // This is done last, because keytool itself fails on the store afterwards.
+        // The alias is changed last, because keytool itself fails on the store afterwards.
         let mut upper = Command::new("python3");
         upper.arg(program("upper_alias.py")).arg(&ads.path).arg("acme-proxy").env("JUDGE_STORE", &ads.password);
         craft::run(&mut upper);

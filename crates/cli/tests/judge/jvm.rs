@@ -1,4 +1,4 @@
-//! JVMs of every release. They read stores and make TLS handshakes, each with itself and with the others.
+//! JVMs of every release, which read stores and make TLS handshakes, each with itself and with the others.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,8 +56,8 @@ impl Jvm {
     pub fn dump(&mut self, store: &StoreAt, key_passwords: &[&str]) -> Listing {
         let path = store.path.display();
         let bytes = file(&fs::read(&store.path).unwrap());
-        // The plain JKS type asks for lower-case aliases only, so it cannot show an upper-case alias. It is asked as well whether it
-        // can load the file at all.
+        // The plain JKS type asks for lower-case aliases only, so it cannot show an upper-case alias. A second question asks
+        // whether the type can load the file at all.
         let exact = if store.kind == "JKS" { "CaseExactJKS" } else { store.kind };
         let mut request = vec!["dump", exact, &bytes, &store.password];
         request.extend(key_passwords);

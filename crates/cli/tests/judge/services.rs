@@ -14,7 +14,7 @@ const WSM: &str = "wsm_certificate";
 /// A service that makes handshakes.
 struct Service {
     store: StoreAt,
-    /// What the service read at its last start.
+    /// The reading of the service at its last start.
     last: Reading,
 }
 
@@ -29,7 +29,7 @@ struct Call {
 pub struct Services {
     services: BTreeMap<String, Service>,
     calls: Vec<Call>,
-    /// What servers had read before they got new keys.
+    /// The readings of servers before they got new keys.
     before: BTreeMap<String, Reading>,
     /// The number of handshakes.
     pub met: usize,

@@ -51,7 +51,7 @@ pub fn plan(built: &Built) -> Value {
 /// The largest number of applies before a test gives up.
 const RUNGS: usize = 12;
 
-/// What people did on the way to the end.
+/// The work of people on the way to the end.
 pub struct Climbed {
     /// The number of applies that followed a person's work.
     pub rungs: usize,

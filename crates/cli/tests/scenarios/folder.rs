@@ -14,7 +14,7 @@ pub const SPEC: &str = "estate.yaml";
 /// The listing of the stores after the last step.
 pub const AFTER: &str = "after.txt";
 
-/// The commands that a step may run. They read or change the estate of the scenario.
+/// The commands that a step may run: those that read or change the estate of the scenario.
 const COMMANDS: [&str; 9] = ["ack", "apply", "check", "confirm", "drift", "explain", "plan", "rollback", "runs"];
 
 /// A scenario as its folder describes it.

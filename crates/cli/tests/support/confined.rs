@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::support::Said;
 
-/// The time limit. It is long, so that a busy machine does not fail the test.
+/// The time limit, which is long, so that a busy machine does not fail the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The memory limit in KiB. It is far smaller than the huge files, and enough for the program's threads.
+/// The memory limit in KiB, which is far smaller than the huge files, and enough for the program's threads.
 const MEMORY: u32 = 2_000_000;
 
 /// Runs the program in a folder, without a person.

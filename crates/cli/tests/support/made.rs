@@ -1,4 +1,4 @@
-//! Keys and certificates of the test estate. They are the same in every run, except for keys that no snapshot depends on.
+//! Keys and certificates of the test estate, the same in every run, except for keys that no snapshot depends on.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! The table of the estate spec. It is data only: it takes nothing and checks nothing itself.
+//! The table of the estate spec. The table is data only; `shape` does the checks.
 
 use super::{
     COUNT, DAYS, FINDINGS, FORMATS, FQDN, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, REACHES, SCHEMES, SECRET,

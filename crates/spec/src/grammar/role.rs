@@ -1,4 +1,4 @@
-//! The table of the role profile. It is data only: it takes nothing and checks nothing itself.
+//! The table of the role profile. The table is data only; `shape` does the checks.
 
 use super::{
     COUNT, EXPECTED, FORMATS, HASHES, HOST_PATH, KEYS, NAME, PAIR, PLACEMENT, SCHEMES, SECRET, SYNTAXES, TEXT, WRITES,

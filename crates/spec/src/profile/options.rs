@@ -38,7 +38,7 @@ pub(crate) enum Expected {
     Format,
     Password,
     Unset,
-    /// This text. Its variables are not yet filled in.
+    /// This text, with variables that are not yet filled in.
     Value(String),
 }
 

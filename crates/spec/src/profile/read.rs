@@ -1,4 +1,4 @@
-//! Turns the text of a profile into typed data, or gives all faults of the text. It opens no file.
+//! Turns the text of a profile into typed data, or gives all faults of the text. No file is opened here.
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,7 @@ use crate::profile::{Spot, Store};
 use crate::topology::{DeclaredFormat, Write};
 use crate::windows::{self, Placement, SystemPlace};
 
-/// What the spec says about a store of format `windows`.
+/// A store of format `windows` as the spec describes it.
 pub(super) struct System {
     pub(super) place: SystemPlace,
     /// Whether the path means the system's own stores and not a mirror of them.

@@ -14,7 +14,7 @@ pub struct StoreDef {
     pub reach: Reach,
     /// The host's variables in the store's path.
     pub variables: Vec<PathVariable>,
-    /// Who owns the trusted entries that the spec does not declare.
+    /// The owner of the trusted entries that the spec does not declare.
     pub ownership: Ownership,
     /// Files that a program reads instead of this store if they exist (JSSE's `jssecacerts`).
     pub shadows: Vec<HostPath>,
@@ -26,7 +26,7 @@ pub struct StoreDef {
     pub removal_steps: Vec<String>,
 }
 
-/// How a store is reached. This also decides which kind the store can be.
+/// How a store is reached. The way also decides which kind the store can be.
 #[derive(Clone, Debug)]
 pub enum Reach {
     /// Trustmason opens and writes the store's files in place.
@@ -119,7 +119,7 @@ impl PemPair {
     }
 }
 
-/// What trustmason sees of a store that only people write.
+/// The part of a store that trustmason sees if only people write the store.
 #[derive(Clone, Debug)]
 pub enum Mirror {
     /// An export of the store, in any readable format.
@@ -153,12 +153,12 @@ pub enum Exported {
     System(SystemPlace),
 }
 
-/// Who owns the trusted entries that the spec does not declare.
+/// The owner of the trusted entries that the spec does not declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The vendor owns some of them (`vendor_entries: true`). They stay.
+    /// The vendor owns some of the entries (`vendor_entries: true`). The undeclared entries stay.
     Vendor,
-    /// Anybody may own them (`ownership: shared`). They are reported and stay.
+    /// Anybody may own some (`ownership: shared`). The undeclared entries are reported and stay.
     Shared,
     /// Nobody may own any (`ownership: exclusive`). Every undeclared trusted entry is deleted.
     Exclusive,

@@ -1,4 +1,4 @@
-//! Asks the system whether this machine trusts a certificate now. The system builds the chain from its own stores. It fetches
+//! Asks the system whether this machine trusts a certificate now. The system builds the chain from its own stores. The call fetches
 //! nothing (no issuers, no revocation lists, no new roots), so the answer depends on the stores as they are.
 
 use std::mem::{ManuallyDrop, offset_of};
@@ -174,7 +174,7 @@ fn certificates(context: &CERT_CHAIN_CONTEXT) -> Vec<Vec<u8>> {
     let der = |element: &*mut CERT_CHAIN_ELEMENT| {
         // SAFETY: every element is valid as long as the chain.
         let element = unsafe { &**element };
-        // SAFETY: the element's certificate is valid as long as the chain. It is only borrowed and not freed here.
+        // SAFETY: the element's certificate is valid as long as the chain, and only borrowed: this value does not free it.
         let context = ManuallyDrop::new(unsafe { Context::from_raw(element.pCertContext) }?);
         Some(context.der().to_vec())
     };

@@ -12,7 +12,7 @@ use windows_sys::Win32::Foundation::{
 pub enum Kind {
     /// The machine has no such store.
     NoStore,
-    /// This user may not do it.
+    /// This user has no permission.
     Denied,
     /// The store does not have the certificate.
     Absent,

@@ -28,7 +28,7 @@ pub use error::{Kind, StoreError};
 use context::Context;
 use handle::{Access, Handle};
 
-/// The name of a store. It has no `\`, so it cannot lead into another store.
+/// The name of a store. A name has no `\`, so it cannot lead into another store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreName {
     name: String,
@@ -95,7 +95,7 @@ impl StoreName {
 pub enum Managed {
     /// `.GroupPolicy`: filled by the group policy of the domain or of the machine.
     GroupPolicy,
-    /// `.AuthRoot`: filled by the vendor's root program. It belongs to `Root` only.
+    /// `.AuthRoot`: filled by the vendor's root program. Only `Root` has this part.
     AuthRoot,
     /// `.Enterprise`: filled by the directory (`NTAuth` and what `certutil -enterprise` writes).
     Enterprise,
@@ -210,7 +210,7 @@ impl Store {
         self.handle.add(&context)
     }
 
-    /// Adds a certificate with all its properties, from [`Certificate::element`]. This undoes a removal.
+    /// Adds a certificate with all its properties, from [`Certificate::element`], and so undoes a removal.
     ///
     /// # Errors
     /// As for [`Store::add`].

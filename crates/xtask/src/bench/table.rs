@@ -126,7 +126,7 @@ impl Table {
         self.rows.iter().filter(|row| row.missed).count()
     }
 
-    /// The table for the terminal. It is Markdown, so the page uses it too.
+    /// The table for the terminal. The text is Markdown, so the page uses it too.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("| what | ours (CPU) | against | ratio | target | |\n|---|---|---|---|---|---|\n");
         for row in &self.rows {

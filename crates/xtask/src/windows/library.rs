@@ -8,7 +8,7 @@ use super::{Missing, TARGET};
 use crate::process;
 use crate::tools;
 
-/// The Debian releases that may have the compiler's version, the most likely first. They are asked one by one, because their
+/// The Debian releases that may have the compiler's version, the most likely first. The releases are asked one by one, because their
 /// lists are large.
 const SUITES: [&str; 4] = ["trixie-backports", "trixie", "forky", "sid"];
 

@@ -1,4 +1,4 @@
-//! Prepares Wine with a prefix of its own below `target/windows`. It uses no other prefix of the user.
+//! Prepares Wine with a prefix of its own below `target/windows`. No other prefix of the user is touched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
