@@ -1,5 +1,5 @@
-//! The causes that keep an apply from its end. Takes the rounds of the apply and the plan that is left. The exit code and the
-//! line that explains it are made from one list, so they never contradict each other.
+//! The causes that keep an apply from its end. Takes the rounds of the apply and the plan that is left. The exit code
+//! and the line that explains it are made from one list, so they never contradict each other.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! The clock of this machine. Only this module reads the clock, and it decides what is done about a clock that
 //! cannot be right.
 //!
-//! The clock is read once per process. Later moments are computed from the time that has passed since. A clock that somebody
-//! sets during a run therefore does not affect the run.
+//! The clock is read once per process. Later moments are computed from the time that has passed since. A clock that
+//! somebody sets during a run therefore does not affect the run.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -27,8 +27,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Reads the clock; called once per process. A clock before 1970 or beyond the year 9999 is refused: no certificate is made
-    /// before 1970, and no later date can be computed.
+    /// Reads the clock; called once per process. A clock before 1970 or beyond the year 9999 is refused: no certificate
+    /// is made before 1970, and no later date can be computed.
     pub(crate) fn read() -> Result<Self, Stop> {
         #[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = SystemTime::now();
@@ -99,8 +99,8 @@ impl Word {
     }
 }
 
-/// Refuses a saved plan that was made later than now. Then either the clock is wrong, or certificates that the plan counts as
-/// ended have not ended.
+/// Refuses a saved plan that was made later than now. Then either the clock is wrong, or certificates that the plan
+/// counts as ended have not ended.
 pub(crate) fn is_past(name: &str, made: Timestamp, now: Timestamp) -> Result<(), Stop> {
     let evidence = Evidence { remembered: Some(moment(name, made)), ..Evidence::default() };
     match judge(now, &evidence) {

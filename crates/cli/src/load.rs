@@ -110,7 +110,8 @@ pub(crate) struct Question {
 }
 
 impl Estate {
-    /// The options of a plan. A selection without any host is refused, because the plan would say "No changes." about nothing.
+    /// The options of a plan. A selection without any host is refused, because the plan would say "No changes." about
+    /// nothing.
     pub(crate) fn options(&self, question: Question) -> Result<Options, Stop> {
         for glob in &question.select.host {
             let matcher = GlobBuilder::new(glob).build().map(|g| g.compile_matcher());

@@ -1,5 +1,5 @@
-//! The command line of trustmason. The program reads arguments, goes as far along spec, look, plan and run as the command needs, prints
-//! the result and ends with one exit code.
+//! The command line of trustmason. The program reads arguments, goes as far along spec, look, plan and run as the
+//! command needs, prints the result and ends with one exit code.
 //!
 //! Run it as `trustmason COMMAND`, or as `cargo run -- COMMAND` in a checkout. `trustmason demo` needs nothing else, and
 //! `trustmason --help` lists the commands. `docs/exit-codes.md` explains the exit codes.

@@ -1,4 +1,5 @@
-//! Progress while a command works: notes, and a bar if stderr is a terminal. With `-v` the same events are log lines instead.
+//! Progress while a command works: notes, and a bar if stderr is a terminal. With `-v` the same events are log lines
+//! instead.
 
 use std::collections::BTreeSet;
 

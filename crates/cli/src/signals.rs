@@ -6,8 +6,8 @@ use trustmason_host::converge::Reconciler;
 
 use crate::stop::Stop;
 
-/// From now on the first Ctrl-C (or SIGTERM) lets the store in work finish. The second one ends the program at once, and the
-/// next run continues from the journal.
+/// From now on the first Ctrl-C (or SIGTERM) lets the store in work finish. The second one ends the program at once,
+/// and the next run continues from the journal.
 pub(crate) fn heed(reconciler: &Reconciler<'_>) -> Result<(), Stop> {
     let stop = reconciler.stop();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

@@ -11,7 +11,8 @@ fn root(change: impl FnOnce(&mut CertificateParams)) -> Vec<u8> {
     support::root("Acme Root CA", 7, change)
 }
 
-/// An estate with an authority that has this root. The pin is that of `pin`; `file` is the content of the root file, if any.
+/// An estate with an authority that has this root. The pin is that of `pin`; `file` is the content of the root file, if
+/// any.
 fn estate(pin: &[u8], file: Option<&[u8]>) -> Estate {
     let estate = Estate::new();
     let spec = std::fs::read_to_string(estate.path("estate.yaml")).unwrap();
@@ -90,8 +91,8 @@ fn a_key_whose_issuing_ca_is_no_trust_anchor_is_put_in_place_all_the_same() {
     assert_eq!(held, ["corp-ca-root"]);
 }
 
-/// Deletions that follow only after the new certificates are in place were not approved. A later run makes them, and they are no
-/// fault.
+/// Deletions that follow only after the new certificates are in place were not approved. A later run makes them, and
+/// they are no fault.
 #[test]
 fn an_estate_that_changes_its_authority_at_once_is_never_at_fault() {
     let authority = |name: &str, root: &[u8]| {

@@ -1,5 +1,5 @@
-//! Runs the documentation. Every `console` block of README.md and docs/*.md is run in a copy of the demo's estate and its output
-//! is compared. Every `yaml` block is checked as an estate. Tables are compared with the program.
+//! Runs the documentation. Every `console` block of README.md and docs/*.md is run in a copy of the demo's estate and
+//! its output is compared. Every `yaml` block is checked as an estate. Tables are compared with the program.
 
 #[path = "docs/page.rs"]
 mod page;

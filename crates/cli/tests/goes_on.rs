@@ -50,8 +50,8 @@ fn staged() -> String {
     SPEC.replace("rotation: immediate", "rotation: staged")
 }
 
-/// A voice browser's services restart after its pack is confirmed, side A restarts before side B, and a person's statement is
-/// enough.
+/// A voice browser's services restart after its pack is confirmed, side A restarts before side B, and a person's
+/// statement is enough.
 #[test]
 fn what_is_printed_leads_to_the_end() {
     for spec in [staged(), SPEC.to_owned()] {

@@ -26,8 +26,8 @@ fn yaml(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escaped).collect::<String>())
 }
 
-/// An estate whose first store has every text of the corpus as an alias and a common name. Each text is also the reason for a
-/// distrusted certificate.
+/// An estate whose first store has every text of the corpus as an alias and a common name. Each text is also the reason
+/// for a distrusted certificate.
 fn hostile() -> (Estate, BTreeMap<String, String>) {
     let mut aliases = BTreeSet::new();
     let pieces: Vec<String> =

@@ -1,5 +1,5 @@
-//! Identities that a CA issues. openssl is the CA, with a root and an issuing authority below it. After every event a JVM makes
-//! handshakes with what every service read last, and with what it would read now.
+//! Identities that a CA issues. openssl is the CA, with a root and an issuing authority below it. After every event a
+//! JVM makes handshakes with what every service read last, and with what it would read now.
 #![cfg(unix)]
 
 use crate::judge;

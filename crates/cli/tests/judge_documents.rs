@@ -1,5 +1,6 @@
-//! Genesys and the CTI link, built by keytool and openssl as their documents say, then converged. openssl judges the PEM store and
-//! the PFX, and a JVM judges the Java stores. The content of a Windows store is read from a serialised export.
+//! Genesys and the CTI link, built by keytool and openssl as their documents say, then converged. openssl judges the
+//! PEM store and the PFX, and a JVM judges the Java stores. The content of a Windows store is read from a serialised
+//! export.
 #![cfg(unix)]
 
 use crate::judge;
@@ -67,7 +68,8 @@ fn judge_document_000_web_engagement_by_pem_and_by_jks() {
     room.says(&["ack", "*"], &[0]);
     room.nothing_is_left();
 
-    // Years later the intermediate has ended, and this is found, whether servers were renewed or not. The root is still valid.
+    // Years later the intermediate has ended, and this is found, whether servers were renewed or not. The root is still
+    // valid.
     room.server("cfg.x.example", "certs/cfg.x.example.cer");
     let late = room.says(&["plan", "--at", "2035-06-01T00:00:00Z", "-v"], &[0]);
     assert!(
@@ -178,8 +180,8 @@ fn judge_document_001_connector_with_a_pfx_of_the_ca() {
     assert!(!room.mutual(["ca/lync.pem", "ca/leaf.key", "ca/old.pem"], ["ca/ucc.pem", "pfx.pem", "exported.pem"]));
 }
 
-/// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates from a CA with an intermediate. People do all of it
-/// with packs. The trust of a node is read from an export.
+/// Document 002: two nodes each of Finesse, CUIC and Live Data get certificates from a CA with an intermediate. People
+/// do all of it with packs. The trust of a node is read from an export.
 #[test]
 fn judge_document_002_live_data_with_certificates_of_the_ca() {
     needs!(Jdk, Openssl);
@@ -277,8 +279,9 @@ fn judge_document_002_live_data_with_certificates_of_the_ca() {
     assert!(!trusts("finb", "lda"));
 }
 
-/// Document 004: Finesse and the gateway get certificates from the CA and trust each other through it. Trustmason changes the
-/// gateway's pair, and a person changes Finesse's certificate. The Windows store is read from a serialised export.
+/// Document 004: Finesse and the gateway get certificates from the CA and trust each other through it. Trustmason
+/// changes the gateway's pair, and a person changes Finesse's certificate. The Windows store is read from a serialised
+/// export.
 #[test]
 fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     needs!(Jdk, Openssl);
@@ -290,7 +293,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
             .to_owned()
             + &AUTHORITY.replace("PIN", &room.pin("ca/root.pem"))),
     );
-    // The installers' certificates are self-signed. The gateway's is valid for 7300 days (CiscoCertUtil), in a form of OpenSSL 1.0.
+    // The installers' certificates are self-signed. The gateway's is valid for 7300 days (CiscoCertUtil), in a form of
+    // OpenSSL 1.0.
     let ssl = room.at("hosts/pga.x.example/C/icm/ssl");
     for folder in ["certs", "keys", "rsa", "trust-export"] {
         fs::create_dir_all(ssl.join(folder)).unwrap();
@@ -324,7 +328,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(at.is_sorted(), "{finesse}");
     assert!(steps("pga.x.example/windows-root").contains("CiscoCertUtil /install"));
 
-    // The CA answers both requests. A person carries out the packs and installs Finesse's reply. Windows gets a serialised store.
+    // The CA answers both requests. A person carries out the packs and installs Finesse's reply. Windows gets a
+    // serialised store.
     room.write("ca/leaf.ext", "subjectAltName=DNS:pga.x.example\nextendedKeyUsage=serverAuth,clientAuth\n");
     room.sign("csr/pga.x.example_host.csr", "issuing", "inbox/host.cer", "ca/leaf.ext", "800");
     room.server("fin.x.example", "certs/fin.x.example.pem");
@@ -338,8 +343,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     }
     room.nothing_is_left();
 
-    // openssl judges: key and certificate have one modulus, the file has the chain, both sides trust each other, and the first
-    // certificate is kept.
+    // openssl judges: key and certificate have one modulus, the file has the chain, both sides trust each other, and
+    // the first certificate is kept.
     let modulus = |what: &[&str]| String::from_utf8(room.openssl(what).stdout).unwrap();
     let of_certificate = modulus(&["x509", "-in", pem, "-noout", "-modulus"]);
     assert_eq!(modulus(&["rsa", "-in", key, "-noout", "-modulus"]), of_certificate);
@@ -365,8 +370,8 @@ fn judge_document_004_cti_link_with_certificates_of_the_ca() {
     assert!(drift.contains("pga.x.example/windows-root"), "{drift}");
 }
 
-/// The link of the VRU peripheral (rules C3 and C3v), self-signed on both sides. The call server has key and trust in a JCEKS
-/// file. The gateway has them in two PEM files and a Windows store, exported as PEM files.
+/// The link of the VRU peripheral (rules C3 and C3v), self-signed on both sides. The call server has key and trust in a
+/// JCEKS file. The gateway has them in two PEM files and a Windows store, exported as PEM files.
 #[test]
 fn judge_vru_link_both_sides() {
     needs!(Jdk, Openssl);

@@ -1,5 +1,5 @@
-//! `openssl s_server` in every form that a contact centre has. Each host of one estate presents another kind of certificate in
-//! another way. `collect` must see what openssl says the host presents, and write exactly that.
+//! `openssl s_server` in every form that a contact centre has. Each host of one estate presents another kind of
+//! certificate in another way. `collect` must see what openssl says the host presents, and write exactly that.
 #![cfg(unix)]
 
 use crate::judge;

@@ -85,7 +85,8 @@ fn copies(built: &Built) -> BTreeMap<String, PathBuf> {
     built.stores.iter().map(copy).collect()
 }
 
-/// Before apply the first CVP server presents a short name that no client asks for. The judge must refuse it, or it proves nothing.
+/// Before apply the first CVP server presents a short name that no client asks for. The judge must refuse it, or it
+/// proves nothing.
 fn the_judge_can_say_no(jvm: &mut Jvm, built: &Built) {
     let mut verdicts = Verdicts::default();
     let cvp = built.cast.with(&["cvp"]).next().unwrap();
@@ -97,8 +98,8 @@ fn the_judge_can_say_no(jvm: &mut Jvm, built: &Built) {
     verdicts.close("handshakes that must fail before apply");
 }
 
-/// A trusted certificate stays trusted even if its key is unfit: after the first apply the server still presents it, and the
-/// stores that trust it have the next certificate as well.
+/// A trusted certificate stays trusted even if its key is unfit: after the first apply the server still presents it,
+/// and the stores that trust it have the next certificate as well.
 fn whoever_was_trusted_is_still(jvm: &mut Jvm, built: &Built, before: &Dumps) {
     let now = dumps(jvm, built);
     let mut verdicts = Verdicts::default();
@@ -151,7 +152,8 @@ fn tool_is_content(built: &Built) {
     verdicts.close("the tool's own plan after apply");
 }
 
-/// Checks document 003's matrix with the JVM: the right certificate under the right alias, and no outdated certificate left.
+/// Checks document 003's matrix with the JVM: the right certificate under the right alias, and no outdated certificate
+/// left.
 fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     for wish in built.wishes.iter().filter(|wish| wish.store != "tomcat-trust") {
@@ -175,7 +177,8 @@ fn matrix_holds(jvm: &mut Jvm, built: &Built, after: &Dumps) {
     verdicts.close("document 003's matrix in the JVM");
 }
 
-/// Checks that every key of a CVP machine opens with its store's password and fits its certificate. Exactly the unfit keys are new.
+/// Checks that every key of a CVP machine opens with its store's password and fits its certificate. Exactly the unfit
+/// keys are new.
 fn keys_open(jvm: &mut Jvm, built: &Built, before: &Dumps, after: &Dumps) {
     let mut verdicts = Verdicts::default();
     for key in &built.keys {

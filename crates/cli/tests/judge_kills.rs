@@ -1,9 +1,11 @@
-//! `kill -9` at random moments of real applies. After each kill, every store is the old one or one that a run announced. It opens
-//! in a JVM and has its old mode. The next apply finishes the work and leaves no temporary file and no extra key. After every
-//! second kill the estate is first moved to another folder, and the next apply starts in another working folder.
+//! `kill -9` at random moments of real applies. After each kill, every store is the old one or one that a run
+//! announced. It opens in a JVM and has its old mode. The next apply finishes the work and leaves no temporary file and
+//! no extra key. After every second kill the estate is first moved to another folder, and the next apply starts in
+//! another working folder.
 //!
-//! There are ten kills by default; `cargo xtask kill` runs more and records their figures. The moments depend on the seed and on
-//! the duration of an undisturbed apply. Half of them are anywhere in the life of the program, half in the part that writes.
+//! There are ten kills by default; `cargo xtask kill` runs more and records their figures. The moments depend on the
+//! seed and on the duration of an undisturbed apply. Half of them are anywhere in the life of the program, half in the
+//! part that writes.
 #![cfg(unix)]
 #![allow(clippy::cast_precision_loss, reason = "tests")]
 

@@ -1,5 +1,6 @@
-//! An estate of 23 hosts changes from self-signed certificates to those of a CA, and one host changes back. At every moment every
-//! truster accepts what every subject presents, both with what its service last read and with what it would read now. A JVM judges.
+//! An estate of 23 hosts changes from self-signed certificates to those of a CA, and one host changes back. At every
+//! moment every truster accepts what every subject presents, both with what its service last read and with what it
+//! would read now. A JVM judges.
 #![cfg(unix)]
 
 use crate::judge;
@@ -96,8 +97,8 @@ impl Estate {
         answered
     }
 
-    /// Acts as the people at machines that trustmason cannot see. These people install a new certificate after the plan says that every
-    /// truster has its issuers. Gives the number of certificates.
+    /// Acts as the people at machines that trustmason cannot see. These people install a new certificate after the plan
+    /// says that every truster has its issuers. Gives the number of certificates.
     fn people(&mut self, plan: &Value) -> usize {
         let mut done = 0;
         for manual in plan["manual"].as_array().unwrap() {

@@ -1,5 +1,6 @@
-//! The options that documents 000 and 001 tell their readers to write, including the documents' mistakes, with stores made by keytool
-//! and openssl. Drift reports each mistake, the text that `explain` prints repairs it, and no output has a password.
+//! The options that documents 000 and 001 tell their readers to write, including the documents' mistakes, with stores
+//! made by keytool and openssl. Drift reports each mistake, the text that `explain` prints repairs it, and no output
+//! has a password.
 #![cfg(unix)]
 
 use crate::judge;
@@ -198,7 +199,8 @@ fn judge_document_000_options_as_its_reader_writes_them() {
     room.says(&["drift", "--strict"], 0);
 }
 
-/// Document 001, mutual TLS: L154 (name and path in one word), L164 (`-ket_store_type`), L173-174 (an incomplete batch file).
+/// Document 001, mutual TLS: L154 (name and path in one word), L164 (`-ket_store_type`), L173-174 (an incomplete batch
+/// file).
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
     needs!(Jdk, Openssl);
@@ -247,7 +249,8 @@ fn judge_document_001_arguments_of_a_connector_with_mutual_tls() {
     room.says(&["apply", "--plan", "saved.json"], 3);
 }
 
-/// Document 001, Kerberos: here `-cert_store_file` is the trust store (L347-349). The other chapter gives it another meaning.
+/// Document 001, Kerberos: here `-cert_store_file` is the trust store (L347-349). The other chapter gives it another
+/// meaning.
 #[test]
 fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     needs!(Jdk, Openssl);
@@ -271,7 +274,8 @@ fn judge_document_001_arguments_of_a_connector_with_kerberos() {
     room.says(&["drift", "--strict"], 0);
 }
 
-/// Document 001 L158-161: without a trust store of its own the connector uses its Java's. A stray `jssecacerts` replaces that.
+/// Document 001 L158-161: without a trust store of its own the connector uses its Java's. A stray `jssecacerts`
+/// replaces that.
 #[test]
 fn judge_document_001_connector_that_uses_the_store_of_its_java() {
     needs!(Jdk, Openssl);
@@ -304,7 +308,8 @@ fn judge_document_001_connector_that_uses_the_store_of_its_java() {
     room.drifts(&["gives `-key_store_file` (with it the connector does not use the store of its Java); take it out"]);
 }
 
-/// Anything else in the place of an options file: the program does not hang, reports no wrong setting, and names what it found.
+/// Anything else in the place of an options file: the program does not hang, reports no wrong setting, and names what
+/// it found.
 #[test]
 fn judge_options_that_are_none() {
     needs!(Jdk, Openssl);

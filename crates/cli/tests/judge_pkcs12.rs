@@ -1,6 +1,6 @@
-//! An estate whose stores are PKCS#12, under the old protection (Triple DES and RC2 with SHA-1) and the new one (PBES2). The
-//! stores are made by `keytool -importkeystore`, or by trustmason if they do not exist. Trust and identities are converged, a key
-//! is replaced, and a run is taken back. JVMs and openssl read every store.
+//! An estate whose stores are PKCS#12, under the old protection (Triple DES and RC2 with SHA-1) and the new one
+//! (PBES2). The stores are made by `keytool -importkeystore`, or by trustmason if they do not exist. Trust and
+//! identities are converged, a key is replaced, and a run is taken back. JVMs and openssl read every store.
 #![cfg(unix)]
 
 use crate::judge;

@@ -1,6 +1,6 @@
-//! A rotation breaks no handshake. The WSM certificates of a PCCE 2000 estate are replaced. After every single event each ADS calls
-//! each CVP machine through JSSE with host name checking, both with what the two read at their last start and with what they
-//! would read now.
+//! A rotation breaks no handshake. The WSM certificates of a PCCE 2000 estate are replaced. After every single event
+//! each ADS calls each CVP machine through JSSE with host name checking, both with what the two read at their last
+//! start and with what they would read now.
 #![cfg(unix)]
 
 use crate::judge;
@@ -85,8 +85,9 @@ impl Story {
         assert_eq!(said.code, code, "{}\n{}", said.stdout, said.stderr);
     }
 
-    /// Goes on to the end, writing the stores of one host after another and restarting one service after another. With `haste` the
-    /// program is asked after each step whether it can go on, and does so first. Without it each phase is finished before.
+    /// Goes on to the end, writing the stores of one host after another and restarting one service after another. With
+    /// `haste` the program is asked after each step whether it can go on, and does so first. Without it each phase is
+    /// finished before.
     fn finish(&mut self, haste: bool) {
         loop {
             let plan = plan(&self.built);
@@ -161,7 +162,8 @@ fn killed_while_it_extends(story: &mut Story) {
     story.moment("the extend phase is over");
     assert!(between > 0, "no run was killed between the two stores:\n  {}", story.log.join("\n  "));
     story.finish(true);
-    // The kills and the run that was not killed; two restarts; the server written and restarted; two trusters. A reboot follows each.
+    // The kills and the run that was not killed; two restarts; the server written and restarted; two trusters. A reboot
+    // follows each.
     let moments = story.services.moments - moments;
     assert_eq!(moments, 2 * (killed + 1 + 2 + 2 + 4), "{}", story.log.join("\n  "));
     story.services.old_ones_are_refused(&mut story.jvm, &[identity]);

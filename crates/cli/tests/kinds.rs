@@ -1,5 +1,5 @@
-//! The kinds of drift that `docs/findings.md` promises to report (D1 to D37). Each is caused here or in the test named below, or
-//! the page says why files cannot show it.
+//! The kinds of drift that `docs/findings.md` promises to report (D1 to D37). Each is caused here or in the test named
+//! below, or the page says why files cannot show it.
 
 use crate::support;
 

@@ -1,5 +1,5 @@
-//! The text of a plan for a whole deployment. Repeated changes are folded, deletions never. Everything that is folded is written in
-//! full under `-v` and in the JSON.
+//! The text of a plan for a whole deployment. Repeated changes are folded, deletions never. Everything that is folded
+//! is written in full under `-v` and in the JSON.
 #![allow(clippy::let_underscore_must_use, reason = "tests")]
 
 use crate::support;

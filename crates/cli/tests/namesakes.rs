@@ -1,4 +1,5 @@
-//! A store and an identity of one host with the same name, both changed by people: two packs, two folders, two confirmations.
+//! A store and an identity of one host with the same name, both changed by people: two packs, two folders, two
+//! confirmations.
 
 use crate::support;
 

@@ -1,5 +1,5 @@
-//! The scripts of docs/night.md, run as cron runs them: with a missing program, a wrong option, a missing folder, and a certificate
-//! that ends soon.
+//! The scripts of docs/night.md, run as cron runs them: with a missing program, a wrong option, a missing folder, and a
+//! certificate that ends soon.
 
 use crate::support;
 

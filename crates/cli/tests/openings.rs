@@ -1,9 +1,9 @@
-//! A pipe, a socket, a device, a folder, a huge file or a file one byte too large in the place of a file. The program tries each of
-//! them for every kind of file that it opens, with a time limit and little memory. The program never waits, never reads without end, names
-//! the thing in one clear line, and goes on with everything else.
+//! A pipe, a socket, a device, a folder, a huge file or a file one byte too large in the place of a file. The program
+//! tries each of them for every kind of file that it opens, with a time limit and little memory. The program never
+//! waits, never reads without end, names the thing in one clear line, and goes on with everything else.
 //!
-//! This table cannot show that a kind of file is missing in it. The `clippy.toml` of both crates that open files forbids every
-//! other way to open one, so a kind that is missing here is opened in the same way.
+//! This table cannot show that a kind of file is missing in it. The `clippy.toml` of both crates that open files
+//! forbids every other way to open one, so a kind that is missing here is opened in the same way.
 #![cfg(unix)]
 
 use crate::confined;
@@ -102,7 +102,8 @@ struct Kind {
     beside: &'static str,
     /// The number of lines that name the thing: one for each store that it blocks.
     lines: usize,
-    /// Things that may lie there, with the exit code. Such a thing is read as something else, or is replaced without being read.
+    /// Things that may lie there, with the exit code. Such a thing is read as something else, or is replaced without
+    /// being read.
     fine: &'static [(Thing, i32)],
 }
 

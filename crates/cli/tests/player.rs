@@ -1,6 +1,6 @@
-//! A person who follows STEPS.md exactly: finds each file it names, compares each fingerprint, imports, removes, makes certificates,
-//! saves them where it says, stops where it says STOP, and types the commands at its end. For every kind of pack this leads to
-//! "No changes.", and no task looks undone.
+//! A person who follows STEPS.md exactly: finds each file it names, compares each fingerprint, imports, removes, makes
+//! certificates, saves them where it says, stops where it says STOP, and types the commands at its end. For every kind
+//! of pack this leads to "No changes.", and no task looks undone.
 
 use crate::markdown::words;
 use crate::support;

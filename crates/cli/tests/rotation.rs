@@ -1,5 +1,5 @@
-//! Staged rotation with the program alone: the output of each phase, its waits, the commands that continue, and what happens when
-//! something else changes in between.
+//! Staged rotation with the program alone: the output of each phase, its waits, the commands that continue, and what
+//! happens when something else changes in between.
 
 use crate::support;
 

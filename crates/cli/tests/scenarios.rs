@@ -1,5 +1,5 @@
-//! Scenarios. Each is a folder of `fixtures/scenarios` that gives what is on disk, what is done, and the expected result. No scenario
-//! has code of its own; `docs/design/tests.md` says how to add one.
+//! Scenarios. Each is a folder of `fixtures/scenarios` that gives what is on disk, what is done, and the expected
+//! result. No scenario has code of its own; `docs/design/tests.md` says how to add one.
 //!
 //! With `TRUSTMASON_UPDATE=1` the program's present output is written into the folders, if two runs give the same.
 #![cfg(unix)]

@@ -97,7 +97,8 @@ pub(crate) enum SecretSpec {
 }
 
 impl SecretSpec {
-    /// Whether both name the same source. Values of literals are not compared: two literals are the same only if both are public.
+    /// Whether both name the same source. Values of literals are not compared: two literals are the same only if both
+    /// are public.
     pub(crate) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Env(a), Self::Env(b)) | (Self::File(a), Self::File(b)) => a == b,

@@ -1,5 +1,5 @@
-//! The two languages as tables: the estate spec (`docs/spec.md` explains it) and the role profile. The tables are data only.
-//! The reader, the "did you mean" and the JSON Schemas use them.
+//! The two languages as tables: the estate spec (`docs/spec.md` explains it) and the role profile. The tables are data
+//! only. The reader, the "did you mean" and the JSON Schemas use them.
 
 mod estate;
 mod role;

@@ -31,10 +31,10 @@
 //! ```
 //!
 //! # Inside
-//! `tree` turns a text into nodes with their places. One table per language (`grammar`) lists the fields. The check that
-//! collects every fault, the "did you mean" and the JSON Schema all read this table. `estate` and `profile` hold the checked
-//! text as typed data, and `resolve` looks every name up. A fault carries the file, line and column, one hint, and the
-//! line's text unless the line may hold a secret.
+//! `tree` turns a text into nodes with their places. One table per language (`grammar`) lists the fields. The check
+//! that collects every fault, the "did you mean" and the JSON Schema all read this table. `estate` and `profile` hold
+//! the checked text as typed data, and `resolve` looks every name up. A fault carries the file, line and column, one
+//! hint, and the line's text unless the line may hold a secret.
 #![forbid(unsafe_code)]
 
 mod estate;

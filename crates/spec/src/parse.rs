@@ -42,7 +42,8 @@ fn explained(source: &Source, faults: Faults) -> Faults {
     let slips = syntax::slips(source);
     let lines: BTreeSet<usize> = faults.iter().map(|fault| fault.place.line).collect();
     let mut all = Faults::default();
-    // A slip on a line without a fault may be intended. Invalid YAML is noticed lines after the slip, so all slips count then.
+    // A slip on a line without a fault may be intended. Invalid YAML is noticed lines after the slip, so all slips
+    // count then.
     let unread = faults.iter().any(|fault| fault.message.starts_with("this is not valid YAML"));
     all.all_of(slips.iter().filter(|slip| unread || lines.contains(&slip.place.line)).cloned());
     let told: BTreeSet<usize> = all.iter().map(|slip| slip.place.line).collect();

@@ -240,7 +240,8 @@ pub(crate) struct Rule {
 }
 
 impl Spec {
-    /// The profiles that this spec names, each once, in the order written. [`LoadedProfile::extends`] gives those they extend.
+    /// The profiles that this spec names, each once, in the order written. [`LoadedProfile::extends`] gives those they
+    /// extend.
     pub fn wanted_profiles(&self) -> Vec<ProfileRef> {
         let mut wanted = Vec::new();
         for at in self.profile_places() {

@@ -10,9 +10,9 @@ pub(crate) struct Redaction {
 }
 
 impl Redaction {
-    /// Finds the lines. A line is covered if it has a key that sounds like a secret. The lines after it are covered too, until
-    /// a line at the same indentation or less starts something new and every bracket and quote before it is closed. A line that
-    /// repeats the value of a `literal:` is covered anywhere.
+    /// Finds the lines. A line is covered if it has a key that sounds like a secret. The lines after it are covered
+    /// too, until a line at the same indentation or less starts something new and every bracket and quote before it is
+    /// closed. A line that repeats the value of a `literal:` is covered anywhere.
     pub(crate) fn over(text: &str) -> Self {
         let mut lines = BTreeSet::new();
         let mut run: Option<Run> = None;
@@ -74,8 +74,8 @@ impl Run {
         self.depth > 0 || self.quote.is_some()
     }
 
-    /// Counts brackets outside quotes. A quote opens only where a value can start, so an apostrophe does not count. A bracket
-    /// counts only where a value can start, or inside other brackets.
+    /// Counts brackets outside quotes. A quote opens only where a value can start, so an apostrophe does not count. A
+    /// bracket counts only where a value can start, or inside other brackets.
     fn read(&mut self, line: &str) {
         let mut before = ' ';
         for c in line.chars() {

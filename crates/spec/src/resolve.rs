@@ -1,5 +1,6 @@
-//! Turns a `Spec` and its profiles into a [`Topology`]: looks up every name, fills in every template and turns rules into
-//! edges. Resolving joins paths with the spec's folder and never looks at a disk. All faults are collected, each with its place.
+//! Turns a `Spec` and its profiles into a [`Topology`]: looks up every name, fills in every template and turns rules
+//! into edges. Resolving joins paths with the spec's folder and never looks at a disk. All faults are collected, each
+//! with its place.
 
 mod anchors;
 mod edges;

@@ -35,8 +35,8 @@ pub enum Look {
         store: StoreId,
         /// The kind and the paths of the files.
         kind: StoreKind,
-        /// Aliases of private key entries. The look must show whether the store's password opens their keys. The only key of a
-        /// store without aliases is tried in any case.
+        /// Aliases of private key entries. The look must show whether the store's password opens their keys. The only
+        /// key of a store without aliases is tried in any case.
         keys: Vec<Alias>,
     },
     /// Certificate stores of a Windows system. Only those of this machine can be opened.
@@ -118,9 +118,9 @@ pub enum CertificateAt {
 }
 
 impl Survey {
-    /// Lists what a topology needs: opened hosts with stores to write, stores and mirrors, certificate files, inboxes of
-    /// authorities, files that shadow a store, options files, the staging of identities whose keys are created here, and the
-    /// ledger. The order depends only on the topology.
+    /// Lists what a topology needs: opened hosts with stores to write, stores and mirrors, certificate files, inboxes
+    /// of authorities, files that shadow a store, options files, the staging of identities whose keys are created here,
+    /// and the ledger. The order depends only on the topology.
     pub fn of(topology: &Topology) -> Self {
         let mut looks = Vec::new();
         for host in topology.hosts.values() {

@@ -30,9 +30,9 @@ pub(crate) fn fault(source: &Source, error: &serde_yaml::Error) -> Fault {
     source.error(place, message).hint(hint(line))
 }
 
-/// Finds blanks that YAML takes for letters, and colons without a blank after them. Such a slip changes the meaning of the
-/// text, and its effects appear elsewhere. The slips are found from the text alone. The caller reports them only if the file
-/// has a fault anyway, because each of them can be intended.
+/// Finds blanks that YAML takes for letters, and colons without a blank after them. Such a slip changes the meaning of
+/// the text, and its effects appear elsewhere. The slips are found from the text alone. The caller reports them only if
+/// the file has a fault anyway, because each of them can be intended.
 pub(crate) fn slips(source: &Source) -> Faults {
     let mut faults = Faults::default();
     for (index, line) in source.text().lines().enumerate() {

@@ -1,5 +1,5 @@
-//! The resolved estate: hosts, stores, identities, services and the trust edges between them. The data is made from the spec
-//! and the profiles alone. Nothing here says what is on a disk.
+//! The resolved estate: hosts, stores, identities, services and the trust edges between them. The data is made from the
+//! spec and the profiles alone. Nothing here says what is on a disk.
 
 mod access;
 mod key;
@@ -84,8 +84,8 @@ pub struct Topology {
     pub accept: Vec<Accept>,
     /// The field `policy:`.
     pub policy: Policy,
-    /// The environment variables that hold secrets of the estate, even those that nothing uses today. Programs that trustmason
-    /// starts do not get these variables.
+    /// The environment variables that hold secrets of the estate, even those that nothing uses today. Programs that
+    /// trustmason starts do not get these variables.
     pub secret_variables: BTreeSet<String>,
 }
 
@@ -179,8 +179,8 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The source in words: a file, a variable, a key of a properties file, a program, or the spec or profile that contains the
-    /// value. The text never has the value.
+    /// The source in words: a file, a variable, a key of a properties file, a program, or the spec or profile that
+    /// contains the value. The text never has the value.
     pub fn origin(&self) -> String {
         match (&self.from, &self.profile) {
             (SecretSource::Literal(password), _) if password.expose().is_empty() => "declared `empty: true`".to_owned(),
@@ -257,10 +257,11 @@ pub struct IdentityDef {
     pub request_steps: Vec<String>,
     /// Steps for a person who installs the CA's reply, after every truster trusts that CA. One per line.
     pub install_steps: Vec<String>,
-    /// The kind of a new key: the spec's, else the role's, else RSA with 2048 bits. If trustmason creates the key, resolving has
-    /// checked that the role accepts it.
+    /// The kind of a new key: the spec's, else the role's, else RSA with 2048 bits. If trustmason creates the key,
+    /// resolving has checked that the role accepts it.
     pub key: KeyKind,
-    /// The signature hash of a new certificate: the spec's, else the role's first, else SHA-256. The hash is checked as the key is.
+    /// The signature hash of a new certificate: the spec's, else the role's first, else SHA-256. The hash is checked as
+    /// the key is.
     pub signature: SignatureHash,
 }
 
@@ -358,7 +359,8 @@ pub struct AnchorDef {
     pub file: PathBuf,
     /// The fingerprint that the certificate must have.
     pub sha256: Option<Fingerprint>,
-    /// Whether an intermediate is trusted as an anchor although a JVM then ignores its constraints (`as_anchor: unconstrained`).
+    /// Whether an intermediate is trusted as an anchor although a JVM then ignores its constraints
+    /// (`as_anchor: unconstrained`).
     pub unconstrained: bool,
 }
 

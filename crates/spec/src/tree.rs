@@ -1,5 +1,6 @@
-//! Turns YAML text into a tree of nodes that carry their places. Only the YAML is judged here: a syntax error, or a text that
-//! needs more memory or depth than any estate does, ends with one fault. Later checks of the tree collect all other faults.
+//! Turns YAML text into a tree of nodes that carry their places. Only the YAML is judged here: a syntax error, or a
+//! text that needs more memory or depth than any estate does, ends with one fault. Later checks of the tree collect all
+//! other faults.
 
 use std::fmt;
 

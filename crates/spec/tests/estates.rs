@@ -159,6 +159,7 @@ fn a_thousand_machines_resolve() {
         (0..1000).map(|n| format!("  h{n}.x.example: {{ role: {} }}\n", roles[n % roles.len()])).collect();
     let topology = topology_of(&format!("trustmason: 1\nestate: big\nprofile: pcce-12.5\nhosts:\n{hosts}"));
     assert_eq!(topology.hosts.len(), 1000);
-    // 100 hosts of each kind. T1 to T4, T7, T9 to T12 and T14 to T16 pair 100 with 100 hosts; T5 and T6 do so twice, T8 four times.
+    // 100 hosts of each kind. T1 to T4, T7, T9 to T12 and T14 to T16 pair 100 with 100 hosts; T5 and T6 do so twice, T8
+    // four times.
     assert_eq!(topology.edges.len(), 20 * 100 * 100);
 }

@@ -97,7 +97,8 @@ services:
     assert_eq!(topology.secret_variables.iter().collect::<Vec<_>>(), ["CACERTS_PW", "CVP_PW", "REPORTING_PW"]);
 }
 
-/// Reporting and administration services restart before those that carry calls. A host with several roles has the lowest rank.
+/// Reporting and administration services restart before those that carry calls. A host with several roles has the
+/// lowest rank.
 #[test]
 fn services_rank_as_their_hosts_roles_do() {
     let topology = topology(

@@ -162,7 +162,8 @@ fn profiles_side_by_side_must_agree() {
     assert!(faults.contains("`pcce-12.5` and `extra` both have a role `ads` with `service tomcat`"), "{faults}");
 }
 
-/// An estate with the profiles of all documents. Checks the edges of documents 000, 001, 002 and 004 that no other profile has.
+/// An estate with the profiles of all documents. Checks the edges of documents 000, 001, 002 and 004 that no other
+/// profile has.
 #[test]
 fn the_profiles_of_all_documents_go_together_and_say_who_trusts_whom() {
     let text = "trustmason: 1\nestate: all\nprofile: [pcce-12.6, cce-cti, ucce-live-data, genesys]\n\

@@ -1,5 +1,5 @@
-//! The discretionary access list of a file or folder, which says who may use it. The list is text in the security descriptor
-//! definition language (SDDL): a person can read it in a journal, and it is checked when it is read back.
+//! The discretionary access list of a file or folder, which says who may use it. The list is text in the security
+//! descriptor definition language (SDDL): a person can read it in a journal, and it is checked when it is read back.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
@@ -135,7 +135,8 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     truth(unsafe { CreateDirectoryW(path.as_ptr(), &raw const attributes) })
 }
 
-/// A list that inherits nothing. The user, SYSTEM and the administrators have full access, also to everything in the folder.
+/// A list that inherits nothing. The user, SYSTEM and the administrators have full access, also to everything in the
+/// folder.
 fn private(user: &str) -> String {
     format!("D:P(A;OICI;FA;;;{user})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)")
 }

@@ -1,9 +1,9 @@
 //! Renames, exchanges and removes files, and waits while another program has them open.
 //!
-//! Windows has no call that exchanges the names of two files. The nearest call is `ReplaceFileW`, which gives the new file the
-//! target's name and access list, and the old file a second name, so that the old file can be checked before it is removed.
-//! Such a call fails while another program has the file open and does not share it (a virus scanner, a backup, a product that
-//! reads its keystore). So each call is tried again for about a second.
+//! Windows has no call that exchanges the names of two files. The nearest call is `ReplaceFileW`, which gives the new
+//! file the target's name and access list, and the old file a second name, so that the old file can be checked before
+//! it is removed. Such a call fails while another program has the file open and does not share it (a virus scanner, a
+//! backup, a product that reads its keystore). So each call is tried again for about a second.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,8 +1,9 @@
-//! Calls that only Windows has: files that exchange names without losing their access list, folders for one user alone, a
-//! program that is ended with everything it started, and the machine's certificate stores. On other systems the crate is empty.
+//! Calls that only Windows has: files that exchange names without losing their access list, folders for one user alone,
+//! a program that is ended with everything it started, and the machine's certificate stores. On other systems the crate
+//! is empty.
 //!
-//! This is the only crate with unsafe code. Each unsafe call is in a block of its own, with the reason why it is sound. The public
-//! functions are safe.
+//! This is the only crate with unsafe code. Each unsafe call is in a block of its own, with the reason why it is sound.
+//! The public functions are safe.
 //!
 //! # Example
 //! A private folder, and a file that takes a name only if the name is free:

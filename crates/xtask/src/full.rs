@@ -1,4 +1,5 @@
-//! `cargo xtask full`: runs every campaign once, at the size for which its page in `docs/` gives figures. The run takes hours.
+//! `cargo xtask full`: runs every campaign once, at the size for which its page in `docs/` gives figures. The run takes
+//! hours.
 
 use std::time::{Duration, Instant};
 

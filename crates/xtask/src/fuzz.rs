@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: builds `crates/keystore/fuzz` with coverage instrumentation and runs it for each format. Only the stable
-//! compiler and a C++ compiler are needed.
+//! `cargo xtask fuzz`: builds `crates/keystore/fuzz` with coverage instrumentation and runs it for each format. Only
+//! the stable compiler and a C++ compiler are needed.
 
 use std::ffi::OsString;
 use std::fs;

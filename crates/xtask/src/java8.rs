@@ -1,5 +1,6 @@
-//! Unpacks a Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite and the libraries they need, in a root of
-//! their own below `target`. Nothing is installed on the machine. The packages come from the mirror that apt uses.
+//! Unpacks a Java 8 as a judge: Debian's packages of OpenJDK 8 from the unstable suite and the libraries they need, in
+//! a root of their own below `target`. Nothing is installed on the machine. The packages come from the mirror that apt
+//! uses.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Tasks for the people who build trustmason. Run them as `cargo xtask TASK`; `cargo xtask --help` lists them. The product never
-//! depends on this crate.
+//! Tasks for the people who build trustmason. Run them as `cargo xtask TASK`; `cargo xtask --help` lists them. The
+//! product never depends on this crate.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who started it")]
 

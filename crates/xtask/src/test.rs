@@ -1,4 +1,5 @@
-//! `cargo xtask test`: runs the documentation examples, then all other tests in one run, then lists the tests that did not run.
+//! `cargo xtask test`: runs the documentation examples, then all other tests in one run, then lists the tests that did
+//! not run.
 
 use std::path::Path;
 

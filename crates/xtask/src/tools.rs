@@ -1,5 +1,5 @@
-//! Finds and installs what the tests need beside cargo: the judges (a JDK, openssl, NSS, python3 for the mutator) and the test
-//! runner. Only missing tools are installed, through the system's package manager.
+//! Finds and installs what the tests need beside cargo: the judges (a JDK, openssl, NSS, python3 for the mutator) and
+//! the test runner. Only missing tools are installed, through the system's package manager.
 
 use std::ffi::OsStr;
 use std::process::Command;

@@ -1,8 +1,8 @@
 //! `cargo xtask windows`: builds the program and its tests for Windows with mingw-w64, and runs them under Wine.
 //!
-//! The build needs the standard library for the target. If the target is installed (`rustup target add`), its library is used. Else
-//! the library is built once from its source, which Debian packages in the compiler's version, into a folder below
-//! `target/windows`. The toolchain and the system's package sources are not changed.
+//! The build needs the standard library for the target. If the target is installed (`rustup target add`), its library
+//! is used. Else the library is built once from its source, which Debian packages in the compiler's version, into a
+//! folder below `target/windows`. The toolchain and the system's package sources are not changed.
 //!
 //! If something is not available on the machine, the task says so clearly and does not count as passed ([`Leg`]).
 
@@ -18,11 +18,12 @@ use crate::tools;
 
 pub(crate) const TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// The packages to build and test. All are always selected together, because another selection compiles shared crates again.
+/// The packages to build and test. All are always selected together, because another selection compiles shared crates
+/// again.
 const PACKAGES: [&str; 4] = ["trustmason-windows", "trustmason-spec", "trustmason-host", "trustmason"];
 
-/// Campaigns that repeat the whole run for each of its steps, or for hundreds of seeds. Under Wine they take minutes. `host`'s unit
-/// tests try the same steps of one file.
+/// Campaigns that repeat the whole run for each of its steps, or for hundreds of seeds. Under Wine they take minutes.
+/// `host`'s unit tests try the same steps of one file.
 const LONG: [&str; 4] = ["faults::", "cut_off_at_any_step", "cut_off_anywhere", "forged_state_folder"];
 
 /// Packages that `dev` optimises for tests that do not run here. Compiling them so takes longer than it saves under Wine.

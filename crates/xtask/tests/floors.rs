@@ -1,5 +1,5 @@
-//! Checks the shape of the workspace: five floors and the Windows crate beside them, dependencies only downwards, no side effects
-//! in the pure crates, unsafe code in one crate only, short nouns as module names, short source files.
+//! Checks the shape of the workspace: five floors and the Windows crate beside them, dependencies only downwards, no
+//! side effects in the pure crates, unsafe code in one crate only, short nouns as module names, short source files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -287,8 +287,8 @@ fn looking_at_a_disk_elsewhere_is_refused() {
     assert_eq!(refused(&dir), Vec::<String>::new(), "without the bans nothing is refused");
 }
 
-/// Test programs are named in the manifests, because cargo's own search would make a program of each file. A test file that no
-/// manifest and no program names would not be compiled, and its tests would not run.
+/// Test programs are named in the manifests, because cargo's own search would make a program of each file. A test file
+/// that no manifest and no program names would not be compiled, and its tests would not run.
 #[test]
 fn every_test_file_is_a_part_of_a_test_program() {
     let (mut lost, mut files) = (Vec::new(), 0);
@@ -319,8 +319,8 @@ fn every_test_file_is_a_part_of_a_test_program() {
     assert!(lost.is_empty(), "`mod` is missing in the crate's tests/all.rs for {lost:?}");
 }
 
-/// Command lines for people to copy are made by `shell::Command`, which quotes foreign text and always names the spec. No other
-/// code puts a command line together.
+/// Command lines for people to copy are made by `shell::Command`, which quotes foreign text and always names the spec.
+/// No other code puts a command line together.
 #[test]
 fn command_lines_are_made_in_one_place() {
     let mut written = Vec::new();
@@ -347,8 +347,8 @@ fn command_lines_are_made_in_one_place() {
     assert!(written.is_empty(), "{written:#?}");
 }
 
-/// A test that ends before its first assertion did not run. Only `fixtures/needs.rs` may end a test so, because it counts the test.
-/// No other file may check itself whether something is available.
+/// A test that ends before its first assertion did not run. Only `fixtures/needs.rs` may end a test so, because it
+/// counts the test. No other file may check itself whether something is available.
 #[test]
 fn tests_end_early_only_where_it_is_counted() {
     let looks =

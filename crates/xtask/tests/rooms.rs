@@ -1,7 +1,7 @@
-//! Checks that modules have no circles: of two modules in one folder at most one uses the other, directly or through others. The
-//! source is read with `syn`: every `use`, and every path that begins with `crate`, `self`, `super` or a module. A re-exported name
-//! counts for the module that defines it. Code for tests only does not count. A module may use the modules inside it and the
-//! module around it.
+//! Checks that modules have no circles: of two modules in one folder at most one uses the other, directly or through
+//! others. The source is read with `syn`: every `use`, and every path that begins with `crate`, `self`, `super` or a
+//! module. A re-exported name counts for the module that defines it. Code for tests only does not count. A module may
+//! use the modules inside it and the module around it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! `demo`: writes a small estate, plans it, applies it, acts as the operator, and plans again. Every output is computed, none
-//! is prepared.
+//! `demo`: writes a small estate, plans it, applies it, acts as the operator, and plans again. Every output is
+//! computed, none is prepared.
 
 use std::path::{Path, PathBuf};
 

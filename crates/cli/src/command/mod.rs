@@ -1,5 +1,5 @@
-//! The commands, one module each. A command takes its arguments, does its work through the library crates, prints, and gives
-//! the facts for the exit code.
+//! The commands, one module each. A command takes its arguments, does its work through the library crates, prints, and
+//! gives the facts for the exit code.
 
 pub(crate) mod ack;
 pub(crate) mod apply;

@@ -1,5 +1,5 @@
-//! Makes the demo's estate: twelve hosts whose keystores have the defects that installers and time cause. Keys, certificates
-//! and stores are real, and the commands compute everything they print about them.
+//! Makes the demo's estate: twelve hosts whose keystores have the defects that installers and time cause. Keys,
+//! certificates and stores are real, and the commands compute everything they print about them.
 //!
 //! `layout` first gives every store what the spec wants (the edges of the resolved topology), changed by the short list of
 //! defects in [`sins`].

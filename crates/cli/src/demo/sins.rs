@@ -1,4 +1,5 @@
-//! The defects of the demo's estate, which installers, forgotten steps and time have caused, as a list. `layout` puts the defects into the stores.
+//! The defects of the demo's estate, which installers, forgotten steps and time have caused, as a list. `layout` puts
+//! the defects into the stores.
 
 /// A defect. Hosts have their short names; all are in `acme.example`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! The report of an apply: the outcome per store and pack, what is left and for whom, and the last line. Nothing is decided here.
+//! The report of an apply: the outcome per store and pack, what is left and for whom, and the last line. Nothing is
+//! decided here.
 
 use std::collections::BTreeMap;
 

@@ -206,7 +206,8 @@ fn identity_text(out: &mut String, case: Case<'_>, def: &IdentityDef) {
             None => "no certificate known".to_owned(),
         };
         let staged = if view.state == IdentityState::Minted { " (its next key waits in staging)" } else { "" };
-        // The state is about the next certificate, which a CA was asked for. The certificate shown beside it is the present one.
+        // The state is about the next certificate, which a CA was asked for. The certificate shown beside it is the
+        // present one.
         let present = if view.state.is_of_next() { "presents " } else { "" };
         line!(out, "  now       {}{staged}: {present}{now}", view.state.as_str());
         if let Some(awaits) = &view.awaits {
@@ -256,7 +257,8 @@ fn change_line(out: &mut String, change: &Change) {
     line!(out, "  planned   {}: {}", paint(super::style(action), change), change.reason);
 }
 
-/// Explains an alias of a store, or a subject of a store without aliases. `None` if no rule wants it and the store lacks it.
+/// Explains an alias of a store, or a subject of a store without aliases. `None` if no rule wants it and the store
+/// lacks it.
 pub(crate) fn entry(case: Case<'_>, def: &StoreDef, name: &str) -> Option<String> {
     let asked = Alias::of(name);
     let meant = |e: &&Edge| e.alias.as_ref() == Some(&asked) || e.was.contains(&asked);

@@ -1,5 +1,5 @@
-//! Text about what follows the changes of a plan: restarts and their order, the later phases of a rotation with the waits between them,
-//! and the trust that fails meanwhile if that cannot be avoided.
+//! Text about what follows the changes of a plan: restarts and their order, the later phases of a rotation with the
+//! waits between them, and the trust that fails meanwhile if that cannot be avoided.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,8 @@ pub(crate) fn restarts(out: &mut String, title: &str, plan: &Plan) {
     });
 }
 
-/// Writes the restarts that are needed after what was done. Change numbers are left out, because they belong to the next plan.
+/// Writes the restarts that are needed after what was done. Change numbers are left out, because they belong to the
+/// next plan.
 pub(crate) fn restarts_now(out: &mut String, restarts: &[&Restart]) {
     steps(out, "Restart now", restarts, now);
 }
@@ -190,7 +191,8 @@ impl Onward {
     }
 }
 
-/// Writes the commands that continue from here. The commands depend on the plan that is left, not on the command that left it.
+/// Writes the commands that continue from here. The commands depend on the plan that is left, not on the command that
+/// left it.
 pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     let command = |own| Command::here(own).file(&plan.options.spec);
     let waits = plan.waits();
@@ -244,8 +246,8 @@ pub(crate) fn how_to_go_on(out: &mut String, plan: &Plan, onward: &Onward) {
     out.push('\n');
 }
 
-/// Whether work is left on hosts outside the selection: stores that must receive a certificate, or hand-offs whose packs are
-/// only written by a run that includes their hosts.
+/// Whether work is left on hosts outside the selection: stores that must receive a certificate, or hand-offs whose
+/// packs are only written by a run that includes their hosts.
 fn is_wider(plan: &Plan) -> bool {
     let outside = |called: &Called| !plan.stores.iter().any(|view| view.id.host == *called.target().host());
     plan.elsewhere() > 0

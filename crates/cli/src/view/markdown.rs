@@ -1,5 +1,5 @@
-//! The plan for a change ticket: the changes, restarts, work by hand, the way back and the checks. Text from a certificate, a
-//! store or the spec is escaped and cannot change the page ([`trustmason_plan::markdown`]).
+//! The plan for a change ticket: the changes, restarts, work by hand, the way back and the checks. Text from a
+//! certificate, a store or the spec is escaped and cannot change the page ([`trustmason_plan::markdown`]).
 
 use std::collections::BTreeMap;
 

@@ -216,7 +216,8 @@ fn wrapped(out: &mut String, beginning: &str, names: &[&str]) {
     line!(out, "{row}");
 }
 
-/// Writes each obstacle once, with everything that it blocks. A store that cannot be written is shown in its host's section.
+/// Writes each obstacle once, with everything that it blocks. A store that cannot be written is shown in its host's
+/// section.
 fn blocked(out: &mut String, plan: &Plan) {
     let whole = plan.stores.iter().filter_map(|view| match &view.verdict {
         StoreVerdict::Blocked(why) => Some(why.to_string()),

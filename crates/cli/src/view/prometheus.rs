@@ -96,7 +96,8 @@ impl fmt::Display for Labels {
 mod tests {
     use super::*;
 
-    /// Reads one sample line as Prometheus' text parser (`expfmt`) does, with escapes undone. `None` if the parser would refuse it.
+    /// Reads one sample line as Prometheus' text parser (`expfmt`) does, with escapes undone. `None` if the parser
+    /// would refuse it.
     fn read(line: &str) -> Option<Vec<(String, String)>> {
         let mut rest = line.strip_prefix("metric{")?;
         let mut out = Vec::new();

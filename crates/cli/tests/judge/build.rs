@@ -1,5 +1,5 @@
-//! The estate before the first run: stores made by keytool as document 003 leaves them, and certificates exported by hand. An
-//! operator made part of the imports and stopped half-way. Entries of other people must survive.
+//! The estate before the first run: stores made by keytool as document 003 leaves them, and certificates exported by
+//! hand. An operator made part of the imports and stopped half-way. Entries of other people must survive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -330,8 +330,8 @@ impl Built {
         upper.arg(program("upper_alias.py")).arg(&ads.path).arg("acme-proxy").env("JUDGE_STORE", &ads.password);
         craft::run(&mut upper);
 
-        // The first voice browser trusts what the first CVP server presents now. Both certificates will be replaced: one key is too
-        // small, and one name is the installer's short name.
+        // The first voice browser trusts what the first CVP server presents now. Both certificates will be replaced:
+        // one key is too small, and one name is the installer's short name.
         let presented = ["callserver", "vxml"].map(|identity| {
             let file = self.root.join("old").join(format!("{identity}.der"));
             craft::exportcert(cvp, &format!("{identity}_certificate"), &file);

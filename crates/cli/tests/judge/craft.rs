@@ -118,8 +118,8 @@ pub enum Writing {
     Dressed,
 }
 
-/// A self-signed server certificate with its FQDN in CN and SAN, as IIS, the Diagnostic Portico and VOS nodes present it. The
-/// key is deleted, because it belongs to a machine that the tests cannot see.
+/// A self-signed server certificate with its FQDN in CN and SAN, as IIS, the Diagnostic Portico and VOS nodes present
+/// it. The key is deleted, because it belongs to a machine that the tests cannot see.
 pub fn self_signed(fqdn: &str, what: &str, file: &Path, writing: Writing) {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("openssl.cnf");

@@ -16,8 +16,8 @@ pub struct Jvm {
     kept: BTreeMap<(Vec<u8>, &'static str), String>,
     /// Handshakes by server, client and protocol.
     met: BTreeMap<(Release, Release, String), usize>,
-    /// The results of handshakes. The key has the server's reading, the presented alias, the client's reading and the requested
-    /// host. The JVMs keep their readings in memory, so the same question always has the same answer.
+    /// The results of handshakes. The key has the server's reading, the presented alias, the client's reading and the
+    /// requested host. The JVMs keep their readings in memory, so the same question always has the same answer.
     shaken: BTreeMap<[String; 4], Result<(), String>>,
     /// The results for chains in PEM files, by the client's reading.
     taken: BTreeMap<(String, Vec<u8>), Result<(), String>>,
@@ -56,8 +56,8 @@ impl Jvm {
     pub fn dump(&mut self, store: &StoreAt, key_passwords: &[&str]) -> Listing {
         let path = store.path.display();
         let bytes = file(&fs::read(&store.path).unwrap());
-        // The plain JKS type asks for lower-case aliases only, so it cannot show an upper-case alias. A second question asks
-        // whether the type can load the file at all.
+        // The plain JKS type asks for lower-case aliases only, so it cannot show an upper-case alias. A second question
+        // asks whether the type can load the file at all.
         let exact = if store.kind == "JKS" { "CaseExactJKS" } else { store.kind };
         let mut request = vec!["dump", exact, &bytes, &store.password];
         request.extend(key_passwords);
@@ -105,8 +105,9 @@ impl Jvm {
         Reading { kept: kept.clone(), password: store.password.clone() }
     }
 
-    /// Checks that a client accepts a server for `host`, by what both have read. If the server cannot make any handshake, for
-    /// example because its key is missing, the test ends. Every release meets itself and every other one, and all must agree.
+    /// Checks that a client accepts a server for `host`, by what both have read. If the server cannot make any
+    /// handshake, for example because its key is missing, the test ends. Every release meets itself and every other
+    /// one, and all must agree.
     pub fn meet(&mut self, server: &Reading, alias: &str, client: &Reading, host: &str) -> Result<(), String> {
         let question = [&server.kept, alias, &client.kept, host].map(str::to_owned);
         if let Some(said) = self.shaken.get(&question) {

@@ -1,5 +1,6 @@
-//! Document 003 as a table: which store must trust which identity, under which alias. The table is written from the document
-//! (line numbers beside each row) and from the PCCE 12.5 guide where the document names no step. The profile is not used.
+//! Document 003 as a table: which store must trust which identity, under which alias. The table is written from the
+//! document (line numbers beside each row) and from the PCCE 12.5 guide where the document names no step. The profile
+//! is not used.
 
 use super::cast::Cast;
 

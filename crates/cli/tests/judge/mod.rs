@@ -1,5 +1,6 @@
-//! Estates that trustmason converged, judged by keytool, openssl and JVMs. Nothing here asks trustmason what it wants: keytool
-//! builds the estate as document 003 leaves it, and a JVM compares the result with a table written from the same document.
+//! Estates that trustmason converged, judged by keytool, openssl and JVMs. Nothing here asks trustmason what it wants:
+//! keytool builds the estate as document 003 leaves it, and a JVM compares the result with a table written from the
+//! same document.
 
 pub mod authority;
 pub mod build;

@@ -115,8 +115,8 @@ impl Room {
         self.openssl(&made);
     }
 
-    /// Checks that a connection succeeds in which each side asks for the other's certificate. A side is given by its chain, its
-    /// key, and the file of certificates it trusts.
+    /// Checks that a connection succeeds in which each side asks for the other's certificate. A side is given by its
+    /// chain, its key, and the file of certificates it trusts.
     pub fn mutual(&self, server: [&str; 3], client: [&str; 3]) -> bool {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let own = |command: &mut Command, [chain, key, trust]: [&str; 3]| {

@@ -96,8 +96,8 @@ impl Services {
         self.calls.len() * 4
     }
 
-    /// Makes every call now, with what both sides last read and with what either would read after a restart. Gives the refused
-    /// calls in words.
+    /// Makes every call now, with what both sides last read and with what either would read after a restart. Gives the
+    /// refused calls in words.
     pub fn refused(&mut self, jvm: &mut Jvm) -> Vec<String> {
         let mut refused = Vec::new();
         let disk: BTreeMap<&String, Reading> =
@@ -118,8 +118,8 @@ impl Services {
 }
 
 impl Services {
-    /// Goes on to the end as a careful operator does: after every write and every single restart no call may be refused. Gives the
-    /// number of applies.
+    /// Goes on to the end as a careful operator does: after every write and every single restart no call may be
+    /// refused. Gives the number of applies.
     pub fn finish(&mut self, jvm: &mut Jvm, built: &Built) -> usize {
         for applies in 1..16 {
             let waited = waited_for(&plan(built));

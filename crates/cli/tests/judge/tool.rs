@@ -92,8 +92,8 @@ pub fn acknowledge(built: &Built, services: &str) {
     assert_eq!(said.code, 0, "ack {services}\n{}\n{}", said.stdout, said.stderr);
 }
 
-/// The services that a plan wants restarted now: those whose store changed, and those that a rotation waits for, as soon as they
-/// have something new to read.
+/// The services that a plan wants restarted now: those whose store changed, and those that a rotation waits for, as
+/// soon as they have something new to read.
 pub fn waited_for(plan: &Value) -> BTreeSet<String> {
     let service = |item: &Value| format!("{}/{}", item["host"].as_str().unwrap(), item["service"].as_str().unwrap());
     let rotation = |item: &Value| {
@@ -151,8 +151,8 @@ pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     files.map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap())).collect()
 }
 
-/// Acts as the operator of the voice browsers: takes each pack for their stores, uploads the new certificates, deletes those to
-/// be removed, and exports the trust again.
+/// Acts as the operator of the voice browsers: takes each pack for their stores, uploads the new certificates, deletes
+/// those to be removed, and exports the trust again.
 pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) -> usize {
     let mut carried = 0;
     for (host, mirror) in &built.mirrors {
@@ -180,8 +180,8 @@ pub fn carry_packs(built: &Built, fingerprint: &mut dyn FnMut(&Path) -> String) 
     carried
 }
 
-/// Runs trustmason and kills it (SIGKILL) when it puts its nth store in place. Gives whether it was killed; otherwise it had
-/// ended before. On one processor stores are written one after the other, so the nth store is always the same.
+/// Runs trustmason and kills it (SIGKILL) when it puts its nth store in place. Gives whether it was killed; otherwise
+/// it had ended before. On one processor stores are written one after the other, so the nth store is always the same.
 pub fn killed_at_store(built: &Built, nth: usize, arguments: &[&str]) -> bool {
     let log = built.root.join("strace.log");
     let mut command = Command::new("taskset");

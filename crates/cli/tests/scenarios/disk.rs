@@ -1,4 +1,5 @@
-//! The estate of a scenario on a real disk. The keystore crate makes what the scenario's folder describes, in a temporary folder.
+//! The estate of a scenario on a real disk. The keystore crate makes what the scenario's folder describes, in a
+//! temporary folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -191,7 +191,8 @@ struct RawStep {
 }
 
 impl Scenario {
-    /// Reads a folder. Refuses a folder that lacks a description or a run, has unknown content, or names paths outside the estate.
+    /// Reads a folder. Refuses a folder that lacks a description or a run, has unknown content, or names paths outside
+    /// the estate.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let mut files = texts(folder)?;
         let story: RawStory = yaml(STORY, &take(&mut files, STORY)?)?;

@@ -17,7 +17,8 @@ pub fn bytes(disk: &Disk<'_>) -> BTreeMap<PathBuf, Vec<u8>> {
     if hosts.is_dir() { files(&hosts) } else { BTreeMap::new() }
 }
 
-/// Adds the changes that somebody made on disk between two moments to the kept bytes, so that only the program's writes count.
+/// Adds the changes that somebody made on disk between two moments to the kept bytes, so that only the program's writes
+/// count.
 pub fn overlay(
     kept: &mut BTreeMap<PathBuf, Vec<u8>>,
     before: &BTreeMap<PathBuf, Vec<u8>>,

@@ -36,7 +36,8 @@ impl Names {
         }
     }
 
-    /// Remembers a certificate that a run made for an identity. Its days are named relative to the day on which it was made.
+    /// Remembers a certificate that a run made for an identity. Its days are named relative to the day on which it was
+    /// made.
     pub fn learn_new(&mut self, identity: &str, certificate: &Certificate) {
         if self.known.contains(&certificate.fingerprint()) {
             return;

@@ -1,5 +1,5 @@
-//! Runs the program with a time limit and little memory. A program that waits for ever or reads without end then fails its own test
-//! and does not hold up the others.
+//! Runs the program with a time limit and little memory. A program that waits for ever or reads without end then fails
+//! its own test and does not hold up the others.
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;

@@ -1,5 +1,6 @@
-//! A small estate on disk for the tests of the command line: six hosts with real keystores, all in sync until a test changes
-//! something. Keys, serial numbers and dates are fixed, so that fingerprints and snapshots are the same on every machine.
+//! A small estate on disk for the tests of the command line: six hosts with real keystores, all in sync until a test
+//! changes something. Keys, serial numbers and dates are fixed, so that fingerprints and snapshots are the same on
+//! every machine.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -53,7 +54,8 @@ pub const CANARY: &str = "Qx7canaryZ9";
 /// The date of every installation, 2025-01-01.
 pub const INSTALLED: i64 = 1_735_689_600_000;
 
-/// The spec of the estate. Rotation is immediate, so that one apply finishes everything; tests of staged rotation change that.
+/// The spec of the estate. Rotation is immediate, so that one apply finishes everything; tests of staged rotation
+/// change that.
 pub const SPEC: &str = r"trustmason: 1
 estate: acme
 profile: pcce-12.5
@@ -332,7 +334,8 @@ impl Estate {
         Said { code: output.status.code().unwrap_or(-1), out, err: String::new() }
     }
 
-    /// Runs the program in the estate's folder, without a person. The report of an apply is compared with the plan that is left.
+    /// Runs the program in the estate's folder, without a person. The report of an apply is compared with the plan that
+    /// is left.
     pub fn run(&self, args: &[&str]) -> Said {
         let said = said(self.command().args(args));
         // An empty name in backticks would not be visible as empty.

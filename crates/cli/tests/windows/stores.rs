@@ -18,7 +18,8 @@ roles:
       windows-root: { path: 'windows://LocalMachine/Root', format: windows, steps: ['Import the pack.'] }
 ";
 
-/// An estate whose only host is this machine. The estate trusts the root and the intermediate of an authority made for this test.
+/// An estate whose only host is this machine. The estate trusts the root and the intermediate of an authority made for
+/// this test.
 struct Here {
     dir: tempfile::TempDir,
     host: String,

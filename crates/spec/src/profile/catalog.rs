@@ -1,5 +1,6 @@
-//! Joins profiles: a chain of `extends` becomes one effective profile, and so does a list of profiles. Takes loaded profiles
-//! and checks every name that one part of a profile uses for another part. A fault has its place in the profile's own file.
+//! Joins profiles: a chain of `extends` becomes one effective profile, and so does a list of profiles. Takes loaded
+//! profiles and checks every name that one part of a profile uses for another part. A fault has its place in the
+//! profile's own file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -173,7 +174,8 @@ impl Role {
             match self.identities.get_mut(name) {
                 Some(mine) if !mine.same(theirs) => return Err(format!("identity {name}")),
                 Some(mine) => {
-                    // Export files are named after roles (ADSx.cer, ICMx.cer). A machine with both roles may use either name.
+                    // Export files are named after roles (ADSx.cer, ICMx.cer). A machine with both roles may use either
+                    // name.
                     let more = theirs
                         .exported_as
                         .iter()

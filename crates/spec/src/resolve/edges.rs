@@ -1,6 +1,6 @@
-//! Turns rules and `trust:` entries into edges. The rules that apply are those of the truster's profile. Rules that want the
-//! same edge give one edge, and must agree on the alias. The rule id that sorts first gives the edge its why and source; the
-//! older aliases of all are kept.
+//! Turns rules and `trust:` entries into edges. The rules that apply are those of the truster's profile. Rules that
+//! want the same edge give one edge, and must agree on the alias. The rule id that sorts first gives the edge its why
+//! and source; the older aliases of all are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -106,7 +106,8 @@ impl<'n> Net<'n> {
         Rc::clone(all)
     }
 
-    /// The `rules:` entry for a rule. An entry with the truster's own profile beats one with the profile that writes the rule.
+    /// The `rules:` entry for a rule. An entry with the truster's own profile beats one with the profile that writes
+    /// the rule.
     fn tweak<'s>(&mut self, work: &mut Work<'s>, truster: &Machine<'_>, rule: &Rule) -> Option<&'s RuleTweak> {
         let mut best = None;
         for profile in [&truster.effective.name, &rule.origin.profile] {

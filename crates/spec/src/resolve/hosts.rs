@@ -243,8 +243,8 @@ fn here(work: &mut Work<'_>, machines: &[Machine<'_>]) {
     }
 }
 
-/// Checks that a cluster of several nodes has exactly one publisher. A single node is its own publisher unless the spec says
-/// otherwise.
+/// Checks that a cluster of several nodes has exactly one publisher. A single node is its own publisher unless the spec
+/// says otherwise.
 fn publishers(work: &mut Work<'_>, machines: &mut [Machine<'_>]) {
     let mut clusters: BTreeMap<String, Vec<(String, Place, bool)>> = BTreeMap::new();
     for machine in &*machines {

@@ -66,8 +66,8 @@ impl HostPath {
         self.drive.is_some()
     }
 
-    /// The path of a file in this folder. The name must be a single step. This function does not check the name; the code that
-    /// follows the path refuses any other name.
+    /// The path of a file in this folder. The name must be a single step. This function does not check the name; the
+    /// code that follows the path refuses any other name.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
         let separator = if self.folds_case() { '\\' } else { '/' };

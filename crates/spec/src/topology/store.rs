@@ -35,7 +35,8 @@ pub enum Reach {
     System {
         /// The system's certificate stores that this store consists of.
         place: SystemPlace,
-        /// Whether a person changes the stores with a pack (`write: hand-off`). Trustmason then only lists their certificates.
+        /// Whether a person changes the stores with a pack (`write: hand-off`). Trustmason then only lists their
+        /// certificates.
         by_hand: bool,
     },
     /// A person changes the store with a pack. Trustmason only reads an export of the store.
@@ -73,8 +74,8 @@ pub struct Keystore {
     pub format: KeystoreFormat,
     /// Where the password comes from. `None` if the profile names no password.
     pub password: Option<SecretRef>,
-    /// Which protection of a PKCS#12 file the service's Java can open. A store declared JKS has a scheme too: Java opens either
-    /// format under either name, so the file may be PKCS#12.
+    /// Which protection of a PKCS#12 file the service's Java can open. A store declared JKS has a scheme too: Java
+    /// opens either format under either name, so the file may be PKCS#12.
     pub scheme: Pkcs12Scheme,
 }
 

@@ -130,8 +130,8 @@ impl Certificate {
         self.properties.contains(&CERT_KEY_PROV_INFO_PROP_ID)
     }
 
-    /// The certificate with its properties, serialised as in the registry. The element serves as a backup, and the keystore crate reads it
-    /// (`windows-element`).
+    /// The certificate with its properties, serialised as in the registry. The element serves as a backup, and the
+    /// keystore crate reads it (`windows-element`).
     pub fn element(&self) -> &[u8] {
         &self.element
     }

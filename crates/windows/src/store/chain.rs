@@ -1,5 +1,6 @@
-//! Asks the system whether this machine trusts a certificate now. The system builds the chain from its own stores. The call fetches
-//! nothing (no issuers, no revocation lists, no new roots), so the answer depends on the stores as they are.
+//! Asks the system whether this machine trusts a certificate now. The system builds the chain from its own stores. The
+//! call fetches nothing (no issuers, no revocation lists, no new roots), so the answer depends on the stores as they
+//! are.
 
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{null, null_mut};
@@ -80,7 +81,8 @@ impl Verdict {
     }
 }
 
-/// A chain engine, freed on drop. The system's own engine caches what it read. A new engine reads the stores as they are now.
+/// A chain engine, freed on drop. The system's own engine caches what it read. A new engine reads the stores as they
+/// are now.
 struct Engine(HCERTCHAINENGINE);
 
 impl Drop for Engine {

@@ -1,13 +1,13 @@
-//! The machine's certificate stores: `Root`, `CA`, `My` and others, by name. This module lists and changes them, and asks whether
-//! the machine trusts a certificate.
+//! The machine's certificate stores: `Root`, `CA`, `My` and others, by name. This module lists and changes them, and
+//! asks whether the machine trusts a certificate.
 //!
-//! The system shows `LocalMachine\Root` as one store, but it consists of several physical stores. Only the registry's own store
-//! (`.Default`) belongs to the machine's administrator. The others are filled by group policy, the directory and the vendor's
-//! root program, and a change there would be undone. So [`Store`] opens the registry's own store only, and [`list_managed`] reads
-//! the others.
+//! The system shows `LocalMachine\Root` as one store, but it consists of several physical stores. Only the registry's
+//! own store (`.Default`) belongs to the machine's administrator. The others are filled by group policy, the directory
+//! and the vendor's root program, and a change there would be undone. So [`Store`] opens the registry's own store only,
+//! and [`list_managed`] reads the others.
 //!
-//! [`change`] makes a complete change: it adds and removes, commits, closes, opens again and compares. [`list`] opens for reading
-//! only. [`chain::judge`] asks the system whether it trusts a certificate now.
+//! [`change`] makes a complete change: it adds and removes, commits, closes, opens again and compares. [`list`] opens
+//! for reading only. [`chain::judge`] asks the system whether it trusts a certificate now.
 //!
 //! The stores of `CurrentUser` are never opened: its `Root` asks a person in a dialogue, and its `My` is a folder of files.
 
@@ -60,7 +60,8 @@ impl StoreName {
         Self { name: "My".to_owned(), service: None }
     }
 
-    /// The store of this name that belongs to a service, by the service's short name. `None` if no service can have that name.
+    /// The store of this name that belongs to a service, by the service's short name. `None` if no service can have
+    /// that name.
     pub fn of_service(self, service: &str) -> Option<Self> {
         let service = Self::parse(service)?.name;
         Some(Self { service: Some(service), ..self })
@@ -161,8 +162,8 @@ pub struct New {
     pub friendly_name: Option<String>,
 }
 
-/// The registry's own store of a name, opened for writing. Changes are certain only after [`Store::commit`]. Without it they may
-/// or may not be in the store.
+/// The registry's own store of a name, opened for writing. Changes are certain only after [`Store::commit`]. Without it
+/// they may or may not be in the store.
 #[derive(Debug)]
 pub struct Store {
     handle: Handle,
@@ -201,7 +202,8 @@ impl Store {
     /// Adds a certificate.
     ///
     /// # Errors
-    /// [`Kind::Present`] if the store has the certificate already, [`Kind::NotACertificate`] if the bytes are no certificate.
+    /// [`Kind::Present`] if the store has the certificate already, [`Kind::NotACertificate`] if the bytes are no
+    /// certificate.
     pub fn add(&self, new: &New) -> Result<(), StoreError> {
         let context = Context::new(&new.der, self.handle.shown())?;
         if let Some(name) = &new.friendly_name {
@@ -235,12 +237,12 @@ impl Store {
     }
 }
 
-/// Adds and removes certificates in one store, commits, closes it, opens it again and compares. Returns the certificates that the
-/// store then holds. Additions come first, so that no trust is missing in between.
+/// Adds and removes certificates in one store, commits, closes it, opens it again and compares. Returns the
+/// certificates that the store then holds. Additions come first, so that no trust is missing in between.
 ///
 /// # Errors
-/// The first failure. Changes made before it stay. [`Kind::Unproven`] if the store then lacks an added certificate, or still has a
-/// removed one.
+/// The first failure. Changes made before it stay. [`Kind::Unproven`] if the store then lacks an added certificate, or
+/// still has a removed one.
 pub fn change(name: &StoreName, add: &[New], remove: &[Id]) -> Result<Vec<Certificate>, StoreError> {
     let store = if add.is_empty() { Store::open(name)? } else { Store::open_or_make(name)? };
     let done = add

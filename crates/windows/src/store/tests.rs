@@ -254,8 +254,8 @@ fn parts_that_others_fill_are_read() {
     assert!(list_managed(&name, Managed::GroupPolicy).unwrap().is_empty());
 }
 
-/// The only test that writes the machine's own stores, because the chain engine reads no others. The test counts nothing there, because
-/// the stores also hold the system's own certificates.
+/// The only test that writes the machine's own stores, because the chain engine reads no others. The test counts
+/// nothing there, because the stores also hold the system's own certificates.
 #[test]
 fn the_system_trusts_what_root_and_ca_hold() {
     const MARK: &str = "trustmason test";

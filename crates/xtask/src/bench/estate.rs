@@ -1,5 +1,5 @@
-//! Makes estates to measure: many boxes with one store each, and hubs whose certificates the boxes trust. The JKS stores are
-//! written byte by byte, so they do not depend on the code that is measured.
+//! Makes estates to measure: many boxes with one store each, and hubs whose certificates the boxes trust. The JKS
+//! stores are written byte by byte, so they do not depend on the code that is measured.
 
 use std::fs;
 use std::path::{Path, PathBuf};

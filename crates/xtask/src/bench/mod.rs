@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures trustmason's CPU time as ratios to references of the same run. Milliseconds are printed for
-//! people. Only ratios and memory have targets.
+//! `cargo xtask bench`: measures trustmason's CPU time as ratios to references of the same run. Milliseconds are
+//! printed for people. Only ratios and memory have targets.
 
 mod clock;
 mod estate;

@@ -1,5 +1,5 @@
-//! Makes one plan without changes in a process of its own: the work of `plan` and `drift` without arguments and text. The process
-//! measures itself, so starting it and making the estate do not count.
+//! Makes one plan without changes in a process of its own: the work of `plan` and `drift` without arguments and text.
+//! The process measures itself, so starting it and making the estate do not count.
 
 use std::path::Path;
 

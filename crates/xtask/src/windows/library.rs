@@ -1,4 +1,5 @@
-//! Provides the standard library for the target: the toolchain's own, or one built from source into a sysroot below `target`.
+//! Provides the standard library for the target: the toolchain's own, or one built from source into a sysroot below
+//! `target`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,8 @@ use super::{Missing, TARGET};
 use crate::process;
 use crate::tools;
 
-/// The Debian releases that may have the compiler's version, the most likely first. The releases are asked one by one, because their
-/// lists are large.
+/// The Debian releases that may have the compiler's version, the most likely first. The releases are asked one by one,
+/// because their lists are large.
 const SUITES: [&str; 4] = ["trixie-backports", "trixie", "forky", "sid"];
 
 /// Provides the library. `None` if the toolchain has it, else the sysroot with it.

@@ -8,8 +8,9 @@ use super::Missing;
 use crate::process;
 use crate::tools;
 
-/// A library for old Wine. Rust's library takes random numbers from a call that Wine has only since version 9. Without the call, a
-/// program ends silently before its first line. Windows itself has the call; this library is for tests and is never shipped.
+/// A library for old Wine. Rust's library takes random numbers from a call that Wine has only since version 9. Without
+/// the call, a program ends silently before its first line. Windows itself has the call; this library is for tests and
+/// is never shipped.
 const RANDOM: &str = r"
 #include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
