@@ -467,7 +467,7 @@ pub struct Accept {
 pub struct Policy {
     /// Days before its end from which a certificate is `expiring`.
     pub warn_before_days: u32,
-    /// Days for which a pending restart or pack is information. After them it is an error.
+    /// Days for which a wait, such as a pending restart, is information. A longer wait is an error.
     pub patience_days: u32,
     /// Days after which a mirror or a claim is `observation-old`.
     pub observation_max_age_days: u32,
