@@ -9,9 +9,10 @@
 //! A private folder, and a file that takes a name only if the name is free:
 //!
 //! ```
+//! # #[cfg(windows)]
+//! # fn main() -> std::io::Result<()> {
 //! use trustmason_windows::{access, file};
 //!
-//! # fn main() -> std::io::Result<()> {
 //! # let dir = tempfile::tempdir()?;
 //! let folder = dir.path().join("state");
 //! access::make_private_dir(&folder)?;
@@ -25,6 +26,8 @@
 //! assert_eq!(std::fs::read(&other)?, b"1");
 //! # Ok(())
 //! # }
+//! # #[cfg(not(windows))]
+//! # fn main() {}
 //! ```
 #![cfg(windows)]
 

@@ -29,9 +29,9 @@ pub struct StoreDef {
 /// How a store is reached. The way also decides which kind the store can be.
 #[derive(Clone, Debug)]
 pub enum Reach {
-    /// Trustmason opens and writes the store's files in place.
+    /// Trustmason opens the store's own files and writes them.
     Direct(Files),
-    /// Certificate stores of the host's own Windows system, opened in place.
+    /// Certificate stores of the host's own Windows system, opened directly.
     System {
         /// The system's certificate stores that this store consists of.
         place: SystemPlace,
@@ -206,7 +206,7 @@ impl StoreDef {
         }
     }
 
-    /// The system stores that this store consists of, whether they are opened in place or exported.
+    /// The system stores that this store consists of, whether they are opened directly or exported.
     pub fn system(&self) -> Option<&SystemPlace> {
         match &self.reach {
             Reach::System { place, .. } | Reach::Mirror(Mirror::Export { of: Exported::System(place), .. }) => {
